@@ -1,0 +1,52 @@
+# Everything a fresh machine needs is Python 3.10 to 3.13 with pip, and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Two workers on two cores: one thread of arithmetic each.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check format test test-slow test-gpu golden schemas clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY)  ## make .venv with everything (torch first, so that its build is the pinned one)
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+demo: $(READY)  ## check a healthy and an over-trained fine-tune of a small model
+	$(BIN)/cliffguard demo
+
+check: $(READY)  ## format, lint, types, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/make_suites.py --check
+	$(BIN)/python scripts/make_schemas.py --check
+
+format: $(READY)  ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(READY)  ## fast tests, offline, about two minutes on two cores
+	$(PYTEST) -m "not slow and not gpu and not browser"
+
+test-slow: $(READY)  ## the real model, the wheel, the browser
+	$(BIN)/python -m pytest -m "(slow or browser) and not gpu"
+
+test-gpu: $(READY)  ## needs a CUDA device
+	$(BIN)/python -m pytest -m gpu
+
+golden: $(READY)  ## rewrite the golden reports; read the diff before you commit it
+	$(BIN)/python -m pytest -q tests/report --update-golden
+
+schemas: $(READY)  ## rewrite the JSON Schemas
+	$(BIN)/python scripts/make_schemas.py
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
