@@ -1,0 +1,158 @@
+"""The files of a checkpoint: which there are, whether they are whole, and their digests.
+
+Nothing here loads weights: safetensors are checked by header and size, and hashed as bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cliffguard.canonical import digest
+from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+)
+_PICKLED = ("*.bin", "consolidated*.pth")
+# Keys that say where something lay or which version wrote it, not how the model answers.
+_NOT_SETTINGS = {"_name_or_path", "transformers_version", "base_model_name_or_path"}
+_MAX_HEADER_BYTES = 100 * 1024 * 1024
+
+
+def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> list[Path]:
+    """Return the files that hold the weights of the checkpoint `name`.
+
+    Raises UsageError when there are none or only pickled ones, IntegrityError when a shard that
+    the index names is missing.
+    """
+    found = sorted(folder.glob(pattern))
+    if found:
+        _refuse_missing_shards(name, folder)
+        return found
+    # training_args.bin is a pickle of code objects, never weights.
+    pickled = sorted(
+        p for glob in _PICKLED for p in folder.glob(glob) if p.name != "training_args.bin"
+    )
+    if not pickled:
+        raise UsageError(f"{name}: no weights inside ({pattern} expected)")
+    if not allow_pickle:
+        raise UsageError(
+            f"{name}: weights are pickled ({pickled[0].name}), which can run code when loaded; "
+            "convert them to safetensors, or pass --allow-pickle if you trust their author"
+        )
+    return pickled
+
+
+def _refuse_missing_shards(name: str, folder: Path) -> None:
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return
+    shards = read_json(index).get("weight_map", {})
+    missing = sorted({s for s in shards.values() if not (folder / s).is_file()})
+    if missing:
+        raise IntegrityError(
+            f"{name}: the shard {missing[0]} is missing; copy the checkpoint again"
+        )
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Say whether a tokenizer lies in `folder`."""
+    return any((folder / n).is_file() for n in ("tokenizer.json", "tokenizer.model", "vocab.json"))
+
+
+def chat_template_digest(folder: Path) -> str | None:
+    """Return the digest of the chat template beside the tokenizer, None without one."""
+    if (folder / "chat_template.jinja").is_file():
+        return sha256_of_file(folder / "chat_template.jinja")
+    config = folder / "tokenizer_config.json"
+    template = read_json(config).get("chat_template") if config.is_file() else None
+    return None if template is None else digest(template)
+
+
+def settings_of(folder: Path, file: str) -> dict[str, Any] | None:
+    """Return what a JSON settings file says about how the model answers, None without it."""
+    if not (folder / file).is_file():
+        return None
+    return {k: v for k, v in read_json(folder / file).items() if k not in _NOT_SETTINGS}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as failure:
+        raise IntegrityError(f"{path}: not readable as JSON: {failure}") from None
+    if not isinstance(value, dict):
+        raise IntegrityError(f"{path}: expected a JSON object, found a {type(value).__name__}")
+    return value
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """Return the digest of all files that make a tokenizer."""
+    present = [name for name in _TOKENIZER_FILES if (folder / name).is_file()]
+    return digest({name: sha256_of_file(folder / name) for name in present})
+
+
+def weights_digest(files: list[Path]) -> str:
+    """Return the digest of weight files by name and content, after a check that they are whole."""
+    for path in files:
+        if path.suffix == ".safetensors":
+            check_safetensors(path)
+    return digest({path.name: sha256_of_file(path) for path in files})
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file; InfrastructureError when it cannot be read."""
+    try:
+        status = path.stat()
+        return _hashed(path, status.st_size, status.st_mtime_ns)
+    except OSError as failure:
+        raise InfrastructureError(f"{path}: cannot be read: {failure.strerror}") from None
+
+
+@lru_cache(maxsize=1024)
+def _hashed(path: Path, size_bytes: int, modified_ns: int) -> str:
+    """Hash a file once per process as long as its size and time of change stay the same."""
+    running = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            running.update(block)
+    return running.hexdigest()
+
+
+def check_safetensors(path: Path) -> None:
+    """Raise IntegrityError unless header and size of a safetensors file agree.
+
+    Layout: 8 bytes of header length (little endian), the JSON header, the data; every tensor's
+    `data_offsets` are relative to the end of the header.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        start = stream.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
+        if not 2 <= length <= min(size - 8, _MAX_HEADER_BYTES):
+            raise IntegrityError(f"{path}: torn or not a safetensors file; copy or save it again")
+        header_bytes = stream.read(length)
+    try:
+        header = json.loads(header_bytes)
+        ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        raise IntegrityError(
+            f"{path}: its safetensors header is damaged; copy or save it again"
+        ) from None
+    expected = 8 + length + max(ends, default=0)
+    if expected != size:
+        raise IntegrityError(
+            f"{path}: torn: {size} bytes where its header promises {expected}; copy it again"
+        )

@@ -1,0 +1,207 @@
+"""Checkpoints: from what the user wrote to an identity by content.
+
+"dir", "org/model@revision" or an adapter directory → Checkpoint. Nothing here loads weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cliffguard.canonical import digest
+from cliffguard.checkpoint_files import (
+    chat_template_digest,
+    has_tokenizer,
+    read_json,
+    settings_of,
+    sha256_of_file,
+    tokenizer_digest,
+    weight_files,
+    weights_digest,
+)
+from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.hub import download, is_hub_id
+from cliffguard.records import Checkpoint, CheckpointFiles
+
+_SETTINGS_FILES = ("config.json", "generation_config.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindOptions:
+    """How to look for checkpoints."""
+
+    offline: bool = False
+    allow_pickle: bool = False
+    allow_base_mismatch: bool = False
+
+
+def find_pair(
+    base: str | None, candidate: str, options: FindOptions
+) -> tuple[Checkpoint, Checkpoint]:
+    """Return the identities of base and candidate.
+
+    An adapter as candidate names its own base where `base` is None. Raises UsageError for what
+    is not there, IntegrityError for torn weights and for an adapter of another base.
+    """
+    candidate_folder, revision = _locate(candidate, options)
+    if not _is_adapter(candidate_folder):
+        if base is None:
+            raise UsageError(f"{candidate}: not an adapter, so its base must be given with --base")
+        base_found = find_base(base, options)
+        return base_found, _full(candidate, candidate_folder, revision, options, base_found)
+    named = _adapter_config(candidate_folder).get("base_model_name_or_path")
+    base_found = find_base(base or _base_of_adapter(candidate_folder, named), options)
+    return base_found, _adapted(candidate, candidate_folder, revision, options, base_found)
+
+
+def find_base(spec: str, options: FindOptions) -> Checkpoint:
+    """Return the identity of a checkpoint with weights and tokenizer of its own."""
+    folder, revision = _locate(spec, options)
+    if _is_adapter(folder):
+        raise UsageError(f"{spec}: is an adapter; a base must have weights of its own")
+    return _full(spec, folder, revision, options, None)
+
+
+def find_checkpoint(spec: str, options: FindOptions, base: str | None = None) -> Checkpoint:
+    """Return the identity of one checkpoint, full or adapter, for measuring it alone."""
+    folder, _ = _locate(spec, options)
+    if _is_adapter(folder) or base is not None:
+        return find_pair(base, spec, options)[1]
+    return find_base(spec, options)
+
+
+def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
+    """Return `candidate` under the base's chat template (policy "base")."""
+    assert candidate.files is not None
+    assert base.files is not None
+    files = replace(candidate.files, chat_template=base.files.chat_template)
+    return replace(candidate, chat_template=base.chat_template, files=files)
+
+
+def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
+    folder = Path(spec).expanduser()
+    if folder.is_dir():
+        return folder, None
+    if folder.is_file():
+        raise UsageError(f"{spec}: is a file; give the directory of the checkpoint")
+    if not is_hub_id(spec):
+        raise UsageError(f"{spec}: no such directory; check the path")
+    return download(spec, offline=options.offline)
+
+
+def _is_adapter(folder: Path) -> bool:
+    return (folder / "adapter_config.json").is_file()
+
+
+def _full(
+    name: str, folder: Path, revision: str | None, options: FindOptions, base: Checkpoint | None
+) -> Checkpoint:
+    if not (folder / "config.json").is_file():
+        raise UsageError(
+            f"{name}: not a checkpoint: neither config.json nor adapter_config.json inside"
+        )
+    weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
+    notes: tuple[str, ...] = ()
+    tokenizer = folder
+    if not has_tokenizer(folder):
+        if base is None or base.files is None:
+            raise UsageError(f"{name}: no tokenizer inside; copy the tokenizer's files into it")
+        tokenizer = base.files.tokenizer
+        notes = (f"{name} holds no tokenizer: the tokenizer of {base.name} is used.",)
+    return Checkpoint(
+        name=name,
+        revision=revision,
+        weights=weights_digest(weights),
+        adapter=None,
+        tokenizer=tokenizer_digest(tokenizer),
+        chat_template=chat_template_digest(tokenizer),
+        settings=digest(
+            [settings_of(folder, n) for n in ("config.json", "generation_config.json")]
+        ),
+        notes=notes,
+        files=CheckpointFiles(
+            weights=folder, tokenizer=tokenizer, chat_template=tokenizer, adapter=None
+        ),
+    )
+
+
+def _adapted(
+    name: str, folder: Path, revision: str | None, options: FindOptions, base: Checkpoint
+) -> Checkpoint:
+    assert base.files is not None
+    weights = weight_files(name, folder, "adapter_model.safetensors", options.allow_pickle)
+    notes = _check_base(name, folder, base, options)
+    own_tokenizer = has_tokenizer(folder)
+    tokenizer = folder if own_tokenizer else base.files.tokenizer
+    return Checkpoint(
+        name=name,
+        revision=revision,
+        weights=base.weights,
+        adapter=digest([weights_digest(weights), settings_of(folder, "adapter_config.json")]),
+        tokenizer=tokenizer_digest(tokenizer),
+        chat_template=chat_template_digest(tokenizer),
+        settings=base.settings,
+        notes=notes,
+        files=CheckpointFiles(
+            weights=base.files.weights, tokenizer=tokenizer, chat_template=tokenizer, adapter=folder
+        ),
+    )
+
+
+# --- an adapter and its base ---------------------------------------------------------------------
+
+
+def _base_of_adapter(folder: Path, named: object) -> str:
+    if not isinstance(named, str) or not named:
+        raise UsageError(f"{folder}: its adapter_config.json names no base; give it with --base")
+    return named
+
+
+def _adapter_config(folder: Path) -> dict[str, Any]:
+    return read_json(folder / "adapter_config.json")
+
+
+def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:
+    """Refuse an adapter that was trained on another base; return remarks for the report."""
+    assert base.files is not None
+    recorded = _recorded_weights(folder)
+    if recorded is not None:
+        actual = {
+            p.name: sha256_of_file(p) for p in sorted(base.files.weights.glob("*.safetensors"))
+        }
+        matches = recorded == actual
+        reason = "its provenance.json records other weights"
+    else:
+        named = _adapter_config(folder).get("base_model_name_or_path")
+        matches = not named or _same_model(str(named), base)
+        reason = f"its adapter_config.json names {named!r}"
+    if matches:
+        return ()
+    if options.allow_base_mismatch:
+        return (f"{name} was trained on another base than {base.name}: {reason}.",)
+    raise IntegrityError(
+        f"{name}: trained on another base than {base.name}: {reason}; give that base, "
+        "or --allow-base-mismatch if they are the same weights"
+    )
+
+
+def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
+    """Return {file name: sha256} of the base's weights where the adapter's trainer recorded it."""
+    if not (folder / "provenance.json").is_file():
+        return None
+    base = read_json(folder / "provenance.json").get("base")
+    recorded = base.get("weights_sha256") if isinstance(base, dict) else None
+    return recorded if isinstance(recorded, dict) else None
+
+
+def _same_model(named: str, base: Checkpoint) -> bool:
+    assert base.files is not None
+    if named == base.name.partition("@")[0]:
+        return True
+    own_name = read_json(base.files.weights / "config.json").get("_name_or_path")
+    if own_name == named:
+        return True
+    path = Path(named).expanduser()
+    return path.is_dir() and path.resolve() == base.files.weights.resolve()

@@ -1,0 +1,98 @@
+"""Plans and policies: from YAML to records, and their JSON Schemas for editors.
+
+Paths in a plan are taken from the plan's folder when they exist there, so that a plan can travel
+with its data; otherwise they are taken as they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from cliffguard.errors import ConfigError
+from cliffguard.files import read_yaml, validate
+from cliffguard.records import Plan, Policy
+from cliffguard.suites import SuiteFile
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    "plan": TypeAdapter(Plan),
+    "policy": TypeAdapter(Policy),
+    "suite": TypeAdapter(SuiteFile),
+}
+_FROM_PLAN_FOLDER = ("base", "candidate")
+
+
+def load_policy(path: Path | str) -> Policy:
+    """Read a policy file. Raises ConfigError with the file and the faulty key."""
+    path = Path(path)
+    return make_policy(read_yaml(path, ConfigError), str(path))
+
+
+def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Plan:
+    """Read a plan file; `overrides` (nested like the plan) replace single keys."""
+    path = Path(path)
+    written = read_yaml(path, ConfigError)
+    for key in _FROM_PLAN_FOLDER:
+        if isinstance(written.get(key), str):
+            written[key] = _from(path.parent, written[key])
+    if isinstance(written.get("suites"), list):
+        written["suites"] = [_suite_from(path.parent, name) for name in written["suites"]]
+    if isinstance(written.get("policy"), str):
+        written["policy"] = _from(path.parent, written["policy"])
+    return make_plan(merge(written, overrides or {}), str(path))
+
+
+def make_plan(written: Mapping[str, Any], source: str) -> Plan:
+    """Return the plan in a mapping; a policy given as text is the path of its file."""
+    written = dict(written)
+    policy = None
+    if isinstance(written.get("policy"), str):
+        policy = load_policy(written.pop("policy"))
+    plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError)
+    return plan if policy is None else replace(plan, policy=policy)
+
+
+def make_policy(written: Mapping[str, Any], source: str) -> Policy:
+    """Return the policy in a mapping. Raises ConfigError with the source and the faulty key."""
+    policy: Policy = validate(_ADAPTERS["policy"], dict(written), source, ConfigError)
+    return policy
+
+
+def merge(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `written` with the leaves of `overrides` in their places."""
+    merged = dict(written)
+    for key, value in overrides.items():
+        inner = merged.get(key)
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            merged[key] = merge(inner, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def as_written(plan: Plan) -> dict[str, Any]:
+    """Return the plan as plain values, as a plan file would write it."""
+    written: dict[str, Any] = _ADAPTERS["plan"].dump_python(plan, mode="json")
+    return written
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema of a "plan", "policy" or "suite" file."""
+    described = _ADAPTERS[kind].json_schema()
+    if kind == "plan":  # a policy may also be the path of its file
+        described["properties"]["policy"]["anyOf"].append({"type": "string"})
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _from(folder: Path, name: str) -> str:
+    beside = folder / Path(name).expanduser()
+    return str(beside) if beside.exists() else name
+
+
+def _suite_from(folder: Path, name: Any) -> Any:
+    is_path = isinstance(name, str) and ("/" in name or name.endswith((".yaml", ".yml")))
+    return _from(folder, name) if is_path else name

@@ -1,0 +1,61 @@
+"""Scripted answers: a runner without a model, for tests of gates and pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from cliffguard.canonical import digest
+from cliffguard.errors import SuiteError
+from cliffguard.records import Answer, Checkpoint, Item, Protocol, Suite, Task
+
+Script = Callable[[str, Item], float | None]
+"""From (name of the checkpoint, item) to a score, or None for unscored."""
+
+
+class FakeRunner:
+    """Answers by script. `n_asked` counts the items that were really asked."""
+
+    identity = "fake"
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.n_asked = 0
+
+    def dtype(self, protocol: Protocol) -> str:
+        """Return the protocol's dtype; nothing is computed."""
+        return "float32" if protocol.dtype == "auto" else protocol.dtype
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Describe the device, of which there is none."""
+        return {"device": "none"}
+
+    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+        """Return the suites' own tasks; lm-eval's have no items here."""
+        tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
+        for task in tasks:
+            if task.stock:
+                raise SuiteError(f"{task.name}: a fake runner has no tasks of lm-eval")
+        return tuple(tasks)
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Return the scripted answers, in order."""
+        self.n_asked += len(items)
+        return [self._answer(checkpoint, item) for item in items]
+
+    def _answer(self, checkpoint: Checkpoint, item: Item) -> Answer:
+        score = self.script(checkpoint.name, item)
+        prompt = digest([item.prompt, list(item.choices)])
+        return Answer(
+            item_id=item.id,
+            item_digest=item.digest,
+            prompt_digest=prompt,
+            rendered_digest=prompt,
+            score=score,
+            text=item.answer if score == 1.0 else "(something else)",
+            confidence=None,
+            finish_reason="choice" if item.choices else "stop",
+            n_prompt_tokens=0,
+            n_answer_tokens=0,
+        )

@@ -1,0 +1,251 @@
+"""lm-eval's task objects: ours made from items, stock ones loaded by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from cliffguard.canonical import digest
+from cliffguard.errors import InfrastructureError, SuiteError, nearest
+from cliffguard.records import Item, Protocol, Task
+
+# lm-eval's own default, so that the shots of a stock task are those that its users know.
+_FEWSHOT_SEED = 1234
+_SCORED_KINDS = ("multiple_choice", "loglikelihood", "generate_until")
+
+
+class LoadedTask:
+    """A task of ours beside lm-eval's object for it, and the requests built from it."""
+
+    def __init__(self, task: Task, harness: Any, document_ids: dict[str, int]) -> None:
+        self.task = task
+        self._harness = harness
+        self._document_ids = document_ids
+        self._built: tuple[str, Protocol] | None = None
+        self._requests: dict[int, list[Any]] = {}
+        self._prompts: dict[int, str] = {}
+
+    def build(self, model: Any, fingerprint: str, protocol: Protocol) -> None:
+        """Build the requests of all items for one checkpoint, unless they are there already.
+
+        Without a chat template they are the same for every checkpoint.
+        """
+        templated = protocol.chat_template != "none"
+        wanted = (fingerprint if templated else "", protocol)
+        if self._built == wanted:
+            return
+        self._requests = self._build(protocol)
+        self._prompts = {i: _prompt_digest(rows) for i, rows in self._requests.items()}
+        if templated:
+            self._requests = self._build(
+                protocol,
+                apply_chat_template=True,
+                fewshot_as_multiturn=True,
+                chat_template=model.apply_chat_template,
+                tokenizer_name=model.tokenizer_name,
+                system_instruction=protocol.system_prompt,
+            )
+        self._built = wanted
+
+    def _build(self, protocol: Protocol, **template: Any) -> dict[int, list[Any]]:
+        harness = self._harness
+        shots = self.task.num_fewshot if protocol.num_fewshot is None else protocol.num_fewshot
+        if shots is not None:
+            harness.set_config(key="num_fewshot", value=shots)
+        # The sampler keeps state: every build starts it anew.
+        harness.set_fewshot_seed(seed=_FEWSHOT_SEED + protocol.seed)
+        harness.build_all_requests(limit=None, rank=0, world_size=1, **template)
+        requests: dict[int, list[Any]] = {}
+        for request in harness.instances:
+            requests.setdefault(request.doc_id, []).append(request)
+        return requests
+
+    def requests(self, item: Item) -> list[Any]:
+        """Return lm-eval's requests for one item, in the order of its choices."""
+        return self._requests[self._document_ids[item.id]]
+
+    def prompt_digest(self, item: Item) -> str:
+        """Return the digest of what is asked before any chat template."""
+        return self._prompts[self._document_ids[item.id]]
+
+    def filter(self, requests: list[Any]) -> None:
+        """Run lm-eval's filters over requests that have their responses."""
+        if not requests:  # lm-eval's filters cannot do nothing
+            return
+        for one in self._harness._filters:
+            one.apply(requests)
+
+    def score(self, item: Item, requests: Sequence[Any]) -> float:
+        """Return the score of one item under the task's metric and filter."""
+        doc = requests[0].doc
+        values = self._harness.process_results(
+            doc, [request.filtered_resps[self.task.filter] for request in requests]
+        )
+        if self.task.metric not in values:
+            raise SuiteError(
+                f"{self.task.name}: lm-eval gave no {self.task.metric}, only {sorted(values)}"
+            )
+        value = values[self.task.metric]
+        if isinstance(value, (tuple, list)) or not 0.0 <= float(value) <= 1.0:
+            raise SuiteError(
+                f"{self.task.name}: the metric {self.task.metric} is no score in 0…1; take another"
+            )
+        return float(value)
+
+    def picked(self, item: Item, log_likelihoods: Sequence[float]) -> int:
+        """Return which choice the metric takes as the answer."""
+        values = list(log_likelihoods[: len(item.choices) or None])
+        if self.task.metric == "acc_norm":
+            values = [v / len(c) for v, c in zip(values, item.choices, strict=True)]
+        return values.index(max(values))
+
+
+def load_own(task: Task) -> LoadedTask:
+    """Make an lm-eval task of items of ours."""
+    import datasets
+    from lm_eval.api.task import ConfigurableTask
+
+    documents = [
+        {"prompt": item.prompt, "choices": list(item.choices), "answer": item.answer}
+        for item in task.items
+    ]
+    config: dict[str, Any] = {
+        "task": task.name,
+        # A callable, since `datasets` caches a file by path and time and would miss its change.
+        "custom_dataset": lambda **_: {"items": datasets.Dataset.from_list(documents)},
+        "test_split": "items",
+        "fewshot_split": "items",
+        "doc_to_text": lambda document: document["prompt"],
+        "target_delimiter": " ",
+        "num_fewshot": task.num_fewshot or 0,
+        "metadata": {"version": 1},
+    }
+    harness = ConfigurableTask(config={**config, **_scoring(task)})
+    ids = {item.id: place for place, item in enumerate(task.items)}
+    return LoadedTask(dataclasses.replace(task, filter="none"), harness, ids)
+
+
+def _scoring(task: Task) -> dict[str, Any]:
+    metric = {"metric": task.metric, "aggregation": "mean", "higher_is_better": True}
+    if task.metric != "exact_match":
+        return {
+            "output_type": "multiple_choice",
+            "doc_to_choice": lambda document: document["choices"],
+            "doc_to_target": lambda document: document["choices"].index(document["answer"]),
+            "metric_list": [metric],
+        }
+    clean = [{"function": "remove_whitespace"}, {"function": "take_first"}]
+    return {
+        "output_type": "generate_until",
+        "doc_to_target": lambda document: document["answer"],
+        "generation_kwargs": {
+            "until": ["\n"],
+            "max_gen_toks": task.max_tokens,
+            "do_sample": False,
+        },
+        "filter_list": [{"name": "none", "filter": clean}],
+        "metric_list": [{**metric, "ignore_case": True, "ignore_punctuation": True}],
+    }
+
+
+def load_stock(task: Task) -> list[LoadedTask]:
+    """Load lm-eval's own task, or all tasks of its group or tag, by name.
+
+    Raises SuiteError for an unknown name, metric or filter, InfrastructureError when the data
+    cannot be fetched.
+    """
+    manager = _stock_tasks()
+    if task.name not in manager.all_tasks:
+        close = nearest(task.name, manager.all_tasks)
+        raise SuiteError(
+            f"{task.suite}: {task.name!r} is neither a task with items nor known to lm-eval{close}"
+        )
+    try:
+        harnesses = manager.load([task.name])["tasks"]
+    except Exception as failure:  # lm-eval lets through whatever datasets and the hub raise
+        reason = (str(failure).splitlines() or [type(failure).__name__])[0]
+        raise InfrastructureError(
+            f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason[:200]})"
+        ) from failure
+    return [_stock(task, name, harness) for name, harness in sorted(harnesses.items())]
+
+
+@cache
+def _stock_tasks() -> Any:
+    """Return lm-eval's index of tasks; reading its 14,000 files takes seconds."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager()
+
+
+def _stock(task: Task, name: str, harness: Any) -> LoadedTask:
+    if getattr(harness, "UNSAFE_CODE", False):
+        raise SuiteError(f"{name}: runs code that the model wrote; cliffguard does not run it")
+    if harness.OUTPUT_TYPE not in _SCORED_KINDS or getattr(harness, "MULTIMODAL", False):
+        raise SuiteError(f"{name}: tasks of kind {harness.OUTPUT_TYPE} have no score per item")
+    metric = _pick(name, "metric", task.metric, list(harness._metric_fn_list))
+    filter_name = _pick(name, "filter", task.filter, [one.name for one in harness._filters])
+    items, ids = _items(name, harness)
+    asked = [name, metric, filter_name, task.num_fewshot, json.loads(_dump(harness))]
+    resolved = dataclasses.replace(
+        task,
+        name=name,
+        metric=metric,
+        filter=filter_name,
+        items=items,
+        digest=digest([asked, [[item.id, item.digest, None] for item in items]]),
+    )
+    return LoadedTask(resolved, harness, ids)
+
+
+def _pick(name: str, kind: str, wanted: str | None, known: list[str]) -> str:
+    if wanted is None:
+        return known[0]
+    if wanted not in known:
+        raise SuiteError(
+            f"{name}: has no {kind} {wanted!r}{nearest(wanted, known)} (it has {', '.join(known)})"
+        )
+    return wanted
+
+
+def _items(name: str, harness: Any) -> tuple[tuple[Item, ...], dict[str, int]]:
+    items: list[Item] = []
+    ids: dict[str, int] = {}
+    for place, document in enumerate(harness.eval_docs):
+        prompt = str(harness.doc_to_text(document))
+        choices: list[str] = []
+        if harness.OUTPUT_TYPE == "multiple_choice":
+            choices = [str(choice) for choice in harness.doc_to_choice(document)]
+        target = harness.doc_to_target(document)
+        answer = str(choices[target] if choices and isinstance(target, int) else target)
+        content = digest([prompt, choices, answer])
+        item_id = f"{name}-{content[:16]}"
+        while item_id in ids:  # benchmarks do repeat items
+            item_id += "+"
+        ids[item_id] = place
+        items.append(
+            Item(
+                id=item_id,
+                digest=content,
+                prompt=prompt,
+                choices=tuple(choices),
+                answer=answer,
+                level=None,
+                cluster=None,
+            )
+        )
+    return tuple(items), ids
+
+
+def _dump(harness: Any) -> str:
+    """Return the task's configuration as text; functions count by name, paths not at all."""
+    config = harness.dump_config()
+    config.pop("metadata", None)
+    return json.dumps(config, sort_keys=True, default=lambda value: type(value).__name__)
+
+
+def _prompt_digest(requests: Sequence[Any]) -> str:
+    return digest([[str(request.args[0]), str(request.args[1])] for request in requests])

@@ -1,0 +1,163 @@
+"""Answers that are already there: a runner that reads the store and asks nobody."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from cliffguard.canonical import canonical_json
+from cliffguard.errors import UsageError
+from cliffguard.records import Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.store import Entry, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """One entry of the store: whose answers to which task, asked how."""
+
+    entry: Entry
+    asked: Mapping[str, Any]
+    about: Mapping[str, Any]
+
+    @property
+    def how(self) -> str:
+        """The protocol and the runner, which both sides must share."""
+        return canonical_json([self.asked["protocol"], self.asked["runner"]])
+
+    def is_of(self, task: Task) -> bool:
+        """Say whether these are answers to `task`, a stock task going by its name in the suite."""
+        if task.stock:
+            return (self.about["suite"], self.about["entry"]) == (task.suite, task.entry)
+        return bool(self.asked["task_digest"] == task.digest)
+
+
+class StoredRunner:
+    """Reads a protocol and a runner's identity from the store, and gives no new answers."""
+
+    def __init__(self, entries: Sequence[_Stored]) -> None:
+        self._entries = entries
+        self._asked = entries[0].asked
+
+    @property
+    def identity(self) -> str:
+        """Return the identity of the runner that measured."""
+        return str(self._asked["runner"])
+
+    @property
+    def protocol(self) -> Protocol:
+        """Return the protocol under which both sides were measured."""
+        stored = {k: v for k, v in self._asked["protocol"].items() if k != "dtype"}
+        return Protocol(**stored, dtype=self._asked["protocol"]["dtype"])
+
+    def dtype(self, protocol: Protocol) -> str:
+        """Return the dtype of the measurement."""
+        return str(self._asked["protocol"]["dtype"])
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Nothing is measured here."""
+        return {}
+
+    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+        """Return the tasks with their items; those of stock tasks as they were measured."""
+        tasks: list[Task] = []
+        for task in _tasks(suites):
+            if not task.stock:
+                # The harness keeps the one filter of own tasks under this name.
+                tasks.append(dataclasses.replace(task, filter="none"))
+                continue
+            found = {e.asked["task"]: e for e in self._entries if e.is_of(task)}
+            tasks += [_as_measured(task, stored) for _, stored in sorted(found.items())]
+        return tuple(tasks)
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> NoReturn:
+        """Refuse: what is not stored must be measured first."""
+        raise UsageError(
+            f"{checkpoint.name}: only part of {task.name} is stored; finish it with "
+            f"`cliffguard measure {checkpoint.name} --suite {task.suite}`"
+        )
+
+
+def find_stored(
+    store: Store,
+    sides: tuple[Checkpoint, Checkpoint],
+    suites: Sequence[Suite],
+    wanted: Mapping[str, Any],
+) -> StoredRunner:
+    """Return a runner over the one protocol under which both sides answered all suites.
+
+    `wanted` are protocol fields that must have these values. Raises UsageError when no protocol
+    fits, or, with the list, when several do.
+    """
+    by_how: dict[str, list[_Stored]] = {}
+    for stored in _all_stored(store):
+        if stored.asked["checkpoint"] in {side.fingerprint for side in sides} and all(
+            stored.asked["protocol"].get(name) == value for name, value in wanted.items()
+        ):
+            by_how.setdefault(stored.how, []).append(stored)
+    complete = [rows for rows in by_how.values() if not _missing(rows, sides, suites)]
+    if not complete:
+        raise UsageError(_nothing(by_how, sides, suites, store))
+    if len(complete) > 1:
+        found = "; ".join(sorted(_described(rows[0]) for rows in complete))
+        raise UsageError(
+            f"both sides were measured under {len(complete)} protocols ({found}); "
+            "choose one with --limit, --num-fewshot, --chat-template, --dtype or --seed"
+        )
+    return StoredRunner(complete[0])
+
+
+def _all_stored(store: Store) -> list[_Stored]:
+    found = []
+    for entry in store.entries():
+        question = entry.read_question()
+        found.append(_Stored(entry=entry, asked=question["asked"], about=question["about"]))
+    return found
+
+
+def _tasks(suites: Sequence[Suite]) -> list[Task]:
+    return [t for suite in suites for c in suite.capabilities for t in c.tasks]
+
+
+def _missing(
+    rows: Sequence[_Stored], sides: tuple[Checkpoint, Checkpoint], suites: Sequence[Suite]
+) -> list[tuple[Checkpoint, Task]]:
+    return [
+        (side, task)
+        for side in sides
+        for task in _tasks(suites)
+        if not any(r.asked["checkpoint"] == side.fingerprint and r.is_of(task) for r in rows)
+    ]
+
+
+def _nothing(
+    by_how: Mapping[str, Sequence[_Stored]],
+    sides: tuple[Checkpoint, Checkpoint],
+    suites: Sequence[Suite],
+    store: Store,
+) -> str:
+    closest = min(by_how.values(), key=lambda r: len(_missing(r, sides, suites)), default=())
+    side, task = _missing(closest, sides, suites)[0]
+    return (
+        f"{store.root}: holds no answers of {side.name} to {task.name} under a protocol that "
+        f"both sides share; run `cliffguard measure {side.name} --suite {task.suite}` first"
+    )
+
+
+def _described(stored: _Stored) -> str:
+    protocol = {name: v for name, v in stored.asked["protocol"].items() if v is not None}
+    return ", ".join(f"{name} {value}" for name, value in sorted(protocol.items()))
+
+
+def _as_measured(task: Task, stored: _Stored) -> Task:
+    return dataclasses.replace(
+        task,
+        name=stored.asked["task"],
+        metric=stored.about["metric"],
+        filter=stored.about["filter"],
+        items=stored.entry.read_items(),
+        digest=stored.asked["task_digest"],
+    )
