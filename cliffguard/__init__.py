@@ -1,0 +1,70 @@
+"""cliffguard: catch the capabilities that a fine-tune lost, before the checkpoint ships.
+
+    from cliffguard import Plan, guard
+
+    review = guard(Plan(base="models/base", candidate="runs/ft/adapter", suites=("adjacent",)))
+    print(review.verdict.outcome, review.verdict.sentence)
+
+Names are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cliffguard.config import load_plan, load_policy
+    from cliffguard.corridor import guard
+    from cliffguard.errors import CliffguardError
+    from cliffguard.records import (
+        CapabilityPolicy,
+        Outcome,
+        Plan,
+        Policy,
+        Protocol,
+        Review,
+        RunnerSettings,
+        TargetPolicy,
+    )
+    from cliffguard.report import render
+    from cliffguard.report.json import read_review
+    from cliffguard.store import Store
+
+__all__ = [
+    "CapabilityPolicy",
+    "CliffguardError",
+    "Outcome",
+    "Plan",
+    "Policy",
+    "Protocol",
+    "Review",
+    "RunnerSettings",
+    "Store",
+    "TargetPolicy",
+    "guard",
+    "load_plan",
+    "load_policy",
+    "read_review",
+    "render",
+]
+
+_HOMES = {
+    "CliffguardError": "errors",
+    "Store": "store",
+    "guard": "corridor",
+    "load_plan": "config",
+    "load_policy": "config",
+    "read_review": "report.json",
+    "render": "report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'cliffguard' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"cliffguard.{_HOMES.get(name, 'records')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,5 @@
+"""`python -m cliffguard`."""
+
+from cliffguard.cli import main
+
+main()

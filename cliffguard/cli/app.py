@@ -1,0 +1,49 @@
+"""All verbs in one readable list."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cliffguard.cli.check import check, compare, measure
+from cliffguard.cli.demo import demo
+from cliffguard.cli.init import init
+from cliffguard.cli.report import report
+from cliffguard.cli.suites import suites_app
+
+app = typer.Typer(
+    name="cliffguard",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Catch the capabilities that a fine-tune lost, before the checkpoint ships.",
+    epilog=(
+        "Exit codes: 0 pass, 10 regression, 11 inconclusive, 12 the comparison cannot be trusted, "
+        "20 resources are missing (retry), 2 usage, 1 any other failure, 130 interrupted."
+    ),
+)
+
+for verb in (check, measure, compare, report, init, demo):
+    app.command()(verb)
+app.add_typer(suites_app, name="suites")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("cliffguard"))
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,129 @@
+"""What people see: one console on stderr, a progress bar or lines, and errors in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+
+from cliffguard.errors import CliffguardError
+from cliffguard.files import write_whole
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+_RECORDED = {12: "integrity", 20: "infrastructure"}
+
+
+def explained(function: F) -> F:
+    """Turn errors of ours into one line on stderr and their exit code; let crashes be crashes."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except CliffguardError as error:
+            print(f"cliffguard: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            print("interrupted; what is stored is kept, run again to go on", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # The reader of our stdout has left; what it wanted it has.
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+    return wrapper  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def failure_recorded(out: Path) -> Iterator[None]:
+    """Leave a failure.json and a JUnit error where a report was expected (exit 12 and 20)."""
+    try:
+        yield
+    except CliffguardError as error:
+        if error.exit_code in _RECORDED:
+            _record_failure(error, out)
+        raise
+
+
+def _record_failure(error: CliffguardError, out: Path) -> None:
+    from cliffguard.report.junit import render_junit_error
+
+    kind = _RECORDED[error.exit_code]
+    failure = {"exit_code": error.exit_code, "kind": kind, "message": str(error)}
+    # Where the place is full or gone, the message on stderr has to do.
+    with contextlib.suppress(CliffguardError):
+        write_whole(out / "failure.json", json.dumps(failure, indent=2) + "\n")
+        write_whole(out / "junit.xml", render_junit_error(str(error), kind))
+
+
+class Screen:
+    """Progress and prose for people, on stderr; nothing with --quiet."""
+
+    def __init__(self, *, quiet: bool, verbose: bool) -> None:
+        from rich.console import Console
+
+        self.quiet = quiet
+        self.console: Console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=False)
+        self.seconds: dict[str, float] = {}
+        self._bar: Progress | None = None
+        self._bar_task: TaskID | None = None
+        self._started = self._last = time.monotonic()
+        if not verbose:
+            warnings.simplefilter("ignore")
+
+    def say(self, text: str) -> None:
+        """Print one line for people."""
+        self.console.print(text, markup=False)
+
+    def progress(self, label: str, done: int, total: int) -> None:
+        """Show how far a measurement is; on a terminal as a bar, elsewhere a line per task."""
+        now = time.monotonic()
+        is_new = label not in self.seconds
+        self.seconds[label] = self.seconds.get(label, 0.0) + now - self._last
+        self._last = now
+        if self.quiet:
+            return
+        if not self.console.is_terminal:
+            if is_new:
+                self.say(f"[{now - self._started:5.0f} s] {label} ({done} of {total} items)")
+            return
+        self._draw(label, done, total)
+
+    def _draw(self, label: str, done: int, total: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeElapsedColumn as Elapsed
+
+        if self._bar is None:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            self._bar = Progress(*columns, Elapsed(), console=self.console, transient=True)
+            self._bar.start()
+            self._bar_task = self._bar.add_task(label, total=total)
+        assert self._bar_task is not None
+        self._bar.update(self._bar_task, description=label, completed=done, total=total)
+
+    def close(self) -> None:
+        """Take the bar away, so that the report stands alone."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def timings(self) -> dict[str, Any]:
+        """Return the wall time in all and by stage; stages end when their answers are there."""
+        return {
+            "wall_seconds": round(time.monotonic() - self._started, 3),
+            "stage_seconds": {label: round(s, 3) for label, s in self.seconds.items()},
+        }

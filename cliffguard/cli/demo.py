@@ -1,0 +1,59 @@
+"""demo: the whole corridor on a real model, without a hub."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cliffguard.cli import options as opt
+from cliffguard.cli.console import Screen, explained
+
+
+@explained
+def demo(
+    base_path: Annotated[
+        bool, typer.Option("--base-path", help="Print the directory of the demo's base; no more.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Folder for the two reports.")] = Path("runs/demo"),
+    store: opt.StoreFolder = None,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Check a healthy and an over-trained fine-tune of a small model; exit 0 when it ran."""
+    from cliffguard import demo as room
+
+    screen = Screen(quiet=quiet, verbose=verbose)
+    base = room.base_path(screen.say)
+    if base_path:
+        sys.stdout.write(f"{base}\n")
+        return
+    from cliffguard.cli.check import open_store, prepare
+    from cliffguard.corridor import guard
+    from cliffguard.report import write_reports
+    from cliffguard.report.text import print_review
+    from cliffguard.runners.harness import HarnessRunner
+    from cliffguard.verdict import EXIT_CODES
+
+    for name in room.CANDIDATES:
+        prepare(out / name)
+    answers = open_store(store)
+    summary = []
+    runner = None
+    for name in room.CANDIDATES:
+        plan = room.demo_plan(name, base)
+        runner = runner or HarnessRunner(plan.runner)
+        with contextlib.closing(screen):
+            review = guard(plan, store=answers, runner=runner, progress=screen.progress)
+        write_reports(review, out / name)
+        if not quiet:
+            print_review(review, screen.console)
+        code = EXIT_CODES[review.verdict.outcome]
+        summary.append((name, review.verdict, code, out / name / "report.html"))
+    screen.say("")
+    for name, verdict, code, path in summary:
+        screen.say(f"{name}: {verdict.outcome}, check would exit {code}: {verdict.sentence}")
+        screen.say(f"  report: {path}")

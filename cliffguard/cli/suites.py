@@ -1,0 +1,103 @@
+"""suites: what there is, what is in it, and whether a suite of one's own is sound."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+
+from cliffguard.cli.console import explained
+
+suites_app = typer.Typer(no_args_is_help=True, help="List, show and check suites.")
+
+Name = Annotated[str, typer.Argument(help="A built-in suite or a file.")]
+
+
+@suites_app.command("ls")
+@explained
+def list_suites(
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="json: a list of objects.")
+    ] = "text",
+) -> None:
+    """List the built-in suites."""
+    from cliffguard.suites import builtin_names, load_suite
+
+    rows = [_summary(load_suite(name)) for name in builtin_names()]
+    if output_format == "json":
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {row['n_items']:>5} items  {row['description']}")
+
+
+@suites_app.command("show")
+@explained
+def show_suite(name: Name) -> None:
+    """Show a suite's capabilities and tasks, with rings, levels and chance."""
+    from cliffguard.suites import load_suite
+
+    suite = load_suite(name)
+    print(f"{suite.name} {suite.version}: {suite.description}\ndigest {suite.digest}")
+    for capability in suite.capabilities:
+        print(f"\n{capability.name} ({capability.ring})  {capability.description}")
+        for task in capability.tasks:
+            print(f"  {_task_line(task)}")
+
+
+@suites_app.command("items")
+@explained
+def print_items(name: Name) -> None:
+    """Print a suite's own items as JSON Lines."""
+    from cliffguard.suites import load_suite
+
+    for capability in load_suite(name).capabilities:
+        for task in capability.tasks:
+            for item in task.items:
+                row = {
+                    "id": item.id,
+                    "task": task.name,
+                    "capability": capability.name,
+                    "level": item.level,
+                    "prompt": item.prompt,
+                    "choices": list(item.choices),
+                    "answer": item.answer,
+                }
+                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+@suites_app.command("validate")
+@explained
+def validate_suites(
+    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+) -> None:
+    """Check suites as they would be used together; exit 2 with file and line of the first fault."""
+    from cliffguard.suites import load_suites
+
+    for suite in load_suites(names):
+        row = _summary(suite)
+        print(f"{suite.name}: sound, {row['n_items']} items, digest {suite.digest[:12]}")
+
+
+def _summary(suite: Any) -> dict[str, Any]:
+    return {
+        "name": suite.name,
+        "version": suite.version,
+        "description": suite.description,
+        "digest": suite.digest,
+        "n_items": sum(len(t.items) for c in suite.capabilities for t in c.tasks),
+        "capabilities": {c.name: c.ring for c in suite.capabilities},
+    }
+
+
+def _task_line(task: Any) -> str:
+    if task.stock:
+        return f"{task.name}: lm-eval's own"
+    levels = sorted({item.level for item in task.items} - {None})
+    ladder = f", {task.level} {levels[0]}…{levels[-1]}" if levels else ""
+    if task.gate_levels is not None:
+        ladder += f" (gating: {', '.join(str(level) for level in task.gate_levels)})"
+    return f"{task.name}: {len(task.items)} items, {task.metric}, chance {task.chance:.2f}{ladder}"

@@ -1,0 +1,91 @@
+"""The corridor: from two checkpoints to a verdict. Every front door of cliffguard walks it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from cliffguard.checkpoints import FindOptions, find_pair, with_template_of
+from cliffguard.compare import compare, pair_answers
+from cliffguard.integrity import check_answers
+from cliffguard.measure import Measurement, Progress, measure, silent
+from cliffguard.records import Checkpoint, Plan, Policy, Review, Suite, TargetPolicy
+from cliffguard.review import write_up
+from cliffguard.runners import Runner
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.schedule import Schedule
+from cliffguard.store import Store, default_store_folder
+from cliffguard.suites import load_suites
+from cliffguard.verdict import judge
+
+
+def guard(
+    plan: Plan,
+    *,
+    store: Store | None = None,
+    runner: Runner | None = None,
+    progress: Progress = silent,
+) -> Review:
+    """Compare candidate with base, look by look, until the policy can decide.
+
+    Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
+    """
+    store = store or Store(default_store_folder())
+    runner = runner or HarnessRunner(plan.runner, allow_pickle=plan.allow_pickle)
+    suites = load_suites(plan.suites)
+    policy = plan.policy or default_policy(suites)
+    base, candidate = find_sides(plan)
+    schedule = Schedule(runner.resolve(suites, plan.protocol), plan.protocol)
+    verdict = None
+    while look := schedule.next(verdict):
+        measured = [
+            measure(
+                side, look, protocol=plan.protocol, store=store, runner=runner, progress=progress
+            )
+            for side in (base, candidate)
+        ]
+        check_answers(measured[0].answers, measured[1].answers, plan.protocol)
+        pairs = pair_answers(look, *measured)
+        comparison = compare(pairs, base=base, candidate=candidate, suites=suites, policy=policy)
+        verdict = judge(comparison, policy)
+    assert verdict is not None, "a schedule has at least one look"
+    return write_up(
+        plan=replace(plan, policy=policy),
+        comparison=comparison,
+        verdict=verdict,
+        pairs=pairs,
+        suites=suites,
+        measured=measured,
+        runner=runner.identity,
+    )
+
+
+def measure_alone(
+    checkpoint: Checkpoint, plan: Plan, *, store: Store, runner: Runner, progress: Progress = silent
+) -> Measurement:
+    """Put the answers of one checkpoint to all of the plan's suites into the store."""
+    tasks = runner.resolve(load_suites(plan.suites), plan.protocol)
+    schedule = Schedule(tasks, plan.protocol)
+    while look := schedule.next(None):
+        measured = measure(
+            checkpoint, look, protocol=plan.protocol, store=store, runner=runner, progress=progress
+        )
+    return measured
+
+
+def find_sides(plan: Plan) -> tuple[Checkpoint, Checkpoint]:
+    """Return the identities of the plan's base and candidate."""
+    options = FindOptions(
+        offline=plan.offline,
+        allow_pickle=plan.allow_pickle,
+        allow_base_mismatch=plan.allow_base_mismatch,
+    )
+    base, candidate = find_pair(plan.base, plan.candidate, options)
+    if plan.protocol.chat_template == "base":
+        candidate = with_template_of(candidate, base)
+    return base, candidate
+
+
+def default_policy(suites: tuple[Suite, ...]) -> Policy:
+    """Return the policy of a plan without one: a proven gain where a target is measured."""
+    rings = {capability.ring for suite in suites for capability in suite.capabilities}
+    return Policy(target=TargetPolicy() if "target" in rings else None)

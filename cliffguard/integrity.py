@@ -1,0 +1,47 @@
+"""Canaries: what must hold before two sets of answers may be compared at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cliffguard.errors import IntegrityError
+from cliffguard.records import Answer, Protocol
+
+
+def check_answers(
+    base: Mapping[str, Sequence[Answer]],
+    candidate: Mapping[str, Sequence[Answer]],
+    protocol: Protocol,
+) -> None:
+    """Raise IntegrityError unless both sides answered the same items from the same prompts.
+
+    The untemplated prompts must always agree. The rendered ones must agree where the protocol
+    gives both sides the same template.
+    """
+    if base.keys() != candidate.keys():
+        raise IntegrityError(
+            f"base and candidate answered other tasks: {sorted(base)} and {sorted(candidate)}"
+        )
+    for task, base_answers in base.items():
+        candidate_answers = candidate[task]
+        if len(base_answers) != len(candidate_answers):
+            raise IntegrityError(
+                f"{task}: {len(base_answers)} answers of the base, "
+                f"{len(candidate_answers)} of the candidate"
+            )
+        for left, right in zip(base_answers, candidate_answers, strict=True):
+            _check_pair(task, left, right, same_template=protocol.chat_template != "own")
+
+
+def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bool) -> None:
+    if (base.item_id, base.item_digest) != (candidate.item_id, candidate.item_digest):
+        raise IntegrityError(
+            f"{task}: base answered item {base.item_id}, candidate {candidate.item_id}, "
+            "at the same place; measure both again with one suite"
+        )
+    if base.prompt_digest != candidate.prompt_digest:
+        raise IntegrityError(f"{task}: item {base.item_id} was put to the two sides differently")
+    if same_template and base.rendered_digest != candidate.rendered_digest:
+        raise IntegrityError(
+            f"{task}: the rendered prompts of item {base.item_id} differ between the sides"
+        )
