@@ -1,0 +1,66 @@
+"""Holm's adjustment against worked examples and its defining properties."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cliffguard.stats.multiplicity import holm
+
+p_lists = st.lists(st.floats(0, 1), max_size=12)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "expected"),
+    [
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.02, 0.02, 0.02], [0.06, 0.06, 0.06]),
+        ([0.9, 0.6], [1.0, 1.0]),
+    ],
+)
+def test_holm_matches_the_worked_examples(p_values, expected):
+    """Adjusted p-values equal those worked out by hand with Holm's definition."""
+    assert holm(p_values) == pytest.approx(expected, rel=1e-12)
+
+
+def test_holm_leaves_one_p_value_alone():
+    """A single test needs no correction."""
+    assert holm([0.04]) == [0.04]
+
+
+def test_holm_of_nothing_is_nothing():
+    """No tests, no adjusted p-values."""
+    assert holm([]) == []
+
+
+@given(p_lists)
+def test_holm_never_lowers_a_p_value(p_values):
+    """Each adjusted value lies between its p-value and 1."""
+    adjusted = holm(p_values)
+    assert all(p <= a <= 1 for p, a in zip(p_values, adjusted, strict=True))
+
+
+@given(p_lists)
+def test_holm_keeps_the_ranking(p_values):
+    """Sorted by p-value, the adjusted values do not decrease."""
+    adjusted = holm(p_values)
+    ranked = [adjusted[i] for i in sorted(range(len(p_values)), key=p_values.__getitem__)]
+    assert ranked == sorted(ranked)
+
+
+@given(p_lists.flatmap(lambda p: st.tuples(st.just(p), st.permutations(range(len(p))))))
+def test_holm_follows_the_order_given(case):
+    """Shuffling the p-values shuffles the adjusted values alike."""
+    p_values, order = case
+    adjusted = holm(p_values)
+    assert holm([p_values[i] for i in order]) == [adjusted[i] for i in order]
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
+def test_holm_names_what_is_not_a_p_value(wrong):
+    """A number that is no probability is refused, with its position."""
+    with pytest.raises(ValueError, match=r"p_values\[1\] must lie between 0 and 1"):
+        holm([0.5, wrong])

@@ -1,0 +1,482 @@
+"""Paired tests against published numbers, exact enumeration and their symmetries."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
+from scipy.stats import binomtest, multinomial, norm
+
+from cliffguard.stats.interval import Interval
+from cliffguard.stats.paired import (
+    critical_value,
+    mcnemar_exact_p,
+    mcnemar_mid_p,
+    non_inferior,
+    non_inferiority_p,
+    tango_interval,
+    tango_z,
+)
+
+# Airway hyper-responsiveness before and after stem cell transplantation, 21 children: 1 changed
+# one way and 7 the other. Fagerland, Lydersen and Laake (2013) BMC Med Res Methodol 13:91 (tests);
+# the same authors (2014) Statistics in Medicine 33:2850-2875 (interval). Seen here as 7 broken.
+AIRWAY = {"n_broken": 7, "n_fixed": 1, "n_items": 21}
+
+margins = st.sampled_from([0.01, 0.03, 0.05, 0.1, 0.25])
+
+
+@st.composite
+def tables(draw, max_items=400):
+    """Keyword arguments of a possible paired table."""
+    n_items = draw(st.integers(1, max_items))
+    n_broken = draw(st.integers(0, n_items))
+    n_fixed = draw(st.integers(0, n_items - n_broken))
+    return {"n_broken": n_broken, "n_fixed": n_fixed, "n_items": n_items}
+
+
+def swapped(table):
+    """The same answers with base and candidate exchanged."""
+    return table | {"n_broken": table["n_fixed"], "n_fixed": table["n_broken"]}
+
+
+# --- McNemar ---------------------------------------------------------------------------------
+
+
+def test_exact_p_of_the_airway_data():
+    """One-sided it is 9/256; doubled, the published two-sided 0.0703."""
+    p = mcnemar_exact_p(n_broken=7, n_fixed=1)
+    assert (p, round(2 * p, 4)) == (9 / 256, 0.0703)
+
+
+def test_mid_p_of_the_airway_data():
+    """One-sided it is 5/256; doubled, the published two-sided 0.0391."""
+    p = mcnemar_mid_p(n_broken=7, n_fixed=1)
+    assert (p, round(2 * p, 4)) == (5 / 256, 0.0391)
+
+
+@pytest.mark.parametrize("p_value", [mcnemar_exact_p, mcnemar_mid_p])
+def test_nothing_changed_is_no_evidence(p_value):
+    """Identical answers give p = 1."""
+    assert p_value(n_broken=0, n_fixed=0) == 1.0
+
+
+@given(st.integers(0, 2000), st.integers(0, 2000))
+def test_exact_p_is_the_binomial_test(n_broken, n_fixed):
+    """The exact p-value is SciPy's one-sided binomial test of the changed items."""
+    if n_broken + n_fixed == 0:
+        return
+    expected = binomtest(n_broken, n_broken + n_fixed, 0.5, alternative="greater").pvalue
+    actual = mcnemar_exact_p(n_broken=n_broken, n_fixed=n_fixed)
+    # abs: SciPy's own p-value becomes 0 somewhere below 1e-200.
+    assert actual == pytest.approx(expected, rel=1e-9, abs=1e-200)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_mid_p_of_both_sides_add_up_to_one(n_broken, n_fixed):
+    """With any change at all, mid-p and the mid-p of the exchanged sides sum to 1."""
+    if n_broken + n_fixed == 0:
+        return
+    there = mcnemar_mid_p(n_broken=n_broken, n_fixed=n_fixed)
+    back = mcnemar_mid_p(n_broken=n_fixed, n_fixed=n_broken)
+    assert there + back == pytest.approx(1, abs=1e-12)
+
+
+@given(st.integers(1, 300), st.integers(0, 300))
+def test_mid_p_is_at_most_exact_p(n_broken, n_fixed):
+    """The mid-p-value is never the more conservative of the two."""
+    mid_p = mcnemar_mid_p(n_broken=n_broken, n_fixed=n_fixed)
+    assert mid_p <= mcnemar_exact_p(n_broken=n_broken, n_fixed=n_fixed)
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_one_more_broken_item_never_raises_mid_p(n_broken, n_fixed):
+    """Breaking another item cannot make the candidate look better."""
+    more = mcnemar_mid_p(n_broken=n_broken + 1, n_fixed=n_fixed)
+    assert more <= mcnemar_mid_p(n_broken=n_broken, n_fixed=n_fixed)
+
+
+@pytest.mark.parametrize("p_value", [mcnemar_exact_p, mcnemar_mid_p])
+def test_negative_counts_are_refused(p_value):
+    """A negative count is an error that shows both counts."""
+    with pytest.raises(ValueError, match=r"n_broken \(-1\) and n_fixed \(2\)"):
+        p_value(n_broken=-1, n_fixed=2)
+
+
+@pytest.mark.parametrize("n_items", [50, 100, 200])
+def test_false_regressions_stay_below_alpha(n_items):
+    """Without a drop the exact rate of mid-p <= 0.05 is at most 5 %, up to the reported 0.05 pt."""
+    rates = []
+    for discordance in np.linspace(0.01, 0.5, 50):
+        changed = np.arange(n_items + 1)
+        of_changed = [_mid_p_rejects(int(k)) for k in changed]
+        weights = [math.comb(n_items, k) for k in changed.tolist()]
+        terms = weights * discordance**changed * (1 - discordance) ** (n_items - changed)
+        rates.append(float(np.dot(terms.astype(float), of_changed)))
+    assert max(rates) <= 0.0505
+
+
+@cache
+def _mid_p_rejects(n_changed: int) -> float:
+    """Chance that mid-p <= 0.05 when each of n_changed items is broken with probability 1/2."""
+    return sum(
+        math.comb(n_changed, broken) / 2**n_changed
+        for broken in range(n_changed + 1)
+        if mcnemar_mid_p(n_broken=broken, n_fixed=n_changed - broken) <= 0.05
+    )
+
+
+# --- score statistic -------------------------------------------------------------------------
+
+
+@given(tables())
+def test_z_at_no_drop_is_mcnemars(table):
+    """At drop 0 the statistic is (fixed - broken) / sqrt(fixed + broken), and 0 without changes."""
+    changed = table["n_broken"] + table["n_fixed"]
+    surplus = table["n_fixed"] - table["n_broken"]
+    expected = surplus / math.sqrt(changed) if changed else 0.0
+    assert tango_z(**table, drop=0.0) == expected
+
+
+@pytest.mark.parametrize("drop", [1e-3, 0.03, 0.3, 0.9])
+@pytest.mark.parametrize("counts", [(7, 1, 21), (0, 3, 40), (5, 0, 40), (60, 20, 100), (2, 9, 11)])
+def test_z_uses_the_restricted_maximum_likelihood(counts, drop):
+    """The variance under the hypothesis is that of a numerical maximum of the likelihood."""
+    n_broken, n_fixed, n_items = counts
+
+    def minus_log_likelihood(rate_broken):
+        rate_fixed = rate_broken - drop
+        rate_same = 1 - rate_broken - rate_fixed
+        return -(
+            xlogy(n_broken, rate_broken)
+            + xlogy(n_fixed, rate_fixed)
+            + xlogy(n_items - n_broken - n_fixed, rate_same)
+        )
+
+    best = minimize_scalar(
+        minus_log_likelihood, bounds=(drop, (1 + drop) / 2), options={"xatol": 1e-11}
+    ).x
+    expected = (n_fixed - n_broken + n_items * drop) / math.sqrt(
+        n_items * (2 * best - drop - drop**2)
+    )
+    actual = tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, drop=drop)
+    assert actual == pytest.approx(expected, rel=1e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize(("n_items", "drop"), [(50, 0.03), (88, 0.03), (300, 0.5)])
+def test_z_without_changes_has_a_closed_form(n_items, drop):
+    """When nothing changed, Z is sqrt(n drop / (1 - drop))."""
+    expected = math.sqrt(n_items * drop / (1 - drop))
+    actual = tango_z(n_broken=0, n_fixed=0, n_items=n_items, drop=drop)
+    assert actual == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n_broken", "n_fixed", "drop", "expected"),
+    [
+        (9, 0, 1.0, 0.0),
+        (8, 0, 1.0, math.inf),
+        (0, 0, 1.0, math.inf),
+        (0, 9, -1.0, 0.0),
+        (0, 8, -1.0, -math.inf),
+        (0, 0, 0.0, 0.0),
+    ],
+)
+def test_z_at_the_edges_is_written_out(n_broken, n_fixed, drop, expected):
+    """A hypothesis that leaves no variance gives 0 if the data fit it exactly, else infinity."""
+    assert tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=9, drop=drop) == expected
+
+
+@pytest.mark.parametrize(("n_broken", "n_fixed"), [(0, 0), (9, 0), (0, 9), (4, 5), (8, 0)])
+@pytest.mark.parametrize("drop", [5e-324, 1e-17, 1 - 2**-53, 1 - 2**-40])
+def test_z_is_a_number_next_to_the_edges(n_broken, n_fixed, drop):
+    """However close to 0 or 1 the hypothesis lies, rounding makes Z neither NaN nor infinite."""
+    z = tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=9, drop=drop)
+    assert math.isfinite(z)
+
+
+@given(tables(), st.floats(-1, 1))
+def test_swapping_sides_negates_z(table, drop):
+    """Exchanging base and candidate, and the sign of the drop, exchanges the sign of Z."""
+    assert tango_z(**table, drop=drop) == -tango_z(**swapped(table), drop=-drop)
+
+
+@pytest.mark.parametrize("n_items", [7, 30])
+@pytest.mark.parametrize("drop", [0.01, 0.05, 0.3, 0.8])
+def test_more_broken_items_never_raise_z(n_items, drop):
+    """On every table: an unchanged item that breaks, or a fixed one that does not, lowers Z."""
+    z = {
+        (b, f): tango_z(n_broken=b, n_fixed=f, n_items=n_items, drop=drop)
+        for b in range(n_items + 1)
+        for f in range(n_items + 1 - b)
+    }
+    one_worse = [((b, f), (b + 1, f)) for b, f in z if b + f < n_items]
+    one_worse += [((b, f), (b, f - 1)) for b, f in z if f]
+    # 1e-12: where nearly everything is fixed, neighbours tie up to rounding.
+    assert all(z[worse] <= z[better] + 1e-12 for better, worse in one_worse)
+
+
+@given(tables(), st.floats(-1, 1), st.floats(-1, 1))
+def test_z_rises_with_the_hypothesised_drop(table, one, other):
+    """The larger the hypothesised drop, the stronger the evidence that the true one is smaller."""
+    low, high = sorted([one, other])
+    assert tango_z(**table, drop=low) <= tango_z(**table, drop=high) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ((0, 0, 0), "n_items must be at least 1, not 0"),
+        ((-1, 0, 5), r"n_broken \(-1\) and n_fixed \(0\) must not be negative"),
+        ((3, 3, 5), r"n_broken \(3\) \+ n_fixed \(3\) must not be greater than n_items \(5\)"),
+    ],
+)
+def test_impossible_tables_are_refused(table, message):
+    """Counts that cannot have been observed are refused, with their values."""
+    n_broken, n_fixed, n_items = table
+    with pytest.raises(ValueError, match=message):
+        tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, drop=0.0)
+
+
+@pytest.mark.parametrize("drop", [1.01, -1.01, math.nan])
+def test_an_impossible_drop_is_refused(drop):
+    """A drop lies between -1 and 1."""
+    with pytest.raises(ValueError, match="drop must lie between -1 and 1"):
+        tango_z(**AIRWAY, drop=drop)
+
+
+# --- score interval --------------------------------------------------------------------------
+
+
+def test_interval_of_the_airway_data():
+    """The 95 % interval is the published one, (0.026, 0.517) in the sign of a drop."""
+    found = tango_interval(**AIRWAY, confidence=0.95)
+    assert (found.low, found.high) == pytest.approx((0.026, 0.517), abs=5e-4)
+
+
+@pytest.mark.parametrize("counts", [(7, 1, 21), (40, 20, 500), (0, 3, 100), (4, 0, 60), (1, 2, 9)])
+def test_interval_solves_the_quartic(counts):
+    """The bounds are roots of Yang, Sun and Hardin's polynomial (2013), doi:10.1002/sim.5561."""
+    n_broken, n_fixed, n = counts
+    change, gap, g = n_broken + n_fixed, n_broken - n_fixed, norm.ppf(0.975) ** 2
+    quartic = [
+        n**2 * (n / g + 1) ** 2,
+        -n * gap * (n / g + 1) * (4 * n / g + 1),
+        2 * n * gap**2 * (3 * n / g + 2) / g - n**2 * (change / g + 1),
+        n * gap * (2 * change / g + 1) - gap**3 * (4 * n / g + 1) / g,
+        gap**2 * (gap**2 / g - change) / g,
+    ]
+    found = tango_interval(n_broken=n_broken, n_fixed=n_fixed, n_items=n, confidence=0.95)
+    roots = np.roots(quartic)
+    for bound in (found.low, found.high):
+        assert np.min(np.abs(roots - bound)) < 1e-8
+
+
+def test_interval_without_changes_is_not_a_point():
+    """When nothing changed, the bounds are ± z² / (n + z²)."""
+    z2 = norm.ppf(0.95) ** 2
+    found = tango_interval(n_broken=0, n_fixed=0, n_items=50, confidence=0.9)
+    assert (found.low, found.high) == pytest.approx((-z2 / (50 + z2), z2 / (50 + z2)), rel=1e-9)
+
+
+@pytest.mark.parametrize("n_items", [1, 20, 500])
+def test_interval_when_every_item_broke(n_items):
+    """It ends at 1 and begins at the closed form (n - z²) / (n + z²)."""
+    z2 = norm.ppf(0.975) ** 2
+    found = tango_interval(n_broken=n_items, n_fixed=0, n_items=n_items, confidence=0.95)
+    expected = ((n_items - z2) / (n_items + z2), 1.0)
+    assert (found.low, found.high) == pytest.approx(expected, rel=1e-9)
+
+
+def test_interval_when_every_item_was_fixed():
+    """It begins at -1."""
+    assert tango_interval(n_broken=0, n_fixed=20, n_items=20, confidence=0.95).low == -1.0
+
+
+@given(tables(), st.floats(0.5, 0.999))
+def test_swapping_sides_negates_the_interval(table, confidence):
+    """Exchanging base and candidate mirrors the interval, to the last bit."""
+    there = tango_interval(**table, confidence=confidence)
+    back = tango_interval(**swapped(table), confidence=confidence)
+    assert there == Interval(low=-back.high, high=-back.low)
+
+
+@given(tables(), st.floats(0.01, 0.999))
+def test_interval_contains_the_observed_drop(table, confidence):
+    """The observed drop lies inside, and the interval inside [-1, 1]."""
+    drop = (table["n_broken"] - table["n_fixed"]) / table["n_items"]
+    found = tango_interval(**table, confidence=confidence)
+    assert -1 <= found.low <= drop <= found.high <= 1
+
+
+@given(tables(), st.sampled_from([0.8, 0.9, 0.95, 0.99]))
+def test_interval_inverts_the_test(table, confidence):
+    """Just inside the bounds |Z| is below the quantile, just outside it is above."""
+    z = norm.ppf((1 + confidence) / 2)
+    found = tango_interval(**table, confidence=confidence)
+    step = 1e-6
+    for bound, outward in ((found.low, -1), (found.high, 1)):
+        if abs(bound) < 1:
+            inside = abs(tango_z(**table, drop=bound - outward * step))
+            outside = abs(tango_z(**table, drop=max(-1, min(1, bound + outward * step))))
+            assert inside < z < outside
+
+
+@given(tables())
+def test_interval_widens_with_confidence(table):
+    """The 99 % interval contains the 90 % interval."""
+    narrow = tango_interval(**table, confidence=0.90)
+    wide = tango_interval(**table, confidence=0.99)
+    assert wide.low <= narrow.low <= narrow.high <= wide.high
+
+
+# --- held ------------------------------------------------------------------------------------
+
+
+@cache
+def _all_tables(n_items: int) -> np.ndarray:
+    counts = [(b, f) for b in range(n_items + 1) for f in range(n_items + 1 - b)]
+    return np.array([(b, f, n_items - b - f) for b, f in counts])
+
+
+def _largest_false_held(n_items: int, margin: float, discordances) -> float:
+    """Exact chance of "held" at a true drop of the margin, maximised over the discordances."""
+    counts = _all_tables(n_items)
+    question = {"n_items": n_items, "margin": margin, "alpha": 0.05}
+    held = [non_inferior(n_broken=b, n_fixed=f, **question) for b, f, _ in counts.tolist()]
+    counts = counts[held]
+    rates = (((d + margin) / 2, max(d - margin, 0.0) / 2, 1 - d) for d in discordances)
+    return max(float(multinomial.pmf(counts, n_items, rate).sum()) for rate in rates)
+
+
+@pytest.mark.parametrize("n_items", [50, 100, 200])
+@pytest.mark.parametrize("margin", [0.03, 0.05, 0.10])
+def test_false_held_is_at_most_alpha(n_items, margin):
+    """By enumeration of all tables: no discordance up to one half lets more than 5 % pass."""
+    # Finer where every change is a break: the probabilities move fastest there.
+    grid = margin + (0.5 - margin) * np.linspace(0, 1, 151) ** 2
+    assert _largest_false_held(n_items, margin, grid) <= 0.05 + 1e-9
+
+
+@pytest.mark.parametrize(("n_items", "margin"), [(50, 0.05), (100, 0.03), (200, 0.10)])
+def test_false_held_stays_near_alpha_when_most_answers_change(n_items, margin):
+    """Beyond a discordance of one half, where the calibration ends, at most 6.2 % pass."""
+    assert _largest_false_held(n_items, margin, np.linspace(0.5, 1.0, 51)) <= 0.062
+
+
+# Made apart from this code, by enumeration over 41 discordances from the margin to 0.5, to three
+# decimals. The code's grid is finer (600 points) and allows 2e-5 for what lies between; neither
+# moves a third decimal here. Where 1.645 would do, the code returns 1.645.
+@pytest.mark.parametrize(
+    ("n_items", "margin", "expected"),
+    [
+        (30, 0.03, 1.664),
+        (50, 0.03, 1.665),
+        (100, 0.03, 1.652),
+        (200, 0.03, 1.658),
+        (30, 0.05, 1.665),
+        (50, 0.05, 1.659),
+        (100, 0.05, 1.650),
+        (200, 0.05, 1.647),
+        (30, 0.10, 1.679),
+        (50, 0.10, 1.654),
+        (100, 0.10, 1.667),
+        (200, 0.10, 1.652),
+    ],
+)
+def test_critical_value_reference(n_items, margin, expected):
+    """The calibrated critical value equals an independent enumeration to its three decimals."""
+    assert critical_value(n_items, margin, 0.05) == pytest.approx(expected, abs=6e-4)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1])
+@pytest.mark.parametrize("n_items", [1, 2, 10, 77, 150])
+def test_critical_value_is_never_below_the_normal_quantile(n_items, alpha):
+    """Discreteness never makes "held" easier than the shown interval."""
+    assert critical_value(n_items, 0.05, alpha) >= norm.ppf(1 - alpha)
+
+
+@pytest.mark.parametrize("n_items", [300, 5000])
+def test_critical_value_is_the_normal_quantile_for_many_items(n_items):
+    """From 300 items on it is 1.645 at alpha 0.05."""
+    assert critical_value(n_items, 0.03, 0.05) == pytest.approx(1.6448536, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 0.05, 0.05), "n_items must be at least 1"),
+        ((10, 0.0, 0.05), "margin must lie strictly between 0 and 1"),
+        ((10, 0.05, 1.0), "alpha must lie strictly between 0 and 1"),
+    ],
+)
+def test_critical_value_refuses_impossible_questions(arguments, message):
+    """Each argument is checked at the door, by name."""
+    with pytest.raises(ValueError, match=message):
+        critical_value(*arguments)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tables(max_items=60), margins, st.sampled_from([0.01, 0.05, 0.1]))
+def test_held_exactly_when_p_is_at_most_alpha(table, margin, alpha):
+    """The p-value and the critical value never disagree."""
+    p = non_inferiority_p(**table, margin=margin)
+    assert non_inferior(**table, margin=margin, alpha=alpha) == (p <= alpha)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tables(max_items=60), margins)
+def test_held_agrees_with_the_interval(table, margin):
+    """Whatever is held at alpha 0.05 has a 90 % interval that ends below the margin."""
+    if non_inferior(**table, margin=margin, alpha=0.05):
+        assert tango_interval(**table, confidence=0.9).high < margin
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables(max_items=60), margins)
+def test_one_fixed_item_more_never_raises_p(table, margin):
+    """A candidate that fixes one more unchanged item is held at least as surely."""
+    if table["n_broken"] + table["n_fixed"] < table["n_items"]:
+        better = table | {"n_fixed": table["n_fixed"] + 1}
+        p_better = non_inferiority_p(**better, margin=margin)
+        assert p_better <= non_inferiority_p(**table, margin=margin) + 1e-12
+
+
+def test_p_for_many_items_is_the_normal_tail():
+    """From 300 items on p is the upper normal tail of Z at the margin."""
+    table = {"n_broken": 20, "n_fixed": 15, "n_items": 1000}
+    expected = norm.sf(tango_z(**table, drop=0.03))
+    assert non_inferiority_p(**table, margin=0.03) == pytest.approx(expected, rel=1e-12)
+
+
+def test_p_without_changes_is_exact():
+    """If nothing changed among 99 items, p is at least 0.97^99, the chance of it at a drop of 3."""
+    p = non_inferiority_p(n_broken=0, n_fixed=0, n_items=99, margin=0.03)
+    assert p == pytest.approx(0.97**99, abs=5e-5)
+    assert p >= 0.97**99
+
+
+@pytest.mark.parametrize(("n_broken", "n_fixed"), [(7, 0), (8, 1), (10, 3), (12, 5)])
+def test_a_visible_fall_is_never_held(n_broken, n_fixed):
+    """45 of 50 right falling to 38 is not held at a margin of 5 points, whatever items changed."""
+    table = {"n_broken": n_broken, "n_fixed": n_fixed, "n_items": 50}
+    assert not non_inferior(**table, margin=0.05, alpha=0.05)
+
+
+def test_no_significant_drop_is_not_held():
+    """Two broken items of 40 prove no drop, and do not prove that there is none."""
+    is_held = non_inferior(n_broken=2, n_fixed=0, n_items=40, margin=0.05, alpha=0.05)
+    assert (mcnemar_mid_p(n_broken=2, n_fixed=0) > 0.05, is_held) == (True, False)
+
+
+def test_a_real_drop_can_be_held_and_proven():
+    """With many items a drop of one point is proven, and so is that it stays below three."""
+    table = {"n_broken": 60, "n_fixed": 20, "n_items": 4000}
+    is_held = non_inferior(**table, margin=0.03, alpha=0.05)
+    assert (mcnemar_mid_p(n_broken=60, n_fixed=20) < 0.05, is_held) == (True, True)
