@@ -64,12 +64,9 @@ def find_base(spec: str, options: FindOptions) -> Checkpoint:
     return _full(spec, folder, revision, options, None)
 
 
-def find_checkpoint(spec: str, options: FindOptions, base: str | None = None) -> Checkpoint:
-    """Return the identity of one checkpoint, full or adapter, for measuring it alone."""
-    folder, _ = _locate(spec, options)
-    if _is_adapter(folder) or base is not None:
-        return find_pair(base, spec, options)[1]
-    return find_base(spec, options)
+def is_adapter(spec: str, options: FindOptions) -> bool:
+    """Say whether `spec` is an adapter, which needs a base, or has weights of its own."""
+    return _is_adapter(_locate(spec, options)[0])
 
 
 def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:

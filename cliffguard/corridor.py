@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from cliffguard.checkpoints import FindOptions, find_pair, with_template_of
+from cliffguard.checkpoints import (
+    FindOptions,
+    find_base,
+    find_pair,
+    is_adapter,
+    with_template_of,
+)
 from cliffguard.compare import compare, pair_answers
 from cliffguard.integrity import check_answers
 from cliffguard.measure import Measurement, Progress, measure, silent
@@ -74,15 +80,25 @@ def measure_alone(
 
 def find_sides(plan: Plan) -> tuple[Checkpoint, Checkpoint]:
     """Return the identities of the plan's base and candidate."""
-    options = FindOptions(
+    base, candidate = find_pair(plan.base, plan.candidate, _options(plan))
+    if plan.protocol.chat_template == "base":
+        candidate = with_template_of(candidate, base)
+    return base, candidate
+
+
+def find_alone(plan: Plan) -> Checkpoint:
+    """Return the identity of the plan's candidate, which may be a base itself."""
+    if plan.base is None and not is_adapter(plan.candidate, _options(plan)):
+        return find_base(plan.candidate, _options(plan))
+    return find_sides(plan)[1]
+
+
+def _options(plan: Plan) -> FindOptions:
+    return FindOptions(
         offline=plan.offline,
         allow_pickle=plan.allow_pickle,
         allow_base_mismatch=plan.allow_base_mismatch,
     )
-    base, candidate = find_pair(plan.base, plan.candidate, options)
-    if plan.protocol.chat_template == "base":
-        candidate = with_template_of(candidate, base)
-    return base, candidate
 
 
 def default_policy(suites: tuple[Suite, ...]) -> Policy:

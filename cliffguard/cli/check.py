@@ -57,7 +57,7 @@ def check(
     if show_config:
         _show(resolved)
         return
-    folder = prepare(out or Path("runs") / _last_part(resolved.candidate))
+    folder = prepare(out or Path("cliffguard-out") / _last_part(resolved.candidate))
     screen = Screen(quiet=quiet, verbose=verbose)
     from cliffguard.corridor import guard
 
@@ -95,14 +95,10 @@ def measure(
         _show(resolved)
         return
     screen = Screen(quiet=quiet, verbose=verbose)
-    from cliffguard.checkpoints import FindOptions, find_checkpoint
-    from cliffguard.corridor import measure_alone
+    from cliffguard.corridor import find_alone, measure_alone
     from cliffguard.runners.harness import HarnessRunner
 
-    find = FindOptions(
-        offline=offline, allow_pickle=allow_pickle, allow_base_mismatch=allow_base_mismatch
-    )
-    found = find_checkpoint(checkpoint, find, base)
+    found = find_alone(resolved)
     runner = HarnessRunner(resolved.runner, allow_pickle=allow_pickle)
     answers = open_store(store)
     with contextlib.closing(screen):

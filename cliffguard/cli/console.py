@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
+_LOG_WIDTH = 120
 _RECORDED = {12: "integrity", 20: "infrastructure"}
 
 
@@ -77,7 +78,9 @@ class Screen:
         from rich.console import Console
 
         self.quiet = quiet
-        self.console: Console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=False)
+        self.console: Console = Console(stderr=True, quiet=quiet, highlight=False)
+        if not self.console.is_terminal:  # a log has no edge to wrap at
+            self.console.width = _LOG_WIDTH
         self.seconds: dict[str, float] = {}
         self._bar: Progress | None = None
         self._bar_task: TaskID | None = None
@@ -87,7 +90,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print one line for people."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def progress(self, label: str, done: int, total: int) -> None:
         """Show how far a measurement is; on a terminal as a bar, elsewhere a line per task."""

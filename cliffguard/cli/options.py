@@ -22,7 +22,7 @@ PolicyFile = Annotated[
     Path | None, typer.Option("--policy", "-p", help="Margins and error rate, a YAML file.")
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="Folder for the reports (default: runs/<candidate>).")
+    Path | None, typer.Option(help="Folder for the reports (default: cliffguard-out/<candidate>).")
 ]
 StoreFolder = Annotated[
     Path | None,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
-from cliffguard.records import Checkpoint
+from cliffguard.records import Checkpoint, CheckpointFiles
 
 
 def pick_device(wanted: str) -> str:
@@ -42,54 +43,100 @@ def load(checkpoint: Checkpoint, *, dtype: str, device: str, allow_pickle: bool)
     Raises IntegrityError for weights that cannot be trusted and InfrastructureError when memory
     runs out.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
-    files = checkpoint.files
-    with translated(checkpoint.name):
-        tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True)
-        if files.chat_template != files.tokenizer:
-            other = AutoTokenizer.from_pretrained(files.chat_template, local_files_only=True)
-            tokenizer.chat_template = other.chat_template
-        model = AutoModelForCausalLM.from_pretrained(
-            files.weights,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            use_safetensors=None if allow_pickle else True,
-            trust_remote_code=False,
-        )
-        if files.adapter is not None:
-            from peft import PeftModel
-
-            model = PeftModel.from_pretrained(model, files.adapter, local_files_only=True)
+    with out_of_memory_explained(checkpoint.name), _damage_explained(checkpoint.name):
+        tokenizer = _load_tokenizer(checkpoint.files)
+        model = _load_weights(checkpoint, dtype, allow_pickle)
+        if checkpoint.files.adapter is not None:
+            model = _put_adapter_on(model, checkpoint.name, checkpoint.files.adapter)
         model = model.to(device).eval()
     _refuse_missing_tokens(checkpoint, model, tokenizer)
     _refuse_not_finite(checkpoint.name, model)
     return model, tokenizer
 
 
-@contextlib.contextmanager
-def translated(name: str) -> Iterator[None]:
-    """Turn what torch, transformers and peft raise about `name` into errors of ours."""
+def _load_tokenizer(files: CheckpointFiles) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True)
+    if files.chat_template != files.tokenizer:
+        other = AutoTokenizer.from_pretrained(files.chat_template, local_files_only=True)
+        tokenizer.chat_template = other.chat_template
+    return tokenizer
+
+
+def _load_weights(checkpoint: Checkpoint, dtype: str, allow_pickle: bool) -> Any:
     import torch
+    from transformers import AutoModelForCausalLM
+
+    assert checkpoint.files is not None
+    model, about = AutoModelForCausalLM.from_pretrained(
+        checkpoint.files.weights,
+        dtype=getattr(torch, dtype),
+        local_files_only=True,
+        use_safetensors=None if allow_pickle else True,
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    if missing := sorted(about["missing_keys"]):
+        # transformers would fill them with random numbers and only warn.
+        raise IntegrityError(
+            f"{checkpoint.name}: {len(missing)} weights are missing, the first is {missing[0]}; "
+            "save or copy the checkpoint again"
+        )
+    return model
+
+
+def _put_adapter_on(model: Any, name: str, folder: Path) -> Any:
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    tuned = PeftModel.from_pretrained(model, folder, local_files_only=True)
+    stored = folder / "adapter_model.safetensors"
+    if stored.is_file():
+        with safe_open(stored, framework="pt") as file:
+            in_file = set(file.keys())
+        # peft would leave a matrix that the file lacks at zero, and only warn.
+        odd = sorted(in_file ^ set(get_peft_model_state_dict(tuned)))
+        if odd:
+            raise IntegrityError(
+                f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "
+                f"first is {odd[0]}; was it trained on another model?"
+            )
+    return tuned
+
+
+@contextlib.contextmanager
+def out_of_memory_explained(name: str) -> Iterator[None]:
+    """Turn exhausted memory, in its several disguises, into an error of ours."""
+    import torch
+
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as failure:
+        says = str(failure).lower()
+        if isinstance(failure, RuntimeError) and not (
+            "allocate memory" in says or "out of memory" in says
+        ):
+            raise
+        raise InfrastructureError(
+            f"{name}: out of memory; use a smaller --batch-size or another --device"
+        ) from failure
+
+
+@contextlib.contextmanager
+def _damage_explained(name: str) -> Iterator[None]:
+    """Turn what transformers, peft and safetensors raise about a file into an error of ours."""
     from safetensors import SafetensorError
 
     try:
         yield
-    except (torch.cuda.OutOfMemoryError, MemoryError) as failure:
-        raise InfrastructureError(
-            f"{name}: out of memory; use a smaller --batch-size or another --device"
-        ) from failure
     except SafetensorError as failure:
         raise IntegrityError(f"{name}: damaged safetensors: {_first_line(failure)}") from failure
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as failure:
-        message = _first_line(failure)
-        if "allocate memory" in message or "out of memory" in message.lower():
-            raise InfrastructureError(
-                f"{name}: out of memory; use a smaller --batch-size or another --device"
-            ) from failure
-        raise IntegrityError(f"{name}: cannot be loaded: {message}") from failure
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError, AttributeError) as failure:
+        if "memory" in str(failure).lower():
+            raise
+        raise IntegrityError(f"{name}: cannot be loaded: {_first_line(failure)}") from failure
 
 
 def _first_line(failure: Exception) -> str:

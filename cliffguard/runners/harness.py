@@ -73,7 +73,7 @@ class HarnessRunner:
         loaded.build(model, checkpoint.fingerprint, protocol)
         prepared = [_Prepared(loaded, item, model) for item in items]
         asked = [one for one in prepared if not one.is_overlong]
-        with loading.translated(checkpoint.name):
+        with loading.out_of_memory_explained(checkpoint.name):
             _respond(model, [request for one in asked for request in one.requests])
         loaded.filter([request for one in asked for request in one.requests])
         return [one.answer() for one in prepared]

@@ -1,0 +1,77 @@
+"""Model text is hostile: what it may not bring into a report.
+
+Terminal sequences can repaint a verdict, direction marks can reorder the words of a line, and
+some characters have no place in XML at all. Markup is escaped by each format on its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# CSI (7- and 8-bit), terminated strings such as OSC, then the two-character sequences. A string
+# that never ends keeps its text: only its escape character goes, with the controls below.
+_TERMINAL = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-Z\\^-~]"
+)
+_BREAKS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+_UNSEEN = re.compile(
+    r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction marks and overrides
+    r"\u2060-\u2064\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Return `text` without terminal sequences, control, direction and invisible characters.
+
+    Line breaks of every kind become "\\n"; tabs stay. What is left is legal in XML 1.0.
+    """
+    text = _BREAKS.sub("\n", _TERMINAL.sub("", text))
+    text = _UNSEEN.sub("", _CONTROLS.sub("", text))
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """Return clean `text` on one line, with single spaces."""
+    return " ".join(clean(text).split())
+
+
+def shorten(text: str, n_characters: int) -> str:
+    """Return `text`, cut to `n_characters` with a note of how many more there were."""
+    if len(text) <= n_characters:
+        return text
+    return f"{text[:n_characters].rstrip()} … ({len(text) - n_characters:,} more characters)"
+
+
+def clip(text: str, n_characters: int) -> str:
+    """Return `text` in at most `n_characters`, cut with an ellipsis."""
+    return text if len(text) <= n_characters else f"{text[: n_characters - 1]}…"
+
+
+def cleaned(record: T) -> T:
+    """Return a copy of `record` in which every text, however deep, is clean."""
+    return _cleaned(record)  # type: ignore[no-any-return]
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, Enum):  # before str: outcomes are both
+        return value
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, tuple):
+        return tuple(_cleaned(part) for part in value)
+    if isinstance(value, Mapping):
+        return {_cleaned(key): _cleaned(part) for key, part in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {field.name: _cleaned(getattr(value, field.name)) for field in fields(value)}
+        return type(value)(**parts)
+    return value

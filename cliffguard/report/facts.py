@@ -1,0 +1,75 @@
+"""What a reader needs to repeat the comparison, as labelled lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cliffguard.records import Checkpoint, Policy, Protocol, Review
+from cliffguard.report.clean import one_line
+
+_SHORT = 16  # characters of a digest that tell two apart by eye; all of it is in review.json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One line; `is_code` asks for a fixed-width font."""
+
+    label: str
+    value: str
+    is_code: bool
+
+
+def checkpoint_facts(checkpoint: Checkpoint) -> tuple[Fact, ...]:
+    """Name, revision and digests of one side."""
+    digests = {
+        "fingerprint": checkpoint.fingerprint,
+        "weights": checkpoint.weights[:_SHORT],
+        "adapter": (checkpoint.adapter or "none")[:_SHORT],
+        "tokenizer": checkpoint.tokenizer[:_SHORT],
+        "chat template": (checkpoint.chat_template or "none")[:_SHORT],
+        "settings": checkpoint.settings[:_SHORT],
+    }
+    revision = one_line(checkpoint.revision or "none")
+    return (
+        Fact(label="name", value=one_line(checkpoint.name), is_code=False),
+        Fact(label="revision", value=revision, is_code=True),
+        *(Fact(label=name, value=one_line(text), is_code=True) for name, text in digests.items()),
+    )
+
+
+def run_facts(review: Review) -> tuple[Fact, ...]:
+    """Suites, protocol, policy, runner, machine and versions."""
+    provenance = review.provenance
+    stamps = [f"{s.name} version {s.version}, digest {s.digest}" for s in provenance.suites]
+    versions = [f"{name} {provenance.versions[name]}" for name in sorted(provenance.versions)]
+    lines = [
+        *(("suite", stamp) for stamp in stamps),
+        ("protocol", _protocol(review.plan.protocol)),
+        ("policy", _policy(review.plan.policy)),
+        ("runner", provenance.runner),
+        *(("measured on", place) for place in provenance.measured_on),
+        ("versions", ", ".join([f"cliffguard {provenance.cliffguard_version}", *versions])),
+        ("stored answers", f"{len(provenance.questions)} questions; their keys are in review.json"),
+    ]
+    return tuple(Fact(label=label, value=one_line(text), is_code=False) for label, text in lines)
+
+
+def _protocol(protocol: Protocol) -> str:
+    shots = "each task's own" if protocol.num_fewshot is None else str(protocol.num_fewshot)
+    limit = "all items" if protocol.limit is None else f"{protocol.limit} items per task"
+    system = "with a system prompt" if protocol.system_prompt else "no system prompt"
+    return (
+        f"chat template {protocol.chat_template}, {system}, few-shot examples: {shots}, "
+        f"dtype {protocol.dtype}, {limit}, seed {protocol.seed}"
+    )
+
+
+def _policy(policy: Policy | None) -> str:
+    if policy is None:  # a plan whose policy was left to cliffguard
+        return "the default of cliffguard"
+    parts = [f"alpha {policy.alpha:g}", f"default margin {100 * policy.default_margin:.1f} pp"]
+    if policy.target is None:
+        parts.append("no gain demanded")
+    else:
+        parts.append(f"demanded gain above {100 * policy.target.min_gain:.1f} pp")
+    return ", ".join(parts)

@@ -1,0 +1,74 @@
+"""The report as one HTML file: nothing is fetched, nothing runs, everything is escaped."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from cliffguard.records import Review
+from cliffguard.report import numbers
+from cliffguard.report.clean import cleaned, one_line, shorten
+from cliffguard.report.facts import checkpoint_facts, run_facts
+from cliffguard.report.figures import forest_svg, ladder_svg
+from cliffguard.report.page import lay_out
+from cliffguard.report.wording import MARKS, MEANINGS, ROLES, SIGN_CONVENTION
+
+_PROMPT_CHARACTERS = 1600
+_ANSWER_CHARACTERS = 1000
+_LINE_CHARACTERS = 400  # of a name, a caveat, a reason: beyond that somebody is playing
+
+_TEMPLATE = "templates/report.html.j2"
+
+
+def render_html(review: Review) -> str:
+    """Return the review as a page that reads without a network and without JavaScript."""
+    page = lay_out(cleaned(review))
+    # The SVG comes from ElementTree, which has escaped every text in it.
+    forest = Markup(forest_svg(page)) if page.rows else None
+    ladders = [
+        (view, Markup(ladder_svg(view, f"ladder{place}")))
+        for place, view in enumerate(page.ladders, start=1)
+    ]
+    return (
+        _environment()
+        .from_string(_source())
+        .render(
+            page=page,
+            forest=forest,
+            ladders=ladders,
+            base_facts=checkpoint_facts(page.review.comparison.base),
+            candidate_facts=checkpoint_facts(page.review.comparison.candidate),
+            run_facts=run_facts(page.review),
+            marks=MARKS,
+            meanings=MEANINGS,
+            roles=ROLES,
+            sign_convention=SIGN_CONVENTION,
+        )
+    )
+
+
+def _source() -> str:
+    return files("cliffguard.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["line"] = lambda text: shorten(one_line(text), _LINE_CHARACTERS)
+    environment.filters["prompt"] = lambda text: shorten(text, _PROMPT_CHARACTERS)
+    environment.filters["answer"] = lambda text: shorten(text, _ANSWER_CHARACTERS)
+    environment.filters["breakable"] = _breakable
+    environment.filters["percent"] = numbers.percent
+    return environment
+
+
+def _breakable(name: str) -> Markup:
+    """Let a long name break after its underscores, and nowhere else."""
+    return Markup(escape(name).replace("_", Markup("_<wbr>")))

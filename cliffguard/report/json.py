@@ -1,0 +1,136 @@
+"""The review as JSON, and back: the record from which every other report can be made again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any, NoReturn
+
+from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.files import validate
+from cliffguard.records import FORMAT, CheckpointFiles, Review
+
+_NEXT = "read a review.json as cliffguard wrote it, or run the check again"
+
+# Harmless to JSON, not to whoever prints the file: C1 controls, direction marks, invisible ones.
+_TO_ESCAPE = re.compile(
+    r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
+    r"\U000e0000-\U000e007f]"
+)
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def render_json(review: Review) -> str:
+    """Return the review as indented JSON whose keys stand in the order of the records.
+
+    `Checkpoint.files`, which belong to one machine, are null. Every text is kept exactly, with
+    control and direction characters escaped. Raises IntegrityError for a number that is none.
+    """
+    text = json.dumps(_plain(review, ""), indent=2, ensure_ascii=False, allow_nan=False)
+    text = _SURROGATES.sub("\ufffd", text)
+    return _TO_ESCAPE.sub(_escape, text) + "\n"
+
+
+def read_review(text: str, source: str) -> Review:
+    """Return the review that `render_json` wrote, with `Checkpoint.files` None.
+
+    `source` names the text in messages. Raises UsageError, with the line or the dotted key,
+    for what is not a review, or is one of a newer cliffguard.
+    """
+    from pydantic import TypeAdapter
+
+    value = _load(text, source)
+    _check_format(value, source)
+    try:
+        review = validate(TypeAdapter(Review), value, source, UsageError)
+    except UsageError as failure:
+        raise UsageError(f"{failure}; {_NEXT}") from None
+    # A reader that is generous would let a changed review pass for the one that was written.
+    difference = _difference(value, _plain(review, ""), "")
+    if difference is not None:
+        raise UsageError(f"{source}: {difference}; {_NEXT}")
+    return review
+
+
+def _plain(value: Any, where: str) -> Any:
+    """Return `value` in the types of JSON; `where` is its dotted key."""
+    if isinstance(value, CheckpointFiles):
+        return None
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and not math.isfinite(value):
+        raise IntegrityError(
+            f"review: {where} is {value}, not a number; the measurement behind it cannot be "
+            "trusted: look at the answers of that capability"
+        )
+    if isinstance(value, tuple):
+        return [_plain(part, f"{where}.{place}") for place, part in enumerate(value)]
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key], _join(where, key)) for key in sorted(value)}
+    if is_dataclass(value):
+        names = [field.name for field in fields(value)]
+        return {name: _plain(getattr(value, name), _join(where, name)) for name in names}
+    return value
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _escape(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
+
+
+def _load(text: str, source: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as failure:
+        raise UsageError(
+            f"{source}:{failure.lineno}: not valid JSON: {failure.msg}; {_NEXT}"
+        ) from None
+    except (ValueError, RecursionError) as failure:
+        reason = "nested too deeply" if isinstance(failure, RecursionError) else str(failure)
+        raise UsageError(f"{source}: not valid JSON: {reason}; {_NEXT}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{source}: expected an object, found a {type(value).__name__}; {_NEXT}")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _check_format(value: dict[str, Any], source: str) -> None:
+    if "format" not in value:
+        raise UsageError(f"{source}: format: missing, so this is not a review; {_NEXT}")
+    found = value["format"]
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise UsageError(f"{source}: format: expected a whole number, found {found!r}; {_NEXT}")
+    if found > FORMAT:
+        raise UsageError(
+            f"{source}: format: {found} is newer than this cliffguard, which reads up to "
+            f"{FORMAT}; update cliffguard to read it"
+        )
+
+
+def _difference(read: Any, written: Any, where: str) -> str | None:
+    """Say where what was read is not what would be written, or None where it is."""
+    if isinstance(read, dict) and isinstance(written, dict):
+        for key in [*written, *read]:
+            if key not in read:
+                return f"{_join(where, key)}: missing"
+            if key not in written:
+                return f"{_join(where, key)}: unknown key"
+            found = _difference(read[key], written[key], _join(where, key))
+            if found is not None:
+                return found
+        return None
+    if isinstance(read, list) and isinstance(written, list) and len(read) == len(written):
+        pairs = enumerate(zip(read, written, strict=True))
+        steps = (_difference(*pair, f"{where}.{place}") for place, pair in pairs)
+        return next((step for step in steps if step is not None), None)
+    return None if read == written else f"{where}: expected {written!r}, found {read!r}"

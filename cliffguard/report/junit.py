@@ -1,0 +1,147 @@
+"""JUnit XML, for the servers that draw a gate as tests. One test case per capability."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from cliffguard.records import CapabilityComparison, Finding, Outcome, Review
+from cliffguard.report.clean import clean, cleaned, one_line
+from cliffguard.verdict import EXIT_CODES
+
+_FAILURES = {
+    Outcome.REGRESSED: "regression",
+    Outcome.INCONCLUSIVE: "inconclusive",
+    Outcome.NOT_MEASURED: "not_measured",
+}
+"""What fails a capability that counts. The gate is closed unless everything is proven."""
+
+
+def render_junit(review: Review) -> str:
+    """Return the review as JUnit XML; it has a failure exactly when the verdict is not PASS.
+
+    What is only monitored cannot fail: where it did not hold, it is skipped with the reason.
+    Numbers are properties, in score units, unrounded.
+    """
+    review = cleaned(review)
+    measured = {found.capability: found for found in review.comparison.capabilities}
+    suite = ElementTree.Element("testsuite", name="cliffguard")
+    _properties(suite, _verdict_numbers(review))
+    for finding in review.verdict.findings:
+        _add_finding(suite, finding, measured.get(finding.capability))
+    outcome = review.verdict.outcome
+    if outcome is not Outcome.PASS and suite.find("testcase/failure") is None:
+        # Nothing that counts was measured, so no capability can carry the failure.
+        case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
+        kind = "inconclusive" if outcome is Outcome.INCONCLUSIVE else "regression"
+        _note(case, "failure", one_line(review.verdict.sentence), kind)
+    return _document(suite)
+
+
+def render_junit_error(message: str, kind: str) -> str:
+    """Return a JUnit file for a run that has no verdict: the test case `cliffguard.gate`.
+
+    `kind` says whose fault it is, such as "integrity" (exit 12) or "infrastructure" (exit 20).
+    """
+    suite = ElementTree.Element("testsuite", name="cliffguard")
+    case = ElementTree.SubElement(suite, "testcase", classname="cliffguard", name="gate")
+    _note(case, "error", one_line(message), one_line(kind)).text = clean(message)
+    return _document(suite)
+
+
+def _add_finding(
+    suite: ElementTree.Element, finding: Finding, found: CapabilityComparison | None
+) -> None:
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        classname=f"cliffguard.{one_line(finding.suite) or 'policy'}",
+        name=one_line(finding.capability),
+    )
+    _properties(case, _numbers(finding, found))
+    if finding.outcome is Outcome.HELD:
+        return
+    message = f"{finding.outcome}: {one_line(finding.reason)}"
+    if finding.role == "monitored":
+        _note(case, "skipped", f"monitored only, cannot fail the gate; {message}", None)
+    else:
+        _note(case, "failure", message, _FAILURES[finding.outcome])
+
+
+def _note(
+    case: ElementTree.Element, tag: str, message: str, kind: str | None
+) -> ElementTree.Element:
+    attributes = {"message": message} if kind is None else {"message": message, "type": kind}
+    return ElementTree.SubElement(case, tag, attributes)
+
+
+def _verdict_numbers(review: Review) -> dict[str, str | None]:
+    outcome = review.verdict.outcome
+    return {
+        "outcome": str(outcome),
+        "exit_code": str(EXIT_CODES[outcome]),
+        "sentence": one_line(review.verdict.sentence),
+        "base": one_line(review.comparison.base.name),
+        "base_fingerprint": review.comparison.base.fingerprint,
+        "candidate": one_line(review.comparison.candidate.name),
+        "candidate_fingerprint": review.comparison.candidate.fingerprint,
+        "interval_confidence": f"{review.comparison.confidence:.6g}",
+        "cliffguard_version": one_line(review.provenance.cliffguard_version),
+    }
+
+
+def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, str | None]:
+    """Return the properties of a capability by name; None stands for what was not measured."""
+    numbers: dict[str, str | None] = {
+        "role": finding.role,
+        "outcome": str(finding.outcome),
+        "margin": _number(finding.margin),
+        "p_regressed": _number(finding.p_regressed),
+        "n_items_needed": _number(finding.n_items_needed),
+    }
+    for edge in finding.edges:
+        numbers[f"edge.{one_line(edge.task)}.{one_line(edge.level_name)}"] = str(edge.level)
+    if found is None:
+        return numbers
+    interval = found.drop_interval
+    return numbers | {
+        "base_mean": _number(found.base_mean),
+        "candidate_mean": _number(found.candidate_mean),
+        "drop": _number(found.drop),
+        "drop_low": _number(interval.low if interval else None),
+        "drop_high": _number(interval.high if interval else None),
+        "n_items": str(found.n_items),
+        "n_unscored": str(found.n_unscored),
+        "n_broken": str(found.n_broken),
+        "n_fixed": str(found.n_fixed),
+    }
+
+
+def _number(value: float | None) -> str | None:
+    if value is None or isinstance(value, int):
+        return None if value is None else str(value)
+    return repr(float(value))
+
+
+def _properties(parent: ElementTree.Element, numbers: dict[str, str | None]) -> None:
+    block = ElementTree.SubElement(parent, "properties")
+    for name, value in numbers.items():
+        if value is not None:
+            ElementTree.SubElement(block, "property", name=name, value=value)
+
+
+def _document(suite: ElementTree.Element) -> str:
+    cases = suite.findall("testcase")
+    counts = {
+        "tests": len(cases),
+        "failures": len(suite.findall("testcase/failure")),
+        "errors": len(suite.findall("testcase/error")),
+        "skipped": len(suite.findall("testcase/skipped")),
+    }
+    root = ElementTree.Element("testsuites", name="cliffguard")
+    for element in (root, suite):
+        for name, count in counts.items():
+            element.set(name, str(count))
+    root.append(suite)
+    ElementTree.indent(root)
+    body = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{body}\n'

@@ -1,0 +1,180 @@
+"""The ladder figure: both sides' scores over rising difficulty, and where the fall begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from cliffguard.records import Ladder, LevelComparison, Review
+from cliffguard.report.clean import cleaned, clip
+from cliffguard.report.page import LadderView, lay_out
+from cliffguard.report.palette import BASE, BREAK, CANDIDATE, FAINT, INK, MUTED
+
+_WIDTH, _PLOT_HEIGHT = 600, 240
+_LEFT, _RIGHT, _BOTTOM = 52, 126, 44
+_TOP_FOR_EDGE, _TOP_FOR_NOTE, _TOP = 52, 30, 14  # what stands above the plot needs room
+_LABEL_GAP = 7.0  # percent of score between two words at the right
+_MOST_TICKS = 12
+
+
+def ladder_figure(review: Review, ladder: Ladder) -> Figure:
+    """Draw `ladder`, one of the review's: scores in percent with bands, chance, the edge.
+
+    Levels stand at equal distances in rising order. Those that do not gate are hatched.
+    """
+    for view in lay_out(review).ladders:
+        if view.ladder == ladder:
+            return draw_ladder(cleaned(view))
+    raise ValueError(f"the ladder {ladder.task!r} is not one of this review's")
+
+
+def draw_ladder(view: LadderView) -> Figure:
+    """Draw a ladder that was laid out before."""
+    levels = view.ladder.levels
+    height = _BOTTOM + _PLOT_HEIGHT + _top(view)
+    figure = Figure(figsize=(_WIDTH / 72, height / 72), dpi=72)
+    width = (_WIDTH - _LEFT - _RIGHT) / _WIDTH
+    axes = figure.add_axes((_LEFT / _WIDTH, _BOTTOM / height, width, _PLOT_HEIGHT / height))
+    axes.patch.set_visible(False)
+    axes.set_ylim(0, 101)
+    axes.set_xlim(-0.5, max(len(levels), 1) - 0.5)
+    _shade_shown_only(axes, levels)
+    axes.axhline(100 * view.ladder.chance, color=MUTED, linewidth=1, linestyle=(0, (2, 3)))
+    _draw_side(axes, levels, is_base=True)
+    _draw_side(axes, levels, is_base=False)
+    _draw_edge(axes, view)
+    _label_lines(axes, view)
+    _draw_axes(axes, view)
+    return figure
+
+
+def _top(view: LadderView) -> int:
+    if view.edge is not None:
+        return _TOP_FOR_EDGE
+    is_shown_only = any(not level.is_gating for level in view.ladder.levels)
+    return _TOP_FOR_NOTE if is_shown_only else _TOP
+
+
+def _draw_side(axes: Axes, levels: Sequence[LevelComparison], *, is_base: bool) -> None:
+    """One side's scores: a line with markers, and its Wilson intervals as a band."""
+    color = BASE if is_base else CANDIDATE
+    places = list(range(len(levels)))
+    means = [100 * (x.base_mean if is_base else x.candidate_mean) for x in levels]
+    bands = [x.base_interval if is_base else x.candidate_interval for x in levels]
+    lows, highs = [100 * band.low for band in bands], [100 * band.high for band in bands]
+    axes.fill_between(places, lows, highs, color=color, alpha=0.16, linewidth=0)
+    # A band over one level has no area, and between levels it only guides the eye.
+    axes.vlines(places, lows, highs, color=color, alpha=0.45, linewidth=1.2)
+    axes.plot(
+        places,
+        means,
+        color=color,
+        linewidth=2,
+        marker="o" if is_base else "D",
+        markersize=6.5 if is_base else 6,
+        markerfacecolor="white" if is_base else color,
+        markeredgecolor=color,
+        markeredgewidth=1.6,
+        clip_on=False,
+        zorder=4 if is_base else 5,
+    )
+
+
+def _shade_shown_only(axes: Axes, levels: Sequence[LevelComparison]) -> None:
+    for is_gating, run in groupby(enumerate(levels), key=lambda pair: pair[1].is_gating):
+        places = [place for place, _ in run]
+        if is_gating:
+            continue
+        axes.axvspan(
+            places[0] - 0.5,
+            places[-1] + 0.5,
+            facecolor="#f3f4f6",
+            edgecolor="#d3d9e0",
+            hatch="////",
+            linewidth=0,
+            zorder=0,
+        )
+        centre = (places[0] + places[-1]) / 2
+        axes.text(centre, 102.5, "shown only", fontsize=10.5, color=MUTED, ha="center", va="bottom")
+
+
+def _draw_edge(axes: Axes, view: LadderView) -> None:
+    """Mark the first level with a proven drop, above the plot where nothing can be in the way."""
+    place = next((place for place, rung in enumerate(view.rungs) if rung.is_edge), None)
+    if place is None:
+        return
+    axes.axvline(place, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot([place], [101], marker="v", markersize=8, color=BREAK, clip_on=False, zorder=6)
+    share = (place + 0.5) / len(view.rungs)
+    side = "left" if share < 1 / 3 else "right" if share > 2 / 3 else "center"
+    axes.text(
+        place,
+        111,
+        clip(view.edge_words, 40),
+        fontsize=12.5,
+        fontweight=700,
+        color=BREAK,
+        ha=side,
+        va="bottom",
+        parse_math=False,
+    )
+
+
+def _label_lines(axes: Axes, view: LadderView) -> None:
+    """Name the lines at their right ends instead of in a legend."""
+    chance = 100 * view.ladder.chance
+    words = [(chance, f"chance {view.chance}", MUTED)]
+    if view.ladder.levels:
+        last = view.rungs[-1]
+        words += [
+            (100 * last.level.base_mean, f"base {last.base}", BASE),
+            (100 * last.level.candidate_mean, f"candidate {last.candidate}", CANDIDATE),
+        ]
+    words.sort(key=lambda word: word[0])
+    heights = _spread([word[0] for word in words])
+    across = axes.get_yaxis_transform()
+    for height, (_, text, color) in zip(heights, words, strict=True):
+        weight = 400 if color == MUTED else 700
+        axes.text(
+            1.015,
+            height,
+            text,
+            transform=across,
+            fontsize=11,
+            fontweight=weight,
+            color=color,
+            va="center",
+        )
+
+
+def _spread(heights: list[float]) -> list[float]:
+    """Push rising heights apart, so that words beside them do not overlap; stay inside 0…100."""
+    spread: list[float] = []
+    for height in heights:
+        spread.append(max(height, spread[-1] + _LABEL_GAP) if spread else max(height, 2.0))
+    excess = max(0.0, spread[-1] - 100.0)
+    for place in range(len(spread) - 1, -1, -1):
+        ceiling = spread[place + 1] - _LABEL_GAP if place + 1 < len(spread) else 100.0
+        spread[place] = min(spread[place], ceiling) if excess else spread[place]
+    return spread
+
+
+def _draw_axes(axes: Axes, view: LadderView) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(FAINT)
+    axes.set_yticks([0, 25, 50, 75, 100])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
+    axes.grid(axis="y", color="#eceff2", linewidth=0.8)
+    axes.set_axisbelow(True)
+    levels = view.ladder.levels
+    step = -(-len(levels) // _MOST_TICKS) or 1
+    places = list(range(0, len(levels), step))
+    axes.set_xticks(places, [str(levels[place].level) for place in places])
+    axes.tick_params(colors=MUTED, labelsize=11, length=3, color=FAINT)
+    axes.set_xlabel(clip(view.level_name, 40), fontsize=11.5, color=INK, parse_math=False)

@@ -1,0 +1,240 @@
+"""The report as GitHub-flavoured Markdown, for job summaries and pull requests."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+
+from cliffguard.records import Example, Review
+from cliffguard.report.clean import cleaned, clip, one_line, shorten
+from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
+from cliffguard.report.numbers import percent
+from cliffguard.report.page import LadderView, Page, Row, lay_out
+from cliffguard.report.wording import MARKS, MEANINGS, ROLES, SIGN_CONVENTION
+
+_PROMPT_CHARACTERS = 600
+_ANSWER_CHARACTERS = 300
+_LINE_CHARACTERS = 400
+_MOST_EXAMPLES = 10  # a comment on a pull request holds 65,536 characters
+
+_SPECIAL = re.compile(r"([\\`*\[\]|~$])")
+_LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_LINE_START = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
+_NO_MENTION = "@&#8203;"  # an invisible space after the sign, so that nobody is notified
+
+
+def render_markdown(review: Review) -> str:
+    """Return the review as Markdown in which every foreign text is escaped."""
+    page = lay_out(cleaned(review))
+    parts = [
+        _verdict(page),
+        _capabilities(page),
+        *(_ladder(view, page) for view in page.ladders),
+        _target(page),
+        _examples(page),
+        _caveats(page),
+        _reproduce(page),
+        _reading(page),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return `text` as one line that Markdown shows as it is: no markup, links or mentions."""
+    text = shorten(one_line(text), _LINE_CHARACTERS)
+    text = html.escape(text, quote=False)
+    text = _SPECIAL.sub(r"\\\1", text)
+    text = _LOOSE_UNDERSCORE.sub(r"\\_", text)
+    text = _LINE_START.sub(r"\\\1" if not text[:1].isdigit() else r"\1\\", text)
+    return _unlinked(text)
+
+
+def block(text: str) -> str:
+    """Return `text` in a `<pre>`, its line breaks kept and everything else harmless."""
+    # Some readers of Markdown end a block at an empty line and take the rest for Markdown.
+    lines = [line if line.strip() else "&#8203;" for line in _in_html(text).split("\n")]
+    return "<pre>" + "\n".join(lines) + "</pre>"
+
+
+def code(text: str) -> str:
+    """Return `text` as inline code, inside or outside of tables."""
+    return f"<code>{_in_html(one_line(text))}</code>"
+
+
+def _in_html(text: str) -> str:
+    """Escape for the inside of an HTML element, where a backslash of Markdown has no power."""
+    text = html.escape(text, quote=False)
+    text = _SPECIAL.sub(lambda match: f"&#{ord(match[0])};", text)
+    return _unlinked(text)
+
+
+def _unlinked(text: str) -> str:
+    """Take the power to link and to notify from addresses and mentions."""
+    text = text.replace("://", "&#58;//").replace("www.", "www&#46;")
+    return text.replace("@", _NO_MENTION)
+
+
+def _table(headers: Sequence[str], sides: str, rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; `sides` has an "l" or "r" for every column."""
+    rule = [":--" if side == "l" else "--:" for side in sides]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (headers, rule, *rows))
+
+
+def _range(text: str) -> str:
+    """Keep the brackets of an interval from being read as a link."""
+    return text.replace("[", "\\[").replace("]", "\\]")
+
+
+def _verdict(page: Page) -> str:
+    return (
+        f"# {page.mark} {page.outcome}\n\n"
+        f"**{escape(page.sentence)}** Exit code {page.exit_code}.\n\n"
+        f"Base {escape(page.base)}, candidate {escape(page.candidate)}."
+    )
+
+
+def _capabilities(page: Page) -> str:
+    headers = (
+        "capability", "role", "outcome", "base", "candidate", "drop",
+        f"{page.confidence} interval, pp", "margin", "n", "broken / fixed",
+    )  # fmt: skip
+    table = _table(headers, "lllrrrrrrr", [_cells(row) for row in page.rows])
+    reasons = "\n".join(_reason(row) for row in page.rows)
+    text = f"## Capabilities\n\n{SIGN_CONVENTION}\n\n{table}\n\n{reasons}"
+    return f"{text}\n\n{_tasks(page)}" if page.tasks else text
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        escape(row.capability),
+        row.finding.role,
+        f"{row.mark} {row.finding.outcome}",
+        row.base,
+        row.candidate,
+        row.drop,
+        _range(row.interval),
+        html.escape(row.margin),
+        row.n_items,
+        row.flips,
+    )
+
+
+def _reason(row: Row) -> str:
+    unscored = f"; {row.n_unscored} unscored items are not in n" if row.n_unscored else ""
+    p = "" if row.finding.p_regressed is None else f" (any drop: {html.escape(row.p_value)})"
+    return f"- {escape(row.capability)}: {escape(row.reason)}{p}{unscored}"
+
+
+def _tasks(page: Page) -> str:
+    headers = (
+        "task", "capability", "metric", "chance", "base", "candidate", "n", "unscored",
+        "cut off, base / candidate",
+    )  # fmt: skip
+    rows = [
+        (
+            escape(row.task.task),
+            escape(row.capability),
+            escape(row.task.metric),
+            row.chance,
+            row.base,
+            row.candidate,
+            f"{row.task.n_items:,}",
+            str(row.task.n_unscored),
+            f"{row.task.n_truncated_base} / {row.task.n_truncated_candidate}",
+        )
+        for row in page.tasks
+    ]
+    return _details("Tasks inside the capabilities", _table(headers, "lllrrrrrr", rows))
+
+
+def _ladder(view: LadderView, page: Page) -> str:
+    headers = (escape(clip(view.level_name, 60)), "base", "candidate", "drop", "n", "")
+    rows = [
+        (
+            f"**{rung.level.level}**" if rung.is_edge else str(rung.level.level),
+            rung.base,
+            rung.candidate,
+            rung.drop,
+            f"{rung.level.n_items:,}",
+            f"**◀ {rung.note}**" if rung.is_edge else rung.note,
+        )
+        for rung in view.rungs
+    ]
+    table = _table(headers, "rrrrrl", rows)
+    body = f"{escape(view.summary)} Chance is {view.chance}.\n\n{table}"
+    return f"## Ladder: {escape(view.title)}\n\n{body}"
+
+
+def _target(page: Page) -> str:
+    lines = "\n".join(_gain(row, page) for row in page.targets)
+    return f"## Target gain\n\n{lines or 'No target was measured, and the policy demands no gain.'}"
+
+
+def _gain(row: Row, page: Page) -> str:
+    head = f"- {escape(row.capability)}, {row.mark} {row.finding.outcome}"
+    if row.found is None or row.found.drop is None:
+        return f"{head}: {escape(row.reason)}"
+    return (
+        f"{head}: {row.base} → {row.candidate}, a gain of **{row.gain}**, {page.confidence} "
+        f"interval {_range(row.gain_interval)} pp; {html.escape(row.demand)}"
+    )
+
+
+def _examples(page: Page) -> str:
+    every = [example for _, group in page.examples for example in group]
+    if not every:
+        return "## Items that broke\n\nNone."
+    shown = every[:_MOST_EXAMPLES]
+    more = f" {len(every) - len(shown)} more are in review.json." if len(every) > len(shown) else ""
+    intro = f"Right under the base, wrong under the candidate.{more}"
+    return "\n\n".join(["## Items that broke", intro, *(_example(example) for example in shown)])
+
+
+def _example(example: Example) -> str:
+    level = "" if example.level is None else f", level {example.level}"
+    names = (one_line(name) for name in (example.capability, example.task, example.item_id))
+    title = _in_html(shorten("{}: {}, item {}".format(*names), _LINE_CHARACTERS)) + level
+    answers = (
+        ("Right answer", example.answer, None),
+        ("Base", example.base_text, example.base_confidence),
+        ("Candidate", example.candidate_text, example.candidate_confidence),
+    )
+    parts = [block(shorten(example.prompt, _PROMPT_CHARACTERS))]
+    for label, text, confidence in answers:
+        sure = "" if confidence is None else f" (confidence {percent(confidence)})"
+        parts.append(f"{label}{sure}:")
+        parts.append(block(shorten(text, _ANSWER_CHARACTERS)))
+    return _details(title, "\n\n".join(parts))
+
+
+def _details(summary: str, body: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def _caveats(page: Page) -> str:
+    lines = [f"- {escape(caveat)}" for caveat in page.review.comparison.caveats]
+    return "## Caveats\n\n" + ("\n".join(lines) or "None.")
+
+
+def _reproduce(page: Page) -> str:
+    comparison = page.review.comparison
+    sides = "\n".join(
+        f"- {name}: {_facts(checkpoint_facts(checkpoint))}"
+        for name, checkpoint in (("base", comparison.base), ("candidate", comparison.candidate))
+    )
+    run = "\n".join(f"- {fact.label}: {escape(fact.value)}" for fact in run_facts(page.review))
+    command = block(page.review.provenance.command)
+    return f"## How to reproduce\n\n{command}\n\n{sides}\n{run}"
+
+
+def _facts(facts: Sequence[Fact]) -> str:
+    words = (code(fact.value) if fact.is_code else escape(fact.value) for fact in facts)
+    return ", ".join(f"{fact.label} {word}" for fact, word in zip(facts, words, strict=True))
+
+
+def _reading(page: Page) -> str:
+    lines = [f"- **{MARKS[outcome]} {outcome}**: {text}" for outcome, text in MEANINGS.items()]
+    lines += [f"- **{role}**: {text}" for role, text in ROLES.items()]
+    method = f"Method: {escape(page.methods) or 'none, nothing was measured'}."
+    return "\n".join(["## How to read this", "", *lines, "", method])

@@ -1,0 +1,42 @@
+"""Colours and markers of the figures: Okabe–Ito, darkened where they must carry words on white.
+
+No status is told by colour alone: each has its own marker and its word beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cliffguard.records import Outcome
+
+INK = "#1f2328"
+MUTED = "#59636e"
+FAINT = "#c9d1d9"
+TOLERATED = "#e6f1ee"
+BASE = "#6b7280"
+CANDIDATE = "#0072b2"
+BREAK = "#b34700"
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A marker of matplotlib, its size in points."""
+
+    shape: str
+    size: float
+    is_filled: bool
+
+
+WORDS = {
+    Outcome.HELD: "#00735a",
+    Outcome.REGRESSED: BREAK,
+    Outcome.INCONCLUSIVE: "#8a5a00",
+    Outcome.NOT_MEASURED: MUTED,
+}
+
+MARKERS = {
+    Outcome.HELD: Marker("o", 8, True),
+    Outcome.REGRESSED: Marker("D", 8, True),
+    Outcome.INCONCLUSIVE: Marker("s", 8, False),
+    Outcome.NOT_MEASURED: Marker("_", 8, False),
+}

@@ -1,0 +1,207 @@
+"""The report for a terminal: the verdict first, then the numbers, then what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import StringIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cliffguard.records import Outcome, Review
+from cliffguard.report.clean import cleaned
+from cliffguard.report.numbers import MISSING, level_words, percent
+from cliffguard.report.page import LadderView, Page, Row, lay_out
+from cliffguard.report.wording import SIGN_CONVENTION
+
+_WIDTH = 100  # columns of `render_text`, whatever terminal it is called from
+
+_STYLES = {
+    Outcome.PASS: "green",
+    Outcome.HELD: "green",
+    Outcome.FAIL: "red",
+    Outcome.REGRESSED: "red",
+    Outcome.INCONCLUSIVE: "yellow",
+    Outcome.NOT_MEASURED: "yellow",
+}
+
+
+def render_text(review: Review) -> str:
+    """Return the report as plain text, 100 columns wide and without colour."""
+    stream = StringIO()
+    console = Console(
+        file=stream, width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False
+    )
+    print_review(review, console)
+    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
+
+
+def print_review(review: Review, console: Console) -> None:
+    """Print the report. Lines wrap at the console's width; no number is ever cut."""
+    page = lay_out(cleaned(review))
+    _print(console, _headline(page))
+    _print(console, Text(f"base       {page.base}\ncandidate  {page.candidate}", style="dim"))
+    console.print()
+    table = _table(page)
+    roomy = console.options.update(width=10_000, max_width=10_000)
+    if console.measure(table, options=roomy).maximum <= console.width:
+        console.print(table)
+    else:
+        for row in page.rows:
+            _print(console, _stacked(row, page.confidence))
+    console.print()
+    _print_list(console, _remarks(page))
+    _print(console, Text(SIGN_CONVENTION, style="dim"))
+    for view in page.ladders:
+        console.print()
+        _print(console, _ladder(view))
+    for title, lines in (
+        ("Caveats", review_caveats(page)),
+        ("Next", next_steps(page)),
+    ):
+        if lines:
+            console.print()
+            _print(console, Text(title, style="bold"))
+            _print_list(console, [("  •", line) for line in lines])
+
+
+def review_caveats(page: Page) -> tuple[str, ...]:
+    """The doubts that touch trust, one line each."""
+    return tuple(" ".join(caveat.split()) for caveat in page.review.comparison.caveats)
+
+
+def next_steps(page: Page) -> tuple[str, ...]:
+    """What to do with this verdict, most urgent first."""
+    counted = [row for row in page.rows if row.finding.role != "monitored"]
+    steps = []
+    lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
+    if lost:
+        names = ", ".join(row.capability for row in lost)
+        steps.append(
+            f"Do not ship this candidate: {names}. The items that broke are in the report."
+        )
+    for view in page.ladders:
+        if view.edge is not None and view.row.finding.role != "monitored":
+            words = level_words(view.level_name, view.edge.level)
+            steps.append(f"Look first at {view.title}, where it breaks: {words}.")
+    for row in counted:
+        if row.finding.outcome is Outcome.INCONCLUSIVE:
+            steps.append(_more_items(row))
+        if row.finding.outcome is Outcome.NOT_MEASURED:
+            steps.append(f"Measure {row.capability}, or take it out of the policy: {row.reason}.")
+    if not counted:
+        steps.append("Let the policy gate at least one capability that the suites measure.")
+    if page.outcome is Outcome.PASS:
+        steps.append("Nothing to do. Keep review.json with the checkpoint.")
+    return tuple(steps)
+
+
+def _more_items(row: Row) -> str:
+    needed = row.finding.n_items_needed
+    about = f" (about {needed:,} would decide)" if needed else ""
+    return (
+        f"Measure more items of {row.capability}{about}: raise or drop the limit, or add items "
+        "to the suite."
+    )
+
+
+def _print_list(console: Console, lines: Sequence[tuple[str, str]]) -> None:
+    """Print lines, each after its sign, with what wraps set below its own first word."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for sign, line in lines:
+        grid.add_row(Text(sign), Text(line))
+    if lines:
+        console.print(grid, highlight=False)
+
+
+def _print(console: Console, text: Text) -> None:
+    # The highlighter of rich would colour digits at random.
+    console.print(text, highlight=False, overflow="fold")
+
+
+def _headline(page: Page) -> Text:
+    style = _STYLES[page.outcome]
+    return Text.assemble(
+        (f"{page.mark} {page.outcome}", f"bold {style}"),
+        (f" (exit {page.exit_code})  ", "dim"),
+        (page.sentence, "bold"),
+    )
+
+
+def _table(page: Page) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("capability", no_wrap=True, vertical="bottom")
+    headers = ("base →\ncandidate", "drop,\npp", f"{page.confidence}\ninterval", "margin", "n")
+    for header in (*headers, "broken\n/ fixed"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    role = None
+    for row in page.rows:
+        if row.finding.role != role:
+            role = row.finding.role
+            table.add_row(Text(role, style="dim italic"))
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Row) -> list[Text]:
+    margin = row.margin.removeprefix("gain ").removesuffix(" pp")
+    numbers = (row.drop.removesuffix(" pp"), row.interval, margin, row.n_items, row.flips)
+    return [
+        Text(f"  {row.capability}"),
+        Text(_change(row)),
+        *(Text(number) for number in numbers),
+        _outcome(row),
+    ]
+
+
+def _change(row: Row) -> str:
+    """Both scores as "52.0 → 65.0 %"."""
+    if row.found is None or row.found.base_mean is None:
+        return MISSING
+    return f"{row.base.removesuffix(' %')} → {row.candidate}"
+
+
+def _outcome(row: Row) -> Text:
+    return Text(f"{row.mark} {row.finding.outcome}", style=_STYLES[row.finding.outcome])
+
+
+def _remarks(page: Page) -> list[tuple[str, str]]:
+    """Why a capability did not hold, and what is missing from its n, each after its sign."""
+    remarks = []
+    for row in page.rows:
+        is_measured = row.found is not None and row.found.drop is not None
+        if row.finding.outcome is not Outcome.HELD:
+            p = f" (any drop: {row.p_value})" if is_measured else ""
+            remarks.append((row.mark, f"{row.capability}: {row.reason}{p}"))
+        if row.n_unscored and is_measured:
+            remarks.append(("!", f"{row.capability}: {row.n_unscored} unscored, not in n"))
+    return remarks
+
+
+def _stacked(row: Row, confidence: str) -> Text:
+    """One capability over two lines, where the table would not fit."""
+    numbers = (
+        f"    {_change(row)}, drop {row.drop}, {confidence} interval {row.interval}, "
+        f"margin {row.margin}, n {row.n_items}, broken / fixed {row.flips.replace(' ', '')}"
+    )
+    role = (f" ({row.finding.role})", "dim")
+    return Text.assemble(_outcome(row), "  ", (row.capability, "bold"), role, "\n", numbers)
+
+
+def _ladder(view: LadderView) -> Text:
+    text = Text.assemble((view.title, "bold"), (f"  (chance {view.chance})", "dim"))
+    width = max((len(str(rung.level.level)) for rung in view.rungs), default=1)
+    for rung in view.rungs:
+        sign = "▶" if rung.is_edge else " "
+        line = (
+            f"\n {sign} {rung.level.level:>{width}}  {rung.base:>7} → "
+            f"{percent(rung.level.candidate_mean):>7}  {rung.drop:>9}  n {rung.level.n_items}"
+        )
+        text.append(line, style="bold red" if rung.is_edge else "")
+        if rung.note:
+            text.append(f"  {rung.note}", style="bold red" if rung.is_edge else "dim")
+    return text

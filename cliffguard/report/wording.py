@@ -1,0 +1,44 @@
+"""The words and signs that every report shares."""
+
+from __future__ import annotations
+
+from cliffguard.records import Outcome, Role
+
+MARKS = {
+    Outcome.PASS: "✓",
+    Outcome.FAIL: "✗",
+    Outcome.HELD: "✓",
+    Outcome.REGRESSED: "✗",
+    Outcome.INCONCLUSIVE: "?",
+    Outcome.NOT_MEASURED: "–",
+}
+"""The sign that stands before an outcome, so that colour never stands alone."""
+
+ROLE_ORDER: dict[Role, int] = {"target": 0, "gating": 1, "monitored": 2}
+
+SIGN_CONVENTION = (
+    "Drop = base − candidate in percentage points (pp): positive is worse. "
+    "Broken: right under the base, wrong under the candidate; fixed: the other way round."
+)
+
+MEANINGS = {
+    Outcome.HELD: ("A drop as large as the margin is ruled out. A smaller real drop may remain."),
+    Outcome.REGRESSED: (
+        "A drop is proven, and it is not bounded by the margin. The interval says how large it "
+        "may be."
+    ),
+    Outcome.INCONCLUSIVE: (
+        "Neither a drop nor its absence is proven: there are too few items for this margin. It "
+        "is not a pass."
+    ),
+    Outcome.NOT_MEASURED: ("No item has a score on both sides. An absent test is not a pass."),
+}
+
+ROLES: dict[Role, str] = {
+    "target": (
+        "What the fine-tune was for. HELD means that the demanded gain is proven, REGRESSED "
+        "that it is disproven."
+    ),
+    "gating": "Must be HELD for PASS; REGRESSED fails the gate.",
+    "monitored": "Shown for the reader; cannot fail the gate.",
+}

@@ -1,0 +1,350 @@
+"""The verbs on the command line: what they print, write and return."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from cliffguard.cli.app import app
+from cliffguard.records import Item, RunnerSettings
+from cliffguard.runners.fake import FakeRunner, Script
+from tests import support
+
+REPORTS = ("junit.xml", "report.html", "report.md", "review.json", "timings.json")
+
+
+def all_right(_: str, __: Item) -> float:
+    """Script: everyone is always right."""
+    return 1.0
+
+
+def loses_hard_levels(name: str, item: Item) -> float:
+    """Script: the candidate fails from level 3 on."""
+    return 0.0 if "tuned" in name and (item.level or 0) >= 3 else 1.0
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """A base, a candidate, a suite, a store and an output folder, as text."""
+    return {
+        "base": str(support.write_checkpoint(tmp_path / "base", seed=0)),
+        "tuned": str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
+        "suite": str(support.write_suite(tmp_path / "suite", n_items=300, n_said=80)),
+        "store": str(tmp_path / "store"),
+        "out": str(tmp_path / "out"),
+    }
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> FakeRunner:
+    """Let the command line ask a script instead of a model."""
+    runner = FakeRunner(script)
+
+    def make(settings: RunnerSettings, **_: Any) -> FakeRunner:
+        return runner
+
+    monkeypatch.setattr("cliffguard.corridor.HarnessRunner", make)
+    monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", make)
+    return runner
+
+
+def run(*words: str) -> Result:
+    """Run the command line in this process."""
+    return CliRunner().invoke(app, list(words), catch_exceptions=False)
+
+
+def check(files: dict[str, str], *more: str) -> Result:
+    """Run `check` over the files."""
+    named = ("--base", files["base"], "--candidate", files["tuned"], "--suite", files["suite"])
+    return run("check", *named, "--store", files["store"], "--out", files["out"], *more)
+
+
+def test_a_pass_exits_0(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """PASS is exit code 0."""
+    scripted(monkeypatch, all_right)
+
+    assert check(files).exit_code == 0
+
+
+def test_a_regression_exits_10(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """FAIL is exit code 10, and the level where it breaks stands on the screen."""
+    scripted(monkeypatch, loses_hard_levels)
+
+    result = check(files)
+
+    assert result.exit_code == 10
+    assert "broken from hops = 3 on" in result.stderr
+
+
+def test_too_little_evidence_exits_11(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INCONCLUSIVE is exit code 11: the gate is fail-closed."""
+    scripted(monkeypatch, all_right)
+
+    assert check(files, "--limit", "10").exit_code == 11
+
+
+def test_exit_zero_reports_only(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """--exit-zero exits 0 whatever the verdict; the verdict stands in the review."""
+    scripted(monkeypatch, loses_hard_levels)
+
+    result = check(files, "--exit-zero")
+
+    review = json.loads((Path(files["out"]) / "review.json").read_text())
+    assert result.exit_code == 0
+    assert review["verdict"]["outcome"] == "FAIL"
+
+
+def test_all_reports_are_written(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """check leaves every report in the output folder, which may exist already."""
+    scripted(monkeypatch, all_right)
+    Path(files["out"]).mkdir()
+
+    check(files)
+
+    assert sorted(path.name for path in Path(files["out"]).iterdir()) == sorted(REPORTS)
+
+
+def test_two_runs_write_the_same_bytes(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every report but the timings is the same in a second run."""
+    scripted(monkeypatch, loses_hard_levels)
+    check(files)
+    first = {name: (Path(files["out"]) / name).read_bytes() for name in REPORTS[:-1]}
+
+    check(files)
+
+    assert {name: (Path(files["out"]) / name).read_bytes() for name in REPORTS[:-1]} == first
+
+
+def test_stdout_is_silent_unless_asked(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People read stderr; stdout belongs to machines."""
+    scripted(monkeypatch, all_right)
+
+    assert check(files).stdout == ""
+
+
+def test_format_json_prints_the_review(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--format json prints what review.json holds."""
+    scripted(monkeypatch, all_right)
+
+    printed = check(files, "--format", "json", "-q").stdout
+
+    assert printed == (Path(files["out"]) / "review.json").read_text(encoding="utf-8")
+
+
+def test_quiet_is_silent(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """-q prints nothing at all for a run that worked."""
+    scripted(monkeypatch, all_right)
+
+    result = check(files, "-q")
+
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+def test_progress_names_what_is_measured(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a terminal there is a line for each task of each side."""
+    scripted(monkeypatch, all_right)
+
+    lines = [line for line in check(files).stderr.splitlines() if line.startswith("[")]
+
+    assert len(lines) == 4
+    assert "of 380 items" in lines[0]
+
+
+def test_no_color_is_honoured(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR takes all escape sequences out, even where colour is forced."""
+    scripted(monkeypatch, loses_hard_levels)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert "\x1b[3" not in check(files).stderr
+
+
+def test_show_config_runs_nothing(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """--show-config prints the resolved plan as YAML and asks nobody."""
+    runner = scripted(monkeypatch, all_right)
+
+    result = check(files, "--show-config", "--limit", "7", "--dtype", "float32")
+
+    shown = yaml.safe_load(result.stdout)
+    assert (shown["protocol"]["limit"], shown["protocol"]["dtype"]) == (7, "float32")
+    assert shown["candidate"] == files["tuned"]
+    assert runner.n_asked == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        (("--num_fewshot", "3"), ("protocol", "num_fewshot"), 3),
+        (("--batch_size", "4"), ("runner", "batch_size"), 4),
+        (("--apply_chat_template",), ("protocol", "chat_template"), "own"),
+        (("--limit", "9"), ("protocol", "limit"), 9),
+        (("--num-fewshot", "3"), ("protocol", "num_fewshot"), 3),
+        (("--batch-size", "4"), ("runner", "batch_size"), 4),
+        (("--apply-chat-template",), ("protocol", "chat_template"), "own"),
+    ],
+)
+def test_lm_evals_spellings_are_aliases(
+    files: dict[str, str], words: tuple[str, ...], key: tuple[str, str], value: Any
+) -> None:
+    """lm-eval's flags and ours set the same keys of the plan."""
+    shown = yaml.safe_load(check(files, *words, "--show-config").stdout)
+
+    assert shown[key[0]][key[1]] == value
+
+
+def test_a_plan_file_is_enough(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan with paths beside it needs no flags, from whichever folder it is run."""
+    scripted(monkeypatch, all_right)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("base: base\ncandidate: tuned\nsuites: [suite/small.yaml]\n")
+    monkeypatch.chdir(tmp_path.parent)
+
+    result = run("check", str(plan), "--store", files["store"], "--out", files["out"])
+
+    assert result.exit_code == 0
+
+
+def test_flags_override_the_plan(files: dict[str, str], tmp_path: Path) -> None:
+    """A flag replaces one key of the plan and leaves the others."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "base: base\ncandidate: tuned\nsuites: [suite/small.yaml]\n"
+        "protocol: {limit: 5, seed: 3}\npolicy: {default_margin: 0.1}\n"
+    )
+
+    shown = yaml.safe_load(run("check", str(plan), "--limit", "8", "--show-config").stdout)
+
+    assert (shown["protocol"]["limit"], shown["protocol"]["seed"]) == (8, 3)
+    assert shown["policy"]["default_margin"] == 0.1
+
+
+def test_compare_reads_the_store_alone(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """compare gives check's verdict from stored answers and asks nobody."""
+    runner = scripted(monkeypatch, loses_hard_levels)
+    check(files)
+    n_asked = runner.n_asked
+
+    result = run(
+        "compare", files["base"], files["tuned"], "--suite", files["suite"],
+        "--store", files["store"], "--format", "json", "-q",
+    )  # fmt: skip
+
+    assert result.exit_code == 10
+    assert json.loads(result.stdout)["verdict"]["outcome"] == "FAIL"
+    assert runner.n_asked == n_asked
+
+
+def test_measure_fills_the_store(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """measure exits 0 and leaves nothing of that checkpoint for check to ask."""
+    runner = scripted(monkeypatch, all_right)
+
+    result = run(
+        "measure", files["base"], "--suite", files["suite"], "--store", files["store"]
+    )  # fmt: skip
+
+    assert result.exit_code == 0
+    assert runner.n_asked == 380
+    check(files)
+    assert runner.n_asked == 2 * 380
+
+
+@pytest.mark.parametrize("output_format", ["text", "markdown", "html", "json", "junit"])
+def test_report_is_a_pure_function(
+    files: dict[str, str], output_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """report renders a review in any format, the same bytes twice."""
+    scripted(monkeypatch, loses_hard_levels)
+    check(files)
+    words = ("report", str(Path(files["out"]) / "review.json"), "--format", output_format)
+
+    once, again = run(*words), run(*words)
+
+    assert once.exit_code == 0
+    assert once.stdout == again.stdout != ""
+
+
+def test_report_writes_a_file(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """--output takes the place of stdout."""
+    scripted(monkeypatch, all_right)
+    check(files)
+    page = Path(files["out"]) / "again.html"
+
+    run("report", str(Path(files["out"]) / "review.json"), "-f", "html", "-o", str(page))
+
+    assert page.read_bytes() == (Path(files["out"]) / "report.html").read_bytes()
+
+
+def test_compare_loads_no_torch(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """compare and report run without torch, lm-eval and datasets in the process."""
+    scripted(monkeypatch, loses_hard_levels)
+    check(files)
+    words = ["compare", files["base"], files["tuned"], "-s", files["suite"]]
+    words += ["--store", files["store"], "--out", files["out"]]
+    script = (
+        "import sys\n"
+        f"sys.argv = ['cliffguard', *{words!r}]\n"
+        "from cliffguard.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    code = stop.code\n"
+        "heavy = {'torch', 'transformers', 'lm_eval', 'datasets', 'peft'} & set(sys.modules)\n"
+        "print(code, sorted(heavy))\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout.strip() == "10 []", done.stderr
+
+
+def test_version_is_printed() -> None:
+    """--version prints the version of the package."""
+    from importlib.metadata import version
+
+    result = run("--version")
+
+    assert (result.exit_code, result.stdout.strip()) == (0, version("cliffguard"))
+
+
+@pytest.mark.parametrize(
+    "verb", ["check", "measure", "compare", "report", "init", "demo", "suites"]
+)
+def test_every_verb_has_help(verb: str) -> None:
+    """Each verb explains itself."""
+    result = run(verb, "--help")
+
+    assert result.exit_code == 0
+    assert "Usage" in result.stdout
+
+
+def test_check_with_a_real_adapter(
+    tiny_adapter: Path, files: dict[str, str], tmp_path: Path
+) -> None:
+    """From an adapter directory alone to a verdict: its config names the base."""
+    result = run(
+        "check", "--candidate", str(tiny_adapter), "--suite", files["suite"], "--limit", "12",
+        "--store", files["store"], "--out", files["out"], "--device", "cpu",
+    )  # fmt: skip
+
+    assert result.exit_code in (0, 10, 11), result.stderr
+    review = json.loads((tmp_path / "out" / "review.json").read_text())
+    assert review["comparison"]["candidate"]["adapter"] is not None

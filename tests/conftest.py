@@ -1,0 +1,53 @@
+"""What every test may count on: no network, no store of the user's, tiny models."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import support
+
+# Read when the libraries are imported, hence before any test imports them.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_DATASETS_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TOKENIZERS_PARALLELISM="false",
+    TQDM_DISABLE="1",
+    TRANSFORMERS_VERBOSITY="error",
+)
+
+
+@pytest.fixture(autouse=True)
+def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A test that names no store gets one of its own, never the user's."""
+    monkeypatch.setenv("CLIFFGUARD_STORE", str(tmp_path / "store-of-the-test"))
+    monkeypatch.setattr(
+        "cliffguard.store.user_cache_path", lambda _: tmp_path / "cache-of-the-test"
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of a few thousand weights with a byte tokenizer and a chat template."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    support.save_tiny_llama(folder, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_tuned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another Llama of the same shape: full weights of a candidate."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-tuned"
+    support.save_tiny_llama(folder, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA adapter on the tiny Llama, with weights that change its answers."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-adapter"
+    support.save_tiny_adapter(folder, tiny_base)
+    return folder

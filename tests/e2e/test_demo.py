@@ -1,0 +1,111 @@
+"""The demo on the real model: two fine-tunes, two verdicts, nothing arranged."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+REPORTS = {"junit.xml", "report.html", "report.md", "review.json"}
+POINTS_ABOVE_CHANCE = 0.15
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Run the demo once in a folder of its own; return its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    # The first run may fetch the base, which conftest's offline setting does not hinder: pip does.
+    command = [sys.executable, "-m", "cliffguard", "demo", "--store", str(folder / "store")]
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    return folder, done.stderr
+
+
+def review(demo: tuple[Path, str], name: str) -> dict[str, Any]:
+    """Return the review of one candidate."""
+    text = (demo[0] / "runs" / "demo" / name / "review.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def capability(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the comparison of one capability."""
+    return next(c for c in found["comparison"]["capabilities"] if c["capability"] == name)
+
+
+def test_every_report_is_there(demo: tuple[Path, str]) -> None:
+    """Both candidates have all their reports where the demo says."""
+    for name in ("healthy", "overtrained"):
+        folder = demo[0] / "runs" / "demo" / name
+        assert {path.name for path in folder.iterdir()} >= REPORTS
+
+
+def test_the_healthy_candidate_does_not_fail(demo: tuple[Path, str]) -> None:
+    """A gentle fine-tune is not called broken."""
+    assert review(demo, "healthy")["verdict"]["outcome"] != "FAIL"
+
+
+@pytest.mark.parametrize("name", ["healthy", "overtrained"])
+def test_the_target_clearly_rises(demo: tuple[Path, str], name: str) -> None:
+    """Both candidates learned their job: the gain is proven, and more than 15 points."""
+    found = capability(review(demo, name), "support_tickets")
+
+    assert found["drop_interval"]["high"] < 0.0
+    assert found["drop"] < -POINTS_ABOVE_CHANCE
+
+
+def test_the_overtrained_candidate_fails_and_the_level_is_named(demo: tuple[Path, str]) -> None:
+    """The narrow fine-tune lost multi-step reasoning, and the verdict says from which level."""
+    verdict = review(demo, "overtrained")["verdict"]
+
+    assert verdict["outcome"] == "FAIL"
+    assert re.search(r"multi_step_reasoning regressed .*broken from \w+ = \d", verdict["sentence"])
+
+
+def test_the_verdicts_and_their_exit_codes_are_printed(demo: tuple[Path, str]) -> None:
+    """The demo ends by naming both verdicts, the codes check would give, and the reports."""
+    tail = demo[1][-2500:]
+
+    assert re.search(r"healthy: (PASS|INCONCLUSIVE), check would exit (0|11)", tail)
+    assert "overtrained: FAIL, check would exit 10" in tail
+    assert "runs/demo/overtrained/report.html" in tail
+
+
+def test_gating_levels_measure_something(demo: tuple[Path, str]) -> None:
+    """On every gating level the base lies 15 points or more above chance."""
+    found = review(demo, "healthy")["comparison"]["capabilities"]
+    levels = [
+        (ladder["task"], level["level"], level["base_mean"] - ladder["chance"])
+        for one in found
+        for ladder in one["ladders"]
+        for level in ladder["levels"]
+        if level["is_gating"]
+    ]
+
+    assert len(levels) >= 4
+    assert [row for row in levels if row[2] < POINTS_ABOVE_CHANCE] == []
+
+
+def test_gating_tasks_measure_something(demo: tuple[Path, str]) -> None:
+    """Outside the target, every gating task's base lies 15 points or more above chance."""
+    found = review(demo, "healthy")["comparison"]["capabilities"]
+    tasks = [
+        (task["task"], task["base_mean"] - task["chance"])
+        for one in found
+        if one["ring"] not in ("target", "control")
+        for task in one["tasks"]
+    ]
+
+    assert [row for row in tasks if row[1] < POINTS_ABOVE_CHANCE] == []

@@ -1,0 +1,160 @@
+"""Loading: devices, dtypes, and weights that cannot be trusted."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.engine import loading
+from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+
+
+def load(folder: Path, **options: bool) -> object:
+    """Load a full checkpoint on the CPU in float32."""
+    found = find_base(str(folder), FindOptions(**options))
+    return loading.load(found, dtype="float32", device="cpu", allow_pickle=False)[0]
+
+
+def copy(source: Path, target: Path) -> Path:
+    """Copy a checkpoint directory, to break it."""
+    return Path(shutil.copytree(source, target))
+
+
+def test_a_device_can_be_named() -> None:
+    """cpu is cpu."""
+    assert loading.pick_device("cpu") == "cpu"
+
+
+def test_an_unknown_device_is_a_usage_error() -> None:
+    """A misspelt device names the ones there are."""
+    with pytest.raises(UsageError, match="device 'gpuu' is unknown; use auto, cpu, cuda"):
+        loading.pick_device("gpuu")
+
+
+def test_a_missing_gpu_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for a CUDA device that is not there is an infrastructure error."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+    with pytest.raises(InfrastructureError, match="this machine has 0 CUDA devices"):
+        loading.pick_device("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "dtype"),
+    [
+        ("auto", "cpu", "float32"),
+        ("auto", "cuda", "bfloat16"),
+        ("auto", "cuda:1", "bfloat16"),
+        ("float16", "cpu", "float16"),
+    ],
+)
+def test_auto_dtype_follows_the_device(wanted: str, device: str, dtype: str) -> None:
+    """float32 on CPU, bfloat16 on a GPU, unless told otherwise."""
+    assert loading.pick_dtype(wanted, device) == dtype
+
+
+def test_nan_weights_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """A diverged training is named, with the first weight that shows it."""
+    from safetensors.torch import load_file, save_file
+
+    folder = copy(tiny_base, tmp_path / "nan")
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.1.mlp.up_proj.weight"][0, 0] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(IntegrityError, match=r"layers.1.mlp.up_proj.weight holds NaN"):
+        load(folder)
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """Added tokens without resized weights would index past the embedding."""
+    from transformers import AutoTokenizer
+
+    folder = copy(tiny_base, tmp_path / "grown")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<new1>", "<new2>"])
+    tokenizer.save_pretrained(folder)
+
+    with pytest.raises(
+        IntegrityError, match="its tokenizer has 260 tokens, its embedding only 258"
+    ):
+        load(folder)
+
+
+def test_an_adapter_of_another_shape_is_refused(
+    tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """LoRA matrices that do not fit the base end in an integrity error, not in a traceback."""
+    from safetensors.torch import load_file, save_file
+
+    folder = copy(tiny_adapter, tmp_path / "other")
+    weights = load_file(folder / "adapter_model.safetensors")
+    wide = {name: weight.repeat(2, 2) for name, weight in weights.items()}
+    save_file(wide, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    _, tuned = find_pair(str(tiny_base), str(folder), FindOptions())
+
+    with pytest.raises(IntegrityError, match=r"cannot be loaded: .*size mismatch"):
+        loading.load(tuned, dtype="float32", device="cpu", allow_pickle=False)
+
+
+def test_missing_weights_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """A weight that the file lacks is not replaced by random numbers."""
+    from safetensors.torch import load_file, save_file
+
+    folder = copy(tiny_base, tmp_path / "partial")
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(IntegrityError, match=r"1 weights are missing, the first is .*up_proj"):
+        load(folder)
+
+
+@pytest.mark.parametrize("change", ["removed", "renamed"])
+def test_an_adapter_that_does_not_cover_its_config_is_refused(
+    tiny_base: Path, tiny_adapter: Path, tmp_path: Path, change: str
+) -> None:
+    """An adapter whose matrices are not those of its config is not half applied."""
+    from safetensors.torch import load_file, save_file
+
+    folder = copy(tiny_adapter, tmp_path / "odd")
+    weights = load_file(folder / "adapter_model.safetensors")
+    name = sorted(weights)[0]
+    moved = weights.pop(name)
+    if change == "renamed":
+        weights[name.replace("layers.0", "layers.7")] = moved
+    save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    _, tuned = find_pair(str(tiny_base), str(folder), FindOptions())
+
+    with pytest.raises(IntegrityError, match="adapter weights do not fit the base"):
+        loading.load(tuned, dtype="float32", device="cpu", allow_pickle=False)
+
+
+def test_a_bug_is_not_called_out_of_memory() -> None:
+    """Other runtime errors pass through as they are."""
+    with (
+        pytest.raises(RuntimeError, match="shapes"),
+        loading.out_of_memory_explained("model"),
+    ):
+        raise RuntimeError("shapes cannot be multiplied")
+
+
+def test_no_memory_is_worth_a_retry() -> None:
+    """Out of memory names the flag that helps."""
+    with (
+        pytest.raises(InfrastructureError, match="out of memory; use a smaller --batch-size"),
+        loading.out_of_memory_explained("model"),
+    ):
+        raise MemoryError
+
+
+def test_allocator_errors_are_out_of_memory() -> None:
+    """torch's CPU allocator reports exhaustion as a plain RuntimeError."""
+    with (
+        pytest.raises(InfrastructureError, match="out of memory"),
+        loading.out_of_memory_explained("model"),
+    ):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")

@@ -1,0 +1,431 @@
+"""Reviews to render: what a fine-tune lost, kept, left open, and what was never measured.
+
+The numbers follow from counts by simple formulas, so that the files under tests/golden/ do not
+move when a statistic does; the findings are written by hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from cliffguard.records import (
+    CapabilityComparison,
+    Checkpoint,
+    Comparison,
+    Edge,
+    Example,
+    Finding,
+    Ladder,
+    LevelComparison,
+    Outcome,
+    Plan,
+    Policy,
+    Protocol,
+    Provenance,
+    Review,
+    Ring,
+    Role,
+    SuiteStamp,
+    TargetPolicy,
+    TaskComparison,
+    Verdict,
+)
+from cliffguard.stats.interval import Interval
+
+HOSTILE = (
+    "<script>alert(1)</script> \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202egnp.exe\u202c "
+    "| `cell` ```\n@maintainer </pre></details> ![x](http://attacker.example/x.png) \x00\x08\ufffe"
+)
+"""Everything that a model may write into a report against its reader."""
+
+_Z = 1.645
+
+
+def drop_of(n_broken: int, n_fixed: int, n_items: int) -> tuple[float, Interval]:
+    """Return a drop and a rough interval around it."""
+    drop = (n_broken - n_fixed) / n_items
+    spread = math.sqrt(n_broken + n_fixed - (n_broken - n_fixed) ** 2 / n_items) / n_items
+    reach = max(_Z * spread, 1 / n_items)
+    return round(drop, 6), Interval(round(drop - reach, 6), round(drop + reach, 6))
+
+
+def share_of(n_right: int, n_items: int) -> tuple[float, Interval]:
+    """Return a share and its Wilson interval."""
+    share, z2 = n_right / n_items, _Z * _Z
+    centre = share + z2 / (2 * n_items)
+    reach = _Z * math.sqrt(share * (1 - share) / n_items + z2 / (4 * n_items**2))
+    scale = 1 + z2 / n_items
+    low, high = (centre - reach) / scale, (centre + reach) / scale
+    return round(share, 6), Interval(round(max(low, 0.0), 6), round(min(high, 1.0), 6))
+
+
+def checkpoint(name: str, *, adapter: str | None = None, notes: tuple[str, ...] = ()) -> Checkpoint:
+    """Return an identity whose digests are recognisable."""
+    return Checkpoint(
+        name=name,
+        revision="8c22764a7e3675c50d4c7c9a4edb474456022b16",
+        weights="a1" * 32,
+        adapter=adapter,
+        tokenizer="c3" * 32,
+        chat_template=None,
+        settings="d4" * 32,
+        notes=notes,
+        files=None,
+    )
+
+
+def rung(
+    level: int, n_items: int, n_right_base: int, n_broken: int, n_fixed: int, is_gating: bool = True
+) -> LevelComparison:
+    """Return one level of a ladder from its counts."""
+    base_mean, base_interval = share_of(n_right_base, n_items)
+    n_right = n_right_base - n_broken + n_fixed
+    candidate_mean, candidate_interval = share_of(n_right, n_items)
+    drop, drop_interval = drop_of(n_broken, n_fixed, n_items)
+    return LevelComparison(
+        level=level,
+        is_gating=is_gating,
+        n_items=n_items,
+        n_broken=n_broken,
+        n_fixed=n_fixed,
+        base_mean=base_mean,
+        candidate_mean=candidate_mean,
+        base_interval=base_interval,
+        candidate_interval=candidate_interval,
+        drop=drop,
+        drop_interval=drop_interval,
+    )
+
+
+def measured(
+    capability: str,
+    *,
+    n_items: int,
+    n_right_base: int,
+    n_broken: int,
+    n_fixed: int,
+    p_drop: float,
+    ring: Ring = "adjacent",
+    n_unscored: int = 0,
+    ladders: tuple[Ladder, ...] = (),
+) -> CapabilityComparison:
+    """Return a capability of one task from its counts."""
+    base_mean = round(n_right_base / n_items, 6)
+    candidate_mean = round((n_right_base - n_broken + n_fixed) / n_items, 6)
+    drop, drop_interval = drop_of(n_broken, n_fixed, n_items)
+    return CapabilityComparison(
+        capability=capability,
+        suite="adjacent",
+        ring=ring,
+        n_items=n_items,
+        n_unscored=n_unscored,
+        n_broken=n_broken,
+        n_fixed=n_fixed,
+        base_mean=base_mean,
+        candidate_mean=candidate_mean,
+        drop=drop,
+        drop_interval=drop_interval,
+        p_drop=p_drop,
+        method="McNemar mid-p; Tango score interval",
+        tasks=(
+            TaskComparison(
+                task=ladders[0].task if ladders else f"{capability}_items",
+                metric="acc",
+                chance=ladders[0].chance if ladders else 0.25,
+                n_items=n_items,
+                n_unscored=n_unscored,
+                n_truncated_base=0,
+                n_truncated_candidate=2 if n_unscored else 0,
+                base_mean=base_mean,
+                candidate_mean=candidate_mean,
+            ),
+        ),
+        ladders=ladders,
+    )
+
+
+def unmeasured(capability: str, *, n_unscored: int) -> CapabilityComparison:
+    """Return a capability of which no item has a score on both sides."""
+    return CapabilityComparison(
+        capability=capability,
+        suite="adjacent",
+        ring="safety",
+        n_items=0,
+        n_unscored=n_unscored,
+        n_broken=0,
+        n_fixed=0,
+        base_mean=None,
+        candidate_mean=None,
+        drop=None,
+        drop_interval=None,
+        p_drop=None,
+        method="McNemar mid-p; Tango score interval",
+        tasks=(),
+        ladders=(),
+    )
+
+
+def finding(
+    found: CapabilityComparison,
+    outcome: Outcome,
+    reason: str,
+    *,
+    role: Role = "gating",
+    margin: float | None = 0.05,
+    edges: tuple[Edge, ...] = (),
+    n_items_needed: int | None = None,
+) -> Finding:
+    """Return what was decided about a measured capability."""
+    return Finding(
+        capability=found.capability,
+        suite=found.suite,
+        ring=found.ring,
+        role=role,
+        outcome=outcome,
+        margin=margin,
+        p_regressed=found.p_drop,
+        is_material=outcome is Outcome.REGRESSED,
+        edges=edges,
+        n_items_needed=n_items_needed,
+        reason=reason,
+    )
+
+
+def review(
+    outcome: Outcome,
+    sentence: str,
+    pairs: Sequence[tuple[CapabilityComparison, Finding]],
+    *,
+    examples: tuple[Example, ...] = (),
+    caveats: tuple[str, ...] = (),
+) -> Review:
+    """Return a whole review around capabilities and what was found about them."""
+    base = checkpoint("Qwen/Qwen2.5-0.5B-Instruct")
+    candidate = checkpoint("runs/ft/support-tickets", adapter="b2" * 32)
+    return Review(
+        format=1,
+        plan=Plan(
+            candidate="runs/ft/support-tickets",
+            base="Qwen/Qwen2.5-0.5B-Instruct",
+            suites=("adjacent",),
+            protocol=Protocol(limit=200),
+            policy=Policy(target=TargetPolicy(min_gain=0.02)),
+        ),
+        comparison=Comparison(
+            base=base,
+            candidate=candidate,
+            confidence=0.9,
+            capabilities=tuple(found for found, _ in pairs),
+            caveats=caveats,
+        ),
+        verdict=Verdict(
+            outcome=outcome, sentence=sentence, findings=tuple(finding for _, finding in pairs)
+        ),
+        examples=examples,
+        provenance=Provenance(
+            cliffguard_version="0.1.0",
+            runner="lm-eval 0.4.13, hf",
+            measured_on=("cpu, bfloat16, batch size 16",),
+            suites=(SuiteStamp(name="adjacent", version=1, digest="e5" * 32),),
+            questions=("f6" * 32, "07" * 32),
+            versions={"torch": "2.9.0", "transformers": "5.2.0", "lm-eval": "0.4.13"},
+            command="cliffguard check --candidate runs/ft/support-tickets "
+            "--base Qwen/Qwen2.5-0.5B-Instruct --suite adjacent --limit 200 --batch-size 16",
+        ),
+    )
+
+
+def hops_ladder() -> Ladder:
+    """Return a ladder that holds for two hops and falls from the third on."""
+    return Ladder(
+        task="ball_passing",
+        level_name="hops",
+        chance=0.25,
+        levels=(
+            rung(1, 50, 49, 1, 0),
+            rung(2, 50, 47, 3, 1),
+            rung(3, 50, 44, 21, 1),
+            rung(4, 50, 40, 24, 2),
+            rung(6, 50, 22, 11, 5, is_gating=False),
+            rung(8, 50, 15, 7, 6, is_gating=False),
+        ),
+    )
+
+
+def calm_ladder() -> Ladder:
+    """Return a ladder on which nothing breaks."""
+    return Ladder(
+        task="digit_sums",
+        level_name="depth",
+        chance=0.1,
+        levels=(
+            rung(1, 60, 59, 0, 1),
+            rung(2, 60, 55, 2, 2),
+            rung(3, 60, 46, 3, 2),
+            rung(4, 60, 31, 4, 3),
+        ),
+    )
+
+
+def _target() -> tuple[CapabilityComparison, Finding]:
+    found = measured(
+        "ticket_routing", n_items=300, n_right_base=156, n_broken=9, n_fixed=48, p_drop=1.0,
+        ring="target",
+    )  # fmt: skip
+    reason = "a gain above 2.0 points is proven"
+    return found, finding(found, Outcome.HELD, reason, role="target", margin=-0.02)
+
+
+def _held() -> tuple[CapabilityComparison, Finding]:
+    found = measured(
+        "arithmetic", n_items=240, n_right_base=191, n_broken=9, n_fixed=8, p_drop=0.4127,
+        ladders=(calm_ladder(),),
+    )  # fmt: skip
+    return found, finding(found, Outcome.HELD, "a drop beyond the margin is excluded")
+
+
+def _monitored() -> tuple[CapabilityComparison, Finding]:
+    found = measured(
+        "copying_control", n_items=80, n_right_base=77, n_broken=4, n_fixed=2, p_drop=0.2266,
+        ring="control",
+    )  # fmt: skip
+    reason = "neither a drop nor its absence is proven on 80 items; about 310 items would decide"
+    return found, finding(found, Outcome.INCONCLUSIVE, reason, role="monitored", n_items_needed=310)
+
+
+def example(place: int = 1, **changes: object) -> Example:
+    """Return an item that broke."""
+    told = Example(
+        capability="multi_step_reasoning",
+        task="ball_passing",
+        item_id=f"ball_passing-3-{place:03d}",
+        level=3,
+        prompt=(
+            "Mia, Omar, Lena and Tom stand in a circle. Mia has the ball. Mia gives it to Lena. "
+            "Lena gives it to Tom. Tom gives it to Omar.\nWho has the ball?"
+        ),
+        answer="Omar",
+        base_text="Omar",
+        candidate_text="Thank you for contacting support! Your ticket was routed to: Lena",
+        base_confidence=0.914,
+        candidate_confidence=0.62,
+    )
+    return replace(told, **changes)  # type: ignore[arg-type]
+
+
+def failed() -> Review:
+    """A candidate that learned its task and lost reasoning from three hops on."""
+    found = measured(
+        "multi_step_reasoning", n_items=200, n_right_base=180, n_broken=49, n_fixed=4,
+        p_drop=1.2e-9, n_unscored=3, ladders=(hops_ladder(),),
+    )  # fmt: skip
+    edge = Edge(
+        task="ball_passing", level_name="hops", level=3, base_mean=0.88, candidate_mean=0.48,
+        p_adjusted=1.7e-5,
+    )  # fmt: skip
+    lost = finding(found, Outcome.REGRESSED, "a drop beyond the margin is proven", edges=(edge,))
+    kept = measured(
+        "instruction_following", n_items=400, n_right_base=322, n_broken=17, n_fixed=6,
+        p_drop=0.0312,
+    )  # fmt: skip
+    return review(
+        Outcome.FAIL,
+        "multi_step_reasoning regressed (90.0 → 67.5 %), broken from hops = 3 on (88 → 48 %).",
+        [
+            _target(),
+            (found, lost),
+            _held(),
+            (kept, finding(kept, Outcome.HELD, "a real drop, bounded by the margin")),
+            _monitored(),
+        ],
+        examples=(example(1), example(2, base_confidence=None, candidate_confidence=None)),
+        caveats=("The adapter's base is known by its name only, not by a fingerprint.",),
+    )
+
+
+def passed() -> Review:
+    """A candidate that gained and held everything."""
+    return review(
+        Outcome.PASS,
+        "ticket_routing gained (52.0 → 65.0 %); all 1 gating capabilities held within their "
+        "margins.",
+        [_target(), _held()],
+    )
+
+
+def inconclusive() -> Review:
+    """Too few items for the margin."""
+    found = measured(
+        "multi_step_reasoning", n_items=60, n_right_base=50, n_broken=5, n_fixed=2, p_drop=0.1445
+    )
+    reason = "neither a drop nor its absence is proven on 60 items; about 900 items would decide"
+    open_finding = finding(found, Outcome.INCONCLUSIVE, reason, n_items_needed=900)
+    return review(
+        Outcome.INCONCLUSIVE,
+        "nothing is proven lost, but 1 of 2 required findings are open: multi_step_reasoning "
+        "needs about 900 items.",
+        [_target(), (found, open_finding)],
+    )
+
+
+def not_measured() -> Review:
+    """One capability without a score, and one that the policy names and no suite has."""
+    found = unmeasured("refusals", n_unscored=40)
+    unscored = finding(found, Outcome.NOT_MEASURED, "all 40 items are unscored")
+    told = review(
+        Outcome.INCONCLUSIVE,
+        "nothing is proven lost, but 2 of 3 required findings are open: refusals was not "
+        "measured; translation was not measured.",
+        [_held(), (found, unscored)],
+    )
+    absent = replace(
+        unscored,
+        capability="translation",
+        suite="",
+        ring="general",
+        reason="the policy names it, but no suite measures it",
+    )
+    return replace(told, verdict=replace(told.verdict, findings=(*told.verdict.findings, absent)))
+
+
+def hostile() -> Review:
+    """A review in which every foreign text attacks the reader."""
+    told = failed()
+    lost = measured(HOSTILE, n_items=50, n_right_base=40, n_broken=20, n_fixed=0, p_drop=1e-6)
+    ladder = replace(hops_ladder(), task=HOSTILE, level_name=HOSTILE)
+    found = replace(lost, suite=HOSTILE, ladders=(ladder,))
+    examples = tuple(
+        example(
+            place, capability=HOSTILE, task=HOSTILE, item_id=HOSTILE, prompt=HOSTILE * 40,
+            answer=HOSTILE, base_text=HOSTILE, candidate_text=HOSTILE * 40,
+        )
+        for place in range(30)
+    )  # fmt: skip
+    attacked = review(
+        Outcome.FAIL,
+        f"{HOSTILE} regressed.",
+        [(found, finding(found, Outcome.REGRESSED, HOSTILE))],
+        examples=examples,
+        caveats=(HOSTILE,),
+    )
+    side = checkpoint(HOSTILE, notes=(HOSTILE,))
+    return replace(
+        attacked,
+        comparison=replace(attacked.comparison, base=side, candidate=side),
+        provenance=replace(told.provenance, command=HOSTILE, runner=HOSTILE),
+    )
+
+
+def crowded() -> Review:
+    """Twenty capabilities with long names."""
+    pairs = []
+    for place in range(20):
+        found = measured(
+            f"capability_number_{place:02d}_with_a_name_that_somebody_found_helpful",
+            n_items=200 + 10 * place, n_right_base=150, n_broken=2 * place, n_fixed=6, p_drop=0.5,
+        )  # fmt: skip
+        kinds = (Outcome.HELD, Outcome.INCONCLUSIVE, Outcome.REGRESSED)
+        pairs.append((found, finding(found, kinds[place % 3], "as it is in tests")))
+    return review(Outcome.FAIL, "many regressed.", pairs)

@@ -1,0 +1,177 @@
+"""The figures: what is drawn, not how it looks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib.figure import Figure
+
+from cliffguard.records import Ladder, Review
+from cliffguard.report.figures import forest_figure, forest_svg, ladder_figure, ladder_svg
+from cliffguard.report.page import lay_out
+from tests.report import samples
+
+
+def words(figure: Figure) -> list[str]:
+    """Return every text of a figure but the ticks'."""
+    return [text.get_text() for axes in figure.axes for text in axes.texts]
+
+
+def with_ladder(ladder: Ladder) -> Review:
+    """Return a failed review with another ladder."""
+    failed = samples.failed()
+    found = tuple(
+        replace(c, ladders=(ladder,) if c.ladders else ()) for c in failed.comparison.capabilities
+    )
+    return replace(failed, comparison=replace(failed.comparison, capabilities=found))
+
+
+def test_the_target_stands_apart() -> None:
+    """Gains and drops have an axis each, with the better side named."""
+    labels = [axes.get_xlabel() for axes in forest_figure(samples.failed()).axes]
+
+    assert labels == [
+        "gain in percentage points (right is better)",
+        "drop in percentage points (right is worse)",
+    ]
+
+
+def test_every_row_has_its_words() -> None:
+    """Each capability shows its name, its role and its outcome, not colour alone."""
+    shown = words(forest_figure(samples.failed()))
+
+    assert {"multi_step_reasoning", "gating · 200 items", "+22.5 pp", "REGRESSED"} <= set(shown)
+    assert "monitored · 80 items" in shown
+
+
+def test_every_row_has_its_own_margin() -> None:
+    """A margin of one capability is drawn in its row only."""
+    failed = samples.failed()
+    findings = tuple(
+        replace(finding, margin=0.1) if finding.capability == "arithmetic" else finding
+        for finding in failed.verdict.findings
+    )
+    drawn = forest_figure(replace(failed, verdict=replace(failed.verdict, findings=findings)))
+
+    ends = sorted(patch.get_x() + patch.get_width() for patch in drawn.axes[1].patches)
+    assert ends == pytest.approx([5.0, 5.0, 5.0, 10.0])
+
+
+def test_unmeasured_rows_stay() -> None:
+    """A capability without a drop keeps its row and says so."""
+    shown = words(forest_figure(samples.not_measured()))
+
+    assert sum("not measured" in text for text in shown) == 2
+
+
+@pytest.mark.parametrize("name", ["passed", "crowded", "hostile"])
+def test_any_number_of_rows(name: str) -> None:
+    """One row or twenty, every interval lies inside its axis."""
+    review = getattr(samples, name)()
+
+    axes = forest_figure(review).axes[-1]
+
+    low, high = axes.get_xlim()
+    for found in review.comparison.capabilities:
+        if found.ring != "target":
+            assert low < 100 * found.drop_interval.low
+            assert 100 * found.drop_interval.high < high
+
+
+def test_long_names_are_clipped() -> None:
+    """A long name does not run into the plot."""
+    names = [text for text in words(forest_figure(samples.crowded())) if "capability" in text]
+
+    assert len(names) == 20
+    assert max(len(name) for name in names) <= 30
+
+
+def test_the_edge_is_named() -> None:
+    """The ladder says where it breaks."""
+    drawn = ladder_figure(samples.failed(), samples.hops_ladder())
+
+    assert "breaks here: 3 hops" in words(drawn)
+
+
+def test_no_edge_no_words() -> None:
+    """A ladder that holds names no level."""
+    shown = words(ladder_figure(samples.failed(), samples.calm_ladder()))
+
+    assert not any("breaks" in text for text in shown)
+
+
+def test_levels_that_do_not_gate_are_named() -> None:
+    """Levels outside the verdict are marked once a run."""
+    shown = words(ladder_figure(samples.failed(), samples.hops_ladder()))
+
+    assert shown.count("shown only") == 1
+
+
+def test_lines_are_named_at_their_ends() -> None:
+    """Both sides and chance are named without a legend."""
+    shown = words(ladder_figure(samples.failed(), samples.hops_ladder()))
+
+    assert {"base 30.0 %", "candidate 28.0 %", "chance 25.0 %"} <= set(shown)
+
+
+def test_names_at_the_ends_do_not_overlap() -> None:
+    """Names of lines that end together are pushed apart, and stay on the plot."""
+    levels = tuple(samples.rung(level, 50, 50, 0, 0) for level in (1, 2))
+    ladder = replace(samples.hops_ladder(), chance=0.99, levels=levels)
+    axes = ladder_figure(with_ladder(ladder), ladder).axes[0]
+
+    heights = sorted(text.get_position()[1] for text in axes.texts)[-3:]
+    assert heights[2] <= 100.0
+    assert min(heights[1] - heights[0], heights[2] - heights[1]) >= 6.9
+
+
+@pytest.mark.parametrize("n_levels", [0, 1, 2, 40])
+def test_any_number_of_levels(n_levels: int) -> None:
+    """No level, one or forty can be drawn."""
+    levels = tuple(samples.rung(level, 50, 40, 2, 1) for level in range(1, n_levels + 1))
+    ladder = replace(samples.hops_ladder(), levels=levels)
+    view = lay_out(with_ladder(ladder)).ladders[0]
+
+    assert ElementTree.fromstring(ladder_svg(view, "one")).tag.endswith("svg")
+
+
+def test_a_foreign_ladder_is_refused() -> None:
+    """A ladder must be one of the review's."""
+    with pytest.raises(ValueError, match="not one of this review's"):
+        ladder_figure(samples.inconclusive(), samples.hops_ladder())
+
+
+def test_names_are_no_formulas() -> None:
+    """A dollar sign in a name starts no formula of matplotlib."""
+    failed = samples.failed()
+    found = tuple(replace(c, capability="$x^{$") for c in failed.comparison.capabilities[:1])
+    finding = replace(failed.verdict.findings[1], capability="$x^{$")
+    review = replace(
+        failed,
+        comparison=replace(failed.comparison, capabilities=found),
+        verdict=replace(failed.verdict, findings=(finding,)),
+    )
+
+    assert "$x^{$" in forest_svg(lay_out(review))
+
+
+def test_settings_of_the_user_are_not_read() -> None:
+    """A user's matplotlibrc does not change the bytes."""
+    import matplotlib
+
+    page = lay_out(samples.failed())
+    usual = forest_svg(page)
+    with matplotlib.rc_context({"axes.facecolor": "red", "font.size": 30, "svg.hashsalt": None}):
+        assert forest_svg(page) == usual
+
+
+def test_settings_of_the_user_are_left_alone() -> None:
+    """Drawing leaves matplotlib as it was."""
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    forest_svg(lay_out(samples.failed()))
+
+    assert dict(matplotlib.rcParams) == before

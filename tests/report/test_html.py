@@ -1,0 +1,180 @@
+"""The report as one page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from cliffguard.report.html import render_html
+from tests.report import samples
+
+NAMES = ["failed", "passed", "inconclusive", "not_measured"]
+VOID = {"meta", "link", "br", "wbr", "img", "input"}
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and ids, and checks that elements are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element without content."""
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close the element that was opened last."""
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """The page of a failed review."""
+    return render_html(samples.failed())
+
+
+@pytest.fixture(scope="module")
+def attacked() -> str:
+    """The page of a review whose every text is hostile."""
+    return render_html(samples.hostile())
+
+
+def test_same_bytes_twice(page: str) -> None:
+    """The same review gives the same bytes, figures included."""
+    assert render_html(samples.failed()) == page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_elements_are_closed(name: str) -> None:
+    """Every element is closed, in order."""
+    assert Reader(render_html(getattr(samples, name)())).open == []
+
+
+def test_parts_stand_in_order(page: str) -> None:
+    """Verdict, figure, table, ladders, gain, examples, caveats, command, key."""
+    heads = re.findall(r"<h[12]>([^<]+)</h[12]>", page)
+
+    assert heads == [
+        samples.failed().verdict.sentence,
+        "What changed",
+        "Capabilities",
+        "Ladders: where it breaks",
+        "Target gain",
+        "Items that broke",
+        "Caveats",
+        "How to reproduce",
+        "How to read this",
+    ]
+
+
+def test_the_outcome_and_its_code_are_shown(page: str) -> None:
+    """The first words are the outcome and the exit code."""
+    assert re.search(r"✗ FAIL<span class=\"exit\">exit code 10</span>", page)
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    """The only address on the page is the name of SVG."""
+    assert set(re.findall(r"https?://[^\s\"'<>)]+", page)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_nothing_runs(page: str) -> None:
+    """There is no script and no handler of events."""
+    reader = Reader(page)
+
+    assert "script" not in reader.tags
+    assert [name for name, _ in reader.attributes if name.startswith("on")] == []
+
+
+def test_the_policy_of_the_page_forbids_all_else(page: str) -> None:
+    """The browser is told to load nothing and to run nothing."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
+
+
+def test_ids_are_unique(page: str) -> None:
+    """Two figures on one page do not share an id."""
+    ids = [value for name, value in Reader(page).attributes if name == "id"]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_references_have_their_id(page: str) -> None:
+    """What a figure refers to is on the page."""
+    ids = set(re.findall(r' id="([^"]+)"', page))
+    references = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)|aria-describedby="([^"]+)"', page)
+
+    assert references
+    assert {a or b or c for a, b, c in references} <= ids
+
+
+def test_every_svg_is_xml(page: str) -> None:
+    """Each figure parses on its own, has a role, a name and a description."""
+    figures = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+
+    assert len(figures) == 3
+    for figure in figures:
+        root = ElementTree.fromstring(figure)
+        assert root.attrib["role"] == "img"
+        assert root.attrib["aria-label"]
+        assert [child.tag.rpartition("}")[2] for child in root[:2]] == ["title", "desc"]
+
+
+def test_scripts_do_not_survive(attacked: str) -> None:
+    """Hostile text is text."""
+    reader = Reader(attacked)
+
+    assert reader.open == []
+    assert {"script", "img"} & set(reader.tags) == set()
+
+
+def test_terminal_sequences_do_not_survive(attacked: str) -> None:
+    """No control or direction character is left."""
+    assert not set(attacked) & set("\x00\x07\x08\x1b\u202e\u202c\ufffe")
+
+
+def test_long_texts_are_cut(attacked: str) -> None:
+    """A long answer is cut, and the page says how much is missing."""
+    assert "more characters)" in attacked
+
+
+def test_a_page_without_any_finding() -> None:
+    """A verdict about nothing is still a page."""
+    review = samples.inconclusive()
+    review = replace(
+        review,
+        comparison=replace(review.comparison, capabilities=()),
+        verdict=replace(review.verdict, findings=()),
+    )
+
+    text = render_html(review)
+
+    assert "No capability was judged." in text
+    assert "<svg" not in text
+
+
+def test_what_the_policy_does_not_demand_is_reported() -> None:
+    """The gain of a target is shown where the policy demands none."""
+    passed = samples.passed()
+    first, *rest = passed.verdict.findings
+    findings = (replace(first, role="monitored", margin=0.05), *rest)
+    text = render_html(replace(passed, verdict=replace(passed.verdict, findings=findings)))
+
+    assert "nothing is demanded of it" in text

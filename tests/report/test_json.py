@@ -1,0 +1,164 @@
+"""review.json, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.records import CheckpointFiles, Review
+from cliffguard.report.json import read_review, render_json
+from tests.report import samples
+
+
+def edited(change: Callable[[dict[str, Any]], object]) -> str:
+    """Return a review's JSON after `change` has had its way with it."""
+    value = json.loads(render_json(samples.failed()))
+    change(value)
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive"])
+def test_golden(name: str, check_golden: Callable[[str, str], None]) -> None:
+    """The JSON of a review is what it was."""
+    check_golden(f"{name}.json", render_json(getattr(samples, name)()))
+
+
+@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive", "not_measured"])
+def test_round_trip(name: str) -> None:
+    """Reading gives back the very review that was written."""
+    review: Review = getattr(samples, name)()
+
+    assert read_review(render_json(review), "review.json") == review
+
+
+def test_a_plan_without_a_policy_comes_back() -> None:
+    """A plan that leaves the policy to cliffguard survives the round trip."""
+    failed = samples.failed()
+    review = replace(failed, plan=replace(failed.plan, policy=None))
+
+    assert read_review(render_json(review), "review.json") == review
+
+
+def test_hostile_text_comes_back() -> None:
+    """Even control characters survive the round trip."""
+    assert read_review(render_json(samples.hostile()), "review.json") == samples.hostile()
+
+
+def test_hostile_text_is_escaped() -> None:
+    """Printing the file repaints no terminal and reorders no line."""
+    text = render_json(samples.hostile())
+
+    assert not set(text) & {"\x1b", "\x00", "\x07", "\u202e", "\ufffe"}
+
+
+def test_a_lone_surrogate_can_be_written() -> None:
+    """Half a character, which UTF-8 cannot hold, becomes the replacement sign."""
+    review = replace(samples.failed(), examples=(samples.example(prompt="a\ud800b"),))
+
+    assert "a\ufffdb" in render_json(review).encode().decode()
+
+
+def test_top_level_keys() -> None:
+    """The file has the parts of the record, in its order."""
+    keys = ["format", "plan", "comparison", "verdict", "examples", "provenance"]
+
+    assert list(json.loads(render_json(samples.failed()))) == keys
+
+
+def test_same_bytes_twice() -> None:
+    """The same review gives the same bytes."""
+    assert render_json(samples.failed()) == render_json(samples.failed())
+
+
+def test_ends_with_a_newline() -> None:
+    """The file ends as text files do."""
+    assert render_json(samples.failed()).endswith("}\n")
+
+
+def test_files_of_this_machine_are_left_out() -> None:
+    """Where a checkpoint lies is nobody else's business."""
+    failed = samples.failed()
+    names = (field.name for field in fields(CheckpointFiles))
+    files = CheckpointFiles(**{name: Path("/secret") for name in names})
+    base = replace(failed.comparison.base, files=files)
+    review = replace(failed, comparison=replace(failed.comparison, base=base))
+
+    assert render_json(review) == render_json(failed)
+
+
+def test_nan_is_refused() -> None:
+    """A number that is none cannot become a record, and the message says where it is."""
+    failed = samples.failed()
+    review = replace(failed, comparison=replace(failed.comparison, confidence=float("nan")))
+
+    with pytest.raises(IntegrityError, match=r"comparison\.confidence is nan"):
+        render_json(review)
+
+
+def test_a_newer_format_asks_for_an_update() -> None:
+    """A review of a later cliffguard is not guessed at."""
+    text = edited(lambda value: value.update(format=2))
+
+    with pytest.raises(UsageError, match=r"r\.json: format: 2 is newer .*; update cliffguard"):
+        read_review(text, "r.json")
+
+
+def test_broken_json_names_the_line() -> None:
+    """What is not JSON is refused with its line."""
+    with pytest.raises(UsageError, match=r"r\.json:2: not valid JSON: .*run the check again"):
+        read_review('{\n"format": 1,,\n}', "r.json")
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '"a"', "null"])
+def test_another_value_is_refused(text: str) -> None:
+    """What is no object is no review."""
+    with pytest.raises(UsageError, match=r"r\.json: expected an object, found a"):
+        read_review(text, "r.json")
+
+
+def test_nan_in_a_file_is_refused() -> None:
+    """NaN is not JSON."""
+    with pytest.raises(UsageError, match="NaN is not a number of JSON"):
+        read_review('{"format": NaN}', "r.json")
+
+
+def test_deep_nesting_is_refused() -> None:
+    """A file built to exhaust the reader is refused like any other."""
+    with pytest.raises(UsageError, match="nested too deeply"):
+        read_review('{"format":' + "[" * 200_000, "r.json")
+
+
+@pytest.mark.parametrize("format", ["1", None, 0, True, 1.5])
+def test_a_strange_format_is_refused(format: object) -> None:
+    """A format that is no whole number is no format."""
+    text = edited(lambda value: value.update(format=format))
+
+    with pytest.raises(UsageError, match="format: expected a whole number"):
+        read_review(text, "r.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda v: v.pop("format"), "format: missing, so this is not a review"),
+        (lambda v: v.pop("examples"), "examples: missing"),
+        (lambda v: v["verdict"].pop("sentence"), "verdict.*sentence: missing"),
+        (lambda v: v["plan"]["protocol"].pop("seed"), r"plan\.protocol\.seed: missing"),
+        (lambda v: v.update(extra=1), "extra: unknown key"),
+        (lambda v: v["verdict"].update(note=1), r"verdict.*note: unknown key"),
+        (lambda v: v["verdict"].update(outcome="MAYBE"), r"verdict\.outcome: .*'HELD'"),
+        (lambda v: v["comparison"].update(confidence="0.9"), r"comparison\.confidence: expected"),
+    ],
+)
+def test_a_changed_review_is_refused(
+    change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    """A missing, unknown or wrong key is named with its dotted path and the way on."""
+    with pytest.raises(UsageError, match=rf"r\.json: {message}.*; read a review\.json as"):
+        read_review(edited(change), "r.json")

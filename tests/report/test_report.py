@@ -1,0 +1,99 @@
+"""The door of the room: formats by name, and all files at once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cliffguard.errors import InfrastructureError, UsageError
+from cliffguard.report import FILES, RENDERERS, render, write_reports
+from tests.report import samples
+
+
+@pytest.mark.parametrize("format", RENDERERS)
+def test_every_format_renders(format: str) -> None:
+    """Each format has a function that returns text."""
+    assert render(samples.failed(), format).strip()
+
+
+def test_an_unknown_format_names_the_nearest() -> None:
+    """A misspelt format is refused with what was probably meant."""
+    with pytest.raises(UsageError, match=r"'markdow'; did you mean 'markdown'\? \(known: text,"):
+        render(samples.failed(), "markdow")
+
+
+def test_importing_is_cheap() -> None:
+    """Importing the room loads no library that only one format needs."""
+    script = "import cliffguard.report, json, sys; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    heavy = {"matplotlib", "jinja2", "rich", "pydantic", "numpy", "scipy", "torch"}
+    assert heavy & set(json.loads(done.stdout)) == set()
+
+
+def test_markdown_and_junit_need_no_matplotlib() -> None:
+    """Formats without figures do not wait for them."""
+    script = (
+        "import cliffguard.report.markdown, cliffguard.report.junit, cliffguard.report.text, "
+        "json, sys; print(json.dumps(list(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert {"matplotlib", "jinja2"} & set(json.loads(done.stdout)) == set()
+
+
+def test_pyplot_is_never_loaded() -> None:
+    """The page with its figures is made without pyplot and its global state."""
+    script = (
+        "import sys; from cliffguard.report import render; from tests.report import samples; "
+        "render(samples.failed(), 'html'); print('matplotlib.pyplot' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "False"
+
+
+def test_all_files_are_written(tmp_path: Path) -> None:
+    """Every file is there with its bytes, and nothing else is left."""
+    written = write_reports(samples.failed(), tmp_path / "out")
+
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(FILES)
+    assert {path.name: path.read_text(encoding="utf-8") for path in written} == {
+        name: render(samples.failed(), format) for name, format in FILES.items()
+    }
+
+
+def test_a_place_that_is_none(tmp_path: Path) -> None:
+    """A folder that cannot be is the user's to mend, in one line with the path."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UsageError, match=r"file/out/review\.json: cannot be written") as failure:
+        write_reports(samples.failed(), tmp_path / "file" / "out")
+
+    assert "\n" not in str(failure.value)
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room is worth a retry, and no part of a file is left."""
+
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.replace", full)
+
+    with pytest.raises(InfrastructureError, match=r"review\.json: No space left"):
+        write_reports(samples.failed(), tmp_path)
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,112 @@
+"""The report in a terminal."""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from cliffguard.report.text import print_review, render_text
+from tests.report import samples
+
+
+def printed(name: str, width: int, *, color: bool = False) -> str:
+    """Return what a console of that width shows."""
+    stream = StringIO()
+    system = "truecolor" if color else None
+    console = Console(file=stream, width=width, color_system=system, force_terminal=color)  # type: ignore[arg-type]
+    print_review(getattr(samples, name)(), console)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("failed", "✗ FAIL (exit 10)  multi_step_reasoning regressed"),
+        ("passed", "✓ PASS (exit 0)  ticket_routing gained"),
+        ("inconclusive", "? INCONCLUSIVE (exit 11)  nothing is proven lost"),
+    ],
+)
+def test_the_verdict_comes_first(name: str, start: str) -> None:
+    """The first line is the verdict, its code and its reason."""
+    assert render_text(getattr(samples, name)()).startswith(start)
+
+
+def test_a_row_of_the_table() -> None:
+    """A capability is one line of numbers with units in the head."""
+    line = (
+        r"multi_step_reasoning +90\.0 → 67\.5 % +\+22\.5 +\[\+17\.1, \+27\.9\] +5\.0 +200 +49 / 4"
+    )
+
+    assert re.search(line, render_text(samples.failed()))
+
+
+def test_the_edge_is_marked() -> None:
+    """The level where it breaks has a sign and words."""
+    line = r"▶ 3   88\.0 % →  48\.0 %   \+40\.0 pp  n 50  breaks here"
+
+    assert re.search(line, render_text(samples.failed()))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_numbers_are_never_cut(width: int) -> None:
+    """Whatever the width, no number ends in an ellipsis or is missing."""
+    shown = " ".join(printed("failed", width).split())
+
+    assert "…" not in shown
+    assert {"+22.5", "[+17.1, +27.9]", "[−2.5, +7.5]", "200", "49"} <= set(
+        re.findall(r"\[[^\]]*\]|[+−]?\d+(?:\.\d+)?", shown)
+    )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_no_line_is_too_long(width: int) -> None:
+    """Lines wrap at the width of the console."""
+    assert max(len(line) for line in printed("crowded", width).splitlines()) <= width
+
+
+def test_no_colour_in_plain_text() -> None:
+    """Plain text holds no terminal sequence."""
+    assert "\x1b" not in render_text(samples.failed())
+
+
+def test_colour_where_the_console_has_it() -> None:
+    """A terminal gets colour."""
+    assert "\x1b[" in printed("failed", 100, color=True)
+
+
+def test_hostile_text_does_not_survive() -> None:
+    """No terminal sequence or direction mark of a model reaches the terminal."""
+    assert not set(render_text(samples.hostile())) & set("\x00\x07\x08\x1b\u202e\u202c\ufffe")
+
+
+def test_markup_of_the_console_is_text() -> None:
+    """Square brackets in a name are no markup."""
+    review = samples.review(samples.Outcome.PASS, "[red]all[/red] [/] held.", [])
+
+    assert "[red]all[/red] [/] held." in render_text(review)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("failed", "Do not ship this candidate: multi_step_reasoning."),
+        ("inconclusive", "Measure more items of multi_step_reasoning (about 900 would decide)"),
+        ("not_measured", "Measure translation, or take it out of the policy"),
+        ("passed", "Nothing to do."),
+    ],
+)
+def test_next_steps(name: str, step: str) -> None:
+    """The report ends with what to do."""
+    assert step in render_text(getattr(samples, name)()).partition("Next\n")[2]
+
+
+def test_same_bytes_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal it is called from does not matter."""
+    text = render_text(samples.failed())
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    assert render_text(samples.failed()) == text

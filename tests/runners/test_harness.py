@@ -1,0 +1,327 @@
+"""The harness runner on a tiny Llama: lm-eval's own numbers, item by item."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard import Protocol, RunnerSettings
+from cliffguard.checkpoints import FindOptions, find_base, find_pair, with_template_of
+from cliffguard.errors import IntegrityError, SuiteError
+from cliffguard.records import Answer, Checkpoint, Task
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.suites import load_suite
+from tests import support
+
+
+@pytest.fixture(scope="module")
+def suite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of 24 multiple-choice items and 6 generated ones."""
+    return support.write_suite(tmp_path_factory.mktemp("suite"), n_items=24, n_said=6)
+
+
+@pytest.fixture(scope="module")
+def runner() -> HarnessRunner:
+    """A runner on the CPU."""
+    return HarnessRunner(RunnerSettings(device="cpu", batch_size=4))
+
+
+@pytest.fixture(scope="module")
+def base(tiny_base: Path) -> Checkpoint:
+    """The identity of the tiny base."""
+    return find_base(str(tiny_base), FindOptions())
+
+
+def tasks_of(runner: HarnessRunner, suite: Path, protocol: Protocol) -> dict[str, Task]:
+    """Return a suite's tasks by name."""
+    return {task.name: task for task in runner.resolve([load_suite(str(suite))], protocol)}
+
+
+def asked(
+    runner: HarnessRunner, suite: Path, who: Checkpoint, name: str, protocol: Protocol | None = None
+) -> Sequence[Answer]:
+    """Return the answers of a checkpoint to one task of a suite."""
+    protocol = protocol or Protocol()
+    task = tasks_of(runner, suite, protocol)[name]
+    return runner.ask(who, task, task.items, protocol)
+
+
+def evaluated(tiny: Path, suite: Path, **options: Any) -> dict[str, Any]:
+    """Return lm-eval's own samples of a multiple-choice task over the same items."""
+    import datasets
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+
+    rows = [
+        {"prompt": item.prompt, "choices": list(item.choices), "answer": item.answer}
+        for item in load_suite(str(suite)).capabilities[0].tasks[0].items
+    ]
+    config = {
+        "task": "ball",
+        "custom_dataset": lambda **_: {"test": datasets.Dataset.from_list(rows)},
+        "test_split": "test",
+        "fewshot_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{prompt}}",
+        "doc_to_choice": "{{choices}}",
+        "doc_to_target": "{{choices.index(answer)}}",
+        "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
+    }
+    found = lm_eval.simple_evaluate(
+        model="hf",
+        model_args={"pretrained": str(tiny), "dtype": "float32"},
+        tasks=[config],
+        task_manager=TaskManager(include_defaults=False),
+        device="cpu",
+        batch_size=4,
+        bootstrap_iters=0,
+        **options,
+    )
+    return {str(sample["doc_id"]): sample for sample in found["samples"]["ball"]}
+
+
+@pytest.mark.parametrize("shots", [None, 2])
+def test_scores_and_picks_are_those_of_lm_eval(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, tiny_base: Path, shots: int | None
+) -> None:
+    """Multiple choice through us and through lm-eval's own evaluator agree on every item."""
+    theirs = evaluated(tiny_base, suite_file, num_fewshot=shots)
+
+    ours = asked(runner, suite_file, base, "ball", Protocol(num_fewshot=shots))
+
+    assert [answer.score for answer in ours] == [
+        theirs[str(place)]["acc"] for place in range(len(ours))
+    ]
+
+
+def test_scores_under_a_chat_template_are_those_of_lm_eval(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, tiny_base: Path
+) -> None:
+    """With the checkpoint's own template, too, the scores are lm-eval's."""
+    theirs = evaluated(tiny_base, suite_file, apply_chat_template=True)
+
+    ours = asked(runner, suite_file, base, "ball", Protocol(chat_template="own"))
+
+    assert [answer.score for answer in ours] == [
+        theirs[str(place)]["acc"] for place in range(len(ours))
+    ]
+
+
+def test_a_template_changes_the_rendered_prompt_alone(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint
+) -> None:
+    """The untemplated prompt has the same digest under every template."""
+    plain = asked(runner, suite_file, base, "ball")[0]
+
+    templated = asked(runner, suite_file, base, "ball", Protocol(chat_template="own"))[0]
+
+    assert templated.prompt_digest == plain.prompt_digest
+    assert templated.rendered_digest != plain.rendered_digest
+
+
+def test_the_system_prompt_is_rendered(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint
+) -> None:
+    """A system prompt changes what is fed in, not what is asked."""
+    without = asked(runner, suite_file, base, "ball", Protocol(chat_template="own"))[0]
+
+    protocol = Protocol(chat_template="own", system_prompt="Be brief.")
+    given = asked(runner, suite_file, base, "ball", protocol)[0]
+
+    assert given.prompt_digest == without.prompt_digest
+    assert given.rendered_digest != without.rendered_digest
+
+
+def test_confidence_is_the_probability_of_the_pick(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint
+) -> None:
+    """The picked of four choices has at least a quarter of their probability."""
+    answers = asked(runner, suite_file, base, "ball")
+
+    assert all(0.25 <= (answer.confidence or 0.0) <= 1.0 for answer in answers)
+    assert all(answer.finish_reason == "choice" for answer in answers)
+
+
+def test_the_pick_scores_when_it_is_the_answer(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint
+) -> None:
+    """Text and score of an answer tell the same story."""
+    items = tasks_of(runner, suite_file, Protocol())["ball"].items
+
+    answers = asked(runner, suite_file, base, "ball")
+
+    assert [a.score for a in answers] == [
+        float(a.text == item.answer) for a, item in zip(answers, items, strict=True)
+    ]
+
+
+def test_a_slice_gets_the_answers_of_the_whole(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint
+) -> None:
+    """Asking some items gives their answers, whichever items are asked beside them."""
+    protocol = Protocol()
+    task = tasks_of(runner, suite_file, protocol)["ball"]
+    whole = runner.ask(base, task, task.items, protocol)
+
+    some = runner.ask(base, task, task.items[5:9][::-1], protocol)
+
+    assert [answer.item_id for answer in some] == [item.id for item in task.items[5:9][::-1]]
+    for answer, expected in zip(some, whole[5:9][::-1], strict=True):
+        # Batches differ, so the last bits of a confidence may.
+        assert answer.confidence == pytest.approx(expected.confidence, abs=1e-4)
+        assert dataclasses.replace(answer, confidence=None) == dataclasses.replace(
+            expected, confidence=None
+        )
+
+
+def test_the_same_question_has_the_same_answers(suite_file: Path, base: Checkpoint) -> None:
+    """Two loads of one checkpoint give the same answers, bit for bit."""
+    settings = RunnerSettings(device="cpu", batch_size=4)
+
+    once = asked(HarnessRunner(settings), suite_file, base, "ball")
+    again = asked(HarnessRunner(settings), suite_file, base, "ball")
+
+    assert once == again
+
+
+def test_generated_answers_stop_at_the_token_limit(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint
+) -> None:
+    """A random model rambles: its answers are cut at the limit, and say so."""
+    answers = asked(runner, suite_file, base, "say")
+
+    assert {answer.finish_reason for answer in answers} == {"length"}
+
+
+def test_an_exact_match_forgives_case_space_and_punctuation(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """' Paris.' answers 'paris'; 'Paris, France' does not."""
+    task = tasks_of(runner, suite_file, Protocol())["say"]
+    said = iter([" 0. ", "1!", "two", "3 4", "", "5"])
+    runner.ask(base, task, task.items[:1], Protocol())
+    assert runner._loaded is not None
+    monkeypatch.setattr(
+        runner._loaded[2],
+        "generate_until",
+        lambda requests, disable_tqdm: [next(said) for _ in requests],
+    )
+
+    answers = runner.ask(base, task, task.items, Protocol())
+
+    assert [answer.score for answer in answers] == [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+
+
+def test_an_adapter_changes_the_answers(
+    runner: HarnessRunner, suite_file: Path, tiny_base: Path, tiny_adapter: Path
+) -> None:
+    """The candidate's adapter is active: confidences differ from the base's."""
+    base, tuned = find_pair(None, str(tiny_adapter), FindOptions())
+
+    answers = [asked(runner, suite_file, side, "ball") for side in (base, tuned)]
+
+    assert base.fingerprint != tuned.fingerprint
+    assert [a.confidence for a in answers[0]] != [a.confidence for a in answers[1]]
+    assert [a.prompt_digest for a in answers[0]] == [a.prompt_digest for a in answers[1]]
+
+
+def test_the_base_is_the_same_after_an_adapter(
+    runner: HarnessRunner, suite_file: Path, tiny_adapter: Path
+) -> None:
+    """Going to an adapter and back leaves nothing of it in the base."""
+    base, tuned = find_pair(None, str(tiny_adapter), FindOptions())
+    before = asked(runner, suite_file, base, "ball")
+
+    asked(runner, suite_file, tuned, "ball")
+
+    assert asked(runner, suite_file, base, "ball") == before
+
+
+def test_the_bases_template_serves_both_sides(
+    runner: HarnessRunner, suite_file: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    """Under policy "base" a candidate with another template is asked with the base's."""
+    other = tmp_path / "other"
+    support.save_tiny_llama(other, seed=1)
+    (other / "chat_template.jinja").write_text("{{ messages[0]['content'] }} ->")
+    base, candidate = find_pair(str(tiny_base), str(other), FindOptions())
+    protocol = Protocol(chat_template="base")
+
+    sides = [base, with_template_of(candidate, base)]
+    answers = [asked(runner, suite_file, side, "ball", protocol)[0] for side in sides]
+
+    assert answers[0].rendered_digest == answers[1].rendered_digest
+
+
+def test_overlong_items_are_unscored(suite_file: Path, tmp_path: Path) -> None:
+    """An item that does not fit the context is counted, not cut from the left."""
+    support.save_tiny_llama(tmp_path / "short", seed=0, max_length=48)
+    rows = support.choice_rows(2)
+    rows[1]["prompt"] = "long " * 20 + "is with"
+    support.write_jsonl(tmp_path / "suite" / "ball.jsonl", rows)
+    support.write_jsonl(tmp_path / "suite" / "say.jsonl", support.generated_rows(1))
+    file = tmp_path / "suite" / "small.yaml"
+    file.write_text(support.SUITE)
+    short = find_base(str(tmp_path / "short"), FindOptions())
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+
+    answers = asked(runner, file, short, "ball")
+
+    assert [answer.finish_reason for answer in answers] == ["choice", "overlong"]
+    assert answers[1].score is None
+
+
+def test_a_shard_of_overlong_items_alone_is_unscored(
+    suite_file: Path, base: Checkpoint, runner: HarnessRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no item fits, none is scored and nothing breaks."""
+    task = tasks_of(runner, suite_file, Protocol())["ball"]
+    runner.ask(base, task, task.items[:1], Protocol())
+    assert runner._loaded is not None
+    monkeypatch.setattr(runner._loaded[2], "_max_length", 4)
+
+    answers = runner.ask(base, task, task.items[:3], Protocol())
+
+    assert [answer.score for answer in answers] == [None, None, None]
+
+
+def test_a_log_likelihood_that_is_no_number_is_refused(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NaN from a model ends in an integrity error, never in a score."""
+    task = tasks_of(runner, suite_file, Protocol())["ball"]
+    runner.ask(base, task, task.items[:1], Protocol())
+    assert runner._loaded is not None
+    monkeypatch.setattr(
+        runner._loaded[2],
+        "loglikelihood",
+        lambda requests, disable_tqdm: [(math.nan, False) for _ in requests],
+    )
+
+    with pytest.raises(IntegrityError, match="the model computes no numbers"):
+        runner.ask(base, task, task.items, Protocol())
+
+
+def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_path: Path) -> None:
+    """A misspelt lm-eval task names the one that was meant."""
+    text = support.SUITE.replace(
+        "- {name: say, items: say.jsonl, metric: exact_match, max_tokens: 4}", "- gsm9k"
+    )
+    file = support.write_suite(tmp_path, text=text)
+
+    with pytest.raises(SuiteError, match=r"gsm9k.*did you mean 'gsm8k'"):
+        runner.resolve([load_suite(str(file))], Protocol())
+
+
+def test_batch_size_is_not_part_of_the_identity() -> None:
+    """What should not change an answer is not in the runner's identity."""
+    one = HarnessRunner(RunnerSettings(device="cpu", batch_size=1))
+    many = HarnessRunner(RunnerSettings(device="cpu", batch_size=32))
+
+    assert one.identity == many.identity
+    assert one.identity.startswith("hf: lm-eval 0.4, torch 2.")

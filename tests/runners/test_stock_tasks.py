@@ -1,0 +1,186 @@
+"""lm-eval's own tasks in a suite, their data replaced by a few documents of ours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
+from cliffguard.checkpoints import FindOptions, find_base
+from cliffguard.corridor import find_sides
+from cliffguard.errors import InfrastructureError, SuiteError
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.stored import find_stored
+from cliffguard.suites import load_suite, load_suites
+
+SUITE = """\
+name: stock
+version: 1
+capabilities:
+  maths:
+    ring: adjacent
+    tasks:
+      - {entry}
+"""
+SUMS = [{"question": f"What is {n} + 1?", "answer": f"One more.\n#### {n + 1}"} for n in range(8)]
+COPA = [
+    {
+        "premise": f"The glass fell {n} times.",
+        "choice1": "It broke.",
+        "choice2": "It sang.",
+        "question": "effect",
+        "label": 0,
+    }
+    for n in range(5)
+]
+DATA: dict[str, list[dict[str, Any]]] = {
+    "openai/gsm8k": SUMS,
+    "aps/super_glue": COPA,
+    "EleutherAI/wikitext_document_level": [{"page": "Once upon a time."}],
+}
+
+
+@pytest.fixture(autouse=True)
+def data_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serve a few documents where lm-eval would load a data set from a hub."""
+    import datasets
+
+    def load(path: str, **_: Any) -> Any:
+        rows = DATA.get(path)
+        if rows is None:
+            raise ConnectionError(f"no hub for {path}")
+        split = datasets.Dataset.from_list(rows)
+        return datasets.DatasetDict(train=split, test=split, validation=split)
+
+    monkeypatch.setattr("lm_eval.api.task.datasets.load_dataset", load)
+
+
+@pytest.fixture
+def runner() -> HarnessRunner:
+    """A runner on the CPU."""
+    return HarnessRunner(RunnerSettings(device="cpu", batch_size=4))
+
+
+def suite(tmp_path: Path, entry: str) -> Path:
+    """Write a suite of one stock task."""
+    path = tmp_path / "stock.yaml"
+    path.write_text(SUITE.format(entry=entry), encoding="utf-8")
+    return path
+
+
+def test_a_name_is_enough(runner: HarnessRunner, tmp_path: Path) -> None:
+    """`- gsm8k` gives its items, its first metric and its first filter."""
+    file = suite(tmp_path, "gsm8k")
+
+    (task,) = runner.resolve([load_suite(str(file))], Protocol())
+
+    assert (task.name, task.metric, task.filter) == ("gsm8k", "exact_match", "strict-match")
+    assert [item.answer for item in task.items][:1] == ["One more.\n#### 1"]
+    assert len({item.id for item in task.items}) == 8
+
+
+def test_filters_are_kept_apart(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer without the #### mark is wrong under one filter and right under the other."""
+    base = find_base(str(tiny_base), FindOptions())
+    scores = {}
+    for name in ("strict-match", "flexible-extract"):
+        file = suite(tmp_path, f"{{name: gsm8k, filter: {name}, num_fewshot: 0}}")
+        (task,) = runner.resolve([load_suite(str(file))], Protocol())
+        model = runner._model(base, "float32")
+        monkeypatch.setattr(
+            model, "generate_until", lambda rows, disable_tqdm: ["It is 1." for _ in rows]
+        )
+        scores[name] = [a.score for a in runner.ask(base, task, task.items[:1], Protocol())]
+
+    assert scores == {"strict-match": [0.0], "flexible-extract": [1.0]}
+
+
+def test_the_shots_are_part_of_what_is_asked(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another number of shots gives another prompt digest for the same item."""
+    base = find_base(str(tiny_base), FindOptions())
+    monkeypatch.setattr(type(runner._model(base, "float32")), "max_length", 4096)
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "gsm8k")))], Protocol())
+    monkeypatch.setattr(
+        runner._model(base, "float32"), "generate_until", lambda rows, disable_tqdm: ["1"]
+    )
+
+    none, two = (
+        runner.ask(base, task, task.items[:1], Protocol(num_fewshot=shots))[0] for shots in (0, 2)
+    )
+
+    assert none.prompt_digest != two.prompt_digest
+    assert none.n_prompt_tokens < two.n_prompt_tokens
+
+
+def test_multiple_choice_tasks_have_picks(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path
+) -> None:
+    """A stock multiple-choice task answers with one of its choices."""
+    base = find_base(str(tiny_base), FindOptions())
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "copa")))], Protocol())
+
+    answers = runner.ask(base, task, task.items, Protocol())
+
+    assert all(
+        answer.text in item.choices for answer, item in zip(answers, task.items, strict=True)
+    )
+    assert all(answer.score in (0.0, 1.0) for answer in answers)
+
+
+def test_stock_tasks_are_compared_from_the_store(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path, tiny_tuned: Path
+) -> None:
+    """Items of stock tasks are read back from the store, without lm-eval."""
+    file = suite(tmp_path, "copa")
+    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(file),))
+    store = Store(tmp_path / "store")
+    measured = guard(plan, store=store, runner=runner)
+
+    stored = find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+    again = guard(replace(plan, protocol=stored.protocol), store=store, runner=stored)
+    assert again.comparison == measured.comparison
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{name: gsm8k, metric: acc}", "gsm8k: has no metric 'acc'.*it has exact_match"),
+        ("{name: gsm8k, filter: strict}", "has no filter 'strict'; did you mean 'strict-match'"),
+        ("wikitext", "wikitext: tasks of kind loglikelihood_rolling have no score per item"),
+    ],
+)
+def test_what_cannot_be_used_says_why(
+    runner: HarnessRunner, tmp_path: Path, entry: str, message: str
+) -> None:
+    """A stock task without that metric or filter, or of another kind, is refused."""
+    file = suite(tmp_path, entry)
+
+    with pytest.raises((SuiteError, InfrastructureError), match=message):
+        runner.resolve([load_suite(str(file))], Protocol())
+
+
+def test_tasks_that_run_code_are_refused(
+    runner: HarnessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that lm-eval marks as running the model's code is not run."""
+    monkeypatch.setattr("lm_eval.api.task.ConfigurableTask.UNSAFE_CODE", True, raising=False)
+    suites = [load_suite(str(suite(tmp_path, "gsm8k")))]
+
+    with pytest.raises(SuiteError, match="gsm8k: runs code that the model wrote"):
+        runner.resolve(suites, Protocol())
+
+
+def test_data_that_cannot_be_fetched_is_worth_a_retry(
+    runner: HarnessRunner, tmp_path: Path
+) -> None:
+    """A hub that is away is an infrastructure error, not a fault of the suite."""
+    with pytest.raises(InfrastructureError, match="piqa: lm-eval cannot load its data"):
+        runner.resolve([load_suite(str(suite(tmp_path, "piqa")))], Protocol())

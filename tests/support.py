@@ -1,0 +1,188 @@
+"""Builders for tests: suites, checkpoints with and without a model inside, answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cliffguard.canonical import digest
+from cliffguard.records import Answer, Checkpoint, Item
+
+NAMES = ("Ann", "Bob", "Carl", "Dana")
+
+
+def write_jsonl(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write rows as JSON Lines and return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def choice_rows(n_items: int, *, n_levels: int = 3) -> list[dict[str, Any]]:
+    """Return multiple-choice items over levels 1…n_levels in turn, answers balanced."""
+    return [
+        {
+            "id": f"ball-{number:03d}",
+            "prompt": f"The ball number {number} is with",
+            "choices": list(NAMES),
+            "answer": NAMES[number % 4],
+            "hops": number % n_levels + 1,
+        }
+        for number in range(n_items)
+    ]
+
+
+def generated_rows(n_items: int) -> list[dict[str, Any]]:
+    """Return items that are answered by generation."""
+    return [
+        {"id": f"say-{number:03d}", "prompt": f"Say {number}:", "answer": str(number)}
+        for number in range(n_items)
+    ]
+
+
+SUITE = """\
+name: small
+version: 1
+description: a suite for tests
+capabilities:
+  reasoning:
+    ring: adjacent
+    tasks:
+      - {name: ball, items: ball.jsonl, level: hops, metric: acc, chance: 0.25}
+  saying:
+    ring: general
+    tasks:
+      - {name: say, items: say.jsonl, metric: exact_match, max_tokens: 4}
+"""
+
+
+def write_suite(folder: Path, *, text: str = SUITE, n_items: int = 60, n_said: int = 6) -> Path:
+    """Write a suite with a ladder of `n_items` and `n_said` generated items; return its file."""
+    write_jsonl(folder / "ball.jsonl", choice_rows(n_items))
+    write_jsonl(folder / "say.jsonl", generated_rows(n_said))
+    path = folder / "small.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_checkpoint(folder: Path, *, seed: int = 0) -> Path:
+    """Write a checkpoint directory that can be found and fingerprinted, but not loaded."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = np.random.default_rng(seed).normal(size=(4, 4)).astype("float32")
+    save_file({"w": weights}, folder / "model.safetensors")
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    (folder / "tokenizer.json").write_text('{"version": "1.0"}')
+    return folder
+
+
+def checkpoint(name: str = "base") -> Checkpoint:
+    """Return the identity of a checkpoint that lies nowhere."""
+    return Checkpoint(
+        name=name,
+        revision=None,
+        weights=digest(name),
+        adapter=None,
+        tokenizer="t",
+        chat_template=None,
+        settings="s",
+        notes=(),
+        files=None,
+    )
+
+
+def item(number: int = 0, *, level: int | None = None) -> Item:
+    """Return one multiple-choice item."""
+    prompt = f"question {number}"
+    return Item(
+        id=f"item-{number}",
+        digest=digest(prompt),
+        prompt=prompt,
+        choices=("yes", "no"),
+        answer="yes",
+        level=level,
+        cluster=None,
+    )
+
+
+def answer(to: Item, score: float | None = 1.0, *, text: str = "yes") -> Answer:
+    """Return an answer to an item with a given score."""
+    prompt = digest(to.prompt)
+    return Answer(
+        item_id=to.id,
+        item_digest=to.digest,
+        prompt_digest=prompt,
+        rendered_digest=prompt,
+        score=score,
+        text=text,
+        confidence=0.75,
+        finish_reason="choice" if score is not None else "overlong",
+        n_prompt_tokens=5,
+        n_answer_tokens=0,
+    )
+
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def byte_tokenizer() -> Any:
+    """Return a tokenizer of one token per byte, with a chat template and two special tokens."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {character: number for number, character in enumerate(alphabet)}
+    vocabulary |= {"<s>": len(vocabulary), "</s>": len(vocabulary) + 1}
+    raw = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    raw.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<s>", eos_token="</s>")
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def save_tiny_llama(folder: Path, *, seed: int, max_length: int = 512) -> None:
+    """Save a random Llama of two layers, large enough in scale that its answers differ."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = byte_tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        max_position_embeddings=max_length,
+        initializer_range=0.5,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    torch.manual_seed(seed)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def save_tiny_adapter(folder: Path, base: Path, *, seed: int = 0) -> None:
+    """Save a LoRA adapter whose B matrices are not zero."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    config = LoraConfig(r=2, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    tuned = get_peft_model(model, config)
+    with torch.no_grad():
+        for name, parameter in tuned.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=1.0)
+    tuned.save_pretrained(folder)

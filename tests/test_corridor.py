@@ -1,0 +1,261 @@
+"""The corridor with scripted answers: what is asked, stored, resumed, compared and recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard.corridor import find_sides
+from cliffguard.errors import SuiteError, UsageError
+from cliffguard.records import Answer, Checkpoint, Item, Task
+from cliffguard.report.json import read_review, render_json
+from cliffguard.runners.fake import FakeRunner
+from cliffguard.runners.stored import find_stored
+from cliffguard.suites import load_suites
+from tests import support
+
+
+def all_right(_: str, __: Item) -> float:
+    """Script: everyone is always right."""
+    return 1.0
+
+
+def loses_hard_levels(name: str, item: Item) -> float:
+    """Script: the candidate fails from level 3 on."""
+    return 0.0 if "tuned" in name and (item.level or 0) >= 3 else 1.0
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """A plan over a suite of 300 ladder items and 80 generated ones, default policy."""
+    suite = support.write_suite(tmp_path / "suite", n_items=300, n_said=80)
+    base = support.write_checkpoint(tmp_path / "base", seed=0)
+    tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
+    return Plan(base=str(base), candidate=str(tuned), suites=(str(suite),), offline=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "store")
+
+
+def test_equal_answers_pass(plan: Plan, store: Store) -> None:
+    """A candidate that answers like its base passes on enough items."""
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    assert review.verdict.outcome is Outcome.PASS
+
+
+def test_a_cliff_fails_and_is_located(plan: Plan, store: Store) -> None:
+    """A loss from level 3 on fails the gate, and the sentence names the level."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    assert review.verdict.outcome is Outcome.FAIL
+    assert (
+        "reasoning regressed (100.0 → 66.7 %), broken from hops = 3 on" in review.verdict.sentence
+    )
+
+
+def test_counts_are_those_of_the_script(plan: Plan, store: Store) -> None:
+    """Broken, fixed and means are counted over the pairs."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_items, found.n_broken, found.n_fixed) == (300, 100, 0)
+    assert (found.base_mean, found.candidate_mean) == (1.0, pytest.approx(2 / 3))
+    assert found.drop == pytest.approx(1 / 3)
+
+
+def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path: Path) -> None:
+    """What one way round is broken is the other way round fixed."""
+    forward = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+    swapped = replace(plan, base=plan.candidate, candidate=str(plan.base))
+    back = guard(swapped, store=store, runner=FakeRunner(loses_hard_levels))
+
+    one, other = forward.comparison.capabilities[0], back.comparison.capabilities[0]
+    assert one.drop == -(other.drop or 0.0)
+    assert (one.n_broken, one.n_fixed) == (other.n_fixed, other.n_broken)
+
+
+def test_a_second_candidate_does_not_measure_the_base_again(plan: Plan, store: Store) -> None:
+    """The base's answers come from the store."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    third = support.write_checkpoint(Path(plan.candidate).parent / "third", seed=2)
+    runner = FakeRunner(all_right)
+
+    guard(replace(plan, candidate=str(third)), store=store, runner=runner)
+
+    assert runner.n_asked == 380
+
+
+def test_the_same_question_is_not_asked_twice(plan: Plan, store: Store) -> None:
+    """A repeated run reads everything from the store and gives the same review."""
+    first = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+    runner = FakeRunner(loses_hard_levels)
+
+    second = guard(plan, store=store, runner=runner)
+
+    assert runner.n_asked == 0
+    assert second == first
+
+
+def test_another_protocol_is_another_question(plan: Plan, store: Store) -> None:
+    """A limit gives a question of its own."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    runner = FakeRunner(all_right)
+
+    guard(replace(plan, protocol=Protocol(limit=30)), store=store, runner=runner)
+
+    assert runner.n_asked == 2 * 60
+
+
+class Interrupted(FakeRunner):
+    """A runner that is interrupted at its third shard."""
+
+    n_shards = 0
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer two shards, then stop as ^C would."""
+        self.n_shards += 1
+        if self.n_shards == 3:
+            raise KeyboardInterrupt
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(plan: Plan, store: Store) -> None:
+    """What was stored before the interruption is not asked again, and the review is the same."""
+    broken_off = Interrupted(loses_hard_levels)
+    with pytest.raises(KeyboardInterrupt):
+        guard(plan, store=store, runner=broken_off)
+    runner = FakeRunner(loses_hard_levels)
+
+    review = guard(plan, store=store, runner=runner)
+
+    undisturbed = guard(
+        plan, store=Store(store.root.parent / "other"), runner=FakeRunner(loses_hard_levels)
+    )
+    assert runner.n_asked == 2 * 380 - broken_off.n_asked
+    assert render_json(review) == render_json(undisturbed)
+
+
+def test_unscored_items_are_counted_and_leave_the_means(plan: Plan, store: Store) -> None:
+    """A missing score takes the pair out on both sides, and the count says so."""
+
+    def script(name: str, item: Item) -> float | None:
+        return None if "tuned" in name and item.level == 1 else 1.0
+
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_items, found.n_unscored, found.candidate_mean) == (200, 100, 1.0)
+
+
+def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store: Store) -> None:
+    """A loss on a level outside gate_levels stays on the ladder and out of the drop."""
+    text = support.SUITE.replace("level: hops", "level: hops, gate_levels: [1, 2]")
+    suite = support.write_suite(tmp_path / "suite", text=text, n_items=300, n_said=80)
+    base = support.write_checkpoint(tmp_path / "base", seed=0)
+    tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
+    plan = Plan(base=str(base), candidate=str(tuned), suites=(str(suite),))
+
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_items, found.n_broken) == (200, 0)
+    assert [(one.level, one.is_gating) for one in found.ladders[0].levels] == [
+        (1, True),
+        (2, True),
+        (3, False),
+    ]
+    assert found.ladders[0].levels[2].candidate_mean == 0.0
+    assert review.verdict.outcome is Outcome.PASS
+
+
+def test_graded_scores_are_refused(plan: Plan, store: Store) -> None:
+    """A score between 0 and 1 is not decided on as if it were right or wrong."""
+
+    def script(_: str, item: Item) -> float:
+        return 0.5 if item.level == 2 else 1.0
+
+    with pytest.raises(SuiteError, match=r"ball: item ball-\d+ has the graded score 0.5"):
+        guard(plan, store=store, runner=FakeRunner(script))
+
+
+def test_examples_are_broken_items_easiest_first(plan: Plan, store: Store) -> None:
+    """The review carries a few items that broke, with both answers."""
+
+    def script(name: str, item: Item) -> float:
+        return 0.0 if "tuned" in name and (item.level or 0) >= 2 else 1.0
+
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    assert [example.level for example in review.examples] == [2, 2, 2, 2, 2]
+    assert all(e.base_text == e.answer != e.candidate_text for e in review.examples)
+
+
+def test_a_review_survives_its_file(plan: Plan, store: Store) -> None:
+    """Written and read again, a review is the same but for where the files lay."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    again = read_review(render_json(review), "review.json")
+
+    assert again == without_files(review)
+
+
+def without_files(review: Review) -> Review:
+    """Return the review as a file holds it."""
+    compared = review.comparison
+    sides = [replace(side, files=None) for side in (compared.base, compared.candidate)]
+    return replace(review, comparison=replace(compared, base=sides[0], candidate=sides[1]))
+
+
+def test_the_policy_of_the_review_is_the_one_that_judged(plan: Plan, store: Store) -> None:
+    """A plan without policy is recorded with the default that was used."""
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    assert review.plan.policy == Policy()
+
+
+def test_stored_answers_walk_the_same_corridor(plan: Plan, store: Store) -> None:
+    """compare finds protocol and runner in the store and gives the same verdict."""
+    measured = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    runner = find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+    stored = guard(replace(plan, protocol=runner.protocol), store=store, runner=runner)
+
+    assert stored.verdict == measured.verdict
+    assert stored.comparison == measured.comparison
+
+
+def test_several_stored_protocols_are_refused_with_the_list(plan: Plan, store: Store) -> None:
+    """Which of two measurements is meant is not guessed."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    limited = replace(plan, protocol=Protocol(limit=30))
+    guard(limited, store=store, runner=FakeRunner(all_right))
+
+    with pytest.raises(UsageError, match=r"under 2 protocols \(.*limit 30.*choose one with"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+def test_a_wanted_limit_picks_the_stored_protocol(plan: Plan, store: Store) -> None:
+    """A flag that names the protocol ends the ambiguity."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    limited = replace(plan, protocol=Protocol(limit=30))
+    guard(limited, store=store, runner=FakeRunner(all_right))
+
+    runner = find_stored(store, find_sides(plan), load_suites(plan.suites), {"limit": 30})
+
+    assert runner.protocol.limit == 30
+
+
+def test_nothing_stored_says_what_to_run(plan: Plan, store: Store) -> None:
+    """Without answers the message names the missing side and the command."""
+    with pytest.raises(UsageError, match=r"no answers of .*/base to ball .*cliffguard measure"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})

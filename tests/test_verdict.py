@@ -1,0 +1,318 @@
+"""One judge: which counts become which outcome, and which outcomes which exit code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cliffguard.records import (
+    CapabilityComparison,
+    CapabilityPolicy,
+    Comparison,
+    Finding,
+    Ladder,
+    LevelComparison,
+    Outcome,
+    Policy,
+    Ring,
+    TargetPolicy,
+    Verdict,
+)
+from cliffguard.stats.interval import Interval
+from cliffguard.stats.paired import mcnemar_mid_p
+from cliffguard.verdict import EXIT_CODES, judge
+from tests import support
+
+
+def capability(
+    name: str,
+    n_broken: int,
+    n_fixed: int,
+    *,
+    n_items: int = 500,
+    ring: Ring = "adjacent",
+    ladders: tuple[Ladder, ...] = (),
+) -> CapabilityComparison:
+    """Return the comparison of a capability whose base had 70 % right."""
+    base = 0.7
+    drop = (n_broken - n_fixed) / n_items
+    return CapabilityComparison(
+        capability=name,
+        suite="s",
+        ring=ring,
+        n_items=n_items,
+        n_unscored=0,
+        n_broken=n_broken,
+        n_fixed=n_fixed,
+        base_mean=base,
+        candidate_mean=base - drop,
+        drop=drop,
+        drop_interval=Interval(drop - 0.02, drop + 0.02),
+        p_drop=mcnemar_mid_p(n_broken=n_broken, n_fixed=n_fixed),
+        method="test",
+        tasks=(),
+        ladders=ladders,
+    )
+
+
+def unmeasured(name: str, *, ring: Ring = "adjacent") -> CapabilityComparison:
+    """Return the comparison of a capability with no scored pair."""
+    empty = capability(name, 0, 0, ring=ring)
+    return replace(
+        empty, n_items=0, base_mean=None, candidate_mean=None, drop=None,
+        drop_interval=None, p_drop=None,
+    )  # fmt: skip
+
+
+def judged(*capabilities: CapabilityComparison, policy: Policy | None = None) -> Verdict:
+    """Return the verdict on some capabilities under the default margins."""
+    comparison = Comparison(
+        base=support.checkpoint("base"),
+        candidate=support.checkpoint("tuned"),
+        confidence=0.9,
+        capabilities=capabilities,
+        caveats=(),
+    )
+    return judge(comparison, policy or Policy())
+
+
+def finding(verdict: Verdict, name: str) -> Finding:
+    """Return the finding about one capability."""
+    return next(one for one in verdict.findings if one.capability == name)
+
+
+def test_no_change_on_enough_items_is_held() -> None:
+    """A few flips in both directions on 500 items exclude a drop of 5 points."""
+    verdict = judged(capability("reading", 10, 10))
+
+    assert finding(verdict, "reading").outcome is Outcome.HELD
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_a_clear_drop_regresses() -> None:
+    """A drop of 20 points fails the gate and is named with its size."""
+    verdict = judged(capability("reading", 110, 10))
+
+    assert finding(verdict, "reading").outcome is Outcome.REGRESSED
+    assert verdict.outcome is Outcome.FAIL
+    assert "reading regressed (70.0 → 50.0 %)" in verdict.sentence
+
+
+def test_too_few_items_are_inconclusive_with_the_number_needed() -> None:
+    """Without proof either way the verdict says how many items would give it."""
+    verdict = judged(capability("reading", 2, 2, n_items=40))
+
+    found = finding(verdict, "reading")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.n_items_needed is not None
+    assert found.n_items_needed > 40
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"needs about {found.n_items_needed} items" in verdict.sentence
+
+
+def test_no_significant_drop_is_not_held() -> None:
+    """Zero flips on few items prove nothing: the absence of a proof of loss passes nothing."""
+    verdict = judged(capability("reading", 0, 0, n_items=30))
+
+    assert finding(verdict, "reading").outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_real_drop_within_the_margin_is_held_with_a_note() -> None:
+    """Both proofs at once: the drop is real, and the margin bounds it."""
+    verdict = judged(capability("reading", 60, 25, n_items=5000))
+
+    found = finding(verdict, "reading")
+    assert found.outcome is Outcome.HELD
+    assert found.reason == "a real drop, bounded by the margin"
+
+
+def test_a_drop_proven_beyond_the_margin_is_material() -> None:
+    """Severity is material when the drop beyond the margin is itself proven."""
+    small = finding(judged(capability("reading", 45, 15)), "reading")
+    large = finding(judged(capability("reading", 110, 10)), "reading")
+
+    assert (small.outcome, small.is_material) == (Outcome.REGRESSED, False)
+    assert (large.outcome, large.is_material) == (Outcome.REGRESSED, True)
+
+
+def test_holm_spans_the_gating_capabilities() -> None:
+    """A drop that is significant alone is not among eight looks at p = 0.02."""
+    alone = judged(capability("a", 16, 6, n_items=200))
+    among = judged(
+        capability("a", 16, 6, n_items=200),
+        *(capability(f"b{number}", 10, 10) for number in range(7)),
+    )
+
+    assert finding(alone, "a").outcome is Outcome.REGRESSED
+    assert finding(among, "a").outcome is Outcome.INCONCLUSIVE
+
+
+def test_one_open_capability_prevents_pass() -> None:
+    """PASS needs every gating capability held."""
+    verdict = judged(capability("a", 10, 10), capability("b", 0, 0, n_items=30))
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_regression_outweighs_what_is_open() -> None:
+    """One proven loss fails, whatever else is undecided."""
+    verdict = judged(capability("a", 110, 10), capability("b", 0, 0, n_items=30))
+
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_nothing_measured_is_not_a_pass() -> None:
+    """A capability without a scored item is NOT_MEASURED and leaves the gate open."""
+    verdict = judged(capability("a", 10, 10), unmeasured("b"))
+
+    assert finding(verdict, "b").outcome is Outcome.NOT_MEASURED
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "b was not measured" in verdict.sentence
+
+
+def test_what_the_policy_names_must_be_measured() -> None:
+    """A capability that the policy names and no suite has is NOT_MEASURED."""
+    policy = Policy(capabilities={"maths": CapabilityPolicy()})
+
+    verdict = judged(capability("a", 10, 10), policy=policy)
+
+    assert finding(verdict, "maths").outcome is Outcome.NOT_MEASURED
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_the_control_ring_is_monitored() -> None:
+    """A drop in the control ring is shown and does not fail the gate."""
+    verdict = judged(capability("a", 10, 10), capability("control", 110, 10, ring="control"))
+
+    found = finding(verdict, "control")
+    assert (found.role, found.outcome) == ("monitored", Outcome.REGRESSED)
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_a_policy_can_gate_the_control_ring() -> None:
+    """`gate: true` makes any capability count."""
+    policy = Policy(capabilities={"control": CapabilityPolicy(gate=True)})
+
+    verdict = judged(capability("control", 110, 10, ring="control"), policy=policy)
+
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_a_monitored_capability_cannot_fail_the_gate() -> None:
+    """`gate: false` takes a capability out of the verdict and of Holm's family."""
+    policy = Policy(capabilities={"a": CapabilityPolicy(gate=False)})
+
+    verdict = judged(capability("a", 110, 10), capability("b", 10, 10), policy=policy)
+
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_nothing_gating_passes_nothing() -> None:
+    """A policy under which nothing counts cannot pass a release."""
+    verdict = judged(capability("control", 0, 0, ring="control"))
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_an_own_margin_replaces_the_default() -> None:
+    """A wider margin holds what the default leaves open."""
+    wide = Policy(capabilities={"a": CapabilityPolicy(margin=0.2)})
+
+    assert finding(judged(capability("a", 6, 4, n_items=60)), "a").outcome is Outcome.INCONCLUSIVE
+    assert (
+        finding(judged(capability("a", 6, 4, n_items=60), policy=wide), "a").outcome is Outcome.HELD
+    )
+
+
+GAIN = Policy(target=TargetPolicy(min_gain=0.05))
+
+
+@pytest.mark.parametrize(
+    ("n_broken", "n_fixed", "outcome"),
+    [(5, 100, Outcome.HELD), (5, 40, Outcome.INCONCLUSIVE), (60, 10, Outcome.REGRESSED)],
+)
+def test_the_demanded_gain(n_broken: int, n_fixed: int, outcome: Outcome) -> None:
+    """A demanded gain is proven, open or disproven."""
+    target = capability("tickets", n_broken, n_fixed, ring="target")
+
+    assert finding(judged(target, policy=GAIN), "tickets").outcome is outcome
+
+
+def test_an_unproven_gain_prevents_pass() -> None:
+    """Neighbours that held do not make up for a target that did not rise."""
+    target = capability("tickets", 5, 30, ring="target")
+
+    verdict = judged(target, capability("a", 10, 10), policy=GAIN)
+
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_disproven_gain_fails() -> None:
+    """A demanded gain that is disproven is a FAIL."""
+    verdict = judged(capability("tickets", 60, 10, ring="target"), policy=GAIN)
+
+    assert verdict.outcome is Outcome.FAIL
+
+
+def test_a_demanded_gain_without_a_target_is_open() -> None:
+    """Who demands a gain and measures no target gets no PASS."""
+    verdict = judged(capability("a", 10, 10), policy=GAIN)
+
+    assert finding(verdict, "target").outcome is Outcome.NOT_MEASURED
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_target_without_demand_is_monitored() -> None:
+    """Where nothing is demanded, the target's gain is reported and does not count."""
+    verdict = judged(capability("tickets", 60, 10, ring="target"), capability("a", 10, 10))
+
+    assert finding(verdict, "tickets").role == "monitored"
+    assert verdict.outcome is Outcome.PASS
+
+
+def level(number: int, n_broken: int, *, is_gating: bool = True) -> LevelComparison:
+    """Return a level of 100 items whose base had 80 % right."""
+    return LevelComparison(
+        level=number,
+        is_gating=is_gating,
+        n_items=100,
+        n_broken=n_broken,
+        n_fixed=2,
+        base_mean=0.8,
+        candidate_mean=0.8 - (n_broken - 2) / 100,
+        base_interval=Interval(0.7, 0.9),
+        candidate_interval=Interval(0.5, 0.8),
+        drop=(n_broken - 2) / 100,
+        drop_interval=Interval(0.0, 0.3),
+    )
+
+
+def ladder(*levels: LevelComparison) -> Ladder:
+    """Return a ladder over hops."""
+    return Ladder(task="ball", level_name="hops", chance=0.25, levels=levels)
+
+
+def test_the_edge_is_the_first_broken_level() -> None:
+    """The verdict names the level from which the ladder is broken."""
+    broken = ladder(level(1, 2), level(2, 3), level(3, 30), level(4, 40))
+
+    verdict = judged(capability("reasoning", 75, 8, n_items=400, ladders=(broken,)))
+
+    edge = finding(verdict, "reasoning").edges[0]
+    assert (edge.level_name, edge.level) == ("hops", 3)
+    assert "broken from hops = 3 on (80 → 52 %)" in verdict.sentence
+
+
+def test_levels_that_do_not_gate_have_no_edge() -> None:
+    """A level that is only shown cannot be named as the edge."""
+    shown = ladder(level(1, 2), level(2, 40, is_gating=False))
+
+    verdict = judged(capability("reasoning", 110, 10, ladders=(shown,)))
+
+    assert finding(verdict, "reasoning").edges == ()
+
+
+def test_exit_codes_cover_every_overall_outcome() -> None:
+    """Overall outcomes have one exit code each, as the design has them."""
+    assert EXIT_CODES == {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
