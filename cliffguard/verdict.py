@@ -252,7 +252,9 @@ def _sentence(outcome: Outcome, findings: Sequence[Finding], comparison: Compari
     if outcome is Outcome.PASS:
         held = [finding for finding in counted if finding.role == "gating"]
         gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
-        kept = f"all {len(held)} gating capabilities held within their margins"
+        kept = "the gating capability held within its margin"
+        if len(held) != 1:
+            kept = f"all {len(held)} gating capabilities held within their margins"
         return f"{'; '.join([*gains, kept])}."
     if not counted:
         return "no capability gates this release, so nothing can pass."

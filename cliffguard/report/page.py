@@ -5,8 +5,8 @@ Texts here are clean but not escaped: each format escapes for itself.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from cliffguard.records import (
     CapabilityComparison,
@@ -272,14 +272,25 @@ def lay_out(review: Review) -> Page:
             for row in rows
             for task in (row.found.tasks if row.found else ())
         ),
-        examples=tuple(
-            (one_line(capability), tuple(group))
-            for capability, group in groupby(
-                sorted(review.examples, key=lambda example: example.capability),
-                key=lambda example: example.capability,
-            )
-        ),
+        examples=_worst_first(rows, review.examples),
     )
+
+
+def _worst_first(
+    rows: Sequence[Row], examples: Sequence[Example]
+) -> tuple[tuple[str, tuple[Example, ...]], ...]:
+    """Group examples by capability: what failed the gate first, the steepest loss at the top."""
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(one_line(example.capability), []).append(example)
+
+    def place(row: Row) -> tuple[bool, bool, float]:
+        drop = row.found.drop if row.found else None
+        has_failed = row.finding.outcome is Outcome.REGRESSED and row.finding.role != "monitored"
+        return not has_failed, row.finding.role != "gating", -(drop or 0.0)
+
+    order = [row.capability for row in sorted(rows, key=place)]
+    return tuple((name, tuple(groups[name])) for name in order if name in groups)
 
 
 def _ladders(row: Row) -> list[LadderView]:
