@@ -58,7 +58,7 @@ def measure(
         for shard_answers in _shards(entry, series, checkpoint, protocol, runner):
             done += len(shard_answers)
             answers[series.task.name] = answers.get(series.task.name, ()) + shard_answers
-            progress(f"{checkpoint.name}: {series.task.name}", done, total)
+            progress(f"{checkpoint.label}: {series.task.name}", done, total)
         keys.append(question.key)
         measured_on.add(_described(entry))
     return Measurement(

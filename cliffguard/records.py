@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
 from cliffguard.canonical import digest
@@ -72,6 +72,11 @@ class Checkpoint:
     settings: str
     notes: tuple[str, ...]
     files: CheckpointFiles | None
+
+    @property
+    def label(self) -> str:
+        """The name as headlines show it: of an absolute path the last part."""
+        return PurePath(self.name).name if PurePath(self.name).is_absolute() else self.name
 
     @property
     def fingerprint(self) -> str:

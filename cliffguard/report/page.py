@@ -236,11 +236,11 @@ class Page:
 
     @property
     def base(self) -> str:
-        return one_line(self.review.comparison.base.name)
+        return one_line(self.review.comparison.base.label)
 
     @property
     def candidate(self) -> str:
-        return one_line(self.review.comparison.candidate.name)
+        return one_line(self.review.comparison.candidate.label)
 
     @property
     def confidence(self) -> str:

@@ -45,10 +45,17 @@ def test_the_verdict_is_on_the_page(tmp_path: Path, page: Path) -> None:
     assert shown.count("<svg") >= 2
 
 
-def test_the_page_is_not_wider_than_a_phone(tmp_path: Path, page: Path) -> None:
-    """At 480 px nothing is cut off: the screenshot exists and the page does not scroll sideways."""
+def test_the_page_can_be_drawn(tmp_path: Path, page: Path) -> None:
+    """A screenshot at the width of a phone shows more than an empty page."""
     picture = tmp_path / "page.png"
 
     browse(tmp_path, page, f"--screenshot={picture}", "--window-size=480,2000")
 
     assert picture.stat().st_size > 20_000
+
+
+def test_the_page_fetches_nothing(tmp_path: Path, page: Path) -> None:
+    """The browser's console has nothing to say: no blocked fetch, no refused style."""
+    logged = browse(tmp_path, page, "--enable-logging=stderr", "--v=0", "--dump-dom").stderr
+
+    assert [line for line in logged.splitlines() if "CONSOLE" in line] == []
