@@ -8,10 +8,11 @@ from typing import Any
 
 
 def canonical_json(value: Any) -> str:
-    """Return the only JSON text of `value`: sorted keys, no spaces, NaN refused."""
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    """Return the only JSON text of `value`: ASCII, sorted keys, no spaces, NaN refused.
+
+    ASCII, since models do emit half a surrogate pair, which UTF-8 cannot hold.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest(value: Any) -> str:

@@ -58,7 +58,9 @@ def _refuse_missing_shards(name: str, folder: Path) -> None:
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return
-    shards = read_json(index).get("weight_map", {})
+    shards = read_json(index).get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
+        raise IntegrityError(f"{index}: does not map weights to files; copy the checkpoint again")
     missing = sorted({s for s in shards.values() if not (folder / s).is_file()})
     if missing:
         raise IntegrityError(
@@ -90,8 +92,9 @@ def settings_of(folder: Path, file: str) -> dict[str, Any] | None:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as failure:
+        # JSON has no infinity, Python's has: as text it can be compared and digested.
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=str)
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as failure:
         raise IntegrityError(f"{path}: not readable as JSON: {failure}") from None
     if not isinstance(value, dict):
         raise IntegrityError(f"{path}: expected a JSON object, found a {type(value).__name__}")
@@ -137,6 +140,8 @@ def check_safetensors(path: Path) -> None:
     Layout: 8 bytes of header length (little endian), the JSON header, the data; every tensor's
     `data_offsets` are relative to the end of the header.
     """
+    if not path.is_file():
+        raise IntegrityError(f"{path}: not a file, or a link to nothing; copy it again")
     size = path.stat().st_size
     with path.open("rb") as stream:
         start = stream.read(8)
@@ -147,11 +152,11 @@ def check_safetensors(path: Path) -> None:
     try:
         header = json.loads(header_bytes)
         ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         raise IntegrityError(
             f"{path}: its safetensors header is damaged; copy or save it again"
         ) from None
-    expected = 8 + length + max(ends, default=0)
     if expected != size:
         raise IntegrityError(
             f"{path}: torn: {size} bytes where its header promises {expected}; copy it again"

@@ -21,7 +21,8 @@ from cliffguard.checkpoint_files import (
     weight_files,
     weights_digest,
 )
-from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.files import user_path
 from cliffguard.hub import download, is_hub_id
 from cliffguard.records import Checkpoint, CheckpointFiles
 
@@ -51,8 +52,11 @@ def find_pair(
             raise UsageError(f"{candidate}: not an adapter, so its base must be given with --base")
         base_found = find_base(base, options)
         return base_found, _full(candidate, candidate_folder, revision, options, base_found)
-    named = _adapter_config(candidate_folder).get("base_model_name_or_path")
-    base_found = find_base(base or _base_of_adapter(candidate_folder, named), options)
+    base_found = (
+        find_base(base, options)
+        if base is not None
+        else _find_base_of_adapter(candidate_folder, options)
+    )
     return base_found, _adapted(candidate, candidate_folder, revision, options, base_found)
 
 
@@ -78,7 +82,7 @@ def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
 
 
 def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
-    folder = Path(spec).expanduser()
+    folder = user_path(spec, UsageError)
     if folder.is_dir():
         return folder, None
     if folder.is_file():
@@ -150,10 +154,16 @@ def _adapted(
 # --- an adapter and its base ---------------------------------------------------------------------
 
 
-def _base_of_adapter(folder: Path, named: object) -> str:
+def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
+    config = folder / "adapter_config.json"
+    named = _adapter_config(folder).get("base_model_name_or_path")
     if not isinstance(named, str) or not named:
-        raise UsageError(f"{folder}: its adapter_config.json names no base; give it with --base")
-    return named
+        raise UsageError(f"{config} names no base; give it with --base")
+    try:
+        return find_base(named, options)
+    except CliffguardError as failure:
+        # The user never wrote that name: say where it stands.
+        raise type(failure)(f"{failure} (named by {config}; --base overrides it)") from None
 
 
 def _adapter_config(folder: Path) -> dict[str, Any]:
@@ -200,5 +210,5 @@ def _same_model(named: str, base: Checkpoint) -> bool:
     own_name = read_json(base.files.weights / "config.json").get("_name_or_path")
     if own_name == named:
         return True
-    path = Path(named).expanduser()
+    path = user_path(named, UsageError)
     return path.is_dir() and path.resolve() == base.files.weights.resolve()

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cliffguard.errors import ConfigError
-from cliffguard.files import read_yaml, validate
+from cliffguard.files import read_yaml, user_path, validate
 from cliffguard.records import Plan, Policy
 from cliffguard.suites import SuiteFile
 
@@ -38,11 +38,12 @@ def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> P
     written = read_yaml(path, ConfigError)
     for key in _FROM_PLAN_FOLDER:
         if isinstance(written.get(key), str):
-            written[key] = _from(path.parent, written[key])
+            written[key] = _from(path.parent, written[key], f"{path}: {key}")
     if isinstance(written.get("suites"), list):
-        written["suites"] = [_suite_from(path.parent, name) for name in written["suites"]]
+        where = f"{path}: suites"
+        written["suites"] = [_suite_from(path.parent, name, where) for name in written["suites"]]
     if isinstance(written.get("policy"), str):
-        written["policy"] = _from(path.parent, written["policy"])
+        written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
     return make_plan(merge(written, overrides or {}), str(path))
 
 
@@ -88,11 +89,14 @@ def schema(kind: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
-def _from(folder: Path, name: str) -> str:
-    beside = folder / Path(name).expanduser()
-    return str(beside) if beside.exists() else name
+def _from(folder: Path, name: str, where: str) -> str:
+    try:
+        beside = folder / user_path(name, ConfigError)
+        return str(beside) if user_path(str(beside), ConfigError).exists() else name
+    except ConfigError as failure:
+        raise ConfigError(f"{where}: {failure}") from None
 
 
-def _suite_from(folder: Path, name: Any) -> Any:
+def _suite_from(folder: Path, name: Any, where: str) -> Any:
     is_path = isinstance(name, str) and ("/" in name or name.endswith((".yaml", ".yml")))
-    return _from(folder, name) if is_path else name
+    return _from(folder, name, where) if is_path else name

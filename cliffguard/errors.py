@@ -18,9 +18,16 @@ from collections.abc import Iterable
 
 
 class CliffguardError(Exception):
-    """Any failure that cliffguard explains in one line."""
+    """Any failure that cliffguard explains in one line.
+
+    What cannot be printed (line breaks, colours, marks of direction) is shown escaped: messages
+    quote names and files that nobody has checked.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c).strip("'\"") for c in message))
 
 
 class UsageError(CliffguardError, ValueError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +22,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def user_path(name: str, error: type[UsageError]) -> Path:
+    """Return the path that a person wrote, its ~ expanded; an impossible one is `error`."""
+    if not name.strip():
+        raise error("an empty name is no path; leave the key out, or name a file or folder")
+    if "\0" in name:
+        raise error(f"{name}: a path cannot hold a null character")
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except RuntimeError:
+        raise error(f"{name}: no such user, so no such home folder") from None
+    except (OSError, ValueError) as failure:
+        reason = getattr(failure, "strerror", None) or str(failure)
+        raise error(f"{shortened(name)}: not a possible path: {reason}") from None
+    return path
+
+
+def shortened(text: str, n_characters: int = 120) -> str:
+    """Return `text` cut in the middle to about `n_characters`, for messages."""
+    if len(text) <= n_characters:
+        return text
+    half = n_characters // 2
+    return f"{text[:half]}…{text[-half:]}"
+
+
 def read_text(path: Path, error: type[UsageError]) -> str:
     """Return the text of a UTF-8 file; any failure is `error` with the path."""
+    path = user_path(str(path), error)
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -35,13 +63,29 @@ def read_text(path: Path, error: type[UsageError]) -> str:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key written twice, of which YAML would keep the last."""
+    """A safe loader without two traps of YAML 1.1.
+
+    A key written twice is refused, where YAML would keep the last. Only true and false are
+    truth values: yes, no, on and off are words, so that `limit: yes` is not the number 1.
+    """
+
+
+_UniqueKeys.yaml_implicit_resolvers = {
+    first: [
+        (tag, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"))
+        if tag == "tag:yaml.org,2002:bool"
+        else (tag, pattern)
+        for tag, pattern in resolvers
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
         key = loader.construct_object(key_node, deep=True)
         if isinstance(key, (str, int)) and key in seen:
             raise yaml.constructor.ConstructorError(
@@ -49,6 +93,7 @@ def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
             )
         if isinstance(key, (str, int)):
             seen.add(key)
+    loader.flatten_mapping(node)  # after the check: what << brings in may be overridden
     return loader.construct_mapping(node, deep=True)
 
 
@@ -64,8 +109,9 @@ def read_yaml(path: Path, error: type[UsageError]) -> dict[str, Any]:
         mark = failure.problem_mark or failure.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise error(f"{path}{line}: not valid YAML: {failure.problem}") from None
-    except (yaml.YAMLError, RecursionError) as failure:
-        reason = str(failure).splitlines()[0]
+    except (yaml.YAMLError, ValueError, RecursionError) as failure:
+        # ValueError: a date, a number or a binary that is none.
+        reason = (str(failure).splitlines() or [type(failure).__name__])[0]
         raise error(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(value, dict):
         found = "empty" if value is None else f"a {type(value).__name__}"
@@ -80,12 +126,25 @@ def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[
             continue
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as failure:
-            reason = getattr(failure, "msg", "nested too deeply")
+        except (ValueError, RecursionError) as failure:
+            reason = getattr(failure, "msg", None) or str(failure)
+            if isinstance(failure, RecursionError):
+                reason = "nested too deeply"
             raise error(f"{path}:{number}: not valid JSON: {reason}") from None
         if not isinstance(value, dict):
             raise error(f"{path}:{number}: expected an object, found a {type(value).__name__}")
+        if _has_half_characters(value):
+            raise error(f"{path}:{number}: holds half a surrogate pair, which is no character")
         yield number, value
+
+
+def _has_half_characters(value: Any) -> bool:
+    """Say whether a text has what JSON can spell and neither UTF-8 nor a tokenizer can hold."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def validate(adapter: TypeAdapter[T], value: Any, source: str, error: type[UsageError]) -> T:
@@ -99,24 +158,35 @@ def validate(adapter: TypeAdapter[T], value: Any, source: str, error: type[Usage
 
 
 def _explain(failure: ValidationError, adapter: TypeAdapter[Any]) -> str:
-    first = failure.errors(include_url=False)[0]
+    errors = failure.errors(include_url=False)
+    # A misspelt key is also a missing one: the misspelling says more.
+    first = next((error for error in errors if error["type"] in _UNKNOWN), errors[0])
     where = ".".join(str(part) for part in first["loc"])
-    if first["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
-        name = str(first["loc"][-1])
-        return f"{where}: unknown key{nearest(name, _known_keys(adapter.json_schema()))}"
+    if first["type"] in _UNKNOWN:
+        return f"{where}: unknown key{_nearest_key(str(first['loc'][-1]), adapter.json_schema())}"
     if first["type"] in {"missing", "missing_argument"}:
         return f"{where}: missing"
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
     return f"{where}: {message}" if where else message
 
 
-def _known_keys(schema: Any) -> set[str]:
-    if isinstance(schema, list):
-        return set().union(*(_known_keys(part) for part in schema)) if schema else set()
-    if not isinstance(schema, dict):
-        return set()
-    keys = set(schema.get("properties", {}))
-    return keys.union(*(_known_keys(part) for part in schema.values()))
+_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
+
+
+def _nearest_key(name: str, schema: dict[str, Any]) -> str:
+    """Return where a known key belongs that stands in the wrong place, or the nearest key."""
+    groups = {**schema.get("$defs", {}), "": schema}
+    homes = [home for home, body in groups.items() if name in body.get("properties", {})]
+    if homes:
+        fields = groups[""].get("properties", {})
+        under = [key for key, body in fields.items() if _points_to(body, homes)]
+        return f" here; it belongs under {under[0]}" if under else " here"
+    keys = {key for body in groups.values() for key in body.get("properties", {})}
+    return nearest(name, keys)
+
+
+def _points_to(body: Any, homes: list[str]) -> bool:
+    return any(f'"#/$defs/{home}"' in json.dumps(body) for home in homes)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -124,20 +194,24 @@ def write_whole(path: Path, text: str) -> None:
 
     Raises UsageError when the place cannot be written to, InfrastructureError when it is full.
     """
+    content = text.encode("utf-8")
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        temporary = None
     except OSError as failure:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
         raise write_error(path, failure) from failure
+    finally:  # also when the run is interrupted
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
 
 
 def write_error(path: Path, failure: OSError) -> UsageError | InfrastructureError:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from cliffguard.errors import InfrastructureError, UsageError
+from cliffguard.files import shortened
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$")
 _WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt"]
@@ -23,19 +24,30 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
     Raises UsageError for a name that does not exist (or, offline, is not on this machine), and
     InfrastructureError when the hub cannot be reached.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import errors, snapshot_download
     from huggingface_hub.errors import (
+        GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
+    HTTPError: type[Exception] = errors.HTTPError  # of the HTTP library in use
     name, _, revision = spec.partition("@")
     try:
         folder = snapshot_download(
             name, revision=revision or None, local_files_only=offline, allow_patterns=_WANTED
         )
+    except HFValidationError:
+        raise UsageError(
+            f"{shortened(spec)}: no such directory, and not a name that a model hub can have"
+        ) from None
+    except GatedRepoError:
+        raise UsageError(
+            f"{spec}: access to this model is gated; ask for it on the hub and log in"
+        ) from None
     except (RepositoryNotFoundError, RevisionNotFoundError):
         raise UsageError(
             f"{spec}: no such directory, and no such model or revision on the hub"
@@ -46,7 +58,7 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
                 f"{spec}: no such directory, and not on this machine; drop --offline to fetch it"
             ) from None
         raise _unreachable(spec) from None
-    except (HfHubHTTPError, OSError):
+    except (HfHubHTTPError, HTTPError, OSError):
         raise _unreachable(spec) from None
     return Path(folder), Path(folder).name
 

@@ -327,6 +327,8 @@ class Plan:
     allow_pickle: bool = False
 
     def __post_init__(self) -> None:
+        if not self.candidate.strip() or (self.base is not None and not self.base.strip()):
+            raise ValueError("candidate or base is an empty name; name a directory or a model")
         if not self.suites:
             raise ValueError("suites is empty: name at least one, for example [adjacent]")
 

@@ -23,8 +23,8 @@ from typing import Any
 from platformdirs import user_cache_path
 
 from cliffguard.canonical import canonical_json, digest
-from cliffguard.errors import StoreError
-from cliffguard.files import write_whole
+from cliffguard.errors import StoreError, UsageError
+from cliffguard.files import user_path, write_error, write_whole
 from cliffguard.records import Answer, Item, Question
 
 _README = """\
@@ -61,7 +61,7 @@ class Entry:
         lines = self._lines(self._shard(number))
         seal = lines.pop() if lines else {}
         answers = tuple(self._answer(line) for line in lines)
-        if seal != {"seal": digest(lines)}:
+        if seal != {"seal": self._digest(lines)}:
             raise self._damaged(f"shard {number} does not match its seal")
         if [(a.item_id, a.item_digest) for a in answers] != [(i.id, i.digest) for i in items]:
             raise self._damaged(f"shard {number} answers other items")
@@ -76,6 +76,8 @@ class Entry:
     def read_items(self) -> tuple[Item, ...]:
         """Return what was asked, in the order of the run."""
         rows = self._lines(self.folder / "items.jsonl")
+        if self._digest(rows) != self.read_question().get("items"):
+            raise self._damaged("items.jsonl does not match its digest in question.json")
         try:
             return tuple(Item(**{**row, "choices": tuple(row["choices"])}) for row in rows)
         except (TypeError, KeyError):
@@ -108,6 +110,12 @@ class Entry:
         except (TypeError, ValueError):
             raise self._damaged("a line does not hold an answer") from None
 
+    def _digest(self, rows: Sequence[dict[str, Any]]) -> str:
+        try:
+            return digest(rows)
+        except ValueError:  # NaN, which we never write
+            raise self._damaged("a line holds a number that is none") from None
+
     def _lines(self, path: Path) -> list[dict[str, Any]]:
         try:
             text = path.read_text(encoding="utf-8")
@@ -134,12 +142,16 @@ class Store:
     """All answers below one folder, found by the key of their question."""
 
     def __init__(self, root: Path | str) -> None:
-        self.root = Path(root).expanduser()
+        self.root = user_path(str(root), UsageError)
 
     def open(self, question: Question, items: Sequence[Item]) -> Entry:
         """Return the entry of a question, creating it with its items in the order of the run."""
         entry = Entry(self._folder(question.key))
-        if not (entry.folder / "question.json").is_file():
+        try:
+            is_new = not (entry.folder / "question.json").is_file()
+        except OSError as failure:  # a folder above that may not be entered
+            raise write_error(self.root, failure) from failure
+        if is_new:
             self._create(entry, question, items)
         entry.read_question()
         return entry
@@ -155,8 +167,9 @@ class Store:
     def _create(self, entry: Entry, question: Question, items: Sequence[Item]) -> None:
         if not (self.root / "README").is_file():
             write_whole(self.root / "README", _README)
-        rows = "".join(canonical_json(dataclasses.asdict(item)) + "\n" for item in items)
-        write_whole(entry.folder / "items.jsonl", rows)
+        rows = [json.loads(canonical_json(dataclasses.asdict(item))) for item in items]
+        text = "".join(canonical_json(row) + "\n" for row in rows)
+        write_whole(entry.folder / "items.jsonl", text)
         task = question.task
         # For a reader, and to find the entry again by the name that a suite gives a stock task.
         about = {
@@ -166,7 +179,7 @@ class Store:
             "metric": task.metric,
             "filter": task.filter,
         }
-        described = {"asked": question.preimage(), "about": about}
+        described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
         # Written last: where question.json is, the items are.
         write_whole(
             entry.folder / "question.json", json.dumps(described, indent=2, sort_keys=True) + "\n"

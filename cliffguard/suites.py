@@ -13,11 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError, nearest
-from cliffguard.files import read_jsonl, read_yaml, validate
+from cliffguard.files import read_jsonl, read_yaml, user_path, validate
 from cliffguard.records import Capability, Item, Ring, Suite, Task
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -34,7 +34,7 @@ class TaskFile(BaseModel):
     name: Name
     items: str | None = None
     level: str | None = None
-    gate_levels: tuple[int, ...] | None = None
+    gate_levels: tuple[int, ...] | None = Field(default=None, min_length=1)
     metric: str | None = None
     filter: str | None = None
     chance: float = Field(default=0.0, ge=0.0, lt=1.0)
@@ -49,7 +49,15 @@ class CapabilityFile(BaseModel):
 
     ring: Ring
     description: str = ""
-    tasks: tuple[Name | TaskFile, ...] = Field(min_length=1)
+    tasks: tuple[TaskFile, ...] = Field(min_length=1)
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _names_are_tasks(cls, tasks: Any) -> Any:
+        """`- gsm8k` is short for `- {name: gsm8k}`."""
+        if not isinstance(tasks, (list, tuple)):
+            return tasks
+        return [{"name": task} if isinstance(task, str) else task for task in tasks]
 
 
 class SuiteFile(BaseModel):
@@ -120,7 +128,7 @@ def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Su
 
 def _find(name: str, folder: Path) -> Path:
     if "/" in name or name.endswith((".yaml", ".yml")):
-        return folder / Path(name).expanduser()
+        return folder / user_path(name, SuiteError)
     path = suites_folder() / f"{name}.yaml"
     if not path.is_file():
         known = builtin_names()
@@ -139,8 +147,7 @@ def _refuse_repeats(names: Iterable[str], kind: str, where: str) -> None:
         seen.add(name)
 
 
-def _task(entry: str | TaskFile, capability: str, suite: str, path: Path) -> Task:
-    written = TaskFile(name=entry) if isinstance(entry, str) else entry
+def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
     where = f"{path}: {capability}.{written.name}"
     metric = written.metric
     if written.items is not None:
@@ -171,6 +178,8 @@ def _task(entry: str | TaskFile, capability: str, suite: str, path: Path) -> Tas
 
 
 def _check_task(written: TaskFile, metric: str | None, where: str) -> None:
+    if written.gate_levels is not None and written.level is None:
+        raise SuiteError(f"{where}: gate_levels needs level: the name of the items' level field")
     if written.items is None:
         if written.level is not None or written.max_tokens is not None:
             raise SuiteError(f"{where}: level and max_tokens need items of your own")
@@ -189,8 +198,6 @@ def _check_task(written: TaskFile, metric: str | None, where: str) -> None:
 def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> None:
     if written.gate_levels is None:
         return
-    if written.level is None:
-        raise SuiteError(f"{where}: gate_levels needs level: the name of the items' level field")
     absent = sorted(set(written.gate_levels) - {item.level for item in items})
     if absent:
         raise SuiteError(f"{where}: gate_levels names {absent}, but no item has such a level")
@@ -203,7 +210,9 @@ def _items(written: TaskFile, path: Path, where: str) -> tuple[Item, ...]:
     items: list[Item] = []
     seen: dict[str, int] = {}
     for number, row in read_jsonl(source, SuiteError):
-        item = _item(row, written, f"{source}:{number}")
+        item = make_item(
+            row, metric=written.metric, level=written.level, where=f"{source}:{number}"
+        )
         if item.id in seen:
             raise SuiteError(
                 f"{source}:{number}: the id {item.id!r} stands already in line {seen[item.id]}"
@@ -215,8 +224,9 @@ def _items(written: TaskFile, path: Path, where: str) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _item(row: dict[str, Any], written: TaskFile, where: str) -> Item:
-    known = {"id", "prompt", "choices", "answer", "cluster", written.level}
+def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, where: str) -> Item:
+    """Return the item that a line of JSON Lines holds. Raises SuiteError with `where`."""
+    known = {"id", "prompt", "choices", "answer", "cluster", level}
     for key in row:
         if key not in known:
             raise SuiteError(f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}")
@@ -224,8 +234,8 @@ def _item(row: dict[str, Any], written: TaskFile, where: str) -> Item:
     if prompt != prompt.rstrip():
         raise SuiteError(f"{where}: prompt ends in white space, which changes how answers tokenise")
     answer = _text(row, "answer", where)
-    choices = _choices(row, answer, where) if written.metric != "exact_match" else ()
-    if written.metric == "exact_match" and "choices" in row:
+    choices = _choices(row, answer, where) if metric != "exact_match" else ()
+    if metric == "exact_match" and "choices" in row:
         raise SuiteError(f"{where}: choices and metric exact_match exclude each other; use acc")
     cluster = row.get("cluster")
     if cluster is not None and not isinstance(cluster, str):
@@ -236,7 +246,7 @@ def _item(row: dict[str, Any], written: TaskFile, where: str) -> Item:
         prompt=prompt,
         choices=choices,
         answer=answer,
-        level=_level(row, written.level, where),
+        level=_level(row, level, where),
         cluster=cluster,
     )
 
@@ -251,7 +261,9 @@ def _text(row: dict[str, Any], key: str, where: str) -> str:
 
 
 def _choices(row: dict[str, Any], answer: str, where: str) -> tuple[str, ...]:
-    choices = row.get("choices")
+    if "choices" not in row:
+        raise SuiteError(f"{where}: choices is missing")
+    choices = row["choices"]
     if not isinstance(choices, list) or len(choices) < 2:
         raise SuiteError(f"{where}: choices must be a list of at least two texts")
     if not all(isinstance(choice, str) and choice.strip() for choice in choices):

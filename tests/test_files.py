@@ -168,9 +168,10 @@ def test_lines_may_end_as_on_windows(tmp_path: Path) -> None:
         ("[1]", "expected an object, found a list"),
         ("null", "expected an object, found a NoneType"),
         ("[" * 100_000, "not valid JSON: nested too deeply"),
+        ('{"a": "\\ud83d"}', "holds half a surrogate pair"),
         ('{"a": ' + "1" * 5000 + "}", "not valid JSON: "),
     ],
-    ids=["torn", "single quotes", "comma", "two", "list", "null", "deep", "long number"],
+    ids=["torn", "single quotes", "comma", "two", "list", "null", "deep", "half", "long number"],
 )
 def test_bad_json_lines_are_explained(line: str, message: str, tmp_path: Path) -> None:
     """A line that is no JSON object is refused with file, line and reason."""

@@ -114,7 +114,7 @@ def test_the_home_of_nobody_is_the_users_error() -> None:
         ("version: 1", "version: one", r"version: .*valid integer"),
         ("name: small", "name: two words", r"name: .*pattern"),
         ("name: small", "name: ../up", r"name: .*pattern"),
-        ("name: small", "name: no", r"name: .*valid string"),
+        ("name: small", "name: 7", r"name: .*valid string"),
         ("ring: adjacent", "ring: adjcent", r"capabilities.reasoning.ring: .*'adjacent'"),
         ("    ring: adjacent\n", "", r"capabilities.reasoning.ring: missing"),
         ("level: hops", "levl: hops", r"levl: unknown key; did you mean 'level'\?"),
@@ -158,7 +158,7 @@ def test_a_suite_without_capabilities_is_refused(body: str, tmp_path: Path) -> N
         ("name: one, level: hops", r"level and max_tokens need items of your own"),
         ("name: one, max_tokens: 4", r"level and max_tokens need items of your own"),
         ("name: one, gate_levels: [1]", r"gate_levels needs level"),
-        ("name: one, items: one.jsonl, gate_levels: [1]", r"gate_levels needs level"),
+        ("name: one, items: one.jsonl, gate_levels: [1]", r"gate_levels needs level: the name"),
         (f"{LADDER}, gate_levels: [1, 7]", r"gate_levels names \[7\], but no item has such"),
         (f"{LADDER}, gate_levels: []", r"gate_levels"),
         ("name: one, items: none.jsonl", r"none\.jsonl: no such file"),
@@ -176,7 +176,9 @@ def test_a_faulty_task_is_refused(task: str, message: str, tmp_path: Path) -> No
 def test_a_metric_near_a_known_one_is_offered(tmp_path: Path) -> None:
     """A misspelt metric names the one it resembles."""
     with pytest.raises(SuiteError, match="did you mean 'exact_match'"):
-        load_suite(str(write(tmp_path, "name: one, items: one.jsonl, metric: exactmatch", [CHOICE])))
+        load_suite(
+            str(write(tmp_path, "name: one, items: one.jsonl, metric: exactmatch", [CHOICE]))
+        )
 
 
 def test_a_link_that_leads_outside_is_outside(tmp_path: Path) -> None:
@@ -209,9 +211,7 @@ def test_a_task_twice_in_one_suite_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_two_suites_share_no_names(
-    renames: dict[str, str], message: str, tmp_path: Path
-) -> None:
+def test_two_suites_share_no_names(renames: dict[str, str], message: str, tmp_path: Path) -> None:
     """Suites that are used together may not share a suite, capability or task name."""
     text = support.SUITE
     for old, new in renames.items():
@@ -228,7 +228,7 @@ BAD_CHOICE_ROWS: list[tuple[dict[str, Any], str]] = [
     (without(CHOICE, "id"), r"id is missing"),
     (without(CHOICE, "prompt"), r"prompt is missing"),
     (without(CHOICE, "answer"), r"answer is missing"),
-    (without(CHOICE, "choices"), r"choices must be a list of at least two"),
+    (without(CHOICE, "choices"), r"choices is missing"),
     (without(CHOICE, "hops"), r"hops \(the level\) must be a whole number, found None"),
     ({**CHOICE, "id": 7}, r"id must be text, not blank, found 7"),
     ({**CHOICE, "id": " "}, r'id must be text, not blank, found " "'),
@@ -250,8 +250,8 @@ BAD_CHOICE_ROWS: list[tuple[dict[str, Any], str]] = [
     ({**CHOICE, "cluster": 3}, r"cluster must be text, found 3"),
     ({**CHOICE, "promt": "x"}, r"unknown key 'promt'; did you mean 'prompt'\?"),
     ({**CHOICE, "hop": 1}, r"unknown key 'hop'; did you mean 'hops'\?"),
-    ({**CHOICE, "prompt": "\ud800"}, r"prompt"),
-    ({**CHOICE, "id": "b\udc00"}, r"id"),
+    ({**CHOICE, "prompt": "\ud800"}, r".*half a surrogate pair"),
+    ({**CHOICE, "id": "b\udc00"}, r".*half a surrogate pair"),
 ]
 
 
@@ -430,7 +430,9 @@ def test_all_that_was_written_is_in_a_suites_digest(old: str, new: str, tmp_path
     """The stamp in a report tells two versions of a suite apart."""
     before = load_suite(str(support.write_suite(tmp_path / "a")))
 
-    after = load_suite(str(support.write_suite(tmp_path / "b", text=support.SUITE.replace(old, new))))
+    after = load_suite(
+        str(support.write_suite(tmp_path / "b", text=support.SUITE.replace(old, new)))
+    )
 
     assert after.digest != before.digest
 

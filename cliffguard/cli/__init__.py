@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 # What the libraries below us read when they are imported: no telemetry, no bars of their own.
 _QUIET = {
@@ -25,11 +25,31 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _terminated)
     from cliffguard.cli.app import app
 
-    app()
-    sys.exit(0)
+    code: object = 0
+    try:
+        app()
+    except SystemExit as stop:
+        code = stop.code
+    sys.exit(_flushed(code))
+
+
+def _flushed(code: object) -> Any:
+    """Return the exit code after stdout has really been written, which a full disk prevents."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # the reader has left; what it wanted it has
+    except OSError as failure:
+        print(f"cliffguard: stdout cannot be written: {failure.strerror}", file=sys.stderr)
+        code = 20
+    else:
+        return code
+    # The interpreter would flush again on its way out, and complain again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _terminated(signal_number: int, frame: FrameType | None) -> NoReturn:
     """Leave as after ^C, with the code that shells give to a terminated program."""
-    print("terminated; what is stored is kept, run again to go on", file=sys.stderr)
+    print("cliffguard: terminated; what is stored is kept, run again to go on", file=sys.stderr)
     sys.exit(128 + signal_number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import sys
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from cliffguard.errors import CliffguardError
+from cliffguard.errors import CliffguardError, InfrastructureError
 from cliffguard.files import write_whole
 
 if TYPE_CHECKING:
@@ -39,12 +40,20 @@ def explained(function: F) -> F:
             print(f"cliffguard: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            print("interrupted; what is stored is kept, run again to go on", file=sys.stderr)
+            print(
+                "cliffguard: interrupted; what is stored is kept, run again to go on",
+                file=sys.stderr,
+            )
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The reader of our stdout has left; what it wanted it has.
             sys.stderr.close()
             raise typer.Exit(0) from None
+        except OSError as failure:
+            if failure.errno != errno.ENOSPC:
+                raise
+            print("cliffguard: no space left where the output goes", file=sys.stderr)
+            raise typer.Exit(InfrastructureError.exit_code) from None
 
     return wrapper  # type: ignore[return-value]
 

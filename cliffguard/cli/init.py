@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cliffguard.cli.console import explained
 from cliffguard.errors import SuiteError, UsageError
 from cliffguard.files import read_jsonl, write_whole
+
+if TYPE_CHECKING:
+    from cliffguard.records import Item
+
+_FIELDS = ("id", "prompt", "choices", "answer", "cluster")
 
 _PLAN = """\
 # What is compared. Run it with: cliffguard check {name}
@@ -45,7 +51,7 @@ _NO_TARGET = "# target: {min_gain: 0.02}  # once a suite measures your target (i
 _SUITE = """\
 name: {name}
 version: 1
-description: items of our own, from {source}
+description: {source}
 capabilities:
   {name}:
     ring: target
@@ -69,6 +75,8 @@ def init(
     suites = ["adjacent"]
     files: dict[str, str] = {}
     if data is not None:
+        if data.resolve() == (out / "target.jsonl").resolve():
+            raise UsageError(f"{data}: lies where its items would go; choose another --out")
         files |= _target_files(data)
         suites.insert(0, "./target.yaml")
     listed = f"[{', '.join(suites)}]"
@@ -88,26 +96,37 @@ def _quoted(name: str) -> str:
 
 
 def _target_files(data: Path) -> dict[str, str]:
+    from cliffguard.suites import make_item
+
     rows = [(number, row) for number, row in read_jsonl(data, SuiteError)]
     if not rows:
         raise SuiteError(f"{data}: holds no items; a target needs at least one")
-    has_choices = "choices" in rows[0][1]
-    lines = [_item(row, has_choices, f"{data}:{number}", number) for number, row in rows]
-    n_choices = len(rows[0][1]["choices"]) if has_choices else 0
+    metric = "acc" if "choices" in rows[0][1] else "exact_match"
+    items: dict[str, Item] = {}
+    for number, row in rows:
+        kept = {key: row[key] for key in _FIELDS if key in row}
+        kept["id"] = str(kept.get("id", f"target-{number:05d}"))
+        item = make_item(kept, metric=metric, level=None, where=f"{data}:{number}")
+        if item.id in items:
+            raise SuiteError(f"{data}:{number}: the id {item.id!r} stands already above")
+        items[item.id] = item
+    chance = fmean(1.0 / len(i.choices) if i.choices else 0.0 for i in items.values())
     suite = _SUITE.format(
         name="target",
-        source=data.name,
+        source=json.dumps(f"items of our own, from {data.name}", ensure_ascii=False),
         items="target.jsonl",
-        metric="acc" if has_choices else "exact_match",
-        chance=round(1.0 / n_choices, 4) if n_choices else 0.0,
+        metric=metric,
+        chance=round(chance, 4),
     )
+    lines = [json.dumps(_as_row(item), ensure_ascii=False) + "\n" for item in items.values()]
     return {"target.yaml": suite, "target.jsonl": "".join(lines)}
 
 
-def _item(row: dict[str, Any], has_choices: bool, where: str, number: int) -> str:
-    for key in ("prompt", "answer", *(["choices"] if has_choices else [])):
-        if key not in row:
-            raise SuiteError(f"{where}: {key} is missing (every line needs the same fields)")
-    kept = {"id": str(row.get("id", f"target-{number:05d}"))}
-    kept |= {key: row[key] for key in ("prompt", "choices", "answer", "cluster") if key in row}
-    return json.dumps(kept, ensure_ascii=False) + "\n"
+def _as_row(item: Item) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": item.id, "prompt": item.prompt}
+    if item.choices:
+        row["choices"] = list(item.choices)
+    row["answer"] = item.answer
+    if item.cluster is not None:
+        row["cluster"] = item.cluster
+    return row

@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.errors import (
+    CliffguardError,
+    InfrastructureError,
+    IntegrityError,
+    UsageError,
+)
 from cliffguard.records import Checkpoint, CheckpointFiles
+
+_DEVICES = ("cpu", "cuda")
 
 
 def pick_device(wanted: str) -> str:
@@ -20,7 +27,9 @@ def pick_device(wanted: str) -> str:
     try:
         device = torch.device(wanted)
     except RuntimeError:
-        raise UsageError(f"device {wanted!r} is unknown; use auto, cpu, cuda or cuda:N") from None
+        device = None
+    if device is None or device.type not in _DEVICES:
+        raise UsageError(f"device {wanted!r} is unknown; use auto, cpu, cuda or cuda:N")
     if device.type == "cuda":
         n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= n_devices:
@@ -103,7 +112,17 @@ def _put_adapter_on(model: Any, name: str, folder: Path) -> Any:
                 f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "
                 f"first is {odd[0]}; was it trained on another model?"
             )
+    _refuse_no_effect(tuned, name)
     return tuned
+
+
+def _refuse_no_effect(tuned: Any, name: str) -> None:
+    """A LoRA adapter whose B matrices are all zero, as before training, is its base."""
+    ups = [p for n, p in tuned.named_parameters() if "lora_B" in n]
+    if ups and not any(p.detach().any() for p in ups):
+        raise IntegrityError(
+            f"{name}: the adapter changes nothing: all its B matrices are zero; was it trained?"
+        )
 
 
 @contextlib.contextmanager
@@ -114,10 +133,8 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
     try:
         yield
     except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as failure:
-        says = str(failure).lower()
-        if isinstance(failure, RuntimeError) and not (
-            "allocate memory" in says or "out of memory" in says
-        ):
+        is_plain = type(failure) is RuntimeError
+        if is_plain and not _is_out_of_memory(failure):
             raise
         raise InfrastructureError(
             f"{name}: out of memory; use a smaller --batch-size or another --device"
@@ -127,16 +144,27 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _damage_explained(name: str) -> Iterator[None]:
     """Turn what transformers, peft and safetensors raise about a file into an error of ours."""
-    from safetensors import SafetensorError
+    import torch
 
     try:
         yield
-    except SafetensorError as failure:
-        raise IntegrityError(f"{name}: damaged safetensors: {_first_line(failure)}") from failure
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError, AttributeError) as failure:
-        if "memory" in str(failure).lower():
+    except (CliffguardError, torch.cuda.OutOfMemoryError, MemoryError):
+        raise
+    except ImportError as failure:
+        raise InfrastructureError(
+            f"{name}: needs a library that is not installed: {_first_line(failure)}"
+        ) from failure
+    except Exception as failure:  # files decide what a loader raises, so anything may come
+        if _is_out_of_memory(failure):
             raise
         raise IntegrityError(f"{name}: cannot be loaded: {_first_line(failure)}") from failure
+
+
+def _is_out_of_memory(failure: Exception) -> bool:
+    says = str(failure).lower()
+    return isinstance(failure, RuntimeError) and (
+        "allocate memory" in says or "out of memory" in says
+    )
 
 
 def _first_line(failure: Exception) -> str:

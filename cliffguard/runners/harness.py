@@ -16,7 +16,7 @@ from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.engine import loading
-from cliffguard.errors import IntegrityError
+from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.records import Answer, Checkpoint, Item, Protocol, RunnerSettings, Suite, Task
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock
 
@@ -70,7 +70,7 @@ class HarnessRunner:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, self.dtype(protocol))
         loaded = self._tasks[task.name]
-        loaded.build(model, checkpoint.fingerprint, protocol)
+        _build(loaded, model, checkpoint, protocol)
         prepared = [_Prepared(loaded, item, model) for item in items]
         asked = [one for one in prepared if not one.is_overlong]
         with loading.out_of_memory_explained(checkpoint.name):
@@ -91,6 +91,23 @@ class HarnessRunner:
         lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=self.settings.batch_size)
         self._loaded = (checkpoint.fingerprint, dtype, lm)
         return lm
+
+
+def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
+    from jinja2 import TemplateError
+
+    try:
+        loaded.build(model, checkpoint.fingerprint, protocol)
+    except TemplateError as failure:
+        raise IntegrityError(
+            f"{checkpoint.name}: its chat template cannot be rendered: {failure}"
+        ) from failure
+    except ValueError as failure:
+        if protocol.chat_template == "none" or "template" not in str(failure):
+            raise
+        raise UsageError(
+            f"{checkpoint.name}: has no chat template; use --chat-template none or base"
+        ) from failure
 
 
 def _respond(model: Any, requests: Sequence[Any]) -> None:

@@ -1,0 +1,392 @@
+"""Plans and policies: keys, types, paths, the traps of YAML, and the schemas for editors."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cliffguard.config import as_written, load_plan, load_policy, make_plan, merge, schema
+from cliffguard.errors import ConfigError, UsageError
+from cliffguard.records import CapabilityPolicy, Plan, Policy, TargetPolicy
+from tests import support
+
+CHECKOUT = Path(__file__).parent.parent
+PLAN = "base: b\ncandidate: c\nsuites: [adjacent]\n"
+
+
+def plan_file(folder: Path, more: str = "", *, text: str = PLAN) -> Path:
+    """Write a plan and return its file."""
+    path = folder / "plan.yaml"
+    path.write_text(text + more, encoding="utf-8")
+    return path
+
+
+def load(folder: Path, more: str = "", **overrides: Any) -> Plan:
+    """Write and load a plan."""
+    return load_plan(plan_file(folder, more), overrides)
+
+
+def policy(folder: Path, text: str) -> Policy:
+    """Write and load a policy."""
+    path = folder / "policy.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load_policy(path)
+
+
+# --- what is read --------------------------------------------------------------------------------
+
+
+def test_a_plan_needs_little(tmp_path: Path) -> None:
+    """Candidate and suites are enough; the rest has defaults."""
+    plan = load_plan(plan_file(tmp_path, text="candidate: c\nsuites: [adjacent]\n"))
+
+    assert plan == Plan(candidate="c", suites=("adjacent",))
+
+
+def test_empty_values_are_the_defaults(tmp_path: Path) -> None:
+    """A key with nothing behind it means what leaving it out means, where None is allowed."""
+    plan = load(tmp_path, "policy:\nprotocol: {limit: , num_fewshot: null}\n")
+
+    assert (plan.policy, plan.protocol.limit, plan.protocol.num_fewshot) == (None, None, None)
+
+
+def test_a_policy_may_stand_in_the_plan(tmp_path: Path) -> None:
+    """An inline policy is read like a file of its own."""
+    plan = load(tmp_path, "policy: {alpha: 0.1, capabilities: {a: {margin: 0.2, gate: false}}}\n")
+
+    assert plan.policy == Policy(
+        alpha=0.1, capabilities={"a": CapabilityPolicy(margin=0.2, gate=False)}
+    )
+
+
+def test_a_policy_may_be_a_file_beside_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of a policy is taken from the plan's folder."""
+    (tmp_path / "policy.yaml").write_text("alpha: 0.1\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert load(tmp_path, "policy: policy.yaml\n").policy == Policy(alpha=0.1)
+
+
+def test_a_policy_on_the_command_line_replaces_the_plans(tmp_path: Path) -> None:
+    """A policy file given as override takes the place of an inline one as a whole."""
+    (tmp_path / "strict.yaml").write_text("alpha: 0.01\n")
+
+    plan = load(tmp_path, "policy: {default_margin: 0.2}\n", policy=str(tmp_path / "strict.yaml"))
+
+    assert plan.policy == Policy(alpha=0.01)
+
+
+def test_a_missing_policy_file_is_named(tmp_path: Path) -> None:
+    """A plan whose policy is gone says which file."""
+    with pytest.raises(ConfigError, match=r"gone\.yaml: no such file"):
+        load(tmp_path, "policy: gone.yaml\n")
+
+
+def test_a_fault_in_the_policy_file_is_blamed_on_that_file(tmp_path: Path) -> None:
+    """A faulty key is named with the file that holds it, not with the plan."""
+    (tmp_path / "policy.yaml").write_text("alfa: 0.1\n")
+
+    with pytest.raises(ConfigError, match=r"policy\.yaml: alfa: unknown key; did you mean 'alpha'"):
+        load(tmp_path, "policy: policy.yaml\n")
+
+
+@pytest.mark.parametrize("key", ["base", "candidate"])
+def test_checkpoints_beside_the_plan_are_found(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path that exists beside the plan is taken from there."""
+    support.write_checkpoint(tmp_path / key[0])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert getattr(load(tmp_path), key) == str(tmp_path / key[0])
+
+
+def test_what_is_not_beside_the_plan_stays_as_written(tmp_path: Path) -> None:
+    """A name on the hub is no path below the plan."""
+    text = "base: org/model@main\ncandidate: /abs/c\nsuites: [adjacent]\n"
+
+    plan = load_plan(plan_file(tmp_path, text=text))
+
+    assert (plan.base, plan.candidate) == ("org/model@main", "/abs/c")
+
+
+def test_suites_beside_the_plan_are_found(tmp_path: Path) -> None:
+    """A suite's path is taken from the plan's folder; a built-in name is no path."""
+    (tmp_path / "mine.yaml").write_text("")
+    (tmp_path / "adjacent").mkdir()
+    text = "base: b\ncandidate: c\nsuites: [./mine.yaml, mine.yaml, adjacent]\n"
+
+    found = load_plan(plan_file(tmp_path, text=text)).suites
+
+    assert found == (str(tmp_path / "mine.yaml"), str(tmp_path / "mine.yaml"), "adjacent")
+
+
+def test_an_empty_base_is_not_the_plans_folder(tmp_path: Path) -> None:
+    """A key left empty by a template is refused, and stands for no directory."""
+    with pytest.raises(ConfigError, match="base"):
+        load_plan(plan_file(tmp_path, text="base: ''\ncandidate: c\nsuites: [adjacent]\n"))
+
+
+@pytest.mark.parametrize("key", ["base", "candidate", "policy"])
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-of-that-name/x"], ids=["long", "nobody"])
+def test_impossible_paths_are_the_users_error(key: str, name: str, tmp_path: Path) -> None:
+    """A path that no file system takes is no crash: it is refused, or left for the next door."""
+    values = {"base": "b", "candidate": "c", "suites": ["adjacent"], key: name}
+    path = plan_file(tmp_path, text=yaml.safe_dump(values))
+
+    with contextlib.suppress(UsageError):
+        load_plan(path)
+
+
+# --- overrides -----------------------------------------------------------------------------------
+
+
+def test_overrides_replace_single_keys(tmp_path: Path) -> None:
+    """An override touches its own key and leaves its neighbours."""
+    plan = load(tmp_path, "protocol: {limit: 5, seed: 3}\n", protocol={"limit": 8})
+
+    assert (plan.protocol.limit, plan.protocol.seed) == (8, 3)
+
+
+def test_overrides_add_what_is_not_there(tmp_path: Path) -> None:
+    """A group that the plan leaves out, or leaves empty, can be overridden."""
+    assert load(tmp_path, "protocol:\n", protocol={"limit": 8}).protocol.limit == 8
+
+
+def test_merging_leaves_the_written_alone() -> None:
+    """The mapping that was read is not changed by merging."""
+    written = {"a": {"b": 1}}
+
+    assert merge(written, {"a": {"c": 2}}) == {"a": {"b": 1, "c": 2}}
+    assert written == {"a": {"b": 1}}
+
+
+def test_a_fault_on_the_command_line_is_blamed_on_it() -> None:
+    """Without a file the source is the one that was given."""
+    with pytest.raises(ConfigError, match=r"^command line: protocol"):
+        make_plan(
+            {"candidate": "c", "suites": ["adjacent"], "protocol": {"limit": -1}}, "command line"
+        )
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+FAULTS = [
+    ("sutes: [a]\n", r"sutes: unknown key; did you mean 'suites'\?"),
+    ("protocol: {sed: 1}\n", r"protocol\.sed: unknown key; did you mean 'seed'\?"),
+    ("protocol: {num-fewshot: 1}\n", r"protocol\.num-fewshot: unknown key; did .*'num_fewshot'"),
+    ("runner: {batchsize: 1}\n", r"runner\.batchsize: unknown key; did you mean 'batch_size'\?"),
+    ("policy: {margin: 0.1}\n", r"policy\.margin: unknown key"),
+    ("policy: {capabilities: {a: {margn: 0.1}}}\n", r"policy\.capabilities\.a\.margn: unknown key"),
+    ("protocol: {limit: 0}\n", r"protocol.*: limit must be at least 1, not 0"),
+    ("protocol: {limit: -5}\n", r"protocol.*: limit must be at least 1, not -5"),
+    ("protocol: {limit: 1e3}\n", r"protocol\.limit: .*valid integer"),
+    ("protocol: {limit: 2.5}\n", r"protocol\.limit: .*valid integer"),
+    ("protocol: {num_fewshot: -1}\n", r"num_fewshot must not be negative"),
+    ("protocol: {chat_template: on}\n", r"protocol\.chat_template: .*'none', 'own' or 'base'"),
+    ("protocol: {chat_template: both}\n", r"protocol\.chat_template: .*'none', 'own' or 'base'"),
+    ("protocol: {dtype: fp16}\n", r"protocol\.dtype: .*'float16'"),
+    ("protocol: {system_prompt: Be brief.}\n", r"system_prompt needs chat_template: own or base"),
+    ("protocol: fast\n", r"protocol: .*dictionary"),
+    ("runner: {batch_size: 0}\n", r"batch_size must be at least 1, not 0"),
+    ("runner: {batch_size: auto}\n", r"runner\.batch_size: .*valid integer"),
+    ("runner: {model: vllm}\n", r"runner\.model: .*'hf'"),
+    ("policy: [strict.yaml]\n", r"policy: .*dictionary"),
+    ("policy: 5\n", r"policy: .*dictionary"),
+    ("policy: {alpha: 0}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 0"),
+    ("policy: {alpha: 0.5}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 0\.5"),
+    ("policy: {alpha: 5}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 5"),
+    ("policy: {alpha: .nan}\n", r"policy.*: alpha must lie between"),
+    ("policy: {alpha: 5%}\n", r"policy\.alpha: .*valid number"),
+    ("policy: {default_margin: 0}\n", r"default_margin must lie above 0 and at most 0\.5, not 0"),
+    ("policy: {default_margin: 5}\n", r"default_margin must lie above 0 and at most 0\.5, not 5"),
+    ("policy: {default_margin: -0.05}\n", r"default_margin must lie above 0"),
+    ("policy: {default_margin: .nan}\n", r"default_margin must lie above 0"),
+    ("policy: {capabilities: {a: {margin: 3}}}\n", r"capabilities\.a: margin must lie above 0"),
+    ("policy: {capabilities: {a: 0.03}}\n", r"capabilities\.a: .*dictionary"),
+    ("policy: {capabilities: [a]}\n", r"capabilities: .*(mapping|dictionary)"),
+    ("policy: {target: 0.02}\n", r"target: .*dictionary"),
+    ("policy: {target: {min_gain: 2}}\n", r"min_gain must lie between -1 and 1, not 2"),
+    ("policy: {target: {min_gain: .inf}}\n", r"min_gain must lie between -1 and 1, not inf"),
+    ("policy: {estimand: suite}\n", r"policy\.estimand: .*'capability'"),
+    ("offline: perhaps\n", r"offline: .*valid boolean"),
+    ("base2: x\nbase2: y\n", r":5: not valid YAML: the key 'base2' stands twice"),
+]
+
+
+@pytest.mark.parametrize(("more", "message"), FAULTS, ids=[more.strip() for more, _ in FAULTS])
+def test_faults_are_named_with_their_key(more: str, message: str, tmp_path: Path) -> None:
+    """What is wrong in a plan is refused with file and dotted key, in one line."""
+    with pytest.raises(ConfigError, match=message) as caught:
+        load(tmp_path, more)
+
+    assert str(caught.value).startswith(str(tmp_path / "plan.yaml"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("suites: [adjacent]\n", r"candidate: missing"),
+        ("candidate: c\n", r"suites is empty: name at least one"),
+        ("candidate: c\nsuites: []\n", r"suites is empty: name at least one"),
+        ("candidate: c\nsuites: adjacent\n", r"suites: .*(list|tuple)"),
+        ("candidate: c\nsuites: [1]\n", r"suites\.0: .*valid string"),
+        ("candidate: c\nsuites: [~]\n", r"suites\.0: .*valid string"),
+        ("candidate: 100\nsuites: [adjacent]\n", r"candidate: .*valid string"),
+        ("candidate: [a, b]\nsuites: [adjacent]\n", r"candidate: .*valid string"),
+        ("candidate:\nsuites: [adjacent]\n", r"candidate: .*valid string"),
+    ],
+)
+def test_what_a_plan_needs_is_asked_for(text: str, message: str, tmp_path: Path) -> None:
+    """Candidate and suites must be there, and be what they should."""
+    with pytest.raises(ConfigError, match=message):
+        load_plan(plan_file(tmp_path, text=text))
+
+
+def test_suites_as_one_word_are_answered_in_the_words_of_yaml(tmp_path: Path) -> None:
+    """Nobody who writes YAML has heard of a tuple."""
+    with pytest.raises(ConfigError) as caught:
+        load_plan(plan_file(tmp_path, text="candidate: c\nsuites: adjacent\n"))
+
+    assert "tuple" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["limit", "seed", "dtype", "chat_template"])
+def test_a_key_outside_its_group_is_not_its_own_correction(key: str, tmp_path: Path) -> None:
+    """`limit` at the top is not answered with "did you mean 'limit'?", but with its place."""
+    with pytest.raises(ConfigError, match=rf"{key}: unknown key") as caught:
+        load(tmp_path, f"{key}: 5\n")
+
+    assert f"did you mean '{key}'" not in str(caught.value)
+
+
+# --- the traps of YAML ---------------------------------------------------------------------------
+
+
+def test_a_number_without_a_point_is_a_number(tmp_path: Path) -> None:
+    """1e-3 is text to YAML and a number to everyone else."""
+    assert policy(tmp_path, "alpha: 1e-3\n").alpha == 0.001
+
+
+def test_an_integer_is_a_number_too(tmp_path: Path) -> None:
+    """0 without a point is a gain."""
+    assert policy(tmp_path, "target: {min_gain: 0}\n").target == TargetPolicy(min_gain=0.0)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "protocol: {limit: yes}\n",
+        "protocol: {seed: on}\n",
+        "protocol: {num_fewshot: no}\n",
+        "runner: {batch_size: on}\n",
+        "policy: {target: {min_gain: no}}\n",
+    ],
+)
+def test_yes_and_no_are_no_numbers(more: str, tmp_path: Path) -> None:
+    """A switch in place of a number is refused, and not read as 1 or 0."""
+    with pytest.raises(ConfigError):
+        load(tmp_path, more)
+
+
+def test_yes_and_no_are_words(tmp_path: Path) -> None:
+    """A folder that is called no is no truth value: only true and false are."""
+    plan = load_plan(plan_file(tmp_path, "base: no\n", text="candidate: c\nsuites: [adjacent]\n"))
+
+    assert plan.base == "no"
+
+
+@pytest.mark.parametrize("more", ["base: true\n", "base: 1.5\n", "base: 2024-01-01\n"])
+def test_words_that_yaml_takes_for_values_are_no_names(more: str, tmp_path: Path) -> None:
+    """A name that YAML reads as a switch, a number or a date must be quoted."""
+    with pytest.raises(ConfigError, match=r"base: .*valid string"):
+        load_plan(plan_file(tmp_path, more, text="candidate: c\nsuites: [adjacent]\n"))
+
+
+def test_none_is_a_word(tmp_path: Path) -> None:
+    """chat_template: none is the policy of that name, not a missing value."""
+    assert load(tmp_path, "protocol: {chat_template: none}\n").protocol.chat_template == "none"
+
+
+def test_numbers_may_be_quoted(tmp_path: Path) -> None:
+    """A template that quotes everything still makes a plan."""
+    assert load(tmp_path, "protocol: {limit: '20'}\n").protocol.limit == 20
+
+
+# --- the schemas for editors ---------------------------------------------------------------------
+
+
+PLANS = sorted((CHECKOUT / "configs").glob("*.yaml"))
+POLICIES = [
+    *sorted((CHECKOUT / "configs" / "policies").glob("*.yaml")),
+    CHECKOUT / "suites" / "demo" / "policy.yaml",
+]
+SUITES = [
+    *sorted((CHECKOUT / "configs" / "suites").glob("*.yaml")),
+    *sorted((CHECKOUT / "suites").glob("*.yaml")),
+]
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.name)
+def test_example_plans_fit_the_schema(path: Path) -> None:
+    """An editor with the plan's schema finds no fault in our own plans."""
+    jsonschema = pytest.importorskip("jsonschema")
+
+    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema("plan"))
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
+def test_example_policies_fit_the_schema(path: Path) -> None:
+    """An editor with the policy's schema finds no fault in our own policies."""
+    jsonschema = pytest.importorskip("jsonschema")
+
+    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema("policy"))
+
+
+@pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
+def test_example_suites_fit_the_schema(path: Path) -> None:
+    """An editor with the suite's schema finds no fault in our own suites."""
+    jsonschema = pytest.importorskip("jsonschema")
+
+    jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema("suite"))
+
+
+def test_the_schema_marks_an_unknown_key() -> None:
+    """An editor underlines what the program would refuse."""
+    jsonschema = pytest.importorskip("jsonschema")
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"candidate": "c", "suites": ["a"], "sutes": []}, schema("plan"))
+
+
+def test_every_key_of_a_plan_is_in_the_schema() -> None:
+    """What --show-config prints are the keys that the schema knows."""
+    written = as_written(Plan(candidate="c", suites=("adjacent",)))
+
+    assert set(written) == set(schema("plan")["properties"])
+
+
+def test_what_is_shown_can_be_read_again(tmp_path: Path) -> None:
+    """The resolved plan, written to a file, resolves to itself."""
+    plan = load(tmp_path, "policy: {alpha: 0.1}\nprotocol: {limit: 5}\n")
+
+    again = load_plan(plan_file(tmp_path, text=yaml.safe_dump(as_written(plan))))
+
+    assert again == plan
+
+
+def test_a_resolved_plan_is_plain(tmp_path: Path) -> None:
+    """The resolved plan holds nothing but what JSON and YAML can say."""
+    written = as_written(load(tmp_path, "policy: {capabilities: {a: {margin: 0.1}}}\n"))
+
+    assert json.loads(json.dumps(written)) == written
