@@ -1,0 +1,1 @@
+"""Item generators of the shipped suites, one module per capability."""
