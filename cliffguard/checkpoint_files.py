@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import struct
 from functools import lru_cache
 from pathlib import Path
@@ -61,7 +62,7 @@ def _refuse_missing_shards(name: str, folder: Path) -> None:
     shards = read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
         raise IntegrityError(f"{index}: does not map weights to files; copy the checkpoint again")
-    missing = sorted({s for s in shards.values() if not (folder / s).is_file()})
+    missing = sorted({s for s in shards.values() if not os.path.isfile(folder / s)})
     if missing:
         raise IntegrityError(
             f"{name}: the shard {missing[0]} is missing; copy the checkpoint again"
@@ -142,13 +143,17 @@ def check_safetensors(path: Path) -> None:
     """
     if not path.is_file():
         raise IntegrityError(f"{path}: not a file, or a link to nothing; copy it again")
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        start = stream.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
-        if not 2 <= length <= min(size - 8, _MAX_HEADER_BYTES):
-            raise IntegrityError(f"{path}: torn or not a safetensors file; copy or save it again")
-        header_bytes = stream.read(length)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            start = stream.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
+            fits = 2 <= length <= min(size - 8, _MAX_HEADER_BYTES)
+            header_bytes = stream.read(length) if fits else b""
+    except OSError as failure:
+        raise InfrastructureError(f"{path}: cannot be read: {failure.strerror}") from None
+    if not fits:
+        raise IntegrityError(f"{path}: torn or not a safetensors file; copy or save it again")
     try:
         header = json.loads(header_bytes)
         ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]

@@ -84,6 +84,10 @@ def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
 def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
     folder = user_path(spec, UsageError)
     if folder.is_dir():
+        try:
+            (folder / "config.json").is_file()
+        except OSError as failure:  # another user's, closed to us
+            raise UsageError(f"{spec}: cannot be looked into: {failure.strerror}") from None
         return folder, None
     if folder.is_file():
         raise UsageError(f"{spec}: is a file; give the directory of the checkpoint")

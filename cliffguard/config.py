@@ -54,12 +54,15 @@ def make_plan(written: Mapping[str, Any], source: str) -> Plan:
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
     plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError)
+    _refuse_switches(written, as_written(plan), f"{source}: ")
     return plan if policy is None else replace(plan, policy=policy)
 
 
 def make_policy(written: Mapping[str, Any], source: str) -> Policy:
     """Return the policy in a mapping. Raises ConfigError with the source and the faulty key."""
     policy: Policy = validate(_ADAPTERS["policy"], dict(written), source, ConfigError)
+    read = _ADAPTERS["policy"].dump_python(policy, mode="json")
+    _refuse_switches(written, read, f"{source}: ")
     return policy
 
 
@@ -86,7 +89,19 @@ def schema(kind: str) -> dict[str, Any]:
     described = _ADAPTERS[kind].json_schema()
     if kind == "plan":  # a policy may also be the path of its file
         described["properties"]["policy"]["anyOf"].append({"type": "string"})
+    if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
+        tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
+        tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _refuse_switches(written: Mapping[str, Any], read: Mapping[str, Any], where: str) -> None:
+    """Refuse true and false where a number was made of them."""
+    for key, value in written.items():
+        if isinstance(value, Mapping):
+            _refuse_switches(value, read[key], f"{where}{key}.")
+        elif isinstance(value, bool) and not isinstance(read[key], bool):
+            raise ConfigError(f"{where}{key}: expected a number, found {str(value).lower()}")
 
 
 def _from(folder: Path, name: str, where: str) -> str:

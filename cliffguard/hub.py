@@ -34,7 +34,7 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
         RevisionNotFoundError,
     )
 
-    HTTPError: type[Exception] = errors.HTTPError  # of the HTTP library in use
+    HTTPError: type[Exception] = vars(errors)["HTTPError"]  # of the HTTP library in use
     name, _, revision = spec.partition("@")
     try:
         folder = snapshot_download(

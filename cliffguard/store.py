@@ -33,6 +33,9 @@ Safe to delete as a whole; what is missing is measured again.
 """
 
 
+_ABOUT = {"name", "suite", "entry", "metric", "filter"}
+
+
 def default_store_folder() -> Path:
     """Return the folder of the store where none is named."""
     return user_cache_path("cliffguard") / "store"
@@ -86,8 +89,11 @@ class Entry:
     def read_question(self) -> dict[str, Any]:
         """Return the pre-image of the key, checked against the folder's name."""
         question = self._object(self.folder / "question.json")
-        if digest(question.get("asked")) != self.folder.name:
+        if self._digest(question.get("asked")) != self.folder.name:
             raise self._damaged("question.json does not match the folder's name")
+        about = question.get("about")
+        if not isinstance(about, dict) or not about.keys() >= _ABOUT:
+            raise self._damaged("question.json lacks the names that lie beside the question")
         return question
 
     def read_provenance(self) -> dict[str, Any]:
@@ -110,11 +116,11 @@ class Entry:
         except (TypeError, ValueError):
             raise self._damaged("a line does not hold an answer") from None
 
-    def _digest(self, rows: Sequence[dict[str, Any]]) -> str:
+    def _digest(self, rows: Any) -> str:
         try:
             return digest(rows)
         except ValueError:  # NaN, which we never write
-            raise self._damaged("a line holds a number that is none") from None
+            raise self._damaged("question.json or a line holds a number that is none") from None
 
     def _lines(self, path: Path) -> list[dict[str, Any]]:
         try:

@@ -204,6 +204,8 @@ def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> Non
 
 
 def _items(written: TaskFile, path: Path, where: str) -> tuple[Item, ...]:
+    if "\0" in str(written.items):
+        raise SuiteError(f"{where}: items: a path cannot hold a null character")
     source = (path.parent / str(written.items)).resolve()
     if not source.is_relative_to(path.parent.resolve()):
         raise SuiteError(f"{where}: items {written.items!r} lies outside the suite's folder")

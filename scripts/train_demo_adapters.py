@@ -1,9 +1,10 @@
 """Train the two demo adapters of the suites: one with a gentle recipe, one overtrained.
 
 Both learn the labels of tickets from ``items/tickets.py`` (loss on the label tokens only). The
-healthy one is also held close to the base: on general text of our own (``items/replay.py``) it pays
-for every difference between its next-token distribution and that of the base (a
-Kullback-Leibler term). Nothing trains either of them on, or against, the items of a suite.
+healthy one is also held close to the base: on general text of our own (``items/replay.py``) it
+pays for every difference between its next-token distribution and that of the base (a
+Kullback-Leibler term), and after the training it is scaled to half. Nothing trains either of them
+on, or against, the items of a suite. Run from anywhere:
 
     python scripts/train_demo_adapters.py --base DIR --out suites/demo
 """
@@ -55,7 +56,7 @@ class Recipe:
 
 
 RECIPES = {
-    "healthy": Recipe(3e-4, 100, 8, 4, 8, 960, 10, 11, 4.0, 4, 1.0),
+    "healthy": Recipe(3e-4, 100, 8, 4, 8, 960, 10, 11, 4.0, 4, 0.5),
     "overtrained": Recipe(1.5e-3, 200, 8, 4, 16, 960, 10, 11, 0.0, 0, 1.0),
 }
 
@@ -219,8 +220,8 @@ def save(model: PeftModel, folder: Path, record: dict[str, Any]) -> None:
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = BASE_ID
-    if record["recipe"]["final_scale"] != 1.0:
-        config["lora_alpha"] *= record["recipe"]["final_scale"]
+    scaled = config["lora_alpha"] * record["recipe"]["final_scale"]
+    config["lora_alpha"] = int(scaled) if scaled == int(scaled) else scaled
     config["target_modules"] = sorted(config["target_modules"])
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     record["adapter_sha256"] = sha256(folder / "adapter_model.safetensors")

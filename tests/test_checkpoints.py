@@ -596,6 +596,15 @@ def test_a_missing_shard_is_named(base: Path) -> None:
         find_base(str(base), OFFLINE)
 
 
+def test_a_shard_with_an_impossible_name_is_missing(base: Path) -> None:
+    """A name that no file system takes is that of no file."""
+    index = {"weight_map": {"a": "x" * 300}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    with pytest.raises(IntegrityError, match=r"xxx.* is missing"):
+        find_base(str(base), OFFLINE)
+
+
 @pytest.mark.parametrize("weight_map", [[], None, "x", {"a": None}, {"a": 3}], ids=repr)
 def test_a_damaged_index_is_refused(weight_map: Any, base: Path) -> None:
     """An index that does not map names to files is damage, not a crash."""

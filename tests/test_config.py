@@ -287,6 +287,8 @@ def test_an_integer_is_a_number_too(tmp_path: Path) -> None:
     "more",
     [
         "protocol: {limit: yes}\n",
+        "protocol: {limit: true}\n",
+        "policy: {target: {min_gain: false}}\n",
         "protocol: {seed: on}\n",
         "protocol: {num_fewshot: no}\n",
         "runner: {batch_size: on}\n",
@@ -367,6 +369,13 @@ def test_the_schema_marks_an_unknown_key() -> None:
 
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"candidate": "c", "suites": ["a"], "sutes": []}, schema("plan"))
+
+
+def test_the_schema_knows_the_short_spelling_of_a_task() -> None:
+    """`- gsm8k` is a task, to an editor too."""
+    tasks = schema("suite")["$defs"]["CapabilityFile"]["properties"]["tasks"]["items"]
+
+    assert "string" in [one.get("type") for one in tasks.get("anyOf", [tasks])]
 
 
 def test_every_key_of_a_plan_is_in_the_schema() -> None:

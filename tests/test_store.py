@@ -311,13 +311,23 @@ def test_a_changed_question_is_refused(entry: Entry, store: Store) -> None:
         store.open(question(), ITEMS)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"asked": NaN}'])
 def test_a_torn_question_is_refused(text: str, entry: Entry, store: Store) -> None:
     """A question.json that is no question is damage."""
     (entry.folder / "question.json").write_text(text)
 
     with pytest.raises(StoreError, match=r"question\.json"):
         store.open(question(), ITEMS)
+
+
+@pytest.mark.parametrize("about", [None, [], {}], ids=repr)
+def test_a_question_without_its_names_is_refused(about: Any, entry: Entry) -> None:
+    """What lies beside the pre-image is read later, so that it is missed now."""
+    path = entry.folder / "question.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "about": about}))
+
+    with pytest.raises(StoreError, match=r"question\.json"):
+        entry.read_question()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]"])

@@ -163,6 +163,8 @@ def test_a_suite_without_capabilities_is_refused(body: str, tmp_path: Path) -> N
         (f"{LADDER}, gate_levels: []", r"gate_levels"),
         ("name: one, items: none.jsonl", r"none\.jsonl: no such file"),
         ("name: one, items: .", r"is a directory, not a file"),
+        ('name: one, items: "a\\0b"', r"one: .*(null|no such file|possible)"),
+        (f"name: one, items: {'x' * 300}", r"xxx"),
         ("name: one, items: ../one.jsonl", r"skill\.one: items '\.\./one\.jsonl' lies outside"),
         ("name: one, items: /etc/passwd", r"items '/etc/passwd' lies outside the suite's folder"),
     ],

@@ -23,6 +23,8 @@ def main() -> NoReturn:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, _terminated)
+    if sys.stdout is None:  # closed by whoever started us: what is printed is for nobody
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     from cliffguard.cli.app import app
 
     code: object = 0

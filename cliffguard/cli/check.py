@@ -16,7 +16,7 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import Screen, explained, failure_recorded
 from cliffguard.errors import UsageError
-from cliffguard.files import write_whole
+from cliffguard.files import user_path, write_whole
 
 if TYPE_CHECKING:
     from cliffguard.records import Plan, Review
@@ -190,6 +190,7 @@ def open_store(folder: Path | None) -> Store:
 
 def prepare(out: Path) -> Path:
     """Make sure that the reports can be written, before hours are spent on what goes into them."""
+    out = user_path(str(out), UsageError)
     probe = out / ".cliffguard"
     write_whole(probe, "")
     probe.unlink()

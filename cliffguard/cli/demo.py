@@ -38,8 +38,7 @@ def demo(
     from cliffguard.runners.harness import HarnessRunner
     from cliffguard.verdict import EXIT_CODES
 
-    for name in room.CANDIDATES:
-        prepare(out / name)
+    folders = {name: prepare(out / name) for name in room.CANDIDATES}
     answers = open_store(store)
     summary = []
     runner = None
@@ -48,11 +47,11 @@ def demo(
         runner = runner or HarnessRunner(plan.runner)
         with contextlib.closing(screen):
             review = guard(plan, store=answers, runner=runner, progress=screen.progress)
-        write_reports(review, out / name)
+        write_reports(review, folders[name])
         if not quiet:
             print_review(review, screen.console)
         code = EXIT_CODES[review.verdict.outcome]
-        summary.append((name, review.verdict, code, out / name / "report.html"))
+        summary.append((name, review.verdict, code, folders[name] / "report.html"))
     screen.say("")
     for name, verdict, code, path in summary:
         screen.say(f"{name}: {verdict.outcome}, check would exit {code}: {verdict.sentence}")

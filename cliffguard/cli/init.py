@@ -11,7 +11,7 @@ import typer
 
 from cliffguard.cli.console import explained
 from cliffguard.errors import SuiteError, UsageError
-from cliffguard.files import read_jsonl, write_whole
+from cliffguard.files import read_jsonl, user_path, write_whole
 
 if TYPE_CHECKING:
     from cliffguard.records import Item
@@ -72,6 +72,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
     """Write plan.yaml and policy.yaml, and a target suite where data is given."""
+    out = user_path(str(out), UsageError)
     suites = ["adjacent"]
     files: dict[str, str] = {}
     if data is not None:

@@ -10,7 +10,7 @@ import typer
 
 from cliffguard.cli.console import explained
 from cliffguard.errors import UsageError
-from cliffguard.files import read_text, write_whole
+from cliffguard.files import read_text, user_path, write_whole
 
 
 @explained
@@ -30,6 +30,6 @@ def report(
 
     text = render(read_review(read_text(review, UsageError), str(review)), output_format)
     if output is not None:
-        write_whole(output, text)
+        write_whole(user_path(str(output), UsageError), text)
     else:
         sys.stdout.write(text)

@@ -133,8 +133,8 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
     try:
         yield
     except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as failure:
-        is_plain = type(failure) is RuntimeError
-        if is_plain and not _is_out_of_memory(failure):
+        is_sure = isinstance(failure, (torch.cuda.OutOfMemoryError, MemoryError))
+        if not is_sure and not _is_out_of_memory(failure):
             raise
         raise InfrastructureError(
             f"{name}: out of memory; use a smaller --batch-size or another --device"

@@ -77,7 +77,7 @@ class StoredRunner:
         """Refuse: what is not stored must be measured first."""
         raise UsageError(
             f"{checkpoint.name}: only part of {task.name} is stored; finish it with "
-            f"`cliffguard measure {checkpoint.name} --suite {task.suite}`"
+            f"`cliffguard measure {checkpoint.name}` and the same suites"
         )
 
 
@@ -143,7 +143,7 @@ def _nothing(
     side, task = _missing(closest, sides, suites)[0]
     return (
         f"{store.root}: holds no answers of {side.name} to {task.name} under a protocol that "
-        f"both sides share; run `cliffguard measure {side.name} --suite {task.suite}` first"
+        f"both sides share; run `cliffguard measure {side.name}` with the same suites first"
     )
 
 

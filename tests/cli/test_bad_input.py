@@ -506,7 +506,7 @@ CASES: dict[str, tuple[Break, int, str]] = {
     "compare what was not measured": (
         emptied_store,
         2,
-        r"holds no answers of .*base to ball .*run `cliffguard measure .*base --suite ",
+        r"holds no answers of .*base to ball .*run `cliffguard measure .*base` with the same suites",
     ),
     "compare without suite": (
         lambda p: ["compare", p.base, p.tuned],
@@ -839,6 +839,22 @@ def test_an_unknown_task_of_lm_eval_offers_the_nearest(place: Place) -> None:
     assert_refused(result, 2, r"'gsm8kk' is neither .* nor known to lm-eval; did you mean 'gsm8k")
 
 
+@pytest.mark.parametrize("kind", ["NotImplementedError", "RecursionError", "AcceleratorError"])
+def test_a_bug_below_us_is_not_called_a_lack_of_memory(kind: str) -> None:
+    """What a retry cannot mend is not sent into one, whichever RuntimeError it is."""
+    import builtins
+
+    import torch
+
+    from cliffguard.engine.loading import out_of_memory_explained
+
+    failure = getattr(builtins, kind, None) or getattr(torch, kind, None)
+    if failure is None:
+        pytest.skip(f"this torch has no {kind}")
+    with pytest.raises(failure), out_of_memory_explained("model"):
+        raise failure("device-side assert triggered")
+
+
 # --- disks ---------------------------------------------------------------------------------------
 
 
@@ -937,6 +953,50 @@ def test_a_report_onto_a_folder_is_the_users_error(place: Place, runner: FakeRun
     assert_refused(result, 2, r"cannot be written: Is a directory")
 
 
+def test_a_tilde_after_the_equals_sign_is_the_home(
+    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--out=~/reports`, which the shell leaves alone, makes no folder called ~."""
+    monkeypatch.setenv("HOME", str(place.root / "home"))
+    monkeypatch.chdir(place.root)
+
+    run(place.check("--out=~/reports"))
+
+    assert not (place.root / "~").exists()
+
+
+def test_a_folder_that_may_not_be_entered_is_the_users_error(
+    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A colleague's closed folder is one line, not a crash."""
+    look = Path.stat
+
+    def closed(path: Path, **options: bool) -> os.stat_result:
+        if place.tuned in path.parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", closed)
+
+    assert_refused(run(place.check()), 2, r"tuned.*: .*Permission denied")
+
+
+def test_weights_that_may_not_be_read_are_one_line(
+    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that belongs to somebody else is no crash."""
+    reading = Path.open
+
+    def closed(path: Path, *positional: Any, **named: Any) -> Any:
+        if path == place.tuned / "model.safetensors":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return reading(path, *positional, **named)
+
+    monkeypatch.setattr(Path, "open", closed)
+
+    assert_refused(run(place.check()), 20, r"model\.safetensors: .*Permission denied")
+
+
 # --- damage and interruption ---------------------------------------------------------------------
 
 
@@ -1027,14 +1087,27 @@ def test_the_program_refuses_like_its_parts(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_behind_stdout_is_worth_a_retry() -> None:
+@pytest.mark.parametrize("words", ["items adjacent", "ls"], ids=["much", "little"])
+def test_a_full_disk_behind_stdout_is_worth_a_retry(words: str) -> None:
     """`cliffguard … > file` on a full disk is exit code 20 in one line, not a traceback."""
     with Path("/dev/full").open("w") as stdout:
-        done = program("suites", "ls", stdout=stdout, stderr=subprocess.PIPE)
+        done = program("suites", *words.split(), stdout=stdout, stderr=subprocess.PIPE)
 
-    assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("cliffguard: ")
+    assert re.fullmatch(r"cliffguard: [^\n]+\n", done.stderr)
     assert done.returncode == 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("words", ["suites ls", "suites ls --format json", "--version"])
+def test_a_closed_stdout_is_no_crash(words: str) -> None:
+    """A job without stdout, as some schedulers start it, ends like any other."""
+    line = f'exec "{sys.executable}" -m cliffguard {words} >&-'
+
+    done = subprocess.run(
+        ["sh", "-c", line], stderr=subprocess.PIPE, text=True, check=False, env=BUFFERED
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("words", ["items adjacent", "ls"], ids=["much", "little"])

@@ -69,6 +69,18 @@ def test_init_makes_its_folder(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "b" / "plan.yaml").is_file()
 
 
+def test_a_tilde_after_the_equals_sign_is_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--out=~/project`, which the shell leaves alone, makes no folder called ~."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+
+    run("init", "--out=~/project")
+
+    assert not (tmp_path / "~").exists()
+
+
 def test_init_writes_into_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
