@@ -186,7 +186,9 @@ def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions)
         reason = "its provenance.json records other weights"
     else:
         named = _adapter_config(folder).get("base_model_name_or_path")
-        matches = not named or _same_model(str(named), base)
+        if not named:
+            return (f"{name} names no base: that it was trained on {base.name} is assumed.",)
+        matches = _same_model(str(named), base)
         reason = f"its adapter_config.json names {named!r}"
     if matches:
         return ()

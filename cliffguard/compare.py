@@ -141,6 +141,7 @@ def _capability(
         ring=capability.ring,
         n_items=counts.n_items if counts else 0,
         n_unscored=sum(not pair.is_scored for pair in gating),
+        n_lost=sum(pair.base.score == 1.0 and pair.candidate.score is None for pair in gating),
         n_broken=counts.n_broken if counts else 0,
         n_fixed=counts.n_fixed if counts else 0,
         base_mean=counts.n_right_base / counts.n_items if counts else None,

@@ -12,7 +12,7 @@ from cliffguard.checkpoints import (
     with_template_of,
 )
 from cliffguard.compare import compare, pair_answers
-from cliffguard.integrity import check_answers
+from cliffguard.integrity import check_answers, differences
 from cliffguard.measure import Measurement, Progress, measure, silent
 from cliffguard.records import Checkpoint, Plan, Policy, Review, Suite, TargetPolicy
 from cliffguard.review import write_up
@@ -51,7 +51,10 @@ def guard(
         ]
         check_answers(measured[0].answers, measured[1].answers, plan.protocol)
         pairs = pair_answers(look, *measured)
-        comparison = compare(pairs, base=base, candidate=candidate, suites=suites, policy=policy)
+        caveats = differences(*(side.measured_on for side in measured))
+        comparison = compare(
+            pairs, base=base, candidate=candidate, suites=suites, policy=policy, caveats=caveats
+        )
         verdict = judge(comparison, policy)
     assert verdict is not None, "a schedule has at least one look"
     return write_up(

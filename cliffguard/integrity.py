@@ -33,6 +33,14 @@ def check_answers(
             _check_pair(task, left, right, same_template=protocol.chat_template != "own")
 
 
+def differences(base: Sequence[str], candidate: Sequence[str]) -> tuple[str, ...]:
+    """Return a caveat when the sides were measured on other devices or in other batches."""
+    if tuple(base) == tuple(candidate):
+        return ()
+    sides = f"base: {'; '.join(base)}. Candidate: {'; '.join(candidate)}."
+    return (f"The sides were not measured alike, which can flip near-ties. {sides}",)
+
+
 def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bool) -> None:
     if (base.item_id, base.item_digest) != (candidate.item_id, candidate.item_digest):
         raise IntegrityError(

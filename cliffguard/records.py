@@ -387,8 +387,9 @@ class TaskComparison:
 class CapabilityComparison:
     """Paired scores of one capability over its gating items; no thresholds.
 
-    `n_items` counts pairs with both scores. The means, the drop and its interval are None when
-    there is no such pair. `p_drop` is the one-sided p-value for "the candidate is worse".
+    `n_items` counts pairs with both scores; `n_lost` those that the base had right and that only
+    the candidate left unscored. The means, the drop and its interval are None when there is no
+    scored pair. `p_drop` is the one-sided p-value for "the candidate is worse".
     """
 
     capability: str
@@ -396,6 +397,7 @@ class CapabilityComparison:
     ring: Ring
     n_items: int
     n_unscored: int
+    n_lost: int
     n_broken: int
     n_fixed: int
     base_mean: float | None
@@ -421,7 +423,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """The first level of a ladder at which a drop beyond the margin is proven."""
+    """The first level at which a drop is proven and, as observed, exceeds the margin."""
 
     task: str
     level_name: str

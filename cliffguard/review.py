@@ -13,6 +13,7 @@ from cliffguard.records import (
     Comparison,
     Example,
     Plan,
+    Protocol,
     Provenance,
     Review,
     Suite,
@@ -47,7 +48,11 @@ def write_up(
         provenance=Provenance(
             cliffguard_version=version("cliffguard"),
             runner=runner,
-            measured_on=tuple(sorted({place for side in measured for place in side.measured_on})),
+            measured_on=tuple(
+                f"{who}: {place}"
+                for who, side in zip(("base", "candidate"), measured, strict=True)
+                for place in side.measured_on
+            ),
             suites=tuple(
                 SuiteStamp(name=suite.name, version=suite.version, digest=suite.digest)
                 for suite in suites
@@ -105,7 +110,19 @@ def command_of(plan: Plan) -> str:
         words += ["--base", plan.base]
     for suite in plan.suites:
         words += ["--suite", suite]
-    protocol = plan.protocol
+    words += _protocol_words(plan.protocol)
+    if plan.allow_base_mismatch:
+        words.append("--allow-base-mismatch")
+    if plan.allow_pickle:
+        words.append("--allow-pickle")
+    words += ["--device", plan.runner.device, "--batch-size", str(plan.runner.batch_size)]
+    return shlex.join(words)
+
+
+def _protocol_words(protocol: Protocol) -> list[str]:
+    words: list[str] = []
+    if protocol.system_prompt is not None:
+        words += ["--system-prompt", protocol.system_prompt]
     if protocol.chat_template != "none":
         words += ["--chat-template", protocol.chat_template]
     if protocol.num_fewshot is not None:
@@ -116,5 +133,4 @@ def command_of(plan: Plan) -> str:
         words += ["--dtype", protocol.dtype]
     if protocol.seed != 0:
         words += ["--seed", str(protocol.seed)]
-    words += ["--batch-size", str(plan.runner.batch_size)]
-    return shlex.join(words)
+    return words

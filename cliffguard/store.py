@@ -33,7 +33,7 @@ Safe to delete as a whole; what is missing is measured again.
 """
 
 
-_ABOUT = {"name", "suite", "entry", "metric", "filter"}
+_ABOUT = {"name", "suite", "entry", "metric", "filter", "shots"}
 
 
 def default_store_folder() -> Path:
@@ -184,6 +184,7 @@ class Store:
             "entry": task.entry,
             "metric": task.metric,
             "filter": task.filter,
+            "shots": task.num_fewshot,
         }
         described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
         # Written last: where question.json is, the items are.

@@ -23,6 +23,7 @@ from cliffguard.records import Capability, Item, Ring, Suite, Task
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 _DEFAULT_MAX_TOKENS = 16
+_SCORING = 1  # raised whenever own items are put or scored in another way
 _OWN_METRICS = ("acc", "acc_norm", "exact_match")
 
 
@@ -158,7 +159,7 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
     generated = written.items is not None and metric == "exact_match"
     max_tokens = written.max_tokens or (_DEFAULT_MAX_TOKENS if generated else None)
     # Only what may change an answer: chance and gating levels may be corrected at no cost.
-    asked = [written.name, metric, written.filter, written.num_fewshot, max_tokens]
+    asked = [written.name, metric, written.filter, written.num_fewshot, max_tokens, _SCORING]
     return Task(
         name=written.name,
         entry=written.name,

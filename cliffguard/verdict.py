@@ -24,7 +24,7 @@ from cliffguard.records import (
 )
 from cliffguard.stats.ladder import LevelCounts, first_broken_level
 from cliffguard.stats.multiplicity import holm
-from cliffguard.stats.paired import non_inferior, tango_z
+from cliffguard.stats.paired import mcnemar_mid_p, non_inferior, tango_z
 from cliffguard.stats.power import items_to_decide
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
@@ -93,16 +93,22 @@ def _judge_one(
         return _not_measured(found, role, policy)
     margin = _margin(found.capability, policy)
     counts = {"n_broken": found.n_broken, "n_fixed": found.n_fixed, "n_items": found.n_items}
-    is_held = non_inferior(**counts, margin=margin, alpha=policy.alpha)
+    # What the base had right and only the candidate left unscored counts as broken: a loss must
+    # not pass because it took the form of no answer.
+    at_worst = {**counts, "n_broken": found.n_broken + found.n_lost}
+    at_worst["n_items"] = found.n_items + found.n_lost
+    is_held = non_inferior(**at_worst, margin=margin, alpha=policy.alpha)
     has_dropped = p_regressed <= policy.alpha
     is_material = tango_z(**counts, drop=margin) < -_z(policy.alpha)
     edges = tuple(e for ladder in found.ladders if (e := _edge(ladder, margin, policy.alpha)))
     needed = None
+    at = "".join(f", but broken at {edge.level_name} = {edge.level}" for edge in edges)
     if is_held:
         outcome = Outcome.HELD
         reason = "a drop beyond the margin is excluded"
         if has_dropped:
             reason = "a real drop, bounded by the margin"
+        reason += at
     elif has_dropped:
         outcome = Outcome.REGRESSED
         reason = "a drop beyond the margin is proven" if is_material else "a drop is proven"
@@ -110,7 +116,9 @@ def _judge_one(
         outcome = Outcome.INCONCLUSIVE
         needed = items_to_decide(**counts, margin=margin, alpha=policy.alpha, power=_POWER)
         about = f"; about {needed} items would decide" if needed else ""
-        reason = f"neither a drop nor its absence is proven on {found.n_items} items{about}"
+        if found.n_lost:
+            about = f"; {found.n_lost} that the base had right have no answer of the candidate"
+        reason = f"neither a drop nor its absence is proven on {found.n_items} items{about}{at}"
     return Finding(
         capability=found.capability,
         suite=found.suite,
@@ -120,7 +128,7 @@ def _judge_one(
         margin=margin,
         p_regressed=p_regressed,
         is_material=is_material,
-        edges=edges if outcome is Outcome.REGRESSED else (),
+        edges=edges,
         n_items_needed=needed,
         reason=reason,
     )
@@ -132,11 +140,11 @@ def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
     if found.drop is None:
         return _not_measured(found, "target", policy)
     gain = policy.target.min_gain
-    z = tango_z(n_broken=found.n_broken, n_fixed=found.n_fixed, n_items=found.n_items, drop=-gain)
+    is_proven, is_disproven = _gain_tests(found, gain, policy.alpha)
     wanted = f"a gain above {100 * gain:.1f} points"
-    if z > _z(policy.alpha):
+    if is_proven:
         outcome, reason = Outcome.HELD, f"{wanted} is proven"
-    elif z < -_z(policy.alpha):
+    elif is_disproven:
         outcome, reason = Outcome.REGRESSED, f"{wanted} is disproven"
     else:
         outcome = Outcome.INCONCLUSIVE
@@ -154,6 +162,21 @@ def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
         n_items_needed=None,
         reason=reason,
     )
+
+
+def _gain_tests(found: CapabilityComparison, gain: float, alpha: float) -> tuple[bool, bool]:
+    """Say whether a gain above `gain` is proven, and whether it is disproven.
+
+    At 0 by McNemar's mid-p, as drops are; elsewhere by the score test at the demanded gain.
+    """
+    broken, fixed = found.n_broken, found.n_fixed
+    if gain == 0.0:
+        return (
+            mcnemar_mid_p(n_broken=fixed, n_fixed=broken) <= alpha,
+            mcnemar_mid_p(n_broken=broken, n_fixed=fixed) <= alpha,
+        )
+    z = tango_z(n_broken=broken, n_fixed=fixed, n_items=found.n_items, drop=-gain)
+    return z > _z(alpha), z < -_z(alpha)
 
 
 def _edge(ladder: Ladder, margin: float, alpha: float) -> Edge | None:
@@ -266,7 +289,7 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
     if finding.role == "target":
         return f"{finding.capability}: {finding.reason} ({_change(found)})"
     edges = [
-        f"broken from {edge.level_name} = {edge.level} on "
+        f"first broken at {edge.level_name} = {edge.level} "
         f"({100 * edge.base_mean:.0f} → {100 * edge.candidate_mean:.0f} %)"
         for edge in finding.edges
     ]
@@ -295,6 +318,6 @@ def _undecided(counted: Sequence[Finding]) -> str:
         else:
             parts.append(f"{finding.capability} is undecided")
     return (
-        f"nothing is proven lost, but {len(open_findings)} of {len(counted)} "
+        f"no gating capability is proven lost, but {len(open_findings)} of {len(counted)} "
         f"required findings are open: {'; '.join(parts)}."
     )

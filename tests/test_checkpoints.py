@@ -664,3 +664,12 @@ def test_weights_that_cannot_be_read_are_worth_a_retry(tmp_path: Path) -> None:
     """A disk that fails while hashing is not the checkpoint's fault."""
     with pytest.raises(InfrastructureError, match="cannot be read"):
         sha256_of_file(tmp_path / "gone.safetensors")
+
+
+def test_an_adapter_without_a_named_base_is_remarked(base: Path, adapter: Path) -> None:
+    """That an adapter belongs to the given base is assumed in the open."""
+    change_json(adapter / "adapter_config.json", base_model_name_or_path=None)
+
+    _, tuned = find_pair(str(base), str(adapter), OFFLINE)
+
+    assert "is assumed" in tuned.notes[0]

@@ -57,7 +57,7 @@ def test_a_cliff_fails_and_is_located(plan: Plan, store: Store) -> None:
 
     assert review.verdict.outcome is Outcome.FAIL
     assert (
-        "reasoning regressed (100.0 → 66.7 %), broken from hops = 3 on" in review.verdict.sentence
+        "reasoning regressed (100.0 → 66.7 %), first broken at hops = 3" in review.verdict.sentence
     )
 
 
@@ -259,3 +259,39 @@ def test_nothing_stored_says_what_to_run(plan: Plan, store: Store) -> None:
     """Without answers the message names the missing side and the command."""
     with pytest.raises(UsageError, match=r"no answers of .*/base to ball .*cliffguard measure"):
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: Store) -> None:
+    """Items that the base had right and the candidate did not answer stand in the comparison."""
+
+    def script(name: str, item: Item) -> float | None:
+        return None if "tuned" in name and item.level == 1 else 1.0
+
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    assert review.comparison.capabilities[0].n_lost == 100
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+
+
+class OnAnotherDevice(FakeRunner):
+    """A runner that notes another device."""
+
+    def notes(self) -> dict[str, str | int]:
+        """Describe a device that the base was not measured on."""
+        return {"device": "elsewhere"}
+
+
+def test_sides_that_were_measured_differently_are_a_caveat(plan: Plan, store: Store) -> None:
+    """A base from the store of another device is compared, and the report says so."""
+    guard(replace(plan, candidate=str(plan.base)), store=store, runner=FakeRunner(all_right))
+
+    review = guard(plan, store=store, runner=OnAnotherDevice(all_right))
+
+    (caveat,) = review.comparison.caveats
+    assert "not measured alike" in caveat
+    assert review.provenance.measured_on == ("base: device none", "candidate: device elsewhere")
+
+
+def test_sides_that_were_measured_alike_are_no_caveat(plan: Plan, store: Store) -> None:
+    """Nothing is remarked where nothing differs."""
+    assert guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats == ()

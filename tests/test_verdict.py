@@ -43,6 +43,7 @@ def capability(
         ring=ring,
         n_items=n_items,
         n_unscored=0,
+        n_lost=0,
         n_broken=n_broken,
         n_fixed=n_fixed,
         base_mean=base,
@@ -301,7 +302,7 @@ def test_the_edge_is_the_first_broken_level() -> None:
 
     edge = finding(verdict, "reasoning").edges[0]
     assert (edge.level_name, edge.level) == ("hops", 3)
-    assert "broken from hops = 3 on (80 → 52 %)" in verdict.sentence
+    assert "first broken at hops = 3 (80 → 52 %)" in verdict.sentence
 
 
 def test_levels_that_do_not_gate_have_no_edge() -> None:
@@ -316,3 +317,33 @@ def test_levels_that_do_not_gate_have_no_edge() -> None:
 def test_exit_codes_cover_every_overall_outcome() -> None:
     """Overall outcomes have one exit code each, as the design has them."""
     assert EXIT_CODES == {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
+
+
+def test_an_edge_is_told_even_where_the_capability_held() -> None:
+    """A level that broke inside a capability that held as a whole stands in the reason."""
+    broken = ladder(level(1, 2), level(2, 3), level(3, 30))
+
+    verdict = judged(capability("reasoning", 30, 8, n_items=1500, ladders=(broken,)))
+
+    found = finding(verdict, "reasoning")
+    assert (found.outcome, found.edges[0].level) == (Outcome.HELD, 3)
+    assert found.reason.endswith("but broken at hops = 3")
+
+
+def test_answers_that_only_the_candidate_lacks_are_not_a_pass() -> None:
+    """A candidate that gives no answer where the base was right has not held."""
+    silent = replace(capability("reading", 2, 2, n_items=300), n_lost=200, n_unscored=200)
+
+    found = finding(judged(silent), "reading")
+
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "200 that the base had right have no answer of the candidate" in found.reason
+
+
+def test_a_target_without_a_minimum_is_judged_as_drops_are() -> None:
+    """Three broken items of a hundred (p = 0.06) disprove no gain."""
+    policy = Policy(target=TargetPolicy())
+
+    verdict = judged(capability("tickets", 3, 0, n_items=100, ring="target"), policy=policy)
+
+    assert finding(verdict, "tickets").outcome is Outcome.INCONCLUSIVE

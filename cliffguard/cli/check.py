@@ -190,11 +190,15 @@ def open_store(folder: Path | None) -> Store:
 
 def prepare(out: Path) -> Path:
     """Make sure that the reports can be written, before hours are spent on what goes into them."""
+    from cliffguard.report import FILES
+
     out = user_path(str(out), UsageError)
     probe = out / ".cliffguard"
     write_whole(probe, "")
     probe.unlink()
-    (out / "failure.json").unlink(missing_ok=True)
+    # A run that fails must not leave the verdict of an earlier one behind.
+    for name in (*FILES, "timings.json", "failure.json"):
+        (out / name).unlink(missing_ok=True)
     return out
 
 

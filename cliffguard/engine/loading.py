@@ -106,7 +106,9 @@ def _put_adapter_on(model: Any, name: str, folder: Path) -> Any:
         with safe_open(stored, framework="pt") as file:
             in_file = set(file.keys())
         # peft would leave a matrix that the file lacks at zero, and only warn.
-        odd = sorted(in_file ^ set(get_peft_model_state_dict(tuned)))
+        has_embeddings = any("embed" in key or "lm_head" in key for key in in_file)
+        loaded = get_peft_model_state_dict(tuned, save_embedding_layers=has_embeddings)
+        odd = sorted(in_file ^ set(loaded))
         if odd:
             raise IntegrityError(
                 f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "

@@ -1,4 +1,4 @@
-"""lm-eval's tasks over lm-eval's models: the one module that knows its evaluator and tasks.
+"""lm-eval's tasks over lm-eval's models; with lmeval_tasks.py the only modules that know lm-eval.
 
 Requests are built once per checkpoint, in full order, and sliced by us: lm-eval's few-shot
 samplers keep state, and its own selection of samples changes the shots. Its `use_cache` is never
@@ -16,7 +16,7 @@ from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.engine import loading
-from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.records import Answer, Checkpoint, Item, Protocol, RunnerSettings, Suite, Task
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock
 
@@ -103,10 +103,13 @@ def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Pro
             f"{checkpoint.name}: its chat template cannot be rendered: {failure}"
         ) from failure
     except ValueError as failure:
-        if protocol.chat_template == "none" or "template" not in str(failure):
-            raise
-        raise UsageError(
-            f"{checkpoint.name}: has no chat template; use --chat-template none or base"
+        if protocol.chat_template != "none" and "template" in str(failure):
+            raise UsageError(
+                f"{checkpoint.name}: has no chat template; use --chat-template none or base"
+            ) from failure
+        raise SuiteError(
+            f"{loaded.task.name}: its prompts cannot be built: {failure} "
+            "(fewer items than --num-fewshot?)"
         ) from failure
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ class LoadedTask:
         self.task = task
         self._harness = harness
         self._document_ids = document_ids
+        self._own_shots = harness.get_config("num_fewshot")
         self._built: tuple[str, Protocol] | None = None
         self._requests: dict[int, list[Any]] = {}
         self._prompts: dict[int, str] = {}
@@ -53,7 +55,9 @@ class LoadedTask:
     def _build(self, protocol: Protocol, **template: Any) -> dict[int, list[Any]]:
         harness = self._harness
         shots = self.task.num_fewshot if protocol.num_fewshot is None else protocol.num_fewshot
-        if shots is not None:
+        # As lm-eval does: a task that fixes zero shots has none to give.
+        is_fixed = self.task.stock and self.task.num_fewshot is None and self._own_shots == 0
+        if shots is not None and not is_fixed:
             harness.set_config(key="num_fewshot", value=shots)
         # The sampler keeps state: every build starts it anew.
         harness.set_fewshot_seed(seed=_FEWSHOT_SEED + protocol.seed)
@@ -147,8 +151,19 @@ def _scoring(task: Task) -> dict[str, Any]:
             "do_sample": False,
         },
         "filter_list": [{"name": "none", "filter": clean}],
-        "metric_list": [{**metric, "ignore_case": True, "ignore_punctuation": True}],
+        "metric_list": [metric],
+        "process_results": lambda document, said: {
+            "exact_match": float(_bare(said[0]) == _bare(document["answer"]))
+        },
     }
+
+
+def _bare(text: str) -> str:
+    """Return what counts of a short answer: not its case, its quotes, or how the sentence ends.
+
+    Signs and points inside stay: -5 is not 5, and 1.5 is not 15.
+    """
+    return text.strip().strip("\"'`").rstrip(".,;:!?").strip().casefold()
 
 
 def load_stock(task: Task) -> list[LoadedTask]:
@@ -186,7 +201,11 @@ def _stock(task: Task, name: str, harness: Any) -> LoadedTask:
         raise SuiteError(f"{name}: runs code that the model wrote; cliffguard does not run it")
     if harness.OUTPUT_TYPE not in _SCORED_KINDS or getattr(harness, "MULTIMODAL", False):
         raise SuiteError(f"{name}: tasks of kind {harness.OUTPUT_TYPE} have no score per item")
-    metric = _pick(name, "metric", task.metric, list(harness._metric_fn_list))
+    better = harness.higher_is_better()
+    rising = [one for one in harness._metric_fn_list if better.get(one) is not False]
+    metric = _pick(name, "metric", task.metric, rising)
+    if (getattr(harness.config, "generation_kwargs", None) or {}).get("do_sample"):
+        raise SuiteError(f"{name}: samples its answers; the same question must have one answer")
     filter_name = _pick(name, "filter", task.filter, [one.name for one in harness._filters])
     items, ids = _items(name, harness)
     asked = [name, metric, filter_name, task.num_fewshot, json.loads(_dump(harness))]
@@ -241,10 +260,12 @@ def _items(name: str, harness: Any) -> tuple[tuple[Item, ...], dict[str, int]]:
 
 
 def _dump(harness: Any) -> str:
-    """Return the task's configuration as text; functions count by name, paths not at all."""
+    """Return the task's configuration as text, the same in every process."""
     config = harness.dump_config()
     config.pop("metadata", None)
-    return json.dumps(config, sort_keys=True, default=lambda value: type(value).__name__)
+    text = json.dumps(config, sort_keys=True, default=lambda value: type(value).__name__)
+    # lm-eval spells some functions with the address at which they lie in this process.
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def _prompt_digest(requests: Sequence[Any]) -> str:

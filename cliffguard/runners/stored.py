@@ -29,7 +29,13 @@ class _Stored:
     def is_of(self, task: Task) -> bool:
         """Say whether these are answers to `task`, a stock task going by its name in the suite."""
         if task.stock:
-            return (self.about["suite"], self.about["entry"]) == (task.suite, task.entry)
+            wanted = (task.suite, task.entry, task.num_fewshot)
+            is_same = (self.about["suite"], self.about["entry"], self.about["shots"]) == wanted
+            return (
+                is_same
+                and task.metric in (None, self.about["metric"])
+                and task.filter in (None, self.about["filter"])
+            )
         return bool(self.asked["task_digest"] == task.digest)
 
 
@@ -67,8 +73,7 @@ class StoredRunner:
                 # The harness keeps the one filter of own tasks under this name.
                 tasks.append(dataclasses.replace(task, filter="none"))
                 continue
-            found = {e.asked["task"]: e for e in self._entries if e.is_of(task)}
-            tasks += [_as_measured(task, stored) for _, stored in sorted(found.items())]
+            tasks += [_as_measured(task, stored) for stored in _by_name(self._entries, task)]
         return tuple(tasks)
 
     def ask(
@@ -95,7 +100,9 @@ def find_stored(
     by_how: dict[str, list[_Stored]] = {}
     for stored in _all_stored(store):
         if stored.asked["checkpoint"] in {side.fingerprint for side in sides} and all(
-            stored.asked["protocol"].get(name) == value for name, value in wanted.items()
+            stored.asked["protocol"].get(name) == value
+            for name, value in wanted.items()
+            if value != "auto"
         ):
             by_how.setdefault(stored.how, []).append(stored)
     complete = [rows for rows in by_how.values() if not _missing(rows, sides, suites)]
@@ -149,7 +156,25 @@ def _nothing(
 
 def _described(stored: _Stored) -> str:
     protocol = {name: v for name, v in stored.asked["protocol"].items() if v is not None}
-    return ", ".join(f"{name} {value}" for name, value in sorted(protocol.items()))
+    parts = [f"{name} {value}" for name, value in sorted(protocol.items())]
+    return ", ".join([*parts, str(stored.asked["runner"])])
+
+
+def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
+    """Return one entry for each lm-eval task that `task` stands for.
+
+    Raises UsageError when one of them was measured in two ways: which is meant is not guessed.
+    """
+    found: dict[str, _Stored] = {}
+    for stored in (e for e in entries if e.is_of(task)):
+        same = found.setdefault(stored.asked["task"], stored)
+        if same.asked["task_digest"] != stored.asked["task_digest"]:
+            raise UsageError(
+                f"{task.suite}: {stored.asked['task']} is stored with {same.about['filter']} and "
+                f"{stored.about['filter']}, or with other items; name metric and filter in the "
+                "suite, or run `cliffguard check`"
+            )
+    return [found[name] for name in sorted(found)]
 
 
 def _as_measured(task: Task, stored: _Stored) -> Task:

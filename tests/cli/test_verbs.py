@@ -79,7 +79,7 @@ def test_a_regression_exits_10(files: dict[str, str], monkeypatch: pytest.Monkey
     result = check(files)
 
     assert result.exit_code == 10
-    assert "broken from hops = 3 on" in result.stderr
+    assert "first broken at hops = 3" in result.stderr
 
 
 def test_too_little_evidence_exits_11(
@@ -123,6 +123,21 @@ def test_two_runs_write_the_same_bytes(
     check(files)
 
     assert {name: (Path(files["out"]) / name).read_bytes() for name in REPORTS[:-1]} == first
+
+
+def test_a_failed_run_leaves_no_old_verdict(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a check that could not be made, the folder holds the failure and no review."""
+    scripted(monkeypatch, all_right)
+    check(files)
+    torn = Path(files["tuned"]) / "model.safetensors"
+    torn.write_bytes(torn.read_bytes()[:-4])
+
+    result = check(files)
+
+    assert result.exit_code == 12
+    assert {path.name for path in Path(files["out"]).iterdir()} == {"failure.json", "junit.xml"}
 
 
 def test_stdout_is_silent_unless_asked(

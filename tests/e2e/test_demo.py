@@ -71,7 +71,9 @@ def test_the_overtrained_candidate_fails_and_the_level_is_named(demo: tuple[Path
     verdict = review(demo, "overtrained")["verdict"]
 
     assert verdict["outcome"] == "FAIL"
-    assert re.search(r"multi_step_reasoning regressed .*broken from \w+ = \d", verdict["sentence"])
+    assert re.search(
+        r"multi_step_reasoning regressed .*first broken at \w+ = \d", verdict["sentence"]
+    )
 
 
 def test_the_verdicts_and_their_exit_codes_are_printed(demo: tuple[Path, str]) -> None:

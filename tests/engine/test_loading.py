@@ -133,6 +133,24 @@ def test_an_adapter_that_does_not_cover_its_config_is_refused(
         loading.load(tuned, dtype="float32", device="cpu", allow_pickle=False)
 
 
+def test_an_adapter_with_its_embeddings_loads(tiny_base: Path, tmp_path: Path) -> None:
+    """Embeddings that were saved along with an adapter are no misfit."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base)
+    tuned = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM"))
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:
+            parameter.data.fill_(0.5)
+    tuned.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
+    _, found = find_pair(str(tiny_base), str(tmp_path / "adapter"), FindOptions())
+
+    model, _ = loading.load(found, dtype="float32", device="cpu", allow_pickle=False)
+
+    assert model.active_adapter == "default"
+
+
 def test_a_bug_is_not_called_out_of_memory() -> None:
     """Other runtime errors pass through as they are."""
     with (

@@ -36,4 +36,7 @@ def test_auto_is_bfloat16_on_the_gpu(tiny_base: Path, tiny_adapter: Path, tmp_pa
 
     dtypes = {e.read_question()["asked"]["protocol"]["dtype"] for e in store.entries()}
     assert dtypes == {"bfloat16"}
-    assert review.provenance.measured_on == ("batch size 8, device cuda",)
+    assert review.provenance.measured_on == (
+        "base: batch size 8, device cuda",
+        "candidate: batch size 8, device cuda",
+    )

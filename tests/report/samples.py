@@ -121,6 +121,7 @@ def measured(
         ring=ring,
         n_items=n_items,
         n_unscored=n_unscored,
+        n_lost=0,
         n_broken=n_broken,
         n_fixed=n_fixed,
         base_mean=base_mean,
@@ -154,6 +155,7 @@ def unmeasured(capability: str, *, n_unscored: int) -> CapabilityComparison:
         ring="safety",
         n_items=0,
         n_unscored=n_unscored,
+        n_lost=0,
         n_broken=0,
         n_fixed=0,
         base_mean=None,
@@ -332,7 +334,7 @@ def failed() -> Review:
     )  # fmt: skip
     return review(
         Outcome.FAIL,
-        "multi_step_reasoning regressed (90.0 → 67.5 %), broken from hops = 3 on (88 → 48 %).",
+        "multi_step_reasoning regressed (90.0 → 67.5 %), first broken at hops = 3 (88 → 48 %).",
         [
             _target(),
             (found, lost),
@@ -364,8 +366,8 @@ def inconclusive() -> Review:
     open_finding = finding(found, Outcome.INCONCLUSIVE, reason, n_items_needed=900)
     return review(
         Outcome.INCONCLUSIVE,
-        "nothing is proven lost, but 1 of 2 required findings are open: multi_step_reasoning "
-        "needs about 900 items.",
+        "no gating capability is proven lost, but 1 of 2 required findings are open: "
+        "multi_step_reasoning needs about 900 items.",
         [_target(), (found, open_finding)],
     )
 
@@ -376,8 +378,8 @@ def not_measured() -> Review:
     unscored = finding(found, Outcome.NOT_MEASURED, "all 40 items are unscored")
     told = review(
         Outcome.INCONCLUSIVE,
-        "nothing is proven lost, but 2 of 3 required findings are open: refusals was not "
-        "measured; translation was not measured.",
+        "no gating capability is proven lost, but 2 of 3 required findings are open: refusals was "
+        "not measured; translation was not measured.",
         [_held(), (found, unscored)],
     )
     absent = replace(

@@ -26,7 +26,7 @@ def printed(name: str, width: int, *, color: bool = False) -> str:
     [
         ("failed", "✗ FAIL (exit 10)  multi_step_reasoning regressed"),
         ("passed", "✓ PASS (exit 0)  ticket_routing gained"),
-        ("inconclusive", "? INCONCLUSIVE (exit 11)  nothing is proven lost"),
+        ("inconclusive", "? INCONCLUSIVE (exit 11)  no gating capability is proven lost"),
     ],
 )
 def test_the_verdict_comes_first(name: str, start: str) -> None:

@@ -11,8 +11,9 @@ import pytest
 from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
 from cliffguard.checkpoints import FindOptions, find_base
 from cliffguard.corridor import find_sides
-from cliffguard.errors import InfrastructureError, SuiteError
+from cliffguard.errors import InfrastructureError, SuiteError, UsageError
 from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.lmeval_tasks import _dump, _stock_tasks
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites import load_suite, load_suites
 
@@ -167,6 +168,62 @@ def test_what_cannot_be_used_says_why(
         runner.resolve([load_suite(str(file))], Protocol())
 
 
+def test_another_filter_in_the_store_is_not_taken_for_this_one(
+    tmp_path: Path, tiny_base: Path, tiny_tuned: Path, runner: HarnessRunner
+) -> None:
+    """Answers scored under one filter do not serve a suite that names another."""
+    strict = suite(tmp_path, "{name: gsm8k, filter: strict-match, num_fewshot: 0}")
+    plan = Plan(base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(strict),))
+    store = Store(tmp_path / "store")
+    guard(plan, store=store, runner=runner)
+    suite(tmp_path, "{name: gsm8k, filter: flexible-extract, num_fewshot: 0}")
+
+    with pytest.raises(UsageError, match="holds no answers"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+def test_metrics_that_fall_when_things_improve_are_refused(
+    runner: HarnessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A metric of which less is better would read upside down."""
+    monkeypatch.setattr(
+        "lm_eval.api.task.ConfigurableTask.higher_is_better", lambda _: {"exact_match": False}
+    )
+    file = suite(tmp_path, "{name: gsm8k, metric: exact_match}")
+
+    with pytest.raises(SuiteError, match="has no metric 'exact_match'"):
+        runner.resolve([load_suite(str(file))], Protocol())
+
+
+def test_tasks_that_sample_are_refused(
+    runner: HarnessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sampled answer is not the same twice, so it cannot be stored as the answer."""
+    file = suite(tmp_path, "gsm8k")
+    harness = _stock_tasks().load(["gsm8k"])["tasks"]["gsm8k"]
+    harness.config.generation_kwargs["do_sample"] = True
+    monkeypatch.setattr(type(_stock_tasks()), "load", lambda *_: {"tasks": {"gsm8k": harness}})
+
+    with pytest.raises(SuiteError, match="gsm8k: samples its answers"):
+        runner.resolve([load_suite(str(file))], Protocol())
+
+
+def test_addresses_of_functions_are_not_part_of_a_task() -> None:
+    """What lm-eval spells with an address has the same digest in every process."""
+
+    class Harness:
+        """A task whose configuration holds an address."""
+
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+        def dump_config(self) -> dict[str, str]:
+            """Return a configuration as lm-eval writes functools.partial."""
+            return {"doc_to_text": f"functools.partial(<function f at {self.address}>)"}
+
+    assert _dump(Harness("0x7f4c91dedf80")) == _dump(Harness("0x5500"))
+
+
 def test_tasks_that_run_code_are_refused(
     runner: HarnessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,3 +241,19 @@ def test_data_that_cannot_be_fetched_is_worth_a_retry(
     """A hub that is away is an infrastructure error, not a fault of the suite."""
     with pytest.raises(InfrastructureError, match="piqa: lm-eval cannot load its data"):
         runner.resolve([load_suite(str(suite(tmp_path, "piqa")))], Protocol())
+
+
+def test_a_task_that_fixes_no_shots_keeps_none(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path
+) -> None:
+    """As in lm-eval, --num-fewshot does not reach a task whose own config says 0."""
+    base = find_base(str(tiny_base), FindOptions())
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "copa")))], Protocol())
+    runner._tasks["copa"]._own_shots = 0
+
+    none, three = (
+        runner.ask(base, task, task.items[:1], Protocol(num_fewshot=shots))[0]
+        for shots in (None, 3)
+    )
+
+    assert none.prompt_digest == three.prompt_digest
