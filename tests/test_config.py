@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -342,31 +343,23 @@ SUITES = [
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.name)
 def test_example_plans_fit_the_schema(path: Path) -> None:
     """An editor with the plan's schema finds no fault in our own plans."""
-    jsonschema = pytest.importorskip("jsonschema")
-
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema("plan"))
 
 
 @pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
 def test_example_policies_fit_the_schema(path: Path) -> None:
     """An editor with the policy's schema finds no fault in our own policies."""
-    jsonschema = pytest.importorskip("jsonschema")
-
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema("policy"))
 
 
 @pytest.mark.parametrize("path", SUITES, ids=lambda path: path.name)
 def test_example_suites_fit_the_schema(path: Path) -> None:
     """An editor with the suite's schema finds no fault in our own suites."""
-    jsonschema = pytest.importorskip("jsonschema")
-
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema("suite"))
 
 
 def test_the_schema_marks_an_unknown_key() -> None:
     """An editor underlines what the program would refuse."""
-    jsonschema = pytest.importorskip("jsonschema")
-
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"candidate": "c", "suites": ["a"], "sutes": []}, schema("plan"))
 
