@@ -6,7 +6,6 @@ the built-in suites; anything with a slash or ending in .yaml is a path.
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 from collections.abc import Iterable
 from functools import cache
@@ -75,10 +74,10 @@ class SuiteFile(BaseModel):
 @cache
 def suites_folder() -> Path:
     """Return the folder of the built-in suites: the checkout's own, else the installed one."""
-    checkout = Path(__file__).resolve().parent.parent
-    if (checkout / "pyproject.toml").is_file() and (checkout / "suites").is_dir():
-        return checkout / "suites"
-    return Path(str(importlib.resources.files("cliffguard_suites")))
+    home = Path(__file__).resolve().parent.parent
+    if (home / "pyproject.toml").is_file() and (home / "suites").is_dir():
+        return home / "suites"
+    return home / "cliffguard_suites"  # the wheel lays it beside the package
 
 
 def builtin_names() -> list[str]:

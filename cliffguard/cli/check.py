@@ -177,8 +177,12 @@ def _show(plan: Plan) -> None:
     import yaml
 
     from cliffguard.config import as_written
+    from cliffguard.corridor import default_policy
+    from cliffguard.suites import load_suites
 
-    sys.stdout.write(yaml.safe_dump(as_written(plan), sort_keys=False, allow_unicode=True))
+    policy = plan.policy or default_policy(load_suites(plan.suites))
+    resolved = as_written(dataclasses.replace(plan, policy=policy))
+    sys.stdout.write(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
 
 
 def open_store(folder: Path | None) -> Store:

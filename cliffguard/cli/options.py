@@ -8,12 +8,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cliffguard.errors import UsageError
+
 Base = Annotated[
     str | None,
     typer.Option(help="Base: a directory, or org/model@revision. An adapter names its own."),
 ]
 Candidate = Annotated[
-    str | None, typer.Option(help="Candidate: a directory, org/model@revision, or an adapter.")
+    list[str] | None,
+    typer.Option(help="Candidate: a directory, org/model@revision, or an adapter."),
 ]
 SuiteNames = Annotated[
     list[str] | None, typer.Option("--suite", "-s", help="A built-in suite or a file; repeatable.")
@@ -103,9 +106,22 @@ _PLACES: dict[str, tuple[str, ...]] = {
 PROTOCOL_FLAGS = tuple(name for name, place in _PLACES.items() if place[0] == "protocol")
 
 
+def _only(candidates: list[str] | str | None) -> str | None:
+    """Return the one candidate; a second would otherwise replace the first in silence."""
+    if not isinstance(candidates, list):
+        return candidates
+    if len(candidates) > 1:
+        raise UsageError(
+            f"--candidate stands {len(candidates)} times; check one at a time, the base's answers "
+            "are kept"
+        )
+    return candidates[0] if candidates else None
+
+
 def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plan keys that the given flags set; a flag left alone sets none."""
     plan: dict[str, Any] = {}
+    flags = {**flags, "candidate": _only(flags.get("candidate"))}
     for name, value in flags.items():
         if name not in _PLACES or value is None or value is False or value == []:
             continue

@@ -202,6 +202,21 @@ def test_show_config_runs_nothing(files: dict[str, str], monkeypatch: pytest.Mon
     assert runner.n_asked == 0
 
 
+def test_show_config_shows_the_policy_that_would_judge(files: dict[str, str]) -> None:
+    """Without a policy of one's own the default one is shown, not an empty key."""
+    shown = yaml.safe_load(check(files, "--show-config").stdout)
+
+    assert shown["policy"]["default_margin"] == 0.05
+
+
+def test_a_second_candidate_does_not_replace_the_first_in_silence(files: dict[str, str]) -> None:
+    """--candidate twice is a mistake, not the last one."""
+    result = check(files, "--candidate", files["base"])
+
+    assert result.exit_code == 2
+    assert "--candidate stands 2 times" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "key", "value"),
     [
