@@ -40,6 +40,7 @@ COPA = [
 DATA: dict[str, list[dict[str, Any]]] = {
     "openai/gsm8k": SUMS,
     "aps/super_glue": COPA,
+    "SaylorTwift/bbh": [{"input": f"not ( {n} )", "target": "True"} for n in range(3)],
     "EleutherAI/wikitext_document_level": [{"page": "Once upon a time."}],
 }
 
@@ -81,6 +82,18 @@ def test_a_name_is_enough(runner: HarnessRunner, tmp_path: Path) -> None:
     assert (task.name, task.metric, task.filter) == ("gsm8k", "exact_match", "strict-match")
     assert [item.answer for item in task.items][:1] == ["One more.\n#### 1"]
     assert len({item.id for item in task.items}) == 8
+
+
+def test_a_group_stands_for_its_tasks(runner: HarnessRunner, tmp_path: Path) -> None:
+    """`- bbh_cot_fewshot` gives a task of ours for each of lm-eval's, in one capability."""
+    file = suite(tmp_path, "bbh_cot_fewshot")
+
+    tasks = runner.resolve([load_suite(str(file))], Protocol())
+
+    assert len(tasks) > 20
+    assert {task.entry for task in tasks} == {"bbh_cot_fewshot"}
+    assert {task.capability for task in tasks} == {"maths"}
+    assert len({task.name for task in tasks}) == len({task.digest for task in tasks}) == len(tasks)
 
 
 def test_filters_are_kept_apart(
