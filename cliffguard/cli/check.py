@@ -224,5 +224,7 @@ def _finish(
         write_whole(out / "timings.json", json.dumps(screen.timings(), indent=2) + "\n")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output_format is not None:
-        sys.stdout.write(render(review, output_format))
+        # A reader that leaves early (| head) must not turn the verdict into another exit code.
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(render(review, output_format))
     raise typer.Exit(0 if exit_zero else EXIT_CODES[review.verdict.outcome])

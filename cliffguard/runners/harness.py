@@ -160,7 +160,7 @@ class _Prepared:
         """Score the responses; an over-long item has none and stays unscored."""
         if self.is_overlong:
             return self._record(None, "", None, "overlong", 0)
-        score = self.loaded.score(self.item, self.requests)
+        score = self.loaded.score(self.requests)
         if not self._is_generated:
             return self._choice(score)
         text = str(self.requests[0].resps[0])

@@ -82,7 +82,7 @@ class LoadedTask:
         for one in self._harness._filters:
             one.apply(requests)
 
-    def score(self, item: Item, requests: Sequence[Any]) -> float:
+    def score(self, requests: Sequence[Any]) -> float:
         """Return the score of one item under the task's metric and filter."""
         doc = requests[0].doc
         values = self._harness.process_results(

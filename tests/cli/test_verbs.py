@@ -140,6 +140,24 @@ def test_a_failed_run_leaves_no_old_verdict(
     assert {path.name for path in Path(files["out"]).iterdir()} == {"failure.json", "junit.xml"}
 
 
+def test_a_reader_that_leaves_does_not_change_the_verdict(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check --format html | head` on a regression still exits 10, never 0."""
+    scripted(monkeypatch, loses_hard_levels)
+    check(files)
+    words = ["compare", files["base"], files["tuned"], "-s", files["suite"]]
+    words += ["--store", files["store"], "--format", "html", "-q"]
+    command = [sys.executable, "-m", "cliffguard", *words]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.close()
+        running.wait()
+
+    assert running.returncode == 10
+
+
 def test_stdout_is_silent_unless_asked(
     files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +206,8 @@ def test_no_color_is_honoured(files: dict[str, str], monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("NO_COLOR", "1")
 
     assert "\x1b[3" not in check(files).stderr
+    monkeypatch.delenv("NO_COLOR")
+    assert "\x1b[3" in check(files).stderr  # or the line above would prove nothing
 
 
 def test_show_config_runs_nothing(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
