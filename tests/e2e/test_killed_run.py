@@ -48,3 +48,24 @@ def test_kill_minus_9_loses_nothing_that_was_stored(tmp_path: Path, tiny_adapter
 def shards(store: Path) -> list[Path]:
     """Return the shards that are stored."""
     return sorted(store.glob("questions/*/*/shards/[0-9]*.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "says"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_ends_in_its_own_exit_code_and_one_line(
+    tmp_path: Path, tiny_adapter: Path, sent: signal.Signals, code: int, says: str
+) -> None:
+    """^C and a scheduler's SIGTERM say in one line that what is stored is kept."""
+    suite = support.write_suite(tmp_path / "suite", n_items=960, n_said=8)
+    running = subprocess.Popen(
+        command(tmp_path, suite, tiny_adapter, "stopped"), stderr=subprocess.PIPE, text=True
+    )
+    while not shards(tmp_path / "stopped") and running.poll() is None:
+        time.sleep(0.02)
+    running.send_signal(sent)
+    said = running.communicate()[1]
+
+    assert running.returncode == code
+    assert said == f"cliffguard: {says}; what is stored is kept, run again to go on\n"
