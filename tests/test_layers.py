@@ -26,7 +26,7 @@ LAYERS: list[set[str]] = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 HEAVY = {"torch": {"engine"}, "transformers": {"engine"}, "peft": {"engine"}}
-HEAVY |= {"lm_eval": {"runners"}, "datasets": {"runners"}, "matplotlib": {"report"}}
+HEAVY |= {"lm_eval": {"runners", "engine"}, "datasets": {"runners"}, "matplotlib": {"report"}}
 FILES = sorted(
     path.relative_to(PACKAGE)
     for path in PACKAGE.rglob("*.py")
@@ -78,6 +78,16 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
     for name in imported(path):
         homes = HEAVY.get(name.split(".")[0])
         assert homes is None or room(path) in homes, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if room(path) == "engine"], ids=str)
+def test_the_engine_knows_no_tasks(path: Path) -> None:
+    """The engine is a model of lm-eval's: of its tasks and its evaluator only runners know."""
+    known = ("lm_eval.api.registry", "lm_eval.models")
+
+    theirs = [name for name in imported(path) if name.startswith("lm_eval")]
+
+    assert [name for name in theirs if not name.startswith(known)] == []
 
 
 def test_every_room_has_a_level() -> None:

@@ -57,7 +57,7 @@ def load(checkpoint: Checkpoint, *, dtype: str, device: str, allow_pickle: bool)
         tokenizer = _load_tokenizer(checkpoint.files)
         model = _load_weights(checkpoint, dtype, allow_pickle)
         if checkpoint.files.adapter is not None:
-            model = _put_adapter_on(model, checkpoint.name, checkpoint.files.adapter)
+            model = with_adapter(model, checkpoint.name, checkpoint.files.adapter)
         model = model.to(device).eval()
     _refuse_missing_tokens(checkpoint, model, tokenizer)
     _refuse_not_finite(checkpoint.name, model)
@@ -96,12 +96,13 @@ def _load_weights(checkpoint: Checkpoint, dtype: str, allow_pickle: bool) -> Any
     return model
 
 
-def _put_adapter_on(model: Any, name: str, folder: Path) -> Any:
+def with_adapter(model: Any, name: str, folder: Path | str) -> Any:
+    """Return `model` with the adapter in `folder` (or on a hub) on it, checked to be whole."""
     from peft import PeftModel, get_peft_model_state_dict
     from safetensors import safe_open
 
     tuned = PeftModel.from_pretrained(model, folder, local_files_only=True)
-    stored = folder / "adapter_model.safetensors"
+    stored = Path(folder) / "adapter_model.safetensors"
     if stored.is_file():
         with safe_open(stored, framework="pt") as file:
             in_file = set(file.keys())
@@ -136,7 +137,7 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
         yield
     except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as failure:
         is_sure = isinstance(failure, (torch.cuda.OutOfMemoryError, MemoryError))
-        if not is_sure and not _is_out_of_memory(failure):
+        if not is_sure and not is_out_of_memory(failure):
             raise
         raise InfrastructureError(
             f"{name}: out of memory; use a smaller --batch-size or another --device"
@@ -157,12 +158,17 @@ def _damage_explained(name: str) -> Iterator[None]:
             f"{name}: needs a library that is not installed: {_first_line(failure)}"
         ) from failure
     except Exception as failure:  # files decide what a loader raises, so anything may come
-        if _is_out_of_memory(failure):
+        if is_out_of_memory(failure):
             raise
         raise IntegrityError(f"{name}: cannot be loaded: {_first_line(failure)}") from failure
 
 
-def _is_out_of_memory(failure: Exception) -> bool:
+def is_out_of_memory(failure: Exception) -> bool:
+    """Say whether a failure means exhausted memory, in one of its several disguises."""
+    import torch
+
+    if isinstance(failure, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
     says = str(failure).lower()
     return isinstance(failure, RuntimeError) and (
         "allocate memory" in says or "out of memory" in says

@@ -1,0 +1,122 @@
+"""How much goes into one pass: found from free memory once, the same for both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cliffguard.engine.packing import Limits
+from cliffguard.errors import InfrastructureError
+
+_MOST_TOKENS = {"cpu": 1024, "cuda": 16384}
+_ROW_TOKENS = {"cpu": 256, "cuda": 1024}
+_MOST_ROWS = {"cpu": 32, "cuda": 256}
+_FEWEST_TOKENS = 32
+_SHARE = 0.25  # of the free memory, for what one pass needs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Limits of one pass.
+
+    `batch_tokens` counts tokens computed in a pass; `generation_rows` answers that are generated
+    side by side, `cached_tokens` the tokens whose keys and values they may hold together.
+    `batch_sequences` (None: no limit) is lm-eval's batch size, a number of sequences.
+    """
+
+    row_tokens: int
+    batch_tokens: int
+    generation_rows: int
+    cached_tokens: int
+    batch_sequences: int | None
+
+    def limits(self) -> Limits:
+        """Return the limits of a pass that scores."""
+        return Limits(
+            row_tokens=min(self.row_tokens, self.batch_tokens),
+            batch_tokens=self.batch_tokens,
+            batch_reads=self.batch_tokens,
+            batch_sequences=self.batch_sequences,
+        )
+
+    def rows(self, longest: int) -> int:
+        """Return how many answers of at most `longest` tokens, prompt included, fit together."""
+        most = self.generation_rows
+        if self.batch_sequences is not None:
+            most = self.batch_sequences
+        return max(1, min(most, self.cached_tokens // longest))
+
+    def halved(self, name: str) -> Budget:
+        """Return half of it. Raises InfrastructureError where it can shrink no further."""
+        if self.batch_tokens <= _FEWEST_TOKENS:
+            raise InfrastructureError(
+                f"{name}: out of memory even at {self.batch_tokens} tokens a batch; use another "
+                "--device, a smaller --dtype, or --device-map auto"
+            )
+        sequences = self.batch_sequences
+        return replace(
+            self,
+            batch_tokens=self.batch_tokens // 2,
+            generation_rows=max(1, self.generation_rows // 2),
+            cached_tokens=self.cached_tokens // 2,
+            batch_sequences=None if sequences is None else max(1, sequences // 2),
+        )
+
+
+def find_budget(
+    model: Any, *, batch_tokens: int | None = None, batch_sequences: int | None = None
+) -> Budget:
+    """Return a budget for `model` on its device, from the memory that is free now.
+
+    All is rounded down to powers of two, so that a little more or less free memory changes
+    nothing. `batch_tokens` or `batch_sequences`, where given, stand as they are.
+    """
+    config = model.config.get_text_config(decoder=True)
+    weight = model.get_input_embeddings().weight
+    device = weight.device.type if weight.device.type == "cuda" else "cpu"
+    width = 2 if "16" in str(model.dtype) else 4
+    # Logits, their normalised float32 slice, and a dozen activations of the residual's width.
+    a_token = config.vocab_size * width + 12 * _widest(config) * width
+    free = _free_bytes(weight.device) * _SHARE
+    found = min(_MOST_TOKENS[device], _power_of_two(free / a_token))
+    a_cached = 2 * config.num_hidden_layers * config.hidden_size * width
+    return Budget(
+        row_tokens=_ROW_TOKENS[device],
+        batch_tokens=batch_tokens or max(found, _FEWEST_TOKENS),
+        generation_rows=_MOST_ROWS[device],
+        cached_tokens=_power_of_two(free / a_cached),
+        batch_sequences=batch_sequences,
+    )
+
+
+def _widest(config: Any) -> int:
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    return int(max(config.hidden_size, inner))
+
+
+def _power_of_two(value: float) -> int:
+    return 1 << max(0, int(value).bit_length() - 1)
+
+
+def _free_bytes(device: Any) -> int:
+    if device.type == "cuda":
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(device)
+        # What torch has reserved and does not use is free to us as well.
+        spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + spare)
+    return _free_main_memory()
+
+
+def _free_main_memory() -> int:
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    try:  # a container may be allowed less than the machine has
+        allowed = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+    except (OSError, ValueError):
+        return free
+    return max(0, min(free, allowed - used))

@@ -1,0 +1,337 @@
+"""The engine as an lm-eval model: `cliffguard`, a drop-in for `hf` that returns the same numbers.
+
+Tokenisation, chat templates, truncation and everything else around the model are lm-eval's own
+`HFLM`; what is replaced is how the model is run.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import (
+    handle_stop_sequences,
+    normalize_gen_kwargs,
+    postprocess_generated_text,
+)
+
+from cliffguard.engine import loading
+from cliffguard.engine.budget import Budget, find_budget
+from cliffguard.engine.decoding import Sampling
+from cliffguard.engine.exactness import plain_reason
+from cliffguard.engine.generation import Generated, Prompt, generate
+from cliffguard.engine.packing import Scored
+from cliffguard.engine.passes import Model
+from cliffguard.engine.scoring import Scores
+
+T = TypeVar("T")
+
+# What a request may ask of generation that the engine does itself.
+_KNOWN_KWARGS = {"do_sample", "temperature", "top_k", "top_p"}
+# Settings of a checkpoint that bend even greedy decoding; transformers must apply them.
+_NEUTRAL = {
+    "repetition_penalty": 1.0,
+    "encoder_repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "min_length": 0,
+    "num_beams": 1,
+    "guidance_scale": 1.0,
+}
+_BENDING = (
+    "bad_words_ids",
+    "min_new_tokens",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+    "sequence_bias",
+    "watermarking_config",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedText:
+    """An answer in words, and how it ended.
+
+    `finish_reason` "thinking": the token limit came before the end of the thinking, so there is
+    no answer. `mean_logprob` is in nats a token, over all that was generated (None: unknown);
+    `margin` the smallest lead of a picked token over the second best (None: unknown).
+    """
+
+    text: str
+    finish_reason: Literal["stop", "length", "thinking"]
+    n_tokens: int
+    mean_logprob: float | None
+    margin: float | None
+
+
+class CliffguardLM(HFLM):  # type: ignore[misc]
+    """lm-eval's `hf`, with every prefix computed once.
+
+    Takes the arguments of `hf`, and `batch_tokens`, the tokens of one pass. `batch_size` (a
+    number of sequences) limits a pass instead where it is a number; "auto", the default, leaves
+    it to free memory. `plain_because` says why a model is run as `hf` runs it (None: it is not).
+    """
+
+    def __init__(
+        self,
+        pretrained: Any,
+        *,
+        batch_size: int | str | None = "auto",
+        batch_tokens: int | str | None = None,
+        budget: Budget | None = None,
+        seed: int = 0,
+        peft: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        is_auto = str(batch_size or "auto").startswith("auto")
+        # HFLM sizes the windows of rolling likelihoods by a number, and measures for "auto".
+        plain_size = 16 if is_auto else int(str(batch_size))
+        self._adapter = peft
+        super().__init__(pretrained, batch_size=plain_size, **kwargs)
+        self.seed = seed
+        if hasattr(self, "accelerator"):
+            # hf takes the rank within a machine, and so asks items twice on several machines.
+            self._rank = self.accelerator.process_index
+        self.plain_because = plain_reason(self.model)
+        self.budget = budget or find_budget(
+            self.model,
+            batch_tokens=None if batch_tokens is None else int(batch_tokens),
+            batch_sequences=None if is_auto else plain_size,
+        )
+
+    def _create_model(self, pretrained: str, **kwargs: Any) -> None:
+        super()._create_model(pretrained, **kwargs)
+        if self._adapter is not None:
+            # hf would first cut the embedding to the tokenizer's size, padded rows and all.
+            base: Any = self.model
+            self._model: Any = loading.with_adapter(base, self._adapter, self._adapter)
+
+    # --- log-likelihoods -------------------------------------------------------------------------
+
+    def _loglikelihood_tokens(
+        self,
+        requests: Sequence[tuple[Any, list[int], list[int]]],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
+        if self.plain_because is not None:
+            plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(
+                requests, disable_tqdm=disable_tqdm, override_bs=override_bs
+            )
+            return plain
+        scores = Scores([self._scored(context, target) for _, context, target in requests])
+        model = Model(self.model)
+        self._in_budget(lambda: scores.complete(model, self.budget.limits()))
+        answers = [(one.total, one.is_greedy) for one in scores.results()]
+        for (text, _, _), answer in zip(requests, answers, strict=True):
+            if text is not None:
+                self.cache_hook.add_partial("loglikelihood", text, answer)
+        return answers
+
+    def _scored(self, context: Sequence[int], target: Sequence[int]) -> Scored:
+        # What is too long loses tokens on the left, as in hf.
+        tokens = np.array([*context, *target][-(self.max_length + 1) :][:-1], dtype=np.int64)
+        return Scored(tokens=tokens, targets=np.array(target, dtype=np.int64)[-len(tokens) :])
+
+    # --- generation ------------------------------------------------------------------------------
+
+    def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
+        """Return the answers as text, as lm-eval wants them."""
+        return [one.text for one in self.generate(requests)]
+
+    def generate(self, requests: Sequence[Any]) -> list[GeneratedText]:
+        """Return the answers to `generate_until` requests, in order, with how each ended.
+
+        A request that stands there twice is sampled twice, from different seeds.
+        """
+        found: dict[int, GeneratedText] = {}
+        by_settings: dict[str, list[int]] = {}
+        for number, request in enumerate(requests):
+            by_settings.setdefault(repr(request.args[1]), []).append(number)
+        for numbers in by_settings.values():
+            texts = self._generate_alike([requests[number].args for number in numbers])
+            found.update(zip(numbers, texts, strict=True))
+        answers = [found[number] for number in range(len(requests))]
+        for request, answer in zip(requests, answers, strict=True):
+            self.cache_hook.add_partial("generate_until", request.args, answer.text)
+        return answers
+
+    def _generate_alike(self, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[GeneratedText]:
+        settings = normalize_gen_kwargs(asked[0][1], self.max_gen_toks)
+        eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
+        stops = handle_stop_sequences(settings.pop("until", None), eos=eos)
+        n_new = int(settings.pop("max_gen_toks"))
+        if self.plain_because is not None or not self._is_known(settings):
+            return self._generate_plain(asked, n_new)
+        if self.max_length <= n_new:
+            raise ValueError(
+                f"max_gen_toks {n_new} leaves no room for a prompt: the model's window is "
+                f"{self.max_length} tokens"
+            )
+        sampling = _sampling(settings)
+        prompts = self._prompts([context for context, _ in asked], stops, n_new)
+        longest = max(len(prompt.tokens) for prompt in prompts) + n_new
+        model = Model(self.model)
+        results = self._in_budget(
+            lambda: generate(
+                model, prompts, batch_rows=self.budget.rows(longest), sampling=sampling
+            )
+        )
+        return [self._text(one, stops) for one in results]
+
+    def _prompts(self, contexts: Sequence[str], stops: list[str], n_new: int) -> list[Prompt]:
+        repeats: Counter[str] = Counter()
+        prompts = []
+        for context in contexts:
+            tokens = self.tok_encode(context)[-(self.max_length - n_new) :]
+            source = f"{self.seed}:{repeats[context]}:{context}".encode()
+            repeats[context] += 1
+            prompts.append(
+                Prompt(
+                    tokens=np.array(tokens, dtype=np.int64),
+                    max_new_tokens=n_new,
+                    is_done=_Stop(self, stops),
+                    seed=int.from_bytes(hashlib.sha256(source).digest()[:7], "big"),
+                )
+            )
+        return prompts
+
+    def _is_known(self, settings: dict[str, Any]) -> bool:
+        config = getattr(self.model, "generation_config", None)
+        bent = [name for name in _BENDING if getattr(config, name, None)]
+        bent += [
+            n for n, value in _NEUTRAL.items() if getattr(config, n, None) not in (None, value)
+        ]
+        return not bent and settings.keys() <= _KNOWN_KWARGS
+
+    def _generate_plain(
+        self, asked: Sequence[tuple[str, dict[str, Any]]], n_new: int
+    ) -> list[GeneratedText]:
+        texts = super().generate_until([_Request(one) for one in asked], disable_tqdm=True)
+        answers = []
+        for text in texts:
+            n_tokens = len(self.tok_encode(text, add_special_tokens=False))
+            reason: Literal["stop", "length"] = "length" if n_tokens >= n_new else "stop"
+            answers.append(
+                GeneratedText(
+                    text=text,
+                    finish_reason=reason,
+                    n_tokens=n_tokens,
+                    mean_logprob=None,
+                    margin=None,
+                )
+            )
+        return answers
+
+    def _text(self, one: Generated, stops: list[str]) -> GeneratedText:
+        text, is_cut = self._without_thinking(one)
+        if isinstance(self.think_end_token, int):
+            text = text.lstrip()
+        think_end = self.think_end_token if isinstance(self.think_end_token, str) else None
+        text = "" if is_cut else postprocess_generated_text(text, stops, think_end)
+        return GeneratedText(
+            text=text,
+            finish_reason="thinking" if is_cut else one.finish_reason,
+            n_tokens=len(one.tokens),
+            mean_logprob=float(np.mean(one.logprobs)),
+            margin=one.margin,
+        )
+
+    def _without_thinking(self, one: Generated) -> tuple[str, bool]:
+        """Return the text, and whether the limit came before the thinking ended."""
+        tokens = list(one.tokens)
+        end = self.think_end_token
+        if end is None:
+            return self.tok_decode(tokens), False
+        if isinstance(end, int):
+            is_over = end in tokens
+            last = len(tokens) - tokens[::-1].index(end) if is_over else 0
+            return self.tok_decode(tokens[last:]), not is_over and one.finish_reason == "length"
+        text = self.tok_decode(tokens, skip_special_tokens=False)
+        is_over = end in text
+        if is_over:
+            text = text.rpartition(end)[2]
+        # Marks of the tokenizer's own, such as the end of a turn, are no part of an answer.
+        for mark in self.tokenizer.all_special_tokens:
+            text = text.replace(mark, "")
+        return text, not is_over and one.finish_reason == "length"
+
+    def _in_budget(self, compute: Callable[[], T]) -> T:
+        """Compute; where memory runs out, halve the budget and go on."""
+        while True:
+            try:
+                return compute()
+            except (RuntimeError, MemoryError) as failure:
+                if not loading.is_out_of_memory(failure):
+                    raise
+            # Outside the handler, whose traceback would keep the tensors alive.
+            self.budget = self.budget.halved(str(getattr(self.config, "name_or_path", "model")))
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+
+class _Request:
+    """What HFLM reads of an lm-eval request."""
+
+    def __init__(self, args: tuple[str, dict[str, Any]]) -> None:
+        self.args = args
+
+
+class _Stop:
+    """Says when an answer ends: at an end token, or once a stop string stands in it.
+
+    While a model thinks, no string stops it.
+    """
+
+    def __init__(self, lm: CliffguardLM, stops: Sequence[str]) -> None:
+        self._decode = lm.tokenizer.decode
+        self._ends = _end_tokens(lm)
+        self._stops = [stop for stop in stops if stop]
+        longest = max(
+            (len(lm.tok_encode(stop, add_special_tokens=False)) for stop in self._stops), default=0
+        )
+        # As in lm-eval: two tokens more, since a string may be spelt in other tokens.
+        self._n_tail = longest + 2
+        self._think_end = lm.think_end_token
+        self._thinks = self._think_end is not None
+
+    def __call__(self, tokens: Sequence[int]) -> bool:
+        if tokens[-1] in self._ends:
+            return True
+        if self._thinks:
+            self._thinks = not self._has_thought(tokens)
+            return False
+        tail = self._decode(list(tokens[-self._n_tail :]))
+        return any(stop in tail for stop in self._stops)
+
+    def _has_thought(self, tokens: Sequence[int]) -> bool:
+        if isinstance(self._think_end, int):
+            return tokens[-1] == self._think_end
+        return str(self._think_end) in self._decode(list(tokens[-16:]))
+
+
+def _end_tokens(lm: CliffguardLM) -> set[int]:
+    """Return the tokens that end a text: the tokenizer's, and those of the generation config."""
+    listed = getattr(getattr(lm.model, "generation_config", None), "eos_token_id", None)
+    more = listed if isinstance(listed, (list, tuple)) else [listed]
+    return {int(token) for token in [lm.eot_token_id, *more] if token is not None}
+
+
+def _sampling(settings: dict[str, Any]) -> Sampling | None:
+    temperature = float(settings.get("temperature") or 0.0)
+    if not settings.get("do_sample") or temperature == 0.0:
+        return None
+    return Sampling(
+        temperature=temperature,
+        top_k=int(settings.get("top_k") or 0),
+        top_p=float(settings.get("top_p") or 1.0),
+    )

@@ -1,0 +1,330 @@
+"""Which token is computed in which pass, so that every shared prefix is computed once.
+
+Sequences are sorted; the number of leading tokens that each shares with the one before it then
+describes their prefix tree completely. From these numbers follow
+
+* prefixes that are worth a pass of their own: their keys and values are kept while their
+  sequences are scored, and serve all rows below them;
+* rows: runs of neighbouring sequences, in which a token that several of them share stands once
+  and sees its own ancestors alone (a tree mask).
+
+The result is a function of the tokens and the limits only: the same for base and candidate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+MIN_SAVED_TOKENS = 64
+"""A prefix gets a pass of its own when that saves at least this many tokens."""
+
+_ROWS_IN_REACH = 32  # rows that are tried for room; more would cost time and save nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Tokens to feed in, of which the last `n_scored` predict the tokens in `targets`."""
+
+    tokens: Ints
+    targets: Ints
+
+    @property
+    def first_read(self) -> int:
+        """Position of the first token whose prediction is read."""
+        return len(self.tokens) - len(self.targets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much goes into one pass.
+
+    `row_tokens` is the length up to which sequences are packed into one row, `batch_tokens` the
+    rows times their length, `batch_sequences` (None: no limit) how many sequences are in it,
+    `batch_reads` how many positions may be read, which bounds the logits that are materialised.
+    A single sequence may exceed each of them.
+    """
+
+    row_tokens: int
+    batch_tokens: int
+    batch_reads: int
+    batch_sequences: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reads:
+    """Which predictions are read: at `place` of a row, of token `target`, for a request.
+
+    Arrays of one length. `request` numbers the caller's sequences, `offset` the places in its
+    targets.
+    """
+
+    place: Ints
+    target: Ints
+    request: Ints
+    offset: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Sequences packed into one row, below a prefix of `n_past` tokens.
+
+    `position[i]` is the place of token i in its own sequence; the tokens that see token i are
+    those at i … `end[i]` - 1, all of them its continuations.
+    """
+
+    tokens: Ints
+    position: Ints
+    end: Ints
+    reads: Reads
+    n_sequences: int
+
+    @property
+    def is_chain(self) -> bool:
+        """Say whether every token sees all before it, as in an ordinary sequence."""
+        return bool((self.end == len(self.tokens)).all())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """A prefix, the passes that continue it, and the longer prefixes below it.
+
+    `row` holds the prefix's own tokens (None: the root, which has none); `batches` are lists of
+    rows, each list one pass.
+    """
+
+    row: Row | None
+    batches: tuple[tuple[Row, ...], ...]
+    branches: tuple[Branch, ...]
+
+
+def plan(sequences: Sequence[Scored], limits: Limits) -> Branch:
+    """Return the tree of passes that computes all predictions that `sequences` read.
+
+    The tree has at most as many levels as prefixes are nested, each of which saves
+    MIN_SAVED_TOKENS or more.
+    """
+    return _Planner(sequences, limits).planned()
+
+
+def chain(tokens: Ints, start: int) -> Row:
+    """Return an ordinary sequence as a row, its first token at position `start`."""
+    return Row(
+        tokens=tokens,
+        position=np.arange(start, start + len(tokens), dtype=np.int64),
+        end=np.full(len(tokens), len(tokens), dtype=np.int64),
+        reads=_joined([]),
+        n_sequences=1,
+    )
+
+
+def shared_with_previous(ordered: Sequence[Ints]) -> Ints:
+    """Return for each array how many leading values it shares with the one before it."""
+    shared = np.zeros(len(ordered), dtype=np.int64)
+    for i in range(1, len(ordered)):
+        left, right = ordered[i - 1], ordered[i]
+        n = min(len(left), len(right))
+        differs = left[:n] != right[:n]
+        first = int(differs.argmax()) if n else 0
+        shared[i] = first if n and differs[first] else n
+    return shared
+
+
+@dataclass(slots=True)
+class _Open:
+    """A branch in the making: the sequences low … high - 1 below a prefix of `base` tokens."""
+
+    low: int
+    high: int
+    base: int
+    row: Row | None
+    rows: list[Row]
+    below: list[_Open]
+
+
+class _Planner:
+    """The sorted sequences, and the requests that each distinct one stands for."""
+
+    def __init__(self, sequences: Sequence[Scored], limits: Limits) -> None:
+        self.limits = limits
+        self.scored = sequences
+        # Big-endian bytes sort like the tokens themselves.
+        keys = [one.tokens.astype(">i8").tobytes() for one in sequences]
+        self.requests: list[list[int]] = []
+        self.tokens: list[Ints] = []
+        last = None
+        for request in sorted(range(len(keys)), key=lambda number: (keys[number], number)):
+            if keys[request] != last:
+                last = keys[request]
+                self.tokens.append(sequences[request].tokens)
+                self.requests.append([])
+            self.requests[-1].append(request)
+        self.lengths = np.array([len(row) for row in self.tokens], dtype=np.int64)
+        self.shared = shared_with_previous(self.tokens)
+
+    def planned(self) -> Branch:
+        """Return the whole tree; a stack instead of recursion, since prefixes may nest deeply."""
+        root = _Open(low=0, high=len(self.tokens), base=0, row=None, rows=[], below=[])
+        stack = [root] if self.tokens else []
+        while stack:
+            stack += self._grow(stack.pop())
+        return self._closed(root)
+
+    def _grow(self, branch: _Open) -> list[_Open]:
+        """Cut a branch's sequences into rows and branches; return the branches."""
+        limit = self.limits.row_tokens
+        pending = [(branch.low, branch.high)]
+        groups: list[tuple[int, int]] = []
+        while pending:
+            low, high = pending.pop()
+            if high - low == 1 or self._size(low, high, branch.base) <= limit:
+                groups.append((low, high))
+                continue
+            common = int(self.shared[low + 1 : high].min())
+            rest = self._size(low, high, common)
+            n_rows = -(-rest // limit)
+            if n_rows <= 1:  # what is long is shared: it stands once, in a row of its own
+                groups.append((low, high))
+            elif (common - branch.base) * (n_rows - 1) >= MIN_SAVED_TOKENS:
+                branch.below.append(self._prefix(low, high, branch.base, common))
+            else:
+                cuts = low + 1 + np.flatnonzero(self.shared[low + 1 : high] == common)
+                edges = [low, *cuts.tolist(), high]
+                pending += list(pairwise(edges))[::-1]
+        branch.rows += self._rows(groups, branch.base)
+        return branch.below
+
+    def _size(self, low: int, high: int, base: int) -> int:
+        """Return how many tokens the sequences low … high - 1 have beyond `base`, once each."""
+        starts = np.maximum(self.shared[low:high], base)
+        starts[0] = base
+        return int(np.maximum(self.lengths[low:high] - starts, 0).sum())
+
+    def _prefix(self, low: int, high: int, base: int, common: int) -> _Open:
+        tokens = self.tokens[low][base:common]
+        reads = self._reads(
+            low, high, range(base, common), np.arange(-base, common - base, dtype=np.int64)
+        )
+        row = replace(chain(tokens, base), reads=reads, n_sequences=0)
+        return _Open(low=low, high=high, base=common, row=row, rows=[], below=[])
+
+    # --- rows ------------------------------------------------------------------------------------
+
+    def _rows(self, groups: Sequence[tuple[int, int]], base: int) -> list[Row]:
+        """Pack groups of neighbouring sequences into rows, each as full as it gets.
+
+        Longest first into the first of the last rows with room: groups of like length meet.
+        """
+        sizes = [self._size(low, high, base) for low, high in groups]
+        packed: list[list[int]] = []
+        room: list[int] = []
+        for number in sorted(range(len(groups)), key=lambda number: (-sizes[number], number)):
+            near = range(max(0, len(room) - _ROWS_IN_REACH), len(room))
+            row = next((one for one in near if room[one] >= sizes[number]), len(room))
+            if row == len(room):
+                packed.append([])
+                room.append(max(self.limits.row_tokens, sizes[number]))
+            packed[row].append(number)
+            room[row] -= sizes[number]
+        return [self._row([groups[number] for number in sorted(one)], base) for one in packed]
+
+    def _row(self, groups: Sequence[tuple[int, int]], base: int) -> Row:
+        size = sum(self._size(low, high, base) for low, high in groups)
+        tokens = np.empty(size, dtype=np.int64)
+        position = np.empty(size, dtype=np.int64)
+        end = np.full(size, size, dtype=np.int64)
+        longest = max(int(self.lengths[low:high].max()) for low, high in groups)
+        # Where in the row the token at each position of the current sequence stands.
+        place = np.full(longest, -1, dtype=np.int64)
+        reads: list[Reads] = []
+        filled = open_until = 0
+        for low, high in groups:
+            for number in range(low, high):
+                start = base if number == low else max(int(self.shared[number]), base)
+                end[place[start:open_until]] = filled
+                stop = int(self.lengths[number])
+                count = stop - start
+                tokens[filled : filled + count] = self.tokens[number][start:]
+                position[filled : filled + count] = np.arange(start, stop)
+                place[start:stop] = np.arange(filled, filled + count)
+                filled, open_until = filled + count, stop
+                reads.append(self._reads(number, number + 1, range(base, stop), place))
+        return Row(
+            tokens=tokens,
+            position=position,
+            end=end,
+            reads=_joined(reads),
+            n_sequences=sum(high - low for low, high in groups),
+        )
+
+    def _reads(self, low: int, high: int, positions: range, place: Ints) -> Reads:
+        """Return what is read of the sequences low … high - 1 at `positions` of each.
+
+        `place[p]` is where in the row position p stands.
+        """
+        found: list[tuple[Ints, Ints, Ints, Ints]] = []
+        for requests in self.requests[low:high]:
+            for request in requests:
+                one = self.scored[request]
+                first = max(one.first_read, positions.start)
+                stop = min(len(one.tokens), positions.stop)
+                if first >= stop:
+                    continue
+                offset = np.arange(first - one.first_read, stop - one.first_read, dtype=np.int64)
+                numbers = np.full(len(offset), request, dtype=np.int64)
+                found.append((place[first:stop], one.targets[offset], numbers, offset))
+        return _joined([Reads(place=p, target=t, request=r, offset=o) for p, t, r, o in found])
+
+    # --- passes ----------------------------------------------------------------------------------
+
+    def _closed(self, root: _Open) -> Branch:
+        """Freeze a tree of branches, the lowest first."""
+        order = [root]
+        for branch in order:  # grows while it is walked
+            order += branch.below
+        done: dict[int, Branch] = {}
+        for branch in reversed(order):
+            done[id(branch)] = Branch(
+                row=branch.row,
+                batches=in_batches(branch.rows, self.limits),
+                branches=tuple(done[id(one)] for one in branch.below),
+            )
+        return done[id(root)]
+
+
+def in_batches(rows: Sequence[Row], limits: Limits) -> tuple[tuple[Row, ...], ...]:
+    """Group rows into passes, longest first, so that rows of like length share a pass."""
+    batches: list[list[Row]] = []
+    n_reads = n_sequences = 0
+    for row in sorted(rows, key=lambda row: -len(row.tokens)):
+        n_reads += len(row.reads.place)
+        n_sequences += row.n_sequences
+        fits = bool(batches) and (
+            (len(batches[-1]) + 1) * len(batches[-1][0].tokens) <= limits.batch_tokens
+            and n_reads <= limits.batch_reads
+            and (limits.batch_sequences is None or n_sequences <= limits.batch_sequences)
+        )
+        if not fits:
+            batches.append([])
+            n_reads, n_sequences = len(row.reads.place), row.n_sequences
+        batches[-1].append(row)
+    return tuple(tuple(batch) for batch in batches)
+
+
+def _joined(parts: Sequence[Reads]) -> Reads:
+    def column(name: str) -> Ints:
+        columns = [getattr(part, name) for part in parts]
+        return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
+
+    return Reads(
+        place=column("place"),
+        target=column("target"),
+        request=column("request"),
+        offset=column("offset"),
+    )
