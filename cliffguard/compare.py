@@ -28,6 +28,8 @@ from cliffguard.stats.paired import mcnemar_mid_p, tango_interval
 
 METHOD = "McNemar mid-p; Tango score interval"
 
+_TRUNCATED = ("length", "thinking")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
@@ -169,8 +171,8 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         chance=task.chance,
         n_items=len(scored),
         n_unscored=len(pairs) - len(scored),
-        n_truncated_base=sum(pair.base.finish_reason == "length" for pair in pairs),
-        n_truncated_candidate=sum(pair.candidate.finish_reason == "length" for pair in pairs),
+        n_truncated_base=sum(pair.base.finish_reason in _TRUNCATED for pair in pairs),
+        n_truncated_candidate=sum(pair.candidate.finish_reason in _TRUNCATED for pair in pairs),
         base_mean=fmean(float(p.base.score or 0.0) for p in scored) if scored else None,
         candidate_mean=fmean(float(p.candidate.score or 0.0) for p in scored) if scored else None,
     )

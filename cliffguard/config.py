@@ -33,18 +33,40 @@ def load_policy(path: Path | str) -> Policy:
 
 
 def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Plan:
-    """Read a plan file; `overrides` (nested like the plan) replace single keys."""
+    """Read a plan file of one candidate; `overrides` (nested like the plan) replace single keys."""
+    plans = load_plans(path, overrides)
+    if len(plans) > 1:
+        raise ConfigError(f"{path}: candidate: names {len(plans)} candidates where one is wanted")
+    return plans[0]
+
+
+def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> tuple[Plan, ...]:
+    """Read a plan file: one plan for each of its candidates."""
     path = Path(path)
     written = read_yaml(path, ConfigError)
     for key in _FROM_PLAN_FOLDER:
+        where = f"{path}: {key}"
         if isinstance(written.get(key), str):
-            written[key] = _from(path.parent, written[key], f"{path}: {key}")
+            written[key] = _from(path.parent, written[key], where)
+        elif key == "candidate" and isinstance(written.get(key), list):
+            names = [name if isinstance(name, str) else str(name) for name in written[key]]
+            written[key] = [_from(path.parent, name, where) for name in names]
     if isinstance(written.get("suites"), list):
         where = f"{path}: suites"
         written["suites"] = [_suite_from(path.parent, name, where) for name in written["suites"]]
     if isinstance(written.get("policy"), str):
         written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
-    return make_plan(merge(written, overrides or {}), str(path))
+    return make_plans(merge(written, overrides or {}), str(path))
+
+
+def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
+    """Return one plan for each candidate in a mapping, which may name one or a list."""
+    candidates = written.get("candidate")
+    if not isinstance(candidates, list):
+        return (make_plan(written, source),)
+    if not candidates:
+        raise ConfigError(f"{source}: candidate: the list is empty; name at least one")
+    return tuple(make_plan({**written, "candidate": one}, source) for one in candidates)
 
 
 def make_plan(written: Mapping[str, Any], source: str) -> Plan:
@@ -89,6 +111,8 @@ def schema(kind: str) -> dict[str, Any]:
     described = _ADAPTERS[kind].json_schema()
     if kind == "plan":  # a policy may also be the path of its file
         described["properties"]["policy"]["anyOf"].append({"type": "string"})
+        several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+        described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}

@@ -17,7 +17,6 @@ from cliffguard.measure import Measurement, Progress, measure, silent
 from cliffguard.records import Checkpoint, Plan, Policy, Review, Suite, TargetPolicy
 from cliffguard.review import write_up
 from cliffguard.runners import Runner
-from cliffguard.runners.harness import HarnessRunner
 from cliffguard.schedule import Schedule
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import load_suites
@@ -36,7 +35,7 @@ def guard(
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
     store = store or Store(default_store_folder())
-    runner = runner or HarnessRunner(plan.runner, allow_pickle=plan.allow_pickle)
+    runner = runner or runner_for(plan)
     suites = load_suites(plan.suites)
     policy = plan.policy or default_policy(suites)
     base, candidate = find_sides(plan)
@@ -66,6 +65,14 @@ def guard(
         measured=measured,
         runner=runner.identity,
     )
+
+
+def runner_for(plan: Plan) -> Runner:
+    """Return who answers under the plan's settings."""
+    # Here, since who compares stored answers needs no lm-eval.
+    from cliffguard.runners.harness import HarnessRunner
+
+    return HarnessRunner(plan.runner, allow_pickle=plan.allow_pickle)
 
 
 def measure_alone(

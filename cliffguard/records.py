@@ -160,25 +160,62 @@ class Protocol:
     """How the items are put to both sides. All of it is part of every question's key.
 
     `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
-    order, the same number from every level.
+    order, the same number from every level. `template_args` are passed to the chat template
+    (`enable_thinking: false`). Of generated answers: `max_tokens` None keeps each task's limit;
+    `think_end` is the mark after which the answer begins; at a `temperature` above 0 they are
+    sampled, `repeats` times an item, and the item's score is the mean. `attention` None is the
+    model's default implementation; `quantization` is done while loading.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     chat_template: Literal["none", "own", "base"] = "none"
+    template_args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
     system_prompt: str | None = None
     num_fewshot: int | None = None
+    max_tokens: int | None = None
+    think_end: str | None = None
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    repeats: int = 1
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: Literal["none", "4bit", "8bit"] = "none"
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = None
     seed: int = 0
     limit: int | None = None
 
+    @property
+    def samples(self) -> bool:
+        """Say whether generated answers are drawn rather than the likeliest."""
+        return self.temperature > 0.0
+
     def __post_init__(self) -> None:
+        self._check_generation()
         if self.limit is not None and self.limit < 1:
             raise ValueError(f"limit must be at least 1, not {self.limit}")
         if self.num_fewshot is not None and self.num_fewshot < 0:
             raise ValueError(f"num_fewshot must not be negative, got {self.num_fewshot}")
         if self.system_prompt is not None and self.chat_template == "none":
             raise ValueError("system_prompt needs chat_template: own or base")
+        if self.template_args and self.chat_template == "none":
+            raise ValueError("template_args need chat_template: own or base")
+
+    def _check_generation(self) -> None:
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if not 0.0 <= self.temperature <= 10.0:
+            raise ValueError(f"temperature must lie between 0 and 10, not {self.temperature}")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"top_p must lie above 0 and at most 1, not {self.top_p}")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must not be negative, got {self.top_k}")
+        if self.repeats < 1:
+            raise ValueError(f"repeats must be at least 1, not {self.repeats}")
+        if self.repeats > 1 and not self.samples:
+            raise ValueError("repeats above 1 need a temperature above 0")
+        if self.think_end is not None and not self.think_end:
+            raise ValueError("think_end is empty; name the mark, such as </think>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +248,23 @@ class Question:
         return digest(self.preimage())
 
 
-_PROTOCOL_KEYS = ("chat_template", "system_prompt", "num_fewshot", "seed", "limit")
+# dtype is not among them: it stands in the key as what "auto" stood for.
+_PROTOCOL_KEYS = (
+    "chat_template",
+    "template_args",
+    "system_prompt",
+    "num_fewshot",
+    "max_tokens",
+    "think_end",
+    "temperature",
+    "top_p",
+    "top_k",
+    "repeats",
+    "quantization",
+    "attention",
+    "seed",
+    "limit",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,9 +272,11 @@ class Answer:
     """What a checkpoint did on one item.
 
     `prompt_digest` is of the untemplated prompt, `rendered_digest` of the text that was fed in.
-    `confidence` is the probability of the picked choice among the choices (None: unknown).
-    `finish_reason`: "choice", "stop", "length" (cut by the token limit) or "overlong" (the item
-    did not fit the context, and is unscored).
+    `confidence` is the probability of the picked choice among the choices; of a generated answer
+    the geometric mean of its tokens' probabilities (None: unknown). `finish_reason`: "choice",
+    "stop", "length" (cut by the token limit), "thinking" (cut before the thinking ended: there is
+    no answer, and no score) or "overlong" (the item did not fit the context, and is unscored).
+    Of an item asked several times, the score is the mean and the rest is of the first time.
     """
 
     item_id: str
@@ -231,7 +286,7 @@ class Answer:
     score: float | None
     text: str
     confidence: float | None
-    finish_reason: Literal["choice", "stop", "length", "overlong"]
+    finish_reason: Literal["choice", "stop", "length", "thinking", "overlong"]
     n_prompt_tokens: int
     n_answer_tokens: int
 
@@ -293,17 +348,38 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerSettings:
-    """Who answers, and what should not change an answer: device and batch size."""
+    """Who answers, and what should not change an answer: devices and the size of a batch.
+
+    `model` is a name of lm-eval's: "cliffguard" is this package's engine, "hf" lm-eval's own
+    over the same loader; any other ("vllm", "local-completions", …) is made by lm-eval with
+    `args`. `served_as` says under which name a server knows a checkpoint (by default, its own).
+    `batch_tokens` None is found from free memory; `batch_size` counts sequences instead.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    model: Literal["hf"] = "hf"
+    model: str = "cliffguard"
+    args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    served_as: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
-    batch_size: int = 16
+    device_map: Literal["auto"] | None = None
+    batch_size: int | None = None
+    batch_tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {self.batch_size}")
+        for name in ("batch_size", "batch_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if len(set(self.served_as.values())) < len(self.served_as):
+            raise ValueError("served_as gives two checkpoints one name; they would answer alike")
+        if self.args and self.is_local:
+            raise ValueError(f"args are for lm-eval's other models; {self.model} takes none")
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether checkpoints are loaded here, by our own loader."""
+        return self.model in ("cliffguard", "hf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from importlib.metadata import version
 
 from cliffguard.compare import Pair
@@ -16,6 +18,7 @@ from cliffguard.records import (
     Protocol,
     Provenance,
     Review,
+    RunnerSettings,
     Suite,
     SuiteStamp,
     Verdict,
@@ -24,6 +27,7 @@ from cliffguard.records import (
 N_EXAMPLES = 5
 """Broken items per capability that a review carries."""
 
+_USUAL = Protocol()
 _EXAMPLE_CHARACTERS = 1500
 _LIBRARIES = ("torch", "transformers", "peft", "lm-eval", "datasets", "numpy", "scipy")
 
@@ -115,22 +119,32 @@ def command_of(plan: Plan) -> str:
         words.append("--allow-base-mismatch")
     if plan.allow_pickle:
         words.append("--allow-pickle")
-    words += ["--device", plan.runner.device, "--batch-size", str(plan.runner.batch_size)]
-    return shlex.join(words)
+    return shlex.join(words + _runner_words(plan.runner))
+
+
+def _runner_words(runner: RunnerSettings) -> list[str]:
+    words: list[str] = []
+    if runner.model != "cliffguard":
+        words += ["--model", runner.model]
+    if runner.args:
+        words += ["--model-args", json.dumps(dict(runner.args), sort_keys=True)]
+    words += ["--device", runner.device]
+    if runner.device_map is not None:
+        words += ["--device-map", runner.device_map]
+    if runner.batch_size is not None:
+        words += ["--batch-size", str(runner.batch_size)]
+    if runner.batch_tokens is not None:
+        words += ["--batch-tokens", str(runner.batch_tokens)]
+    return words
 
 
 def _protocol_words(protocol: Protocol) -> list[str]:
+    """Return a flag for every field that is not at its default."""
     words: list[str] = []
-    if protocol.system_prompt is not None:
-        words += ["--system-prompt", protocol.system_prompt]
-    if protocol.chat_template != "none":
-        words += ["--chat-template", protocol.chat_template]
-    if protocol.num_fewshot is not None:
-        words += ["--num-fewshot", str(protocol.num_fewshot)]
-    if protocol.limit is not None:
-        words += ["--limit", str(protocol.limit)]
-    if protocol.dtype != "auto":
-        words += ["--dtype", protocol.dtype]
-    if protocol.seed != 0:
-        words += ["--seed", str(protocol.seed)]
+    for field in fields(Protocol):
+        value = getattr(protocol, field.name)
+        if value == getattr(_USUAL, field.name):
+            continue
+        text = json.dumps(dict(value)) if isinstance(value, Mapping) else str(value)
+        words += ["--" + field.name.replace("_", "-"), text]
     return words

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.canonical import digest
-from cliffguard.records import Answer, Checkpoint, Item
+from cliffguard.records import Answer, Checkpoint, Item, Protocol
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
 
@@ -186,3 +186,25 @@ def save_tiny_adapter(folder: Path, base: Path, *, seed: int = 0) -> None:
             if "lora_B" in name:
                 parameter.normal_(std=1.0)
     tuned.save_pretrained(folder)
+
+
+def model_of(runner: Any, checkpoint: Checkpoint) -> Any:
+    """Return the lm-eval model with which a harness runner asks a checkpoint, to spy on it."""
+    return runner._backend.model(checkpoint, Protocol(), "float32")
+
+
+def saying(texts: Sequence[str]) -> Any:
+    """Return a stand-in for a model's `generate` that says these texts, one a request."""
+    from cliffguard.engine.lm import GeneratedText
+
+    left = iter(texts)
+
+    def generate(requests: Sequence[Any]) -> list[Any]:
+        return [
+            GeneratedText(
+                text=next(left), finish_reason="stop", n_tokens=1, mean_logprob=-0.5, margin=1.0
+            )
+            for _ in requests
+        ]
+
+    return generate

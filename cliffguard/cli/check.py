@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,35 +15,24 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import Screen, explained, failure_recorded
-from cliffguard.errors import UsageError
+from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.files import user_path, write_whole
 
 if TYPE_CHECKING:
     from cliffguard.records import Plan, Review
+    from cliffguard.runners import Runner
     from cliffguard.store import Store
 
 
 @explained
+@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
 def check(
+    flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,
-    base: opt.Base = None,
     candidate: opt.Candidate = None,
-    suites: opt.SuiteNames = None,
     policy: opt.PolicyFile = None,
     out: opt.Out = None,
     store: opt.StoreFolder = None,
-    device: opt.Device = None,
-    dtype: opt.Dtype = None,
-    batch_size: opt.BatchSize = None,
-    limit: opt.Limit = None,
-    num_fewshot: opt.Fewshot = None,
-    chat_template: opt.Template = None,
-    apply_chat_template: opt.ApplyTemplate = False,
-    system_prompt: opt.System = None,
-    seed: opt.Seed = None,
-    offline: opt.Offline = False,
-    allow_base_mismatch: opt.BaseMismatch = False,
-    allow_pickle: opt.Pickle = False,
     output_format: opt.OutputFormat = None,
     exit_zero: opt.ExitZero = False,
     no_early_stop: opt.NoEarlyStop = False,
@@ -52,58 +41,49 @@ def check(
     verbose: opt.Verbose = False,
 ) -> None:
     """Measure base and candidate, compare them, judge, and report."""
-    flags = locals()
-    resolved = _plan(plan, flags, needs_candidate=True)
+    flags = {**flags, "candidate": candidate, "policy": policy}
+    plans = _plans(plan, flags)
     if show_config:
-        _show(resolved)
+        _show(plans)
         return
-    folder = prepare(out or Path("cliffguard-out") / _last_part(resolved.candidate))
+    folders = [prepare(folder) for folder in _folders(out, plans)]
     screen = Screen(quiet=quiet, verbose=verbose)
-    from cliffguard.corridor import guard
+    from cliffguard.corridor import runner_for
 
-    with failure_recorded(folder), contextlib.closing(screen):
-        review = guard(resolved, store=open_store(store), progress=screen.progress)
-    _finish(review, folder, screen, output_format, exit_zero)
+    # One runner: candidates over one base find it in memory.
+    runner, answers = runner_for(plans[0]), open_store(store)
+    codes: list[int] = []
+    for one, folder in zip(plans, folders, strict=True):
+        with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
+            review = _guarded(one, answers, runner, folder, screen)
+            codes.append(_finished(review, folder, screen, output_format))
+    has_verdicts = set(codes) <= {0, 10, 11}
+    raise typer.Exit(0 if exit_zero and has_verdicts else worst(codes))
 
 
 @explained
+@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
 def measure(
+    flags: Mapping[str, Any],
     checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
-    suites: opt.SuiteNames = None,
-    base: opt.Base = None,
     store: opt.StoreFolder = None,
-    device: opt.Device = None,
-    dtype: opt.Dtype = None,
-    batch_size: opt.BatchSize = None,
-    limit: opt.Limit = None,
-    num_fewshot: opt.Fewshot = None,
-    chat_template: opt.Template = None,
-    apply_chat_template: opt.ApplyTemplate = False,
-    system_prompt: opt.System = None,
-    seed: opt.Seed = None,
-    offline: opt.Offline = False,
-    allow_base_mismatch: opt.BaseMismatch = False,
-    allow_pickle: opt.Pickle = False,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
     """Put the answers of one checkpoint into the store, without a verdict."""
-    flags = {**locals(), "candidate": checkpoint}
-    resolved = _plan(None, flags, needs_candidate=False)
+    (resolved,) = _plans(None, {**flags, "candidate": [checkpoint]})
     if show_config:
-        _show(resolved)
+        _show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
-    from cliffguard.corridor import find_alone, measure_alone
-    from cliffguard.runners.harness import HarnessRunner
+    from cliffguard.corridor import find_alone, measure_alone, runner_for
 
     found = find_alone(resolved)
-    runner = HarnessRunner(resolved.runner, allow_pickle=allow_pickle)
     answers = open_store(store)
     with contextlib.closing(screen):
         measured = measure_alone(
-            found, resolved, store=answers, runner=runner, progress=screen.progress
+            found, resolved, store=answers, runner=runner_for(resolved), progress=screen.progress
         )
     n_items = sum(len(rows) for rows in measured.answers.values())
     screen.say(
@@ -112,21 +92,14 @@ def measure(
 
 
 @explained
+@opt.takes(opt.PLAN, opt.PROTOCOL)
 def compare(
+    flags: Mapping[str, Any],
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],
     candidate: Annotated[str, typer.Argument(help="The candidate's directory or name.")],
-    suites: opt.SuiteNames = None,
     policy: opt.PolicyFile = None,
     out: opt.Out = None,
     store: opt.StoreFolder = None,
-    dtype: opt.Dtype = None,
-    limit: opt.Limit = None,
-    num_fewshot: opt.Fewshot = None,
-    chat_template: opt.Template = None,
-    seed: opt.Seed = None,
-    offline: opt.Offline = False,
-    allow_base_mismatch: opt.BaseMismatch = False,
-    allow_pickle: opt.Pickle = False,
     output_format: opt.OutputFormat = None,
     exit_zero: opt.ExitZero = False,
     show_config: opt.ShowConfig = False,
@@ -134,10 +107,10 @@ def compare(
     verbose: opt.Verbose = False,
 ) -> None:
     """Judge two checkpoints from stored answers; no model is loaded."""
-    flags = locals()
-    resolved = _plan(None, flags, needs_candidate=True)
+    flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
+    (resolved,) = _plans(None, flags)
     if show_config:
-        _show(resolved)
+        _show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
     from cliffguard.corridor import find_sides, guard
@@ -145,44 +118,65 @@ def compare(
     from cliffguard.suites import load_suites
 
     answers = open_store(store)
-    given = opt.overrides({name: flags.get(name) for name in opt.PROTOCOL_FLAGS})
     runner = find_stored(
-        answers, find_sides(resolved), load_suites(resolved.suites), given.get("protocol", {})
+        answers,
+        find_sides(resolved),
+        load_suites(resolved.suites),
+        opt.overrides(flags).get("protocol", {}),
     )
     resolved = dataclasses.replace(resolved, protocol=runner.protocol)
     folder = None if out is None else prepare(out)
-    _finish(guard(resolved, store=answers, runner=runner), folder, screen, output_format, exit_zero)
+    review = guard(resolved, store=answers, runner=runner)
+    code = _finished(review, folder, screen, output_format)
+    raise typer.Exit(0 if exit_zero else code)
 
 
 # --- what the verbs share ------------------------------------------------------------------------
 
 
-def _plan(path: Path | None, flags: Mapping[str, Any], *, needs_candidate: bool) -> Plan:
-    from cliffguard.config import load_plan, make_plan
+def _plans(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
+    """Return one plan per candidate."""
+    from cliffguard.config import load_plans, make_plans
 
     if flags.get("offline"):
         # Read by the hub's libraries when they are imported, which is later.
         os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
     given = opt.overrides(flags)
     if path is not None:
-        return load_plan(path, given)
-    if needs_candidate and "candidate" not in given:
+        return load_plans(path, given)
+    if "candidate" not in given:
         raise UsageError("no candidate: give a plan file, or --candidate (and --base, --suite)")
     if "suites" not in given:
         raise UsageError("no suite: give --suite NAME (see `cliffguard suites ls`)")
-    return make_plan(given, "command line")
+    return make_plans(given, "command line")
 
 
-def _show(plan: Plan) -> None:
+def _show(plans: Sequence[Plan]) -> None:
     import yaml
 
     from cliffguard.config import as_written
     from cliffguard.corridor import default_policy
     from cliffguard.suites import load_suites
 
-    policy = plan.policy or default_policy(load_suites(plan.suites))
-    resolved = as_written(dataclasses.replace(plan, policy=policy))
+    policy = plans[0].policy or default_policy(load_suites(plans[0].suites))
+    resolved = as_written(dataclasses.replace(plans[0], policy=policy))
+    if len(plans) > 1:
+        resolved["candidate"] = [plan.candidate for plan in plans]
     sys.stdout.write(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+
+def _folders(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
+    """Return the folder of each plan's reports: of several candidates, one below the other."""
+    names = [Path(plan.candidate).name.replace("@", "-") or "candidate" for plan in plans]
+    if len(plans) == 1:
+        return [out or Path("cliffguard-out") / names[0]]
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise UsageError(
+            f"two candidates are called {twice[0]!r}, and would share one folder of reports; "
+            "check them apart, or rename one"
+        )
+    return [(out or Path("cliffguard-out")) / name for name in names]
 
 
 def open_store(folder: Path | None) -> Store:
@@ -206,13 +200,34 @@ def prepare(out: Path) -> Path:
     return out
 
 
-def _last_part(candidate: str) -> str:
-    return Path(candidate).name.replace("@", "-") or "candidate"
+def worst(codes: Sequence[int]) -> int:
+    """Return the exit code of several candidates: that of the one that fared worst."""
+    return max(codes, key=_SEVERITY.index)
 
 
-def _finish(
-    review: Review, out: Path | None, screen: Screen, output_format: str | None, exit_zero: bool
-) -> None:
+# A comparison that cannot be trusted, then a proven loss, then what a retry or a correction mends.
+_SEVERITY = (0, 11, 2, 20, 10, 12, 1)
+
+
+def _guarded(plan: Plan, store: Store, runner: Runner, folder: Path, screen: Screen) -> Review:
+    from cliffguard.corridor import guard
+
+    with failure_recorded(folder), contextlib.closing(screen):
+        return guard(plan, store=store, runner=runner, progress=screen.progress)
+
+
+@contextlib.contextmanager
+def contained(codes: list[int]) -> Iterator[None]:
+    """Say what went wrong with one of several candidates, and let the others be checked."""
+    try:
+        yield
+    except CliffguardError as error:
+        print(f"cliffguard: {error}", file=sys.stderr)
+        codes.append(error.exit_code)
+
+
+def _finished(review: Review, out: Path | None, screen: Screen, output_format: str | None) -> int:
+    """Print and write the reports of a review; return its exit code."""
     from cliffguard.report import render, write_reports
     from cliffguard.report.text import print_review
     from cliffguard.verdict import EXIT_CODES
@@ -227,4 +242,4 @@ def _finish(
         # A reader that leaves early (| head) must not turn the verdict into another exit code.
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.write(render(review, output_format))
-    raise typer.Exit(0 if exit_zero else EXIT_CODES[review.verdict.outcome])
+    return EXIT_CODES[review.verdict.outcome]

@@ -32,10 +32,9 @@ def demo(
         sys.stdout.write(f"{base}\n")
         return
     from cliffguard.cli.check import open_store, prepare
-    from cliffguard.corridor import guard
+    from cliffguard.corridor import guard, runner_for
     from cliffguard.report import write_reports
     from cliffguard.report.text import print_review
-    from cliffguard.runners.harness import HarnessRunner
     from cliffguard.verdict import EXIT_CODES
 
     folders = {name: prepare(out / name) for name in room.CANDIDATES}
@@ -44,7 +43,7 @@ def demo(
     runner = None
     for name in room.CANDIDATES:
         plan = room.demo_plan(name, base)
-        runner = runner or HarnessRunner(plan.runner)
+        runner = runner or runner_for(plan)
         with contextlib.closing(screen):
             review = guard(plan, store=answers, runner=runner, progress=screen.progress)
         write_reports(review, folders[name])

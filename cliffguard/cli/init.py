@@ -31,7 +31,7 @@ protocol:
   seed: 0                 # order of the items
 runner:
   device: auto
-  batch_size: 16
+  batch_tokens: null         # tokens per batch; null is found from free memory
 policy: policy.yaml
 """
 

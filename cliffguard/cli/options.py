@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import inspect
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
 from cliffguard.errors import UsageError
 
-Base = Annotated[
-    str | None,
-    typer.Option(help="Base: a directory, or org/model@revision. An adapter names its own."),
-]
+F = TypeVar("F", bound=Callable[..., Any])
+
 Candidate = Annotated[
     list[str] | None,
-    typer.Option(help="Candidate: a directory, org/model@revision, or an adapter."),
-]
-SuiteNames = Annotated[
-    list[str] | None, typer.Option("--suite", "-s", help="A built-in suite or a file; repeatable.")
+    typer.Option(help="Candidate: a directory, org/model@revision, or an adapter; repeatable."),
 ]
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", "-p", help="Margins and error rate, a YAML file.")
@@ -30,42 +28,6 @@ Out = Annotated[
 StoreFolder = Annotated[
     Path | None,
     typer.Option("--store", envvar="CLIFFGUARD_STORE", help="Folder of the stored answers."),
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Dtype = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"] | None,
-    typer.Option(help="Weights; auto is bfloat16 on a GPU and float32 on CPU."),
-]
-BatchSize = Annotated[
-    int | None, typer.Option("--batch-size", "--batch_size", help="Sequences per batch.")
-]
-Limit = Annotated[
-    int | None, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
-]
-Fewshot = Annotated[
-    int | None, typer.Option("--num-fewshot", "--num_fewshot", help="Shots, instead of the tasks'.")
-]
-Template = Annotated[
-    Literal["none", "own", "base"] | None,
-    typer.Option(help="Chat template: none, each side's own, or the base's for both."),
-]
-ApplyTemplate = Annotated[
-    bool,
-    typer.Option(
-        "--apply-chat-template", "--apply_chat_template", help="Short for --chat-template own."
-    ),
-]
-System = Annotated[
-    str | None,
-    typer.Option("--system-prompt", "--system_instruction", help="Needs a chat template."),
-]
-Seed = Annotated[int | None, typer.Option(help="Seed of the order of items and of the shots.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Open no connection.")]
-BaseMismatch = Annotated[
-    bool, typer.Option("--allow-base-mismatch", help="Accept an adapter of another base.")
-]
-Pickle = Annotated[
-    bool, typer.Option("--allow-pickle", help="Load pickled weights, which can run code.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Warnings of the libraries, too.")]
@@ -85,51 +47,173 @@ OutputFormat = Annotated[
     typer.Option("--format", help="Print the report in this format on stdout."),
 ]
 
-# Flag → place in the plan.
-_PLACES: dict[str, tuple[str, ...]] = {
-    "base": ("base",),
-    "candidate": ("candidate",),
-    "suites": ("suites",),
-    "policy": ("policy",),
-    "offline": ("offline",),
-    "allow_base_mismatch": ("allow_base_mismatch",),
-    "allow_pickle": ("allow_pickle",),
-    "device": ("runner", "device"),
-    "batch_size": ("runner", "batch_size"),
-    "dtype": ("protocol", "dtype"),
-    "limit": ("protocol", "limit"),
-    "num_fewshot": ("protocol", "num_fewshot"),
-    "chat_template": ("protocol", "chat_template"),
-    "system_prompt": ("protocol", "system_prompt"),
-    "seed": ("protocol", "seed"),
+_Text = str | None
+_Whole = int | None
+_Real = float | None
+
+# Flags that set a key of the plan, in groups that several verbs share: name → annotation.
+PLAN: dict[str, Any] = {
+    "base": Annotated[
+        _Text,
+        typer.Option(help="Base: a directory, or org/model@revision. An adapter names its own."),
+    ],
+    "suites": Annotated[
+        list[str] | None,
+        typer.Option("--suite", "-s", help="A built-in suite or a file; repeatable."),
+    ],
+    "offline": Annotated[bool, typer.Option("--offline", help="Open no connection.")],
+    "allow_base_mismatch": Annotated[
+        bool, typer.Option("--allow-base-mismatch", help="Accept an adapter of another base.")
+    ],
+    "allow_pickle": Annotated[
+        bool, typer.Option("--allow-pickle", help="Load pickled weights, which can run code.")
+    ],
 }
-PROTOCOL_FLAGS = tuple(name for name, place in _PLACES.items() if place[0] == "protocol")
+PROTOCOL: dict[str, Any] = {
+    "limit": Annotated[
+        _Whole, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
+    ],
+    "num_fewshot": Annotated[
+        _Whole,
+        typer.Option("--num-fewshot", "--num_fewshot", help="Shots, instead of the tasks'."),
+    ],
+    "seed": Annotated[
+        _Whole, typer.Option(help="Seed of the order of items, of the shots, and of sampling.")
+    ],
+    "chat_template": Annotated[
+        Literal["none", "own", "base"] | None,
+        typer.Option(help="Chat template: none, each side's own, or the base's for both."),
+    ],
+    "apply_chat_template": Annotated[
+        bool,
+        typer.Option(
+            "--apply-chat-template", "--apply_chat_template", help="Short for --chat-template own."
+        ),
+    ],
+    "template_args": Annotated[
+        _Text, typer.Option(metavar="JSON", help='For the template: {"enable_thinking": false}.')
+    ],
+    "system_prompt": Annotated[
+        _Text,
+        typer.Option("--system-prompt", "--system_instruction", help="Needs a chat template."),
+    ],
+    "max_tokens": Annotated[_Whole, typer.Option(help="Tokens of a generated answer.")],
+    "think_end": Annotated[
+        _Text, typer.Option(help="Mark after which a reasoning model answers, such as </think>.")
+    ],
+    "temperature": Annotated[_Real, typer.Option(help="Above 0, generated answers are sampled.")],
+    "top_p": Annotated[_Real, typer.Option(help="Of sampling; 1 is off.")],
+    "top_k": Annotated[_Whole, typer.Option(help="Of sampling; 0 is off.")],
+    "repeats": Annotated[
+        _Whole, typer.Option(help="Times that each generated answer is sampled; the mean counts.")
+    ],
+    "dtype": Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Weights; auto is bfloat16 on a GPU and float32 on CPU."),
+    ],
+    "quantization": Annotated[
+        Literal["none", "4bit", "8bit"] | None,
+        typer.Option(help="Quantise the weights while loading (CUDA, bitsandbytes)."),
+    ],
+    "attention": Annotated[
+        Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None,
+        typer.Option("--attention", "--attn-implementation", help="Attention implementation."),
+    ],
+}
+RUNNER: dict[str, Any] = {
+    "device": Annotated[_Text, typer.Option(help="auto, cpu, cuda or cuda:N.")],
+    "device_map": Annotated[
+        Literal["auto"] | None, typer.Option(help="auto spreads a model over all GPUs.")
+    ],
+    "batch_size": Annotated[
+        _Whole, typer.Option("--batch-size", "--batch_size", help="Sequences per batch.")
+    ],
+    "batch_tokens": Annotated[
+        _Whole, typer.Option(help="Tokens per batch (default: from free memory).")
+    ],
+    "model": Annotated[
+        _Text, typer.Option(help="Who answers: cliffguard, hf, or another model of lm-eval's.")
+    ],
+    "model_args": Annotated[
+        _Text,
+        typer.Option("--model-args", "--model_args", help="Its arguments: k=v,k=v or JSON."),
+    ],
+}
+# Flags whose key is called otherwise.
+_RENAMED = {"model_args": "args"}
 
 
-def _only(candidates: list[str] | str | None) -> str | None:
-    """Return the one candidate; a second would otherwise replace the first in silence."""
-    if not isinstance(candidates, list):
-        return candidates
-    if len(candidates) > 1:
-        raise UsageError(
-            f"--candidate stands {len(candidates)} times; check one at a time, the base's answers "
-            "are kept"
-        )
-    return candidates[0] if candidates else None
+def takes(*groups: Mapping[str, Any]) -> Callable[[F], F]:
+    """Add groups of flags to a verb, which receives them as one mapping, `flags`.
+
+    A flag whose name is one of the verb's own parameters is left out.
+    """
+    added = {name: annotation for group in groups for name, annotation in group.items()}
+
+    def decorate(function: F) -> F:
+        own = dict(inspect.signature(function, eval_str=True).parameters)
+        kept = [parameter for name, parameter in own.items() if name != "flags"]
+        flags = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=False if get_args(annotation)[0] is bool else None,
+                annotation=annotation,
+            )
+            for name, annotation in added.items()
+            if name not in own
+        ]
+
+        @functools.wraps(function)
+        def wrapper(**given: Any) -> Any:
+            return function(flags={flag.name: given.pop(flag.name) for flag in flags}, **given)
+
+        signature = inspect.Signature([*kept, *flags])
+        wrapper.__signature__ = signature  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in [*kept, *flags]}
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
 
 
 def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plan keys that the given flags set; a flag left alone sets none."""
     plan: dict[str, Any] = {}
-    flags = {**flags, "candidate": _only(flags.get("candidate"))}
     for name, value in flags.items():
-        if name not in _PLACES or value is None or value is False or value == []:
+        if value is None or value is False or value == []:
             continue
-        *groups, leaf = _PLACES[name]
-        place = plan
-        for group in groups:
-            place = place.setdefault(group, {})
-        place[leaf] = str(value) if isinstance(value, Path) else value
+        if name in PROTOCOL and name != "apply_chat_template":
+            plan.setdefault("protocol", {})[name] = _read(name, value)
+        elif name in RUNNER:
+            plan.setdefault("runner", {})[_RENAMED.get(name, name)] = _read(name, value)
+        elif name in PLAN or name in ("candidate", "policy"):
+            plan[name] = str(value) if isinstance(value, Path) else value
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"
     return plan
+
+
+def _read(name: str, value: Any) -> Any:
+    """Return the mapping in a flag that holds one, written as JSON or as k=v,k=v."""
+    if name not in ("template_args", "model_args"):
+        return value
+    if value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError as failure:
+            raise UsageError(f"--{name.replace('_', '-')}: not valid JSON: {failure}") from None
+    pairs = [part.partition("=") for part in value.split(",") if part]
+    if wrong := [key for key, sign, _ in pairs if not sign]:
+        raise UsageError(f"--{name.replace('_', '-')}: {wrong[0]!r} is no key=value")
+    return {key.strip(): yaml_scalar(text) for key, _, text in pairs}
+
+
+def yaml_scalar(text: str) -> Any:
+    """Return what a bare word means in YAML: 4 is a number, true a switch, the rest text."""
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if isinstance(value, (bool, int, float)) else text

@@ -303,15 +303,20 @@ class _Stop:
         self._n_tail = longest + 2
         self._think_end = lm.think_end_token
         self._thinks = self._think_end is not None
+        self._first = 0  # the token with which the answer begins, once the thinking is over
 
     def __call__(self, tokens: Sequence[int]) -> bool:
         if tokens[-1] in self._ends:
             return True
         if self._thinks:
             self._thinks = not self._has_thought(tokens)
+            self._first = len(tokens)
             return False
-        tail = self._decode(list(tokens[-self._n_tail :]))
-        return any(stop in tail for stop in self._stops)
+        start = self._first or max(0, len(tokens) - self._n_tail)
+        said = self._decode(list(tokens[start:]))
+        # An answer begins after the empty lines that follow the thinking.
+        said = said.lstrip() if self._first else said
+        return any(stop in said for stop in self._stops)
 
     def _has_thought(self, tokens: Sequence[int]) -> bool:
         if isinstance(self._think_end, int):

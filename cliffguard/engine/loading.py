@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cliffguard.errors import (
     IntegrityError,
     UsageError,
 )
-from cliffguard.records import Checkpoint, CheckpointFiles
+from cliffguard.records import Checkpoint
 
 _DEVICES = ("cpu", "cuda")
 
@@ -46,46 +47,96 @@ def pick_dtype(wanted: str, device: str) -> str:
     return "bfloat16" if device.startswith("cuda") else "float32"
 
 
-def load(checkpoint: Checkpoint, *, dtype: str, device: str, allow_pickle: bool) -> tuple[Any, Any]:
-    """Return (model in eval mode on `device`, tokenizer).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How weights are put into memory.
+
+    `device_map` "auto" spreads them over all devices; `attention` None is transformers' choice;
+    `quantization` is "none", "4bit" (NF4) or "8bit", both of bitsandbytes.
+    """
+
+    dtype: str
+    device: str
+    device_map: str | None = None
+    attention: str | None = None
+    quantization: str = "none"
+    allow_pickle: bool = False
+
+
+def load(checkpoint: Checkpoint, options: LoadOptions) -> tuple[Any, Any]:
+    """Return (model in eval mode, with the checkpoint's adapter on it, tokenizer).
 
     Raises IntegrityError for weights that cannot be trusted and InfrastructureError when memory
     runs out.
     """
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
-    with out_of_memory_explained(checkpoint.name), _damage_explained(checkpoint.name):
-        tokenizer = _load_tokenizer(checkpoint.files)
-        model = _load_weights(checkpoint, dtype, allow_pickle)
-        if checkpoint.files.adapter is not None:
-            model = with_adapter(model, checkpoint.name, checkpoint.files.adapter)
-        model = model.to(device).eval()
+    tokenizer = load_tokenizer(checkpoint)
+    model = load_weights(checkpoint, options)
+    if checkpoint.files.adapter is not None:
+        model = put_on(model, checkpoint, tokenizer)
     _refuse_missing_tokens(checkpoint, model, tokenizer)
-    _refuse_not_finite(checkpoint.name, model)
     return model, tokenizer
 
 
-def _load_tokenizer(files: CheckpointFiles) -> Any:
+def load_tokenizer(checkpoint: Checkpoint) -> Any:
+    """Return the checkpoint's tokenizer, with the chat template that its files name."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True)
-    if files.chat_template != files.tokenizer:
-        other = AutoTokenizer.from_pretrained(files.chat_template, local_files_only=True)
-        tokenizer.chat_template = other.chat_template
+    assert checkpoint.files is not None, "a checkpoint that is loaded has files"
+    files = checkpoint.files
+    with _damage_explained(checkpoint.name):
+        tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True)
+        if files.chat_template != files.tokenizer:
+            other = AutoTokenizer.from_pretrained(files.chat_template, local_files_only=True)
+            tokenizer.chat_template = other.chat_template
     return tokenizer
 
 
-def _load_weights(checkpoint: Checkpoint, dtype: str, allow_pickle: bool) -> Any:
+def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
+    """Return the checkpoint's model without its adapter, in eval mode on its device."""
+    with out_of_memory_explained(checkpoint.name), _damage_explained(checkpoint.name):
+        model = _from_files(checkpoint, options)
+        if options.device_map is None and options.quantization == "none":
+            model = model.to(options.device)
+        model = model.eval()
+    _refuse_not_finite(checkpoint.name, model)
+    return model
+
+
+def put_on(
+    model: Any, checkpoint: Checkpoint, tokenizer: Any, adapter_name: str = "default"
+) -> Any:
+    """Return `model`, or the PeftModel around it, with the checkpoint's adapter active."""
+    assert checkpoint.files is not None
+    assert checkpoint.files.adapter is not None
+    with out_of_memory_explained(checkpoint.name), _damage_explained(checkpoint.name):
+        tuned = with_adapter(model, checkpoint.name, checkpoint.files.adapter, adapter_name).eval()
+    _refuse_missing_tokens(checkpoint, tuned, tokenizer)
+    _refuse_not_finite(checkpoint.name, tuned, only="lora_")
+    return tuned
+
+
+def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
     assert checkpoint.files is not None
+    more: dict[str, Any] = {}
+    if options.attention is not None:
+        more["attn_implementation"] = options.attention
+    if options.device_map is not None:
+        more["device_map"] = options.device_map
+    if options.quantization != "none":
+        more["quantization_config"] = _quantization(options)
+        more.setdefault("device_map", {"": options.device})
     model, about = AutoModelForCausalLM.from_pretrained(
         checkpoint.files.weights,
-        dtype=getattr(torch, dtype),
+        dtype=getattr(torch, options.dtype),
         local_files_only=True,
-        use_safetensors=None if allow_pickle else True,
+        use_safetensors=None if options.allow_pickle else True,
         trust_remote_code=False,
         output_loading_info=True,
+        **more,
     )
     if missing := sorted(about["missing_keys"]):
         # transformers would fill them with random numbers and only warn.
@@ -96,32 +147,76 @@ def _load_weights(checkpoint: Checkpoint, dtype: str, allow_pickle: bool) -> Any
     return model
 
 
-def with_adapter(model: Any, name: str, folder: Path | str) -> Any:
-    """Return `model` with the adapter in `folder` (or on a hub) on it, checked to be whole."""
-    from peft import PeftModel, get_peft_model_state_dict
+def _quantization(options: LoadOptions) -> Any:
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if not options.device.startswith("cuda"):
+        raise UsageError(f"quantization {options.quantization} needs a CUDA device")
+    if options.quantization == "8bit":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=getattr(torch, options.dtype),
+    )
+
+
+def adapter_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight in an adapter's safetensors file; none if it has no such."""
     from safetensors import safe_open
 
-    tuned = PeftModel.from_pretrained(model, folder, local_files_only=True)
     stored = Path(folder) / "adapter_model.safetensors"
-    if stored.is_file():
-        with safe_open(stored, framework="pt") as file:
-            in_file = set(file.keys())
+    if not stored.is_file():
+        return {}
+    with safe_open(stored, framework="pt") as file:
+        return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+
+
+def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = "default") -> Any:
+    """Return `model` with the adapter in `folder` (or on a hub) on it, checked to be whole.
+
+    Where the adapter brings rows for tokens of its own, the embedding grows; it never shrinks,
+    since rows beyond the tokenizer's are padding that the softmax was trained with.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+
+    shapes = adapter_shapes(folder)
+    _grow_embedding(model, shapes)
+    if isinstance(model, PeftModel):
+        tuned = model
+        tuned.load_adapter(folder, adapter_name, local_files_only=True)
+        tuned.set_adapter(adapter_name, inference_mode=True)
+    else:
+        tuned = PeftModel.from_pretrained(
+            model, folder, adapter_name=adapter_name, local_files_only=Path(folder).is_dir()
+        )
+    if shapes:
+        in_file = set(shapes)
         # peft would leave a matrix that the file lacks at zero, and only warn.
         has_embeddings = any("embed" in key or "lm_head" in key for key in in_file)
-        loaded = get_peft_model_state_dict(tuned, save_embedding_layers=has_embeddings)
+        loaded = get_peft_model_state_dict(
+            tuned, adapter_name=adapter_name, save_embedding_layers=has_embeddings
+        )
         odd = sorted(in_file ^ set(loaded))
         if odd:
             raise IntegrityError(
                 f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "
                 f"first is {odd[0]}; was it trained on another model?"
             )
-    _refuse_no_effect(tuned, name)
+    _refuse_no_effect(tuned, name, adapter_name)
     return tuned
 
 
-def _refuse_no_effect(tuned: Any, name: str) -> None:
+def _grow_embedding(model: Any, shapes: dict[str, tuple[int, ...]]) -> None:
+    rows = [shape[0] for key, shape in shapes.items() if "embed_tokens.weight" in key]
+    if rows and max(rows) > model.get_input_embeddings().weight.shape[0]:
+        model.resize_token_embeddings(max(rows), mean_resizing=False)
+
+
+def _refuse_no_effect(tuned: Any, name: str, adapter_name: str) -> None:
     """A LoRA adapter whose B matrices are all zero, as before training, is its base."""
-    ups = [p for n, p in tuned.named_parameters() if "lora_B" in n]
+    ups = [p for n, p in tuned.named_parameters() if f"lora_B.{adapter_name}." in n]
     if ups and not any(p.detach().any() for p in ups):
         raise IntegrityError(
             f"{name}: the adapter changes nothing: all its B matrices are zero; was it trained?"
@@ -190,10 +285,12 @@ def _refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -
         )
 
 
-def _refuse_not_finite(name: str, model: Any) -> None:
+def _refuse_not_finite(name: str, model: Any, only: str = "") -> None:
     import torch
 
     for parameter_name, parameter in model.named_parameters():
+        if only not in parameter_name or not parameter.is_floating_point():
+            continue
         # The sum of absolute values is finite only if every value is (up to overflow of fp16).
         if not torch.isfinite(parameter.detach().abs().sum(dtype=torch.float32)):
             raise IntegrityError(

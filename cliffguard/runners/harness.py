@@ -7,54 +7,53 @@ used, since it is not keyed by the model.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from cliffguard.canonical import digest
 from cliffguard.engine import loading
 from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.records import Answer, Checkpoint, Item, Protocol, RunnerSettings, Suite, Task
+from cliffguard.runners.answering import Prepared, respond
+from cliffguard.runners.backends import arguments_in_key, backend
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock
 
 _PARTS = ("lm-eval", "torch", "transformers", "peft")
 
 
 class HarnessRunner:
-    """Loads checkpoints with transformers and asks them through lm-eval's `hf` model.
+    """Asks checkpoints through lm-eval: its tasks, its prompts, its filters and metrics.
 
-    One checkpoint is in memory at a time; it stays there until another is asked.
+    The plan's runner says which of its models answers; by default our own.
     """
 
     def __init__(self, settings: RunnerSettings | None = None, *, allow_pickle: bool = False):
         self.settings = settings or RunnerSettings()
-        self._allow_pickle = allow_pickle
+        self._backend = backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
-        self._loaded: tuple[str, str, Any] | None = None
 
     @property
     def identity(self) -> str:
         """Model class and minor versions of the libraries that compute the answers."""
         versions = [f"{part} {'.'.join(version(part).split('.')[:2])}" for part in _PARTS]
-        return f"{self.settings.model}: {', '.join(versions)}"
+        told = arguments_in_key(self.settings)
+        return f"{self.settings.model}{told}: {', '.join(versions)}"
 
     def dtype(self, protocol: Protocol) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
-        if protocol.dtype != "auto":
+        if protocol.dtype != "auto" or not self.settings.is_local:
             return protocol.dtype
         return loading.pick_dtype("auto", loading.pick_device(self.settings.device))
 
     def notes(self) -> Mapping[str, str | int]:
-        """Device and batch size."""
-        device = loading.pick_device(self.settings.device)
-        return {"device": device, "batch size": self.settings.batch_size}
+        """Device and batches, as they came to be."""
+        return self._backend.notes()
 
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
+        self._refuse_unable(protocol)
         tasks: list[Task] = []
         for suite in suites:
             for capability in suite.capabilities:
@@ -68,29 +67,30 @@ class HarnessRunner:
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
-        model = self._model(checkpoint, self.dtype(protocol))
+        model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
         loaded = self._tasks[task.name]
         _build(loaded, model, checkpoint, protocol)
-        prepared = [_Prepared(loaded, item, model) for item in items]
+        prepared = [Prepared(loaded, item, model, protocol) for item in items]
         asked = [one for one in prepared if not one.is_overlong]
-        with loading.out_of_memory_explained(checkpoint.name):
-            _respond(model, [request for one in asked for request in one.requests])
-        loaded.filter([request for one in asked for request in one.requests])
+        with self._backend.explained(checkpoint):
+            respond(model, asked)
+        self._backend.after(model)
         return [one.answer() for one in prepared]
 
-    def _model(self, checkpoint: Checkpoint, dtype: str) -> Any:
-        if self._loaded is not None and self._loaded[:2] == (checkpoint.fingerprint, dtype):
-            return self._loaded[2]
-        self._loaded = None  # the old model leaves memory before the new one enters
-        from lm_eval.models.huggingface import HFLM
-
-        device = loading.pick_device(self.settings.device)
-        model, tokenizer = loading.load(
-            checkpoint, dtype=dtype, device=device, allow_pickle=self._allow_pickle
-        )
-        lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=self.settings.batch_size)
-        self._loaded = (checkpoint.fingerprint, dtype, lm)
-        return lm
+    def _refuse_unable(self, protocol: Protocol) -> None:
+        """Only our own model draws from seeds of our own, and loads what is asked for here."""
+        if self.settings.model != "cliffguard" and protocol.samples:
+            raise UsageError(
+                f"temperature {protocol.temperature}: the runner {self.settings.model} draws from "
+                "seeds that are not recorded; use the runner cliffguard, or temperature 0"
+            )
+        own = ("attention", "quantization", "think_end", "template_args")
+        asked = [n for n in own if getattr(protocol, n) != getattr(Protocol(), n)]
+        if not self.settings.is_local and asked:
+            raise UsageError(
+                f"protocol.{asked[0]}: give it to the runner {self.settings.model} in runner.args, "
+                "in its own words"
+            )
 
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
@@ -111,93 +111,3 @@ def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Pro
             f"{loaded.task.name}: its prompts cannot be built: {failure} "
             "(fewer items than --num-fewshot?)"
         ) from failure
-
-
-def _respond(model: Any, requests: Sequence[Any]) -> None:
-    """Run lm-eval requests of any kind and put each response where lm-eval expects it."""
-    by_kind: dict[str, list[Any]] = {}
-    for request in requests:
-        by_kind.setdefault(request.request_type, []).extend([request] * (request.repeats or 1))
-    for kind, same in by_kind.items():
-        for request, response in zip(
-            same, getattr(model, kind)(same, disable_tqdm=True), strict=True
-        ):
-            request.resps.append(response)
-
-
-class _Prepared:
-    """One item on its way to an answer: fresh copies of its requests, and their lengths."""
-
-    def __init__(self, loaded: LoadedTask, item: Item, model: Any) -> None:
-        self.loaded = loaded
-        self.item = item
-        self.requests = [
-            dataclasses.replace(request, resps=[], filtered_resps={})
-            for request in loaded.requests(item)
-        ]
-        self._model = model
-        self.n_prompt_tokens = len(model.tok_encode(self.requests[0].args[0]))
-        self.is_overlong = self._n_tokens() > model.max_length
-
-    @property
-    def _is_generated(self) -> bool:
-        return bool(self.requests[0].request_type == "generate_until")
-
-    @property
-    def _max_new_tokens(self) -> int:
-        wanted = self.requests[0].args[1].get("max_gen_toks")
-        return int(wanted if wanted is not None else self._model.max_gen_toks)
-
-    def _n_tokens(self) -> int:
-        if self._is_generated:
-            return self.n_prompt_tokens + self._max_new_tokens
-        return max(
-            len(self._model.tok_encode(request.args[0] + request.args[1]))
-            for request in self.requests
-        )
-
-    def answer(self) -> Answer:
-        """Score the responses; an over-long item has none and stays unscored."""
-        if self.is_overlong:
-            return self._record(None, "", None, "overlong", 0)
-        score = self.loaded.score(self.requests)
-        if not self._is_generated:
-            return self._choice(score)
-        text = str(self.requests[0].resps[0])
-        n_tokens = len(self._model.tok_encode(text, add_special_tokens=False))
-        is_cut = n_tokens >= self._max_new_tokens
-        return self._record(score, text, None, "length" if is_cut else "stop", n_tokens)
-
-    def _choice(self, score: float) -> Answer:
-        logs = [float(request.resps[0][0]) for request in self.requests]
-        if not all(math.isfinite(value) for value in logs):
-            raise IntegrityError(
-                f"item {self.item.id}: a log-likelihood is {logs}; the model computes no numbers"
-            )
-        picked = self.loaded.picked(self.item, logs)
-        top = max(logs)
-        weights = [math.exp(value - top) for value in logs]
-        text = self.item.choices[picked] if self.item.choices else ""
-        confidence = weights[picked] / sum(weights) if len(logs) > 1 else None
-        return self._record(score, text, confidence, "choice", 0)
-
-    def _record(
-        self,
-        score: float | None,
-        text: str,
-        confidence: float | None,
-        finish_reason: Any,
-        n_answer_tokens: int,
-    ) -> Answer:
-        return Answer(
-            item_id=self.item.id,
-            item_digest=self.item.digest,
-            prompt_digest=self.loaded.prompt_digest(self.item),
-            rendered_digest=digest([list(r.args[:1]) for r in self.requests]),
-            score=score,
-            text=text,
-            confidence=confidence,
-            finish_reason=finish_reason,
-            n_prompt_tokens=self.n_prompt_tokens,
-            n_answer_tokens=n_answer_tokens,
-        )

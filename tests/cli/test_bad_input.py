@@ -125,7 +125,6 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
 
 def answering(monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> None:
     """Let the command line ask this runner."""
-    monkeypatch.setattr("cliffguard.corridor.HarnessRunner", lambda *_, **__: runner)
     monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", lambda *_, **__: runner)
 
 

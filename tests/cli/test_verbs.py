@@ -49,7 +49,6 @@ def scripted(monkeypatch: pytest.MonkeyPatch, script: Script) -> FakeRunner:
     def make(settings: RunnerSettings, **_: Any) -> FakeRunner:
         return runner
 
-    monkeypatch.setattr("cliffguard.corridor.HarnessRunner", make)
     monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", make)
     return runner
 
@@ -229,12 +228,47 @@ def test_show_config_shows_the_policy_that_would_judge(files: dict[str, str]) ->
     assert shown["policy"]["default_margin"] == 0.05
 
 
-def test_a_second_candidate_does_not_replace_the_first_in_silence(files: dict[str, str]) -> None:
-    """--candidate twice is a mistake, not the last one."""
-    result = check(files, "--candidate", files["base"])
+def test_several_candidates_have_a_report_each_and_the_worst_code(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--candidate repeats: one folder of reports each, and the exit code of the worst."""
+    support.write_checkpoint(tmp_path / "other", seed=2)
+    scripted(
+        monkeypatch,
+        lambda name, item: 0.0 if name.endswith("other") and (item.level or 0) > 1 else 1.0,
+    )
+
+    result = check(files, "--candidate", str(tmp_path / "other"))
+
+    outcomes = {
+        name: json.loads((Path(files["out"]) / name / "review.json").read_text())["verdict"][
+            "outcome"
+        ]
+        for name in ("tuned", "other")
+    }
+    assert outcomes == {"tuned": "PASS", "other": "FAIL"}
+    assert result.exit_code == 10
+
+
+def test_a_candidate_that_cannot_be_judged_stops_no_other(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A missing candidate is named, the others are judged, and the exit code tells."""
+    scripted(monkeypatch, all_right)
+
+    result = check(files, "--candidate", str(tmp_path / "nowhere"))
+
+    assert "nowhere: no such directory" in result.stderr
+    assert (Path(files["out"]) / "tuned" / "review.json").is_file()
+    assert result.exit_code == 2
+
+
+def test_candidates_of_one_name_are_refused(files: dict[str, str], tmp_path: Path) -> None:
+    """Two candidates whose reports would share a folder are not written over each other."""
+    result = check(files, "--candidate", str(tmp_path / "deeper" / "tuned"))
 
     assert result.exit_code == 2
-    assert "--candidate stands 2 times" in result.stderr
+    assert "two candidates are called 'tuned'" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import loading
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 
+ON_CPU = loading.LoadOptions(dtype="float32", device="cpu")
+
 
 def load(folder: Path, **options: bool) -> object:
     """Load a full checkpoint on the CPU in float32."""
     found = find_base(str(folder), FindOptions(**options))
-    return loading.load(found, dtype="float32", device="cpu", allow_pickle=False)[0]
+    return loading.load(found, ON_CPU)[0]
 
 
 def copy(source: Path, target: Path) -> Path:
@@ -97,7 +99,7 @@ def test_an_adapter_of_another_shape_is_refused(
     _, tuned = find_pair(str(tiny_base), str(folder), FindOptions())
 
     with pytest.raises(IntegrityError, match=r"cannot be loaded: .*size mismatch"):
-        loading.load(tuned, dtype="float32", device="cpu", allow_pickle=False)
+        loading.load(tuned, ON_CPU)
 
 
 def test_missing_weights_are_refused(tiny_base: Path, tmp_path: Path) -> None:
@@ -130,7 +132,7 @@ def test_an_adapter_that_does_not_cover_its_config_is_refused(
     _, tuned = find_pair(str(tiny_base), str(folder), FindOptions())
 
     with pytest.raises(IntegrityError, match="adapter weights do not fit the base"):
-        loading.load(tuned, dtype="float32", device="cpu", allow_pickle=False)
+        loading.load(tuned, ON_CPU)
 
 
 def test_an_adapter_with_its_embeddings_loads(tiny_base: Path, tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_an_adapter_with_its_embeddings_loads(tiny_base: Path, tmp_path: Path) -
     tuned.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
     _, found = find_pair(str(tiny_base), str(tmp_path / "adapter"), FindOptions())
 
-    model, _ = loading.load(found, dtype="float32", device="cpu", allow_pickle=False)
+    model, _ = loading.load(found, ON_CPU)
 
     assert model.active_adapter == "default"
 

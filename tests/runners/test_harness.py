@@ -204,14 +204,8 @@ def test_an_exact_match_forgives_case_space_and_punctuation(
 ) -> None:
     """' Paris.' answers 'paris'; 'Paris, France' does not."""
     task = tasks_of(runner, suite_file, Protocol())["say"]
-    said = iter([" 0. ", "1!", "two", "3 4", "", "5"])
-    runner.ask(base, task, task.items[:1], Protocol())
-    assert runner._loaded is not None
-    monkeypatch.setattr(
-        runner._loaded[2],
-        "generate_until",
-        lambda requests, disable_tqdm: [next(said) for _ in requests],
-    )
+    said = support.saying([" 0. ", "1!", "two", "3 4", "", "5"])
+    monkeypatch.setattr(support.model_of(runner, base), "generate", said)
 
     answers = runner.ask(base, task, task.items, Protocol())
 
@@ -307,9 +301,7 @@ def test_a_shard_of_overlong_items_alone_is_unscored(
 ) -> None:
     """Where no item fits, none is scored and nothing breaks."""
     task = tasks_of(runner, suite_file, Protocol())["ball"]
-    runner.ask(base, task, task.items[:1], Protocol())
-    assert runner._loaded is not None
-    monkeypatch.setattr(runner._loaded[2], "_max_length", 4)
+    monkeypatch.setattr(support.model_of(runner, base), "_max_length", 4)
 
     answers = runner.ask(base, task, task.items[:3], Protocol())
 
@@ -321,10 +313,8 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
 ) -> None:
     """NaN from a model ends in an integrity error, never in a score."""
     task = tasks_of(runner, suite_file, Protocol())["ball"]
-    runner.ask(base, task, task.items[:1], Protocol())
-    assert runner._loaded is not None
     monkeypatch.setattr(
-        runner._loaded[2],
+        support.model_of(runner, base),
         "loglikelihood",
         lambda requests, disable_tqdm: [(math.nan, False) for _ in requests],
     )
@@ -350,4 +340,4 @@ def test_batch_size_is_not_part_of_the_identity() -> None:
     many = HarnessRunner(RunnerSettings(device="cpu", batch_size=32))
 
     assert one.identity == many.identity
-    assert one.identity.startswith("hf: lm-eval 0.4, torch 2.")
+    assert one.identity.startswith("cliffguard: lm-eval 0.4, torch 2.")

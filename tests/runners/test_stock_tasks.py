@@ -16,6 +16,7 @@ from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_tasks import _dump, _stock_tasks
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites import load_suite, load_suites
+from tests import support
 
 SUITE = """\
 name: stock
@@ -105,10 +106,8 @@ def test_filters_are_kept_apart(
     for name in ("strict-match", "flexible-extract"):
         file = suite(tmp_path, f"{{name: gsm8k, filter: {name}, num_fewshot: 0}}")
         (task,) = runner.resolve([load_suite(str(file))], Protocol())
-        model = runner._model(base, "float32")
-        monkeypatch.setattr(
-            model, "generate_until", lambda rows, disable_tqdm: ["It is 1." for _ in rows]
-        )
+        model = support.model_of(runner, base)
+        monkeypatch.setattr(model, "generate", support.saying(["It is 1."]))
         scores[name] = [a.score for a in runner.ask(base, task, task.items[:1], Protocol())]
 
     assert scores == {"strict-match": [0.0], "flexible-extract": [1.0]}
@@ -119,11 +118,10 @@ def test_the_shots_are_part_of_what_is_asked(
 ) -> None:
     """Another number of shots gives another prompt digest for the same item."""
     base = find_base(str(tiny_base), FindOptions())
-    monkeypatch.setattr(type(runner._model(base, "float32")), "max_length", 4096)
+    model = support.model_of(runner, base)
+    monkeypatch.setattr(type(model), "max_length", 4096)
     (task,) = runner.resolve([load_suite(str(suite(tmp_path, "gsm8k")))], Protocol())
-    monkeypatch.setattr(
-        runner._model(base, "float32"), "generate_until", lambda rows, disable_tqdm: ["1"]
-    )
+    monkeypatch.setattr(model, "generate", support.saying(["1", "1"]))
 
     none, two = (
         runner.ask(base, task, task.items[:1], Protocol(num_fewshot=shots))[0] for shots in (0, 2)

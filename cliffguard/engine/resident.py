@@ -1,0 +1,89 @@
+"""One base in memory, and the adapters that are switched on and off over it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cliffguard.engine import loading
+from cliffguard.records import Checkpoint
+
+
+class Resident:
+    """The weights in memory: a base once, with as many adapters as were asked for.
+
+    `switch_to` returns the model to run for a checkpoint over these weights. What it returned
+    for another checkpoint must not be run until it is switched to again.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, options: loading.LoadOptions) -> None:
+        self.options = options
+        self._weights = _weights(checkpoint)
+        self._only = checkpoint.fingerprint if apart_because(checkpoint) else None
+        self._tokenizers: dict[str, Any] = {}
+        if self._only is not None:
+            self._base, self._tokenizers[self._only] = loading.load(checkpoint, options)
+        else:
+            self._base = loading.load_weights(checkpoint, options)
+        self._tuned: Any = None
+
+    def serves(self, checkpoint: Checkpoint, options: loading.LoadOptions) -> bool:
+        """Say whether `checkpoint` can run on these weights."""
+        if options != self.options:
+            return False
+        if self._only is not None or apart_because(checkpoint):
+            return self._only == checkpoint.fingerprint
+        return self._weights == _weights(checkpoint)
+
+    def switch_to(self, checkpoint: Checkpoint) -> tuple[Any, Any]:
+        """Return (model, tokenizer) of a checkpoint that is served, its adapter alone active."""
+        key = checkpoint.fingerprint
+        if key not in self._tokenizers:
+            self._tokenizers[key] = loading.load_tokenizer(checkpoint)
+        tokenizer = self._tokenizers[key]
+        if self._only is not None:
+            return self._base, tokenizer
+        if checkpoint.adapter is None:
+            if self._tuned is not None:
+                self._tuned.base_model.disable_adapter_layers()
+            return self._base, tokenizer
+        name = f"a{checkpoint.adapter[:16]}"  # peft splits names at dots and takes no others
+        if self._tuned is None or name not in self._tuned.peft_config:
+            onto = self._tuned if self._tuned is not None else self._base
+            self._tuned = loading.put_on(onto, checkpoint, tokenizer, name)
+        self._tuned.set_adapter(name, inference_mode=True)
+        self._tuned.base_model.enable_adapter_layers()
+        return self._tuned, tokenizer
+
+
+def apart_because(checkpoint: Checkpoint) -> str | None:
+    """Return why an adapter cannot be switched off again and needs a base of its own, or None.
+
+    What peft writes into the base's own weights (biases, embeddings with rows for added tokens)
+    stays there when the adapter is switched off, and would be measured as the base.
+    """
+    folder = checkpoint.files.adapter if checkpoint.files is not None else None
+    if folder is None:
+        return None
+    config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
+    if config.get("peft_type") != "LORA":
+        return f"an adapter of type {config.get('peft_type')} is not switched"
+    if config.get("bias", "none") != "none":
+        return "it trains biases of the base"
+    if config.get("trainable_token_indices"):
+        return "it trains tokens of the base"
+    shapes = loading.adapter_shapes(folder)
+    if not shapes:
+        return "its weights are pickled, and are not looked into"
+    saved = tuple(config.get("modules_to_save") or ())
+    written = [
+        key
+        for key in shapes
+        if "lora_" not in key and not any(f".{name}." in key for name in saved)
+    ]
+    return f"it overwrites {written[0]} of the base" if written else None
+
+
+def _weights(checkpoint: Checkpoint) -> tuple[str, str]:
+    return checkpoint.weights, checkpoint.settings

@@ -1,0 +1,162 @@
+"""One item's way through lm-eval: requests, responses, filters, metric, answer."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from cliffguard.canonical import digest
+from cliffguard.errors import IntegrityError
+from cliffguard.records import Answer, Item, Protocol
+from cliffguard.runners.lmeval_tasks import LoadedTask
+
+
+class Prepared:
+    """One item on its way to an answer: fresh copies of its requests, and their lengths.
+
+    `repeats` holds the requests once for every time that the item is asked.
+    """
+
+    def __init__(self, loaded: LoadedTask, item: Item, model: Any, protocol: Protocol) -> None:
+        self.loaded = loaded
+        self.item = item
+        first = self._fresh(protocol)
+        self.is_generated = bool(first[0].request_type == "generate_until")
+        n_repeats = protocol.repeats if self.is_generated else 1
+        self.repeats = [first] + [self._fresh(protocol) for _ in range(n_repeats - 1)]
+        # Filled in by `respond`: how each generated answer ended, where the model tells.
+        self.endings: list[Any] = []
+        self._model = model
+        self.n_prompt_tokens = self._count(self.requests[0].args[0])
+        self.is_overlong = self._n_tokens() > model.max_length
+
+    @property
+    def requests(self) -> list[Any]:
+        """The requests of the first time the item is asked."""
+        return self.repeats[0]
+
+    def _fresh(self, protocol: Protocol) -> list[Any]:
+        requests = [
+            dataclasses.replace(request, resps=[], filtered_resps={})
+            for request in self.loaded.requests(self.item)
+        ]
+        for request in requests:
+            if request.request_type == "generate_until":
+                prompt, wanted = request.args
+                request.arguments = (prompt, _with(wanted, protocol))
+        return requests
+
+    @property
+    def _max_new_tokens(self) -> int:
+        wanted = self.requests[0].args[1].get("max_gen_toks")
+        return int(wanted if wanted is not None else self._model.max_gen_toks)
+
+    def _count(self, text: str) -> int:
+        """Return the tokens of a text; models behind a server encode a list of texts."""
+        tokens = self._model.tok_encode(text)
+        return len(tokens[0] if tokens and isinstance(tokens[0], list) else tokens)
+
+    def _n_tokens(self) -> int:
+        if self.is_generated:
+            return self.n_prompt_tokens + self._max_new_tokens
+        return max(self._count(request.args[0] + request.args[1]) for request in self.requests)
+
+    def answer(self) -> Answer:
+        """Score the responses; an over-long item has none and stays unscored."""
+        if self.is_overlong:
+            return self._record(None, "", None, "overlong", 0)
+        if not self.is_generated:
+            return self._choice(self.loaded.score(self.requests))
+        text = str(self.requests[0].resps[0])
+        if not self.endings:
+            n_tokens = self._count(text)
+            is_cut = n_tokens >= self._max_new_tokens
+            score = self.loaded.score(self.requests)
+            return self._record(score, text, None, "length" if is_cut else "stop", n_tokens)
+        first = self.endings[0]
+        surety = None if first.mean_logprob is None else math.exp(first.mean_logprob)
+        return self._record(self._mean(), text, surety, first.finish_reason, first.n_tokens)
+
+    def _mean(self) -> float | None:
+        """Return the mean score over the times that an answer came; None when none did."""
+        scores = [
+            self.loaded.score(requests)
+            for requests, ending in zip(self.repeats, self.endings, strict=True)
+            if ending.finish_reason != "thinking"
+        ]
+        return fmean(scores) if scores else None
+
+    def _choice(self, score: float) -> Answer:
+        logs = [float(request.resps[0][0]) for request in self.requests]
+        if not all(math.isfinite(value) for value in logs):
+            raise IntegrityError(
+                f"item {self.item.id}: a log-likelihood is {logs}; the model computes no numbers"
+            )
+        picked = self.loaded.picked(self.item, logs)
+        top = max(logs)
+        weights = [math.exp(value - top) for value in logs]
+        text = self.item.choices[picked] if self.item.choices else ""
+        confidence = weights[picked] / sum(weights) if len(logs) > 1 else None
+        return self._record(score, text, confidence, "choice", 0)
+
+    def _record(
+        self,
+        score: float | None,
+        text: str,
+        confidence: float | None,
+        finish_reason: Any,
+        n_answer_tokens: int,
+    ) -> Answer:
+        return Answer(
+            item_id=self.item.id,
+            item_digest=self.item.digest,
+            prompt_digest=self.loaded.prompt_digest(self.item),
+            rendered_digest=digest([list(r.args[:1]) for r in self.requests]),
+            score=score,
+            text=text,
+            confidence=confidence,
+            finish_reason=finish_reason,
+            n_prompt_tokens=self.n_prompt_tokens,
+            n_answer_tokens=n_answer_tokens,
+        )
+
+
+def respond(model: Any, prepared: Sequence[Prepared]) -> None:
+    """Put every item's requests to the model, and run lm-eval's filters over the responses."""
+    if not prepared:
+        return
+    asked = [(one, r) for one in prepared for again in one.repeats for r in again]
+    by_kind: dict[str, list[tuple[Prepared, Any]]] = {}
+    for one, request in asked:
+        same = by_kind.setdefault(request.request_type, [])
+        same += [(one, request)] * (request.repeats or 1)
+    for kind, same in by_kind.items():
+        requests = [request for _, request in same]
+        if kind == "generate_until" and hasattr(model, "generate"):
+            _take_endings(same, model.generate(requests))
+            continue
+        responses = getattr(model, kind)(requests, disable_tqdm=True)
+        for request, response in zip(requests, responses, strict=True):
+            request.resps.append(response)
+    prepared[0].loaded.filter([request for _, request in asked])
+
+
+def _take_endings(asked: Sequence[tuple[Prepared, Any]], endings: Sequence[Any]) -> None:
+    for (one, request), ending in zip(asked, endings, strict=True):
+        if not request.resps:
+            one.endings.append(ending)
+        request.resps.append(ending.text)
+
+
+def _with(wanted: dict[str, Any], protocol: Protocol) -> dict[str, Any]:
+    """Return a task's generation settings under the protocol's."""
+    settings = dict(wanted)
+    if protocol.max_tokens is not None:
+        settings["max_gen_toks"] = protocol.max_tokens
+    if protocol.samples:
+        drawn = {"temperature": protocol.temperature, "top_p": protocol.top_p}
+        settings |= {"do_sample": True, "top_k": protocol.top_k, **drawn}
+    return settings

@@ -1,0 +1,260 @@
+"""From a checkpoint to an lm-eval model that answers for it.
+
+Ours (and lm-eval's `hf`) run on weights that are loaded here, one base in memory at a time with
+all its adapters; any other model is lm-eval's own class, made with the plan's arguments.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from cliffguard.canonical import canonical_json
+from cliffguard.engine import loading
+from cliffguard.errors import InfrastructureError, UsageError, nearest
+from cliffguard.records import Checkpoint, Protocol, RunnerSettings
+
+# Where a server is and how it is spoken to changes no answer of the model behind it.
+_PLACES = {"base_url", "num_concurrent", "max_retries", "timeout", "batch_size", "device"}
+_SECRETS = {"auth_token", "header", "api_key"}
+
+
+class LocalBackend:
+    """Checkpoints loaded here, and run by `cliffguard` or by `hf`."""
+
+    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool) -> None:
+        self.settings = settings
+        self._allow_pickle = allow_pickle
+        self._resident: Any = None
+        self._models: dict[str, Any] = {}
+        self._budget: Any = None
+        self._plain: str | None = None
+        self._size: int | None = settings.batch_size
+
+    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+        """Return the lm-eval model of a checkpoint, loading its base unless it is in memory."""
+        from cliffguard.engine.resident import Resident
+
+        options = self._options(protocol, dtype)
+        if self._resident is None or not self._resident.serves(checkpoint, options):
+            # The old weights leave memory before the new ones enter.
+            self._resident, self._models = None, {}
+            self._resident = Resident(checkpoint, options)
+        network, tokenizer = self._resident.switch_to(checkpoint)
+        key = canonical_json([checkpoint.fingerprint, _speech(protocol)])
+        if key not in self._models:
+            self._models[key] = self._wrapped(network, tokenizer, protocol)
+        model = self._models[key]
+        if self._budget is not None:
+            model.budget = self._budget
+        return model
+
+    def after(self, model: Any) -> None:
+        """Note what a measurement came to: the next one starts where this one ended."""
+        self._budget = getattr(model, "budget", None)
+        self._plain = getattr(model, "plain_because", None)
+
+    def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
+        """Turn exhausted memory into an error of ours."""
+        return loading.out_of_memory_explained(checkpoint.name)
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Device, batches, and whether prefixes were shared."""
+        notes: dict[str, str | int] = {"device": loading.pick_device(self.settings.device)}
+        if self.settings.device_map is not None:
+            notes["device map"] = self.settings.device_map
+        if self._size is not None or self.settings.model == "hf":
+            notes["batch size"] = self._size or _HF_BATCH_SIZE
+        if self._budget is not None:
+            notes["batch tokens"] = self._budget.batch_tokens
+        if self._plain is not None:
+            notes["no prefix shared"] = self._plain
+        return notes
+
+    def _options(self, protocol: Protocol, dtype: str) -> loading.LoadOptions:
+        return loading.LoadOptions(
+            dtype=dtype,
+            device=loading.pick_device(self.settings.device),
+            device_map=self.settings.device_map,
+            attention=protocol.attention,
+            quantization=protocol.quantization,
+            allow_pickle=self._allow_pickle,
+        )
+
+    def _wrapped(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
+        arguments: dict[str, Any] = {
+            "pretrained": network,
+            "tokenizer": tokenizer,
+            "chat_template_args": dict(protocol.template_args),
+            "think_end_token": protocol.think_end,
+        }
+        if self.settings.model == "hf":
+            from lm_eval.models.huggingface import HFLM
+
+            return HFLM(**arguments, batch_size=self._size or _HF_BATCH_SIZE)
+        from cliffguard.engine.lm import CliffguardLM
+
+        return CliffguardLM(
+            **arguments,
+            batch_size=self._size or "auto",
+            batch_tokens=self.settings.batch_tokens,
+            budget=self._budget,
+            seed=protocol.seed,
+        )
+
+
+_HF_BATCH_SIZE = 16
+
+
+class ForeignBackend:
+    """Any other model of lm-eval's, by its name there; both sides go through the same one."""
+
+    def __init__(self, settings: RunnerSettings) -> None:
+        self.settings = settings
+        self._loaded: tuple[str, Any] | None = None
+        if secret := sorted(_SECRETS & settings.args.keys()):
+            raise UsageError(
+                f"runner.args.{secret[0]}: a secret would stand in every report; put it into the "
+                "environment (OPENAI_API_KEY)"
+            )
+
+    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+        """Return lm-eval's model of a checkpoint; the one before it is let go."""
+        key = canonical_json([checkpoint.fingerprint, _speech(protocol), dtype])
+        if self._loaded is None or self._loaded[0] != key:
+            self._loaded = None
+            self._loaded = (key, self._made(checkpoint, protocol, dtype))
+        return self._loaded[1]
+
+    def after(self, model: Any) -> None:
+        """Nothing is noted of a model that is not ours."""
+
+    @contextmanager
+    def explained(self, checkpoint: Checkpoint) -> Iterator[None]:
+        """Turn what a server's client raises into an error of ours."""
+        try:
+            yield
+        except Exception as failure:  # requests, aiohttp and tenacity each have their own
+            if not isinstance(failure, OSError) and not _is_of_a_client(failure):
+                raise
+            place = self.settings.args.get("base_url", self.settings.model)
+            raise InfrastructureError(
+                f"{checkpoint.name}: {place} gave no answer ({type(failure).__name__}: "
+                f"{str(failure).splitlines()[0][:200] if str(failure) else 'no reason'})"
+            ) from failure
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Where the answers came from."""
+        place = str(self.settings.args.get("base_url") or self.settings.device)
+        return {"device": place, "batch size": self.settings.batch_size or 1}
+
+    def _made(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+        from lm_eval.api.registry import get_model, model_registry
+
+        name = self.settings.model
+        if name not in model_registry:
+            close = nearest(name, model_registry.keys())
+            raise UsageError(f"runner.model: lm-eval knows no model {name!r}{close}")
+        arguments = {**self._about(checkpoint, dtype), **self.settings.args}
+        if self._is_served:
+            self._check_server(checkpoint, protocol, arguments)
+        try:
+            model = get_model(name)(**arguments)
+        except ImportError as failure:
+            raise InfrastructureError(
+                f"runner.model {name}: needs a library that is not installed: {failure}"
+            ) from failure
+        except (TypeError, ValueError, AssertionError) as failure:
+            raise UsageError(f"runner.model {name}: refuses its arguments: {failure}") from failure
+        if not hasattr(model, "max_gen_toks"):  # of lm-eval's models some call it otherwise
+            model.max_gen_toks = getattr(model, "_max_gen_toks", 256)
+        return model
+
+    def _check_server(
+        self, checkpoint: Checkpoint, protocol: Protocol, arguments: Mapping[str, Any]
+    ) -> None:
+        """Refuse a server that would answer for another model, or cannot be asked as planned."""
+        if protocol.chat_template != "none" and arguments.get("tokenized_requests") is False:
+            raise UsageError("runner.args: a chat template needs tokenized_requests: true")
+        served = _served_names(str(arguments.get("base_url", "")))
+        if served and arguments["model"] not in served:
+            raise UsageError(
+                f"{checkpoint.name}: the server knows no model {arguments['model']!r}, only "
+                f"{', '.join(served)}; say in runner.served_as which of them it is"
+            )
+
+    def _about(self, checkpoint: Checkpoint, dtype: str) -> dict[str, Any]:
+        files = checkpoint.files
+        assert files is not None, "a checkpoint that is asked has files"
+        name = self.settings.model
+        size = {"batch_size": self.settings.batch_size or 1}
+        if self._is_served:
+            return size | {
+                "model": self.settings.served_as.get(checkpoint.name, checkpoint.name),
+                "tokenizer": str(files.tokenizer),
+                "tokenizer_backend": "huggingface",
+                "max_length": _window(files.weights),
+            }
+        about: dict[str, Any] = {**size, "pretrained": str(files.weights), "dtype": dtype}
+        if name == "sglang":  # which would otherwise run a checkpoint's own code
+            about |= {"tokenizer_path": str(files.tokenizer), "trust_remote_code": False}
+        else:
+            about["tokenizer"] = str(files.tokenizer)
+        if files.adapter is None:
+            return about
+        if name != "vllm":
+            raise UsageError(
+                f"{checkpoint.name}: lm-eval's {name} takes no adapter; merge it into full "
+                "weights, or use the runners cliffguard or vllm"
+            )
+        return about | {"lora_local_path": str(files.adapter)}
+
+    @property
+    def _is_served(self) -> bool:
+        """Say whether the model runs in a server, which knows it by a name."""
+        return "base_url" in self.settings.args or "completions" in self.settings.model
+
+
+def backend(settings: RunnerSettings, *, allow_pickle: bool) -> LocalBackend | ForeignBackend:
+    """Return what turns checkpoints into lm-eval models under these settings."""
+    if settings.is_local:
+        return LocalBackend(settings, allow_pickle=allow_pickle)
+    return ForeignBackend(settings)
+
+
+def arguments_in_key(settings: RunnerSettings) -> str:
+    """Return the part of a runner's arguments that may change an answer."""
+    told = {name: value for name, value in settings.args.items() if name not in _PLACES}
+    return f" {canonical_json(told)}" if told else ""
+
+
+def _served_names(base_url: str) -> list[str]:
+    """Return the models that an OpenAI-compatible server lists; none where it lists none."""
+    import requests
+
+    try:
+        reply = requests.get(base_url.partition("/completions")[0] + "/models", timeout=10)
+        listed = reply.json().get("data") if reply.ok else None
+    except (requests.RequestException, ValueError, AttributeError):
+        return []  # whoever asks it for answers will be told what is wrong
+    rows = listed if isinstance(listed, list) else []
+    return [str(row.get("id")) for row in rows if isinstance(row, dict)]
+
+
+def _is_of_a_client(failure: Exception) -> bool:
+    return type(failure).__module__.partition(".")[0] in ("requests", "aiohttp", "tenacity")
+
+
+def _speech(protocol: Protocol) -> list[Any]:
+    """Return what of a protocol a model object holds: how it speaks, and its seed."""
+    return [dict(protocol.template_args), protocol.think_end, protocol.seed]
+
+
+def _window(weights: Any) -> int:
+    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
+        if isinstance(config.get(name), int):
+            return int(config[name])
+    return 2048
