@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from cliffguard.checkpoints import (
     FindOptions,
@@ -21,6 +23,8 @@ from cliffguard.schedule import Schedule
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import load_suites
 from cliffguard.verdict import judge
+
+T = TypeVar("T")
 
 
 def guard(
@@ -73,6 +77,29 @@ def runner_for(plan: Plan) -> Runner:
     from cliffguard.runners.harness import HarnessRunner
 
     return HarnessRunner(plan.runner, allow_pickle=plan.allow_pickle)
+
+
+def with_runner(plan: Plan, work: Callable[[Runner], T]) -> T | None:
+    """Return what `work` makes of who answers under the plan's settings.
+
+    Of several processes (`accelerate launch`) the first works; the others answer for it, and
+    return None.
+    """
+    from cliffguard.engine.peers import n_processes
+
+    runner = runner_for(plan)
+    if n_processes() == 1:
+        return work(runner)
+    from cliffguard.runners.parallel import ParallelRunner
+
+    parallel = ParallelRunner(runner)
+    try:
+        if parallel.leads:
+            return work(parallel)
+        parallel.serve()
+        return None
+    finally:
+        parallel.close()
 
 
 def measure_alone(

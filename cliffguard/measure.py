@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cliffguard.records import Answer, Checkpoint, Protocol, Question
-from cliffguard.runners import Runner
-from cliffguard.schedule import Look, Series
+from cliffguard.runners import Notes, Runner
+from cliffguard.schedule import Look, Series, Shard
 from cliffguard.store import Entry, Store
 
 Progress = Callable[[str, int, int], None]
@@ -18,7 +18,8 @@ Progress = Callable[[str, int, int], None]
 class Measurement:
     """One checkpoint's answers by task name, in the order of the run.
 
-    `questions` are the keys under which they are stored, `measured_on` says on what device.
+    `questions` are the keys under which they are stored; `measured_on` has a line for each way in
+    which they were measured: device, batches.
     """
 
     answers: Mapping[str, tuple[Answer, ...]]
@@ -41,41 +42,73 @@ def measure(
 ) -> Measurement:
     """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones."""
     total = sum(len(shard.items) for series in look for shard in series.shards)
-    answers: dict[str, tuple[Answer, ...]] = {}
-    keys: list[str] = []
-    measured_on: set[str] = set()
+    entries = [_entry(checkpoint, series, protocol, store, runner) for series in look]
+    found: dict[tuple[str, int], tuple[Answer, ...]] = {}
+    absent: list[_Absent] = []
     done = 0
-    for series in look:
-        question = Question(
-            checkpoint=checkpoint,
-            task=series.task,
-            protocol=protocol,
-            dtype=runner.dtype(protocol),
-            runner=runner.identity,
-            replicate=0,
-        )
-        entry = store.open(question, series.items)
-        for shard_answers in _shards(entry, series, checkpoint, protocol, runner):
-            done += len(shard_answers)
-            answers[series.task.name] = answers.get(series.task.name, ()) + shard_answers
+    for series, (_, entry) in zip(look, entries, strict=True):
+        for shard in series.shards:
+            if not entry.has_shard(shard.number):
+                absent.append(_Absent(series=series, entry=entry, shard=shard))
+                continue
+            found[series.task.name, shard.number] = entry.read_shard(shard.number, shard.items)
+            done += len(shard.items)
             progress(f"{checkpoint.label}: {series.task.name}", done, total)
-        keys.append(question.key)
-        measured_on.add(_described(entry))
+    for start in range(0, len(absent), runner.n_workers):
+        group = absent[start : start + runner.n_workers]
+        asked = [(one.series.task, one.shard.items) for one in group]
+        for one, (answers, notes) in zip(
+            group, runner.ask_each(checkpoint, asked, protocol), strict=True
+        ):
+            found[one.series.task.name, one.shard.number] = one.stored(answers, notes)
+            done += len(one.shard.items)
+            progress(f"{checkpoint.label}: {one.series.task.name}", done, total)
     return Measurement(
-        answers=answers, questions=tuple(keys), measured_on=tuple(sorted(measured_on))
+        answers={
+            series.task.name: tuple(
+                answer
+                for shard in series.shards
+                for answer in found[series.task.name, shard.number]
+            )
+            for series in look
+        },
+        questions=tuple(question.key for question, _ in entries),
+        measured_on=tuple(sorted({line for _, entry in entries for line in _described(entry)})),
     )
 
 
-def _shards(
-    entry: Entry, series: Series, checkpoint: Checkpoint, protocol: Protocol, runner: Runner
-) -> Iterator[tuple[Answer, ...]]:
-    for shard in series.shards:
-        if not entry.has_shard(shard.number):
-            answers = runner.ask(checkpoint, series.task, shard.items, protocol)
-            entry.write_provenance(runner.notes())
-            entry.write_shard(shard.number, answers)
-        yield entry.read_shard(shard.number, shard.items)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Absent:
+    """A shard that must be asked."""
+
+    series: Series
+    entry: Entry
+    shard: Shard
+
+    def stored(self, answers: Sequence[Answer], notes: Notes) -> tuple[Answer, ...]:
+        """Store its answers; return them as they are read back."""
+        self.entry.write_provenance(notes)
+        self.entry.write_shard(self.shard.number, answers)
+        return self.entry.read_shard(self.shard.number, self.shard.items)
 
 
-def _described(entry: Entry) -> str:
-    return ", ".join(f"{name} {value}" for name, value in sorted(entry.read_provenance().items()))
+def _entry(
+    checkpoint: Checkpoint, series: Series, protocol: Protocol, store: Store, runner: Runner
+) -> tuple[Question, Entry]:
+    question = Question(
+        checkpoint=checkpoint,
+        task=series.task,
+        protocol=protocol,
+        dtype=runner.dtype(protocol),
+        runner=runner.identity,
+        replicate=0,
+    )
+    return question, store.open(question, series.items)
+
+
+def _described(entry: Entry) -> list[str]:
+    """Return one line for each way in which the entry was measured."""
+    return [
+        ", ".join(f"{name} {value}" for name, value in sorted(notes.items()))
+        for notes in entry.read_provenance()
+    ]

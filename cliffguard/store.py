@@ -96,16 +96,24 @@ class Entry:
             raise self._damaged("question.json lacks the names that lie beside the question")
         return question
 
-    def read_provenance(self) -> dict[str, Any]:
-        """Return what was noted about the measurement, such as device and batch size."""
-        path = self.folder / "provenance.json"
-        return self._object(path) if path.is_file() else {}
-
-    def write_provenance(self, notes: Mapping[str, Any]) -> None:
-        """Note what should not change an answer, once: the first measurement's notes stay."""
+    def read_provenance(self) -> list[dict[str, Any]]:
+        """Return what was noted of device and batches, once for each way of measuring."""
         path = self.folder / "provenance.json"
         if not path.is_file():
-            write_whole(path, json.dumps(notes, indent=2, sort_keys=True) + "\n")
+            return []
+        found = self._object(path).get("measured")
+        if not isinstance(found, list) or not all(isinstance(notes, dict) for notes in found):
+            raise self._damaged("provenance.json does not hold a list of notes")
+        return found
+
+    def write_provenance(self, notes: Mapping[str, Any]) -> None:
+        """Note what should not change an answer, beside what was noted otherwise before."""
+        known = self.read_provenance()
+        if notes not in known:
+            told = {"measured": [*known, dict(notes)]}
+            write_whole(
+                self.folder / "provenance.json", json.dumps(told, indent=2, sort_keys=True) + "\n"
+            )
 
     def _shard(self, number: int) -> Path:
         return self.shards_folder / f"{number:04d}.jsonl"

@@ -131,17 +131,17 @@ def test_the_default_store_is_the_users(tmp_path: Path) -> None:
     assert default_store_folder() == tmp_path / "cache-of-the-test" / "store"
 
 
-def test_the_first_notes_stay(entry: Entry) -> None:
-    """Provenance describes the first measurement, and is not rewritten by a resumed one."""
-    entry.write_provenance({"device": "cpu"})
-    entry.write_provenance({"device": "cuda"})
+def test_every_way_of_measuring_is_noted_once(entry: Entry) -> None:
+    """A run that was resumed on another device says so; one resumed as before adds nothing."""
+    for device in ("cpu", "cuda", "cpu"):
+        entry.write_provenance({"device": device})
 
-    assert entry.read_provenance() == {"device": "cpu"}
+    assert entry.read_provenance() == [{"device": "cpu"}, {"device": "cuda"}]
 
 
 def test_no_notes_are_no_damage(entry: Entry) -> None:
     """An entry that was opened and never measured has no provenance."""
-    assert entry.read_provenance() == {}
+    assert entry.read_provenance() == []
 
 
 ODD_TEXTS = {
@@ -330,7 +330,7 @@ def test_a_question_without_its_names_is_refused(about: Any, entry: Entry) -> No
         entry.read_question()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"measured": [1]}'])
 def test_torn_notes_are_refused(text: str, entry: Entry) -> None:
     """A provenance.json that cannot be read is damage, not absence."""
     (entry.folder / "provenance.json").write_text(text)

@@ -9,6 +9,7 @@ import typer
 from cliffguard.cli.check import check, compare, measure
 from cliffguard.cli.demo import demo
 from cliffguard.cli.init import init
+from cliffguard.cli.lm_eval import lm_eval
 from cliffguard.cli.report import report
 from cliffguard.cli.suites import suites_app
 
@@ -26,6 +27,14 @@ app = typer.Typer(
 
 for verb in (check, measure, compare, report, init, demo):
     app.command()(verb)
+app.command(
+    "lm-eval",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],  # its --help is lm-eval's
+    },
+)(lm_eval)
 app.add_typer(suites_app, name="suites")
 
 

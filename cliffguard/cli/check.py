@@ -46,19 +46,25 @@ def check(
     if show_config:
         _show(plans)
         return
-    folders = [prepare(folder) for folder in _folders(out, plans)]
-    screen = Screen(quiet=quiet, verbose=verbose)
-    from cliffguard.corridor import runner_for
+    from cliffguard.corridor import with_runner
 
-    # One runner: candidates over one base find it in memory.
-    runner, answers = runner_for(plans[0]), open_store(store)
-    codes: list[int] = []
-    for one, folder in zip(plans, folders, strict=True):
-        with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
-            review = _guarded(one, answers, runner, folder, screen)
-            codes.append(_finished(review, folder, screen, output_format))
-    has_verdicts = set(codes) <= {0, 10, 11}
-    raise typer.Exit(0 if exit_zero and has_verdicts else worst(codes))
+    screen = Screen(quiet=quiet, verbose=verbose)
+
+    def work(runner: Runner) -> list[int]:
+        # One runner: candidates over one base find it in memory.
+        folders = [prepare(folder) for folder in _folders(out, plans)]
+        answers = open_store(store)
+        codes: list[int] = []
+        for one, folder in zip(plans, folders, strict=True):
+            with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
+                review = _guarded(one, answers, runner, folder, screen)
+                codes.append(_finished(review, folder, screen, output_format))
+        return codes
+
+    codes = with_runner(plans[0], work)
+    if codes is not None:  # another process of this run speaks
+        has_verdicts = set(codes) <= {0, 10, 11}
+        raise typer.Exit(0 if exit_zero and has_verdicts else worst(codes))
 
 
 @explained
@@ -77,18 +83,21 @@ def measure(
         _show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
-    from cliffguard.corridor import find_alone, measure_alone, runner_for
+    from cliffguard.corridor import find_alone, measure_alone, with_runner
 
-    found = find_alone(resolved)
-    answers = open_store(store)
-    with contextlib.closing(screen):
-        measured = measure_alone(
-            found, resolved, store=answers, runner=runner_for(resolved), progress=screen.progress
+    def work(runner: Runner) -> None:
+        found = find_alone(resolved)
+        answers = open_store(store)
+        with contextlib.closing(screen):
+            measured = measure_alone(
+                found, resolved, store=answers, runner=runner, progress=screen.progress
+            )
+        n_items = sum(len(rows) for rows in measured.answers.values())
+        screen.say(
+            f"{checkpoint}: {n_items} answers to {len(measured.answers)} tasks in {answers.root}"
         )
-    n_items = sum(len(rows) for rows in measured.answers.values())
-    screen.say(
-        f"{checkpoint}: {n_items} answers to {len(measured.answers)} tasks in {answers.root}"
-    )
+
+    with_runner(resolved, work)
 
 
 @explained

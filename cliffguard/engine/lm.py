@@ -177,21 +177,23 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
                 f"{self.max_length} tokens"
             )
         sampling = _sampling(settings)
-        prompts = self._prompts([context for context, _ in asked], stops, n_new)
-        longest = max(len(prompt.tokens) for prompt in prompts) + n_new
         model = Model(self.model)
-        results = self._in_budget(
-            lambda: generate(
-                model, prompts, batch_rows=self.budget.rows(longest), sampling=sampling
-            )
-        )
-        return [self._text(one, stops) for one in results]
+
+        def compute() -> list[Generated]:
+            # Anew after a failure: a prompt remembers how far its thinking was.
+            prompts = self._prompts([context for context, _ in asked], stops, n_new)
+            longest = max(len(prompt.tokens) for prompt in prompts) + n_new
+            return generate(model, prompts, batch_rows=self.budget.rows(longest), sampling=sampling)
+
+        return [self._text(one, stops) for one in self._in_budget(compute)]
 
     def _prompts(self, contexts: Sequence[str], stops: list[str], n_new: int) -> list[Prompt]:
         repeats: Counter[str] = Counter()
         prompts = []
         for context in contexts:
-            tokens = self.tok_encode(context)[-(self.max_length - n_new) :]
+            # As for log-likelihoods: what follows nothing follows the first token of a text.
+            tokens = self.tok_encode(context) or [self.prefix_token_id]
+            tokens = tokens[-(self.max_length - n_new) :]
             source = f"{self.seed}:{repeats[context]}:{context}".encode()
             repeats[context] += 1
             prompts.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,11 @@ def pick_device(wanted: str) -> str:
     """Return the torch device that `wanted` ("auto", "cpu", "cuda", "cuda:1", …) stands for."""
     import torch
 
+    if wanted in ("auto", "cuda") and torch.cuda.is_available():
+        # Each process of a launcher has a card of its own; counted within its machine.
+        return f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ else "cuda"
     if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cpu"
     try:
         device = torch.device(wanted)
     except RuntimeError:
@@ -38,6 +42,14 @@ def pick_device(wanted: str) -> str:
                 f"device {wanted}: this machine has {n_devices} CUDA devices; use --device cpu"
             )
     return wanted
+
+
+def describe_device(wanted: str) -> str:
+    """Return the kind of device that answers: cpu, or the card's name, whichever of its kind."""
+    import torch
+
+    device = pick_device(wanted)
+    return f"cuda ({torch.cuda.get_device_name(device)})" if device != "cpu" else device
 
 
 def pick_dtype(wanted: str, device: str) -> str:

@@ -221,6 +221,8 @@ class _Planner:
 
         Longest first into the first of the last rows with room: groups of like length meet.
         """
+        # A sequence that ends with the prefix has no tokens of its own: the prefix reads it.
+        groups = [(low, high) for low, high in groups if self._size(low, high, base)]
         sizes = [self._size(low, high, base) for low, high in groups]
         packed: list[list[int]] = []
         room: list[int] = []

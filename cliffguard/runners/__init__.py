@@ -1,4 +1,4 @@
-"""Who answers: anything with the five members of `Runner`."""
+"""Who answers: anything with the members of `Runner`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol as Interface
 
 from cliffguard.records import Answer, Checkpoint, Item, Protocol, Suite, Task
+
+Asked = tuple[Task, Sequence[Item]]
+"""A shard on its way to a runner."""
+
+Notes = Mapping[str, str | int]
+"""What should not change an answer: device, batch size."""
 
 
 class Runner(Interface):
@@ -26,5 +32,18 @@ class Runner(Interface):
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
 
-    def notes(self) -> Mapping[str, str | int]:
-        """Describe what should not change an answer: device, batch size."""
+    def notes(self) -> Notes:
+        """Describe what should not change an answer, as it was when it last answered."""
+
+    @property
+    def n_workers(self) -> int:
+        """How many shards are answered side by side."""
+        return 1
+
+    def ask_each(
+        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: Protocol
+    ) -> list[tuple[Sequence[Answer], Notes]]:
+        """Return the answers to each of at most `n_workers` shards, and how they came about."""
+        return [
+            (self.ask(checkpoint, task, items, protocol), self.notes()) for task, items in shards
+        ]

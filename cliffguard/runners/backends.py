@@ -62,7 +62,7 @@ class LocalBackend:
 
     def notes(self) -> Mapping[str, str | int]:
         """Device, batches, and whether prefixes were shared."""
-        notes: dict[str, str | int] = {"device": loading.pick_device(self.settings.device)}
+        notes: dict[str, str | int] = {"device": loading.describe_device(self.settings.device)}
         if self.settings.device_map is not None:
             notes["device map"] = self.settings.device_map
         if self._size is not None or self.settings.model == "hf":

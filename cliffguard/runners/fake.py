@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError
 from cliffguard.records import Answer, Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.runners import Runner
 
 Script = Callable[[str, Item], float | None]
 """From (name of the checkpoint, item) to a score, or None for unscored."""
 
 
-class FakeRunner:
+class FakeRunner(Runner):
     """Answers by script. `n_asked` counts the items that were really asked."""
 
     identity = "fake"

@@ -15,6 +15,7 @@ from typing import Any
 from cliffguard.engine import loading
 from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.records import Answer, Checkpoint, Item, Protocol, RunnerSettings, Suite, Task
+from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import arguments_in_key, backend
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock
@@ -22,7 +23,7 @@ from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock
 _PARTS = ("lm-eval", "torch", "transformers", "peft")
 
 
-class HarnessRunner:
+class HarnessRunner(Runner):
     """Asks checkpoints through lm-eval: its tasks, its prompts, its filters and metrics.
 
     The plan's runner says which of its models answers; by default our own.

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from cliffguard.canonical import canonical_json
 from cliffguard.errors import UsageError
 from cliffguard.records import Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.runners import Runner
 from cliffguard.store import Entry, Store
 
 
@@ -39,7 +40,7 @@ class _Stored:
         return bool(self.asked["task_digest"] == task.digest)
 
 
-class StoredRunner:
+class StoredRunner(Runner):
     """Reads a protocol and a runner's identity from the store, and gives no new answers."""
 
     def __init__(self, entries: Sequence[_Stored]) -> None:

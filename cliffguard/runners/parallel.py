@@ -1,0 +1,145 @@
+"""One run on several processes: the first walks the corridor, the others answer for it.
+
+Processes are those of `accelerate launch` or `torchrun`. Whole shards are dealt out by the rank
+in the whole group, never the rank within a machine, so every shard has the batches, and the
+bytes, that it has in a single process. Only words travel between processes; models do not.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cliffguard.engine.peers import Peers
+from cliffguard.errors import CliffguardError, IntegrityError
+from cliffguard.records import Answer, Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.runners import Asked, Notes, Runner
+
+
+class ParallelRunner(Runner):
+    """A runner in each process, led by that of the first.
+
+    Workers call `serve`, which returns when the leader calls `close`.
+    """
+
+    def __init__(self, inner: Runner) -> None:
+        self.inner = inner
+        self._tasks: dict[str, Task] = {}
+        self._peers = Peers()
+
+    @property
+    def leads(self) -> bool:
+        """Say whether this process walks the corridor."""
+        return self._peers.rank == 0
+
+    @property
+    def n_workers(self) -> int:
+        """How many shards are answered side by side."""
+        return self._peers.size
+
+    @property
+    def identity(self) -> str:
+        """As in a single process: how many answer changes no answer."""
+        return self.inner.identity
+
+    def dtype(self, protocol: Protocol) -> str:
+        """Return the dtype of the weights that the protocol's dtype stands for here."""
+        return self.inner.dtype(protocol)
+
+    def notes(self) -> Notes:
+        """Describe this process's device and batches."""
+        return self.inner.notes()
+
+    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+        """Return all tasks with their items; every process builds its own."""
+        found: list[tuple[Task, ...]] = self._everywhere("_resolve", tuple(suites), protocol)
+        if any([t.digest for t in tasks] != [t.digest for t in found[0]] for tasks in found):
+            raise IntegrityError("the processes of this run read different suites or tasks")
+        return found[0]
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Return the answers of `checkpoint` to one shard."""
+        return self.ask_each(checkpoint, [(task, items)], protocol)[0][0]
+
+    def ask_each(
+        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: Protocol
+    ) -> list[tuple[Sequence[Answer], Notes]]:
+        """Return the answers to at most one shard for each process."""
+        told = [(task.name, tuple(item.id for item in items)) for task, items in shards]
+        answers = self._everywhere("_answer", checkpoint, told, protocol)[: len(shards)]
+        for (task, items), (given, _) in zip(shards, answers, strict=True):
+            _check_complete(task, items, given)
+        return answers
+
+    def serve(self) -> None:
+        """Answer for the leader until it is done."""
+        while (order := self._peers.hear()) is not None:
+            name, arguments = order
+            self._peers.gather(self._tried(name, arguments))
+
+    def close(self) -> None:
+        """Let the workers go."""
+        if self.leads:
+            self._peers.hear(None)
+        self._peers.close()
+
+    # --- what every process does when it is told -------------------------------------------------
+
+    def _resolve(self, suites: tuple[Suite, ...], protocol: Protocol) -> tuple[Task, ...]:
+        tasks = self.inner.resolve(suites, protocol)
+        self._tasks = {task.name: task for task in tasks}
+        return tasks
+
+    def _answer(
+        self,
+        checkpoint: Checkpoint,
+        told: Sequence[tuple[str, tuple[str, ...]]],
+        protocol: Protocol,
+    ) -> tuple[Sequence[Answer], Notes]:
+        if self._peers.rank >= len(told):
+            return (), {}
+        name, ids = told[self._peers.rank]
+        task = self._tasks[name]
+        by_id: Mapping[str, Item] = {item.id: item for item in task.items}
+        items = [by_id[one] for one in ids]
+        return self.inner.ask(checkpoint, task, items, protocol), self.inner.notes()
+
+    # --- how it is told --------------------------------------------------------------------------
+
+    def _everywhere(self, name: str, *arguments: Any) -> list[Any]:
+        """Let every process do the same; return the results by rank, or raise the first failure."""
+        self._peers.hear((name, arguments))
+        outcomes = self._peers.gather(self._tried(name, arguments))
+        assert outcomes is not None, "only the leader gives orders"
+        for rank, (result, failure) in enumerate(outcomes):
+            if isinstance(failure, CliffguardError):
+                raise failure
+            if failure is not None:
+                raise RuntimeError(f"process {rank} failed:\n{failure}")
+            outcomes[rank] = result
+        return outcomes
+
+    def _tried(self, name: str, arguments: Sequence[Any]) -> tuple[Any, Any]:
+        try:
+            return getattr(self, name)(*arguments), None
+        except CliffguardError as failure:
+            return None, failure
+        except Exception:  # whatever it is, the leader must hear of it, or it waits for ever
+            return None, traceback.format_exc()
+
+
+def _check_complete(task: Task, items: Sequence[Item], given: Sequence[Answer]) -> None:
+    """Refuse answers that are doubled, missing, or of other items."""
+    wanted, found = [item.id for item in items], [answer.item_id for answer in given]
+    if wanted == found:
+        return
+    missing = sorted(set(wanted) - set(found))
+    doubled = sorted({one for one in found if found.count(one) > 1})
+    raise IntegrityError(
+        f"{task.name}: a process answered other items than it was asked "
+        f"({len(missing)} missing, {len(doubled)} twice; the first is "
+        f"{(missing or doubled or found)[0]})"
+    )
