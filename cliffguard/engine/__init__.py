@@ -7,6 +7,9 @@ imported when a model is made, not before.
 import lm_eval.models  # lm-eval lists its own names only while nobody has registered another
 from lm_eval.api.registry import model_registry
 
+NAME = "cliffguard"
+"""The engine's name among lm-eval's models."""
+
 assert lm_eval.models.MODEL_MAPPING, "imported for the names that it registers"
-if "cliffguard" not in model_registry:
-    model_registry.register("cliffguard", target="cliffguard.engine.lm:CliffguardLM")
+if NAME not in model_registry:
+    model_registry.register(NAME, target="cliffguard.engine.lm:CliffguardLM")
