@@ -64,8 +64,7 @@ def generate(
     for n_shared, members in prompt_groups([prompt.tokens for prompt in prompts]):
         prefix: KeyValues = ()
         if n_shared:
-            row = chain(prompts[members[0]].tokens[:n_shared], 0)
-            _, prefix = model.extend(stacked([row]), (), torch.zeros(0, dtype=torch.long))
+            prefix = model.beginning(prompts[members[0]].tokens[:n_shared])
         for start in range(0, len(members), batch_rows):
             numbers = members[start : start + batch_rows]
             batch = _Batch(model, [prompts[n] for n in numbers], prefix, sampling)

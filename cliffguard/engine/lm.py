@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -32,6 +33,8 @@ from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
 
 T = TypeVar("T")
+
+_REMEMBERED_TEXTS = 2048  # a shard of items with all their choices
 
 # What a request may ask of generation that the engine does itself.
 _KNOWN_KWARGS = {"do_sample", "temperature", "top_k", "top_p"}
@@ -95,8 +98,12 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         # HFLM sizes the windows of rolling likelihoods by a number, and measures for "auto".
         plain_size = 16 if is_auto else int(str(batch_size))
         self._adapter = peft
+        self._encoded = lru_cache(maxsize=_REMEMBERED_TEXTS)(self._encode)
         super().__init__(pretrained, batch_size=plain_size, **kwargs)
         self.seed = seed
+        self.engine = Model(self.model)
+        # Set by who knows that nobody trains or switches the model between two calls.
+        self.keeps_beginning = False
         if hasattr(self, "accelerator"):
             # hf takes the rank within a machine, and so asks items twice on several machines.
             self._rank = self.accelerator.process_index
@@ -114,6 +121,20 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             base: Any = self.model
             self._model: Any = loading.with_adapter(base, self._adapter, self._adapter)
 
+    def tok_encode(
+        self,
+        string: str,
+        add_special_tokens: bool | None = None,
+        left_truncate_len: int | None = None,
+        **kwargs: Any,
+    ) -> list[int]:
+        """Return the tokens of a text; a prompt is asked for once for each of its choices."""
+        tokens = list(self._encoded(string, add_special_tokens))
+        return tokens[-left_truncate_len:] if left_truncate_len else tokens
+
+    def _encode(self, string: str, add_special_tokens: bool | None) -> tuple[int, ...]:
+        return tuple(super().tok_encode(string, add_special_tokens))
+
     # --- log-likelihoods -------------------------------------------------------------------------
 
     def _loglikelihood_tokens(
@@ -128,8 +149,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             )
             return plain
         scores = Scores([self._scored(context, target) for _, context, target in requests])
-        model = Model(self.model)
-        self._in_budget(lambda: scores.complete(model, self.budget.limits()))
+        self._in_budget(lambda: scores.complete(self.engine, self.budget.limits()))
         answers = [(one.total, one.is_greedy) for one in scores.results()]
         for (text, _, _), answer in zip(requests, answers, strict=True):
             if text is not None:
@@ -177,13 +197,13 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
                 f"{self.max_length} tokens"
             )
         sampling = _sampling(settings)
-        model = Model(self.model)
 
         def compute() -> list[Generated]:
             # Anew after a failure: a prompt remembers how far its thinking was.
             prompts = self._prompts([context for context, _ in asked], stops, n_new)
             longest = max(len(prompt.tokens) for prompt in prompts) + n_new
-            return generate(model, prompts, batch_rows=self.budget.rows(longest), sampling=sampling)
+            rows = self.budget.rows(longest)
+            return generate(self.engine, prompts, batch_rows=rows, sampling=sampling)
 
         return [self._text(one, stops) for one in self._in_budget(compute)]
 
@@ -270,11 +290,15 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         """Compute; where memory runs out, halve the budget and go on."""
         while True:
             try:
-                return compute()
+                found = compute()
+                if not self.keeps_beginning:
+                    self.engine.forget()
+                return found
             except (RuntimeError, MemoryError) as failure:
                 if not loading.is_out_of_memory(failure):
                     raise
             # Outside the handler, whose traceback would keep the tensors alive.
+            self.engine.forget()
             self.budget = self.budget.halved(str(getattr(self.config, "name_or_path", "model")))
             gc.collect()
             if torch.cuda.is_available():

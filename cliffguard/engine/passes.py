@@ -17,6 +17,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from cliffguard.engine.decoding import RowCache
+from cliffguard.engine.packing import Ints, chain
 
 KeyValues = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 """Keys and values of each layer, of shape [1, heads, tokens, width]."""
@@ -72,6 +73,7 @@ class Model:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self._beginning: tuple[bytes, KeyValues] | None = None
         config = model.config.get_text_config(decoder=True)
         self.device = model.get_input_embeddings().weight.device
         self.dtype = model.get_input_embeddings().weight.dtype
@@ -88,6 +90,24 @@ class Model:
         cache = as_cache(prefix, grows=True)
         logits = self._run(tokens, cache, keep, n_past=_length(prefix))
         return logits, kept(cache)
+
+    def beginning(self, tokens: Ints) -> KeyValues:
+        """Return keys and values of the first tokens of several texts.
+
+        The last beginning is kept until `forget`: whoever changes the weights, or switches an
+        adapter, must call it.
+        """
+        key = tokens.tobytes()
+        if self._beginning is None or self._beginning[0] != key:
+            self._beginning = None  # before the next one is computed, not after
+            nothing = torch.zeros(0, dtype=torch.long)
+            _, keys_and_values = self.extend(stacked([chain(tokens, 0)]), (), nothing)
+            self._beginning = (key, keys_and_values)
+        return self._beginning[1]
+
+    def forget(self) -> None:
+        """Free the beginning that is kept."""
+        self._beginning = None
 
     def read(self, tokens: Tokens, prefix: KeyValues, keep: torch.Tensor) -> torch.Tensor:
         """Run rows below a prefix; return logits [positions, vocabulary] at `keep`.

@@ -49,7 +49,9 @@ class Scores:
         ]
         while stack:
             branch, prefix = stack.pop()
-            if branch.row is not None:
+            if branch.row is not None and not prefix and not len(branch.row.reads.place):
+                prefix = model.beginning(branch.row.tokens)
+            elif branch.row is not None:
                 prefix = self._run(model, (branch.row,), prefix, numbers, keeps=True)
             for batch in branch.batches:
                 self._run(model, batch, prefix, numbers, keeps=False)

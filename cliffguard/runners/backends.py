@@ -31,6 +31,7 @@ class LocalBackend:
         self._models: dict[str, Any] = {}
         self._budget: Any = None
         self._plain: str | None = None
+        self._last: str | None = None
         self._size: int | None = settings.batch_size
 
     def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
@@ -42,8 +43,11 @@ class LocalBackend:
             # The old weights leave memory before the new ones enter.
             self._resident, self._models = None, {}
             self._resident = Resident(checkpoint, options)
-        network, tokenizer = self._resident.switch_to(checkpoint)
         key = canonical_json([checkpoint.fingerprint, _speech(protocol)])
+        if self._last != key:
+            self._forget()
+        self._last = key
+        network, tokenizer = self._resident.switch_to(checkpoint)
         if key not in self._models:
             self._models[key] = self._wrapped(network, tokenizer, protocol)
         model = self._models[key]
@@ -96,13 +100,21 @@ class LocalBackend:
             return HFLM(**arguments, batch_size=self._size or _HF_BATCH_SIZE)
         from cliffguard.engine.lm import CliffguardLM
 
-        return CliffguardLM(
+        model = CliffguardLM(
             **arguments,
             batch_size=self._size or "auto",
             batch_tokens=self.settings.batch_tokens,
             budget=self._budget,
             seed=protocol.seed,
         )
+        # The next shard of a task begins as this one does, on the same weights.
+        model.keeps_beginning = True
+        return model
+
+    def _forget(self) -> None:
+        """Free what the model that was asked last keeps of its prompts."""
+        if self._last in self._models and self.settings.model == "cliffguard":
+            self._models[self._last].engine.forget()
 
 
 _HF_BATCH_SIZE = 16
