@@ -195,7 +195,7 @@ def model_of(runner: Any, checkpoint: Checkpoint) -> Any:
 
 def saying(texts: Sequence[str]) -> Any:
     """Return a stand-in for a model's `generate` that says these texts, one a request."""
-    from cliffguard.engine.lm import GeneratedText
+    from cliffguard.engine.stopping import GeneratedText
 
     left = iter(texts)
 

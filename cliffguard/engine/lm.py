@@ -10,7 +10,6 @@ import gc
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
@@ -20,10 +19,10 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import (
     handle_stop_sequences,
     normalize_gen_kwargs,
-    postprocess_generated_text,
 )
 
 from cliffguard.engine import loading
+from cliffguard.engine.adapters import with_adapter
 from cliffguard.engine.budget import Budget, find_budget
 from cliffguard.engine.decoding import Sampling
 from cliffguard.engine.exactness import plain_reason
@@ -31,6 +30,7 @@ from cliffguard.engine.generation import Generated, Prompt, generate
 from cliffguard.engine.packing import Scored
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
+from cliffguard.engine.stopping import GeneratedText, Stop, as_text
 
 T = TypeVar("T")
 
@@ -57,22 +57,6 @@ _BENDING = (
     "sequence_bias",
     "watermarking_config",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratedText:
-    """An answer in words, and how it ended.
-
-    `finish_reason` "thinking": the token limit came before the end of the thinking, so there is
-    no answer. `mean_logprob` is in nats a token, over all that was generated (None: unknown);
-    `margin` the smallest lead of a picked token over the second best (None: unknown).
-    """
-
-    text: str
-    finish_reason: Literal["stop", "length", "thinking"]
-    n_tokens: int
-    mean_logprob: float | None
-    margin: float | None
 
 
 class CliffguardLM(HFLM):  # type: ignore[misc]
@@ -119,7 +103,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         if self._adapter is not None:
             # hf would first cut the embedding to the tokenizer's size, padded rows and all.
             base: Any = self.model
-            self._model: Any = loading.with_adapter(base, self._adapter, self._adapter)
+            self._model: Any = with_adapter(base, self._adapter, self._adapter)
 
     def tok_encode(
         self,
@@ -205,7 +189,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             rows = self.budget.rows(longest)
             return generate(self.engine, prompts, batch_rows=rows, sampling=sampling)
 
-        return [self._text(one, stops) for one in self._in_budget(compute)]
+        return [as_text(self, one, stops) for one in self._in_budget(compute)]
 
     def _prompts(self, contexts: Sequence[str], stops: list[str], n_new: int) -> list[Prompt]:
         repeats: Counter[str] = Counter()
@@ -220,7 +204,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
                 Prompt(
                     tokens=np.array(tokens, dtype=np.int64),
                     max_new_tokens=n_new,
-                    is_done=_Stop(self, stops),
+                    is_done=Stop(self, stops),
                     seed=int.from_bytes(hashlib.sha256(source).digest()[:7], "big"),
                 )
             )
@@ -253,39 +237,6 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             )
         return answers
 
-    def _text(self, one: Generated, stops: list[str]) -> GeneratedText:
-        text, is_cut = self._without_thinking(one)
-        if isinstance(self.think_end_token, int):
-            text = text.lstrip()
-        think_end = self.think_end_token if isinstance(self.think_end_token, str) else None
-        text = "" if is_cut else postprocess_generated_text(text, stops, think_end)
-        return GeneratedText(
-            text=text,
-            finish_reason="thinking" if is_cut else one.finish_reason,
-            n_tokens=len(one.tokens),
-            mean_logprob=float(np.mean(one.logprobs)),
-            margin=one.margin,
-        )
-
-    def _without_thinking(self, one: Generated) -> tuple[str, bool]:
-        """Return the text, and whether the limit came before the thinking ended."""
-        tokens = list(one.tokens)
-        end = self.think_end_token
-        if end is None:
-            return self.tok_decode(tokens), False
-        if isinstance(end, int):
-            is_over = end in tokens
-            last = len(tokens) - tokens[::-1].index(end) if is_over else 0
-            return self.tok_decode(tokens[last:]), not is_over and one.finish_reason == "length"
-        text = self.tok_decode(tokens, skip_special_tokens=False)
-        is_over = end in text
-        if is_over:
-            text = text.rpartition(end)[2]
-        # Marks of the tokenizer's own, such as the end of a turn, are no part of an answer.
-        for mark in self.tokenizer.all_special_tokens:
-            text = text.replace(mark, "")
-        return text, not is_over and one.finish_reason == "length"
-
     def _in_budget(self, compute: Callable[[], T]) -> T:
         """Compute; where memory runs out, halve the budget and go on."""
         while True:
@@ -310,51 +261,6 @@ class _Request:
 
     def __init__(self, args: tuple[str, dict[str, Any]]) -> None:
         self.args = args
-
-
-class _Stop:
-    """Says when an answer ends: at an end token, or once a stop string stands in it.
-
-    While a model thinks, no string stops it.
-    """
-
-    def __init__(self, lm: CliffguardLM, stops: Sequence[str]) -> None:
-        self._decode = lm.tokenizer.decode
-        self._ends = _end_tokens(lm)
-        self._stops = [stop for stop in stops if stop]
-        longest = max(
-            (len(lm.tok_encode(stop, add_special_tokens=False)) for stop in self._stops), default=0
-        )
-        # As in lm-eval: two tokens more, since a string may be spelt in other tokens.
-        self._n_tail = longest + 2
-        self._think_end = lm.think_end_token
-        self._thinks = self._think_end is not None
-        self._first = 0  # the token with which the answer begins, once the thinking is over
-
-    def __call__(self, tokens: Sequence[int]) -> bool:
-        if tokens[-1] in self._ends:
-            return True
-        if self._thinks:
-            self._thinks = not self._has_thought(tokens)
-            self._first = len(tokens)
-            return False
-        start = self._first or max(0, len(tokens) - self._n_tail)
-        said = self._decode(list(tokens[start:]))
-        # An answer begins after the empty lines that follow the thinking.
-        said = said.lstrip() if self._first else said
-        return any(stop in said for stop in self._stops)
-
-    def _has_thought(self, tokens: Sequence[int]) -> bool:
-        if isinstance(self._think_end, int):
-            return tokens[-1] == self._think_end
-        return str(self._think_end) in self._decode(list(tokens[-16:]))
-
-
-def _end_tokens(lm: CliffguardLM) -> set[int]:
-    """Return the tokens that end a text: the tokenizer's, and those of the generation config."""
-    listed = getattr(getattr(lm.model, "generation_config", None), "eos_token_id", None)
-    more = listed if isinstance(listed, (list, tuple)) else [listed]
-    return {int(token) for token in [lm.eot_token_id, *more] if token is not None}
 
 
 def _sampling(settings: dict[str, Any]) -> Sampling | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 from cliffguard.engine import loading
+from cliffguard.engine.adapters import apart_because
 from cliffguard.records import Checkpoint
 
 
@@ -55,34 +54,6 @@ class Resident:
         self._tuned.set_adapter(name, inference_mode=True)
         self._tuned.base_model.enable_adapter_layers()
         return self._tuned, tokenizer
-
-
-def apart_because(checkpoint: Checkpoint) -> str | None:
-    """Return why an adapter cannot be switched off again and needs a base of its own, or None.
-
-    What peft writes into the base's own weights (biases, embeddings with rows for added tokens)
-    stays there when the adapter is switched off, and would be measured as the base.
-    """
-    folder = checkpoint.files.adapter if checkpoint.files is not None else None
-    if folder is None:
-        return None
-    config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
-    if config.get("peft_type") != "LORA":
-        return f"an adapter of type {config.get('peft_type')} is not switched"
-    if config.get("bias", "none") != "none":
-        return "it trains biases of the base"
-    if config.get("trainable_token_indices"):
-        return "it trains tokens of the base"
-    shapes = loading.adapter_shapes(folder)
-    if not shapes:
-        return "its weights are pickled, and are not looked into"
-    saved = tuple(config.get("modules_to_save") or ())
-    written = [
-        key
-        for key in shapes
-        if "lora_" not in key and not any(f".{name}." in key for name in saved)
-    ]
-    return f"it overwrites {written[0]} of the base" if written else None
 
 
 def _weights(checkpoint: Checkpoint) -> tuple[str, str]:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from cliffguard.engine import generation
-from cliffguard.engine.lm import CliffguardLM, GeneratedText
+from cliffguard.engine.lm import CliffguardLM
+from cliffguard.engine.stopping import GeneratedText
 from tests.engine import tiny
 from tests.support import byte_tokenizer
 

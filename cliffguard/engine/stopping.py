@@ -1,0 +1,109 @@
+"""Where an answer ends, and what of it is said: stop strings, end tokens, thinking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from lm_eval.models.utils import postprocess_generated_text
+
+from cliffguard.engine.generation import Generated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedText:
+    """An answer in words, and how it ended.
+
+    `finish_reason` "thinking": the token limit came before the end of the thinking, so there is
+    no answer. `mean_logprob` is in nats a token, over all that was generated (None: unknown);
+    `margin` the smallest lead of a picked token over the second best (None: unknown).
+    """
+
+    text: str
+    finish_reason: Literal["stop", "length", "thinking"]
+    n_tokens: int
+    mean_logprob: float | None
+    margin: float | None
+
+
+class Stop:
+    """Says when an answer ends: at an end token, or once a stop string stands in it.
+
+    While a model thinks, no string stops it.
+    """
+
+    def __init__(self, lm: Any, stops: Sequence[str]) -> None:
+        self._decode = lm.tokenizer.decode
+        self._ends = _end_tokens(lm)
+        self._stops = [stop for stop in stops if stop]
+        longest = max(
+            (len(lm.tok_encode(stop, add_special_tokens=False)) for stop in self._stops), default=0
+        )
+        # As in lm-eval: two tokens more, since a string may be spelt in other tokens.
+        self._n_tail = longest + 2
+        self._think_end = lm.think_end_token
+        self._thinks = self._think_end is not None
+        self._first = 0  # the token with which the answer begins, once the thinking is over
+
+    def __call__(self, tokens: Sequence[int]) -> bool:
+        if tokens[-1] in self._ends:
+            return True
+        if self._thinks:
+            self._thinks = not self._has_thought(tokens)
+            self._first = len(tokens)
+            return False
+        start = self._first or max(0, len(tokens) - self._n_tail)
+        said = self._decode(list(tokens[start:]))
+        # An answer begins after the empty lines that follow the thinking.
+        said = said.lstrip() if self._first else said
+        return any(stop in said for stop in self._stops)
+
+    def _has_thought(self, tokens: Sequence[int]) -> bool:
+        if isinstance(self._think_end, int):
+            return tokens[-1] == self._think_end
+        return str(self._think_end) in self._decode(list(tokens[-16:]))
+
+
+def _end_tokens(lm: Any) -> set[int]:
+    """Return the tokens that end a text: the tokenizer's, and those of the generation config."""
+    listed = getattr(getattr(lm.model, "generation_config", None), "eos_token_id", None)
+    more = listed if isinstance(listed, (list, tuple)) else [listed]
+    return {int(token) for token in [lm.eot_token_id, *more] if token is not None}
+
+
+def as_text(lm: Any, one: Generated, stops: list[str]) -> GeneratedText:
+    """Return what a continuation says, cut at its first stop string."""
+    text, is_cut = _without_thinking(lm, one)
+    if isinstance(lm.think_end_token, int):
+        text = text.lstrip()
+    think_end = lm.think_end_token if isinstance(lm.think_end_token, str) else None
+    text = "" if is_cut else postprocess_generated_text(text, stops, think_end)
+    return GeneratedText(
+        text=text,
+        finish_reason="thinking" if is_cut else one.finish_reason,
+        n_tokens=len(one.tokens),
+        mean_logprob=float(np.mean(one.logprobs)),
+        margin=one.margin,
+    )
+
+
+def _without_thinking(lm: Any, one: Generated) -> tuple[str, bool]:
+    """Return the text, and whether the limit came before the thinking ended."""
+    tokens = list(one.tokens)
+    end = lm.think_end_token
+    if end is None:
+        return lm.tok_decode(tokens), False
+    if isinstance(end, int):
+        is_over = end in tokens
+        last = len(tokens) - tokens[::-1].index(end) if is_over else 0
+        return lm.tok_decode(tokens[last:]), not is_over and one.finish_reason == "length"
+    text = lm.tok_decode(tokens, skip_special_tokens=False)
+    is_over = end in text
+    if is_over:
+        text = text.rpartition(end)[2]
+    # Marks of the tokenizer's own, such as the end of a turn, are no part of an answer.
+    for mark in lm.tokenizer.all_special_tokens:
+        text = text.replace(mark, "")
+    return text, not is_over and one.finish_reason == "length"
