@@ -14,6 +14,7 @@ from cliffguard.checkpoints import (
     with_template_of,
 )
 from cliffguard.compare import compare, pair_answers
+from cliffguard.errors import UsageError
 from cliffguard.integrity import check_answers, differences
 from cliffguard.measure import Measurement, Progress, measure, silent
 from cliffguard.records import Checkpoint, Plan, Policy, Review, Suite, TargetPolicy
@@ -40,6 +41,11 @@ def guard(
     """
     store = store or Store(default_store_folder())
     runner = runner or runner_for(plan)
+    if plan.protocol.repeats > 1:
+        raise UsageError(
+            "repeats: the mean of several answers is a graded score, which this version measures "
+            "(cliffguard measure) and does not judge; set repeats: 1"
+        )
     suites = load_suites(plan.suites)
     policy = plan.policy or default_policy(suites)
     base, candidate = find_sides(plan)

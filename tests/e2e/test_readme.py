@@ -25,7 +25,9 @@ README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 def verbs() -> list[str]:
     """Return the names of the command line's verbs."""
     commands = [
-        command.callback.__name__ for command in app.registered_commands if command.callback
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
     ]
     return commands + [group.name for group in app.registered_groups if group.name]
 
