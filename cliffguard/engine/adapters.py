@@ -27,39 +27,66 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
     Where the adapter brings rows for tokens of its own, the embedding grows; it never shrinks,
     since rows beyond the tokenizer's are padding that the softmax was trained with.
     """
-    from peft import PeftModel, get_peft_model_state_dict
+    from peft import PeftModel
 
     shapes = adapter_shapes(folder)
-    _grow_embedding(model, shapes)
     if isinstance(model, PeftModel):
         tuned = model
         tuned.load_adapter(folder, adapter_name, local_files_only=True)
         tuned.set_adapter(adapter_name, inference_mode=True)
     else:
+        _grow_embedding(model, name, shapes)
         tuned = PeftModel.from_pretrained(
             model, folder, adapter_name=adapter_name, local_files_only=Path(folder).is_dir()
         )
     if shapes:
-        in_file = set(shapes)
-        # peft would leave a matrix that the file lacks at zero, and only warn.
-        has_embeddings = any("embed" in key or "lm_head" in key for key in in_file)
-        loaded = get_peft_model_state_dict(
-            tuned, adapter_name=adapter_name, save_embedding_layers=has_embeddings
-        )
-        odd = sorted(in_file ^ set(loaded))
-        if odd:
-            raise IntegrityError(
-                f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "
-                f"first is {odd[0]}; was it trained on another model?"
-            )
+        _refuse_misfit(tuned, name, adapter_name, set(shapes))
     _refuse_no_effect(tuned, name, adapter_name)
     return tuned
 
 
-def _grow_embedding(model: Any, shapes: dict[str, tuple[int, ...]]) -> None:
-    rows = [shape[0] for key, shape in shapes.items() if "embed_tokens.weight" in key]
-    if rows and max(rows) > model.get_input_embeddings().weight.shape[0]:
-        model.resize_token_embeddings(max(rows), mean_resizing=False)
+def _refuse_misfit(tuned: Any, name: str, adapter_name: str, in_file: set[str]) -> None:
+    """Refuse a file that lacks a weight, which peft would leave at zero, or holds another's."""
+    from peft import get_peft_model_state_dict
+
+    # Embeddings may lie beside an adapter without being part of it.
+    least, most = (
+        set(
+            get_peft_model_state_dict(
+                tuned, adapter_name=adapter_name, save_embedding_layers=has_embeddings
+            )
+        )
+        for has_embeddings in (False, True)
+    )
+    if odd := sorted((least - in_file) | (in_file - most)):
+        raise IntegrityError(
+            f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "
+            f"first is {odd[0]}; was it trained on another model?"
+        )
+
+
+def _grow_embedding(model: Any, name: str, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Make room for the rows that an adapter brings for tokens of its own."""
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    n_rows = _rows_in_file(model, embedding, shapes)
+    if n_rows <= embedding.weight.shape[0]:
+        return
+    is_tied = head is None or head.weight is embedding.weight
+    if not is_tied and _rows_in_file(model, head, shapes) < n_rows:
+        raise IntegrityError(
+            f"{name}: brings embeddings of added tokens and no rows of the head for them, which "
+            "would be random; save the adapter with save_embedding_layers=True"
+        )
+    model.resize_token_embeddings(n_rows, mean_resizing=False)
+
+
+def _rows_in_file(model: Any, module: Any, shapes: dict[str, tuple[int, ...]]) -> int:
+    own = [name for name, one in model.named_modules() if one is module]
+    keys = [f"base_model.model.{name}{part}" for name in own for part in _EMBEDDING_PARTS]
+    return max((shapes[key][0] for key in keys if key in shapes), default=0)
+
+
+_EMBEDDING_PARTS = (".weight", ".base_layer.weight")  # the second with LoRA on the embedding
 
 
 def _refuse_no_effect(tuned: Any, name: str, adapter_name: str) -> None:
@@ -81,19 +108,42 @@ def apart_because(checkpoint: Checkpoint) -> str | None:
     if folder is None:
         return None
     config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
-    if config.get("peft_type") != "LORA":
-        return f"an adapter of type {config.get('peft_type')} is not switched"
-    if config.get("bias", "none") != "none":
-        return "it trains biases of the base"
-    if config.get("trainable_token_indices"):
-        return "it trains tokens of the base"
-    shapes = adapter_shapes(folder)
+    return _told_by_config(config) or _told_by_weights(config, checkpoint)
+
+
+def _told_by_config(config: dict[str, Any]) -> str | None:
+    kind, start = config.get("peft_type"), config.get("init_lora_weights", True)
+    reasons = {
+        f"an adapter of type {kind} is not switched": kind != "LORA",
+        "it trains biases of the base": config.get("bias", "none") != "none",
+        "it trains tokens of the base": config.get("trainable_token_indices"),
+        "it repeats layers of the base": config.get("layer_replication"),
+        # peft starts these again when it loads them, and subtracts the start from the base.
+        f"its start ({start}) changes the base": start not in _STARTS_BESIDE_THE_BASE,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+_STARTS_BESIDE_THE_BASE = (True, False, "gaussian", "eva", "orthogonal")
+
+
+def _told_by_weights(config: dict[str, Any], checkpoint: Checkpoint) -> str | None:
+    assert checkpoint.files is not None
+    assert checkpoint.files.adapter is not None
+    shapes = adapter_shapes(checkpoint.files.adapter)
     if not shapes:
         return "its weights are pickled, and are not looked into"
     saved = tuple(config.get("modules_to_save") or ())
-    written = [
-        key
-        for key in shapes
-        if "lora_" not in key and not any(f".{name}." in key for name in saved)
-    ]
-    return f"it overwrites {written[0]} of the base" if written else None
+    beside = [key for key in shapes if "lora_" not in key]
+    written = [key for key in beside if not any(f".{name}." in key for name in saved)]
+    if written:
+        return f"it overwrites {written[0]} of the base"
+    if any(shapes[key][0] > _n_rows(checkpoint.files.weights) for key in beside):
+        return "it brings rows for tokens of its own"
+    return None
+
+
+def _n_rows(weights: Path) -> int:
+    """Return how many tokens the base's config counts."""
+    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+    return int(config.get("vocab_size") or (config.get("text_config") or {})["vocab_size"])

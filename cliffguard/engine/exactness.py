@@ -45,6 +45,7 @@ def _known_reason(model: Any) -> str | None:
         in _attention_kinds(config),
         f"its layers are of kinds without a mask ({', '.join(layers)})": layers,
         f"its rotary positions ({', '.join(rope)}) depend on the length of a batch": rope,
+        "its adapter begins at a cue in the prompt, once in a row": _waits_for_a_cue(model),
         "its adapter puts tokens of its own before the prompt": _learns_a_prompt(model),
         f"attention {implementation!r} takes no mask of ours (use sdpa or eager)": (
             implementation not in _MASKABLE
@@ -66,6 +67,11 @@ def _rope_types(config: Any) -> set[str]:
     rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     parts = [rope, *(value for value in rope.values() if isinstance(value, dict))]
     return {str(part.get("rope_type", part.get("type", "default"))) for part in parts}
+
+
+def _waits_for_a_cue(model: Any) -> bool:
+    adapters = getattr(model, "peft_config", None) or {}
+    return any(getattr(one, "alora_invocation_tokens", None) for one in adapters.values())
 
 
 def _learns_a_prompt(model: Any) -> bool:

@@ -26,10 +26,11 @@ class Resident:
         else:
             self._base = loading.load_weights(checkpoint, options)
         self._tuned: Any = None
+        self._is_spoiled = False
 
     def serves(self, checkpoint: Checkpoint, options: loading.LoadOptions) -> bool:
         """Say whether `checkpoint` can run on these weights."""
-        if options != self.options:
+        if options != self.options or self._is_spoiled:
             return False
         if self._only is not None or apart_because(checkpoint):
             return self._only == checkpoint.fingerprint
@@ -47,13 +48,20 @@ class Resident:
             if self._tuned is not None:
                 self._tuned.base_model.disable_adapter_layers()
             return self._base, tokenizer
+        return self._with_adapter(checkpoint, tokenizer), tokenizer
+
+    def _with_adapter(self, checkpoint: Checkpoint, tokenizer: Any) -> Any:
+        assert checkpoint.adapter is not None
         name = f"a{checkpoint.adapter[:16]}"  # peft splits names at dots and takes no others
         if self._tuned is None or name not in self._tuned.peft_config:
             onto = self._tuned if self._tuned is not None else self._base
+            # One that is refused half-way leaves parts of itself on the base.
+            self._is_spoiled = True
             self._tuned = loading.put_on(onto, checkpoint, tokenizer, name)
+            self._is_spoiled = False
         self._tuned.set_adapter(name, inference_mode=True)
         self._tuned.base_model.enable_adapter_layers()
-        return self._tuned, tokenizer
+        return self._tuned
 
 
 def _weights(checkpoint: Checkpoint) -> tuple[str, str]:

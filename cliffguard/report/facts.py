@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from cliffguard.records import Checkpoint, Policy, Protocol, Review
 from cliffguard.report.clean import one_line
@@ -60,8 +60,20 @@ def _protocol(protocol: Protocol) -> str:
     system = "with a system prompt" if protocol.system_prompt else "no system prompt"
     return (
         f"chat template {protocol.chat_template}, {system}, few-shot examples: {shots}, "
-        f"dtype {protocol.dtype}, {limit}, seed {protocol.seed}"
+        f"dtype {protocol.dtype}, {limit}, seed {protocol.seed}{_unusual(protocol)}"
     )
+
+
+_TOLD_ALWAYS = ("chat_template", "system_prompt", "num_fewshot", "dtype", "limit", "seed")
+
+
+def _unusual(protocol: Protocol) -> str:
+    """Name the settings that most runs leave alone, where they were set."""
+    usual = Protocol()
+    names = [f.name for f in fields(Protocol) if f.name not in _TOLD_ALWAYS]
+    told = {name: getattr(protocol, name) for name in names}
+    set_ones = {name: value for name, value in told.items() if value != getattr(usual, name)}
+    return "".join(f", {name.replace('_', ' ')} {value}" for name, value in set_ones.items())
 
 
 def _policy(policy: Policy | None) -> str:

@@ -7,6 +7,7 @@ all its adapters; any other model is lm-eval's own class, made with the plan's a
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -172,6 +173,9 @@ class ForeignBackend:
         arguments = {**self._about(checkpoint, dtype), **self.settings.args}
         if self._is_served:
             self._check_server(checkpoint, protocol, arguments)
+            arguments.setdefault("add_bos_token", _adds_bos(checkpoint, protocol))
+            for loud in ("asyncio", "lm_eval.models.api_models"):  # of every retry a traceback
+                logging.getLogger(loud).setLevel(logging.CRITICAL)
         try:
             model = get_model(name)(**arguments)
         except ImportError as failure:
@@ -188,6 +192,8 @@ class ForeignBackend:
         self, checkpoint: Checkpoint, protocol: Protocol, arguments: Mapping[str, Any]
     ) -> None:
         """Refuse a server that would answer for another model, or cannot be asked as planned."""
+        if self.settings.model.startswith("local-") and not arguments.get("base_url"):
+            raise UsageError("runner.args.base_url: missing; name the server's completions address")
         if protocol.chat_template != "none" and arguments.get("tokenized_requests") is False:
             raise UsageError("runner.args: a chat template needs tokenized_requests: true")
         served = _served_names(str(arguments.get("base_url", "")))
@@ -240,6 +246,15 @@ def arguments_in_key(settings: RunnerSettings) -> str:
     """Return the part of a runner's arguments that may change an answer."""
     told = {name: value for name, value in settings.args.items() if name not in _PLACES}
     return f" {canonical_json(told)}" if told else ""
+
+
+def _adds_bos(checkpoint: Checkpoint, protocol: Protocol) -> bool:
+    """Say whether hf would put a token before the text; a chat template has its own."""
+    if protocol.chat_template != "none":
+        return False
+    tokenizer = loading.load_tokenizer(checkpoint)
+    first = tokenizer("a").input_ids[:1]
+    return tokenizer.bos_token_id is not None and first == [tokenizer.bos_token_id]
 
 
 def _served_names(base_url: str) -> list[str]:
