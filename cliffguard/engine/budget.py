@@ -80,7 +80,7 @@ def find_budget(
     a_token = config.vocab_size * width + 12 * _widest(config) * width
     free = _free_bytes(weight.device) * _SHARE
     found = min(_MOST_TOKENS[device], _power_of_two(free / a_token))
-    a_cached = 2 * config.num_hidden_layers * config.hidden_size * width
+    a_cached = 2 * config.num_hidden_layers * _cached_width(config) * width
     return Budget(
         row_tokens=_ROW_TOKENS[device],
         batch_tokens=batch_tokens or max(found, _FEWEST_TOKENS),
@@ -88,6 +88,16 @@ def find_budget(
         cached_tokens=_power_of_two(free / a_cached),
         batch_sequences=batch_sequences,
     )
+
+
+def _cached_width(config: Any) -> int:
+    """Return the numbers that a layer keeps of a token's keys: fewer with grouped queries."""
+    heads = getattr(config, "num_attention_heads", None)
+    groups = getattr(config, "num_key_value_heads", None) or heads
+    if not heads or not groups:
+        return int(config.hidden_size)
+    a_head = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return int(groups * a_head)
 
 
 def _widest(config: Any) -> int:

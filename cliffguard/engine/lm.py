@@ -198,14 +198,13 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             # As for log-likelihoods: what follows nothing follows the first token of a text.
             tokens = self.tok_encode(context) or [self.prefix_token_id]
             tokens = tokens[-(self.max_length - n_new) :]
-            source = f"{self.seed}:{repeats[context]}:{context}".encode()
             repeats[context] += 1
             prompts.append(
                 Prompt(
                     tokens=np.array(tokens, dtype=np.int64),
                     max_new_tokens=n_new,
                     is_done=Stop(self, stops),
-                    seed=int.from_bytes(hashlib.sha256(source).digest()[:7], "big"),
+                    seed=_seed(self.seed, str(repeats[context]), context),
                 )
             )
         return prompts
@@ -221,11 +220,16 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
     def _generate_plain(
         self, asked: Sequence[tuple[str, dict[str, Any]]], n_new: int
     ) -> list[GeneratedText]:
-        texts = super().generate_until([_Request(one) for one in asked], disable_tqdm=True)
+        with torch.random.fork_rng():
+            # transformers draws from the global source: start it where this call starts.
+            torch.manual_seed(_seed(self.seed, *(context for context, _ in asked)))
+            texts = super().generate_until([_Request(one) for one in asked], disable_tqdm=True)
+        # A text of full length holds no end of thinking, which would have taken tokens itself.
+        cut: Literal["length", "thinking"] = "thinking" if self.think_end_token else "length"
         answers = []
         for text in texts:
             n_tokens = len(self.tok_encode(text, add_special_tokens=False))
-            reason: Literal["stop", "length"] = "length" if n_tokens >= n_new else "stop"
+            reason: Literal["stop", "length", "thinking"] = cut if n_tokens >= n_new else "stop"
             answers.append(
                 GeneratedText(
                     text=text,
@@ -261,6 +265,12 @@ class _Request:
 
     def __init__(self, args: tuple[str, dict[str, Any]]) -> None:
         self.args = args
+
+
+def _seed(seed: int, *texts: str) -> int:
+    """Return a seed for a random source, unlike that of any other seed or texts."""
+    source = "\0".join([str(seed), *texts]).encode()
+    return int.from_bytes(hashlib.sha256(source).digest()[:7], "big")
 
 
 def _sampling(settings: dict[str, Any]) -> Sampling | None:

@@ -27,6 +27,7 @@ class Prepared:
         self.is_generated = bool(first[0].request_type == "generate_until")
         n_repeats = protocol.repeats if self.is_generated else 1
         self.repeats = [first] + [self._fresh(protocol) for _ in range(n_repeats - 1)]
+        self._thinks = protocol.think_end is not None
         # Filled in by `respond`: how each generated answer ended, where the model tells.
         self.endings: list[Any] = []
         self._model = model
@@ -73,9 +74,12 @@ class Prepared:
         text = str(self.requests[0].resps[0])
         if not self.endings:
             n_tokens = self._count(text)
-            is_cut = n_tokens >= self._max_new_tokens
-            score = self.loaded.score(self.requests)
-            return self._record(score, text, None, "length" if is_cut else "stop", n_tokens)
+            if n_tokens < self._max_new_tokens:
+                score = self.loaded.score(self.requests)
+                return self._record(score, text, None, "stop", n_tokens)
+            if self._thinks:  # a text of full length holds no end of thinking
+                return self._record(None, "", None, "thinking", n_tokens)
+            return self._record(self.loaded.score(self.requests), text, None, "length", n_tokens)
         first = self.endings[0]
         surety = None if first.mean_logprob is None else math.exp(first.mean_logprob)
         return self._record(self._mean(), text, surety, first.finish_reason, first.n_tokens)
