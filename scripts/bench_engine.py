@@ -39,7 +39,7 @@ from cliffguard.engine.adapters import with_adapter
 from cliffguard.engine.lm import CliffguardLM
 
 HF_BATCHES = (1, 8, 16)
-N_SAMPLED = 16  # items of the trial that picks hf's batch size
+N_SAMPLED = 4  # items of the trial that picks hf's batch size
 MEMORY_BATCH = 8
 REQUIRED = {
     "arc_5shot": 15.0,
@@ -498,7 +498,7 @@ ABOUT = """\
 The engine (`cliffguard.engine.lm.CliffguardLM`) next to lm-eval's own `hf` on the same requests
 and the same weights ({model}, float32, no chat template).
 
-    python scripts/bench_engine.py --data DIR --model DIR{options}
+    {commands}
 
 {machine}
 
@@ -529,7 +529,7 @@ def as_markdown(figures: dict[str, Any]) -> str:
     parts = [
         ABOUT.format(
             model=figures["model"],
-            options=figures["options"],
+            commands="\n    ".join(dict.fromkeys(figures["commands"])),
             machine=f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads; "
             f"Python {machine['python']}, {libraries}.",
         )
@@ -628,6 +628,17 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def told(arguments: argparse.Namespace) -> str:
+    """Return the command that measures what this run measures."""
+    words = ["python scripts/bench_engine.py --data DIR --model DIR"]
+    words += [f"--items {arguments.items} --repeats {arguments.repeats}"]
+    if arguments.only != list(SECTIONS):
+        words += ["--only", *arguments.only]
+    if arguments.tasks != list(NAMES):
+        words += ["--tasks", *arguments.tasks]
+    return " ".join(words)
+
+
 def main() -> None:
     """Measure section by section; what is measured is written at once."""
     arguments = parsed()
@@ -640,7 +651,7 @@ def main() -> None:
     before = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
     figures = {
         "model": Path(arguments.model).name,
-        "options": f" --items {arguments.items} --repeats {arguments.repeats}",
+        "commands": [*before.get("commands", []), told(arguments)],
         "machine": about_machine(),
         "sections": before.get("sections", {}),
     }
