@@ -373,6 +373,12 @@ class RunnerSettings:
                 raise ValueError(f"{name} must be at least 1, not {value}")
         if len(set(self.served_as.values())) < len(self.served_as):
             raise ValueError("served_as gives two checkpoints one name; they would answer alike")
+        if self.batch_tokens is not None and self.model != "cliffguard":
+            raise ValueError(
+                f"batch_tokens is of the runner cliffguard; {self.model} has batch_size"
+            )
+        if self.device_map is not None and not self.is_local:
+            raise ValueError(f"device_map: give it to the runner {self.model} in args")
         if self.args and self.is_local:
             raise ValueError(f"args are for lm-eval's other models; {self.model} takes none")
 

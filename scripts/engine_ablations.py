@@ -95,15 +95,8 @@ def _run_all_rows(batch: Any) -> list[Generated]:
             break
         ids = torch.tensor([[batch.tokens[row][-1]] for row in rows])
         batch.logits = batch.model.step(ids, batch.cache)
-    return [
-        Generated(
-            tokens=tuple(batch.tokens[row]),
-            logprobs=tuple(batch.logprobs[row]),
-            margin=batch.margins[row],
-            finish_reason=batch.reasons[row],
-        )
-        for row in rows
-    ]
+    results: list[Generated] = batch.results()
+    return results
 
 
 _HEAD: dict[str, Switch] = {
@@ -150,7 +143,9 @@ def our_loop(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int) -> Tokens:
         for prompt in prompts
     ]
     rows = lm.budget.rows(max(len(prompt) for prompt in prompts) + n_new)
-    found = generation.generate(passes.Model(lm.model), asked, batch_rows=rows)
+    found = generation.generate(
+        passes.Model(lm.model), asked, batch_rows=rows, batch_tokens=lm.budget.batch_tokens
+    )
     return [list(one.tokens) for one in found]
 
 

@@ -313,7 +313,22 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class JsonHandler(BaseHTTPRequestHandler):
+    """Answers with JSON, and logs nothing."""
+
+    def reply(self, status: int, body: bytes) -> None:
+        """Send a body that is JSON already."""
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+class _Handler(JsonHandler):
     server: _Server
     timeout = _IDLE_S
 
@@ -355,15 +370,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusedError(f"the body is not JSON: {failure}") from failure
 
     def _send(self, status: int, body: Mapping[str, Any]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        self.reply(status, json.dumps(body).encode())
 
 
 def _error(status: int, message: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.canonical import digest
-from cliffguard.records import Answer, Checkpoint, Item, Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Protocol, Task
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
 
@@ -106,6 +106,26 @@ def item(number: int = 0, *, level: int | None = None) -> Item:
         answer="yes",
         level=level,
         cluster=None,
+    )
+
+
+def task(items: Sequence[Item]) -> Task:
+    """Return a task over these items."""
+    return Task(
+        name="ball",
+        entry="ball",
+        suite="small",
+        capability="reasoning",
+        stock=False,
+        metric="acc",
+        filter=None,
+        chance=0.25,
+        level=None,
+        gate_levels=None,
+        num_fewshot=None,
+        max_tokens=None,
+        items=tuple(items),
+        digest="d" * 64,
     )
 
 

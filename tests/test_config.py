@@ -201,6 +201,8 @@ FAULTS = [
     ("runner: {batch_size: 0}\n", r"batch_size must be at least 1, not 0"),
     ("runner: {batch_size: auto}\n", r"runner\.batch_size: .*valid integer"),
     ("runner: {args: {a: 1}}\n", r"args are for lm-eval's other models; cliffguard takes none"),
+    ("runner: {model: hf, batch_tokens: 9}\n", r"batch_tokens is of the runner cliffguard"),
+    ("runner: {model: vllm, device_map: auto}\n", r"device_map: give it to the runner vllm"),
     ("runner: {batch_tokens: 0}\n", r"batch_tokens must be at least 1, not 0"),
     ("protocol: {temperature: -1}\n", r"temperature must lie between 0 and 10"),
     ("protocol: {top_p: 0}\n", r"top_p must lie above 0"),

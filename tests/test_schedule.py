@@ -13,22 +13,7 @@ from tests import support
 def ladder_task(n_items: int = 90, n_levels: int = 3) -> Task:
     """Return a task with `n_items` spread evenly over the levels."""
     items = tuple(support.item(n, level=n % n_levels + 1) for n in range(n_items))
-    return Task(
-        name="t",
-        entry="t",
-        suite="s",
-        capability="c",
-        stock=False,
-        metric="acc",
-        filter=None,
-        chance=0.5,
-        level="hops",
-        gate_levels=None,
-        num_fewshot=None,
-        max_tokens=None,
-        items=items,
-        digest="d",
-    )
+    return replace(support.task(items), level="hops")
 
 
 def test_the_order_does_not_depend_on_the_file() -> None:

@@ -26,22 +26,7 @@ ANSWERS = tuple(support.answer(item, float(number % 2)) for number, item in enum
 
 def task(items: tuple[Item, ...] = ITEMS) -> Task:
     """Return a task over these items."""
-    return Task(
-        name="ball",
-        entry="ball",
-        suite="small",
-        capability="reasoning",
-        stock=False,
-        metric="acc",
-        filter=None,
-        chance=0.25,
-        level=None,
-        gate_levels=None,
-        num_fewshot=None,
-        max_tokens=None,
-        items=items,
-        digest="d" * 64,
-    )
+    return support.task(items)
 
 
 def question() -> Question:

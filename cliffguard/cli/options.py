@@ -205,10 +205,10 @@ def _read(name: str, value: Any) -> Any:
     pairs = [part.partition("=") for part in value.split(",") if part]
     if wrong := [key for key, sign, _ in pairs if not sign]:
         raise UsageError(f"--{name.replace('_', '-')}: {wrong[0]!r} is no key=value")
-    return {key.strip(): yaml_scalar(text) for key, _, text in pairs}
+    return {key.strip(): _scalar(text) for key, _, text in pairs}
 
 
-def yaml_scalar(text: str) -> Any:
+def _scalar(text: str) -> Any:
     """Return what a bare word means in YAML: 4 is a number, true a switch, the rest text."""
     import yaml
 

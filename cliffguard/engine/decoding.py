@@ -35,34 +35,22 @@ class _RowLayer(DynamicLayer):  # type: ignore[misc]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-            self.keys, self.values = (
-                self._filled(states, number)
-                for number, states in enumerate((key_states, value_states))
-            )
-            n = self.owner.n_prefix + key_states.shape[-2]
-            return self.keys[:, :, :n], self.values[:, :, :n]
+            before = self.prefix or (None, None)
+            self.keys = _behind(before[0], key_states)
+            self.values = _behind(before[1], value_states)
+            self.prefix = None
+            return self.keys, self.values
         self.keys = self._written(self.keys, key_states)
         self.values = self._written(self.values, value_states)
         n = self.owner.n_columns
         return self.keys[:, :, :n], self.values[:, :, :n]
 
-    def _filled(self, states: torch.Tensor, number: int) -> torch.Tensor:
-        n_rows, heads, n_tokens, width = states.shape
-        n_prefix = self.owner.n_prefix
-        # What is never written is masked, but must be finite: 0 × NaN is NaN.
-        store = states.new_zeros((n_rows, heads, n_prefix + n_tokens + _GROWTH_TOKENS, width))
-        if self.prefix is not None:
-            store[:, :, :n_prefix] = self.prefix[number]
-        store[:, :, n_prefix : n_prefix + n_tokens] = states
-        self.prefix = self.prefix if number == 0 else None
-        return store
-
     def _written(self, store: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         if self.owner.n_columns > store.shape[-2]:
-            more = store.new_zeros((*store.shape[:2], _GROWTH_TOKENS, store.shape[-1]))
-            store = torch.cat([store, more], dim=-2)
+            store = _widened(store, store.shape[-2] + _GROWTH_TOKENS)
         rows = torch.arange(len(states), device=states.device)
-        store[rows, :, self.owner.columns] = states[:, :, 0]
+        # Layers may lie on several devices.
+        store[rows, :, self.owner.columns.to(states.device)] = states[:, :, 0]
         return store
 
     def keep_rows(self, rows: torch.Tensor) -> None:
@@ -86,7 +74,7 @@ class RowCache(DynamicCache):  # type: ignore[misc]
         device: Any,
     ) -> None:
         super().__init__()
-        self.n_prefix = int(prefix[0][0].shape[-2]) if prefix else 0
+        self.n_prefix = n_tokens_of(prefix)
         self.lengths = lengths.to(device)
         self.n_columns = int(lengths.max())
         self.columns = self.lengths
@@ -120,6 +108,37 @@ class RowCache(DynamicCache):  # type: ignore[misc]
         self.lengths = self.lengths.index_select(0, rows.to(self.lengths.device))
         for layer in self.layers:
             layer.keep_rows(rows)
+
+
+def joined(caches: Sequence[RowCache]) -> RowCache:
+    """Return one cache of the rows of several, filled below the same prefix; these are used up."""
+    first = caches[0]
+    if len(caches) == 1:
+        return first
+    first.lengths = torch.cat([cache.lengths for cache in caches])
+    first.n_columns = max(cache.n_columns for cache in caches)
+    for same in zip(*(cache.layers for cache in caches), strict=True):
+        width = max(layer.keys.shape[-2] for layer in same)
+        same[0].keys = torch.cat([_widened(layer.keys, width) for layer in same])
+        same[0].values = torch.cat([_widened(layer.values, width) for layer in same])
+    return first
+
+
+def n_tokens_of(prefix: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> int:
+    """Return how many tokens' keys and values a prefix holds."""
+    return int(prefix[0][0].shape[-2]) if prefix else 0
+
+
+def _behind(prefix: torch.Tensor | None, states: torch.Tensor) -> torch.Tensor:
+    """Return a copy of the prefix for each row, followed by the row's own states."""
+    if prefix is None:
+        return states
+    return torch.cat([prefix.expand(len(states), -1, -1, -1), states], dim=-2)
+
+
+def _widened(store: torch.Tensor, n_columns: int) -> torch.Tensor:
+    # What is never written is masked, but must be finite: 0 × NaN is NaN.
+    return torch.nn.functional.pad(store, (0, 0, 0, n_columns - store.shape[-2]))
 
 
 def pick(

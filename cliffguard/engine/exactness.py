@@ -140,6 +140,6 @@ def _decoded(packed: Model, prefix: Any, tokens: Any) -> torch.Tensor:
     _, kept = packed.extend(stacked([chain(prefix, 0)]), (), torch.zeros(0, dtype=torch.long))
     lengths = torch.tensor([len(tokens) - 2, len(tokens) - 2])
     cache = RowCache(kept, lengths, device=packed.device)
-    packed.fill(stacked([row, row]), cache, torch.tensor([0]), len(prefix))
+    packed.fill(stacked([row, row]), cache, torch.tensor([0]))
     logits = packed.step(torch.tensor([[tokens[-2]], [tokens[0]]]), cache)
     return logits[0].float().log_softmax(-1).cpu()

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
-from cliffguard.engine.decoding import RowCache, Sampling, pick
-from cliffguard.engine.packing import Ints, Row, chain, shared_with_previous
+from cliffguard.engine.decoding import RowCache, Sampling, joined, n_tokens_of, pick
+from cliffguard.engine.packing import Ints, chain, in_order, shared_with_previous
 from cliffguard.engine.passes import KeyValues, Model, stacked
 
 MIN_SHARED_TOKENS = 32
@@ -57,9 +57,14 @@ def generate(
     prompts: Sequence[Prompt],
     *,
     batch_rows: int,
+    batch_tokens: int,
     sampling: Sampling | None = None,
 ) -> list[Generated]:
-    """Return one continuation per prompt, in order; `sampling` None picks the likeliest token."""
+    """Return one continuation per prompt, in order; `sampling` None picks the likeliest token.
+
+    At most `batch_rows` prompts are continued side by side; they are read in passes of at most
+    `batch_tokens` tokens, or of one prompt.
+    """
     results: dict[int, Generated] = {}
     for n_shared, members in prompt_groups([prompt.tokens for prompt in prompts]):
         prefix: KeyValues = ()
@@ -67,7 +72,9 @@ def generate(
             prefix = model.beginning(prompts[members[0]].tokens[:n_shared])
         for start in range(0, len(members), batch_rows):
             numbers = members[start : start + batch_rows]
-            batch = _Batch(model, [prompts[n] for n in numbers], prefix, sampling)
+            together = [prompts[number] for number in numbers]
+            cache, logits = _read_prompts(model, together, prefix, batch_tokens)
+            batch = _Batch(model, together, cache, logits, sampling)
             results.update(zip(numbers, batch.run(), strict=True))
     return [results[number] for number in range(len(prompts))]
 
@@ -78,7 +85,7 @@ def prompt_groups(prompts: Sequence[Ints]) -> list[tuple[int, list[int]]]:
     Within a group, longer prompts come first, so that a batch pads little. A shared prefix never
     covers a prompt entirely: its last token is read to predict the first new one.
     """
-    order = sorted(range(len(prompts)), key=lambda n: (prompts[n].astype(">i8").tobytes(), n))
+    order = in_order(prompts)
     shared = shared_with_previous([prompts[number] for number in order])
     groups: list[tuple[int, list[int]]] = []
     alone: list[int] = []
@@ -95,9 +102,6 @@ def prompt_groups(prompts: Sequence[Ints]) -> list[tuple[int, list[int]]]:
             continue
         cuts = low + 1 + np.flatnonzero(shared[low + 1 : high] == common)
         edges = [low, *cuts.tolist(), high]
-        if len(edges) == high - low + 1:
-            alone += order[low:high]
-            continue
         pending += list(pairwise(edges))[::-1]
     groups.append((0, alone))
     return [
@@ -107,6 +111,24 @@ def prompt_groups(prompts: Sequence[Ints]) -> list[tuple[int, list[int]]]:
     ]
 
 
+def _read_prompts(
+    model: Model, prompts: Sequence[Prompt], prefix: KeyValues, batch_tokens: int
+) -> tuple[RowCache, torch.Tensor]:
+    """Return the cache of a batch, and the logits after each prompt; longest prompts come first."""
+    caches, logits, start = [], [], 0
+    while start < len(prompts):
+        longest = len(prompts[start].tokens) - n_tokens_of(prefix)
+        part = prompts[start : start + max(1, batch_tokens // longest)]
+        lengths = torch.tensor([len(prompt.tokens) for prompt in part])
+        cache = RowCache(prefix, lengths, device=model.device)
+        tokens = stacked([chain(one.tokens[cache.n_prefix :], cache.n_prefix) for one in part])
+        last = torch.arange(len(part)) * longest + lengths - cache.n_prefix - 1
+        logits.append(model.fill(tokens, cache, last))
+        caches.append(cache)
+        start += len(part)
+    return joined(caches), torch.cat(logits)
+
+
 class _Batch:
     """Rows that are continued together, until each is done."""
 
@@ -114,29 +136,20 @@ class _Batch:
         self,
         model: Model,
         prompts: Sequence[Prompt],
-        prefix: KeyValues,
+        cache: RowCache,
+        logits: torch.Tensor,
         sampling: Sampling | None,
     ) -> None:
         self.model = model
         self.prompts = prompts
+        self.cache = cache
+        self.logits = logits
         self.sampling = sampling
-        n_prefix = prefix[0][0].shape[-2] if prefix else 0
-        rows = [chain(prompt.tokens[n_prefix:], n_prefix) for prompt in prompts]
-        lengths = torch.tensor([len(prompt.tokens) for prompt in prompts])
-        self.cache = RowCache(prefix, lengths, device=model.device)
-        self.logits = self._prefill(rows, prefix)
         self.generators = [torch.Generator().manual_seed(prompt.seed) for prompt in prompts]
         self.tokens: list[list[int]] = [[] for _ in prompts]
         self.logprobs: list[list[float]] = [[] for _ in prompts]
         self.margins = [float("inf")] * len(prompts)
         self.reasons: dict[int, Literal["stop", "length"]] = {}
-
-    def _prefill(self, rows: Sequence[Row], prefix: KeyValues) -> Any:
-        tokens = stacked(rows)
-        width = tokens.ids.shape[1]
-        last = torch.tensor([n * width + len(row.tokens) - 1 for n, row in enumerate(rows)])
-        n_past = prefix[0][0].shape[-2] if prefix else 0
-        return self.model.fill(tokens, self.cache, last, n_past)
 
     def run(self) -> list[Generated]:
         """Generate until every row is done; return the continuations in order."""
@@ -151,6 +164,10 @@ class _Batch:
                 active = [active[place] for place in going]
             ids = torch.tensor([[self.tokens[row][-1]] for row in active])
             self.logits = self.model.step(ids, self.cache)
+        return self.results()
+
+    def results(self) -> list[Generated]:
+        """Return the continuations in order, once every row is done."""
         return [
             Generated(
                 tokens=tuple(self.tokens[row]),

@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from cliffguard.engine.generation import Generated, Prompt, generate
 from cliffguard.engine.packing import Scored
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
-from cliffguard.engine.stopping import GeneratedText, Stop, as_text
+from cliffguard.engine.stopping import GeneratedText, Stop, as_text, from_plain_text
 
 T = TypeVar("T")
 
@@ -161,20 +161,21 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         for number, request in enumerate(requests):
             by_settings.setdefault(repr(request.args[1]), []).append(number)
         for numbers in by_settings.values():
-            texts = self._generate_alike([requests[number].args for number in numbers])
+            texts = self._generate_alike([requests[number] for number in numbers])
             found.update(zip(numbers, texts, strict=True))
         answers = [found[number] for number in range(len(requests))]
         for request, answer in zip(requests, answers, strict=True):
             self.cache_hook.add_partial("generate_until", request.args, answer.text)
         return answers
 
-    def _generate_alike(self, asked: Sequence[tuple[str, dict[str, Any]]]) -> list[GeneratedText]:
-        settings = normalize_gen_kwargs(asked[0][1], self.max_gen_toks)
+    def _generate_alike(self, requests: Sequence[Any]) -> list[GeneratedText]:
+        settings = normalize_gen_kwargs(requests[0].args[1], self.max_gen_toks)
+        contexts = [request.args[0] for request in requests]
         eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
         stops = handle_stop_sequences(settings.pop("until", None), eos=eos)
         n_new = int(settings.pop("max_gen_toks"))
         if self.plain_because is not None or not self._is_known(settings):
-            return self._generate_plain(asked, n_new)
+            return self._generate_plain(requests, contexts, n_new)
         if self.max_length <= n_new:
             raise ValueError(
                 f"max_gen_toks {n_new} leaves no room for a prompt: the model's window is "
@@ -184,10 +185,15 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
 
         def compute() -> list[Generated]:
             # Anew after a failure: a prompt remembers how far its thinking was.
-            prompts = self._prompts([context for context, _ in asked], stops, n_new)
+            prompts = self._prompts(contexts, stops, n_new)
             longest = max(len(prompt.tokens) for prompt in prompts) + n_new
-            rows = self.budget.rows(longest)
-            return generate(self.engine, prompts, batch_rows=rows, sampling=sampling)
+            return generate(
+                self.engine,
+                prompts,
+                batch_rows=self.budget.rows(longest),
+                batch_tokens=self.budget.batch_tokens,
+                sampling=sampling,
+            )
 
         return [as_text(self, one, stops) for one in self._in_budget(compute)]
 
@@ -218,28 +224,13 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         return not bent and settings.keys() <= _KNOWN_KWARGS
 
     def _generate_plain(
-        self, asked: Sequence[tuple[str, dict[str, Any]]], n_new: int
+        self, requests: Sequence[Any], contexts: Sequence[str], n_new: int
     ) -> list[GeneratedText]:
         with torch.random.fork_rng():
             # transformers draws from the global source: start it where this call starts.
-            torch.manual_seed(_seed(self.seed, *(context for context, _ in asked)))
-            texts = super().generate_until([_Request(one) for one in asked], disable_tqdm=True)
-        # A text of full length holds no end of thinking, which would have taken tokens itself.
-        cut: Literal["length", "thinking"] = "thinking" if self.think_end_token else "length"
-        answers = []
-        for text in texts:
-            n_tokens = len(self.tok_encode(text, add_special_tokens=False))
-            reason: Literal["stop", "length", "thinking"] = cut if n_tokens >= n_new else "stop"
-            answers.append(
-                GeneratedText(
-                    text=text,
-                    finish_reason=reason,
-                    n_tokens=n_tokens,
-                    mean_logprob=None,
-                    margin=None,
-                )
-            )
-        return answers
+            torch.manual_seed(_seed(self.seed, *contexts))
+            texts = super().generate_until(list(requests), disable_tqdm=True)
+        return [from_plain_text(self, text, n_new) for text in texts]
 
     def _in_budget(self, compute: Callable[[], T]) -> T:
         """Compute; where memory runs out, halve the budget and go on."""
@@ -258,13 +249,6 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             gc.collect()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-
-
-class _Request:
-    """What HFLM reads of an lm-eval request."""
-
-    def __init__(self, args: tuple[str, dict[str, Any]]) -> None:
-        self.args = args
 
 
 def _seed(seed: int, *texts: str) -> int:

@@ -84,9 +84,11 @@ def load(checkpoint: Checkpoint, options: LoadOptions) -> tuple[Any, Any]:
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
     tokenizer = load_tokenizer(checkpoint)
     model = load_weights(checkpoint, options)
-    if checkpoint.files.adapter is not None:
-        model = put_on(model, checkpoint, tokenizer)
-    _refuse_missing_tokens(checkpoint, model, tokenizer)
+    if checkpoint.files.adapter is None:
+        refuse_missing_tokens(checkpoint, model, tokenizer)
+        return model, tokenizer
+    model = put_on(model, checkpoint, tokenizer)
+    _refuse_not_finite(checkpoint.name, model)  # what it wrote into the base's own weights, too
     return model, tokenizer
 
 
@@ -123,8 +125,8 @@ def put_on(
     assert checkpoint.files.adapter is not None
     with out_of_memory_explained(checkpoint.name), _damage_explained(checkpoint.name):
         tuned = with_adapter(model, checkpoint.name, checkpoint.files.adapter, adapter_name).eval()
-    _refuse_missing_tokens(checkpoint, tuned, tokenizer)
-    _refuse_not_finite(checkpoint.name, tuned, only="lora_")
+    refuse_missing_tokens(checkpoint, tuned, tokenizer)
+    _refuse_not_finite(checkpoint.name, tuned, only=f".{adapter_name}")
     return tuned
 
 
@@ -177,13 +179,10 @@ def _quantization(options: LoadOptions) -> Any:
 @contextlib.contextmanager
 def out_of_memory_explained(name: str) -> Iterator[None]:
     """Turn exhausted memory, in its several disguises, into an error of ours."""
-    import torch
-
     try:
         yield
-    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as failure:
-        is_sure = isinstance(failure, (torch.cuda.OutOfMemoryError, MemoryError))
-        if not is_sure and not is_out_of_memory(failure):
+    except (MemoryError, RuntimeError) as failure:  # torch's own is a RuntimeError
+        if not is_out_of_memory(failure):
             raise
         raise InfrastructureError(
             f"{name}: out of memory; use a smaller --batch-size or another --device"
@@ -193,11 +192,9 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _damage_explained(name: str) -> Iterator[None]:
     """Turn what transformers, peft and safetensors raise about a file into an error of ours."""
-    import torch
-
     try:
         yield
-    except (CliffguardError, torch.cuda.OutOfMemoryError, MemoryError):
+    except CliffguardError:
         raise
     except ImportError as failure:
         raise InfrastructureError(
@@ -227,7 +224,8 @@ def _first_line(failure: Exception) -> str:
     return " ".join(lines[:2])[:300] if lines else type(failure).__name__
 
 
-def _refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> None:
+def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> None:
+    """Refuse a tokenizer with more tokens than the model has embeddings for."""
     n_rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > n_rows:
         raise IntegrityError(

@@ -30,7 +30,7 @@ _ROWS_IN_REACH = 32  # rows that are tried for room; more would cost time and sa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """Tokens to feed in, of which the last `n_scored` predict the tokens in `targets`."""
+    """Tokens to feed in, the last of which, as many as there are targets, predict `targets`."""
 
     tokens: Ints
     targets: Ints
@@ -73,7 +73,7 @@ class Reads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """Sequences packed into one row, below a prefix of `n_past` tokens.
+    """Sequences packed into one row, below the prefix of their branch.
 
     `position[i]` is the place of token i in its own sequence; the tokens that see token i are
     those at i … `end[i]` - 1, all of them its continuations.
@@ -124,6 +124,13 @@ def chain(tokens: Ints, start: int) -> Row:
     )
 
 
+def in_order(sequences: Sequence[Ints]) -> list[int]:
+    """Return the numbers of the sequences, sorted by their tokens; equal ones stay in order."""
+    # Big-endian bytes sort like the tokens themselves.
+    keys = [tokens.astype(">i8").tobytes() for tokens in sequences]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
 def shared_with_previous(ordered: Sequence[Ints]) -> Ints:
     """Return for each array how many leading values it shares with the one before it."""
     shared = np.zeros(len(ordered), dtype=np.int64)
@@ -154,15 +161,12 @@ class _Planner:
     def __init__(self, sequences: Sequence[Scored], limits: Limits) -> None:
         self.limits = limits
         self.scored = sequences
-        # Big-endian bytes sort like the tokens themselves.
-        keys = [one.tokens.astype(">i8").tobytes() for one in sequences]
         self.requests: list[list[int]] = []
         self.tokens: list[Ints] = []
-        last = None
-        for request in sorted(range(len(keys)), key=lambda number: (keys[number], number)):
-            if keys[request] != last:
-                last = keys[request]
-                self.tokens.append(sequences[request].tokens)
+        for request in in_order([one.tokens for one in sequences]):
+            tokens = sequences[request].tokens
+            if not self.tokens or not np.array_equal(self.tokens[-1], tokens):
+                self.tokens.append(tokens)
                 self.requests.append([])
             self.requests[-1].append(request)
         self.lengths = np.array([len(row) for row in self.tokens], dtype=np.int64)

@@ -16,8 +16,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from cliffguard.engine.decoding import RowCache
-from cliffguard.engine.packing import Ints, chain
+from cliffguard.engine.decoding import RowCache, n_tokens_of
+from cliffguard.engine.packing import Ints, Row, chain
 
 KeyValues = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 """Keys and values of each layer, of shape [1, heads, tokens, width]."""
@@ -63,13 +63,8 @@ def as_cache(prefix: KeyValues, *, grows: bool) -> DynamicCache:
     return cache
 
 
-def kept(cache: DynamicCache) -> KeyValues:
-    """Return the keys and values in a cache that grew."""
-    return tuple((layer.keys, layer.values) for layer in cache.layers)
-
-
 class Model:
-    """A causal language model behind the two calls that the engine makes of it."""
+    """A causal language model behind the few kinds of passes that the engine makes."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -88,8 +83,8 @@ class Model:
     def extend(self, tokens: Tokens, prefix: KeyValues, keep: torch.Tensor) -> Any:
         """Run one row below a prefix; return (logits at `keep`, keys and values of both)."""
         cache = as_cache(prefix, grows=True)
-        logits = self._run(tokens, cache, keep, n_past=_length(prefix))
-        return logits, kept(cache)
+        logits = self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
+        return logits, tuple((layer.keys, layer.values) for layer in cache.layers)
 
     def beginning(self, tokens: Ints) -> KeyValues:
         """Return keys and values of the first tokens of several texts.
@@ -115,11 +110,11 @@ class Model:
         `keep` numbers the tokens of all rows through. No keys and values are kept.
         """
         cache = as_cache(prefix, grows=False) if prefix else None
-        return self._run(tokens, cache, keep, n_past=_length(prefix))
+        return self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
 
-    def fill(self, tokens: Tokens, cache: RowCache, keep: torch.Tensor, n_past: int) -> Any:
-        """Run the prompts of a batch into an empty cache; return logits at `keep`."""
-        return self._run(tokens, cache, keep, n_past=n_past)
+    def fill(self, tokens: Tokens, cache: RowCache, keep: torch.Tensor) -> torch.Tensor:
+        """Run prompts, without their prefix, into an empty cache; return logits at `keep`."""
+        return self._run(tokens, cache, keep, n_past=cache.n_prefix)
 
     @torch.inference_mode()
     def step(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
@@ -217,10 +212,6 @@ def _only_at(model: Any, keep: torch.Tensor) -> Iterator[None]:
         handle.remove()
 
 
-def _length(prefix: KeyValues) -> int:
-    return int(prefix[0][0].shape[-2]) if prefix else 0
-
-
 _SLICE = 128
 
 
@@ -248,8 +239,8 @@ def read_out(
     return torch.cat(logprobs)[back], torch.cat(is_best)[back]
 
 
-def stacked(rows: Sequence[Any]) -> Tokens:
-    """Return packed rows (`packing.Row`) as one padded pass."""
+def stacked(rows: Sequence[Row]) -> Tokens:
+    """Return packed rows as one padded pass."""
     longest = max(len(row.tokens) for row in rows)
     shape = (len(rows), longest)
     ids = torch.zeros(shape, dtype=torch.long)
@@ -260,7 +251,6 @@ def stacked(rows: Sequence[Any]) -> Tokens:
         ids[number, :n] = torch.from_numpy(row.tokens)
         position[number, :n] = torch.from_numpy(row.position)
         end[number, :n] = torch.from_numpy(row.end)
-    is_chain = all(row.is_chain for row in rows) and (
-        len(rows) == 1 or all(len(row.tokens) == longest for row in rows)
-    )
+    # A shorter row is padded, and must not see its padding.
+    is_chain = all(row.is_chain and len(row.tokens) == longest for row in rows)
     return Tokens(ids=ids, position=position, end=end, is_chain=is_chain)

@@ -47,6 +47,7 @@ class Resident:
         if checkpoint.adapter is None:
             if self._tuned is not None:
                 self._tuned.base_model.disable_adapter_layers()
+            loading.refuse_missing_tokens(checkpoint, self._base, tokenizer)
             return self._base, tokenizer
         return self._with_adapter(checkpoint, tokenizer), tokenizer
 

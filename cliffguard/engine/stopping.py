@@ -89,6 +89,25 @@ def as_text(lm: Any, one: Generated, stops: list[str]) -> GeneratedText:
     )
 
 
+def from_plain_text(lm: Any, text: str, n_most: int) -> GeneratedText:
+    """Return an answer of which only the text is known, of at most `n_most` tokens.
+
+    A text of full length was cut; where the model thinks, it was cut while thinking, since the
+    end of the thinking takes tokens that are not in the text.
+    """
+    n_tokens = len(lm.tok_encode(text, add_special_tokens=False))
+    reason: Literal["stop", "length", "thinking"] = "stop"
+    if n_tokens >= n_most:
+        reason = "thinking" if getattr(lm, "think_end_token", None) else "length"
+    return GeneratedText(
+        text="" if reason == "thinking" else text,
+        finish_reason=reason,
+        n_tokens=n_tokens,
+        mean_logprob=None,
+        margin=None,
+    )
+
+
 def _without_thinking(lm: Any, one: Generated) -> tuple[str, bool]:
     """Return the text, and whether the limit came before the thinking ended."""
     tokens = list(one.tokens)

@@ -27,11 +27,10 @@ class Prepared:
         self.is_generated = bool(first[0].request_type == "generate_until")
         n_repeats = protocol.repeats if self.is_generated else 1
         self.repeats = [first] + [self._fresh(protocol) for _ in range(n_repeats - 1)]
-        self._thinks = protocol.think_end is not None
-        # Filled in by `respond`: how each generated answer ended, where the model tells.
+        # Filled in by `respond`: how each generated answer ended.
         self.endings: list[Any] = []
         self._model = model
-        self.n_prompt_tokens = self._count(self.requests[0].args[0])
+        self.n_prompt_tokens = len(model.tok_encode(self.requests[0].args[0]))
         self.is_overlong = self._n_tokens() > model.max_length
 
     @property
@@ -51,19 +50,16 @@ class Prepared:
         return requests
 
     @property
-    def _max_new_tokens(self) -> int:
+    def max_new_tokens(self) -> int:
+        """The token limit of a generated answer."""
         wanted = self.requests[0].args[1].get("max_gen_toks")
         return int(wanted if wanted is not None else self._model.max_gen_toks)
 
-    def _count(self, text: str) -> int:
-        """Return the tokens of a text; models behind a server encode a list of texts."""
-        tokens = self._model.tok_encode(text)
-        return len(tokens[0] if tokens and isinstance(tokens[0], list) else tokens)
-
     def _n_tokens(self) -> int:
         if self.is_generated:
-            return self.n_prompt_tokens + self._max_new_tokens
-        return max(self._count(request.args[0] + request.args[1]) for request in self.requests)
+            return self.n_prompt_tokens + self.max_new_tokens
+        whole = [request.args[0] + request.args[1] for request in self.requests]
+        return max(len(self._model.tok_encode(text)) for text in whole)
 
     def answer(self) -> Answer:
         """Score the responses; an over-long item has none and stays unscored."""
@@ -71,18 +67,9 @@ class Prepared:
             return self._record(None, "", None, "overlong", 0)
         if not self.is_generated:
             return self._choice(self.loaded.score(self.requests))
-        text = str(self.requests[0].resps[0])
-        if not self.endings:
-            n_tokens = self._count(text)
-            if n_tokens < self._max_new_tokens:
-                score = self.loaded.score(self.requests)
-                return self._record(score, text, None, "stop", n_tokens)
-            if self._thinks:  # a text of full length holds no end of thinking
-                return self._record(None, "", None, "thinking", n_tokens)
-            return self._record(self.loaded.score(self.requests), text, None, "length", n_tokens)
         first = self.endings[0]
         surety = None if first.mean_logprob is None else math.exp(first.mean_logprob)
-        return self._record(self._mean(), text, surety, first.finish_reason, first.n_tokens)
+        return self._record(self._mean(), first.text, surety, first.finish_reason, first.n_tokens)
 
     def _mean(self) -> float | None:
         """Return the mean score over the times that an answer came; None when none did."""
@@ -139,8 +126,8 @@ def respond(model: Any, prepared: Sequence[Prepared]) -> None:
         same += [(one, request)] * (request.repeats or 1)
     for kind, same in by_kind.items():
         requests = [request for _, request in same]
-        if kind == "generate_until" and hasattr(model, "generate"):
-            _take_endings(same, model.generate(requests))
+        if kind == "generate_until":
+            _generate(model, same)
             continue
         responses = getattr(model, kind)(requests, disable_tqdm=True)
         for request, response in zip(requests, responses, strict=True):
@@ -148,7 +135,19 @@ def respond(model: Any, prepared: Sequence[Prepared]) -> None:
     prepared[0].loaded.filter([request for _, request in asked])
 
 
-def _take_endings(asked: Sequence[tuple[Prepared, Any]], endings: Sequence[Any]) -> None:
+def _generate(model: Any, asked: Sequence[tuple[Prepared, Any]]) -> None:
+    """Let the model generate; of lm-eval's own models only the text is known."""
+    from cliffguard.engine.stopping import from_plain_text
+
+    requests = [request for _, request in asked]
+    if hasattr(model, "generate"):
+        endings = model.generate(requests)
+    else:
+        texts = model.generate_until(requests, disable_tqdm=True)
+        endings = [
+            from_plain_text(model, text, one.max_new_tokens)
+            for (one, _), text in zip(asked, texts, strict=True)
+        ]
     for (one, request), ending in zip(asked, endings, strict=True):
         if not request.resps:
             one.endings.append(ending)

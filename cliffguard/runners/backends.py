@@ -33,7 +33,6 @@ class LocalBackend:
         self._budget: Any = None
         self._plain: str | None = None
         self._last: str | None = None
-        self._size: int | None = settings.batch_size
 
     def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
         """Return the lm-eval model of a checkpoint, loading its base unless it is in memory."""
@@ -70,8 +69,8 @@ class LocalBackend:
         notes: dict[str, str | int] = {"device": loading.describe_device(self.settings.device)}
         if self.settings.device_map is not None:
             notes["device map"] = self.settings.device_map
-        if self._size is not None or self.settings.model == "hf":
-            notes["batch size"] = self._size or _HF_BATCH_SIZE
+        if self.settings.batch_size is not None or self.settings.model == "hf":
+            notes["batch size"] = self.settings.batch_size or _HF_BATCH_SIZE
         if self._budget is not None:
             notes["batch tokens"] = self._budget.batch_tokens
         if self._plain is not None:
@@ -98,12 +97,12 @@ class LocalBackend:
         if self.settings.model == "hf":
             from lm_eval.models.huggingface import HFLM
 
-            return HFLM(**arguments, batch_size=self._size or _HF_BATCH_SIZE)
+            return HFLM(**arguments, batch_size=self.settings.batch_size or _HF_BATCH_SIZE)
         from cliffguard.engine.lm import CliffguardLM
 
         model = CliffguardLM(
             **arguments,
-            batch_size=self._size or "auto",
+            batch_size=self.settings.batch_size or "auto",
             batch_tokens=self.settings.batch_tokens,
             budget=self._budget,
             seed=protocol.seed,
@@ -146,9 +145,10 @@ class ForeignBackend:
 
     @contextmanager
     def explained(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """Turn what a server's client raises into an error of ours."""
+        """Turn exhausted memory, and what a server's client raises, into an error of ours."""
         try:
-            yield
+            with loading.out_of_memory_explained(checkpoint.name):
+                yield
         except Exception as failure:  # requests, aiohttp and tenacity each have their own
             if not isinstance(failure, OSError) and not _is_of_a_client(failure):
                 raise

@@ -1,4 +1,4 @@
-"""lm-eval's tasks over lm-eval's models; with lmeval_tasks.py the only modules that know lm-eval.
+"""lm-eval's tasks over an lm-eval model: items in, answers out.
 
 Requests are built once per checkpoint, in full order, and sliced by us: lm-eval's few-shot
 samplers keep state, and its own selection of samples changes the shots. Its `use_cache` is never

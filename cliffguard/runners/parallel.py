@@ -27,6 +27,7 @@ class ParallelRunner(Runner):
         self.inner = inner
         self._tasks: dict[str, Task] = {}
         self._peers = Peers()
+        self._is_ordering = False
 
     @property
     def leads(self) -> bool:
@@ -82,7 +83,9 @@ class ParallelRunner(Runner):
 
     def close(self) -> None:
         """Let the workers go."""
-        if self.leads:
+        # One that is interrupted in the middle of an order leaves: the others, who wait for its
+        # part, see the connection close.
+        if self.leads and not self._is_ordering:
             self._peers.hear(None)
         self._peers.close()
 
@@ -111,8 +114,10 @@ class ParallelRunner(Runner):
 
     def _everywhere(self, name: str, *arguments: Any) -> list[Any]:
         """Let every process do the same; return the results by rank, or raise the first failure."""
+        self._is_ordering = True
         self._peers.hear((name, arguments))
         outcomes = self._peers.gather(self._tried(name, arguments))
+        self._is_ordering = False
         assert outcomes is not None, "only the leader gives orders"
         for rank, (result, failure) in enumerate(outcomes):
             if isinstance(failure, CliffguardError):

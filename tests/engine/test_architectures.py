@@ -177,7 +177,7 @@ def test_greedy_answers_are_those_of_whole_passes(name: str) -> None:
         for one, n_new in zip(tiny.branching()[-5:], (9, 3, 9, 5, 9), strict=True)
     ]
 
-    answers = generation.generate(Model(model), prompts, batch_rows=3)
+    answers = generation.generate(Model(model), prompts, batch_rows=3, batch_tokens=40)
 
     for prompt, answer in zip(prompts, answers, strict=True):
         expected, leads = naive(model, prompt.tokens, prompt.max_new_tokens)

@@ -11,7 +11,8 @@ import torch
 
 from cliffguard.engine import generation
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.stopping import GeneratedText
+from cliffguard.engine.passes import Model
+from cliffguard.engine.stopping import GeneratedText, from_plain_text
 from tests.engine import tiny
 from tests.support import byte_tokenizer
 
@@ -299,3 +300,41 @@ def test_out_of_memory_changes_no_answer(lm: CliffguardLM, monkeypatch: pytest.M
 
     assert lm.generate_until(asked(*PROMPTS, until=("\n",))) == expected
     assert lm.budget.generation_rows == 2
+
+
+def test_prompts_are_read_within_the_token_budget(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompts that are continued together are read in passes of the budget, with equal answers."""
+    budget = replace(tiny.TIGHT, generation_rows=8, batch_tokens=48)
+    requests = asked(*("abcdefgh"[n:] * 2 + "ab" for n in range(8)))
+    sizes = []
+    plain = Model.fill
+
+    def fill(self: Model, tokens: Any, *others: Any) -> Any:
+        sizes.append(tokens.ids.numel())
+        return plain(self, tokens, *others)
+
+    monkeypatch.setattr(Model, "fill", fill)
+
+    answers = tiny.ours(model, budget=budget).generate(requests)
+
+    assert len(sizes) > 1
+    assert max(sizes) <= 48
+    assert texts(answers) == tiny.theirs(model).generate_until(requests, disable_tqdm=True)
+
+
+def test_the_length_of_a_plain_answer_counts_its_own_tokens() -> None:
+    """A beginning-of-text token that a tokenizer adds is no part of the answer."""
+
+    class Begins:
+        """A model whose tokenizer puts a token before every text."""
+
+        def tok_encode(self, text: str, add_special_tokens: bool = True) -> list[int]:
+            """Return one token a letter, and the one before the text unless told not to."""
+            return [0] * add_special_tokens + [ord(letter) for letter in text]
+
+    answer = from_plain_text(Begins(), "abc", 4)
+
+    assert (answer.n_tokens, answer.finish_reason) == (3, "stop")
+    assert from_plain_text(Begins(), "abcd", 4).finish_reason == "length"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import peft
 import pytest
 import torch
 from lm_eval.models.huggingface import HFLM
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard import Protocol, RunnerSettings
@@ -503,3 +505,34 @@ def test_our_model_by_name_keeps_the_rows_that_hf_cuts(padded_base: Path, tmp_pa
     assert lm.model.get_input_embeddings().weight.shape[0] == 320
     assert_close(found, fresh(padded_base, folder))
     assert all(ours < theirs for (ours, _), (theirs, _) in zip(found, cut, strict=True))
+
+
+def test_a_full_checkpoint_without_rows_for_its_tokens_is_refused(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    """A base is held to its tokenizer as an adapter is, or an id would reach past the embedding."""
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "grown"))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens(["<one>", "<two>"])
+    tokenizer.save_pretrained(folder)
+    grown = find_base(str(folder), FindOptions())
+
+    with pytest.raises(IntegrityError, match="its tokenizer has 260 tokens"):
+        Resident(grown, ON_CPU).switch_to(grown)
+
+
+@pytest.mark.parametrize("settings", [{"modules_to_save": ["lm_head"]}, {"bias": "all"}], ids=str)
+def test_an_adapter_is_looked_through_for_nan(
+    biased_base: Path, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    """Not its matrices alone: what it saves whole, and what it writes into the base, too."""
+    saved(tmp_path / "a", biased_base, peft.LoraConfig(**LORA, **settings))
+    file = tmp_path / "a" / "adapter_model.safetensors"
+    weights = load_file(file)
+    name = next(key for key in weights if "lora_" not in key)
+    weights[name].view(-1)[0] = float("nan")
+    save_file(weights, file, metadata={"format": "pt"})
+    _, tuned = pair(biased_base, tmp_path / "a")
+
+    with pytest.raises(IntegrityError, match="holds NaN"):
+        Resident(tuned, ON_CPU).switch_to(tuned)

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import passes
 from cliffguard.errors import InfrastructureError, UsageError
 from cliffguard.records import Answer, Checkpoint, Question, Task
+from cliffguard.runners.backends import ForeignBackend
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.suites import load_suite
 from tests import support
-from tests.completions_server import served
+from tests.completions_server import JsonHandler, served
 from tests.engine import tiny
 
 ON_CPU = RunnerSettings(device="cpu")
@@ -139,7 +140,7 @@ def test_base_against_base_answers_bit_for_bit(
 def router(urls: Mapping[str, str]) -> Iterator[str]:
     """Serve several models under one address, as vLLM serves adapters; yield it."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(JsonHandler):
         def do_GET(self) -> None:
             self.reply(200, json.dumps({"data": [{"id": name} for name in urls]}).encode())
 
@@ -154,16 +155,6 @@ def router(urls: Mapping[str, str]) -> Iterator[str]:
                     self.reply(200, answer.read())
             except urllib.error.HTTPError as failure:
                 self.reply(failure.code, failure.read())
-
-        def reply(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -464,25 +455,9 @@ KEYED: dict[str, dict[str, Any]] = {
 
 def key(protocol: Protocol) -> str:
     """Return the key of a question under a protocol."""
-    task = Task(
-        name="ball",
-        entry="ball",
-        suite="small",
-        capability="reasoning",
-        stock=False,
-        metric="acc",
-        filter=None,
-        chance=0.25,
-        level=None,
-        gate_levels=None,
-        num_fewshot=None,
-        max_tokens=None,
-        items=(),
-        digest="d",
-    )
     return Question(
         checkpoint=support.checkpoint(),
-        task=task,
+        task=support.task(()),
         protocol=protocol,
         dtype="float32",
         runner="cliffguard",
@@ -748,3 +723,14 @@ def test_template_args_reach_the_template(
         assert lengths[wanted] == [a.rendered_digest for a in answers]
 
     assert set(lengths[True]).isdisjoint(lengths[False])
+
+
+def test_a_foreign_model_out_of_memory_is_worth_a_retry(base: Checkpoint) -> None:
+    """Exhausted memory of lm-eval's own models ends in the exit code of ours."""
+    backend = ForeignBackend(RunnerSettings(model="vllm"))
+
+    with (
+        pytest.raises(InfrastructureError, match="out of memory"),
+        backend.explained(base),
+    ):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")

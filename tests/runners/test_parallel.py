@@ -149,6 +149,35 @@ def test_each_process_answers_one_shard(led: Any, task: Task) -> None:
     assert [notes["device"] for _, notes in found] == ["here", "there"]
 
 
+def test_a_leader_that_is_interrupted_leaves_at_once(
+    led: Any, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of an order a farewell would wait for peers that wait for the leader."""
+    runner = led(((task,), None), ((ANSWERS, {}), None))
+    runner.resolve((task,), Protocol())
+    monkeypatch.setattr(runner.inner, "ask", _interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.ask(support.checkpoint(), task, ITEMS, Protocol())
+    runner.close()
+
+    assert None not in runner._peers.told
+
+
+def test_a_leader_that_is_done_lets_the_others_go(led: Any, task: Task) -> None:
+    """Between orders the workers are told that there will be no more."""
+    runner = led(((task,), None))
+    runner.resolve((task,), Protocol())
+
+    runner.close()
+
+    assert runner._peers.told[-1] is None
+
+
+def _interrupted(*_: Any) -> list[Answer]:
+    raise KeyboardInterrupt
+
+
 def test_a_workers_short_answer_is_refused(led: Any, task: Task) -> None:
     """A worker that leaves an item out ends the run."""
     runner = led(((task,), None), ((ANSWERS[2:3], {}), None))
