@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     from cliffguard.config import load_plan, load_policy
     from cliffguard.corridor import guard
     from cliffguard.errors import CliffguardError
-    from cliffguard.records import (
+    from cliffguard.plans import (
         CapabilityPolicy,
-        Outcome,
         Plan,
         Policy,
         Protocol,
-        Review,
         RunnerSettings,
         TargetPolicy,
     )
+    from cliffguard.records import Outcome, Review
     from cliffguard.report import render
     from cliffguard.report.json import read_review
     from cliffguard.store import Store
@@ -49,8 +48,10 @@ __all__ = [
     "render",
 ]
 
-_HOMES = {
+_HOMES = {  # of the others, plans
     "CliffguardError": "errors",
+    "Outcome": "records",
+    "Review": "records",
     "Store": "store",
     "guard": "corridor",
     "load_plan": "config",
@@ -63,7 +64,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'cliffguard' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"cliffguard.{_HOMES.get(name, 'records')}"), name)
+    return getattr(importlib.import_module(f"cliffguard.{_HOMES.get(name, 'plans')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from statistics import fmean
 
 from cliffguard.errors import SuiteError
 from cliffguard.measure import Measurement
+from cliffguard.plans import Policy
 from cliffguard.records import (
     Answer,
     Capability,
@@ -17,7 +18,6 @@ from cliffguard.records import (
     Item,
     Ladder,
     LevelComparison,
-    Policy,
     Suite,
     Task,
     TaskComparison,

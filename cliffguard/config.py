@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from cliffguard.errors import ConfigError
 from cliffguard.files import read_yaml, user_path, validate
-from cliffguard.records import Plan, Policy
+from cliffguard.plans import Plan, Policy
 from cliffguard.suites import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {

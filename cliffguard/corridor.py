@@ -17,7 +17,8 @@ from cliffguard.compare import compare, pair_answers
 from cliffguard.errors import UsageError
 from cliffguard.integrity import check_answers, differences
 from cliffguard.measure import Measurement, Progress, measure, silent
-from cliffguard.records import Checkpoint, Plan, Policy, Review, Suite, TargetPolicy
+from cliffguard.plans import Plan, Policy, TargetPolicy
+from cliffguard.records import Checkpoint, Review, Suite
 from cliffguard.review import write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Schedule

@@ -22,7 +22,7 @@ from platformdirs import user_cache_path
 
 from cliffguard.errors import InfrastructureError, IntegrityError
 from cliffguard.files import write_error
-from cliffguard.records import Plan, RunnerSettings
+from cliffguard.plans import Plan, RunnerSettings
 from cliffguard.suites import suites_folder
 
 CANDIDATES = ("healthy", "overtrained")

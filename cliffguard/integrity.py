@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cliffguard.errors import IntegrityError
-from cliffguard.records import Answer, Protocol
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer
 
 
 def check_answers(

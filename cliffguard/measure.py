@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cliffguard.records import Answer, Checkpoint, Protocol, Question
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Checkpoint, Question
 from cliffguard.runners import Notes, Runner
 from cliffguard.schedule import Look, Series, Shard
 from cliffguard.store import Entry, Store

@@ -10,15 +10,13 @@ from importlib.metadata import version
 
 from cliffguard.compare import Pair
 from cliffguard.measure import Measurement
+from cliffguard.plans import Plan, Protocol, RunnerSettings
 from cliffguard.records import (
     FORMAT,
     Comparison,
     Example,
-    Plan,
-    Protocol,
     Provenance,
     Review,
-    RunnerSettings,
     Suite,
     SuiteStamp,
     Verdict,

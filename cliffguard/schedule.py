@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cliffguard.canonical import digest
-from cliffguard.records import Item, Protocol, Task, Verdict
+from cliffguard.plans import Protocol
+from cliffguard.records import Item, Task, Verdict
 
 SHARD_ITEMS = 64
 """Items that are batched and stored together; seconds to a minute of work on a small model."""

@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 
+from cliffguard.plans import CapabilityPolicy, Policy
 from cliffguard.records import (
     CapabilityComparison,
-    CapabilityPolicy,
     Comparison,
     Edge,
     Finding,
     Ladder,
     Outcome,
-    Policy,
     Role,
     Verdict,
 )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.canonical import digest
-from cliffguard.records import Answer, Checkpoint, Item, Protocol, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Task
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
 

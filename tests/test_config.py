@@ -13,7 +13,7 @@ import yaml
 
 from cliffguard.config import as_written, load_plan, load_policy, make_plan, merge, schema
 from cliffguard.errors import ConfigError, UsageError
-from cliffguard.records import CapabilityPolicy, Plan, Policy, TargetPolicy
+from cliffguard.plans import CapabilityPolicy, Plan, Policy, TargetPolicy
 from tests import support
 
 CHECKOUT = Path(__file__).parent.parent

@@ -8,7 +8,8 @@ import pytest
 
 from cliffguard.errors import IntegrityError
 from cliffguard.integrity import check_answers
-from cliffguard.records import Answer, Protocol
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer
 from tests import support
 
 ITEMS = [support.item(number) for number in range(3)]

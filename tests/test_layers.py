@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats"},
-    {"records", "files"},
+    {"plans", "files"},
+    {"records"},
     {"suites", "checkpoint_files", "hub", "store"},
     {"config", "checkpoints", "engine"},
     {"runners"},

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from cliffguard.records import Protocol, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Task
 from cliffguard.schedule import SHARD_ITEMS, Schedule, in_order, in_shards
 from tests import support
 

@@ -14,7 +14,8 @@ import pytest
 
 from cliffguard.errors import InfrastructureError, StoreError, UsageError
 from cliffguard.measure import measure
-from cliffguard.records import Answer, Checkpoint, Item, Protocol, Question, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Question, Task
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Series, in_shards
 from cliffguard.store import Entry, Store, default_store_folder

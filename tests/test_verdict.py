@@ -6,17 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from cliffguard.plans import CapabilityPolicy, Policy, TargetPolicy
 from cliffguard.records import (
     CapabilityComparison,
-    CapabilityPolicy,
     Comparison,
     Finding,
     Ladder,
     LevelComparison,
     Outcome,
-    Policy,
     Ring,
-    TargetPolicy,
     Verdict,
 )
 from cliffguard.stats.interval import Interval

@@ -19,7 +19,8 @@ from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.files import user_path, write_whole
 
 if TYPE_CHECKING:
-    from cliffguard.records import Plan, Review
+    from cliffguard.plans import Plan
+    from cliffguard.records import Review
     from cliffguard.runners import Runner
     from cliffguard.store import Store
 

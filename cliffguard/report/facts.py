@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from cliffguard.records import Checkpoint, Policy, Protocol, Review
+from cliffguard.plans import Policy, Protocol
+from cliffguard.records import Checkpoint, Review
 from cliffguard.report.clean import one_line
 
 _SHORT = 16  # characters of a digest that tell two apart by eye; all of it is in review.json

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol as Interface
 
-from cliffguard.records import Answer, Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 
 Asked = tuple[Task, Sequence[Item]]
 """A shard on its way to a runner."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.errors import IntegrityError
-from cliffguard.records import Answer, Item, Protocol
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Item
 from cliffguard.runners.lmeval_tasks import LoadedTask
 
 

@@ -15,7 +15,8 @@ from typing import Any
 from cliffguard.canonical import canonical_json
 from cliffguard.engine import loading
 from cliffguard.errors import InfrastructureError, UsageError, nearest
-from cliffguard.records import Checkpoint, Protocol, RunnerSettings
+from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.records import Checkpoint
 
 # Where a server is and how it is spoken to changes no answer of the model behind it.
 _PLACES = {"base_url", "num_concurrent", "max_retries", "timeout", "batch_size", "device"}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError
-from cliffguard.records import Answer, Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 
 Script = Callable[[str, Item], float | None]

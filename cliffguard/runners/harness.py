@@ -14,7 +14,8 @@ from typing import Any
 
 from cliffguard.engine import loading
 from cliffguard.errors import IntegrityError, SuiteError, UsageError
-from cliffguard.records import Answer, Checkpoint, Item, Protocol, RunnerSettings, Suite, Task
+from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import arguments_in_key, backend

@@ -11,7 +11,8 @@ from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.errors import InfrastructureError, SuiteError, nearest
-from cliffguard.records import Item, Protocol, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Item, Task
 
 # lm-eval's own default, so that the shots of a stock task are those that its users know.
 _FEWSHOT_SEED = 1234

@@ -13,7 +13,8 @@ from typing import Any
 
 from cliffguard.engine.peers import Peers
 from cliffguard.errors import CliffguardError, IntegrityError
-from cliffguard.records import Answer, Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Asked, Notes, Runner
 
 

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from cliffguard.canonical import canonical_json
 from cliffguard.errors import UsageError
-from cliffguard.records import Checkpoint, Item, Protocol, Suite, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.store import Entry, Store
 

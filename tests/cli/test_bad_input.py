@@ -18,7 +18,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.records import Answer, Checkpoint, Item, Protocol, Task
+from cliffguard.plans import Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.runners.fake import FakeRunner
 from tests import support
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
 from cliffguard.config import load_plan, load_policy
-from cliffguard.records import TargetPolicy
+from cliffguard.plans import TargetPolicy
 from cliffguard.suites import load_suite
 from tests import support
 

@@ -13,7 +13,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.records import Item, RunnerSettings
+from cliffguard.plans import RunnerSettings
+from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner, Script
 from tests import support
 

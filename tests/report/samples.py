@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
 from cliffguard.records import (
     CapabilityComparison,
     Checkpoint,
@@ -20,15 +21,11 @@ from cliffguard.records import (
     Ladder,
     LevelComparison,
     Outcome,
-    Plan,
-    Policy,
-    Protocol,
     Provenance,
     Review,
     Ring,
     Role,
     SuiteStamp,
-    TargetPolicy,
     TaskComparison,
     Verdict,
 )

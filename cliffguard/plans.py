@@ -1,0 +1,197 @@
+"""What people decide before the results: plans, protocols and policies. They have defaults.
+
+pydantic reads YAML straight into these records; each refuses by itself what makes no sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How the items are put to both sides. All of it is part of every question's key.
+
+    `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
+    order, the same number from every level. `template_args` are passed to the chat template
+    (`enable_thinking: false`). Of generated answers: `max_tokens` None keeps each task's limit;
+    `think_end` is the mark after which the answer begins; at a `temperature` above 0 they are
+    sampled, `repeats` times an item, and the item's score is the mean. `attention` None is the
+    model's default implementation; `quantization` is done while loading.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    chat_template: Literal["none", "own", "base"] = "none"
+    template_args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    system_prompt: str | None = None
+    num_fewshot: int | None = None
+    max_tokens: int | None = None
+    think_end: str | None = None
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    repeats: int = 1
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: Literal["none", "4bit", "8bit"] = "none"
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = None
+    seed: int = 0
+    limit: int | None = None
+
+    @property
+    def samples(self) -> bool:
+        """Say whether generated answers are drawn rather than the likeliest."""
+        return self.temperature > 0.0
+
+    def __post_init__(self) -> None:
+        self._check_generation()
+        if self.limit is not None and self.limit < 1:
+            raise ValueError(f"limit must be at least 1, not {self.limit}")
+        if self.num_fewshot is not None and self.num_fewshot < 0:
+            raise ValueError(f"num_fewshot must not be negative, got {self.num_fewshot}")
+        if self.system_prompt is not None and self.chat_template == "none":
+            raise ValueError("system_prompt needs chat_template: own or base")
+        if self.template_args and self.chat_template == "none":
+            raise ValueError("template_args need chat_template: own or base")
+
+    def _check_generation(self) -> None:
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if not 0.0 <= self.temperature <= 10.0:
+            raise ValueError(f"temperature must lie between 0 and 10, not {self.temperature}")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ValueError(f"top_p must lie above 0 and at most 1, not {self.top_p}")
+        if self.top_k < 0:
+            raise ValueError(f"top_k must not be negative, got {self.top_k}")
+        if self.repeats < 1:
+            raise ValueError(f"repeats must be at least 1, not {self.repeats}")
+        if self.repeats > 1 and not self.samples:
+            raise ValueError("repeats above 1 need a temperature above 0")
+        if self.think_end is not None and not self.think_end:
+            raise ValueError("think_end is empty; name the mark, such as </think>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityPolicy:
+    """`margin` None: the policy's default. `gate` None: every ring but control gates."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    margin: float | None = None
+    gate: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.margin is not None:
+            _check_margin("margin", self.margin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPolicy:
+    """The gain in the target's mean score (0…1) that must be proven for PASS."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    min_gain: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not -1.0 < self.min_gain < 1.0:
+            raise ValueError(f"min_gain must lie between -1 and 1, not {self.min_gain}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Margins and error rate, written before the results. Margins are drops in score, 0…1.
+
+    `target` None: the gain is reported and nothing is demanded of it.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    alpha: float = 0.05
+    default_margin: float = 0.05
+    estimand: Literal["capability"] = "capability"
+    target: TargetPolicy | None = None
+    capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.alpha < 0.5:
+            raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
+        _check_margin("default_margin", self.default_margin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """Who answers, and what should not change an answer: devices and the size of a batch.
+
+    `model` is a name of lm-eval's: "cliffguard" is this package's engine, "hf" lm-eval's own
+    over the same loader; any other ("vllm", "local-completions", …) is made by lm-eval with
+    `args`. `served_as` says under which name a server knows a checkpoint (by default, its own).
+    `batch_tokens` None is found from free memory; `batch_size` counts sequences instead.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    model: str = "cliffguard"
+    args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    served_as: Mapping[str, str] = field(default_factory=dict)
+    device: str = "auto"
+    device_map: Literal["auto"] | None = None
+    batch_size: int | None = None
+    batch_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "batch_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if len(set(self.served_as.values())) < len(self.served_as):
+            raise ValueError("served_as gives two checkpoints one name; they would answer alike")
+        if self.batch_tokens is not None and self.model != "cliffguard":
+            raise ValueError(
+                f"batch_tokens is of the runner cliffguard; {self.model} has batch_size"
+            )
+        if self.device_map is not None and not self.is_local:
+            raise ValueError(f"device_map: give it to the runner {self.model} in args")
+        if self.args and self.is_local:
+            raise ValueError(f"args are for lm-eval's other models; {self.model} takes none")
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether checkpoints are loaded here, by our own loader."""
+        return self.model in ("cliffguard", "hf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a plan file says.
+
+    `base` None: read it from the adapter's own config. `policy` None: the default margins, and a
+    proven gain where the suites measure a target.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    candidate: str
+    base: str | None = None
+    suites: tuple[str, ...] = ()
+    protocol: Protocol = field(default_factory=Protocol)
+    runner: RunnerSettings = field(default_factory=RunnerSettings)
+    policy: Policy | None = None
+    offline: bool = False
+    allow_base_mismatch: bool = False
+    allow_pickle: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.candidate.strip() or (self.base is not None and not self.base.strip()):
+            raise ValueError("candidate or base is an empty name; name a directory or a model")
+        if not self.suites:
+            raise ValueError("suites is empty: name at least one, for example [adjacent]")
+
+
+def _check_margin(name: str, margin: float) -> None:
+    if not 0.0 < margin <= 0.5:
+        raise ValueError(f"{name} must lie above 0 and at most 0.5, not {margin}")
