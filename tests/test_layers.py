@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -115,3 +118,23 @@ def test_a_room_has_no_circle_inside() -> None:
     circles = [name for name in graph if reaches(name, name, set())]
 
     assert circles == []
+
+
+def test_every_import_is_declared() -> None:
+    """What the package imports is a dependency of its own, not only a dependency's dependency."""
+    declared = {
+        re.split(r"[^\w-]", requirement)[0].lower().replace("_", "-")
+        for requirement in requires("cliffguard") or []
+        if "extra ==" not in requirement
+    }
+    known = packages_distributions()
+    foreign = {name.split(".")[0] for path in FILES for name in imported(path)}
+    foreign -= {*sys.stdlib_module_names, "cliffguard"}
+
+    undeclared = {
+        name
+        for name in foreign
+        if not {dist.lower().replace("_", "-") for dist in known.get(name, [name])} & declared
+    }
+
+    assert undeclared == set()
