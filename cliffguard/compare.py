@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
-from cliffguard.errors import SuiteError
-from cliffguard.measure import Measurement
+from cliffguard.pairs import Pair, by_task
 from cliffguard.plans import Policy
 from cliffguard.records import (
     Answer,
@@ -15,7 +14,6 @@ from cliffguard.records import (
     CapabilityComparison,
     Checkpoint,
     Comparison,
-    Item,
     Ladder,
     LevelComparison,
     Suite,
@@ -23,84 +21,30 @@ from cliffguard.records import (
     TaskComparison,
 )
 from cliffguard.schedule import Look
+from cliffguard.stats.betting import mean_interval
+from cliffguard.stats.cliff import find_fall, half_level
+from cliffguard.stats.clusters import Clustering, clustering
+from cliffguard.stats.evidence import (
+    Evidence,
+    Sample,
+    fixed_evidence,
+    gain_evidence,
+    graded_evidence,
+    graded_gain_evidence,
+    sequential_evidence,
+    suite_evidence,
+)
 from cliffguard.stats.interval import Interval, wilson_interval
-from cliffguard.stats.paired import mcnemar_mid_p, tango_interval
-
-METHOD = "McNemar mid-p; Tango score interval"
+from cliffguard.stats.ladder import Fall
+from cliffguard.stats.paired import PairedCounts, tango_interval
 
 _TRUNCATED = ("length", "thinking")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """One item with both answers."""
-
-    task: Task
-    item: Item
-    base: Answer
-    candidate: Answer
-
-    @property
-    def is_scored(self) -> bool:
-        """Say whether both sides have a score."""
-        return self.base.score is not None and self.candidate.score is not None
-
-    @property
-    def is_broken(self) -> bool:
-        """Right under the base, wrong under the candidate."""
-        return self.base.score == 1.0 and self.candidate.score == 0.0
-
-    @property
-    def is_fixed(self) -> bool:
-        """Wrong under the base, right under the candidate."""
-        return self.base.score == 0.0 and self.candidate.score == 1.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counts:
-    """A paired table over the scored pairs, which must not be empty."""
-
-    n_items: int
-    n_broken: int
-    n_fixed: int
-    n_right_base: int
-    n_right_candidate: int
-
-    @property
-    def drop(self) -> float:
-        return (self.n_broken - self.n_fixed) / self.n_items
-
-    def interval(self, confidence: float) -> Interval:
-        return tango_interval(
-            n_broken=self.n_broken,
-            n_fixed=self.n_fixed,
-            n_items=self.n_items,
-            confidence=confidence,
-        )
-
-
-def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple[Pair, ...]:
-    """Join both sides' answers on the items of the look; one pair an item."""
-    pairs = []
-    for series in look:
-        items = {item.id: item for item in series.items}
-        base_answers = base.answers[series.task.name]
-        candidate_answers = {a.item_id: a for a in candidate.answers[series.task.name]}
-        for answer in base_answers:
-            pair = Pair(
-                task=series.task,
-                item=items[answer.item_id],
-                base=answer,
-                candidate=candidate_answers[answer.item_id],
-            )
-            _refuse_graded(pair)
-            pairs.append(pair)
-    return tuple(pairs)
 
 
 def compare(
     pairs: Sequence[Pair],
     *,
+    look: Look,
     base: Checkpoint,
     candidate: Checkpoint,
     suites: Sequence[Suite],
@@ -109,18 +53,19 @@ def compare(
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
-    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha.
+    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha. Of the
+    policy only what was asked enters: margins, alpha, the estimand.
     """
-    confidence = 1.0 - 2.0 * policy.alpha
     by_capability: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_capability.setdefault(pair.task.capability, []).append(pair)
+    planned = _planned(look)
     return Comparison(
         base=base,
         candidate=candidate,
-        confidence=confidence,
+        confidence=1.0 - 2.0 * policy.alpha,
         capabilities=tuple(
-            _capability(suite, capability, by_capability.get(capability.name, []), confidence)
+            _capability(suite, capability, by_capability.get(capability.name, []), planned, policy)
             for suite in suites
             for capability in suite.capabilities
         ),
@@ -128,39 +73,160 @@ def compare(
     )
 
 
+def _planned(look: Look) -> Mapping[str, int]:
+    """Return how many gating items of every capability the plan has."""
+    planned: Counter[str] = Counter()
+    for series in look:
+        planned[series.task.capability] += sum(map(series.task.gates, series.items))
+    return planned
+
+
 def _capability(
-    suite: Suite, capability: Capability, pairs: Sequence[Pair], confidence: float
+    suite: Suite,
+    capability: Capability,
+    pairs: Sequence[Pair],
+    planned: Mapping[str, int],
+    policy: Policy,
 ) -> CapabilityComparison:
-    gating = [pair for pair in pairs if pair.task.gates(pair.item)]
-    counts = _count(gating)
-    # A task of the suite may stand for several of lm-eval's, so the pairs say which there are.
-    by_task: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        by_task.setdefault(pair.task.name, []).append(pair)
+    gating = [pair for pair in pairs if pair.gates]
+    scored = [pair for pair in gating if pair.is_scored]
+    n_planned = planned.get(capability.name, 0)
+    role = policy.role(capability.name, capability.ring)
+    gain = policy.target.min_gain if role == "target" and policy.target is not None else None
+    margin = policy.margin(capability.name) if gain is None else -gain
+    evidence = None
+    if scored:
+        evidence = _evidence(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
+    grouping = _grouping(scored)
+    design_effect = 1.0 if grouping is None else grouping.design_effect
     return CapabilityComparison(
         capability=capability.name,
         suite=suite.name,
         ring=capability.ring,
-        n_items=counts.n_items if counts else 0,
-        n_unscored=sum(not pair.is_scored for pair in gating),
-        n_lost=sum(pair.base.score == 1.0 and pair.candidate.score is None for pair in gating),
-        n_broken=counts.n_broken if counts else 0,
-        n_fixed=counts.n_fixed if counts else 0,
-        base_mean=counts.n_right_base / counts.n_items if counts else None,
-        candidate_mean=counts.n_right_candidate / counts.n_items if counts else None,
-        drop=counts.drop if counts else None,
-        drop_interval=counts.interval(confidence) if counts else None,
-        p_drop=(
-            mcnemar_mid_p(n_broken=counts.n_broken, n_fixed=counts.n_fixed) if counts else None
-        ),
-        method=METHOD,
-        tasks=tuple(_task(rows[0].task, rows) for rows in by_task.values()),
+        n_planned=n_planned,
+        n_asked=len(gating),
+        n_looks=len({pair.look for pair in gating}),
+        n_items=len(scored),
+        n_unscored=len(gating) - len(scored),
+        n_lost=sum(pair.is_lost for pair in gating),
+        n_broken=sum(pair.is_broken for pair in scored),
+        n_fixed=sum(pair.is_fixed for pair in scored),
+        n_effective=len(scored) / design_effect,
+        square=fmean(pair.change**2 for pair in scored) if scored else 0.0,
+        base_mean=_mean(pair.base for pair in scored) if scored else None,
+        candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
+        drop=fmean(pair.change for pair in scored) if scored else None,
+        drop_interval=evidence.interval if evidence else None,
+        margin=margin,
+        p_held=evidence.p_held if evidence else None,
+        p_drop=evidence.p_dropped if evidence else None,
+        p_beyond=evidence.p_beyond if evidence else None,
+        method=evidence.method if evidence else "",
+        tasks=tuple(_task(rows[0].task, rows) for rows in by_task(pairs)),
         ladders=tuple(
-            _ladder(rows[0].task, rows, confidence)
-            for rows in by_task.values()
-            if rows[0].task.level is not None
+            _ladder(rows[0].task, rows, 1.0 - 2.0 * policy.alpha)
+            for rows in by_task(pairs)
+            if rows[0].task.level is not None and any(row.is_scored for row in rows)
         ),
     )
+
+
+# --- the evidence of one capability ---------------------------------------------------------------
+
+
+def _evidence(
+    gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
+) -> Evidence:
+    """Return the p-values and the interval, by the procedure that these answers call for."""
+    about_suite = policy.estimand == "suite"
+    if about_suite or any(pair.is_graded for pair in gating):
+        return _bet(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
+    looks = [
+        _sample([pair for pair in gating if pair.look <= number])
+        for number in sorted({pair.look for pair in gating})
+    ]
+    looks = [look for look in looks if look.counts.n_items]
+    if gain is not None:
+        return gain_evidence(looks[-1], gain=gain, alpha=policy.alpha)
+    if len(looks) == 1 and looks[0].n_asked >= n_planned:
+        return fixed_evidence(looks[0], margin=margin, alpha=policy.alpha)
+    return sequential_evidence(looks, n_planned=n_planned, margin=margin, alpha=policy.alpha)
+
+
+def _bet(
+    gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
+) -> Evidence:
+    """Return the evidence of bets: on graded scores, or about the suite itself."""
+    scored = [pair for pair in gating if pair.is_scored]
+    changes = [pair.change for pair in scored]
+    at_worst = [
+        pair.change if pair.is_scored else float(pair.base.score or 0.0)
+        for pair in gating
+        if pair.is_scored or pair.is_lost
+    ]
+    # Items without any score are no part of the suite's mean, on either side.
+    n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
+    if policy.estimand == "capability" and _grouping(scored) is not None:
+        changes, at_worst = _by_cluster(scored, changes), _by_cluster(gating, at_worst)
+    if gain is not None:
+        return graded_gain_evidence(
+            changes,
+            at_worst=at_worst,
+            gain=gain,
+            alpha=policy.alpha,
+            n_suite=n_suite if policy.estimand == "suite" else None,
+        )
+    if policy.estimand == "suite":
+        return suite_evidence(
+            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
+        )
+    return graded_evidence(changes, at_worst=at_worst, margin=margin, alpha=policy.alpha)
+
+
+def _by_cluster(pairs: Sequence[Pair], changes: Sequence[float]) -> list[float]:
+    """Return the mean change of every cluster, in the order in which they first appear."""
+    kept = [pair for pair in pairs if pair.is_scored or pair.is_lost]
+    groups: dict[str, list[float]] = {}
+    for pair, change in zip(kept, changes, strict=True):
+        groups.setdefault(_cluster(pair), []).append(change)
+    return [fmean(group) for group in groups.values()]
+
+
+def _sample(pairs: Sequence[Pair]) -> Sample:
+    scored = [pair for pair in pairs if pair.is_scored]
+    return Sample(
+        counts=_counts(scored),
+        n_lost=sum(pair.is_lost for pair in pairs),
+        n_asked=len(pairs),
+        clustering=_grouping(scored),
+    )
+
+
+def _counts(scored: Sequence[Pair]) -> PairedCounts:
+    return PairedCounts(
+        n_broken=sum(pair.is_broken for pair in scored),
+        n_fixed=sum(pair.is_fixed for pair in scored),
+        n_items=len(scored),
+    )
+
+
+def _grouping(scored: Sequence[Pair]) -> Clustering | None:
+    """Return what clusters do to these items; None where every item stands alone."""
+    names = [_cluster(pair) for pair in scored]
+    if len(set(names)) == len(names):
+        return None
+    return clustering([pair.change for pair in scored], names)
+
+
+def _cluster(pair: Pair) -> str:
+    return f"= {pair.item.cluster}" if pair.item.cluster is not None else _own(pair)
+
+
+def _own(pair: Pair) -> str:
+    return f"{pair.task.name} {pair.item.id}"
+
+
+# --- tasks and ladders ----------------------------------------------------------------------------
 
 
 def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
@@ -173,8 +239,8 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         n_unscored=len(pairs) - len(scored),
         n_truncated_base=sum(pair.base.finish_reason in _TRUNCATED for pair in pairs),
         n_truncated_candidate=sum(pair.candidate.finish_reason in _TRUNCATED for pair in pairs),
-        base_mean=fmean(float(p.base.score or 0.0) for p in scored) if scored else None,
-        candidate_mean=fmean(float(p.candidate.score or 0.0) for p in scored) if scored else None,
+        base_mean=_mean(pair.base for pair in scored) if scored else None,
+        candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
     )
 
 
@@ -182,54 +248,66 @@ def _ladder(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
     by_level: dict[int, list[Pair]] = {}
     for pair in pairs:
         assert pair.item.level is not None, "a task with a level field has it on every item"
-        by_level.setdefault(pair.item.level, []).append(pair)
-    counted = [(level, _count(by_level[level])) for level in sorted(by_level)]
+        if pair.is_scored:
+            by_level.setdefault(pair.item.level, []).append(pair)
+    rows = [by_level[level] for level in sorted(by_level)]
+    levels = tuple(_level(row, confidence) for row in rows)
+    places = [level.level for level in levels]
+    base_means = [level.base_mean for level in levels]
+    candidate_means = [level.candidate_mean for level in levels]
     return Ladder(
         task=task.name,
         level_name=task.level or "",
         chance=task.chance,
-        levels=tuple(_level(task, level, c, confidence) for level, c in counted if c),
+        levels=levels,
+        fall=_fall([row for row in rows if row[0].gates]),
+        base_half=half_level(base_means, places),
+        candidate_half=half_level(candidate_means, places),
+        base_area=fmean(base_means),
+        candidate_area=fmean(candidate_means),
     )
 
 
-def _level(task: Task, level: int, counts: _Counts, confidence: float) -> LevelComparison:
-    n_items = counts.n_items
+def _fall(rows: Sequence[Sequence[Pair]]) -> Fall | None:
+    """Return how the drop grows over the gating levels; within seeds that all levels share."""
+    if len(rows) < 2:
+        return None
+    seeds = [sorted(_cluster(pair) for pair in row) for row in rows]
+    is_blocked = len(set(seeds[0])) == len(seeds[0]) and all(seed == seeds[0] for seed in seeds)
+    ordered = [sorted(row, key=_cluster) for row in rows] if is_blocked else rows
+    return find_fall([[pair.change for pair in row] for row in ordered], is_blocked=is_blocked)
+
+
+def _level(scored: Sequence[Pair], confidence: float) -> LevelComparison:
+    first = scored[0]
+    assert first.item.level is not None
+    counts = _counts(scored)
     return LevelComparison(
-        level=level,
-        is_gating=task.gate_levels is None or level in task.gate_levels,
-        n_items=n_items,
+        level=first.item.level,
+        is_gating=first.gates,
+        n_items=counts.n_items,
         n_broken=counts.n_broken,
         n_fixed=counts.n_fixed,
-        base_mean=counts.n_right_base / n_items,
-        candidate_mean=counts.n_right_candidate / n_items,
-        base_interval=_wilson(counts.n_right_base, n_items, confidence),
-        candidate_interval=_wilson(counts.n_right_candidate, n_items, confidence),
-        drop=counts.drop,
-        drop_interval=counts.interval(confidence),
+        base_mean=_mean(pair.base for pair in scored),
+        candidate_mean=_mean(pair.candidate for pair in scored),
+        base_interval=_wilson((pair.base for pair in scored), confidence),
+        candidate_interval=_wilson((pair.candidate for pair in scored), confidence),
+        drop=fmean(pair.change for pair in scored),
+        drop_interval=_drop_interval(scored, counts, confidence),
     )
 
 
-def _wilson(n_right: int, n_items: int, confidence: float) -> Interval:
-    return wilson_interval(n_right=n_right, n_items=n_items, confidence=confidence)
+def _drop_interval(scored: Sequence[Pair], counts: PairedCounts, confidence: float) -> Interval:
+    if any(pair.is_graded for pair in scored):
+        return mean_interval([pair.change for pair in scored], confidence=confidence)
+    return tango_interval(**counts._asdict(), confidence=confidence)
 
 
-def _count(pairs: Sequence[Pair]) -> _Counts | None:
-    scored = [pair for pair in pairs if pair.is_scored]
-    if not scored:
-        return None
-    return _Counts(
-        n_items=len(scored),
-        n_broken=sum(pair.is_broken for pair in scored),
-        n_fixed=sum(pair.is_fixed for pair in scored),
-        n_right_base=sum(pair.base.score == 1.0 for pair in scored),
-        n_right_candidate=sum(pair.candidate.score == 1.0 for pair in scored),
-    )
+def _wilson(answers: Iterable[Answer], confidence: float) -> Interval:
+    # Of graded scores it is wider than it need be: they vary less than right or wrong does.
+    scores = [float(answer.score or 0.0) for answer in answers]
+    return wilson_interval(n_right=sum(scores), n_items=len(scores), confidence=confidence)
 
 
-def _refuse_graded(pair: Pair) -> None:
-    for score in (pair.base.score, pair.candidate.score):
-        if score not in (None, 0.0, 1.0):
-            raise SuiteError(
-                f"{pair.task.name}: item {pair.item.id} has the graded score {score}; "
-                "this version decides on right or wrong only: choose a metric of that kind"
-            )
+def _mean(answers: Iterable[Answer]) -> float:
+    return fmean(float(answer.score or 0.0) for answer in answers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from cliffguard.checkpoints import (
@@ -13,10 +14,10 @@ from cliffguard.checkpoints import (
     is_adapter,
     with_template_of,
 )
-from cliffguard.compare import compare, pair_answers
-from cliffguard.errors import UsageError
+from cliffguard.compare import compare
 from cliffguard.integrity import check_answers, differences
 from cliffguard.measure import Measurement, Progress, measure, silent
+from cliffguard.pairs import pair_answers
 from cliffguard.plans import Plan, Policy, TargetPolicy
 from cliffguard.records import Checkpoint, Review, Suite
 from cliffguard.review import write_up
@@ -34,36 +35,43 @@ def guard(
     *,
     store: Store | None = None,
     runner: Runner | None = None,
+    stops_early: bool = True,
     progress: Progress = silent,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
+
+    Without `stops_early` there is one look, at everything.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
     store = store or Store(default_store_folder())
     runner = runner or runner_for(plan)
-    if plan.protocol.repeats > 1:
-        raise UsageError(
-            "repeats: the mean of several answers is a graded score, which this version measures "
-            "(cliffguard measure) and does not judge; set repeats: 1"
-        )
     suites = load_suites(plan.suites)
     policy = plan.policy or default_policy(suites)
     base, candidate = find_sides(plan)
-    schedule = Schedule(runner.resolve(suites, plan.protocol), plan.protocol)
+    schedule = Schedule(
+        runner.resolve(suites, plan.protocol),
+        plan.protocol,
+        in_full={c.name for suite in suites for c in suite.capabilities if c.ring == "target"},
+        stops_early=stops_early,
+    )
+    asked = partial(measure, protocol=plan.protocol, store=store, runner=runner, progress=progress)
+    if base.weights != candidate.weights:
+        # The two do not fit one loaded model, and are not to be loaded in turns at every look.
+        asked(base, schedule.everything())
     verdict = None
     while look := schedule.next(verdict):
-        measured = [
-            measure(
-                side, look, protocol=plan.protocol, store=store, runner=runner, progress=progress
-            )
-            for side in (base, candidate)
-        ]
+        measured = [asked(side, look) for side in (base, candidate)]
         check_answers(measured[0].answers, measured[1].answers, plan.protocol)
         pairs = pair_answers(look, *measured)
-        caveats = differences(*(side.measured_on for side in measured))
         comparison = compare(
-            pairs, base=base, candidate=candidate, suites=suites, policy=policy, caveats=caveats
+            pairs,
+            look=look,
+            base=base,
+            candidate=candidate,
+            suites=suites,
+            policy=policy,
+            caveats=differences(*(side.measured_on for side in measured)),
         )
         verdict = judge(comparison, policy)
     assert verdict is not None, "a schedule has at least one look"
@@ -114,12 +122,14 @@ def measure_alone(
 ) -> Measurement:
     """Put the answers of one checkpoint to all of the plan's suites into the store."""
     tasks = runner.resolve(load_suites(plan.suites), plan.protocol)
-    schedule = Schedule(tasks, plan.protocol)
-    while look := schedule.next(None):
-        measured = measure(
-            checkpoint, look, protocol=plan.protocol, store=store, runner=runner, progress=progress
-        )
-    return measured
+    return measure(
+        checkpoint,
+        Schedule(tasks, plan.protocol).everything(),
+        protocol=plan.protocol,
+        store=store,
+        runner=runner,
+        progress=progress,
+    )
 
 
 def find_sides(plan: Plan) -> tuple[Checkpoint, Checkpoint]:

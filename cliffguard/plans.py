@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+Ring = Literal["target", "adjacent", "general", "safety", "control"]
+Role = Literal["target", "gating", "monitored"]
+
 _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
 
 
@@ -106,14 +109,16 @@ class TargetPolicy:
 class Policy:
     """Margins and error rate, written before the results. Margins are drops in score, 0…1.
 
-    `target` None: the gain is reported and nothing is demanded of it.
+    `estimand`: what a drop is a drop of. "capability": of the skill that the items are a sample
+    of; "suite": of the score on exactly these items, which are then the contract. `target` None:
+    the gain is reported and nothing is demanded of it.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     alpha: float = 0.05
     default_margin: float = 0.05
-    estimand: Literal["capability"] = "capability"
+    estimand: Literal["capability", "suite"] = "capability"
     target: TargetPolicy | None = None
     capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
 
@@ -121,6 +126,19 @@ class Policy:
         if not 0.0 < self.alpha < 0.5:
             raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
         _check_margin("default_margin", self.default_margin)
+
+    def margin(self, capability: str) -> float:
+        """Return the largest drop of a capability that is tolerated."""
+        own = self.capabilities.get(capability)
+        return self.default_margin if own is None or own.margin is None else own.margin
+
+    def role(self, capability: str, ring: Ring) -> Role:
+        """Return what a capability can do to the verdict."""
+        if ring == "target":
+            return "target" if self.target is not None else "monitored"
+        own = self.capabilities.get(capability)
+        gates = ring != "control" if own is None or own.gate is None else own.gate
+        return "gating" if gates else "monitored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,14 +13,12 @@ from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from cliffguard.canonical import digest
-from cliffguard.plans import Plan, Protocol
+from cliffguard.plans import Plan, Protocol, Ring, Role
 from cliffguard.stats.interval import Interval
+from cliffguard.stats.ladder import Fall, Shape
 
 FORMAT = 1
 """Version of the JSON layout of stored questions and reviews."""
-
-Ring = Literal["target", "adjacent", "general", "safety", "control"]
-Role = Literal["target", "gating", "monitored"]
 
 
 class Outcome(str, Enum):
@@ -252,12 +250,27 @@ class LevelComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ladder:
-    """One task's levels in rising difficulty; `level_name` is the unit, such as hops."""
+    """One task's levels in rising difficulty; `level_name` is the unit, such as hops.
+
+    `fall` is where and how the drop grows along the gating levels (None with fewer than two); its
+    cuts count these levels. A side's `half` is the level at which its score falls to one half
+    (None where it stays on one side), its `area` the mean of its levels' means.
+    """
 
     task: str
     level_name: str
     chance: float
     levels: tuple[LevelComparison, ...]
+    fall: Fall | None
+    base_half: float | None
+    candidate_half: float | None
+    base_area: float
+    candidate_area: float
+
+    @property
+    def gating(self) -> tuple[LevelComparison, ...]:
+        """The levels that count for the verdict."""
+        return tuple(level for level in self.levels if level.is_gating)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,26 +290,42 @@ class TaskComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityComparison:
-    """Paired scores of one capability over its gating items; no thresholds.
+    """Paired scores of one capability over its gating items. Nothing is decided here.
 
-    `n_items` counts pairs with both scores; `n_lost` those that the base had right and that only
-    the candidate left unscored. The means, the drop and its interval are None when there is no
-    scored pair. `p_drop` is the one-sided p-value for "the candidate is worse".
+    `n_asked` of `n_planned` items were put to both sides, in `n_looks` looks. `n_items` have a
+    score on both; `n_lost` are those that the base earned something on and that only the
+    candidate left unscored. Broken and fixed items have a lower and a higher score under the
+    candidate. `n_effective` is `n_items` over the design effect of clusters; `square` the mean
+    square of an item's change. Means, drop, p-values are None when there is no scored pair.
+
+    `margin` is what the p-values were asked about, each one-sided and not adjusted: `p_held` of
+    "the drop is the margin or more", `p_drop` of "there is none", `p_beyond` of "it is the margin
+    or less". Of a target the margin is minus the demanded gain, and `p_drop`, like `p_beyond`, is
+    of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
+    than the margin".
     """
 
     capability: str
     suite: str
     ring: Ring
+    n_planned: int
+    n_asked: int
+    n_looks: int
     n_items: int
     n_unscored: int
     n_lost: int
     n_broken: int
     n_fixed: int
+    n_effective: float
+    square: float
     base_mean: float | None
     candidate_mean: float | None
     drop: float | None
     drop_interval: Interval | None
+    margin: float
+    p_held: float | None
     p_drop: float | None
+    p_beyond: float | None
     method: str
     tasks: tuple[TaskComparison, ...]
     ladders: tuple[Ladder, ...]
@@ -314,15 +343,23 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """The first level at which a drop is proven and, as observed, exceeds the margin."""
+class LadderFinding:
+    """How the drop runs along one ladder, and where the fall begins.
+
+    `edge` is the first level past the fall, `edges` are the levels that the data do not tell from
+    it; None and empty unless the drop provably differs by level and exceeds the margin from there
+    on. The means are over the items from the edge on. `p_differs` is Holm-adjusted over ladders.
+    """
 
     task: str
     level_name: str
-    level: int
-    base_mean: float
-    candidate_mean: float
-    p_adjusted: float
+    shape: Shape
+    edge: int | None
+    edges: tuple[int, ...]
+    base_mean: float | None
+    candidate_mean: float | None
+    p_differs: float
+    p_abrupt: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +367,8 @@ class Finding:
     """What was decided about one capability, and why.
 
     `margin` is the tolerated drop (for a target: minus the demanded gain; None when nothing is
-    demanded). `p_regressed` is Holm-adjusted within the role. `is_material`: a drop beyond the
+    demanded). `p_regressed` is Holm-adjusted within the role, and for the pooled test beside it:
+    it is compared with alpha. `is_material`: a drop beyond the
     margin is itself proven. `n_items_needed` estimates how many items would decide.
     """
 
@@ -342,18 +380,35 @@ class Finding:
     margin: float | None
     p_regressed: float | None
     is_material: bool
-    edges: tuple[Edge, ...]
+    ladders: tuple[LadderFinding, ...]
     n_items_needed: int | None
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pooled:
+    """The mean drop of the gating capabilities, and the p-value of "none of them dropped".
+
+    The p-value is adjusted for the single tests beside it: it is compared with alpha.
+    """
+
+    drop: float
+    p_value: float
+    n_capabilities: int
+    has_dropped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The decision in one word and one sentence, with a finding per capability."""
+    """The decision in one word and one sentence, with a finding per capability.
+
+    `pooled` is the test of all gating capabilities together; None until nothing more is measured.
+    """
 
     outcome: Outcome
     sentence: str
     findings: tuple[Finding, ...]
+    pooled: Pooled | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

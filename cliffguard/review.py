@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib.metadata import version
 
-from cliffguard.compare import Pair
 from cliffguard.measure import Measurement
+from cliffguard.pairs import Pair
 from cliffguard.plans import Plan, Protocol, RunnerSettings
 from cliffguard.records import (
     FORMAT,

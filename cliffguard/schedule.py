@@ -1,20 +1,25 @@
 """In which order the items are asked, and when a decision is tried; fixed before the first answer.
 
 The order is a function of the seed and the items' ids alone: the same for base and candidate,
-and a prefix of it is balanced over the levels of a ladder.
+and a prefix of it is balanced over the levels of a ladder. The looks are a function of the number
+of items; what a look shows decides only whether the next one is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Protocol
-from cliffguard.records import Item, Task, Verdict
+from cliffguard.records import Item, Outcome, Task, Verdict
+from cliffguard.stats.sequential import look_sizes
 
 SHARD_ITEMS = 64
 """Items that are batched and stored together; seconds to a minute of work on a small model."""
+
+_LEAST_GROWTH = 1.125  # of the items of a capability from look to look; a smaller one is left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +32,15 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A task with its items in the order of the run, and the shards to have by this look."""
+    """A task with its items in the order of the run, and the shards to have by this look.
+
+    `n_by_look` counts the items that were to be had by each look so far, this one included.
+    """
 
     task: Task
     items: tuple[Item, ...]
     shards: tuple[Shard, ...]
+    n_by_look: tuple[int, ...]
 
 
 Look = tuple[Series, ...]
@@ -61,17 +70,113 @@ def in_shards(items: Sequence[Item]) -> tuple[Shard, ...]:
 
 
 class Schedule:
-    """The looks of one run. Today there is one look, at everything."""
+    """The looks of one run: each capability's next one is taken until it is decided.
 
-    def __init__(self, tasks: Sequence[Task], protocol: Protocol) -> None:
-        self._looks: list[Look] = [
-            tuple(
-                Series(task=task, items=items, shards=in_shards(items))
-                for task, items in ((task, in_order(task, protocol)) for task in tasks)
-            )
-        ]
+    The target is asked in full at once, since its gain is what people want to know. A proven loss
+    ends the run, but for the ladders of what was lost, which are asked in full to show where.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        protocol: Protocol,
+        *,
+        in_full: Collection[str] = (),
+        stops_early: bool = True,
+    ) -> None:
+        """Plan the looks at these tasks; the capabilities `in_full` get a single one."""
+        self._tasks = [_Planned(task, in_order(task, protocol)) for task in tasks]
+        names = dict.fromkeys(task.capability for task in tasks)
+        self._steps = {
+            name: self._planned_looks(name) if stops_early and name not in in_full else (1.0,)
+            for name in names
+        }
+        self._step = dict.fromkeys(self._steps, -1)
 
     def next(self, verdict: Verdict | None) -> Look | None:
         """Return the next look, or None when `verdict` needs no more or nothing is left."""
-        del verdict  # a single look is taken whatever it may show
-        return self._looks.pop(0) if self._looks else None
+        going_on = self._going_on(verdict)
+        if not going_on:
+            return None
+        for capability, step in going_on.items():
+            self._step[capability] = step
+        for planned in self._tasks:
+            step = self._step[planned.task.capability]
+            planned.reach(self._steps[planned.task.capability][step])
+        return tuple(planned.series(planned.n_by_look) for planned in self._tasks)
+
+    def everything(self) -> Look:
+        """Return the look at all items at once, whatever looks are taken on the way to it."""
+        return tuple(planned.series((len(planned.items),)) for planned in self._tasks)
+
+    def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
+        """Return the capabilities that are asked more, and the step that they go to."""
+        last = {name: len(steps) - 1 for name, steps in self._steps.items()}
+        unfinished = [name for name in self._steps if self._step[name] < last[name]]
+        if verdict is None:
+            return {name: 0 for name in unfinished}
+        outcomes = {finding.capability: finding for finding in verdict.findings}
+        if verdict.outcome is Outcome.FAIL:
+            lost = [
+                name
+                for name in unfinished
+                if outcomes[name].outcome is Outcome.REGRESSED and self._has_ladder(name)
+            ]
+            return {name: last[name] for name in lost}
+        return {
+            name: self._step[name] + 1
+            for name in unfinished
+            if outcomes[name].outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED)
+        }
+
+    def _planned_looks(self, capability: str) -> tuple[float, ...]:
+        """Return which fraction of a capability is to be had at each of its looks."""
+        tasks = [planned for planned in self._tasks if planned.task.capability == capability]
+        n_gating = sum(planned.n_gating for planned in tasks)
+        if n_gating == 0:
+            return (1.0,)
+        fractions: list[float] = []
+        n_before = 0
+        for size in look_sizes(n_gating):
+            fraction = size / n_gating
+            n = sum(planned.n_gating_at(fraction) for planned in tasks)
+            if n >= n_before * _LEAST_GROWTH and n * _LEAST_GROWTH <= n_gating:
+                fractions.append(fraction)
+                n_before = n
+        return (*fractions, 1.0)
+
+    def _has_ladder(self, capability: str) -> bool:
+        tasks = [planned.task for planned in self._tasks]
+        return any(t.level is not None for t in tasks if t.capability == capability)
+
+
+class _Planned:
+    """One task on its way: its order, and how far it was asked at each look so far."""
+
+    def __init__(self, task: Task, items: tuple[Item, ...]) -> None:
+        self.task = task
+        self.items = items
+        self.shards = in_shards(items)
+        self.n_gating = sum(map(task.gates, items))
+        self.n_by_look: tuple[int, ...] = ()
+
+    def n_shards_at(self, fraction: float) -> int:
+        """Return how many whole shards hold this fraction of the items."""
+        return math.ceil(fraction * len(self.items) / SHARD_ITEMS - 1e-9)
+
+    def n_gating_at(self, fraction: float) -> int:
+        """Return how many items that count lie in them."""
+        n_items = self.n_shards_at(fraction) * SHARD_ITEMS
+        return sum(map(self.task.gates, self.items[:n_items]))
+
+    def reach(self, fraction: float) -> None:
+        """Plan this fraction for the next look."""
+        n_items = min(len(self.items), self.n_shards_at(fraction) * SHARD_ITEMS)
+        self.n_by_look = (*self.n_by_look, n_items)
+
+    def series(self, n_by_look: tuple[int, ...]) -> Series:
+        """Return the task as it stands after looks at so many items."""
+        n_shards = math.ceil(n_by_look[-1] / SHARD_ITEMS)
+        return Series(
+            task=self.task, items=self.items, shards=self.shards[:n_shards], n_by_look=n_by_look
+        )

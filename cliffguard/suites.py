@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError, nearest
 from cliffguard.files import read_jsonl, read_yaml, user_path, validate
-from cliffguard.records import Capability, Item, Ring, Suite, Task
+from cliffguard.plans import Ring
+from cliffguard.records import Capability, Item, Suite, Task
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 

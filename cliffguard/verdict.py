@@ -7,28 +7,31 @@ Neither: INCONCLUSIVE. "No significant drop" passes nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
+from statistics import fmean
 
-from cliffguard.plans import CapabilityPolicy, Policy
+from cliffguard.plans import Policy, Role
 from cliffguard.records import (
     CapabilityComparison,
     Comparison,
-    Edge,
     Finding,
     Ladder,
+    LadderFinding,
+    LevelComparison,
     Outcome,
-    Role,
+    Pooled,
     Verdict,
 )
-from cliffguard.stats.ladder import LevelCounts, first_broken_level
-from cliffguard.stats.multiplicity import holm
-from cliffguard.stats.paired import mcnemar_mid_p, non_inferior, tango_z
+from cliffguard.sentence import sentence, where_it_falls
+from cliffguard.stats.ladder import Shape, shape_of
+from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
 from cliffguard.stats.power import items_to_decide
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
 """What a verdict means to the shell. Errors carry their own code (cliffguard.errors)."""
 
+_POOLED_SHARE = 0.2  # of alpha, for the test of all gating capabilities together
 _POWER = 0.9  # the power at which "items needed" is planned
 
 
@@ -36,72 +39,71 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     """Decide every capability and the whole, with one alpha for each kind of error.
 
     PASS by intersection–union: every gating capability HELD and the demanded gain proven. FAIL
-    when, after Holm over the gating capabilities, one REGRESSED, or the gain is disproven.
+    when a gating capability REGRESSED by Holm's procedure, when the gain is disproven, or when,
+    though no single loss is proven, all gating capabilities together have provably dropped. Holm
+    and the pooled test share alpha.
     """
     by_role: dict[Role, list[CapabilityComparison]] = {"target": [], "gating": [], "monitored": []}
     for found in comparison.capabilities:
-        by_role[_role(found, policy)].append(found)
+        by_role[policy.role(found.capability, found.ring)].append(found)
+    shapes = _shapes(comparison, policy)
+    share = 1.0 - _POOLED_SHARE if len(by_role["gating"]) > 1 else 1.0
     findings = [
         *(_judge_target(found, policy) for found in by_role["target"]),
-        *_judge_family(by_role["gating"], "gating", policy),
-        *_judge_family(by_role["monitored"], "monitored", policy),
+        *_judge_family(by_role["gating"], "gating", policy, share, shapes),
+        *_judge_family(by_role["monitored"], "monitored", policy, 1.0, shapes),
         *_absent(comparison, policy),
     ]
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
-    outcome = _overall(findings)
+    pooled = _pool(by_role["gating"], findings, policy)
+    outcome = _overall(findings, pooled)
     return Verdict(
         outcome=outcome,
-        sentence=_sentence(outcome, findings, comparison),
+        sentence=sentence(outcome, findings, comparison, pooled),
         findings=tuple(findings),
+        pooled=pooled,
     )
 
 
-def _role(found: CapabilityComparison, policy: Policy) -> Role:
-    if found.ring == "target":
-        return "target" if policy.target is not None else "monitored"
-    gate = _own_policy(found.capability, policy).gate
-    if gate is None:
-        gate = found.ring != "control"
-    return "gating" if gate else "monitored"
-
-
-def _own_policy(capability: str, policy: Policy) -> CapabilityPolicy:
-    return policy.capabilities.get(capability) or CapabilityPolicy()
-
-
-def _margin(capability: str, policy: Policy) -> float:
-    margin = _own_policy(capability, policy).margin
-    return policy.default_margin if margin is None else margin
+def is_decided(finding: Finding) -> bool:
+    """Say whether more items could not change the finding for the better of anyone."""
+    return finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
 
 
 # --- one capability ------------------------------------------------------------------------------
 
 
 def _judge_family(
-    family: Sequence[CapabilityComparison], role: Role, policy: Policy
+    family: Sequence[CapabilityComparison],
+    role: Role,
+    policy: Policy,
+    share: float,
+    shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> list[Finding]:
+    """Judge capabilities that are tested together: by Holm, with their share of alpha."""
     adjusted = holm([1.0 if found.p_drop is None else found.p_drop for found in family])
-    return [_judge_one(f, role, p, policy) for f, p in zip(family, adjusted, strict=True)]
+    return [
+        _judge_one(found, role, min(1.0, p_value / share), policy, shapes)
+        for found, p_value in zip(family, adjusted, strict=True)
+    ]
 
 
 def _judge_one(
-    found: CapabilityComparison, role: Role, p_regressed: float, policy: Policy
+    found: CapabilityComparison,
+    role: Role,
+    p_regressed: float,
+    policy: Policy,
+    shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> Finding:
-    if found.drop is None:
+    if found.drop is None or found.p_held is None or found.p_beyond is None:
         return _not_measured(found, role, policy)
-    margin = _margin(found.capability, policy)
-    counts = {"n_broken": found.n_broken, "n_fixed": found.n_fixed, "n_items": found.n_items}
-    # What the base had right and only the candidate left unscored counts as broken: a loss must
-    # not pass because it took the form of no answer.
-    at_worst = {**counts, "n_broken": found.n_broken + found.n_lost}
-    at_worst["n_items"] = found.n_items + found.n_lost
-    is_held = non_inferior(**at_worst, margin=margin, alpha=policy.alpha)
+    is_held = found.p_held <= policy.alpha
     has_dropped = p_regressed <= policy.alpha
-    is_material = tango_z(**counts, drop=margin) < -_z(policy.alpha)
-    edges = tuple(e for ladder in found.ladders if (e := _edge(ladder, margin, policy.alpha)))
+    is_material = found.p_beyond <= policy.alpha
+    ladders = tuple(shapes[found.capability, ladder.task] for ladder in found.ladders)
+    at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.edge is not None)
     needed = None
-    at = "".join(f", but broken at {edge.level_name} = {edge.level}" for edge in edges)
     if is_held:
         outcome = Outcome.HELD
         reason = "a drop beyond the margin is excluded"
@@ -113,37 +115,63 @@ def _judge_one(
         reason = "a drop beyond the margin is proven" if is_material else "a drop is proven"
     else:
         outcome = Outcome.INCONCLUSIVE
-        needed = items_to_decide(**counts, margin=margin, alpha=policy.alpha, power=_POWER)
-        about = f"; about {needed} items would decide" if needed else ""
-        if found.n_lost:
-            about = f"; {found.n_lost} that the base had right have no answer of the candidate"
-        reason = f"neither a drop nor its absence is proven on {found.n_items} items{about}{at}"
+        needed = _needed(found, policy)
+        reason = f"neither a drop nor its absence is proven on {found.n_items} items"
+        reason += f"{_about(found, needed)}{at}"
     return Finding(
         capability=found.capability,
         suite=found.suite,
         ring=found.ring,
         role=role,
         outcome=outcome,
-        margin=margin,
+        margin=found.margin,
         p_regressed=p_regressed,
         is_material=is_material,
-        edges=edges,
+        ladders=ladders,
         n_items_needed=needed,
         reason=reason,
     )
 
 
+def _needed(found: CapabilityComparison, policy: Policy) -> int:
+    """Return how many items would probably decide, if they go on as those seen.
+
+    Graded scores and clusters enter by their variance: as many items of right or wrong answers,
+    each alone, that change as often as gives the same.
+    """
+    assert found.drop is not None
+    design_effect = found.n_items / found.n_effective
+    n_changed = min(found.square * found.n_effective, found.n_effective)
+    n_broken = round((n_changed + found.drop * found.n_effective) / 2)
+    n_fixed = max(0, round(n_changed) - n_broken)
+    n = items_to_decide(
+        n_broken=max(0, n_broken),
+        n_fixed=n_fixed,
+        n_items=max(round(found.n_effective), n_broken + n_fixed, 1),
+        margin=found.margin,
+        alpha=policy.alpha,
+        power=_POWER,
+    )
+    return max(math.ceil(n * design_effect), found.n_items + 1)
+
+
+def _about(found: CapabilityComparison, needed: int) -> str:
+    if found.n_lost:
+        return f"; {found.n_lost} that the base had right have no answer of the candidate"
+    if found.n_asked < found.n_planned:
+        return f", of {found.n_planned} planned"
+    return f"; about {needed} items would decide"
+
+
 def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
     """A gain above the demanded minimum is HELD when proven, REGRESSED when disproven."""
     assert policy.target is not None
-    if found.drop is None:
+    if found.p_held is None or found.p_drop is None:
         return _not_measured(found, "target", policy)
-    gain = policy.target.min_gain
-    is_proven, is_disproven = _gain_tests(found, gain, policy.alpha)
-    wanted = f"a gain above {100 * gain:.1f} points"
-    if is_proven:
+    wanted = f"a gain above {100 * policy.target.min_gain:.1f} points"
+    if found.p_held <= policy.alpha:
         outcome, reason = Outcome.HELD, f"{wanted} is proven"
-    elif is_disproven:
+    elif found.p_drop <= policy.alpha:
         outcome, reason = Outcome.REGRESSED, f"{wanted} is disproven"
     else:
         outcome = Outcome.INCONCLUSIVE
@@ -154,49 +182,54 @@ def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
         ring=found.ring,
         role="target",
         outcome=outcome,
-        margin=-gain,
+        margin=found.margin,
         p_regressed=found.p_drop,
         is_material=False,
-        edges=(),
+        ladders=(),
         n_items_needed=None,
         reason=reason,
     )
 
 
-def _gain_tests(found: CapabilityComparison, gain: float, alpha: float) -> tuple[bool, bool]:
-    """Say whether a gain above `gain` is proven, and whether it is disproven.
+# --- ladders -------------------------------------------------------------------------------------
 
-    At 0 by McNemar's mid-p, as drops are; elsewhere by the score test at the demanded gain.
-    """
-    broken, fixed = found.n_broken, found.n_fixed
-    if gain == 0.0:
-        return (
-            mcnemar_mid_p(n_broken=fixed, n_fixed=broken) <= alpha,
-            mcnemar_mid_p(n_broken=broken, n_fixed=fixed) <= alpha,
+
+def _shapes(comparison: Comparison, policy: Policy) -> dict[tuple[str, str], LadderFinding]:
+    """Return the shape of every ladder by capability and task; whether it differs, by Holm."""
+    ladders = [(found, ladder) for found in comparison.capabilities for ladder in found.ladders]
+    adjusted = holm([ladder.fall.p_differs if ladder.fall else 1.0 for _, ladder in ladders])
+    return {
+        (found.capability, ladder.task): _shape(found, ladder, p_differs, policy)
+        for (found, ladder), p_differs in zip(ladders, adjusted, strict=True)
+    }
+
+
+def _shape(
+    found: CapabilityComparison, ladder: Ladder, p_differs: float, policy: Policy
+) -> LadderFinding:
+    fall, levels, margin = ladder.fall, ladder.gating, policy.margin(found.capability)
+    has_dropped = found.p_drop is not None and found.p_drop <= policy.alpha
+    shape: Shape = "uniform" if has_dropped else "level"
+    past: Sequence[LevelComparison] = ()
+    edges: tuple[int, ...] = ()
+    if fall is not None:
+        shape = shape_of(
+            fall, p_differs=p_differs, margin=margin, alpha=policy.alpha, has_dropped=has_dropped
         )
-    z = tango_z(n_broken=broken, n_fixed=fixed, n_items=found.n_items, drop=-gain)
-    return z > _z(alpha), z < -_z(alpha)
-
-
-def _edge(ladder: Ladder, margin: float, alpha: float) -> Edge | None:
-    levels = [level for level in ladder.levels if level.is_gating]
-    if not levels:
-        return None
-    found = first_broken_level(
-        [LevelCounts(level.n_broken, level.n_fixed, level.n_items) for level in levels],
-        margin=margin,
-        alpha=alpha,
-    )
-    if found.edge is None:
-        return None
-    broken = levels[found.edge]
-    return Edge(
+        if shape not in ("level", "uniform") and fall.drop_past > margin:
+            past = levels[fall.cut :]
+            edges = tuple(levels[cut].level for cut in fall.cuts)
+    n_past = sum(level.n_items for level in past)
+    return LadderFinding(
         task=ladder.task,
         level_name=ladder.level_name,
-        level=broken.level,
-        base_mean=broken.base_mean,
-        candidate_mean=broken.candidate_mean,
-        p_adjusted=found.adjusted_p_values[found.edge],
+        shape=shape,
+        edge=past[0].level if past else None,
+        edges=edges,
+        base_mean=sum(x.base_mean * x.n_items for x in past) / n_past if past else None,
+        candidate_mean=sum(x.candidate_mean * x.n_items for x in past) / n_past if past else None,
+        p_differs=p_differs,
+        p_abrupt=fall.p_abrupt if fall is not None else None,
     )
 
 
@@ -208,10 +241,10 @@ def _not_measured(found: CapabilityComparison, role: Role, policy: Policy) -> Fi
         ring=found.ring,
         role=role,
         outcome=Outcome.NOT_MEASURED,
-        margin=None if role == "target" else _margin(found.capability, policy),
+        margin=found.margin,
         p_regressed=None,
         is_material=False,
-        edges=(),
+        ladders=(),
         n_items_needed=None,
         reason=unscored,
     )
@@ -221,7 +254,7 @@ def _absent(comparison: Comparison, policy: Policy) -> list[Finding]:
     """What the policy demands and no suite measures: an absent test is not a pass."""
     measured = {found.capability for found in comparison.capabilities}
     findings = [
-        _unmeasured(name, "monitored" if own.gate is False else "gating", _margin(name, policy))
+        _unmeasured(name, "monitored" if own.gate is False else "gating", policy.margin(name))
         for name, own in policy.capabilities.items()
         if name not in measured
     ]
@@ -241,82 +274,47 @@ def _unmeasured(capability: str, role: Role, margin: float) -> Finding:
         margin=margin,
         p_regressed=None,
         is_material=False,
-        edges=(),
+        ladders=(),
         n_items_needed=None,
         reason="the policy names it, but no suite measures it",
     )
 
 
-def _z(alpha: float) -> float:
-    return NormalDist().inv_cdf(1.0 - alpha)
-
-
 # --- the whole -----------------------------------------------------------------------------------
 
 
-def _overall(findings: Sequence[Finding]) -> Outcome:
+def _pool(
+    gating: Sequence[CapabilityComparison], findings: Sequence[Finding], policy: Policy
+) -> Pooled | None:
+    """Test all gating capabilities together, once nothing more of them will be measured.
+
+    A drop that is spread thinly over many capabilities shows only here.
+    """
+    outcomes = {finding.capability: finding for finding in findings}
+    measured = [found for found in gating if found.drop is not None]
+    is_over = all(
+        found.n_asked >= found.n_planned or is_decided(outcomes[found.capability])
+        for found in gating
+    )
+    if len(measured) < 2 or not is_over:
+        return None
+    shares = [Share(f.drop or 0.0, f.square, f.n_effective) for f in measured]
+    p_value = min(1.0, pooled_p_value(shares) / _POOLED_SHARE)
+    return Pooled(
+        drop=fmean(share.drop for share in shares),
+        p_value=p_value,
+        n_capabilities=len(shares),
+        has_dropped=p_value <= policy.alpha,
+    )
+
+
+def _overall(findings: Sequence[Finding], pooled: Pooled | None) -> Outcome:
     counted = [finding for finding in findings if finding.role != "monitored"]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
         return Outcome.FAIL
+    # Margins that all hold are what the policy asked for; a small drop within them may be real.
     if counted and all(finding.outcome is Outcome.HELD for finding in counted):
         return Outcome.PASS
+    if pooled is not None and pooled.has_dropped:
+        return Outcome.FAIL
     return Outcome.INCONCLUSIVE
-
-
-def _sentence(outcome: Outcome, findings: Sequence[Finding], comparison: Comparison) -> str:
-    drops = {found.capability: found for found in comparison.capabilities}
-    counted = [finding for finding in findings if finding.role != "monitored"]
-    if outcome is Outcome.FAIL:
-        lost = [finding for finding in counted if finding.outcome is Outcome.REGRESSED]
-        # The steepest loss first: it is what the reader must know.
-        lost.sort(key=lambda finding: -(drops[finding.capability].drop or 0.0))
-        return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
-    if outcome is Outcome.PASS:
-        held = [finding for finding in counted if finding.role == "gating"]
-        gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
-        kept = "the gating capability held within its margin"
-        if len(held) != 1:
-            kept = f"all {len(held)} gating capabilities held within their margins"
-        return f"{'; '.join([*gains, kept])}."
-    if not counted:
-        return "no capability gates this release, so nothing can pass."
-    return _undecided(counted)
-
-
-def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
-    found = drops[finding.capability]
-    if finding.role == "target":
-        return f"{finding.capability}: {finding.reason} ({_change(found)})"
-    edges = [
-        f"first broken at {edge.level_name} = {edge.level} "
-        f"({100 * edge.base_mean:.0f} → {100 * edge.candidate_mean:.0f} %)"
-        for edge in finding.edges
-    ]
-    return f"{finding.capability} regressed ({_change(found)}){', ' if edges else ''}" + ", ".join(
-        edges
-    )
-
-
-def _gain(found: CapabilityComparison) -> str:
-    return f"{found.capability} gained ({_change(found)})"
-
-
-def _change(found: CapabilityComparison) -> str:
-    base, candidate = found.base_mean or 0.0, found.candidate_mean or 0.0
-    return f"{100 * base:.1f} → {100 * candidate:.1f} %"
-
-
-def _undecided(counted: Sequence[Finding]) -> str:
-    open_findings = [finding for finding in counted if finding.outcome is not Outcome.HELD]
-    parts = []
-    for finding in open_findings:
-        if finding.outcome is Outcome.NOT_MEASURED:
-            parts.append(f"{finding.capability} was not measured")
-        elif finding.n_items_needed is not None:
-            parts.append(f"{finding.capability} needs about {finding.n_items_needed} items")
-        else:
-            parts.append(f"{finding.capability} is undecided")
-    return (
-        f"no gating capability is proven lost, but {len(open_findings)} of {len(counted)} "
-        f"required findings are open: {'; '.join(parts)}."
-    )

@@ -230,7 +230,7 @@ FAULTS = [
     ("policy: {target: 0.02}\n", r"target: .*dictionary"),
     ("policy: {target: {min_gain: 2}}\n", r"min_gain must lie between -1 and 1, not 2"),
     ("policy: {target: {min_gain: .inf}}\n", r"min_gain must lie between -1 and 1, not inf"),
-    ("policy: {estimand: suite}\n", r"policy\.estimand: .*'capability'"),
+    ("policy: {estimand: items}\n", r"policy\.estimand: .*'capability'"),
     ("offline: perhaps\n", r"offline: .*valid boolean"),
     ("base2: x\nbase2: y\n", r":5: not valid YAML: the key 'base2' stands twice"),
 ]

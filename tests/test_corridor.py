@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.corridor import find_sides
-from cliffguard.errors import SuiteError, UsageError
+from cliffguard.errors import UsageError
 from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
@@ -57,7 +58,8 @@ def test_a_cliff_fails_and_is_located(plan: Plan, store: Store) -> None:
 
     assert review.verdict.outcome is Outcome.FAIL
     assert (
-        "reasoning regressed (100.0 → 66.7 %), first broken at hops = 3" in review.verdict.sentence
+        "reasoning regressed (100.0 → 66.7 %), worse from hops = 3 on (100 → 0 %)"
+        in review.verdict.sentence
     )
 
 
@@ -73,9 +75,10 @@ def test_counts_are_those_of_the_script(plan: Plan, store: Store) -> None:
 
 def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path: Path) -> None:
     """What one way round is broken is the other way round fixed."""
-    forward = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+    script = FakeRunner(loses_hard_levels)
+    forward = guard(plan, store=store, runner=script, stops_early=False)
     swapped = replace(plan, base=plan.candidate, candidate=str(plan.base))
-    back = guard(swapped, store=store, runner=FakeRunner(loses_hard_levels))
+    back = guard(swapped, store=store, runner=script, stops_early=False)
 
     one, other = forward.comparison.capabilities[0], back.comparison.capabilities[0]
     assert one.drop == -(other.drop or 0.0)
@@ -88,7 +91,7 @@ def test_a_second_candidate_does_not_measure_the_base_again(plan: Plan, store: S
     third = support.write_checkpoint(Path(plan.candidate).parent / "third", seed=2)
     runner = FakeRunner(all_right)
 
-    guard(replace(plan, candidate=str(third)), store=store, runner=runner)
+    guard(replace(plan, candidate=str(third)), store=store, runner=runner, stops_early=False)
 
     assert runner.n_asked == 380
 
@@ -165,7 +168,8 @@ def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store
     tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
     plan = Plan(base=str(base), candidate=str(tuned), suites=(str(suite),))
 
-    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+    script = FakeRunner(loses_hard_levels)
+    review = guard(plan, store=store, runner=script, stops_early=False)
 
     found = review.comparison.capabilities[0]
     assert (found.n_items, found.n_broken) == (200, 0)
@@ -178,14 +182,95 @@ def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store
     assert review.verdict.outcome is Outcome.PASS
 
 
-def test_graded_scores_are_refused(plan: Plan, store: Store) -> None:
-    """A score between 0 and 1 is not decided on as if it were right or wrong."""
+def test_graded_scores_are_judged_by_betting(plan: Plan, store: Store) -> None:
+    """Half the points lost on every third item: proven, without pretending right or wrong."""
 
-    def script(_: str, item: Item) -> float:
-        return 0.5 if item.level == 2 else 1.0
+    def script(name: str, item: Item) -> float:
+        return 0.5 if "tuned" in name and item.level == 2 else 1.0
 
-    with pytest.raises(SuiteError, match=r"ball: item ball-\d+ has the graded score 0.5"):
-        guard(plan, store=store, runner=FakeRunner(script))
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    found = review.comparison.capabilities[0]
+    assert (found.method, found.candidate_mean) == (
+        "betting on graded scores",
+        pytest.approx(5 / 6, abs=0.01),
+    )
+    assert review.verdict.findings[0].outcome is Outcome.REGRESSED
+
+
+def test_a_clear_loss_takes_few_items(plan: Plan, store: Store) -> None:
+    """The run ends at the first look that proves it, but for the ladder of what was lost."""
+
+    def script(name: str, item: Item) -> float:
+        return 0.0 if "tuned" in name and item.level is None else 1.0
+
+    review = guard(long(plan), store=store, runner=FakeRunner(script))
+
+    reasoning, saying = review.comparison.capabilities
+    assert review.verdict.outcome is Outcome.FAIL
+    assert (saying.n_asked, saying.n_planned) == (128, 500)
+    assert reasoning.n_asked < reasoning.n_planned == 1500
+
+
+def test_a_lost_ladder_is_asked_to_its_end(plan: Plan, store: Store) -> None:
+    """Where it falls is what people ask next."""
+    review = guard(long(plan), store=store, runner=FakeRunner(loses_hard_levels))
+
+    reasoning, saying = review.comparison.capabilities
+    assert (reasoning.n_asked, saying.n_asked) == (1500, 128)
+    assert reasoning.n_looks == 2
+    assert "group-sequential" in reasoning.method
+
+
+def test_a_candidate_like_its_base_takes_few_items(plan: Plan, store: Store) -> None:
+    """Without a single flip both capabilities are held at the first look."""
+    review = guard(long(plan), store=store, runner=FakeRunner(all_right))
+
+    assert review.verdict.outcome is Outcome.PASS
+    assert [found.n_asked for found in review.comparison.capabilities] == [192, 128]
+
+
+def test_without_early_stop_everything_is_asked(plan: Plan, store: Store) -> None:
+    """And judged at one look."""
+    review = guard(long(plan), store=store, runner=FakeRunner(all_right), stops_early=False)
+
+    assert [found.n_asked for found in review.comparison.capabilities] == [1500, 500]
+    assert "sequential" not in review.comparison.capabilities[0].method
+
+
+def test_a_suite_that_is_the_contract_is_decided_by_its_own_items(plan: Plan, store: Store) -> None:
+    """estimand: suite bets without replacement, and stops as soon as the rest cannot matter."""
+    review = guard(
+        replace(long(plan), policy=Policy(estimand="suite")),
+        store=store,
+        runner=FakeRunner(all_right),
+    )
+
+    assert review.verdict.outcome is Outcome.PASS
+    assert "about this suite" in review.comparison.capabilities[0].method
+
+
+def test_full_weights_have_their_base_measured_first(plan: Plan, store: Store) -> None:
+    """Two models that share no weights are not loaded in turns at every look."""
+
+    turns: list[str] = []
+
+    class Noted(FakeRunner):
+        def ask(
+            self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        ) -> Sequence[Answer]:
+            turns.append(checkpoint.label)
+            return super().ask(checkpoint, task, items, protocol)
+
+    guard(long(plan), store=store, runner=Noted(loses_hard_levels))
+
+    assert sum(one != next_one for one, next_one in itertools.pairwise(turns)) == 1
+
+
+def long(plan: Plan) -> Plan:
+    """Return the plan over a suite that is worth stopping early on."""
+    suite = support.write_suite(Path(plan.candidate).parent / "long", n_items=1500, n_said=500)
+    return replace(plan, suites=(str(suite),))
 
 
 def test_examples_are_broken_items_easiest_first(plan: Plan, store: Store) -> None:
@@ -283,7 +368,8 @@ class OnAnotherDevice(FakeRunner):
 
 def test_sides_that_were_measured_differently_are_a_caveat(plan: Plan, store: Store) -> None:
     """A base from the store of another device is compared, and the report says so."""
-    guard(replace(plan, candidate=str(plan.base)), store=store, runner=FakeRunner(all_right))
+    same = replace(plan, candidate=str(plan.base))
+    guard(same, store=store, runner=FakeRunner(all_right), stops_early=False)
 
     review = guard(plan, store=store, runner=OnAnotherDevice(all_right))
 

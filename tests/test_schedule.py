@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import replace
 
 from cliffguard.plans import Protocol
-from cliffguard.records import Task
-from cliffguard.schedule import SHARD_ITEMS, Schedule, in_order, in_shards
+from cliffguard.records import Finding, Outcome, Task, Verdict
+from cliffguard.schedule import SHARD_ITEMS, Look, Schedule, in_order, in_shards
 from tests import support
 
 
@@ -66,12 +66,125 @@ def test_shards_cut_the_order_without_gaps() -> None:
     assert tuple(item for shard in shards for item in shard.items) == items
 
 
-def test_one_look_at_everything() -> None:
-    """Today's schedule has a single look."""
-    schedule = Schedule([ladder_task()], Protocol())
+def verdict(**outcomes: Outcome) -> Verdict:
+    """Return a verdict with these findings; it fails where a gating one regressed."""
+    findings = tuple(
+        Finding(
+            capability=name,
+            suite="s",
+            ring="adjacent",
+            role="gating",
+            outcome=outcome,
+            margin=0.05,
+            p_regressed=None,
+            is_material=False,
+            ladders=(),
+            n_items_needed=None,
+            reason="",
+        )
+        for name, outcome in outcomes.items()
+    )
+    lost = Outcome.REGRESSED in outcomes.values()
+    return Verdict(
+        outcome=Outcome.FAIL if lost else Outcome.INCONCLUSIVE,
+        sentence="",
+        findings=findings,
+        pooled=None,
+    )
+
+
+def two_capabilities() -> list[Task]:
+    """Return a ladder of 600 items and a plain task of 400."""
+    items = tuple(support.item(n) for n in range(400))
+    reading = replace(support.task(items), name="read", capability="reading")
+    return [ladder_task(600), reading]
+
+
+def n_asked(look: Look | None) -> dict[str, int]:
+    """Return how many items of every task a look has."""
+    assert look is not None
+    return {one.task.name: sum(len(shard.items) for shard in one.shards) for one in look}
+
+
+def test_one_look_at_everything_without_early_stop() -> None:
+    """Nothing is left after it."""
+    schedule = Schedule([ladder_task()], Protocol(), stops_early=False)
 
     look = schedule.next(None)
 
-    assert look is not None
-    assert [len(series.items) for series in look] == [90]
-    assert schedule.next(None) is None
+    assert n_asked(look) == {"ball": 90}
+    assert schedule.next(verdict(reasoning=Outcome.INCONCLUSIVE)) is None
+
+
+def test_looks_grow_until_everything_is_asked() -> None:
+    """In whole shards, geometrically, each containing the one before."""
+    schedule = Schedule([ladder_task(600)], Protocol())
+    sizes, found = [], None
+    while (look := schedule.next(found)) is not None:
+        sizes.append(n_asked(look)["ball"])
+        assert look[0].n_by_look == tuple(sizes)
+        found = verdict(reasoning=Outcome.INCONCLUSIVE)
+
+    assert sizes == [128, 192, 256, 320, 384, 512, 600]
+
+
+def test_what_is_decided_is_asked_no_more() -> None:
+    """The other capability goes on alone."""
+    schedule = Schedule(two_capabilities(), Protocol())
+    first = n_asked(schedule.next(None))
+
+    second = n_asked(schedule.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE)))
+
+    assert second["ball"] == first["ball"]
+    assert second["read"] > first["read"]
+
+
+def test_a_proven_loss_ends_the_run_but_for_its_ladder() -> None:
+    """Where it falls is worth the rest of its items; nothing else is."""
+    schedule = Schedule(two_capabilities(), Protocol())
+    first = n_asked(schedule.next(None))
+    lost = verdict(reasoning=Outcome.REGRESSED, reading=Outcome.INCONCLUSIVE)
+
+    second = n_asked(schedule.next(lost))
+
+    assert second == {"ball": 600, "read": first["read"]}
+    assert schedule.next(lost) is None
+
+
+def test_a_lost_capability_without_ladder_ends_the_run() -> None:
+    """There is nothing to locate."""
+    schedule = Schedule(two_capabilities(), Protocol())
+    schedule.next(None)
+
+    lost = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.REGRESSED)
+
+    assert schedule.next(lost) is None
+
+
+def test_a_capability_in_full_is_asked_at_once() -> None:
+    """The target's gain is what people want to know, so nothing is saved on it."""
+    schedule = Schedule(two_capabilities(), Protocol(), in_full={"reasoning"})
+
+    assert n_asked(schedule.next(None))["ball"] == 600
+
+
+def test_the_looks_do_not_depend_on_what_they_show() -> None:
+    """Only whether the next one is taken does."""
+    one, other = (Schedule(two_capabilities(), Protocol()) for _ in range(2))
+    one.next(None)
+    one.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE))
+    other.next(None)
+    open_ = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.INCONCLUSIVE)
+
+    later = one.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE))
+    other.next(open_)
+
+    assert n_asked(later)["read"] == n_asked(other.next(open_))["read"]
+
+
+def test_everything_is_everything() -> None:
+    """For who measures one checkpoint alone."""
+    assert n_asked(Schedule(two_capabilities(), Protocol()).everything()) == {
+        "ball": 600,
+        "read": 400,
+    }

@@ -206,7 +206,7 @@ class Counting(FakeRunner):
 def test_only_absent_shards_are_asked(store: Store) -> None:
     """A shard that was lost is asked again as a whole, the others are read."""
     items = tuple(support.item(number) for number in range(130))
-    look = (Series(task=task(items), items=items, shards=in_shards(items)),)
+    look = (Series(task=task(items), items=items, shards=in_shards(items), n_by_look=(130,)),)
     runner = Counting()
     whole = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=runner)
     shard(store.entries()[0], 1).unlink()
@@ -413,7 +413,7 @@ def test_what_changes_no_answer_is_not_in_the_key(same: Question) -> None:
 def test_device_and_batch_size_are_not_in_the_key(notes: dict[str, Any], store: Store) -> None:
     """What a runner notes about its machine does not make another question."""
     items = ITEMS
-    look = (Series(task=task(items), items=items, shards=in_shards(items)),)
+    look = (Series(task=task(items), items=items, shards=in_shards(items), n_by_look=(130,)),)
 
     class Elsewhere(Counting):
         """A runner on another machine."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cliffguard.plans import CapabilityPolicy, Policy, TargetPolicy
+from cliffguard.plans import CapabilityPolicy, Policy, Ring, TargetPolicy
 from cliffguard.records import (
     CapabilityComparison,
     Comparison,
@@ -14,11 +14,12 @@ from cliffguard.records import (
     Ladder,
     LevelComparison,
     Outcome,
-    Ring,
     Verdict,
 )
+from cliffguard.stats.cliff import find_fall
+from cliffguard.stats.evidence import Sample, fixed_evidence, gain_evidence
 from cliffguard.stats.interval import Interval
-from cliffguard.stats.paired import mcnemar_mid_p
+from cliffguard.stats.paired import PairedCounts
 from cliffguard.verdict import EXIT_CODES, judge
 from tests import support
 
@@ -29,27 +30,44 @@ def capability(
     n_fixed: int,
     *,
     n_items: int = 500,
+    n_lost: int = 0,
+    n_planned: int | None = None,
     ring: Ring = "adjacent",
+    margin: float = 0.05,
+    gain: float | None = None,
     ladders: tuple[Ladder, ...] = (),
 ) -> CapabilityComparison:
-    """Return the comparison of a capability whose base had 70 % right."""
-    base = 0.7
-    drop = (n_broken - n_fixed) / n_items
+    """Return the comparison of a capability whose base had 70 % right; `gain` is demanded."""
+    sample = Sample(
+        counts=PairedCounts(n_broken, n_fixed, n_items), n_lost=n_lost, n_asked=n_items + n_lost
+    )
+    if gain is None:
+        evidence = fixed_evidence(sample, margin=margin, alpha=0.05)
+    else:
+        evidence = gain_evidence(sample, gain=gain, alpha=0.05)
     return CapabilityComparison(
         capability=name,
         suite="s",
         ring=ring,
+        n_planned=n_planned or sample.n_asked,
+        n_asked=sample.n_asked,
+        n_looks=1,
         n_items=n_items,
-        n_unscored=0,
-        n_lost=0,
+        n_unscored=n_lost,
+        n_lost=n_lost,
         n_broken=n_broken,
         n_fixed=n_fixed,
-        base_mean=base,
-        candidate_mean=base - drop,
-        drop=drop,
-        drop_interval=Interval(drop - 0.02, drop + 0.02),
-        p_drop=mcnemar_mid_p(n_broken=n_broken, n_fixed=n_fixed),
-        method="test",
+        n_effective=float(n_items),
+        square=(n_broken + n_fixed) / n_items,
+        base_mean=0.7,
+        candidate_mean=0.7 - sample.counts.drop,
+        drop=sample.counts.drop,
+        drop_interval=evidence.interval,
+        margin=margin if gain is None else -gain,
+        p_held=evidence.p_held,
+        p_drop=evidence.p_dropped,
+        p_beyond=evidence.p_beyond,
+        method=evidence.method,
         tasks=(),
         ladders=ladders,
     )
@@ -60,7 +78,7 @@ def unmeasured(name: str, *, ring: Ring = "adjacent") -> CapabilityComparison:
     empty = capability(name, 0, 0, ring=ring)
     return replace(
         empty, n_items=0, base_mean=None, candidate_mean=None, drop=None,
-        drop_interval=None, p_drop=None,
+        drop_interval=None, p_held=None, p_drop=None, p_beyond=None,
     )  # fmt: skip
 
 
@@ -215,13 +233,10 @@ def test_nothing_gating_passes_nothing() -> None:
 
 
 def test_an_own_margin_replaces_the_default() -> None:
-    """A wider margin holds what the default leaves open."""
-    wide = Policy(capabilities={"a": CapabilityPolicy(margin=0.2)})
+    """A capability's own margin is its margin; the others keep the default."""
+    policy = Policy(capabilities={"a": CapabilityPolicy(margin=0.2)})
 
-    assert finding(judged(capability("a", 6, 4, n_items=60)), "a").outcome is Outcome.INCONCLUSIVE
-    assert (
-        finding(judged(capability("a", 6, 4, n_items=60), policy=wide), "a").outcome is Outcome.HELD
-    )
+    assert (policy.margin("a"), policy.margin("b")) == (0.2, 0.05)
 
 
 GAIN = Policy(target=TargetPolicy(min_gain=0.05))
@@ -233,14 +248,14 @@ GAIN = Policy(target=TargetPolicy(min_gain=0.05))
 )
 def test_the_demanded_gain(n_broken: int, n_fixed: int, outcome: Outcome) -> None:
     """A demanded gain is proven, open or disproven."""
-    target = capability("tickets", n_broken, n_fixed, ring="target")
+    target = capability("tickets", n_broken, n_fixed, ring="target", gain=0.05)
 
     assert finding(judged(target, policy=GAIN), "tickets").outcome is outcome
 
 
 def test_an_unproven_gain_prevents_pass() -> None:
     """Neighbours that held do not make up for a target that did not rise."""
-    target = capability("tickets", 5, 30, ring="target")
+    target = capability("tickets", 5, 30, ring="target", gain=0.05)
 
     verdict = judged(target, capability("a", 10, 10), policy=GAIN)
 
@@ -249,7 +264,7 @@ def test_an_unproven_gain_prevents_pass() -> None:
 
 def test_a_disproven_gain_fails() -> None:
     """A demanded gain that is disproven is a FAIL."""
-    verdict = judged(capability("tickets", 60, 10, ring="target"), policy=GAIN)
+    verdict = judged(capability("tickets", 60, 10, ring="target", gain=0.05), policy=GAIN)
 
     assert verdict.outcome is Outcome.FAIL
 
@@ -288,19 +303,55 @@ def level(number: int, n_broken: int, *, is_gating: bool = True) -> LevelCompari
 
 
 def ladder(*levels: LevelComparison) -> Ladder:
-    """Return a ladder over hops."""
-    return Ladder(task="ball", level_name="hops", chance=0.25, levels=levels)
+    """Return a ladder over hops, with the fall that its counts show."""
+    changes = [
+        [1.0] * one.n_broken + [-1.0] * one.n_fixed + [0.0] * (100 - one.n_broken - one.n_fixed)
+        for one in levels
+        if one.is_gating
+    ]
+    return Ladder(
+        task="ball",
+        level_name="hops",
+        chance=0.25,
+        levels=levels,
+        fall=find_fall(changes, n_permutations=999) if len(changes) > 1 else None,
+        base_half=None,
+        candidate_half=None,
+        base_area=0.8,
+        candidate_area=0.7,
+    )
 
 
-def test_the_edge_is_the_first_broken_level() -> None:
+def test_a_cliff_is_named_where_it_is() -> None:
     """The verdict names the level from which the ladder is broken."""
-    broken = ladder(level(1, 2), level(2, 3), level(3, 30), level(4, 40))
+    broken = ladder(level(1, 2), level(2, 3), level(3, 40), level(4, 42))
 
     verdict = judged(capability("reasoning", 75, 8, n_items=400, ladders=(broken,)))
 
-    edge = finding(verdict, "reasoning").edges[0]
-    assert (edge.level_name, edge.level) == ("hops", 3)
-    assert "first broken at hops = 3 (80 → 52 %)" in verdict.sentence
+    found = finding(verdict, "reasoning").ladders[0]
+    assert (found.shape, found.level_name, found.edge) == ("cliff", "hops", 3)
+    assert "a cliff at hops = 3 on (80 → 41 %)" in verdict.sentence
+
+
+def test_a_decline_is_not_called_a_cliff() -> None:
+    """Worse from level to level: it differs, and no level is where it breaks."""
+    slope = ladder(level(1, 2), level(2, 14), level(3, 26), level(4, 38))
+
+    verdict = judged(capability("reasoning", 75, 8, n_items=400, ladders=(slope,)))
+
+    found = finding(verdict, "reasoning").ladders[0]
+    assert found.shape == "gradual"
+    assert "cliff" not in verdict.sentence
+
+
+def test_the_same_loss_at_every_level_has_no_edge() -> None:
+    """It is uniform: the ladder has nothing to add to the drop."""
+    even = ladder(*(level(n, 30) for n in range(1, 5)))
+
+    verdict = judged(capability("reasoning", 120, 8, n_items=400, ladders=(even,)))
+
+    found = finding(verdict, "reasoning").ladders[0]
+    assert (found.shape, found.edge, found.edges) == ("uniform", None, ())
 
 
 def test_levels_that_do_not_gate_have_no_edge() -> None:
@@ -309,7 +360,58 @@ def test_levels_that_do_not_gate_have_no_edge() -> None:
 
     verdict = judged(capability("reasoning", 110, 10, ladders=(shown,)))
 
-    assert finding(verdict, "reasoning").edges == ()
+    assert finding(verdict, "reasoning").ladders[0].edge is None
+
+
+def test_more_ladders_ask_for_more_proof() -> None:
+    """Whether one differs by level is Holm-adjusted over all of them."""
+    broken = ladder(level(1, 2), level(2, 3), level(3, 40), level(4, 42))
+    calm = ladder(*(level(n, 2) for n in range(1, 5)))
+
+    verdict = judged(
+        capability("reasoning", 75, 8, n_items=400, ladders=(broken,)),
+        capability("counting", 8, 8, n_items=400, ladders=(calm,)),
+    )
+
+    assert broken.fall is not None
+    found = finding(verdict, "reasoning").ladders[0]
+    assert found.p_differs == pytest.approx(2 * broken.fall.p_differs)
+
+
+def test_a_loss_that_is_spread_thinly_fails_together() -> None:
+    """Ten capabilities lose 2.6 points each: none is proven lost alone, all together are."""
+    verdict = judged(*(capability(f"c{number}", 38, 25) for number in range(10)))
+
+    assert all(found.outcome is Outcome.INCONCLUSIVE for found in verdict.findings)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.pooled is not None
+    assert verdict.pooled.has_dropped
+    assert "the 10 gating capabilities together dropped by 2.6 points" in verdict.sentence
+
+
+def test_all_margins_held_is_a_pass_however_certain_the_small_drop() -> None:
+    """The margins are what the policy asked for."""
+    verdict = judged(*(capability(f"c{n}", 60, 25, n_items=5000) for n in range(8)))
+
+    assert verdict.pooled is not None
+    assert verdict.pooled.has_dropped
+    assert verdict.outcome is Outcome.PASS
+
+
+def test_the_pooled_test_waits_until_nothing_more_is_measured() -> None:
+    """Looked at early it would be looked at often."""
+    verdict = judged(
+        capability("a", 38, 25, n_planned=1000), *(capability(f"b{n}", 38, 25) for n in range(9))
+    )
+
+    assert verdict.pooled is None
+
+
+def test_what_was_stopped_says_how_far_it_came() -> None:
+    """An open finding names the items that were planned."""
+    verdict = judged(capability("a", 38, 25, n_planned=1000))
+
+    assert finding(verdict, "a").reason.endswith("proven on 500 items, of 1000 planned")
 
 
 def test_exit_codes_cover_every_overall_outcome() -> None:
@@ -324,13 +426,13 @@ def test_an_edge_is_told_even_where_the_capability_held() -> None:
     verdict = judged(capability("reasoning", 30, 8, n_items=1500, ladders=(broken,)))
 
     found = finding(verdict, "reasoning")
-    assert (found.outcome, found.edges[0].level) == (Outcome.HELD, 3)
-    assert found.reason.endswith("but broken at hops = 3")
+    assert (found.outcome, found.ladders[0].edge) == (Outcome.HELD, 3)
+    assert found.reason.endswith("but worse from hops = 3")
 
 
 def test_answers_that_only_the_candidate_lacks_are_not_a_pass() -> None:
     """A candidate that gives no answer where the base was right has not held."""
-    silent = replace(capability("reading", 2, 2, n_items=300), n_lost=200, n_unscored=200)
+    silent = capability("reading", 2, 2, n_items=300, n_lost=200)
 
     found = finding(judged(silent), "reading")
 
@@ -342,6 +444,8 @@ def test_a_target_without_a_minimum_is_judged_as_drops_are() -> None:
     """Three broken items of a hundred (p = 0.06) disprove no gain."""
     policy = Policy(target=TargetPolicy())
 
-    verdict = judged(capability("tickets", 3, 0, n_items=100, ring="target"), policy=policy)
+    verdict = judged(
+        capability("tickets", 3, 0, n_items=100, ring="target", gain=0.0), policy=policy
+    )
 
     assert finding(verdict, "tickets").outcome is Outcome.INCONCLUSIVE

@@ -58,7 +58,9 @@ def check(
         codes: list[int] = []
         for one, folder in zip(plans, folders, strict=True):
             with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
-                review = _guarded(one, answers, runner, folder, screen)
+                review = _guarded(
+                    one, answers, runner, folder, screen, stops_early=not no_early_stop
+                )
                 codes.append(_finished(review, folder, screen, output_format))
         return codes
 
@@ -219,11 +221,21 @@ def worst(codes: Sequence[int]) -> int:
 _SEVERITY = (0, 11, 2, 20, 10, 12, 1)
 
 
-def _guarded(plan: Plan, store: Store, runner: Runner, folder: Path, screen: Screen) -> Review:
+def _guarded(
+    plan: Plan,
+    store: Store,
+    runner: Runner,
+    folder: Path,
+    screen: Screen,
+    *,
+    stops_early: bool,
+) -> Review:
     from cliffguard.corridor import guard
 
     with failure_recorded(folder), contextlib.closing(screen):
-        return guard(plan, store=store, runner=runner, progress=screen.progress)
+        return guard(
+            plan, store=store, runner=runner, stops_early=stops_early, progress=screen.progress
+        )
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ ExitZero = Annotated[
 ]
 NoEarlyStop = Annotated[
     bool,
-    typer.Option("--no-early-stop", help="Measure everything (which this version always does)."),
+    typer.Option("--no-early-stop", help="Measure everything, in one look."),
 ]
 OutputFormat = Annotated[
     Literal["text", "markdown", "html", "json", "junit"] | None,

@@ -98,8 +98,11 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
         "p_regressed": _number(finding.p_regressed),
         "n_items_needed": _number(finding.n_items_needed),
     }
-    for edge in finding.edges:
-        numbers[f"edge.{one_line(edge.task)}.{one_line(edge.level_name)}"] = str(edge.level)
+    for ladder in finding.ladders:
+        name = f"{one_line(ladder.task)}.{one_line(ladder.level_name)}"
+        numbers[f"shape.{name}"] = ladder.shape
+        if ladder.edge is not None:
+            numbers[f"edge.{name}"] = str(ladder.edge)
     if found is None:
         return numbers
     interval = found.drop_interval
@@ -109,6 +112,8 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
         "drop": _number(found.drop),
         "drop_low": _number(interval.low if interval else None),
         "drop_high": _number(interval.high if interval else None),
+        "n_planned": str(found.n_planned),
+        "n_asked": str(found.n_asked),
         "n_items": str(found.n_items),
         "n_unscored": str(found.n_unscored),
         "n_broken": str(found.n_broken),

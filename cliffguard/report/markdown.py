@@ -101,7 +101,8 @@ def _capabilities(page: Page) -> str:
     )  # fmt: skip
     table = _table(headers, "lllrrrrrrr", [_cells(row) for row in page.rows])
     reasons = "\n".join(_reason(row) for row in page.rows)
-    text = f"## Capabilities\n\n{SIGN_CONVENTION}\n\n{table}\n\n{reasons}"
+    remarks = "".join(f"\n\n{escape(remark)}" for remark in page.remarks)
+    text = f"## Capabilities\n\n{SIGN_CONVENTION}\n\n{table}\n\n{reasons}{remarks}"
     return f"{text}\n\n{_tasks(page)}" if page.tasks else text
 
 
@@ -162,7 +163,7 @@ def _ladder(view: LadderView, page: Page) -> str:
         for rung in view.rungs
     ]
     table = _table(headers, "rrrrrl", rows)
-    body = f"{escape(view.summary)} Chance is {view.chance}.\n\n{table}"
+    body = f"{escape(view.summary)} {escape(view.areas)} Chance is {view.chance}.\n\n{table}"
     return f"## Ladder: {escape(view.title)}\n\n{body}"
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from cliffguard.records import (
     CapabilityComparison,
-    Edge,
     Example,
     Finding,
     Ladder,
+    LadderFinding,
     LevelComparison,
     Outcome,
     Review,
@@ -21,7 +21,8 @@ from cliffguard.records import (
 )
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
-from cliffguard.report.wording import MARKS, ROLE_ORDER
+from cliffguard.report.wording import EDGES, MARKS, ROLE_ORDER, SHAPES
+from cliffguard.stats.ladder import Shape
 from cliffguard.verdict import EXIT_CODES
 
 
@@ -115,7 +116,11 @@ class Rung:
     """One level of a ladder."""
 
     level: LevelComparison
-    is_edge: bool
+    note: str
+
+    @property
+    def is_edge(self) -> bool:
+        return self.note in EDGES.values()
 
     @property
     def base(self) -> str:
@@ -137,20 +142,14 @@ class Rung:
     def flips(self) -> str:
         return f"{self.level.n_broken} / {self.level.n_fixed}"
 
-    @property
-    def note(self) -> str:
-        if self.is_edge:
-            return "breaks here"
-        return "" if self.level.is_gating else "shown only"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LadderView:
-    """One ladder with the capability that it belongs to and the edge, if it has one."""
+    """One ladder with the capability that it belongs to and what was found on it, if anything."""
 
     row: Row
     ladder: Ladder
-    edge: Edge | None
+    finding: LadderFinding | None
 
     @property
     def level_name(self) -> str:
@@ -165,27 +164,59 @@ class LadderView:
         return numbers.percent(self.ladder.chance)
 
     @property
+    def edge(self) -> int | None:
+        """The first level past the fall, if the drop differs by level and exceeds the margin."""
+        return self.finding.edge if self.finding else None
+
+    @property
     def rungs(self) -> tuple[Rung, ...]:
-        edge = self.edge.level if self.edge else None
-        return tuple(Rung(level=level, is_edge=level.level == edge) for level in self.ladder.levels)
+        return tuple(Rung(level=level, note=self._note(level)) for level in self.ladder.levels)
+
+    def _note(self, level: LevelComparison) -> str:
+        if self.edge is not None and level.level == self.edge:
+            return EDGES[self._shape]
+        return "" if level.is_gating else "shown only"
+
+    @property
+    def _shape(self) -> Shape:
+        return self.finding.shape if self.finding else "level"
+
+    @property
+    def edge_level(self) -> str:
+        """The edge as "3 hops"; empty without one."""
+        return "" if self.edge is None else numbers.level_words(self.level_name, self.edge)
 
     @property
     def edge_words(self) -> str:
-        """Where it breaks, as "breaks here: 3 hops"; empty without an edge."""
-        if self.edge is None:
-            return ""
-        return f"breaks here: {numbers.level_words(self.level_name, self.edge.level)}"
+        """Where and how it falls, as "cliff: 3 hops"; empty without an edge."""
+        return "" if self.edge is None else f"{EDGES[self._shape]}: {self.edge_level}"
 
     @property
     def summary(self) -> str:
         """The figure in one sentence, for those who do not see it."""
-        if self.edge is None:
-            return f"No level of {self.title} is proven to break."
-        change = f"{numbers.percent(self.edge.base_mean)} → "
-        change += numbers.percent(self.edge.candidate_mean)
-        words = numbers.level_words(self.level_name, self.edge.level)
-        p = numbers.p_value(self.edge.p_adjusted)
-        return f"The first level with a proven drop is {words}: {change} ({p}, Holm-adjusted)."
+        found = self.finding
+        if found is None or found.edge is None:
+            return f"{self.title}: {SHAPES[self._shape]}."
+        change = f"{numbers.percent(found.base_mean)} → {numbers.percent(found.candidate_mean)}"
+        tests = f"same at every level: {numbers.p_value(found.p_differs)}"
+        if found.p_abrupt is not None:
+            tests += f"; a straight line: {numbers.p_value(found.p_abrupt)}"
+        words = f"From {self.edge_level} on {change}: {SHAPES[found.shape]} ({tests})."
+        if len(found.edges) > 1:
+            others = ", ".join(str(level) for level in found.edges)
+            words += f" It may as well begin at one of {others}."
+        return words
+
+    @property
+    def areas(self) -> str:
+        """What a reader may compare across runs: mean over the levels, and where half is lost."""
+        base, candidate = self.ladder.base_area, self.ladder.candidate_area
+        words = f"Mean over the levels {numbers.percent(base)} → {numbers.percent(candidate)}"
+        halves = (self.ladder.base_half, self.ladder.candidate_half)
+        if halves == (None, None):
+            return f"{words}."
+        told = ["never" if half is None else f"{self.level_name} {half:.1f}" for half in halves]
+        return f"{words}; the score crosses one half at: {told[0]} → {told[1]}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +284,28 @@ class Page:
         return tuple(row for row in self.rows if row.is_target or row.finding.ring == "target")
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the table does not show: items saved, and the capabilities taken together."""
+        found = [row.found for row in self.rows if row.found]
+        n_planned = sum(one.n_planned for one in found)
+        n_asked = sum(one.n_asked for one in found)
+        remarks = []
+        if n_asked < n_planned:
+            saved = numbers.percent(1 - n_asked / n_planned)
+            remarks.append(
+                f"Stopped early: {n_asked:,} of {n_planned:,} planned items were asked, {saved} "
+                "saved. Intervals and p-values allow for the looks that were taken."
+            )
+        pooled = self.review.verdict.pooled
+        if pooled is not None:
+            proven = "a drop is proven" if pooled.has_dropped else "no drop is proven"
+            remarks.append(
+                f"The {pooled.n_capabilities} gating capabilities together: mean drop "
+                f"{numbers.points(pooled.drop)}, {proven} ({numbers.p_value(pooled.p_value)})."
+            )
+        return tuple(remarks)
+
+    @property
     def methods(self) -> str:
         found = [row.found.method for row in self.rows if row.found]
         return "; ".join(one_line(method) for method in dict.fromkeys(found))
@@ -294,6 +347,8 @@ def _worst_first(
 
 
 def _ladders(row: Row) -> list[LadderView]:
-    edges = {edge.task: edge for edge in row.finding.edges}
+    found = {finding.task: finding for finding in row.finding.ladders}
     ladders = row.found.ladders if row.found else ()
-    return [LadderView(row=row, ladder=ladder, edge=edges.get(ladder.task)) for ladder in ladders]
+    return [
+        LadderView(row=row, ladder=ladder, finding=found.get(ladder.task)) for ladder in ladders
+    ]

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cliffguard.records import Outcome, Review
 from cliffguard.report.clean import cleaned
-from cliffguard.report.numbers import MISSING, level_words, percent
+from cliffguard.report.numbers import MISSING, percent
 from cliffguard.report.page import LadderView, Page, Row, lay_out
 from cliffguard.report.wording import SIGN_CONVENTION
 
@@ -52,7 +52,8 @@ def print_review(review: Review, console: Console) -> None:
             _print(console, _stacked(row, page.confidence))
     console.print()
     _print_list(console, _remarks(page))
-    _print(console, Text(SIGN_CONVENTION, style="dim"))
+    for remark in (*page.remarks, SIGN_CONVENTION):
+        _print(console, Text(remark, style="dim"))
     for view in page.ladders:
         console.print()
         _print(console, _ladder(view))
@@ -83,8 +84,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
         )
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
-            words = level_words(view.level_name, view.edge.level)
-            steps.append(f"Look first at {view.title}, where it breaks: {words}.")
+            steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
     for row in counted:
         if row.finding.outcome is Outcome.INCONCLUSIVE:
             steps.append(_more_items(row))

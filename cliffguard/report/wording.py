@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cliffguard.records import Outcome, Role
+from cliffguard.plans import Role
+from cliffguard.records import Outcome
+from cliffguard.stats.ladder import Shape
 
 MARKS = {
     Outcome.PASS: "✓",
@@ -13,6 +15,22 @@ MARKS = {
     Outcome.NOT_MEASURED: "–",
 }
 """The sign that stands before an outcome, so that colour never stands alone."""
+
+SHAPES: dict[Shape, str] = {
+    "level": "no drop is proven along it",
+    "uniform": "a drop that does not provably differ by level",
+    "gradual": "a decline from level to level, not a cliff",
+    "unresolved": "worse, but whether abruptly or step by step is open",
+    "cliff": "a cliff, more abrupt than any straight line",
+}
+"""How a drop runs along a ladder."""
+
+EDGES: dict[Shape, str] = {
+    "gradual": "declines",
+    "unresolved": "worse from here",
+    "cliff": "cliff",
+}
+"""The note at the level where a fall begins, for the shapes that have such a level."""
 
 ROLE_ORDER: dict[Role, int] = {"target": 0, "gating": 1, "monitored": 2}
 

@@ -31,13 +31,13 @@ def check_open_fraction(name: str, fraction: float) -> None:
         raise ValueError(f"{name} must lie strictly between 0 and 1, not {fraction}.")
 
 
-def wilson_interval(*, n_right: int, n_items: int, confidence: float) -> Interval:
+def wilson_interval(*, n_right: float, n_items: int, confidence: float) -> Interval:
     """Score interval of the share of right answers of one checkpoint.
 
     Parameters
     ----------
-    n_right : int
-        Items answered correctly, from 0 to `n_items`.
+    n_right : float
+        Items answered correctly, from 0 to `n_items`; of graded scores, their sum.
     n_items : int
         Items asked, at least 1.
     confidence : float

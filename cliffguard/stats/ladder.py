@@ -1,74 +1,67 @@
-"""Where on a ladder of levels a drop is proven."""
+"""The shapes that a fall along a ladder can have. The tests behind them are in `stats.cliff`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal
 
-from cliffguard.stats.interval import check_open_fraction
-from cliffguard.stats.multiplicity import holm
-from cliffguard.stats.paired import check_paired_counts, mcnemar_mid_p
+Shape = Literal["level", "uniform", "gradual", "unresolved", "cliff"]
+"""*level*: no drop is proven. *uniform*: one is, and it does not differ by level. The others
+differ: *gradual* follows a line, *cliff* is a step that no line explains, beyond the margin;
+*unresolved* looks like a step, but a line or the margin cannot be ruled out."""
 
-
-class LevelCounts(NamedTuple):
-    """The paired counts of one level."""
-
-    n_broken: int
-    n_fixed: int
-    n_items: int
+LEAST_LEVELS = 4
+"""Fewer levels than this cannot tell a step from a line."""
 
 
 @dataclass(frozen=True, slots=True)
-class LadderEdge:
-    """Where the fall begins.
+class Fall:
+    """What the tests say of one ladder. Cuts count levels: cut c lies after the c-th level.
 
     Attributes
     ----------
-    edge : int or None
-        Index of the first broken level, counted from 0. None if no level is broken.
-    adjusted_p_values : tuple of float
-        Per level, the one-sided mid-p-value of "no drop", Holm-adjusted over the levels.
+    cut : int
+        Levels before the fall, by the largest contrast; 1 … n_levels - 1.
+    cuts : tuple of int
+        Cuts that the data do not tell from it.
+    p_differs : float
+        One-sided p-value of "the drop is the same at every level".
+    p_abrupt : float or None
+        p-value of "it grows in a straight line"; None below 4 levels.
+    fits_step : bool
+        Whether a step fits better than a line, proven or not. True below 4 levels.
+    drop_past : float
+        Mean drop of the items past the cut.
     """
 
-    edge: int | None
-    adjusted_p_values: tuple[float, ...]
+    cut: int
+    cuts: tuple[int, ...]
+    p_differs: float
+    p_abrupt: float | None
+    fits_step: bool
+    drop_past: float
 
 
-def first_broken_level(levels: Sequence[LevelCounts], *, margin: float, alpha: float) -> LadderEdge:
-    """Find the first level at which the candidate has provably dropped.
-
-    A level is *broken* when a drop is proven there (adjusted p-value at most `alpha`) and the
-    observed drop exceeds the margin. The proof is that the drop is above zero; that it is above
-    the margin is what was observed, not proven.
-
-    The edge says where a drop is proven, not that it is abrupt: a steady decline has an edge too,
-    wherever it first becomes large enough for the items of a level to show it. Levels before
-    the edge are not thereby held, nor are levels after it necessarily broken.
+def shape_of(
+    fall: Fall, *, p_differs: float, margin: float, alpha: float, has_dropped: bool
+) -> Shape:
+    """Name the shape of a fall.
 
     Parameters
     ----------
-    levels : sequence of LevelCounts
-        Counts per level, easiest first; at least one level, each with at least one item.
+    fall : Fall
+        As `find_fall` returned it.
+    p_differs : float
+        Its `p_differs`, adjusted where several ladders are looked at.
     margin : float
-        Largest tolerated drop, strictly between 0 and 1.
+        A cliff's mean drop past the cut exceeds it.
     alpha : float
-        Chance of naming any level broken when no level has dropped, strictly between 0 and 1.
-
-    Returns
-    -------
-    LadderEdge
+        Error rate of each question.
+    has_dropped : bool
+        Whether a drop over the whole ladder is proven: tells *uniform* from *level*.
     """
-    check_open_fraction("margin", margin)
-    check_open_fraction("alpha", alpha)
-    if not levels:
-        raise ValueError("levels must hold at least one level.")
-    for level in levels:
-        check_paired_counts(level.n_broken, level.n_fixed, level.n_items)
-    adjusted = holm([mcnemar_mid_p(n_broken=x.n_broken, n_fixed=x.n_fixed) for x in levels])
-    broken = (
-        index
-        for index, (level, p_value) in enumerate(zip(levels, adjusted, strict=True))
-        if p_value <= alpha and (level.n_broken - level.n_fixed) / level.n_items > margin
-    )
-    return LadderEdge(edge=next(broken, None), adjusted_p_values=tuple(adjusted))
+    if p_differs > alpha:
+        return "uniform" if has_dropped else "level"
+    if fall.p_abrupt is not None and fall.p_abrupt <= alpha and fall.drop_past > margin:
+        return "cliff"
+    return "unresolved" if fall.fits_step else "gradual"

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,19 @@ GRID_ERROR = 2e-5  # more than such a grid was seen to hide of a maximum, see _n
 N_BISECTIONS = 60  # halves an interval of length 2 down to the spacing of floats near 1
 
 FloatArray = NDArray[np.float64]
+
+
+class PairedCounts(NamedTuple):
+    """The counts that binary paired scores come down to; see the package docstring."""
+
+    n_broken: int
+    n_fixed: int
+    n_items: int
+
+    @property
+    def drop(self) -> float:
+        """Share of items broken minus share fixed: positive is worse."""
+        return (self.n_broken - self.n_fixed) / self.n_items
 
 
 def check_paired_counts(n_broken: int, n_fixed: int, n_items: int) -> None:
@@ -144,9 +158,20 @@ def tango_interval(*, n_broken: int, n_fixed: int, n_items: int, confidence: flo
     ----------
     Tango (1998), Statistics in Medicine 17:891-908.
     """
-    check_paired_counts(n_broken, n_fixed, n_items)
     check_open_fraction("confidence", confidence)
     z = float(ndtri((1 + confidence) / 2))
+    return score_interval(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, z=z)
+
+
+def score_interval(*, n_broken: int, n_fixed: int, n_items: int, z: float) -> Interval:
+    """Drops at which `tango_z` lies between -z and z: `tango_interval` for any critical value.
+
+    With the boundary of a look for z, it is the repeated interval of that look (Jennison and
+    Turnbull 1989, Journal of the Royal Statistical Society B 51:305-361). z may be infinite.
+    """
+    check_paired_counts(n_broken, n_fixed, n_items)
+    if not z > 0:
+        raise ValueError(f"z must be above 0, not {z}.")
     return Interval(
         low=-_largest_drop_not_rejected(n_fixed, n_broken, n_items, z),
         high=_largest_drop_not_rejected(n_broken, n_fixed, n_items, z),

@@ -72,7 +72,7 @@ def test_the_overtrained_candidate_fails_and_the_level_is_named(demo: tuple[Path
 
     assert verdict["outcome"] == "FAIL"
     assert re.search(
-        r"multi_step_reasoning regressed .*first broken at \w+ = \d", verdict["sentence"]
+        r"multi_step_reasoning regressed .*(a cliff at|worse from) \w+ = \d", verdict["sentence"]
     )
 
 

@@ -10,26 +10,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
+from cliffguard.plans import Plan, Policy, Protocol, Ring, Role, TargetPolicy
 from cliffguard.records import (
     CapabilityComparison,
     Checkpoint,
     Comparison,
-    Edge,
     Example,
     Finding,
     Ladder,
+    LadderFinding,
     LevelComparison,
     Outcome,
+    Pooled,
     Provenance,
     Review,
-    Ring,
-    Role,
     SuiteStamp,
     TaskComparison,
     Verdict,
 )
 from cliffguard.stats.interval import Interval
+from cliffguard.stats.ladder import Fall
 
 HOSTILE = (
     "<script>alert(1)</script> \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202egnp.exe\u202c "
@@ -106,6 +106,7 @@ def measured(
     p_drop: float,
     ring: Ring = "adjacent",
     n_unscored: int = 0,
+    n_planned: int | None = None,
     ladders: tuple[Ladder, ...] = (),
 ) -> CapabilityComparison:
     """Return a capability of one task from its counts."""
@@ -116,16 +117,24 @@ def measured(
         capability=capability,
         suite="adjacent",
         ring=ring,
+        n_planned=n_planned or n_items + n_unscored,
+        n_asked=n_items + n_unscored,
+        n_looks=1 if n_planned is None else 2,
         n_items=n_items,
         n_unscored=n_unscored,
         n_lost=0,
         n_broken=n_broken,
         n_fixed=n_fixed,
+        n_effective=float(n_items),
+        square=round((n_broken + n_fixed) / n_items, 6),
         base_mean=base_mean,
         candidate_mean=candidate_mean,
         drop=drop,
         drop_interval=drop_interval,
+        margin=0.05,
+        p_held=0.5,
         p_drop=p_drop,
+        p_beyond=0.5,
         method="McNemar mid-p; Tango score interval",
         tasks=(
             TaskComparison(
@@ -150,16 +159,24 @@ def unmeasured(capability: str, *, n_unscored: int) -> CapabilityComparison:
         capability=capability,
         suite="adjacent",
         ring="safety",
+        n_planned=n_unscored,
+        n_asked=n_unscored,
+        n_looks=1,
         n_items=0,
         n_unscored=n_unscored,
         n_lost=0,
         n_broken=0,
         n_fixed=0,
+        n_effective=0.0,
+        square=0.0,
         base_mean=None,
         candidate_mean=None,
         drop=None,
         drop_interval=None,
+        margin=0.05,
+        p_held=None,
         p_drop=None,
+        p_beyond=None,
         method="McNemar mid-p; Tango score interval",
         tasks=(),
         ladders=(),
@@ -173,7 +190,7 @@ def finding(
     *,
     role: Role = "gating",
     margin: float | None = 0.05,
-    edges: tuple[Edge, ...] = (),
+    ladders: tuple[LadderFinding, ...] = (),
     n_items_needed: int | None = None,
 ) -> Finding:
     """Return what was decided about a measured capability."""
@@ -186,7 +203,7 @@ def finding(
         margin=margin,
         p_regressed=found.p_drop,
         is_material=outcome is Outcome.REGRESSED,
-        edges=edges,
+        ladders=ladders,
         n_items_needed=n_items_needed,
         reason=reason,
     )
@@ -199,6 +216,7 @@ def review(
     *,
     examples: tuple[Example, ...] = (),
     caveats: tuple[str, ...] = (),
+    pooled: Pooled | None = None,
 ) -> Review:
     """Return a whole review around capabilities and what was found about them."""
     base = checkpoint("Qwen/Qwen2.5-0.5B-Instruct")
@@ -220,7 +238,10 @@ def review(
             caveats=caveats,
         ),
         verdict=Verdict(
-            outcome=outcome, sentence=sentence, findings=tuple(finding for _, finding in pairs)
+            outcome=outcome,
+            sentence=sentence,
+            findings=tuple(finding for _, finding in pairs),
+            pooled=pooled,
         ),
         examples=examples,
         provenance=Provenance(
@@ -250,6 +271,13 @@ def hops_ladder() -> Ladder:
             rung(6, 50, 22, 11, 5, is_gating=False),
             rung(8, 50, 15, 7, 6, is_gating=False),
         ),
+        fall=Fall(
+            cut=2, cuts=(2,), p_differs=1.7e-5, p_abrupt=0.012, fits_step=True, drop_past=0.42
+        ),
+        base_half=5.2,
+        candidate_half=2.9,
+        base_area=0.7233,
+        candidate_area=0.54,
     )
 
 
@@ -265,6 +293,13 @@ def calm_ladder() -> Ladder:
             rung(3, 60, 46, 3, 2),
             rung(4, 60, 31, 4, 3),
         ),
+        fall=Fall(
+            cut=3, cuts=(1, 2, 3), p_differs=0.41, p_abrupt=0.6, fits_step=True, drop_past=0.0167
+        ),
+        base_half=None,
+        candidate_half=None,
+        base_area=0.7958,
+        candidate_area=0.7917,
     )
 
 
@@ -320,18 +355,19 @@ def failed() -> Review:
         "multi_step_reasoning", n_items=200, n_right_base=180, n_broken=49, n_fixed=4,
         p_drop=1.2e-9, n_unscored=3, ladders=(hops_ladder(),),
     )  # fmt: skip
-    edge = Edge(
-        task="ball_passing", level_name="hops", level=3, base_mean=0.88, candidate_mean=0.48,
-        p_adjusted=1.7e-5,
+    cliff = LadderFinding(
+        task="ball_passing", level_name="hops", shape="cliff", edge=3, edges=(3,), base_mean=0.84,
+        candidate_mean=0.42, p_differs=3.4e-5, p_abrupt=0.012,
     )  # fmt: skip
-    lost = finding(found, Outcome.REGRESSED, "a drop beyond the margin is proven", edges=(edge,))
+    lost = finding(found, Outcome.REGRESSED, "a drop beyond the margin is proven", ladders=(cliff,))
     kept = measured(
         "instruction_following", n_items=400, n_right_base=322, n_broken=17, n_fixed=6,
         p_drop=0.0312,
+        n_planned=640,
     )  # fmt: skip
     return review(
         Outcome.FAIL,
-        "multi_step_reasoning regressed (90.0 → 67.5 %), first broken at hops = 3 (88 → 48 %).",
+        "multi_step_reasoning regressed (90.0 → 67.5 %), a cliff at hops = 3 on (84 → 42 %).",
         [
             _target(),
             (found, lost),
@@ -341,6 +377,7 @@ def failed() -> Review:
         ],
         examples=(example(1), example(2, base_confidence=None, candidate_confidence=None)),
         caveats=("The adapter's base is known by its name only, not by a fingerprint.",),
+        pooled=Pooled(drop=0.0867, p_value=4.2e-7, n_capabilities=3, has_dropped=True),
     )
 
 

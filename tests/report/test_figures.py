@@ -92,7 +92,7 @@ def test_the_edge_is_named() -> None:
     """The ladder says where it breaks."""
     drawn = ladder_figure(samples.failed(), samples.hops_ladder())
 
-    assert "breaks here: 3 hops" in words(drawn)
+    assert "cliff: 3 hops" in words(drawn)
 
 
 def test_no_edge_no_words() -> None:

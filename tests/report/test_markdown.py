@@ -26,7 +26,7 @@ def test_the_verdict_comes_first() -> None:
 
 def test_the_edge_is_marked() -> None:
     """The level where it breaks stands out in the ladder's table."""
-    line = "| **3** | 88.0 % | 48.0 % | +40.0 pp | 50 | **◀ breaks here** |"
+    line = "| **3** | 88.0 % | 48.0 % | +40.0 pp | 50 | **◀ cliff** |"
 
     assert line in render_markdown(samples.failed())
 

@@ -45,7 +45,7 @@ def test_a_row_of_the_table() -> None:
 
 def test_the_edge_is_marked() -> None:
     """The level where it breaks has a sign and words."""
-    line = r"▶ 3   88\.0 % →  48\.0 %   \+40\.0 pp  n 50  breaks here"
+    line = r"▶ 3   88\.0 % →  48\.0 %   \+40\.0 pp  n 50  cliff"
 
     assert re.search(line, render_text(samples.failed()))
 

@@ -261,7 +261,8 @@ def arguments(folder: Path, suite: Path, adapter: Path) -> list[str]:
     """Return the arguments of a check of the tiny adapter."""
     return [
         "check", "--candidate", str(adapter), "--suite", str(suite), "--device", "cpu",
-        "--exit-zero", "--store", str(folder / "store"), "--out", str(folder / "out"),
+        "--exit-zero", "--no-early-stop", "--store", str(folder / "store"),
+        "--out", str(folder / "out"),
     ]  # fmt: skip
 
 

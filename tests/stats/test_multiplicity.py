@@ -7,8 +7,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
-from cliffguard.stats.multiplicity import holm
+from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
 
 p_lists = st.lists(st.floats(0, 1), max_size=12)
 
@@ -64,3 +65,33 @@ def test_holm_names_what_is_not_a_p_value(wrong):
     """A number that is no probability is refused, with its position."""
     with pytest.raises(ValueError, match=r"p_values\[1\] must lie between 0 and 1"):
         holm([0.5, wrong])
+
+
+def test_one_capability_pools_to_its_own_test():
+    """McNemar's z, since no change has the variance of the changed items."""
+    p = pooled_p_value([Share(drop=0.03, square=0.1, n_effective=900)])
+    assert p == pytest.approx(norm.sf(0.03 * math.sqrt(900 / 0.1)))
+
+
+def test_small_drops_add_up():
+    """Eight capabilities that lose 1.5 points each at 500 items: together hardly chance."""
+    one = Share(drop=0.015, square=0.1, n_effective=500)
+    assert pooled_p_value([one]) > 0.1
+    assert pooled_p_value([one] * 8) < 0.005
+
+
+def test_gains_outweigh_drops_of_the_same_size():
+    """Equal weights: the mean drop is what counts."""
+    pair = [Share(0.02, 0.1, 500), Share(-0.02, 0.1, 500)]
+    assert pooled_p_value(pair) == pytest.approx(0.5)
+
+
+def test_nothing_changed_is_no_drop():
+    """Without a single flip there is no variance, and no evidence."""
+    assert pooled_p_value([Share(0.0, 0.0, 100)] * 3) == 1.0
+
+
+def test_nothing_to_pool_is_refused():
+    """Who asks has capabilities."""
+    with pytest.raises(ValueError, match="at least one"):
+        pooled_p_value([])

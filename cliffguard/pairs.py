@@ -1,0 +1,90 @@
+"""The two sides' answers, joined item by item: what every comparison counts."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cliffguard.measure import Measurement
+from cliffguard.records import Answer, Item, Task
+from cliffguard.schedule import Look
+
+RIGHT_OR_WRONG = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """One item with both answers; `look` is the number of the first look that it belonged to."""
+
+    task: Task
+    item: Item
+    base: Answer
+    candidate: Answer
+    look: int
+
+    @property
+    def is_scored(self) -> bool:
+        """Say whether both sides have a score."""
+        return self.base.score is not None and self.candidate.score is not None
+
+    @property
+    def is_graded(self) -> bool:
+        """Say whether a score is neither right nor wrong."""
+        scores = (self.base.score, self.candidate.score)
+        return any(score is not None and score not in RIGHT_OR_WRONG for score in scores)
+
+    @property
+    def change(self) -> float:
+        """Base score minus candidate score of a scored pair: positive is worse."""
+        assert self.base.score is not None
+        assert self.candidate.score is not None
+        return self.base.score - self.candidate.score
+
+    @property
+    def is_broken(self) -> bool:
+        """A lower score under the candidate: right before, wrong now."""
+        return self.is_scored and self.change > 0
+
+    @property
+    def is_fixed(self) -> bool:
+        """A higher score under the candidate: wrong before, right now."""
+        return self.is_scored and self.change < 0
+
+    @property
+    def is_lost(self) -> bool:
+        """The base earned something here, and only the candidate has no score."""
+        return bool(self.base.score) and self.candidate.score is None
+
+    @property
+    def gates(self) -> bool:
+        """Say whether the item counts for the verdict, or is only shown on a ladder."""
+        return self.task.gates(self.item)
+
+
+def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple[Pair, ...]:
+    """Join both sides' answers on the items of the look; one pair an item."""
+    pairs = []
+    for series in look:
+        items = {item.id: item for item in series.items}
+        base_answers = base.answers[series.task.name]
+        candidate_answers = {a.item_id: a for a in candidate.answers[series.task.name]}
+        for place, answer in enumerate(base_answers):
+            pairs.append(
+                Pair(
+                    task=series.task,
+                    item=items[answer.item_id],
+                    base=answer,
+                    candidate=candidate_answers[answer.item_id],
+                    look=bisect_right(series.n_by_look, place),
+                )
+            )
+    return tuple(pairs)
+
+
+def by_task(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Group pairs by task; a task of a suite may stand for several of lm-eval's."""
+    groups: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        groups.setdefault(pair.task.name, []).append(pair)
+    return list(groups.values())

@@ -1,0 +1,233 @@
+"""Tests by betting: for scores between 0 and 1, and for suites that are themselves the contract.
+
+Whoever doubts a hypothesis about a mean bets against it, item by item, with money that cannot go
+below zero. If the hypothesis is true the expected fortune never grows, so that it exceeds
+``1 / alpha`` at any time with probability at most alpha (Ville's inequality), whatever the
+distribution of the scores and however often one looks. No normal approximation is involved: a few
+total losses among many tiny gains, where the usual tests err at twice their level, are safe here.
+
+A *change* is base score minus candidate score of one item, in [-1, 1]; positive is worse, and its
+mean is the drop.
+
+References
+----------
+Waudby-Smith and Ramdas (2024), Journal of the Royal Statistical Society B 86:1-27 (bets), and
+(2020), NeurIPS 33 (without replacement). Stark (2023), Annals of Applied Statistics 17:641-668,
+audits of elections, which are the same problem.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliffguard.stats.interval import Interval, check_open_fraction
+
+FloatArray = NDArray[np.float64]
+
+_N_BISECTIONS = 40
+_LARGEST_STAKE = 0.75  # of the fortune that the worst possible item could take
+_IMAGINARY_ITEMS = 200.0  # how slowly a bet leaves the plan for what was seen
+_PLANNED_SQUARE = 0.10  # mean square of a change that the first bets suppose: 10 % of items flip
+
+
+@dataclass(frozen=True, slots=True)
+class Fortunes:
+    """How two bets stand after every item: natural logarithms of the fortunes, from 1.
+
+    Attributes
+    ----------
+    held : ndarray, shape (n_items,)
+        Against "the drop is the margin or more". Infinite once no suite could be that bad.
+    regressed : ndarray, shape (n_items,)
+        Against "there is no drop" (or, in a suite audit, "the drop is less than the margin").
+    """
+
+    held: FloatArray
+    regressed: FloatArray
+
+    @property
+    def p_held(self) -> float:
+        """One-sided p-value of "the drop is the margin or more"; small means held."""
+        return p_value(self.held)
+
+    @property
+    def p_regressed(self) -> float:
+        """One-sided p-value of the other hypothesis; small means regressed."""
+        return p_value(self.regressed)
+
+
+def sample_fortunes(changes: Sequence[float] | FloatArray, *, margin: float) -> Fortunes:
+    """Bets on the drop of the capability that the items are a sample of.
+
+    Parameters
+    ----------
+    changes : array of float, shape (n_items,)
+        Base score minus candidate score, in [-1, 1], in an order that does not depend on them.
+    margin : float
+        Largest tolerated drop, strictly between 0 and 1.
+    """
+    x = _checked(changes)
+    check_open_fraction("margin", margin)
+    return Fortunes(
+        held=log_fortune(-x, mean=-margin, expected=0.0),
+        regressed=log_fortune(x, mean=0.0, expected=margin),
+    )
+
+
+def suite_fortunes(
+    changes: Sequence[float] | FloatArray, *, margin: float, n_suite: int
+) -> Fortunes:
+    """Bets on the drop over exactly the `n_suite` items of a suite, of which these were drawn.
+
+    Both bets are about the margin, so that one of them has won by the last item: with all items
+    seen the drop is known, and it is less than the margin or it is not. The answer is about this
+    suite and says nothing of other items.
+
+    Parameters
+    ----------
+    changes : array of float, shape (n_items,)
+        As in `sample_fortunes`; drawn without replacement in random order.
+    margin : float
+        Largest tolerated drop, strictly between 0 and 1.
+    n_suite : int
+        Items of the suite, at least as many as there are changes.
+    """
+    x = _checked(changes)
+    check_open_fraction("margin", margin)
+    if n_suite < len(x):
+        raise ValueError(f"n_suite ({n_suite}) is less than the {len(x)} items seen.")
+    return Fortunes(
+        held=log_fortune(-x, mean=-margin, expected=0.0, n_suite=n_suite),
+        regressed=log_fortune(x, mean=margin, expected=2 * margin, n_suite=n_suite, or_equal=False),
+    )
+
+
+def log_fortune(
+    x: FloatArray,
+    *,
+    mean: float,
+    expected: float,
+    n_suite: int | None = None,
+    or_equal: bool = True,
+) -> FloatArray:
+    """Fortune of a bet against "the mean is `mean` or less", after every item.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_items,)
+        Values in [-1, 1], in the order drawn.
+    mean : float
+        The hypothesis, in [-1, 1].
+    expected : float
+        The mean that the first bets suppose.
+    n_suite : int, optional
+        Items of the finite suite that x is drawn from without replacement, and whose mean is
+        meant. Without it, x is a sample and the mean is that of its distribution.
+    or_equal : bool, optional
+        Whether the hypothesis contains `mean` itself. It matters for a suite seen to its end.
+
+    Returns
+    -------
+    ndarray, shape (n_items,)
+        Natural logarithm of the fortune, at most 0 in expectation of its exponential. Infinite
+        from the item on after which the hypothesis is impossible.
+
+    Notes
+    -----
+    Before item t the hypothesis allows a mean of at most ``m_t``: `mean`, or in a suite of N
+    ``(N mean - S_{t-1}) / (N - t + 1)``, S being the running sum. With the running estimates of
+    mean and variance, each shrunk towards the plan by 200 imaginary items, the stake is
+    approximately Kelly's, ``e / (v + e²)`` with ``e = estimate - m_t``, between 0 and
+    ``0.75 / (1 + m_t)``.
+    """
+    before = np.arange(len(x), dtype=float)
+    total = np.concatenate(([0.0], np.cumsum(x)))[:-1]
+    squares = np.concatenate(([0.0], np.cumsum(x * x)))[:-1]
+    allowed = np.full(len(x), mean, dtype=float)
+    if n_suite is not None:
+        allowed = (n_suite * mean - total) / (n_suite - before)
+    weight = _IMAGINARY_ITEMS + before
+    estimate = (_IMAGINARY_ITEMS * expected + total) / weight
+    spread = (_IMAGINARY_ITEMS * _PLANNED_SQUARE + squares) / weight - estimate**2
+    edge = estimate - allowed
+    most = _LARGEST_STAKE / np.maximum(1.0 + allowed, 1e-9)
+    stake = np.clip(edge / (np.maximum(spread, 1e-9) + edge * edge), 0.0, most)
+    gain = stake * (x - allowed)
+    fortune = np.cumsum(np.log1p(np.maximum(gain, -_LARGEST_STAKE)))
+    if n_suite is not None:
+        fortune[_impossible(x, mean, n_suite, or_equal)] = math.inf
+    return fortune
+
+
+def p_value(log_fortunes: FloatArray) -> float:
+    """One over the largest fortune so far, at most 1; valid however often one looks."""
+    largest = float(np.max(log_fortunes, initial=0.0))
+    return math.exp(-largest)
+
+
+def mean_interval(
+    x: Sequence[float] | FloatArray, *, confidence: float, n_suite: int | None = None
+) -> Interval:
+    """Interval of a mean that holds at all times at once, by inverting the bets.
+
+    Parameters
+    ----------
+    x : array of float, shape (n_items,)
+        Values in [-1, 1] in the order drawn.
+    confidence : float
+        Two-sided confidence level, strictly between 0 and 1; each end errs half the rest.
+    n_suite : int, optional
+        As in `log_fortune`; with all of a suite seen, the interval is its mean.
+
+    Returns
+    -------
+    Interval
+        The means that neither bet refutes, so also what was not refuted at any earlier item.
+    """
+    values = _checked(x)
+    check_open_fraction("confidence", confidence)
+    log_limit = math.log(2 / (1 - confidence))
+    low = _refuted_below(values, log_limit, n_suite)
+    high = -_refuted_below(-values, log_limit, n_suite)
+    if low > high:  # each end is right with its own probability; together they may cross
+        low = high = (low + high) / 2
+    return Interval(low, high)
+
+
+def _refuted_below(x: FloatArray, log_limit: float, n_suite: int | None) -> float:
+    """Return the largest mean such that it, or less, is refuted; -1 where none is."""
+    refuted, open_ = -1.0, 1.0
+
+    def is_refuted(mean: float) -> bool:
+        fortune = log_fortune(x, mean=mean, expected=0.0, n_suite=n_suite)
+        return float(np.max(fortune, initial=0.0)) >= log_limit
+
+    for _ in range(_N_BISECTIONS):
+        middle = (refuted + open_) / 2
+        if is_refuted(middle):
+            refuted = middle
+        else:
+            open_ = middle
+    return refuted
+
+
+def _impossible(x: FloatArray, mean: float, n_suite: int, or_equal: bool) -> NDArray[np.bool_]:
+    """Say after which items no suite with this mean or less is left."""
+    left = n_suite - np.arange(1, len(x) + 1)
+    least_total = np.cumsum(x) - left  # if every item to come were -1; it never falls
+    rounding = 1e-9 * n_suite
+    return np.asarray(least_total > n_suite * mean + (rounding if or_equal else -rounding))
+
+
+def _checked(values: Sequence[float] | FloatArray) -> FloatArray:
+    x = np.asarray(values, dtype=float)
+    if x.ndim != 1 or not len(x):
+        raise ValueError("at least one item is needed, in one row.")
+    if not np.all(np.abs(x) <= 1):
+        raise ValueError("a change lies between -1 and 1.")
+    return x

@@ -1,0 +1,147 @@
+"""Does a model know when it is wrong? Changes between two sides; never an absolute threshold.
+
+Estimates of calibration error are biased upwards by an amount that depends on the number of items,
+so that only paired changes are tested. What gates is the share of answers that are *confident and
+wrong*: a paired yes or no, to which every test of `cliffguard.stats.paired` applies.
+
+References
+----------
+Błasiok and Nakkiran (2024), ICLR, arXiv:2309.12236 (smooth calibration error). Roelofs et al.
+(2022), AISTATS, arXiv:2012.08668 (bias of binned estimates).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+FloatArray = NDArray[np.float64]
+
+CONFIDENT = 0.8
+"""An answer that is given a probability of this or more is confident."""
+
+_N_BINS = 1000  # of the confidences, before they are smoothed
+_N_BISECTIONS = 20
+_WIDTHS = 5.0  # standard deviations to which the kernel reaches
+
+
+def confident_wrong(
+    confidences: Sequence[float], scores: Sequence[float], *, threshold: float = CONFIDENT
+) -> NDArray[np.bool_]:
+    """Say of every answer whether it is confident and wrong.
+
+    Parameters
+    ----------
+    confidences : array of float, shape (n_items,)
+        Probability that the model gives its own answer, in [0, 1].
+    scores : array of float, shape (n_items,)
+        1 right, 0 wrong.
+    threshold : float, optional
+        Confidence from which an answer counts, fixed beforehand.
+    """
+    confidence, score = _checked(confidences, scores)
+    return np.asarray((confidence >= threshold) & (score < 1.0))
+
+
+def confidence_gap(confidences: Sequence[float], scores: Sequence[float]) -> FloatArray:
+    """Confidence minus score of every answer, in [-1, 1]; its mean is the overconfidence.
+
+    Half the difference of two sides' gaps lies in [-1, 1] again, as `cliffguard.stats.betting`
+    asks of a change.
+    """
+    confidence, score = _checked(confidences, scores)
+    return confidence - score
+
+
+def smooth_calibration_error(confidences: Sequence[float], scores: Sequence[float]) -> float:
+    """smECE: mean size of the miscalibration, smoothed as widely as it is large itself.
+
+    Parameters
+    ----------
+    confidences, scores : array of float, shape (n_items,)
+        As in `confident_wrong`; graded scores are allowed.
+
+    Returns
+    -------
+    float
+        In [0, 1]. 0 when nothing is off at any scale; about 0.04 for a perfectly calibrated model
+        on 300 items, which is why only differences are worth a test.
+
+    Notes
+    -----
+    The residuals ``score - confidence`` are smoothed over the confidence with a Gaussian kernel
+    of width w reflected at 0 and 1; ``smECE_w`` is the mean absolute value. It falls as w rises,
+    and the error is the w at which ``smECE_w = w``.
+
+    References
+    ----------
+    Błasiok and Nakkiran (2024), sections 3 and 4.
+    """
+    confidence, score = _checked(confidences, scores)
+    bins = np.minimum((confidence * _N_BINS).astype(int), _N_BINS - 1)
+    residuals = np.bincount(bins, weights=score - confidence, minlength=_N_BINS)
+
+    def smoothed(width: float) -> float:
+        off = gaussian_filter1d(residuals, width * _N_BINS, mode="reflect", truncate=_WIDTHS)
+        return float(np.abs(off).sum()) / len(score)
+
+    low, high = 0.0, 1.0
+    for _ in range(_N_BISECTIONS):
+        middle = (low + high) / 2
+        if smoothed(middle) < middle:
+            high = middle
+        else:
+            low = middle
+    return (low + high) / 2
+
+
+def calibration_change(
+    base: tuple[Sequence[float], Sequence[float]],
+    candidate: tuple[Sequence[float], Sequence[float]],
+    *,
+    n_permutations: int = 999,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Rise of smECE from base to candidate, and the one-sided p-value of "no rise".
+
+    Parameters
+    ----------
+    base, candidate : tuple of two arrays
+        Confidences and scores of each side, on the same items in the same order.
+    n_permutations : int, optional
+        Replicates in which the two sides of random items are exchanged.
+    seed : int, optional
+        Of the replicates.
+
+    Notes
+    -----
+    Exact if the sides are exchangeable. Where only their calibration was equal, and accuracy fell
+    by 4 points, the simulated size stayed between 3 and 7 % at a nominal 5 %.
+    """
+    sides = np.stack([np.stack(_checked(*base)), np.stack(_checked(*candidate))])
+
+    def rise(pair: FloatArray) -> float:
+        before, after = (smooth_calibration_error(side[0], side[1]) for side in pair)
+        return after - before
+
+    rng = np.random.default_rng(seed)
+    seen, n_large = rise(sides), 1
+    for _ in range(n_permutations):
+        swap = rng.random(sides.shape[2]) < 0.5
+        n_large += rise(np.where(swap, sides[::-1], sides)) >= seen - 1e-12
+    return seen, n_large / (n_permutations + 1)
+
+
+def _checked(
+    confidences: Sequence[float], scores: Sequence[float]
+) -> tuple[FloatArray, FloatArray]:
+    confidence, score = np.asarray(confidences, dtype=float), np.asarray(scores, dtype=float)
+    if confidence.shape != score.shape or confidence.ndim != 1 or not len(score):
+        raise ValueError(f"{confidence.shape} confidences for {score.shape} scores.")
+    for name, values in (("confidence", confidence), ("score", score)):
+        if not np.all((values >= 0) & (values <= 1)):
+            raise ValueError(f"a {name} lies between 0 and 1.")
+    return confidence, score

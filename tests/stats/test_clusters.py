@@ -1,0 +1,96 @@
+"""Design effects against an independent implementation, and the level on simulated clusters."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cliffguard.stats.clusters import clustering
+from cliffguard.stats.paired import tango_z
+
+rows = st.lists(
+    st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(0, 5)), min_size=1, max_size=60
+)
+
+
+def test_the_variance_is_that_of_a_regression_with_clustered_errors():
+    """A sandwich estimate by hand, for a mean: residual totals by cluster, G/(G-1)."""
+    changes, clusters = [1, 1, 0, 0, -1, 0, 1, 0], list("aabbccdd")
+    mean = 2 / 8
+    totals = [2 - 2 * mean, 0 - 2 * mean, -1 - 2 * mean, 1 - 2 * mean]
+    clustered = 4 / 3 * sum(t * t for t in totals) / 64
+    alone = sum((x - mean) ** 2 for x in changes) / 7 / 8
+
+    found = clustering(changes, clusters)
+
+    assert found.n_clusters == 4
+    assert found.design_effect == pytest.approx(clustered / alone)
+
+
+def test_items_that_are_all_alike_within_a_cluster_count_once():
+    """Five copies of each item: a design effect of about five."""
+    rng = np.random.default_rng(0)
+    per_cluster = rng.choice([-1.0, 0.0, 1.0], size=200)
+
+    found = clustering(np.repeat(per_cluster, 5), np.repeat(np.arange(200), 5))
+
+    assert found.design_effect == pytest.approx(5.0, rel=0.02)
+
+
+@given(rows, st.randoms(use_true_random=False))
+def test_order_and_names_do_not_matter(pairs, random):
+    """Only which items are together."""
+    found = clustering(*zip(*pairs, strict=True))
+    random.shuffle(pairs)
+    renamed = [(x, f"cluster {name}") for x, name in pairs]
+
+    assert clustering(*zip(*renamed, strict=True)).design_effect == pytest.approx(
+        found.design_effect
+    )
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=1, max_size=60))
+def test_items_alone_have_no_design_effect(values):
+    """Every item its own cluster."""
+    assert clustering(values, range(len(values))).design_effect == pytest.approx(1.0)
+
+
+def test_the_level_on_clustered_items():
+    """40 clusters of 5 with correlation 0.3, drop at the margin; ignoring clusters errs twice."""
+    rng = np.random.default_rng(5)
+    margin, n_runs = 0.05, 2000
+    naive = honest = 0
+    for _ in range(n_runs):
+        shared = rng.choice([1.0, 0.0, -1.0], p=[0.075, 0.9, 0.025], size=40)
+        own = rng.choice([1.0, 0.0, -1.0], p=[0.075, 0.9, 0.025], size=(40, 5))
+        values = np.where(rng.random((40, 5)) < math.sqrt(0.3), shared[:, None], own).ravel()
+        z = tango_z(
+            n_broken=int((values > 0).sum()),
+            n_fixed=int((values < 0).sum()),
+            n_items=200,
+            drop=margin,
+        )
+        found = clustering(values, np.repeat(np.arange(40), 5))
+        naive += z > 1.645
+        honest += found.deflated(z) > found.critical_value(0.05)
+
+    assert naive / n_runs > 0.08
+    assert honest / n_runs < 0.065
+
+
+def test_few_clusters_decide_nothing():
+    """Below twenty, no value of the statistic is enough."""
+    found = clustering([1.0, 0.0] * 10, [i // 2 for i in range(20)])
+
+    assert found.critical_value(0.05) == math.inf
+    assert found.p_value(9.0) == 1.0
+
+
+def test_a_group_is_asked_of_every_item():
+    """Lists of different length are a mistake of the caller."""
+    with pytest.raises(ValueError, match="2 changes for 1 cluster"):
+        clustering([0.0, 1.0], ["a"])

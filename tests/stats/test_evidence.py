@@ -1,0 +1,192 @@
+"""The four procedures: what they agree on, and what none of them may do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cliffguard.stats.clusters import Clustering
+from cliffguard.stats.evidence import (
+    Sample,
+    fixed_evidence,
+    graded_evidence,
+    sequential_evidence,
+    suite_evidence,
+)
+from cliffguard.stats.paired import PairedCounts, mcnemar_mid_p, non_inferior, tango_interval
+from cliffguard.stats.sequential import look_sizes
+
+MARGIN, ALPHA = 0.05, 0.05
+
+
+def sample(n_broken, n_fixed, n_items, n_lost=0, clustering=None):
+    """Return a sample in which every item was asked."""
+    return Sample(
+        counts=PairedCounts(n_broken, n_fixed, n_items),
+        n_lost=n_lost,
+        n_asked=n_items + n_lost,
+        clustering=clustering,
+    )
+
+
+def looks_at(changes, sizes):
+    """Return the samples of the first items of `changes`, at each size."""
+    worse, better = np.cumsum(changes > 0), np.cumsum(changes < 0)
+    return [sample(int(worse[n - 1]), int(better[n - 1]), n) for n in sizes]
+
+
+def walked(rng, drop, churn, n):
+    """Return `n` changes of right-or-wrong items."""
+    return rng.choice([1, 0, -1], p=[(churn + drop) / 2, 1 - churn, (churn - drop) / 2], size=n)
+
+
+def test_one_look_is_the_paired_test():
+    """The evidence of a fixed number of items is what stats.paired says of it."""
+    counts = {"n_broken": 14, "n_fixed": 9, "n_items": 400}
+    found = fixed_evidence(sample(**counts), margin=MARGIN, alpha=ALPHA)
+
+    assert found.p_dropped == mcnemar_mid_p(n_broken=14, n_fixed=9)
+    assert (found.p_held <= ALPHA) == non_inferior(**counts, margin=MARGIN, alpha=ALPHA)
+    assert found.interval == tango_interval(**counts, confidence=0.9)
+
+
+def test_a_plan_with_one_look_is_not_sequential():
+    """Both procedures agree on the p-values when there was nothing to stop."""
+    one = sample(60, 20, 500)
+    fixed = fixed_evidence(one, margin=MARGIN, alpha=ALPHA)
+    planned = sequential_evidence([one], n_planned=500, margin=MARGIN, alpha=ALPHA)
+
+    assert planned.p_dropped == pytest.approx(fixed.p_dropped, rel=1e-3)
+    assert planned.interval.low == pytest.approx(fixed.interval.low, abs=1e-6)
+
+
+def test_a_lost_item_is_broken_where_held_is_asked_and_nowhere_else():
+    """No answer passes nothing and proves nothing."""
+    whole = fixed_evidence(sample(4, 4, 400), margin=MARGIN, alpha=ALPHA)
+    lossy = fixed_evidence(sample(4, 4, 400, n_lost=20), margin=MARGIN, alpha=ALPHA)
+
+    assert (whole.p_held <= ALPHA, lossy.p_held <= ALPHA) == (True, False)
+    assert lossy.p_dropped == whole.p_dropped
+
+
+def test_a_small_real_drop_is_not_convicted_on_the_way():
+    """Significant, but below the margin: more items tell whether it is tolerable."""
+    early = sample(12, 0, 400)  # three points, mid-p far below any boundary
+    late = sample(30, 0, 1000)
+
+    on_the_way = sequential_evidence([early], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+    at_the_end = sequential_evidence([early, late], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+
+    assert on_the_way.p_dropped == 1.0
+    assert at_the_end.p_dropped < 0.001
+    assert at_the_end.p_held < ALPHA
+
+
+@pytest.mark.parametrize(("drop", "n_runs"), [(0.05, 300), (0.0, 300)])
+def test_stopping_when_one_likes_errs_no_more_than_alpha(drop, n_runs):
+    """1,000 items, 10 % churn, eleven looks: false HELD at the margin, false drop at none."""
+    rng = np.random.default_rng(11)
+    sizes = look_sizes(1000)
+    wrong = 0
+    for _ in range(n_runs):
+        looks = looks_at(walked(rng, drop, 0.1, 1000), sizes)
+        found = sequential_evidence(looks, n_planned=1000, margin=MARGIN, alpha=ALPHA)
+        wrong += (found.p_held if drop else found.p_dropped) <= ALPHA
+
+    assert wrong / n_runs <= ALPHA + 3 * np.sqrt(ALPHA * 0.95 / n_runs)
+
+
+def test_the_repeated_interval_agrees_with_held():
+    """Where a look crosses, the margin lies outside the interval of that look."""
+    rng = np.random.default_rng(12)
+    sizes, n_held = look_sizes(1000), 0
+    for _ in range(100):
+        looks = looks_at(walked(rng, 0.0, 0.1, 1000), sizes)
+        for k in range(1, len(looks) + 1):
+            found = sequential_evidence(looks[:k], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+            if found.p_held <= ALPHA:
+                assert found.interval.high < MARGIN
+                n_held += 1
+                break
+
+    assert n_held > 80
+
+
+@pytest.mark.parametrize("procedure", ["fixed", "sequential", "graded", "suite"])
+def test_identical_answers_never_regress_and_are_held(procedure):
+    """Two thousand items without a change."""
+    nothing = np.zeros(2000)
+    found = {
+        "fixed": lambda: fixed_evidence(sample(0, 0, 2000), margin=MARGIN, alpha=ALPHA),
+        "sequential": lambda: sequential_evidence(
+            looks_at(nothing, look_sizes(2000)), n_planned=2000, margin=MARGIN, alpha=ALPHA
+        ),
+        "graded": lambda: graded_evidence(nothing, margin=MARGIN, alpha=ALPHA),
+        "suite": lambda: suite_evidence(nothing, n_suite=2000, margin=MARGIN, alpha=ALPHA),
+    }[procedure]()
+
+    assert found.p_held <= ALPHA
+    assert found.p_dropped == 1.0
+    assert found.interval.low <= 0 <= found.interval.high
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(100, 400))
+def test_more_broken_items_are_never_better_news(n_broken, n_fixed, n_items):
+    """p-values move with the counts in the direction that they must."""
+    few, more = (
+        fixed_evidence(sample(n, n_fixed, n_items), margin=MARGIN, alpha=ALPHA)
+        for n in (n_broken, n_broken + 5)
+    )
+
+    assert more.p_held >= few.p_held
+    assert more.p_dropped <= few.p_dropped
+    assert more.interval.high >= few.interval.high
+
+
+def test_clusters_widen_everything():
+    """Groups that fall together carry less evidence."""
+    alone = fixed_evidence(sample(30, 10, 400), margin=MARGIN, alpha=ALPHA)
+    tied = fixed_evidence(
+        sample(30, 10, 400, clustering=Clustering(n_clusters=80, design_effect=3.0)),
+        margin=MARGIN,
+        alpha=ALPHA,
+    )
+
+    assert tied.p_dropped > alone.p_dropped
+    assert tied.interval.low < alone.interval.low
+    assert tied.interval.high > alone.interval.high
+    assert "80 clusters, design effect 3.00" in tied.method
+
+
+def test_too_few_clusters_say_nothing():
+    """However many items they hold."""
+    found = fixed_evidence(
+        sample(300, 0, 1000, clustering=Clustering(n_clusters=10, design_effect=1.0)),
+        margin=MARGIN,
+        alpha=ALPHA,
+    )
+
+    assert (found.p_held, found.p_dropped, found.p_beyond) == (1.0, 1.0, 1.0)
+    assert (found.interval.low, found.interval.high) == pytest.approx((-1.0, 1.0))
+    assert "too few" in found.method
+
+
+def test_a_suite_that_is_the_contract_takes_far_fewer_items():
+    """Nothing changed on the first 150 of 1,000 items: enough about this suite, not in general."""
+    nothing = np.zeros(150)
+
+    suite = suite_evidence(nothing, n_suite=1000, margin=MARGIN, alpha=ALPHA)
+    seen_to_its_end = suite_evidence(np.zeros(1000), n_suite=1000, margin=MARGIN, alpha=ALPHA)
+
+    assert suite.p_held <= ALPHA
+    assert seen_to_its_end.p_held == 0.0
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_an_impossible_alpha_is_refused(alpha):
+    """Each end of an interval errs less than half the time."""
+    with pytest.raises(ValueError, match="2 alpha"):
+        fixed_evidence(sample(0, 0, 100), margin=MARGIN, alpha=alpha)

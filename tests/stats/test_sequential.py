@@ -1,0 +1,135 @@
+"""Group-sequential boundaries against published tables, simulation and their own definition."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cliffguard.stats.sequential import boundaries, look_sizes, repeated_p_value, spent_alpha
+
+FIVE = (20, 40, 60, 80, 100)
+
+
+@pytest.mark.parametrize(
+    ("spending", "published"),
+    [
+        ("obrien_fleming", (4.877, 3.357, 2.680, 2.290, 2.031)),
+        ("pocock", (2.438, 2.427, 2.410, 2.397, 2.386)),
+    ],
+)
+def test_published_boundaries(spending, published):
+    """Five equal looks, one-sided 0.025: Lan-DeMets values as tabulated by their program.
+
+    Reboussin, DeMets, Kim and Lan (2000), Controlled Clinical Trials 21:190-207.
+    """
+    found = boundaries(FIVE, n_planned=100, alpha=0.025, spending=spending)
+
+    assert found == pytest.approx(published, abs=6e-4)
+
+
+def test_one_look_is_the_usual_test():
+    """With everything seen at once the boundary is the normal quantile."""
+    assert boundaries((500,), n_planned=500, alpha=0.05) == pytest.approx((1.6448536,), abs=1e-6)
+
+
+def test_two_looks_cross_with_the_probability_that_is_spent():
+    """Against the bivariate normal distribution, integrated by scipy."""
+    from scipy.stats import multivariate_normal
+
+    first, second = boundaries((30, 100), n_planned=100, alpha=0.05)
+    correlation = math.sqrt(0.3)
+    inside = multivariate_normal([0, 0], [[1, correlation], [correlation, 1]])
+
+    assert 1 - inside.cdf([first, second]) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_many_looks_cross_as_often_as_allowed():
+    """Ten thousand random walks over ten uneven looks."""
+    looks = look_sizes(1000)
+    edges = boundaries(looks, n_planned=1000, alpha=0.05)
+    steps = np.sqrt(np.diff((0, *looks)))
+    walks = np.cumsum(np.random.default_rng(1).standard_normal((20_000, len(looks))) * steps, 1)
+
+    crossed = np.mean(np.any(walks / np.sqrt(looks) > edges, axis=1))
+
+    assert crossed == pytest.approx(0.05, abs=4 * math.sqrt(0.05 * 0.95 / 20_000))
+
+
+def test_later_looks_do_not_change_earlier_ones():
+    """What a look needs is fixed when it is taken."""
+    whole = boundaries((100, 150, 200), n_planned=200, alpha=0.05)
+
+    assert boundaries((100, 150), n_planned=200, alpha=0.05) == whole[:2]
+
+
+def test_looks_one_item_apart():
+    """The steps are then much narrower than the range of the statistic."""
+    looks = tuple(range(100, 131))
+
+    edges = boundaries(looks, n_planned=130, alpha=0.05)
+    walks = np.random.default_rng(2).standard_normal((40_000, 130)).cumsum(1)[:, 99:]
+
+    crossed = np.mean(np.any(walks / np.sqrt(looks) > edges, axis=1))
+    assert crossed == pytest.approx(0.05, abs=0.005)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.integers(1, 300), min_size=1, max_size=6, unique=True).map(sorted),
+    st.sampled_from(["linear", "obrien_fleming", "pocock"]),
+)
+def test_a_repeated_p_value_is_the_level_that_is_just_crossed(looks, spending):
+    """At that alpha the largest excess over the boundaries is zero."""
+    looks = tuple(looks)
+    z_values = np.random.default_rng(len(looks)).standard_normal(len(looks)) + 1.5
+    p = repeated_p_value(z_values, looks, n_planned=looks[-1], spending=spending)
+
+    if p < 1.0:
+        edges = boundaries(looks, n_planned=looks[-1], alpha=p, spending=spending)
+        assert max(z_values - np.array(edges)) == pytest.approx(0.0, abs=5e-3)
+    else:
+        edges = boundaries(looks, n_planned=looks[-1], alpha=0.5, spending=spending)
+        assert max(z_values - np.array(edges)) <= 0
+
+
+def test_a_huge_statistic_has_a_tiny_p_value_and_not_zero():
+    """Reports show logarithms of it."""
+    assert repeated_p_value([40.0], (100,), n_planned=100) == 1e-12
+
+
+def test_a_crossing_is_not_forgotten():
+    """A repeated p-value never rises from look to look."""
+    early = repeated_p_value([3.0], (100,), n_planned=300)
+    later = repeated_p_value([3.0, 0.0], (100, 300), n_planned=300)
+
+    assert later == pytest.approx(early, rel=1e-3)
+    assert early < 0.05
+
+
+@pytest.mark.parametrize("spending", ["linear", "obrien_fleming", "pocock"])
+def test_spending_runs_from_nothing_to_alpha(spending):
+    """And never back."""
+    spent = [spent_alpha(t, alpha=0.05, spending=spending) for t in np.linspace(0, 1, 21)]
+
+    assert spent[0] == 0
+    assert spent[-1] == 0.05
+    assert all(a <= b for a, b in itertools.pairwise(spent))
+
+
+def test_look_sizes():
+    """Geometric from 100, the last all there is, none just before it."""
+    assert look_sizes(1000) == (100, 125, 157, 196, 245, 306, 382, 477, 597, 746, 1000)
+    assert look_sizes(60) == (60,)
+    assert look_sizes(104) == (104,)
+
+
+@pytest.mark.parametrize("looks", [(100, 100), (200, 100), (0,), (100, 200, 300)])
+def test_impossible_looks_are_refused(looks):
+    """Not rising, empty, or going on after everything was spent."""
+    with pytest.raises(ValueError, match=r"n_items must rise|beyond the planned"):
+        boundaries(looks, n_planned=200, alpha=0.05)
