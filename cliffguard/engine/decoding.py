@@ -111,7 +111,7 @@ class RowCache(DynamicCache):  # type: ignore[misc]
 
 
 def joined(caches: Sequence[RowCache]) -> RowCache:
-    """Return one cache of the rows of several, filled below the same prefix; these are used up."""
+    """Return one cache of the rows of several that were filled; these are used up."""
     first = caches[0]
     if len(caches) == 1:
         return first

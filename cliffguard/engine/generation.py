@@ -14,12 +14,15 @@ from typing import Literal
 import numpy as np
 import torch
 
-from cliffguard.engine.decoding import RowCache, Sampling, joined, n_tokens_of, pick
+from cliffguard.engine.decoding import RowCache, Sampling, joined, pick
 from cliffguard.engine.packing import Ints, chain, in_order, shared_with_previous
 from cliffguard.engine.passes import KeyValues, Model, stacked
 
 MIN_SHARED_TOKENS = 32
 """A prefix of prompts gets a pass of its own from this length on."""
+
+Group = tuple[int, list[int]]
+"""Length of a shared prefix, 0 for none, and the numbers of the prompts that begin with it."""
 
 IsDone = Callable[[Sequence[int]], bool]
 """From the tokens generated so far to whether they end the answer."""
@@ -66,28 +69,45 @@ def generate(
     `batch_tokens` tokens, or of one prompt.
     """
     results: dict[int, Generated] = {}
-    for n_shared, members in prompt_groups([prompt.tokens for prompt in prompts]):
-        prefix: KeyValues = ()
-        if n_shared:
-            prefix = model.beginning(prompts[members[0]].tokens[:n_shared])
-        for start in range(0, len(members), batch_rows):
-            numbers = members[start : start + batch_rows]
-            together = [prompts[number] for number in numbers]
-            cache, logits = _read_prompts(model, together, prefix, batch_tokens)
-            batch = _Batch(model, together, cache, logits, sampling)
-            results.update(zip(numbers, batch.run(), strict=True))
+    for parts in batches(prompt_groups([prompt.tokens for prompt in prompts]), batch_rows):
+        numbers = [number for _, members in parts for number in members]
+        cache, logits = _read_prompts(model, prompts, parts, batch_tokens)
+        together = [prompts[number] for number in numbers]
+        batch = _Batch(model, together, cache, logits, sampling)
+        results.update(zip(numbers, batch.run(), strict=True))
     return [results[number] for number in range(len(prompts))]
 
 
-def prompt_groups(prompts: Sequence[Ints]) -> list[tuple[int, list[int]]]:
-    """Return (length of the shared prefix, numbers of the prompts) of each group.
+def batches(groups: Sequence[Group], n_rows: int) -> list[list[Group]]:
+    """Return groups cut and put together into batches of `n_rows` prompts; the last may be smaller.
+
+    Prompts of several prefixes are continued side by side: a token more a row costs about the
+    same for one row as for eight.
+    """
+    found: list[list[Group]] = []
+    room = 0
+    for n_shared, members in groups:
+        start = 0
+        while start < len(members):
+            if not room:
+                found.append([])
+                room = n_rows
+            part = members[start : start + room]
+            found[-1].append((n_shared, part))
+            start += len(part)
+            room -= len(part)
+    return found
+
+
+def prompt_groups(prompts: Sequence[Ints]) -> list[Group]:
+    """Return the prompts by the prefix that they share.
 
     Within a group, longer prompts come first, so that a batch pads little. A shared prefix never
     covers a prompt entirely: its last token is read to predict the first new one.
     """
     order = in_order(prompts)
     shared = shared_with_previous([prompts[number] for number in order])
-    groups: list[tuple[int, list[int]]] = []
+    groups: list[Group] = []
     alone: list[int] = []
     pending = [(0, len(order))] if prompts else []
     while pending:
@@ -112,21 +132,35 @@ def prompt_groups(prompts: Sequence[Ints]) -> list[tuple[int, list[int]]]:
 
 
 def _read_prompts(
-    model: Model, prompts: Sequence[Prompt], prefix: KeyValues, batch_tokens: int
+    model: Model, prompts: Sequence[Prompt], groups: Sequence[Group], batch_tokens: int
 ) -> tuple[RowCache, torch.Tensor]:
-    """Return the cache of a batch, and the logits after each prompt; longest prompts come first."""
-    caches, logits, start = [], [], 0
-    while start < len(prompts):
-        longest = len(prompts[start].tokens) - n_tokens_of(prefix)
-        part = prompts[start : start + max(1, batch_tokens // longest)]
-        lengths = torch.tensor([len(prompt.tokens) for prompt in part])
-        cache = RowCache(prefix, lengths, device=model.device)
-        tokens = stacked([chain(one.tokens[cache.n_prefix :], cache.n_prefix) for one in part])
-        last = torch.arange(len(part)) * longest + lengths - cache.n_prefix - 1
-        logits.append(model.fill(tokens, cache, last))
-        caches.append(cache)
-        start += len(part)
+    """Return the cache of a batch, and the logits after each prompt, group after group."""
+    caches: list[RowCache] = []
+    logits: list[torch.Tensor] = []
+    for n_shared, numbers in groups:
+        prefix: KeyValues = ()
+        if n_shared:
+            prefix = model.beginning(prompts[numbers[0]].tokens[:n_shared])
+        start = 0
+        while start < len(numbers):
+            longest = len(prompts[numbers[start]].tokens) - n_shared  # longer ones come first
+            part = numbers[start : start + max(1, batch_tokens // longest)]
+            cache, read = _read_part(model, [prompts[number] for number in part], prefix)
+            caches.append(cache)
+            logits.append(read)
+            start += len(part)
     return joined(caches), torch.cat(logits)
+
+
+def _read_part(
+    model: Model, prompts: Sequence[Prompt], prefix: KeyValues
+) -> tuple[RowCache, torch.Tensor]:
+    lengths = torch.tensor([len(prompt.tokens) for prompt in prompts])
+    cache = RowCache(prefix, lengths, device=model.device)
+    tokens = stacked([chain(one.tokens[cache.n_prefix :], cache.n_prefix) for one in prompts])
+    width = int(lengths.max()) - cache.n_prefix
+    last = torch.arange(len(prompts)) * width + lengths - cache.n_prefix - 1
+    return cache, model.fill(tokens, cache, last)
 
 
 class _Batch:

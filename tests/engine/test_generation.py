@@ -65,6 +65,26 @@ def test_greedy_answers_are_those_of_lm_eval(seed: int, until: tuple[str, ...]) 
     assert tiny.ours(model).generate_until(requests) == tiny.theirs(model).generate_until(requests)
 
 
+def test_prompts_of_several_prefixes_are_continued_side_by_side(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three subtasks of two items each make one batch of six rows, and the same texts."""
+    heads = [f"Task {letter}: say what Ann gave to Bob, in a word. " for letter in "abc"]
+    requests = asked(*(head + item for head in heads for item in ("Now:", "And now this:")))
+    together = tiny.ours(model, budget=None)
+    n_rows: list[int] = []
+    step = Model.step
+    monkeypatch.setattr(
+        Model, "step", lambda self, ids, cache: (n_rows.append(len(ids)), step(self, ids, cache))[1]
+    )
+
+    found = together.generate_until(requests)
+
+    assert n_rows[0] == 6
+    monkeypatch.undo()
+    assert found == tiny.theirs(model).generate_until(requests)
+
+
 def test_requests_of_one_call_may_differ_in_settings(lm: CliffguardLM, model: Any) -> None:
     """Lengths and stop strings belong to a request, not to the call."""
     requests = [

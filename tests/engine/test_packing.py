@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cliffguard.engine.generation import MIN_SHARED_TOKENS, prompt_groups
+from cliffguard.engine.generation import MIN_SHARED_TOKENS, batches, prompt_groups
 from cliffguard.engine.packing import Branch, Limits, Row, Scored, plan
 from tests.engine.tiny import ints, token_trees
 
@@ -215,6 +215,20 @@ def test_prompt_groups_share_what_they_say_they_share(prompts: list[list[int]]) 
         assert [len(prompts[one]) for one in members] == sorted(
             (len(prompts[one]) for one in members), reverse=True
         )
+
+
+@given(sizes=st.lists(st.integers(1, 9), max_size=8), n_rows=st.integers(1, 7))
+def test_batches_are_full_and_keep_the_order(sizes: list[int], n_rows: int) -> None:
+    """Every batch but the last holds all that it may; no prompt is lost or doubled."""
+    numbers = iter(range(sum(sizes)))
+    groups = [(place, [next(numbers) for _ in range(size)]) for place, size in enumerate(sizes)]
+
+    found = batches(groups, n_rows)
+
+    held = [sum(len(members) for _, members in batch) for batch in found]
+    assert [n for batch in found for _, members in batch for n in members] == [*range(sum(sizes))]
+    assert all(size == n_rows for size in held[:-1])
+    assert all(0 < size <= n_rows for size in held)
 
 
 def test_many_unlike_prompts_are_grouped_in_seconds() -> None:
