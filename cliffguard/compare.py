@@ -258,7 +258,7 @@ def _ladder(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
     return Ladder(
         task=task.name,
         level_name=task.level or "",
-        chance=task.chance,
+        chance=task.chance or 0.0,
         levels=levels,
         fall=_fall([row for row in rows if row[0].gates]),
         base_half=half_level(base_means, places),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,14 +16,16 @@ from cliffguard.checkpoints import (
     with_template_of,
 )
 from cliffguard.compare import compare
+from cliffguard.errors import UsageError
+from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, differences
 from cliffguard.measure import Measurement, Progress, measure, silent
 from cliffguard.pairs import pair_answers
-from cliffguard.plans import Plan, Policy, TargetPolicy
+from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
 from cliffguard.records import Checkpoint, Review, Suite
 from cliffguard.review import write_up
 from cliffguard.runners import Runner
-from cliffguard.schedule import Schedule
+from cliffguard.schedule import Schedule, look_at
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import load_suites
 from cliffguard.verdict import judge
@@ -48,6 +51,7 @@ def guard(
     runner = runner or runner_for(plan)
     suites = load_suites(plan.suites)
     policy = plan.policy or default_policy(suites)
+    _refuse_tasks(policy)
     base, candidate = find_sides(plan)
     schedule = Schedule(
         runner.resolve(suites, plan.protocol),
@@ -84,6 +88,49 @@ def guard(
         measured=measured,
         runner=runner.identity,
     )
+
+
+def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> Review:
+    """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
+
+    Raises a CliffguardError when the two were not asked the same, with what differs.
+    """
+    policy = policy or Policy()
+    found = read_samples(base, candidate, policy)
+    sides = (found.base, found.candidate)
+    measured = [Measurement(answers=one.answers, questions=(), measured_on=()) for one in sides]
+    tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
+    look = look_at(tasks)
+    check_answers(measured[0].answers, measured[1].answers, Protocol())
+    pairs = pair_answers(look, *measured)
+    comparison = compare(
+        pairs,
+        look=look,
+        base=found.base.checkpoint,
+        candidate=found.candidate.checkpoint,
+        suites=(found.suite,),
+        policy=policy,
+        caveats=found.caveats,
+    )
+    return write_up(
+        plan=Plan(candidate=candidate, base=base, suites=(found.suite.name,), policy=policy),
+        comparison=comparison,
+        verdict=judge(comparison, policy),
+        pairs=pairs,
+        suites=(found.suite,),
+        measured=measured,
+        runner="samples that lm-eval logged",
+        command=shlex.join(["cliffguard", "compare", base, candidate]),
+    )
+
+
+def _refuse_tasks(policy: Policy) -> None:
+    for name, own in policy.capabilities.items():
+        if own.tasks or own.metric or own.filter:
+            raise UsageError(
+                f"policy.capabilities.{name}: tasks, metric and filter are for comparing folders "
+                "of lm-eval's samples; here the suite says what a capability is made of"
+            )
 
 
 def runner_for(plan: Plan) -> Runner:

@@ -80,12 +80,19 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityPolicy:
-    """`margin` None: the policy's default. `gate` None: every ring but control gates."""
+    """`margin` None: the policy's default. `gate` None: every ring but control gates.
+
+    Where there is no suite, in comparing what lm-eval logged, `tasks` (names, or patterns such as
+    `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     margin: float | None = None
     gate: bool | None = None
+    tasks: tuple[str, ...] = ()
+    metric: str | None = None
+    filter: str | None = None
 
     def __post_init__(self) -> None:
         if self.margin is not None:

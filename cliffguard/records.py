@@ -107,7 +107,8 @@ class Task:
 
     `stock` tasks are lm-eval's own: their items come from the runner, and `entry`, the name in
     the suite file, may stand for several of them. `metric` None: the task's first. `chance` is
-    the expected score of guessing; `gate_levels` are the levels that count (None: all).
+    the expected score of guessing (None: unknown); `gate_levels` are the levels that count
+    (None: all).
     """
 
     name: str
@@ -117,7 +118,7 @@ class Task:
     stock: bool
     metric: str | None
     filter: str | None
-    chance: float
+    chance: float | None
     level: str | None
     gate_levels: tuple[int, ...] | None
     num_fewshot: int | None
@@ -208,7 +209,8 @@ class Answer:
     `confidence` is the probability of the picked choice among the choices; of a generated answer
     the geometric mean of its tokens' probabilities (None: unknown). `finish_reason`: "choice",
     "stop", "length" (cut by the token limit), "thinking" (cut before the thinking ended: there is
-    no answer, and no score) or "overlong" (the item did not fit the context, and is unscored).
+    no answer, and no score), "overlong" (the item did not fit the context, and is unscored) or
+    "missing" (another harness wrote no answer; unscored).
     Of an item asked several times, the score is the mean and the rest is of the first time.
     """
 
@@ -219,7 +221,7 @@ class Answer:
     score: float | None
     text: str
     confidence: float | None
-    finish_reason: Literal["choice", "stop", "length", "thinking", "overlong"]
+    finish_reason: Literal["choice", "stop", "length", "thinking", "overlong", "missing"]
     n_prompt_tokens: int
     n_answer_tokens: int
 
@@ -279,7 +281,7 @@ class TaskComparison:
 
     task: str
     metric: str
-    chance: float
+    chance: float | None
     n_items: int
     n_unscored: int
     n_truncated_base: int

@@ -39,8 +39,12 @@ def write_up(
     suites: Sequence[Suite],
     measured: Sequence[Measurement],
     runner: str,
+    command: str | None = None,
 ) -> Review:
-    """Return the record of a comparison, from which every report is made."""
+    """Return the record of a comparison, from which every report is made.
+
+    `command` None: the check that the plan stands for.
+    """
     return Review(
         format=FORMAT,
         plan=plan,
@@ -61,7 +65,7 @@ def write_up(
             ),
             questions=tuple(key for side in measured for key in side.questions),
             versions={name: version(name) for name in _LIBRARIES},
-            command=command_of(plan),
+            command=command or command_of(plan),
         ),
     )
 

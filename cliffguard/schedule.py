@@ -69,6 +69,19 @@ def in_shards(items: Sequence[Item]) -> tuple[Shard, ...]:
     )
 
 
+def look_at(tasks: Sequence[Task]) -> Look:
+    """Return the one look at all items of tasks that somebody else asked, in their own order."""
+    return tuple(
+        Series(
+            task=task,
+            items=task.items,
+            shards=in_shards(task.items),
+            n_by_look=(len(task.items),),
+        )
+        for task in tasks
+    )
+
+
 class Schedule:
     """The looks of one run: each capability's next one is taken until it is decided.
 

@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"records"},
     {"suites", "checkpoint_files", "hub", "store"},
     {"config", "checkpoints", "engine"},
-    {"runners"},
+    {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence"},
     {"pairs"},
@@ -31,7 +31,11 @@ LAYERS: list[set[str]] = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 HEAVY = {"torch": {"engine"}, "transformers": {"engine"}, "peft": {"engine"}}
-HEAVY |= {"lm_eval": {"runners", "engine"}, "datasets": {"runners"}, "matplotlib": {"report"}}
+HEAVY |= {
+    "lm_eval": {"runners", "engine"},
+    "datasets": {"runners"},
+    "matplotlib": {"report"},
+}
 FILES = sorted(
     path.relative_to(PACKAGE)
     for path in PACKAGE.rglob("*.py")

@@ -118,7 +118,18 @@ def compare(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Judge two checkpoints from stored answers; no model is loaded."""
+    """Judge two checkpoints from stored answers, or two folders of lm-eval's samples.
+
+    No model is loaded.
+    """
+    from cliffguard.imports import holds_samples
+
+    logged = [name for name in (base, candidate) if holds_samples(name)]
+    if logged:
+        review = _compared(base, candidate, logged, policy, flags)
+        folder = None if out is None else prepare(out)
+        code = _finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
+        raise typer.Exit(0 if exit_zero else code)
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
     (resolved,) = _plans(None, flags)
     if show_config:
@@ -141,6 +152,40 @@ def compare(
     review = guard(resolved, store=answers, runner=runner)
     code = _finished(review, folder, screen, output_format)
     raise typer.Exit(0 if exit_zero else code)
+
+
+def _compared(
+    base: str,
+    candidate: str,
+    logged: Sequence[str],
+    policy: Path | None,
+    flags: Mapping[str, Any],
+) -> Review:
+    """Return the review of two folders of samples; flags about checkpoints have no place here."""
+    from cliffguard.config import load_policy
+    from cliffguard.corridor import compare_samples
+
+    if len(logged) == 1:
+        other = candidate if logged[0] == base else base
+        raise UsageError(
+            f"{logged[0]} holds samples that lm-eval logged, and {other} does not; compare two "
+            "folders of samples, or two checkpoints"
+        )
+    given = opt.overrides(flags)
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
+        raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
+    return compare_samples(base, candidate, None if policy is None else load_policy(policy))
+
+
+def _flat(given: Mapping[str, Any]) -> list[str]:
+    names: list[str] = []
+    for name, value in given.items():
+        names += _flat(value) if isinstance(value, Mapping) else [_FLAGS.get(name, name)]
+    return names
+
+
+_FLAGS = {"suites": "suite"}
 
 
 # --- what the verbs share ------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from cliffguard.cli.app import app
 from cliffguard.plans import RunnerSettings
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner, Script
-from tests import support
+from tests import support, test_imports
 
 REPORTS = ("junit.xml", "report.html", "report.md", "review.json", "timings.json")
 
@@ -433,3 +434,64 @@ def test_check_with_a_real_adapter(
     assert result.exit_code in (0, 10, 11), result.stderr
     review = json.loads((tmp_path / "out" / "review.json").read_text())
     assert review["comparison"]["candidate"]["adapter"] is not None
+
+
+def test_compare_takes_folders_of_samples(tmp_path: Path) -> None:
+    """Two folders and a policy; no suite, no store, no model."""
+    for side, n_wrong in (("base", 0), ("tuned", 60)):
+        for task in ("gsm8k", "race"):
+            wrong = n_wrong if task == "gsm8k" else 0
+            rows = test_imports.scored(300, lambda n, wrong=wrong: n < wrong)
+            test_imports.write(tmp_path / side, task, rows)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "alpha: 0.05\n"
+        "capabilities:\n"
+        "  reasoning: {tasks: [gsm8k], margin: 0.03}\n"
+        "  reading: {tasks: [race], margin: 0.05}\n"
+    )
+    sides = (str(tmp_path / "base"), str(tmp_path / "tuned"))
+
+    result = run("compare", *sides, "--policy", str(policy), "--format", "json", "-q")
+
+    assert result.exit_code == 10, result.output
+    found = json.loads(result.stdout)
+    assert "reasoning regressed (100.0 → 80.0 %)" in found["verdict"]["sentence"]
+
+    out = run("compare", *sides, "--out", str(tmp_path / "out"), "-q")
+    assert (tmp_path / "out" / "report.html").is_file(), out.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("base", "nowhere"), r"and nowhere does not; compare two folders of samples"),
+        (("base", "base", "--limit", "3"), r"--limit: has no effect on samples that are logged"),
+        (("base", "base", "--suite", "adjacent"), r"--suite: has no effect"),
+    ],
+)
+def test_compare_of_samples_refuses_what_has_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    """One line, exit 2."""
+    monkeypatch.chdir(tmp_path)
+    test_imports.write(tmp_path / "base", "race", test_imports.scored(3))
+
+    result = run("compare", *words)
+
+    assert result.exit_code == 2
+    assert re.search(message, result.stderr)
+
+
+def test_tasks_in_a_policy_are_for_samples_only(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is a suite, the suite says what a capability is made of."""
+    scripted(monkeypatch, all_right)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("capabilities: {reasoning: {tasks: [gsm8k]}}\n")
+
+    result = check(files, "--policy", str(policy))
+
+    assert result.exit_code == 2
+    assert "reasoning: tasks, metric and filter are for comparing folders" in result.stderr

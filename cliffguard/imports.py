@@ -1,0 +1,420 @@
+"""Answers that lm-eval wrote elsewhere: `samples_*.jsonl` of two runs with `--log_samples`.
+
+Files lie directly in each folder; no results file is needed. Items are paired by task, filter and
+document number; the hashes of document and prompt, which lm-eval computed, must agree between
+the sides. What one side lacks stays in, unscored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from cliffguard.canonical import digest
+from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.plans import CapabilityPolicy, Policy
+from cliffguard.records import Answer, Capability, Checkpoint, Item, Suite, Task
+
+SUITE = "samples"
+"""The name of the suite that a pair of folders makes."""
+
+_FILE = re.compile(r"samples_(?P<task>.+?)(?:_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)?\.jsonl")
+_CHECKPOINT_FILES = ("config.json", "adapter_config.json")
+_N_NAMED = 3  # differences of a kind that a message spells out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One folder: who answered, and the answers by task."""
+
+    checkpoint: Checkpoint
+    answers: Mapping[str, tuple[Answer, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Both folders, joined: the same items in the same order on either side."""
+
+    suite: Suite
+    base: Side
+    candidate: Side
+    caveats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """One line of a file."""
+
+    document: str
+    document_hash: str
+    prompt_hash: str
+    score: float | None
+    prompt: str
+    target: str
+    text: str
+    is_choice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Which of a file's scores counts; None: the first."""
+
+    metric: str | None
+    filter: str | None
+
+
+def holds_samples(name: str) -> bool:
+    """Say whether a name is a folder of lm-eval's samples, and not of a checkpoint."""
+    folder = Path(name).expanduser()
+    if not folder.is_dir() or any((folder / file).exists() for file in _CHECKPOINT_FILES):
+        return False
+    return any(True for _ in _files(folder))
+
+
+def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
+    """Pair two folders of samples, under the capabilities that the policy makes of their tasks.
+
+    Raises UsageError for what the user wrote (a folder without samples, a task in two
+    capabilities), IntegrityError where a file is damaged or the sides were not asked the same.
+    """
+    folders = (_folder(base), _folder(candidate))
+    files = [_by_task(folder) for folder in folders]
+    capabilities = _capabilities(policy, sorted({*files[0], *files[1]}))
+    _refuse_half_measured(capabilities, files, folders)
+    joined: dict[str, tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]] = {}
+    differences: list[str] = []
+    for name, tasks in capabilities.items():
+        own = policy.capabilities.get(name) or CapabilityPolicy()
+        for task in tasks:
+            read = _Reading(_Choice(own.metric, own.filter))
+            sides = [read(file[task]) for file in files]
+            differences += _differences(task, *sides)
+            if not differences:
+                joined[task] = _join(task, name, read.choice, *sides)
+    if differences:
+        raise IntegrityError(
+            f"the two sides were not asked the same: {'; '.join(differences)}; run lm-eval on "
+            "both with the same tasks, shots, seed and chat template"
+        )
+    return Imported(
+        suite=_suite(capabilities, {name: task for name, (task, _, _) in joined.items()}),
+        base=Side(
+            checkpoint=_identity(base, files[0]),
+            answers={name: answers for name, (_, answers, _) in joined.items()},
+        ),
+        candidate=Side(
+            checkpoint=_identity(candidate, files[1]),
+            answers={name: answers for name, (_, _, answers) in joined.items()},
+        ),
+        caveats=_caveats(files, joined),
+    )
+
+
+# --- which tasks ---------------------------------------------------------------------------------
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise UsageError(f"{name}: no such folder")
+    if not any(True for _ in _files(folder)):
+        below = sorted({path.parent for path in folder.rglob("samples_*.jsonl")})
+        hint = f"; there are some in {below[0]}" if below else "; run lm-eval with --log_samples"
+        raise UsageError(f"{name}: no samples_*.jsonl lies directly in it{hint}")
+    return folder
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.glob("samples_*.jsonl")):
+        if (match := _FILE.fullmatch(path.name)) is not None:
+            yield match["task"], path
+
+
+def _by_task(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for task, path in _files(folder):
+        if task in found:
+            raise UsageError(
+                f"{folder}: {found[task].name} and {path.name} are both of {task}; move the run "
+                "that is not meant out of the folder"
+            )
+        found[task] = path
+    return found
+
+
+def _capabilities(policy: Policy, tasks: Sequence[str]) -> dict[str, list[str]]:
+    """Return the tasks of every capability: by the policy's patterns, else each task its own."""
+    patterns = {name: own.tasks for name, own in policy.capabilities.items() if own.tasks}
+    if not patterns:
+        return {task: [task] for task in tasks}
+    taken: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    for name, wanted in patterns.items():
+        matching = [t for t in tasks if any(fnmatchcase(t, pattern) for pattern in wanted)]
+        for task in matching:
+            if task in taken:
+                raise UsageError(
+                    f"policy: the task {task} is in {taken[task]} and in {name}; a task counts once"
+                )
+            taken[task] = name
+        if matching:
+            found[name] = matching
+    return found
+
+
+def _refuse_half_measured(
+    capabilities: Mapping[str, Sequence[str]],
+    files: Sequence[Mapping[str, Path]],
+    folders: Sequence[Path],
+) -> None:
+    wanted = [task for tasks in capabilities.values() for task in tasks]
+    lacking = [
+        f"{task} only in {folders[1 - side]}"
+        for task in wanted
+        for side in (0, 1)
+        if task not in files[side]
+    ]
+    if lacking:
+        raise IntegrityError(
+            f"the two sides were not asked the same: {'; '.join(lacking)}; measure it on the "
+            "other side too, or leave it out of the policy"
+        )
+
+
+def _caveats(files: Sequence[Mapping[str, Path]], joined: Mapping[str, Any]) -> tuple[str, ...]:
+    unused = sorted({*files[0], *files[1]} - set(joined))
+    return (f"Not judged, since the policy names them nowhere: {', '.join(unused)}.",)[
+        : len(unused[:1])
+    ]
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+class _Reading:
+    """Reads a task's file of each side, by the metric and the filter that the first one settles."""
+
+    def __init__(self, choice: _Choice) -> None:
+        self.choice = choice
+
+    def __call__(self, path: Path) -> dict[str, _Sample]:
+        """Return the samples of a file by document, of one filter."""
+        rows = list(_rows(path))
+        if not rows:
+            raise IntegrityError(f"{path}: holds no sample; run lm-eval again")
+        self._settle(path, rows)
+        found: dict[str, _Sample] = {}
+        for line, row in rows:
+            if row.get("filter", "none") != self.choice.filter:
+                continue
+            sample = self._sample(path, line, row)
+            if sample.document in found:
+                raise IntegrityError(
+                    f"{path}:{line}: document {sample.document} stands twice; two runs were "
+                    "written into one file"
+                )
+            found[sample.document] = sample
+        return found
+
+    def _settle(self, path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        filters = list(dict.fromkeys(str(row.get("filter", "none")) for _, row in rows))
+        chosen = self.choice.filter or filters[0]
+        if chosen not in filters:
+            raise UsageError(f"{path}: no filter {chosen!r}; there are: {', '.join(filters)}")
+        metrics = [name for _, row in rows for name in row.get("metrics") or ()]
+        known = list(dict.fromkeys(str(name) for name in metrics))
+        if not known:
+            raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
+        metric = self.choice.metric or known[0]
+        if metric not in known:
+            raise UsageError(f"{path}: no metric {metric!r}; there are: {', '.join(known)}")
+        self.choice = _Choice(metric, chosen)
+
+    def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> _Sample:
+        try:
+            arguments = row.get("arguments")
+            return _Sample(
+                document=str(row["doc_id"]),
+                document_hash=str(row["doc_hash"]),
+                prompt_hash=str(row["prompt_hash"]),
+                score=self._score(path, line, row),
+                prompt=_prompt(arguments),
+                target=str(row.get("target", "")),
+                text=_text(row.get("filtered_resps")),
+                is_choice=isinstance(arguments, (list, dict)) and len(arguments) > 1,
+            )
+        except KeyError as failure:
+            raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
+
+    def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
+        assert self.choice.metric is not None
+        value = row.get(self.choice.metric)
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return None
+        if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
+            return float(value)
+        names = ", ".join(str(name) for name in row.get("metrics") or ())
+        raise UsageError(
+            f"{path}:{line}: {self.choice.metric} is {str(value)[:40]}, not a score between 0 and "
+            f"1; choose another with metric: in the policy's capability (there are: {names})"
+        )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise IntegrityError(f"{path}:{number}: not an object; run lm-eval again")
+                yield number, row
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as failure:
+        what = getattr(failure, "msg", None) or type(failure).__name__
+        raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
+    except OSError as failure:
+        raise UsageError(f"{path}: {failure.strerror}") from None
+
+
+def _prompt(arguments: Any) -> str:
+    """Return what was asked: lm-eval writes a list, or a mapping gen_args_0 → arg_0."""
+    while isinstance(arguments, (list, dict)) and arguments:
+        values = arguments if isinstance(arguments, list) else list(arguments.values())
+        arguments = values[0]
+    return "" if arguments is None else str(arguments)
+
+
+def _text(answer: Any) -> str:
+    return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+
+
+# --- joining -------------------------------------------------------------------------------------
+
+
+def _differences(
+    task: str, base: Mapping[str, _Sample], candidate: Mapping[str, _Sample]
+) -> list[str]:
+    """Return in what documents and prompts of a task differ between the sides."""
+    shared = [(name, base[name], candidate[name]) for name in base if name in candidate]
+    kinds = {
+        "documents": [n for n, a, b in shared if a.document_hash != b.document_hash],
+        "prompts": [n for n, a, b in shared if a.prompt_hash != b.prompt_hash],
+    }
+    found = [
+        f"{task}: {len(names)} of {len(shared)} {kind} differ (number "
+        f"{', '.join(names[:_N_NAMED])}{', …' if len(names) > _N_NAMED else ''})"
+        for kind, names in kinds.items()
+        if names
+    ]
+    return found if shared else [f"{task}: no document in common"]
+
+
+def _join(
+    task: str,
+    capability: str,
+    choice: _Choice,
+    base: Mapping[str, _Sample],
+    candidate: Mapping[str, _Sample],
+) -> tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]:
+    documents = list(dict.fromkeys([*base, *candidate]))
+    either = [base.get(name) or candidate[name] for name in documents]
+    items = tuple(
+        Item(
+            id=sample.document,
+            digest=sample.document_hash,
+            prompt=sample.prompt,
+            choices=(),
+            answer=sample.target,
+            level=None,
+            cluster=None,
+        )
+        for sample in either
+    )
+    made = Task(
+        name=task,
+        entry=task,
+        suite=SUITE,
+        capability=capability,
+        stock=True,
+        metric=choice.metric,
+        filter=choice.filter,
+        chance=None,
+        level=None,
+        gate_levels=None,
+        num_fewshot=None,
+        max_tokens=None,
+        items=items,
+        digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
+    )
+    sides = [
+        tuple(_answer(sample, side.get(sample.document)) for sample in either)
+        for side in (base, candidate)
+    ]
+    return made, sides[0], sides[1]
+
+
+def _answer(asked: _Sample, sample: _Sample | None) -> Answer:
+    """Return one side's answer; what it lacks is unscored."""
+    return Answer(
+        item_id=asked.document,
+        item_digest=asked.document_hash,
+        prompt_digest=asked.prompt_hash,
+        rendered_digest=asked.prompt_hash,
+        score=None if sample is None else sample.score,
+        text="" if sample is None else sample.text,
+        confidence=None,
+        finish_reason=_finish(sample),
+        n_prompt_tokens=0,
+        n_answer_tokens=0,
+    )
+
+
+def _finish(sample: _Sample | None) -> Any:
+    if sample is None:
+        return "missing"
+    return "choice" if sample.is_choice else "stop"
+
+
+def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]) -> Suite:
+    made = tuple(
+        Capability(
+            name=name,
+            ring="general",
+            description="",
+            tasks=tuple(tasks[task] for task in names),
+        )
+        for name, names in capabilities.items()
+    )
+    return Suite(
+        name=SUITE,
+        version=1,
+        description="samples that lm-eval logged",
+        capabilities=made,
+        digest=digest([task.digest for one in made for task in one.tasks]),
+    )
+
+
+def _identity(name: str, files: Mapping[str, Path]) -> Checkpoint:
+    """Return who answered, as far as samples tell: by the bytes of the files."""
+    content = hashlib.sha256()
+    for path in files.values():
+        content.update(path.read_bytes())
+    return Checkpoint(
+        name=name,
+        revision=None,
+        weights=content.hexdigest(),
+        adapter=None,
+        tokenizer="unknown",
+        chat_template=None,
+        settings="unknown",
+        notes=(),
+        files=None,
+    )

@@ -1,0 +1,287 @@
+"""Folders of lm-eval's samples: what is paired, what is counted, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard import Outcome, Policy
+from cliffguard.corridor import compare_samples
+from cliffguard.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.imports import holds_samples
+from cliffguard.plans import CapabilityPolicy
+from cliffguard.records import Review
+from cliffguard.report.json import read_review, render_json
+
+Row = dict[str, Any]
+
+
+def row(number: int, score: Any = 1.0, *, filter: str = "none", **changes: Any) -> Row:
+    """Return a line as lm-eval writes it, of a multiple-choice document."""
+    return {
+        "doc_id": number,
+        "doc": {"question": f"q{number}"},
+        "target": "1",
+        "arguments": {
+            f"gen_args_{choice}": {"arg_0": f"Q: q{number}\nA:", "arg_1": f" {choice}"}
+            for choice in range(2)
+        },
+        "resps": [[["-1.0", "False"]], [["-2.0", "False"]]],
+        "filtered_resps": [["-1.0", "False"], ["-2.0", "False"]],
+        "filter": filter,
+        "metrics": ["acc", "acc_norm"],
+        "doc_hash": f"d{number}",
+        "prompt_hash": f"p{number}",
+        "target_hash": "t",
+        "acc": score,
+        "acc_norm": 1.0,
+        **changes,
+    }
+
+
+def write(folder: Path, task: str, rows: list[Row], *, day: int = 1) -> Path:
+    """Write a task's samples under the name that lm-eval gives them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"samples_{task}_2026-01-{day:02d}T10-00-00.123456.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    return path
+
+
+def scored(n: int, wrong: Callable[[int], bool] = lambda _: False, **more: Any) -> list[Row]:
+    """Return `n` documents, wrong where `wrong(number)` says so."""
+    return [row(number, 0.0 if wrong(number) else 1.0, **more) for number in range(n)]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two sides of three tasks: the candidate loses a fifth of gsm8k and nothing else."""
+    base, candidate = tmp_path / "base", tmp_path / "tuned"
+    for side in (base, candidate):
+        write(side, "race", scored(400))
+        write(side, "boolq", scored(400))
+    write(base, "gsm8k", scored(400))
+    write(candidate, "gsm8k", scored(400, lambda n: n % 5 == 0))
+    return base, candidate
+
+
+def policy(**tasks: Any) -> Policy:
+    """Return a policy with these capabilities."""
+    capabilities: Mapping[str, CapabilityPolicy] = {
+        name: value if isinstance(value, CapabilityPolicy) else CapabilityPolicy(tasks=value)
+        for name, value in tasks.items()
+    }
+    return Policy(capabilities=capabilities)
+
+
+def compared(folders: tuple[Path, Path], given: Policy | None = None) -> Review:
+    """Return the review of two folders."""
+    return compare_samples(str(folders[0]), str(folders[1]), given)
+
+
+def test_the_policy_makes_capabilities_of_tasks(folders: tuple[Path, Path]) -> None:
+    """Two tasks are one capability, whose items count equally."""
+    review = compared(folders, policy(reasoning=("gsm8k",), reading=("race", "boolq")))
+
+    found = {one.capability: one for one in review.comparison.capabilities}
+    assert (found["reading"].n_items, found["reasoning"].n_broken) == (800, 80)
+    assert review.verdict.outcome is Outcome.FAIL
+    assert "reasoning regressed (100.0 → 80.0 %)" in review.verdict.sentence
+
+
+def test_without_a_policy_each_task_is_a_capability(folders: tuple[Path, Path]) -> None:
+    """So a first look needs no file."""
+    review = compared(folders)
+
+    names = [one.capability for one in review.comparison.capabilities]
+    assert names == ["boolq", "gsm8k", "race"]
+
+
+def test_patterns_gather_subtasks(tmp_path: Path) -> None:
+    """mmlu_* is fifty files of lm-eval's."""
+    for side in ("a", "b"):
+        for task in ("mmlu_law", "mmlu_art", "piqa"):
+            write(tmp_path / side, task, scored(100))
+
+    review = compared((tmp_path / "a", tmp_path / "b"), policy(knowledge=("mmlu_*",)))
+
+    assert review.comparison.capabilities[0].n_items == 200
+    assert review.comparison.caveats == ("Not judged, since the policy names them nowhere: piqa.",)
+
+
+def test_what_the_policy_names_and_nobody_measured_is_open(folders: tuple[Path, Path]) -> None:
+    """An absent test is not a pass."""
+    review = compared(folders, policy(reading=("race",), safety=("xstest",)))
+
+    absent = review.verdict.findings[-1]
+    assert (absent.capability, absent.outcome) == ("safety", Outcome.NOT_MEASURED)
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_metric_and_filter_are_chosen_by_the_policy(tmp_path: Path) -> None:
+    """Of several scores the first counts, unless the capability names another."""
+    for side in ("a", "b"):
+        strict = scored(100, lambda n: n % 2 == 0, filter="strict-match")
+        flexible = scored(100, filter="flexible-extract", acc_norm=0.0)
+        write(tmp_path / side, "gsm8k", [*strict, *flexible])
+    folders = (tmp_path / "a", tmp_path / "b")
+
+    first = compared(folders)
+    chosen = compared(
+        folders,
+        policy(
+            maths=CapabilityPolicy(tasks=("gsm8k",), filter="flexible-extract", metric="acc_norm")
+        ),
+    )
+
+    assert first.comparison.capabilities[0].base_mean == 0.5
+    assert chosen.comparison.capabilities[0].base_mean == 0.0
+
+
+def test_items_of_one_side_are_counted_and_not_dropped(folders: tuple[Path, Path]) -> None:
+    """What only the candidate lacks is lost, and does not pass."""
+    write(folders[1], "race", scored(340))
+
+    review = compared(folders, policy(reading=("race",)))
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_items, found.n_unscored, found.n_lost) == (340, 60, 60)
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_scores_that_are_none_are_unscored(folders: tuple[Path, Path]) -> None:
+    """Null and NaN are no zeros."""
+    rows = scored(400)
+    rows[0]["acc"], rows[1]["acc"] = None, float("nan")
+    write(folders[0], "race", rows)
+
+    found = compared(folders, policy(reading=("race",))).comparison.capabilities[0]
+
+    assert (found.n_items, found.n_unscored, found.base_mean) == (398, 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"doc_hash": "other"}, r"race: 400 of 400 documents differ \(number 0, 1, 2, …\)"),
+        ({"prompt_hash": "other"}, r"race: 400 of 400 prompts differ"),
+    ],
+)
+def test_other_documents_or_prompts_are_refused(
+    folders: tuple[Path, Path], changed: Row, message: str
+) -> None:
+    """lm-eval's hashes are compared between the sides, and all differences told at once."""
+    write(folders[1], "race", scored(400, **changed))
+
+    with pytest.raises(IntegrityError, match=message):
+        compared(folders)
+
+
+def test_all_differences_are_told(folders: tuple[Path, Path]) -> None:
+    """Not one at a time."""
+    write(folders[1], "race", scored(400, doc_hash="other"))
+    write(folders[1], "boolq", scored(400, prompt_hash="other"))
+
+    with pytest.raises(IntegrityError, match=r"boolq: 400 .* prompts differ .*; race: 400"):
+        compared(folders)
+
+
+def test_a_task_of_one_side_is_refused(folders: tuple[Path, Path]) -> None:
+    """Unless the policy leaves it out."""
+    write(folders[0], "piqa", scored(10))
+
+    with pytest.raises(IntegrityError, match=r"piqa only in .*base"):
+        compared(folders)
+    assert compared(folders, policy(reading=("race",))).comparison.caveats
+
+
+Damage = Callable[[Path], object]
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind", "message"),
+    [
+        (lambda f: write(f, "race", [row(1), row(1)]), IntegrityError, r":2: document 1 stands"),
+        (lambda f: write(f, "race", []), IntegrityError, r"holds no sample"),
+        (lambda f: write(f, "race", scored(3), day=2), UsageError, r"are both of race"),
+        (lambda f: write(f, "race", [row(1, -17.5)]), UsageError, r"acc is -17.5, not a score"),
+        (lambda f: write(f, "race", [row(1, [1, 2])]), UsageError, r"acc is \[1, 2\], not"),
+        (lambda f: write(f, "race", [{"metrics": ["acc"]}]), IntegrityError, r"doc_id is missing"),
+        (lambda f: write(f, "race", [row(1, metrics=[])]), IntegrityError, r"names its metrics"),
+        (
+            lambda f: write(f, "race", [row(1)]).write_text('{"doc_id": 1'),
+            IntegrityError,
+            r"torn or no JSON Lines",
+        ),
+        (
+            lambda f: write(f, "race", [row(1)]).write_text("[1]\n"),
+            IntegrityError,
+            r":1: not an object",
+        ),
+    ],
+)
+def test_damage_is_named_with_its_place(
+    folders: tuple[Path, Path], damage: Damage, kind: type[CliffguardError], message: str
+) -> None:
+    """File and line, and what to do."""
+    damage(folders[0])
+
+    with pytest.raises(kind, match=message):
+        compared(folders)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (policy(a=("race",), b=("ra*",)), r"the task race is in a and in b"),
+        (policy(a=CapabilityPolicy(tasks=("race",), metric="f1")), r"no metric 'f1'; there are"),
+        (policy(a=CapabilityPolicy(tasks=("race",), filter="x")), r"no filter 'x'; there are"),
+    ],
+)
+def test_a_policy_that_fits_no_sample_is_refused(
+    folders: tuple[Path, Path], given: Policy, message: str
+) -> None:
+    """With what there is instead."""
+    with pytest.raises(UsageError, match=message):
+        compared(folders, given)
+
+
+def test_a_folder_without_samples_says_where_some_are(folders: tuple[Path, Path]) -> None:
+    """lm-eval makes a folder for the model inside the one that it was given."""
+    with pytest.raises(UsageError, match=r"no samples_\*\.jsonl lies directly in it; there are"):
+        compare_samples(str(folders[0].parent), str(folders[1]))
+
+
+def test_a_checkpoint_is_no_folder_of_samples(folders: tuple[Path, Path]) -> None:
+    """Even where somebody logged into it."""
+    assert holds_samples(str(folders[0]))
+    (folders[0] / "config.json").write_text("{}")
+    assert not holds_samples(str(folders[0]))
+    assert not holds_samples(str(folders[0] / "nowhere"))
+
+
+def test_a_review_of_samples_survives_its_file(folders: tuple[Path, Path]) -> None:
+    """Like any other."""
+    review = compared(folders)
+
+    assert read_review(render_json(review), "review.json") == review
+    assert review.provenance.command.startswith("cliffguard compare ")
+
+
+def test_twenty_tasks_of_a_thousand_items_take_seconds(tmp_path: Path) -> None:
+    """Reading, pairing and judging 40,000 samples; 2 seconds on a quiet machine, 6 allowed."""
+    for number in range(20):
+        for side in ("a", "b"):
+            write(tmp_path / side, f"task{number}", scored(1000, lambda n: n % 7 == 0))
+    folders = (tmp_path / "a", tmp_path / "b")
+    compared(folders)  # imports what it needs
+    started = time.perf_counter()
+
+    review = compared(folders)
+
+    assert len(review.verdict.findings) == 20
+    assert time.perf_counter() - started < 6
