@@ -118,6 +118,10 @@ class Schedule:
             planned.reach(self._steps[planned.task.capability][step])
         return tuple(planned.series(planned.n_by_look) for planned in self._tasks)
 
+    def fractions(self, capability: str) -> tuple[float, ...]:
+        """Return which share of a capability's items is to be had at each of its looks."""
+        return self._steps[capability]
+
     def everything(self) -> Look:
         """Return the look at all items at once, whatever looks are taken on the way to it."""
         return tuple(planned.series((len(planned.items),)) for planned in self._tasks)

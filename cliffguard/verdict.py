@@ -31,7 +31,7 @@ from cliffguard.stats.power import items_to_decide
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
 """What a verdict means to the shell. Errors carry their own code (cliffguard.errors)."""
 
-_POOLED_SHARE = 0.2  # of alpha, for the test of all gating capabilities together
+POOLED_SHARE = 0.2  # of alpha, for the test of all gating capabilities together
 _POWER = 0.9  # the power at which "items needed" is planned
 
 
@@ -47,7 +47,7 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     for found in comparison.capabilities:
         by_role[policy.role(found.capability, found.ring)].append(found)
     shapes = _shapes(comparison, policy)
-    share = 1.0 - _POOLED_SHARE if len(by_role["gating"]) > 1 else 1.0
+    share = 1.0 - POOLED_SHARE if len(by_role["gating"]) > 1 else 1.0
     findings = [
         *(_judge_target(found, policy) for found in by_role["target"]),
         *_judge_family(by_role["gating"], "gating", policy, share, shapes),
@@ -299,7 +299,7 @@ def _pool(
     if len(measured) < 2 or not is_over:
         return None
     shares = [Share(f.drop or 0.0, f.square, f.n_effective) for f in measured]
-    p_value = min(1.0, pooled_p_value(shares) / _POOLED_SHARE)
+    p_value = min(1.0, pooled_p_value(shares) / POOLED_SHARE)
     return Pooled(
         drop=fmean(share.drop for share in shares),
         p_value=p_value,

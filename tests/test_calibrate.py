@@ -1,0 +1,112 @@
+"""The arrays of scripts/calibrate.py decide as the gate itself does, on the same answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
+from cliffguard.records import Item
+from cliffguard.runners.fake import FakeRunner
+from cliffguard.schedule import Schedule, in_order
+from cliffguard.suites import load_suites
+from scripts import calibrate
+from tests import support
+
+NAMES = ("reading", "counting", "sorting")
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """A plan over three capabilities of 600 items each."""
+    folder = tmp_path_factory.mktemp("gate")
+    text = "name: three\nversion: 1\ncapabilities:\n"
+    for name in NAMES:
+        rows = [
+            {"id": f"{name}-{n}", "prompt": f"{name} {n}", "choices": ["a", "b"], "answer": "a"}
+            for n in range(600)
+        ]
+        support.write_jsonl(folder / f"{name}.jsonl", rows)
+        text += (
+            f"  {name}:\n    ring: adjacent\n    tasks:\n"
+            f"      - {{name: {name}, items: {name}.jsonl, metric: acc, chance: 0.5}}\n"
+        )
+    (folder / "three.yaml").write_text(text)
+    base = support.write_checkpoint(folder / "base", seed=0)
+    tuned = support.write_checkpoint(folder / "tuned", seed=1)
+    return Plan(base=str(base), candidate=str(tuned), suites=(str(folder / "three.yaml"),))
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+@pytest.mark.parametrize(
+    "drops",
+    [(0.0, 0.0, 0.0), (0.05, 0.0, 0.0), (0.10, 0.02, 0.0), (0.03, 0.03, 0.03), (0.2, 0.2, 0.0)],
+)
+def test_the_arrays_are_the_gate(
+    plan: Plan, tmp_path: Path, drops: tuple[float, ...], sequential: bool
+) -> None:
+    """Outcome of the whole, of each capability, and items asked: all the same."""
+    rng = np.random.default_rng(int(1000 * sum(drops)) + sequential)
+    tasks = FakeRunner(lambda *_: 1.0).resolve(load_suites(plan.suites), Protocol())
+    changes: dict[str, Any] = {}
+    for task, drop in zip(tasks, drops, strict=True):
+        moved = max(0.12, drop)
+        chances = [(moved + drop) / 2, 1 - moved, (moved - drop) / 2]
+        changes[task.name] = rng.choice([1, 0, -1], p=chances, size=600)
+    place = {
+        item.id: (task.name, n)
+        for task in tasks
+        for n, item in enumerate(in_order(task, Protocol()))
+    }
+
+    def script(side: str, item: Item) -> float:
+        task, n = place[item.id]
+        change = changes[task][n]
+        return float(change >= 0 if "tuned" not in side else change <= 0)
+
+    review = guard(plan, store=Store(tmp_path), runner=FakeRunner(script), stops_early=sequential)
+
+    looks = calibrate.looks_of(600, sequential=sequential)
+    counts = [
+        np.stack([np.cumsum(changes[name] == sign)[np.array(looks) - 1] for name in NAMES])[None]
+        for sign in (1, -1)
+    ]
+    found = calibrate.judged(counts[0], counts[1], looks, Policy().default_margin)
+    outcomes = {one.capability: one.outcome for one in review.verdict.findings}
+    assert bool(found.passed[0]) == (review.verdict.outcome is Outcome.PASS)
+    assert bool(found.failed[0]) == (review.verdict.outcome is Outcome.FAIL)
+    for number, name in enumerate(NAMES):
+        assert bool(found.held[0, number]) == (outcomes[name] is Outcome.HELD)
+        assert bool(found.lost[0, number]) == (outcomes[name] is Outcome.REGRESSED)
+    asked = [one.n_asked for one in review.comparison.capabilities]
+    assert found.n_asked[0].tolist() == asked
+
+
+@pytest.mark.parametrize("n_items", [60, 128, 200, 500, 1000, 5000])
+def test_the_looks_are_those_of_the_schedule(n_items: int) -> None:
+    """In whole shards, growing as the schedule lets them."""
+    items = tuple(support.item(n) for n in range(n_items))
+    schedule = Schedule([support.task(items)], Protocol())
+    steps = schedule.fractions("reasoning")
+    found = [min(n_items, int(np.ceil(step * n_items / 64 - 1e-9)) * 64) for step in steps]
+
+    assert calibrate.looks_of(n_items, sequential=True) == tuple(found)
+
+
+def test_false_verdicts_are_as_rare_as_alpha() -> None:
+    """A fast part of the study: eight capabilities of 1,000 items, 2,000 gates."""
+    rng = np.random.default_rng(3)
+    looks = calibrate.looks_of(1000, sequential=True)
+    calm = [0.0] * 8
+
+    none = calibrate.judged(*calibrate.answers(rng, 2000, looks, calm, 0.1), looks, 0.05)
+    one = calibrate.judged(
+        *calibrate.answers(rng, 2000, looks, [0.05, *calm[1:]], 0.1), looks, 0.05
+    )
+
+    assert none.failed.mean() <= 0.05 + 3 * 0.005
+    assert one.passed.mean() <= 0.05 + 3 * 0.005
+    assert none.n_asked.mean() < 0.6 * 1000
