@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -19,13 +20,13 @@ from cliffguard.compare import compare
 from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, differences
-from cliffguard.measure import Measurement, Progress, measure, silent
-from cliffguard.pairs import pair_answers
+from cliffguard.measure import Measurement, Progress, measure, never, silent
+from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
-from cliffguard.records import Checkpoint, Review, Suite
+from cliffguard.records import Checkpoint, Comparison, Review, Suite, Verdict
 from cliffguard.review import write_up
 from cliffguard.runners import Runner
-from cliffguard.schedule import Schedule, look_at
+from cliffguard.schedule import Look, Schedule, look_at
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import load_suites
 from cliffguard.verdict import judge
@@ -39,11 +40,13 @@ def guard(
     store: Store | None = None,
     runner: Runner | None = None,
     stops_early: bool = True,
+    max_minutes: float | None = None,
     progress: Progress = silent,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
-    Without `stops_early` there is one look, at everything.
+    Without `stops_early` there is one look, at everything. After `max_minutes` nothing more is
+    asked, and what is open by then stays open.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -59,25 +62,37 @@ def guard(
         in_full={c.name for suite in suites for c in suite.capabilities if c.ring == "target"},
         stops_early=stops_early,
     )
-    asked = partial(measure, protocol=plan.protocol, store=store, runner=runner, progress=progress)
+    is_time_up = _clock(max_minutes)
+    asked = partial(
+        measure,
+        protocol=plan.protocol,
+        store=store,
+        runner=runner,
+        is_time_up=is_time_up,
+        progress=progress,
+    )
     if base.weights != candidate.weights:
         # The two do not fit one loaded model, and are not to be loaded in turns at every look.
         asked(base, schedule.everything())
     verdict = None
-    while look := schedule.next(verdict):
-        measured = [asked(side, look) for side in (base, candidate)]
-        check_answers(measured[0].answers, measured[1].answers, plan.protocol)
-        pairs = pair_answers(look, *measured)
-        comparison = compare(
-            pairs,
-            look=look,
+    while planned := schedule.next(verdict):
+        sides = [asked(side, planned) for side in (base, candidate)]
+        look, measured = cut_to_both(planned, sides)
+        pairs, comparison, verdict = _decide(
+            look,
+            measured,
             base=base,
             candidate=candidate,
             suites=suites,
             policy=policy,
+            protocol=plan.protocol,
             caveats=differences(*(side.measured_on for side in measured)),
         )
-        verdict = judge(comparison, policy)
+        if is_time_up():
+            if schedule.is_open(verdict) or look != planned:
+                ended = f"The time limit of {max_minutes:g} minutes ended the run."
+                comparison = replace(comparison, caveats=(*comparison.caveats, ended))
+            break
     assert verdict is not None, "a schedule has at least one look"
     return write_up(
         plan=replace(plan, policy=policy),
@@ -100,28 +115,62 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
     sides = (found.base, found.candidate)
     measured = [Measurement(answers=one.answers, questions=(), measured_on=()) for one in sides]
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
-    look = look_at(tasks)
-    check_answers(measured[0].answers, measured[1].answers, Protocol())
-    pairs = pair_answers(look, *measured)
-    comparison = compare(
-        pairs,
-        look=look,
+    pairs, comparison, verdict = _decide(
+        look_at(tasks),
+        measured,
         base=found.base.checkpoint,
         candidate=found.candidate.checkpoint,
         suites=(found.suite,),
         policy=policy,
+        protocol=Protocol(),
         caveats=found.caveats,
     )
     return write_up(
         plan=Plan(candidate=candidate, base=base, suites=(found.suite.name,), policy=policy),
         comparison=comparison,
-        verdict=judge(comparison, policy),
+        verdict=verdict,
         pairs=pairs,
         suites=(found.suite,),
         measured=measured,
         runner="samples that lm-eval logged",
         command=shlex.join(["cliffguard", "compare", base, candidate]),
     )
+
+
+def _decide(
+    look: Look,
+    measured: Sequence[Measurement],
+    *,
+    base: Checkpoint,
+    candidate: Checkpoint,
+    suites: tuple[Suite, ...],
+    policy: Policy,
+    protocol: Protocol,
+    caveats: Sequence[str],
+) -> tuple[tuple[Pair, ...], Comparison, Verdict]:
+    """Return the pairs of a look, what they come to, and what is decided."""
+    check_answers(measured[0].answers, measured[1].answers, protocol)
+    pairs = pair_answers(look, *measured)
+    comparison = compare(
+        pairs,
+        look=look,
+        base=base,
+        candidate=candidate,
+        suites=suites,
+        policy=policy,
+        caveats=caveats,
+    )
+    return pairs, comparison, judge(comparison, policy)
+
+
+def _clock(max_minutes: float | None) -> Callable[[], bool]:
+    """Return what says, from now on, whether the time is up."""
+    if max_minutes is None:
+        return never
+    if not max_minutes > 0:
+        raise UsageError(f"max_minutes must be above 0, not {max_minutes:g}")
+    end = time.monotonic() + 60.0 * max_minutes
+    return lambda: time.monotonic() >= end
 
 
 def _refuse_tasks(policy: Policy) -> None:

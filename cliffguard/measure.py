@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Question
@@ -28,6 +29,11 @@ class Measurement:
     measured_on: tuple[str, ...]
 
 
+def never() -> bool:
+    """Say that there is time left."""
+    return False
+
+
 def silent(label: str, done: int, total: int) -> None:
     """Show no progress."""
 
@@ -39,9 +45,13 @@ def measure(
     protocol: Protocol,
     store: Store,
     runner: Runner,
+    is_time_up: Callable[[], bool] = never,
     progress: Progress = silent,
 ) -> Measurement:
-    """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones."""
+    """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones.
+
+    Once the time is up, no further shard is asked, and the answers end with the last whole one.
+    """
     total = sum(len(shard.items) for series in look for shard in series.shards)
     entries = [_entry(checkpoint, series, protocol, store, runner) for series in look]
     found: dict[tuple[str, int], tuple[Answer, ...]] = {}
@@ -56,6 +66,8 @@ def measure(
             done += len(shard.items)
             progress(f"{checkpoint.label}: {series.task.name}", done, total)
     for start in range(0, len(absent), runner.n_workers):
+        if is_time_up():
+            break
         group = absent[start : start + runner.n_workers]
         asked = [(one.series.task, one.shard.items) for one in group]
         for one, (answers, notes) in zip(
@@ -65,17 +77,18 @@ def measure(
             done += len(one.shard.items)
             progress(f"{checkpoint.label}: {one.series.task.name}", done, total)
     return Measurement(
-        answers={
-            series.task.name: tuple(
-                answer
-                for shard in series.shards
-                for answer in found[series.task.name, shard.number]
-            )
-            for series in look
-        },
+        answers={series.task.name: _in_a_row(series, found) for series in look},
         questions=tuple(question.key for question, _ in entries),
         measured_on=tuple(sorted({line for _, entry in entries for line in _described(entry)})),
     )
+
+
+def _in_a_row(
+    series: Series, found: Mapping[tuple[str, int], tuple[Answer, ...]]
+) -> tuple[Answer, ...]:
+    """Return the answers of a task's shards, up to the first that was not asked."""
+    shards = takewhile(lambda shard: (series.task.name, shard.number) in found, series.shards)
+    return tuple(a for shard in shards for a in found[series.task.name, shard.number])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cliffguard.measure import Measurement
 from cliffguard.records import Answer, Item, Task
@@ -80,6 +80,19 @@ def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple
                 )
             )
     return tuple(pairs)
+
+
+def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Measurement]]:
+    """Return a look and its answers without what one side has no answers to, for want of time."""
+    n_both = {
+        series.task.name: min(len(side.answers[series.task.name]) for side in sides)
+        for series in look
+    }
+    cut = tuple(series.cut(n_both[series.task.name]) for series in look)
+    answers = [
+        {name: rows[: n_both[name]] for name, rows in side.answers.items()} for side in sides
+    ]
+    return cut, [replace(side, answers=own) for side, own in zip(sides, answers, strict=True)]
 
 
 def by_task(pairs: Sequence[Pair]) -> list[list[Pair]]:

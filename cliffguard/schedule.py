@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Protocol
@@ -41,6 +41,14 @@ class Series:
     items: tuple[Item, ...]
     shards: tuple[Shard, ...]
     n_by_look: tuple[int, ...]
+
+    def cut(self, n_items: int) -> Series:
+        """Return the series as if only its first `n_items` items had been reached."""
+        return replace(
+            self,
+            shards=self.shards[: math.ceil(n_items / SHARD_ITEMS)],
+            n_by_look=tuple(min(n, n_items) for n in self.n_by_look),
+        )
 
 
 Look = tuple[Series, ...]
@@ -117,6 +125,10 @@ class Schedule:
             step = self._step[planned.task.capability]
             planned.reach(self._steps[planned.task.capability][step])
         return tuple(planned.series(planned.n_by_look) for planned in self._tasks)
+
+    def is_open(self, verdict: Verdict) -> bool:
+        """Say whether another look would be taken after this verdict."""
+        return bool(self._going_on(verdict))
 
     def fractions(self, capability: str) -> tuple[float, ...]:
         """Return which share of a capability's items is to be had at each of its looks."""

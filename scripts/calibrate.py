@@ -325,7 +325,7 @@ def as_markdown(figures: dict[str, Any], command: str) -> str:
     ]
     for name, title in TITLES.items():
         rows = figures[name]
-        parts += [f"## {title}", _table(rows)]
+        parts += [f"## {title}", table(rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -338,7 +338,7 @@ def _worst(figures: dict[str, Any]) -> str:
     return f"Largest of {len(rows)} settings: {told}."
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[dict[str, Any]]) -> str:
     names = list(rows[0])
     lines = [f"| {' | '.join(names)} |", f"|{' ---: |' * len(names)}"]
     lines += [f"| {' | '.join(_cell(name, row[name]) for name in names)} |" for row in rows]

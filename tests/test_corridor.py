@@ -267,6 +267,56 @@ def test_full_weights_have_their_base_measured_first(plan: Plan, store: Store) -
     assert sum(one != next_one for one, next_one in itertools.pairwise(turns)) == 1
 
 
+class Slow(FakeRunner):
+    """A runner whose every shard takes a minute of a clock that the test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand the clock at zero."""
+        super().__init__(all_right)
+        self.seconds = 0.0
+        monkeypatch.setattr("time.monotonic", lambda: self.seconds)
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer, a minute later."""
+        self.seconds += 60.0
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_a_time_limit_ends_a_run_with_what_it_has(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open is open: exit 11 and not an error; a later run goes on from there."""
+    shards_of_base = 1500 // 64 + 1 + 500 // 64 + 1
+    limit = shards_of_base + 1.5
+
+    review = guard(long(plan), store=store, runner=Slow(monkeypatch), max_minutes=limit)
+
+    monkeypatch.undo()
+    reasoning, saying = review.comparison.capabilities
+    assert (reasoning.n_asked, saying.n_asked) == (128, 0)
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"The time limit of {limit:g} minutes ended the run." in review.comparison.caveats
+    later = guard(long(plan), store=store, runner=FakeRunner(all_right))
+    assert later.verdict.outcome is Outcome.PASS
+
+
+def test_a_time_limit_that_was_not_reached_changes_nothing(plan: Plan, store: Store) -> None:
+    """The review is that of a run without one."""
+    runner = FakeRunner(loses_hard_levels)
+    limited = guard(plan, store=store, runner=runner, max_minutes=60)
+
+    assert limited == guard(plan, store=store, runner=runner)
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
+def test_an_impossible_time_limit_is_refused(plan: Plan, store: Store, minutes: float) -> None:
+    """At the door."""
+    with pytest.raises(UsageError, match="max_minutes must be above 0"):
+        guard(plan, store=store, runner=FakeRunner(all_right), max_minutes=minutes)
+
+
 def long(plan: Plan) -> Plan:
     """Return the plan over a suite that is worth stopping early on."""
     suite = support.write_suite(Path(plan.candidate).parent / "long", n_items=1500, n_said=500)

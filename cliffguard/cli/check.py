@@ -37,6 +37,7 @@ def check(
     output_format: opt.OutputFormat = None,
     exit_zero: opt.ExitZero = False,
     no_early_stop: opt.NoEarlyStop = False,
+    max_minutes: opt.MaxMinutes = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -47,7 +48,7 @@ def check(
     if show_config:
         _show(plans)
         return
-    from cliffguard.corridor import with_runner
+    from cliffguard.corridor import guard, with_runner
 
     screen = Screen(quiet=quiet, verbose=verbose)
 
@@ -58,9 +59,15 @@ def check(
         codes: list[int] = []
         for one, folder in zip(plans, folders, strict=True):
             with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
-                review = _guarded(
-                    one, answers, runner, folder, screen, stops_early=not no_early_stop
-                )
+                with failure_recorded(folder), contextlib.closing(screen):
+                    review = guard(
+                        one,
+                        store=answers,
+                        runner=runner,
+                        stops_early=not no_early_stop,
+                        max_minutes=max_minutes,
+                        progress=screen.progress,
+                    )
                 codes.append(_finished(review, folder, screen, output_format))
         return codes
 
@@ -264,23 +271,6 @@ def worst(codes: Sequence[int]) -> int:
 
 # A comparison that cannot be trusted, then a proven loss, then what a retry or a correction mends.
 _SEVERITY = (0, 11, 2, 20, 10, 12, 1)
-
-
-def _guarded(
-    plan: Plan,
-    store: Store,
-    runner: Runner,
-    folder: Path,
-    screen: Screen,
-    *,
-    stops_early: bool,
-) -> Review:
-    from cliffguard.corridor import guard
-
-    with failure_recorded(folder), contextlib.closing(screen):
-        return guard(
-            plan, store=store, runner=runner, stops_early=stops_early, progress=screen.progress
-        )
 
 
 @contextlib.contextmanager

@@ -42,6 +42,10 @@ NoEarlyStop = Annotated[
     bool,
     typer.Option("--no-early-stop", help="Measure everything, in one look."),
 ]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option("--max-minutes", help="Ask nothing more after so long; what is open stays open."),
+]
 OutputFormat = Annotated[
     Literal["text", "markdown", "html", "json", "junit"] | None,
     typer.Option("--format", help="Print the report in this format on stdout."),
