@@ -1,4 +1,4 @@
-"""Two sets of answers to the same items → a comparison. Statistics, no thresholds."""
+"""Two sets of answers to the same items → a comparison. Statistics; nothing is decided."""
 
 from __future__ import annotations
 

@@ -71,8 +71,8 @@ def guard(
         is_time_up=is_time_up,
         progress=progress,
     )
-    if base.weights != candidate.weights:
-        # The two do not fit one loaded model, and are not to be loaded in turns at every look.
+    if not runner.holds_both(base, candidate):
+        # They are not to be loaded in turns at every look.
         asked(base, schedule.everything())
     verdict = None
     while planned := schedule.next(verdict):

@@ -368,10 +368,10 @@ class LadderFinding:
 class Finding:
     """What was decided about one capability, and why.
 
-    `margin` is the tolerated drop (for a target: minus the demanded gain; None when nothing is
-    demanded). `p_regressed` is Holm-adjusted within the role, and for the pooled test beside it:
-    it is compared with alpha. `is_material`: a drop beyond the
-    margin is itself proven. `n_items_needed` estimates how many items would decide.
+    `margin` is the tolerated drop (for a target: minus the demanded gain). `p_regressed` is
+    Holm-adjusted within the role, and for the pooled test beside it: it is compared with alpha.
+    `is_material`: a drop beyond the margin is itself proven. `n_items_needed` estimates how many
+    items would decide.
     """
 
     capability: str
@@ -404,7 +404,8 @@ class Pooled:
 class Verdict:
     """The decision in one word and one sentence, with a finding per capability.
 
-    `pooled` is the test of all gating capabilities together; None until nothing more is measured.
+    `pooled` is the test of all gating capabilities together; None with fewer than two, and until
+    nothing more is measured.
     """
 
     outcome: Outcome

@@ -315,6 +315,8 @@ def _overall(findings: Sequence[Finding], pooled: Pooled | None) -> Outcome:
     # Margins that all hold are what the policy asked for; a small drop within them may be real.
     if counted and all(finding.outcome is Outcome.HELD for finding in counted):
         return Outcome.PASS
-    if pooled is not None and pooled.has_dropped:
+    gating = [finding for finding in counted if finding.role == "gating"]
+    all_held = all(finding.outcome is Outcome.HELD for finding in gating)
+    if pooled is not None and pooled.has_dropped and not all_held:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE

@@ -267,6 +267,24 @@ def test_full_weights_have_their_base_measured_first(plan: Plan, store: Store) -
     assert sum(one != next_one for one, next_one in itertools.pairwise(turns)) == 1
 
 
+def test_what_is_stored_in_part_is_compared_as_far_as_its_looks_need(
+    plan: Plan, store: Store
+) -> None:
+    """A comparison from the store loads nothing, so that no base is asked in full beforehand."""
+
+    class Switching(FakeRunner):
+        def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+            return True
+
+    stopped = guard(long(plan), store=store, runner=Switching(all_right))
+    assert stopped.comparison.capabilities[0].n_asked < 1500
+
+    runner = find_stored(store, find_sides(plan), load_suites(long(plan).suites), {})
+    again = guard(replace(long(plan), protocol=runner.protocol), store=store, runner=runner)
+
+    assert again.verdict == stopped.verdict
+
+
 class Slow(FakeRunner):
     """A runner whose every shard takes a minute of a clock that the test moves."""
 

@@ -398,6 +398,19 @@ def test_all_margins_held_is_a_pass_however_certain_the_small_drop() -> None:
     assert verdict.outcome is Outcome.PASS
 
 
+def test_an_open_target_does_not_turn_held_margins_into_a_failure() -> None:
+    """The pooled test is of the gating capabilities; where all held, it has nothing to add."""
+    verdict = judged(
+        capability("tickets", 5, 30, ring="target", gain=0.05),
+        *(capability(f"c{n}", 60, 25, n_items=5000) for n in range(8)),
+        policy=GAIN,
+    )
+
+    assert verdict.pooled is not None
+    assert verdict.pooled.has_dropped
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+
+
 def test_the_pooled_test_waits_until_nothing_more_is_measured() -> None:
     """Looked at early it would be looked at often."""
     verdict = judged(

@@ -44,7 +44,9 @@ NoEarlyStop = Annotated[
 ]
 MaxMinutes = Annotated[
     float | None,
-    typer.Option("--max-minutes", help="Ask nothing more after so long; what is open stays open."),
+    typer.Option(
+        "--max-minutes", help="For each candidate; then nothing more is asked, what is open stays."
+    ),
 ]
 OutputFormat = Annotated[
     Literal["text", "markdown", "html", "json", "junit"] | None,

@@ -67,7 +67,7 @@ class _Panel:
 def forest_figure(review: Review) -> Figure:
     """Draw the drops of every capability in percentage points, and the target's gain apart.
 
-    A row is held when its interval ends inside the shaded zone, which reaches to the row's own
+    The interval of a row that is held ends inside the shaded zone, which reaches to the row's own
     margin. Unmeasured capabilities keep their row.
     """
     panels = _panels(lay_out(cleaned(review)))

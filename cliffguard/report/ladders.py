@@ -103,7 +103,7 @@ def _shade_shown_only(axes: Axes, levels: Sequence[LevelComparison]) -> None:
 
 
 def _draw_edge(axes: Axes, view: LadderView) -> None:
-    """Mark the first level with a proven drop, above the plot where nothing can be in the way."""
+    """Mark the level where the fall begins, above the plot where nothing can be in the way."""
     place = next((place for place, rung in enumerate(view.rungs) if rung.is_edge), None)
     if place is None:
         return

@@ -123,7 +123,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _reason(row: Row) -> str:
     unscored = f"; {row.n_unscored} unscored items are not in n" if row.n_unscored else ""
-    p = "" if row.finding.p_regressed is None else f" (any drop: {html.escape(row.p_value)})"
+    p = "" if row.finding.p_regressed is None else f" ({row.p_label}: {html.escape(row.p_value)})"
     return f"- {escape(row.capability)}: {escape(row.reason)}{p}{unscored}"
 
 

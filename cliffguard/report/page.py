@@ -110,6 +110,11 @@ class Row:
     def p_value(self) -> str:
         return numbers.p_value(self.finding.p_regressed)
 
+    @property
+    def p_label(self) -> str:
+        """What a small p-value would prove."""
+        return "gain disproven" if self.is_target else "any drop"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:

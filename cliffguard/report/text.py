@@ -98,6 +98,12 @@ def next_steps(page: Page) -> tuple[str, ...]:
 
 
 def _more_items(row: Row) -> str:
+    found = row.found
+    if found is not None and found.n_asked < found.n_planned:
+        return (
+            f"{row.capability} is open: {found.n_asked:,} of {found.n_planned:,} planned items "
+            "were asked before the run ended; --no-early-stop asks them all."
+        )
     needed = row.finding.n_items_needed
     about = f" (about {needed:,} would decide)" if needed else ""
     return (
@@ -175,7 +181,7 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
     for row in page.rows:
         is_measured = row.found is not None and row.found.drop is not None
         if row.finding.outcome is not Outcome.HELD:
-            p = f" (any drop: {row.p_value})" if is_measured else ""
+            p = f" ({row.p_label}: {row.p_value})" if is_measured else ""
             remarks.append((row.mark, f"{row.capability}: {row.reason}{p}"))
         if row.n_unscored and is_measured:
             remarks.append(("!", f"{row.capability}: {row.n_unscored} unscored, not in n"))

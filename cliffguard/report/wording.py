@@ -46,8 +46,8 @@ MEANINGS = {
         "may be."
     ),
     Outcome.INCONCLUSIVE: (
-        "Neither a drop nor its absence is proven: there are too few items for this margin. It "
-        "is not a pass."
+        "Neither a drop nor its absence is proven by the items that were asked: they are too few "
+        "for this margin, or the run ended first. It is not a pass."
     ),
     Outcome.NOT_MEASURED: ("No item has a score on both sides. An absent test is not a pass."),
 }

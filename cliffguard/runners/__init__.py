@@ -36,6 +36,10 @@ class Runner(Interface):
     def notes(self) -> Notes:
         """Describe what should not change an answer, as it was when it last answered."""
 
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Say whether going from one to the other and back loads nothing."""
+        return base.weights == candidate.weights
+
     @property
     def n_workers(self) -> int:
         """How many shards are answered side by side."""

@@ -56,6 +56,12 @@ class LocalBackend:
             model.budget = self._budget
         return model
 
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Say whether one base in memory serves both: an adapter, unless it needs its own copy."""
+        from cliffguard.engine.adapters import apart_because
+
+        return base.weights == candidate.weights and not apart_because(candidate)
+
     def after(self, model: Any) -> None:
         """Note what a measurement came to: the next one starts where this one ended."""
         self._budget = getattr(model, "budget", None)
@@ -140,6 +146,10 @@ class ForeignBackend:
             self._loaded = None
             self._loaded = (key, self._made(checkpoint, protocol, dtype))
         return self._loaded[1]
+
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Say whether a server has them; a model that lm-eval loads makes room for the other."""
+        return "base_url" in self.settings.args
 
     def after(self, model: Any) -> None:
         """Nothing is noted of a model that is not ours."""

@@ -52,6 +52,10 @@ class HarnessRunner(Runner):
         """Device and batches, as they came to be."""
         return self._backend.notes()
 
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Say whether going from one to the other and back loads nothing."""
+        return self._backend.holds_both(base, candidate)
+
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)

@@ -53,6 +53,10 @@ class ParallelRunner(Runner):
         """Describe this process's device and batches."""
         return self.inner.notes()
 
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """As in a single process."""
+        return self.inner.holds_both(base, candidate)
+
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; every process builds its own."""
         found: list[tuple[Task, ...]] = self._everywhere("_resolve", tuple(suites), protocol)

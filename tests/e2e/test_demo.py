@@ -66,14 +66,14 @@ def test_the_target_clearly_rises(demo: tuple[Path, str], name: str) -> None:
     assert found["drop"] < -POINTS_ABOVE_CHANCE
 
 
-def test_the_overtrained_candidate_fails_and_the_level_is_named(demo: tuple[Path, str]) -> None:
-    """The narrow fine-tune lost multi-step reasoning, and the verdict says from which level."""
-    verdict = review(demo, "overtrained")["verdict"]
+def test_the_overtrained_candidate_fails_early(demo: tuple[Path, str]) -> None:
+    """The narrow fine-tune lost reading, which a look at a part of the items proves."""
+    found = review(demo, "overtrained")
 
-    assert verdict["outcome"] == "FAIL"
-    assert re.search(
-        r"multi_step_reasoning regressed .*(a cliff at|worse from) \w+ = \d", verdict["sentence"]
-    )
+    assert found["verdict"]["outcome"] == "FAIL"
+    assert re.search(r"reading_in_context regressed \(\d", found["verdict"]["sentence"])
+    rows = found["comparison"]["capabilities"]
+    assert sum(one["n_asked"] for one in rows) < 0.8 * sum(one["n_planned"] for one in rows)
 
 
 def test_the_verdicts_and_their_exit_codes_are_printed(demo: tuple[Path, str]) -> None:

@@ -75,7 +75,7 @@ def test_parts_stand_in_order(page: str) -> None:
         samples.failed().verdict.sentence,
         "What changed",
         "Capabilities",
-        "Ladders: where it breaks",
+        "Ladders: where it falls",
         "Target gain",
         "Items that broke",
         "Caveats",
