@@ -58,7 +58,7 @@ def compared(folder: Path, policy: Policy | None = None) -> Review:
 def test_a_mean_hides_what_trace_lost(tmp_path: Path) -> None:
     """The mean falls by 2.6 points, within a tolerance of 3; GSM8K by 22.6, and we name it."""
     for task, (base, candidate) in TRACE.items():
-        write_sides(tmp_path, task, base / 100, candidate / 100, n=1000)
+        write_sides(tmp_path, task, base / 100, candidate / 100, n=500)
     policy = Policy(
         default_margin=0.03,
         capabilities={task: CapabilityPolicy(tasks=(task,)) for task in TRACE},
@@ -78,7 +78,7 @@ def test_the_onset_of_forgetting_is_where_the_epochs_show_it(tmp_path: Path) -> 
     """In fixed order, the first epoch that fails is the eighth; the fourth is still bounded."""
     outcomes = {}
     for epoch, accuracy in EPOCHS.items():
-        write_sides(tmp_path / str(epoch), "forgetting", EPOCHS[1], accuracy, n=3000)
+        write_sides(tmp_path / str(epoch), "forgetting", EPOCHS[1], accuracy, n=1500)
         outcomes[epoch] = compared(tmp_path / str(epoch)).verdict.outcome
 
     assert outcomes == {

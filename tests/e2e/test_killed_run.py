@@ -20,6 +20,7 @@ def command(folder: Path, suite: Path, adapter: Path, store: str) -> list[str]:
     return [
         sys.executable, "-m", "cliffguard", "check", "--candidate", str(adapter),
         "--suite", str(suite), "--device", "cpu", "--batch-size", "4", "--exit-zero", "--quiet",
+        "--no-early-stop",  # which keeps it running until the signal comes
         "--store", str(folder / store), "--out", str(folder / f"out-{store}"),
     ]  # fmt: skip
 
