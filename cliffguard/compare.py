@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
+from cliffguard.canonical import digest
 from cliffguard.pairs import Pair, by_task
 from cliffguard.plans import Policy
 from cliffguard.records import (
@@ -157,6 +158,9 @@ def _bet(
     gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
 ) -> Evidence:
     """Return the evidence of bets: on graded scores, or about the suite itself."""
+    # Tasks in turn, not one after the other: a bet must not see one task's items first, and what
+    # a later look adds comes after what was there.
+    gating = sorted(gating, key=lambda pair: (pair.look, digest([pair.task.name, pair.item.id])))
     scored = [pair for pair in gating if pair.is_scored]
     changes = [pair.change for pair in scored]
     at_worst = [
@@ -198,7 +202,7 @@ def _sample(pairs: Sequence[Pair]) -> Sample:
         counts=_counts(scored),
         n_lost=sum(pair.is_lost for pair in pairs),
         n_asked=len(pairs),
-        clustering=_grouping(scored),
+        clustering=_grouping([pair for pair in pairs if pair.is_scored or pair.is_lost]),
     )
 
 
@@ -215,7 +219,9 @@ def _grouping(scored: Sequence[Pair]) -> Clustering | None:
     names = [_cluster(pair) for pair in scored]
     if len(set(names)) == len(names):
         return None
-    return clustering([pair.change for pair in scored], names)
+    # A lost item counts as broken here: a passage that falls silent falls together.
+    changes = [pair.change if pair.is_scored else float(pair.base.score or 0.0) for pair in scored]
+    return clustering(changes, names)
 
 
 def _cluster(pair: Pair) -> str:

@@ -151,9 +151,10 @@ def _by_task(folder: Path) -> dict[str, Path]:
 
 def _capabilities(policy: Policy, tasks: Sequence[str]) -> dict[str, list[str]]:
     """Return the tasks of every capability: by the policy's patterns, else each task its own."""
-    patterns = {name: own.tasks for name, own in policy.capabilities.items() if own.tasks}
-    if not patterns:
+    if not any(own.tasks for own in policy.capabilities.values()):
         return {task: [task] for task in tasks}
+    # A capability without tasks is the task of its own name.
+    patterns = {name: own.tasks or (name,) for name, own in policy.capabilities.items()}
     taken: dict[str, str] = {}
     found: dict[str, list[str]] = {}
     for name, wanted in patterns.items():

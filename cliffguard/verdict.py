@@ -141,7 +141,7 @@ def _needed(found: CapabilityComparison, policy: Policy) -> int:
     """
     assert found.drop is not None
     design_effect = found.n_items / found.n_effective
-    n_changed = min(found.square * found.n_effective, found.n_effective)
+    n_changed = min(max(found.square, abs(found.drop)), 1.0) * found.n_effective
     n_broken = round((n_changed + found.drop * found.n_effective) / 2)
     n_fixed = max(0, round(n_changed) - n_broken)
     n = items_to_decide(
@@ -291,7 +291,7 @@ def _pool(
     A drop that is spread thinly over many capabilities shows only here.
     """
     outcomes = {finding.capability: finding for finding in findings}
-    measured = [found for found in gating if found.drop is not None]
+    measured = [found for found in gating if found.drop is not None and not _is_mute(found)]
     is_over = all(
         found.n_asked >= found.n_planned or is_decided(outcomes[found.capability])
         for found in gating
@@ -308,6 +308,11 @@ def _pool(
     )
 
 
+def _is_mute(found: CapabilityComparison) -> bool:
+    """Say whether its items prove nothing either way: too few clusters."""
+    return found.p_held == found.p_drop == found.p_beyond == 1.0
+
+
 def _overall(findings: Sequence[Finding], pooled: Pooled | None) -> Outcome:
     counted = [finding for finding in findings if finding.role != "monitored"]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
@@ -315,7 +320,11 @@ def _overall(findings: Sequence[Finding], pooled: Pooled | None) -> Outcome:
     # Margins that all hold are what the policy asked for; a small drop within them may be real.
     if counted and all(finding.outcome is Outcome.HELD for finding in counted):
         return Outcome.PASS
-    gating = [finding for finding in counted if finding.role == "gating"]
+    gating = [
+        finding
+        for finding in counted
+        if finding.role == "gating" and finding.outcome is not Outcome.NOT_MEASURED
+    ]
     all_held = all(finding.outcome is Outcome.HELD for finding in gating)
     if pooled is not None and pooled.has_dropped and not all_held:
         return Outcome.FAIL

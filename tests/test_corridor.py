@@ -250,6 +250,25 @@ def test_a_suite_that_is_the_contract_is_decided_by_its_own_items(plan: Plan, st
     assert "about this suite" in review.comparison.capabilities[0].method
 
 
+def test_a_loss_at_the_end_of_a_suite_is_not_held(plan: Plan, store: Store) -> None:
+    """Two tasks of one capability, of which the second fell: known exactly when all are asked."""
+    text = support.SUITE.replace(
+        "  saying:\n    ring: general\n    tasks:\n      - {name: say", "      - {name: say"
+    )
+    folder = Path(plan.candidate).parent / "joined"
+    suite = support.write_suite(folder, text=text, n_items=600, n_said=200)
+
+    def script(name: str, item: Item) -> float:
+        return 0.0 if "tuned" in name and item.level is None and int(item.answer) < 60 else 1.0
+
+    joined = replace(plan, suites=(str(suite),), policy=Policy(estimand="suite"))
+    review = guard(joined, store=store, runner=FakeRunner(script), stops_early=False)
+
+    found = review.comparison.capabilities[0]
+    assert (found.drop, found.p_held, found.p_drop) == (pytest.approx(0.075), 1.0, 0.0)
+    assert review.verdict.outcome is Outcome.FAIL
+
+
 def test_full_weights_have_their_base_measured_first(plan: Plan, store: Store) -> None:
     """Two models that share no weights are not loaded in turns at every look."""
 

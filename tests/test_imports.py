@@ -122,6 +122,15 @@ def test_what_the_policy_names_and_nobody_measured_is_open(folders: tuple[Path, 
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 
+def test_a_capability_without_tasks_is_the_task_of_its_name(folders: tuple[Path, Path]) -> None:
+    """Beside others that name theirs."""
+    given = policy(reading=("race",), gsm8k=CapabilityPolicy(margin=0.03))
+
+    review = compared(folders, given)
+
+    assert {one.capability for one in review.comparison.capabilities} == {"reading", "gsm8k"}
+
+
 def test_metric_and_filter_are_chosen_by_the_policy(tmp_path: Path) -> None:
     """Of several scores the first counts, unless the capability names another."""
     for side in ("a", "b"):

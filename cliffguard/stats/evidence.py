@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.betting import (
@@ -43,6 +44,8 @@ from cliffguard.stats.paired import (
     tango_z,
 )
 from cliffguard.stats.sequential import boundaries, repeated_p_value
+
+FloatArray = NDArray[np.float64]
 
 _FIXED = "McNemar mid-p; Tango score interval"
 _SEQUENTIAL = "group-sequential score tests; repeated interval"
@@ -107,10 +110,11 @@ class Sample:
         return PairedCounts(n_broken + self.n_lost, n_fixed, n_items + self.n_lost)
 
     def p_held(self, margin: float) -> float:
-        """P-value of a drop of the margin or more; exact below 300 items."""
+        """P-value of a drop of the margin or more; exact below 300 items, never below it."""
+        alone = non_inferiority_p(**self.at_worst._asdict(), margin=margin)
         if self.clustering is None:
-            return non_inferiority_p(**self.at_worst._asdict(), margin=margin)
-        return self.p_of_z(tango_z(**self.at_worst._asdict(), drop=margin))
+            return alone
+        return max(alone, self.p_of_z(tango_z(**self.at_worst._asdict(), drop=margin)))
 
     def p_dropped(self) -> float:
         """P-value of no drop."""
@@ -261,11 +265,12 @@ def graded_gain_evidence(
     expected = _EXPECTED_GAIN - gain
     proven = log_fortune(-worst, mean=gain, expected=gain + _EXPECTED_GAIN, n_suite=n_suite)
     disproven = log_fortune(x, mean=-gain, expected=expected, n_suite=n_suite, or_equal=False)
+    p_disproven = _p_of_suite(disproven, n_suite)
     return Evidence(
-        p_held=p_value(proven),
-        p_dropped=p_value(disproven),
-        p_beyond=p_value(disproven),
-        interval=mean_interval(x, confidence=1 - 2 * alpha, n_suite=n_suite),
+        p_held=_p_of_suite(proven, n_suite),
+        p_dropped=p_disproven,
+        p_beyond=p_disproven,
+        interval=_interval(x, alpha, n_suite),
         method=_SUITE if n_suite is not None else _GRADED,
     )
 
@@ -330,14 +335,29 @@ def suite_evidence(
     x = np.asarray(changes, dtype=float)
     worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
     n_lost = len(worst) - len(x)
-    fortunes = suite_fortunes(x, margin=margin, n_suite=n_suite - n_lost)
+    held = suite_fortunes(worst, margin=margin, n_suite=n_suite).held
+    dropped = suite_fortunes(x, margin=margin, n_suite=n_suite - n_lost).regressed
+    p_dropped = _p_of_suite(dropped, n_suite - n_lost)
     return Evidence(
-        p_held=suite_fortunes(worst, margin=margin, n_suite=n_suite).p_held,
-        p_dropped=fortunes.p_regressed,
-        p_beyond=fortunes.p_regressed,
-        interval=mean_interval(x, confidence=1 - 2 * alpha, n_suite=n_suite - n_lost),
+        p_held=_p_of_suite(held, n_suite),
+        p_dropped=p_dropped,
+        p_beyond=p_dropped,
+        interval=_interval(x, alpha, n_suite - n_lost),
         method=_SUITE,
     )
+
+
+def _p_of_suite(log_fortunes: FloatArray, n_suite: int | None) -> float:
+    """Return the p-value of a bet; of a suite seen to its end, what is then known."""
+    if n_suite is not None and len(log_fortunes) >= n_suite:
+        return 0.0 if np.isinf(log_fortunes[-1]) else 1.0
+    return p_value(log_fortunes)
+
+
+def _interval(x: FloatArray, alpha: float, n_suite: int | None) -> Interval:
+    if n_suite is not None and len(x) >= n_suite:
+        return Interval(float(x.mean()), float(x.mean()))
+    return mean_interval(x, confidence=1 - 2 * alpha, n_suite=n_suite)
 
 
 def _check_alpha(alpha: float) -> None:

@@ -174,6 +174,23 @@ def test_too_few_clusters_say_nothing():
     assert "too few" in found.method
 
 
+def test_a_suite_seen_to_its_end_forgets_how_the_bet_once_stood() -> None:
+    """1,500 unchanged items would have held, had the run stopped there; now the drop is known."""
+    values = np.concatenate([np.zeros(1500), np.ones(200), np.zeros(300)])
+
+    found = suite_evidence(values, n_suite=2000, margin=MARGIN, alpha=ALPHA)
+
+    assert (found.p_held, found.p_dropped) == (1.0, 0.0)
+    assert (found.interval.low, found.interval.high) == (pytest.approx(0.1), pytest.approx(0.1))
+
+
+def test_clusters_never_make_held_easier():
+    """55 items without a change are too few, whether or not two of them share a passage."""
+    tied = sample(0, 0, 55, clustering=Clustering(n_clusters=54, design_effect=1.0))
+
+    assert tied.p_held(MARGIN) >= sample(0, 0, 55).p_held(MARGIN) > ALPHA
+
+
 def test_a_suite_that_is_the_contract_takes_far_fewer_items():
     """Nothing changed on the first 150 of 1,000 items: enough about this suite, not in general."""
     nothing = np.zeros(150)
