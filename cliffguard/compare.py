@@ -256,6 +256,7 @@ def _ladder(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
         assert pair.item.level is not None, "a task with a level field has it on every item"
         if pair.is_scored:
             by_level.setdefault(pair.item.level, []).append(pair)
+    assert task.chance is not None, "a suite with levels says what guessing earns"
     rows = [by_level[level] for level in sorted(by_level)]
     levels = tuple(_level(row, confidence) for row in rows)
     places = [level.level for level in levels]
@@ -264,7 +265,7 @@ def _ladder(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
     return Ladder(
         task=task.name,
         level_name=task.level or "",
-        chance=task.chance or 0.0,
+        chance=task.chance,
         levels=levels,
         fall=_fall([row for row in rows if row[0].gates]),
         base_half=half_level(base_means, places),

@@ -26,7 +26,7 @@ from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
 from cliffguard.records import Checkpoint, Comparison, Review, Suite, Verdict
 from cliffguard.review import write_up
 from cliffguard.runners import Runner
-from cliffguard.schedule import Look, Schedule, look_at
+from cliffguard.schedule import Look, Schedule, in_full
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import load_suites
 from cliffguard.verdict import judge
@@ -56,12 +56,9 @@ def guard(
     policy = plan.policy or default_policy(suites)
     _refuse_tasks(policy)
     base, candidate = find_sides(plan)
-    schedule = Schedule(
-        runner.resolve(suites, plan.protocol),
-        plan.protocol,
-        in_full={c.name for suite in suites for c in suite.capabilities if c.ring == "target"},
-        stops_early=stops_early,
-    )
+    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
+    tasks = runner.resolve(suites, plan.protocol)
+    schedule = Schedule(tasks, plan.protocol, in_full=targets, stops_early=stops_early)
     is_time_up = _clock(max_minutes)
     asked = partial(
         measure,
@@ -116,7 +113,7 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
     measured = [Measurement(answers=one.answers, questions=(), measured_on=()) for one in sides]
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
     pairs, comparison, verdict = _decide(
-        look_at(tasks),
+        tuple(in_full(task, task.items) for task in tasks),
         measured,
         base=found.base.checkpoint,
         candidate=found.candidate.checkpoint,

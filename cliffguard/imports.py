@@ -8,8 +8,6 @@ the sides. What one side lacks stays in, unscored.
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from cliffguard.canonical import digest
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.plans import CapabilityPolicy, Policy
 from cliffguard.records import Answer, Capability, Checkpoint, Item, Suite, Task
+from cliffguard.samples import Choice, Reading, Sample
 
 SUITE = "samples"
 """The name of the suite that a pair of folders makes."""
@@ -48,28 +47,6 @@ class Imported:
     caveats: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """One line of a file."""
-
-    document: str
-    document_hash: str
-    prompt_hash: str
-    score: float | None
-    prompt: str
-    target: str
-    text: str
-    is_choice: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """Which of a file's scores counts; None: the first."""
-
-    metric: str | None
-    filter: str | None
-
-
 def holds_samples(name: str) -> bool:
     """Say whether a name is a folder of lm-eval's samples, and not of a checkpoint."""
     folder = Path(name).expanduser()
@@ -93,7 +70,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     for name, tasks in capabilities.items():
         own = policy.capabilities.get(name) or CapabilityPolicy()
         for task in tasks:
-            read = _Reading(_Choice(own.metric, own.filter))
+            read = Reading(Choice(own.metric, own.filter))
             sides = [read(file[task]) for file in files]
             differences += _differences(task, *sides)
             if not differences:
@@ -191,117 +168,16 @@ def _refuse_half_measured(
 
 def _caveats(files: Sequence[Mapping[str, Path]], joined: Mapping[str, Any]) -> tuple[str, ...]:
     unused = sorted({*files[0], *files[1]} - set(joined))
-    return (f"Not judged, since the policy names them nowhere: {', '.join(unused)}.",)[
-        : len(unused[:1])
-    ]
-
-
-# --- reading -------------------------------------------------------------------------------------
-
-
-class _Reading:
-    """Reads a task's file of each side, by the metric and the filter that the first one settles."""
-
-    def __init__(self, choice: _Choice) -> None:
-        self.choice = choice
-
-    def __call__(self, path: Path) -> dict[str, _Sample]:
-        """Return the samples of a file by document, of one filter."""
-        rows = list(_rows(path))
-        if not rows:
-            raise IntegrityError(f"{path}: holds no sample; run lm-eval again")
-        self._settle(path, rows)
-        found: dict[str, _Sample] = {}
-        for line, row in rows:
-            if row.get("filter", "none") != self.choice.filter:
-                continue
-            sample = self._sample(path, line, row)
-            if sample.document in found:
-                raise IntegrityError(
-                    f"{path}:{line}: document {sample.document} stands twice; two runs were "
-                    "written into one file"
-                )
-            found[sample.document] = sample
-        return found
-
-    def _settle(self, path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
-        filters = list(dict.fromkeys(str(row.get("filter", "none")) for _, row in rows))
-        chosen = self.choice.filter or filters[0]
-        if chosen not in filters:
-            raise UsageError(f"{path}: no filter {chosen!r}; there are: {', '.join(filters)}")
-        metrics = [name for _, row in rows for name in row.get("metrics") or ()]
-        known = list(dict.fromkeys(str(name) for name in metrics))
-        if not known:
-            raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
-        metric = self.choice.metric or known[0]
-        if metric not in known:
-            raise UsageError(f"{path}: no metric {metric!r}; there are: {', '.join(known)}")
-        self.choice = _Choice(metric, chosen)
-
-    def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> _Sample:
-        try:
-            arguments = row.get("arguments")
-            return _Sample(
-                document=str(row["doc_id"]),
-                document_hash=str(row["doc_hash"]),
-                prompt_hash=str(row["prompt_hash"]),
-                score=self._score(path, line, row),
-                prompt=_prompt(arguments),
-                target=str(row.get("target", "")),
-                text=_text(row.get("filtered_resps")),
-                is_choice=isinstance(arguments, (list, dict)) and len(arguments) > 1,
-            )
-        except KeyError as failure:
-            raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
-
-    def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
-        assert self.choice.metric is not None
-        value = row.get(self.choice.metric)
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            return None
-        if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
-            return float(value)
-        names = ", ".join(str(name) for name in row.get("metrics") or ())
-        raise UsageError(
-            f"{path}:{line}: {self.choice.metric} is {str(value)[:40]}, not a score between 0 and "
-            f"1; choose another with metric: in the policy's capability (there are: {names})"
-        )
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise IntegrityError(f"{path}:{number}: not an object; run lm-eval again")
-                yield number, row
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as failure:
-        what = getattr(failure, "msg", None) or type(failure).__name__
-        raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
-    except OSError as failure:
-        raise UsageError(f"{path}: {failure.strerror}") from None
-
-
-def _prompt(arguments: Any) -> str:
-    """Return what was asked: lm-eval writes a list, or a mapping gen_args_0 → arg_0."""
-    while isinstance(arguments, (list, dict)) and arguments:
-        values = arguments if isinstance(arguments, list) else list(arguments.values())
-        arguments = values[0]
-    return "" if arguments is None else str(arguments)
-
-
-def _text(answer: Any) -> str:
-    return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    if not unused:
+        return ()
+    return (f"Not judged, since the policy names them nowhere: {', '.join(unused)}.",)
 
 
 # --- joining -------------------------------------------------------------------------------------
 
 
 def _differences(
-    task: str, base: Mapping[str, _Sample], candidate: Mapping[str, _Sample]
+    task: str, base: Mapping[str, Sample], candidate: Mapping[str, Sample]
 ) -> list[str]:
     """Return in what documents and prompts of a task differ between the sides."""
     shared = [(name, base[name], candidate[name]) for name in base if name in candidate]
@@ -321,9 +197,9 @@ def _differences(
 def _join(
     task: str,
     capability: str,
-    choice: _Choice,
-    base: Mapping[str, _Sample],
-    candidate: Mapping[str, _Sample],
+    choice: Choice,
+    base: Mapping[str, Sample],
+    candidate: Mapping[str, Sample],
 ) -> tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]:
     documents = list(dict.fromkeys([*base, *candidate]))
     either = [base.get(name) or candidate[name] for name in documents]
@@ -362,7 +238,7 @@ def _join(
     return made, sides[0], sides[1]
 
 
-def _answer(asked: _Sample, sample: _Sample | None) -> Answer:
+def _answer(asked: Sample, sample: Sample | None) -> Answer:
     """Return one side's answer; what it lacks is unscored."""
     return Answer(
         item_id=asked.document,
@@ -372,16 +248,10 @@ def _answer(asked: _Sample, sample: _Sample | None) -> Answer:
         score=None if sample is None else sample.score,
         text="" if sample is None else sample.text,
         confidence=None,
-        finish_reason=_finish(sample),
+        finish_reason=("missing" if sample is None else "choice" if sample.is_choice else "stop"),
         n_prompt_tokens=0,
         n_answer_tokens=0,
     )
-
-
-def _finish(sample: _Sample | None) -> Any:
-    if sample is None:
-        return "missing"
-    return "choice" if sample.is_choice else "stop"
 
 
 def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]) -> Suite:

@@ -8,7 +8,7 @@ of items; what a look shows decides only whether the next one is taken.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.canonical import digest
@@ -77,17 +77,29 @@ def in_shards(items: Sequence[Item]) -> tuple[Shard, ...]:
     )
 
 
-def look_at(tasks: Sequence[Task]) -> Look:
-    """Return the one look at all items of tasks that somebody else asked, in their own order."""
-    return tuple(
-        Series(
-            task=task,
-            items=task.items,
-            shards=in_shards(task.items),
-            n_by_look=(len(task.items),),
-        )
-        for task in tasks
-    )
+def n_shards_at(fraction: float, n_items: int) -> int:
+    """Return how many whole shards hold this fraction of a task's items."""
+    return math.ceil(fraction * n_items / SHARD_ITEMS - 1e-9)
+
+
+def look_fractions(n_gating: int, n_gating_at: Callable[[float], int]) -> tuple[float, ...]:
+    """Return which fraction of a capability is to be had at each of its looks, 1 at the last.
+
+    `n_gating_at` says how many of its gating items lie in the whole shards of a fraction.
+    """
+    fractions: list[float] = []
+    n_before = 0
+    for size in look_sizes(n_gating):
+        n = n_gating_at(size / n_gating)
+        if n >= n_before * _LEAST_GROWTH and n * _LEAST_GROWTH <= n_gating:
+            fractions.append(size / n_gating)
+            n_before = n
+    return (*fractions, 1.0)
+
+
+def in_full(task: Task, items: tuple[Item, ...]) -> Series:
+    """Return a task of which all items are had at one look."""
+    return Series(task=task, items=items, shards=in_shards(items), n_by_look=(len(items),))
 
 
 class Schedule:
@@ -124,19 +136,15 @@ class Schedule:
         for planned in self._tasks:
             step = self._step[planned.task.capability]
             planned.reach(self._steps[planned.task.capability][step])
-        return tuple(planned.series(planned.n_by_look) for planned in self._tasks)
+        return tuple(planned.series() for planned in self._tasks)
 
     def is_open(self, verdict: Verdict) -> bool:
         """Say whether another look would be taken after this verdict."""
         return bool(self._going_on(verdict))
 
-    def fractions(self, capability: str) -> tuple[float, ...]:
-        """Return which share of a capability's items is to be had at each of its looks."""
-        return self._steps[capability]
-
     def everything(self) -> Look:
         """Return the look at all items at once, whatever looks are taken on the way to it."""
-        return tuple(planned.series((len(planned.items),)) for planned in self._tasks)
+        return tuple(in_full(planned.task, planned.items) for planned in self._tasks)
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
@@ -164,15 +172,9 @@ class Schedule:
         n_gating = sum(planned.n_gating for planned in tasks)
         if n_gating == 0:
             return (1.0,)
-        fractions: list[float] = []
-        n_before = 0
-        for size in look_sizes(n_gating):
-            fraction = size / n_gating
-            n = sum(planned.n_gating_at(fraction) for planned in tasks)
-            if n >= n_before * _LEAST_GROWTH and n * _LEAST_GROWTH <= n_gating:
-                fractions.append(fraction)
-                n_before = n
-        return (*fractions, 1.0)
+        return look_fractions(
+            n_gating, lambda fraction: sum(planned.n_gating_at(fraction) for planned in tasks)
+        )
 
     def _has_ladder(self, capability: str) -> bool:
         tasks = [planned.task for planned in self._tasks]
@@ -189,23 +191,21 @@ class _Planned:
         self.n_gating = sum(map(task.gates, items))
         self.n_by_look: tuple[int, ...] = ()
 
-    def n_shards_at(self, fraction: float) -> int:
-        """Return how many whole shards hold this fraction of the items."""
-        return math.ceil(fraction * len(self.items) / SHARD_ITEMS - 1e-9)
-
     def n_gating_at(self, fraction: float) -> int:
-        """Return how many items that count lie in them."""
-        n_items = self.n_shards_at(fraction) * SHARD_ITEMS
+        """Return how many items that count lie in the whole shards of a fraction."""
+        n_items = n_shards_at(fraction, len(self.items)) * SHARD_ITEMS
         return sum(map(self.task.gates, self.items[:n_items]))
 
     def reach(self, fraction: float) -> None:
         """Plan this fraction for the next look."""
-        n_items = min(len(self.items), self.n_shards_at(fraction) * SHARD_ITEMS)
+        n_items = min(len(self.items), n_shards_at(fraction, len(self.items)) * SHARD_ITEMS)
         self.n_by_look = (*self.n_by_look, n_items)
 
-    def series(self, n_by_look: tuple[int, ...]) -> Series:
-        """Return the task as it stands after looks at so many items."""
-        n_shards = math.ceil(n_by_look[-1] / SHARD_ITEMS)
+    def series(self) -> Series:
+        """Return the task as it stands at the last planned look."""
         return Series(
-            task=self.task, items=self.items, shards=self.shards[:n_shards], n_by_look=n_by_look
+            task=self.task,
+            items=self.items,
+            shards=self.shards[: math.ceil(self.n_by_look[-1] / SHARD_ITEMS)],
+            n_by_look=self.n_by_look,
         )

@@ -97,7 +97,7 @@ def _judge_one(
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> Finding:
     if found.drop is None or found.p_held is None or found.p_beyond is None:
-        return _not_measured(found, role, policy)
+        return _not_measured(found, role)
     is_held = found.p_held <= policy.alpha
     has_dropped = p_regressed <= policy.alpha
     is_material = found.p_beyond <= policy.alpha
@@ -167,7 +167,7 @@ def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
     """A gain above the demanded minimum is HELD when proven, REGRESSED when disproven."""
     assert policy.target is not None
     if found.p_held is None or found.p_drop is None:
-        return _not_measured(found, "target", policy)
+        return _not_measured(found, "target")
     wanted = f"a gain above {100 * policy.target.min_gain:.1f} points"
     if found.p_held <= policy.alpha:
         outcome, reason = Outcome.HELD, f"{wanted} is proven"
@@ -233,7 +233,7 @@ def _shape(
     )
 
 
-def _not_measured(found: CapabilityComparison, role: Role, policy: Policy) -> Finding:
+def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
     unscored = f"all {found.n_unscored} items are unscored" if found.n_unscored else "no items ran"
     return Finding(
         capability=found.capability,

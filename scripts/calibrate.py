@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from cliffguard.schedule import SHARD_ITEMS, look_fractions, n_shards_at
 from cliffguard.stats.cliff import find_fall
 from cliffguard.stats.evidence import graded_evidence
 from cliffguard.stats.ladder import shape_of
 from cliffguard.stats.paired import mcnemar_mid_p, non_inferiority_p
-from cliffguard.stats.sequential import boundaries, look_sizes
+from cliffguard.stats.sequential import boundaries
 from cliffguard.verdict import POOLED_SHARE
 
 ALPHA = 0.05
-SHARD = 64
 Array = Any
 
 
@@ -49,13 +49,11 @@ def looks_of(n_items: int, *, sequential: bool) -> tuple[int, ...]:
     """Return the looks that the schedule takes at one task of `n_items`."""
     if not sequential:
         return (n_items,)
-    whole = [min(n_items, math.ceil(size / SHARD) * SHARD) for size in look_sizes(n_items)]
-    kept, before = [], 0.0
-    for n in whole[:-1]:
-        if n >= before * 1.125 and n * 1.125 <= n_items:
-            kept.append(n)
-            before = n
-    return (*kept, n_items)
+
+    def asked(fraction: float) -> int:
+        return min(n_items, n_shards_at(fraction, n_items) * SHARD_ITEMS)
+
+    return tuple(asked(fraction) for fraction in look_fractions(n_items, asked))
 
 
 def answers(
@@ -318,8 +316,8 @@ def as_markdown(figures: dict[str, Any], command: str) -> str:
         "# Operating characteristics",
         "What the gate decides on simulated answers whose truth is known. Nominal error: 5 %. "
         f"{figures['runs']} gates a row, so that a share of 5 % has a standard error of "
-        f"{100 * math.sqrt(0.05 * 0.95 / figures['runs']):.1f} points; of ladders "
-        f"{figures['ladder_runs']}.",
+        f"{100 * math.sqrt(0.05 * 0.95 / figures['runs']):.1f} points; of graded scores "
+        f"{figures['graded_runs']}, of ladders {figures['ladder_runs']}.",
         f"    {command}",
         _worst(figures),
     ]
@@ -355,14 +353,17 @@ def _cell(name: str, value: Any) -> str:
 
 def too_often(figures: dict[str, Any]) -> list[str]:
     """Return the settings in which a false verdict is more frequent than chance explains."""
-    limit = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / figures["runs"])
+    limits = {
+        study: ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / figures[n_runs])
+        for study, n_runs in (("errors", "runs"), ("graded", "graded_runs"))
+    }
     checked = [("errors", name) for name in ("false FAIL", "false PASS", "false HELD")]
     checked += [("graded", name) for name in ("false HELD", "false drop")]
     return [
         f"{name} {100 * row[name]:.1f} % in {row}"
         for study, name in checked
         for row in figures[study]
-        if row[name] > limit
+        if row[name] > limits[study]
     ]
 
 
@@ -378,7 +379,8 @@ def main() -> int:
     for name, study in (("errors", errors), ("power", power), ("diffuse", diffuse)):
         figures[name] = study(rng, arguments.runs)
         print(f"{name}: done", file=sys.stderr)
-    figures["graded"] = graded(rng, min(arguments.runs, 1000))
+    figures["graded_runs"] = min(arguments.runs, 1000)
+    figures["graded"] = graded(rng, figures["graded_runs"])
     figures["cliffs"] = cliffs(rng, arguments.ladder_runs)
     told = (
         f"python scripts/calibrate.py --runs {arguments.runs} --ladder-runs {arguments.ladder_runs}"

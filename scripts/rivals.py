@@ -18,7 +18,7 @@ from typing import Any
 
 import calibrate
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import bdtr, ndtr
 from scipy.stats import t as student_t
 
 N_CAPABILITIES = 8
@@ -93,8 +93,6 @@ def interval_gate(broken: Array, fixed: Array) -> Verdicts:
 
 def mcnemar(broken: Array, fixed: Array) -> Verdicts:
     """Return what the exact test says, each task by itself."""
-    from scipy.special import bdtr
-
     b, f = final(broken, fixed)
     failed = (bdtr(f, b + f, 0.5) < ALPHA).any(axis=1)
     return all_asked(~failed, failed)

@@ -14,7 +14,7 @@ from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Schedule, in_order
 from cliffguard.suites import load_suites
 from scripts import calibrate
-from tests import support
+from tests import support, test_schedule
 
 NAMES = ("reading", "counting", "sorting")
 
@@ -90,10 +90,14 @@ def test_the_looks_are_those_of_the_schedule(n_items: int) -> None:
     """In whole shards, growing as the schedule lets them."""
     items = tuple(support.item(n) for n in range(n_items))
     schedule = Schedule([support.task(items)], Protocol())
-    steps = schedule.fractions("reasoning")
-    found = [min(n_items, int(np.ceil(step * n_items / 64 - 1e-9)) * 64) for step in steps]
+    look = schedule.next(None)
+    while (
+        later := schedule.next(test_schedule.verdict(reasoning=Outcome.INCONCLUSIVE))
+    ) is not None:
+        look = later
 
-    assert calibrate.looks_of(n_items, sequential=True) == tuple(found)
+    assert look is not None
+    assert calibrate.looks_of(n_items, sequential=True) == look[0].n_by_look
 
 
 def test_false_verdicts_are_as_rare_as_alpha() -> None:

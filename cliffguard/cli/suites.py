@@ -100,5 +100,5 @@ def _task_line(task: Any) -> str:
     ladder = f", {task.level} {levels[0]}…{levels[-1]}" if levels else ""
     if task.gate_levels is not None:
         ladder += f" (gating: {', '.join(str(level) for level in task.gate_levels)})"
-    chance = f"chance {task.chance or 0.0:.2f}"
+    chance = "chance unknown" if task.chance is None else f"chance {task.chance:.2f}"
     return f"{task.name}: {len(task.items)} items, {task.metric}, {chance}{ladder}"

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,34 +34,10 @@ _IMAGINARY_ITEMS = 200.0  # how slowly a bet leaves the plan for what was seen
 _PLANNED_SQUARE = 0.10  # mean square of a change that the first bets suppose: 10 % of items flip
 
 
-@dataclass(frozen=True, slots=True)
-class Fortunes:
-    """How two bets stand after every item: natural logarithms of the fortunes, from 1.
-
-    Attributes
-    ----------
-    held : ndarray, shape (n_items,)
-        Against "the drop is the margin or more". Infinite once no suite could be that bad.
-    regressed : ndarray, shape (n_items,)
-        Against "there is no drop" (or, in a suite audit, "the drop is less than the margin").
-    """
-
-    held: FloatArray
-    regressed: FloatArray
-
-    @property
-    def p_held(self) -> float:
-        """One-sided p-value of "the drop is the margin or more"; small means held."""
-        return p_value(self.held)
-
-    @property
-    def p_regressed(self) -> float:
-        """One-sided p-value of the other hypothesis; small means regressed."""
-        return p_value(self.regressed)
-
-
-def sample_fortunes(changes: Sequence[float] | FloatArray, *, margin: float) -> Fortunes:
-    """Bets on the drop of the capability that the items are a sample of.
+def held_fortune(
+    changes: Sequence[float] | FloatArray, *, margin: float, n_suite: int | None = None
+) -> FloatArray:
+    """Bet against "the drop is the margin or more"; whoever wins it may say *held*.
 
     Parameters
     ----------
@@ -70,41 +45,35 @@ def sample_fortunes(changes: Sequence[float] | FloatArray, *, margin: float) -> 
         Base score minus candidate score, in [-1, 1], in an order that does not depend on them.
     margin : float
         Largest tolerated drop, strictly between 0 and 1.
+    n_suite : int, optional
+        Items of the suite that these were drawn from without replacement, at least as many. The
+        bet is then about the drop over exactly them. Without it, about the capability that the
+        items are a sample of.
+
+    Returns
+    -------
+    ndarray, shape (n_items,)
+        Natural logarithm of the fortune after every item.
     """
-    x = _checked(changes)
+    x = _checked(changes, n_suite)
     check_open_fraction("margin", margin)
-    return Fortunes(
-        held=log_fortune(-x, mean=-margin, expected=0.0),
-        regressed=log_fortune(x, mean=0.0, expected=margin),
-    )
+    return log_fortune(-x, mean=-margin, expected=0.0, n_suite=n_suite)
 
 
-def suite_fortunes(
-    changes: Sequence[float] | FloatArray, *, margin: float, n_suite: int
-) -> Fortunes:
-    """Bets on the drop over exactly the `n_suite` items of a suite, of which these were drawn.
+def dropped_fortune(
+    changes: Sequence[float] | FloatArray, *, margin: float, n_suite: int | None = None
+) -> FloatArray:
+    """Bet against "there is no drop" or, of a suite, "the drop is less than the margin".
 
-    Both bets are about the margin, so that one of them has won by the last item: with all items
-    seen the drop is known, and it is less than the margin or it is not. The answer is about this
-    suite and says nothing of other items.
-
-    Parameters
-    ----------
-    changes : array of float, shape (n_items,)
-        As in `sample_fortunes`; drawn without replacement in random order.
-    margin : float
-        Largest tolerated drop, strictly between 0 and 1.
-    n_suite : int
-        Items of the suite, at least as many as there are changes.
+    Of a suite both bets are about the margin, so that one of them has won by the last item: with
+    all items seen the drop is known, and it is less than the margin or it is not. Parameters and
+    result are those of `held_fortune`.
     """
-    x = _checked(changes)
+    x = _checked(changes, n_suite)
     check_open_fraction("margin", margin)
-    if n_suite < len(x):
-        raise ValueError(f"n_suite ({n_suite}) is less than the {len(x)} items seen.")
-    return Fortunes(
-        held=log_fortune(-x, mean=-margin, expected=0.0, n_suite=n_suite),
-        regressed=log_fortune(x, mean=margin, expected=2 * margin, n_suite=n_suite, or_equal=False),
-    )
+    if n_suite is None:
+        return log_fortune(x, mean=0.0, expected=margin)
+    return log_fortune(x, mean=margin, expected=2 * margin, n_suite=n_suite, or_equal=False)
 
 
 def log_fortune(
@@ -189,7 +158,7 @@ def mean_interval(
     Interval
         The means that neither bet refutes, so also what was not refuted at any earlier item.
     """
-    values = _checked(x)
+    values = _checked(x, n_suite)
     check_open_fraction("confidence", confidence)
     log_limit = math.log(2 / (1 - confidence))
     low = _refuted_below(values, log_limit, n_suite)
@@ -224,10 +193,12 @@ def _impossible(x: FloatArray, mean: float, n_suite: int, or_equal: bool) -> NDA
     return np.asarray(least_total > n_suite * mean + (rounding if or_equal else -rounding))
 
 
-def _checked(values: Sequence[float] | FloatArray) -> FloatArray:
+def _checked(values: Sequence[float] | FloatArray, n_suite: int | None) -> FloatArray:
     x = np.asarray(values, dtype=float)
     if x.ndim != 1 or not len(x):
         raise ValueError("at least one item is needed, in one row.")
     if not np.all(np.abs(x) <= 1):
         raise ValueError("a change lies between -1 and 1.")
+    if n_suite is not None and n_suite < len(x):
+        raise ValueError(f"n_suite ({n_suite}) is less than the {len(x)} items seen.")
     return x

@@ -26,9 +26,6 @@ from cliffguard.stats.interval import check_open_fraction
 LEAST_CLUSTERS = 20
 """Below it no statement is made."""
 
-FEW_CLUSTERS = 40
-"""Below it the statement deserves a remark."""
-
 
 @dataclass(frozen=True, slots=True)
 class Clustering:

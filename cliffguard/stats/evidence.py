@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.betting import (
+    dropped_fortune,
+    held_fortune,
     log_fortune,
     mean_interval,
     p_value,
-    sample_fortunes,
-    suite_fortunes,
 )
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering
 from cliffguard.stats.interval import Interval, check_open_fraction
@@ -298,8 +298,8 @@ def graded_evidence(
     x = np.asarray(changes, dtype=float)
     worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
     return Evidence(
-        p_held=sample_fortunes(worst, margin=margin).p_held,
-        p_dropped=sample_fortunes(x, margin=margin).p_regressed,
+        p_held=p_value(held_fortune(worst, margin=margin)),
+        p_dropped=p_value(dropped_fortune(x, margin=margin)),
         p_beyond=p_value(log_fortune(x, mean=margin, expected=2 * margin)),
         interval=mean_interval(x, confidence=1 - 2 * alpha),
         method=_GRADED,
@@ -335,8 +335,8 @@ def suite_evidence(
     x = np.asarray(changes, dtype=float)
     worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
     n_lost = len(worst) - len(x)
-    held = suite_fortunes(worst, margin=margin, n_suite=n_suite).held
-    dropped = suite_fortunes(x, margin=margin, n_suite=n_suite - n_lost).regressed
+    held = held_fortune(worst, margin=margin, n_suite=n_suite)
+    dropped = dropped_fortune(x, margin=margin, n_suite=n_suite - n_lost)
     p_dropped = _p_of_suite(dropped, n_suite - n_lost)
     return Evidence(
         p_held=_p_of_suite(held, n_suite),

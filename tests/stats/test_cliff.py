@@ -137,7 +137,8 @@ def test_the_same_seed_gives_the_same_shape():
 def test_the_level_of_one_half():
     """Between the two levels around it, on a fit that never rises."""
     assert half_level([0.9, 0.8, 0.4, 0.2], [1, 2, 4, 8]) == pytest.approx(3.5)
-    assert half_level([0.9, 0.4, 0.6, 0.2], [1, 2, 3, 4]) == pytest.approx(3.0, abs=1.0)
+    # 0.4 and 0.6 are pooled to 0.5, which is not below one half: it falls there after level 3.
+    assert half_level([0.9, 0.4, 0.6, 0.2], [1, 2, 3, 4]) == pytest.approx(3.0)
     assert half_level([0.9, 0.8], [1, 2]) is None
     assert half_level([0.4, 0.1], [1, 2]) is None
 

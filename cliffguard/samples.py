@@ -1,0 +1,132 @@
+"""Files of samples that lm-eval logged, read line by line; damage is named with its place."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cliffguard.errors import IntegrityError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of a file."""
+
+    document: str
+    document_hash: str
+    prompt_hash: str
+    score: float | None
+    prompt: str
+    target: str
+    text: str
+    is_choice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of a file's scores counts; None: the first."""
+
+    metric: str | None
+    filter: str | None
+
+
+class Reading:
+    """Reads a task's file of each side, by the metric and the filter that the first one settles."""
+
+    def __init__(self, choice: Choice) -> None:
+        self.choice = choice
+
+    def __call__(self, path: Path) -> dict[str, Sample]:
+        """Return the samples of a file by document, of one filter."""
+        rows = list(_rows(path))
+        if not rows:
+            raise IntegrityError(f"{path}: holds no sample; run lm-eval again")
+        self._settle(path, rows)
+        found: dict[str, Sample] = {}
+        for line, row in rows:
+            if row.get("filter", "none") != self.choice.filter:
+                continue
+            sample = self._sample(path, line, row)
+            if sample.document in found:
+                raise IntegrityError(
+                    f"{path}:{line}: document {sample.document} stands twice; two runs were "
+                    "written into one file"
+                )
+            found[sample.document] = sample
+        return found
+
+    def _settle(self, path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
+        filters = list(dict.fromkeys(str(row.get("filter", "none")) for _, row in rows))
+        chosen = self.choice.filter or filters[0]
+        if chosen not in filters:
+            raise UsageError(f"{path}: no filter {chosen!r}; there are: {', '.join(filters)}")
+        metrics = [name for _, row in rows for name in row.get("metrics") or ()]
+        known = list(dict.fromkeys(str(name) for name in metrics))
+        if not known:
+            raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
+        metric = self.choice.metric or known[0]
+        if metric not in known:
+            raise UsageError(f"{path}: no metric {metric!r}; there are: {', '.join(known)}")
+        self.choice = Choice(metric, chosen)
+
+    def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
+        try:
+            arguments = row.get("arguments")
+            return Sample(
+                document=str(row["doc_id"]),
+                document_hash=str(row["doc_hash"]),
+                prompt_hash=str(row["prompt_hash"]),
+                score=self._score(path, line, row),
+                prompt=_prompt(arguments),
+                target=str(row.get("target", "")),
+                text=_text(row.get("filtered_resps")),
+                is_choice=isinstance(arguments, (list, dict)) and len(arguments) > 1,
+            )
+        except KeyError as failure:
+            raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
+
+    def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
+        assert self.choice.metric is not None
+        value = row.get(self.choice.metric)
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return None
+        if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
+            return float(value)
+        names = ", ".join(str(name) for name in row.get("metrics") or ())
+        raise UsageError(
+            f"{path}:{line}: {self.choice.metric} is {str(value)[:40]}, not a score between 0 and "
+            f"1; choose another with metric: in the policy's capability (there are: {names})"
+        )
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise IntegrityError(f"{path}:{number}: not an object; run lm-eval again")
+                yield number, row
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as failure:
+        what = getattr(failure, "msg", None) or type(failure).__name__
+        raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
+    except OSError as failure:
+        raise UsageError(f"{path}: {failure.strerror}") from None
+
+
+def _prompt(arguments: Any) -> str:
+    """Return what was asked: lm-eval writes a list, or a mapping gen_args_0 → arg_0."""
+    while isinstance(arguments, (list, dict)) and arguments:
+        values = arguments if isinstance(arguments, list) else list(arguments.values())
+        arguments = values[0]
+    return "" if arguments is None else str(arguments)
+
+
+def _text(answer: Any) -> str:
+    return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
