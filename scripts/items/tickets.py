@@ -94,7 +94,7 @@ def suite_tickets(task: str, n_items: int) -> list[tuple[Intent, str]]:
     return tickets
 
 
-def ticket_routing(n_items: int = 200) -> list[Item]:
+def ticket_routing(n_items: int = 96) -> list[Item]:
     """Return multiple-choice items: ticket → one of all eight queues."""
     task = "ticket_routing"
     where = positions(task, "", n_items, len(QUEUES))
@@ -113,7 +113,7 @@ def ticket_routing(n_items: int = 200) -> list[Item]:
     return items
 
 
-def ticket_resolution(n_items: int = 100) -> list[Item]:
+def ticket_resolution(n_items: int = 48) -> list[Item]:
     """Return generation items: ticket → the action, one or two words of a fixed set."""
     return [
         {
