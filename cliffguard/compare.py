@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cliffguard.canonical import digest
 from cliffguard.pairs import Pair, by_task
 from cliffguard.plans import Policy
@@ -50,23 +53,33 @@ def compare(
     candidate: Checkpoint,
     suites: Sequence[Suite],
     policy: Policy,
+    repeats: int = 1,
     caveats: Sequence[str] = (),
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
     Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha. Of the
-    policy only what was asked enters: margins, alpha, the estimand.
+    policy only what was asked enters: margins, alpha, the estimand. `repeats` is how often each
+    item was answered; a score above one is their mean.
     """
     by_capability: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_capability.setdefault(pair.task.capability, []).append(pair)
     planned = _planned(look)
+    graded = frozenset(s.task.capability for s in look if s.task.is_graded(repeats))
     return Comparison(
         base=base,
         candidate=candidate,
         confidence=1.0 - 2.0 * policy.alpha,
         capabilities=tuple(
-            _capability(suite, capability, by_capability.get(capability.name, []), planned, policy)
+            _capability(
+                suite,
+                capability,
+                by_capability.get(capability.name, []),
+                n_planned=planned.get(capability.name, 0),
+                is_graded=capability.name in graded,
+                policy=policy,
+            )
             for suite in suites
             for capability in suite.capabilities
         ),
@@ -86,18 +99,26 @@ def _capability(
     suite: Suite,
     capability: Capability,
     pairs: Sequence[Pair],
-    planned: Mapping[str, int],
+    *,
+    n_planned: int,
+    is_graded: bool,
     policy: Policy,
 ) -> CapabilityComparison:
     gating = [pair for pair in pairs if pair.gates]
     scored = [pair for pair in gating if pair.is_scored]
-    n_planned = planned.get(capability.name, 0)
     role = policy.role(capability.name, capability.ring)
     gain = policy.target.min_gain if role == "target" and policy.target is not None else None
     margin = policy.margin(capability.name) if gain is None else -gain
     evidence = None
     if scored:
-        evidence = _evidence(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
+        evidence = _evidence(
+            gating,
+            n_planned=n_planned,
+            margin=margin,
+            gain=gain,
+            is_graded=is_graded or any(pair.is_graded for pair in gating),
+            policy=policy,
+        )
     grouping = _grouping(scored)
     design_effect = 1.0 if grouping is None else grouping.design_effect
     return CapabilityComparison(
@@ -136,11 +157,16 @@ def _capability(
 
 
 def _evidence(
-    gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
+    gating: Sequence[Pair],
+    *,
+    n_planned: int,
+    margin: float,
+    gain: float | None,
+    is_graded: bool,
+    policy: Policy,
 ) -> Evidence:
     """Return the p-values and the interval, by the procedure that these answers call for."""
-    about_suite = policy.estimand == "suite"
-    if about_suite or any(pair.is_graded for pair in gating):
+    if policy.estimand == "suite" or is_graded:
         return _bet(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
     looks = [
         _sample([pair for pair in gating if pair.look <= number])
@@ -170,30 +196,47 @@ def _bet(
     ]
     # Items without any score are no part of the suite's mean, on either side.
     n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
-    if policy.estimand == "capability" and _grouping(scored) is not None:
-        changes, at_worst = _by_cluster(scored, changes), _by_cluster(gating, at_worst)
+    if policy.estimand == "suite":
+        if gain is not None:
+            return graded_gain_evidence(
+                changes, at_worst=at_worst, gain=gain, alpha=policy.alpha, n_suite=n_suite
+            )
+        return suite_evidence(
+            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
+        )
+    weights = worst_weights = None
+    if _grouping(scored) is not None:
+        changes, weights = _by_cluster(scored, changes)
+        at_worst, worst_weights = _by_cluster(gating, at_worst)
     if gain is not None:
         return graded_gain_evidence(
             changes,
             at_worst=at_worst,
             gain=gain,
             alpha=policy.alpha,
-            n_suite=n_suite if policy.estimand == "suite" else None,
+            weights=weights,
+            worst_weights=worst_weights,
         )
-    if policy.estimand == "suite":
-        return suite_evidence(
-            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
-        )
-    return graded_evidence(changes, at_worst=at_worst, margin=margin, alpha=policy.alpha)
+    return graded_evidence(
+        changes,
+        at_worst=at_worst,
+        margin=margin,
+        alpha=policy.alpha,
+        weights=weights,
+        worst_weights=worst_weights,
+    )
 
 
-def _by_cluster(pairs: Sequence[Pair], changes: Sequence[float]) -> list[float]:
-    """Return the mean change of every cluster, in the order in which they first appear."""
+def _by_cluster(
+    pairs: Sequence[Pair], changes: Sequence[float]
+) -> tuple[list[float], NDArray[np.float64]]:
+    """Return each cluster's mean change and its size over the largest, as they first appear."""
     kept = [pair for pair in pairs if pair.is_scored or pair.is_lost]
     groups: dict[str, list[float]] = {}
     for pair, change in zip(kept, changes, strict=True):
         groups.setdefault(_cluster(pair), []).append(change)
-    return [fmean(group) for group in groups.values()]
+    sizes = np.array([len(group) for group in groups.values()], dtype=float)
+    return [fmean(group) for group in groups.values()], sizes / sizes.max()
 
 
 def _sample(pairs: Sequence[Pair]) -> Sample:
@@ -276,13 +319,24 @@ def _ladder(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
 
 
 def _fall(rows: Sequence[Sequence[Pair]]) -> Fall | None:
-    """Return how the drop grows over the gating levels; within seeds that all levels share."""
+    """Return how the drop grows over the gating levels; within seeds that all levels share.
+
+    Items of a cluster at one level stand or fall together, and count as one, by their mean.
+    """
     if len(rows) < 2:
         return None
-    seeds = [sorted(_cluster(pair) for pair in row) for row in rows]
-    is_blocked = len(set(seeds[0])) == len(seeds[0]) and all(seed == seeds[0] for seed in seeds)
-    ordered = [sorted(row, key=_cluster) for row in rows] if is_blocked else rows
-    return find_fall([[pair.change for pair in row] for row in ordered], is_blocked=is_blocked)
+    levels = [_cluster_changes(row) for row in rows]
+    is_blocked = all(level.keys() == levels[0].keys() for level in levels)
+    names = [sorted(level) if is_blocked else list(level) for level in levels]
+    changes = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
+    return find_fall(changes, is_blocked=is_blocked)
+
+
+def _cluster_changes(row: Sequence[Pair]) -> dict[str, float]:
+    groups: dict[str, list[float]] = {}
+    for pair in row:
+        groups.setdefault(_cluster(pair), []).append(pair.change)
+    return {name: fmean(group) for name, group in groups.items()}
 
 
 def _level(scored: Sequence[Pair], confidence: float) -> LevelComparison:

@@ -24,7 +24,7 @@ from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
 from cliffguard.records import Checkpoint, Comparison, Review, Suite, Verdict
-from cliffguard.review import write_up
+from cliffguard.review import command_of, write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full
 from cliffguard.store import Store, default_store_folder
@@ -99,6 +99,7 @@ def guard(
         suites=suites,
         measured=measured,
         runner=runner.identity,
+        command=command_of(plan, stops_early=stops_early, max_minutes=max_minutes),
     )
 
 
@@ -155,6 +156,7 @@ def _decide(
         candidate=candidate,
         suites=suites,
         policy=policy,
+        repeats=protocol.repeats,
         caveats=caveats,
     )
     return pairs, comparison, judge(comparison, policy)

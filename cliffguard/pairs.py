@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from cliffguard.measure import Measurement
 from cliffguard.records import Answer, Item, Task
-from cliffguard.schedule import Look
+from cliffguard.schedule import Look, n_items_at
 
 RIGHT_OR_WRONG = (0.0, 1.0)
 
@@ -63,13 +63,13 @@ class Pair:
 
 
 def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple[Pair, ...]:
-    """Join both sides' answers on the items of the look; one pair an item."""
+    """Join both sides' answers on the items that count at the look; one pair an item."""
     pairs = []
     for series in look:
         items = {item.id: item for item in series.items}
         base_answers = base.answers[series.task.name]
         candidate_answers = {a.item_id: a for a in candidate.answers[series.task.name]}
-        for place, answer in enumerate(base_answers):
+        for place, answer in enumerate(base_answers[: series.n_counted]):
             pairs.append(
                 Pair(
                     task=series.task,
@@ -83,14 +83,29 @@ def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple
 
 
 def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Measurement]]:
-    """Return a look and its answers without what one side has no answers to, for want of time."""
+    """Return a look and its answers without what one side has no answers to, for want of time.
+
+    Of each capability the same fraction of every task is left, as at any look.
+    """
     n_both = {
         series.task.name: min(len(side.answers[series.task.name]) for side in sides)
         for series in look
     }
-    cut = tuple(series.cut(n_both[series.task.name]) for series in look)
+    fractions: dict[str, float] = {}
+    for series in look:
+        if n_both[series.task.name] < series.n_counted:
+            had = n_both[series.task.name] / len(series.items)
+            least = fractions.get(series.task.capability, 1.0)
+            fractions[series.task.capability] = min(least, had)
+    cut = tuple(
+        series.cut(n_items_at(fractions[series.task.capability], len(series.items)))
+        if series.task.capability in fractions
+        else series
+        for series in look
+    )
+    n_left = {series.task.name: series.n_counted for series in cut}
     answers = [
-        {name: rows[: n_both[name]] for name, rows in side.answers.items()} for side in sides
+        {name: rows[: n_left[name]] for name, rows in side.answers.items()} for side in sides
     ]
     return cut, [replace(side, answers=own) for side, own in zip(sides, answers, strict=True)]
 

@@ -101,6 +101,13 @@ class Item:
     cluster: str | None
 
 
+_RIGHT_OR_WRONG = frozenset(
+    {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "exact_match", "em", "pass@1"}
+    | {"math_verify", "mc1", "prompt_level_strict_acc", "prompt_level_loose_acc", "contains"}
+)
+"""Metrics known to be 0 or 1 on every item."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One kind of item with one way to score it.
@@ -129,6 +136,14 @@ class Task:
     def gates(self, item: Item) -> bool:
         """Say whether `item` counts for the verdict, or is only shown on the ladder."""
         return self.gate_levels is None or item.level in self.gate_levels
+
+    def is_graded(self, repeats: int) -> bool:
+        """Say whether its scores are taken to lie anywhere between 0 and 1, before one is seen.
+
+        So they are under a metric that is not known to say right or wrong, and where the answers
+        to an item are averaged.
+        """
+        return repeats > 1 or (self.metric is not None and self.metric not in _RIGHT_OR_WRONG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,12 +39,9 @@ def write_up(
     suites: Sequence[Suite],
     measured: Sequence[Measurement],
     runner: str,
-    command: str | None = None,
+    command: str,
 ) -> Review:
-    """Return the record of a comparison, from which every report is made.
-
-    `command` None: the check that the plan stands for.
-    """
+    """Return the record of a comparison, from which every report is made."""
     return Review(
         format=FORMAT,
         plan=plan,
@@ -65,7 +62,7 @@ def write_up(
             ),
             questions=tuple(key for side in measured for key in side.questions),
             versions={name: version(name) for name in _LIBRARIES},
-            command=command or command_of(plan),
+            command=command,
         ),
     )
 
@@ -109,8 +106,8 @@ def _shortened(text: str) -> str:
     return f"{text[:half]} […] {text[-half:]}"
 
 
-def command_of(plan: Plan) -> str:
-    """Return a command that repeats the comparison, policy file apart."""
+def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | None = None) -> str:
+    """Return a command that repeats the comparison; what only a file can say is apart."""
     words = ["cliffguard", "check", "--candidate", plan.candidate]
     if plan.base is not None:
         words += ["--base", plan.base]
@@ -121,6 +118,10 @@ def command_of(plan: Plan) -> str:
         words.append("--allow-base-mismatch")
     if plan.allow_pickle:
         words.append("--allow-pickle")
+    if not stops_early:
+        words.append("--no-early-stop")
+    if max_minutes is not None:
+        words += ["--max-minutes", f"{max_minutes:g}"]
     return shlex.join(words + _runner_words(plan.runner))
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cliffguard.errors import IntegrityError, UsageError
+
+# Samples do not say which way a metric points; these are lm-eval's that point down.
+_LOWER_IS_BETTER = frozenset({"perplexity", "ppl", "bits", "brier", "wer", "cer", "ter", "loss"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,11 @@ class Reading:
         metric = self.choice.metric or known[0]
         if metric not in known:
             raise UsageError(f"{path}: no metric {metric!r}; there are: {', '.join(known)}")
+        if _LOWER_IS_BETTER & set(re.split("[^a-z]+", metric.lower())):
+            raise UsageError(
+                f"{path}: {metric} is better the lower it is, and a drop in it is no loss; choose "
+                f"another with metric: in the policy's capability (there are: {', '.join(known)})"
+            )
         self.choice = Choice(metric, chosen)
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:

@@ -8,8 +8,8 @@ of items; what a look shows decides only whether the next one is taken.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Protocol
@@ -20,6 +20,7 @@ SHARD_ITEMS = 64
 """Items that are batched and stored together; seconds to a minute of work on a small model."""
 
 _LEAST_GROWTH = 1.125  # of the items of a capability from look to look; a smaller one is left out
+_LEAST_COUNTED = 0.5  # of the items that a look asks; the others are asked in advance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class Shard:
 class Series:
     """A task with its items in the order of the run, and the shards to have by this look.
 
-    `n_by_look` counts the items that were to be had by each look so far, this one included.
+    `n_by_look` says how many of the items count at each look so far, this one included. Shards
+    being whole, more may be answered; those count at a later look, or not at all.
     """
 
     task: Task
@@ -42,13 +44,14 @@ class Series:
     shards: tuple[Shard, ...]
     n_by_look: tuple[int, ...]
 
+    @property
+    def n_counted(self) -> int:
+        """Items that count at this look."""
+        return self.n_by_look[-1]
+
     def cut(self, n_items: int) -> Series:
         """Return the series as if only its first `n_items` items had been reached."""
-        return replace(
-            self,
-            shards=self.shards[: math.ceil(n_items / SHARD_ITEMS)],
-            n_by_look=tuple(min(n, n_items) for n in self.n_by_look),
-        )
+        return in_part(self.task, self.items, tuple(min(n, n_items) for n in self.n_by_look))
 
 
 Look = tuple[Series, ...]
@@ -56,16 +59,19 @@ Look = tuple[Series, ...]
 
 
 def in_order(task: Task, protocol: Protocol) -> tuple[Item, ...]:
-    """Return the task's items in seeded order, the levels in turn, cut at the protocol's limit."""
+    """Return the task's items in seeded order, cut at the protocol's limit.
+
+    The levels of a ladder take turns in proportion to their size.
+    """
     by_level: dict[int, list[Item]] = {}
     for item in task.items:
         by_level.setdefault(item.level or 0, []).append(item)
-    for items in by_level.values():
+    placed = []
+    for level, items in by_level.items():
         items.sort(key=lambda item: digest([protocol.seed, task.name, item.id]))
-    rows = [by_level[level] for level in sorted(by_level)]
-    longest = max((len(row) for row in rows), default=0)
-    ordered = [row[i] for i in range(longest) for row in rows if i < len(row)]
-    return tuple(ordered[: protocol.limit])
+        placed += [((i + 0.5) / len(items), level, item) for i, item in enumerate(items)]
+    placed.sort(key=lambda at: at[:2])
+    return tuple(item for *_, item in placed[: protocol.limit])
 
 
 def in_shards(items: Sequence[Item]) -> tuple[Shard, ...]:
@@ -77,29 +83,48 @@ def in_shards(items: Sequence[Item]) -> tuple[Shard, ...]:
     )
 
 
-def n_shards_at(fraction: float, n_items: int) -> int:
-    """Return how many whole shards hold this fraction of a task's items."""
-    return math.ceil(fraction * n_items / SHARD_ITEMS - 1e-9)
+def n_items_at(fraction: float, n_items: int) -> int:
+    """Return how many of a task's items count at a look at this fraction of them."""
+    return min(n_items, round(fraction * n_items))
 
 
-def look_fractions(n_gating: int, n_gating_at: Callable[[float], int]) -> tuple[float, ...]:
-    """Return which fraction of a capability is to be had at each of its looks, 1 at the last.
+def look_fractions(n_items: Sequence[int], n_gating: Sequence[int]) -> tuple[float, ...]:
+    """Return which fraction of a capability's tasks counts at each of its looks, 1 at the last.
 
-    `n_gating_at` says how many of its gating items lie in the whole shards of a fraction.
+    Both arguments have a number for each task. The same fraction of each counts, so that an early
+    look weighs them as the last one does. Of the largest it is whole shards; of the others up to
+    a shard is asked in advance, and a look at which these are most of what was asked is left out.
     """
+    largest, n_all = max(n_items), sum(n_gating)
     fractions: list[float] = []
     n_before = 0
-    for size in look_sizes(n_gating):
-        n = n_gating_at(size / n_gating)
-        if n >= n_before * _LEAST_GROWTH and n * _LEAST_GROWTH <= n_gating:
-            fractions.append(size / n_gating)
+    for size in look_sizes(n_all):
+        n_shards = math.ceil(size / n_all * largest / SHARD_ITEMS - 1e-9)
+        fraction = min(1.0, n_shards * SHARD_ITEMS / largest)
+        counted = [n_items_at(fraction, n) for n in n_items]
+        asked = [min(n, _in_whole_shards(k)) for k, n in zip(counted, n_items, strict=True)]
+        if sum(counted) < _LEAST_COUNTED * sum(asked):
+            continue
+        n = sum(n_items_at(fraction, n) for n in n_gating)
+        if n >= max(1, n_before * _LEAST_GROWTH) and n * _LEAST_GROWTH <= n_all:
+            fractions.append(fraction)
             n_before = n
     return (*fractions, 1.0)
 
 
+def _in_whole_shards(n_items: int) -> int:
+    return math.ceil(n_items / SHARD_ITEMS) * SHARD_ITEMS
+
+
+def in_part(task: Task, items: tuple[Item, ...], n_by_look: tuple[int, ...]) -> Series:
+    """Return a task with the whole shards that its last look so far needs."""
+    needed = items[: _in_whole_shards(n_by_look[-1])]
+    return Series(task=task, items=items, shards=in_shards(needed), n_by_look=n_by_look)
+
+
 def in_full(task: Task, items: tuple[Item, ...]) -> Series:
     """Return a task of which all items are had at one look."""
-    return Series(task=task, items=items, shards=in_shards(items), n_by_look=(len(items),))
+    return in_part(task, items, (len(items),))
 
 
 class Schedule:
@@ -119,6 +144,7 @@ class Schedule:
     ) -> None:
         """Plan the looks at these tasks; the capabilities `in_full` get a single one."""
         self._tasks = [_Planned(task, in_order(task, protocol)) for task in tasks]
+        self._repeats = protocol.repeats
         names = dict.fromkeys(task.capability for task in tasks)
         self._steps = {
             name: self._planned_looks(name) if stops_early and name not in in_full else (1.0,)
@@ -169,12 +195,16 @@ class Schedule:
     def _planned_looks(self, capability: str) -> tuple[float, ...]:
         """Return which fraction of a capability is to be had at each of its looks."""
         tasks = [planned for planned in self._tasks if planned.task.capability == capability]
-        n_gating = sum(planned.n_gating for planned in tasks)
-        if n_gating == 0:
+        n_gating = [sum(map(planned.task.gates, planned.items)) for planned in tasks]
+        if not any(n_gating) or self._needs_whole_clusters(tasks):
             return (1.0,)
-        return look_fractions(
-            n_gating, lambda fraction: sum(planned.n_gating_at(fraction) for planned in tasks)
-        )
+        return look_fractions([len(planned.items) for planned in tasks], n_gating)
+
+    def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
+        """Say whether bets are placed on clusters, which an early look would tear."""
+        names = [item.cluster for planned in tasks for item in planned.items if item.cluster]
+        is_graded = any(planned.task.is_graded(self._repeats) for planned in tasks)
+        return is_graded and len(set(names)) < len(names)
 
     def _has_ladder(self, capability: str) -> bool:
         tasks = [planned.task for planned in self._tasks]
@@ -187,25 +217,12 @@ class _Planned:
     def __init__(self, task: Task, items: tuple[Item, ...]) -> None:
         self.task = task
         self.items = items
-        self.shards = in_shards(items)
-        self.n_gating = sum(map(task.gates, items))
         self.n_by_look: tuple[int, ...] = ()
-
-    def n_gating_at(self, fraction: float) -> int:
-        """Return how many items that count lie in the whole shards of a fraction."""
-        n_items = n_shards_at(fraction, len(self.items)) * SHARD_ITEMS
-        return sum(map(self.task.gates, self.items[:n_items]))
 
     def reach(self, fraction: float) -> None:
         """Plan this fraction for the next look."""
-        n_items = min(len(self.items), n_shards_at(fraction, len(self.items)) * SHARD_ITEMS)
-        self.n_by_look = (*self.n_by_look, n_items)
+        self.n_by_look = (*self.n_by_look, n_items_at(fraction, len(self.items)))
 
     def series(self) -> Series:
         """Return the task as it stands at the last planned look."""
-        return Series(
-            task=self.task,
-            items=self.items,
-            shards=self.shards[: math.ceil(self.n_by_look[-1] / SHARD_ITEMS)],
-            n_by_look=self.n_by_look,
-        )
+        return in_part(self.task, self.items, self.n_by_look)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from cliffguard.schedule import SHARD_ITEMS, look_fractions, n_shards_at
+from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.stats.cliff import find_fall
 from cliffguard.stats.evidence import graded_evidence
 from cliffguard.stats.ladder import shape_of
@@ -49,11 +49,7 @@ def looks_of(n_items: int, *, sequential: bool) -> tuple[int, ...]:
     """Return the looks that the schedule takes at one task of `n_items`."""
     if not sequential:
         return (n_items,)
-
-    def asked(fraction: float) -> int:
-        return min(n_items, n_shards_at(fraction, n_items) * SHARD_ITEMS)
-
-    return tuple(asked(fraction) for fraction in look_fractions(n_items, asked))
+    return tuple(n_items_at(share, n_items) for share in look_fractions([n_items], [n_items]))
 
 
 def answers(

@@ -339,12 +339,25 @@ def test_a_time_limit_ends_a_run_with_what_it_has(
     assert later.verdict.outcome is Outcome.PASS
 
 
+def test_the_command_says_how_the_run_was_cut_short(plan: Plan, store: Store) -> None:
+    """Who repeats it gets the same looks."""
+    runner = FakeRunner(all_right)
+    review = guard(plan, store=store, runner=runner, stops_early=False, max_minutes=30)
+    usual = guard(plan, store=store, runner=runner)
+
+    assert review.provenance.command.endswith("--no-early-stop --max-minutes 30 --device auto")
+    assert "--no-early-stop" not in usual.provenance.command
+    assert "--max-minutes" not in usual.provenance.command
+
+
 def test_a_time_limit_that_was_not_reached_changes_nothing(plan: Plan, store: Store) -> None:
     """The review is that of a run without one."""
     runner = FakeRunner(loses_hard_levels)
     limited = guard(plan, store=store, runner=runner, max_minutes=60)
+    usual = guard(plan, store=store, runner=runner)
 
-    assert limited == guard(plan, store=store, runner=runner)
+    assert limited.comparison == usual.comparison
+    assert limited.verdict == usual.verdict
 
 
 @pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+from cliffguard.measure import Measurement
+from cliffguard.pairs import cut_to_both
 from cliffguard.plans import Protocol
 from cliffguard.records import Finding, Outcome, Task, Verdict
 from cliffguard.schedule import SHARD_ITEMS, Look, Schedule, in_order, in_shards
@@ -187,4 +189,80 @@ def test_everything_is_everything() -> None:
     assert n_asked(Schedule(two_capabilities(), Protocol()).everything()) == {
         "ball": 600,
         "read": 400,
+    }
+
+
+def test_levels_of_unequal_size_are_balanced_by_share() -> None:
+    """A prefix holds a tenth of each level, not as many of each."""
+    levels = [1] * 300 + [2] * 100
+    items = tuple(support.item(n, level=level) for n, level in enumerate(levels))
+    task = replace(support.task(items), level="hops")
+
+    first = in_order(task, Protocol())[:40]
+
+    assert Counter(item.level for item in first) == {1: 30, 2: 10}
+
+
+def unequal_tasks(*sizes: int) -> list[Task]:
+    """Return tasks of one capability with these numbers of items."""
+    return [
+        replace(support.task(tuple(support.item(n) for n in range(size))), name=f"task-{size}")
+        for size in sizes
+    ]
+
+
+def test_an_early_look_weighs_tasks_as_the_last_one_does() -> None:
+    """Of a small task more is asked than counts: whole shards, but no more than its share."""
+    look = Schedule(unequal_tasks(60, 640), Protocol()).next(None)
+
+    assert look is not None
+    assert {one.task.name: one.n_counted for one in look} == {"task-60": 12, "task-640": 128}
+    assert n_asked(look) == {"task-60": 60, "task-640": 128}
+
+
+def test_many_small_tasks_are_not_asked_in_vain() -> None:
+    """Of fifty tasks of a hundred items, a look at two of each would ask for 64."""
+    tasks = [replace(task, name=f"{n}") for n in range(50) for task in unequal_tasks(100)]
+
+    look = Schedule(tasks, Protocol()).next(None)
+
+    assert look is not None
+    assert sum(one.n_counted for one in look) >= sum(n_asked(look).values()) / 2
+
+
+def test_bets_on_clusters_take_one_look() -> None:
+    """An early look would see parts of clusters, and bet on them again when they are whole."""
+    items = tuple(replace(support.item(n), cluster=f"{n // 2}") for n in range(400))
+    graded = replace(support.task(items), metric="f1")
+
+    look = Schedule([graded], Protocol()).next(None)
+
+    assert n_asked(look) == {"ball": 400}
+    assert n_asked(Schedule([support.task(items)], Protocol()).next(None)) == {"ball": 128}
+
+
+def test_where_the_time_ends_every_task_keeps_the_same_share() -> None:
+    """What one task had in advance does not weigh more for it."""
+    look = Schedule(unequal_tasks(300, 600), Protocol(), stops_early=False).next(None)
+    assert look is not None
+    n_answered = {"task-300": 300, "task-600": 192}
+    sides = [
+        Measurement(
+            answers={
+                one.task.name: tuple(
+                    support.answer(item) for item in one.items[: n_answered[one.task.name]]
+                )
+                for one in look
+            },
+            questions=(),
+            measured_on=(),
+        )
+    ] * 2
+
+    cut, measured = cut_to_both(look, sides)
+
+    assert {one.task.name: one.n_counted for one in cut} == {"task-300": 96, "task-600": 192}
+    assert {name: len(rows) for name, rows in measured[0].answers.items()} == {
+        "task-300": 96,
+        "task-600": 192,
     }

@@ -117,7 +117,7 @@ def compare(
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],
     candidate: Annotated[str, typer.Argument(help="The candidate's directory or name.")],
     policy: opt.PolicyFile = None,
-    out: opt.Out = None,
+    out: opt.OutIfWanted = None,
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
     exit_zero: opt.ExitZero = False,
@@ -133,6 +133,8 @@ def compare(
 
     logged = [name for name in (base, candidate) if holds_samples(name)]
     if logged:
+        if show_config:
+            raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
         review = _compared(base, candidate, logged, policy, flags)
         folder = None if out is None else prepare(out)
         code = _finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)

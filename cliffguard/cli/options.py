@@ -25,6 +25,9 @@ PolicyFile = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="Folder for the reports (default: cliffguard-out/<candidate>).")
 ]
+OutIfWanted = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the reports (default: none is written).")
+]
 StoreFolder = Annotated[
     Path | None,
     typer.Option("--store", envvar="CLIFFGUARD_STORE", help="Folder of the stored answers."),

@@ -35,7 +35,11 @@ _PLANNED_SQUARE = 0.10  # mean square of a change that the first bets suppose: 1
 
 
 def held_fortune(
-    changes: Sequence[float] | FloatArray, *, margin: float, n_suite: int | None = None
+    changes: Sequence[float] | FloatArray,
+    *,
+    margin: float,
+    n_suite: int | None = None,
+    weights: FloatArray | None = None,
 ) -> FloatArray:
     """Bet against "the drop is the margin or more"; whoever wins it may say *held*.
 
@@ -49,6 +53,8 @@ def held_fortune(
         Items of the suite that these were drawn from without replacement, at least as many. The
         bet is then about the drop over exactly them. Without it, about the capability that the
         items are a sample of.
+    weights : ndarray, optional
+        As in `log_fortune`.
 
     Returns
     -------
@@ -57,11 +63,15 @@ def held_fortune(
     """
     x = _checked(changes, n_suite)
     check_open_fraction("margin", margin)
-    return log_fortune(-x, mean=-margin, expected=0.0, n_suite=n_suite)
+    return log_fortune(-x, mean=-margin, expected=0.0, n_suite=n_suite, weights=weights)
 
 
 def dropped_fortune(
-    changes: Sequence[float] | FloatArray, *, margin: float, n_suite: int | None = None
+    changes: Sequence[float] | FloatArray,
+    *,
+    margin: float,
+    n_suite: int | None = None,
+    weights: FloatArray | None = None,
 ) -> FloatArray:
     """Bet against "there is no drop" or, of a suite, "the drop is less than the margin".
 
@@ -72,7 +82,7 @@ def dropped_fortune(
     x = _checked(changes, n_suite)
     check_open_fraction("margin", margin)
     if n_suite is None:
-        return log_fortune(x, mean=0.0, expected=margin)
+        return log_fortune(x, mean=0.0, expected=margin, weights=weights)
     return log_fortune(x, mean=margin, expected=2 * margin, n_suite=n_suite, or_equal=False)
 
 
@@ -83,6 +93,7 @@ def log_fortune(
     expected: float,
     n_suite: int | None = None,
     or_equal: bool = True,
+    weights: FloatArray | None = None,
 ) -> FloatArray:
     """Fortune of a bet against "the mean is `mean` or less", after every item.
 
@@ -99,6 +110,9 @@ def log_fortune(
         meant. Without it, x is a sample and the mean is that of its distribution.
     or_equal : bool, optional
         Whether the hypothesis contains `mean` itself. It matters for a suite seen to its end.
+    weights : ndarray, shape (n_items,), optional
+        Where x are the means of clusters: the size of each over the largest, in (0, 1]. The mean
+        is then that of the items, not of the clusters. Not together with `n_suite`.
 
     Returns
     -------
@@ -113,7 +127,12 @@ def log_fortune(
     mean and variance, each shrunk towards the plan by 200 imaginary items, the stake is
     approximately Kelly's, ``e / (v + e²)`` with ``e = estimate - m_t``, between 0 and
     ``0.75 / (1 + m_t)``.
+
+    With items i of clusters g, "the mean of an item is m or less" is "``Σ_{i in g} (x_i - m)`` has
+    a mean of 0 or less"; so the bet is on ``m + w_g (x_g - m)``, which the weights keep in range.
     """
+    if weights is not None:
+        x = mean + weights * (x - mean)
     before = np.arange(len(x), dtype=float)
     total = np.concatenate(([0.0], np.cumsum(x)))[:-1]
     squares = np.concatenate(([0.0], np.cumsum(x * x)))[:-1]
@@ -140,7 +159,11 @@ def p_value(log_fortunes: FloatArray) -> float:
 
 
 def mean_interval(
-    x: Sequence[float] | FloatArray, *, confidence: float, n_suite: int | None = None
+    x: Sequence[float] | FloatArray,
+    *,
+    confidence: float,
+    n_suite: int | None = None,
+    weights: FloatArray | None = None,
 ) -> Interval:
     """Interval of a mean that holds at all times at once, by inverting the bets.
 
@@ -152,6 +175,8 @@ def mean_interval(
         Two-sided confidence level, strictly between 0 and 1; each end errs half the rest.
     n_suite : int, optional
         As in `log_fortune`; with all of a suite seen, the interval is its mean.
+    weights : ndarray, optional
+        As in `log_fortune`.
 
     Returns
     -------
@@ -161,19 +186,21 @@ def mean_interval(
     values = _checked(x, n_suite)
     check_open_fraction("confidence", confidence)
     log_limit = math.log(2 / (1 - confidence))
-    low = _refuted_below(values, log_limit, n_suite)
-    high = -_refuted_below(-values, log_limit, n_suite)
+    low = _refuted_below(values, log_limit, n_suite, weights)
+    high = -_refuted_below(-values, log_limit, n_suite, weights)
     if low > high:  # each end is right with its own probability; together they may cross
         low = high = (low + high) / 2
     return Interval(low, high)
 
 
-def _refuted_below(x: FloatArray, log_limit: float, n_suite: int | None) -> float:
+def _refuted_below(
+    x: FloatArray, log_limit: float, n_suite: int | None, weights: FloatArray | None
+) -> float:
     """Return the largest mean such that it, or less, is refuted; -1 where none is."""
     refuted, open_ = -1.0, 1.0
 
     def is_refuted(mean: float) -> bool:
-        fortune = log_fortune(x, mean=mean, expected=0.0, n_suite=n_suite)
+        fortune = log_fortune(x, mean=mean, expected=0.0, n_suite=n_suite, weights=weights)
         return float(np.max(fortune, initial=0.0)) >= log_limit
 
     for _ in range(_N_BISECTIONS):

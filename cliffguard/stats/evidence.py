@@ -38,6 +38,7 @@ from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering
 from cliffguard.stats.interval import Interval, check_open_fraction
 from cliffguard.stats.paired import (
     PairedCounts,
+    beyond_p,
     mcnemar_mid_p,
     non_inferiority_p,
     score_interval,
@@ -110,22 +111,36 @@ class Sample:
         return PairedCounts(n_broken + self.n_lost, n_fixed, n_items + self.n_lost)
 
     def p_held(self, margin: float) -> float:
-        """P-value of a drop of the margin or more; exact below 300 items, never below it."""
-        alone = non_inferiority_p(**self.at_worst._asdict(), margin=margin)
-        if self.clustering is None:
-            return alone
-        return max(alone, self.p_of_z(tango_z(**self.at_worst._asdict(), drop=margin)))
+        """P-value of a drop of the margin or more."""
+        return self.p_at_least(self.at_worst, margin)
 
     def p_dropped(self) -> float:
         """P-value of no drop."""
-        if self.clustering is None:
-            n_broken, n_fixed, _ = self.counts
-            return mcnemar_mid_p(n_broken=n_broken, n_fixed=n_fixed)
-        return self.p_of_z(-tango_z(**self.counts._asdict(), drop=0.0))
+        return self.p_none(self.counts)
 
     def p_beyond(self, margin: float) -> float:
         """P-value of a drop of the margin or less."""
-        return self.p_of_z(-tango_z(**self.counts._asdict(), drop=margin))
+        return self.p_at_most(self.counts, margin)
+
+    def p_at_least(self, counts: PairedCounts, drop: float) -> float:
+        """P-value of a drop of `drop` or more; exact below 300 items, never below it."""
+        alone = non_inferiority_p(**counts._asdict(), margin=drop)
+        if self.clustering is None:
+            return alone
+        return max(alone, self.p_of_z(tango_z(**counts._asdict(), drop=drop)))
+
+    def p_at_most(self, counts: PairedCounts, drop: float) -> float:
+        """P-value of a drop of `drop` or less; exact below 300 items, never below it."""
+        alone = beyond_p(**counts._asdict(), margin=drop)
+        if self.clustering is None:
+            return alone
+        return max(alone, self.p_of_z(-tango_z(**counts._asdict(), drop=drop)))
+
+    def p_none(self, counts: PairedCounts) -> float:
+        """P-value of no drop, or a gain."""
+        if self.clustering is None:
+            return mcnemar_mid_p(n_broken=counts.n_broken, n_fixed=counts.n_fixed)
+        return self.p_of_z(-tango_z(**counts._asdict(), drop=0.0))
 
     def interval(self, z: float) -> Interval:
         """Drops whose statistic lies between -z and z."""
@@ -230,17 +245,18 @@ def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
     -------
     Evidence
         `p_held` is of "the gain is `gain` or less", `p_dropped` and `p_beyond` of "it is `gain`
-        or more". At 0 by McNemar's mid-p, as drops are; elsewhere by the score test at the gain.
+        or more". At 0 by McNemar's mid-p, elsewhere by the score test at the gain, as drops are.
     """
     _check_alpha(alpha)
-    n_broken, n_fixed, _ = sample.counts
-    if gain == 0.0 and sample.clustering is None:
-        worst = sample.at_worst
-        p_held = mcnemar_mid_p(n_broken=worst.n_fixed, n_fixed=worst.n_broken)
-        p_disproven = mcnemar_mid_p(n_broken=n_broken, n_fixed=n_fixed)
+    seen, worst = sample.counts, sample.at_worst
+    if gain > 0.0:  # a gain is a drop from candidate to base
+        p_held = sample.p_at_most(worst.swapped, gain)
+        p_disproven = sample.p_at_least(seen.swapped, gain)
+    elif gain < 0.0:
+        p_held = sample.p_at_least(worst, -gain)
+        p_disproven = sample.p_at_most(seen, -gain)
     else:
-        p_held = sample.p_of_z(tango_z(**sample.at_worst._asdict(), drop=-gain))
-        p_disproven = sample.p_of_z(-tango_z(**sample.counts._asdict(), drop=-gain))
+        p_held, p_disproven = sample.p_none(worst.swapped), sample.p_none(seen)
     return Evidence(
         p_held=p_held,
         p_dropped=p_disproven,
@@ -257,20 +273,30 @@ def graded_gain_evidence(
     gain: float,
     alpha: float,
     n_suite: int | None = None,
+    weights: FloatArray | None = None,
+    worst_weights: FloatArray | None = None,
 ) -> Evidence:
     """Evidence of a demanded gain, by betting; parameters as in the other procedures."""
     _check_alpha(alpha)
-    x = np.asarray(changes, dtype=float)
-    worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
-    expected = _EXPECTED_GAIN - gain
-    proven = log_fortune(-worst, mean=gain, expected=gain + _EXPECTED_GAIN, n_suite=n_suite)
-    disproven = log_fortune(x, mean=-gain, expected=expected, n_suite=n_suite, or_equal=False)
-    p_disproven = _p_of_suite(disproven, n_suite)
+    x, worst, n_scored = _as_arrays(changes, at_worst, n_suite)
+    worst_weights = weights if at_worst is None else worst_weights
+    proven = log_fortune(
+        -worst, mean=gain, expected=gain + _EXPECTED_GAIN, n_suite=n_suite, weights=worst_weights
+    )
+    disproven = log_fortune(
+        x,
+        mean=-gain,
+        expected=_EXPECTED_GAIN - gain,
+        n_suite=n_scored,
+        or_equal=False,
+        weights=weights,
+    )
+    p_disproven = _p_of_suite(disproven, n_scored)
     return Evidence(
         p_held=_p_of_suite(proven, n_suite),
         p_dropped=p_disproven,
         p_beyond=p_disproven,
-        interval=_interval(x, alpha, n_suite),
+        interval=_interval(x, alpha, n_scored, weights),
         method=_SUITE if n_suite is not None else _GRADED,
     )
 
@@ -281,6 +307,8 @@ def graded_evidence(
     at_worst: Sequence[float] | None = None,
     margin: float,
     alpha: float,
+    weights: FloatArray | None = None,
+    worst_weights: FloatArray | None = None,
 ) -> Evidence:
     """Evidence from graded scores, by betting; good at every look.
 
@@ -288,21 +316,25 @@ def graded_evidence(
     ----------
     changes : sequence of float
         Base score minus candidate score of every scored item, in [-1, 1], in the order of the
-        run, which does not depend on them. At least one.
+        run, which does not depend on them. At least one. Or the means of whole clusters.
     at_worst : sequence of float, optional
         The same with every lost item at its place, as the base's whole score. Asked about *held*.
     margin, alpha
         As in `fixed_evidence`.
+    weights, worst_weights : ndarray, optional
+        Of clusters, their sizes over the largest, for `changes` and for `at_worst`; see
+        `log_fortune`.
     """
     _check_alpha(alpha)
-    x = np.asarray(changes, dtype=float)
-    worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
+    x, worst, _ = _as_arrays(changes, at_worst, None)
+    worst_weights = weights if at_worst is None else worst_weights
+    beyond = log_fortune(x, mean=margin, expected=2 * margin, weights=weights)
     return Evidence(
-        p_held=p_value(held_fortune(worst, margin=margin)),
-        p_dropped=p_value(dropped_fortune(x, margin=margin)),
-        p_beyond=p_value(log_fortune(x, mean=margin, expected=2 * margin)),
-        interval=mean_interval(x, confidence=1 - 2 * alpha),
-        method=_GRADED,
+        p_held=p_value(held_fortune(worst, margin=margin, weights=worst_weights)),
+        p_dropped=p_value(dropped_fortune(x, margin=margin, weights=weights)),
+        p_beyond=p_value(beyond),
+        interval=_interval(x, alpha, None, weights),
+        method=_GRADED if weights is None else f"{_GRADED}; {len(x)} clusters",
     )
 
 
@@ -332,17 +364,15 @@ def suite_evidence(
     by scored items.
     """
     _check_alpha(alpha)
-    x = np.asarray(changes, dtype=float)
-    worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
-    n_lost = len(worst) - len(x)
+    x, worst, n_scored = _as_arrays(changes, at_worst, n_suite)
     held = held_fortune(worst, margin=margin, n_suite=n_suite)
-    dropped = dropped_fortune(x, margin=margin, n_suite=n_suite - n_lost)
-    p_dropped = _p_of_suite(dropped, n_suite - n_lost)
+    dropped = dropped_fortune(x, margin=margin, n_suite=n_scored)
+    p_dropped = _p_of_suite(dropped, n_scored)
     return Evidence(
         p_held=_p_of_suite(held, n_suite),
         p_dropped=p_dropped,
         p_beyond=p_dropped,
-        interval=_interval(x, alpha, n_suite - n_lost),
+        interval=_interval(x, alpha, n_scored, None),
         method=_SUITE,
     )
 
@@ -354,10 +384,21 @@ def _p_of_suite(log_fortunes: FloatArray, n_suite: int | None) -> float:
     return p_value(log_fortunes)
 
 
-def _interval(x: FloatArray, alpha: float, n_suite: int | None) -> Interval:
+def _interval(
+    x: FloatArray, alpha: float, n_suite: int | None, weights: FloatArray | None
+) -> Interval:
     if n_suite is not None and len(x) >= n_suite:
         return Interval(float(x.mean()), float(x.mean()))
-    return mean_interval(x, confidence=1 - 2 * alpha, n_suite=n_suite)
+    return mean_interval(x, confidence=1 - 2 * alpha, n_suite=n_suite, weights=weights)
+
+
+def _as_arrays(
+    changes: Sequence[float], at_worst: Sequence[float] | None, n_suite: int | None
+) -> tuple[FloatArray, FloatArray, int | None]:
+    """Return both as arrays, and how many items of a suite have or will have a score."""
+    x = np.asarray(changes, dtype=float)
+    worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
+    return x, worst, None if n_suite is None else n_suite - (len(worst) - len(x))
 
 
 def _check_alpha(alpha: float) -> None:

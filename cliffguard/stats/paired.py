@@ -29,7 +29,7 @@ from cliffguard.stats.interval import Interval, check_open_fraction
 N_ITEMS_ASYMPTOTIC = 300  # from here on the normal quantile is used as it stands
 TIED_Z = 1e-9  # statistics closer than this are equal up to rounding, and rejected together
 N_GRID = 600  # discordances at which the exact null probabilities are computed
-GRID_ERROR = 2e-5  # more than such a grid was seen to hide of a maximum, see _null_tail
+GRID_ERROR = 2e-5  # more than such a grid was seen to hide of a maximum, see _null_tails
 N_BISECTIONS = 60  # halves an interval of length 2 down to the spacing of floats near 1
 
 FloatArray = NDArray[np.float64]
@@ -46,6 +46,11 @@ class PairedCounts(NamedTuple):
     def drop(self) -> float:
         """Share of items broken minus share fixed: positive is worse."""
         return (self.n_broken - self.n_fixed) / self.n_items
+
+    @property
+    def swapped(self) -> PairedCounts:
+        """The same table from candidate to base: what was fixed is broken."""
+        return PairedCounts(self.n_fixed, self.n_broken, self.n_items)
 
 
 def check_paired_counts(n_broken: int, n_fixed: int, n_items: int) -> None:
@@ -219,7 +224,29 @@ def non_inferiority_p(*, n_broken: int, n_fixed: int, n_items: int, margin: floa
     normal_p = float(ndtr(-z))
     if n_items >= N_ITEMS_ASYMPTOTIC:
         return normal_p
-    statistics, tail = _null_tail(n_items, margin)
+    statistics, tail, _ = _null_tails(n_items, margin)
+    rank = int(np.searchsorted(-statistics, -z - TIED_Z / 2))
+    return min(1.0, max(normal_p, float(tail[rank])))
+
+
+def beyond_p(*, n_broken: int, n_fixed: int, n_items: int, margin: float) -> float:
+    """One-sided p-value of "the true drop is `margin` or less"; small means that it is more.
+
+    Parameters are those of `non_inferiority_p`.
+
+    Returns
+    -------
+    float
+        The other tail of the same statistic: normal at 300 items or more; below, the larger of
+        that and the exact probability, maximised over the discordance, of a statistic at most as
+        large.
+    """
+    check_open_fraction("margin", margin)
+    z = tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, drop=margin)
+    normal_p = float(ndtr(z))
+    if n_items >= N_ITEMS_ASYMPTOTIC:
+        return normal_p
+    statistics, _, tail = _null_tails(n_items, margin)
     rank = int(np.searchsorted(-statistics, -z - TIED_Z / 2))
     return min(1.0, max(normal_p, float(tail[rank])))
 
@@ -275,16 +302,18 @@ def critical_value(n_items: int, margin: float, alpha: float) -> float:
     normal_quantile = float(ndtri(1 - alpha))
     if n_items >= N_ITEMS_ASYMPTOTIC:
         return normal_quantile
-    statistics, tail = _null_tail(n_items, margin)
+    statistics, tail, _ = _null_tails(n_items, margin)
     first_not_rejected = int(np.searchsorted(tail, alpha, side="right"))
     return max(normal_quantile, float(statistics[first_not_rejected]) + TIED_Z / 2)
 
 
 @lru_cache(maxsize=16)
-def _null_tail(n_items: int, margin: float) -> tuple[FloatArray, FloatArray]:
-    """Attainable score statistics, largest first, and the null probability of reaching each.
+def _null_tails(n_items: int, margin: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Attainable score statistics, largest first, and the null probabilities of one as extreme.
 
-    The probability is the largest over the discordance, at a true drop of the margin. The grid
+    First that of reaching it from below, then that of not exceeding it.
+
+    The probabilities are the largest over the discordance, at a true drop of the margin. The grid
     of discordances is even on the arcsine scale, where the counts have a constant variance; it
     misses less than GRID_ERROR of the maximum, which is added.
     """
@@ -296,7 +325,7 @@ def _null_tail(n_items: int, margin: float) -> tuple[FloatArray, FloatArray]:
     z, broken, fixed = z[order], broken[order], fixed[order]
     same = n_items - broken - fixed
     log_ways = gammaln(n_items + 1) - gammaln(broken + 1) - gammaln(fixed + 1) - gammaln(same + 1)
-    tail = np.zeros_like(z)
+    upper, lower = np.zeros_like(z), np.zeros_like(z)
     largest = (1 + margin**2) / 2
     for angle in np.linspace(0, math.pi / 2, N_GRID):
         discordance = margin + (largest - margin) * math.sin(angle) ** 2
@@ -304,10 +333,12 @@ def _null_tail(n_items: int, margin: float) -> tuple[FloatArray, FloatArray]:
         log_probability = log_ways + broken * math.log((discordance + margin) / 2)
         log_probability += fixed * math.log(rate_fixed)
         log_probability += same * math.log1p(-discordance)
-        np.maximum(tail, np.cumsum(np.exp(log_probability)), out=tail)
+        probability = np.exp(log_probability)
+        np.maximum(upper, np.cumsum(probability), out=upper)
+        np.maximum(lower, np.cumsum(probability[::-1])[::-1], out=lower)
     new_value = -np.diff(z) > TIED_Z
     first_of_tie, last_of_tie = np.append(True, new_value), np.append(new_value, True)
-    return z[first_of_tie], tail[last_of_tie] + GRID_ERROR
+    return z[first_of_tie], upper[last_of_tie] + GRID_ERROR, lower[first_of_tie] + GRID_ERROR
 
 
 def non_inferior(*, n_broken: int, n_fixed: int, n_items: int, margin: float, alpha: float) -> bool:

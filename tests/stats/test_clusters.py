@@ -19,16 +19,52 @@ rows = st.lists(
 
 def test_the_variance_is_that_of_a_regression_with_clustered_errors():
     """A sandwich estimate by hand, for a mean: residual totals by cluster, G/(G-1)."""
-    changes, clusters = [1, 1, 0, 0, -1, 0, 1, 0], list("aabbccdd")
-    mean = 2 / 8
-    totals = [2 - 2 * mean, 0 - 2 * mean, -1 - 2 * mean, 1 - 2 * mean]
-    clustered = 4 / 3 * sum(t * t for t in totals) / 64
-    alone = sum((x - mean) ** 2 for x in changes) / 7 / 8
+    changes, clusters = [1, 1, 1, 0, 0, 0, -1, -1, -1, 1, 1, 1], list("aaabbbcccddd")
+    mean = 3 / 12
+    totals = [3 - 3 * mean, 0 - 3 * mean, -3 - 3 * mean, 3 - 3 * mean]
+    clustered = 4 / 3 * sum(t * t for t in totals) / 12**2
+    alone = sum((x - mean) ** 2 for x in changes) / 11 / 12
 
     found = clustering(changes, clusters)
 
     assert found.n_clusters == 4
     assert found.design_effect == pytest.approx(clustered / alone)
+
+
+def test_no_change_is_no_proof_of_independence():
+    """24 passages of 10 questions: with nothing changed, the prior's one half stands."""
+    found = clustering([0.0] * 240, [i % 24 for i in range(240)])
+
+    assert found.design_effect == pytest.approx(1 + 9 * 0.5)
+
+
+def test_clusters_that_changed_outvote_the_prior():
+    """One changed item in each of 200 pairs: almost no correlation, and almost no effect left."""
+    changes = [1.0, 0.0] * 100 + [-1.0, 0.0] * 100
+
+    found = clustering(changes, [i // 2 for i in range(400)])
+
+    assert 1.0 < found.design_effect < 1.02
+
+
+@pytest.mark.parametrize(("correlation", "most"), [(0.1, 0.055), (0.3, 0.06)])
+def test_the_level_where_whole_passages_fall(correlation, most):
+    """24 passages of 10 questions, none fixed, a drop of the margin: few of them changed."""
+    rng = np.random.default_rng(7)
+    margin, n_runs = 0.05, 2000
+    a = (1 - correlation) / correlation
+    names = np.repeat(np.arange(24), 10)
+    plain = honest = 0
+    for _ in range(n_runs):
+        rates = rng.beta(margin * a, (1 - margin) * a, size=24)
+        values = (rng.random(240) < np.repeat(rates, 10)).astype(float)
+        z = tango_z(n_broken=int(values.sum()), n_fixed=0, n_items=240, drop=margin)
+        found = clustering(values, names)
+        plain += z > 1.714
+        honest += found.deflated(z) > found.critical_value(0.05)
+
+    assert plain / n_runs > 1.5 * most
+    assert honest / n_runs < most
 
 
 def test_items_that_are_all_alike_within_a_cluster_count_once():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from cliffguard.stats.clusters import Clustering
 from cliffguard.stats.evidence import (
     Sample,
     fixed_evidence,
+    gain_evidence,
     graded_evidence,
     sequential_evidence,
     suite_evidence,
@@ -207,3 +211,60 @@ def test_an_impossible_alpha_is_refused(alpha):
     """Each end of an interval errs less than half the time."""
     with pytest.raises(ValueError, match="2 alpha"):
         fixed_evidence(sample(0, 0, 100), margin=MARGIN, alpha=alpha)
+
+
+@pytest.mark.parametrize("gain", [-0.05, 0.0, 0.05])
+def test_a_gain_from_base_to_candidate_is_a_drop_the_other_way(gain):
+    """Proven and disproven change places when the sides do, about the gain the other way."""
+    there = gain_evidence(sample(4, 21, 120), gain=gain, alpha=ALPHA)
+    back = gain_evidence(sample(21, 4, 120), gain=-gain, alpha=ALPHA)
+
+    assert there.p_held == pytest.approx(back.p_dropped)
+    assert there.p_dropped == pytest.approx(back.p_held)
+
+
+def test_a_lost_item_weighs_against_a_gain_and_never_disproves_it():
+    """At a demanded gain of five points."""
+    clean = gain_evidence(sample(4, 21, 120), gain=0.05, alpha=ALPHA)
+    silent = gain_evidence(sample(4, 21, 120, n_lost=5), gain=0.05, alpha=ALPHA)
+
+    assert silent.p_held > clean.p_held
+    assert silent.p_dropped == clean.p_dropped
+
+
+def test_a_demanded_gain_is_exact_at_few_items():
+    """60 items, each fixed with a probability of exactly the gain demanded: 5 % at the most."""
+    n, gain = 60, 0.05
+    chances = binom.pmf(np.arange(n + 1), n, gain)
+    proven = [
+        gain_evidence(sample(0, k, n), gain=gain, alpha=ALPHA).p_held <= ALPHA for k in range(n + 1)
+    ]
+    assert chances[proven].sum() <= ALPHA
+
+
+def test_large_clusters_count_for_their_items():
+    """One passage of ten that fell and thirty single items that did not: a drop of 10 in 40."""
+    changes, sizes = [1.0] + [0.0] * 30, np.array([10.0] + [1.0] * 30)
+    weights = sizes / sizes.max()
+
+    whole = graded_evidence(changes, margin=MARGIN, alpha=ALPHA, weights=weights)
+    as_if_alone = graded_evidence(changes, margin=MARGIN, alpha=ALPHA)
+
+    assert whole.interval.low <= 10 / 40 <= whole.interval.high
+    assert whole.p_held > as_if_alone.p_held
+
+
+@pytest.mark.parametrize("about", ["held", "dropped"])
+def test_bets_on_unequal_clusters_keep_alpha(about):
+    """Large clusters fall more often than small ones; the mean over items is the hypothesis."""
+    rng = np.random.default_rng(11)
+    drop, n_runs, wrong = (MARGIN if about == "held" else 0.0), 400, 0
+    for _ in range(n_runs):
+        sizes = rng.choice([1.0, 9.0], size=300)
+        # Half of the clusters hold nine tenths of the items, and all of the drop or the gain.
+        moves = np.where(sizes > 1, 0.06 + drop * 10 / 9, 0.0)
+        means = (rng.random(300) < moves).astype(float) - (rng.random(300) < 0.06) * (sizes > 1)
+        found = graded_evidence(means, margin=MARGIN, alpha=ALPHA, weights=sizes / 9.0)
+        wrong += (found.p_held if about == "held" else found.p_dropped) <= ALPHA
+
+    assert wrong / n_runs <= ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / n_runs)

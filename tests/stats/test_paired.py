@@ -15,6 +15,7 @@ from scipy.stats import binomtest, multinomial, norm
 
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.paired import (
+    beyond_p,
     critical_value,
     mcnemar_exact_p,
     mcnemar_mid_p,
@@ -368,6 +369,30 @@ def test_false_held_is_at_most_alpha(n_items, margin):
 def test_false_held_stays_near_alpha_when_most_answers_change(n_items, margin):
     """Beyond a discordance of one half, where the calibration ends, at most 6.2 % pass."""
     assert _largest_false_held(n_items, margin, np.linspace(0.5, 1.0, 51)) <= 0.062
+
+
+@pytest.mark.parametrize(("n_items", "margin"), [(50, 0.05), (100, 0.03), (150, 0.10)])
+def test_false_beyond_is_at_most_alpha(n_items, margin):
+    """By enumeration: at a drop of exactly the margin, "it is more" is said in at most 5 %."""
+    tables = _all_tables(n_items)
+    question = {"n_items": n_items, "margin": margin}
+    p_values = [beyond_p(n_broken=b, n_fixed=f, **question) for b, f, _ in tables.tolist()]
+    convicted = tables[np.array(p_values) <= 0.05]
+    largest = max(
+        float(
+            multinomial.pmf(convicted, n_items, ((d + margin) / 2, (d - margin) / 2, 1 - d)).sum()
+        )
+        for d in margin + 1e-9 + (0.5 - margin) * np.linspace(0, 1, 101) ** 2
+    )
+    assert 0.02 <= largest <= 0.05 + 1e-9
+
+
+def test_beyond_and_held_exclude_each_other():
+    """No table proves that the drop is both more and less than the margin."""
+    for n_broken, n_fixed, _ in _all_tables(60).tolist():
+        counts = {"n_broken": n_broken, "n_fixed": n_fixed, "n_items": 60}
+        held = non_inferiority_p(**counts, margin=0.1)
+        assert held + beyond_p(**counts, margin=0.1) >= 1.0
 
 
 # Made apart from this code, by enumeration over 41 discordances from the margin to 0.5, to three
