@@ -13,20 +13,25 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import calibrate
 import numpy as np
+import studies
 from scipy.special import bdtr, ndtr
 from scipy.stats import t as student_t
+
+from cliffguard.stats.gates import Counts, Design, decide, draw
+from cliffguard.verdict import POOLED_SHARE
 
 N_CAPABILITIES = 8
 N_ITEMS = 2000
 MARGIN = 0.03
 CHURN = 0.10
 BASE = 0.70  # accuracy of the base, which only the unpaired test needs
-ALPHA = calibrate.ALPHA
+ALPHA = studies.ALPHA
 DROPS = (0.0, 0.03, 0.05, 0.10)
 Array = Any
 Verdicts = tuple[Array, Array, Array]
@@ -126,17 +131,19 @@ def confidence_sequence(rng: np.random.Generator, n_runs: int, drop: float) -> V
 
 def ours(broken: Array, fixed: Array, looks: tuple[int, ...]) -> Verdicts:
     """Return what this gate says."""
-    found = calibrate.judged(broken, fixed, looks, MARGIN)
+    designs = [Design(looks, MARGIN)] * N_CAPABILITIES
+    found = decide(Counts(broken, fixed), designs, alpha=ALPHA, pooled_share=POOLED_SHARE)
     return found.passed, found.failed, found.n_asked.mean(axis=1) / N_ITEMS
 
 
 def study(rng: np.random.Generator, n_runs: int) -> list[dict[str, Any]]:
     """Return a row for every rule."""
     rows: dict[str, dict[str, Any]] = {name: {"rule": name} for name in RULES}
-    looks = calibrate.looks_of(N_ITEMS, sequential=True)
+    looks = studies.looks_of(N_ITEMS, sequential=True)
     for drop in DROPS:
-        drops = [drop, *[0.0] * (N_CAPABILITIES - 1)]
-        counts = calibrate.answers(rng, n_runs, looks, drops, CHURN)
+        calm = Design(looks, MARGIN, churn=CHURN)
+        drawn = draw([replace(calm, drop=drop), *[calm] * (N_CAPABILITIES - 1)], n_runs, rng)
+        counts = (drawn.broken, drawn.fixed)
         last = tuple(one[..., -1:] for one in counts)
         found: dict[str, Callable[[], Verdicts]] = {
             "raw threshold": lambda c=counts: raw(*c, MARGIN),

@@ -106,12 +106,12 @@ def tango_z(*, n_broken: int, n_fixed: int, n_items: int, drop: float) -> float:
         return (n_fixed - n_broken) / math.sqrt(n_changed) if n_changed else 0.0
     if drop == 1:
         return 0.0 if n_broken == n_items else math.inf
-    return float(_score(np.float64(n_broken), np.float64(n_fixed), n_items, drop))
+    return float(score_z(np.float64(n_broken), np.float64(n_fixed), n_items, drop))
 
 
-def _score(
-    n_broken: FloatArray | np.float64,
-    n_fixed: FloatArray | np.float64,
+def score_z(
+    n_broken: FloatArray | NDArray[np.int64] | np.float64,
+    n_fixed: FloatArray | NDArray[np.int64] | np.float64,
     n_items: int,
     drop: float,
 ) -> FloatArray:
@@ -320,7 +320,7 @@ def _null_tails(n_items: int, margin: float) -> tuple[FloatArray, FloatArray, Fl
     n_broken, n_fixed = np.divmod(np.arange((n_items + 1) ** 2), n_items + 1)
     possible = n_broken + n_fixed <= n_items
     broken, fixed = n_broken[possible].astype(float), n_fixed[possible].astype(float)
-    z = _score(broken, fixed, n_items, margin)
+    z = score_z(broken, fixed, n_items, margin)
     order = np.argsort(-z, kind="stable")
     z, broken, fixed = z[order], broken[order], fixed[order]
     same = n_items - broken - fixed

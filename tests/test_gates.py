@@ -1,7 +1,8 @@
-"""The arrays of scripts/calibrate.py decide as the gate itself does, on the same answers."""
+"""Simulated gates decide as the gate itself does, on the same answers."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Schedule, in_order
+from cliffguard.stats.gates import Counts, Design, decide
 from cliffguard.suites import load_suites
-from scripts import calibrate
+from cliffguard.verdict import POOLED_SHARE
+from scripts import studies
 from tests import support, test_schedule
 
 NAMES = ("reading", "counting", "sorting")
@@ -69,12 +72,17 @@ def test_the_arrays_are_the_gate(
 
     review = guard(plan, store=Store(tmp_path), runner=FakeRunner(script), stops_early=sequential)
 
-    looks = calibrate.looks_of(600, sequential=sequential)
+    looks = studies.looks_of(600, sequential=sequential)
     counts = [
         np.stack([np.cumsum(changes[name] == sign)[np.array(looks) - 1] for name in NAMES])[None]
         for sign in (1, -1)
     ]
-    found = calibrate.judged(counts[0], counts[1], looks, Policy().default_margin)
+    found = decide(
+        Counts(*counts),
+        [Design(looks, Policy().default_margin)] * 3,
+        alpha=Policy().alpha,
+        pooled_share=POOLED_SHARE,
+    )
     outcomes = {one.capability: one.outcome for one in review.verdict.findings}
     assert bool(found.passed[0]) == (review.verdict.outcome is Outcome.PASS)
     assert bool(found.failed[0]) == (review.verdict.outcome is Outcome.FAIL)
@@ -97,20 +105,31 @@ def test_the_looks_are_those_of_the_schedule(n_items: int) -> None:
         look = later
 
     assert look is not None
-    assert calibrate.looks_of(n_items, sequential=True) == look[0].n_by_look
+    assert studies.looks_of(n_items, sequential=True) == look[0].n_by_look
 
 
 def test_false_verdicts_are_as_rare_as_alpha() -> None:
     """A fast part of the study: eight capabilities of 1,000 items, 2,000 gates."""
     rng = np.random.default_rng(3)
-    looks = calibrate.looks_of(1000, sequential=True)
-    calm = [0.0] * 8
+    calm = Design(studies.looks_of(1000, sequential=True), 0.05)
 
-    none = calibrate.judged(*calibrate.answers(rng, 2000, looks, calm, 0.1), looks, 0.05)
-    one = calibrate.judged(
-        *calibrate.answers(rng, 2000, looks, [0.05, *calm[1:]], 0.1), looks, 0.05
-    )
+    none = studies.judged([calm] * 8, 2000, rng)
+    one = studies.judged([replace(calm, drop=0.05), *[calm] * 7], 2000, rng)
 
     assert none.failed.mean() <= 0.05 + 3 * 0.005
     assert one.passed.mean() <= 0.05 + 3 * 0.005
     assert none.n_asked.mean() < 0.6 * 1000
+
+
+def test_capabilities_of_unequal_size_are_looked_at_side_by_side() -> None:
+    """The small one is known at its last look; the large one goes on, and its loss is found."""
+    rng = np.random.default_rng(5)
+    small = Design(studies.looks_of(128, sequential=True), 0.10, churn=0.04)
+    large = Design(studies.looks_of(2000, sequential=True), 0.05, drop=0.08)
+
+    found = studies.judged([small, large], 500, rng)
+
+    assert found.lost[:, 1].mean() > 0.95
+    assert (found.n_asked[:, 0] == 128).all()
+    assert found.n_asked[:, 1].max() <= 2000
+    assert found.n_asked[:, 1].mean() < 1000

@@ -1,0 +1,238 @@
+"""The studies of scripts/calibrate.py: simulated answers of known truth, one table each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cliffguard.schedule import look_fractions, n_items_at
+from cliffguard.stats.cliff import find_fall
+from cliffguard.stats.clusters import clustering
+from cliffguard.stats.evidence import Sample, graded_evidence
+from cliffguard.stats.gates import Design, Outcomes, decide, draw
+from cliffguard.stats.ladder import shape_of
+from cliffguard.stats.paired import PairedCounts
+from cliffguard.verdict import POOLED_SHARE
+
+ALPHA = 0.05
+Array = Any
+Row = dict[str, Any]
+
+
+def looks_of(n_items: int, *, sequential: bool) -> tuple[int, ...]:
+    """Return the looks that the schedule takes at one task of `n_items`."""
+    if not sequential:
+        return (n_items,)
+    return tuple(n_items_at(share, n_items) for share in look_fractions([n_items], [n_items]))
+
+
+def judged(designs: Sequence[Design], n_runs: int, rng: np.random.Generator) -> Outcomes:
+    """Return the verdicts of simulated gates under the usual policy."""
+    counts = draw(designs, n_runs, rng)
+    return decide(counts, designs, alpha=ALPHA, pooled_share=POOLED_SHARE)
+
+
+def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """False verdicts: nothing lost, and one capability exactly at the margin."""
+    rows = []
+    for n_capabilities in (1, 4, 8, 16):
+        for n, margin in ((200, 0.05), (1000, 0.05), (1000, 0.03), (5000, 0.03)):
+            for churn in (0.03, 0.10, 0.20):
+                for sequential in (True, False):
+                    looks = looks_of(n, sequential=sequential)
+                    calm = Design(looks, margin, churn=churn)
+                    none = judged([calm] * n_capabilities, n_runs, rng)
+                    edge = replace(calm, drop=margin)
+                    one = judged([edge, *[calm] * (n_capabilities - 1)], n_runs, rng)
+                    rows.append(
+                        {
+                            "capabilities": n_capabilities,
+                            "items": n,
+                            "margin": margin,
+                            "churn": churn,
+                            "looks": len(looks),
+                            "false FAIL": none.failed.mean(),
+                            "false PASS": one.passed.mean(),
+                            "false HELD": one.held[:, 0].mean(),
+                            "PASS when nothing is lost": none.passed.mean(),
+                            "items asked": none.n_asked.mean() / n,
+                        }
+                    )
+    return rows
+
+
+def power(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """One capability of eight loses so much: how often FAIL, and after how many items."""
+    rows = []
+    for n in (500, 1000, 5000):
+        for drop in (0.03, 0.05, 0.10):
+            for churn in (0.10, 0.20):
+                row: Row = {"items": n, "drop": drop, "churn": churn}
+                for sequential in (True, False):
+                    looks = looks_of(n, sequential=sequential)
+                    calm = Design(looks, 0.05, churn=churn)
+                    found = judged([replace(calm, drop=drop), *[calm] * 7], n_runs, rng)
+                    how = "sequential" if sequential else "fixed"
+                    row[f"FAIL, {how}"] = found.failed.mean()
+                    row[f"PASS, {how}"] = found.passed.mean()
+                    if sequential:
+                        row["items asked"] = found.n_asked.mean() / n
+                rows.append(row)
+    return rows
+
+
+def diffuse(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """Eight capabilities lose the same little."""
+    rows = []
+    for n in (500, 1000, 2000):
+        for drop in (0.010, 0.015, 0.020):
+            looks = looks_of(n, sequential=False)
+            found = judged([Design(looks, 0.03, drop=drop)] * 8, n_runs, rng)
+            alone = found.lost.any(axis=1).mean()
+            rows.append(
+                {"items": n, "drop": drop, "FAIL by Holm alone": alone, "FAIL": found.failed.mean()}
+            )
+    return rows
+
+
+def graded(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """Graded scores whose mean drop is exactly the margin of five points, or none."""
+
+    def even(n: int, drop: float) -> Array:
+        moved = rng.random(n) < 0.25
+        return np.clip(np.where(moved, rng.uniform(-0.6, 0.6, n), 0.0) + drop, -1, 1)
+
+    def collapses(n: int, drop: float) -> Array:
+        lost = rng.random(n) < drop + 0.025
+        return np.where(lost, 1.0, -0.025 / (0.975 - drop))
+
+    rows = []
+    for name, scores in (("even", even), ("many small gains, few collapses", collapses)):
+        for n in (100, 500, 2000):
+            at = [graded_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
+            no = [graded_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
+            rows.append(
+                {
+                    "scores": name,
+                    "items": n,
+                    "false HELD": np.mean([one.p_held <= ALPHA for one in at]),
+                    "false drop": np.mean([one.p_dropped <= ALPHA for one in no]),
+                    "HELD when nothing is lost": np.mean([one.p_held <= ALPHA for one in no]),
+                }
+            )
+    return rows
+
+
+def clusters(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """Passages that break together, at a drop of exactly the margin of five points, and at none.
+
+    Every passage has its own rate of broken items, beta-distributed; 2 % of items are fixed.
+    """
+    rows = []
+    for n_clusters in (24, 40, 100):
+        for size in (5, 20):
+            for correlation in (0.0, 0.1, 0.3, 0.6, 1.0):
+                at = _passages(rng, n_runs, n_clusters, size, 0.05, correlation)
+                no = _passages(rng, n_runs, n_clusters, size, 0.0, correlation)
+                rows.append(
+                    {
+                        "clusters": n_clusters,
+                        "items each": size,
+                        "correlation": f"{correlation:.1f}",
+                        "false HELD": _held_share(at, lambda one: one.p_held(0.05)),
+                        "false drop": _held_share(no, lambda one: one.p_dropped()),
+                        "HELD when nothing is lost": _held_share(no, lambda one: one.p_held(0.05)),
+                    }
+                )
+    return rows
+
+
+def _held_share(samples: Sequence[Sample], p_of: Callable[[Sample], float]) -> float:
+    return float(np.mean([p_of(sample) <= ALPHA for sample in samples]))
+
+
+def _passages(
+    rng: np.random.Generator,
+    n_runs: int,
+    n_clusters: int,
+    size: int,
+    drop: float,
+    correlation: float,
+) -> list[Sample]:
+    names = np.repeat(np.arange(n_clusters), size)
+    samples = []
+    for _ in range(n_runs):
+        fixed = rng.random(len(names)) < 0.02
+        rates = _rates(rng, n_clusters, drop + 0.02, correlation)
+        broken = (rng.random(len(names)) < np.repeat(rates, size)) & ~fixed
+        counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
+        own = clustering(broken.astype(float) - fixed, names)
+        samples.append(Sample(counts, 0, len(names), clustering=own))
+    return samples
+
+
+def _rates(rng: np.random.Generator, n: int, mean: float, correlation: float) -> Array:
+    if correlation == 0.0:
+        return np.full(n, mean)
+    if correlation == 1.0:
+        return (rng.random(n) < mean).astype(float)
+    spread = (1 - correlation) / correlation
+    return rng.beta(mean * spread, (1 - mean) * spread, size=n)
+
+
+CLIFFS = {
+    "none": [0.0] * 6,
+    "the same 3 points": [0.03] * 6,
+    "a line to 20 points": list(np.linspace(0.0, 0.20, 6)),
+    "10 points past level 3": [0.02] * 3 + [0.12] * 3,
+    "20 points past level 3": [0.02] * 3 + [0.22] * 3,
+    "20 points past level 5": [0.02] * 5 + [0.22],
+}
+
+
+def cliffs(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """Six levels: what is named, and where."""
+    rows = []
+    for name, drops in CLIFFS.items():
+        for n in (50, 100, 200):
+            falls = [
+                find_fall([_level(rng, drop, n) for drop in drops], n_permutations=299, n_lines=299)
+                for _ in range(n_runs)
+            ]
+            named = [
+                shape_of(f, p_differs=f.p_differs, margin=0.05, alpha=ALPHA, has_dropped=True)
+                for f in falls
+            ]
+            true_cut = 5 if "level 5" in name else 3
+            differing = [f for f in falls if f.p_differs <= ALPHA]
+            is_step = "past" in name
+            rows.append(
+                {
+                    "truth": name,
+                    "items a level": n,
+                    "differs": len(differing) / n_runs,
+                    "cliff": np.mean([shape == "cliff" for shape in named]),
+                    "cut right": _share(differing, lambda f, c=true_cut: f.cut == c, is_step),
+                    "within one": _share(
+                        differing, lambda f, c=true_cut: abs(f.cut - c) <= 1, is_step
+                    ),
+                    "true cut in the set": _share(
+                        differing, lambda f, c=true_cut: c in f.cuts, is_step
+                    ),
+                }
+            )
+    return rows
+
+
+def _level(rng: np.random.Generator, drop: float, n: int) -> Array:
+    moved = max(0.10, drop + 0.02)
+    return rng.choice(
+        [1.0, 0.0, -1.0], p=[(moved + drop) / 2, 1 - moved, (moved - drop) / 2], size=n
+    )
+
+
+def _share(falls: Sequence[Any], holds: Callable[[Any], bool], is_asked: bool) -> float | None:
+    return float(np.mean([holds(fall) for fall in falls])) if falls and is_asked else None
