@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import struct
 from functools import lru_cache
@@ -166,3 +167,20 @@ def check_safetensors(path: Path) -> None:
         raise IntegrityError(
             f"{path}: torn: {size} bytes where its header promises {expected}; copy it again"
         )
+
+
+def n_parameters(folder: Path) -> int | None:
+    """Return how many numbers the safetensors of a folder hold, read from their headers.
+
+    None where there are none, or a header cannot be read.
+    """
+    total = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with path.open("rb") as stream:
+                header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+            shapes = [v["shape"] for k, v in header.items() if k != "__metadata__"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        total += sum(math.prod(shape) for shape in shapes)
+    return total or None

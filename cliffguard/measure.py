@@ -45,15 +45,18 @@ def measure(
     protocol: Protocol,
     store: Store,
     runner: Runner,
+    replicate: int = 0,
     is_time_up: Callable[[], bool] = never,
     progress: Progress = silent,
 ) -> Measurement:
     """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones.
 
+    Each `replicate` has answers of its own: the same question, asked again.
+
     Once the time is up, no further shard is asked, and the answers end with the last whole one.
     """
     total = sum(len(shard.items) for series in look for shard in series.shards)
-    entries = [_entry(checkpoint, series, protocol, store, runner) for series in look]
+    entries = [_entry(checkpoint, series, protocol, store, runner, replicate) for series in look]
     found: dict[tuple[str, int], tuple[Answer, ...]] = {}
     absent: list[_Absent] = []
     done = 0
@@ -107,7 +110,12 @@ class _Absent:
 
 
 def _entry(
-    checkpoint: Checkpoint, series: Series, protocol: Protocol, store: Store, runner: Runner
+    checkpoint: Checkpoint,
+    series: Series,
+    protocol: Protocol,
+    store: Store,
+    runner: Runner,
+    replicate: int,
 ) -> tuple[Question, Entry]:
     question = Question(
         checkpoint=checkpoint,
@@ -115,7 +123,7 @@ def _entry(
         protocol=protocol,
         dtype=runner.dtype(protocol),
         runner=runner.identity,
-        replicate=0,
+        replicate=replicate,
     )
     return question, store.open(question, series.items)
 

@@ -172,6 +172,16 @@ class Schedule:
         """Return the look at all items at once, whatever looks are taken on the way to it."""
         return tuple(in_full(planned.task, planned.items) for planned in self._tasks)
 
+    def looks(self) -> Mapping[str, tuple[int, ...]]:
+        """Return how many gating items of each capability count at each look that is planned."""
+        found: dict[str, tuple[int, ...]] = {}
+        for name, fractions in self._steps.items():
+            tasks = [planned for planned in self._tasks if planned.task.capability == name]
+            found[name] = tuple(
+                sum(planned.n_gating_at(fraction) for planned in tasks) for fraction in fractions
+            )
+        return found
+
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
         last = {name: len(steps) - 1 for name, steps in self._steps.items()}
@@ -195,7 +205,7 @@ class Schedule:
     def _planned_looks(self, capability: str) -> tuple[float, ...]:
         """Return which fraction of a capability is to be had at each of its looks."""
         tasks = [planned for planned in self._tasks if planned.task.capability == capability]
-        n_gating = [sum(map(planned.task.gates, planned.items)) for planned in tasks]
+        n_gating = [planned.n_gating_at(1.0) for planned in tasks]
         if not any(n_gating) or self._needs_whole_clusters(tasks):
             return (1.0,)
         return look_fractions([len(planned.items) for planned in tasks], n_gating)
@@ -218,6 +228,10 @@ class _Planned:
         self.task = task
         self.items = items
         self.n_by_look: tuple[int, ...] = ()
+
+    def n_gating_at(self, fraction: float) -> int:
+        """Return how many of the items that count at a look at this fraction gate."""
+        return sum(map(self.task.gates, self.items[: n_items_at(fraction, len(self.items))]))
 
     def reach(self, fraction: float) -> None:
         """Plan this fraction for the next look."""

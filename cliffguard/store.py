@@ -115,6 +115,22 @@ class Entry:
                 self.folder / "provenance.json", json.dumps(told, indent=2, sort_keys=True) + "\n"
             )
 
+    def read_noise(self) -> dict[str, Any] | None:
+        """Return the noise floor that was noted of these answers: against what, items, flips."""
+        path = self.folder / "noise.json"
+        if not path.is_file():
+            return None
+        noise = self._object(path)
+        counts = (noise.get("items"), noise.get("flips"))
+        if not all(isinstance(count, int) for count in counts):
+            raise self._damaged("noise.json does not hold counts")
+        return noise
+
+    def write_noise(self, noise: Mapping[str, Any]) -> None:
+        """Note a noise floor beside the answers; the last one counts."""
+        text = json.dumps(dict(noise), indent=2, sort_keys=True) + "\n"
+        write_whole(self.folder / "noise.json", text)
+
     def _shard(self, number: int) -> Path:
         return self.shards_folder / f"{number:04d}.jsonl"
 
@@ -169,6 +185,10 @@ class Store:
             self._create(entry, question, items)
         entry.read_question()
         return entry
+
+    def entry(self, key: str) -> Entry:
+        """Return the entry of a question that was opened before."""
+        return Entry(self._folder(key))
 
     def entries(self) -> list[Entry]:
         """Return every entry that was begun, in order of the keys."""

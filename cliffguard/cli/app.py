@@ -10,6 +10,8 @@ from cliffguard.cli.check import check, compare, measure
 from cliffguard.cli.demo import demo
 from cliffguard.cli.init import init
 from cliffguard.cli.lm_eval import lm_eval
+from cliffguard.cli.noise import noise
+from cliffguard.cli.plan import plan
 from cliffguard.cli.report import report
 from cliffguard.cli.suites import suites_app
 
@@ -25,7 +27,7 @@ app = typer.Typer(
     ),
 )
 
-for verb in (check, measure, compare, report, init, demo):
+for verb in (check, plan, measure, compare, noise, report, init, demo):
     app.command()(verb)
 app.command(
     "lm-eval",

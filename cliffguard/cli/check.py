@@ -44,7 +44,7 @@ def check(
 ) -> None:
     """Measure base and candidate, compare them, judge, and report."""
     flags = {**flags, "candidate": candidate, "policy": policy}
-    plans = _plans(plan, flags)
+    plans = plans_of(plan, flags)
     if show_config:
         _show(plans)
         return
@@ -88,7 +88,7 @@ def measure(
     verbose: opt.Verbose = False,
 ) -> None:
     """Put the answers of one checkpoint into the store, without a verdict."""
-    (resolved,) = _plans(None, {**flags, "candidate": [checkpoint]})
+    (resolved,) = plans_of(None, {**flags, "candidate": [checkpoint]})
     if show_config:
         _show([resolved])
         return
@@ -140,7 +140,7 @@ def compare(
         code = _finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
         raise typer.Exit(0 if exit_zero else code)
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
-    (resolved,) = _plans(None, flags)
+    (resolved,) = plans_of(None, flags)
     if show_config:
         _show([resolved])
         return
@@ -200,7 +200,7 @@ _FLAGS = {"suites": "suite"}
 # --- what the verbs share ------------------------------------------------------------------------
 
 
-def _plans(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
+def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
     from cliffguard.config import load_plans, make_plans
 

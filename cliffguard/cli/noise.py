@@ -1,0 +1,122 @@
+"""noise: a checkpoint against itself, for what the instrument alone does to its answers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cliffguard.cli import options as opt
+from cliffguard.cli.check import open_store, plans_of
+from cliffguard.cli.console import Screen, explained
+from cliffguard.errors import IntegrityError
+
+if TYPE_CHECKING:
+    from cliffguard.noise import NoiseFloor
+    from cliffguard.plans import Plan
+
+
+@explained
+@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
+def noise(
+    flags: Mapping[str, Any],
+    checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
+    policy: opt.PolicyFile = None,
+    other_dtype: Annotated[
+        Literal["float32", "bfloat16", "float16"] | None,
+        typer.Option(help="Dtype of the second time."),
+    ] = None,
+    other_device: Annotated[str | None, typer.Option(help="Device of the second time.")] = None,
+    store: opt.StoreFolder = None,
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="json: one object.")
+    ] = "text",
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Ask a checkpoint twice, the second time one sequence at a time; exit 12 if its mean moved."""
+    (plan,) = plans_of(None, {**flags, "candidate": [checkpoint], "policy": policy})
+    other = _otherwise(plan, other_dtype, other_device)
+    from cliffguard.corridor import find_alone, runner_for
+    from cliffguard.noise import measure_noise
+
+    screen = Screen(quiet=quiet, verbose=verbose)
+    answers = open_store(store)
+    with contextlib.closing(screen):
+        found = measure_noise(
+            find_alone(plan),
+            plan,
+            other,
+            store=answers,
+            make_runner=runner_for,
+            progress=screen.progress,
+        )
+    if output_format == "json":
+        sys.stdout.write(json.dumps(_as_data(found), indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print(found)
+    drifted = [one.capability for one in found.capabilities if one.has_drifted]
+    if drifted:
+        raise IntegrityError(
+            f"{found.checkpoint}: its own mean moved in {', '.join(drifted)} ({found.against}); "
+            "measure base and candidate alike, or find what differs, before any comparison"
+        )
+
+
+def _otherwise(plan: Plan, dtype: str | None, device: str | None) -> Plan:
+    """Return the plan of the second time: other batches, and what was asked for."""
+    protocol, runner = plan.protocol, plan.runner
+    if dtype is not None:
+        protocol = dataclasses.replace(protocol, dtype=dtype)  # type: ignore[arg-type]
+    if device is not None:
+        runner = dataclasses.replace(runner, device=device)
+    runner = dataclasses.replace(runner, batch_size=1, batch_tokens=None)
+    return dataclasses.replace(plan, protocol=protocol, runner=runner)
+
+
+def _as_data(found: NoiseFloor) -> dict[str, Any]:
+    rows = [
+        {**dataclasses.asdict(one), "flips": one.flips, "is_above_margin": one.is_above_margin}
+        for one in found.capabilities
+    ]
+    return {**dataclasses.asdict(found), "capabilities": rows}
+
+
+def _print(found: NoiseFloor) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120
+    level = f"{100 * found.confidence:.0f} % interval"
+    table = Table(box=None, pad_edge=False)
+    table.add_column("capability")
+    for name in ("items", "worse", "better", "flips", "drop, pp", level, "p, drift"):
+        table.add_column(name, justify="right")
+    for one in found.capabilities:
+        low, high = one.drop_interval.low, one.drop_interval.high
+        table.add_row(
+            one.capability,
+            f"{one.n_items:,}",
+            str(one.n_worse),
+            str(one.n_better),
+            f"{100 * one.flips:.1f} %",
+            f"{100 * one.drop:+.1f}",
+            f"[{100 * low:+.1f}, {100 * high:+.1f}]",
+            f"{one.p_drift:.2g}",
+        )
+    console.print(f"{found.checkpoint} against itself: {found.against}", markup=False)
+    console.print(table)
+    for one in found.capabilities:
+        if one.is_above_margin:
+            console.print(
+                f"! {one.capability}: a margin of {100 * one.margin:g} points is not above what "
+                "the instrument may do by itself on so many items",
+                markup=False,
+            )

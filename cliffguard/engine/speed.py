@@ -1,0 +1,35 @@
+"""How fast a device multiplies matrices: what an estimate of minutes is made of."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from cliffguard.engine.loading import pick_device, pick_dtype
+
+_TOKENS, _WIDTH = 256, 2048  # a pass of the size that the engine runs
+_SECONDS = 0.3
+_LEAST_RUNS = 3
+
+
+def matmul_rate(device: str, dtype: str) -> float:
+    """Return floating-point operations a second of a matrix product, the median of several.
+
+    `device` and `dtype` are as a plan says them.
+    """
+    import torch
+
+    place = pick_device(device)
+    kind = getattr(torch, pick_dtype(dtype, place))
+    x = torch.ones(_TOKENS, _WIDTH, device=place, dtype=kind)
+    weights = torch.ones(_WIDTH, _WIDTH, device=place, dtype=kind)
+    rates: list[float] = []
+    end = time.perf_counter() + _SECONDS
+    with torch.inference_mode():
+        while len(rates) < _LEAST_RUNS + 1 or time.perf_counter() < end:
+            started = time.perf_counter()
+            x @ weights
+            if place != "cpu":
+                torch.cuda.synchronize()
+            rates.append(2.0 * _TOKENS * _WIDTH**2 / (time.perf_counter() - started))
+    return median(rates[1:])  # the first one warms up

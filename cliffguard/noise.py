@@ -1,0 +1,178 @@
+"""The noise floor: a checkpoint against itself, asked in other batches, precision or device.
+
+What changes between the two is the instrument and not the model. How many answers flip says what
+a fine-tune's churn is at least; a mean that moves says that the instrument is not to be trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from cliffguard.compare import compare
+from cliffguard.measure import Progress, measure, silent
+from cliffguard.pairs import Pair, pair_answers
+from cliffguard.plans import Plan, Policy
+from cliffguard.records import CapabilityComparison, Checkpoint
+from cliffguard.runners import Runner
+from cliffguard.schedule import Look, Schedule
+from cliffguard.stats.interval import Interval
+from cliffguard.stats.multiplicity import holm
+from cliffguard.store import Store
+from cliffguard.suites import load_suites
+
+REPLICATES = {"batches": 1, "device": 2}
+"""Under which number the second answers are stored, by what is other; a dtype has its own key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityNoise:
+    """One capability, asked twice. `drop` is first mean minus second.
+
+    `p_drift` is two-sided, of "the mean did not move", Holm-adjusted over the capabilities.
+    """
+
+    capability: str
+    n_items: int
+    n_worse: int
+    n_better: int
+    drop: float
+    drop_interval: Interval
+    p_drift: float
+    margin: float
+    has_drifted: bool
+
+    @property
+    def flips(self) -> float:
+        """Share of items whose score changed."""
+        return (self.n_worse + self.n_better) / self.n_items
+
+    @property
+    def is_above_margin(self) -> bool:
+        """Say whether a drop of the margin could be the instrument's."""
+        return max(-self.drop_interval.low, self.drop_interval.high) >= self.margin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseFloor:
+    """What became of a checkpoint against itself; `against` says what was other."""
+
+    checkpoint: str
+    against: str
+    confidence: float
+    capabilities: tuple[CapabilityNoise, ...]
+
+
+def measure_noise(
+    checkpoint: Checkpoint,
+    plan: Plan,
+    other: Plan,
+    *,
+    store: Store,
+    make_runner: Callable[[Plan], Runner],
+    progress: Progress = silent,
+) -> NoiseFloor:
+    """Ask a checkpoint as `plan` says and as `other` does, and compare the two.
+
+    The floor of every task is noted beside the first answers, where planning finds it.
+    """
+    suites = load_suites(plan.suites)
+    policy = replace(plan.policy or Policy(), estimand="capability", target=None)
+    sides = []
+    for one, replicate in ((plan, 0), (other, _replicate(plan, other))):
+        runner = make_runner(one)
+        look = Schedule(runner.resolve(suites, one.protocol), one.protocol).everything()
+        sides.append(
+            measure(
+                checkpoint,
+                look,
+                protocol=one.protocol,
+                store=store,
+                runner=runner,
+                replicate=replicate,
+                progress=progress,
+            )
+        )
+        del runner  # its weights leave memory before the other's enter
+    pairs = pair_answers(look, *sides)
+    against = describe(plan, other)
+    _note(pairs, sides[0].questions, look, store, against)
+
+    def compared(pairs: Sequence[Pair]) -> list[CapabilityComparison]:
+        found = compare(
+            pairs, look=look, base=checkpoint, candidate=checkpoint, suites=suites, policy=policy,
+            repeats=plan.protocol.repeats,
+        )  # fmt: skip
+        return [one for one in found.capabilities if one.n_items]
+
+    there = compared(pairs)
+    back = compared([replace(pair, base=pair.candidate, candidate=pair.base) for pair in pairs])
+    p_values = holm([_two_sided(one, two) for one, two in zip(there, back, strict=True)])
+    return NoiseFloor(
+        checkpoint=checkpoint.label,
+        against=against,
+        confidence=1.0 - 2.0 * policy.alpha,
+        capabilities=tuple(
+            _told(one, p_drift, policy) for one, p_drift in zip(there, p_values, strict=True)
+        ),
+    )
+
+
+def describe(plan: Plan, other: Plan) -> str:
+    """Say what is other in the second measurement."""
+    changed = []
+    if plan.protocol.dtype != other.protocol.dtype:
+        changed.append(f"dtype {other.protocol.dtype}")
+    if plan.runner.device != other.runner.device:
+        changed.append(f"device {other.runner.device}")
+    if plan.runner.batch_size != other.runner.batch_size:
+        changed.append("one sequence at a time")
+    return ", ".join(changed) or "asked again"
+
+
+def _replicate(plan: Plan, other: Plan) -> int:
+    return REPLICATES["device" if plan.runner.device != other.runner.device else "batches"]
+
+
+def _two_sided(one: CapabilityComparison, two: CapabilityComparison) -> float:
+    assert one.p_drop is not None
+    assert two.p_drop is not None
+    return min(1.0, 2.0 * min(one.p_drop, two.p_drop))
+
+
+def _told(found: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
+    assert found.drop is not None
+    assert found.drop_interval is not None
+    return CapabilityNoise(
+        capability=found.capability,
+        n_items=found.n_items,
+        n_worse=found.n_broken,
+        n_better=found.n_fixed,
+        drop=found.drop,
+        drop_interval=found.drop_interval,
+        p_drift=p_drift,
+        margin=found.margin,
+        has_drifted=p_drift <= policy.alpha,
+    )
+
+
+def _note(
+    pairs: Sequence[Pair], questions: Sequence[str], look: Look, store: Store, against: str
+) -> None:
+    for series, key in zip(look, questions, strict=True):
+        own = [p for p in pairs if p.task.name == series.task.name and p.gates and p.is_scored]
+        flips = sum(pair.is_broken or pair.is_fixed for pair in own)
+        store.entry(key).write_noise({"against": against, "items": len(own), "flips": flips})
+
+
+def stored_flips(store: Store, base: Checkpoint) -> dict[str, float]:
+    """Return the share of items that flip by noise alone, by the name of the task in its suite."""
+    found: dict[str, float] = {}
+    for entry in store.entries():
+        if (noise := entry.read_noise()) is None:
+            continue
+        question = entry.read_question()
+        if question["asked"].get("checkpoint") == base.fingerprint and noise["items"]:
+            task = str(question["asked"].get("task"))
+            found[task] = max(found.get(task, 0.0), noise["flips"] / noise["items"])
+    return found

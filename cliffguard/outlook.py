@@ -1,0 +1,241 @@
+"""What a plan can decide, said before anything is asked.
+
+Counted from the suites, and simulated with the gate's own rules: how likely a candidate that lost
+nothing is to pass, after how many items, and which drop is too small to be seen. The one unknown
+is how many answers a fine-tune changes without being better or worse, the *churn*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from cliffguard.plans import Plan, Policy, Ring, Role
+from cliffguard.records import Capability, Item, Suite, Task
+from cliffguard.schedule import Schedule, in_order
+from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, expected_clustering
+from cliffguard.stats.gates import Design, Outcomes, decide, draw
+from cliffguard.stats.power import detectable_drop, items_needed
+from cliffguard.verdict import POOLED_SHARE
+
+USUAL_CHURN = 0.10
+"""Share of items whose score changes, where nothing better is known; small models change more."""
+
+POWER = 0.9
+"""The probability behind "needed" and "smallest drop seen"."""
+
+_N_GATES = 2000
+_FINENESS = 1.05  # steps in which a drop beyond the churn is sought
+_SEED = 0
+_CHARACTERS_A_TOKEN = 4.0  # of English prose under the usual vocabularies
+_USUAL_ANSWER_TOKENS = 128  # of a generated answer that nothing says more about
+_N_READ = 200  # items of a task from which its tokens are estimated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityOutlook:
+    """What the plan can say of one capability.
+
+    `n_items` count for the verdict at the last of `n_looks` looks; they are worth `n_effective`
+    independent ones. `n_needed` items prove with a power of 90 % that nothing was lost (None for
+    a target). `smallest_drop` is what is proven to be a drop with that power, at the level that
+    the gate leaves to the first of its capabilities (None where no drop is). `chance_held` and
+    `n_expected` are those of a candidate that lost nothing. `n_tokens` are those of one item.
+    """
+
+    capability: str
+    suite: str
+    ring: Ring
+    role: Role
+    n_items: int
+    n_effective: float
+    n_looks: int
+    margin: float | None
+    churn: float
+    n_needed: int | None
+    smallest_drop: float | None
+    chance_held: float | None
+    n_expected: float
+    n_tokens: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the plan can say of the whole, for a candidate that lost nothing and met its target.
+
+    `n_tokens` are those of both sides up to where it stops, a shared beginning counted once.
+    """
+
+    capabilities: tuple[CapabilityOutlook, ...]
+    chance_pass: float
+    chance_fail: float
+    n_planned: int
+    n_expected: float
+    n_tokens: float
+    remarks: tuple[str, ...]
+
+
+def look_ahead(
+    plan: Plan,
+    suites: Sequence[Suite],
+    tasks: Sequence[Task],
+    policy: Policy,
+    *,
+    churn: Mapping[str, float] | None = None,
+    stops_early: bool = True,
+) -> Outlook:
+    """Return what a plan over these tasks can decide; `churn` is expected of each capability."""
+    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
+    schedule = Schedule(tasks, plan.protocol, in_full=targets, stops_early=stops_early)
+    looks = schedule.looks()
+    roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
+    n_gating = roles.count("gating")
+    # What Holm asks of the first capability of several, beside the test of all together.
+    level = policy.alpha * (1 - POOLED_SHARE if n_gating > 1 else 1.0) / max(1, n_gating)
+    rows, designs = [], []
+    for suite in suites:
+        for capability in suite.capabilities:
+            own = [task for task in tasks if task.capability == capability.name]
+            row, design = _capability(
+                suite,
+                capability,
+                own,
+                looks=looks.get(capability.name, (0,)),
+                churn=(churn or {}).get(capability.name, USUAL_CHURN),
+                level=level,
+                plan=plan,
+                policy=policy,
+            )
+            rows.append(row)
+            if row.role == "gating":
+                designs.append(design)
+    able = [design for design in designs if design is not None]
+    together = _outcomes(able, policy.alpha) if able else None
+    is_whole = together is not None and len(able) == len(designs)
+    return Outlook(
+        capabilities=tuple(rows),
+        chance_pass=float(together.passed.mean()) if together is not None and is_whole else 0.0,
+        chance_fail=float(together.failed.mean()) if together is not None else 0.0,
+        n_planned=sum(row.n_items for row in rows),
+        n_expected=sum(row.n_expected for row in rows),
+        n_tokens=2 * sum(row.n_expected * row.n_tokens for row in rows),
+        remarks=tuple(_remarks(rows, tasks, plan, policy)),
+    )
+
+
+def _capability(
+    suite: Suite,
+    capability: Capability,
+    tasks: Sequence[Task],
+    *,
+    looks: tuple[int, ...],
+    churn: float,
+    level: float,
+    plan: Plan,
+    policy: Policy,
+) -> tuple[CapabilityOutlook, Design | None]:
+    """Return what the plan can say of one capability, and its simulation if it can decide."""
+    role = policy.role(capability.name, capability.ring)
+    margin = policy.margin(capability.name)
+    items = [(task, item) for task in tasks for item in in_order(task, plan.protocol)]
+    names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
+    clusters = expected_clustering(names, churn=churn) if names else Clustering(0, 1.0)
+    worth = 1.0 / clusters.inflation(policy.alpha)
+    design = None
+    if names and worth > 0 and role != "target":
+        sizes = [max(1, round(n * worth)) for n in looks]
+        design = Design(tuple(dict.fromkeys(sizes)), margin, churn=churn)
+    alone = None if design is None else _outcomes([design], policy.alpha)
+    share = 1.0
+    if design is not None and alone is not None:
+        share = float(alone.n_asked.mean()) / design.looks[-1]
+    n_effective = round(len(names) * worth)
+    is_asked_of = role != "target" and worth > 0
+    told = CapabilityOutlook(
+        capability=capability.name,
+        suite=suite.name,
+        ring=capability.ring,
+        role=role,
+        n_items=len(names),
+        n_effective=n_effective,
+        n_looks=len(looks),
+        margin=None if role == "target" else margin,
+        churn=churn,
+        n_needed=_needed(margin, churn, policy.alpha, worth) if is_asked_of else None,
+        smallest_drop=_smallest_drop(n_effective, churn, level) if n_effective and design else None,
+        chance_held=None if alone is None else float(alone.held.mean()),
+        n_expected=len(names) * share,
+        n_tokens=_tokens(items),
+    )
+    return told, design
+
+
+def _needed(margin: float, churn: float, alpha: float, worth: float) -> int:
+    needed = items_needed(margin=margin, alpha=alpha, power=POWER, discordance=churn)
+    return math.ceil(needed / worth)
+
+
+def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
+    """Return the smallest drop that is seen; beyond the churn, every change is a break."""
+    changed = churn
+    while changed <= 1.0:
+        drop = detectable_drop(n_items=n_items, alpha=level, power=POWER, discordance=changed)
+        if drop is not None:
+            return drop
+        changed *= _FINENESS
+    return None
+
+
+def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
+    rng = np.random.default_rng(_SEED)
+    counts = draw(designs, _N_GATES, rng)
+    return decide(counts, designs, alpha=alpha, pooled_share=POOLED_SHARE)
+
+
+def _tokens(items: Sequence[tuple[Task, Item]]) -> float:
+    """Return the tokens of an item, from its text: what is asked, and its choices or its answer."""
+    read = list(islice(items, _N_READ))
+    if not read:
+        return 0.0
+    characters = sum(len(item.prompt) + sum(map(len, item.choices)) for _, item in read)
+    generated = sum(
+        task.max_tokens or _USUAL_ANSWER_TOKENS for task, item in read if not item.choices
+    )
+    return (characters / _CHARACTERS_A_TOKEN + generated) / len(read)
+
+
+def _remarks(
+    rows: Sequence[CapabilityOutlook], tasks: Sequence[Task], plan: Plan, policy: Policy
+) -> list[str]:
+    remarks = []
+    graded = {task.capability for task in tasks if task.is_graded(plan.protocol.repeats)}
+    for row in rows:
+        if row.role != "gating":
+            continue
+        if row.n_items == 0:
+            remarks.append(f"{row.capability}: no item counts, so that nothing can pass")
+        elif row.n_effective == 0:
+            remarks.append(
+                f"{row.capability}: its items lie in fewer than {LEAST_CLUSTERS} clusters, which "
+                "decide nothing; add clusters"
+            )
+        elif row.n_needed is not None and row.n_needed > row.n_items:
+            remarks.append(
+                f"{row.capability}: {row.n_items} items, and about {row.n_needed} are needed to "
+                f"exclude a loss of {100 * (row.margin or 0):g} points; add items, or widen the "
+                "margin"
+            )
+        if row.capability in graded:
+            remarks.append(
+                f"{row.capability}: graded scores are decided by betting, which takes more items "
+                "than right or wrong does"
+            )
+    if policy.estimand == "suite":
+        remarks.append(
+            "estimand: suite takes fewer items than are told here, and decides at the last"
+        )
+    return remarks
