@@ -49,8 +49,10 @@ class CapabilityNoise:
 
     @property
     def is_above_margin(self) -> bool:
-        """Say whether a drop of the margin could be the instrument's."""
-        return max(-self.drop_interval.low, self.drop_interval.high) >= self.margin
+        """Say whether what flipped could move the mean by the margin."""
+        return (
+            self.flips > 0 and max(-self.drop_interval.low, self.drop_interval.high) >= self.margin
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,8 @@ def measure_noise(
             )
         )
         del runner  # its weights leave memory before the other's enter
-    pairs = pair_answers(look, *sides)
+    # Of an instrument, items are not a sample: which passage they are on does not matter.
+    pairs = [replace(p, item=replace(p.item, cluster=None)) for p in pair_answers(look, *sides)]
     against = describe(plan, other)
     _note(pairs, sides[0].questions, look, store, against)
 

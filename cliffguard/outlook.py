@@ -17,7 +17,7 @@ import numpy as np
 from cliffguard.plans import Plan, Policy, Ring, Role
 from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.schedule import Schedule, in_order
-from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, expected_clustering
+from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed
 from cliffguard.verdict import POOLED_SHARE
@@ -115,7 +115,8 @@ def look_ahead(
                 designs.append(design)
     able = [design for design in designs if design is not None]
     together = _outcomes(able, policy.alpha) if able else None
-    is_whole = together is not None and len(able) == len(designs)
+    absent = _absent(rows, policy)
+    is_whole = together is not None and len(able) == len(designs) and not absent
     return Outlook(
         capabilities=tuple(rows),
         chance_pass=float(together.passed.mean()) if together is not None and is_whole else 0.0,
@@ -123,7 +124,10 @@ def look_ahead(
         n_planned=sum(row.n_items for row in rows),
         n_expected=sum(row.n_expected for row in rows),
         n_tokens=2 * sum(row.n_expected * row.n_tokens for row in rows),
-        remarks=tuple(_remarks(rows, tasks, plan, policy)),
+        remarks=(
+            *(f"{name}: the policy names it, but no suite measures it" for name in absent),
+            *_remarks(rows, tasks, plan, policy),
+        ),
     )
 
 
@@ -143,8 +147,9 @@ def _capability(
     margin = policy.margin(capability.name)
     items = [(task, item) for task in tasks for item in in_order(task, plan.protocol)]
     names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
-    clusters = expected_clustering(names, churn=churn) if names else Clustering(0, 1.0)
-    worth = 1.0 / clusters.inflation(policy.alpha)
+    worth = 1.0
+    if len(set(names)) < len(names):
+        worth /= expected_clustering(names, churn=churn).inflation(policy.alpha)
     design = None
     if names and worth > 0 and role != "target":
         sizes = [max(1, round(n * worth)) for n in looks]
@@ -206,6 +211,15 @@ def _tokens(items: Sequence[tuple[Task, Item]]) -> float:
         task.max_tokens or _USUAL_ANSWER_TOKENS for task, item in read if not item.choices
     )
     return (characters / _CHARACTERS_A_TOKEN + generated) / len(read)
+
+
+def _absent(rows: Sequence[CapabilityOutlook], policy: Policy) -> list[str]:
+    """Return what the policy demands and no suite measures: it stays open."""
+    measured = {row.capability for row in rows}
+    wanted = [name for name, own in policy.capabilities.items() if own.gate is not False]
+    if policy.target is not None and not any(row.ring == "target" for row in rows):
+        wanted.append("target")
+    return [name for name in wanted if name not in measured]
 
 
 def _remarks(

@@ -117,6 +117,6 @@ def _print(found: NoiseFloor) -> None:
         if one.is_above_margin:
             console.print(
                 f"! {one.capability}: a margin of {100 * one.margin:g} points is not above what "
-                "the instrument may do by itself on so many items",
+                "the instrument may do by itself",
                 markup=False,
             )

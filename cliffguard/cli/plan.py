@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from cliffguard.plans import Plan
     from cliffguard.records import Checkpoint, Suite, Task
 
-_EFFICIENCY = 0.4  # of the matrix rate, that the engine reaches on whole passes
-
 
 @explained
 @opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
@@ -88,13 +86,13 @@ def _minutes(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | Non
     if base is None or base.files is None or not plan.runner.is_local:
         return None
     from cliffguard.checkpoint_files import n_parameters
-    from cliffguard.engine.speed import matmul_rate
+    from cliffguard.engine.speed import tokens_a_second
 
     size = n_parameters(base.files.weights)
     if size is None:
         return None
-    rate = matmul_rate(plan.runner.device, plan.protocol.dtype)
-    return found.n_tokens * 2.0 * size / (rate * _EFFICIENCY) / 60.0
+    speed = tokens_a_second(size, plan.runner.device, plan.protocol.dtype)
+    return found.n_tokens / speed / 60.0
 
 
 def _base(plan: Plan) -> Checkpoint | None:

@@ -1,0 +1,226 @@
+"""What a plan can decide: counted, simulated, and said before anything is asked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from cliffguard import Plan, Policy, Protocol
+from cliffguard.noise import stored_flips
+from cliffguard.outlook import Outlook, look_ahead
+from cliffguard.plans import CapabilityPolicy
+from cliffguard.records import Capability, Suite, Task
+from cliffguard.stats.power import items_needed
+from tests import support
+from tests.cli.test_verbs import run
+
+
+def suite_of(tasks: list[Task], ring: str = "adjacent") -> Suite:
+    """Return a suite with one capability a task."""
+    return Suite(
+        name="small",
+        version=1,
+        description="",
+        capabilities=tuple(
+            Capability(name=task.capability, ring=ring, description="", tasks=(task,))  # type: ignore[arg-type]
+            for task in tasks
+        ),
+        digest="d",
+    )
+
+
+def task_of(capability: str, n_items: int, n_clusters: int | None = None) -> Task:
+    """Return a task of so many items, in clusters of equal size."""
+    items = [
+        replace(support.item(n), cluster=None if n_clusters is None else f"c{n % n_clusters}")
+        for n in range(n_items)
+    ]
+    return replace(support.task(items), name=capability, capability=capability)
+
+
+def ahead(
+    tasks: list[Task], policy: Policy | None = None, *, churn: float = 0.1, early: bool = True
+) -> Outlook:
+    """Return the outlook of a plan over these tasks."""
+    return look_ahead(
+        Plan(candidate="x", suites=("small",)),
+        [suite_of(tasks)],
+        tasks,
+        policy or Policy(),
+        churn={task.capability: churn for task in tasks},
+        stops_early=early,
+    )
+
+
+def test_needed_items_are_those_of_the_formula() -> None:
+    """And a plan with as many is held nine times in ten."""
+    needed = items_needed(margin=0.05, alpha=0.05, power=0.9, discordance=0.1)
+
+    found = ahead([task_of("reading", needed)], early=False).capabilities[0]
+
+    assert found.n_needed == needed
+    assert found.chance_held == pytest.approx(0.9, abs=0.025)
+    assert found.n_expected == needed
+
+
+def test_with_many_capabilities_a_lossless_model_rarely_passes_everything() -> None:
+    """The weak point of any gate: eight chances of 90 %."""
+    needed = items_needed(margin=0.05, alpha=0.05, power=0.9, discordance=0.1)
+    tasks = [task_of(f"c{n}", needed) for n in range(8)]
+
+    found = ahead(tasks, early=False)
+
+    assert found.chance_pass == pytest.approx(0.9**8, abs=0.06)
+    assert found.chance_fail <= 0.06
+
+
+def test_early_stopping_saves_items() -> None:
+    """On a suite that is larger than it need be."""
+    early, late = (ahead([task_of("c", 2000)], early=e).capabilities[0] for e in (True, False))
+
+    assert early.n_expected < 0.4 * late.n_expected
+    assert early.n_looks > late.n_looks == 1
+
+
+def test_a_suite_that_is_too_small_is_remarked() -> None:
+    """With how many items would do."""
+    found = ahead([task_of("reading", 60)])
+
+    assert found.capabilities[0].n_needed is not None
+    assert found.remarks == (
+        f"reading: 60 items, and about {found.capabilities[0].n_needed} are needed to exclude a "
+        "loss of 5 points; add items, or widen the margin",
+    )
+
+
+def test_clusters_are_worth_less_than_their_items() -> None:
+    """And fewer than twenty of them nothing at all."""
+    alone = ahead([task_of("c", 400)]).capabilities[0]
+    some = ahead([task_of("c", 400, 40)]).capabilities[0]
+    few = ahead([task_of("c", 400, 10)])
+
+    assert some.n_effective < alone.n_effective == 400
+    assert some.n_needed is not None
+    assert alone.n_needed is not None
+    assert some.n_needed > alone.n_needed
+    assert few.capabilities[0].n_effective == 0
+    assert few.chance_pass == 0.0
+    assert "fewer than 20 clusters" in few.remarks[0]
+
+
+def test_a_drop_beyond_the_churn_is_seen_too() -> None:
+    """Where little changes, all of a drop is change."""
+    small, large = (ahead([task_of("c", n)], churn=0.005).capabilities[0] for n in (300, 3000))
+
+    assert small.smallest_drop is not None
+    assert large.smallest_drop is not None
+    assert large.smallest_drop < 0.005 < small.smallest_drop < 0.05
+
+
+def test_more_capabilities_see_less_each() -> None:
+    """Since they share alpha."""
+    one = ahead([task_of("c", 500)]).capabilities[0]
+    four = ahead([task_of(f"c{n}", 500) for n in range(4)]).capabilities[0]
+
+    assert one.smallest_drop is not None
+    assert four.smallest_drop is not None
+    assert one.smallest_drop < four.smallest_drop
+
+
+def test_monitored_capabilities_do_not_count() -> None:
+    """They cannot stop a pass."""
+    tasks = [task_of("a", 600), task_of("b", 10)]
+    policy = Policy(capabilities={"b": CapabilityPolicy(gate=False)})
+
+    assert ahead(tasks, policy).chance_pass > 0.9
+    assert ahead(tasks).chance_pass < 0.05
+
+
+def test_what_no_suite_measures_cannot_pass() -> None:
+    """An absent test is not a pass."""
+    policy = Policy(capabilities={"b": CapabilityPolicy(margin=0.1)})
+
+    found = ahead([task_of("a", 2000)], policy)
+
+    assert found.chance_pass == 0.0
+    assert found.remarks == ("b: the policy names it, but no suite measures it",)
+
+
+def test_the_limit_of_the_protocol_counts() -> None:
+    """Items that are not asked do not decide."""
+    task = task_of("c", 2000)
+
+    found = look_ahead(
+        Plan(candidate="x", suites=("small",), protocol=Protocol(limit=150)),
+        [suite_of([task])],
+        [task],
+        Policy(),
+    )
+
+    assert found.capabilities[0].n_items == 150
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    """A suite of 300 ladder items and 80 generated ones."""
+    return support.write_suite(tmp_path / "suite", n_items=300, n_said=80)
+
+
+def planned(suite: Path, *more: str) -> Result:
+    """Run the verb."""
+    return run("plan", "--suite", str(suite), *more)
+
+
+def test_the_verb_needs_no_checkpoint(suite: Path) -> None:
+    """Only what is asked, and under which policy."""
+    told = planned(suite)
+
+    assert told.exit_code == 0
+    assert "A candidate that lost nothing passes all 2 gating capabilities" in told.stdout
+    assert "! saying: 80 items, and about" in told.stdout
+    assert "minutes" not in told.stdout
+
+
+def test_the_verb_writes_data(suite: Path) -> None:
+    """For whoever plans in a program."""
+    data = json.loads(planned(suite, "--format", "json", "--churn", "0.02").stdout)
+
+    assert [row["capability"] for row in data["capabilities"]] == ["reasoning", "saying"]
+    assert data["capabilities"][0]["churn"] == 0.02
+    assert 0 < data["n_expected"] <= data["n_planned"] == 380
+    assert data["minutes"] is None
+
+
+def test_a_base_at_hand_gives_minutes(suite: Path, tmp_path: Path) -> None:
+    """From the size of its weights and the speed of the machine."""
+    base = support.write_checkpoint(tmp_path / "base")
+
+    data = json.loads(planned(suite, "--base", str(base), "--format", "json").stdout)
+
+    assert data["minutes"] > 0
+
+
+@pytest.mark.parametrize("churn", ["0", "-1", "1.5", "nan"])
+def test_an_impossible_churn_is_refused(suite: Path, churn: str) -> None:
+    """At the door."""
+    told = planned(suite, "--churn", churn)
+
+    assert told.exit_code == 2
+    assert "--churn: must lie above 0 and at most 1" in told.stderr
+
+
+def test_a_stored_noise_floor_is_the_least_churn(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the instrument does alone, a fine-tune does too."""
+    base = support.write_checkpoint(tmp_path / "base")
+    monkeypatch.setattr("cliffguard.noise.stored_flips", lambda *_: {"ball": 0.3})
+    assert stored_flips is not None
+
+    told = planned(suite, "--base", str(base), "--format", "json", "--store", str(tmp_path / "s"))
+
+    assert [row["churn"] for row in json.loads(told.stdout)["capabilities"]] == [0.3, 0.1]
