@@ -26,7 +26,7 @@ LAYERS: list[set[str]] = [
     {"compare"},
     {"verdict", "review"},
     {"corridor"},
-    {"report", "demo", "outlook", "noise"},
+    {"report", "demo", "outlook", "noise", "choice"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -38,6 +38,7 @@ def check(
     exit_zero: opt.ExitZero = False,
     no_early_stop: opt.NoEarlyStop = False,
     max_minutes: opt.MaxMinutes = None,
+    choose: opt.Choose = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
@@ -45,6 +46,10 @@ def check(
     """Measure base and candidate, compare them, judge, and report."""
     flags = {**flags, "candidate": candidate, "policy": policy}
     plans = plans_of(plan, flags)
+    if choose is not None:
+        from cliffguard.choice import shared
+
+        plans = shared(plans, choose)
     if show_config:
         _show(plans)
         return
@@ -58,6 +63,8 @@ def check(
         answers = open_store(store)
         codes: list[int] = []
         for one, folder in zip(plans, folders, strict=True):
+            if codes and codes[-1] != 0 and choose == "last":
+                break
             with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
                 with failure_recorded(folder), contextlib.closing(screen):
                     review = guard(
@@ -74,7 +81,13 @@ def check(
     codes = with_runner(plans[0], work)
     if codes is not None:  # another process of this run speaks
         has_verdicts = set(codes) <= {0, 10, 11}
-        raise typer.Exit(0 if exit_zero and has_verdicts else worst(codes))
+        code = worst(codes)
+        if choose is not None:
+            from cliffguard.choice import told
+
+            screen.say(told(choose, [one.candidate for one in plans], [c == 0 for c in codes]))
+            code = 0 if 0 in codes else code
+        raise typer.Exit(0 if exit_zero and has_verdicts else code)
 
 
 @explained

@@ -45,6 +45,14 @@ NoEarlyStop = Annotated[
     bool,
     typer.Option("--no-early-stop", help="Measure everything, in one look."),
 ]
+Choose = Annotated[
+    Literal["any", "last"] | None,
+    typer.Option(
+        "--choose",
+        help="Of several candidates one is shipped. any: they share alpha; last: in order, as long "
+        "as they pass. Exit 0 where one passed.",
+    ),
+]
 MaxMinutes = Annotated[
     float | None,
     typer.Option(

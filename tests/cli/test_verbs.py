@@ -265,6 +265,74 @@ def test_a_candidate_that_cannot_be_judged_stops_no_other(
     assert result.exit_code == 2
 
 
+@pytest.fixture
+def trajectory(files: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """Three candidates: step-1 and step-3 keep everything, step-2 loses the hard levels."""
+    for number in (1, 2, 3):
+        support.write_checkpoint(tmp_path / f"step-{number}", seed=number + 3)
+    support.write_suite(tmp_path / "suite", n_items=300, n_said=120)  # enough for a third of alpha
+    return files
+
+
+def chosen(files: dict[str, str], steps: str, how: str) -> Result:
+    """Check some of the three with --choose."""
+    folder = Path(files["base"]).parent
+    words = [word for n in steps for word in ("--candidate", str(folder / f"step-{n}"))]
+    named = ("--base", files["base"], "--suite", files["suite"], "--choose", how, *words)
+    return run("check", *named, "--store", files["store"], "--out", files["out"])
+
+
+def loses_at_step_2(name: str, item: Item) -> float:
+    """Script: the second of three candidates fails from level 3 on."""
+    return 0.0 if "step-2" in name and (item.level or 0) >= 3 else 1.0
+
+
+def test_candidates_to_choose_from_share_alpha(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever passed may be shipped; one that failed does not stop the others."""
+    scripted(monkeypatch, loses_at_step_2)
+
+    result = chosen(trajectory, "123", "any")
+
+    assert result.exit_code == 0
+    assert "of 3 candidates, which share alpha, " in result.stderr
+    assert re.search(r"step-1 or \S*step-3 may be shipped", result.stderr)
+    review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
+    assert review["plan"]["policy"]["alpha"] == pytest.approx(0.05 / 3)
+    assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.05 / 3)
+
+
+def test_a_trajectory_is_tested_until_one_does_not_pass(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order given, each at the whole alpha; what comes after is not even asked."""
+    scripted(monkeypatch, loses_at_step_2)
+
+    result = chosen(trajectory, "123", "last")
+
+    assert result.exit_code == 0
+    assert re.search(
+        r"step-1 is the last that passed; 1 after the first .* not tested", result.stderr
+    )
+    assert not (Path(trajectory["out"]) / "step-3" / "review.json").exists()
+    review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
+    assert review["plan"]["policy"] is None or review["plan"]["policy"]["alpha"] == 0.05
+
+
+@pytest.mark.parametrize("how", ["any", "last"])
+def test_where_none_passed_the_worst_code_is_kept(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A choice among failures is none."""
+    scripted(monkeypatch, loses_at_step_2)
+
+    result = chosen(trajectory, "2", how)
+
+    assert result.exit_code == 10
+    assert re.search("none passed|did not pass", result.stderr)
+
+
 def test_candidates_of_one_name_are_refused(files: dict[str, str], tmp_path: Path) -> None:
     """Two candidates whose reports would share a folder are not written over each other."""
     result = check(files, "--candidate", str(tmp_path / "deeper" / "tuned"))
