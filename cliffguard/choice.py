@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Literal
 
 from cliffguard.corridor import default_policy
+from cliffguard.errors import UsageError
 from cliffguard.plans import Plan
 from cliffguard.suites import load_suites
 
@@ -20,8 +21,20 @@ Choice = Literal["any", "last"]
 """*any*: whichever passed may be shipped. *last*: the last that passed, in the order given."""
 
 
+def remark(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
+    """Return what the reports say of the choice."""
+    if choice == "last":
+        return ("One of several candidates, tested in order as long as they pass.",)
+    return (f"One of {len(plans)} candidates of which one is chosen; they share alpha.",)
+
+
 def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
-    """Return the plans with what each may spend of alpha."""
+    """Return the plans with what each may spend of alpha.
+
+    Raises UsageError where there is nothing to choose from.
+    """
+    if len(plans) < 2:
+        raise UsageError("--choose: there is one candidate only; leave it out, or give more")
     if choice == "last":
         return tuple(plans)
     return tuple(

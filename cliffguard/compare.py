@@ -53,20 +53,25 @@ def compare(
     candidate: Checkpoint,
     suites: Sequence[Suite],
     policy: Policy,
-    repeats: int = 1,
+    repeats: int | None = 1,
     caveats: Sequence[str] = (),
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
     Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha. Of the
     policy only what was asked enters: margins, alpha, the estimand. `repeats` is how often each
-    item was answered; a score above one is their mean.
+    item was answered, a score being the mean; None where nothing is known beforehand, and the
+    scores themselves say whether they are graded.
     """
     by_capability: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_capability.setdefault(pair.task.capability, []).append(pair)
     planned = _planned(look)
-    graded = frozenset(s.task.capability for s in look if s.task.is_graded(repeats))
+    graded = frozenset(
+        series.task.capability
+        for series in look
+        if repeats is not None and series.task.is_graded(repeats)
+    )
     return Comparison(
         base=base,
         candidate=candidate,
@@ -205,7 +210,7 @@ def _bet(
             changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
         )
     weights = worst_weights = None
-    if _grouping(scored) is not None:
+    if _grouping([pair for pair in gating if pair.is_scored or pair.is_lost]) is not None:
         changes, weights = _by_cluster(scored, changes)
         at_worst, worst_weights = _by_cluster(gating, at_worst)
     if gain is not None:

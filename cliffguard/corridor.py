@@ -41,12 +41,13 @@ def guard(
     runner: Runner | None = None,
     stops_early: bool = True,
     max_minutes: float | None = None,
+    caveats: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
     Without `stops_early` there is one look, at everything. After `max_minutes` nothing more is
-    asked, and what is open by then stays open.
+    asked, and what is open by then stays open. `caveats` stand in every report.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -83,7 +84,7 @@ def guard(
             suites=suites,
             policy=policy,
             protocol=plan.protocol,
-            caveats=differences(*(side.measured_on for side in measured)),
+            caveats=(*caveats, *differences(*(side.measured_on for side in measured))),
         )
         if is_time_up():
             if schedule.is_open(verdict) or look != planned:
@@ -120,7 +121,7 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
         candidate=found.candidate.checkpoint,
         suites=(found.suite,),
         policy=policy,
-        protocol=Protocol(),
+        protocol=None,
         caveats=found.caveats,
     )
     return write_up(
@@ -143,11 +144,14 @@ def _decide(
     candidate: Checkpoint,
     suites: tuple[Suite, ...],
     policy: Policy,
-    protocol: Protocol,
+    protocol: Protocol | None,
     caveats: Sequence[str],
 ) -> tuple[tuple[Pair, ...], Comparison, Verdict]:
-    """Return the pairs of a look, what they come to, and what is decided."""
-    check_answers(measured[0].answers, measured[1].answers, protocol)
+    """Return the pairs of a look, what they come to, and what is decided.
+
+    `protocol` None: it was another harness's.
+    """
+    check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
     pairs = pair_answers(look, *measured)
     comparison = compare(
         pairs,
@@ -156,7 +160,7 @@ def _decide(
         candidate=candidate,
         suites=suites,
         policy=policy,
-        repeats=protocol.repeats,
+        repeats=None if protocol is None else protocol.repeats,
         caveats=caveats,
     )
     return pairs, comparison, judge(comparison, policy)
@@ -233,6 +237,11 @@ def find_sides(plan: Plan) -> tuple[Checkpoint, Checkpoint]:
     if plan.protocol.chat_template == "base":
         candidate = with_template_of(candidate, base)
     return base, candidate
+
+
+def is_full(plan: Plan) -> bool:
+    """Say whether the plan's candidate is a full checkpoint, and not an adapter."""
+    return not is_adapter(plan.candidate, _options(plan))
 
 
 def find_alone(plan: Plan) -> Checkpoint:

@@ -68,6 +68,9 @@ def measure(
             found[series.task.name, shard.number] = entry.read_shard(shard.number, shard.items)
             done += len(shard.items)
             progress(f"{checkpoint.label}: {series.task.name}", done, total)
+    if is_time_up is not never:
+        # Task by task shares more of the prompts; side by side leaves no task behind.
+        absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
     for start in range(0, len(absent), runner.n_workers):
         if is_time_up():
             break

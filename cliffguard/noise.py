@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.compare import compare
-from cliffguard.measure import Progress, measure, silent
+from cliffguard.errors import UsageError
+from cliffguard.measure import Measurement, Progress, measure, silent
 from cliffguard.pairs import Pair, pair_answers
 from cliffguard.plans import Plan, Policy
 from cliffguard.records import CapabilityComparison, Checkpoint
@@ -48,21 +49,23 @@ class CapabilityNoise:
         return (self.n_worse + self.n_better) / self.n_items
 
     @property
-    def is_above_margin(self) -> bool:
-        """Say whether what flipped could move the mean by the margin."""
-        return (
-            self.flips > 0 and max(-self.drop_interval.low, self.drop_interval.high) >= self.margin
-        )
+    def reaches_margin(self) -> bool:
+        """Say whether as many items flip as the margin tolerates to be lost."""
+        return self.flips >= self.margin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseFloor:
-    """What became of a checkpoint against itself; `against` says what was other."""
+    """What became of a checkpoint against itself; `against` says what was other.
+
+    `unscored` are the capabilities of which no item had a score both times.
+    """
 
     checkpoint: str
     against: str
     confidence: float
     capabilities: tuple[CapabilityNoise, ...]
+    unscored: tuple[str, ...]
 
 
 def measure_noise(
@@ -80,25 +83,26 @@ def measure_noise(
     """
     suites = load_suites(plan.suites)
     policy = replace(plan.policy or Policy(), estimand="capability", target=None)
-    sides = []
+    sides, dtypes = [], []
     for one, replicate in ((plan, 0), (other, _replicate(plan, other))):
         runner = make_runner(one)
+        dtypes.append(runner.dtype(one.protocol))
         look = Schedule(runner.resolve(suites, one.protocol), one.protocol).everything()
-        sides.append(
-            measure(
-                checkpoint,
-                look,
-                protocol=one.protocol,
-                store=store,
-                runner=runner,
-                replicate=replicate,
-                progress=progress,
-            )
+        side = measure(
+            checkpoint,
+            look,
+            protocol=one.protocol,
+            store=store,
+            runner=runner,
+            replicate=replicate,
+            progress=progress,
         )
+        _refuse_elsewhere(side, runner)
+        sides.append(side)
         del runner  # its weights leave memory before the other's enter
     # Of an instrument, items are not a sample: which passage they are on does not matter.
     pairs = [replace(p, item=replace(p.item, cluster=None)) for p in pair_answers(look, *sides)]
-    against = describe(plan, other)
+    against = _described(plan, other, dtypes)
     _note(pairs, sides[0].questions, look, store, against)
 
     def compared(pairs: Sequence[Pair]) -> list[CapabilityComparison]:
@@ -118,14 +122,31 @@ def measure_noise(
         capabilities=tuple(
             _told(one, p_drift, policy) for one, p_drift in zip(there, p_values, strict=True)
         ),
+        unscored=tuple(
+            capability.name
+            for suite in suites
+            for capability in suite.capabilities
+            if capability.name not in {one.capability for one in there}
+        ),
     )
 
 
-def describe(plan: Plan, other: Plan) -> str:
+def _refuse_elsewhere(side: Measurement, runner: Runner) -> None:
+    """Refuse answers from the store that another device gave: they are not what was asked for."""
+    here = runner.notes().get("device")
+    others = [line for line in side.measured_on if f"device {here}" not in line.split(", ")]
+    if here is not None and others:
+        raise UsageError(
+            f"the store holds answers to this that were measured elsewhere ({others[0]}), not on "
+            f"{here}; give another --store"
+        )
+
+
+def _described(plan: Plan, other: Plan, dtypes: Sequence[str]) -> str:
     """Say what is other in the second measurement."""
     changed = []
-    if plan.protocol.dtype != other.protocol.dtype:
-        changed.append(f"dtype {other.protocol.dtype}")
+    if dtypes[0] != dtypes[1]:
+        changed.append(f"dtype {dtypes[1]}")
     if plan.runner.device != other.runner.device:
         changed.append(f"device {other.runner.device}")
     if plan.runner.batch_size != other.runner.batch_size:
@@ -168,14 +189,13 @@ def _note(
         store.entry(key).write_noise({"against": against, "items": len(own), "flips": flips})
 
 
-def stored_flips(store: Store, base: Checkpoint) -> dict[str, float]:
-    """Return the share of items that flip by noise alone, by the name of the task in its suite."""
-    found: dict[str, float] = {}
+def stored_flips(store: Store, base: Checkpoint) -> dict[str, tuple[int, int]]:
+    """Return how many items flip by noise alone, and of how many, by the name of the task."""
+    found: dict[str, tuple[int, int]] = {}
     for entry in store.entries():
         if (noise := entry.read_noise()) is None:
             continue
         question = entry.read_question()
-        if question["asked"].get("checkpoint") == base.fingerprint and noise["items"]:
-            task = str(question["asked"].get("task"))
-            found[task] = max(found.get(task, 0.0), noise["flips"] / noise["items"])
+        if question["asked"].get("checkpoint") == base.fingerprint:
+            found[str(question["asked"].get("task"))] = (noise["flips"], noise["items"])
     return found

@@ -10,12 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
-from cliffguard.plans import Plan, Policy, Ring, Role
-from cliffguard.records import Capability, Item, Suite, Task
+from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
+from cliffguard.records import Capability, Suite, Task
 from cliffguard.schedule import Schedule, in_order
 from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
@@ -40,11 +39,12 @@ _N_READ = 200  # items of a task from which its tokens are estimated
 class CapabilityOutlook:
     """What the plan can say of one capability.
 
-    `n_items` count for the verdict at the last of `n_looks` looks; they are worth `n_effective`
-    independent ones. `n_needed` items prove with a power of 90 % that nothing was lost (None for
-    a target). `smallest_drop` is what is proven to be a drop with that power, at the level that
-    the gate leaves to the first of its capabilities (None where no drop is). `chance_held` and
-    `n_expected` are those of a candidate that lost nothing. `n_tokens` are those of one item.
+    Of `n_asked` items `n_items` count for the verdict, at the last of `n_looks` looks; they are
+    worth `n_effective` independent ones. `n_needed` items prove with a power of 90 % that nothing
+    was lost (None for a target). `smallest_drop` is what is proven to be a drop with that power, at
+    the level that the gate leaves to the first of its capabilities (None where no drop is).
+    `chance_held` and `n_expected` are those of a candidate that lost nothing, `n_tokens` those of
+    one item.
     """
 
     capability: str
@@ -52,7 +52,8 @@ class CapabilityOutlook:
     ring: Ring
     role: Role
     n_items: int
-    n_effective: float
+    n_asked: int
+    n_effective: int
     n_looks: int
     margin: float | None
     churn: float
@@ -67,7 +68,8 @@ class CapabilityOutlook:
 class Outlook:
     """What the plan can say of the whole, for a candidate that lost nothing and met its target.
 
-    `n_tokens` are those of both sides up to where it stops, a shared beginning counted once.
+    `n_tokens` are those of both sides up to where it stops; shots that all items share are not
+    counted.
     """
 
     capabilities: tuple[CapabilityOutlook, ...]
@@ -87,8 +89,12 @@ def look_ahead(
     *,
     churn: Mapping[str, float] | None = None,
     stops_early: bool = True,
+    holds_both: bool = True,
 ) -> Outlook:
-    """Return what a plan over these tasks can decide; `churn` is expected of each capability."""
+    """Return what a plan over these tasks can decide; `churn` is expected of each capability.
+
+    Unless the runner `holds_both` checkpoints, the base is asked in full.
+    """
     targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
     schedule = Schedule(tasks, plan.protocol, in_full=targets, stops_early=stops_early)
     looks = schedule.looks()
@@ -121,9 +127,12 @@ def look_ahead(
         capabilities=tuple(rows),
         chance_pass=float(together.passed.mean()) if together is not None and is_whole else 0.0,
         chance_fail=float(together.failed.mean()) if together is not None else 0.0,
-        n_planned=sum(row.n_items for row in rows),
+        n_planned=sum(row.n_asked for row in rows),
         n_expected=sum(row.n_expected for row in rows),
-        n_tokens=2 * sum(row.n_expected * row.n_tokens for row in rows),
+        n_tokens=sum(
+            (row.n_expected + (row.n_expected if holds_both else row.n_asked)) * row.n_tokens
+            for row in rows
+        ),
         remarks=(
             *(f"{name}: the policy names it, but no suite measures it" for name in absent),
             *_remarks(rows, tasks, plan, policy),
@@ -148,7 +157,7 @@ def _capability(
     items = [(task, item) for task in tasks for item in in_order(task, plan.protocol)]
     names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
     worth = 1.0
-    if len(set(names)) < len(names):
+    if len(set(names)) < len(names) and policy.estimand == "capability":
         worth /= expected_clustering(names, churn=churn).inflation(policy.alpha)
     design = None
     if names and worth > 0 and role != "target":
@@ -166,6 +175,7 @@ def _capability(
         ring=capability.ring,
         role=role,
         n_items=len(names),
+        n_asked=len(items),
         n_effective=n_effective,
         n_looks=len(looks),
         margin=None if role == "target" else margin,
@@ -173,8 +183,8 @@ def _capability(
         n_needed=_needed(margin, churn, policy.alpha, worth) if is_asked_of else None,
         smallest_drop=_smallest_drop(n_effective, churn, level) if n_effective and design else None,
         chance_held=None if alone is None else float(alone.held.mean()),
-        n_expected=len(names) * share,
-        n_tokens=_tokens(items),
+        n_expected=len(items) * share,
+        n_tokens=_tokens(tasks, plan.protocol),
     )
     return told, design
 
@@ -201,16 +211,22 @@ def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
     return decide(counts, designs, alpha=alpha, pooled_share=POOLED_SHARE)
 
 
-def _tokens(items: Sequence[tuple[Task, Item]]) -> float:
+def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:
     """Return the tokens of an item, from its text: what is asked, and its choices or its answer."""
-    read = list(islice(items, _N_READ))
-    if not read:
-        return 0.0
-    characters = sum(len(item.prompt) + sum(map(len, item.choices)) for _, item in read)
-    generated = sum(
-        task.max_tokens or _USUAL_ANSWER_TOKENS for task, item in read if not item.choices
-    )
-    return (characters / _CHARACTERS_A_TOKEN + generated) / len(read)
+    total, n_items = 0.0, 0
+    for task in tasks:
+        read = task.items[:_N_READ]
+        if not read:
+            continue
+        longest = protocol.max_tokens or task.max_tokens or _USUAL_ANSWER_TOKENS
+        tokens = sum(
+            len(item.prompt + "".join(item.choices)) / _CHARACTERS_A_TOKEN
+            + (0 if item.choices else protocol.repeats * longest)
+            for item in read
+        )
+        total += tokens / len(read) * len(task.items)
+        n_items += len(task.items)
+    return total / n_items if n_items else 0.0
 
 
 def _absent(rows: Sequence[CapabilityOutlook], policy: Policy) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from cliffguard.measure import Measurement
 from cliffguard.records import Answer, Item, Task
-from cliffguard.schedule import Look, n_items_at
+from cliffguard.schedule import Look, Series, n_items_at
 
 RIGHT_OR_WRONG = (0.0, 1.0)
 
@@ -97,17 +97,18 @@ def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Me
             had = n_both[series.task.name] / len(series.items)
             least = fractions.get(series.task.capability, 1.0)
             fractions[series.task.capability] = min(least, had)
-    cut = tuple(
-        series.cut(n_items_at(fractions[series.task.capability], len(series.items)))
-        if series.task.capability in fractions
-        else series
-        for series in look
-    )
+    cut = tuple(_cut(series, fractions.get(series.task.capability, 1.0)) for series in look)
     n_left = {series.task.name: series.n_counted for series in cut}
     answers = [
         {name: rows[: n_left[name]] for name, rows in side.answers.items()} for side in sides
     ]
     return cut, [replace(side, answers=own) for side, own in zip(sides, answers, strict=True)]
+
+
+def _cut(series: Series, fraction: float) -> Series:
+    """Return the series with this fraction of its items, but with all that was judged before."""
+    n_judged = series.n_by_look[-2] if len(series.n_by_look) > 1 else 0
+    return series.cut(max(n_judged, n_items_at(fraction, len(series.items))))
 
 
 def by_task(pairs: Sequence[Pair]) -> list[list[Pair]]:

@@ -20,7 +20,7 @@ class Protocol:
     """How the items are put to both sides. All of it is part of every question's key.
 
     `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
-    order, the same number from every level. `template_args` are passed to the chat template
+    order, from every level its share. `template_args` are passed to the chat template
     (`enable_thinking: false`). Of generated answers: `max_tokens` None keeps each task's limit;
     `think_end` is the mark after which the answer begins; at a `temperature` above 0 they are
     sampled, `repeats` times an item, and the item's score is the mean. `attention` None is the

@@ -103,7 +103,15 @@ class Item:
 
 _RIGHT_OR_WRONG = frozenset(
     {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "exact_match", "em", "pass@1"}
-    | {"math_verify", "mc1", "prompt_level_strict_acc", "prompt_level_loose_acc", "contains"}
+    | {
+        "pass_at_1",
+        "accuracy",
+        "math_verify",
+        "mc1",
+        "prompt_level_strict_acc",
+        "prompt_level_loose_acc",
+        "contains",
+    }
 )
 """Metrics known to be 0 or 1 on every item."""
 

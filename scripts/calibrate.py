@@ -28,6 +28,7 @@ TITLES = {
     "diffuse": "Eight capabilities lose the same, margin 3 points, 10 % churn, one look",
     "graded": "Graded scores, by betting; margin 5 points",
     "clusters": "Passages whose items break together, one look, margin 5 points",
+    "mixed": "Passages beside single items, correlation 0.3, one look",
     "cliffs": "Ladders of six levels, about 10 % churn",
 }
 
@@ -37,6 +38,7 @@ STUDIES = {
     "power": studies.power,
     "diffuse": studies.diffuse,
     "clusters": studies.clusters,
+    "mixed": studies.mixed_clusters,
 }
 
 

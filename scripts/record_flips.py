@@ -44,7 +44,9 @@ def adapters(base: Path, folder: Path) -> dict[str, Path]:
     for name, recipe in RECIPES.items():
         found[name] = folder / name
         if not (folder / name / "provenance.json").is_file():
+            torch.use_deterministic_algorithms(True)
             model = demo.train(base, recipe, name)
+            torch.use_deterministic_algorithms(False)
             demo.save(model, folder / name, demo.provenance(base, recipe, name))
     return {**found, "overtrained": shipped / "overtrained"}
 
@@ -83,21 +85,26 @@ def record(base: Path, folder: Path, suites: tuple[str, ...], limit: int | None)
                 {
                     "capability": capabilities[task].name,
                     "ring": capabilities[task].ring,
-                    "clusters": _numbered([item.cluster for item in own]),
+                    "clusters": [item.cluster for item in own],
                     "levels": [item.level for item in own] if own[0].level is not None else None,
                     "right": {},
                 },
             )
+            if any(answer.score not in (0.0, 1.0) for answer in answers):
+                raise SystemExit(f"{task}: an answer of {name} is neither right nor wrong")
             row["right"][name] = "".join("1" if answer.score else "0" for answer in answers)
+    _number_clusters(tasks)
     return {"base": demo.BASE_NAME, "recipes": _recipes(), "tasks": tasks}
 
 
-def _numbered(clusters: list[str | None]) -> list[int] | None:
-    """Return clusters as numbers in the order in which they appear; None where all stand alone."""
-    if any(cluster is None for cluster in clusters):
-        return None
-    names = list(dict.fromkeys(clusters))
-    return [names.index(cluster) for cluster in clusters]
+def _number_clusters(tasks: dict[str, Any]) -> None:
+    """Write clusters as numbers, the same in every task of a capability; alone is None."""
+    numbers: dict[tuple[str, str], int] = {}
+    for row in tasks.values():
+        row["clusters"] = [
+            None if name is None else numbers.setdefault((row["capability"], name), len(numbers))
+            for name in row["clusters"]
+        ]
 
 
 def _recipes() -> dict[str, Any]:
@@ -118,7 +125,6 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/recorded-flips"))
     parser.add_argument("--out", type=Path, default=Path("reports/recorded-flips"))
     arguments = parser.parse_args()
-    torch.use_deterministic_algorithms(True)
     arguments.work.mkdir(parents=True, exist_ok=True)
     found = record(arguments.base, arguments.work, (*SUITES, *arguments.suite), arguments.limit)
     arguments.out.mkdir(parents=True, exist_ok=True)

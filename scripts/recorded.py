@@ -109,7 +109,7 @@ def gate_of(recorded: Recorded) -> Gate:
                 choices=("a", "b"),
                 answer="a",
                 level=row["levels"][i] if row["levels"] else None,
-                cluster=f"{name} {row['clusters'][i]}" if row["clusters"] else None,
+                cluster=None if row["clusters"][i] is None else str(row["clusters"][i]),
             )
             for i in range(n)
         )
@@ -214,9 +214,12 @@ def populations(recorded: Recorded, candidate: str) -> dict[str, tuple[Array, Ar
         base, other = (
             np.array([float(c) for c in row["right"][side]]) for side in ("base", candidate)
         )
-        names = row["clusters"] or range(len(base))
-        places = np.array([f"{name} {place}" for place in names])
-        # One intent's tickets stand in both tasks of the target, under numbers of their own.
+        places = np.array(
+            [
+                f"{name} {number}" if place is None else str(place)
+                for number, place in enumerate(row["clusters"])
+            ]
+        )
         found.setdefault(row["capability"], []).append((base - other, places))
     return {
         name: (np.concatenate([x for x, _ in parts]), np.concatenate([p for _, p in parts]))

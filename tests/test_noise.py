@@ -12,7 +12,7 @@ import pytest
 
 from cliffguard import Plan, Store
 from cliffguard.corridor import find_alone
-from cliffguard.errors import StoreError
+from cliffguard.errors import StoreError, UsageError
 from cliffguard.noise import NoiseFloor, measure_noise, stored_flips
 from cliffguard.plans import RunnerSettings
 from cliffguard.records import Item
@@ -63,7 +63,7 @@ def test_the_same_answers_have_no_noise(plan: Plan, tmp_path: Path) -> None:
 
     assert [one.capability for one in found.capabilities] == ["reasoning", "saying"]
     assert all(one.flips == 0 and one.p_drift == 1.0 for one in found.capabilities)
-    assert not any(one.has_drifted or one.is_above_margin for one in found.capabilities)
+    assert not any(one.has_drifted or one.reaches_margin for one in found.capabilities)
     assert found.against == "one sequence at a time"
 
 
@@ -75,7 +75,7 @@ def test_flips_both_ways_are_noise_and_no_drift(plan: Plan, tmp_path: Path) -> N
     assert (reasoning.n_worse, reasoning.n_better) == (20, 20)
     assert reasoning.flips == pytest.approx(40 / 300)
     assert not reasoning.has_drifted
-    assert not reasoning.is_above_margin  # 3.5 points at the most, and the margin is 5
+    assert reasoning.reaches_margin  # 13 % flip, and the margin is 5 points
 
 
 @pytest.mark.parametrize("goes", ["down", "up"])
@@ -88,7 +88,6 @@ def test_a_mean_that_moves_is_drift(plan: Plan, tmp_path: Path, goes: str) -> No
 
     assert reasoning.has_drifted
     assert saying.p_drift <= 0.05
-    assert reasoning.is_above_margin
     assert reasoning.drop == pytest.approx(0.1 if goes == "down" else -0.1)
 
 
@@ -99,8 +98,8 @@ def test_the_floor_is_stored_with_the_base(plan: Plan, tmp_path: Path) -> None:
     other = support.write_checkpoint(tmp_path / "other", seed=3)
 
     assert stored_flips(store, find_alone(plan)) == {
-        "ball": pytest.approx(40 / 300),
-        "say": pytest.approx(12 / 80),
+        "ball": (40, 300),
+        "say": (12, 80),
     }
     assert stored_flips(store, find_alone(replace(plan, candidate=str(other)))) == {}
 
@@ -174,4 +173,52 @@ def test_proven_drift_exits_12(
 
     assert told.exit_code == 12
     assert "its own mean moved in reasoning, saying (one sequence at a time)" in told.stderr
-    assert "a margin of 5 points is not above" in told.stdout
+    assert "as many items flip by themselves as a margin of 5 points allows" in told.stdout
+
+
+def test_answers_of_another_device_are_no_second_measurement(plan: Plan, tmp_path: Path) -> None:
+    """The device is not in a question's key: what the store holds may be of another one."""
+    store = Store(tmp_path / "store")
+    floor(plan, store, flipping(lambda _: False))
+
+    class Elsewhere(FakeRunner):
+        def notes(self) -> dict[str, str]:
+            return {"device": "cuda (a card)"}
+
+    with pytest.raises(UsageError, match=r"measured elsewhere \(device none\), not on cuda"):
+        floor(plan, store, lambda _: Elsewhere(lambda *_: 1.0))
+
+
+def test_what_had_no_score_is_named(plan: Plan, tmp_path: Path) -> None:
+    """An empty row is not a calm one."""
+
+    def make(_: Plan) -> FakeRunner:
+        return FakeRunner(lambda _, item: None if item.id.startswith("say") else 1.0)
+
+    found = floor(plan, Store(tmp_path / "store"), make)
+
+    assert found.unscored == ("saying",)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--other-dtype", "bfloat16"], "against itself: dtype bfloat16\n"),
+        ([], "against itself: one sequence at a time\n"),
+    ],
+)
+def test_one_thing_is_other_at_a_time(
+    plan: Plan, tmp_path: Path, scripted: Callable[[Flips], None], more: list[str], says: str
+) -> None:
+    """Or nobody knows which of them it was."""
+    scripted(lambda _: False)
+
+    assert says in run(*words(plan, tmp_path), *more, "-q").stdout
+
+
+def test_batches_of_another_model_are_its_own(plan: Plan, tmp_path: Path) -> None:
+    """It is asked one at a time anyway, or as it likes."""
+    told = run(*words(plan, tmp_path), "--model", "vllm")
+
+    assert told.exit_code == 2
+    assert "the batches of vllm are its own; say what is to be other" in told.stderr

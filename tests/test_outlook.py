@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from cliffguard import Plan, Policy, Protocol
-from cliffguard.noise import stored_flips
+from cliffguard import Plan, Policy, Protocol, Store
+from cliffguard.corridor import find_alone
+from cliffguard.noise import measure_noise
 from cliffguard.outlook import Outlook, look_ahead
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import Capability, Suite, Task
 from cliffguard.stats.power import items_needed
-from tests import support
+from tests import support, test_noise
 from tests.cli.test_verbs import run
 
 
@@ -213,14 +214,63 @@ def test_an_impossible_churn_is_refused(suite: Path, churn: str) -> None:
     assert "--churn: must lie above 0 and at most 1" in told.stderr
 
 
-def test_a_stored_noise_floor_is_the_least_churn(
-    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What the instrument does alone, a fine-tune does too."""
+def test_a_stored_noise_floor_is_the_least_churn(suite: Path, tmp_path: Path) -> None:
+    """What the instrument does alone, a fine-tune does too; found through the adapter's base."""
     base = support.write_checkpoint(tmp_path / "base")
-    monkeypatch.setattr("cliffguard.noise.stored_flips", lambda *_: {"ball": 0.3})
-    assert stored_flips is not None
+    alone = Plan(candidate=str(base), suites=(str(suite),), offline=True)
+    measure_noise(
+        find_alone(alone),
+        alone,
+        test_noise.otherwise(alone),
+        store=Store(tmp_path / "store"),
+        make_runner=test_noise.flipping(lambda n: n % 3 == 0),
+    )
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"base: {base}\ncandidate: not-there-yet\nsuites: [{suite}]\n")
 
-    told = planned(suite, "--base", str(base), "--format", "json", "--store", str(tmp_path / "s"))
+    told = run("plan", str(plan), "--format", "json", "--store", str(tmp_path / "store"))
 
-    assert [row["churn"] for row in json.loads(told.stdout)["capabilities"]] == [0.3, 0.1]
+    churns = [row["churn"] for row in json.loads(told.stdout)["capabilities"]]
+    assert churns == [pytest.approx(100 / 300), pytest.approx(27 / 80)]
+
+
+def test_a_card_that_is_not_here_costs_only_the_minutes(suite: Path, tmp_path: Path) -> None:
+    """Plans are made on login nodes."""
+    base = support.write_checkpoint(tmp_path / "base")
+
+    told = planned(suite, "--base", str(base), "--device", "cuda:7", "--format", "json")
+
+    assert told.exit_code == 0
+    assert json.loads(told.stdout)["minutes"] is None
+
+
+def test_a_plan_without_gates_says_so(tmp_path: Path) -> None:
+    """A target alone is no gate."""
+    told = run("plan", "--suite", "support-tickets")
+
+    assert "Nothing gates but the target" in told.stdout
+
+
+def test_answers_cost_what_the_protocol_lets_them() -> None:
+    """Repeats and token limits count; the base is asked in full where both cannot be held."""
+    task = replace(
+        task_of("c", 400),
+        items=tuple(replace(support.item(n), choices=()) for n in range(400)),
+        max_tokens=16,
+    )
+
+    def tokens(protocol: Protocol, **more: bool) -> float:
+        plan = Plan(candidate="x", suites=("small",), protocol=protocol)
+        return look_ahead(plan, [suite_of([task])], [task], Policy(), **more).n_tokens
+
+    usual = tokens(Protocol())
+    assert tokens(Protocol(max_tokens=64)) > 3 * usual
+    assert tokens(Protocol(temperature=0.7, repeats=4)) > 3 * usual
+    assert tokens(Protocol(), holds_both=False) > 1.2 * usual
+
+
+def test_clusters_play_no_part_where_the_suite_is_the_contract() -> None:
+    """Nothing is said of other items."""
+    found = ahead([task_of("c", 400, 10)], Policy(estimand="suite"))
+
+    assert found.chance_pass > 0.5

@@ -46,13 +46,15 @@ def check(
     """Measure base and candidate, compare them, judge, and report."""
     flags = {**flags, "candidate": candidate, "policy": policy}
     plans = plans_of(plan, flags)
-    if choose is not None:
-        from cliffguard.choice import shared
-
-        plans = shared(plans, choose)
     if show_config:
         _show(plans)
         return
+    caveats: tuple[str, ...] = ()
+    if choose is not None:
+        from cliffguard.choice import remark, shared
+
+        caveats = remark(choose, plans)
+        plans = shared(plans, choose)
     from cliffguard.corridor import guard, with_runner
 
     screen = Screen(quiet=quiet, verbose=verbose)
@@ -73,6 +75,7 @@ def check(
                         runner=runner,
                         stops_early=not no_early_stop,
                         max_minutes=max_minutes,
+                        caveats=caveats,
                         progress=screen.progress,
                     )
                 codes.append(_finished(review, folder, screen, output_format))

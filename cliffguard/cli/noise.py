@@ -14,7 +14,7 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.check import open_store, plans_of
 from cliffguard.cli.console import Screen, explained
-from cliffguard.errors import IntegrityError
+from cliffguard.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
     from cliffguard.noise import NoiseFloor
@@ -39,7 +39,11 @@ def noise(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Ask a checkpoint twice, the second time one sequence at a time; exit 12 if its mean moved."""
+    """Ask a checkpoint twice: again one sequence at a time, or as is said; exit 12 on drift."""
+    from cliffguard.engine.peers import n_processes
+
+    if n_processes() > 1:
+        raise UsageError("noise runs in one process; start it without a launcher")
     (plan,) = plans_of(None, {**flags, "candidate": [checkpoint], "policy": policy})
     other = _otherwise(plan, other_dtype, other_device)
     from cliffguard.corridor import find_alone, runner_for
@@ -75,13 +79,19 @@ def _otherwise(plan: Plan, dtype: str | None, device: str | None) -> Plan:
         protocol = dataclasses.replace(protocol, dtype=dtype)  # type: ignore[arg-type]
     if device is not None:
         runner = dataclasses.replace(runner, device=device)
-    runner = dataclasses.replace(runner, batch_size=1, batch_tokens=None)
+    if dtype is None and device is None:
+        if not runner.is_local:
+            raise UsageError(
+                f"the batches of {runner.model} are its own; say what is to be other with "
+                "--other-dtype or --other-device"
+            )
+        runner = dataclasses.replace(runner, batch_size=1, batch_tokens=None)
     return dataclasses.replace(plan, protocol=protocol, runner=runner)
 
 
 def _as_data(found: NoiseFloor) -> dict[str, Any]:
     rows = [
-        {**dataclasses.asdict(one), "flips": one.flips, "is_above_margin": one.is_above_margin}
+        {**dataclasses.asdict(one), "flips": one.flips, "reaches_margin": one.reaches_margin}
         for one in found.capabilities
     ]
     return {**dataclasses.asdict(found), "capabilities": rows}
@@ -114,9 +124,11 @@ def _print(found: NoiseFloor) -> None:
     console.print(f"{found.checkpoint} against itself: {found.against}", markup=False)
     console.print(table)
     for one in found.capabilities:
-        if one.is_above_margin:
+        if one.reaches_margin:
             console.print(
-                f"! {one.capability}: a margin of {100 * one.margin:g} points is not above what "
-                "the instrument may do by itself",
+                f"! {one.capability}: as many items flip by themselves as a margin of "
+                f"{100 * one.margin:g} points allows to be lost",
                 markup=False,
             )
+    for name in found.unscored:
+        console.print(f"! {name}: no item had a score both times", markup=False)

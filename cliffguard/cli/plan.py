@@ -54,8 +54,13 @@ def plan(
     base = _base(resolved)
     flips = {} if base is None else stored_flips(open_store(store), base)
     expected = dict.fromkeys((task.capability for task in tasks), churn or USUAL_CHURN)
-    for task in tasks:  # what the instrument alone does is the least that a fine-tune does
-        expected[task.capability] = max(expected[task.capability], flips.get(task.name, 0.0))
+    for name in expected:  # what the instrument alone does is the least that a fine-tune does
+        known = [
+            flips[task.name] for task in tasks if task.capability == name and task.name in flips
+        ]
+        n_items = sum(n for _, n in known)
+        if n_items:
+            expected[name] = max(expected[name], sum(n for n, _ in known) / n_items)
     found = look_ahead(
         resolved,
         suites,
@@ -63,6 +68,7 @@ def plan(
         resolved.policy or default_policy(suites),
         churn=expected,
         stops_early=not no_early_stop,
+        holds_both=_is_adapter(resolved),
     )
     minutes = _minutes(resolved, base, found)
     if output_format == "json":
@@ -70,6 +76,16 @@ def plan(
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
         return
     _print(found, minutes)
+
+
+def _is_adapter(plan: Plan) -> bool:
+    """Say whether the candidate is switched over its base in memory; what is not there yet, is."""
+    from cliffguard.corridor import is_full
+
+    try:
+        return not is_full(dataclasses.replace(plan, offline=True))
+    except CliffguardError:
+        return True
 
 
 def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
@@ -91,15 +107,22 @@ def _minutes(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | Non
     size = n_parameters(base.files.weights)
     if size is None:
         return None
-    speed = tokens_a_second(size, plan.runner.device, plan.protocol.dtype)
+    try:
+        speed = tokens_a_second(size, plan.runner.device, plan.protocol.dtype)
+    except CliffguardError:  # a device that this machine lacks: planning needs none
+        return None
     return found.n_tokens / speed / 60.0
 
 
 def _base(plan: Plan) -> Checkpoint | None:
+    """Return the plan's base if it lies on this machine; the candidate need not be there yet."""
     from cliffguard.corridor import find_alone, find_sides
 
+    here = dataclasses.replace(plan, offline=True)
     try:
-        return find_sides(plan)[0] if plan.base is not None else find_alone(plan)
+        if plan.base is not None:
+            return find_alone(dataclasses.replace(here, candidate=plan.base, base=None))
+        return find_sides(here)[0]  # that of an adapter
     except CliffguardError:
         return None
 
@@ -129,24 +152,29 @@ def _print(found: Outlook, minutes: float | None) -> None:
         )
     console.print(table)
     console.print()
-    gating = [row for row in found.capabilities if row.role == "gating"]
-    churns = sorted({row.churn for row in gating})
-    expected = "" if not churns else f", if {100 * churns[0]:.0f}"
-    if churns:
-        expected += f"–{100 * churns[-1]:.0f}" if len(churns) > 1 else ""
-        expected += " % of the items change"
-    for line in (
-        f"A candidate that lost nothing passes all {len(gating)} gating capabilities with a chance "
-        f"of {100 * found.chance_pass:.0f} %, and fails with {100 * found.chance_fail:.1f} %"
-        f"{expected}.",
-        f"It is asked about {found.n_expected:,.0f} of {found.n_planned:,} items before it is "
-        f"decided: about {found.n_tokens / 1e6:,.2f} million tokens on both sides"
-        + (
-            "."
-            if minutes is None
-            else f", roughly {max(minutes, 0.1):,.1f} minutes on this machine."
-        ),
-    ):
+    for line in _sentences(found, minutes):
         console.print(line, markup=False)
     for remark in found.remarks:
         console.print(f"! {remark}", markup=False)
+
+
+def _sentences(found: Outlook, minutes: float | None) -> list[str]:
+    gating = [row for row in found.capabilities if row.role == "gating"]
+    if gating:
+        churns = sorted({round(100 * row.churn) for row in gating})
+        expected = f"{churns[0]}–{churns[-1]}" if len(churns) > 1 else f"{churns[0]}"
+        them = f"all {len(gating)} gating capabilities" if len(gating) > 1 else gating[0].capability
+        chance = (
+            f"A candidate that lost nothing passes {them} with a chance of "
+            f"{100 * found.chance_pass:.0f} %, and fails with {100 * found.chance_fail:.1f} %, if "
+            f"{expected} % of the items change."
+        )
+    else:
+        chance = "Nothing gates but the target: no capability around it is asked about."
+    cost = (
+        f"It is asked about {found.n_expected:,.0f} of {found.n_planned:,} items before it is "
+        f"decided: about {found.n_tokens / 1e6:,.2f} million tokens on both sides"
+    )
+    if minutes is not None:
+        cost += f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
+    return [chance, f"{cost}."]

@@ -105,6 +105,8 @@ def find_stored(
     """
     by_how: dict[str, list[_Stored]] = {}
     for stored in _all_stored(store):
+        if stored.asked.get("replicate"):  # of the noise floor; see `noise`
+            continue
         if stored.asked["checkpoint"] in {side.fingerprint for side in sides} and all(
             stored.asked["protocol"].get(name) == value
             for name, value in wanted.items()

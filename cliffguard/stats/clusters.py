@@ -1,8 +1,8 @@
 """Items that stand or fall together: several questions on a passage, variants of one seed.
 
 They carry less information than as many independent items. The score statistic is divided by the
-root of the design effect and compared with Student's t with one degree of freedom less than there
-are clusters.
+root of the design effect and compared with Student's t, whose degrees of freedom count the
+clusters that carry the variance.
 
 The design effect must not be taken from the changed items alone. What would show that items fall
 together is a cluster that fell, and where few items changed there is none: the estimate is then
@@ -11,12 +11,14 @@ within clusters is shrunk towards one quarter with the weight of six clusters, a
 something changed outvote it. Simulated at a nominal 5 %, at a drop of exactly the margin
 (``scripts/cluster_priors.py``), this keeps a false "held" at 6.7 % or below up to a correlation
 of 0.3, where the plain estimate gave up to 19 %. Beyond, with fewer than 60 clusters, it errs more
-often: in up to 16 % of cases at 0.6, and more where clusters change only as a whole.
+often: in up to 16 % of cases at 0.6, and more where clusters change only as a whole. Where a few
+large clusters stand beside many single items, it is 10 % at 0.3 (``scripts/calibrate.py``).
 
 References
 ----------
 Yang, Sun and Hardin (2013), Statistics in Medicine 32:1336-1347. Eliasziw and Donner (1991),
-Statistics in Medicine 10:1981-1991. Miller (2024), arXiv:2411.00640, for the variance.
+Statistics in Medicine 10:1981-1991. Satterthwaite (1946), Biometrics Bulletin 2:110-114. Miller
+(2024), arXiv:2411.00640, for the variance.
 """
 
 from __future__ import annotations
@@ -52,10 +54,14 @@ class Clustering:
     design_effect : float
         Variance of the mean change over that of as many independent items, at least 1; shrunk
         as the module says.
+    degrees : float
+        Degrees of freedom of the variance: one less than there are clusters where they are of
+        one size, fewer where large ones carry most of it.
     """
 
     n_clusters: int
     design_effect: float
+    degrees: float
 
     def deflated(self, z: float) -> float:
         """Return a statistic of independent items as these clusters support it."""
@@ -66,7 +72,7 @@ class Clustering:
         check_open_fraction("alpha", alpha)
         if self.n_clusters < LEAST_CLUSTERS:
             return math.inf
-        return float(student_t.isf(alpha, self.n_clusters - 1))
+        return float(student_t.isf(alpha, self.degrees))
 
     def inflated(self, z: float) -> float:
         """Return the value of independent items whose deflated value is as surprising as z."""
@@ -82,7 +88,7 @@ class Clustering:
         """One-sided p-value of a deflated statistic; 1.0 below 20 clusters."""
         if self.n_clusters < LEAST_CLUSTERS:
             return 1.0
-        return float(student_t.sf(z, self.n_clusters - 1))
+        return float(student_t.sf(z, self.degrees))
 
 
 def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Clustering:
@@ -99,24 +105,21 @@ def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Cluste
     -----
     With n items in G groups and the mean change d: ``G/(G-1) Σ_g (Σ_{i in g} (d_i - d))² / n²``
     over ``Σ_i (d_i - d)² / (n - 1) / n``. It is ``1 + (s - 1) r`` for a correlation r within
-    groups, s being the size of the group of a random item. With k groups in which something
-    changed, what is returned is at least the effect of a correlation of ``(6 / 4 + k r) / (6 +
-    k)``; 1 where every item is alone.
+    groups, s being the size of the group of a random item. With k groups of two or more in
+    which something changed, what is returned is at least the effect of a correlation of
+    ``(6 / 4 + k r) / (6 + k)``; 1 where every item is alone. The degrees of freedom are
+    Satterthwaite's, ``(Σ_g v_g)² / Σ_g v_g² - 1``, for variances ``v_g = n_g (1 + (n_g - 1) r)``.
     """
     if len(changes) != len(clusters) or not len(changes):
         raise ValueError(f"{len(changes)} changes for {len(clusters)} cluster names.")
     x = np.asarray(changes, dtype=float)
     numbers: dict[Hashable, int] = {}
     places = np.array([numbers.setdefault(name, len(numbers)) for name in clusters])
-    n, n_clusters = len(x), len(numbers)
-    estimate = max(1.0, _plain_design_effect(x, places, n_clusters))
-    size = float(np.sum(np.bincount(places).astype(float) ** 2)) / n
-    if n_clusters == n:
-        return Clustering(n_clusters=n_clusters, design_effect=1.0)
-    n_changed = len(np.unique(places[x != 0.0]))
-    correlation = min(1.0, (estimate - 1.0) / (size - 1.0))
-    least = 1.0 + (size - 1.0) * _shrunk(correlation, n_changed)
-    return Clustering(n_clusters=n_clusters, design_effect=max(estimate, least))
+    sizes = np.bincount(places).astype(float)
+    plain = max(1.0, _plain_design_effect(x, places, len(numbers)))
+    # An item alone says nothing of how items fall together.
+    n_changed = int(np.count_nonzero(sizes[np.unique(places[x != 0.0])] > 1))
+    return _clustering(sizes, plain, n_changed)
 
 
 def expected_clustering(clusters: Sequence[Hashable], *, churn: float) -> Clustering:
@@ -131,14 +134,22 @@ def expected_clustering(clusters: Sequence[Hashable], *, churn: float) -> Cluste
         changed independently, with a correlation of 0.05 between them.
     """
     sizes = np.array(list(Counter(clusters).values()), dtype=float)
-    if (sizes == 1).all():
-        return Clustering(n_clusters=len(sizes), design_effect=1.0)
     size = float((sizes**2).sum() / sizes.sum())
-    n_changed = float((1 - (1 - churn) ** sizes).sum())
-    return Clustering(
-        n_clusters=len(sizes),
-        design_effect=1.0 + (size - 1.0) * _shrunk(_USUAL_CORRELATION, n_changed),
-    )
+    n_changed = float((1 - (1 - churn) ** sizes[sizes > 1]).sum())
+    return _clustering(sizes, 1.0 + (size - 1.0) * _USUAL_CORRELATION, n_changed)
+
+
+def _clustering(sizes: NDArray[np.float64], estimate: float, n_changed: float) -> Clustering:
+    """Return what an estimate of the design effect comes to under the prior."""
+    size = float((sizes**2).sum() / sizes.sum())
+    effect, correlation = 1.0, 0.0
+    if size > 1.0:
+        estimated = min(1.0, (estimate - 1.0) / (size - 1.0))
+        correlation = max(estimated, _shrunk(estimated, n_changed))
+        effect = max(estimate, 1.0 + (size - 1.0) * correlation)
+    shares = sizes * (1.0 + (sizes - 1.0) * correlation)
+    degrees = float(shares.sum() ** 2 / (shares**2).sum()) - 1.0
+    return Clustering(n_clusters=len(sizes), design_effect=effect, degrees=max(1.0, degrees))
 
 
 def _shrunk(correlation: float, n_changed: float) -> float:

@@ -138,9 +138,10 @@ class Sample:
 
     def p_none(self, counts: PairedCounts) -> float:
         """P-value of no drop, or a gain."""
+        alone = mcnemar_mid_p(n_broken=counts.n_broken, n_fixed=counts.n_fixed)
         if self.clustering is None:
-            return mcnemar_mid_p(n_broken=counts.n_broken, n_fixed=counts.n_fixed)
-        return self.p_of_z(-tango_z(**counts._asdict(), drop=0.0))
+            return alone
+        return max(alone, self.p_of_z(-tango_z(**counts._asdict(), drop=0.0)))
 
     def interval(self, z: float) -> Interval:
         """Drops whose statistic lies between -z and z."""

@@ -307,7 +307,7 @@ def critical_value(n_items: int, margin: float, alpha: float) -> float:
     return max(normal_quantile, float(statistics[first_not_rejected]) + TIED_Z / 2)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def _null_tails(n_items: int, margin: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Attainable score statistics, largest first, and the null probabilities of one as extreme.
 

@@ -301,6 +301,7 @@ def test_candidates_to_choose_from_share_alpha(
     review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
     assert review["plan"]["policy"]["alpha"] == pytest.approx(0.05 / 3)
     assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.05 / 3)
+    assert any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
 
 
 def test_a_trajectory_is_tested_until_one_does_not_pass(
@@ -325,12 +326,20 @@ def test_where_none_passed_the_worst_code_is_kept(
     trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """A choice among failures is none."""
-    scripted(monkeypatch, loses_at_step_2)
+    scripted(monkeypatch, lambda name, item: float("base" in name or (item.level or 0) < 2))
 
-    result = chosen(trajectory, "2", how)
+    result = chosen(trajectory, "23", how)
 
     assert result.exit_code == 10
     assert re.search("none passed|did not pass", result.stderr)
+
+
+def test_a_choice_needs_candidates(trajectory: dict[str, str]) -> None:
+    """With one there is nothing to choose."""
+    result = chosen(trajectory, "2", "any")
+
+    assert result.exit_code == 2
+    assert "--choose: there is one candidate only" in result.stderr
 
 
 def test_candidates_of_one_name_are_refused(files: dict[str, str], tmp_path: Path) -> None:

@@ -323,6 +323,7 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
         runner.ask(base, task, task.items, Protocol())
 
 
+@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_path: Path) -> None:
     """A misspelt lm-eval task names the one that was meant."""
     text = support.SUITE.replace(

@@ -206,6 +206,7 @@ def test_metrics_that_fall_when_things_improve_are_refused(
         runner.resolve([load_suite(str(file))], Protocol())
 
 
+@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_tasks_that_sample_are_refused(
     runner: HarnessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

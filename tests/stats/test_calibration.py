@@ -77,7 +77,7 @@ def test_a_sharpened_model_is_noticed():
     assert p <= 0.01
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 1000))
 def test_swapping_sides_negates_the_rise(seed):
     """And identical sides show none."""
