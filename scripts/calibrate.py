@@ -84,7 +84,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 # Above it the level is known not to be kept; see `cliffguard.stats.clusters`.
-_MOST_CORRELATION = "0.3"
+_MOST_CORRELATION = "0.1"
 
 
 def too_often(figures: dict[str, Any]) -> list[str]:

@@ -4,8 +4,11 @@
 
 Five adapters on SmolLM2-135M-Instruct, from gentle to over-trained: the two of the demo, and three
 recipes between them, trained here on the same tickets. Every one of them and the base answer the
-built-in suites and those that are named, in full. `answers.json` has a string of 0 and 1 for each
-task and checkpoint, in the order of the run, with the clusters and levels of the items.
+built-in suites and those that are named, in full; the committed run had a suite of 500 random
+questions each of ARC-easy and PIQA beside them, asked as "Question: …", "Answer:".
+
+`answers.json` has a string of 0 and 1 for each task and checkpoint, in the order of the run, with
+the clusters and levels of the items.
 `scripts/recorded.py` decides on them.
 """
 

@@ -246,10 +246,15 @@ def changes(recorded: Recorded) -> list[dict[str, Any]]:
     return rows
 
 
-def errors(recorded: Recorded, n_draws: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def errors(
+    recorded: Recorded,
+    n_draws: int,
+    rng: np.random.Generator,
+    candidates: Sequence[str] = CANDIDATES,
+) -> list[dict[str, Any]]:
     """False "dropped" where the sides are exchanged, false "held" where the drop is the margin."""
     rows = []
-    for candidate in CANDIDATES:
+    for candidate in candidates:
         for name, (x, places) in populations(recorded, candidate).items():
             if not x.any():
                 continue
@@ -321,7 +326,8 @@ def as_markdown(figures: dict[str, Any], command: str) -> str:
         "# The gate on recorded answers",
         "Five fine-tunes of SmolLM2-135M-Instruct on help-desk tickets, from gentle to "
         "over-trained, and every answer that they and their base gave (`scripts/record_flips.py`). "
-        "The demo's policy; margins of 5 points, 8 for out_of_domain_qa.",
+        "The demo's policy; margins of 5 points, 8 for out_of_domain_qa. science_qa is 500 "
+        "questions of ARC-easy, physical_commonsense 500 of PIQA.",
         f"    {command}",
         f"## The verdicts, over {figures['orders']} orders of the items",
         calibrate.table(figures["verdicts"]),

@@ -163,11 +163,11 @@ def mixed_clusters(rng: np.random.Generator, n_runs: int) -> list[Row]:
         for _ in range(n_runs):
             rates = np.concatenate(
                 [
-                    np.repeat(_rates(rng, n_clusters, margin + 0.02, 0.3), size),
-                    np.full(n_single, margin + 0.02),
+                    np.repeat(_rates(rng, n_clusters, _broken(margin), 0.3), size),
+                    np.full(n_single, _broken(margin)),
                 ]
             )
-            fixed = rng.random(len(names)) < 0.02
+            fixed = rng.random(len(names)) < _FIXED
             broken = (rng.random(len(names)) < rates) & ~fixed
             counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
             own = clustering(broken.astype(float) - fixed, names)
@@ -199,13 +199,21 @@ def _passages(
     names = np.repeat(np.arange(n_clusters), size)
     samples = []
     for _ in range(n_runs):
-        fixed = rng.random(len(names)) < 0.02
-        rates = _rates(rng, n_clusters, drop + 0.02, correlation)
+        fixed = rng.random(len(names)) < _FIXED
+        rates = _rates(rng, n_clusters, _broken(drop), correlation)
         broken = (rng.random(len(names)) < np.repeat(rates, size)) & ~fixed
         counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
         own = clustering(broken.astype(float) - fixed, names)
         samples.append(Sample(counts, 0, len(names), clustering=own))
     return samples
+
+
+_FIXED = 0.02  # share of items that are fixed, each by itself; of the others some are broken
+
+
+def _broken(drop: float) -> float:
+    """Return the rate of broken items among those that are not fixed, at this drop."""
+    return (drop + _FIXED) / (1 - _FIXED)
 
 
 def _rates(rng: np.random.Generator, n: int, mean: float, correlation: float) -> Array:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import studies
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
 from cliffguard.records import Item
@@ -16,7 +17,6 @@ from cliffguard.schedule import Schedule, in_order
 from cliffguard.stats.gates import Counts, Design, decide
 from cliffguard.suites import load_suites
 from cliffguard.verdict import POOLED_SHARE
-from scripts import studies
 from tests import support, test_schedule
 
 NAMES = ("reading", "counting", "sorting")
