@@ -2,8 +2,12 @@
 
 In an environment of its own, which needs no cliffguard:
 
-    pip install evalstats==0.3.3 statsmodels==0.15.0 relplot==1.0.3
-    python scripts/oracles.py > tests/stats/oracles.json
+    pip install evalstats==0.3.3 statsmodels==0.15.0 relplot==1.0.3 multiprocess
+    pip download --no-deps --no-binary confseq confseq==0.0.11 && tar xf confseq-0.0.11.tar.gz
+    PYTHONPATH=confseq-0.0.11/src python scripts/oracles.py > tests/stats/oracles.json
+
+(confseq as a whole needs Boost to be built; its bets are plain Python, and are read from its
+source.)
 
 The inputs are drawn here from a fixed seed and written beside the values.
 """
@@ -87,14 +91,57 @@ def calibration_errors() -> list[dict[str, Any]]:
     return rows
 
 
+def fortunes() -> list[dict[str, Any]]:
+    """Capital of bets with given stakes, with and without replacement (confseq).
+
+    Its values lie in [0, 1] and ours in [-1, 1]; a stake there is worth half of one here. The
+    stakes are those that cliffguard documents: Kelly's, from estimates shrunk by 200 items.
+    """
+    setattr(np, "float_", np.float64)  # noqa: B010  (confseq is older than numpy 2)
+    from confseq.betting import betting_mart
+
+    rows = []
+    for n_suite in (None, 400):
+        for mean, expected in ((-0.05, 0.0), (0.05, 0.10)):
+            x = RNG.choice([1.0, 0.0, -1.0], p=[0.10, 0.82, 0.08], size=250)
+            before = np.arange(len(x))
+            total, squares = np.cumsum(x) - x, np.cumsum(x * x) - x * x
+            allowed = np.full(len(x), mean)
+            if n_suite is not None:
+                allowed = (n_suite * mean - total) / (n_suite - before)
+            estimate = (200 * expected + total) / (200 + before)
+            spread = (200 * 0.10 + squares) / (200 + before) - estimate**2
+            edge = estimate - allowed
+            stakes = np.maximum(0.0, edge / (spread + edge**2))
+            capital = betting_mart(
+                (x + 1) / 2,
+                (mean + 1) / 2,
+                lambdas_fn_positive=lambda *_, s=stakes: 2 * s,
+                N=n_suite,
+                theta=1,
+                trunc_scale=0.75,
+            )
+            rows.append(
+                {
+                    "x": x.tolist(),
+                    "mean": mean,
+                    "expected": expected,
+                    "n_suite": n_suite,
+                    "capital": np.asarray(capital)[[0, 9, 99, 249]].tolist(),
+                }
+            )
+    return rows
+
+
 def main() -> None:
     """Print everything as JSON."""
     told = {
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {package: version(package) for package in PACKAGES} | {"confseq": "0.0.11"},
         "tango": tango_intervals(),
         "clusters": design_effects(),
         "holm": adjusted(),
         "smece": calibration_errors(),
+        "bets": fortunes(),
     }
     sys.stdout.write(json.dumps(told) + "\n")
 

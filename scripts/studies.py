@@ -39,7 +39,13 @@ def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
     """False verdicts: nothing lost, and one capability exactly at the margin."""
     rows = []
     for n_capabilities in (1, 4, 8, 16):
-        for n, margin in ((200, 0.05), (1000, 0.05), (1000, 0.03), (5000, 0.03)):
+        for n, margin in (
+            (100, 0.05),
+            (200, 0.05),
+            (1000, 0.05),
+            (1000, 0.03),
+            (5000, 0.03),
+        ):
             for churn in (0.03, 0.10, 0.20):
                 for sequential in (True, False):
                     looks = looks_of(n, sequential=sequential)

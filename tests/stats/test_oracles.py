@@ -1,4 +1,4 @@
-"""Against independent implementations: evalstats, statsmodels and relplot.
+"""Against independent implementations: evalstats, statsmodels, relplot and confseq.
 
 Their values are in oracles.json, which `python scripts/oracles.py` makes in an environment that has
 them; the versions stand inside.
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cliffguard.stats.betting import log_fortune
 from cliffguard.stats.calibration import smooth_calibration_error
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.multiplicity import holm
@@ -51,3 +52,13 @@ def test_the_smooth_calibration_error_is_that_of_its_authors(row: dict[str, Any]
     found = smooth_calibration_error(row["confidence"], np.array(row["right"], dtype=float))
 
     assert found == pytest.approx(row["smece"], abs=2e-3)
+
+
+@pytest.mark.parametrize("row", ORACLES["bets"], ids=lambda row: f"{row['n_suite']}-{row['mean']}")
+def test_a_fortune_is_the_capital_of_confseq(row: dict[str, Any]) -> None:
+    """The same stakes on the same answers, with and without replacement."""
+    found = log_fortune(
+        np.array(row["x"]), mean=row["mean"], expected=row["expected"], n_suite=row["n_suite"]
+    )
+
+    assert np.exp(found)[[0, 9, 99, 249]] == pytest.approx(row["capital"], rel=1e-9)
