@@ -9,10 +9,10 @@ together is a cluster that fell, and where few items changed there is none: the 
 1, and two dozen passages would be held as easily as hundreds of single items. So the correlation
 within clusters is shrunk towards one quarter with the weight of six clusters, and those in which
 something changed outvote it. Simulated at a nominal 5 %, at a drop of exactly the margin
-(``scripts/cluster_priors.py``, ``calibrate.py``), this keeps a false "held" at 8 % or below up to a correlation
-of 0.3, where the plain estimate gave up to 19 %. Beyond, with fewer than 60 clusters, it errs more
-often: in up to 16 % of cases at 0.6, and more where clusters change only as a whole. Where a few
-large clusters stand beside many single items, it is 10 % at 0.3 (``scripts/calibrate.py``).
+(``scripts/cluster_priors.py`` and ``scripts/calibrate.py``), this keeps a false "held" at 8 % or
+below up to a correlation of 0.3, where the plain estimate gave up to 19 %. Beyond, with fewer than
+60 clusters, it errs more often: in up to 16 % of cases at 0.6, and more where clusters change only
+as a whole. Where a few large clusters stand beside many single items, it is 10 % at 0.3.
 
 References
 ----------

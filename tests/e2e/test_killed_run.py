@@ -59,10 +59,13 @@ def test_a_signal_ends_in_its_own_exit_code_and_one_line(
     tmp_path: Path, tiny_adapter: Path, sent: signal.Signals, code: int, says: str
 ) -> None:
     """^C and a scheduler's SIGTERM say in one line that what is stored is kept."""
-    suite = support.write_suite(tmp_path / "suite", n_items=3000, n_said=8)
+    suite = support.write_suite(tmp_path / "suite", n_items=960, n_said=8)
+    # Tests that run in the background ignore ^C, and a child would inherit that.
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
         command(tmp_path, suite, tiny_adapter, "stopped"), stderr=subprocess.PIPE, text=True
     )
+    signal.signal(signal.SIGINT, usual)
     while not shards(tmp_path / "stopped") and running.poll() is None:
         time.sleep(0.02)
     running.send_signal(sent)
