@@ -33,7 +33,7 @@ format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(READY)  ## fast tests, offline, about two minutes on two cores
+test: $(READY)  ## fast tests, offline, about four minutes on two slow cores
 	$(PYTEST) -m "not slow and not gpu and not browser"
 
 test-slow: $(READY)  ## the real model, the wheel, the browser

@@ -19,7 +19,7 @@ from cliffguard.schedule import Schedule, in_order
 from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed
-from cliffguard.verdict import POOLED_SHARE
+from cliffguard.verdict import POOLED_SHARE, absent
 
 USUAL_CHURN = 0.10
 """Share of items whose score changes, where nothing better is known; small models change more."""
@@ -121,8 +121,9 @@ def look_ahead(
                 designs.append(design)
     able = [design for design in designs if design is not None]
     together = _outcomes(able, policy.alpha) if able else None
-    absent = _absent(rows, policy)
-    is_whole = together is not None and len(able) == len(designs) and not absent
+    rings = {row.capability: row.ring for row in rows}
+    unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
+    is_whole = together is not None and len(able) == len(designs) and not unmeasured
     return Outlook(
         capabilities=tuple(rows),
         chance_pass=float(together.passed.mean()) if together is not None and is_whole else 0.0,
@@ -134,7 +135,7 @@ def look_ahead(
             for row in rows
         ),
         remarks=(
-            *(f"{name}: the policy names it, but no suite measures it" for name in absent),
+            *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
             *_remarks(rows, tasks, plan, policy),
         ),
     )
@@ -227,15 +228,6 @@ def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:
         total += tokens / len(read) * len(task.items)
         n_items += len(task.items)
     return total / n_items if n_items else 0.0
-
-
-def _absent(rows: Sequence[CapabilityOutlook], policy: Policy) -> list[str]:
-    """Return what the policy demands and no suite measures: it stays open."""
-    measured = {row.capability for row in rows}
-    wanted = [name for name, own in policy.capabilities.items() if own.gate is not False]
-    if policy.target is not None and not any(row.ring == "target" for row in rows):
-        wanted.append("target")
-    return [name for name in wanted if name not in measured]
 
 
 def _remarks(

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from cliffguard.plans import Policy, Role
+from cliffguard.plans import Policy, Ring, Role
 from cliffguard.records import (
     CapabilityComparison,
     Comparison,
@@ -251,17 +251,20 @@ def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
 
 
 def _absent(comparison: Comparison, policy: Policy) -> list[Finding]:
-    """What the policy demands and no suite measures: an absent test is not a pass."""
-    measured = {found.capability for found in comparison.capabilities}
-    findings = [
-        _unmeasured(name, "monitored" if own.gate is False else "gating", policy.margin(name))
-        for name, own in policy.capabilities.items()
-        if name not in measured
-    ]
-    has_target = any(found.ring == "target" for found in comparison.capabilities)
-    if policy.target is not None and not has_target:
-        findings.insert(0, _unmeasured("target", "target", -policy.target.min_gain))
-    return findings
+    rings = {found.capability: found.ring for found in comparison.capabilities}
+    return [_unmeasured(*one) for one in absent(policy, rings)]
+
+
+def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role, float]]:
+    """What the policy demands and no suite measures, with its margin: no test is not a pass."""
+    found: list[tuple[str, Role, float]] = []
+    if policy.target is not None and "target" not in measured.values():
+        found.append(("target", "target", -policy.target.min_gain))
+    for name, own in policy.capabilities.items():
+        if name not in measured:
+            role: Role = "monitored" if own.gate is False else "gating"
+            found.append((name, role, policy.margin(name)))
+    return found
 
 
 def _unmeasured(capability: str, role: Role, margin: float) -> Finding:

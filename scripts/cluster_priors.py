@@ -17,25 +17,13 @@ from typing import Any
 import numpy as np
 from calibrate import table
 from scipy.stats import t as student_t
+from studies import rates
 
 from cliffguard.stats.paired import score_z
 
 ALPHA = 0.05
 PRIORS = ((6, 0.25), (4, 0.5), (3, 1.0))
 CORRELATIONS = (0.0, 0.1, 0.3, 0.6, 1.0)
-Array = Any
-
-
-def rates(
-    rng: np.random.Generator, shape: tuple[int, int], mean: float, correlation: float
-) -> Array:
-    """Return each cluster's own rate."""
-    if correlation == 0.0 or mean == 0.0:
-        return np.full(shape, mean)
-    if correlation == 1.0:
-        return (rng.random(shape) < mean).astype(float)
-    spread = (1 - correlation) / correlation
-    return rng.beta(mean * spread, (1 - mean) * spread, size=shape)
 
 
 def held(

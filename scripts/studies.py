@@ -167,14 +167,14 @@ def mixed_clusters(rng: np.random.Generator, n_runs: int) -> list[Row]:
         names = np.concatenate([np.repeat(np.arange(n_clusters), size), -1 - np.arange(n_single)])
         held = 0
         for _ in range(n_runs):
-            rates = np.concatenate(
+            chances = np.concatenate(
                 [
-                    np.repeat(_rates(rng, n_clusters, _broken(margin), 0.3), size),
+                    np.repeat(rates(rng, n_clusters, _broken(margin), 0.3), size),
                     np.full(n_single, _broken(margin)),
                 ]
             )
             fixed = rng.random(len(names)) < _FIXED
-            broken = (rng.random(len(names)) < rates) & ~fixed
+            broken = (rng.random(len(names)) < chances) & ~fixed
             counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
             own = clustering(broken.astype(float) - fixed, names)
             held += Sample(counts, 0, len(names), clustering=own).p_held(margin) <= ALPHA
@@ -206,8 +206,8 @@ def _passages(
     samples = []
     for _ in range(n_runs):
         fixed = rng.random(len(names)) < _FIXED
-        rates = _rates(rng, n_clusters, _broken(drop), correlation)
-        broken = (rng.random(len(names)) < np.repeat(rates, size)) & ~fixed
+        chances = rates(rng, n_clusters, _broken(drop), correlation)
+        broken = (rng.random(len(names)) < np.repeat(chances, size)) & ~fixed
         counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
         own = clustering(broken.astype(float) - fixed, names)
         samples.append(Sample(counts, 0, len(names), clustering=own))
@@ -222,13 +222,16 @@ def _broken(drop: float) -> float:
     return (drop + _FIXED) / (1 - _FIXED)
 
 
-def _rates(rng: np.random.Generator, n: int, mean: float, correlation: float) -> Array:
-    if correlation == 0.0:
-        return np.full(n, mean)
+def rates(
+    rng: np.random.Generator, shape: int | tuple[int, int], mean: float, correlation: float
+) -> Array:
+    """Return a rate for every cluster, beta-distributed: `correlation` is that of its items."""
+    if correlation == 0.0 or mean == 0.0:
+        return np.full(shape, mean)
     if correlation == 1.0:
-        return (rng.random(n) < mean).astype(float)
+        return (rng.random(shape) < mean).astype(float)
     spread = (1 - correlation) / correlation
-    return rng.beta(mean * spread, (1 - mean) * spread, size=n)
+    return rng.beta(mean * spread, (1 - mean) * spread, size=shape)
 
 
 CLIFFS = {

@@ -16,11 +16,6 @@ def percent(score: float | None) -> str:
     return MISSING if score is None else f"{100 * score:.1f} %"
 
 
-def percent_range(interval: Interval) -> str:
-    """An interval of scores as "[68.1, 75.6]", in percent."""
-    return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-
-
 def signed(score: float) -> str:
     """A difference of scores as "+4.2" or "−4.2", in percentage points; "0.0" has no sign."""
     rounded = f"{100 * score:+.1f}"

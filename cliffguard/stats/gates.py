@@ -13,9 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
-from cliffguard.stats.paired import N_ITEMS_ASYMPTOTIC, non_inferiority_p, score_z
+from cliffguard.stats.paired import (
+    N_ITEMS_ASYMPTOTIC,
+    mid_p_values,
+    non_inferiority_p,
+    score_z,
+)
 from cliffguard.stats.sequential import boundaries
 
 FloatArray = NDArray[np.float64]
@@ -105,7 +110,7 @@ def decide(
     z_held = np.stack(
         [_z_held(counts, number, design, n_looks) for number, design in enumerate(designs)], axis=1
     )
-    z_dropped = _z_of_p(_mid_p(counts.broken, counts.fixed))
+    z_dropped = _z_of_p(mid_p_values(counts.broken, counts.fixed))
     margins = np.array([design.margin for design in designs])
     convicts = (counts.broken - counts.fixed) / sizes >= margins[:, None]
     convicts |= sizes == sizes[:, -1:]
@@ -170,13 +175,6 @@ def _p_held(broken: IntArray, fixed: IntArray, n_items: int, margin: float) -> F
         for b, f in pairs
     ]
     return np.array(p_values)[places.ravel()]
-
-
-def _mid_p(broken: IntArray, fixed: IntArray) -> FloatArray:
-    """Return `mcnemar_mid_p` of every pair of counts."""
-    n_changed = broken + fixed
-    below = np.where(fixed > 0, bdtr(np.maximum(fixed - 1, 0), n_changed, 0.5), 0.0)
-    return np.where(n_changed > 0, (bdtr(fixed, n_changed, 0.5) + below) / 2, 1.0)
 
 
 def _z_of_p(p_values: FloatArray) -> FloatArray:

@@ -350,20 +350,6 @@ def non_inferior(*, n_broken: int, n_fixed: int, n_items: int, margin: float, al
     return z > critical_value(n_items, margin, alpha)
 
 
-def mcnemar_exact_p(*, n_broken: int, n_fixed: int) -> float:
-    """One-sided exact p-value of "no drop"; small means that the candidate is worse.
-
-    Under no drop a changed item is as likely broken as fixed, hence
-    ``p = P(X >= n_broken)`` for X ~ Binomial(n_broken + n_fixed, 1/2). 1.0 when nothing changed.
-
-    References
-    ----------
-    McNemar (1947), Psychometrika 12:153-157.
-    """
-    n_changed = _check_changed(n_broken, n_fixed)
-    return float(bdtr(n_fixed, n_changed, 0.5))
-
-
 def mcnemar_mid_p(*, n_broken: int, n_fixed: int) -> float:
     """One-sided mid-p-value of "no drop"; small means that the candidate is worse.
 
@@ -376,15 +362,16 @@ def mcnemar_mid_p(*, n_broken: int, n_fixed: int) -> float:
     ----------
     Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology 13:91.
     """
-    n_changed = _check_changed(n_broken, n_fixed)
-    if n_changed == 0:
-        return 1.0
-    more_extreme = float(bdtr(n_fixed - 1, n_changed, 0.5)) if n_fixed else 0.0
-    return (float(bdtr(n_fixed, n_changed, 0.5)) + more_extreme) / 2
-
-
-def _check_changed(n_broken: int, n_fixed: int) -> int:
-    """Number of changed items, after the check that neither count is negative."""
     if not (n_broken >= 0 and n_fixed >= 0):
         raise ValueError(f"n_broken ({n_broken}) and n_fixed ({n_fixed}) must not be negative.")
-    return n_broken + n_fixed
+    return float(mid_p_values(np.int64(n_broken), np.int64(n_fixed)))
+
+
+def mid_p_values(
+    n_broken: NDArray[np.int64] | np.int64, n_fixed: NDArray[np.int64] | np.int64
+) -> FloatArray:
+    """`mcnemar_mid_p` for arrays of counts."""
+    n_changed = n_broken + n_fixed
+    more_extreme = np.where(n_fixed > 0, bdtr(np.maximum(n_fixed - 1, 0), n_changed, 0.5), 0.0)
+    half = (bdtr(n_fixed, n_changed, 0.5) + more_extreme) / 2
+    return np.asarray(np.where(n_changed > 0, half, 1.0))

@@ -67,14 +67,6 @@ def place(
     return choices
 
 
-def first_unused(answer: str, candidates: Sequence[str], n: int) -> list[str]:
-    """Return the first ``n`` distinct candidates that are not the answer, in order."""
-    distinct = [word for word in dict.fromkeys(candidates) if word != answer]
-    if len(distinct) < n:
-        raise ValueError(f"only {len(distinct)} distractors for {answer!r}")
-    return distinct[:n]
-
-
 def fill(template: str, **slots: str) -> str:
     """Fill a template and capitalise its first letter."""
     text = template.format(**slots)
