@@ -21,12 +21,12 @@ from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, differences
 from cliffguard.measure import Measurement, Progress, measure, never, silent
-from cliffguard.pairs import Pair, cut_to_both, pair_answers
+from cliffguard.pairs import cut_to_both, pair_answers
 from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
-from cliffguard.records import Checkpoint, Comparison, Review, Suite, Verdict
-from cliffguard.review import command_of, write_up
+from cliffguard.records import Checkpoint, Review, Suite
+from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
-from cliffguard.schedule import Look, Schedule, in_full
+from cliffguard.schedule import Look, Schedule, in_full, plan_looks
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import load_suites
 from cliffguard.verdict import judge
@@ -57,9 +57,8 @@ def guard(
     policy = plan.policy or default_policy(suites)
     _refuse_tasks(policy)
     base, candidate = find_sides(plan)
-    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
     tasks = runner.resolve(suites, plan.protocol)
-    schedule = Schedule(tasks, plan.protocol, in_full=targets, stops_early=stops_early)
+    schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
     is_time_up = _clock(max_minutes)
     asked = partial(
         measure,
@@ -72,11 +71,11 @@ def guard(
     if not runner.holds_both(base, candidate):
         # They are not to be loaded in turns at every look.
         asked(base, schedule.everything())
-    verdict = None
-    while planned := schedule.next(verdict):
+    decision = None
+    while planned := schedule.next(None if decision is None else decision.verdict):
         sides = [asked(side, planned) for side in (base, candidate)]
         look, measured = cut_to_both(planned, sides)
-        pairs, comparison, verdict = _decide(
+        decision = _decide(
             look,
             measured,
             base=base,
@@ -87,19 +86,17 @@ def guard(
             caveats=(*caveats, *differences(*(side.measured_on for side in measured))),
         )
         if is_time_up():
-            if schedule.is_open(verdict) or look != planned:
-                ended = f"The time limit of {max_minutes:g} minutes ended the run."
-                comparison = replace(comparison, caveats=(*comparison.caveats, ended))
+            if schedule.is_open(decision.verdict) or look != planned:
+                decision = _ended(decision, f"The time limit of {max_minutes:g} minutes")
             break
-    assert verdict is not None, "a schedule has at least one look"
+    assert decision is not None, "a schedule has at least one look"
     return write_up(
+        decision,
         plan=replace(plan, policy=policy),
-        comparison=comparison,
-        verdict=verdict,
-        pairs=pairs,
         suites=suites,
         measured=measured,
         runner=runner.identity,
+        looks=schedule.manifest(),
         command=command_of(plan, stops_early=stops_early, max_minutes=max_minutes),
     )
 
@@ -114,7 +111,7 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
     sides = (found.base, found.candidate)
     measured = [Measurement(answers=one.answers, questions=(), measured_on=()) for one in sides]
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
-    pairs, comparison, verdict = _decide(
+    decision = _decide(
         tuple(in_full(task, task.items) for task in tasks),
         measured,
         base=found.base.checkpoint,
@@ -125,13 +122,12 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
         caveats=found.caveats,
     )
     return write_up(
+        decision,
         plan=Plan(candidate=candidate, base=base, suites=(found.suite.name,), policy=policy),
-        comparison=comparison,
-        verdict=verdict,
-        pairs=pairs,
         suites=(found.suite,),
         measured=measured,
         runner="samples that lm-eval logged",
+        looks=(),
         command=shlex.join(["cliffguard", "compare", base, candidate]),
     )
 
@@ -146,7 +142,7 @@ def _decide(
     policy: Policy,
     protocol: Protocol | None,
     caveats: Sequence[str],
-) -> tuple[tuple[Pair, ...], Comparison, Verdict]:
+) -> Decision:
     """Return the pairs of a look, what they come to, and what is decided.
 
     `protocol` None: it was another harness's.
@@ -163,7 +159,14 @@ def _decide(
         repeats=None if protocol is None else protocol.repeats,
         caveats=caveats,
     )
-    return pairs, comparison, judge(comparison, policy)
+    return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy))
+
+
+def _ended(decision: Decision, by: str) -> Decision:
+    """Return the decision of a run that was ended with something left open."""
+    compared = decision.comparison
+    told = replace(compared, caveats=(*compared.caveats, f"{by} ended the run."))
+    return replace(decision, comparison=told)
 
 
 def _clock(max_minutes: float | None) -> Callable[[], bool]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
-from cliffguard.records import Capability, Suite, Task
-from cliffguard.schedule import Schedule, in_order
+from cliffguard.records import Capability, PlannedLooks, Suite, Task
+from cliffguard.schedule import in_order, plan_looks
 from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed
@@ -69,7 +69,7 @@ class Outlook:
     """What the plan can say of the whole, for a candidate that lost nothing and met its target.
 
     `n_tokens` are those of both sides up to where it stops; shots that all items share are not
-    counted.
+    counted. `looks` are what the review of a run under this plan will name.
     """
 
     capabilities: tuple[CapabilityOutlook, ...]
@@ -78,6 +78,7 @@ class Outlook:
     n_planned: int
     n_expected: float
     n_tokens: float
+    looks: tuple[PlannedLooks, ...]
     remarks: tuple[str, ...]
 
 
@@ -95,9 +96,9 @@ def look_ahead(
 
     Unless the runner `holds_both` checkpoints, the base is asked in full.
     """
-    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
-    schedule = Schedule(tasks, plan.protocol, in_full=targets, stops_early=stops_early)
-    looks = schedule.looks()
+    schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
+    manifest = schedule.manifest()
+    looks = {planned.capability: planned.n_items for planned in manifest}
     roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
     n_gating = roles.count("gating")
     # What Holm asks of the first capability of several, beside the test of all together.
@@ -134,6 +135,7 @@ def look_ahead(
             (row.n_expected + (row.n_expected if holds_both else row.n_asked)) * row.n_tokens
             for row in rows
         ),
+        looks=manifest,
         remarks=(
             *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
             *_remarks(rows, tasks, plan, policy),

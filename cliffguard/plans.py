@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
+Estimand = Literal["capability", "suite"]
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
 
@@ -125,7 +126,7 @@ class Policy:
 
     alpha: float = 0.05
     default_margin: float = 0.05
-    estimand: Literal["capability", "suite"] = "capability"
+    estimand: Estimand = "capability"
     target: TargetPolicy | None = None
     capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
 

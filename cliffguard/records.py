@@ -462,12 +462,30 @@ class SuiteStamp:
     digest: str
 
 
+Spending = Literal["one look", "linear", "betting"]
+"""How the looks share alpha: there is one; evenly over the items; bets are good at any look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedLooks:
+    """When a decision about a capability may be tried; fixed before the first answer.
+
+    `n_items` gating items count at each of the looks. `order` is the digest of every task's name
+    with its items' ids in the order of the run.
+    """
+
+    capability: str
+    n_items: tuple[int, ...]
+    spending: Spending
+    order: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """What a reader needs to repeat the comparison. No clocks, no host names.
 
     `questions` are the keys of the stored answers; `measured_on` describes device, dtype and
-    batch size of each side.
+    batch size of each side. `looks` are empty where another harness asked.
     """
 
     cliffguard_version: str
@@ -475,6 +493,7 @@ class Provenance:
     measured_on: tuple[str, ...]
     suites: tuple[SuiteStamp, ...]
     questions: tuple[str, ...]
+    looks: tuple[PlannedLooks, ...]
     versions: Mapping[str, str]
     command: str
 

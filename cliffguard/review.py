@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 
 from cliffguard.measure import Measurement
@@ -15,6 +15,7 @@ from cliffguard.records import (
     FORMAT,
     Comparison,
     Example,
+    PlannedLooks,
     Provenance,
     Review,
     Suite,
@@ -30,24 +31,32 @@ _EXAMPLE_CHARACTERS = 1500
 _LIBRARIES = ("torch", "transformers", "peft", "lm-eval", "datasets", "numpy", "scipy")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the answers so far come to."""
+
+    pairs: tuple[Pair, ...]
+    comparison: Comparison
+    verdict: Verdict
+
+
 def write_up(
+    decision: Decision,
     *,
     plan: Plan,
-    comparison: Comparison,
-    verdict: Verdict,
-    pairs: Sequence[Pair],
     suites: Sequence[Suite],
     measured: Sequence[Measurement],
     runner: str,
+    looks: tuple[PlannedLooks, ...],
     command: str,
 ) -> Review:
     """Return the record of a comparison, from which every report is made."""
     return Review(
         format=FORMAT,
         plan=plan,
-        comparison=comparison,
-        verdict=verdict,
-        examples=pick_examples(pairs),
+        comparison=decision.comparison,
+        verdict=decision.verdict,
+        examples=pick_examples(decision.pairs),
         provenance=Provenance(
             cliffguard_version=version("cliffguard"),
             runner=runner,
@@ -61,6 +70,7 @@ def write_up(
                 for suite in suites
             ),
             questions=tuple(key for side in measured for key in side.questions),
+            looks=looks,
             versions={name: version(name) for name in _LIBRARIES},
             command=command,
         ),

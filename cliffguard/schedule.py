@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from cliffguard.canonical import digest
-from cliffguard.plans import Protocol
-from cliffguard.records import Item, Outcome, Task, Verdict
+from cliffguard.plans import Estimand, Policy, Protocol
+from cliffguard.records import Item, Outcome, PlannedLooks, Spending, Suite, Task, Verdict
 from cliffguard.stats.sequential import look_sizes
 
 SHARD_ITEMS = 64
@@ -141,10 +141,12 @@ class Schedule:
         *,
         in_full: Collection[str] = (),
         stops_early: bool = True,
+        estimand: Estimand = "capability",
     ) -> None:
         """Plan the looks at these tasks; the capabilities `in_full` get a single one."""
         self._tasks = [_Planned(task, in_order(task, protocol)) for task in tasks]
         self._repeats = protocol.repeats
+        self._estimand = estimand
         names = dict.fromkeys(task.capability for task in tasks)
         self._steps = {
             name: self._planned_looks(name) if stops_early and name not in in_full else (1.0,)
@@ -172,15 +174,28 @@ class Schedule:
         """Return the look at all items at once, whatever looks are taken on the way to it."""
         return tuple(in_full(planned.task, planned.items) for planned in self._tasks)
 
-    def looks(self) -> Mapping[str, tuple[int, ...]]:
-        """Return how many gating items of each capability count at each look that is planned."""
-        found: dict[str, tuple[int, ...]] = {}
+    def manifest(self) -> tuple[PlannedLooks, ...]:
+        """Return what is fixed before the first answer, for each capability."""
+        found = []
         for name, fractions in self._steps.items():
             tasks = [planned for planned in self._tasks if planned.task.capability == name]
-            found[name] = tuple(
-                sum(planned.n_gating_at(fraction) for planned in tasks) for fraction in fractions
+            order = [[planned.task.name, [i.id for i in planned.items]] for planned in tasks]
+            found.append(
+                PlannedLooks(
+                    capability=name,
+                    n_items=tuple(
+                        sum(planned.n_gating_at(part) for planned in tasks) for part in fractions
+                    ),
+                    spending=self._spending(tasks, len(fractions)),
+                    order=digest(order),
+                )
             )
-        return found
+        return tuple(found)
+
+    def _spending(self, tasks: Sequence[_Planned], n_looks: int) -> Spending:
+        if self._estimand == "suite" or any(p.task.is_graded(self._repeats) for p in tasks):
+            return "betting"
+        return "linear" if n_looks > 1 else "one look"
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
@@ -212,6 +227,8 @@ class Schedule:
 
     def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
         """Say whether bets are placed on clusters, which an early look would tear."""
+        if self._estimand == "suite":  # of which every item is known, and stands for itself
+            return False
         names = [item.cluster for planned in tasks for item in planned.items if item.cluster]
         is_graded = any(planned.task.is_graded(self._repeats) for planned in tasks)
         return is_graded and len(set(names)) < len(names)
@@ -219,6 +236,21 @@ class Schedule:
     def _has_ladder(self, capability: str) -> bool:
         tasks = [planned.task for planned in self._tasks]
         return any(t.level is not None for t in tasks if t.capability == capability)
+
+
+def plan_looks(
+    tasks: Sequence[Task],
+    suites: Sequence[Suite],
+    protocol: Protocol,
+    policy: Policy,
+    *,
+    stops_early: bool = True,
+) -> Schedule:
+    """Return the looks of a run of these suites' tasks under a policy."""
+    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
+    return Schedule(
+        tasks, protocol, in_full=targets, stops_early=stops_early, estimand=policy.estimand
+    )
 
 
 class _Planned:

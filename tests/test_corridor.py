@@ -12,6 +12,7 @@ import pytest
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.corridor import find_sides
 from cliffguard.errors import UsageError
+from cliffguard.outlook import look_ahead
 from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
@@ -383,6 +384,20 @@ def test_examples_are_broken_items_easiest_first(plan: Plan, store: Store) -> No
 
     assert [example.level for example in review.examples] == [2, 2, 2, 2, 2]
     assert all(e.base_text == e.answer != e.candidate_text for e in review.examples)
+
+
+def test_the_review_tells_what_was_fixed_beforehand(plan: Plan, store: Store) -> None:
+    """A decision is tried where it was told, and nowhere else."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    assert review.plan.policy is not None
+    suites = load_suites(plan.suites)
+    tasks = [task for suite in suites for c in suite.capabilities for task in c.tasks]
+    told = review.provenance.looks
+    assert told == look_ahead(plan, suites, tasks, review.plan.policy).looks
+    for found, planned in zip(review.comparison.capabilities, told, strict=True):
+        assert found.capability == planned.capability
+        assert found.n_asked in planned.n_items
 
 
 def test_a_review_survives_its_file(plan: Plan, store: Store) -> None:

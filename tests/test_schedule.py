@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from cliffguard.measure import Measurement
 from cliffguard.pairs import cut_to_both
@@ -239,6 +242,61 @@ def test_bets_on_clusters_take_one_look() -> None:
 
     assert n_asked(look) == {"ball": 400}
     assert n_asked(Schedule([support.task(items)], Protocol()).next(None)) == {"ball": 128}
+
+
+def test_bets_about_the_suite_itself_are_on_single_items() -> None:
+    """Every item is known; none stands for others of its cluster."""
+    items = tuple(replace(support.item(n), cluster=f"{n // 2}") for n in range(400))
+    graded = replace(support.task(items), metric="f1")
+
+    look = Schedule([graded], Protocol(), estimand="suite").next(None)
+
+    assert n_asked(look) == {"ball": 128}
+
+
+def test_the_manifest_tells_the_looks_that_are_taken() -> None:
+    """What was fixed beforehand is what is done."""
+    task = support.task(tuple(support.item(n) for n in range(600)))
+    schedule = Schedule([task], Protocol())
+    (planned,) = schedule.manifest()
+    counted: list[int] = []
+    while look := schedule.next(verdict(reasoning=Outcome.INCONCLUSIVE) if counted else None):
+        counted.append(look[0].n_counted)
+
+    assert planned.capability == "reasoning"
+    assert planned.n_items == tuple(counted)
+    assert planned.spending == "linear"
+
+
+def test_the_manifest_knows_one_order_from_another() -> None:
+    """By a digest, which the order of the file does not change."""
+    task = support.task(tuple(support.item(n) for n in range(600)))
+
+    def order(task: Task, **protocol: int) -> str:
+        return Schedule([task], Protocol(**protocol)).manifest()[0].order
+
+    assert order(task) == order(replace(task, items=task.items[::-1]))
+    assert len({order(task), order(task, seed=1), order(task, limit=599)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("metric", "options", "spending"),
+    [
+        ("acc", {}, "linear"),
+        ("acc", {"stops_early": False}, "one look"),
+        ("acc", {"estimand": "suite"}, "betting"),
+        ("f1", {}, "betting"),
+    ],
+)
+def test_the_manifest_tells_how_alpha_is_shared(
+    metric: str, options: dict[str, Any], spending: str
+) -> None:
+    """A metric that is not known to say right or wrong is bet on."""
+    task = replace(support.task(tuple(support.item(n) for n in range(600))), metric=metric)
+
+    (planned,) = Schedule([task], Protocol(), **options).manifest()
+
+    assert planned.spending == spending
 
 
 def test_where_the_time_ends_every_task_keeps_the_same_share() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from cliffguard.plans import Policy, Protocol
-from cliffguard.records import Checkpoint, Review
+from cliffguard.records import Checkpoint, PlannedLooks, Review
 from cliffguard.report.clean import one_line
 
 _SHORT = 16  # characters of a digest that tell two apart by eye; all of it is in review.json
@@ -47,6 +47,7 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         *(("suite", stamp) for stamp in stamps),
         ("protocol", _protocol(review.plan.protocol)),
         ("policy", _policy(review.plan.policy)),
+        *(("looks", _looks(planned)) for planned in provenance.looks),
         ("runner", provenance.runner),
         *(("measured on", place) for place in provenance.measured_on),
         ("versions", ", ".join([f"cliffguard {provenance.cliffguard_version}", *versions])),
@@ -75,6 +76,20 @@ def _unusual(protocol: Protocol) -> str:
     told = {name: getattr(protocol, name) for name in names}
     set_ones = {name: value for name, value in told.items() if value != getattr(usual, name)}
     return "".join(f", {name.replace('_', ' ')} {value}" for name, value in set_ones.items())
+
+
+def _looks(planned: PlannedLooks) -> str:
+    counts = [f"{n:,}" for n in planned.n_items]
+    places = " and ".join([", ".join(counts[:-1]), counts[-1]]) if counts[1:] else counts[0]
+    shared = {
+        "one look": "in one look",
+        "linear": "alpha spent evenly over the items",
+        "betting": "by bets, which are good at any look",
+    }
+    return (
+        f"{planned.capability} at {places} items, {shared[planned.spending]}; "
+        f"order {planned.order[:_SHORT]}"
+    )
 
 
 def _policy(policy: Policy | None) -> str:

@@ -21,6 +21,7 @@ from cliffguard.records import (
     LadderFinding,
     LevelComparison,
     Outcome,
+    PlannedLooks,
     Pooled,
     Provenance,
     Review,
@@ -250,6 +251,15 @@ def review(
             measured_on=("cpu, bfloat16, batch size 16",),
             suites=(SuiteStamp(name="adjacent", version=1, digest="e5" * 32),),
             questions=("f6" * 32, "07" * 32),
+            looks=tuple(
+                PlannedLooks(
+                    capability=found.capability,
+                    n_items=(64, found.n_planned) if found.n_planned > 64 else (found.n_planned,),
+                    spending="linear" if found.n_planned > 64 else "one look",
+                    order="18" * 32,
+                )
+                for found, _ in pairs
+            ),
             versions={"torch": "2.9.0", "transformers": "5.2.0", "lm-eval": "0.4.13"},
             command="cliffguard check --candidate runs/ft/support-tickets "
             "--base Qwen/Qwen2.5-0.5B-Instruct --suite adjacent --limit 200 --batch-size 16",
