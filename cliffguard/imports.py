@@ -228,6 +228,7 @@ def _join(
         gate_levels=None,
         num_fewshot=None,
         max_tokens=None,
+        stop=(),
         items=items,
         digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
     )

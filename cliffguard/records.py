@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Plan, Protocol, Ring, Role
+from cliffguard.scorers import SCORERS
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.ladder import Fall, Shape
 
@@ -112,6 +113,7 @@ _RIGHT_OR_WRONG = frozenset(
         "prompt_level_loose_acc",
         "contains",
     }
+    | {name for name, scorer in SCORERS.items() if not scorer.is_graded}
 )
 """Metrics known to be 0 or 1 on every item."""
 
@@ -123,7 +125,7 @@ class Task:
     `stock` tasks are lm-eval's own: their items come from the runner, and `entry`, the name in
     the suite file, may stand for several of them. `metric` None: the task's first. `chance` is
     the expected score of guessing (None: unknown); `gate_levels` are the levels that count
-    (None: all).
+    (None: all). A generated answer ends before any of `stop`.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Task:
     gate_levels: tuple[int, ...] | None
     num_fewshot: int | None
     max_tokens: int | None
+    stop: tuple[str, ...]
     items: tuple[Item, ...]
     digest: str
 

@@ -14,26 +14,49 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+from cliffguard import ladders
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError, nearest
 from cliffguard.files import read_jsonl, read_yaml, user_path, validate
 from cliffguard.plans import Ring
 from cliffguard.records import Capability, Item, Suite, Task
+from cliffguard.scorers import SCORERS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
-_DEFAULT_MAX_TOKENS = 16
 _SCORING = 1  # raised whenever own items are put or scored in another way
-_OWN_METRICS = ("acc", "acc_norm", "exact_match")
+_BY_LIKELIHOOD = ("acc", "acc_norm")
+_ROW_KEYS = ["id", "context", "prompt", "choices", "answer", "question", "expected", "cluster"]
+_OWN_METRICS = (*_BY_LIKELIHOOD, *SCORERS)
+
+
+class GeneratedItems(BaseModel):
+    """Items that are made, not read: by a generator of `cliffguard.ladders`, from a seed.
+
+    `digest` is that of the items, and checked; `levels` None: all of the generator's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    generator: str
+    seed: str
+    n_per_level: int = Field(ge=1)
+    levels: tuple[int, ...] | None = Field(default=None, min_length=1)
+    digest: str
 
 
 class TaskFile(BaseModel):
-    """A task as a suite file writes it; without `items` it is the name of an lm-eval task."""
+    """A task as a suite file writes it.
+
+    It has `items` of its own, or is a task of another suite (`from`); without either, `name` is
+    a task of lm-eval.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Name
-    items: str | None = None
+    from_suite: str | None = Field(default=None, alias="from")
+    items: str | GeneratedItems | None = None
     level: str | None = None
     gate_levels: tuple[int, ...] | None = Field(default=None, min_length=1)
     metric: str | None = None
@@ -41,6 +64,7 @@ class TaskFile(BaseModel):
     chance: float = Field(default=0.0, ge=0.0, lt=1.0)
     num_fewshot: int | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
+    stop: tuple[str, ...] | None = None
 
 
 class CapabilityFile(BaseModel):
@@ -151,15 +175,29 @@ def _refuse_repeats(names: Iterable[str], kind: str, where: str) -> None:
 def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
     where = f"{path}: {capability}.{written.name}"
     metric = written.metric
+    if written.from_suite is not None:
+        return _borrowed(written, capability, path, where)
     if written.items is not None:
         metric = metric or "acc"
     _check_task(written, metric, where)
     items = () if written.items is None else _items(written, path, where)
     _check_levels(written, items, where)
-    generated = written.items is not None and metric == "exact_match"
-    max_tokens = written.max_tokens or (_DEFAULT_MAX_TOKENS if generated else None)
+    max_tokens, stop = written.max_tokens, written.stop
+    scorer = SCORERS.get(metric or "") if written.items is not None else None
+    if scorer is not None:
+        max_tokens = max_tokens or scorer.max_tokens
+        stop = (("\n",) if scorer.is_one_line else ()) if stop is None else stop
     # Only what may change an answer: chance and gating levels may be corrected at no cost.
-    asked = [written.name, metric, written.filter, written.num_fewshot, max_tokens, _SCORING]
+    asked: list[Any] = [
+        written.name,
+        metric,
+        written.filter,
+        written.num_fewshot,
+        max_tokens,
+        _SCORING,
+    ]
+    if scorer is not None and list(stop or ()) != ["\n"]:
+        asked.append(list(stop or ()))
     return Task(
         name=written.name,
         entry=written.name,
@@ -173,17 +211,40 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
         gate_levels=written.gate_levels,
         num_fewshot=written.num_fewshot,
         max_tokens=max_tokens,
+        stop=stop or (),
         items=items,
         digest=digest([asked, [[item.id, item.digest, item.level] for item in items]]),
     )
+
+
+def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Task:
+    """Return a task of another suite, which keeps its items, its name and its stored answers."""
+    own = {"name", "from_suite", "gate_levels"}
+    set_too = sorted(written.model_fields_set - own)
+    if set_too:
+        raise SuiteError(
+            f"{where}: {set_too[0]} is for {written.from_suite} to say, whose task it is"
+        )
+    name = str(written.from_suite)
+    source = _find(name, path.parent)
+    lent = validate(TypeAdapter(SuiteFile), read_yaml(source, SuiteError), str(source), SuiteError)
+    tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}
+    if written.name not in tasks:
+        raise SuiteError(f"{where}: {name} has no such task{nearest(written.name, tasks)}")
+    theirs = tasks[written.name]
+    if theirs.from_suite is not None:
+        raise SuiteError(f"{where}: {name} has it from {theirs.from_suite}; name that suite")
+    if written.gate_levels is not None:
+        theirs = theirs.model_copy(update={"gate_levels": written.gate_levels})
+    return _task(theirs, capability, lent.name, source)
 
 
 def _check_task(written: TaskFile, metric: str | None, where: str) -> None:
     if written.gate_levels is not None and written.level is None:
         raise SuiteError(f"{where}: gate_levels needs level: the name of the items' level field")
     if written.items is None:
-        if written.level is not None or written.max_tokens is not None:
-            raise SuiteError(f"{where}: level and max_tokens need items of your own")
+        if written.level is not None or written.max_tokens is not None or written.stop is not None:
+            raise SuiteError(f"{where}: level, max_tokens and stop need items of your own")
         return
     if metric not in _OWN_METRICS:
         raise SuiteError(
@@ -192,8 +253,12 @@ def _check_task(written: TaskFile, metric: str | None, where: str) -> None:
         )
     if written.filter is not None:
         raise SuiteError(f"{where}: filter belongs to lm-eval tasks, not to items of your own")
-    if written.max_tokens is not None and metric != "exact_match":
-        raise SuiteError(f"{where}: max_tokens belongs to metric exact_match")
+    if metric in _BY_LIKELIHOOD and (written.max_tokens is not None or written.stop is not None):
+        raise SuiteError(
+            f"{where}: max_tokens and stop belong to answers that are generated, not to {metric}"
+        )
+    if written.stop is not None and not all(written.stop):
+        raise SuiteError(f"{where}: stop holds an empty text; leave it out, or name where to stop")
 
 
 def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> None:
@@ -205,14 +270,10 @@ def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> Non
 
 
 def _items(written: TaskFile, path: Path, where: str) -> tuple[Item, ...]:
-    if "\0" in str(written.items):
-        raise SuiteError(f"{where}: items: a path cannot hold a null character")
-    source = (path.parent / str(written.items)).resolve()
-    if not source.is_relative_to(path.parent.resolve()):
-        raise SuiteError(f"{where}: items {written.items!r} lies outside the suite's folder")
+    source, rows = _rows(written, path, where)
     items: list[Item] = []
     seen: dict[str, int] = {}
-    for number, row in read_jsonl(source, SuiteError):
+    for number, row in rows:
         item = make_item(
             row, metric=written.metric, level=written.level, where=f"{source}:{number}"
         )
@@ -227,19 +288,64 @@ def _items(written: TaskFile, path: Path, where: str) -> tuple[Item, ...]:
     return tuple(items)
 
 
+def _rows(
+    written: TaskFile, path: Path, where: str
+) -> tuple[str, Iterable[tuple[int, dict[str, Any]]]]:
+    """Return the name of what holds the rows, and each row with its number in it."""
+    if isinstance(written.items, GeneratedItems):
+        made = written.items
+        try:
+            rows = ladders.make(
+                made.generator, seed=made.seed, n_per_level=made.n_per_level, levels=made.levels
+            )
+        except ValueError as failure:
+            raise SuiteError(f"{where}: items: {failure}") from None
+        found = digest(rows)
+        if found != made.digest:
+            raise SuiteError(
+                f"{where}: items: {made.generator} makes other items (digest {found}) than those "
+                "that the suite was measured with; take the cliffguard that wrote it"
+            )
+        return f"{where}: items", enumerate(rows, start=1)
+    if "\0" in str(written.items):
+        raise SuiteError(f"{where}: items: a path cannot hold a null character")
+    source = (path.parent / str(written.items)).resolve()
+    if not source.is_relative_to(path.parent.resolve()):
+        raise SuiteError(f"{where}: items {written.items!r} lies outside the suite's folder")
+    return str(source), read_jsonl(source, SuiteError)
+
+
 def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, where: str) -> Item:
-    """Return the item that a line of JSON Lines holds. Raises SuiteError with `where`."""
-    known = {"id", "prompt", "choices", "answer", "cluster", level}
+    """Return the item that a line of JSON Lines holds. Raises SuiteError with `where`.
+
+    A row may hold both of an item's forms: `prompt`, `choices` and `answer` for the one by
+    likelihood, `question` and `expected` (where it is not the answer) for the generated one;
+    `context` stands before either.
+    """
+    known = {*_ROW_KEYS, level}
     for key in row:
         if key not in known:
             raise SuiteError(f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}")
-    prompt = _text(row, "prompt", where)
+    scorer = SCORERS.get(metric or "")
+    is_asked = scorer is not None and "question" in row
+    key = "question" if is_asked else "prompt"
+    prompt = _text(row, key, where)
+    if "context" in row:
+        prompt = _text(row, "context", where) + prompt
     if prompt != prompt.rstrip():
-        raise SuiteError(f"{where}: prompt ends in white space, which changes how answers tokenise")
-    answer = _text(row, "answer", where)
-    choices = _choices(row, answer, where) if metric != "exact_match" else ()
-    if metric == "exact_match" and "choices" in row:
-        raise SuiteError(f"{where}: choices and metric exact_match exclude each other; use acc")
+        raise SuiteError(f"{where}: {key} ends in white space, which changes how answers tokenise")
+    answer = _text(row, "expected" if is_asked and "expected" in row else "answer", where)
+    choices = _choices(row, answer, where) if scorer is None else ()
+    if scorer is not None:
+        if "choices" in row and not is_asked:
+            raise SuiteError(
+                f"{where}: choices and metric {metric} exclude each other; use acc, or write the "
+                "question of the generated form too"
+            )
+        try:
+            scorer.check(answer)
+        except ValueError as failure:
+            raise SuiteError(f"{where}: answer: {failure}") from None
     cluster = row.get("cluster")
     if cluster is not None and not isinstance(cluster, str):
         raise SuiteError(f"{where}: cluster must be text, found {json.dumps(cluster)}")

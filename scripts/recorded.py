@@ -146,6 +146,7 @@ def _task(name: str, capability: str, items: tuple[Item, ...]) -> Task:
         gate_levels=None,
         num_fewshot=None,
         max_tokens=None,
+        stop=(),
         items=items,
         digest=name,
     )

@@ -125,6 +125,7 @@ def task(items: Sequence[Item]) -> Task:
         gate_levels=None,
         num_fewshot=None,
         max_tokens=None,
+        stop=(),
         items=tuple(items),
         digest="d" * 64,
     )

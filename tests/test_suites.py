@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cliffguard import ladders
 from cliffguard import suites as room
+from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError
 from cliffguard.records import Suite, Task
 from cliffguard.suites import builtin_names, load_suite, load_suites
@@ -19,6 +21,14 @@ CHOICE = {"id": "a", "prompt": "Who?", "choices": ["Ann", "Bob"], "answer": "Ann
 GENERATED = {"id": "a", "prompt": "Say 1:", "answer": "1"}
 LADDER = "name: one, items: one.jsonl, level: hops, metric: acc"
 SAID = "name: one, items: one.jsonl, metric: exact_match"
+
+
+def made(generator: str, levels: Sequence[int] = (1, 2), digest: str = "d" * 64) -> str:
+    """Return a task whose items are made."""
+    return (
+        f"name: one, level: stage, items: {{generator: {generator}, seed: s, n_per_level: 3, "
+        f"levels: {list(levels)}, digest: {digest}}}"
+    )
 
 
 def write(folder: Path, task: str, rows: list[dict[str, Any]] | str) -> Path:
@@ -154,9 +164,20 @@ def test_a_suite_without_capabilities_is_refused(body: str, tmp_path: Path) -> N
     [
         ("name: one, items: one.jsonl, metric: acuracy", r"'acuracy' is not one of acc, acc_norm"),
         ("name: one, items: one.jsonl, metric: acc, filter: x", r"filter belongs to lm-eval tasks"),
-        ("name: one, items: one.jsonl, max_tokens: 4", r"max_tokens belongs to metric exact_match"),
-        ("name: one, level: hops", r"level and max_tokens need items of your own"),
-        ("name: one, max_tokens: 4", r"level and max_tokens need items of your own"),
+        (
+            "name: one, items: one.jsonl, max_tokens: 4",
+            r"max_tokens and stop belong to answers that",
+        ),
+        ("name: one, items: one.jsonl, stop: [x]", r"max_tokens and stop belong to answers that"),
+        (f"{SAID}, stop: ['']", r"stop holds an empty text"),
+        ("name: one, level: hops", r"level, max_tokens and stop need items of your own"),
+        ("name: one, max_tokens: 4", r"level, max_tokens and stop need items of your own"),
+        ("name: one, from: adjacent", r"skill\.one: adjacent has no such task"),
+        ("name: agreement, from: adjacent, metric: acc", r"metric is for adjacent to say"),
+        ("name: one, from: nowhere", r"no suite is called 'nowhere'"),
+        (made("hop"), r"one: items: no generator is called 'hop'"),
+        (made("arithmetic", levels=[9]), r"one: items: arithmetic has no level 9"),
+        (made("arithmetic"), r"arithmetic makes other items \(digest \w{64}\) than those"),
         ("name: one, gate_levels: [1]", r"gate_levels needs level"),
         ("name: one, items: one.jsonl, gate_levels: [1]", r"gate_levels needs level: the name"),
         (f"{LADDER}, gate_levels: [1, 7]", r"gate_levels names \[7\], but no item has such"),
@@ -272,6 +293,9 @@ def test_a_faulty_choice_item_is_refused_with_its_line(
     ("row", "message"),
     [
         ({**GENERATED, "choices": ["1", "2"]}, r"choices and metric exact_match exclude each"),
+        ({**GENERATED, "question": "Say? "}, r"question ends in white space"),
+        ({**GENERATED, "question": "Say?", "expected": 1}, r"expected must be text"),
+        ({**GENERATED, "context": ""}, r"context must be text, not blank"),
         ({**GENERATED, "hops": 1}, r"unknown key 'hops'"),
         ({**GENERATED, "answer": ""}, r"answer must be text, not blank"),
     ],
@@ -317,6 +341,70 @@ def test_a_bare_name_is_a_task_of_lm_eval(tmp_path: Path) -> None:
     task = task_of(load_suite(str(support.write_suite(tmp_path, text=text))))
 
     assert (task.stock, task.name, task.metric, task.items) == (True, "gsm8k", None, ())
+
+
+BOTH = {**CHOICE, "context": "Ann is here.", "question": "\nWho is here?", "expected": "Ann!"}
+
+
+def test_a_row_may_hold_both_forms(tmp_path: Path) -> None:
+    """The context stands before either."""
+    scored = loaded(tmp_path / "a", rows=[{**BOTH, "prompt": " Here is"}]).items[0]
+    said = loaded(tmp_path / "b", f"{SAID}, level: hops", rows=[BOTH]).items[0]
+
+    assert (scored.prompt, scored.answer) == ("Ann is here. Here is", "Ann")
+    assert (said.prompt, said.answer, said.choices) == ("Ann is here.\nWho is here?", "Ann!", ())
+    assert scored.digest != said.digest
+
+
+def test_made_items_are_checked_by_their_digest(tmp_path: Path) -> None:
+    """They are those that the suite was measured with."""
+    rows = ladders.make("arithmetic", seed="s", n_per_level=3, levels=[1, 2])
+
+    task = loaded(tmp_path, made("arithmetic", digest=digest(rows)))
+
+    assert [item.id for item in task.items] == [row["id"] for row in rows]
+
+
+def test_a_task_of_another_suite_is_the_same_task(tmp_path: Path) -> None:
+    """With its own digest, so that its stored answers serve both."""
+    there = write(tmp_path / "there", LADDER, [CHOICE])
+    here = tmp_path / "here.yaml"
+    here.write_text(
+        "name: here\nversion: 1\ncapabilities:\n  other:\n    ring: general\n    tasks:\n"
+        f"      - {{name: one, from: there/{there.name}, gate_levels: [1]}}\n",
+        encoding="utf-8",
+    )
+
+    lent, task = task_of(load_suite(str(there))), task_of(load_suite(str(here)))
+
+    assert (task.digest, task.items, task.suite) == (lent.digest, lent.items, lent.suite)
+    assert (task.capability, task.gate_levels) == ("other", (1,))
+
+
+def test_a_borrowed_task_is_not_lent_again(tmp_path: Path) -> None:
+    """Who has it is asked; two suites that lend to each other would have nothing."""
+    path = write(tmp_path, "name: one, from: ./suite.yaml", [CHOICE])
+
+    with pytest.raises(SuiteError, match="has it from"):
+        load_suite(str(path))
+
+
+def test_an_answer_that_its_metric_cannot_read_is_refused(tmp_path: Path) -> None:
+    """With its line."""
+    rows = [{**GENERATED, "answer": "seven"}]
+
+    with pytest.raises(SuiteError, match=r"one\.jsonl:1: answer: 'seven' is not a number"):
+        loaded(tmp_path, "name: one, items: one.jsonl, metric: numeric", rows)
+
+
+def test_where_an_answer_stops_is_in_the_digest(tmp_path: Path) -> None:
+    """Only where it is not the end of the line, as it ever was."""
+    usual = loaded(tmp_path / "a", SAID, [GENERATED])
+    said = loaded(tmp_path / "b", f"{SAID}, stop: ['#']", [GENERATED])
+    spelt = loaded(tmp_path / "c", f'{SAID}, stop: ["\\n"]', [GENERATED])
+
+    assert usual.digest == spelt.digest != said.digest
+    assert said.stop == ("#",)
 
 
 def test_an_item_keeps_what_was_written(tmp_path: Path) -> None:

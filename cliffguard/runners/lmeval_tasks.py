@@ -13,6 +13,7 @@ from cliffguard.canonical import digest
 from cliffguard.errors import InfrastructureError, SuiteError, nearest
 from cliffguard.plans import Protocol
 from cliffguard.records import Item, Task
+from cliffguard.scorers import SCORERS, PatternTooSlow
 
 # lm-eval's own default, so that the shots of a stock task are those that its users know.
 _FEWSHOT_SEED = 1234
@@ -85,10 +86,11 @@ class LoadedTask:
 
     def score(self, requests: Sequence[Any]) -> float:
         """Return the score of one item under the task's metric and filter."""
-        doc = requests[0].doc
-        values = self._harness.process_results(
-            doc, [request.filtered_resps[self.task.filter] for request in requests]
-        )
+        said = [request.filtered_resps[self.task.filter] for request in requests]
+        try:
+            values = self._harness.process_results(requests[0].doc, said)
+        except PatternTooSlow as failure:
+            raise SuiteError(f"{self.task.name}: {failure}; write a simpler one") from None
         if self.task.metric not in values:
             raise SuiteError(
                 f"{self.task.name}: lm-eval gave no {self.task.metric}, only {sorted(values)}"
@@ -135,7 +137,8 @@ def load_own(task: Task) -> LoadedTask:
 
 def _scoring(task: Task) -> dict[str, Any]:
     metric = {"metric": task.metric, "aggregation": "mean", "higher_is_better": True}
-    if task.metric != "exact_match":
+    scorer = SCORERS.get(task.metric or "")
+    if scorer is None:
         return {
             "output_type": "multiple_choice",
             "doc_to_choice": lambda document: document["choices"],
@@ -147,24 +150,16 @@ def _scoring(task: Task) -> dict[str, Any]:
         "output_type": "generate_until",
         "doc_to_target": lambda document: document["answer"],
         "generation_kwargs": {
-            "until": ["\n"],
+            "until": list(task.stop),
             "max_gen_toks": task.max_tokens,
             "do_sample": False,
         },
         "filter_list": [{"name": "none", "filter": clean}],
         "metric_list": [metric],
         "process_results": lambda document, said: {
-            "exact_match": float(_bare(said[0]) == _bare(document["answer"]))
+            task.metric: scorer.score(said[0], document["answer"])
         },
     }
-
-
-def _bare(text: str) -> str:
-    """Return what counts of a short answer: not its case, its quotes, or how the sentence ends.
-
-    Signs and points inside stay: -5 is not 5, and 1.5 is not 15.
-    """
-    return text.strip().strip("\"'`").rstrip(".,;:!?").strip().casefold()
 
 
 def load_stock(task: Task) -> list[LoadedTask]:

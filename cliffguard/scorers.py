@@ -1,0 +1,145 @@
+"""How a generated answer is scored against the right one: each metric of own items, by name.
+
+No metric runs code, neither the suite's nor the model's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any
+
+from cliffguard.constraints import check_constraints, meets
+
+_PATTERN_SECONDS = 2.0  # for one answer; a pattern that takes longer is at fault
+_NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+
+class PatternTooSlow(Exception):
+    """A pattern did not end in time on what a model said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """A metric of generated answers.
+
+    `score` takes what was said and the right answer, and returns 0 to 1; `check` raises
+    ValueError for a right answer that it cannot be asked about. `is_graded`: scores lie anywhere
+    between 0 and 1. `is_one_line`: what follows the first line is no part of the answer.
+    """
+
+    score: Callable[[str, str], float]
+    check: Callable[[str], Any] = str
+    is_graded: bool = False
+    is_one_line: bool = False
+    max_tokens: int = 128
+
+
+def exact_match(said: str, answer: str) -> float:
+    """Compare what counts of a short answer: not its case, its quotes, or how it ends.
+
+    Signs and points inside stay: -5 is not 5, and 1.5 is not 15.
+    """
+    return float(_bare(said) == _bare(answer))
+
+
+def _bare(text: str) -> str:
+    text = text.strip()
+    return text.strip("\"'`").rstrip(".,;:!?").strip().casefold() or text
+
+
+def normalized_match(said: str, answer: str) -> float:
+    """Compare words alone: without case, punctuation, articles and white space.
+
+    The normalisation of Rajpurkar et al. (2016), SQuAD, EMNLP.
+    """
+    return float(_words(said) == _words(answer))
+
+
+def token_f1(said: str, answer: str) -> float:
+    """Return the F1 of the words that both have, each as often as in the poorer (SQuAD)."""
+    said_words, right_words = _words(said), _words(answer)
+    if not said_words or not right_words:
+        return float(said_words == right_words)
+    n_common = sum((Counter(said_words) & Counter(right_words)).values())
+    return 2 * n_common / (len(said_words) + len(right_words))
+
+
+def _words(text: str) -> list[str]:
+    text = text.casefold().translate(str.maketrans("", "", string.punctuation))
+    return _ARTICLES.sub(" ", text).split()
+
+
+def numeric(said: str, answer: str) -> float:
+    """Compare the last number that was said with the right one, digit by digit of its value."""
+    numbers = _NUMBER.findall(said)
+    return float(bool(numbers) and _number(numbers[-1]) == _number(answer))
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text.strip().replace(",", "").replace("\u2212", "-").rstrip("."))
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+
+
+def matches(said: str, pattern: str) -> float:
+    """Say whether the pattern is found in what was said."""
+    try:
+        return float(_pattern(pattern).search(said, timeout=_PATTERN_SECONDS) is not None)
+    except TimeoutError:
+        raise PatternTooSlow(
+            f"the pattern {pattern!r} takes more than {_PATTERN_SECONDS:g} s on one answer"
+        ) from None
+
+
+def excludes(said: str, pattern: str) -> float:
+    """Say whether the pattern is not found in what was said."""
+    return 1.0 - matches(said, pattern)
+
+
+@cache
+def _pattern(pattern: str) -> Any:
+    import regex  # unlike `re`, it can be told when to give up
+
+    try:
+        return regex.compile(pattern)
+    except regex.error as failure:
+        raise ValueError(f"{pattern!r} is no regular expression: {failure}") from None
+
+
+def rouge_l(said: str, answer: str) -> float:
+    """Return the F-measure of the longest common subsequence of stemmed words (Lin, 2004)."""
+    return float(_rouge().score(answer, said)["rougeL"].fmeasure)
+
+
+@cache
+def _rouge() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=True)
+
+
+def constraints(said: str, answer: str) -> float:
+    """Say whether what was said meets every constraint; see `cliffguard.constraints`."""
+    return float(meets(said, json.loads(answer)))
+
+
+SCORERS: Mapping[str, Scorer] = {
+    "exact_match": Scorer(score=exact_match, is_one_line=True, max_tokens=16),
+    "normalized_match": Scorer(score=normalized_match, is_one_line=True, max_tokens=32),
+    "numeric": Scorer(score=numeric, check=_number),
+    "regex": Scorer(score=matches, check=_pattern),
+    "excludes": Scorer(score=excludes, check=_pattern),
+    "f1": Scorer(score=token_f1, is_graded=True),
+    "rouge_l": Scorer(score=rouge_l, is_graded=True, max_tokens=256),
+    "constraints": Scorer(score=constraints, check=check_constraints),
+}
+"""The metrics of own items that are answered by generation."""
