@@ -17,6 +17,7 @@ from cliffguard.engine.embedding import embed, pooled
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.parallel import ParallelRunner
 from tests import support
 from tests.engine import tiny
 
@@ -178,6 +179,18 @@ def test_hf_reads_the_same(tiny_base: Path) -> None:
     )
 
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_the_leader_of_several_processes_reads_alone(tiny_base: Path) -> None:
+    """What one process reads is not dealt out: the leader's own runner is asked."""
+    leader = object.__new__(ParallelRunner)  # without the processes, none of which is told
+    leader.inner = HarnessRunner(RunnerSettings(device="cpu"))
+    base = find_base(str(tiny_base), FindOptions())
+
+    found = leader.embed(base, TEXTS, Protocol())
+
+    np.testing.assert_array_equal(found, leader.inner.embed(base, TEXTS, Protocol()))
+    assert leader.diverge(base, base, TEXTS[:1], Protocol())[0].kl_nats == 0.0
 
 
 @pytest.mark.parametrize(
