@@ -91,6 +91,18 @@ def find_budget(
     )
 
 
+def refuse_second(model: Any, name: str) -> None:
+    """Refuse to hold another model like `model` on its device where it has no room."""
+    needed = sum(one.numel() * one.element_size() for one in model.parameters())
+    free = _free_bytes(model.get_input_embeddings().weight.device)
+    if needed > free:
+        raise InfrastructureError(
+            f"{name}: has full weights, {needed / 2**30:.1f} GiB, that must lie in memory beside "
+            f"its base's, and {free / 2**30:.1f} GiB are free; use another --device or a smaller "
+            "--dtype"
+        )
+
+
 def _cached_width(config: Any) -> int:
     """Return the numbers that a layer keeps of a token's keys: fewer with grouped queries."""
     heads = getattr(config, "num_attention_heads", None)

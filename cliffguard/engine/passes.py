@@ -138,7 +138,7 @@ class Model:
     def _call(
         self, ids: torch.Tensor, position: torch.Tensor, mask: Any, cache: Any, keep: torch.Tensor
     ) -> torch.Tensor:
-        with _only_at(self.model, keep):
+        with only_at(self.model, keep):
             out = self.model(
                 input_ids=ids.to(self.device),
                 position_ids=position.to(self.device),
@@ -197,7 +197,7 @@ def tree_mask(tokens: Tokens, n_past: int, window: int | None) -> torch.Tensor:
 
 
 @contextmanager
-def _only_at(model: Any, keep: torch.Tensor) -> Iterator[None]:
+def only_at(model: Any, keep: torch.Tensor) -> Iterator[None]:
     """Show the LM head only the hidden states at `keep`, so that no other logits come to be."""
 
     def pick(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
+from cliffguard.errors import UsageError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
+
+if TYPE_CHECKING:
+    from cliffguard.distance import Divergence, Vectors
 
 Asked = tuple[Task, Sequence[Item]]
 """A shard on its way to a runner."""
@@ -52,3 +57,31 @@ class Runner(Interface):
         return [
             (self.ask(checkpoint, task, items, protocol), self.notes()) for task, items in shards
         ]
+
+    # --- what only a model that is loaded here can be asked --------------------------------------
+
+    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+        """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width].
+
+        Texts are read as they are, without a chat template. Raises UsageError where the model is
+        not loaded here.
+        """
+        _refuse_remote(self, "hidden states")
+
+    def diverge(
+        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+    ) -> Sequence[Divergence]:
+        """Return how far the candidate's predictions lie from the base's over each prompt.
+
+        Under a chat template a prompt is what the user says, rendered once, for the base. Raises
+        UsageError where the models are not loaded here.
+        """
+        _refuse_remote(self, "whole distributions of the next token")
+
+
+def _refuse_remote(runner: Runner, what: str) -> NoReturn:
+    who = runner.identity.partition(":")[0]
+    raise UsageError(
+        f"runner {who}: {what} are read only of models that are loaded here; use the runner "
+        "cliffguard or hf"
+    )

@@ -10,13 +10,16 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cliffguard.canonical import canonical_json
 from cliffguard.engine import loading
 from cliffguard.errors import InfrastructureError, UsageError, nearest
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Checkpoint
+
+if TYPE_CHECKING:
+    from cliffguard.engine.divergence import Side
 
 # Where a server is and how it is spoken to changes no answer of the model behind it.
 _PLACES = {"base_url", "num_concurrent", "max_retries", "timeout", "batch_size", "device"}
@@ -55,6 +58,28 @@ class LocalBackend:
         if self._budget is not None:
             model.budget = self._budget
         return model
+
+    def sides(
+        self, base: Checkpoint, candidate: Checkpoint, protocol: Protocol, dtype: str
+    ) -> tuple[Side, Side]:
+        """Return both, ready to run in turns: over one base in memory, or each on its weights."""
+        from cliffguard.engine.budget import refuse_second
+        from cliffguard.engine.divergence import Side
+        from cliffguard.engine.resident import Resident
+
+        options = self._options(protocol, dtype)
+        first, resident = self.model(base, protocol, dtype), self._resident
+        if resident.serves(candidate, options):
+            second, other = self.model(candidate, protocol, dtype), resident
+        else:
+            if options.device_map is None:
+                refuse_second(first.model, candidate.name)
+            other = Resident(candidate, options)
+            second = self._wrapped(*other.switch_to(candidate), protocol)
+        return (
+            Side(name=base.name, lm=first, switch_on=lambda: resident.switch_to(base)),
+            Side(name=candidate.name, lm=second, switch_on=lambda: other.switch_to(candidate)),
+        )
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether one base in memory serves both: an adapter, unless it needs its own copy."""

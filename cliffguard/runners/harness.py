@@ -8,9 +8,10 @@ used, since it is not keyed by the model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cliffguard.engine import loading
 from cliffguard.errors import IntegrityError, SuiteError, UsageError
@@ -18,8 +19,11 @@ from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
-from cliffguard.runners.backends import arguments_in_key, backend
+from cliffguard.runners.backends import LocalBackend, arguments_in_key, backend
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock
+
+if TYPE_CHECKING:
+    from cliffguard.distance import Divergence, Vectors
 
 _PARTS = ("lm-eval", "torch", "transformers", "peft")
 
@@ -83,6 +87,30 @@ class HarnessRunner(Runner):
         self._backend.after(model)
         return [one.answer() for one in prepared]
 
+    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+        """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width]."""
+        if not isinstance(self._backend, LocalBackend):
+            return super().embed(checkpoint, texts, protocol)
+        from cliffguard.engine.embedding import embed
+
+        model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
+        with self._backend.explained(checkpoint):
+            return embed(model, texts)
+
+    def diverge(
+        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+    ) -> Sequence[Divergence]:
+        """Return how far the candidate's predictions lie from the base's over each prompt."""
+        if not isinstance(self._backend, LocalBackend):
+            return super().diverge(base, candidate, prompts, protocol)
+        from cliffguard.engine.divergence import divergence
+
+        one, other = self._backend.sides(base, candidate, protocol, self.dtype(protocol))
+        with _template_explained(base, protocol):
+            rendered = [_rendered(one.lm, prompt, protocol) for prompt in prompts]
+        with self._backend.explained(candidate):
+            return divergence(one, other, rendered)
+
     def _refuse_unable(self, protocol: Protocol) -> None:
         """Only our own model draws from seeds of our own, and loads what is asked for here."""
         if self.settings.model != "cliffguard" and protocol.samples:
@@ -100,20 +128,42 @@ class HarnessRunner(Runner):
 
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
+    try:
+        with _template_explained(checkpoint, protocol):
+            loaded.build(model, checkpoint.fingerprint, protocol)
+    except UsageError:
+        raise
+    except ValueError as failure:
+        raise SuiteError(
+            f"{loaded.task.name}: its prompts cannot be built: {failure} "
+            "(fewer items than --num-fewshot?)"
+        ) from failure
+
+
+@contextmanager
+def _template_explained(checkpoint: Checkpoint, protocol: Protocol) -> Iterator[None]:
+    """Turn what a chat template raises, or the lack of one, into an error of ours."""
     from jinja2 import TemplateError
 
     try:
-        loaded.build(model, checkpoint.fingerprint, protocol)
+        yield
     except TemplateError as failure:
         raise IntegrityError(
             f"{checkpoint.name}: its chat template cannot be rendered: {failure}"
         ) from failure
     except ValueError as failure:
-        if protocol.chat_template != "none" and "template" in str(failure):
-            raise UsageError(
-                f"{checkpoint.name}: has no chat template; use --chat-template none or base"
-            ) from failure
-        raise SuiteError(
-            f"{loaded.task.name}: its prompts cannot be built: {failure} "
-            "(fewer items than --num-fewshot?)"
+        if protocol.chat_template == "none" or "template" not in str(failure):
+            raise
+        raise UsageError(
+            f"{checkpoint.name}: has no chat template; use --chat-template none or base"
         ) from failure
+
+
+def _rendered(model: Any, prompt: str, protocol: Protocol) -> str:
+    """Return a prompt as the protocol has it put to the model."""
+    if protocol.chat_template == "none":
+        return prompt
+    said = [{"role": "user", "content": prompt}]
+    if protocol.system_prompt is not None:
+        said.insert(0, {"role": "system", "content": protocol.system_prompt})
+    return str(model.apply_chat_template(said))

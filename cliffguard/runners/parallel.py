@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cliffguard.engine.peers import Peers
 from cliffguard.errors import CliffguardError, IntegrityError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Asked, Notes, Runner
+
+if TYPE_CHECKING:
+    from cliffguard.distance import Divergence, Vectors
 
 
 class ParallelRunner(Runner):
@@ -79,6 +82,16 @@ class ParallelRunner(Runner):
         for (task, items), (given, _) in zip(shards, answers, strict=True):
             _check_complete(task, items, given)
         return answers
+
+    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+        """As in a single process: the leader reads alone."""
+        return self.inner.embed(checkpoint, texts, protocol)
+
+    def diverge(
+        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+    ) -> Sequence[Divergence]:
+        """As in a single process: the leader reads alone."""
+        return self.inner.diverge(base, candidate, prompts, protocol)
 
     def serve(self) -> None:
         """Answer for the leader until it is done."""
