@@ -81,6 +81,22 @@ def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
     return replace(candidate, chat_template=base.chat_template, files=files)
 
 
+_WINDOW_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+
+
+def context_window(checkpoint: Checkpoint) -> int | None:
+    """Return how many tokens the model's own config says it reads; None where it does not say."""
+    if checkpoint.files is None:
+        return None
+    config = settings_of(checkpoint.files.weights, "config.json") or {}
+    inner = config.get("text_config")
+    for part in (config, inner if isinstance(inner, dict) else {}):
+        for key in _WINDOW_KEYS:
+            if isinstance(part.get(key), int) and part[key] > 0:
+                return int(part[key])
+    return None
+
+
 def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
     folder = user_path(spec, UsageError)
     if folder.is_dir():

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from cliffguard.checkpoints import (
     FindOptions,
+    context_window,
     find_base,
     find_pair,
     is_adapter,
@@ -19,16 +20,16 @@ from cliffguard.checkpoints import (
 from cliffguard.compare import compare
 from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
-from cliffguard.integrity import check_answers, differences
+from cliffguard.integrity import check_answers, differences, instrument_moved
 from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.pairs import cut_to_both, pair_answers
 from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
-from cliffguard.records import Checkpoint, Review, Suite
+from cliffguard.records import Checkpoint, Comparison, Review, Suite
 from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
-from cliffguard.schedule import Look, Schedule, in_full, plan_looks
+from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
 from cliffguard.store import Store, default_store_folder
-from cliffguard.suites import load_suites
+from cliffguard.suites import load_suites, not_covered
 from cliffguard.verdict import judge
 
 T = TypeVar("T")
@@ -57,7 +58,10 @@ def guard(
     policy = plan.policy or default_policy(suites)
     _refuse_tasks(policy)
     base, candidate = find_sides(plan)
-    tasks = runner.resolve(suites, plan.protocol)
+    tasks, cut = within_window(
+        runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
+    )
+    caveats = (*caveats, *not_covered(suites), *cut)
     schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
     is_time_up = _clock(max_minutes)
     asked = partial(
@@ -87,7 +91,8 @@ def guard(
         )
         if is_time_up():
             if schedule.is_open(decision.verdict) or look != planned:
-                decision = _ended(decision, f"The time limit of {max_minutes:g} minutes")
+                ended = f"The time limit of {max_minutes:g} minutes ended the run."
+                decision = replace(decision, comparison=_with_caveats(decision.comparison, [ended]))
             break
     assert decision is not None, "a schedule has at least one look"
     return write_up(
@@ -159,14 +164,12 @@ def _decide(
         repeats=None if protocol is None else protocol.repeats,
         caveats=caveats,
     )
+    comparison = _with_caveats(comparison, instrument_moved(comparison))
     return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy))
 
 
-def _ended(decision: Decision, by: str) -> Decision:
-    """Return the decision of a run that was ended with something left open."""
-    compared = decision.comparison
-    told = replace(compared, caveats=(*compared.caveats, f"{by} ended the run."))
-    return replace(decision, comparison=told)
+def _with_caveats(comparison: Comparison, caveats: Sequence[str]) -> Comparison:
+    return replace(comparison, caveats=(*comparison.caveats, *caveats))
 
 
 def _clock(max_minutes: float | None) -> Callable[[], bool]:

@@ -261,6 +261,7 @@ def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task])
             name=name,
             ring="general",
             description="",
+            covers=(),
             tasks=tuple(tasks[task] for task in names),
         )
         for name, names in capabilities.items()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cliffguard.errors import IntegrityError
 from cliffguard.plans import Protocol
-from cliffguard.records import Answer
+from cliffguard.records import Answer, Comparison
 
 
 def check_answers(
@@ -54,3 +54,17 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
         raise IntegrityError(
             f"{task}: the rendered prompts of item {base.item_id} differ between the sides"
         )
+
+
+def instrument_moved(comparison: Comparison) -> tuple[str, ...]:
+    """Return a line for each capability of the control ring whose score has provably changed."""
+    return tuple(
+        f"The control {found.capability} moved by {-100 * found.drop:+.1f} points, and a fine-tune "
+        "has no reason to touch it: look for a change of the instrument (chat template, tokenizer, "
+        "dtype, quantization) before you believe the other numbers."
+        for found in comparison.capabilities
+        if found.ring == "control"
+        and found.drop is not None
+        and found.drop_interval is not None
+        and not found.drop_interval.low <= 0.0 <= found.drop_interval.high
+    )

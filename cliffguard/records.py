@@ -159,11 +159,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """What a model can do; the unit of a decision."""
+    """What a model can do; the unit of a decision. `covers` names what else it stands for."""
 
     name: str
     ring: Ring
     description: str
+    covers: tuple[str, ...]
     tasks: tuple[Task, ...]
 
 
@@ -441,6 +442,19 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthNote:
+    """What is wrong with the items of a capability, or of one of its tasks, for this base.
+
+    "saturated": too easy; "floor": no better than guessing; "too_few": for the margin.
+    """
+
+    capability: str
+    task: str | None
+    kind: Literal["saturated", "floor", "too_few"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """An item that broke, with both answers, for a reader. Texts are shortened."""
 
@@ -509,5 +523,6 @@ class Review:
     plan: Plan
     comparison: Comparison
     verdict: Verdict
+    health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib.metadata import version
 
+from cliffguard.health import health
 from cliffguard.measure import Measurement
 from cliffguard.pairs import Pair
-from cliffguard.plans import Plan, Protocol, RunnerSettings
+from cliffguard.plans import Plan, Policy, Protocol, RunnerSettings
 from cliffguard.records import (
     FORMAT,
     Comparison,
@@ -56,6 +57,7 @@ def write_up(
         plan=plan,
         comparison=decision.comparison,
         verdict=decision.verdict,
+        health=health(decision.comparison, decision.verdict.findings, plan.policy or Policy()),
         examples=pick_examples(decision.pairs),
         provenance=Provenance(
             cliffguard_version=version("cliffguard"),

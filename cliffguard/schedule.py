@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Estimand, Policy, Protocol
@@ -236,6 +236,31 @@ class Schedule:
     def _has_ladder(self, capability: str) -> bool:
         tasks = [planned.task for planned in self._tasks]
         return any(t.level is not None for t in tasks if t.capability == capability)
+
+
+def within_window(
+    tasks: Sequence[Task], *windows: int | None
+) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+    """Return the tasks without the levels that are longer than a window, and what was left out.
+
+    Only where a level is a number of tokens; a window is in tokens too (None: unknown).
+    """
+    window = min((n for n in windows if n is not None), default=None)
+    kept, told = [], []
+    for task in tasks:
+        items = task.items
+        if window is not None and task.level == "tokens":
+            items = tuple(item for item in items if (item.level or 0) <= window)
+        if len(items) == len(task.items):
+            kept.append(task)
+            continue
+        # Another order of other items: answers under the whole task's key are not these.
+        kept.append(replace(task, items=items, digest=digest([task.digest, "window", window])))
+        told.append(
+            f"{task.name}: levels above {window:,} tokens are left out, where the smaller context "
+            "window ends."
+        )
+    return tuple(kept), tuple(told)
 
 
 def plan_looks(

@@ -74,6 +74,7 @@ class CapabilityFile(BaseModel):
 
     ring: Ring
     description: str = ""
+    covers: tuple[Name, ...] = ()
     tasks: tuple[TaskFile, ...] = Field(min_length=1)
 
     @field_validator("tasks", mode="before")
@@ -122,6 +123,7 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
             name=capability,
             ring=body.ring,
             description=body.description,
+            covers=body.covers,
             tasks=tuple(_task(entry, capability, written.name, path) for entry in body.tasks),
         )
         for capability, body in written.capabilities.items()
@@ -149,6 +151,24 @@ def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Su
     _refuse_repeats((c.name for c in capabilities), "capability", where)
     _refuse_repeats((t.name for c in capabilities for t in c.tasks), "task", where)
     return suites
+
+
+WANTED = {
+    "multi_step_reasoning": "questions of several steps",
+    "out_of_domain_qa": "questions outside the target's domain",
+}
+"""What fine-tunes are known to lose in silence: a comparison without it is told so."""
+
+
+def not_covered(suites: Iterable[Suite]) -> tuple[str, ...]:
+    """Return a line for each of `WANTED` that no capability of the suites is, or covers."""
+    covered = {name for suite in suites for c in suite.capabilities for name in (c.name, *c.covers)}
+    return tuple(
+        f"Not measured: {told}, which a fine-tune loses most easily; no capability of these suites "
+        f"is or covers {name}."
+        for name, told in WANTED.items()
+        if name not in covered
+    )
 
 
 def _find(name: str, folder: Path) -> Path:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import yaml
 from items.agreement import agreement
 from items.common import Item, to_jsonl
 from items.facts import out_of_domain_qa
@@ -17,7 +19,20 @@ from items.ladders import nested_places
 from items.reading import reading_in_context
 from items.tickets import ticket_resolution, ticket_routing, training_examples
 
+from cliffguard import ladders
+from cliffguard.canonical import digest
+
 SUITES = Path(__file__).resolve().parent.parent / "suites"
+
+LADDERS = tuple(name for name in ladders.GENERATORS if name != "key_value_retrieval")
+N_PER_LEVEL = 200
+LADDER_SEED, SHADOW_SEED = "cliffguard-ladders-1", "cliffguard-ladders-1-shadow"
+
+
+def ladder(name: str) -> list[Item]:
+    """Return the frozen rows of a ladder."""
+    return ladders.make(name, seed=LADDER_SEED, n_per_level=N_PER_LEVEL)
+
 
 FILES: dict[str, Callable[[], list[Item]]] = {
     "support-tickets/ticket_routing.jsonl": ticket_routing,
@@ -26,10 +41,58 @@ FILES: dict[str, Callable[[], list[Item]]] = {
     "adjacent/out_of_domain_qa.jsonl": out_of_domain_qa,
     "adjacent/reading_in_context.jsonl": reading_in_context,
     "adjacent/agreement.jsonl": agreement,
+    **{f"ladders/{name}.jsonl": partial(ladder, name) for name in LADDERS},
 }
 # as many as any recipe uses, and then some
 N_TRAINING_EXAMPLES = 5000
 TRAINING_SEEDS = (11,)
+
+
+def made(name: str, seed: str) -> str:
+    """Return what a suite file says of items that are made when they are needed."""
+    rows = ladders.make(name, seed=seed, n_per_level=N_PER_LEVEL)
+    return (
+        f"{{generator: {name}, seed: {seed}, n_per_level: {N_PER_LEVEL}, digest: {digest(rows)}}}"
+    )
+
+
+def shadow_suite() -> str:
+    """Return the suite of the same ladders from another seed."""
+    text = (
+        "# Made by scripts/make_suites.py.\nname: ladders-shadow\nversion: 1\n"
+        "description: The ladders once more, from a seed whose items lie in no file.\n"
+        "capabilities:\n"
+    )
+    shown = yaml.safe_load((SUITES / "ladders.yaml").read_text(encoding="utf-8"))
+    for name, body in shown["capabilities"].items():
+        (task,) = body["tasks"]
+        text += (
+            f"  {name}_shadow:\n    ring: {body['ring']}\n"
+            f"    covers: [{', '.join([name, *body.get('covers', [])])}]\n"
+            f"    tasks:\n      - name: {task['name']}_shadow\n"
+            f"        items: {made(task['name'], SHADOW_SEED)}\n"
+            f"        level: {task['level']}\n        metric: acc\n"
+            f"        chance: {task['chance']}\n"
+        )
+    return text
+
+
+def long_context_suite() -> str:
+    """Return the suite of retrieval by length, whose texts are too long to ship."""
+    return (
+        "# Made by scripts/make_suites.py.\nname: long-context\nversion: 1\n"
+        "description: Find one of four facts in texts of 256 to 32,768 tokens, as far as the model "
+        "reads.\ncapabilities:\n  key_value_retrieval:\n    ring: general\n"
+        "    covers: [long_context]\n    tasks:\n      - name: key_value_retrieval\n"
+        f"        items: {made('key_value_retrieval', LADDER_SEED)}\n"
+        "        level: tokens\n        metric: acc\n        chance: 0.25\n"
+    )
+
+
+TEXTS: dict[str, Callable[[], str]] = {
+    "ladders-shadow.yaml": shadow_suite,
+    "long-context.yaml": long_context_suite,
+}
 
 
 def refuse_overlap(items: list[Item]) -> None:
@@ -47,15 +110,19 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, do not write")
     parser.add_argument("--out", type=Path, default=SUITES, help="the folder of the suites")
     arguments = parser.parse_args()
-    made = {name: make() for name, make in FILES.items()}
-    refuse_overlap([item for name, items in made.items() if "tickets" in name for item in items])
+    items_of = {name: make() for name, make in FILES.items()}
+    refuse_overlap(
+        [item for name, items in items_of.items() if "tickets" in name for item in items]
+    )
     differing = 0
-    for name, items in made.items():
-        path, content = arguments.out / name, to_jsonl(items)
+    content_of = {name: to_jsonl(items) for name, items in items_of.items()}
+    content_of |= {name: write().encode() for name, write in TEXTS.items()}
+    for name, content in content_of.items():
+        path = arguments.out / name
         if not arguments.check:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            print(f"{name}: {len(items)} items")
+            print(f"{name}: {len(content):,} bytes")
         elif not path.is_file() or path.read_bytes() != content:
             print(f"{path}: differs from what the generators make")
             differing += 1

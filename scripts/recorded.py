@@ -124,6 +124,7 @@ def gate_of(recorded: Recorded) -> Gate:
             name=name,
             ring=ring,
             description="",
+            covers=(),
             tasks=tuple(task for task in tasks if task.capability == name),
         )
         for name, ring in rings.items()

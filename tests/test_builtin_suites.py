@@ -14,13 +14,16 @@ import pytest
 from cliffguard.suites import builtin_names, load_suites, suites_folder
 
 CHECKOUT = Path(__file__).parent.parent
-TASKS = {t.name: t for s in load_suites(builtin_names()) for c in s.capabilities for t in c.tasks}
+# What is made from a seed when it is needed is tested with its generator.
+WRITTEN = [name for name in builtin_names() if name not in ("ladders-shadow", "long-context")]
+TASKS = {t.name: t for s in load_suites(WRITTEN) for c in s.capabilities for t in c.tasks}
+DEMO = ("support-tickets", "adjacent")
 ADAPTERS = ("healthy", "overtrained")
 
 
 def test_the_target_and_its_neighbours_are_there() -> None:
     """Between them the suites cover the rings that the demo speaks of."""
-    rings = {c.name: c.ring for s in load_suites(builtin_names()) for c in s.capabilities}
+    rings = {c.name: c.ring for s in load_suites(DEMO) for c in s.capabilities}
 
     assert rings == {
         "support_tickets": "target",

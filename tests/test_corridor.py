@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -400,6 +401,52 @@ def test_the_review_tells_what_was_fixed_beforehand(plan: Plan, store: Store) ->
         assert found.n_asked in planned.n_items
 
 
+def test_what_the_suites_lack_is_a_caveat(plan: Plan, store: Store) -> None:
+    """Rings that a fine-tune loses in silence are named, unless something covers them."""
+    caveats = guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats
+    path = Path(plan.suites[0])
+    text = path.read_text(encoding="utf-8")
+    covers = "covers: [multi_step_reasoning, out_of_domain_qa]"
+    path.write_text(text.replace("ring: general", f"ring: general\n    {covers}"), encoding="utf-8")
+
+    assert [caveat.split(",")[0] for caveat in caveats] == [
+        "Not measured: questions of several steps",
+        "Not measured: questions outside the target's domain",
+    ]
+    assert guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats == ()
+
+
+def test_a_control_that_moves_is_a_change_of_the_instrument(plan: Plan, store: Store) -> None:
+    """What no fine-tune has a reason to touch is not judged, but told."""
+    path = Path(plan.suites[0])
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("ring: adjacent", "ring: control"), encoding="utf-8")
+
+    moved = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+    still = guard(plan, store=Store(store.root / "other"), runner=FakeRunner(all_right))
+
+    assert any("The control reasoning moved by -" in c for c in moved.comparison.caveats)
+    assert not any("The control" in c for c in still.comparison.caveats)
+
+
+def test_levels_beyond_the_window_are_left_out(plan: Plan, store: Store) -> None:
+    """Of the smaller one, where a level is a number of tokens; and it is said."""
+    path = Path(plan.suites[0])
+    text = path.read_text(encoding="utf-8").replace("level: hops", "level: tokens")
+    path.write_text(text, encoding="utf-8")
+    items = path.parent / "ball.jsonl"
+    items.write_text(items.read_text(encoding="utf-8").replace('"hops"', '"tokens"'))
+    for folder, window in ((str(plan.base), 8), (plan.candidate, 2)):
+        config = {"model_type": "llama", "max_position_embeddings": window}
+        (Path(folder) / "config.json").write_text(json.dumps(config))
+
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    (ladder,) = review.comparison.capabilities[0].ladders
+    assert [level.level for level in ladder.levels] == [1, 2]
+    assert any("ball: levels above 2 tokens are left out" in c for c in review.comparison.caveats)
+
+
 def test_a_review_survives_its_file(plan: Plan, store: Store) -> None:
     """Written and read again, a review is the same but for where the files lay."""
     review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
@@ -488,11 +535,12 @@ def test_sides_that_were_measured_differently_are_a_caveat(plan: Plan, store: St
 
     review = guard(plan, store=store, runner=OnAnotherDevice(all_right))
 
-    (caveat,) = review.comparison.caveats
-    assert "not measured alike" in caveat
+    assert any("not measured alike" in caveat for caveat in review.comparison.caveats)
     assert review.provenance.measured_on == ("base: device none", "candidate: device elsewhere")
 
 
 def test_sides_that_were_measured_alike_are_no_caveat(plan: Plan, store: Store) -> None:
     """Nothing is remarked where nothing differs."""
-    assert guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats == ()
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    assert not any("not measured alike" in caveat for caveat in review.comparison.caveats)

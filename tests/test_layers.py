@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"schedule"},
     {"measure", "integrity", "sentence"},
     {"pairs"},
-    {"compare"},
+    {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},
     {"report", "demo", "outlook", "noise", "choice"},

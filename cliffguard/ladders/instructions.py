@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from typing import Any
 
-from cliffguard.constraints import meets
+from cliffguard.constraints import CONSTRAINTS, words
 from cliffguard.ladders.draft import Draft, Generator
 from cliffguard.ladders.words import COLOURS, JOBS, THINGS, TOWNS, listed
 
@@ -18,7 +19,9 @@ LEVELS = (1, 2, 3, 4, 5, 6)
 _VERBS = ["found", "sold", "painted", "lost", "bought", "hid", "cleaned", "broke"]
 _WHEN = ["today", "yesterday", "again", "twice"]
 _OPENINGS = ("write one sentence", "write a sentence", "your task is to write one sentence")
-_TRIES = 400
+_TRIES = 1200
+_SHARE_KEPT = 0.7  # of the parts of the right sentence, in a wrong one
+_MOST_LONGER = 12  # characters between the right sentence and a wrong one
 
 
 def _sentence(source: random.Random, **fixed: str) -> str:
@@ -49,8 +52,6 @@ def _sentence(source: random.Random, **fixed: str) -> str:
 
 def _demands(text: str, source: random.Random) -> list[tuple[str, Any, str]]:
     """Return constraints that a sentence meets, each with its words, in seeded order."""
-    from cliffguard.constraints import words
-
     own = words(text)
     nouns = [word for word in own if word in THINGS or word in JOBS]
     absent = source.choice([word for word in COLOURS if word not in own])
@@ -79,11 +80,12 @@ def _draw(n_constraints: int, source: random.Random) -> Draft:
     demands = _demands(answer, source)[:n_constraints]
     wanted = {name: value for name, value, _ in demands}
     wrong: list[str] = []
-    for _ in range(_TRIES * 3):
-        other = _sentence(source, **_kept(answer, source))
-        n_broken = sum(not meets(other, {name: value}) for name, value in wanted.items())
-        if n_broken == 1 and other not in wrong and abs(len(other) - len(answer)) < 12:
-            wrong.append(other)
+    shared = _shared(answer)
+    for _ in range(_TRIES):
+        kept = {part: word for part, word in shared.items() if source.random() < _SHARE_KEPT}
+        other = _sentence(source, **kept)
+        if abs(len(other) - len(answer)) < _MOST_LONGER and other not in wrong:
+            wrong += [other] * (_n_broken(other, wanted) == 1)
         if len(wrong) == 3:
             break
     told = listed([text for *_, text in demands])
@@ -99,19 +101,17 @@ def _draw(n_constraints: int, source: random.Random) -> Draft:
     )
 
 
-def _kept(answer: str, source: random.Random) -> dict[str, str]:
-    """Return parts of the right sentence that a wrong one shares, so that it breaks little."""
-    from cliffguard.constraints import words
+def _n_broken(text: str, wanted: Mapping[str, Any]) -> int:
+    return sum(not CONSTRAINTS[name][1](text, value) for name, value in wanted.items())
 
+
+def _shared(answer: str) -> dict[str, str]:
+    """Return parts of the right sentence: a wrong one that shares them breaks little."""
     own = set(words(answer))
-    kept = {"end": answer[-1]}
-    for part, known in (("job", JOBS), ("thing", THINGS), ("colour", COLOURS), ("verb", _VERBS)):
-        found = [word for word in known if word in own]
-        if found and source.random() < 0.7:
-            kept[part] = found[0]
-    if source.random() < 0.3:
-        kept["end"] = source.choice(".!?")
-    return kept
+    known = {"job": JOBS, "thing": THINGS, "colour": COLOURS, "verb": _VERBS}
+    found = {part: [word for word in all_ if word in own] for part, all_ in known.items()}
+    kept = {part: some[0] for part, some in found.items() if some}
+    return {**kept, "end": answer[-1]}
 
 
 INSTRUCTION_CONSTRAINTS = Generator(

@@ -33,6 +33,7 @@ def render_markdown(review: Review) -> str:
         *(_ladder(view, page) for view in page.ladders),
         _target(page),
         _examples(page),
+        _health(page),
         _caveats(page),
         _reproduce(page),
         _reading(page),
@@ -211,6 +212,11 @@ def _example(example: Example) -> str:
 
 def _details(summary: str, body: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def _health(page: Page) -> str:
+    lines = "\n".join(f"- {escape(line)}" for line in page.health)
+    return f"## Suite health\n\n{lines}" if lines else ""
 
 
 def _caveats(page: Page) -> str:

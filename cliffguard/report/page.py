@@ -311,6 +311,14 @@ class Page:
         return tuple(remarks)
 
     @property
+    def health(self) -> tuple[str, ...]:
+        """What is wrong with the items, a line each."""
+        return tuple(
+            one_line(f"{note.capability}{f', {note.task}' if note.task else ''}: {note.text}.")
+            for note in self.review.health
+        )
+
+    @property
     def methods(self) -> str:
         found = [row.found.method for row in self.rows if row.found]
         return "; ".join(one_line(method) for method in dict.fromkeys(found))

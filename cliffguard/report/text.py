@@ -58,6 +58,7 @@ def print_review(review: Review, console: Console) -> None:
         console.print()
         _print(console, _ladder(view))
     for title, lines in (
+        ("Suite health", page.health),
         ("Caveats", review_caveats(page)),
         ("Next", next_steps(page)),
     ):

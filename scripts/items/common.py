@@ -75,8 +75,8 @@ def fill(template: str, **slots: str) -> str:
 
 def to_jsonl(items: Sequence[Item]) -> bytes:
     """Return the items as UTF-8 JSON lines, after checking ids and prompts for repeats."""
-    for key in ("id", "prompt"):
-        values = [item[key] for item in items]
+    prompts = [item.get("context", "") + item["prompt"] for item in items]
+    for key, values in (("id", [item["id"] for item in items]), ("prompt", prompts)):
         if len(set(values)) != len(values):
             twice = next(value for value in values if values.count(value) > 1)
             raise ValueError(f"{key} occurs more than once: {twice!r}")

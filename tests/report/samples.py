@@ -17,6 +17,7 @@ from cliffguard.records import (
     Comparison,
     Example,
     Finding,
+    HealthNote,
     Ladder,
     LadderFinding,
     LevelComparison,
@@ -218,6 +219,7 @@ def review(
     examples: tuple[Example, ...] = (),
     caveats: tuple[str, ...] = (),
     pooled: Pooled | None = None,
+    health: tuple[HealthNote, ...] = (),
 ) -> Review:
     """Return a whole review around capabilities and what was found about them."""
     base = checkpoint("Qwen/Qwen2.5-0.5B-Instruct")
@@ -244,6 +246,7 @@ def review(
             findings=tuple(finding for _, finding in pairs),
             pooled=pooled,
         ),
+        health=health,
         examples=examples,
         provenance=Provenance(
             cliffguard_version="0.1.0",
@@ -413,6 +416,14 @@ def inconclusive() -> Review:
         "no gating capability is proven lost, but 1 of 2 required findings are open: "
         "multi_step_reasoning needs about 900 items.",
         [_target(), (found, open_finding)],
+        health=(
+            HealthNote(
+                capability="multi_step_reasoning",
+                task="ball_passing",
+                kind="floor",
+                text="at hops 6, 8 the base cannot be told from guessing: no loss can show there",
+            ),
+        ),
     )
 
 

@@ -1,0 +1,111 @@
+"""What a suite can still show of this base: whether its items are fit to tell a loss.
+
+Notes for a reader; nothing here decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from cliffguard.plans import Policy
+from cliffguard.records import (
+    CapabilityComparison,
+    Comparison,
+    Finding,
+    HealthNote,
+    Ladder,
+    Outcome,
+)
+from cliffguard.stats.power import items_needed
+
+SATURATED = 0.98
+"""A base that scores this much has items that are too easy to tell more of it."""
+
+POWER = 0.9
+"""The probability behind the number of items that a margin needs."""
+
+Kind = Literal["saturated", "floor", "too_few"]
+
+_LEAST_CHURN = 0.02  # assumed where fewer items changed than that
+
+
+def health(
+    comparison: Comparison, findings: Sequence[Finding], policy: Policy
+) -> tuple[HealthNote, ...]:
+    """Return what is wrong with the items of each capability that was measured."""
+    outcomes = {finding.capability: finding.outcome for finding in findings}
+    return tuple(
+        note
+        for found in comparison.capabilities
+        if found.drop is not None and found.ring != "target"
+        for note in _notes(found, outcomes.get(found.capability), policy)
+    )
+
+
+def _notes(
+    found: CapabilityComparison, outcome: Outcome | None, policy: Policy
+) -> Iterator[HealthNote]:
+    ladders = {ladder.task: ladder for ladder in found.ladders}
+    for task in found.tasks:
+        if task.base_mean is None:
+            continue
+        if task.task in ladders:
+            yield from _ladder_notes(found.capability, ladders[task.task])
+        elif task.base_mean >= SATURATED:
+            yield _note(found, task.task, "saturated", _saturated(task.base_mean))
+        elif task.chance and _is_guessing(task.base_mean, task.chance, task.n_items):
+            told = f"the base is at {100 * task.base_mean:.0f} %, no better than guessing"
+            yield _note(found, task.task, "floor", told)
+    if outcome is Outcome.INCONCLUSIVE:
+        yield from _too_few(found, policy)
+
+
+def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
+    at_floor = [level.level for level in ladder.gating if level.base_interval.low <= ladder.chance]
+    easy = [level.level for level in ladder.gating if level.base_mean >= SATURATED]
+    if at_floor:
+        told = ", ".join(map(str, at_floor))
+        yield HealthNote(
+            capability=capability,
+            task=ladder.task,
+            kind="floor",
+            text=f"at {ladder.level_name} {told} the base cannot be told from guessing: no loss "
+            "can show there, and one elsewhere is diluted; leave them out of gate_levels",
+        )
+    if len(easy) == len(ladder.gating):
+        yield HealthNote(
+            capability=capability,
+            task=ladder.task,
+            kind="saturated",
+            text="every level is saturated for this base; add harder ones",
+        )
+
+
+def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
+    churn = max(_LEAST_CHURN, (found.n_broken + found.n_fixed) / found.n_items)
+    margin = policy.margin(found.capability)
+    needed = items_needed(margin=margin, alpha=policy.alpha, power=POWER, discordance=churn)
+    if needed > found.n_effective:
+        worth = "" if found.n_effective >= found.n_items else f", worth {found.n_effective:.0f}"
+        yield _note(
+            found,
+            None,
+            "too_few",
+            f"{found.n_items:,} items{worth}: to exclude a loss of {100 * margin:g} points where "
+            f"{100 * churn:.0f} % change takes about {needed:,}",
+        )
+
+
+def _is_guessing(mean: float, chance: float, n_items: int) -> bool:
+    """Say whether the mean lies within two standard errors of chance, or below."""
+    return mean <= chance + 2.0 * math.sqrt(chance * (1.0 - chance) / max(1, n_items))
+
+
+def _saturated(mean: float) -> str:
+    return f"the base is at {100 * mean:.0f} %: too easy to tell more than a large loss"
+
+
+def _note(found: CapabilityComparison, task: str | None, kind: Kind, text: str) -> HealthNote:
+    return HealthNote(capability=found.capability, task=task, kind=kind, text=text)
