@@ -1,0 +1,152 @@
+"""Score a checkpoint on the levels of ladder suites, beside strategies that understand nothing.
+
+    python scripts/ladder_table.py --base DIR [--suite ladders] [--limit N]
+
+Prints Markdown. `--limit` is the number of items of each ladder that the model is asked, in seeded
+order and from every level its share; the strategies see all of them. Times are of this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from cliffguard.checkpoints import context_window
+from cliffguard.constraints import words
+from cliffguard.corridor import find_alone
+from cliffguard.plans import Plan, Protocol
+from cliffguard.records import Item
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.schedule import in_order, within_window
+from cliffguard.stats.interval import wilson_interval
+from cliffguard.suites import load_suites
+
+Strategy = Callable[[Item], str | None]
+
+
+def _places(item: Item) -> dict[str, int]:
+    """Return where each choice stands last in the prompt, if it does."""
+    text = f" {' '.join(words(item.prompt))} "
+    found = {choice: text.rfind(f" {' '.join(words(choice))} ") for choice in item.choices}
+    return {choice: place for choice, place in found.items() if place >= 0}
+
+
+def first_named(item: Item) -> str | None:
+    """Pick the choice that is named first."""
+    places = _places(item)
+    return min(places, key=places.__getitem__) if places else None
+
+
+def last_named(item: Item) -> str | None:
+    """Pick the choice that is named last."""
+    places = _places(item)
+    return max(places, key=places.__getitem__) if places else None
+
+
+def most_named(item: Item) -> str | None:
+    """Pick the choice that the prompt names most often, if there is one."""
+    counted = Counter(words(item.prompt))
+    ranked = sorted(item.choices, key=lambda c: -counted[c.casefold()])
+    best, second = (counted[choice.casefold()] for choice in ranked[:2])
+    return ranked[0] if best > second else None
+
+
+def after_cue(item: Item) -> str | None:
+    """Pick the first choice after the place where the prompt's last words stand before."""
+    text = words(item.prompt)
+    for length in (3, 2, 1):
+        cue = text[-length:]
+        for start in range(len(text) - length):
+            if text[start : start + length] == cue:
+                lowered = {choice.casefold(): choice for choice in item.choices}
+                return next((lowered[w] for w in text[start + length :] if w in lowered), None)
+    return None
+
+
+def most_alike(item: Item) -> str | None:
+    """Pick the choice that shares most words with the other choices."""
+    sets = {choice: set(words(choice)) for choice in item.choices}
+    shared = {
+        choice: sum(len(own & other) for name, other in sets.items() if name != choice)
+        for choice, own in sets.items()
+    }
+    ranked = sorted(item.choices, key=lambda choice: -shared[choice])
+    return ranked[0] if shared[ranked[0]] > shared[ranked[1]] else None
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "first named": first_named,
+    "last named": last_named,
+    "most named": most_named,
+    "after cue": after_cue,
+    "longest": lambda item: max(item.choices, key=len),
+    "shortest": lambda item: min(item.choices, key=len),
+    "most alike": most_alike,
+}
+
+
+def strategy_score(items: Sequence[Item], pick: Strategy) -> float:
+    """Return the share of items that a strategy has right; where it is silent, it guesses."""
+    total = 0.0
+    for item in items:
+        picked = pick(item)
+        total += 1 / len(item.choices) if picked is None else picked == item.answer
+    return total / len(items)
+
+
+def rows(base: str, suite: str, limit: int | None) -> list[list[str]]:
+    """Return a row for each level, and one for each ladder with the time that it took."""
+    plan = Plan(candidate=base, suites=(suite,), protocol=Protocol(limit=limit), offline=True)
+    checkpoint, runner = find_alone(plan), HarnessRunner()
+    tasks, _ = within_window(
+        runner.resolve(load_suites(plan.suites), plan.protocol), context_window(checkpoint)
+    )
+    found = []
+    for task in tasks:
+        asked = in_order(task, plan.protocol)
+        start = time.perf_counter()
+        answers = runner.ask(checkpoint, task, asked, plan.protocol)
+        seconds = time.perf_counter() - start
+        by_level: dict[int, list[float]] = {}
+        for item, answer in zip(asked, answers, strict=True):
+            by_level.setdefault(item.level or 0, []).append(answer.score or 0.0)
+        for level, scores in sorted(by_level.items()):
+            interval = wilson_interval(n_right=sum(scores), n_items=len(scores), confidence=0.9)
+            there = [item for item in task.items if item.level == level]
+            told = [
+                f"{100 * strategy_score(there, pick):.0f}" if there[0].choices else "–"
+                for pick in STRATEGIES.values()
+            ]
+            found.append(
+                [
+                    task.name,
+                    f"{task.level} {level}",
+                    str(len(scores)),
+                    f"{100 * sum(scores) / len(scores):.0f}",
+                    f"{100 * interval.low:.0f}–{100 * interval.high:.0f}",
+                    *told,
+                    f"{seconds:.0f} s" if level == min(by_level) else "",
+                ]
+            )
+    return found
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--base", required=True)
+    parser.add_argument("--suite", default="ladders")
+    parser.add_argument("--limit", type=int)
+    arguments = parser.parse_args()
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    headers = ["task", "level", "items", "score", "90 %", *STRATEGIES, "time"]
+    print(f"| {' | '.join(headers)} |\n|{' --- |' * 2}{' ---: |' * (len(headers) - 2)}")
+    for row in rows(arguments.base, arguments.suite, arguments.limit):
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
