@@ -83,7 +83,7 @@ def smooth_calibration_error(confidences: Sequence[float], scores: Sequence[floa
     bins = np.minimum((confidence * _N_BINS).astype(int), _N_BINS - 1)
     residuals = np.bincount(bins, weights=score - confidence, minlength=_N_BINS)
 
-    # Reflected at both ends, they are a sum of cosines, each of which a Gaussian only makes smaller.
+    # Reflected at 0 and 1 they are a sum of cosines, of which a Gaussian shrinks each by itself.
     waves = dct(residuals, norm="ortho")
     frequencies = np.pi * np.arange(_N_BINS)
 
