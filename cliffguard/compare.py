@@ -9,6 +9,7 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from cliffguard.behaviour import behaviour_of
 from cliffguard.canonical import digest
 from cliffguard.pairs import Pair, by_task
 from cliffguard.plans import Policy
@@ -154,6 +155,9 @@ def _capability(
             _ladder(rows[0].task, rows, 1.0 - 2.0 * policy.alpha)
             for rows in by_task(pairs)
             if rows[0].task.level is not None and any(row.is_scored for row in rows)
+        ),
+        behaviour=behaviour_of(
+            [(pair.base, pair.candidate) for pair in gating], confidence=1.0 - 2.0 * policy.alpha
         ),
     )
 

@@ -318,6 +318,58 @@ class TaskComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How one side answers. None: no such answer, or nothing that tells it was recorded.
+
+    Of generated answers: `mean_tokens` is their mean length in tokens, thinking included; `cut`
+    the share that the token limit ended; `repeated` the share that runs in a circle; `empty` the
+    share without a character that shows. Of picked choices that are right or wrong:
+    `confident_wrong` is the share picked with a probability of 0.8 or more and wrong;
+    `overconfidence` the mean probability minus the share right, in [-1, 1];
+    `calibration_error` smECE, in [0, 1].
+    """
+
+    mean_tokens: float | None
+    cut: float | None
+    repeated: float | None
+    empty: float | None
+    confident_wrong: float | None
+    overconfidence: float | None
+    calibration_error: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How both sides answer the gating items of one capability. It gates nothing.
+
+    `agreement` is the share of items to which both gave the same answer: the same choice, or the
+    same text but for case, white space and how it ends. `n_other_wrong` items scored 0 on both
+    sides with different answers. Of both, None: what was said is not known of any item.
+
+    `n_generated` items were answered in words by both sides, `n_confident` by choices with a
+    probability, right or wrong. `n_worse_cut` items are broken, or without a score, under a
+    candidate whose answer the token limit cut, and the base's not. `confident_wrong_rise` is the
+    interval of the rise from base to candidate, as of items that stand alone and were looked at
+    once; None with too few.
+    """
+
+    agreement: float | None
+    n_other_wrong: int | None
+    n_generated: int
+    n_confident: int
+    n_worse_cut: int
+    confident_wrong_rise: Interval | None
+    base: Manner
+    candidate: Manner
+
+    @property
+    def length_ratio(self) -> float | None:
+        """Mean length of the candidate's answers over the base's; None where the base has none."""
+        base, candidate = self.base.mean_tokens, self.candidate.mean_tokens
+        return candidate / base if base and candidate is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityComparison:
     """Paired scores of one capability over its gating items. Nothing is decided here.
 
@@ -331,7 +383,7 @@ class CapabilityComparison:
     "the drop is the margin or more", `p_drop` of "there is none", `p_beyond` of "it is the margin
     or less". Of a target the margin is minus the demanded gain, and `p_drop`, like `p_beyond`, is
     of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
-    than the margin".
+    than the margin". `behaviour` is None where no item was answered by both sides.
     """
 
     capability: str
@@ -358,6 +410,7 @@ class CapabilityComparison:
     method: str
     tasks: tuple[TaskComparison, ...]
     ladders: tuple[Ladder, ...]
+    behaviour: Behaviour | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,8 @@ class Reading:
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
-            arguments = row.get("arguments")
+            arguments, answer = row.get("arguments"), row.get("filtered_resps")
+            said = _said(answer)
             return Sample(
                 document=str(row["doc_id"]),
                 document_hash=str(row["doc_hash"]),
@@ -92,8 +93,8 @@ class Reading:
                 score=self._score(path, line, row),
                 prompt=_prompt(arguments),
                 target=str(row.get("target", "")),
-                text=_text(row.get("filtered_resps")),
-                is_choice=isinstance(arguments, (list, dict)) and len(arguments) > 1,
+                text=json.dumps(answer, ensure_ascii=False) if said is None else said,
+                is_choice=said is None,
             )
         except KeyError as failure:
             raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
@@ -137,5 +138,8 @@ def _prompt(arguments: Any) -> str:
     return "" if arguments is None else str(arguments)
 
 
-def _text(answer: Any) -> str:
-    return answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+def _said(answer: Any) -> str | None:
+    """Return the text that was generated; None of likelihoods, one or several."""
+    while isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    return answer if isinstance(answer, str) else None

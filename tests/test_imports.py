@@ -304,6 +304,31 @@ def test_a_review_of_samples_survives_its_file(folders: tuple[Path, Path]) -> No
     assert review.provenance.command.startswith("cliffguard compare ")
 
 
+def test_generated_samples_are_read_as_text(tmp_path: Path) -> None:
+    """lm-eval logs a list of one text; whether both sides said the same is seen in it."""
+    argument = {"gen_args_0": {"arg_0": "Q:", "arg_1": {"until": ["\n"]}}}
+    for side, word in (("a", "Omar"), ("b", "omar.")):
+        said = [
+            row(n, arguments=argument, filtered_resps=[word if n % 4 else side]) for n in range(40)
+        ]
+        write(tmp_path / side, "names", said)
+
+    review = compared((tmp_path / "a", tmp_path / "b"))
+
+    told = review.comparison.capabilities[0].behaviour
+    assert told is not None
+    assert (told.agreement, told.n_generated, told.length_ratio) == (0.75, 40, None)
+
+
+def test_likelihoods_are_not_compared_as_text(folders: tuple[Path, Path]) -> None:
+    """Of multiple choice lm-eval logs likelihoods, which never agree and say no choice."""
+    review = compared(folders)
+
+    told = review.comparison.capabilities[0].behaviour
+    assert told is not None
+    assert (told.agreement, told.n_generated, told.n_confident) == (None, 0, 0)
+
+
 def test_twenty_tasks_of_a_thousand_items_take_seconds(tmp_path: Path) -> None:
     """Reading, pairing and judging 40,000 samples; 2 seconds on a quiet machine, 6 allowed."""
     for number in range(20):

@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence"},
-    {"pairs"},
+    {"pairs", "behaviour"},
     {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},

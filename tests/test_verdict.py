@@ -70,6 +70,7 @@ def capability(
         method=evidence.method,
         tasks=(),
         ladders=ladders,
+        behaviour=None,
     )
 
 

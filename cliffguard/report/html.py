@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from cliffguard.records import Review
 from cliffguard.report import numbers
+from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.clean import cleaned, one_line, shorten
 from cliffguard.report.facts import checkpoint_facts, run_facts
 from cliffguard.report.figures import forest_svg, ladder_svg
@@ -38,6 +39,8 @@ def render_html(review: Review) -> str:
             page=page,
             forest=forest,
             ladders=ladders,
+            behaviour=behaviour_view(page),
+            behaviour_intro=INTRO,
             base_facts=checkpoint_facts(page.review.comparison.base),
             candidate_facts=checkpoint_facts(page.review.comparison.candidate),
             run_facts=run_facts(page.review),

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from cliffguard.records import Example, Review
+from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.clean import cleaned, clip, one_line, shorten
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
@@ -32,6 +33,7 @@ def render_markdown(review: Review) -> str:
         _capabilities(page),
         *(_ladder(view, page) for view in page.ladders),
         _target(page),
+        _behaviour(page),
         _examples(page),
         _health(page),
         _caveats(page),
@@ -180,6 +182,18 @@ def _gain(row: Row, page: Page) -> str:
     return (
         f"{head}: {row.base} → {row.candidate}, a gain of **{row.gain}**, {page.confidence} "
         f"interval {_range(row.gain_interval)} pp; {html.escape(row.demand)}"
+    )
+
+
+def _behaviour(page: Page) -> str:
+    view = behaviour_view(page)
+    if view is None:
+        return ""
+    rows = [(escape(row.capability), *row.cells) for row in view.rows]
+    table = _table(("capability", *view.columns), "l" + "r" * len(view.columns), rows)
+    notes = "\n".join(f"- {escape(note)}" for note in view.notes)
+    return "\n\n".join(
+        part for part in ("## Behaviour", INTRO, table, notes, escape(view.key)) if part
     )
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cliffguard.records import Outcome, Review
+from cliffguard.report.behaviour import behaviour_view
 from cliffguard.report.clean import cleaned
 from cliffguard.report.numbers import MISSING, percent
 from cliffguard.report.page import LadderView, Page, Row, lay_out
@@ -57,7 +58,9 @@ def print_review(review: Review, console: Console) -> None:
     for view in page.ladders:
         console.print()
         _print(console, _ladder(view))
+    behaviour = behaviour_view(page)
     for title, lines in (
+        ("Behaviour, beside the verdict", behaviour.notes if behaviour else ()),
         ("Suite health", page.health),
         ("Caveats", review_caveats(page)),
         ("Next", next_steps(page)),

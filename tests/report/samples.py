@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from cliffguard.plans import Plan, Policy, Protocol, Ring, Role, TargetPolicy
 from cliffguard.records import (
+    Behaviour,
     CapabilityComparison,
     Checkpoint,
     Comparison,
@@ -21,6 +22,7 @@ from cliffguard.records import (
     Ladder,
     LadderFinding,
     LevelComparison,
+    Manner,
     Outcome,
     PlannedLooks,
     Pooled,
@@ -110,6 +112,7 @@ def measured(
     n_unscored: int = 0,
     n_planned: int | None = None,
     ladders: tuple[Ladder, ...] = (),
+    behaviour: Behaviour | None = None,
 ) -> CapabilityComparison:
     """Return a capability of one task from its counts."""
     base_mean = round(n_right_base / n_items, 6)
@@ -152,6 +155,44 @@ def measured(
             ),
         ),
         ladders=ladders,
+        behaviour=behaviour,
+    )
+
+
+def manner(**known: float) -> Manner:
+    """Return how one side answers, as far as it is known."""
+    return Manner(**{field.name: known.get(field.name) for field in fields(Manner)})
+
+
+def choosing(*, agreement: float = 0.935, rise: float = 0.0) -> Behaviour:
+    """Return how two sides choose; `rise` is that of the candidate's confident mistakes."""
+    return Behaviour(
+        agreement=agreement,
+        n_other_wrong=3,
+        n_generated=0,
+        n_confident=200,
+        n_worse_cut=0,
+        confident_wrong_rise=Interval(round(rise - 0.03, 6), round(rise + 0.03, 6)),
+        base=manner(confident_wrong=0.02, overconfidence=-0.031, calibration_error=0.044),
+        candidate=manner(
+            confident_wrong=0.02 + rise,
+            overconfidence=-0.031 + rise,
+            calibration_error=0.044 + rise / 2,
+        ),
+    )
+
+
+def talking() -> Behaviour:
+    """Return how two sides answer in words, where the candidate became shorter and circles."""
+    return Behaviour(
+        agreement=0.1125,
+        n_other_wrong=58,
+        n_generated=400,
+        n_confident=0,
+        n_worse_cut=14,
+        confident_wrong_rise=None,
+        base=manner(mean_tokens=192.4, cut=0.03, repeated=0.005, empty=0.0),
+        candidate=manner(mean_tokens=99.1, cut=0.1125, repeated=0.085, empty=0.0025),
     )
 
 
@@ -182,6 +223,7 @@ def unmeasured(capability: str, *, n_unscored: int) -> CapabilityComparison:
         method="McNemar mid-p; Tango score interval",
         tasks=(),
         ladders=(),
+        behaviour=None,
     )
 
 
@@ -328,7 +370,7 @@ def _target() -> tuple[CapabilityComparison, Finding]:
 def _held() -> tuple[CapabilityComparison, Finding]:
     found = measured(
         "arithmetic", n_items=240, n_right_base=191, n_broken=9, n_fixed=8, p_drop=0.4127,
-        ladders=(calm_ladder(),),
+        ladders=(calm_ladder(),), behaviour=choosing(),
     )  # fmt: skip
     return found, finding(found, Outcome.HELD, "a drop beyond the margin is excluded")
 
@@ -367,6 +409,7 @@ def failed() -> Review:
     found = measured(
         "multi_step_reasoning", n_items=200, n_right_base=180, n_broken=49, n_fixed=4,
         p_drop=1.2e-9, n_unscored=3, ladders=(hops_ladder(),),
+        behaviour=choosing(agreement=0.675, rise=0.125),
     )  # fmt: skip
     cliff = LadderFinding(
         task="ball_passing", level_name="hops", shape="cliff", edge=3, edges=(3,), base_mean=0.84,
@@ -376,7 +419,7 @@ def failed() -> Review:
     kept = measured(
         "instruction_following", n_items=400, n_right_base=322, n_broken=17, n_fixed=6,
         p_drop=0.0312,
-        n_planned=640,
+        n_planned=640, behaviour=talking(),
     )  # fmt: skip
     return review(
         Outcome.FAIL,
