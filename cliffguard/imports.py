@@ -228,6 +228,8 @@ def _join(
         gate_levels=None,
         num_fewshot=None,
         max_tokens=None,
+        limit=None,
+        cost=None,
         items=items,
         digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
     )
@@ -260,6 +262,7 @@ def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task])
             name=name,
             ring="general",
             description="",
+            margin=None,
             tasks=tuple(tasks[task] for task in names),
         )
         for name, names in capabilities.items()

@@ -123,7 +123,8 @@ class Task:
     `stock` tasks are lm-eval's own: their items come from the runner, and `entry`, the name in
     the suite file, may stand for several of them. `metric` None: the task's first. `chance` is
     the expected score of guessing (None: unknown); `gate_levels` are the levels that count
-    (None: all).
+    (None: all). At most `limit` of its items are asked, in seeded order. `cost` says what an
+    answer takes: "likelihood", "short generation" or "long generation" (None: not said).
     """
 
     name: str
@@ -138,6 +139,8 @@ class Task:
     gate_levels: tuple[int, ...] | None
     num_fewshot: int | None
     max_tokens: int | None
+    limit: int | None
+    cost: str | None
     items: tuple[Item, ...]
     digest: str
 
@@ -156,11 +159,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """What a model can do; the unit of a decision."""
+    """What a model can do; the unit of a decision.
+
+    `margin` is the drop (0…1) that is tolerated where the policy names none for it.
+    """
 
     name: str
     ring: Ring
     description: str
+    margin: float | None
     tasks: tuple[Task, ...]
 
 

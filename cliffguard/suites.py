@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
@@ -21,6 +21,7 @@ from cliffguard.plans import Ring
 from cliffguard.records import Capability, Item, Suite, Task
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Cost = Literal["likelihood", "short generation", "long generation"]
 
 _DEFAULT_MAX_TOKENS = 16
 _SCORING = 1  # raised whenever own items are put or scored in another way
@@ -41,6 +42,8 @@ class TaskFile(BaseModel):
     chance: float = Field(default=0.0, ge=0.0, lt=1.0)
     num_fewshot: int | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
+    limit: int | None = Field(default=None, ge=1)
+    cost: Cost | None = None
 
 
 class CapabilityFile(BaseModel):
@@ -50,6 +53,7 @@ class CapabilityFile(BaseModel):
 
     ring: Ring
     description: str = ""
+    margin: float | None = Field(default=None, gt=0.0, le=0.5)
     tasks: tuple[TaskFile, ...] = Field(min_length=1)
 
     @field_validator("tasks", mode="before")
@@ -98,13 +102,14 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
             name=capability,
             ring=body.ring,
             description=body.description,
+            margin=body.margin,
             tasks=tuple(_task(entry, capability, written.name, path) for entry in body.tasks),
         )
         for capability, body in written.capabilities.items()
     )
     _refuse_repeats((t.name for c in capabilities for t in c.tasks), "task", str(path))
     content = [
-        written.model_dump(mode="json"),
+        _without_unset(written.model_dump(mode="json")),
         [task.digest for capability in capabilities for task in capability.tasks],
     ]
     return Suite(
@@ -125,6 +130,17 @@ def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Su
     _refuse_repeats((c.name for c in capabilities), "capability", where)
     _refuse_repeats((t.name for c in capabilities for t in c.tasks), "task", where)
     return suites
+
+
+_ADDED = ("limit", "cost", "margin")
+"""Keys that suites did not always have: one that has none of them keeps its digest."""
+
+
+def _without_unset(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = ((k, v) for k, v in value.items() if v is not None or k not in _ADDED)
+        return {key: _without_unset(inner) for key, inner in kept}
+    return [_without_unset(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _find(name: str, folder: Path) -> Path:
@@ -159,7 +175,8 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
     generated = written.items is not None and metric == "exact_match"
     max_tokens = written.max_tokens or (_DEFAULT_MAX_TOKENS if generated else None)
     # Only what may change an answer: chance and gating levels may be corrected at no cost.
-    asked = [written.name, metric, written.filter, written.num_fewshot, max_tokens, _SCORING]
+    asked: list[Any] = [written.name, metric, written.filter, written.num_fewshot, max_tokens]
+    asked += [_SCORING, *with_limit(written.limit)]
     return Task(
         name=written.name,
         entry=written.name,
@@ -173,9 +190,16 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
         gate_levels=written.gate_levels,
         num_fewshot=written.num_fewshot,
         max_tokens=max_tokens,
+        limit=written.limit,
+        cost=written.cost,
         items=items,
         digest=digest([asked, [[item.id, item.digest, item.level] for item in items]]),
     )
+
+
+def with_limit(limit: int | None) -> list[dict[str, int]]:
+    """Return what a limit adds to a task's digest: nothing where there is none."""
+    return [] if limit is None else [{"limit": limit}]
 
 
 def _check_task(written: TaskFile, metric: str | None, where: str) -> None:

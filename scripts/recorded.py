@@ -124,6 +124,7 @@ def gate_of(recorded: Recorded) -> Gate:
             name=name,
             ring=ring,
             description="",
+            margin=None,
             tasks=tuple(task for task in tasks if task.capability == name),
         )
         for name, ring in rings.items()
@@ -146,6 +147,8 @@ def _task(name: str, capability: str, items: tuple[Item, ...]) -> Task:
         gate_levels=None,
         num_fewshot=None,
         max_tokens=None,
+        limit=None,
+        cost=None,
         items=items,
         digest=name,
     )

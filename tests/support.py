@@ -125,6 +125,8 @@ def task(items: Sequence[Item]) -> Task:
         gate_levels=None,
         num_fewshot=None,
         max_tokens=None,
+        limit=None,
+        cost=None,
         items=tuple(items),
         digest="d" * 64,
     )

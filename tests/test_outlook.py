@@ -27,7 +27,13 @@ def suite_of(tasks: list[Task], ring: str = "adjacent") -> Suite:
         version=1,
         description="",
         capabilities=tuple(
-            Capability(name=task.capability, ring=ring, description="", tasks=(task,))  # type: ignore[arg-type]
+            Capability(
+                name=task.capability,
+                ring=ring,  # type: ignore[arg-type]
+                description="",
+                margin=None,
+                tasks=(task,),
+            )
             for task in tasks
         ),
         digest="d",
