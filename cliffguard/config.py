@@ -54,6 +54,8 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
     if isinstance(written.get("suites"), list):
         where = f"{path}: suites"
         written["suites"] = [_suite_from(path.parent, name, where) for name in written["suites"]]
+    if isinstance(written.get("data"), dict):
+        written["data"] = _data_from(path.parent, written["data"], f"{path}: data")
     if isinstance(written.get("policy"), str):
         written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
     return make_plans(merge(written, overrides or {}), str(path))
@@ -134,6 +136,17 @@ def _from(folder: Path, name: str, where: str) -> str:
         return str(beside) if user_path(str(beside), ConfigError).exists() else name
     except ConfigError as failure:
         raise ConfigError(f"{where}: {failure}") from None
+
+
+def _data_from(folder: Path, given: dict[Any, Any], where: str) -> dict[Any, Any]:
+    """Return the files of each task, and of each of its splits, as seen from here."""
+    found = dict(given)
+    for name, value in given.items():
+        if isinstance(value, str):
+            found[name] = _from(folder, value, f"{where}.{name}")
+        elif isinstance(value, dict):
+            found[name] = _data_from(folder, value, f"{where}.{name}")
+    return found
 
 
 def _suite_from(folder: Path, name: Any, where: str) -> Any:

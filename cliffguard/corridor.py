@@ -23,7 +23,7 @@ from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, differences, instrument_moved
 from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.pairs import cut_to_both, pair_answers
-from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
+from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
 from cliffguard.records import Checkpoint, Comparison, Review, Suite
 from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
@@ -55,7 +55,7 @@ def guard(
     store = store or Store(default_store_folder())
     runner = runner or runner_for(plan)
     suites = load_suites(plan.suites)
-    policy = plan.policy or default_policy(suites)
+    policy = with_margins(plan.policy or default_policy(suites), suites)
     _refuse_tasks(policy)
     base, candidate = find_sides(plan)
     tasks, cut = within_window(
@@ -196,7 +196,7 @@ def runner_for(plan: Plan) -> Runner:
     # Here, since who compares stored answers needs no lm-eval.
     from cliffguard.runners.harness import HarnessRunner
 
-    return HarnessRunner(plan.runner, allow_pickle=plan.allow_pickle)
+    return HarnessRunner(plan.runner, allow_pickle=plan.allow_pickle, data=plan.data)
 
 
 def with_runner(plan: Plan, work: Callable[[Runner], T]) -> T | None:
@@ -269,3 +269,13 @@ def default_policy(suites: tuple[Suite, ...]) -> Policy:
     """Return the policy of a plan without one: a proven gain where a target is measured."""
     rings = {capability.ring for suite in suites for capability in suite.capabilities}
     return Policy(target=TargetPolicy() if "target" in rings else None)
+
+
+def with_margins(policy: Policy, suites: Sequence[Suite]) -> Policy:
+    """Return the policy with the suites' margins for the capabilities that it names none for."""
+    own = dict(policy.capabilities)
+    for capability in (one for suite in suites for one in suite.capabilities):
+        said = own.get(capability.name, CapabilityPolicy())
+        if capability.margin is not None and said.margin is None:
+            own[capability.name] = replace(said, margin=capability.margin)
+    return replace(policy, capabilities=own)

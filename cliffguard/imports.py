@@ -229,6 +229,8 @@ def _join(
         num_fewshot=None,
         max_tokens=None,
         stop=(),
+        limit=None,
+        cost=None,
         items=items,
         digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
     )
@@ -262,6 +264,7 @@ def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task])
             ring="general",
             description="",
             covers=(),
+            margin=None,
             tasks=tuple(tasks[task] for task in names),
         )
         for name, names in capabilities.items()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.compare import compare
+from cliffguard.corridor import with_margins
 from cliffguard.errors import UsageError
 from cliffguard.measure import Measurement, Progress, measure, silent
 from cliffguard.pairs import Pair, pair_answers
@@ -82,7 +83,8 @@ def measure_noise(
     The floor of every task is noted beside the first answers, where planning finds it.
     """
     suites = load_suites(plan.suites)
-    policy = replace(plan.policy or Policy(), estimand="capability", target=None)
+    policy = with_margins(plan.policy or Policy(), suites)
+    policy = replace(policy, estimand="capability", target=None)
     sides, dtypes = [], []
     for one, replicate in ((plan, 0), (other, _replicate(plan, other))):
         runner = make_runner(one)

@@ -32,6 +32,11 @@ _FINENESS = 1.05  # steps in which a drop beyond the churn is sought
 _SEED = 0
 _CHARACTERS_A_TOKEN = 4.0  # of English prose under the usual vocabularies
 _USUAL_ANSWER_TOKENS = 128  # of a generated answer that nothing says more about
+_ANSWER_TOKENS = {
+    "likelihood": 0,
+    "short generation": 16,
+    "long generation": 256,
+}  # by a task's cost
 _N_READ = 200  # items of a task from which its tokens are estimated
 
 
@@ -221,14 +226,17 @@ def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:
         read = task.items[:_N_READ]
         if not read:
             continue
-        longest = protocol.max_tokens or task.max_tokens or _USUAL_ANSWER_TOKENS
+        usual = _ANSWER_TOKENS.get(task.cost or "", _USUAL_ANSWER_TOKENS)
+        longest = protocol.max_tokens or task.max_tokens or usual
+        is_read = task.cost == "likelihood"  # which some tasks without choices are
         tokens = sum(
             len(item.prompt + "".join(item.choices)) / _CHARACTERS_A_TOKEN
-            + (0 if item.choices else protocol.repeats * longest)
+            + (0 if item.choices or is_read else protocol.repeats * longest)
             for item in read
         )
-        total += tokens / len(read) * len(task.items)
-        n_items += len(task.items)
+        n_asked = len(in_order(task, protocol))
+        total += tokens / len(read) * n_asked
+        n_items += n_asked
     return total / n_items if n_items else 0.0
 
 

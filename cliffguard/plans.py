@@ -196,7 +196,9 @@ class Plan:
     """What a plan file says.
 
     `base` None: read it from the adapter's own config. `policy` None: the default margins, and a
-    proven gain where the suites measure a target.
+    proven gain where the suites measure a target. `data` are local files with the documents of
+    lm-eval's tasks, by the task's own name: one file with the documents that are evaluated, or
+    one for each split, by the names that the task gives them.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -207,6 +209,7 @@ class Plan:
     protocol: Protocol = field(default_factory=Protocol)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     policy: Policy | None = None
+    data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False

@@ -125,7 +125,9 @@ class Task:
     `stock` tasks are lm-eval's own: their items come from the runner, and `entry`, the name in
     the suite file, may stand for several of them. `metric` None: the task's first. `chance` is
     the expected score of guessing (None: unknown); `gate_levels` are the levels that count
-    (None: all). A generated answer ends before any of `stop`.
+    (None: all). At most `limit` of its items are asked, in seeded order. `cost` says what an
+    answer takes: "likelihood", "short generation" or "long generation" (None: not said). A
+    generated answer ends before any of `stop`.
     """
 
     name: str
@@ -141,6 +143,8 @@ class Task:
     num_fewshot: int | None
     max_tokens: int | None
     stop: tuple[str, ...]
+    limit: int | None
+    cost: str | None
     items: tuple[Item, ...]
     digest: str
 
@@ -159,12 +163,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """What a model can do; the unit of a decision. `covers` names what else it stands for."""
+    """What a model can do; the unit of a decision.
+
+    `covers` names what else it stands for; `margin` is the drop (0…1) that is tolerated where the
+    policy names none for it.
+    """
 
     name: str
     ring: Ring
     description: str
     covers: tuple[str, ...]
+    margin: float | None
     tasks: tuple[Task, ...]
 
 

@@ -125,6 +125,10 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
         words += ["--base", plan.base]
     for suite in plan.suites:
         words += ["--suite", suite]
+    for task, given in plan.data.items():
+        files = {"": given} if isinstance(given, str) else given
+        for split, path in files.items():
+            words += ["--data", f"{task}:{split}={path}" if split else f"{task}={path}"]
     words += _protocol_words(plan.protocol)
     if plan.allow_base_mismatch:
         words.append("--allow-base-mismatch")

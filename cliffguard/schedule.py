@@ -59,7 +59,7 @@ Look = tuple[Series, ...]
 
 
 def in_order(task: Task, protocol: Protocol) -> tuple[Item, ...]:
-    """Return the task's items in seeded order, cut at the protocol's limit.
+    """Return the task's items in seeded order, cut at its limit or the protocol's, if smaller.
 
     The levels of a ladder take turns in proportion to their size.
     """
@@ -71,7 +71,8 @@ def in_order(task: Task, protocol: Protocol) -> tuple[Item, ...]:
         items.sort(key=lambda item: digest([protocol.seed, task.name, item.id]))
         placed += [((i + 0.5) / len(items), level, item) for i, item in enumerate(items)]
     placed.sort(key=lambda at: at[:2])
-    return tuple(item for *_, item in placed[: protocol.limit])
+    limits = [limit for limit in (task.limit, protocol.limit) if limit is not None]
+    return tuple(item for *_, item in placed[: min(limits, default=None)])
 
 
 def in_shards(items: Sequence[Item]) -> tuple[Shard, ...]:

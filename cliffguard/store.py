@@ -213,6 +213,7 @@ class Store:
             "metric": task.metric,
             "filter": task.filter,
             "shots": task.num_fewshot,
+            "limit": task.limit,
         }
         described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
         # Written last: where question.json is, the items are.

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
@@ -23,6 +23,7 @@ from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.scorers import SCORERS
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Cost = Literal["likelihood", "short generation", "long generation"]
 
 _SCORING = 1  # raised whenever own items are put or scored in another way
 _BY_LIKELIHOOD = ("acc", "acc_norm")
@@ -65,6 +66,8 @@ class TaskFile(BaseModel):
     num_fewshot: int | None = Field(default=None, ge=0)
     max_tokens: int | None = Field(default=None, ge=1)
     stop: tuple[str, ...] | None = None
+    limit: int | None = Field(default=None, ge=1)
+    cost: Cost | None = None
 
 
 class CapabilityFile(BaseModel):
@@ -75,6 +78,7 @@ class CapabilityFile(BaseModel):
     ring: Ring
     description: str = ""
     covers: tuple[Name, ...] = ()
+    margin: float | None = Field(default=None, gt=0.0, le=0.5)
     tasks: tuple[TaskFile, ...] = Field(min_length=1)
 
     @field_validator("tasks", mode="before")
@@ -124,13 +128,14 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
             ring=body.ring,
             description=body.description,
             covers=body.covers,
+            margin=body.margin,
             tasks=tuple(_task(entry, capability, written.name, path) for entry in body.tasks),
         )
         for capability, body in written.capabilities.items()
     )
     _refuse_repeats((t.name for c in capabilities for t in c.tasks), "task", str(path))
     content = [
-        written.model_dump(mode="json"),
+        _without_unset(written.model_dump(mode="json")),
         [task.digest for capability in capabilities for task in capability.tasks],
     ]
     return Suite(
@@ -151,6 +156,17 @@ def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Su
     _refuse_repeats((c.name for c in capabilities), "capability", where)
     _refuse_repeats((t.name for c in capabilities for t in c.tasks), "task", where)
     return suites
+
+
+_ADDED = ("from_suite", "stop", "covers", "limit", "cost", "margin")
+"""Keys that suites did not always have: one that has none of them keeps its digest."""
+
+
+def _without_unset(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = ((k, v) for k, v in value.items() if v not in (None, []) or k not in _ADDED)
+        return {key: _without_unset(inner) for key, inner in kept}
+    return [_without_unset(inner) for inner in value] if isinstance(value, list) else value
 
 
 WANTED = {
@@ -208,14 +224,8 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
         max_tokens = max_tokens or scorer.max_tokens
         stop = (("\n",) if scorer.is_one_line else ()) if stop is None else stop
     # Only what may change an answer: chance and gating levels may be corrected at no cost.
-    asked: list[Any] = [
-        written.name,
-        metric,
-        written.filter,
-        written.num_fewshot,
-        max_tokens,
-        _SCORING,
-    ]
+    asked: list[Any] = [written.name, metric, written.filter, written.num_fewshot, max_tokens]
+    asked += [_SCORING, *with_limit(written.limit)]
     if scorer is not None and list(stop or ()) != ["\n"]:
         asked.append(list(stop or ()))
     return Task(
@@ -232,6 +242,8 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
         num_fewshot=written.num_fewshot,
         max_tokens=max_tokens,
         stop=stop or (),
+        limit=written.limit,
+        cost=written.cost,
         items=items,
         digest=digest([asked, [[item.id, item.digest, item.level] for item in items]]),
     )
@@ -257,6 +269,11 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     if written.gate_levels is not None:
         theirs = theirs.model_copy(update={"gate_levels": written.gate_levels})
     return _task(theirs, capability, lent.name, source)
+
+
+def with_limit(limit: int | None) -> list[dict[str, int]]:
+    """Return what a limit adds to a task's digest: nothing where there is none."""
+    return [] if limit is None else [{"limit": limit}]
 
 
 def _check_task(written: TaskFile, metric: str | None, where: str) -> None:

@@ -125,6 +125,7 @@ def gate_of(recorded: Recorded) -> Gate:
             ring=ring,
             description="",
             covers=(),
+            margin=None,
             tasks=tuple(task for task in tasks if task.capability == name),
         )
         for name, ring in rings.items()
@@ -148,6 +149,8 @@ def _task(name: str, capability: str, items: tuple[Item, ...]) -> Task:
         num_fewshot=None,
         max_tokens=None,
         stop=(),
+        limit=None,
+        cost=None,
         items=items,
         digest=name,
     )

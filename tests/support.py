@@ -126,6 +126,8 @@ def task(items: Sequence[Item]) -> Task:
         num_fewshot=None,
         max_tokens=None,
         stop=(),
+        limit=None,
+        cost=None,
         items=tuple(items),
         digest="d" * 64,
     )

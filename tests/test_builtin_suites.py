@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from cliffguard.suites import builtin_names, load_suites, suites_folder
+from cliffguard.suites import load_suites, suites_folder
 
 CHECKOUT = Path(__file__).parent.parent
-# What is made from a seed when it is needed is tested with its generator.
-WRITTEN = [name for name in builtin_names() if name not in ("ladders-shadow", "long-context")]
-TASKS = {t.name: t for s in load_suites(WRITTEN) for c in s.capabilities for t in c.tasks}
 DEMO = ("support-tickets", "adjacent")
+OWN = (*DEMO, "ladders", "ladders-generated")  # made items are tested with their generators
+TASKS = {t.name: t for s in load_suites(OWN) for c in s.capabilities for t in c.tasks}
 ADAPTERS = ("healthy", "overtrained")
 
 

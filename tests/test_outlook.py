@@ -27,7 +27,14 @@ def suite_of(tasks: list[Task], ring: str = "adjacent") -> Suite:
         version=1,
         description="",
         capabilities=tuple(
-            Capability(name=task.capability, ring=ring, description="", covers=(), tasks=(task,))  # type: ignore[arg-type]
+            Capability(
+                name=task.capability,
+                ring=ring,  # type: ignore[arg-type]
+                description="",
+                covers=(),
+                margin=None,
+                tasks=(task,),
+            )
             for task in tasks
         ),
         digest="d",

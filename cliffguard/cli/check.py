@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def check(
     flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,
@@ -94,7 +94,7 @@ def check(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def measure(
     flags: Mapping[str, Any],
     checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
@@ -237,10 +237,11 @@ def _show(plans: Sequence[Plan]) -> None:
     import yaml
 
     from cliffguard.config import as_written
-    from cliffguard.corridor import default_policy
+    from cliffguard.corridor import default_policy, with_margins
     from cliffguard.suites import load_suites
 
-    policy = plans[0].policy or default_policy(load_suites(plans[0].suites))
+    suites = load_suites(plans[0].suites)
+    policy = with_margins(plans[0].policy or default_policy(suites), suites)
     resolved = as_written(dataclasses.replace(plans[0], policy=policy))
     if len(plans) > 1:
         resolved["candidate"] = [plan.candidate for plan in plans]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -84,6 +84,16 @@ PLAN: dict[str, Any] = {
     ],
     "allow_pickle": Annotated[
         bool, typer.Option("--allow-pickle", help="Load pickled weights, which can run code.")
+    ],
+}
+DATA: dict[str, Any] = {
+    "data": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data",
+            metavar="TASK=PATH",
+            help="A local file for an lm-eval task, or TASK:SPLIT=PATH; repeatable.",
+        ),
     ],
 }
 PROTOCOL: dict[str, Any] = {
@@ -203,11 +213,31 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             plan.setdefault("protocol", {})[name] = _read(name, value)
         elif name in RUNNER:
             plan.setdefault("runner", {})[_RENAMED.get(name, name)] = _read(name, value)
+        elif name in DATA:
+            plan[name] = _by_task(value)
         elif name in PLAN or name in ("candidate", "policy"):
             plan[name] = str(value) if isinstance(value, Path) else value
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"
     return plan
+
+
+def _by_task(given: Sequence[str]) -> dict[str, str | dict[str, str]]:
+    """Return the files that --data names: one for a task, or one for each of its splits."""
+    files: dict[str, str | dict[str, str]] = {}
+    for text in given:
+        name, sign, path = text.partition("=")
+        task, colon, split = name.partition(":")
+        if not (sign and task.strip() and path.strip() and bool(colon) == bool(split.strip())):
+            raise UsageError(f"--data {text}: expected TASK=PATH or TASK:SPLIT=PATH")
+        known = files.get(task)
+        if colon and (known is None or (isinstance(known, dict) and split not in known)):
+            files[task] = {**(known or {}), split: path}
+        elif not colon and known is None:
+            files[task] = path
+        else:
+            raise UsageError(f"--data {text}: {name} has a file already; leave one of them out")
+    return files
 
 
 def _read(name: str, value: Any) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def plan(
     flags: Mapping[str, Any],
     path: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan file.")] = None,
@@ -44,7 +44,7 @@ def plan(
     resolved, *_ = plans_of(path, {**flags, "candidate": candidate, "policy": policy})
     if churn is not None and not 0.0 < churn <= 1.0:
         raise UsageError(f"--churn: must lie above 0 and at most 1, not {churn:g}")
-    from cliffguard.corridor import default_policy
+    from cliffguard.corridor import default_policy, with_margins
     from cliffguard.noise import stored_flips
     from cliffguard.outlook import USUAL_CHURN, look_ahead
     from cliffguard.suites import load_suites
@@ -65,7 +65,7 @@ def plan(
         resolved,
         suites,
         tasks,
-        resolved.policy or default_policy(suites),
+        with_margins(resolved.policy or default_policy(suites), suites),
         churn=expected,
         stops_early=not no_early_stop,
         holds_both=_is_adapter(resolved),
@@ -90,7 +90,7 @@ def _is_adapter(plan: Plan) -> bool:
 
 def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
     tasks = tuple(t for suite in suites for c in suite.capabilities for t in c.tasks)
-    if not any(task.stock for task in tasks):
+    if not plan.data and not any(task.stock for task in tasks):
         return tasks
     from cliffguard.corridor import runner_for  # only lm-eval knows what its tasks hold
 

@@ -31,7 +31,9 @@ def list_suites(
         return
     width = max((len(row["name"]) for row in rows), default=0)
     for row in rows:
-        print(f"{row['name']:<{width}}  {row['n_items']:>5} items  {row['description']}")
+        # Only lm-eval knows how many items its tasks have.
+        count = f"{row['n_items']:>5} items" if row["n_items"] else f"{row['n_stock']:>5} tasks"
+        print(f"{row['name']:<{width}}  {count}  {row['description']}")
 
 
 @suites_app.command("show")
@@ -43,7 +45,8 @@ def show_suite(name: Name) -> None:
     suite = load_suite(name)
     print(f"{suite.name} {suite.version}: {suite.description}\ndigest {suite.digest}")
     for capability in suite.capabilities:
-        print(f"\n{capability.name} ({capability.ring})  {capability.description}")
+        said = "" if capability.margin is None else f", margin {100 * capability.margin:g} points"
+        print(f"\n{capability.name} ({capability.ring}{said})  {capability.description}")
         for task in capability.tasks:
             print(f"  {_task_line(task)}")
 
@@ -79,7 +82,8 @@ def validate_suites(
 
     for suite in load_suites(names):
         row = _summary(suite)
-        print(f"{suite.name}: sound, {row['n_items']} items, digest {suite.digest[:12]}")
+        stock = f" and {row['n_stock']} tasks of lm-eval" if row["n_stock"] else ""
+        print(f"{suite.name}: sound, {row['n_items']} items{stock}, digest {suite.digest[:12]}")
 
 
 def _summary(suite: Any) -> dict[str, Any]:
@@ -89,16 +93,20 @@ def _summary(suite: Any) -> dict[str, Any]:
         "description": suite.description,
         "digest": suite.digest,
         "n_items": sum(len(t.items) for c in suite.capabilities for t in c.tasks),
+        "n_stock": sum(t.stock for c in suite.capabilities for t in c.tasks),
         "capabilities": {c.name: c.ring for c in suite.capabilities},
     }
 
 
 def _task_line(task: Any) -> str:
+    limit = "" if task.limit is None else f", at most {task.limit} items"
+    cost = "" if task.cost is None else f", {task.cost}"
     if task.stock:
-        return f"{task.name}: lm-eval's own"
+        shots = "" if task.num_fewshot is None else f", {task.num_fewshot}-shot"
+        return f"{task.name}: lm-eval's own{shots}{limit}{cost}"
     levels = sorted({item.level for item in task.items} - {None})
     ladder = f", {task.level} {levels[0]}…{levels[-1]}" if levels else ""
     if task.gate_levels is not None:
         ladder += f" (gating: {', '.join(str(level) for level in task.gate_levels)})"
     chance = "chance unknown" if task.chance is None else f"chance {task.chance:.2f}"
-    return f"{task.name}: {len(task.items)} items, {task.metric}, {chance}{ladder}"
+    return f"{task.name}: {len(task.items)} items, {task.metric}, {chance}{ladder}{limit}{cost}"

@@ -14,13 +14,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.engine import loading
-from cliffguard.errors import IntegrityError, SuiteError, UsageError
+from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import LocalBackend, arguments_in_key, backend
-from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock
+from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
 
 if TYPE_CHECKING:
     from cliffguard.distance import Divergence, Vectors
@@ -31,11 +31,19 @@ _PARTS = ("lm-eval", "torch", "transformers", "peft")
 class HarnessRunner(Runner):
     """Asks checkpoints through lm-eval: its tasks, its prompts, its filters and metrics.
 
-    The plan's runner says which of its models answers; by default our own.
+    The plan's runner says which of its models answers; by default our own. `data` are the plan's
+    local files with the documents of lm-eval's tasks.
     """
 
-    def __init__(self, settings: RunnerSettings | None = None, *, allow_pickle: bool = False):
+    def __init__(
+        self,
+        settings: RunnerSettings | None = None,
+        *,
+        allow_pickle: bool = False,
+        data: Mapping[str, str | Mapping[str, str]] | None = None,
+    ) -> None:
         self.settings = settings or RunnerSettings()
+        self._data = data or {}
         self._backend = backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
 
@@ -64,13 +72,16 @@ class HarnessRunner(Runner):
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         self._refuse_unable(protocol)
+        entries = [
+            task for s in suites for capability in s.capabilities for task in capability.tasks
+        ]
+        refuse_data(self._data, entries)
         tasks: list[Task] = []
-        for suite in suites:
-            for capability in suite.capabilities:
-                for entry in capability.tasks:
-                    for loaded in load_stock(entry) if entry.stock else [load_own(entry)]:
-                        self._tasks[loaded.task.name] = loaded
-                        tasks.append(loaded.task)
+        for entry in entries:
+            own = [] if entry.stock else [load_own(entry)]
+            for loaded in own or load_stock(entry, protocol, self._data):
+                self._tasks[loaded.task.name] = loaded
+                tasks.append(loaded.task)
         return tuple(tasks)
 
     def ask(
@@ -147,6 +158,8 @@ def _template_explained(checkpoint: Checkpoint, protocol: Protocol) -> Iterator[
 
     try:
         yield
+    except CliffguardError:
+        raise
     except TemplateError as failure:
         raise IntegrityError(
             f"{checkpoint.name}: its chat template cannot be rendered: {failure}"

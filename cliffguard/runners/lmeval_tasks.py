@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from cliffguard.canonical import digest
-from cliffguard.errors import InfrastructureError, SuiteError, nearest
+from cliffguard.errors import CliffguardError, InfrastructureError, SuiteError, nearest
 from cliffguard.plans import Protocol
 from cliffguard.records import Item, Task
+from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
 from cliffguard.scorers import SCORERS, PatternTooSlow
+from cliffguard.suites import with_limit
 
 # lm-eval's own default, so that the shots of a stock task are those that its users know.
 _FEWSHOT_SEED = 1234
@@ -21,11 +23,21 @@ _SCORED_KINDS = ("multiple_choice", "loglikelihood", "generate_until")
 
 
 class LoadedTask:
-    """A task of ours beside lm-eval's object for it, and the requests built from it."""
+    """A task of ours beside lm-eval's object for it, and the requests built from it.
 
-    def __init__(self, task: Task, harness: Any, document_ids: dict[str, int]) -> None:
+    `local` is what a file of the user's gave it in place of its own data.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        harness: Any,
+        document_ids: dict[str, int],
+        local: LocalData | None = None,
+    ) -> None:
         self.task = task
         self._harness = harness
+        self._local = local
         self._document_ids = document_ids
         self._own_shots = harness.get_config("num_fewshot")
         self._built: tuple[str, Protocol] | None = None
@@ -56,14 +68,16 @@ class LoadedTask:
 
     def _build(self, protocol: Protocol, **template: Any) -> dict[int, list[Any]]:
         harness = self._harness
-        shots = self.task.num_fewshot if protocol.num_fewshot is None else protocol.num_fewshot
-        # As lm-eval does: a task that fixes zero shots has none to give.
-        is_fixed = self.task.stock and self.task.num_fewshot is None and self._own_shots == 0
-        if shots is not None and not is_fixed:
-            harness.set_config(key="num_fewshot", value=shots)
+        shots = _n_shots(self.task, protocol, self._own_shots)
+        harness.set_config(key="num_fewshot", value=shots)
         # The sampler keeps state: every build starts it anew.
         harness.set_fewshot_seed(seed=_FEWSHOT_SEED + protocol.seed)
-        harness.build_all_requests(limit=None, rank=0, world_size=1, **template)
+        try:
+            harness.build_all_requests(limit=None, rank=0, world_size=1, **template)
+        except Exception as failure:
+            if self._local is not None and not template:  # of what the checkpoint has no part in
+                raise self._local.misfit(failure) from failure
+            raise
         requests: dict[int, list[Any]] = {}
         for request in harness.instances:
             requests.setdefault(request.doc_id, []).append(request)
@@ -86,11 +100,16 @@ class LoadedTask:
 
     def score(self, requests: Sequence[Any]) -> float:
         """Return the score of one item under the task's metric and filter."""
+        first = requests[0]
         said = [request.filtered_resps[self.task.filter] for request in requests]
         try:
-            values = self._harness.process_results(requests[0].doc, said)
+            values = self._harness.process_results(first.doc, said)
         except PatternTooSlow as failure:
             raise SuiteError(f"{self.task.name}: {failure}; write a simpler one") from None
+        except Exception as failure:
+            if self._local is not None:
+                raise self._local.misfit(failure, first.doc_id) from failure
+            raise
         if self.task.metric not in values:
             raise SuiteError(
                 f"{self.task.name}: lm-eval gave no {self.task.metric}, only {sorted(values)}"
@@ -162,26 +181,59 @@ def _scoring(task: Task) -> dict[str, Any]:
     }
 
 
-def load_stock(task: Task) -> list[LoadedTask]:
+def refuse_data(data: Mapping[str, Any], entries: Sequence[Task]) -> None:
+    """Refuse data for a task that is none of lm-eval's, or that no suite asks for."""
+    if not data:
+        return
+    names = [task.entry for task in entries if task.stock]
+    refuse_unknown(data, names, _stock_tasks().task_index if names else {})
+
+
+def load_stock(
+    task: Task,
+    protocol: Protocol | None = None,
+    data: Mapping[str, str | Mapping[str, str]] | None = None,
+) -> list[LoadedTask]:
     """Load lm-eval's own task, or all tasks of its group or tag, by name.
 
-    Raises SuiteError for an unknown name, metric or filter, InfrastructureError when the data
-    cannot be fetched.
+    `data` are files that take the place of the tasks' own documents. Raises SuiteError for an
+    unknown name, metric or filter, ConfigError for a file that does not fit, InfrastructureError
+    when the data cannot be fetched.
     """
-    manager = _stock_tasks()
+    manager, local = _stock_tasks(), dict[str, LocalData]()
     if task.name not in manager.all_tasks:
         close = nearest(task.name, manager.all_tasks)
         raise SuiteError(
             f"{task.suite}: {task.name!r} is neither a task with items nor known to lm-eval{close}"
         )
+    if data:
+        manager, local = manager_with(
+            manager, data, partial(_n_shots, task, protocol or Protocol())
+        )
     try:
         harnesses = manager.load([task.name])["tasks"]
+    except CliffguardError:
+        raise
+    except ModuleNotFoundError as failure:
+        raise SuiteError(
+            f"{task.name}: needs the package {failure.name}, which is not installed; lm-eval names "
+            f"it in an extra of its own (for example lm-eval[{task.name}])"
+        ) from failure
     except Exception as failure:  # lm-eval lets through whatever datasets and the hub raise
         reason = (str(failure).splitlines() or [type(failure).__name__])[0]
         raise InfrastructureError(
             f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason[:200]})"
         ) from failure
-    return [_stock(task, name, harness) for name, harness in sorted(harnesses.items())]
+    return [_stock(task, name, made, local.get(name)) for name, made in sorted(harnesses.items())]
+
+
+def _n_shots(task: Task, protocol: Protocol, own: int | None) -> int | None:
+    """Return how many shots a task gets whose own number is `own`."""
+    # As lm-eval does: a task that fixes zero shots has none to give.
+    if task.stock and task.num_fewshot is None and own == 0:
+        return 0
+    shots = task.num_fewshot if protocol.num_fewshot is None else protocol.num_fewshot
+    return own if shots is None else shots
 
 
 @cache
@@ -192,7 +244,7 @@ def _stock_tasks() -> Any:
     return TaskManager()
 
 
-def _stock(task: Task, name: str, harness: Any) -> LoadedTask:
+def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> LoadedTask:
     if getattr(harness, "UNSAFE_CODE", False):
         raise SuiteError(f"{name}: runs code that the model wrote; cliffguard does not run it")
     if harness.OUTPUT_TYPE not in _SCORED_KINDS or getattr(harness, "MULTIMODAL", False):
@@ -203,8 +255,12 @@ def _stock(task: Task, name: str, harness: Any) -> LoadedTask:
     if (getattr(harness.config, "generation_kwargs", None) or {}).get("do_sample"):
         raise SuiteError(f"{name}: samples its answers; the same question must have one answer")
     filter_name = _pick(name, "filter", task.filter, [one.name for one in harness._filters])
-    items, ids = _items(name, harness)
-    asked = [name, metric, filter_name, task.num_fewshot, json.loads(_dump(harness))]
+    items, ids = _items(name, harness, local)
+    config = json.loads(_dump(harness))
+    asked = [name, metric, filter_name, task.num_fewshot, config, *with_limit(task.limit)]
+    if local is not None:
+        del config["custom_dataset"]  # the source of a function of ours
+        asked.append({"data": local.content})
     resolved = dataclasses.replace(
         task,
         name=name,
@@ -213,7 +269,7 @@ def _stock(task: Task, name: str, harness: Any) -> LoadedTask:
         items=items,
         digest=digest([asked, [[item.id, item.digest, None] for item in items]]),
     )
-    return LoadedTask(resolved, harness, ids)
+    return LoadedTask(resolved, harness, ids, local)
 
 
 def _pick(name: str, kind: str, wanted: str | None, known: list[str]) -> str:
@@ -226,16 +282,18 @@ def _pick(name: str, kind: str, wanted: str | None, known: list[str]) -> str:
     return wanted
 
 
-def _items(name: str, harness: Any) -> tuple[tuple[Item, ...], dict[str, int]]:
+def _items(
+    name: str, harness: Any, local: LocalData | None
+) -> tuple[tuple[Item, ...], dict[str, int]]:
     items: list[Item] = []
     ids: dict[str, int] = {}
     for place, document in enumerate(harness.eval_docs):
-        prompt = str(harness.doc_to_text(document))
-        choices: list[str] = []
-        if harness.OUTPUT_TYPE == "multiple_choice":
-            choices = [str(choice) for choice in harness.doc_to_choice(document)]
-        target = harness.doc_to_target(document)
-        answer = str(choices[target] if choices and isinstance(target, int) else target)
+        try:
+            prompt, choices, answer = _asked(harness, document, is_checked=local is not None)
+        except Exception as failure:
+            if local is not None:
+                raise local.misfit(failure, place) from failure
+            raise
         content = digest([prompt, choices, answer])
         item_id = f"{name}-{content[:16]}"
         while item_id in ids:  # benchmarks do repeat items
@@ -253,6 +311,25 @@ def _items(name: str, harness: Any) -> tuple[tuple[Item, ...], dict[str, int]]:
             )
         )
     return tuple(items), ids
+
+
+def _asked(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:
+    """Return a document's prompt, choices and right answer.
+
+    Where it `is_checked`, raises ValueError for an answer that is none of the choices, which
+    lm-eval would take for an item that nobody gets right.
+    """
+    prompt = harness.doc_to_text(document)
+    choices: list[str] = []
+    if harness.OUTPUT_TYPE == "multiple_choice":
+        choices = [str(choice) for choice in harness.doc_to_choice(document)]
+    target = harness.doc_to_target(document)
+    if is_checked and choices and not isinstance(prompt, int):  # a number picks a context instead
+        for one in target if isinstance(target, list) else [target]:
+            if not (0 <= one < len(choices) if isinstance(one, int) else one in choices):
+                raise ValueError(f"the answer {one!r} is none of {len(choices)} choices")
+    answer = str(choices[target] if choices and isinstance(target, int) else target)
+    return str(prompt), choices, answer
 
 
 def _dump(harness: Any) -> str:

@@ -35,6 +35,7 @@ class _Stored:
             is_same = (self.about["suite"], self.about["entry"], self.about["shots"]) == wanted
             return (
                 is_same
+                and self.about.get("limit") == task.limit
                 and task.metric in (None, self.about["metric"])
                 and task.filter in (None, self.about["filter"])
             )

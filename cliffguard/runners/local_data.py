@@ -1,0 +1,297 @@
+"""Documents of lm-eval's tasks from local files, in the layout of each task's own data set.
+
+A task keeps everything but where its documents come from: prompts, metrics, filters, and what it
+does to its documents. The files are read here, since `datasets` caches a file by path and time.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cliffguard.errors import CliffguardError, ConfigError, nearest
+from cliffguard.files import read_jsonl, read_text, user_path
+
+_ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
+_SPLITS = ("test_split", "validation_split", "training_split", "fewshot_split")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The rows of one file as a `datasets.Dataset`, the place of each, and the file's SHA-256."""
+
+    path: Path
+    rows: Any
+    places: tuple[str, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalData:
+    """A task's documents by split; those of the split `asked` are evaluated."""
+
+    task: str
+    asked: str
+    tables: Mapping[str, Table]
+    is_processed: bool
+
+    @property
+    def content(self) -> dict[str, str]:
+        """The digest of each split's file."""
+        return {split: table.sha256 for split, table in sorted(self.tables.items())}
+
+    def misfit(self, failure: Exception, place: int | None = None) -> ConfigError:
+        """Return what says that a document is not what the task expects."""
+        where = " and ".join(str(table.path) for table in self.tables.values())
+        if place is not None and not self.is_processed:
+            # What a task makes of its documents need not be one for one.
+            where = self.tables[self.asked].places[place]
+        reason = (str(failure).splitlines() or [""])[0][:200]
+        return ConfigError(
+            f"{where}: does not fit {self.task}, which takes the layout of its own data set: "
+            f"{type(failure).__name__}: {reason}"
+        )
+
+
+def leaves(index: Mapping[str, Any], name: str) -> set[str]:
+    """Return the names of the tasks that a task, group or tag of lm-eval's index stands for."""
+    entry = index.get(name)
+    if entry is None or entry.kind.name not in {"GROUP", "TAG"}:
+        return {name}
+    if entry.kind.name == "TAG":
+        return set(entry.tags)
+    return _members(index, entry.cfg["task"])
+
+
+def _members(index: Mapping[str, Any], members: Iterable[Any]) -> set[str]:
+    found: set[str] = set()
+    for member in members:
+        if isinstance(member, str):
+            found |= leaves(index, member)
+        elif "group" in member and member["group"] not in index:
+            found |= _members(index, member["task"])
+        else:
+            found |= leaves(index, member.get("group") or member["task"])
+    return found
+
+
+def refuse_unknown(names: Iterable[str], entries: Iterable[str], index: Mapping[str, Any]) -> None:
+    """Refuse names of data that none of the suites' entries asks for."""
+    asked: set[str] = set().union(*(leaves(index, entry) for entry in entries))
+    for name in names:
+        if name in asked:
+            continue
+        inner = sorted(leaves(index, name) & asked)
+        if inner:
+            raise ConfigError(
+                f"data.{name}: stands for {len(inner)} tasks; give each its own file "
+                f"({', '.join(inner[:3])}{', …' if len(inner) > 3 else ''})"
+            )
+        raise ConfigError(
+            f"data.{name}: no suite asks lm-eval for a task of this name{nearest(name, asked)}"
+        )
+
+
+def manager_with(
+    manager: Any,
+    files: Mapping[str, str | Mapping[str, str]],
+    n_shots: Callable[[int | None], int | None],
+) -> tuple[Any, dict[str, LocalData]]:
+    """Return lm-eval's task manager with these files as the data of their tasks.
+
+    `n_shots` returns how many examples are asked for, given a task's own number. The mapping fills
+    with what was read while tasks are loaded, by the task's name.
+    """
+    from copy import copy
+
+    from lm_eval.tasks._factory import TaskFactory
+
+    read: dict[str, LocalData] = {}
+
+    class Factory(TaskFactory):  # type: ignore[misc]
+        """Builds every task of a name, group or tag; those with a file get its documents."""
+
+        def _build_task(self, entry: Any, overrides: Any) -> Any:
+            try:
+                return super()._build_task(entry, overrides)
+            except CliffguardError:
+                raise
+            except Exception as failure:  # whatever a task's own code raises on a document
+                if entry.name in read:
+                    raise read[entry.name].misfit(failure, 0) from failure
+                raise
+
+        def _load_full_config(self, entry: Any, overrides: Any = None) -> dict[str, Any]:
+            config: dict[str, Any] = super()._load_full_config(entry, overrides)
+            name = config.get("task")
+            if not isinstance(name, str) or name not in files:  # a group has a list
+                return config
+            read[name] = _read(name, files[name], config, n_shots(config.get("num_fewshot")))
+            return _with_documents(config, read[name])
+
+    one = copy(manager)
+    one._factory = Factory(meta=manager.metadata)
+    return one, read
+
+
+def _read(
+    name: str, given: str | Mapping[str, str], config: Mapping[str, Any], n_shots: int | None
+) -> LocalData:
+    """Return the documents that the plan gives for a task."""
+    where = f"data.{name}"
+    if "class" in config:
+        raise ConfigError(f"{where}: lm-eval has this task as a program that loads its own data")
+    asked = config.get("test_split") or config.get("validation_split")
+    if asked is None:
+        raise ConfigError(f"{where}: lm-eval's task names no split that is evaluated")
+    shots = config.get("fewshot_config") or {}
+    splits = [*(config.get(key) for key in _SPLITS), shots.get("split")]
+    known = sorted({split for split in splits if split is not None})
+    paths = {asked: given} if isinstance(given, str) else dict(given)
+    for split in paths:
+        if split not in known:
+            raise ConfigError(
+                f"{where}.{split}: the task has no such split (it has {', '.join(known)})"
+                f"{nearest(split, known)}"
+            )
+    if asked not in paths:
+        raise ConfigError(f"{where}: gives no file for {asked}, the split that is evaluated")
+    source = shots.get("split") or config.get("fewshot_split")
+    if source is None and "samples" not in shots:
+        source = config.get("training_split") or config.get("validation_split") or asked
+    if n_shots and source is not None and source not in paths:
+        raise ConfigError(
+            f"{where}: its {n_shots} shots are of the split {source}; give it a file as well "
+            f"({{{asked}: …, {source}: …}}, or --data {name}:{source}=PATH), or ask without shots"
+        )
+    return LocalData(
+        task=name,
+        asked=asked,
+        tables={split: _table(path, where) for split, path in paths.items()},
+        is_processed=config.get("process_docs") is not None,
+    )
+
+
+def _with_documents(config: dict[str, Any], local: LocalData) -> dict[str, Any]:
+    """Return a task's configuration with local documents, and without the splits that have none."""
+    changed = dict(config)
+    for key in ("dataset_path", "dataset_name", "dataset_kwargs"):
+        changed.pop(key, None)
+    for key in _SPLITS:
+        if changed.get(key) not in local.tables:
+            changed[key] = None
+    shots = changed.get("fewshot_config")
+    if shots and shots.get("split") not in local.tables:
+        changed["fewshot_config"] = {k: v for k, v in shots.items() if k != "split"}
+    # A plain function, since lm-eval copies what a configuration holds, and would copy the rows.
+    rows = {split: table.rows for split, table in local.tables.items()}
+    changed["custom_dataset"] = lambda **_: rows
+    return changed
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def _table(name: str, where: str) -> Table:
+    """Return a file's rows. Raises ConfigError with the file and the line of the first fault."""
+    import datasets
+
+    try:
+        path = user_path(name, ConfigError)
+        if path.suffix.lower() not in _ENDINGS:
+            raise ConfigError(f"{path}: is none of {', '.join(_ENDINGS)}, by its ending")
+        if path.suffix.lower() == ".parquet":
+            return _parquet(path)
+        text = read_text(path, ConfigError)
+        rows = _csv(path, text) if path.suffix.lower() == ".csv" else _json(path, text)
+        _refuse_uneven(rows, path)
+    except ConfigError as failure:
+        raise ConfigError(f"{where}: {failure}") from None
+    try:
+        made = datasets.Dataset.from_list(list(rows.values()))
+    except Exception as failure:  # pyarrow's, of many kinds
+        reason = (str(failure).splitlines() or [type(failure).__name__])[0][:200]
+        raise ConfigError(f"{where}: {path}: its rows make no table: {reason}") from None
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Table(path=path, rows=made, places=tuple(rows), sha256=digest)
+
+
+Rows = dict[str, dict[str, Any]]
+"""Rows by their place: the path and a line, or a number."""
+
+
+def _refuse_uneven(rows: Rows, path: Path) -> None:
+    """Refuse no rows, and rows with other keys than the first; `datasets` would fill or drop."""
+    if not rows:
+        raise ConfigError(f"{path}: holds no documents")
+    first = next(iter(rows.values())).keys()
+    for place, row in rows.items():
+        if row.keys() != first:
+            odd = sorted(first ^ row.keys())[0]
+            has = "lacks" if odd in first else "has"
+            raise ConfigError(f"{place}: {has} {odd!r}, unlike the first document")
+
+
+def _json(path: Path, text: str) -> Rows:
+    if not text.lstrip().startswith("["):
+        return {f"{path}:{number}": row for number, row in read_jsonl(path, ConfigError)}
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as failure:
+        line = getattr(failure, "lineno", 1)
+        reason = getattr(failure, "msg", None) or "nested too deeply"
+        raise ConfigError(f"{path}:{line}: not valid JSON: {reason}") from None
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise ConfigError(f"{path}: row {number}: expected an object, found {row!r:.40}")
+    return {f"{path}: row {number}": row for number, row in enumerate(rows, start=1)}
+
+
+def _csv(path: Path, text: str) -> Rows:
+    """Read a table with a header; a column of whole numbers is one of numbers, the rest is text."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: Rows = {}
+    try:
+        header = next(reader, [])
+        if len(set(header)) < len(header):
+            raise ConfigError(f"{path}:1: a heading stands twice")
+        for cells in reader:
+            if cells and len(cells) != len(header):
+                raise ConfigError(
+                    f"{path}:{reader.line_num}: {len(cells)} cells under {len(header)} headings"
+                )
+            if cells:
+                rows[f"{path}:{reader.line_num}"] = dict(zip(header, cells, strict=True))
+    except csv.Error as failure:
+        raise ConfigError(f"{path}:{reader.line_num}: not valid CSV: {failure}") from None
+    for name in header:
+        if all(re.fullmatch(r"-?\d{1,18}", row[name]) for row in rows.values()):
+            for row in rows.values():
+                row[name] = int(row[name])
+    return rows
+
+
+def _parquet(path: Path) -> Table:
+    import datasets
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file")
+    try:
+        with tempfile.TemporaryDirectory() as cache:  # never what another run left in one
+            made = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except Exception as failure:  # pyarrow's and datasets', of many kinds
+        reason = (str(failure.__cause__ or failure).splitlines() or [type(failure).__name__])[0]
+        raise ConfigError(f"{path}: cannot be read as Parquet: {reason[:200]}") from None
+    if not len(made):
+        raise ConfigError(f"{path}: holds no documents")
+    places = tuple(f"{path}: row {number}" for number in range(1, len(made) + 1))
+    return Table(path=path, rows=made, places=places, sha256=digest)

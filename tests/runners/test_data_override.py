@@ -1,0 +1,470 @@
+"""Local files in place of the data of lm-eval's tasks, whose configurations are the installed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cliffguard import Protocol, RunnerSettings
+from cliffguard.checkpoints import FindOptions, find_base
+from cliffguard.cli.app import app
+from cliffguard.cli.options import overrides
+from cliffguard.config import load_plan
+from cliffguard.errors import ConfigError, UsageError
+from cliffguard.plans import Plan
+from cliffguard.records import Task
+from cliffguard.review import command_of
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.suites import load_suite
+from tests import support
+
+# Reading lm-eval's index takes seconds, once a process.
+pytestmark = pytest.mark.xdist_group("index of lm-eval")
+
+ARC = [
+    {
+        "id": f"q{n}",
+        "question": f"What follows {n}?",
+        "choices": {"text": [str(n + 1), str(n - 1), "nothing"], "label": ["A", "B", "C"]},
+        "answerKey": "A",
+    }
+    for n in range(6)
+]
+BOOLQ = [
+    {"passage": f"The lamp {n} is on.", "question": f"is the lamp {n} on", "idx": n, "label": 1}
+    for n in range(5)
+]
+SUMS = [{"question": f"What is {n} + 1?", "answer": f"One more.\n#### {n + 1}"} for n in range(8)]
+SHOTS = [{"question": f"What is {n} + 2?", "answer": f"Two more.\n#### {n + 2}"} for n in range(4)]
+SWAG = [
+    {
+        "activity_label": "Cooking",
+        "ctx_a": f"A man has {n} eggs.",
+        "ctx_b": "he",
+        "endings": ["breaks them [title] all.", "flies.", "sings.", "sleeps."],
+        "label": "0",
+        "ind": n,
+    }
+    for n in range(3)
+]
+MMLU = [{"question": f"{n}?", "choices": list("wxyz"), "answer": n % 4} for n in range(4)]
+
+
+def resolved(
+    folder: Path,
+    entry: str,
+    data: Mapping[str, str | Mapping[str, str]],
+    protocol: Protocol | None = None,
+) -> tuple[Task, ...]:
+    """Return the tasks of a suite of one entry over local files."""
+    return runner(data).resolve([load_suite(str(suite(folder, entry)))], protocol or Protocol())
+
+
+def runner(data: Mapping[str, str | Mapping[str, str]]) -> HarnessRunner:
+    """Return a runner on the CPU over local files."""
+    return HarnessRunner(RunnerSettings(device="cpu", batch_size=4), data=data)
+
+
+def suite(folder: Path, entry: str) -> Path:
+    """Write a suite of one entry."""
+    path = folder / "suite.yaml"
+    text = f"name: s\nversion: 1\ncapabilities:\n  c:\n    ring: general\n    tasks: [{entry}]\n"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def rows(folder: Path, name: str, documents: list[dict[str, Any]]) -> str:
+    """Write documents as JSON Lines and return the file's path."""
+    return str(support.write_jsonl(folder / name, documents))
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def test_the_documents_are_the_files(tmp_path: Path) -> None:
+    """A stock task asks the file's documents, in lm-eval's words and with its metric."""
+    (task,) = resolved(tmp_path, "arc_easy", {"arc_easy": rows(tmp_path, "a.jsonl", ARC)})
+
+    assert [item.prompt for item in task.items][:1] == ["Question: What follows 0?\nAnswer:"]
+    assert task.items[0].choices == ("1", "-1", "nothing")
+    assert {item.answer for item in task.items} == {str(n + 1) for n in range(6)}
+    assert (len(task.items), task.metric) == (6, "acc")
+
+
+def test_a_validation_split_is_what_is_evaluated_where_there_is_no_test(tmp_path: Path) -> None:
+    """boolq has no test split: one file is its validation split."""
+    (task,) = resolved(tmp_path, "boolq", {"boolq": rows(tmp_path, "b.jsonl", BOOLQ)})
+
+    assert [item.answer for item in task.items] == ["yes"] * 5
+
+
+def test_a_task_still_prepares_its_documents(tmp_path: Path) -> None:
+    """What a task makes of its documents (process_docs) it makes of the file's."""
+    (task,) = resolved(tmp_path, "hellaswag", {"hellaswag": rows(tmp_path, "h.jsonl", SWAG)})
+
+    assert task.items[0].prompt == "Cooking: A man has 0 eggs. He"
+    assert task.items[0].choices[0] == "breaks them. all."
+
+
+def test_members_of_a_group_go_by_their_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a group, a member with a file is asked its documents, and the others their own."""
+    import datasets
+
+    def load(path: str, **_: Any) -> Any:
+        split = datasets.Dataset.from_list([{"input": "not ( )", "target": "True"}])
+        return {"test": split}
+
+    monkeypatch.setattr("lm_eval.api.task.datasets.load_dataset", load)
+    told = [{"input": f"not {n}", "target": "No"} for n in range(3)]
+    file = rows(tmp_path, "n.jsonl", told)
+
+    tasks = resolved(tmp_path, "bbh_cot_fewshot", {"bbh_cot_fewshot_navigate": file})
+
+    sizes = {task.name: len(task.items) for task in tasks}
+    assert sizes.pop("bbh_cot_fewshot_navigate") == 3
+    assert len(sizes) > 20
+    assert set(sizes.values()) == {1}
+
+
+def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
+    """A file that changed under the same path and time is not taken for the old one."""
+    file = Path(rows(tmp_path, "b.jsonl", BOOLQ))
+    before = file.stat()
+    resolved(tmp_path, "boolq", {"boolq": str(file)})
+    rows(tmp_path, "b.jsonl", [{**row, "label": 0} for row in BOOLQ])
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    (task,) = resolved(tmp_path, "boolq", {"boolq": str(file)})
+
+    assert [item.answer for item in task.items] == ["no"] * 5
+
+
+def test_answers_over_a_local_file_are_scored(tmp_path: Path, tiny_base: Path) -> None:
+    """A checkpoint answers local documents of a multiple-choice task."""
+    asker = runner({"arc_easy": rows(tmp_path, "a.jsonl", ARC)})
+    file = suite(tmp_path, "{name: arc_easy, num_fewshot: 0}")
+    (task,) = asker.resolve([load_suite(str(file))], Protocol())
+
+    answers = asker.ask(find_base(str(tiny_base), FindOptions()), task, task.items, Protocol())
+
+    assert all(answer.score in (0.0, 1.0) for answer in answers)
+    assert all(one.text in item.choices for one, item in zip(answers, task.items, strict=True))
+
+
+# --- formats -------------------------------------------------------------------------------------
+
+
+def test_a_json_list_is_read(tmp_path: Path) -> None:
+    """A .json file with a list of objects gives the same items as JSON Lines."""
+    lines = resolved(tmp_path, "boolq", {"boolq": rows(tmp_path, "b.jsonl", BOOLQ)})
+    (tmp_path / "b.json").write_text(json.dumps(BOOLQ, indent=1), encoding="utf-8")
+
+    listed = resolved(tmp_path, "boolq", {"boolq": str(tmp_path / "b.json")})
+
+    assert listed[0].items == lines[0].items
+
+
+def test_a_csv_is_read(tmp_path: Path) -> None:
+    """A .csv file with a header gives the same items; columns of whole numbers are numbers."""
+    lines = resolved(tmp_path, "boolq", {"boolq": rows(tmp_path, "b.jsonl", BOOLQ)})
+    text = "".join(f'"The lamp {n} is on.",is the lamp {n} on,{n},1\n' for n in range(5))
+    (tmp_path / "b.csv").write_text("passage,question,idx,label\n" + text, encoding="utf-8")
+
+    read = resolved(tmp_path, "boolq", {"boolq": str(tmp_path / "b.csv")})
+
+    assert read[0].items == lines[0].items
+
+
+def test_a_parquet_file_is_read(tmp_path: Path) -> None:
+    """A .parquet file gives the same items."""
+    import datasets
+
+    lines = resolved(tmp_path, "arc_easy", {"arc_easy": rows(tmp_path, "a.jsonl", ARC)})
+    datasets.Dataset.from_list(ARC).to_parquet(str(tmp_path / "a.parquet"))
+
+    read = resolved(tmp_path, "arc_easy", {"arc_easy": str(tmp_path / "a.parquet")})
+
+    assert read[0].items == lines[0].items
+
+
+# --- splits --------------------------------------------------------------------------------------
+
+
+def test_shots_come_from_the_split_that_the_task_takes_them_from(
+    tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a file for each split, the examples of gsm8k are those of its train split."""
+    files = {"test": rows(tmp_path, "a.jsonl", SUMS), "train": rows(tmp_path, "t.jsonl", SHOTS)}
+    asker = runner({"gsm8k": files})
+    file = suite(tmp_path, "{name: gsm8k, num_fewshot: 2}")
+    (task,) = asker.resolve([load_suite(str(file))], Protocol())
+    base = find_base(str(tiny_base), FindOptions())
+    model = support.model_of(asker, base)
+    monkeypatch.setattr(type(model), "max_length", 4096)
+    monkeypatch.setattr(model, "generate", support.saying(["#### 1"] * 8))
+
+    asker.ask(base, task, task.items, Protocol())
+
+    for item in task.items:
+        prompt = asker._tasks["gsm8k"].requests(item)[0].args[0]
+        assert prompt.count("+ 2?") == 2
+        assert prompt.count("+ 1?") == 1
+
+
+def test_shots_without_their_split_are_refused(tmp_path: Path) -> None:
+    """One file alone does not say where the examples of gsm8k come from."""
+    data = {"gsm8k": rows(tmp_path, "a.jsonl", SUMS)}
+
+    with pytest.raises(ConfigError, match=r"data.gsm8k: its 5 shots are of the split train; give"):
+        resolved(tmp_path, "gsm8k", data)
+
+
+def test_without_shots_one_file_is_enough(tmp_path: Path) -> None:
+    """Where the protocol asks for no shots, gsm8k needs no train split."""
+    data = {"gsm8k": rows(tmp_path, "a.jsonl", SUMS)}
+
+    (task,) = resolved(tmp_path, "gsm8k", data, Protocol(num_fewshot=0))
+
+    assert len(task.items) == 8
+
+
+def test_examples_that_lm_eval_ships_need_no_split(tmp_path: Path) -> None:
+    """gsm8k_cot has its eight examples in its configuration."""
+    (task,) = resolved(tmp_path, "gsm8k_cot", {"gsm8k_cot": rows(tmp_path, "a.jsonl", SUMS)})
+
+    assert len(task.items) == 8
+
+
+@pytest.mark.parametrize(
+    ("splits", "message"),
+    [
+        (["test", "trian"], "data.gsm8k.trian: the task has no such split .it has test, train.; d"),
+        (["train"], "data.gsm8k: gives no file for test, the split that is evaluated"),
+    ],
+)
+def test_splits_are_those_of_the_task(tmp_path: Path, splits: list[str], message: str) -> None:
+    """A split that the task lacks is refused, and so is none to evaluate."""
+    file = rows(tmp_path, "a.jsonl", SUMS)
+
+    with pytest.raises(ConfigError, match=message):
+        resolved(tmp_path, "gsm8k", {"gsm8k": dict.fromkeys(splits, file)})
+
+
+# --- what is part of the question ----------------------------------------------------------------
+
+
+def test_the_content_is_part_of_the_task_and_the_path_is_not(tmp_path: Path) -> None:
+    """The same bytes elsewhere are the same task; another text in the shots is another."""
+    digests = []
+    for name, shots in (("one", SHOTS), ("two", SHOTS), ("three", SHOTS[:-1])):
+        files = {
+            "test": rows(tmp_path / name, "a.jsonl", SUMS),
+            "train": rows(tmp_path / name, "t.jsonl", shots),
+        }
+        (task,) = resolved(tmp_path, "gsm8k", {"gsm8k": files})
+        digests.append(task.digest)
+
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_limit_is_part_of_a_stock_task(tmp_path: Path) -> None:
+    """Another limit is another question, over the same items."""
+    data = {"boolq": rows(tmp_path, "b.jsonl", BOOLQ)}
+    (plain,) = resolved(tmp_path, "boolq", data)
+
+    (cut,) = resolved(tmp_path, "{name: boolq, limit: 2}", data)
+
+    assert cut.items == plain.items
+    assert (cut.limit, cut.digest == plain.digest) == (2, False)
+
+
+# --- what does not fit ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "message"),
+    [
+        ("boolq", "bolq", "data.bolq: no suite asks lm-eval for a task of this name; did you mean"),
+        ("boolq", "piqa", "data.piqa: no suite asks lm-eval for a task of this name"),
+        ("mmlu_stem", "mmlu_stem", r"data.mmlu_stem: stands for 19 tasks; .*mmlu_abstract_algebra"),
+    ],
+)
+def test_names_that_no_suite_asks_for_are_refused(
+    tmp_path: Path, entry: str, name: str, message: str
+) -> None:
+    """A misspelt name, a task of no suite, or a group's own name is one clear line."""
+    with pytest.raises(ConfigError, match=message):
+        resolved(tmp_path, entry, {name: rows(tmp_path, "b.jsonl", BOOLQ)})
+
+
+def test_own_items_take_no_data(tmp_path: Path) -> None:
+    """Data for a task with items of its own is refused, without a look at lm-eval's index."""
+    file = support.write_suite(tmp_path)
+
+    with pytest.raises(ConfigError, match=r"data.say: no suite asks lm-eval for a task"):
+        runner({"say": "x.jsonl"}).resolve([load_suite(str(file))], Protocol())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("b.jsonl", '{"a": 1}\n{"a": }\n', r"b.jsonl:2: not valid JSON"),
+        ("b.jsonl", '{"a": 1}\n[1]\n', r"b.jsonl:2: expected an object"),
+        ("b.jsonl", '{"a": 1}\n\n{"b": 1}\n', r"b.jsonl:3: lacks 'a', unlike the first document"),
+        ("b.jsonl", '{"a": 1}\n{"a": "x"}\n', r"b.jsonl: its rows make no table"),
+        ("b.jsonl", "\n", r"b.jsonl: holds no documents"),
+        ("b.json", '[{"a": 1},\n{"a" 2}]', r"b.json:2: not valid JSON"),
+        ("b.json", '[{"a": 1}, 2]', r"b.json: row 2: expected an object, found 2"),
+        ("b.csv", "a,b\n1,2\n1\n", r"b.csv:3: 1 cells under 2 headings"),
+        ("b.csv", "a,a\n1,2\n", r"b.csv:1: a heading stands twice"),
+        ("b.csv", 'a,b\n1,"2\n', r"b.csv:2: not valid CSV"),
+        ("b.parquet", "PAR2", r"b.parquet: cannot be read as Parquet"),
+        ("b.txt", "x", r"b.txt: is none of .jsonl, .json, .csv, .parquet, by its ending"),
+    ],
+)
+def test_bad_files_name_the_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+    """What cannot be read says which file, and which line where there is one."""
+    (tmp_path / name).write_text(text, encoding="utf-8")
+
+    with pytest.raises(ConfigError, match=rf"^data.boolq: .*{message}"):
+        resolved(tmp_path, "boolq", {"boolq": str(tmp_path / name)})
+
+
+@pytest.mark.parametrize("name", ["none.jsonl", "none.parquet"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    """A file that is not there is one line, of the plan's key and the path."""
+    with pytest.raises(ConfigError, match=rf"data.boolq: .*{name}: no such file"):
+        resolved(tmp_path, "boolq", {"boolq": str(tmp_path / name)})
+
+
+@pytest.mark.parametrize(
+    ("entry", "documents", "message"),
+    [
+        ("boolq", [{"text": "x"}], r"b.jsonl:1: does not fit boolq, which takes the"),
+        (
+            "arc_easy",
+            [*ARC[:2], {**ARC[2], "answerKey": "E"}],
+            r"b.jsonl:3: does not fit arc_easy, .*: ValueError",
+        ),
+        (
+            "boolq",
+            [*BOOLQ[:1], {**BOOLQ[1], "label": 7}],
+            r"b.jsonl:2: does not fit boolq, .*answer 7 is none of 2 choices",
+        ),
+        ("hellaswag", [{"ctx_a": "x"}], r"b.jsonl: does not fit hellaswag"),
+    ],
+)
+def test_documents_in_another_layout_are_refused(
+    tmp_path: Path, entry: str, documents: list[dict[str, Any]], message: str
+) -> None:
+    """A document that the task cannot use, or whose answer is no choice, is named by its line."""
+    file = rows(tmp_path, "b.jsonl", documents)
+
+    with pytest.raises(ConfigError, match=message):
+        resolved(tmp_path, f"{{name: {entry}, num_fewshot: 0}}", {entry: file})
+
+
+def test_shots_in_another_layout_are_refused(tmp_path: Path, tiny_base: Path) -> None:
+    """Examples that cannot be put into a prompt are an error of the file, not of the template."""
+    files = {"test": rows(tmp_path, "a.jsonl", SUMS), "train": rows(tmp_path, "t.jsonl", BOOLQ)}
+    asker = runner({"gsm8k": files})
+    (task,) = asker.resolve([load_suite(str(suite(tmp_path, "gsm8k")))], Protocol())
+
+    with pytest.raises(ConfigError, match=r"t.jsonl: does not fit gsm8k"):
+        asker.ask(find_base(str(tiny_base), FindOptions()), task, task.items, Protocol())
+
+
+def test_tasks_that_are_programs_take_no_data(tmp_path: Path) -> None:
+    """A task that lm-eval has as a class of its own loads its own data, and says so."""
+    file = rows(tmp_path, "b.jsonl", BOOLQ)
+
+    with pytest.raises(ConfigError, match=r"data.squadv2: lm-eval has this task as a program"):
+        resolved(tmp_path, "squadv2", {"squadv2": file})
+
+
+# --- plan and flag -------------------------------------------------------------------------------
+
+
+def test_paths_are_taken_from_the_plans_folder(tmp_path: Path) -> None:
+    """A file beside the plan is found from anywhere, of a split as of a task."""
+    rows(tmp_path, "a.jsonl", ARC)
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "candidate: c\nsuites: [adjacent]\n"
+        "data: {boolq: a.jsonl, gsm8k: {test: a.jsonl, train: elsewhere.jsonl}}\n",
+        encoding="utf-8",
+    )
+
+    beside = str(tmp_path / "a.jsonl")
+    assert load_plan(plan).data == {
+        "boolq": beside,
+        "gsm8k": {"test": beside, "train": "elsewhere.jsonl"},
+    }
+
+
+def test_the_flag_adds_to_the_plans_files(tmp_path: Path) -> None:
+    """--data names one file for a task, or one for each of its splits, beside the plan's."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("candidate: c\nsuites: [adjacent]\ndata: {piqa: p.jsonl}\n", encoding="utf-8")
+    given = overrides({"data": ["boolq=b=1.jsonl", "gsm8k:test=t.jsonl", "gsm8k:train=s.jsonl"]})
+
+    assert load_plan(plan, given).data == {
+        "piqa": "p.jsonl",
+        "boolq": "b=1.jsonl",
+        "gsm8k": {"test": "t.jsonl", "train": "s.jsonl"},
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["boolq"], ["=x"], ["boolq="], ["boolq:=x"], ["a=x", "a=y"], ["a=x", "a:b=y"], ["a:b=x"] * 2],
+)
+def test_a_flag_that_says_nothing_or_too_much_is_refused(given: list[str]) -> None:
+    """A flag without name or path, or for what has a file already, is a usage error."""
+    with pytest.raises(UsageError, match=r"^--data "):
+        overrides({"data": given})
+
+
+def test_the_command_in_a_review_names_the_files() -> None:
+    """The command that repeats a comparison has the same --data."""
+    plan = Plan(
+        candidate="c",
+        suites=("s",),
+        data={"boolq": "b.jsonl", "gsm8k": {"test": "t.jsonl", "train": "s.jsonl"}},
+    )
+
+    told = command_of(plan)
+
+    assert "--data boolq=b.jsonl --data gsm8k:test=t.jsonl --data gsm8k:train=s.jsonl" in told
+
+
+def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:
+    """`plan --data` with a bad file is exit code 2 and one line on stderr."""
+    (tmp_path / "b.jsonl").write_text("{\n", encoding="utf-8")
+    words = ["plan", "--base", "b", "--suite", str(suite(tmp_path, "boolq"))]
+
+    done = CliRunner().invoke(app, [*words, "--data", f"boolq={tmp_path / 'b.jsonl'}"])
+
+    assert done.exit_code == 2
+    assert done.stderr.startswith("cliffguard: data.boolq: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_shots_of_a_named_split_are_a_groups_members_own(tmp_path: Path) -> None:
+    """mmlu's shots are of its dev split, and need a file for it."""
+    file = rows(tmp_path, "m.jsonl", MMLU)
+    entry = "{name: mmlu_anatomy, num_fewshot: 2}"
+
+    with pytest.raises(ConfigError, match="its 2 shots are of the split dev"):
+        resolved(tmp_path, entry, {"mmlu_anatomy": file})
+    (task,) = resolved(tmp_path, entry, {"mmlu_anatomy": {"test": file, "dev": file}})
+
+    assert [item.answer for item in task.items] == list("ABCD")
