@@ -21,9 +21,10 @@ from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, differences
 from cliffguard.measure import Measurement, Progress, measure, never, silent
+from cliffguard.overlap import told, without_training
 from cliffguard.pairs import cut_to_both, pair_answers
 from cliffguard.plans import Plan, Policy, Protocol, TargetPolicy
-from cliffguard.records import Checkpoint, Review, Suite
+from cliffguard.records import Checkpoint, Overlap, Review, Suite
 from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks
@@ -57,7 +58,7 @@ def guard(
     policy = plan.policy or default_policy(suites)
     _refuse_tasks(policy)
     base, candidate = find_sides(plan)
-    tasks = runner.resolve(suites, plan.protocol)
+    tasks, overlaps = without_training(runner.resolve(suites, plan.protocol), plan.train)
     schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
     is_time_up = _clock(max_minutes)
     asked = partial(
@@ -91,7 +92,7 @@ def guard(
             break
     assert decision is not None, "a schedule has at least one look"
     return write_up(
-        decision,
+        _listed(decision, overlaps, schedule.everything()),
         plan=replace(plan, policy=policy),
         suites=suites,
         measured=measured,
@@ -167,6 +168,16 @@ def _ended(decision: Decision, by: str) -> Decision:
     compared = decision.comparison
     told = replace(compared, caveats=(*compared.caveats, f"{by} ended the run."))
     return replace(decision, comparison=told)
+
+
+def _listed(decision: Decision, overlaps: Sequence[Overlap], look: Look) -> Decision:
+    """Return the decision with the items of the run that stand in the training data."""
+    ids = {series.task.name: {item.id for item in series.items} for series in look}
+    own = tuple(one for one in overlaps if one.item_id in ids[one.task])
+    compared = decision.comparison
+    caveats = told(own, {task: len(items) for task, items in ids.items()})
+    listed = replace(compared, caveats=(*compared.caveats, *caveats), overlaps=own)
+    return replace(decision, comparison=listed)
 
 
 def _clock(max_minutes: float | None) -> Callable[[], bool]:

@@ -196,7 +196,8 @@ class Plan:
     """What a plan file says.
 
     `base` None: read it from the adapter's own config. `policy` None: the default margins, and a
-    proven gain where the suites measure a target.
+    proven gain where the suites measure a target. `train` are files of the fine-tune's data: items
+    that stand in them do not count.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -207,6 +208,7 @@ class Plan:
     protocol: Protocol = field(default_factory=Protocol)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     policy: Policy | None = None
+    train: tuple[str, ...] = ()
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False

@@ -123,6 +123,8 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
         words += ["--base", plan.base]
     for suite in plan.suites:
         words += ["--suite", suite]
+    for path in plan.train:
+        words += ["--train", path]
     words += _protocol_words(plan.protocol)
     if plan.allow_base_mismatch:
         words.append("--allow-base-mismatch")
