@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -67,7 +67,7 @@ def compare(
     by_capability: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_capability.setdefault(pair.task.capability, []).append(pair)
-    planned = _planned(look)
+    planned, excluded = _planned(look)
     graded = frozenset(
         series.task.capability
         for series in look
@@ -82,7 +82,8 @@ def compare(
                 suite,
                 capability,
                 by_capability.get(capability.name, []),
-                n_planned=planned.get(capability.name, 0),
+                n_planned=planned[capability.name],
+                n_excluded=excluded[capability.name],
                 is_graded=capability.name in graded,
                 policy=policy,
             )
@@ -93,12 +94,16 @@ def compare(
     )
 
 
-def _planned(look: Look) -> Mapping[str, int]:
-    """Return how many gating items of every capability the plan has."""
+def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
+    """Return how many gating items of every capability the plan has, and how many it excludes."""
     planned: Counter[str] = Counter()
+    excluded: Counter[str] = Counter()
     for series in look:
-        planned[series.task.capability] += sum(map(series.task.gates, series.items))
-    return planned
+        n_gating = sum(map(series.task.gates, series.items))
+        planned[series.task.capability] += n_gating
+        n_in_all = sum(map(series.task.would_gate, series.items))
+        excluded[series.task.capability] += n_in_all - n_gating
+    return planned, excluded
 
 
 def _capability(
@@ -107,6 +112,7 @@ def _capability(
     pairs: Sequence[Pair],
     *,
     n_planned: int,
+    n_excluded: int,
     is_graded: bool,
     policy: Policy,
 ) -> CapabilityComparison:
@@ -159,6 +165,7 @@ def _capability(
         behaviour=behaviour_of(
             [(pair.base, pair.candidate) for pair in gating], confidence=1.0 - 2.0 * policy.alpha
         ),
+        n_excluded=n_excluded,
     )
 
 

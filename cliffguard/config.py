@@ -56,6 +56,10 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
         written["suites"] = [_suite_from(path.parent, name, where) for name in written["suites"]]
     if isinstance(written.get("data"), dict):
         written["data"] = _data_from(path.parent, written["data"], f"{path}: data")
+    if isinstance(written.get("train"), list):
+        where = f"{path}: train"
+        names = [name if isinstance(name, str) else str(name) for name in written["train"]]
+        written["train"] = [_from(path.parent, name, where) for name in names]
     if isinstance(written.get("policy"), str):
         written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
     return make_plans(merge(written, overrides or {}), str(path))

@@ -22,9 +22,10 @@ from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, differences, instrument_moved
 from cliffguard.measure import Measurement, Progress, measure, never, silent
+from cliffguard.overlap import told, without_training
 from cliffguard.pairs import cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
-from cliffguard.records import Checkpoint, Comparison, Review, Suite
+from cliffguard.records import Checkpoint, Comparison, Overlap, Review, Suite
 from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
@@ -62,6 +63,7 @@ def guard(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
     caveats = (*caveats, *not_covered(suites), *cut)
+    tasks, overlaps = without_training(tasks, plan.train)
     schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
     is_time_up = _clock(max_minutes)
     asked = partial(
@@ -96,7 +98,7 @@ def guard(
             break
     assert decision is not None, "a schedule has at least one look"
     return write_up(
-        decision,
+        _listed(decision, overlaps, schedule.everything()),
         plan=replace(plan, policy=policy),
         suites=suites,
         measured=measured,
@@ -170,6 +172,16 @@ def _decide(
 
 def _with_caveats(comparison: Comparison, caveats: Sequence[str]) -> Comparison:
     return replace(comparison, caveats=(*comparison.caveats, *caveats))
+
+
+def _listed(decision: Decision, overlaps: Sequence[Overlap], look: Look) -> Decision:
+    """Return the decision with the items of the run that stand in the training data."""
+    ids = {series.task.name: {item.id for item in series.items} for series in look}
+    own = tuple(one for one in overlaps if one.item_id in ids[one.task])
+    compared = decision.comparison
+    caveats = told(own, {task: len(items) for task, items in ids.items()})
+    listed = replace(compared, caveats=(*compared.caveats, *caveats), overlaps=own)
+    return replace(decision, comparison=listed)
 
 
 def _clock(max_minutes: float | None) -> Callable[[], bool]:

@@ -243,7 +243,7 @@ def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:
 def _remarks(
     rows: Sequence[CapabilityOutlook], tasks: Sequence[Task], plan: Plan, policy: Policy
 ) -> list[str]:
-    remarks = []
+    remarks = [remark for task in tasks if (remark := _excluded(task, plan.protocol))]
     graded = {task.capability for task in tasks if task.is_graded(plan.protocol.repeats)}
     for row in rows:
         if row.role != "gating":
@@ -271,3 +271,14 @@ def _remarks(
             "estimand: suite takes fewer items than are told here, and decides at the last"
         )
     return remarks
+
+
+def _excluded(task: Task, protocol: Protocol) -> str | None:
+    items = in_order(task, protocol)
+    n_excluded = sum(item.id in task.excluded for item in items)
+    if not n_excluded:
+        return None
+    return (
+        f"{task.name}: of {len(items)} items {n_excluded} stand in the training data, and do not "
+        "count"
+    )

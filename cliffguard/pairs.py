@@ -63,13 +63,18 @@ class Pair:
 
 
 def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple[Pair, ...]:
-    """Join both sides' answers on the items that count at the look; one pair an item."""
+    """Join both sides' answers on the items that count at the look; one pair an item.
+
+    Items that the training data hold are left out.
+    """
     pairs = []
     for series in look:
         items = {item.id: item for item in series.items}
         base_answers = base.answers[series.task.name]
         candidate_answers = {a.item_id: a for a in candidate.answers[series.task.name]}
         for place, answer in enumerate(base_answers[: series.n_counted]):
+            if answer.item_id in series.task.excluded:
+                continue
             pairs.append(
                 Pair(
                     task=series.task,

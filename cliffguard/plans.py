@@ -198,7 +198,8 @@ class Plan:
     `base` None: read it from the adapter's own config. `policy` None: the default margins, and a
     proven gain where the suites measure a target. `data` are local files with the documents of
     lm-eval's tasks, by the task's own name: one file with the documents that are evaluated, or
-    one for each split, by the names that the task gives them.
+    one for each split, by the names that the task gives them. `train` are files of the fine-tune's
+    data: items that stand in them do not count.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -210,6 +211,7 @@ class Plan:
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     policy: Policy | None = None
     data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    train: tuple[str, ...] = ()
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False

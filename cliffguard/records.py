@@ -127,7 +127,9 @@ class Task:
     the expected score of guessing (None: unknown); `gate_levels` are the levels that count
     (None: all). At most `limit` of its items are asked, in seeded order. `cost` says what an
     answer takes: "likelihood", "short generation" or "long generation" (None: not said). A
-    generated answer ends before any of `stop`.
+    generated answer ends before any of `stop`. `excluded` are the ids of items that the training
+    data hold: they do not count, and are no part of the digest, so that stored answers, orders and
+    shards stay what they are.
     """
 
     name: str
@@ -147,9 +149,14 @@ class Task:
     cost: str | None
     items: tuple[Item, ...]
     digest: str
+    excluded: frozenset[str] = frozenset()
 
     def gates(self, item: Item) -> bool:
-        """Say whether `item` counts for the verdict, or is only shown on the ladder."""
+        """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
+        return self.would_gate(item) and item.id not in self.excluded
+
+    def would_gate(self, item: Item) -> bool:
+        """Say whether `item` counts for the verdict unless the training data hold it."""
         return self.gate_levels is None or item.level in self.gate_levels
 
     def is_graded(self, repeats: int) -> bool:
@@ -382,7 +389,8 @@ class Behaviour:
 class CapabilityComparison:
     """Paired scores of one capability over its gating items. Nothing is decided here.
 
-    `n_asked` of `n_planned` items were put to both sides, in `n_looks` looks. `n_items` have a
+    `n_asked` of `n_planned` items were put to both sides, in `n_looks` looks; `n_excluded` more
+    are in the training data, and counted nowhere else. `n_items` have a
     score on both; `n_lost` are those that the base earned something on and that only the
     candidate left unscored. Broken and fixed items have a lower and a higher score under the
     candidate. `n_effective` is `n_items` over the design effect of clusters; `square` the mean
@@ -420,17 +428,39 @@ class CapabilityComparison:
     tasks: tuple[TaskComparison, ...]
     ladders: tuple[Ladder, ...]
     behaviour: Behaviour | None
+    n_excluded: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """An item that stands in the training data, word for word or nearly so.
+
+    `line` is the one of `source` where the text begins (of a table: its row), from 1. `similarity`
+    is the share of the item that this text holds, weighed as `cliffguard.overlap` says; 1 of an
+    exact one.
+    """
+
+    task: str
+    item_id: str
+    kind: Literal["exact", "near"]
+    similarity: float
+    source: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two sets of answers to the same items. `confidence` is that of every interval."""
+    """Two sets of answers to the same items. `confidence` is that of every interval.
+
+    `overlaps` are items that were left out, since the training data hold them.
+    """
 
     base: Checkpoint
     candidate: Checkpoint
     confidence: float
     capabilities: tuple[CapabilityComparison, ...]
     caveats: tuple[str, ...]
+    overlaps: tuple[Overlap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

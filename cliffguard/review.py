@@ -129,6 +129,8 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
         files = {"": given} if isinstance(given, str) else given
         for split, path in files.items():
             words += ["--data", f"{task}:{split}={path}" if split else f"{task}={path}"]
+    for path in plan.train:
+        words += ["--train", path]
     words += _protocol_words(plan.protocol)
     if plan.allow_base_mismatch:
         words.append("--allow-base-mismatch")

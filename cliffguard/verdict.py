@@ -234,7 +234,12 @@ def _shape(
 
 
 def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
-    unscored = f"all {found.n_unscored} items are unscored" if found.n_unscored else "no items ran"
+    if found.n_unscored:
+        reason = f"all {found.n_unscored} items are unscored"
+    elif found.n_excluded and not found.n_planned:
+        reason = f"all {found.n_excluded} items are in the training data"
+    else:
+        reason = "no items ran"
     return Finding(
         capability=found.capability,
         suite=found.suite,
@@ -246,7 +251,7 @@ def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
         is_material=False,
         ladders=(),
         n_items_needed=None,
-        reason=unscored,
+        reason=reason,
     )
 
 

@@ -14,11 +14,11 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
-    {"errors", "canonical", "stats"},
+    {"errors", "canonical", "stats", "ngrams"},
     {"plans", "files", "samples", "constraints", "distance"},
     {"scorers", "ladders"},
-    {"records"},
-    {"suites", "checkpoint_files", "hub", "store"},
+    {"records", "training"},
+    {"suites", "checkpoint_files", "hub", "store", "overlap"},
     {"config", "checkpoints", "engine"},
     {"runners", "imports"},
     {"schedule"},

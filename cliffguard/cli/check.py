@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.DATA, opt.TRAIN, opt.PROTOCOL, opt.RUNNER)
 def check(
     flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,
@@ -127,7 +127,7 @@ def measure(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.TRAIN, opt.PROTOCOL)
 def compare(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],

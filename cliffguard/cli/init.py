@@ -24,6 +24,7 @@ _PLAN = """\
 base: {base}
 candidate: {candidate}
 suites: {suites}          # built-in names (cliffguard suites ls) or files
+# train: [train.jsonl]    # the fine-tune's data: items that stand in it do not count
 protocol:
   chat_template: none     # none | own (each side's) | base (the base's for both)
   num_fewshot: null       # null: each task's own number of examples

@@ -96,6 +96,12 @@ DATA: dict[str, Any] = {
         ),
     ],
 }
+TRAIN: dict[str, Any] = {
+    "train": Annotated[
+        list[str] | None,
+        typer.Option(help="Data of the fine-tune: items in it do not count; repeatable."),
+    ],
+}
 PROTOCOL: dict[str, Any] = {
     "limit": Annotated[
         _Whole, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
@@ -215,7 +221,7 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             plan.setdefault("runner", {})[_RENAMED.get(name, name)] = _read(name, value)
         elif name in DATA:
             plan[name] = _by_task(value)
-        elif name in PLAN or name in ("candidate", "policy"):
+        elif name in PLAN or name in TRAIN or name in ("candidate", "policy"):
             plan[name] = str(value) if isinstance(value, Path) else value
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"

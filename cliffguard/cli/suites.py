@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cliffguard.cli.console import explained
+
+if TYPE_CHECKING:
+    from cliffguard.records import Task
 
 suites_app = typer.Typer(no_args_is_help=True, help="List, show and check suites.")
 
@@ -84,6 +87,51 @@ def validate_suites(
         row = _summary(suite)
         stock = f" and {row['n_stock']} tasks of lm-eval" if row["n_stock"] else ""
         print(f"{suite.name}: sound, {row['n_items']} items{stock}, digest {suite.digest[:12]}")
+
+
+@suites_app.command("overlap")
+@explained
+def print_overlap(
+    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    train: Annotated[
+        list[str], typer.Option(help="Data of the fine-tune; repeatable.", metavar="PATH")
+    ],
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="json: a list of objects.")
+    ] = "text",
+) -> None:
+    """Print the items that stand in the fine-tune's data, word for word or nearly so."""
+    import dataclasses
+
+    from cliffguard.overlap import told, without_training
+    from cliffguard.report.clean import one_line
+    from cliffguard.report.page import place
+
+    tasks, found = without_training(_tasks(names), train)
+    if output_format == "json":
+        rows = [dataclasses.asdict(one) for one in found]
+        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        return
+    for one in found:
+        line = f"{one.task}  {one.item_id}  {one.kind}  {one.similarity:.2f}  {place(one)}"
+        print(one_line(line))
+    n_items = {task.name: len(task.items) for task in tasks}
+    for sentence in told(found, n_items) or (f"None of {sum(n_items.values())} items.",):
+        print(one_line(sentence))
+
+
+def _tasks(names: list[str]) -> tuple[Task, ...]:
+    """Return the tasks of suites; what lm-eval's own hold, only lm-eval knows."""
+    from cliffguard.corridor import runner_for
+    from cliffguard.plans import Plan
+    from cliffguard.suites import load_suites
+
+    suites = load_suites(names)
+    tasks = tuple(t for suite in suites for c in suite.capabilities for t in c.tasks)
+    if not any(task.stock for task in tasks):
+        return tasks
+    plan = Plan(candidate="none", suites=tuple(names))
+    return runner_for(plan).resolve(suites, plan.protocol)
 
 
 def _summary(suite: Any) -> dict[str, Any]:

@@ -48,12 +48,21 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         ("protocol", _protocol(review.plan.protocol)),
         ("policy", _policy(review.plan.policy)),
         *(("looks", _looks(planned)) for planned in provenance.looks),
+        *(("training data", _training(review)) for _ in review.plan.train[:1]),
         ("runner", provenance.runner),
         *(("measured on", place) for place in provenance.measured_on),
         ("versions", ", ".join([f"cliffguard {provenance.cliffguard_version}", *versions])),
         ("stored answers", f"{len(provenance.questions)} questions; their keys are in review.json"),
     ]
     return tuple(Fact(label=label, value=one_line(text), is_code=False) for label, text in lines)
+
+
+def _training(review: Review) -> str:
+    n_items = len(review.comparison.overlaps)
+    told = (
+        f"{n_items} items of the suites are in it" if n_items else "no item of the suites is in it"
+    )
+    return f"{', '.join(review.plan.train)}; {told}"
 
 
 def _protocol(protocol: Protocol) -> str:

@@ -13,11 +13,12 @@ from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.clean import cleaned, one_line, shorten
 from cliffguard.report.facts import checkpoint_facts, run_facts
 from cliffguard.report.figures import forest_svg, ladder_svg
-from cliffguard.report.page import lay_out
-from cliffguard.report.wording import MARKS, MEANINGS, ROLES, SIGN_CONVENTION
+from cliffguard.report.page import lay_out, place
+from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 1600
 _ANSWER_CHARACTERS = 1000
+_MOST_OVERLAPS = 500
 _LINE_CHARACTERS = 400  # of a name, a caveat, a reason: beyond that somebody is playing
 
 _TEMPLATE = "templates/report.html.j2"
@@ -29,8 +30,8 @@ def render_html(review: Review) -> str:
     # The SVG comes from ElementTree, which has escaped every text in it.
     forest = Markup(forest_svg(page)) if page.rows else None
     ladders = [
-        (view, Markup(ladder_svg(view, f"ladder{place}")))
-        for place, view in enumerate(page.ladders, start=1)
+        (view, Markup(ladder_svg(view, f"ladder{number}")))
+        for number, view in enumerate(page.ladders, start=1)
     ]
     return (
         _environment()
@@ -48,6 +49,8 @@ def render_html(review: Review) -> str:
             meanings=MEANINGS,
             roles=ROLES,
             sign_convention=SIGN_CONVENTION,
+            overlaps_title=OVERLAPS_TITLE,
+            overlaps=page.review.comparison.overlaps[:_MOST_OVERLAPS],
         )
     )
 
@@ -68,6 +71,7 @@ def _environment() -> Environment:
     environment.filters["prompt"] = lambda text: shorten(text, _PROMPT_CHARACTERS)
     environment.filters["answer"] = lambda text: shorten(text, _ANSWER_CHARACTERS)
     environment.filters["breakable"] = _breakable
+    environment.filters["place"] = place
     environment.filters["percent"] = numbers.percent
     return environment
 

@@ -11,13 +11,14 @@ from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.clean import cleaned, clip, one_line, shorten
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
-from cliffguard.report.page import LadderView, Page, Row, lay_out
-from cliffguard.report.wording import MARKS, MEANINGS, ROLES, SIGN_CONVENTION
+from cliffguard.report.page import LadderView, Page, Row, lay_out, place
+from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 600
 _ANSWER_CHARACTERS = 300
 _LINE_CHARACTERS = 400
 _MOST_EXAMPLES = 10  # a comment on a pull request holds 65,536 characters
+_MOST_OVERLAPS = 50
 
 _SPECIAL = re.compile(r"([\\`*\[\]|~$])")
 _LOOSE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -235,7 +236,26 @@ def _health(page: Page) -> str:
 
 def _caveats(page: Page) -> str:
     lines = [f"- {escape(caveat)}" for caveat in page.review.comparison.caveats]
-    return "## Caveats\n\n" + ("\n".join(lines) or "None.")
+    text = "## Caveats\n\n" + ("\n".join(lines) or "None.")
+    return f"{text}\n\n{_overlaps(page)}" if page.review.comparison.overlaps else text
+
+
+def _overlaps(page: Page) -> str:
+    every = page.review.comparison.overlaps
+    rows = [
+        (
+            escape(one.task),
+            escape(one.item_id),
+            one.kind,
+            percent(one.similarity),
+            escape(place(one)),
+        )
+        for one in every[:_MOST_OVERLAPS]
+    ]
+    table = _table(("task", "item", "kind", "similarity", "training data"), "lllrl", rows)
+    if len(every) > len(rows):
+        table += f"\n\n{len(every) - len(rows)} more are in review.json."
+    return _details(OVERLAPS_TITLE, table)
 
 
 def _reproduce(page: Page) -> str:

@@ -16,6 +16,7 @@ from cliffguard.records import (
     LadderFinding,
     LevelComparison,
     Outcome,
+    Overlap,
     Review,
     TaskComparison,
 )
@@ -322,6 +323,11 @@ class Page:
     def methods(self) -> str:
         found = [row.found.method for row in self.rows if row.found]
         return "; ".join(one_line(method) for method in dict.fromkeys(found))
+
+
+def place(overlap: Overlap) -> str:
+    """Where an item stands in the training data, as "train.jsonl:12"."""
+    return f"{overlap.source}:{overlap.line}"
 
 
 def lay_out(review: Review) -> Page:

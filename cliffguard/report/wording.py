@@ -39,6 +39,8 @@ SIGN_CONVENTION = (
     "Broken: right under the base, wrong under the candidate; fixed: the other way round."
 )
 
+OVERLAPS_TITLE = "Items in the training data, which do not count"
+
 MEANINGS = {
     Outcome.HELD: ("A drop as large as the margin is ruled out. A smaller real drop may remain."),
     Outcome.REGRESSED: (
