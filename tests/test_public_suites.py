@@ -17,7 +17,7 @@ from cliffguard.corridor import with_margins
 from cliffguard.errors import SuiteError
 from cliffguard.records import Suite, Task
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.runners.lmeval_tasks import _stock_tasks
+from cliffguard.runners.lmeval_tasks import _stock_tasks, load_stock
 from cliffguard.runners.local_data import leaves
 from cliffguard.schedule import in_order
 from cliffguard.suites import load_suite, load_suites
@@ -136,6 +136,20 @@ def test_the_rings_around_a_target_are_covered(name: str) -> None:
 def test_a_public_suite_goes_with_our_own(name: str) -> None:
     """No capability or task has the name of one in the other built-in suites."""
     assert load_suites([name, "adjacent", "support-tickets"])
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task whose checks need a package that is not installed says which, and where it is."""
+
+    def load(*_: Any) -> Any:
+        raise ModuleNotFoundError("No module named 'langdetect'", name="langdetect")
+
+    monkeypatch.setattr(type(_stock_tasks()), "load", load)
+    (ifeval,) = (entry for entry in entries("public-standard") if entry.name == "ifeval")
+
+    with pytest.raises(SuiteError, match=r"ifeval: needs the package langdetect.*lm-eval\[ifeval"):
+        load_stock(ifeval)
 
 
 # --- limit ---------------------------------------------------------------------------------------
