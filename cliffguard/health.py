@@ -9,15 +9,19 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from cliffguard.overlap import near_duplicates
 from cliffguard.plans import Policy
 from cliffguard.records import (
+    Capability,
     CapabilityComparison,
     Comparison,
     Finding,
     HealthNote,
     Ladder,
     Outcome,
+    Suite,
 )
+from cliffguard.stats.clusters import LEAST_CLUSTERS
 from cliffguard.stats.power import items_needed
 
 SATURATED = 0.98
@@ -42,6 +46,45 @@ def health(
         if found.drop is not None and found.ring != "target"
         for note in _notes(found, outcomes.get(found.capability), policy)
     )
+
+
+USUAL_CHURN = 0.10
+"""Share of items whose score changes, where nothing is known of a fine-tune."""
+
+
+def static_health(suites: Sequence[Suite], policy: Policy) -> tuple[str, ...]:
+    """Return what is weak in suites as they stand, before any model is asked."""
+    return tuple(
+        line
+        for suite in suites
+        for capability in suite.capabilities
+        for line in _weak(capability, policy)
+    )
+
+
+def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
+    items = [item for task in capability.tasks for item in task.items if task.gates(item)]
+    own = policy.capabilities.get(capability.name)
+    is_named = own is not None and own.margin is not None
+    margin = policy.margin(capability.name) if is_named else capability.margin
+    margin = policy.default_margin if margin is None else margin
+    needed = items_needed(margin=margin, alpha=policy.alpha, power=POWER, discordance=USUAL_CHURN)
+    if items and len(items) < needed:
+        yield (
+            f"{capability.name}: {len(items):,} items count, and about {needed:,} exclude a loss "
+            f"of {100 * margin:g} points where {100 * USUAL_CHURN:.0f} % change"
+        )
+    n_clusters = len({item.cluster for item in items if item.cluster is not None})
+    if 0 < n_clusters < LEAST_CLUSTERS and all(item.cluster for item in items):
+        yield f"{capability.name}: {n_clusters} clusters; under {LEAST_CLUSTERS} decide nothing"
+    for task in capability.tasks:
+        pairs = near_duplicates(task)
+        if pairs:
+            one, other, _ = pairs[0]
+            yield (
+                f"{task.name}: {len(pairs):,} pairs of items are nearly the same, such as {one} "
+                f"and {other}"
+            )
 
 
 def _notes(

@@ -12,7 +12,7 @@ import argparse
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cliffguard.checkpoints import context_window
 from cliffguard.constraints import words
@@ -97,14 +97,13 @@ def strategy_score(items: Sequence[Item], pick: Strategy) -> float:
     return total / len(items)
 
 
-def rows(base: str, suite: str, limit: int | None) -> list[list[str]]:
-    """Return a row for each level, and one for each ladder with the time that it took."""
+def rows(base: str, suite: str, limit: int | None) -> Iterator[list[str]]:
+    """Give a row for each level, and one for each ladder with the time that it took."""
     plan = Plan(candidate=base, suites=(suite,), protocol=Protocol(limit=limit), offline=True)
     checkpoint, runner = find_alone(plan), HarnessRunner()
     tasks, _ = within_window(
         runner.resolve(load_suites(plan.suites), plan.protocol), context_window(checkpoint)
     )
-    found = []
     for task in tasks:
         asked = in_order(task, plan.protocol)
         start = time.perf_counter()
@@ -120,18 +119,15 @@ def rows(base: str, suite: str, limit: int | None) -> list[list[str]]:
                 f"{100 * strategy_score(there, pick):.0f}" if there[0].choices else "–"
                 for pick in STRATEGIES.values()
             ]
-            found.append(
-                [
-                    task.name,
-                    f"{task.level} {level}",
-                    str(len(scores)),
-                    f"{100 * sum(scores) / len(scores):.0f}",
-                    f"{100 * interval.low:.0f}–{100 * interval.high:.0f}",
-                    *told,
-                    f"{seconds:.0f} s" if level == min(by_level) else "",
-                ]
-            )
-    return found
+            yield [
+                task.name,
+                f"{task.level} {level}",
+                str(len(scores)),
+                f"{100 * sum(scores) / len(scores):.0f}",
+                f"{100 * interval.low:.0f}–{100 * interval.high:.0f}",
+                *told,
+                f"{seconds:.0f} s" if level == min(by_level) else "",
+            ]
 
 
 def main() -> None:

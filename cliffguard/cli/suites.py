@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained
 
 if TYPE_CHECKING:
@@ -132,6 +133,29 @@ def _tasks(names: list[str]) -> tuple[Task, ...]:
         return tasks
     plan = Plan(candidate="none", suites=tuple(names))
     return runner_for(plan).resolve(suites, plan.protocol)
+
+
+@suites_app.command("check")
+@explained
+def check_suites(
+    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    policy: opt.PolicyFile = None,
+) -> None:
+    """Say what is weak in suites before any model is asked; their health is in every report."""
+    from cliffguard.config import load_policy
+    from cliffguard.health import static_health
+    from cliffguard.plans import Policy
+    from cliffguard.suites import load_suites, not_covered
+
+    suites = load_suites(names)
+    lines = [
+        *static_health(suites, load_policy(policy) if policy else Policy()),
+        *not_covered(suites),
+    ]
+    for line in lines:
+        print(f"! {line}")
+    if not lines:
+        print("Nothing to remark.")
 
 
 def _summary(suite: Any) -> dict[str, Any]:

@@ -184,3 +184,26 @@ def test_validate_prints_nothing_for_a_fault(suite: Path, tmp_path: Path) -> Non
 
     assert result.exit_code == 2
     assert result.stdout == ""
+
+
+def test_check_tells_what_is_weak(tmp_path: Path) -> None:
+    """Before any model is asked: too few items, twins, and what no capability covers."""
+    suite = support.write_suite(tmp_path, n_items=60, n_said=6)
+
+    told = run("check", suite)
+
+    assert told.exit_code == 0
+    assert "! reasoning: 60 items count, and about" in told.stdout
+    assert "Not measured: questions of several steps" in told.stdout
+
+
+def test_check_goes_by_the_policys_margin(tmp_path: Path) -> None:
+    """A wide margin takes few items."""
+    suite = support.write_suite(tmp_path, n_items=60, n_said=6)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("capabilities:\n  reasoning: {margin: 0.4}\n", encoding="utf-8")
+
+    told = run("check", suite, "--policy", policy)
+
+    assert "! reasoning:" not in told.stdout
+    assert "! saying:" in told.stdout
