@@ -18,6 +18,9 @@ N_WORDS = 3
 _ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+|[-+*/=<>^×÷](?=[\s(-]*\d)")
 
+# What counts the lines of a list ("A. ", "(b) ", "1) ") is a mark: the same list may have none.
+_LIST_MARK = re.compile(r"^[ \t]*\(?(?:[a-z]|\d{1,2})[.)][ \t]+", re.MULTILINE)
+
 _BATCH_WORDS = 2_000_000  # read at a time; some hundred bytes each while they are
 _TO_THE_LAST = 0.3  # of a text's weight, its commonest runs, is looked up among survivors only
 _SPARSE = 8  # texts for each that holds something, from which on sorting is faster than summing
@@ -29,8 +32,8 @@ Real = NDArray[np.float64]
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text without case, punctuation and white space."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    """Return the words of a text without case, punctuation, white space and marks of lists."""
+    return _WORD.findall(_LIST_MARK.sub("", unicodedata.normalize("NFKC", text).casefold()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Items that the training data hold: a score on them says what was learned by heart.
 
-Exact: the words of the item's prompt stand in one training text, in a row. Near: one text holds
-enough of the prompt's runs of three words. A run weighs log((n + 1) / k), of which k of the task's
+Exact: the words of the item's prompt stand in one training text, in a row, without those that all
+prompts of the task begin or end with ("Question:", "Answer:"). Near: one text holds enough of the
+prompt's runs of three words. A run weighs log((n + 1) / k), of which k of the task's
 n items have it: what all items share, such as an instruction, weighs next to nothing.
 `reports/overlap/` has what this finds, and what it takes for a copy though it is none.
 """
@@ -32,6 +33,10 @@ LEAST_SHARE = 0.7
 
 _ROOM = 2  # times an item's words: in a longer text its runs must stand within so many
 _N_KEPT = 64  # training texts whose words are kept: items of a task tend to meet the same ones
+_MARKS = (
+    3  # times the letters of a short item: in a longer text there is more than marks and spaces
+)
+_LEAST_FRAMED = 10  # items; what fewer of them all begin with may be what they are about
 _PLACES = 4  # decimals of a similarity
 
 
@@ -54,27 +59,27 @@ def find_overlap(texts: Sequence[TrainingText], tasks: Sequence[Task]) -> tuple[
 
     Of each item one place: an exact one before a near one, then the most similar, then the first.
     """
-    asked = [_words_of(task) for task in tasks]
-    index = Index(own for items in asked for own in items)
+    asked = [_asked(task) for task in tasks]
+    index = Index(one.all for items in asked for one in items)
     index.read(words(text.text) for text in texts)
     search = _Search(index, texts)
-    alone = _said_alone(texts, tasks, asked)
+    alone = _said_alone(texts, [one for items in asked for one in items])
     found: list[Overlap] = []
     for task, items in zip(tasks, asked, strict=True):
-        for item, own, runs in zip(task.items, items, _runs_of(index, items), strict=True):
-            hit = search.best(own, runs)
-            if len(own) < LEAST_WORDS and (task.name, item.id) in alone:
-                hit = _Hit(alone[task.name, item.id], "exact", 1.0)
+        weighed = _runs_of(index, [one.all for one in items])
+        for item, one, runs in zip(task.items, items, weighed, strict=True):
+            hit = search.exact(one) or search.near(one, runs)
+            if one.is_short and (place := alone.get(one.core)) is not None:
+                hit = _Hit(place, "exact", 1.0)
             if hit is not None:
-                text = texts[hit.place]
                 found.append(
                     Overlap(
                         task=task.name,
                         item_id=item.id,
                         kind=hit.kind,
                         similarity=round(hit.similarity, _PLACES),
-                        source=text.source,
-                        line=text.line,
+                        source=texts[hit.place].source,
+                        line=texts[hit.place].line,
                     )
                 )
     return tuple(found)
@@ -86,7 +91,7 @@ def near_duplicates(task: Task) -> tuple[tuple[str, str, float], ...]:
     The similarity is the smaller of the shares that each holds of the other: an item that goes on
     where another one ends is no duplicate of it.
     """
-    items = _words_of(task)
+    items = [one.all for one in _asked(task)]
     index = Index(items)
     index.read(items)
     shares: dict[tuple[int, int], float] = {}
@@ -101,7 +106,7 @@ def near_duplicates(task: Task) -> tuple[tuple[str, str, float], ...]:
     }
     same: dict[tuple[str, ...], list[int]] = {}
     for place, own in enumerate(items):
-        same.setdefault(tuple(own), []).append(place)
+        same.setdefault(own, []).append(place)
     for places in same.values():
         pairs |= dict.fromkeys(combinations(places, 2), 1.0)
     return tuple(
@@ -129,22 +134,54 @@ def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[str, 
 # --- one task's items ----------------------------------------------------------------------------
 
 
-def _words_of(task: Task) -> list[list[str]]:
-    """Return the words of each item's prompt.
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The words of an item's prompt: all, and those between what all of its task's prompts share.
+
+    `answer` are the words of the right one.
+    """
+
+    all: tuple[str, ...]
+    core: tuple[str, ...]
+    answer: tuple[str, ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Say whether its words may well stand in texts that have nothing to do with it."""
+        return len(self.core) < LEAST_WORDS
+
+
+def _asked(task: Task) -> list[_Asked]:
+    """Return the words of a task's items.
 
     Where different items share a prompt ("Which of these is true?"), what they choose among is
     read with it.
     """
-    prompts = [words(item.prompt) for item in task.items]
+    prompts = [tuple(words(item.prompt)) for item in task.items]
     askers: dict[tuple[str, ...], set[str]] = {}
     for prompt, item in zip(prompts, task.items, strict=True):
-        askers.setdefault(tuple(prompt), set()).add(item.digest)
-    return [
-        prompt
-        if len(askers[tuple(prompt)]) == 1
-        else words("\n".join([item.prompt, *(item.choices or (item.answer,))]))
-        for prompt, item in zip(prompts, task.items, strict=True)
-    ]
+        askers.setdefault(prompt, set()).add(item.digest)
+    before = _n_shared(prompts)
+    after = _n_shared([prompt[before:][::-1] for prompt in prompts])
+    found = []
+    for prompt, item in zip(prompts, task.items, strict=True):
+        own, core = prompt, prompt[before : len(prompt) - after]
+        if len(askers[prompt]) > 1:
+            own = core = tuple(words("\n".join([item.prompt, *(item.choices or (item.answer,))])))
+        found.append(_Asked(own, core, tuple(words(item.answer))))
+    return found
+
+
+def _n_shared(prompts: Sequence[Sequence[str]]) -> int:
+    """Return with how many words all prompts begin, of which each must have more."""
+    if len(prompts) < _LEAST_FRAMED:
+        return 0
+    n_words = 0
+    for at_place in zip(*(prompt[:-1] for prompt in prompts), strict=False):
+        if len(set(at_place)) > 1:
+            break
+        n_words += 1
+    return n_words
 
 
 def _runs_of(index: Index, items: Sequence[Sequence[str]]) -> list[Runs]:
@@ -179,21 +216,27 @@ class _Search:
         self._texts = texts
         self._read = lru_cache(maxsize=_N_KEPT)(self._in_words)
 
-    def best(self, own: Sequence[str], runs: Runs) -> _Hit | None:
-        """Return the text that holds an item; of one that is too short for that, None."""
-        if len(own) < LEAST_WORDS:
+    def exact(self, item: _Asked) -> _Hit | None:
+        """Return the first text in which the item's words stand in a row; None for a short one."""
+        if item.is_short:
             return None
-        has_near = len(own) >= LEAST_NEAR_WORDS
-        best: _Hit | None = None
-        for place, share in self._index.closest(runs, LEAST_SHARE if has_near else 1.0):
-            if share < 1.0 and best is not None and share <= best.similarity:
-                break  # the following hold no more than this one
-            text, order = self._read(place)
-            if share == 1.0 and f" {' '.join(own)} " in text:
+        numbers = self._index.runs(item.core)
+        runs = Runs(numbers, np.full(len(numbers), 1.0 / len(numbers)))
+        for place, _ in self._index.closest(runs, 1.0):
+            if f" {' '.join(item.core)} " in self._read(place)[0]:
                 return _Hit(place, "exact", 1.0)
-            similarity = share_within(order, runs, _ROOM * len(own))
-            is_better = best is None or similarity > best.similarity
-            if has_near and similarity >= LEAST_SHARE and is_better:
+        return None
+
+    def near(self, item: _Asked, runs: Runs) -> _Hit | None:
+        """Return the text that holds most of the item, if it holds enough."""
+        if len(item.all) < LEAST_NEAR_WORDS:
+            return None
+        best: _Hit | None = None
+        for place, share in self._index.closest(runs, LEAST_SHARE):
+            if best is not None and share <= best.similarity:
+                break  # the following hold no more than this one
+            similarity = share_within(self._read(place)[1], runs, _ROOM * len(item.all))
+            if similarity >= LEAST_SHARE and (best is None or similarity > best.similarity):
                 best = _Hit(place, "near", similarity)
         return best
 
@@ -203,25 +246,23 @@ class _Search:
 
 
 def _said_alone(
-    texts: Sequence[TrainingText], tasks: Sequence[Task], asked: Sequence[Sequence[Sequence[str]]]
-) -> dict[tuple[str, str], int]:
-    """Return by (task, item) the first text in which a short item is all that is said.
+    texts: Sequence[TrainingText], items: Sequence[_Asked]
+) -> dict[tuple[str, ...], int]:
+    """Return, by its core, the first text in which a short item is all that is said.
 
     All of a row or one text in it; also with its answer, which in plain text follows the prompt.
     """
-    wanted: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-    longest = 0
-    for task, items in zip(tasks, asked, strict=True):
-        for item, own in zip(task.items, items, strict=True):
-            if 0 < len(own) < LEAST_WORDS:
-                name = (task.name, item.id)
-                for said in {tuple(own), (*own, *words(item.answer))}:
-                    wanted.setdefault(said, []).append(name)
-                longest = max(longest, len(item.prompt) + len(item.answer))
-    found: dict[tuple[str, str], int] = {}
+    wanted: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for item in items:
+        if item.is_short and item.core:
+            for said in (item.core, item.all):
+                wanted.setdefault(said, set()).add(item.core)
+                wanted.setdefault((*said, *item.answer), set()).add(item.core)
+    longest = max((sum(map(len, said)) for said in wanted), default=0)
+    found: dict[tuple[str, ...], int] = {}
     for place, text in enumerate(texts if wanted else ()):
         for part in (text.text, *text.parts):
-            if len(part) <= 2 * longest:  # white space and marks may differ
-                for name in wanted.get(tuple(words(part)), ()):
-                    found.setdefault(name, place)
+            if len(part) <= _MARKS * longest:
+                for core in wanted.get(tuple(words(part)), ()):
+                    found.setdefault(core, place)
     return found
