@@ -58,12 +58,13 @@ def show_suite(name: Name) -> None:
 @suites_app.command("items")
 @explained
 def print_items(name: Name) -> None:
-    """Print a suite's own items as JSON Lines."""
+    """Print a suite's own items as JSON Lines; those of another suite are printed by that one."""
     from cliffguard.suites import load_suite
 
-    for capability in load_suite(name).capabilities:
+    suite = load_suite(name)
+    for capability in suite.capabilities:
         for task in capability.tasks:
-            for item in task.items:
+            for item in task.items if task.suite == suite.name else ():
                 row = {
                     "id": item.id,
                     "task": task.name,

@@ -186,6 +186,20 @@ def test_validate_prints_nothing_for_a_fault(suite: Path, tmp_path: Path) -> Non
     assert result.stdout == ""
 
 
+def test_items_of_another_suite_are_not_printed(tmp_path: Path) -> None:
+    """An item belongs to one suite."""
+    support.write_suite(tmp_path, n_items=9, n_said=2)
+    here = tmp_path / "here.yaml"
+    here.write_text(
+        "name: here\nversion: 1\ncapabilities:\n  lent:\n    ring: general\n    tasks:\n"
+        "      - {name: ball, from: ./small.yaml}\n",
+        encoding="utf-8",
+    )
+
+    assert run("items", here).stdout == ""
+    assert "ball: 9 items" in run("show", here).stdout
+
+
 def test_check_tells_what_is_weak(tmp_path: Path) -> None:
     """Before any model is asked: too few items, twins, and what no capability covers."""
     suite = support.write_suite(tmp_path, n_items=60, n_said=6)
