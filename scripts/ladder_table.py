@@ -1,9 +1,10 @@
-"""Score a checkpoint on the levels of ladder suites, beside strategies that understand nothing.
+"""Scores on the levels of ladder suites: of strategies that understand nothing, or of a checkpoint.
 
-    python scripts/ladder_table.py --base DIR [--suite ladders] [--limit N]
+    python scripts/ladder_table.py [--suite ladders]              # the strategies
+    python scripts/ladder_table.py --base DIR [--limit N]         # a checkpoint
 
-Prints Markdown. `--limit` is the number of items of each ladder that the model is asked, in seeded
-order and from every level its share; the strategies see all of them. Times are of this machine.
+Prints Markdown. `--limit` is the number of items of each ladder that the checkpoint is asked, in
+seeded order and from every level its share. Times are of the machine that it runs on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cliffguard.checkpoints import context_window
 from cliffguard.constraints import words
 from cliffguard.corridor import find_alone
 from cliffguard.plans import Plan, Protocol
-from cliffguard.records import Item
+from cliffguard.records import Item, Task
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.schedule import in_order, within_window
 from cliffguard.stats.interval import wilson_interval
@@ -97,8 +98,10 @@ def strategy_score(items: Sequence[Item], pick: Strategy) -> float:
     return total / len(items)
 
 
-def rows(base: str, suite: str, limit: int | None) -> Iterator[list[str]]:
-    """Give a row for each level, and one for each ladder with the time that it took."""
+def model_scores(
+    base: str, suite: str, limit: int | None
+) -> Iterator[tuple[Task, dict[int, list[float]], float]]:
+    """Give every ladder with the model's scores by level, and the seconds that they took."""
     plan = Plan(candidate=base, suites=(suite,), protocol=Protocol(limit=limit), offline=True)
     checkpoint, runner = find_alone(plan), HarnessRunner()
     tasks, _ = within_window(
@@ -108,40 +111,49 @@ def rows(base: str, suite: str, limit: int | None) -> Iterator[list[str]]:
         asked = in_order(task, plan.protocol)
         start = time.perf_counter()
         answers = runner.ask(checkpoint, task, asked, plan.protocol)
-        seconds = time.perf_counter() - start
         by_level: dict[int, list[float]] = {}
         for item, answer in zip(asked, answers, strict=True):
             by_level.setdefault(item.level or 0, []).append(answer.score or 0.0)
+        yield task, by_level, time.perf_counter() - start
+
+
+def print_model(base: str, suite: str, limit: int | None) -> None:
+    """Print what a checkpoint scores on each level."""
+    print("| task | level | items | score | 90 % | time |\n| --- | --- |" + " ---: |" * 4)
+    for task, by_level, seconds in model_scores(base, suite, limit):
         for level, scores in sorted(by_level.items()):
             interval = wilson_interval(n_right=sum(scores), n_items=len(scores), confidence=0.9)
-            there = [item for item in task.items if item.level == level]
-            told = [
-                f"{100 * strategy_score(there, pick):.0f}" if there[0].choices else "–"
-                for pick in STRATEGIES.values()
-            ]
-            yield [
-                task.name,
-                f"{task.level} {level}",
-                str(len(scores)),
-                f"{100 * sum(scores) / len(scores):.0f}",
-                f"{100 * interval.low:.0f}–{100 * interval.high:.0f}",
-                *told,
-                f"{seconds:.0f} s" if level == min(by_level) else "",
-            ]
+            mean = f"{100 * sum(scores) / len(scores):.0f}"
+            reach = f"{100 * interval.low:.0f}–{100 * interval.high:.0f}"
+            took = f"{seconds:.0f} s" if level == min(by_level) else ""
+            cells = (task.name, f"{task.level} {level}", str(len(scores)), mean, reach, took)
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def print_strategies(suite: str) -> None:
+    """Print what strategies that understand nothing score, on all items of each level."""
+    print(f"| task | level | items | {' | '.join(STRATEGIES)} |")
+    print("| --- | --- | ---: |" + " ---: |" * len(STRATEGIES))
+    for one in load_suites([suite]):
+        for task in (task for capability in one.capabilities for task in capability.tasks):
+            for level in sorted({item.level or 0 for item in task.items}):
+                items = [item for item in task.items if item.level == level]
+                told = [f"{100 * strategy_score(items, pick):.0f}" for pick in STRATEGIES.values()]
+                print(f"| {task.name} | {task.level} {level} | {len(items)} | {' | '.join(told)} |")
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base", required=True)
+    parser.add_argument("--base", help="a checkpoint; without it, the strategies")
     parser.add_argument("--suite", default="ladders")
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    headers = ["task", "level", "items", "score", "90 %", *STRATEGIES, "time"]
-    print(f"| {' | '.join(headers)} |\n|{' --- |' * 2}{' ---: |' * (len(headers) - 2)}")
-    for row in rows(arguments.base, arguments.suite, arguments.limit):
-        print(f"| {' | '.join(row)} |", flush=True)
+    if arguments.base is None:
+        print_strategies(arguments.suite)
+    else:
+        print_model(arguments.base, arguments.suite, arguments.limit)
 
 
 if __name__ == "__main__":
