@@ -37,6 +37,7 @@ _MARKS = (
     3  # times the letters of a short item: in a longer text there is more than marks and spaces
 )
 _LEAST_FRAMED = 10  # items; what fewer of them all begin with may be what they are about
+_LEAST_CORE = 4  # words; fewer ("7", "France") say nothing without what stands around them
 _PLACES = 4  # decimals of a similarity
 
 
@@ -166,6 +167,8 @@ def _asked(task: Task) -> list[_Asked]:
     found = []
     for prompt, item in zip(prompts, task.items, strict=True):
         own, core = prompt, prompt[before : len(prompt) - after]
+        if len(core) < _LEAST_CORE:
+            core = own
         if len(askers[prompt]) > 1:
             own = core = tuple(words("\n".join([item.prompt, *(item.choices or (item.answer,))])))
         found.append(_Asked(own, core, tuple(words(item.answer))))
@@ -186,10 +189,10 @@ def _n_shared(prompts: Sequence[Sequence[str]]) -> int:
 
 def _runs_of(index: Index, items: Sequence[Sequence[str]]) -> list[Runs]:
     """Return each item's runs, weighed by how few of the items have them."""
+    if not items:
+        return []
     numbers = [index.runs(own) for own in items]
-    _, places, counts = np.unique(
-        np.concatenate([*numbers, np.empty(0, np.int64)]), return_inverse=True, return_counts=True
-    )
+    _, places, counts = np.unique(np.concatenate(numbers), return_inverse=True, return_counts=True)
     weights = np.log((len(items) + 1) / counts)[places]
     ends = np.cumsum([len(own) for own in numbers])
     split = np.split(weights, ends[:-1])

@@ -2,13 +2,17 @@
 
 python scripts/overlap_study.py                          # the tables of reports/overlap/README.md
 python scripts/overlap_study.py --unrelated FILE         # also against a text of your own
+python scripts/overlap_study.py --time                   # how long many items and texts take
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from items.common import Item
@@ -25,6 +29,7 @@ SEED = 7
 N_PLANTED = 40  # of each task, for each change
 N_AROUND = 2000  # training tickets, among which the changed items are put
 N_DEMO = 5000  # training tickets as negatives
+N_MANY_ITEMS, N_MANY_TEXTS = 10_000, 100_000
 LENGTHS = (2, 3, 4, 5)
 SHARES = (0.6, 0.65, 0.7, 0.75, 0.8)
 NEW_WORDS = ("green", "seven", "because", "river", "slowly", "never", "window", "twice")
@@ -187,11 +192,57 @@ def choices(tasks: Sequence[Task]) -> None:
     )
 
 
+def many(kind: str) -> tuple[list[str], list[str]]:
+    """Return prompts and training texts: of common and rare words, or all of one template."""
+    source = random.Random(SEED)
+    if kind == "tickets":
+        prompts = [item["prompt"] for item in ticket_routing(N_MANY_ITEMS)]
+        return prompts, tickets(N_MANY_TEXTS)
+    if kind == "ladder":
+        n_levels = -(-(N_MANY_ITEMS + N_MANY_TEXTS) // len(HOPS))
+        every = [item["prompt"] for item in nested_places(n_levels)]
+        source.shuffle(every)
+        return every[:N_MANY_ITEMS], every[N_MANY_ITEMS:]
+    known = [f"word{rank}" for rank in range(30_000)]
+    shares = list(itertools.accumulate(1 / (rank + 1) for rank in range(30_000)))
+    said = [
+        " ".join(source.choices(known, cum_weights=shares, k=source.randint(20, 60)))
+        for _ in range(N_MANY_ITEMS + N_MANY_TEXTS)
+    ]
+    return said[:N_MANY_ITEMS], [*said[N_MANY_ITEMS:-100], *said[:100]]
+
+
+def timings() -> None:
+    """Print how long the search takes, and what it finds."""
+    rows = []
+    for kind in ("words", "tickets", "ladder"):
+        prompts, said = many(kind)
+        template = load_suites(["adjacent"])[0].capabilities[0].tasks[0]
+        items = [
+            replace(template.items[0], id=str(k), digest=str(k), prompt=prompt)
+            for k, prompt in enumerate(prompts)
+        ]
+        texts = as_texts(said)
+        start = time.process_time()
+        found = overlap.find_overlap(texts, [replace(template, items=tuple(items))])
+        seconds = time.process_time() - start
+        n_exact = sum(one.kind == "exact" for one in found)
+        cells = (len(items), len(texts), sum(len(ngrams.words(one)) for one in said))
+        rows.append(
+            [kind, *(f"{n:,}" for n in cells), f"{seconds:.0f}", f"{len(found)} ({n_exact} exact)"]
+        )
+    print_table(["kind", "items", "texts", "words of the texts", "seconds", "found"], rows)
+
+
 def main() -> int:
     """Print the tables; return the exit code."""
     parser = argparse.ArgumentParser(description="What overlap is found, and what is mistaken.")
     parser.add_argument("--unrelated", help="texts that hold no item, in any file of training data")
+    parser.add_argument("--time", action="store_true", help="measure the time, and nothing else")
     arguments = parser.parse_args()
+    if arguments.time:
+        timings()
+        return 0
     suites = load_suites(["adjacent", "support-tickets"])
     every = [task for suite in suites for c in suite.capabilities for task in c.tasks]
     tasks = [task for task in every if task.name in FRESH]
