@@ -412,7 +412,7 @@ def test_overlapping_items_are_listed(plan: Plan, review: Review) -> None:
         line=8,
     )
     assert len(overlaps) == 30
-    assert review.comparison.caveats == (
+    assert tuple(c for c in review.comparison.caveats if "training data" in c) == (
         "30 of 300 items of ball are in the training data (30 exact, 0 near) and do not count.",
     )
 
@@ -480,7 +480,10 @@ def test_a_run_with_a_limit_lists_what_it_asked(plan: Plan, store: Store) -> Non
     n_excluded = review.comparison.capabilities[0].n_excluded
     assert 0 < n_excluded == len(review.comparison.overlaps) < 30
     assert review.comparison.capabilities[0].n_items == 60 - n_excluded
-    assert review.comparison.caveats[0].startswith(f"{n_excluded} of 60 items of ball ")
+    assert any(
+        caveat.startswith(f"{n_excluded} of 60 items of ball ")
+        for caveat in review.comparison.caveats
+    )
 
 
 def test_looks_are_those_that_were_planned(plan: Plan, store: Store) -> None:
