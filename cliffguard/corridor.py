@@ -29,8 +29,10 @@ from cliffguard.records import Checkpoint, Comparison, Overlap, Review, Suite
 from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
+from cliffguard.screens import check_screens, take_screens, with_screens
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import load_suites, not_covered
+from cliffguard.training import read_all_training
 from cliffguard.verdict import judge
 
 T = TypeVar("T")
@@ -58,12 +60,14 @@ def guard(
     suites = load_suites(plan.suites)
     policy = with_margins(plan.policy or default_policy(suites), suites)
     _refuse_tasks(policy)
+    check_screens(plan, runner)
     base, candidate = find_sides(plan)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
     caveats = (*caveats, *not_covered(suites), *cut)
-    tasks, overlaps = without_training(tasks, plan.train)
+    training = read_all_training(plan.train)
+    tasks, overlaps = without_training(tasks, training)
     schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
     is_time_up = _clock(max_minutes)
     asked = partial(
@@ -77,6 +81,9 @@ def guard(
     if not runner.holds_both(base, candidate):
         # They are not to be loaded in turns at every look.
         asked(base, schedule.everything())
+    screens = take_screens(
+        plan, tasks, training, base=base, candidate=candidate, runner=runner, progress=progress
+    )
     decision = None
     while planned := schedule.next(None if decision is None else decision.verdict):
         sides = [asked(side, planned) for side in (base, candidate)]
@@ -97,8 +104,9 @@ def guard(
                 decision = replace(decision, comparison=_with_caveats(decision.comparison, [ended]))
             break
     assert decision is not None, "a schedule has at least one look"
+    decision = _listed(decision, overlaps, schedule.everything())
     return write_up(
-        _listed(decision, overlaps, schedule.everything()),
+        replace(decision, comparison=with_screens(decision.comparison, screens)),
         plan=replace(plan, policy=policy),
         suites=suites,
         measured=measured,

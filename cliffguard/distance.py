@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cliffguard.errors import UsageError
+from cliffguard.records import Distance, Shift
 
 Vectors = npt.NDArray[np.floating]
 """One row per text."""
@@ -27,19 +28,6 @@ NOVEL_SHARE = 0.05
 
 _CHUNK = 2048  # rows; two such chunks meet in a table of 16 MB
 _ROUNDING = 1e-5  # of a cosine in float32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distance:
-    """Quartiles over items of 1 − cosine similarity, between 0 (the same text) and 2.
-
-    About 1 is what texts have that share nothing.
-    """
-
-    median: float
-    low: float
-    high: float
-    n_items: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,18 +178,6 @@ class Divergence:
 
     kl_nats: float
     agreement: float
-    n_tokens: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
-    """A capability's divergences: quartiles over prompts of KL, and agreement over all tokens."""
-
-    median_nats: float
-    low_nats: float
-    high_nats: float
-    agreement: float
-    n_prompts: int
     n_tokens: int
 
 

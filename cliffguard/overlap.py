@@ -20,7 +20,7 @@ import numpy as np
 
 from cliffguard.ngrams import Index, Runs, Whole, share_within, words
 from cliffguard.records import Overlap, Task
-from cliffguard.training import TrainingText, read_all_training
+from cliffguard.training import TrainingText
 
 LEAST_WORDS = 8
 """A shorter prompt overlaps only where it is all that is said: as a part it is found anywhere."""
@@ -42,12 +42,12 @@ _PLACES = 4  # decimals of a similarity
 
 
 def without_training(
-    tasks: Sequence[Task], paths: Sequence[str]
+    tasks: Sequence[Task], texts: Sequence[TrainingText]
 ) -> tuple[tuple[Task, ...], tuple[Overlap, ...]]:
     """Return the tasks, with the items that the training data hold excluded, and these."""
-    if not paths:
+    if not texts:
         return tuple(tasks), ()
-    overlaps = find_overlap(read_all_training(paths), tasks)
+    overlaps = find_overlap(texts, tasks)
     ids: dict[str, set[str]] = {}
     for one in overlaps:
         ids.setdefault(one.task, set()).add(one.item_id)

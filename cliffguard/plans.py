@@ -199,7 +199,9 @@ class Plan:
     proven gain where the suites measure a target. `data` are local files with the documents of
     lm-eval's tasks, by the task's own name: one file with the documents that are evaluated, or
     one for each split, by the names that the task gives them. `train` are files of the fine-tune's
-    data: items that stand in them do not count.
+    data: items that stand in them do not count, and capabilities are placed by their distance from
+    it. With `screen`, candidate and base also read prompts of each capability side by side, to see
+    how far predictions have moved.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -212,6 +214,7 @@ class Plan:
     policy: Policy | None = None
     data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     train: tuple[str, ...] = ()
+    screen: bool = False
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False

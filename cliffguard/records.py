@@ -386,6 +386,36 @@ class Behaviour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Distance:
+    """How far a capability's items lie from the fine-tuning data (`cliffguard.distance`).
+
+    Quartiles over items of 1 − cosine similarity, between 0 (the same text) and 2.
+    About 1 is what texts have that share nothing.
+    """
+
+    median: float
+    low: float
+    high: float
+    n_items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """How far a candidate's predictions lie from its base's, over a capability's prompts.
+
+    Quartiles over prompts of KL(base‖candidate) in nats a token, and over all tokens the share
+    after which both hold the same next one for the most probable.
+    """
+
+    median_nats: float
+    low_nats: float
+    high_nats: float
+    agreement: float
+    n_prompts: int
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityComparison:
     """Paired scores of one capability over its gating items. Nothing is decided here.
 
@@ -400,7 +430,8 @@ class CapabilityComparison:
     "the drop is the margin or more", `p_drop` of "there is none", `p_beyond` of "it is the margin
     or less". Of a target the margin is minus the demanded gain, and `p_drop`, like `p_beyond`, is
     of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
-    than the margin". `behaviour` is None where no item was answered by both sides.
+    than the margin". `behaviour` is None where no item was answered by both sides, `distance` (from
+    the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened.
     """
 
     capability: str
@@ -429,6 +460,8 @@ class CapabilityComparison:
     ladders: tuple[Ladder, ...]
     behaviour: Behaviour | None
     n_excluded: int = 0
+    distance: Distance | None = None
+    shift: Shift | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,12 +125,7 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
         words += ["--base", plan.base]
     for suite in plan.suites:
         words += ["--suite", suite]
-    for task, given in plan.data.items():
-        files = {"": given} if isinstance(given, str) else given
-        for split, path in files.items():
-            words += ["--data", f"{task}:{split}={path}" if split else f"{task}={path}"]
-    for path in plan.train:
-        words += ["--train", path]
+    words += _data_words(plan)
     words += _protocol_words(plan.protocol)
     if plan.allow_base_mismatch:
         words.append("--allow-base-mismatch")
@@ -141,6 +136,17 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
     if max_minutes is not None:
         words += ["--max-minutes", f"{max_minutes:g}"]
     return shlex.join(words + _runner_words(plan.runner))
+
+
+def _data_words(plan: Plan) -> list[str]:
+    words: list[str] = []
+    for task, given in plan.data.items():
+        files = {"": given} if isinstance(given, str) else given
+        for split, path in files.items():
+            words += ["--data", f"{task}:{split}={path}" if split else f"{task}={path}"]
+    for path in plan.train:
+        words += ["--train", path]
+    return [*words, "--screen"] if plan.screen else words
 
 
 def _runner_words(runner: RunnerSettings) -> list[str]:

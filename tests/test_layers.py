@@ -15,15 +15,15 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams"},
-    {"plans", "files", "samples", "constraints", "distance"},
+    {"plans", "files", "samples", "constraints"},
     {"scorers", "ladders"},
     {"records", "training"},
-    {"suites", "checkpoint_files", "hub", "store", "overlap"},
+    {"suites", "checkpoint_files", "hub", "store", "overlap", "distance"},
     {"config", "checkpoints", "engine"},
     {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence"},
-    {"pairs", "behaviour"},
+    {"pairs", "behaviour", "screens"},
     {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},

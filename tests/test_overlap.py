@@ -26,7 +26,7 @@ from cliffguard.report.markdown import render_markdown
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites import load_suites
-from cliffguard.training import TrainingText
+from cliffguard.training import TrainingText, read_all_training
 from tests import support
 from tests.report import samples
 
@@ -493,7 +493,9 @@ def test_looks_are_those_that_were_planned(plan: Plan, store: Store) -> None:
 
     assert review.plan.policy is not None
     suites = load_suites(plan.suites)
-    tasks, _ = without_training([t for c in suites[0].capabilities for t in c.tasks], plan.train)
+    tasks, _ = without_training(
+        [t for c in suites[0].capabilities for t in c.tasks], read_all_training(plan.train)
+    )
     ahead = look_ahead(plan, suites, tasks, review.plan.policy)
     assert ahead.looks == review.provenance.looks
     assert [row.n_items for row in ahead.capabilities] == [270, 0]

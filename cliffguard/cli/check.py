@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.DATA, opt.TRAIN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.DATA, opt.TRAIN, opt.SCREEN, opt.PROTOCOL, opt.RUNNER)
 def check(
     flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,

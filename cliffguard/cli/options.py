@@ -102,6 +102,12 @@ TRAIN: dict[str, Any] = {
         typer.Option(help="Data of the fine-tune: items in it do not count; repeatable."),
     ],
 }
+SCREEN: dict[str, Any] = {
+    "screen": Annotated[
+        bool,
+        typer.Option("--screen", help="Also compare both sides' predictions (KL); gates nothing."),
+    ],
+}
 PROTOCOL: dict[str, Any] = {
     "limit": Annotated[
         _Whole, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
@@ -221,7 +227,7 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             plan.setdefault("runner", {})[_RENAMED.get(name, name)] = _read(name, value)
         elif name in DATA:
             plan[name] = _by_task(value)
-        elif name in PLAN or name in TRAIN or name in ("candidate", "policy"):
+        elif name in {**PLAN, **TRAIN, **SCREEN} or name in ("candidate", "policy"):
             plan[name] = str(value) if isinstance(value, Path) else value
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"

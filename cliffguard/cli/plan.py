@@ -49,9 +49,10 @@ def plan(
     from cliffguard.outlook import USUAL_CHURN, look_ahead
     from cliffguard.overlap import without_training
     from cliffguard.suites import load_suites
+    from cliffguard.training import read_all_training
 
     suites = load_suites(resolved.suites)
-    tasks, _ = without_training(_tasks(resolved, suites), resolved.train)
+    tasks, _ = without_training(_tasks(resolved, suites), read_all_training(resolved.train))
     base = _base(resolved)
     flips = {} if base is None else stored_flips(open_store(store), base)
     expected = dict.fromkeys((task.capability for task in tasks), churn or USUAL_CHURN)

@@ -108,8 +108,9 @@ def print_overlap(
     from cliffguard.overlap import told, without_training
     from cliffguard.report.clean import one_line
     from cliffguard.report.page import place
+    from cliffguard.training import read_all_training
 
-    tasks, found = without_training(_tasks(names), train)
+    tasks, found = without_training(_tasks(names), read_all_training(train))
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cliffguard.records import Behaviour, CapabilityComparison, Manner, Outcome
+from cliffguard.records import Behaviour, CapabilityComparison, Manner, Outcome, Shift
 from cliffguard.report import numbers
 from cliffguard.report.page import Page, Row
 
@@ -40,6 +40,8 @@ MEANINGS = {
     "repeated": "generated answers that run in a circle",
     "confident wrong": "choices picked with a probability of 0.8 or more, and wrong",
     "smECE": "smooth calibration error; about 4 % on 300 items where nothing is off",
+    "KL": "median over prompts of how far predictions moved, KL(base‖candidate) a token, in nats",
+    "same next": "tokens of these prompts after which both expect the same next one",
 }
 """What each column shows, in the order in which they stand."""
 
@@ -73,7 +75,7 @@ def behaviour_view(page: Page) -> BehaviourView | None:
         for row in page.rows
         if row.found is not None and row.found.behaviour is not None
     ]
-    cells = [_cells(behaviour) for _, _, behaviour in told]
+    cells = [_cells(behaviour, found.shift) for _, found, behaviour in told]
     kept = [
         place
         for place in range(len(MEANINGS))
@@ -95,7 +97,7 @@ def behaviour_view(page: Page) -> BehaviourView | None:
     )
 
 
-def _cells(told: Behaviour) -> tuple[str, ...]:
+def _cells(told: Behaviour, shift: Shift | None) -> tuple[str, ...]:
     ratio = told.length_ratio
     return (
         numbers.percent(told.agreement),
@@ -104,6 +106,8 @@ def _cells(told: Behaviour) -> tuple[str, ...]:
         _change(told, lambda side: side.repeated),
         _change(told, lambda side: side.confident_wrong),
         _change(told, lambda side: side.calibration_error),
+        numbers.MISSING if shift is None else f"{shift.median_nats:.3f}",
+        numbers.percent(None if shift is None else shift.agreement),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -12,15 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Bbox
 
-from cliffguard.distance import Distance
-from cliffguard.plans import Ring
-from cliffguard.records import Outcome
 from cliffguard.report.clean import clip, one_line
 from cliffguard.report.numbers import points, points_range
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
 from cliffguard.report.placing import place
+from cliffguard.report.reach import Reach
 from cliffguard.report.svg import draw_svg
-from cliffguard.stats.interval import Interval
 
 TITLE = "Drop against distance from the fine-tuning data"
 
@@ -32,22 +28,6 @@ _NEAR = 20.0  # within it a name needs no line to its mark
 _LINE = 13.0
 _MOST_NAMES = 8  # beside their marks; of more, numbers stand there, and names in a key
 _KEY, _KEY_ROW = 250, 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """A capability: how far it lies from the fine-tuning data, and what was lost of it.
-
-    `drop`, its interval and the margin are in score units; None: not measured, or no margin.
-    """
-
-    capability: str
-    ring: Ring
-    outcome: Outcome
-    distance: Distance
-    drop: float | None
-    drop_interval: Interval | None
-    margin: float | None
 
 
 def distance_figure(rows: Sequence[Reach]) -> Figure:

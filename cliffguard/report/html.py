@@ -11,9 +11,13 @@ from cliffguard.records import Review
 from cliffguard.report import numbers
 from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.clean import cleaned, one_line, shorten
+from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
 from cliffguard.report.figures import forest_svg, ladder_svg
 from cliffguard.report.page import lay_out, place
+from cliffguard.report.reach import HEADERS as REACH_HEADERS
+from cliffguard.report.reach import INTRO as REACH_INTRO
+from cliffguard.report.reach import reaches
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 1600
@@ -33,6 +37,7 @@ def render_html(review: Review) -> str:
         (view, Markup(ladder_svg(view, f"ladder{number}")))
         for number, view in enumerate(page.ladders, start=1)
     ]
+    placed = reaches(page)
     return (
         _environment()
         .from_string(_source())
@@ -40,6 +45,10 @@ def render_html(review: Review) -> str:
             page=page,
             forest=forest,
             ladders=ladders,
+            reaches=placed,
+            reach_figure=Markup(distance_svg(placed)) if placed else None,
+            reach_intro=REACH_INTRO,
+            reach_headers=REACH_HEADERS,
             behaviour=behaviour_view(page),
             behaviour_intro=INTRO,
             base_facts=checkpoint_facts(page.review.comparison.base),

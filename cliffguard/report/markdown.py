@@ -12,6 +12,9 @@ from cliffguard.report.clean import cleaned, clip, one_line, shorten
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
 from cliffguard.report.page import LadderView, Page, Row, lay_out, place
+from cliffguard.report.reach import HEADERS as REACH_HEADERS
+from cliffguard.report.reach import INTRO as REACH_INTRO
+from cliffguard.report.reach import reaches
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 600
@@ -34,6 +37,7 @@ def render_markdown(review: Review) -> str:
         _capabilities(page),
         *(_ladder(view, page) for view in page.ladders),
         _target(page),
+        _reach(page),
         _behaviour(page),
         _examples(page),
         _health(page),
@@ -186,6 +190,12 @@ def _gain(row: Row, page: Page) -> str:
     )
 
 
+def _reach(page: Page) -> str:
+    rows = [(escape(one.cells[0]), *map(_range, one.cells[1:])) for one in reaches(page)]
+    table = _table(REACH_HEADERS, "llrrrrl", rows)
+    return f"## Distance\n\n{REACH_INTRO}\n\n{table}" if rows else ""
+
+
 def _behaviour(page: Page) -> str:
     view = behaviour_view(page)
     if view is None:
@@ -193,9 +203,7 @@ def _behaviour(page: Page) -> str:
     rows = [(escape(row.capability), *row.cells) for row in view.rows]
     table = _table(("capability", *view.columns), "l" + "r" * len(view.columns), rows)
     notes = "\n".join(f"- {escape(note)}" for note in view.notes)
-    return "\n\n".join(
-        part for part in ("## Behaviour", INTRO, table, notes, escape(view.key)) if part
-    )
+    return "\n\n".join(part for part in ("## Behaviour", INTRO, table, notes, view.key) if part)
 
 
 def _examples(page: Page) -> str:

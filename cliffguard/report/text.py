@@ -12,8 +12,9 @@ from rich.text import Text
 from cliffguard.records import Outcome, Review
 from cliffguard.report.behaviour import behaviour_view
 from cliffguard.report.clean import cleaned
-from cliffguard.report.numbers import MISSING, percent
+from cliffguard.report.numbers import MISSING, percent, points
 from cliffguard.report.page import LadderView, Page, Row, lay_out
+from cliffguard.report.reach import reaches
 from cliffguard.report.wording import SIGN_CONVENTION
 
 _WIDTH = 100  # columns of `render_text`, whatever terminal it is called from
@@ -58,6 +59,13 @@ def print_review(review: Review, console: Console) -> None:
     for view in page.ladders:
         console.print()
         _print(console, _ladder(view))
+    if placed := reaches(page):
+        console.print()
+        _print(console, Text("Distance from the fine-tuning data, nearest first", style="bold"))
+        width = max(len(one.capability) for one in placed)
+        for one in placed:
+            line = f"  {one.distance.median:.2f}  {one.capability:<{width}}  drop "
+            _print(console, Text(f"{line}{points(one.drop):>9}  {one.outcome}"))
     behaviour = behaviour_view(page)
     for title, lines in (
         ("Behaviour, beside the verdict", behaviour.notes if behaviour else ()),

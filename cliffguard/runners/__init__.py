@@ -60,6 +60,11 @@ class Runner(Interface):
 
     # --- what only a model that is loaded here can be asked --------------------------------------
 
+    @property
+    def loads_models(self) -> bool:
+        """Say whether it has models here, and can be asked what follows."""
+        return False
+
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width].
 

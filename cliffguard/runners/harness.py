@@ -98,6 +98,11 @@ class HarnessRunner(Runner):
         self._backend.after(model)
         return [one.answer() for one in prepared]
 
+    @property
+    def loads_models(self) -> bool:
+        """Say whether models are loaded here, and not behind a server or by lm-eval alone."""
+        return isinstance(self._backend, LocalBackend)
+
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width]."""
         if not isinstance(self._backend, LocalBackend):

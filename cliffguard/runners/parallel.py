@@ -83,6 +83,11 @@ class ParallelRunner(Runner):
             _check_complete(task, items, given)
         return answers
 
+    @property
+    def loads_models(self) -> bool:
+        """As in a single process."""
+        return self.inner.loads_models
+
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
         """As in a single process: the leader reads alone."""
         return self.inner.embed(checkpoint, texts, protocol)

@@ -16,6 +16,7 @@ from cliffguard.records import (
     CapabilityComparison,
     Checkpoint,
     Comparison,
+    Distance,
     Example,
     Finding,
     HealthNote,
@@ -28,6 +29,7 @@ from cliffguard.records import (
     Pooled,
     Provenance,
     Review,
+    Shift,
     SuiteStamp,
     TaskComparison,
     Verdict,
@@ -404,6 +406,19 @@ def example(place: int = 1, **changes: object) -> Example:
     return replace(told, **changes)  # type: ignore[arg-type]
 
 
+def screened(found: CapabilityComparison, at: float, nats: float) -> CapabilityComparison:
+    """Return the capability with its distance from the training data, and predictions moved."""
+    reach = round(0.1 * at, 3)
+    return replace(
+        found,
+        distance=Distance(median=at, low=round(at - reach, 3), high=at + reach, n_items=100),
+        shift=Shift(
+            median_nats=nats, low_nats=nats / 2, high_nats=2 * nats, agreement=0.875, n_prompts=32,
+            n_tokens=1024,
+        ),
+    )  # fmt: skip
+
+
 def failed() -> Review:
     """A candidate that learned its task and lost reasoning from three hops on."""
     found = measured(
@@ -416,6 +431,7 @@ def failed() -> Review:
         candidate_mean=0.42, p_differs=3.4e-5, p_abrupt=0.012,
     )  # fmt: skip
     lost = finding(found, Outcome.REGRESSED, "a drop beyond the margin is proven", ladders=(cliff,))
+    target, gained = _target()
     kept = measured(
         "instruction_following", n_items=400, n_right_base=322, n_broken=17, n_fixed=6,
         p_drop=0.0312,
@@ -425,8 +441,8 @@ def failed() -> Review:
         Outcome.FAIL,
         "multi_step_reasoning regressed (90.0 → 67.5 %), a cliff at hops = 3 on (84 → 42 %).",
         [
-            _target(),
-            (found, lost),
+            (screened(target, 0.42, 0.5), gained),
+            (screened(found, 0.96, 0.25), lost),
             _held(),
             (kept, finding(kept, Outcome.HELD, "a real drop, bounded by the margin")),
             _monitored(),

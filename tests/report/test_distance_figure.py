@@ -12,16 +12,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from cliffguard.distance import Distance
-from cliffguard.records import Outcome
+from cliffguard.records import Distance, Outcome
 from cliffguard.report.distance import (
     TITLE,
-    Reach,
     distance_description,
     distance_figure,
     distance_svg,
 )
 from cliffguard.report.palette import MARKERS
+from cliffguard.report.reach import Reach
 from cliffguard.stats.interval import Interval
 
 

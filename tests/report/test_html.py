@@ -68,7 +68,7 @@ def test_elements_are_closed(name: str) -> None:
 
 
 def test_parts_stand_in_order(page: str) -> None:
-    """Verdict, figure, table, ladders, gain, behaviour, examples, caveats, command, key."""
+    """Verdict, figure, table, ladders, gain, distance, behaviour, examples, caveats, command, key."""
     heads = re.findall(r"<h[12]>([^<]+)</h[12]>", page)
 
     assert heads == [
@@ -77,6 +77,7 @@ def test_parts_stand_in_order(page: str) -> None:
         "Capabilities",
         "Ladders: where it falls",
         "Target gain",
+        "Distance",
         "Behaviour",
         "Items that broke",
         "Caveats",
@@ -130,7 +131,7 @@ def test_every_svg_is_xml(page: str) -> None:
     """Each figure parses on its own, has a role, a name and a description."""
     figures = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
 
-    assert len(figures) == 3
+    assert len(figures) == 4
     for figure in figures:
         root = ElementTree.fromstring(figure)
         assert root.attrib["role"] == "img"
