@@ -87,22 +87,17 @@ ALLOWED: Mapping[str, Allowed] = {
         what="Find the least common multiple of two numbers, up to 20 and up to 1000.",
         why="the answer is one whole number",
     ),
-    "simple_equations": Allowed(
+    "basic_arithmetic": Allowed(
         unit="terms",
-        levels=_exactly("min_terms", "max_terms", (2, 3, 4, 5, 6)),
+        levels=_exactly(
+            "min_terms", "max_terms", (3, 4, 5, 6, 8),
+            min_digits=1, max_digits=1, operators=("+", "-", "*"), allow_negation=False,
+        ),
         metric="numeric",
         ask=_NUMBER,
-        what="Solve a linear equation whose left side has two to six terms.",
-        why="the answer is one whole number",
+        what="Reckon with +, -, * and brackets, three to eight one-digit numbers.",
+        why="the answer is one whole number; without division, where it is at times rounded",
         covers=_STEPS,
-    ),
-    "letter_counting": Allowed(
-        unit="words",
-        levels=_exactly("min_words", "max_words", (20, 40, 80, 120, 150)),
-        metric="numeric",
-        ask="Count capital and small letters alike. Answer with the number only.\nAnswer:",
-        what="Count a letter in a text of 20 to 150 words.",
-        why="the answer is one whole number; below 20 words it is mostly 1",
     ),
     "base_conversion": Allowed(
         unit="value",
@@ -120,6 +115,15 @@ ALLOWED: Mapping[str, Allowed] = {
         ask="Answer with the word only.\nAnswer:",
         what="Spell a word of four to ten letters backward.",
         why="a word has one spelling; below four letters there are too few",
+    ),
+    "word_sequence_reversal": Allowed(
+        unit="words",
+        levels=_exactly("min_words", "max_words", (3, 5, 8, 12, 16)),
+        metric="exact_match",
+        ask="Answer:",
+        what="Say three to sixteen words in reverse order.",
+        why="the question fixes how the words are set apart",
+        max_tokens=80,
     ),
     "needle_haystack": Allowed(
         unit="statements",
@@ -153,20 +157,6 @@ ALLOWED: Mapping[str, Allowed] = {
         max_tokens=80,
         chance=0.25,  # of two people; of more it is less, and a level is judged the more strictly
         covers=_STEPS,
-    ),
-    "largest_island": Allowed(
-        unit="rows",
-        levels={
-            n: {
-                "min_rows": n, "max_rows": n, "min_cols": n, "max_cols": n,
-                "min_num_islands": 2, "max_num_islands": 5, "min_island_size": 2,
-            }
-            for n in (5, 6, 7, 8, 10)
-        },
-        metric="numeric",
-        ask=_NUMBER,
-        what="Count the cells of the largest island in a grid of 5 to 10 rows.",
-        why="the answer is one whole number",
     ),
 }  # fmt: skip
 
@@ -211,7 +201,13 @@ REFUSED: Mapping[str, str] = {
     "composite": "it is a mixture of other generators: name them one by one",
     "family_relationships": "some of its answers are wrong: it calls a daughter-in-law a "
     "mother-in-law",
+    "largest_island": "its items are grids of noughts and ones, which the checks for repeats and "
+    "for overlap with training data cannot tell apart",
     "leg_counting": "some of its facts are in dispute: it gives a starfish five legs",
+    "letter_counting": "its longer texts are pieces of one short book, and overlap",
+    "number_sequence": "a sequence can be continued in more than one way",
+    "simple_equations": "its terms are gathered before the equation is shown, so that its levels "
+    "look alike",
     "string_manipulation": "on its lower levels the answer is mostly the string that was given, on "
     "its upper ones it is at times empty",
 }
