@@ -54,8 +54,8 @@ TEXTS: Mapping[str, Text] = {
         ),
         shortcuts=(
             "One hop is looking up, and *after cue*, which reads on from the place where the "
-            "question's words stand before, solves it. From two hops on it is wrong more often "
-            "than guessing, since it stops one hop too early, at a choice.",
+            "question's words stand before, solves it. From two hops on it is right less often "
+            "than guessing, since it stops after the first hop, at a wrong choice.",
             "The end of the asked chain is named once and the other choices twice. Who sees that "
             "guesses among three (*most named*); at one hop among two.",
         ),
@@ -76,9 +76,9 @@ TEXTS: Mapping[str, Text] = {
             6: "four steps, three digits",
         },
         made=(
-            "Numbers and signs are drawn; no result on the way is below one. A third of the items "
-            "each are written with signs, in words (“Start with 33. Add 38.”) and as a story about "
-            "an invented person.",
+            "Numbers and signs are drawn; no result on the way is below one. An item is written "
+            "with signs, in words (“Start with 33. Add 38.”) or as a story about an invented "
+            "person.",
             "Wrong choices are the right number plus or minus 1, 2, 3 or 10. The right one is as "
             "often the smallest of the four as the second, third or largest.",
             "Of one-digit sums there are few: two seeds share some items of stage 1.",
@@ -158,15 +158,15 @@ TEXTS: Mapping[str, Text] = {
         levels={n: f"{n} constraint{'s' if n > 1 else ''} at once" for n in range(1, 7)},
         made=(
             "A sentence is drawn first, then constraints that it meets, in random order. By "
-            "likelihood a model prefers it to three sentences of nearly the same words and length, "
-            "each of which breaks one constraint.",
+            "likelihood a model has to prefer it to three sentences of much the same words and "
+            "length, each of which breaks one constraint.",
             "Generated, any sentence counts that meets them all; the sentence of the other form "
             "plays no part.",
         ),
         shortcuts=(
             "By likelihood the right sentence resembles the others more than they do each other, "
-            "since each differs from it in one way (*most alike*); more so with more constraints. "
-            "The generated form has no such hint.",
+            "since they were drawn to share its words (*most alike*); more so with more "
+            "constraints. The generated form has no such hint.",
             "Generated, a level of one or two constraints can be met by luck: nearly any sentence "
             "lacks the word that is forbidden.",
         ),
@@ -180,8 +180,8 @@ TEXTS: Mapping[str, Text] = {
         measures="Whether a model goes on from day to day, or from one invented unit to the next, "
         "in several steps.",
         levels={
-            1: "one step: the day after or before, or one unit in another",
-            2: "two steps, of a day, two days or a week, or through one unit between",
+            1: "one step: the day after, or one unit in another",
+            2: "two steps, of a day or two forth or back or of a week, or through one unit between",
             3: "three steps",
             4: "four steps",
             5: "five steps",
@@ -223,10 +223,9 @@ TEXTS: Mapping[str, Text] = {
             "The choices are the four things, each named once in the text.",
         ),
         shortcuts=(
-            "Without a swap it is looking up (*after cue*). At one and two swaps the same strategy, "
-            "which is to read the start and to pass over the swaps, is never right: a model that "
-            "scores below guessing there does that. From three swaps on a thing may have come "
-            "back.",
+            "Without a swap it is looking up (*after cue*). At one and two swaps that strategy, "
+            "which reads the start and passes over the swaps, is never right: a model that scores "
+            "below guessing there does the same. From three swaps on a thing may have come back.",
         ),
         choose="Take it where something changes while the model reads: orders, tickets, code, "
         "games. Level 0 is there to be compared with: a model that fails it fails at reading, not "
@@ -263,9 +262,8 @@ TEXTS: Mapping[str, Text] = {
             "badly: it takes the last three words, which hold the name in two of three wordings.",
         ),
         choose="Take it, as the suite `long-context`, where prompts are long, or where the "
-        "fine-tune's are short. The long levels cost far more time than all other ladders: cut "
-        "them with `--limit`, or take the items you need into a suite of your own (`levels` of a "
-        "generator).",
+        "fine-tune's are short. Its long levels cost far more time than any other ladder: ask "
+        "fewer items with `--limit`.",
         samples=((256, 0), (1024, 0), (4096, 0)),
     ),
 }
