@@ -25,7 +25,8 @@ from cliffguard.schedule import in_order, within_window
 from cliffguard.stats.interval import wilson_interval
 from cliffguard.suites import load_suites
 
-Strategy = Callable[[Item], str | None]
+Strategy = Callable[[Item], Sequence[str]]
+"""Returns the choices that it leaves open, among which it guesses; none: it has nothing to say."""
 
 
 def _places(item: Item) -> dict[str, int]:
@@ -35,27 +36,31 @@ def _places(item: Item) -> dict[str, int]:
     return {choice: place for choice, place in found.items() if place >= 0}
 
 
-def first_named(item: Item) -> str | None:
+def _best(item: Item, value: Callable[[str], float]) -> list[str]:
+    """Return the choices of the largest value."""
+    values = {choice: value(choice) for choice in item.choices}
+    return [choice for choice in item.choices if values[choice] == max(values.values())]
+
+
+def first_named(item: Item) -> list[str]:
     """Pick the choice that is named first."""
     places = _places(item)
-    return min(places, key=places.__getitem__) if places else None
+    return [min(places, key=places.__getitem__)] if places else []
 
 
-def last_named(item: Item) -> str | None:
+def last_named(item: Item) -> list[str]:
     """Pick the choice that is named last."""
     places = _places(item)
-    return max(places, key=places.__getitem__) if places else None
+    return [max(places, key=places.__getitem__)] if places else []
 
 
-def most_named(item: Item) -> str | None:
-    """Pick the choice that the prompt names most often, if there is one."""
+def most_named(item: Item) -> list[str]:
+    """Pick the choice that the prompt names most often, or guess among several."""
     counted = Counter(words(item.prompt))
-    ranked = sorted(item.choices, key=lambda c: -counted[c.casefold()])
-    best, second = (counted[choice.casefold()] for choice in ranked[:2])
-    return ranked[0] if best > second else None
+    return _best(item, lambda choice: counted[choice.casefold()])
 
 
-def after_cue(item: Item) -> str | None:
+def after_cue(item: Item) -> list[str]:
     """Pick the first choice after the place where the prompt's last words stand before."""
     text = words(item.prompt)
     for length in (3, 2, 1):
@@ -63,19 +68,29 @@ def after_cue(item: Item) -> str | None:
         for start in range(len(text) - length):
             if text[start : start + length] == cue:
                 lowered = {choice.casefold(): choice for choice in item.choices}
-                return next((lowered[w] for w in text[start + length :] if w in lowered), None)
-    return None
+                return [lowered[w] for w in text[start + length :] if w in lowered][:1]
+    return []
 
 
-def most_alike(item: Item) -> str | None:
+def most_alike(item: Item) -> list[str]:
     """Pick the choice that shares most words with the other choices."""
     sets = {choice: set(words(choice)) for choice in item.choices}
-    shared = {
-        choice: sum(len(own & other) for name, other in sets.items() if name != choice)
-        for choice, own in sets.items()
-    }
-    ranked = sorted(item.choices, key=lambda choice: -shared[choice])
-    return ranked[0] if shared[ranked[0]] > shared[ranked[1]] else None
+    return _best(
+        item,
+        lambda choice: sum(len(sets[choice] & sets[other]) for other in sets if other != choice),
+    )
+
+
+def a_step_away(item: Item) -> list[str]:
+    """Pick the number that most of the others miss by 1, 2, 3 or 10, as wrong ones are made."""
+    if not all(choice.lstrip("-").isdigit() for choice in item.choices):
+        return []
+    return _best(
+        item,
+        lambda choice: sum(
+            abs(int(choice) - int(other)) in (1, 2, 3, 10) for other in item.choices
+        ),
+    )
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -83,9 +98,10 @@ STRATEGIES: dict[str, Strategy] = {
     "last named": last_named,
     "most named": most_named,
     "after cue": after_cue,
-    "longest": lambda item: max(item.choices, key=len),
-    "shortest": lambda item: min(item.choices, key=len),
+    "longest": lambda item: [max(item.choices, key=len)],
+    "shortest": lambda item: [min(item.choices, key=len)],
     "most alike": most_alike,
+    "a step away": a_step_away,
 }
 
 
@@ -93,8 +109,8 @@ def strategy_score(items: Sequence[Item], pick: Strategy) -> float:
     """Return the share of items that a strategy has right; where it is silent, it guesses."""
     total = 0.0
     for item in items:
-        picked = pick(item)
-        total += 1 / len(item.choices) if picked is None else picked == item.answer
+        left = pick(item) or item.choices
+        total += (item.answer in left) / len(left)
     return total / len(items)
 
 

@@ -70,6 +70,15 @@ def test_the_items_are_what_the_generators_make() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_pages_of_the_ladders_are_what_the_script_writes() -> None:
+    """Words, samples and scores are those of the suites as they are."""
+    command = [sys.executable, str(CHECKOUT / "scripts" / "ladder_pages.py"), "--check"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_the_demo_adapters_are_small_and_traced(name: str) -> None:
     """Each adapter is under 5 MB, and its provenance names script, seed, data and versions."""

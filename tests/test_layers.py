@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams"},
-    {"plans", "files", "samples", "constraints"},
+    {"plans", "files", "samples", "constraints", "gym"},
     {"scorers", "ladders"},
     {"records", "training"},
     {"suites", "checkpoint_files", "hub", "store", "overlap", "distance"},

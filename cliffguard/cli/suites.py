@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained
+from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
     from cliffguard.records import Task
@@ -158,6 +160,40 @@ def check_suites(
         print(f"! {line}")
     if not lines:
         print("Nothing to remark.")
+
+
+@suites_app.command("gym")
+@explained
+def freeze_gym(
+    generator: Annotated[
+        list[str],
+        typer.Option(help="One of reasoning-gym's that is allowed; repeatable.", metavar="NAME"),
+    ],
+    seed: Annotated[str, typer.Option(help="Any text; another one gives other items.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    levels: Annotated[int, typer.Option(min=1, help="Rungs of each ladder.")] = 5,
+    per_level: Annotated[int, typer.Option(min=1, help="Items on each rung.")] = 100,
+    name: Annotated[str, typer.Option(help="The suite's name, and its file's.")] = "gym",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Freeze ladders of reasoning-gym as a suite: pip install "cliffguard[gym]"."""
+    from pydantic import TypeAdapter
+
+    from cliffguard.files import user_path, validate, write_whole
+    from cliffguard.gym import freeze
+    from cliffguard.suites import Name as SuiteName
+    from cliffguard.suites import load_suite
+
+    validate(TypeAdapter(SuiteName), name, "--name", UsageError)
+    out = user_path(str(out), UsageError)
+    if (out / f"{name}.yaml").exists() and not force:
+        raise UsageError(f"{out / name}.yaml: exists already; pass --force to overwrite it")
+    files = freeze(generator, name=name, seed=seed, n_levels=levels, n_per_level=per_level)
+    for file, text in files.items():
+        write_whole(out / file, text)
+        print(out / file)
+    suite = _summary(load_suite(str(out / f"{name}.yaml")))
+    print(f"{name}: {len(suite['capabilities'])} ladders, {suite['n_items']} items")
 
 
 def _summary(suite: Any) -> dict[str, Any]:
