@@ -24,8 +24,8 @@ BESIDE = {
     for row in KEYBOARD
     for place, key in enumerate(row)
 }
-LEAST_LETTERS = 4  # of a word that may get a typo: one in a shorter word makes another word of it
-SHARE_OF_WORDS = 0.35  # of the longer words, the share that gets one typo each
+LEAST_LETTERS = 5  # of a word that may get a typo: one in a shorter word makes another word of it
+SHARE_OF_WORDS = 0.4  # of the longer words, the share that gets one typo each
 
 
 def cluster_of(source: Source) -> str:

@@ -32,7 +32,7 @@ TRANSLATED: dict[str, tuple[tuple[str, str, str], ...]] = {
          "Pagué por el proyector menos de lo que dice la factura que me enviaron el lunes."),
     ),
     "payment_declined": (
-        ("Heute Morgen schlug die Zahlung für die Kaffeemaschine fehl, obwohl die Karte gültig ist.",
+        ("Die Zahlung für die Kaffeemaschine schlug heute Morgen fehl, obwohl die Karte gilt.",
          "Ce matin, le paiement de la machine à café a échoué, alors que ma carte est valable.",
          "Esta mañana falló el pago de la cafetera, aunque la tarjeta está bien."),
         ("Jedes Mal, wenn ich den Staubsauger bezahlen will, erscheint ein Zahlungsfehler.",
