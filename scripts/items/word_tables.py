@@ -51,12 +51,12 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
     ("count", "the usual number of {s} is",
      "wheels of a car=four, eyes of a person=two, players of a football team on the field=eleven, "
      "strings of a guitar=six, colours of the rainbow=seven, planets of the sun=eight, lives that "
-     "a cat has in a saying=nine, sides of a square=four, wheels of a tricycle=three, toes on one "
-     "foot=five, pins in a bowling alley=ten, eggs in a dozen=twelve, dwarfs of Snow White=seven, "
+     "a cat has in a saying=nine, sides of a square=four, wheels of a tricycle=three, arms of a "
+     "starfish=five, pins in a bowling alley=ten, eggs in a dozen=twelve, dwarfs of Snow White=seven, "
      "suns in the sky=one, humps of a dromedary=one"),
     ("sum", "{s} is",
      "three plus four=seven, five plus five=ten, two times four=eight, ten minus one=nine, six "
-     "plus six=twelve, three times five=fifteen, ten plus one=eleven, four minus two=two, eight "
+     "plus six=twelve, three times five=fifteen, ten plus one=eleven, five minus three=two, eight "
      "minus five=three, nine minus five=four, two plus three=five, five plus one=six, half of "
      "forty=twenty"),
     ("next_number", "the number that comes after {s} is",
@@ -87,7 +87,7 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
      "lab=laboratory, ad=advertisement, exam=examination, km=kilometers, Sept=September, "
      "vol=volume, tel=telephone, no=number"),
     ("pair", "a well-known pair is {s} and",
-     "salt=pepper, bread=butter, knife=fork, lock=key, needle=thread, bow=arrow, bacon=eggs, "
+     "salt=pepper, bread=butter, knife=fork, needle=thread, bow=arrow, bacon=eggs, "
      "black=white, thunder=lightning, king=queen, husband=wife, pen=paper, shoes=socks, Adam=Eve, "
      "Romeo=Juliet, fish=chips, rock=roll, supply=demand, cause=effect, trial=error"),
     ("proverb", "as the proverb says, {s}",
@@ -117,16 +117,15 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
      "toolbox=tools, kennel=dogs, photo album=pictures, dictionary=words, atlas=maps, "
      "fuel tank=petrol, wine rack=bottles, candlestick=candles, wardrobe=clothes"),
     ("kept_in", "the place where {s} are kept is a",
-     "cars=garage, coats and dresses=closet, wild animals for visitors=zoo, prisoners=prison, "
-     "cows=barn, milk and butter=refrigerator, plants under glass=greenhouse, old paintings for "
-     "visitors=museum, books to lend=library"),
+     "coats and dresses=closet, wild animals for visitors=zoo, prisoners=prison, cows=barn, "
+     "milk and butter=refrigerator, plants under glass=greenhouse"),
     ("room", "the room for {s} is the",
      "cooking=kitchen, sleeping=bedroom, washing=bathroom, old things under the roof=attic, "
-     "experiments=laboratory, desks and computers=office, lessons=classroom, lending "
-     "books=library, hitting a punch bag=gym, the car=garage"),
-    ("cook_tool", "to {s} we use a",
-     "boil noodles=pot, bake a cake=oven, cut onions=knife, stir soup=spoon, keep butter "
-     "cold=fridge, drink tea=cup, serve a salad=bowl, see if dinner is late=clock"),
+     "experiments=laboratory, desks and computers=office, lessons=classroom, hitting a punch "
+     "bag=gym"),
+    ("at_table", "to {s} we use a",
+     "boil noodles=pot, bake a cake=oven, keep butter cold=fridge, drink tea=cup, serve a "
+     "salad=bowl, weigh flour=scale, eat peas=fork, dry the dishes=towel"),
     ("comes_in", "what we get in {s} is",
      "loaves=bread, sheets=paper, decks=cards, gusts=wind, blades=grass, cloves=garlic, "
      "pinches=salt, litres=milk, flights=stairs, bouquets=flowers, flakes=snow"),

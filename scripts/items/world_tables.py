@@ -47,7 +47,7 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "builds dams=beaver, sleeps hanging upside down=bat, hoots at night=owl, "
      "gives us wool=sheep, carries people through the desert=camel, digs tunnels under lawns=mole, "
      "hides nuts for the winter=squirrel, catches mice in the house=cat, "
-     "carries its shell and creeps=snail, pulls the plough=ox"),
+     "pulls the plough=ox"),
     ("adult", "a {s} grows up to be a",
      "caterpillar=butterfly, tadpole=frog, foal=horse, piglet=pig, duckling=duck, maggot=fly, "
      "boy=man, girl=woman, fawn=deer, princess=queen, prince=king, bud=flower"),
@@ -98,9 +98,10 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "land=swamp, the sandy strip by the sea=beach, water that falls over a cliff=waterfall"),
     ("direction", "the direction {s} is",
      "in which the sun rises=east, in which the sun sets=west, to which a compass points=north, "
-     "opposite to north=south, opposite to east=west, opposite to west=east, opposite to "
-     "south=north, at the top of most maps=north, at the bottom of most maps=south, on the right "
-     "of most maps=east, on the left of most maps=west, of the cold Antarctic=south"),
+     "at the top of most maps=north, at the bottom of most maps=south, on the right of most "
+     "maps=east, on the left of most maps=west, of the icy Antarctic=south, from Mexico to "
+     "Canada=north, from Canada to Mexico=south, from France to Russia=east, from Russia to "
+     "France=west"),
     ("roman_god", "the Roman god or goddess of {s} was",
      "war=Mars, love=Venus, the sea=Neptune, trade and messages=Mercury, thunder=Jupiter, "
      "the hunt=Diana, the harvest=Saturn"),
@@ -137,7 +138,7 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "sea water=salty, tears=salty, soy sauce=salty"),
     ("ingredient", "the main thing in {s} is",
      "an omelette=eggs, ketchup=tomatoes, French fries=potatoes, popcorn=corn, cider=apples, "
-     "porridge=oats, marzipan=almonds, hummus=chickpeas, raisin bread=flour, butter=cream, "
+     "porridge=oats, marzipan=almonds, hummus=chickpeas, butter=cream, "
      "risotto=rice, guacamole=avocado"),
     ("coloured", "{s} is usually coloured",
      "a ripe strawberry=red, a cucumber=green, an egg yolk=yellow, a flamingo=pink, soot=black, "
