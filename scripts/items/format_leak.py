@@ -106,7 +106,7 @@ KINDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "the sea", "a lost love", "summer rain", "a train to the south", "my home town",
         "two old friends")),
     ("dream", "Last night I dreamed that {s} Then", (
-        "I could fly over the roofs.", "the house was full of birds.", "my teeth were made of gold.",
+        "I could fly over the roofs.", "the house was full of birds.", "my teeth were of gold.",
         "I was late for school again.", "a whale swam through the street.",
         "the moon came down to talk.")),
     ("convert", "Measure: {s}\nThe same in metres:", (

@@ -30,7 +30,9 @@ def general_knowledge() -> list[Item]:
             {
                 "id": f"know-{name.replace('_', '-')}-{index:04d}",
                 "prompt": prompt,
-                "choices": place(answer, source.sample(others, N_CHOICES - 1), where[index], source),
+                "choices": place(
+                    answer, source.sample(others, N_CHOICES - 1), where[index], source
+                ),
                 "answer": answer,
                 "cluster": name,
             }

@@ -49,11 +49,11 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
      "dozen=twelve, pair=two, decade=ten, century=hundred, quartet=four, trio=three, "
      "octopus=eight, quintet=five, millennium=thousand, fortnight=fourteen, score=twenty"),
     ("count", "the usual number of {s} is",
-     "wheels of a car=four, eyes of a person=two, players of a football team on the field=eleven, "
-     "strings of a guitar=six, colours of the rainbow=seven, planets of the sun=eight, lives that "
-     "a cat has in a saying=nine, sides of a square=four, wheels of a tricycle=three, arms of a "
-     "starfish=five, pins in a bowling alley=ten, eggs in a dozen=twelve, dwarfs of Snow White=seven, "
-     "suns in the sky=one, humps of a dromedary=one"),
+     "wheels of a car=four, eyes of a person=two, players of a football team on the "
+     "field=eleven, strings of a guitar=six, colours of the rainbow=seven, planets of the "
+     "sun=eight, lives that a cat has in a saying=nine, sides of a square=four, wheels of a "
+     "tricycle=three, arms of a starfish=five, pins in a bowling alley=ten, eggs in a "
+     "dozen=twelve, dwarfs of Snow White=seven, suns in the sky=one, humps of a dromedary=one"),
     ("sum", "{s} is",
      "three plus four=seven, five plus five=ten, two times four=eight, ten minus one=nine, six "
      "plus six=twelve, three times five=fifteen, ten plus one=eleven, five minus three=two, eight "

@@ -153,8 +153,8 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "princess cannot sleep on a=pea, the frog turns into a=prince, Aladdin rubs his=lamp, a "
      "pumpkin becomes a=carriage, the emperor has no=clothes"),
     ("chess", "in chess the piece that {s} is the",
-     "moves only along diagonals=bishop, jumps over others=knight, starts in a row of eight=pawn, is the most powerful=queen, must never be "
-     "lost=king"),
+     "moves only along diagonals=bishop, jumps over others=knight, starts in a row of "
+     "eight=pawn, is the most powerful=queen, must never be lost=king"),
     ("holiday", "the month of {s} is",
      "Christmas=December, Halloween=October, Saint Valentine=February, New Year's Day=January, "
      "American independence=July, fools and their jokes=April, Saint Patrick=March, "
@@ -171,11 +171,10 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "a republic=president, a newspaper=editor, an army=general, an "
      "empire=emperor, the Catholic church=pope, a tribe=chief"),
     ("who", "someone who {s} is a",
-     "steals=thief, studies at a university=student, travels in a rocket=astronaut, writes poems=poet, digs for "
-     "coal=miner, catches fish=fisherman, wins a race=winner, "
-     "fights in a war=soldier, looks after sheep=shepherd, defends people in court=lawyer, buys "
-     "things in a shop=customer, sells meat=butcher, prays in a convent=nun, drills "
-     "teeth=dentist"),
+     "steals=thief, studies at a university=student, travels in a rocket=astronaut, writes "
+     "poems=poet, digs for coal=miner, catches fish=fisherman, wins a race=winner, fights in a "
+     "war=soldier, looks after sheep=shepherd, defends people in court=lawyer, buys things in a "
+     "shop=customer, sells meat=butcher, prays in a convent=nun, drills teeth=dentist"),
     ("work_tool", "the tool of a {s} is the",
      "painter=brush, barber=scissors, blacksmith=hammer, fisherman=net, photographer=camera, "
      "lumberjack=axe, archer=bow, astronomer=telescope, writer=pen, knight=sword"),
