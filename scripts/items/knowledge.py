@@ -12,11 +12,21 @@ from items.world_tables import WORLD_TABLES
 N_CHOICES = 4
 
 
+def with_articles(text: str) -> str:
+    """Return the text with "an" where "a" was put before a vowel ("a university" stays)."""
+    return re.sub(r"\b([Aa]) (?=[aeio]|un(?!i))", r"\1n ", text)
+
+
 def general_knowledge() -> list[Item]:
     """Return one item per fact; distractors are answers of its table that the prompt lacks."""
     task = "general_knowledge"
     facts = [
-        (name, fill(template, s=subject), answer, sorted({other for _, other in pairs(row)}))
+        (
+            name,
+            with_articles(fill(template, s=subject)),
+            answer,
+            sorted({other for _, other in pairs(row)}),
+        )
         for name, template, row in (*WORLD_TABLES, *WORD_TABLES)
         for subject, answer in pairs(row)
     ]

@@ -41,7 +41,7 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
      "mother of your father=grandmother, father of your mother=grandfather, child of your "
      "aunt=cousin, woman whom you married=wife, man whom you married=husband, daughter of your "
      "parents=sister, son of your parents=brother"),
-    ("long_time", "{s} are called a",
+    ("long_time", "the word for {s} is",
      "ten years=decade, a hundred years=century, seven days=week, sixty minutes=hour, sixty "
      "seconds=minute, twelve months=year, twenty-four hours=day, about thirty days=month, a "
      "thousand years=millennium"),
@@ -123,7 +123,7 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
      "cooking=kitchen, sleeping=bedroom, washing=bathroom, old things under the roof=attic, "
      "experiments=laboratory, desks and computers=office, lessons=classroom, hitting a punch "
      "bag=gym"),
-    ("at_table", "to {s} we use a",
+    ("at_table", "to {s} we take the",
      "boil noodles=pot, bake a cake=oven, keep butter cold=fridge, drink tea=cup, serve a "
      "salad=bowl, weigh flour=scale, eat peas=fork, dry the dishes=towel"),
     ("comes_in", "what we get in {s} is",
@@ -134,7 +134,7 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
      "that plays sound=speaker, that takes a picture of you=camera, that picks up your "
      "voice=microphone, that keeps the files=disk, that runs on after a power cut=battery"),
     ("feeling", "people usually {s} when they are",
-     "smile=happy, cry=sad, yawn=tired, shiver=cold, sweat=hot, shout=angry, cough=ill, "
+     "smile=happy, cry=sad, yawn=tired, shiver=cold, sweat=hot, shout=angry, "
      "eat=hungry, drink=thirsty"),
     ("you_get", "if you {s}, you get",
      "eat nothing all day=hungry, drink nothing all day=thirsty, sleep too little=tired, jump "
@@ -143,5 +143,5 @@ WORD_TABLES: tuple[tuple[str, str, str], ...] = (
     ("at_event", "what people mostly do at a {s} is",
      "election=vote, auction=bid, disco=dance, restaurant=eat, bar=drink, library=read, "
      "pool=swim, school=learn, church=pray, supermarket=shop, cinema=watch, "
-     "concert=listen, race=run"),
+     "concert=listen"),
 )  # fmt: skip

@@ -53,7 +53,7 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "boy=man, girl=woman, fawn=deer, princess=queen, prince=king, bud=flower"),
     ("origin", "{s} comes from",
      "wool=sheep, pork=pigs, beef=cows, venison=deer, ivory=elephants, caviar=fish, "
-     "raisins=grapes, flour=wheat, petrol=oil, steel=iron, a pearl=oysters, honeycomb=bees"),
+     "a raisin=grapes, flour=wheat, petrol=oil, steel=iron, a pearl=oysters, honeycomb=bees"),
     ("plant_part", "when we eat {s}, we eat the",
      "carrots=root, beetroot=root, radishes=root, spinach=leaf, lettuce=leaf, cabbage=leaf, "
      "rhubarb=stem, asparagus=stem, celery=stem, lentils=seed, peas=seed, wheat=seed"),
@@ -90,12 +90,12 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "water that falls from clouds=rain, a cloud that lies on the ground=fog, moving air=wind, "
      "the noise after a flash in the sky=thunder, the flash in a storm=lightning, water that "
      "covers the land=flood, a long time without rain=drought, ice that falls in lumps=hail, "
-     "the coloured arch in the sky=rainbow, white flakes from the sky=snow"),
-    ("landscape", "{s} is called a",
+     "the coloured arch in the sky=rainbow, frozen water in white flakes=snow"),
+    ("landscape", "the word for {s} is",
      "land with water all around=island, a dry place full of sand=desert, the low land between "
      "two hills=valley, a place full of trees=forest, a mountain that spits fire=volcano, fresh "
-     "water that flows to the sea=river, a dark hollow in a rock=cave, wet and soft "
-     "land=swamp, the sandy strip by the sea=beach, water that falls over a cliff=waterfall"),
+     "water that flows to the sea=river, a dark hollow in a rock=cave, wet and soft land=swamp, "
+     "the sandy strip by the sea=beach, water that falls over a cliff=waterfall"),
     ("direction", "the direction {s} is",
      "in which the sun rises=east, in which the sun sets=west, to which a compass points=north, "
      "at the top of most maps=north, at the bottom of most maps=south, on the right of most "
@@ -114,10 +114,10 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "telephone=Bell, the light bulb=Edison, the theory of evolution=Darwin, the steam "
      "engine=Watt, dynamite and a prize=Nobel, the voyage of 1492=Columbus, the first step on "
      "the moon=Armstrong, milk that keeps longer=Pasteur"),
-    ("profession", "{s} is best known as a",
+    ("profession", "the word that describes {s} best is",
      "Mozart=composer, Picasso=painter, Plato=philosopher, Columbus=sailor, Abraham "
-     "Lincoln=president, Cleopatra=queen, Emily Dickinson=poet, Charlie Chaplin=actor, "
-     "Isaac Newton=physicist, Usain Bolt=athlete, Elvis Presley=singer"),
+     "Lincoln=president, Cleopatra=queen, Emily Dickinson=poet, Charlie Chaplin=actor, Isaac "
+     "Newton=physicist, Usain Bolt=athlete, Elvis Presley=singer"),
     ("ruler", "the country that {s} ruled was",
      "Napoleon=France, Cleopatra=Egypt, Queen Victoria=England, Peter the Great=Russia, "
      "George Washington=America, Mussolini=Italy, Mao=China, General Franco=Spain, "
@@ -170,7 +170,7 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
      "a ship=captain, an orchestra=conductor, a school=principal, a kingdom=king, a city=mayor, "
      "a republic=president, a newspaper=editor, an army=general, an "
      "empire=emperor, the Catholic church=pope, a tribe=chief"),
-    ("who", "someone who {s} is a",
+    ("who", "the word for someone who {s} is",
      "steals=thief, studies at a university=student, travels in a rocket=astronaut, writes "
      "poems=poet, digs for coal=miner, catches fish=fisherman, wins a race=winner, fights in a "
      "war=soldier, looks after sheep=shepherd, defends people in court=lawyer, buys things in a "
@@ -190,7 +190,7 @@ WORLD_TABLES: tuple[tuple[str, str, str], ...] = (
     ("sport_thing", "for {s} you need a",
      "golf=club, archery=bow, fishing=rod, billiards=cue, cycling=bike, hockey=stick, "
      "fencing=sword, riding=horse, baseball=bat, chess=board"),
-    ("sport_place", "the place for {s} is a",
+    ("sport_place", "the place for {s} is the",
      "tennis=court, golf=course, swimming=pool, boxing=ring, skiing=slope, bowling=alley, "
      "football=field"),
 )  # fmt: skip
