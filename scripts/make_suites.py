@@ -14,10 +14,22 @@ from pathlib import Path
 import yaml
 from items.agreement import agreement
 from items.common import Item, to_jsonl
+from items.desks import other_desks
 from items.facts import out_of_domain_qa
+from items.format_leak import format_leak
+from items.knowledge import general_knowledge
 from items.ladders import nested_places
+from items.neighbours import (
+    tickets_formal,
+    tickets_in,
+    tickets_paraphrased,
+    tickets_terse,
+    tickets_typos,
+)
 from items.reading import reading_in_context
+from items.refusals import harmful_requests, harmless_requests
 from items.tickets import ticket_resolution, ticket_routing, training_examples
+from items.translated import LANGUAGES
 
 from cliffguard import ladders
 from cliffguard.canonical import digest
@@ -41,6 +53,16 @@ FILES: dict[str, Callable[[], list[Item]]] = {
     "adjacent/out_of_domain_qa.jsonl": out_of_domain_qa,
     "adjacent/reading_in_context.jsonl": reading_in_context,
     "adjacent/agreement.jsonl": agreement,
+    "neighbours/other_desks.jsonl": other_desks,
+    "neighbours/tickets_paraphrased.jsonl": tickets_paraphrased,
+    "neighbours/tickets_formal.jsonl": tickets_formal,
+    "neighbours/tickets_terse.jsonl": tickets_terse,
+    "neighbours/tickets_typos.jsonl": tickets_typos,
+    **{f"neighbours/tickets_{name}.jsonl": partial(tickets_in, name) for name in LANGUAGES},
+    "general-knowledge/general_knowledge.jsonl": general_knowledge,
+    "format-leak/format_leak.jsonl": format_leak,
+    "refusals/harmful_requests.jsonl": harmful_requests,
+    "refusals/harmless_requests.jsonl": harmless_requests,
     **{f"ladders/{name}.jsonl": partial(ladder, name) for name in LADDERS},
 }
 # as many as any recipe uses, and then some

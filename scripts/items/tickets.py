@@ -46,6 +46,12 @@ SUITE_CLOSERS = (
 TIMES = ("yesterday", "last week", "on Monday", "this morning", "two days ago", "on Friday")
 
 
+def problem_of(intent: Intent, phrasing: int, product: str, time: str) -> str:
+    """Return what is wrong with which product, in one of the intent's phrasings."""
+    problem = intent.phrasings[phrasing].format(p=product, d=time)
+    return problem.replace("ince on ", "ince ").replace("ince two days ago", "ince two days")
+
+
 def ticket(
     source: random.Random,
     intent: Intent,
@@ -57,8 +63,7 @@ def ticket(
     """Return the text of one ticket: opener, problem, closer."""
     product, time = source.choice(products), source.choice(TIMES)
     opener, closer = source.choice(openers), source.choice(closers)
-    problem = intent.phrasings[phrasing].format(p=product, d=time)
-    problem = problem.replace("ince on ", "ince ").replace("ince two days ago", "ince two days")
+    problem = problem_of(intent, phrasing, product, time)
     if not opener or opener.endswith(":"):
         problem = problem[0].upper() + problem[1:]
     return " ".join(part for part in (opener, problem, closer) if part)

@@ -1,0 +1,116 @@
+"""The target's own tickets, asked otherwise: in other words, with typos, in other languages.
+
+The prompt is that of `ticket_routing`, so that only the text differs. The cluster is the source
+ticket and not its intent: the intents are all that the target has, no sample of them.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+
+from items.common import Item, place, positions, rng
+from items.rephrased import SOURCES, Source
+from items.ticket_phrases import INTENTS
+from items.tickets import QUEUES, problem_of, queue_prompt
+from items.translated import LANGUAGES, TRANSLATED
+
+QUEUE_OF = {intent.name: intent.queue for intent in INTENTS}
+INTENT_OF = {intent.name: intent for intent in INTENTS}
+
+KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+BESIDE = {
+    key: row[max(0, place - 1) : place] + row[place + 1 : place + 2]
+    for row in KEYBOARD
+    for place, key in enumerate(row)
+}
+LEAST_LETTERS = 5  # of a word that may get a typo: one in a shorter word makes another word of it
+SHARE_OF_WORDS = 0.4  # of the longer words, the share that gets one typo each
+
+
+def cluster_of(source: Source) -> str:
+    """Return the name of a source ticket."""
+    return f"{source.intent}-{source.phrasing}"
+
+
+def routed(task: str, texts: list[str]) -> list[Item]:
+    """Return multiple-choice items, ticket → one of all eight queues, one per source ticket."""
+    where = positions(task, "", len(texts), len(QUEUES))
+    items: list[Item] = []
+    for index, (source, text) in enumerate(zip(SOURCES, texts, strict=True)):
+        queue = QUEUE_OF[source.intent]
+        others = [other for other in QUEUES if other != queue]
+        items.append(
+            {
+                "id": f"{task}-{source.intent.replace('_', '-')}-{source.phrasing}",
+                "prompt": queue_prompt(text),
+                "choices": place(queue, others, where[index], rng(task, "choices", index)),
+                "answer": queue,
+                "cluster": cluster_of(source),
+            }
+        )
+    return items
+
+
+def tickets_paraphrased() -> list[Item]:
+    """Return the tickets in other words."""
+    return routed("tickets_paraphrased", [source.paraphrase for source in SOURCES])
+
+
+def tickets_formal() -> list[Item]:
+    """Return the tickets as a lawyer would write them."""
+    return routed("tickets_formal", [source.formal for source in SOURCES])
+
+
+def tickets_terse() -> list[Item]:
+    """Return the tickets as a text message."""
+    return routed("tickets_terse", [source.terse for source in SOURCES])
+
+
+def tickets_typos() -> list[Item]:
+    """Return the tickets in the target's words, with slips of the keyboard."""
+    task = "tickets_typos"
+    return routed(
+        task,
+        [with_typos(problem_text(source), rng(task, "", cluster_of(source))) for source in SOURCES],
+    )
+
+
+def tickets_in(language: str) -> list[Item]:
+    """Return the tickets in German, French or Spanish."""
+    column = LANGUAGES.index(language)
+    texts = [forms[column] for rows in TRANSLATED.values() for forms in rows]
+    return routed(f"tickets_{language}", texts)
+
+
+def problem_text(source: Source) -> str:
+    """Return the source ticket in the words of the target's suite."""
+    intent = INTENT_OF[source.intent]
+    text = problem_of(intent, source.phrasing, source.product, source.time)
+    return text[0].upper() + text[1:]
+
+
+def with_typos(text: str, source: random.Random) -> str:
+    """Return the text with one slip in about every third longer word, in two at least."""
+    pieces = re.split(r"([A-Za-z]+)", text)
+    long = [i for i, piece in enumerate(pieces) if i % 2 and len(piece) >= LEAST_LETTERS]
+    for index in source.sample(long, max(2, round(SHARE_OF_WORDS * len(long)))):
+        pieces[index] = slip(pieces[index], source)
+    return "".join(pieces)
+
+
+def slip(word: str, source: random.Random) -> str:
+    """Return the word with one letter swapped, missed, doubled or mistaken; never the first."""
+    kinds = ["swap", "miss", "double", "beside"]
+    while True:
+        at = source.randrange(1, len(word) - 1)
+        kind = source.choice(kinds)
+        head, letter, tail = word[:at], word[at], word[at + 1 :]
+        made = {
+            "swap": head + tail[0] + letter + tail[1:],
+            "miss": head + tail,
+            "double": head + letter + letter + tail,
+            "beside": head + source.choice(BESIDE[letter]) + tail,
+        }[kind]
+        if made != word:
+            return made
