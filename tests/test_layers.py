@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams"},
     {"plans", "files", "samples", "constraints", "distance"},
-    {"scorers", "ladders"},
+    {"scorers", "ladders", "rows"},
     {"records", "training"},
     {"suites", "checkpoint_files", "hub", "store", "overlap"},
     {"config", "checkpoints", "engine"},
