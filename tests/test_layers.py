@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"scorers", "ladders", "rows"},
     {"records", "training"},
     {"suites", "checkpoint_files", "hub", "store", "overlap"},
-    {"config", "checkpoints", "engine"},
+    {"config", "checkpoints", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence"},
@@ -34,7 +34,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 HEAVY = {"torch": {"engine"}, "transformers": {"engine"}, "peft": {"engine"}}
 HEAVY |= {
     "lm_eval": {"runners", "engine"},
-    "datasets": {"runners"},
+    "datasets": {"runners", "hub"},
     "matplotlib": {"report"},
 }
 FILES = sorted(
