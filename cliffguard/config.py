@@ -15,12 +15,13 @@ from pydantic import TypeAdapter
 
 from cliffguard.errors import ConfigError
 from cliffguard.files import read_yaml, user_path, validate
-from cliffguard.plans import Plan, Policy
+from cliffguard.plans import Plan, Policy, TargetData
 from cliffguard.suites import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "plan": TypeAdapter(Plan),
     "policy": TypeAdapter(Policy),
+    "target": TypeAdapter(TargetData),
     "suite": TypeAdapter(SuiteFile),
 }
 _FROM_PLAN_FOLDER = ("base", "candidate")
@@ -96,6 +97,12 @@ def make_policy(written: Mapping[str, Any], source: str) -> Policy:
     read = _ADAPTERS["policy"].dump_python(policy, mode="json")
     _refuse_switches(written, read, f"{source}: ")
     return policy
+
+
+def make_target(written: Mapping[str, Any], source: str) -> TargetData:
+    """Return the target in a mapping. Raises ConfigError with the source and the faulty key."""
+    target: TargetData = validate(_ADAPTERS["target"], dict(written), source, ConfigError)
+    return target
 
 
 def merge(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

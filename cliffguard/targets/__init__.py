@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError, UsageError, nearest
-from cliffguard.files import validate
+from cliffguard.files import user_path, validate
 from cliffguard.hub import download_data, is_hub_id
 from cliffguard.plans import Plan, TargetData
 from cliffguard.records import Capability, Item, Suite, Task
@@ -160,7 +160,7 @@ def _chance(items: Sequence[Item]) -> float:
 
 def _data(target: TargetData, *, offline: bool) -> tuple[Sequence[Row], dict[str, tuple[str, ...]]]:
     """Return the rows, and the names of numbered labels by column."""
-    is_here = Path(target.data).expanduser().exists() or is_data_file(target.data)
+    is_here = user_path(target.data, UsageError).exists() or is_data_file(target.data)
     if not is_here and is_hub_id(target.data):
         found = download_data(
             target.data, subset=target.subset, split=target.split, offline=offline
