@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence"},
-    {"pairs", "behaviour"},
+    {"pairs", "behaviour", "classes"},
     {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},

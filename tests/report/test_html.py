@@ -77,6 +77,7 @@ def test_parts_stand_in_order(page: str) -> None:
         "Capabilities",
         "Ladders: where it falls",
         "Target gain",
+        "By class",
         "Behaviour",
         "Items that broke",
         "Caveats",
