@@ -70,7 +70,7 @@ def find_fields(rows: Sequence[Row], target: TargetData) -> Fields:
     if target.prompt is None and _CONTEXT in columns:
         raise SuiteError(
             f"{rows[0].source}: has a column 'context' beside {prompt!r}; say whether it stands in "
-            + _how("prompt", f"{{{_CONTEXT}}}\\n{{{prompt}}}")
+            + _how("prompt", f"'{{{_CONTEXT}}}\\n{{{prompt}}}'")
         )
     taken = {prompt, target.answer, *_in_braces(prompt)}
     choices = target.choices
@@ -187,7 +187,8 @@ def _prompt(row: Row, prompt: str) -> tuple[str, str | None]:
     White space at the end goes: how an answer is put after a prompt is the harness's affair.
     """
     if _in_braces(prompt):
-        return _COLUMN.sub(lambda match: _value(row, match[1]), prompt).rstrip(), None
+        frame = prompt.replace("\\n", "\n")  # so it can be typed in a shell
+        return _COLUMN.sub(lambda match: _value(row, match[1]), frame).rstrip(), None
     value = row.value.get(prompt)
     if is_chat(value):
         turns, last = before_last_answer(turns_of(value, row.place))
