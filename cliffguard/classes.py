@@ -28,11 +28,12 @@ def classes_of(task: str, answered: Sequence[Answered]) -> ClassesComparison | N
     if not answered or not _are_labels({frozenset(item.choices) for item, *_ in answered}):
         return None
     right = [item.answer for item, *_ in answered]
-    picked = [[pair[side].text for pair in answered] for side in (1, 2)]
-    for side, texts in zip((1, 2), picked, strict=True):
-        scores = [pair[side].score for pair in answered]
-        if scores != [float(text == own) for text, own in zip(texts, right, strict=True)]:
+    sides = ([base for _, base, _ in answered], [candidate for *_, candidate in answered])
+    for side in sides:
+        hits_told = [float(one.text == own) for one, own in zip(side, right, strict=True)]
+        if [one.score for one in side] != hits_told:
             return None  # several times asked, or another harness wrote no texts
+    picked = [[one.text for one in side] for side in sides]
     n_items = Counter(right)
     hits = [
         Counter(own for text, own in zip(texts, right, strict=True) if text == own)

@@ -56,16 +56,8 @@ def find_fields(rows: Sequence[Row], target: TargetData) -> Fields:
     Raises SuiteError with the columns and the key where several could be meant, or none.
     """
     columns = _columns(rows[0])
-    named = [target.answer, target.choices, target.cluster, *_in_braces(target.prompt or "")]
-    if target.prompt is not None and not _in_braces(target.prompt):
-        named.append(target.prompt)
     everywhere = {key: None for row in rows for key in _columns(row)}
-    for name in named:
-        if name is not None and name not in everywhere:
-            raise SuiteError(
-                f"{rows[0].source}: has no column {name!r}{nearest(name, everywhere)} "
-                f"({_listed(everywhere)})"
-            )
+    _refuse_unknown(everywhere, target, rows[0].source)
     prompt = target.prompt or _only("prompt", PROMPTS, columns, rows[0])
     if target.prompt is None and _CONTEXT in columns:
         raise SuiteError(
@@ -155,6 +147,17 @@ def _listed(columns: Mapping[str, Any]) -> str:
     names = [str(name) for name in columns]
     more = ", …" if len(names) > _LISTED else ""
     return f"there are: {', '.join(names[:_LISTED])}{more}"
+
+
+def _refuse_unknown(columns: Mapping[str, Any], target: TargetData, source: str) -> None:
+    """Refuse a named column that no row has."""
+    framed = _in_braces(target.prompt or "")
+    bare = None if framed else target.prompt
+    for name in (*framed, bare, target.answer, target.choices, target.cluster):
+        if name is not None and name not in columns:
+            raise SuiteError(
+                f"{source}: has no column {name!r}{nearest(name, columns)} ({_listed(columns)})"
+            )
 
 
 def _refuse_late(rows: Sequence[Row], columns: set[str], target: TargetData) -> None:
