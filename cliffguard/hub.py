@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,24 +95,41 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
 
     name, _, revision = spec.partition("@")
     try:
-        found = datasets.load_dataset(
-            name,
-            subset,
-            revision=revision or None,
-            download_config=datasets.DownloadConfig(local_files_only=offline),
-        )
+        with _no_connection() if offline else contextlib.nullcontext():
+            found = datasets.load_dataset(name, subset, revision=revision or None)
     except (datasets.exceptions.DatasetNotFoundError, ValueError, RuntimeError) as failure:
         reason = " ".join(str(failure).split()) or type(failure).__name__
         raise UsageError(
             f"{shortened(spec)}: no such file, and no data set that can be had: {reason[:300]}"
         ) from None
     except (datasets.exceptions.DatasetsError, OSError) as failure:
+        if offline:
+            raise UsageError(
+                f"{spec}: no such file, and not on this machine; drop --offline to fetch it"
+            ) from None
         reason = " ".join(str(failure).split())[:200]
         raise InfrastructureError(
             f"{spec}: no such file, and the hub cannot be reached ({reason}); check the path or "
             "try again"
         ) from None
     return _split_of(found, spec, split)
+
+
+@contextlib.contextmanager
+def _no_connection() -> Iterator[None]:
+    """Keep `datasets` from opening one: it takes that from settings, not from an argument."""
+    from datasets import config
+    from huggingface_hub import constants
+
+    modules: tuple[Any, ...] = (config, constants)
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    try:
+        for module in modules:
+            module.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for module, value in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = value
 
 
 def _split_of(found: Any, spec: str, split: str | None) -> HubData:

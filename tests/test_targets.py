@@ -518,7 +518,8 @@ def on_hub(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[dict[str, Any]]:
     asked: list[dict[str, Any]] = []
 
     def load_dataset(name: str, subset: str | None = None, **more: Any) -> Any:
-        asked.append({"name": name, "subset": subset, **more})
+        offline = datasets.config.HF_HUB_OFFLINE
+        asked.append({"name": name, "subset": subset, "offline": offline, **more})
         if isinstance(found, Exception):
             raise found
         return datasets.DatasetDict(found)
@@ -533,14 +534,27 @@ def test_a_name_on_a_hub_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     asked = on_hub(monkeypatch, splits)
     target = TargetData(data="org/tickets@v2", split="test", subset="en")
 
-    (capability,) = target_suite(target, offline=True).capabilities
+    (capability,) = target_suite(target).capabilities
 
     assert [item.answer for item in capability.tasks[0].items] == ["shipping", "shipping"]
     assert capability.tasks[0].items[0].choices == LABELS
     (call,) = asked
     assert (call["name"], call["subset"], call["revision"]) == ("org/tickets", "en", "v2")
-    assert call["download_config"].local_files_only
     assert "trust_remote_code" not in call
+
+
+def test_offline_no_connection_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not on this machine is the user's to fetch; the setting is put back."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    asked = on_hub(monkeypatch, ConnectionError("offline"))
+
+    with pytest.raises(UsageError, match=r"org/x: .*not on this machine; drop --offline"):
+        target_suite(TargetData(data="org/x"), offline=True)
+
+    assert [call["offline"] for call in asked] == [True]
+    assert datasets.config.HF_HUB_OFFLINE is False
 
 
 @pytest.mark.parametrize(
