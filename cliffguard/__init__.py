@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Policy,
         Protocol,
         RunnerSettings,
+        TargetData,
         TargetPolicy,
     )
     from cliffguard.records import Outcome, Review
@@ -40,6 +41,7 @@ __all__ = [
     "Review",
     "RunnerSettings",
     "Store",
+    "TargetData",
     "TargetPolicy",
     "guard",
     "load_plan",

@@ -15,7 +15,7 @@ from typing import Literal
 from cliffguard.corridor import default_policy
 from cliffguard.errors import UsageError
 from cliffguard.plans import Plan
-from cliffguard.suites import load_suites
+from cliffguard.targets import suites_of
 
 Choice = Literal["any", "last"]
 """*any*: whichever passed may be shipped. *last*: the last that passed, in the order given."""
@@ -40,7 +40,7 @@ def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
     return tuple(
         replace(plan, policy=replace(policy, alpha=policy.alpha / len(plans)))
         for plan in plans
-        for policy in [plan.policy or default_policy(load_suites(plan.suites))]
+        for policy in [plan.policy or default_policy(suites_of(plan))]
     )
 
 

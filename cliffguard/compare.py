@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cliffguard.behaviour import behaviour_of
 from cliffguard.canonical import digest
+from cliffguard.classes import classes_of
 from cliffguard.pairs import Pair, by_task
 from cliffguard.plans import Policy
 from cliffguard.records import (
@@ -18,6 +19,7 @@ from cliffguard.records import (
     Capability,
     CapabilityComparison,
     Checkpoint,
+    ClassesComparison,
     Comparison,
     Ladder,
     LevelComparison,
@@ -166,6 +168,7 @@ def _capability(
             [(pair.base, pair.candidate) for pair in gating], confidence=1.0 - 2.0 * policy.alpha
         ),
         n_excluded=n_excluded,
+        classes=_classes(scored),
     )
 
 
@@ -332,6 +335,14 @@ def _ladder(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
         base_area=fmean(base_means),
         candidate_area=fmean(candidate_means),
     )
+
+
+def _classes(scored: Sequence[Pair]) -> tuple[ClassesComparison, ...]:
+    found = (
+        classes_of(rows[0].task.name, [(pair.item, pair.base, pair.candidate) for pair in rows])
+        for rows in by_task(scored)
+    )
+    return tuple(one for one in found if one is not None)
 
 
 def _fall(rows: Sequence[Sequence[Pair]]) -> Fall | None:

@@ -15,12 +15,13 @@ from pydantic import TypeAdapter
 
 from cliffguard.errors import ConfigError
 from cliffguard.files import read_yaml, user_path, validate
-from cliffguard.plans import Plan, Policy
+from cliffguard.plans import Plan, Policy, TargetData
 from cliffguard.suites import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "plan": TypeAdapter(Plan),
     "policy": TypeAdapter(Policy),
+    "target": TypeAdapter(TargetData),
     "suite": TypeAdapter(SuiteFile),
 }
 _FROM_PLAN_FOLDER = ("base", "candidate")
@@ -60,6 +61,8 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
         where = f"{path}: train"
         names = [name if isinstance(name, str) else str(name) for name in written["train"]]
         written["train"] = [_from(path.parent, name, where) for name in names]
+    if "target" in written:
+        written["target"] = _target_from(path.parent, written["target"], f"{path}: target")
     if isinstance(written.get("policy"), str):
         written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
     return make_plans(merge(written, overrides or {}), str(path))
@@ -76,8 +79,10 @@ def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
 
 
 def make_plan(written: Mapping[str, Any], source: str) -> Plan:
-    """Return the plan in a mapping; a policy given as text is the path of its file."""
+    """Return the plan in a mapping; a policy given as text is a file, and so is a target."""
     written = dict(written)
+    if isinstance(written.get("target"), str):
+        written["target"] = {"data": written["target"]}
     policy = None
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
@@ -92,6 +97,12 @@ def make_policy(written: Mapping[str, Any], source: str) -> Policy:
     read = _ADAPTERS["policy"].dump_python(policy, mode="json")
     _refuse_switches(written, read, f"{source}: ")
     return policy
+
+
+def make_target(written: Mapping[str, Any], source: str) -> TargetData:
+    """Return the target in a mapping. Raises ConfigError with the source and the faulty key."""
+    target: TargetData = validate(_ADAPTERS["target"], dict(written), source, ConfigError)
+    return target
 
 
 def merge(written: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,8 +126,9 @@ def as_written(plan: Plan) -> dict[str, Any]:
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a "plan", "policy" or "suite" file."""
     described = _ADAPTERS[kind].json_schema()
-    if kind == "plan":  # a policy may also be the path of its file
-        described["properties"]["policy"]["anyOf"].append({"type": "string"})
+    if kind == "plan":  # a policy may also be the path of its file, and a target that of its data
+        for key in ("policy", "target"):
+            described["properties"][key]["anyOf"].append({"type": "string"})
         several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
@@ -151,6 +163,14 @@ def _data_from(folder: Path, given: dict[Any, Any], where: str) -> dict[Any, Any
         elif isinstance(value, dict):
             found[name] = _data_from(folder, value, f"{where}.{name}")
     return found
+
+
+def _target_from(folder: Path, given: Any, where: str) -> Any:
+    """Return the target as a mapping, its data as seen from here."""
+    target = {"data": given} if isinstance(given, str) else given
+    if isinstance(target, dict) and isinstance(target.get("data"), str):
+        return {**target, "data": _from(folder, target["data"], where)}
+    return target
 
 
 def _suite_from(folder: Path, name: Any, where: str) -> Any:

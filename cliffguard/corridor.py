@@ -31,7 +31,8 @@ from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
 from cliffguard.screens import check_screens, take_screens, with_screens
 from cliffguard.store import Store, default_store_folder
-from cliffguard.suites import load_suites, not_covered
+from cliffguard.suites import not_covered
+from cliffguard.targets import suites_of
 from cliffguard.training import read_all_training
 from cliffguard.verdict import judge
 
@@ -57,7 +58,7 @@ def guard(
     """
     store = store or Store(default_store_folder())
     runner = runner or runner_for(plan)
-    suites = load_suites(plan.suites)
+    suites = suites_of(plan)
     policy = with_margins(plan.policy or default_policy(suites), suites)
     _refuse_tasks(policy)
     check_screens(plan, runner)
@@ -246,7 +247,7 @@ def measure_alone(
     checkpoint: Checkpoint, plan: Plan, *, store: Store, runner: Runner, progress: Progress = silent
 ) -> Measurement:
     """Put the answers of one checkpoint to all of the plan's suites into the store."""
-    tasks = runner.resolve(load_suites(plan.suites), plan.protocol)
+    tasks = runner.resolve(suites_of(plan), plan.protocol)
     return measure(
         checkpoint,
         Schedule(tasks, plan.protocol).everything(),

@@ -133,15 +133,15 @@ def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[
             raise error(f"{path}:{number}: not valid JSON: {reason}") from None
         if not isinstance(value, dict):
             raise error(f"{path}:{number}: expected an object, found a {type(value).__name__}")
-        if _has_half_characters(value):
+        if has_half_characters(value):
             raise error(f"{path}:{number}: holds half a surrogate pair, which is no character")
         yield number, value
 
 
-def _has_half_characters(value: Any) -> bool:
+def has_half_characters(value: Any) -> bool:
     """Say whether a text has what JSON can spell and neither UTF-8 nor a tokenizer can hold."""
     try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeEncodeError:
         return True
     return False

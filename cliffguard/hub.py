@@ -1,12 +1,17 @@
-"""Checkpoints on a model hub: resolve a name and revision to a local folder."""
+"""What lies on a hub, by name and revision: checkpoints → folders, data sets → rows."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cliffguard.errors import InfrastructureError, UsageError
+from cliffguard.errors import InfrastructureError, UsageError, nearest
 from cliffguard.files import shortened
+from cliffguard.rows import Row
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$")
 _WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt"]
@@ -67,3 +72,89 @@ def _unreachable(spec: str) -> InfrastructureError:
     return InfrastructureError(
         f"{spec}: no such directory, and the hub cannot be reached; check the path or try again"
     )
+
+
+# --- data sets -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubData:
+    """One split of a data set; `label_names` are those of numbered labels, by column."""
+
+    rows: tuple[Row, ...]
+    label_names: dict[str, tuple[str, ...]]
+
+
+def download_data(spec: str, *, subset: str | None, split: str | None, offline: bool) -> HubData:
+    """Return the rows of one split of org/name@revision; of several, `split` must name one.
+
+    Nothing that is not data is run. Raises UsageError for what is not there, InfrastructureError
+    when the hub cannot be reached.
+    """
+    import datasets
+
+    name, _, revision = spec.partition("@")
+    try:
+        with _no_connection() if offline else contextlib.nullcontext():
+            found = datasets.load_dataset(name, subset, revision=revision or None)
+    except (datasets.exceptions.DatasetNotFoundError, ValueError, RuntimeError) as failure:
+        reason = " ".join(str(failure).split()) or type(failure).__name__
+        raise UsageError(
+            f"{shortened(spec)}: no such file, and no data set that can be had: {reason[:300]}"
+        ) from None
+    except (datasets.exceptions.DatasetsError, OSError) as failure:
+        if offline:
+            raise UsageError(
+                f"{spec}: no such file, and not on this machine; drop --offline to fetch it"
+            ) from None
+        reason = " ".join(str(failure).split())[:200]
+        raise InfrastructureError(
+            f"{spec}: no such file, and the hub cannot be reached ({reason}); check the path or "
+            "try again"
+        ) from None
+    return _split_of(found, spec, split)
+
+
+@contextlib.contextmanager
+def _no_connection() -> Iterator[None]:
+    """Keep `datasets` from opening one: it takes that from settings, not from an argument."""
+    from datasets import config
+    from huggingface_hub import constants
+
+    modules: tuple[Any, ...] = (config, constants)
+    before = [module.HF_HUB_OFFLINE for module in modules]
+    try:
+        for module in modules:
+            module.HF_HUB_OFFLINE = True
+        yield
+    finally:
+        for module, value in zip(modules, before, strict=True):
+            module.HF_HUB_OFFLINE = value
+
+
+def _split_of(found: Any, spec: str, split: str | None) -> HubData:
+    names = list(found)
+    if split is None and len(names) > 1:
+        raise UsageError(f"{spec}: has the splits {', '.join(names)}; name one (target.split)")
+    if split is not None and split not in names:
+        raise UsageError(
+            f"{spec}: has no split {split!r}{nearest(split, names)} (it has {', '.join(names)})"
+        )
+    table = found[split or names[0]]
+    return HubData(
+        rows=tuple(_rows(table, f"{spec} {split or names[0]}")),
+        label_names={
+            column: tuple(kind.names)
+            for column, kind in table.features.items()
+            if getattr(kind, "names", None) and hasattr(kind, "int2str")
+        },
+    )
+
+
+def _rows(table: Any, source: str) -> Iterator[Row]:
+    # As Arrow has them: pictures and sounds are not decoded.
+    number = 0
+    for batch in table.with_format("arrow").iter(batch_size=1000):
+        for value in batch.to_pylist():
+            number += 1
+            yield Row(value=value, source=source, line=number)

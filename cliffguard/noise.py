@@ -21,7 +21,7 @@ from cliffguard.schedule import Look, Schedule
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.multiplicity import holm
 from cliffguard.store import Store
-from cliffguard.suites import load_suites
+from cliffguard.targets import suites_of
 
 REPLICATES = {"batches": 1, "device": 2}
 """Under which number the second answers are stored, by what is other; a dtype has its own key."""
@@ -82,7 +82,7 @@ def measure_noise(
 
     The floor of every task is noted beside the first answers, where planning finds it.
     """
-    suites = load_suites(plan.suites)
+    suites = suites_of(plan)
     policy = with_margins(plan.policy or Policy(), suites)
     policy = replace(policy, estimand="capability", target=None)
     sides, dtypes = [], []

@@ -192,6 +192,40 @@ class RunnerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TargetData:
+    """Data that a target capability is made of, without a suite.
+
+    `data` is a file, a folder that `datasets` has saved, or org/name@revision on a hub, of which
+    `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
+    (None: found by their usual names); a prompt may also be a text with columns in braces.
+    `labels` are what every item chooses from. `metric` None is found from the answers, and
+    `max_tokens` None is the metric's. `name` is the capability's.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    data: str
+    name: str = "target"
+    prompt: str | None = None
+    answer: str | None = None
+    choices: str | None = None
+    labels: tuple[str, ...] = ()
+    cluster: str | None = None
+    metric: str | None = None
+    max_tokens: int | None = None
+    split: str | None = None
+    subset: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.data.strip():
+            raise ValueError("data is an empty name; name a file of items")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels must be two or more, each once")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a plan file says.
 
@@ -201,7 +235,8 @@ class Plan:
     one for each split, by the names that the task gives them. `train` are files of the fine-tune's
     data: items that stand in them do not count, and capabilities are placed by their distance from
     it. With `screen`, candidate and base also read prompts of each capability side by side, to see
-    how far predictions have moved.
+    how far predictions have moved. `target` is data that a target is made of; with it no suite is
+    needed.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -209,6 +244,7 @@ class Plan:
     candidate: str
     base: str | None = None
     suites: tuple[str, ...] = ()
+    target: TargetData | None = None
     protocol: Protocol = field(default_factory=Protocol)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
     policy: Policy | None = None
@@ -222,8 +258,10 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.candidate.strip() or (self.base is not None and not self.base.strip()):
             raise ValueError("candidate or base is an empty name; name a directory or a model")
-        if not self.suites:
-            raise ValueError("suites is empty: name at least one, for example [adjacent]")
+        if not self.suites and self.target is None:
+            raise ValueError(
+                "suites is empty: name at least one, for example [adjacent], or a target"
+            )
 
 
 def _check_margin(name: str, margin: float) -> None:

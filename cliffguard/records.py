@@ -334,6 +334,29 @@ class TaskComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassComparison:
+    """One class of a classifier: of its `n_items` the share that each side called by its name."""
+
+    label: str
+    n_items: int
+    base_recall: float
+    candidate_recall: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassesComparison:
+    """A task whose items all have the same labels to choose from, class by class.
+
+    Over gating items with both scores; classes without any are left out, of the means too.
+    """
+
+    task: str
+    classes: tuple[ClassComparison, ...]
+    base_macro_f1: float
+    candidate_macro_f1: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
     """How one side answers. None: no such answer, or nothing that tells it was recorded.
 
@@ -431,7 +454,8 @@ class CapabilityComparison:
     or less". Of a target the margin is minus the demanded gain, and `p_drop`, like `p_beyond`, is
     of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
     than the margin". `behaviour` is None where no item was answered by both sides, `distance` (from
-    the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened.
+    the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened;
+    `classes` are those of the tasks that are classifiers.
     """
 
     capability: str
@@ -462,6 +486,7 @@ class CapabilityComparison:
     n_excluded: int = 0
     distance: Distance | None = None
     shift: Shift | None = None
+    classes: tuple[ClassesComparison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

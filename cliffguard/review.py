@@ -11,7 +11,7 @@ from importlib.metadata import version
 from cliffguard.health import health
 from cliffguard.measure import Measurement
 from cliffguard.pairs import Pair
-from cliffguard.plans import Plan, Policy, Protocol, RunnerSettings
+from cliffguard.plans import Plan, Policy, Protocol, RunnerSettings, TargetData
 from cliffguard.records import (
     FORMAT,
     Comparison,
@@ -125,6 +125,7 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
         words += ["--base", plan.base]
     for suite in plan.suites:
         words += ["--suite", suite]
+    words += _target_words(plan.target)
     words += _data_words(plan)
     words += _protocol_words(plan.protocol)
     if plan.allow_base_mismatch:
@@ -136,6 +137,19 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
     if max_minutes is not None:
         words += ["--max-minutes", f"{max_minutes:g}"]
     return shlex.join(words + _runner_words(plan.runner))
+
+
+def _target_words(target: TargetData | None) -> list[str]:
+    if target is None:
+        return []
+    words = ["--target", target.data]
+    for field in fields(TargetData):
+        value = getattr(target, field.name)
+        if field.name == "data" or value == field.default:
+            continue
+        for one in value if isinstance(value, tuple) else [value]:
+            words += [f"--target-{field.name.replace('_', '-')}", str(one)]
+    return words
 
 
 def _data_words(plan: Plan) -> list[str]:

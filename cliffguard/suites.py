@@ -26,9 +26,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Cost = Literal["likelihood", "short generation", "long generation"]
 
 _SCORING = 1  # raised whenever own items are put or scored in another way
-_BY_LIKELIHOOD = ("acc", "acc_norm")
+BY_LIKELIHOOD = ("acc", "acc_norm")
 _ROW_KEYS = ["id", "context", "prompt", "choices", "answer", "question", "expected", "cluster"]
-_OWN_METRICS = (*_BY_LIKELIHOOD, *SCORERS)
+OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)
 
 
 class GeneratedItems(BaseModel):
@@ -149,7 +149,12 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
 
 def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Suite, ...]:
     """Load several suites and refuse suites, capabilities or tasks that share a name."""
-    suites = tuple(load_suite(name, folder=folder) for name in names)
+    return together(load_suite(name, folder=folder) for name in names)
+
+
+def together(suites: Iterable[Suite]) -> tuple[Suite, ...]:
+    """Return suites of one run. Refuses suites, capabilities or tasks that share a name."""
+    suites = tuple(suites)
     where = ", ".join(suite.name for suite in suites)
     _refuse_repeats((s.name for s in suites), "suite", where)
     capabilities = [c for s in suites for c in s.capabilities]
@@ -210,13 +215,20 @@ def _refuse_repeats(names: Iterable[str], kind: str, where: str) -> None:
 
 def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
     where = f"{path}: {capability}.{written.name}"
-    metric = written.metric
     if written.from_suite is not None:
         return _borrowed(written, capability, path, where)
-    if written.items is not None:
-        metric = metric or "acc"
-    _check_task(written, metric, where)
+    if written.items is not None and written.metric is None:
+        written = written.model_copy(update={"metric": "acc"})
+    check_task(written, where)
     items = () if written.items is None else _items(written, path, where)
+    return make_task(written, items, capability=capability, suite=suite, where=where)
+
+
+def make_task(
+    written: TaskFile, items: tuple[Item, ...], *, capability: str, suite: str, where: str
+) -> Task:
+    """Return the task that `check_task` has let through, over these items."""
+    metric = written.metric
     _check_levels(written, items, where)
     max_tokens, stop = written.max_tokens, written.stop
     scorer = SCORERS.get(metric or "") if written.items is not None else None
@@ -276,21 +288,23 @@ def with_limit(limit: int | None) -> list[dict[str, int]]:
     return [] if limit is None else [{"limit": limit}]
 
 
-def _check_task(written: TaskFile, metric: str | None, where: str) -> None:
+def check_task(written: TaskFile, where: str) -> None:
+    """Raise SuiteError with `where` for keys of a task that do not go together."""
+    metric = written.metric
     if written.gate_levels is not None and written.level is None:
         raise SuiteError(f"{where}: gate_levels needs level: the name of the items' level field")
     if written.items is None:
         if written.level is not None or written.max_tokens is not None or written.stop is not None:
             raise SuiteError(f"{where}: level, max_tokens and stop need items of your own")
         return
-    if metric not in _OWN_METRICS:
+    if metric not in OWN_METRICS:
         raise SuiteError(
-            f"{where}: metric {metric!r} is not one of {', '.join(_OWN_METRICS)}"
-            f"{nearest(str(metric), _OWN_METRICS)}"
+            f"{where}: metric {metric!r} is not one of {', '.join(OWN_METRICS)}"
+            f"{nearest(str(metric), OWN_METRICS)}"
         )
     if written.filter is not None:
         raise SuiteError(f"{where}: filter belongs to lm-eval tasks, not to items of your own")
-    if metric in _BY_LIKELIHOOD and (written.max_tokens is not None or written.stop is not None):
+    if metric in BY_LIKELIHOOD and (written.max_tokens is not None or written.stop is not None):
         raise SuiteError(
             f"{where}: max_tokens and stop belong to answers that are generated, not to {metric}"
         )

@@ -13,7 +13,7 @@ import yaml
 
 from cliffguard.config import as_written, load_plan, load_policy, make_plan, merge, schema
 from cliffguard.errors import ConfigError, UsageError
-from cliffguard.plans import CapabilityPolicy, Plan, Policy, TargetPolicy
+from cliffguard.plans import CapabilityPolicy, Plan, Policy, TargetData, TargetPolicy
 from tests import support
 
 CHECKOUT = Path(__file__).parent.parent
@@ -129,6 +129,54 @@ def test_suites_beside_the_plan_are_found(tmp_path: Path) -> None:
     found = load_plan(plan_file(tmp_path, text=text)).suites
 
     assert found == (str(tmp_path / "mine.yaml"), str(tmp_path / "mine.yaml"), "adjacent")
+
+
+@pytest.mark.parametrize("text", ["target: t.jsonl", "target: {data: t.jsonl, labels: [yes, no]}"])
+def test_a_target_beside_the_plan_is_found(tmp_path: Path, text: str) -> None:
+    """Its data is taken from the plan's folder, short or with keys; no suite is needed."""
+    (tmp_path / "t.jsonl").write_text("")
+
+    plan = load_plan(plan_file(tmp_path, text=f"candidate: c\n{text}\n"))
+
+    labels = ("yes", "no") if "labels" in text else ()
+    assert plan.target == TargetData(data=str(tmp_path / "t.jsonl"), labels=labels)
+    assert plan.suites == ()
+
+
+def test_a_target_on_a_hub_stays_as_written(tmp_path: Path) -> None:
+    """org/name is no path below the plan."""
+    plan = load(tmp_path, "target: org/tickets@v1\n")
+
+    assert plan.target == TargetData(data="org/tickets@v1")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("target: {prompt: q}", r"target\.data: missing"),
+        ("target: {data: t, promt: q}", r"target\.promt: unknown key; did you mean 'prompt'"),
+        ("target: {data: t, labels: [a]}", "labels must be two or more"),
+        ("target: {data: t, max_tokens: 0}", "max_tokens must be at least 1"),
+        ("target: ''", "empty name"),
+        ("target: 7", "target: "),
+    ],
+)
+def test_a_faulty_target_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """One line with the key."""
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, f"{text}\n")
+
+
+def test_a_plan_measures_something(tmp_path: Path) -> None:
+    """Neither suite nor target is no plan."""
+    with pytest.raises(ConfigError, match=r"suites is empty: name at least one.*or a target"):
+        load_plan(plan_file(tmp_path, text="candidate: c\n"))
+
+
+@pytest.mark.parametrize("target", ["t.jsonl", {"data": "t.jsonl", "metric": "f1"}])
+def test_the_schema_knows_both_spellings_of_a_target(target: Any) -> None:
+    """Editors accept the path and the mapping."""
+    jsonschema.validate({"candidate": "c", "target": target}, schema("plan"))
 
 
 def test_an_empty_base_is_not_the_plans_folder(tmp_path: Path) -> None:

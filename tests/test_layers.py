@@ -16,14 +16,14 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams"},
     {"plans", "files", "samples", "constraints", "gym"},
-    {"scorers", "ladders"},
+    {"scorers", "ladders", "rows"},
     {"records", "training"},
     {"suites", "checkpoint_files", "hub", "store", "overlap", "distance"},
-    {"config", "checkpoints", "engine"},
+    {"config", "checkpoints", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence"},
-    {"pairs", "behaviour", "screens"},
+    {"pairs", "behaviour", "classes", "screens"},
     {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},
@@ -34,7 +34,7 @@ LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 HEAVY = {"torch": {"engine"}, "transformers": {"engine"}, "peft": {"engine"}}
 HEAVY |= {
     "lm_eval": {"runners", "engine"},
-    "datasets": {"runners"},
+    "datasets": {"runners", "hub"},
     "matplotlib": {"report"},
 }
 FILES = sorted(

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.DATA, opt.TRAIN, opt.SCREEN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(
+    opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.SCREEN, opt.PROTOCOL, opt.RUNNER
+)
 def check(
     flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,
@@ -94,7 +96,7 @@ def check(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def measure(
     flags: Mapping[str, Any],
     checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
@@ -127,7 +129,7 @@ def measure(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TRAIN, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.PROTOCOL)
 def compare(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],
@@ -163,13 +165,13 @@ def compare(
     screen = Screen(quiet=quiet, verbose=verbose)
     from cliffguard.corridor import find_sides, guard
     from cliffguard.runners.stored import find_stored
-    from cliffguard.suites import load_suites
+    from cliffguard.targets import suites_of
 
     answers = open_store(store)
     runner = find_stored(
         answers,
         find_sides(resolved),
-        load_suites(resolved.suites),
+        suites_of(resolved),
         opt.overrides(flags).get("protocol", {}),
     )
     resolved = dataclasses.replace(resolved, protocol=runner.protocol)
@@ -206,7 +208,10 @@ def _compared(
 def _flat(given: Mapping[str, Any]) -> list[str]:
     names: list[str] = []
     for name, value in given.items():
-        names += _flat(value) if isinstance(value, Mapping) else [_FLAGS.get(name, name)]
+        if name == "target":
+            names += ["target" if key == "data" else f"target_{key}" for key in value]
+        else:
+            names += _flat(value) if isinstance(value, Mapping) else [_FLAGS.get(name, name)]
     return names
 
 
@@ -228,8 +233,8 @@ def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
         return load_plans(path, given)
     if "candidate" not in given:
         raise UsageError("no candidate: give a plan file, or --candidate (and --base, --suite)")
-    if "suites" not in given:
-        raise UsageError("no suite: give --suite NAME (see `cliffguard suites ls`)")
+    if not {"suites", "target"} & given.keys():
+        raise UsageError("no suite: give --suite NAME (see `cliffguard suites ls`), or --target")
     return make_plans(given, "command line")
 
 
@@ -238,9 +243,9 @@ def _show(plans: Sequence[Plan]) -> None:
 
     from cliffguard.config import as_written
     from cliffguard.corridor import default_policy, with_margins
-    from cliffguard.suites import load_suites
+    from cliffguard.targets import suites_of
 
-    suites = load_suites(plans[0].suites)
+    suites = suites_of(plans[0])
     policy = with_margins(plans[0].policy or default_policy(suites), suites)
     resolved = as_written(dataclasses.replace(plans[0], policy=policy))
     if len(plans) > 1:

@@ -9,14 +9,14 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from cliffguard.errors import CliffguardError, InfrastructureError
-from cliffguard.files import write_whole
+from cliffguard.errors import CliffguardError, InfrastructureError, UsageError
+from cliffguard.files import user_path, write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,3 +139,19 @@ class Screen:
             "wall_seconds": round(time.monotonic() - self._started, 3),
             "stage_seconds": {label: round(s, 3) for label, s in self.seconds.items()},
         }
+
+
+def write_new(files: Mapping[str, str], out: Path, *, force: bool, source: str | None) -> None:
+    """Write files into a folder and print their paths; none over what is there, unless by force.
+
+    Never over `source`, of which they were made.
+    """
+    out = user_path(str(out), UsageError)
+    for name in files:
+        if source is not None and (out / name).resolve() == Path(source).resolve():
+            raise UsageError(f"{source}: lies where its items would go; choose another --out")
+        if (out / name).exists() and not force:
+            raise UsageError(f"{out / name}: exists already; pass --force to overwrite it")
+    for name, text in files.items():
+        write_whole(out / name, text)
+        print(out / name)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cliffguard.cli.console import explained
-from cliffguard.errors import SuiteError, UsageError
-from cliffguard.files import read_jsonl, user_path, write_whole
-
-if TYPE_CHECKING:
-    from cliffguard.records import Item
-
-_FIELDS = ("id", "prompt", "choices", "answer", "cluster")
+from cliffguard.cli import options as opt
+from cliffguard.cli.console import explained, write_new
+from cliffguard.cli.suites import suite_of_data
+from cliffguard.errors import UsageError
+from cliffguard.files import user_path
 
 _PLAN = """\
 # What is compared. Run it with: cliffguard check {name}
@@ -24,6 +21,7 @@ _PLAN = """\
 base: {base}
 candidate: {candidate}
 suites: {suites}          # built-in names (cliffguard suites ls) or files
+# target: test.jsonl      # your target's data; more keys: {{data: …, prompt: …, metric: …}}
 # train: [train.jsonl]    # the fine-tune's data: items that stand in it do not count
 protocol:
   chat_template: none     # none | own (each side's) | base (the base's for both)
@@ -47,27 +45,20 @@ capabilities: {{}}
 """
 
 _TARGET = "target: {min_gain: 0.0}   # the gain of the target ring that must be proven"
-_NO_TARGET = "# target: {min_gain: 0.02}  # once a suite measures your target (init --data)"
-
-_SUITE = """\
-name: {name}
-version: 1
-description: {source}
-capabilities:
-  {name}:
-    ring: target
-    tasks:
-      - {{name: {name}_items, items: {items}, metric: {metric}, chance: {chance}}}
-"""
+_NO_TARGET = (
+    "# target: {min_gain: 0.02}  # once a target is measured (target: in the plan, init --data)"
+)
 
 
 @explained
+@opt.takes(opt.FIELDS)
 def init(
+    flags: Mapping[str, Any],
     base: Annotated[str, typer.Option(help="Base checkpoint.")] = "models/base",
     candidate: Annotated[str, typer.Option(help="Candidate checkpoint or adapter.")] = "runs/ft",
     data: Annotated[
-        Path | None,
-        typer.Option(help="Target items, JSON Lines with prompt, answer and perhaps choices."),
+        str | None,
+        typer.Option(help="Data of your target: a file, a saved folder, org/name on a hub."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
@@ -77,58 +68,14 @@ def init(
     suites = ["adjacent"]
     files: dict[str, str] = {}
     if data is not None:
-        if data.resolve() == (out / "target.jsonl").resolve():
-            raise UsageError(f"{data}: lies where its items would go; choose another --out")
-        files |= _target_files(data)
+        files |= suite_of_data(data, "target", flags)
         suites.insert(0, "./target.yaml")
     listed = f"[{', '.join(suites)}]"
     plan = {"base": _quoted(base), "candidate": _quoted(candidate), "suites": listed}
     files["plan.yaml"] = _PLAN.format(name=out / "plan.yaml", **plan)
     files["policy.yaml"] = _POLICY.format(target=_TARGET if data else _NO_TARGET)
-    for name in files:
-        if (out / name).exists() and not force:
-            raise UsageError(f"{out / name}: exists already; pass --force to overwrite it")
-    for name, text in files.items():
-        write_whole(out / name, text)
-        print(out / name)
+    write_new(files, out, force=force, source=data)
 
 
 def _quoted(name: str) -> str:
     return json.dumps(name, ensure_ascii=False)
-
-
-def _target_files(data: Path) -> dict[str, str]:
-    from cliffguard.suites import make_item
-
-    rows = [(number, row) for number, row in read_jsonl(data, SuiteError)]
-    if not rows:
-        raise SuiteError(f"{data}: holds no items; a target needs at least one")
-    metric = "acc" if "choices" in rows[0][1] else "exact_match"
-    items: dict[str, Item] = {}
-    for number, row in rows:
-        kept = {key: row[key] for key in _FIELDS if key in row}
-        kept["id"] = str(kept.get("id", f"target-{number:05d}"))
-        item = make_item(kept, metric=metric, level=None, where=f"{data}:{number}")
-        if item.id in items:
-            raise SuiteError(f"{data}:{number}: the id {item.id!r} stands already above")
-        items[item.id] = item
-    chance = fmean(1.0 / len(i.choices) if i.choices else 0.0 for i in items.values())
-    suite = _SUITE.format(
-        name="target",
-        source=json.dumps(f"items of our own, from {data.name}", ensure_ascii=False),
-        items="target.jsonl",
-        metric=metric,
-        chance=round(chance, 4),
-    )
-    lines = [json.dumps(_as_row(item), ensure_ascii=False) + "\n" for item in items.values()]
-    return {"target.yaml": suite, "target.jsonl": "".join(lines)}
-
-
-def _as_row(item: Item) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": item.id, "prompt": item.prompt}
-    if item.choices:
-        row["choices"] = list(item.choices)
-    row["answer"] = item.answer
-    if item.cluster is not None:
-        row["cluster"] = item.cluster
-    return row

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def noise(
     flags: Mapping[str, Any],
     checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],

@@ -86,6 +86,46 @@ PLAN: dict[str, Any] = {
         bool, typer.Option("--allow-pickle", help="Load pickled weights, which can run code.")
     ],
 }
+TARGET: dict[str, Any] = {
+    "target": Annotated[
+        _Text,
+        typer.Option(metavar="DATA", help="Data of a target: a file, a saved folder, org/name."),
+    ],
+    "target_name": Annotated[_Text, typer.Option(help="Name of its capability (target).")],
+}
+
+
+_FIELDS: dict[str, tuple[Any, str, str | None]] = {  # key → type, help, metavar
+    "prompt": (_Text, "Column of prompts, or a text with columns in braces.", "COLUMN"),
+    "answer": (_Text, "Column of right answers.", "COLUMN"),
+    "choices": (_Text, "Column of choices.", "COLUMN"),
+    "labels": (list[str] | None, "Label that every item chooses from; repeatable.", "LABEL"),
+    "cluster": (_Text, "Column that says which items stand or fall together.", "COLUMN"),
+    "metric": (_Text, "acc, exact_match, numeric, regex, f1, rouge_l, …", None),
+    "max_tokens": (_Whole, "Tokens of a generated answer.", None),
+    "split": (_Text, "Split of a data set with several.", None),
+    "subset": (_Text, "Subset of a data set on a hub.", None),
+}
+
+
+def _fields(*prefixes: str) -> dict[str, Any]:
+    """Return the flags about the data of a target, each called by every prefix."""
+    return {
+        f"target_{key}": Annotated[
+            kind,
+            typer.Option(
+                *(prefix + key.replace("_", "-") for prefix in prefixes),
+                help=told,
+                metavar=metavar,
+            ),
+        ]
+        for key, (kind, told, metavar) in _FIELDS.items()
+    }
+
+
+FIELDS = _fields("--target-")
+OWN_FIELDS = _fields("--", "--target-")
+"""The same where there is nothing but a target."""
 DATA: dict[str, Any] = {
     "data": Annotated[
         list[str] | None,
@@ -225,6 +265,9 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             plan.setdefault("protocol", {})[name] = _read(name, value)
         elif name in RUNNER:
             plan.setdefault("runner", {})[_RENAMED.get(name, name)] = _read(name, value)
+        elif name in TARGET or name in FIELDS:
+            key = "data" if name == "target" else name.removeprefix("target_")
+            plan.setdefault("target", {})[key] = value
         elif name in DATA:
             plan[name] = _by_task(value)
         elif name in {**PLAN, **TRAIN, **SCREEN} or name in ("candidate", "policy"):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.DATA, opt.TRAIN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.PROTOCOL, opt.RUNNER)
 def plan(
     flags: Mapping[str, Any],
     path: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan file.")] = None,
@@ -48,10 +48,10 @@ def plan(
     from cliffguard.noise import stored_flips
     from cliffguard.outlook import USUAL_CHURN, look_ahead
     from cliffguard.overlap import without_training
-    from cliffguard.suites import load_suites
+    from cliffguard.targets import suites_of
     from cliffguard.training import read_all_training
 
-    suites = load_suites(resolved.suites)
+    suites = suites_of(resolved)
     tasks, _ = without_training(_tasks(resolved, suites), read_all_training(resolved.train))
     base = _base(resolved)
     flips = {} if base is None else stored_flips(open_store(store), base)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained
+from cliffguard.cli.console import explained, write_new
 from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,6 +78,29 @@ def print_items(name: Name) -> None:
                     "answer": item.answer,
                 }
                 sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+@suites_app.command("new")
+@explained
+@opt.takes(opt.OWN_FIELDS)
+def new_suite(
+    flags: Mapping[str, Any],
+    data: Annotated[str, typer.Argument(help="A file, a saved folder, or org/name on a hub.")],
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
+    name: Annotated[str, typer.Option(help="Name of the suite and its capability.")] = "target",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Write a suite and its items from data, as `--target` makes them."""
+    write_new(suite_of_data(data, name, flags), out, force=force, source=data)
+
+
+def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files of a suite from data; `flags` say which fields it has."""
+    from cliffguard.config import make_target
+    from cliffguard.targets import suite_files
+
+    given = opt.overrides({**flags, "target": data, "target_name": name})
+    return suite_files(make_target(given["target"], "target"))
 
 
 @suites_app.command("validate")

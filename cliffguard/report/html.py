@@ -10,6 +10,9 @@ from markupsafe import Markup, escape
 from cliffguard.records import Review
 from cliffguard.report import numbers
 from cliffguard.report.behaviour import INTRO, behaviour_view
+from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
+from cliffguard.report.classes import TITLE as CLASSES_TITLE
+from cliffguard.report.classes import class_view
 from cliffguard.report.clean import cleaned, one_line, shorten
 from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
@@ -49,6 +52,9 @@ def render_html(review: Review) -> str:
             reach_figure=Markup(distance_svg(placed)) if placed else None,
             reach_intro=REACH_INTRO,
             reach_headers=REACH_HEADERS,
+            classes=class_view(page),
+            classes_title=CLASSES_TITLE,
+            classes_headers=CLASSES_HEADERS,
             behaviour=behaviour_view(page),
             behaviour_intro=INTRO,
             base_facts=checkpoint_facts(page.review.comparison.base),

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from cliffguard.records import Example, Review
 from cliffguard.report.behaviour import INTRO, behaviour_view
+from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
+from cliffguard.report.classes import TITLE as CLASSES_TITLE
+from cliffguard.report.classes import class_view
 from cliffguard.report.clean import cleaned, clip, one_line, shorten
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
@@ -37,6 +40,7 @@ def render_markdown(review: Review) -> str:
         _capabilities(page),
         *(_ladder(view, page) for view in page.ladders),
         _target(page),
+        _classes(page),
         _reach(page),
         _behaviour(page),
         _examples(page),
@@ -188,6 +192,15 @@ def _gain(row: Row, page: Page) -> str:
         f"{head}: {row.base} → {row.candidate}, a gain of **{row.gain}**, {page.confidence} "
         f"interval {_range(row.gain_interval)} pp; {html.escape(row.demand)}"
     )
+
+
+def _classes(page: Page) -> str:
+    view = class_view(page)
+    if view is None:
+        return ""
+    rows = [(escape(task), escape(label), *cells) for task, label, *cells in view.rows]
+    notes = "\n".join(f"- {escape(note)}" for note in view.notes)
+    return f"## {CLASSES_TITLE}\n\n{_table(CLASSES_HEADERS, 'llrrrr', rows)}\n\n{notes}"
 
 
 def _reach(page: Page) -> str:

@@ -11,6 +11,9 @@ from rich.text import Text
 
 from cliffguard.records import Outcome, Review
 from cliffguard.report.behaviour import behaviour_view
+from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
+from cliffguard.report.classes import TITLE as CLASSES_TITLE
+from cliffguard.report.classes import ClassView, class_view
 from cliffguard.report.clean import cleaned
 from cliffguard.report.numbers import MISSING, percent, points
 from cliffguard.report.page import LadderView, Page, Row, lay_out
@@ -59,6 +62,12 @@ def print_review(review: Review, console: Console) -> None:
     for view in page.ladders:
         console.print()
         _print(console, _ladder(view))
+    classes = class_view(page)
+    if classes is not None:
+        console.print()
+        _print(console, Text(CLASSES_TITLE, style="bold"))
+        console.print(_classes(classes))
+        _print_list(console, [("  •", line) for line in classes.notes])
     if placed := reaches(page):
         console.print()
         _print(console, Text("Distance from the fine-tuning data, nearest first", style="bold"))
@@ -223,3 +232,13 @@ def _ladder(view: LadderView) -> Text:
         if rung.note:
             text.append(f"  {rung.note}", style="bold red" if rung.is_edge else "dim")
     return text
+
+
+def _classes(view: ClassView) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for place, header in enumerate(CLASSES_HEADERS):
+        is_name = place < 2
+        table.add_column(header, justify="left" if is_name else "right", overflow="fold")
+    for row in view.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

@@ -15,6 +15,8 @@ from cliffguard.records import (
     Behaviour,
     CapabilityComparison,
     Checkpoint,
+    ClassComparison,
+    ClassesComparison,
     Comparison,
     Distance,
     Example,
@@ -115,6 +117,7 @@ def measured(
     n_planned: int | None = None,
     ladders: tuple[Ladder, ...] = (),
     behaviour: Behaviour | None = None,
+    classes: tuple[ClassesComparison, ...] = (),
 ) -> CapabilityComparison:
     """Return a capability of one task from its counts."""
     base_mean = round(n_right_base / n_items, 6)
@@ -158,6 +161,7 @@ def measured(
         ),
         ladders=ladders,
         behaviour=behaviour,
+        classes=classes,
     )
 
 
@@ -360,10 +364,24 @@ def calm_ladder() -> Ladder:
     )
 
 
+def routes() -> ClassesComparison:
+    """Return the classes of a router that gained on the whole and lost its rarest class."""
+    counts = (("billing", 150, 0.4, 0.72), ("security", 20, 0.7, 0.25), ("shipping", 130, 0.6, 0.7))
+    return ClassesComparison(
+        task="ticket_routing_items",
+        classes=tuple(
+            ClassComparison(label=label, n_items=n, base_recall=base, candidate_recall=candidate)
+            for label, n, base, candidate in counts
+        ),
+        base_macro_f1=0.512,
+        candidate_macro_f1=0.547,
+    )
+
+
 def _target() -> tuple[CapabilityComparison, Finding]:
     found = measured(
         "ticket_routing", n_items=300, n_right_base=156, n_broken=9, n_fixed=48, p_drop=1.0,
-        ring="target",
+        ring="target", classes=(routes(),),
     )  # fmt: skip
     reason = "a gain above 2.0 points is proven"
     return found, finding(found, Outcome.HELD, reason, role="target", margin=-0.02)
@@ -511,7 +529,9 @@ def hostile() -> Review:
     told = failed()
     lost = measured(HOSTILE, n_items=50, n_right_base=40, n_broken=20, n_fixed=0, p_drop=1e-6)
     ladder = replace(hops_ladder(), task=HOSTILE, level_name=HOSTILE)
-    found = replace(lost, suite=HOSTILE, ladders=(ladder,))
+    one = ClassComparison(label=HOSTILE, n_items=9, base_recall=1.0, candidate_recall=0.0)
+    classes = replace(routes(), task=HOSTILE, classes=(one,) * 30)
+    found = replace(lost, suite=HOSTILE, ladders=(ladder,), classes=(classes,))
     examples = tuple(
         example(
             place, capability=HOSTILE, task=HOSTILE, item_id=HOSTILE, prompt=HOSTILE * 40,

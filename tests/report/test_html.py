@@ -68,7 +68,7 @@ def test_elements_are_closed(name: str) -> None:
 
 
 def test_parts_stand_in_order(page: str) -> None:
-    """Verdict, figure, table, ladders, gain, distance, behaviour, examples, caveats, command, key."""
+    """Verdict, figure, table, ladders, gain, classes, distance, behaviour, and so on to the key."""
     heads = re.findall(r"<h[12]>([^<]+)</h[12]>", page)
 
     assert heads == [
@@ -77,6 +77,7 @@ def test_parts_stand_in_order(page: str) -> None:
         "Capabilities",
         "Ladders: where it falls",
         "Target gain",
+        "By class",
         "Distance",
         "Behaviour",
         "Items that broke",

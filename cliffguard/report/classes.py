@@ -1,0 +1,57 @@
+"""The classes of classifiers, for reading: those that lost most of their items first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cliffguard.records import ClassComparison, ClassesComparison
+from cliffguard.report import numbers
+from cliffguard.report.clean import clip, one_line
+from cliffguard.report.page import Page
+
+MOST_ROWS = 20
+"""More classes than that are in review.json alone."""
+
+_LABEL_CHARACTERS = 60
+
+TITLE = "By class"
+HEADERS = ("task", "class", "n", "recall, base", "candidate", "drop")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassView:
+    """A row for each class, as `HEADERS`, what both sides come to, and what is left out."""
+
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def class_view(page: Page) -> ClassView | None:
+    """Arrange the classes of all tasks; None where no task has any."""
+    tasks = [one for row in page.rows if row.found is not None for one in row.found.classes]
+    rows = [(task, one) for task in tasks for one in task.classes]
+    if not rows:
+        return None
+    rows.sort(key=lambda pair: pair[1].candidate_recall - pair[1].base_recall)
+    left_out = len(rows) - MOST_ROWS
+    more = (f"{left_out:,} more classes are in review.json.",) if left_out > 0 else ()
+    return ClassView(
+        rows=tuple(_cells(task, one) for task, one in rows[:MOST_ROWS]),
+        notes=(*(_macro_f1(task) for task in tasks[:MOST_ROWS]), *more),
+    )
+
+
+def _cells(task: ClassesComparison, one: ClassComparison) -> tuple[str, ...]:
+    return (
+        one_line(task.task),
+        clip(one_line(one.label), _LABEL_CHARACTERS),
+        f"{one.n_items:,}",
+        numbers.percent(one.base_recall),
+        numbers.percent(one.candidate_recall),
+        numbers.points(one.base_recall - one.candidate_recall),
+    )
+
+
+def _macro_f1(task: ClassesComparison) -> str:
+    base = numbers.percent(task.base_macro_f1).removesuffix(" %")
+    return f"{one_line(task.task)}: macro-F1 {base} → {numbers.percent(task.candidate_macro_f1)}"

@@ -1,0 +1,204 @@
+"""--target and its flags in every verb, and `suites new`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cliffguard.records import Item
+from cliffguard.suites import load_suite
+from tests import support, test_imports
+from tests.cli.test_verbs import run, scripted
+
+LABELS = ("billing", "security", "shipping")
+TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range(300)]
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> list[str]:
+    """Flags that name a base and a target; the candidate lies beside the base."""
+    base = support.write_checkpoint(tmp_path / "base", seed=0)
+    support.write_checkpoint(tmp_path / "tuned", seed=1)
+    data = support.write_jsonl(tmp_path / "tickets.jsonl", TICKETS)
+    return ["--base", str(base), "--target", str(data)]
+
+
+def gains(name: str, item: Item) -> float:
+    """Script: the candidate is right, the base every other time."""
+    return 1.0 if "tuned" in name else float(int(item.id[-5:]) % 2)
+
+
+def test_check_measures_a_target_without_a_suite(
+    tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One flag instead of a suite; its classes stand in the reports."""
+    scripted(monkeypatch, gains)
+    words = [*sides, "--candidate", str(tmp_path / "tuned"), "--store", str(tmp_path / "store")]
+
+    result = run("check", *words, "--out", str(tmp_path / "out"))
+
+    review = json.loads((tmp_path / "out" / "review.json").read_text(encoding="utf-8"))
+    (found,) = review["comparison"]["capabilities"]
+    assert (found["capability"], found["ring"], found["n_items"]) == ("target", "target", 300)
+    assert review["plan"]["policy"]["target"] == {"min_gain": 0.0}
+    assert [one["label"] for one in found["classes"][0]["classes"]] == list(LABELS)
+    assert "By class" in result.output
+
+
+def test_measure_then_compare_needs_no_runner(
+    tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store's answers to a target are found by the same flag."""
+    runner = scripted(monkeypatch, gains)
+    store = ["--store", str(tmp_path / "store")]
+    for side in ("base", "tuned"):
+        done = run("measure", str(tmp_path / side), *sides[2:], *store)
+        assert done.exit_code == 0, done.output
+    assert runner.n_asked == 600
+
+    names = [str(tmp_path / side) for side in ("base", "tuned")]
+    result = run("compare", *names, *sides[2:], *store, "--format", "json")
+
+    assert runner.n_asked == 600
+    assert '"capability": "target"' in result.stdout
+
+
+def test_plan_knows_the_target(sides: list[str]) -> None:
+    """What a plan can decide is said of a target from data, too."""
+    told = json.loads(run("plan", *sides, "--suite", "adjacent", "--format", "json").stdout)
+
+    rows = {row["capability"]: row for row in told["capabilities"]}
+    assert (rows["target"]["role"], rows["target"]["n_items"]) == ("target", 300)
+    assert "multi_step_reasoning" in rows
+
+
+def test_every_key_is_a_flag(tmp_path: Path, sides: list[str]) -> None:
+    """--show-config shows what the flags set, and the policy that a target brings."""
+    flags = {
+        "name": "routing",
+        "prompt": "text",
+        "answer": "label",
+        "cluster": "text",
+        "metric": "exact_match",
+        "max_tokens": 9,
+    }
+    words = [word for key, one in flags.items() for word in (_flag(key), str(one))]
+
+    result = run("check", *sides, "--candidate", "c", *words, "--show-config")
+
+    shown = yaml.safe_load(result.stdout)
+    assert {key: shown["target"][key] for key in flags} == flags
+    assert shown["target"]["data"] == str(tmp_path / "tickets.jsonl")
+    assert shown["protocol"]["max_tokens"] is None
+    assert shown["policy"]["target"] == {"min_gain": 0.0}
+
+
+def _flag(key: str) -> str:
+    return "--target-" + key.replace("_", "-")
+
+
+def test_flags_override_single_keys_of_the_plan(tmp_path: Path) -> None:
+    """Other data, asked as the plan says."""
+    support.write_jsonl(tmp_path / "one.jsonl", TICKETS)
+    other = support.write_jsonl(tmp_path / "other.jsonl", TICKETS[:90])
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "candidate: c\ntarget: {data: one.jsonl, labels: [billing, security, shipping]}"
+    )
+
+    shown = yaml.safe_load(run("check", str(plan), "--show-config").stdout)
+    assert shown["target"]["data"] == str(tmp_path / "one.jsonl")
+    words = ("check", str(plan), "--target", str(other), "--show-config")
+    shown = yaml.safe_load(run(*words).stdout)
+    assert shown["target"]["data"] == str(other)
+    assert shown["target"]["labels"] == list(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["check", "--candidate", "c", "--target-prompt", "q"], "target.data: missing"),
+        (["check", "--candidate", "c"], "no suite: give --suite NAME .* or --target"),
+        (["check", "--candidate", "c", "--target", "gone.jsonl", "--show-config"], "no such file"),
+        (["suites", "new", "gone.jsonl"], "gone.jsonl: no such file or folder"),
+        (["suites", "new", "gone.jsonl", "--labels", "a"], "labels must be two or more"),
+    ],
+)
+def test_what_is_wrong_is_one_line(words: list[str], message: str) -> None:
+    """Exit code 2, and what to do next."""
+    result = run(*words)
+
+    assert result.exit_code == 2, result.output
+    assert len(result.stderr.splitlines()) == 1
+    assert re.search(message, result.stderr), result.stderr
+
+
+def test_logged_samples_have_no_target(tmp_path: Path, sides: list[str]) -> None:
+    """A flag without effect is refused by its own name."""
+    for side in ("one", "two"):
+        test_imports.write(tmp_path / side, "task", test_imports.scored(9, lambda _: False))
+
+    result = run("compare", str(tmp_path / "one"), str(tmp_path / "two"), *sides[2:])
+
+    assert result.exit_code == 2
+    assert "--target: has no effect" in result.stderr
+
+
+# --- suites new ----------------------------------------------------------------------------------
+
+
+def new(folder: Path, *more: Any) -> Any:
+    """Make a suite of the tickets in a folder of its own."""
+    data = support.write_jsonl(folder / "tickets.jsonl", TICKETS)
+    return run("suites", "new", str(data), "--out", str(folder / "out"), *map(str, more))
+
+
+def test_new_writes_a_sound_suite(tmp_path: Path) -> None:
+    """A suite file with comments and its items, which `suites validate` accepts."""
+    result = new(tmp_path, "--name", "routing")
+
+    files = [tmp_path / "out" / name for name in ("routing.yaml", "routing.jsonl")]
+    assert result.stdout.splitlines() == [str(path) for path in files]
+    assert files[0].read_text(encoding="utf-8").count("#") >= 4
+    assert "routing: sound, 300 items" in run("suites", "validate", str(files[0])).stdout
+
+
+@pytest.mark.parametrize("prefix", ["--", "--target-"])
+def test_new_takes_the_same_fields(tmp_path: Path, prefix: str) -> None:
+    """By their short names, and as the other verbs call them."""
+    new(tmp_path, f"{prefix}metric", "f1", f"{prefix}max-tokens", 20, f"{prefix}prompt", "{text}?")
+
+    (capability,) = load_suite(str(tmp_path / "out" / "target.yaml")).capabilities
+    (task,) = capability.tasks
+    assert (task.metric, task.max_tokens, task.items[0].prompt) == ("f1", 20, "Ticket number 0?")
+
+
+def test_new_overwrites_nothing(tmp_path: Path) -> None:
+    """What is there stays, unless by force."""
+    new(tmp_path)
+    path = tmp_path / "out" / "target.yaml"
+    path.write_text("mine\n")
+
+    refused = new(tmp_path)
+
+    assert refused.exit_code == 2
+    assert "target.yaml: exists already; pass --force" in refused.stderr
+    assert path.read_text() == "mine\n"
+    assert new(tmp_path, "--force").exit_code == 0
+
+
+def test_init_takes_the_fields(tmp_path: Path) -> None:
+    """init makes its suite by the same reading."""
+    data = support.write_jsonl(tmp_path / "t.jsonl", [{"a": "q", "b": "x"}])
+
+    words = ("--data", str(data), "--target-prompt", "a", "--target-answer", "b")
+    result = run("init", "--out", str(tmp_path / "out"), *words)
+
+    assert result.exit_code == 0, result.output
+    (capability,) = load_suite(str(tmp_path / "out" / "target.yaml")).capabilities
+    assert capability.tasks[0].items[0].prompt == "q"
