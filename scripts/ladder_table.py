@@ -1,7 +1,7 @@
 """Scores on the levels of ladder suites: of strategies that understand nothing, or of a checkpoint.
 
     python scripts/ladder_table.py [--suite ladders]              # the strategies
-    python scripts/ladder_table.py --base DIR [--limit N]         # a checkpoint
+    python scripts/ladder_table.py --base DIR [--limit N] [--longest LEVEL] [--json FILE]
 
 Prints Markdown. `--limit` is the number of items of each ladder that the checkpoint is asked, in
 seeded order and from every level its share. Times are of the machine that it runs on.
@@ -10,10 +10,14 @@ seeded order and from every level its share. Times are of the machine that it ru
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from cliffguard.checkpoints import context_window
 from cliffguard.constraints import words
@@ -81,8 +85,17 @@ def most_alike(item: Item) -> list[str]:
     )
 
 
+def least_alike(item: Item) -> list[str]:
+    """Pick the choice that shares fewest words with the other choices."""
+    sets = {choice: set(words(choice)) for choice in item.choices}
+    return _best(
+        item,
+        lambda choice: -sum(len(sets[choice] & sets[other]) for other in sets if other != choice),
+    )
+
+
 def a_step_away(item: Item) -> list[str]:
-    """Pick the number that most of the others miss by 1, 2, 3 or 10, as wrong ones are made."""
+    """Pick the number that most of the others miss by 1, 2, 3 or 10, the gaps between choices."""
     if not all(choice.lstrip("-").isdigit() for choice in item.choices):
         return []
     return _best(
@@ -101,6 +114,7 @@ STRATEGIES: dict[str, Strategy] = {
     "longest": lambda item: [max(item.choices, key=len)],
     "shortest": lambda item: [min(item.choices, key=len)],
     "most alike": most_alike,
+    "least alike": least_alike,
     "a step away": a_step_away,
 }
 
@@ -115,7 +129,7 @@ def strategy_score(items: Sequence[Item], pick: Strategy) -> float:
 
 
 def model_scores(
-    base: str, suite: str, limit: int | None
+    base: str, suite: str, limit: int | None, longest: int | None
 ) -> Iterator[tuple[Task, dict[int, list[float]], float]]:
     """Give every ladder with the model's scores by level, and the seconds that they took."""
     plan = Plan(candidate=base, suites=(suite,), protocol=Protocol(limit=limit), offline=True)
@@ -124,7 +138,8 @@ def model_scores(
         runner.resolve(load_suites(plan.suites), plan.protocol), context_window(checkpoint)
     )
     for task in tasks:
-        asked = in_order(task, plan.protocol)
+        kept = [one for one in task.items if longest is None or (one.level or 0) <= longest]
+        asked = in_order(replace(task, items=tuple(kept)), plan.protocol)
         start = time.perf_counter()
         answers = runner.ask(checkpoint, task, asked, plan.protocol)
         by_level: dict[int, list[float]] = {}
@@ -133,17 +148,44 @@ def model_scores(
         yield task, by_level, time.perf_counter() - start
 
 
-def print_model(base: str, suite: str, limit: int | None) -> None:
-    """Print what a checkpoint scores on each level."""
+def measured_rows(task: Task, by_level: dict[int, list[float]]) -> list[dict[str, Any]]:
+    """Return a row of plain values for each level: score and 90 % interval, from 0 to 1."""
+    rows = []
+    for level, scores in sorted(by_level.items()):
+        interval = wilson_interval(n_right=sum(scores), n_items=len(scores), confidence=0.9)
+        row = {"task": task.name, "level_name": task.level, "level": level, "n_items": len(scores)}
+        score = round(sum(scores) / len(scores), 4)
+        rows.append(
+            {**row, "score": score, "low": round(interval.low, 4), "high": round(interval.high, 4)}
+        )
+    return rows
+
+
+def print_model(
+    base: str, suite: str, limit: int | None, longest: int | None, kept: Path | None
+) -> None:
+    """Print what a checkpoint scores on each level, and keep it where that is asked for."""
     print("| task | level | items | score | 90 % | time |\n| --- | --- |" + " ---: |" * 4)
-    for task, by_level, seconds in model_scores(base, suite, limit):
-        for level, scores in sorted(by_level.items()):
-            interval = wilson_interval(n_right=sum(scores), n_items=len(scores), confidence=0.9)
-            mean = f"{100 * sum(scores) / len(scores):.0f}"
-            reach = f"{100 * interval.low:.0f}–{100 * interval.high:.0f}"
-            took = f"{seconds:.0f} s" if level == min(by_level) else ""
-            cells = (task.name, f"{task.level} {level}", str(len(scores)), mean, reach, took)
-            print(f"| {' | '.join(cells)} |", flush=True)
+    for task, by_level, seconds in model_scores(base, suite, limit, longest):
+        rows = measured_rows(task, by_level)
+        for row in rows:
+            reach = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
+            took = f"{seconds:.0f} s" if row is rows[0] else ""
+            cells = (task.name, f"{task.level} {row['level']}", str(row["n_items"]))
+            told = (*cells, f"{100 * row['score']:.0f}", reach, took)
+            print(f"| {' | '.join(told)} |", flush=True)
+        if kept is not None:
+            keep(kept, Path(base).name, rows)
+
+
+def keep(path: Path, model: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Put rows into a JSON file, in place of those of the same levels."""
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
+    new = {(row["task"], row["level"]) for row in rows}
+    others = [row for row in found["rows"] if (row["task"], row["level"]) not in new]
+    merged = sorted([*others, *rows], key=lambda row: (row["task"], row["level"]))
+    text = json.dumps({"model": model, "rows": merged}, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def print_strategies(suite: str) -> None:
@@ -164,12 +206,16 @@ def main() -> None:
     parser.add_argument("--base", help="a checkpoint; without it, the strategies")
     parser.add_argument("--suite", default="ladders")
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--longest", type=int, help="the highest level that is asked")
+    parser.add_argument("--json", type=Path, help="also keep the scores in this file")
     arguments = parser.parse_args()
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     if arguments.base is None:
         print_strategies(arguments.suite)
     else:
-        print_model(arguments.base, arguments.suite, arguments.limit)
+        print_model(
+            arguments.base, arguments.suite, arguments.limit, arguments.longest, arguments.json
+        )
 
 
 if __name__ == "__main__":

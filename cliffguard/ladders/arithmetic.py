@@ -1,6 +1,6 @@
 """Step-by-step arithmetic: steps times digits, as signs, in words and as a story.
 
-The wrong choices are near: off by one to three, or by ten.
+The wrong choices are near: the four numbers lie one to three, or ten, apart.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 
 from cliffguard.ladders.draft import Draft, Generator
-from cliffguard.ladders.words import THINGS, names, near_numbers
+from cliffguard.ladders.words import THINGS, names, near_numbers, plural
 
 STEPS_AND_DIGITS = {1: (1, 1), 2: (1, 2), 3: (2, 2), 4: (3, 2), 5: (4, 2), 6: (4, 3)}
 """By level."""
@@ -36,7 +36,7 @@ _HOW = "Answer with the number only.\nAnswer:"
 
 def _signs(first: int, steps: list[tuple[str, int]], _: random.Random) -> tuple[str, str]:
     text = str(first) + "".join(f" {sign} {number}" for sign, number in steps)
-    return f"{text} =", f"What is {text}? {_HOW}"
+    return f"What is {text}? The answer is", f"What is {text}? {_HOW}"
 
 
 def _words(first: int, steps: list[tuple[str, int]], _: random.Random) -> tuple[str, str]:
@@ -47,11 +47,12 @@ def _words(first: int, steps: list[tuple[str, int]], _: random.Random) -> tuple[
 
 
 def _story(first: int, steps: list[tuple[str, int]], source: random.Random) -> tuple[str, str]:
-    (who,), thing = names(1, source), source.choice(THINGS) + "s"
+    (who,), thing = names(1, source), plural(source.choice(THINGS))
     said = {"+": "gets {n} more", "-": "gives {n} away"}
     does = ". Then ".join(f"{who} {said[sign].format(n=n)}" for sign, n in steps)
     text = f"{who} has {first} {thing}. Then {does}."
-    return f"{text} Now the number of {thing} is", f"{text} How many {thing} are left? {_HOW}"
+    ask = f"{text} How many {thing} does {who} have now?"
+    return f"{ask} The answer is", f"{ask} {_HOW}"
 
 
 ARITHMETIC = Generator(

@@ -11,7 +11,7 @@ import random
 from itertools import pairwise
 
 from cliffguard.ladders.draft import Draft, Generator
-from cliffguard.ladders.words import DAYS, UNITS, names, near_numbers
+from cliffguard.ladders.words import DAYS, UNITS, names, near_numbers, with_trap
 
 LEVELS = (1, 2, 3, 4, 5)
 _EVENTS = ("fair", "parade", "concert", "wedding", "race", "exam", "match", "feast")
@@ -44,9 +44,7 @@ def _days(n_steps: int, source: random.Random) -> Draft:
 
 
 def _events(n_steps: int, source: random.Random) -> Draft:
-    events = source.sample(
-        ["fair", "parade", "concert", "wedding", "race", "exam", "match", "feast"], n_steps + 1
-    )
+    events = source.sample(_EVENTS, n_steps + 1)
     place = source.randrange(7)
     told = [f"The {events[0]} is on {DAYS[place]}."]
     for before, event in pairwise(events):
@@ -77,24 +75,27 @@ def _day(place: int, prompt: str, question: str, source: random.Random, context:
 def _units(n_steps: int, source: random.Random) -> Draft:
     units = source.sample(UNITS, n_steps + 1)
     factors = [source.randint(2, 5) for _ in range(n_steps)]
-    amount = 1
+    if n_steps == 1:  # what is small has no room below it for wrong choices
+        factors = [source.randint(7, 15)]
     facts = [
         f"One {big} is {factor} {small}s."
         for big, factor, small in zip(units, factors, units[1:], strict=False)
     ]
     source.shuffle(facts)
-    story = " ".join(facts)
-    answer = amount * math.prod(factors)
-    trap = source.choice((answer // factors[-1], answer * factors[0], sum(factors) + amount - 1))
-    much = f"{amount} {units[0]}s are" if amount > 1 else f"One {units[0]} is"
+    answer = math.prod(factors)
+    trap = source.choice((answer // factors[-1], answer * factors[0], sum(factors)))
+    if n_steps == 1:
+        wrong = near_numbers(answer, source, least=1)
+    else:
+        wrong = with_trap(answer, trap, source, least=1) or ()
     (who,) = names(1, source)
+    ask = f"How many {units[-1]}s are in one {units[0]}?"
     return Draft(
-        context=f"{who} says: {story}",
-        prompt=f" So {much[0].lower()}{much[1:]} this many {units[-1]}s:",
+        context=f"{who} says: {' '.join(facts)}",
+        prompt=f" {ask} The answer is",
         answer=str(answer),
-        wrong=near_numbers(answer, source, traps=(trap,), least=1),
-        question=f"\nHow many {units[-1]}s are {amount} {units[0]}"
-        f"{'s' if amount > 1 else ''}? Answer with the number only.\nAnswer:",
+        wrong=wrong,
+        question=f"\n{ask} Answer with the number only.\nAnswer:",
     )
 
 

@@ -1,14 +1,15 @@
 """Instruction constraints, one to six at once, each checked by a machine.
 
-By likelihood: four sentences, of which one meets all constraints and each of the others breaks
-one. Generated: any sentence that meets them, as `cliffguard.constraints` checks.
+By likelihood: four sentences, of which one meets all constraints; the others break one, another
+one, and both (of a single constraint: all break it). Generated: any sentence that meets them, as
+`cliffguard.constraints` checks.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cliffguard.constraints import CONSTRAINTS, words
@@ -19,35 +20,34 @@ LEVELS = (1, 2, 3, 4, 5, 6)
 _VERBS = ["found", "sold", "painted", "lost", "bought", "hid", "cleaned", "broke"]
 _WHEN = ["today", "yesterday", "again", "twice"]
 _OPENINGS = ("write one sentence", "write a sentence", "your task is to write one sentence")
-_TRIES = 1200
-_SHARE_KEPT = 0.7  # of the parts of the right sentence, in a wrong one
-_MOST_LONGER = 12  # characters between the right sentence and a wrong one
+_SHAPES = (
+    "the {job} {verb} the {colour} {thing}",
+    "the {job} from {town} {verb} the {thing} {when}",
+    "{when}, the {job} {verb} the {colour} {thing} in {town}",
+    "in {town} the {job} {verb} the {thing}",
+    "the {job}, they say, {verb} the {colour} {thing} {when}",
+)
+_PARTS: Mapping[str, Sequence[str]] = {
+    "shape": _SHAPES,
+    "job": JOBS,
+    "verb": _VERBS,
+    "colour": COLOURS,
+    "thing": THINGS,
+    "town": TOWNS,
+    "when": _WHEN,
+    "end": ".!?",
+    "case": ("plain", "lower", "upper"),
+}
+_TRIES = 400  # for three wrong sentences
+_MOST_LONGER = 16  # characters between two of the four
+
+Parts = Mapping[str, str]
 
 
-def _sentence(source: random.Random, **fixed: str) -> str:
-    parts = {
-        "job": source.choice(JOBS),
-        "verb": source.choice(_VERBS),
-        "colour": source.choice(COLOURS),
-        "thing": source.choice(THINGS),
-        "town": source.choice(TOWNS),
-        "when": source.choice(_WHEN),
-        "end": source.choice(".!?"),
-        **fixed,
-    }
-    shape = source.choice(
-        (
-            "the {job} {verb} the {colour} {thing}",
-            "the {job} from {town} {verb} the {thing} {when}",
-            "{when}, the {job} {verb} the {colour} {thing} in {town}",
-            "in {town} the {job} {verb} the {thing}",
-            "the {job}, they say, {verb} the {colour} {thing} {when}",
-        )
-    )
-    text = shape.format(**parts)
-    case = source.choice(("plain", "plain", "lower", "upper"))
-    text = {"plain": text[0].upper() + text[1:], "lower": text.lower(), "upper": text.upper()}[case]
-    return text + parts["end"]
+def _text(parts: Parts) -> str:
+    text = parts["shape"].format(**parts)
+    spelled = {"plain": text[0].upper() + text[1:], "lower": text.lower(), "upper": text.upper()}
+    return spelled[parts["case"]] + parts["end"]
 
 
 def _demands(text: str, source: random.Random) -> list[tuple[str, Any, str]]:
@@ -76,42 +76,66 @@ def _demands(text: str, source: random.Random) -> list[tuple[str, Any, str]]:
 
 
 def _draw(n_constraints: int, source: random.Random) -> Draft:
-    answer = _sentence(source)
-    demands = _demands(answer, source)[:n_constraints]
+    parts = {part: source.choice(values) for part, values in _PARTS.items()}
+    demands = _demands(_text(parts), source)[:n_constraints]
     wanted = {name: value for name, value, _ in demands}
-    wrong: list[str] = []
-    shared = _shared(answer)
-    for _ in range(_TRIES):
-        kept = {part: word for part, word in shared.items() if source.random() < _SHARE_KEPT}
-        other = _sentence(source, **kept)
-        if abs(len(other) - len(answer)) < _MOST_LONGER and other not in wrong:
-            wrong += [other] * (_n_broken(other, wanted) == 1)
-        if len(wrong) == 3:
-            break
     told = listed([text for *_, text in demands])
     opening = source.choice(_OPENINGS)
-    ask = f"{opening[0].upper()}{opening[1:]} that {told}."
+    wrong = _three_others(parts, wanted, source) if n_constraints == 1 else None
     return Draft(
-        context=ask,
+        context=f"{opening[0].upper()}{opening[1:]} that {told}.",
         prompt="\nSentence:",
-        answer=answer,
-        wrong=tuple(wrong),
+        answer=_text(parts),
+        wrong=wrong or _square(parts, wanted, source),
         question=" Write nothing else.\nSentence:",
         expected=json.dumps(wanted, sort_keys=True),
     )
 
 
-def _n_broken(text: str, wanted: Mapping[str, Any]) -> int:
-    return sum(not CONSTRAINTS[name][1](text, value) for name, value in wanted.items())
+def _square(parts: Parts, wanted: Mapping[str, Any], source: random.Random) -> tuple[str, ...]:
+    """Return sentences that break one constraint, another one, and both; none where it fails.
+
+    Each is made of the right one by changing one part, another one, or both. So every sentence
+    resembles two of the others alike, and the four alone do not tell which is right.
+    """
+    for _ in range(_TRIES):
+        changes = [{part: source.choice(_PARTS[part])} for part in source.sample([*_PARTS], 2)]
+        others = [
+            {**parts, **one} for one in (changes[0], changes[1], {**changes[0], **changes[1]})
+        ]
+        broken = [_broken(_text(one), wanted) for one in others]
+        is_square = len(broken[0]) == len(broken[1]) == 1 and broken[0] != broken[1]
+        if is_square and broken[2] == broken[0] | broken[1] and _are_alike([parts, *others]):
+            return tuple(map(_text, others))
+    return ()
 
 
-def _shared(answer: str) -> dict[str, str]:
-    """Return parts of the right sentence: a wrong one that shares them breaks little."""
-    own = set(words(answer))
-    known = {"job": JOBS, "thing": THINGS, "colour": COLOURS, "verb": _VERBS}
-    found = {part: [word for word in all_ if word in own] for part, all_ in known.items()}
-    kept = {part: some[0] for part, some in found.items() if some}
-    return {**kept, "end": answer[-1]}
+def _three_others(
+    parts: Parts, wanted: Mapping[str, Any], source: random.Random
+) -> tuple[str, ...]:
+    """Return three sentences that break the only constraint, by the same part where that can be."""
+    order = source.sample([*_PARTS], len(_PARTS))
+    found = [_breaking(parts, part, wanted) for part in order]
+    alone = next((some for some in found if len(some) >= 3), None)
+    texts = alone or [text for some in found for text in some]
+    return tuple(source.sample(texts, 3)) if len(texts) >= 3 else ()
+
+
+def _breaking(parts: Parts, part: str, wanted: Mapping[str, Any]) -> list[str]:
+    others = [{**parts, part: value} for value in _PARTS[part]]
+    return [
+        _text(one) for one in others if _broken(_text(one), wanted) and _are_alike([parts, one])
+    ]
+
+
+def _are_alike(sentences: Sequence[Parts]) -> bool:
+    """Say whether they are of about one length."""
+    lengths = [len(_text(one)) for one in sentences]
+    return max(lengths) - min(lengths) <= _MOST_LONGER
+
+
+def _broken(text: str, wanted: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in wanted.items() if not CONSTRAINTS[name][1](text, value)}
 
 
 INSTRUCTION_CONSTRAINTS = Generator(

@@ -1,8 +1,8 @@
 """Relation hops: who is the boss of the boss of someone, the facts in any order.
 
 Two chains of people stand in shuffled sentences, and both go on past the person asked for, so that
-neither the last name, the one named most, nor the one who has no boss is a hint. Among the wrong
-choices are the direct boss and the boss of the right one.
+neither the last name nor the one who has no boss is a hint, and every choice is named twice. Among
+the wrong choices are the direct boss and the boss of the right one.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _VERBS = ("follows", "calls", "trusts", "teaches", "visits")
 
 
 def _draw(hops: int, source: random.Random) -> Draft:
-    people = names(2 * hops + 4, source)
-    asked, other = people[: hops + 2], people[hops + 2 :]
+    people = names(2 * hops + 6, source)
+    asked, other = people[: hops + 3], people[hops + 3 :]
     pairs = [pair for chain in (asked, other) for pair in pairwise(chain)]
     source.shuffle(pairs)
     story, cloze, ask = source.choice((_titles, _verbs))(pairs, asked[0], hops, source)

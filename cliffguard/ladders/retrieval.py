@@ -1,6 +1,6 @@
 """Key-value retrieval by the length of the context, in tokens of about four characters.
 
-Eight keys with their values lie spread over plain sentences about other people; one is asked for.
+Four keys with their values lie spread over plain sentences about other people; one is asked for.
 The wrong choices are values of other keys, so that only the pairing helps.
 """
 
@@ -70,7 +70,7 @@ def _draw(n_tokens: int, source: random.Random) -> Draft:
 
 
 def _spread(n_sentences: int, source: random.Random) -> list[int]:
-    """Return where the facts go in, from the end to the start, one in every eighth of the text."""
+    """Return where the facts go in, from the end to the start, one in every fourth of the text."""
     edges = [round(part * n_sentences / _N_KEYS) for part in range(_N_KEYS + 1)]
     return [
         source.randint(low, high) for low, high in zip(edges[-2::-1], edges[:0:-1], strict=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from operator import add, mul, sub
 
 from cliffguard.ladders.draft import Draft, Generator
-from cliffguard.ladders.words import COLOURS, LANDS, THINGS, listed, near_numbers
+from cliffguard.ladders.words import COLOURS, LANDS, THINGS, listed, with_trap
 
 LEVELS = (1, 2, 3, 4, 5, 6)
 _USUAL = {
@@ -32,6 +32,7 @@ _OPERATIONS: Mapping[str, tuple[str, Callable[[int, int], int]]] = {
     "-": ("minus", sub),
     "*": ("times", mul),
 }
+_LEAST = -99  # of a choice; results lie far above
 _HOW = "Answer with the {kind} only.\nAnswer:"
 
 
@@ -128,11 +129,12 @@ def _reckoned(
     told = source.choice((f"Here {rules}{order}.", f"In this text {rules}{order}."))
     answer = _value(numbers, [meant.get(sign, sign) for sign in signs], is_reversed)
     habit = _value(numbers, signs, False)
+    wrong = with_trap(answer, habit, source, least=_LEAST)
     return Draft(
         context=told,
-        prompt=f" So {text} =",
+        prompt=f" So what is {text}? The answer is",
         answer=str(answer),
-        wrong=near_numbers(answer, source, traps=(habit,), least=-99),
+        wrong=wrong or (),
         question=f"\nWhat is {text}? " + _HOW.format(kind="number"),
     )
 

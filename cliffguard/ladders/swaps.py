@@ -1,4 +1,4 @@
-"""State tracking: three people hold three things and swap, nought to five times."""
+"""State tracking: four people hold four things and swap, nought to five times."""
 
 from __future__ import annotations
 

@@ -34,23 +34,39 @@ def names(n: int, source: random.Random) -> list[str]:
     return [NAMES[head * len(_TAILS) + source.randrange(len(_TAILS))] for head in heads]
 
 
-def near_numbers(
-    answer: int, source: random.Random, *, traps: Sequence[int] = (), least: int = 0
-) -> tuple[str, ...]:
-    """Return three other numbers of at least `least`, one of the traps among them where it can be.
+def plural(thing: str) -> str:
+    """Return the plural of one of `THINGS`."""
+    return f"{thing}es" if thing.endswith("x") else f"{thing}s"
 
-    They lie below and above so that the answer is as often the smallest as any other of four.
+
+_GAPS = (1, 2, 3, 10)
+
+
+def near_numbers(answer: int, source: random.Random, *, least: int = 0) -> tuple[str, ...]:
+    """Return three other numbers of at least `least`, near the answer.
+
+    The gaps between the four are drawn before the answer's rank among them, so that the numbers
+    alone say nothing: each is as likely the answer, but for what `least` forbids.
     """
-    rank = source.randint(0, min(3, answer - least))
-    can_be = [n for n in traps if (least <= n < answer and rank > 0) or (n > answer and rank < 3)]
-    wrong = can_be[:1]
-    while len(wrong) < 3:
-        n_below = sum(n < answer for n in wrong)
-        sign = -1 if n_below < rank else 1
-        number = answer + sign * source.choice((1, 2, 3, 10))
-        if number >= least and number not in wrong:
-            wrong.append(number)
-    return tuple(map(str, wrong))
+    gaps = [source.choice(_GAPS if answer - least > sum(_GAPS) else _GAPS[:3]) for _ in range(3)]
+    lowest = [answer - sum(gaps[:rank]) for rank in range(4)]
+    first = source.choice([number for number in lowest if number >= least])
+    all_four = [first + sum(gaps[:place]) for place in range(4)]
+    return tuple(str(number) for number in all_four if number != answer)
+
+
+def with_trap(
+    answer: int, trap: int, source: random.Random, *, least: int = 0
+) -> tuple[str, ...] | None:
+    """Return a number that is wrong in a likely way, and a neighbour of it and of the answer.
+
+    The two pairs are alike, so that the numbers alone do not tell the answer from the trap or from
+    its own neighbour. None where the two are one, or fewer than four numbers would be different.
+    """
+    beside = [number + source.choice((-1, 1)) * source.choice(_GAPS) for number in (trap, answer)]
+    four = (answer, trap, *beside)
+    is_possible = len(set(four)) == len(four) and min(four) >= least
+    return tuple(map(str, four[1:])) if is_possible else None
 
 
 def listed(parts: Sequence[str], last: str = "and") -> str:
