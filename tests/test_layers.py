@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"config", "checkpoints", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
-    {"measure", "integrity", "sentence"},
+    {"measure", "integrity", "sentence", "history"},
     {"pairs", "behaviour", "classes", "screens"},
     {"compare", "health"},
     {"verdict", "review"},

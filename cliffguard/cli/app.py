@@ -13,6 +13,7 @@ from cliffguard.cli.lm_eval import lm_eval
 from cliffguard.cli.noise import noise
 from cliffguard.cli.plan import plan
 from cliffguard.cli.report import report
+from cliffguard.cli.suite_health import check_suites, cover_prompts
 from cliffguard.cli.suites import suites_app
 
 app = typer.Typer(
@@ -37,6 +38,8 @@ app.command(
         "help_option_names": [],  # its --help is lm-eval's
     },
 )(lm_eval)
+suites_app.command("check")(check_suites)
+suites_app.command("coverage")(cover_prompts)
 app.add_typer(suites_app, name="suites")
 
 
