@@ -27,7 +27,7 @@ LAYERS: list[set[str]] = [
     {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},
-    {"report", "demo", "outlook", "noise", "choice"},
+    {"report", "demo", "outlook", "noise", "choice", "doctor"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -8,6 +8,7 @@ import typer
 
 from cliffguard.cli.check import check, compare, measure
 from cliffguard.cli.demo import demo
+from cliffguard.cli.doctor import doctor
 from cliffguard.cli.init import init
 from cliffguard.cli.lm_eval import lm_eval
 from cliffguard.cli.noise import noise
@@ -28,7 +29,7 @@ app = typer.Typer(
     ),
 )
 
-for verb in (check, plan, measure, compare, noise, report, init, demo):
+for verb in (check, plan, measure, compare, noise, report, init, doctor, demo):
     app.command()(verb)
 app.command(
     "lm-eval",
