@@ -20,9 +20,15 @@ def test_a_stage_adds_up_time_and_tokens() -> None:
     with stages.during("scoring", lambda: n_tokens):
         time.sleep(0.01)
         n_tokens = 7
-    with pytest.raises(ValueError, match="lost"), stages.during("scoring", lambda: n_tokens):
-        n_tokens = 12
-        raise ValueError("lost")
+
+    def fail() -> None:
+        nonlocal n_tokens
+        with stages.during("scoring", lambda: n_tokens):
+            n_tokens = 12
+            raise ValueError("lost")
+
+    with pytest.raises(ValueError, match="lost"):
+        fail()
 
     spent = stages.spent()["scoring"]
     assert spent.seconds >= 0.01
