@@ -44,6 +44,7 @@ def guard(
     *,
     store: Store | None = None,
     runner: Runner | None = None,
+    sides: tuple[Checkpoint, Checkpoint] | None = None,
     stops_early: bool = True,
     max_minutes: float | None = None,
     caveats: Sequence[str] = (),
@@ -51,8 +52,9 @@ def guard(
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
-    Without `stops_early` there is one look, at everything. After `max_minutes` nothing more is
-    asked, and what is open by then stays open. `caveats` stand in every report.
+    `sides` are base and candidate where they are models in memory (`runners.live`) and not found
+    by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
+    nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -62,7 +64,7 @@ def guard(
     policy = with_margins(plan.policy or default_policy(suites), suites)
     _refuse_tasks(policy)
     check_screens(plan, runner)
-    base, candidate = find_sides(plan)
+    base, candidate = sides or find_sides(plan)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
@@ -87,8 +89,8 @@ def guard(
     )
     decision = None
     while planned := schedule.next(None if decision is None else decision.verdict):
-        sides = [asked(side, planned) for side in (base, candidate)]
-        look, measured = cut_to_both(planned, sides)
+        answered = [asked(side, planned) for side in (base, candidate)]
+        look, measured = cut_to_both(planned, answered)
         decision = _decide(
             look,
             measured,

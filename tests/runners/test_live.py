@@ -1,0 +1,229 @@
+"""A model in memory is asked, and left bit by bit as it was found."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from cliffguard import Plan, Store, guard
+from cliffguard.corridor import find_alone
+from cliffguard.engine.untouched import left_as_found
+from cliffguard.errors import UsageError
+from cliffguard.plans import RunnerSettings
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.live import LiveRunner
+from tests import support
+
+
+@pytest.fixture
+def tuned(tiny_base: Path, tiny_adapter: Path) -> Any:
+    """A LoRA model in the middle of a training run: its dropout on, one block frozen in eval."""
+    base = AutoModelForCausalLM.from_pretrained(tiny_base)
+    model = PeftModel.from_pretrained(base, tiny_adapter, is_trainable=True)
+    model.train()
+    next(iter(model.modules())).eval()  # the outermost alone: what train() would not restore
+    return model
+
+
+@pytest.fixture
+def tokenizer(tiny_base: Path) -> Any:
+    """The tokenizer of the tiny model."""
+    return AutoTokenizer.from_pretrained(tiny_base)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """A plan over choices and generated answers; the candidate is only a name."""
+    suite = support.write_suite(tmp_path / "suite", n_items=12, n_said=4)
+    return Plan(candidate="step 200", suites=(str(suite),), offline=True)
+
+
+def snapshot(model: Any, tokenizer: Any) -> dict[str, Any]:
+    """Return all that asking might leave behind, as bytes and values."""
+    return {
+        "weights": {k: v.clone().view(torch.uint8) for k, v in model.state_dict().items()},
+        "gradients": {
+            name: None if p.grad is None else p.grad.clone() for name, p in model.named_parameters()
+        },
+        "training": [module.training for module in model.modules()],
+        "takes gradient": [parameter.requires_grad for parameter in model.parameters()],
+        "adapters": [
+            (list(m.active_adapters), m.disable_adapters)
+            for m in model.modules()
+            if hasattr(m, "_disable_adapters")
+        ],
+        "config": model.config.to_dict(),
+        "tokenizer": (tokenizer.padding_side, tokenizer.pad_token, tokenizer.chat_template),
+        "hooks": [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()],
+        "python": random.getstate(),
+        "numpy": np.random.get_state()[1].tolist(),  # noqa: NPY002
+        "torch": torch.random.get_rng_state(),
+        "autocast": torch.is_autocast_enabled("cpu"),
+        "grad mode": torch.is_grad_enabled(),
+    }
+
+
+def same(left: Any, right: Any) -> bool:
+    """Compare values that may hold tensors."""
+    if isinstance(left, torch.Tensor):
+        return torch.equal(left, right)
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
+    return bool(left == right)
+
+
+def with_gradients(model: Any, tokenizer: Any) -> None:
+    """Run one step's backward pass, so that there are gradients to keep."""
+    ids = torch.tensor([tokenizer.encode("The ball number 3 is with Ann")])
+    model(input_ids=ids, labels=ids).loss.backward()
+
+
+def test_a_model_in_training_is_left_as_it_was(
+    tuned: Any, tokenizer: Any, plan: Plan, tmp_path: Path
+) -> None:
+    """Weights, gradients, flags of every module, adapters, tokenizer, hooks and randomness."""
+    with_gradients(tuned, tokenizer)
+    random.seed(5)
+    before = snapshot(tuned, tokenizer)
+    runner = LiveRunner(tuned, tokenizer)
+    guard(plan, store=Store(tmp_path / "store"), runner=runner, sides=runner.sides())
+    after = snapshot(tuned, tokenizer)
+
+    assert [name for name in before if not same(before[name], after[name])] == []
+
+
+def test_training_goes_on_as_if_nobody_had_asked(
+    tiny_base: Path, tiny_adapter: Path, tokenizer: Any, plan: Plan, tmp_path: Path
+) -> None:
+    """With dropout, the next steps have the same bits with a gate between them and without."""
+    weights = []
+    for is_gated in (False, True):
+        base = AutoModelForCausalLM.from_pretrained(tiny_base)
+        config = LoraConfig(r=2, target_modules=["q_proj"], lora_dropout=0.5, task_type="CAUSAL_LM")
+        torch.manual_seed(1)
+        model = get_peft_model(base, config).train()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        for step in range(3):
+            with_gradients(model, tokenizer)
+            optimizer.step()
+            optimizer.zero_grad()
+            if is_gated and step > 0:
+                runner = LiveRunner(model, tokenizer)
+                store = Store(tmp_path / f"store{step}")
+                guard(plan, store=store, runner=runner, sides=runner.sides())
+        weights.append({name: value.clone() for name, value in model.state_dict().items()})
+
+    assert same(weights[0], weights[1])
+
+
+def test_its_answers_are_those_of_its_files(
+    tuned: Any,
+    tokenizer: Any,
+    plan: Plan,
+    tiny_base: Path,
+    tiny_adapter: Path,
+    tmp_path: Path,
+) -> None:
+    """Base and candidate in memory answer as the checkpoints on disk do."""
+    runner = LiveRunner(tuned, tokenizer)
+    live = guard(plan, store=Store(tmp_path / "live"), runner=runner, sides=runner.sides())
+    files = Plan(candidate=str(tiny_adapter), base=str(tiny_base), suites=plan.suites, offline=True)
+    saved = guard(files, store=Store(tmp_path / "files"), runner=HarnessRunner())
+
+    def told(review: Any) -> Any:
+        return [
+            (one.base_mean, one.candidate_mean, one.n_broken, one.n_fixed)
+            for one in review.comparison.capabilities
+        ]
+
+    assert told(live) == told(saved)
+    assert live.verdict.outcome == saved.verdict.outcome
+
+
+def test_a_step_makes_another_candidate_over_the_same_base(tuned: Any, tokenizer: Any) -> None:
+    """What is stored of the base serves all steps; what is stored of a step, none but it."""
+    runner = LiveRunner(tuned, tokenizer)
+    base, first = runner.sides()
+    with torch.no_grad():
+        next(p for n, p in tuned.named_parameters() if "lora_B" in n).add_(1.0)
+    same_base, second = runner.sides()
+
+    assert same_base.fingerprint == base.fingerprint
+    assert second.fingerprint != first.fingerprint
+    assert runner.holds_both(same_base, second)
+
+
+def test_full_weights_are_compared_with_the_files_of_their_base(
+    tiny_base: Path, tokenizer: Any, plan: Plan, tmp_path: Path
+) -> None:
+    """The model in memory against a base that is loaded beside it."""
+    model = AutoModelForCausalLM.from_pretrained(tiny_base).train()
+    with torch.no_grad():
+        model.model.layers[1].mlp.down_proj.weight.mul_(-1.0)
+    before = snapshot(model, tokenizer)
+    runner = LiveRunner(model, tokenizer)
+    base = find_alone(Plan(candidate=str(tiny_base), suites=plan.suites, offline=True))
+    sides = (base, runner.candidate())
+    review = guard(plan, store=Store(tmp_path / "store"), runner=runner, sides=sides)
+
+    assert review.comparison.candidate.name == "live"
+    assert same(before, snapshot(model, tokenizer))
+    with pytest.raises(UsageError, match="hold no base"):
+        runner.sides()
+
+
+def test_a_base_that_is_trained_too_is_no_base(tuned: Any, tokenizer: Any) -> None:
+    """With its adapters off it is not what the fine-tune began from."""
+    tuned.base_model.model.lm_head.weight.requires_grad_(True)
+
+    with pytest.raises(UsageError, match="base's own weights are trained too"):
+        LiveRunner(tuned, tokenizer).sides()
+
+
+def test_another_dtype_is_refused(tuned: Any, tokenizer: Any, plan: Plan, tmp_path: Path) -> None:
+    """A model in training is not converted."""
+    from dataclasses import replace
+
+    runner = LiveRunner(tuned, tokenizer)
+    half = replace(plan, protocol=replace(plan.protocol, dtype="bfloat16"))
+
+    with pytest.raises(UsageError, match="the model in memory is in float32"):
+        guard(half, store=Store(tmp_path / "store"), runner=runner, sides=runner.sides())
+
+
+def test_weights_of_other_processes_are_refused(tuned: Any, tokenizer: Any) -> None:
+    """Parts of them are not here to be asked."""
+    next(iter(tuned.parameters())).ds_id = 1
+
+    with pytest.raises(UsageError, match="shared out over processes"):
+        LiveRunner(tuned, tokenizer)
+
+
+def test_only_our_own_model_runs_one_in_memory(tuned: Any, tokenizer: Any) -> None:
+    """lm-eval's would reseed and leave it in eval mode."""
+    with pytest.raises(UsageError, match="asked by cliffguard's own"):
+        LiveRunner(tuned, tokenizer, settings=RunnerSettings(model="hf"))
+
+
+def test_a_failure_leaves_it_as_it_was_too(tuned: Any, tokenizer: Any) -> None:
+    """Also where the work inside breaks off."""
+    before = snapshot(tuned, tokenizer)
+
+    def fail() -> None:
+        with left_as_found(tuned):
+            tuned.eval()
+            tuned.base_model.disable_adapter_layers()
+            random.random()
+            torch.rand(1)
+            raise ValueError("lost")
+
+    with pytest.raises(ValueError, match="lost"):
+        fail()
+    assert same(before, snapshot(tuned, tokenizer))
