@@ -19,13 +19,17 @@ from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
-    "tokenizer.model",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
+    "vocab.txt",
     "merges.txt",
+    "tekken.json",
 )
+_TOKENIZER_PATTERNS = ("*.model", "*.tiktoken")
+# Where it lay, who wrote it, and what has a digest of its own.
+_NOT_TOKENS = {"name_or_path", "tokenizer_file", "special_tokens_map_file", "chat_template"}
 _PICKLED = ("*.bin", "consolidated*.pth")
 # Keys that say where something lay or which version wrote it, not how the model answers.
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "base_model_name_or_path"}
@@ -75,12 +79,24 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / n).is_file() for n in ("tokenizer.json", "tokenizer.model", "vocab.json"))
 
 
+def chat_template_of(folder: Path) -> Any:
+    """Return the chat template beside the tokenizer, wherever it stands; None without one.
+
+    A text, or what an older tokenizer's config lists in place of one.
+    """
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as failure:
+            raise IntegrityError(f"{path}: not readable as text: {failure}") from None
+    config = folder / "tokenizer_config.json"
+    return read_json(config).get("chat_template") if config.is_file() else None
+
+
 def chat_template_digest(folder: Path) -> str | None:
     """Return the digest of the chat template beside the tokenizer, None without one."""
-    if (folder / "chat_template.jinja").is_file():
-        return sha256_of_file(folder / "chat_template.jinja")
-    config = folder / "tokenizer_config.json"
-    template = read_json(config).get("chat_template") if config.is_file() else None
+    template = chat_template_of(folder)
     return None if template is None else digest(template)
 
 
@@ -104,9 +120,17 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def tokenizer_digest(folder: Path) -> str:
-    """Return the digest of all files that make a tokenizer."""
-    present = [name for name in _TOKENIZER_FILES if (folder / name).is_file()]
-    return digest({name: sha256_of_file(folder / name) for name in present})
+    """Return the digest of all files that make a tokenizer, but for its chat template."""
+    names = {name for name in _TOKENIZER_FILES if (folder / name).is_file()}
+    names |= {path.name for pattern in _TOKENIZER_PATTERNS for path in folder.glob(pattern)}
+    return digest({name: _tokenizer_part(folder, name) for name in names})
+
+
+def _tokenizer_part(folder: Path, name: str) -> str:
+    if name != "tokenizer_config.json":
+        return sha256_of_file(folder / name)
+    settings = settings_of(folder, name) or {}
+    return digest({k: v for k, v in settings.items() if k not in _NOT_TOKENS})
 
 
 def weights_digest(files: list[Path]) -> str:

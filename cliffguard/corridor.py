@@ -20,7 +20,7 @@ from cliffguard.checkpoints import (
 from cliffguard.compare import compare
 from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
-from cliffguard.integrity import check_answers, differences, instrument_moved
+from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
 from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import cut_to_both, pair_answers
@@ -63,10 +63,11 @@ def guard(
     _refuse_tasks(policy)
     check_screens(plan, runner)
     base, candidate = find_sides(plan)
+    remarks = check_pair(base, candidate, plan.protocol)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
-    caveats = (*caveats, *not_covered(suites), *cut)
+    caveats = (*caveats, *not_covered(suites), *remarks, *cut)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
     schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)

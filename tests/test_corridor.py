@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
-from cliffguard.corridor import find_sides
+from cliffguard.corridor import find_sides, measure_alone
 from cliffguard.errors import UsageError
 from cliffguard.outlook import look_ahead
 from cliffguard.records import Answer, Checkpoint, Item, Task
@@ -530,8 +530,7 @@ class OnAnotherDevice(FakeRunner):
 
 def test_sides_that_were_measured_differently_are_a_caveat(plan: Plan, store: Store) -> None:
     """A base from the store of another device is compared, and the report says so."""
-    same = replace(plan, candidate=str(plan.base))
-    guard(same, store=store, runner=FakeRunner(all_right), stops_early=False)
+    measure_alone(find_sides(plan)[0], plan, store=store, runner=FakeRunner(all_right))
 
     review = guard(plan, store=store, runner=OnAnotherDevice(all_right))
 
