@@ -164,7 +164,7 @@ def _decide(
 
     `protocol` None: it was another harness's.
     """
-    check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
+    told = check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
     pairs = pair_answers(look, *measured)
     comparison = compare(
         pairs,
@@ -174,7 +174,7 @@ def _decide(
         suites=suites,
         policy=policy,
         repeats=None if protocol is None else protocol.repeats,
-        caveats=caveats,
+        caveats=(*caveats, *told),
     )
     comparison = _with_caveats(comparison, instrument_moved(comparison))
     return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy))

@@ -7,7 +7,7 @@ void, and returns a line for what a reader must know.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cliffguard.checkpoint_files import chat_template_of
@@ -171,11 +171,12 @@ def check_answers(
     base: Mapping[str, Sequence[Answer]],
     candidate: Mapping[str, Sequence[Answer]],
     protocol: Protocol,
-) -> None:
+) -> tuple[str, ...]:
     """Raise IntegrityError unless both sides answered the same items from the same prompts.
 
     The untemplated prompts must always agree. The rendered ones must agree where the protocol
-    gives both sides the same template.
+    gives both sides the same template, and then begin alike. Answers that are the same to the last
+    bit were not given by two models. Return what a reader must know of answers that do not count.
     """
     if base.keys() != candidate.keys():
         raise IntegrityError(
@@ -190,6 +191,12 @@ def check_answers(
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
             _check_pair(task, left, right, same_template=protocol.chat_template != "own")
+    _refuse_one_model(base, candidate)
+    return tuple(
+        line
+        for task, base_answers in base.items()
+        for line in _uncounted(task, base_answers, candidate[task])
+    )
 
 
 def differences(base: Sequence[str], candidate: Sequence[str]) -> tuple[str, ...]:
@@ -210,8 +217,74 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
         raise IntegrityError(f"{task}: item {base.item_id} was put to the two sides differently")
     if same_template and base.rendered_digest != candidate.rendered_digest:
         raise IntegrityError(
-            f"{task}: the rendered prompts of item {base.item_id} differ between the sides"
+            f"{task}: the rendered prompts of item {base.item_id} differ between the sides; does "
+            "the chat template write the date, or another special token?"
         )
+    marks = [one.n_bos or 0 for one in (base, candidate)]
+    n_text = [one.n_prompt_tokens - n for one, n in zip((base, candidate), marks, strict=True)]
+    if same_template and marks[0] != marks[1] and n_text[0] == n_text[1]:
+        raise IntegrityError(
+            f"{task}: the prompts of the base begin with {marks[0]} tokens that mark the beginning "
+            f"of a text, those of the candidate with {marks[1]}; save the candidate with its "
+            "base's tokenizer (bos_token, add_bos_token)"
+        )
+
+
+_LEAST_ALIKE = 8  # a chance bit for bit may repeat once, not so often
+
+
+def _refuse_one_model(
+    base: Mapping[str, Sequence[Answer]], candidate: Mapping[str, Sequence[Answer]]
+) -> None:
+    """Two models do not give the same probabilities to the last bit, whatever they pick.
+
+    Where they seem to, one was asked twice: an adapter that is not switched on, a server that
+    has one model under two names, a cache that knows no models.
+    """
+    both = [pair for task, own in base.items() for pair in zip(own, candidate[task], strict=True)]
+    told = [pair for pair in both if all(one.confidence is not None for one in pair)]
+    is_alike = all(
+        (one.confidence, one.text, one.score) == (other.confidence, other.text, other.score)
+        for one, other in told
+    )
+    # Where a choice is certain, its probability is 1 under many models.
+    n_telling = sum(one.confidence != 1.0 for one, _ in told)
+    if is_alike and n_telling >= _LEAST_ALIKE:
+        raise IntegrityError(
+            f"all {len(told):,} answers of base and candidate have the same probabilities to the "
+            "last bit: one model answered for both; is the adapter active, and does the server "
+            "know the candidate?"
+        )
+
+
+def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[str]:
+    """Say how many items count on neither side, since an answer is missing on one."""
+    for what, is_so in _UNCOUNTED.items():
+        sides = [sum(map(is_so, own)) for own in (base, candidate)]
+        if any(sides):
+            yield (
+                f"{task}: of {len(base):,} items, {sides[0]:,} of the base and {sides[1]:,} of the "
+                f"candidate {what}; an item counts with both answers only."
+            )
+    other = [
+        one.tokens_digest != two.tokens_digest and one.rendered_digest == two.rendered_digest
+        for one, two in zip(base, candidate, strict=True)
+    ]
+    if any(other):
+        yield (
+            f"{task}: {sum(other):,} of {len(base):,} prompts are the same text in other tokens; "
+            "what a tokenizer does is part of the drop."
+        )
+
+
+_UNCOUNTED: dict[str, Callable[[Answer], bool]] = {
+    "do not fit the context": lambda one: one.finish_reason == "overlong",
+    "were cut before an answer came": lambda one: one.finish_reason == "thinking",
+    "are missing": lambda one: one.finish_reason == "missing",
+    "hold no answer that can be read": lambda one: (
+        one.score is None and one.finish_reason in ("stop", "length", "choice")
+    ),
+}
 
 
 def instrument_moved(comparison: Comparison) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Plan, Protocol, Ring, Role
-from cliffguard.scorers import SCORERS
+from cliffguard.scorers import SCORERS, SCORING
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.ladder import Fall, Shape
 
@@ -216,6 +216,7 @@ class Question:
             "task_digest": self.task.digest,
             "protocol": {**protocol, "dtype": self.dtype},
             "runner": self.runner,
+            "scoring": SCORING,
             "replicate": self.replicate,
         }
 
@@ -253,7 +254,10 @@ class Answer:
     the geometric mean of its tokens' probabilities (None: unknown). `finish_reason`: "choice",
     "stop", "length" (cut by the token limit), "thinking" (cut before the thinking ended: there is
     no answer, and no score), "overlong" (the item did not fit the context, and is unscored) or
-    "missing" (another harness wrote no answer; unscored).
+    "missing" (another harness wrote no answer; unscored). Without a score, "stop" and "length" mean
+    that what was said holds nothing that the metric can read.
+    `n_bos` are the tokens at the beginning of the prompt that mark the beginning of a text, and
+    `tokens_digest` is of all the prompt's tokens (None: not known).
     Of an item asked several times, the score is the mean and the rest is of the first time.
     """
 
@@ -267,6 +271,8 @@ class Answer:
     finish_reason: Literal["choice", "stop", "length", "thinking", "overlong", "missing"]
     n_prompt_tokens: int
     n_answer_tokens: int
+    n_bos: int | None = None
+    tokens_digest: str | None = None
 
     def __post_init__(self) -> None:
         if self.score is not None and not 0.0 <= self.score <= 1.0:

@@ -82,6 +82,92 @@ def test_own_templates_may_render_differently() -> None:
     check_answers(answers(), other, Protocol(chat_template="own"))
 
 
+# --- what the answers themselves tell ------------------------------------------------------------
+
+
+def many(*, sure: float = 0.5, step: float = 0.01, **fields: Any) -> dict[str, list[Answer]]:
+    """Return twenty answers with probabilities of their own."""
+    told = [support.answer(support.item(number)) for number in range(20)]
+    return {
+        "t": [replace(a, confidence=sure + step * n, **fields) for n, a in enumerate(told)],
+    }
+
+
+def test_one_model_for_both_sides_is_refused() -> None:
+    """A server that has one model under two names, or a cache that knows none, passes any gate."""
+    with pytest.raises(IntegrityError, match=r"all 20 answers .* one model answered for both"):
+        check_answers(many(), many(), Protocol())
+
+
+def test_one_other_bit_is_another_model() -> None:
+    """Equal scores are no fault, and neither are nearly equal probabilities."""
+    other = many()
+    one = other["t"][7]
+    other["t"][7] = replace(one, confidence=float(np.nextafter(one.confidence or 0.0, 1.0)))
+
+    check_answers(many(), other, Protocol())
+
+
+@pytest.mark.parametrize(
+    "same",
+    [many(sure=1.0, step=0.0), {"t": many()["t"][:7]}, many(sure=float("nan"))],
+    ids=["certain", "few", "unknown"],
+)
+def test_what_two_models_may_share_is_not_refused(same: dict[str, list[Answer]]) -> None:
+    """Certainty, a handful of answers, or answers whose probabilities nobody told."""
+    known = same["t"][0].confidence == same["t"][0].confidence
+    told = {"t": [a if known else replace(a, confidence=None) for a in same["t"]]}
+
+    check_answers(told, told, Protocol())
+
+
+def test_a_lost_mark_of_the_beginning_is_refused() -> None:
+    """Without its first token a model answers at random, and that is no loss of a fine-tune."""
+    base = many(n_bos=1, n_prompt_tokens=9, tokens_digest="a")
+    bare = many(sure=0.4, n_bos=0, n_prompt_tokens=8, tokens_digest="b")
+
+    with pytest.raises(IntegrityError, match=r"base begin with 1 tokens .* candidate with 0"):
+        check_answers(base, bare, Protocol())
+
+
+def test_another_name_for_the_first_token_is_no_fault() -> None:
+    """Where the candidate calls a token of the template its mark, the prompts are the same."""
+    base = many(n_bos=None, n_prompt_tokens=9, tokens_digest="a")
+    named = many(sure=0.4, n_bos=1, n_prompt_tokens=9, tokens_digest="a")
+
+    assert check_answers(base, named, Protocol()) == ()
+
+
+def test_prompts_in_other_tokens_are_told() -> None:
+    """The same text, read in other pieces: counted, and shown."""
+    other = many(sure=0.4, tokens_digest="b")
+    other["t"][:5] = many(sure=0.4, tokens_digest="a")["t"][:5]
+
+    (told,) = check_answers(many(tokens_digest="a"), other, Protocol())
+
+    assert told.startswith("t: 15 of 20 prompts are the same text in other tokens")
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("overlong", "3 of the base and 1 of the candidate do not fit the context"),
+        ("thinking", "3 of the base and 1 of the candidate were cut before an answer came"),
+        ("stop", "3 of the base and 1 of the candidate hold no answer that can be read"),
+        ("missing", "3 of the base and 1 of the candidate are missing"),
+    ],
+)
+def test_items_without_a_score_are_told_by_their_reason(reason: Any, says: str) -> None:
+    """They leave both sides, and nobody has to guess why."""
+    sides = [many(), many(sure=0.4)]
+    for side, n in zip(sides, (3, 1), strict=True):
+        side["t"][:n] = [replace(a, score=None, finish_reason=reason) for a in side["t"][:n]]
+
+    (told,) = check_answers(sides[0], sides[1], Protocol())
+
+    assert told.startswith(f"t: of 20 items, {says}")
+
+
 # --- the pair, before anything is asked ----------------------------------------------------------
 
 

@@ -305,6 +305,58 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
         runner.ask(base, task, task.items, Protocol())
 
 
+def test_a_generated_answer_without_numbers_behind_it_is_refused(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logits of NaN have a largest, too, and the text that it spells is no answer."""
+    task = tasks_of(runner, suite_file, Protocol())["say"]
+
+    def broken(requests: Sequence[Any]) -> list[Any]:
+        told = support.saying(["!"] * len(requests))(requests)
+        return [dataclasses.replace(one, mean_logprob=math.nan) for one in told]
+
+    monkeypatch.setattr(support.model_of(runner, base), "generate", broken)
+
+    with pytest.raises(IntegrityError, match="the model computes no numbers"):
+        runner.ask(base, task, task.items, Protocol())
+
+
+def test_a_prompt_begins_once(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, tmp_path: Path
+) -> None:
+    """A template that puts the mark of the beginning beside the tokenizer's is refused."""
+    support.save_tiny_llama(tmp_path / "twice", seed=0)
+    one = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    protocol = Protocol(chat_template="own")
+    answers = {}
+    for n in (1, 2):
+        (tmp_path / "twice" / "chat_template.jinja").write_text("{{ bos_token }}" * (n - 1) + one)
+        who = find_base(str(tmp_path / "twice"), FindOptions())
+        if n == 1:
+            answers[n] = asked(runner, suite_file, who, "ball", protocol)
+            continue
+        with pytest.raises(IntegrityError, match="begins with 2 tokens that mark the beginning"):
+            asked(runner, suite_file, who, "ball", protocol)
+
+    assert {answer.n_bos for answer in answers[1]} == {1}
+    assert {answer.n_bos for answer in asked(runner, suite_file, base, "ball")} == {0}
+
+
+def test_an_answer_without_a_number_is_unscored(
+    runner: HarnessRunner, base: Checkpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing to be right or wrong: not zero, which would be a loss of arithmetic."""
+    text = support.SUITE.replace("metric: exact_match", "metric: numeric")
+    file = support.write_suite(tmp_path, text=text, n_items=4, n_said=3)
+    task = tasks_of(runner, file, Protocol())["say"]
+    said = support.saying(["0", "two", "I cannot"])
+    monkeypatch.setattr(support.model_of(runner, base), "generate", said)
+
+    answers = runner.ask(base, task, task.items, Protocol())
+
+    assert [answer.score for answer in answers] == [1.0, None, None]
+
+
 @pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_path: Path) -> None:
     """A misspelt lm-eval task names the one that was meant."""

@@ -100,7 +100,10 @@ def test_a_group_stands_for_its_tasks(runner: HarnessRunner, tmp_path: Path) -> 
 def test_filters_are_kept_apart(
     runner: HarnessRunner, tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer without the #### mark is wrong under one filter and right under the other."""
+    """Under one filter an answer without the #### mark cannot be read, under the other it is right.
+
+    What lm-eval writes in its place, "[invalid]", is no answer that is wrong.
+    """
     base = find_base(str(tiny_base), FindOptions())
     scores = {}
     for name in ("strict-match", "flexible-extract"):
@@ -110,7 +113,7 @@ def test_filters_are_kept_apart(
         monkeypatch.setattr(model, "generate", support.saying(["It is 1."]))
         scores[name] = [a.score for a in runner.ask(base, task, task.items[:1], Protocol())]
 
-    assert scores == {"strict-match": [0.0], "flexible-extract": [1.0]}
+    assert scores == {"strict-match": [None], "flexible-extract": [1.0]}
 
 
 def test_the_shots_are_part_of_what_is_asked(
