@@ -282,7 +282,7 @@ _UNCOUNTED: dict[str, Callable[[Answer], bool]] = {
     "were cut before an answer came": lambda one: one.finish_reason == "thinking",
     "are missing": lambda one: one.finish_reason == "missing",
     "hold no answer that can be read": lambda one: (
-        one.score is None and one.finish_reason in ("stop", "length", "choice")
+        one.score is None and one.finish_reason in ("stop", "length", "stopped", "choice")
     ),
 }
 

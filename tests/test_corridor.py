@@ -520,6 +520,54 @@ def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: S
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 
+class Cut(FakeRunner):
+    """A runner whose candidate talks beyond the limit on every third item of those it is asked."""
+
+    def __init__(self, said: str) -> None:
+        """Remember what is said until the limit."""
+        super().__init__(all_right)
+        self.said = said
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer; where the limit came, there is no right answer yet."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        if "tuned" not in checkpoint.label or task.name != "say":
+            return answers
+        return [
+            replace(answer, score=0.0, text=self.said, finish_reason="length")
+            if int(answer.item_id[-3:]) % 3 == 0
+            else answer
+            for answer in answers
+        ]
+
+
+def test_a_drop_by_the_token_limit_is_inconclusive(plan: Plan, store: Store) -> None:
+    """It is counted, it is said, more items are asked, and nothing passes."""
+    review = guard(plan, store=store, runner=Cut("Let me think about it step by step"))
+
+    saying = review.comparison.capabilities[1]
+    (task,) = saying.tasks
+    told = review.verdict.findings[1]
+    assert (task.n_truncated_candidate, task.finish_candidate) == (27, {"length": 27, "stop": 53})
+    assert task.finish_base == {"stop": 80}
+    assert saying.uncut is not None
+    assert (saying.uncut.n_cut, saying.uncut.drop) == (27, 0.0)
+    assert (told.outcome, review.verdict.outcome) == (Outcome.INCONCLUSIVE,) * 2
+    assert "not without 27 answers of the candidate that were cut" in told.reason
+
+
+def test_a_model_that_runs_in_a_circle_is_not_excused_by_the_limit(
+    plan: Plan, store: Store
+) -> None:
+    """No limit would have led to an end: that is a loss, and a grave one."""
+    review = guard(plan, store=store, runner=Cut("and so on " * 20))
+
+    assert review.comparison.capabilities[1].uncut is None
+    assert review.verdict.outcome is Outcome.FAIL
+
+
 class OnAnotherDevice(FakeRunner):
     """A runner that notes another device."""
 
