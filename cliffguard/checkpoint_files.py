@@ -5,21 +5,19 @@ Nothing here loads weights: safetensors are checked by header and size, and hash
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import struct
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.hashing import sha256_of_file, sha256_of_files
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
-    "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
@@ -123,14 +121,10 @@ def tokenizer_digest(folder: Path) -> str:
     """Return the digest of all files that make a tokenizer, but for its chat template."""
     names = {name for name in _TOKENIZER_FILES if (folder / name).is_file()}
     names |= {path.name for pattern in _TOKENIZER_PATTERNS for path in folder.glob(pattern)}
-    return digest({name: _tokenizer_part(folder, name) for name in names})
-
-
-def _tokenizer_part(folder: Path, name: str) -> str:
-    if name != "tokenizer_config.json":
-        return sha256_of_file(folder / name)
-    settings = settings_of(folder, name) or {}
-    return digest({k: v for k, v in settings.items() if k not in _NOT_TOKENS})
+    parts: dict[str, Any] = {name: sha256_of_file(folder / name) for name in names}
+    settings = settings_of(folder, "tokenizer_config.json") or {}
+    said = {name: value for name, value in settings.items() if name not in _NOT_TOKENS}
+    return digest({**parts, "settings": said} if said else parts)
 
 
 def weights_digest(files: list[Path]) -> str:
@@ -138,26 +132,8 @@ def weights_digest(files: list[Path]) -> str:
     for path in files:
         if path.suffix == ".safetensors":
             check_safetensors(path)
-    return digest({path.name: sha256_of_file(path) for path in files})
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file; InfrastructureError when it cannot be read."""
-    try:
-        status = path.stat()
-        return _hashed(path, status.st_size, status.st_mtime_ns)
-    except OSError as failure:
-        raise InfrastructureError(f"{path}: cannot be read: {failure.strerror}") from None
-
-
-@lru_cache(maxsize=1024)
-def _hashed(path: Path, size_bytes: int, modified_ns: int) -> str:
-    """Hash a file once per process as long as its size and time of change stay the same."""
-    running = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            running.update(block)
-    return running.hexdigest()
+    found = sha256_of_files(files)
+    return digest({path.name: found[path] for path in files})
 
 
 def check_safetensors(path: Path) -> None:

@@ -17,13 +17,13 @@ from cliffguard.checkpoint_files import (
     has_tokenizer,
     read_json,
     settings_of,
-    sha256_of_file,
     tokenizer_digest,
     weight_files,
     weights_digest,
 )
 from cliffguard.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.files import user_path
+from cliffguard.hashing import sha256_of_files
 from cliffguard.hub import download, is_hub_id
 from cliffguard.records import Checkpoint, CheckpointFiles
 
@@ -204,9 +204,8 @@ def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions)
     assert base.files is not None
     recorded = _recorded_weights(folder)
     if recorded is not None:
-        actual = {
-            p.name: sha256_of_file(p) for p in sorted(base.files.weights.glob("*.safetensors"))
-        }
+        files = sorted(base.files.weights.glob("*.safetensors"))
+        actual = {path.name: sha256 for path, sha256 in sha256_of_files(files).items()}
         matches = recorded == actual
         reason = "its provenance.json records other weights"
     else:

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams"},
     {"plans", "files", "samples", "constraints", "gym", "tensors"},
-    {"scorers", "ladders", "rows", "logged"},
+    {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
     {"suites", "checkpoint_files", "hub", "store", "overlap", "distance"},
     {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
