@@ -214,7 +214,10 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
             "at the same place; measure both again with one suite"
         )
     if base.prompt_digest != candidate.prompt_digest:
-        raise IntegrityError(f"{task}: item {base.item_id} was put to the two sides differently")
+        raise IntegrityError(
+            f"{task}: item {base.item_id} was put to the two sides differently; where its shots or "
+            "its wording changed since one side was stored, measure both into another --store"
+        )
     if same_template and base.rendered_digest != candidate.rendered_digest:
         raise IntegrityError(
             f"{task}: the rendered prompts of item {base.item_id} differ between the sides; does "

@@ -508,6 +508,19 @@ def test_nothing_stored_says_what_to_run(plan: Plan, store: Store) -> None:
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
 
 
+def test_a_side_that_was_measured_by_other_versions_is_not_compared(
+    plan: Plan, store: Store
+) -> None:
+    """A base that was stored before an update is named with what it was measured by."""
+    newer = FakeRunner(all_right)
+    newer.identity = "fake: lm-eval 0.4.14"  # type: ignore[misc]
+    for side, runner in zip(find_sides(plan), (FakeRunner(all_right), newer), strict=True):
+        measure_alone(side, plan, store=store, runner=runner)
+
+    with pytest.raises(UsageError, match=r"a protocol that both sides share \(it has some under"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
 def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: Store) -> None:
     """Items that the base had right and the candidate did not answer stand in the comparison."""
 

@@ -375,4 +375,32 @@ def test_batch_size_is_not_part_of_the_identity() -> None:
     many = HarnessRunner(RunnerSettings(device="cpu", batch_size=32))
 
     assert one.identity == many.identity
-    assert one.identity.startswith("cliffguard: lm-eval 0.4, torch 2.")
+    assert one.identity.startswith("cliffguard: lm-eval 0.4.")
+
+
+@pytest.mark.parametrize(
+    ("library", "before", "after", "is_other"),
+    [
+        ("lm-eval", "0.4.12", "0.4.13", True),  # its releases change shots and filters
+        ("torch", "2.12.0", "2.13.0", True),
+        ("transformers", "5.2.0", "5.3.0", True),
+        ("peft", "0.20.0", "0.21.0", True),
+        ("torch", "2.13.0", "2.13.1+cu130", False),
+        ("datasets", "5.1.0", "5.2.0", False),
+    ],
+)
+def test_versions_that_compute_answers_are_in_the_identity(
+    library: str, before: str, after: str, is_other: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base that was stored under another is another question; what is not is in the notes."""
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+    told = []
+    for found in (before, after):
+        versions = {library: found}
+        monkeypatch.setattr(
+            "cliffguard.runners.harness.version", lambda name, own=versions: own.get(name, "1.0.0")
+        )
+        told.append((runner.identity, runner.notes()["libraries"]))
+
+    assert (told[0][0] != told[1][0]) is is_other
+    assert (told[0][1] != told[1][1]) is (library != "datasets")
