@@ -12,7 +12,7 @@ import pytest
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.corridor import find_sides, measure_alone
-from cliffguard.errors import UsageError
+from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.outlook import look_ahead
 from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.report.json import read_review, render_json
@@ -519,6 +519,25 @@ def test_a_side_that_was_measured_by_other_versions_is_not_compared(
 
     with pytest.raises(UsageError, match=r"a protocol that both sides share \(it has some under"):
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+class Reworded(FakeRunner):
+    """A runner whose harness now puts another example before every item."""
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer other prompts than were asked before."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        return [replace(answer, prompt_digest="other") for answer in answers]
+
+
+def test_shots_that_changed_since_the_base_was_stored_are_refused(plan: Plan, store: Store) -> None:
+    """Nothing in the key told them apart; the prompts do."""
+    measure_alone(find_sides(plan)[0], plan, store=store, runner=FakeRunner(all_right))
+
+    with pytest.raises(IntegrityError, match=r"put to the two sides differently.*another --store"):
+        guard(plan, store=store, runner=Reworded(all_right))
 
 
 def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: Store) -> None:
