@@ -86,8 +86,8 @@ def test_own_templates_may_render_differently() -> None:
 
 
 def many(*, sure: float = 0.5, step: float = 0.01, **fields: Any) -> dict[str, list[Answer]]:
-    """Return twenty answers with probabilities of their own."""
-    told = [support.answer(support.item(number)) for number in range(20)]
+    """Return forty answers with probabilities of their own."""
+    told = [support.answer(support.item(number)) for number in range(40)]
     return {
         "t": [replace(a, confidence=sure + step * n, **fields) for n, a in enumerate(told)],
     }
@@ -95,7 +95,7 @@ def many(*, sure: float = 0.5, step: float = 0.01, **fields: Any) -> dict[str, l
 
 def test_one_model_for_both_sides_is_refused() -> None:
     """A server that has one model under two names, or a cache that knows none, passes any gate."""
-    with pytest.raises(IntegrityError, match=r"all 20 answers .* one model answered for both"):
+    with pytest.raises(IntegrityError, match=r"all 40 answers .* one model answered for both"):
         check_answers(many(), many(), Protocol())
 
 
@@ -110,7 +110,7 @@ def test_one_other_bit_is_another_model() -> None:
 
 @pytest.mark.parametrize(
     "same",
-    [many(sure=1.0, step=0.0), {"t": many()["t"][:7]}, many(sure=float("nan"))],
+    [many(sure=1.0, step=0.0), {"t": many()["t"][:29]}, many(sure=float("nan"))],
     ids=["certain", "few", "unknown"],
 )
 def test_what_two_models_may_share_is_not_refused(same: dict[str, list[Answer]]) -> None:
@@ -145,7 +145,7 @@ def test_prompts_in_other_tokens_are_told() -> None:
 
     (told,) = check_answers(many(tokens_digest="a"), other, Protocol())
 
-    assert told.startswith("t: 15 of 20 prompts are the same text in other tokens")
+    assert told.startswith("t: 35 of 40 prompts are the same text in other tokens")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_items_without_a_score_are_told_by_their_reason(reason: Any, says: str) 
 
     (told,) = check_answers(sides[0], sides[1], Protocol())
 
-    assert told.startswith(f"t: of 20 items, {says}")
+    assert told.startswith(f"t: of 40 items, {says}")
 
 
 # --- the pair, before anything is asked ----------------------------------------------------------
