@@ -46,13 +46,15 @@ def guard(
     runner: Runner | None = None,
     stops_early: bool = True,
     max_minutes: float | None = None,
+    candidate: Checkpoint | None = None,
     caveats: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
     Without `stops_early` there is one look, at everything. After `max_minutes` nothing more is
-    asked, and what is open by then stays open. `caveats` stand in every report.
+    asked, and what is open by then stays open. `candidate` is one that the runner holds in memory,
+    and takes the place of the plan's. `caveats` stand in every report.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -62,7 +64,7 @@ def guard(
     policy = with_margins(plan.policy or default_policy(suites), suites)
     _refuse_tasks(policy)
     check_screens(plan, runner)
-    base, candidate = find_sides(plan)
+    base, candidate = find_sides(plan, candidate)
     remarks = check_pair(base, candidate, plan.protocol)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
@@ -259,8 +261,12 @@ def measure_alone(
     )
 
 
-def find_sides(plan: Plan) -> tuple[Checkpoint, Checkpoint]:
-    """Return the identities of the plan's base and candidate."""
+def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, Checkpoint]:
+    """Return the identities of the plan's base and candidate, or of the one held in memory."""
+    if held is not None:
+        if plan.base is None:
+            raise UsageError(f"{held.name}: is in memory, so its base must be named in the plan")
+        return find_base(plan.base, _options(plan)), held
     base, candidate = find_pair(plan.base, plan.candidate, _options(plan))
     if plan.protocol.chat_template == "base":
         candidate = with_template_of(candidate, base)
