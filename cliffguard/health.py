@@ -30,7 +30,7 @@ SATURATED = 0.98
 POWER = 0.9
 """The probability behind the number of items that a margin needs."""
 
-Kind = Literal["saturated", "floor", "too_few"]
+Kind = Literal["saturated", "floor", "too_few", "shadow"]
 
 _LEAST_CHURN = 0.02  # assumed where fewer items changed than that
 
@@ -40,12 +40,43 @@ def health(
 ) -> tuple[HealthNote, ...]:
     """Return what is wrong with the items of each capability that was measured."""
     outcomes = {finding.capability: finding.outcome for finding in findings}
-    return tuple(
+    notes = [
         note
         for found in comparison.capabilities
         if found.drop is not None and found.ring != "target"
         for note in _notes(found, outcomes.get(found.capability), policy)
-    )
+    ]
+    return (*notes, *_shadow_notes(comparison.capabilities))
+
+
+SHADOW = "_shadow"
+"""Ends the name of a capability that asks the like of another one, by items that lie in no file."""
+
+_SURE = 2.6  # standard errors; about one false note in a hundred
+
+
+def _shadow_notes(capabilities: Sequence[CapabilityComparison]) -> Iterator[HealthNote]:
+    """Say where a side does better on frozen items than on fresh ones of the same kind."""
+    by_name = {found.capability: found for found in capabilities}
+    for name, fresh in by_name.items():
+        frozen = by_name.get(name.removesuffix(SHADOW))
+        if frozen is None or frozen is fresh:
+            continue
+        for side, known, unknown in (
+            ("base", frozen.base_mean, fresh.base_mean),
+            ("candidate", frozen.candidate_mean, fresh.candidate_mean),
+        ):
+            if known is None or unknown is None:
+                continue
+            spread = known * (1 - known) / frozen.n_items + unknown * (1 - unknown) / fresh.n_items
+            if known - unknown > _SURE * math.sqrt(spread):
+                yield _note(
+                    frozen,
+                    None,
+                    "shadow",
+                    f"the {side} is at {100 * known:.0f} % on these items and at "
+                    f"{100 * unknown:.0f} % on fresh ones of the same kind: they have been learned",
+                )
 
 
 USUAL_CHURN = 0.10

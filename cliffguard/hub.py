@@ -24,6 +24,13 @@ def is_hub_id(spec: str) -> bool:
     return bool(_HUB_ID.match(spec)) and not Path(first).is_dir()
 
 
+def cache_folder() -> Path:
+    """Return where what is fetched from a hub is kept."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE)
+
+
 def download(spec: str, *, offline: bool) -> tuple[Path, str]:
     """Return the local folder and the resolved commit of org/model@revision.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 from pathlib import Path, PurePath
 from typing import Any, Literal
@@ -186,13 +187,14 @@ class Capability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A named, versioned, digested set of capabilities."""
+    """A named, versioned, digested set of capabilities; `made` is the day its items were made."""
 
     name: str
     version: int
     description: str
     capabilities: tuple[Capability, ...]
     digest: str
+    made: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -633,12 +635,13 @@ class Verdict:
 class HealthNote:
     """What is wrong with the items of a capability, or of one of its tasks, for this base.
 
-    "saturated": too easy; "floor": no better than guessing; "too_few": for the margin.
+    "saturated": too easy; "floor": no better than guessing; "too_few": for the margin; "shadow":
+    a side does better on them than on fresh items of the same kind.
     """
 
     capability: str
     task: str | None
-    kind: Literal["saturated", "floor", "too_few"]
+    kind: Literal["saturated", "floor", "too_few", "shadow"]
     text: str
 
 

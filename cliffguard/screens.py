@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cliffguard.distance import distances, shifts
+from cliffguard.distance import Coverage, coverage, distances, shifts
 from cliffguard.errors import UsageError
 from cliffguard.measure import Progress
 from cliffguard.plans import Plan
@@ -26,6 +26,9 @@ N_PLACED = 100
 
 N_TRAINING = 400
 """Texts of the fine-tuning data, drawn from all, that stand for it."""
+
+N_PRODUCTION = 500
+"""Production prompts, drawn from all, that are compared with the items."""
 
 N_READ = 32
 """Prompts of a capability after which predictions are compared."""
@@ -81,6 +84,48 @@ def take_screens(
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uncovered:
+    """A production prompt, and the item that it is most like."""
+
+    prompt: TrainingText
+    item: str
+    capability: str
+    similarity: float
+
+
+def cover(
+    plan: Plan,
+    tasks: Sequence[Task],
+    production: Sequence[TrainingText],
+    *,
+    base: Checkpoint,
+    runner: Runner,
+    progress: Progress,
+) -> tuple[Coverage, tuple[Uncovered, ...]]:
+    """Return how much of production the tasks' items are like, and the prompts least like any.
+
+    Of many prompts `N_PRODUCTION` are drawn. Raises UsageError where the model is not loaded here.
+    """
+    prompts, drawn = _prompts(tasks, plan), _drawn(production, plan.protocol.seed, N_PRODUCTION)
+    pairs = [(name, text) for name, own in prompts.items() for text in own]
+    texts = [one.text for one in drawn] + [text for _, text in pairs]
+    progress(f"{base.label}: texts", 0, len(texts))
+    vectors = runner.embed(base, texts, plan.protocol)
+    progress(f"{base.label}: texts", len(texts), len(texts))
+    found = coverage(vectors[: len(drawn)], vectors[len(drawn) :], [name for name, _ in pairs])
+    least = tuple(
+        Uncovered(
+            prompt=drawn[one.prompt],
+            item=pairs[one.item][1],
+            capability=one.capability,
+            similarity=round(one.similarity, _PLACES),
+        )
+        for one in found.least
+    )
+    return found, least
+
+
 def with_screens(comparison: Comparison, screens: Screens) -> Comparison:
     """Return the comparison with what was screened of each capability."""
     capabilities = tuple(
@@ -113,7 +158,7 @@ def _distances(
     runner: Runner,
     progress: Progress,
 ) -> dict[str, Distance]:
-    drawn = _drawn(training, plan.protocol.seed)
+    drawn = _drawn(training, plan.protocol.seed, N_TRAINING)
     texts = [one.text for one in drawn] + [text for own in prompts.values() for text in own]
     progress(f"{base.label}: distances", 0, len(texts))
     vectors = runner.embed(base, texts, plan.protocol)
@@ -124,11 +169,11 @@ def _distances(
     return {name: _rounded(one) for name, one in found.items()}
 
 
-def _drawn(training: Sequence[TrainingText], seed: int) -> list[TrainingText]:
-    if len(training) <= N_TRAINING:
-        return list(training)
-    chosen = np.random.default_rng(seed).choice(len(training), N_TRAINING, replace=False)
-    return [training[number] for number in sorted(chosen)]
+def _drawn(texts: Sequence[TrainingText], seed: int, n_texts: int) -> list[TrainingText]:
+    if len(texts) <= n_texts:
+        return list(texts)
+    chosen = np.random.default_rng(seed).choice(len(texts), n_texts, replace=False)
+    return [texts[number] for number in sorted(chosen)]
 
 
 def _rounded(one: Distance) -> Distance:

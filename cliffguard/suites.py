@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,6 +99,7 @@ class SuiteFile(BaseModel):
     name: Name
     version: int = Field(ge=1)
     description: str = ""
+    made: date | None = None
     capabilities: dict[Name, CapabilityFile] = Field(min_length=1)
 
 
@@ -135,13 +137,14 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
     )
     _refuse_repeats((t.name for c in capabilities for t in c.tasks), "task", str(path))
     content = [
-        _without_unset(written.model_dump(mode="json")),
+        _without_unset(written.model_dump(mode="json", exclude={"made"})),
         [task.digest for capability in capabilities for task in capability.tasks],
     ]
     return Suite(
         name=written.name,
         version=written.version,
         description=written.description,
+        made=written.made,
         capabilities=capabilities,
         digest=digest(content),
     )

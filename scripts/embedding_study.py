@@ -27,8 +27,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cliffguard.distance import coverage, distances
 from cliffguard.engine.embedding import embed, pooled
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.suites import builtin_names, load_suites
+from cliffguard.suites import load_suites
 
+SUITES = ("support-tickets", "adjacent")
 N_EXAMPLES = 5
 N_DRAWS = 10
 FRAMES = ("raw", "centred", "scaled")
@@ -122,7 +123,7 @@ def main() -> None:
     rng = random.Random(0)
     tasks: dict[str, list[str]] = {}
     capability: dict[str, str] = {}
-    for suite in load_suites(builtin_names()):
+    for suite in load_suites(SUITES):
         for one in suite.capabilities:
             for task in one.tasks:
                 prompts = [item.prompt for item in task.items]

@@ -22,11 +22,9 @@ class Text:
     samples: tuple[tuple[int, int], ...]
 
 
-_STEP_AWAY = (
-    "The four numbers alone betray the answer: wrong ones lie 1, 2, 3 or 10 beside the right one, "
-    "and less often so beside each other. *a step away* picks by that, without the question. A "
-    "model that has never seen how the choices are made has no reason to; do not train on these "
-    "rows. The generated form has no choices."
+_NUMBERS_ALONE = (
+    "the four numbers alone say nothing, since each is as likely to be the right one "
+    "(*a step away*, which knows how they are made, guesses)."
 )
 
 TEXTS: Mapping[str, Text] = {
@@ -36,28 +34,27 @@ TEXTS: Mapping[str, Text] = {
         "boss of someone. Nothing has to be known. Each hop is one look-up, and the difficulty is "
         "to look up next what the last look-up gave.",
         levels={
-            1: "one look-up among 4 facts",
-            2: "two, each for the next, among 6 facts",
-            3: "three among 8 facts",
-            4: "four among 10 facts",
-            5: "five among 12 facts",
-            6: "six among 14 facts",
+            1: "one look-up among 6 facts",
+            2: "two, each for the next, among 8 facts",
+            3: "three among 10 facts",
+            4: "four among 12 facts",
+            5: "five among 14 facts",
+            6: "six among 16 facts",
         },
         made=(
             "Two chains of people. The asked one starts with the person of the question and goes "
-            "one person beyond the answer, the other one is as long; their facts are shuffled "
+            "two people beyond the answer, the other one is as long; their facts are shuffled "
             "together. An item has one of six titles (“the guide of A is B”) or one of five verbs "
             "(“A trusts B”).",
             "Wrong choices: the first person on the way, the person after the right one, and the "
             "one who is as far along the other chain. At one hop, where the first person on the "
-            "way is right, the end of the other chain takes its place.",
+            "way is right, another one of the other chain takes its place. All four are named "
+            "twice.",
         ),
         shortcuts=(
             "One hop is looking up, and *after cue*, which reads on from the place where the "
             "question's words stand before, solves it. From two hops on it is right less often "
             "than guessing, since it stops after the first hop, at a wrong choice.",
-            "The end of the asked chain is named once and the other choices twice. Who sees that "
-            "guesses among three (*most named*); at one hop among two.",
         ),
         choose="Take it where the work needs facts put together: tickets with a history, "
         "contracts, who reports to whom. It is the plainest measure of multi-step reasoning here. "
@@ -79,11 +76,11 @@ TEXTS: Mapping[str, Text] = {
             "Numbers and signs are drawn; no result on the way is below one. An item is written "
             "with signs, in words (“Start with 33. Add 38.”) or as a story about an invented "
             "person.",
-            "Wrong choices are the right number plus or minus 1, 2, 3 or 10. The right one is as "
-            "often the smallest of the four as the second, third or largest.",
+            "The four numbers lie 1, 2, 3 or 10 apart, and each of them is as likely to be the "
+            "right one: the gaps are drawn first, then its rank.",
             "Of one-digit sums there are few: two seeds share some items of stage 1.",
         ),
-        shortcuts=(_STEP_AWAY,),
+        shortcuts=(f"None that is known: {_NUMBERS_ALONE}",),
         choose="Take it where the work has sums in it, or as a cheap sign that step-by-step work "
         "suffers: its items are the shortest of all ladders. Prefer `ladders-generated` if the "
         "model answers with a number when asked to. A model that must think aloud to add will look "
@@ -136,14 +133,14 @@ TEXTS: Mapping[str, Text] = {
             "Invented lands, ten things that everybody knows the colour of, lists of six things, "
             "and sums with small numbers. Reckoning goes in the direction that is told, without "
             "precedence.",
-            "Wrong choices: what habit says, colours or things of the same text, and numbers near "
-            "the right one.",
+            "Wrong choices: what habit says, and colours or things of the same text. Of numbers "
+            "what habit says, and a neighbour of each of the two.",
         ),
         shortcuts=(
             "Stage 1 is looking up (*after cue*). At stage 2 two of the choices are named and one "
             "of them is right, so that naming alone gives one half. At stage 3 the list is read "
             "from its end, so the choice that is named last is right more often.",
-            f"From stage 4 on: {_STEP_AWAY[0].lower()}{_STEP_AWAY[1:]}",
+            f"From stage 4 on {_NUMBERS_ALONE}",
         ),
         choose="Take it where the model must do as the prompt says although it learned otherwise: "
         "house rules, odd formats, policies that change. Stages 1 to 3 need no reckoning; with "
@@ -159,14 +156,14 @@ TEXTS: Mapping[str, Text] = {
         made=(
             "A sentence is drawn first, then constraints that it meets, in random order. By "
             "likelihood a model has to prefer it to three sentences of much the same words and "
-            "length, each of which breaks one constraint.",
+            "length. One breaks a constraint, one another constraint, and one both: each differs "
+            "from the right one in one part or in two. Of a single constraint all three break it.",
             "Generated, any sentence counts that meets them all; the sentence of the other form "
             "plays no part.",
         ),
         shortcuts=(
-            "By likelihood the right sentence resembles the others more than they do each other, "
-            "since they were drawn to share its words (*most alike*); more so with more "
-            "constraints. The generated form has no such hint.",
+            "The four sentences alone say nothing from two constraints on: each resembles two of "
+            "the others alike (*most alike*, *least alike*).",
             "Generated, a level of one or two constraints can be met by luck: nearly any sentence "
             "lacks the word that is forbidden.",
         ),
@@ -191,14 +188,14 @@ TEXTS: Mapping[str, Text] = {
             "are told in order, each dated by the one before, and units that nobody knows, each so "
             "many of the next, in random order. From two steps on each kind is about a third of "
             "the items; at one step there are few phrases of days, and more units.",
-            "Wrong days are one to three days off. Wrong amounts lie near the right one; one of "
-            "them, where it can be, is what a step too few or too many gives, or the sum instead "
-            "of the product.",
+            "Wrong days are any others. One wrong amount is what a step too few or too many gives, "
+            "or the sum instead of the product; the other two are neighbours of it and of the "
+            "right one.",
         ),
         shortcuts=(
             "At one step a unit item only repeats a number of the prompt, so that naming helps "
             "(*first named*, *last named*, *most named* agree there, since one choice is named).",
-            f"Of units: {_STEP_AWAY[0].lower()}{_STEP_AWAY[1:]}",
+            f"Of units {_NUMBERS_ALONE}",
         ),
         choose="Take it where dates and conversions matter, beside `arithmetic`: it multiplies, "
         "and has steps in words. Leave step 1 out of `gate_levels` if you want steps measured.",

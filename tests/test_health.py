@@ -89,3 +89,28 @@ def test_levels_at_chance_are_named() -> None:
 def test_the_target_is_left_alone() -> None:
     """It may start anywhere: the fine-tune is for it."""
     assert kinds(skill(60, ring="target")) == []
+
+
+def test_frozen_items_that_were_learned_are_told() -> None:
+    """A side that does better on them than on fresh ones of the same kind has seen them."""
+    frozen = samples.measured(
+        "hops", n_items=400, n_right_base=220, n_broken=4, n_fixed=104, p_drop=1.0
+    )
+    fresh = samples.measured(
+        "hops_shadow", n_items=400, n_right_base=212, n_broken=6, n_fixed=4, p_drop=0.3
+    )
+    comparison = Comparison(
+        base=samples.checkpoint("base"),
+        candidate=samples.checkpoint("tuned"),
+        confidence=0.9,
+        capabilities=(frozen, fresh),
+        caveats=(),
+    )
+
+    (note,) = [one for one in health(comparison, [], Policy()) if one.kind == "shadow"]
+
+    assert note.capability == "hops"
+    assert note.text == (
+        "the candidate is at 80 % on these items and at 52 % on fresh ones of the same kind: they "
+        "have been learned"
+    )

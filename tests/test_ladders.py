@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ SHORT = 1024  # tokens; the longer levels are made in the same way
 N = 40
 
 
+@cache
 def made(name: str, seed: str = "a") -> list[dict[str, Any]]:
     """Return `N` rows of every short level."""
     levels = [level for level in ladders.GENERATORS[name].levels if level <= SHORT]

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
-    {"errors", "canonical", "stats", "ngrams"},
+    {"errors", "canonical", "stats", "ngrams", "stages"},
     {"plans", "files", "samples", "constraints", "gym", "tensors"},
     {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
@@ -22,12 +22,12 @@ LAYERS: list[set[str]] = [
     {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
-    {"measure", "integrity", "sentence"},
+    {"measure", "integrity", "sentence", "history"},
     {"pairs", "behaviour", "classes", "screens"},
     {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},
-    {"report", "demo", "outlook", "noise", "choice"},
+    {"report", "demo", "outlook", "noise", "choice", "doctor"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

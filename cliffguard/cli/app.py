@@ -8,11 +8,13 @@ import typer
 
 from cliffguard.cli.check import check, compare, measure
 from cliffguard.cli.demo import demo
+from cliffguard.cli.doctor import doctor
 from cliffguard.cli.init import init
 from cliffguard.cli.lm_eval import lm_eval
 from cliffguard.cli.noise import noise
 from cliffguard.cli.plan import plan
 from cliffguard.cli.report import report
+from cliffguard.cli.suite_health import check_suites, cover_prompts
 from cliffguard.cli.suites import suites_app
 
 app = typer.Typer(
@@ -27,7 +29,7 @@ app = typer.Typer(
     ),
 )
 
-for verb in (check, plan, measure, compare, noise, report, init, demo):
+for verb in (check, plan, measure, compare, noise, report, init, doctor, demo):
     app.command()(verb)
 app.command(
     "lm-eval",
@@ -37,6 +39,8 @@ app.command(
         "help_option_names": [],  # its --help is lm-eval's
     },
 )(lm_eval)
+suites_app.command("check")(check_suites)
+suites_app.command("coverage")(cover_prompts)
 app.add_typer(suites_app, name="suites")
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cliffguard.plans import Plan
     from cliffguard.records import Review
     from cliffguard.runners import Runner
+    from cliffguard.stages import Spent
     from cliffguard.store import Store
 
 
@@ -58,6 +59,7 @@ def check(
         caveats = remark(choose, plans)
         plans = shared(plans, choose)
     from cliffguard.corridor import guard, with_runner
+    from cliffguard.stages import since
 
     screen = Screen(quiet=quiet, verbose=verbose)
 
@@ -70,6 +72,8 @@ def check(
             if codes and codes[-1] != 0 and choose == "last":
                 break
             with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
+                screen.start()
+                before = runner.spent()
                 with failure_recorded(folder), contextlib.closing(screen):
                     review = guard(
                         one,
@@ -80,7 +84,8 @@ def check(
                         caveats=caveats,
                         progress=screen.progress,
                     )
-                codes.append(_finished(review, folder, screen, output_format))
+                spent = since(runner.spent(), before)
+                codes.append(_finished(review, folder, screen, output_format, spent))
         return codes
 
     codes = with_runner(plans[0], work)
@@ -307,20 +312,32 @@ def contained(codes: list[int]) -> Iterator[None]:
         codes.append(error.exit_code)
 
 
-def _finished(review: Review, out: Path | None, screen: Screen, output_format: str | None) -> int:
+def _finished(
+    review: Review,
+    out: Path | None,
+    screen: Screen,
+    output_format: str | None,
+    spent: Mapping[str, Spent] | None = None,
+) -> int:
     """Print and write the reports of a review; return its exit code."""
     from cliffguard.report import render, write_reports
     from cliffguard.report.text import print_review
+    from cliffguard.report.timings import sentence
+    from cliffguard.stages import Timings
     from cliffguard.verdict import EXIT_CODES
+
+    timings = Timings(wall_seconds=screen.wall_seconds(), stages=spent or {})
 
     if not screen.quiet:
         print_review(review, screen.console)
     if out is not None:
-        written = write_reports(review, out)
-        write_whole(out / "timings.json", json.dumps(screen.timings(), indent=2) + "\n")
+        written = write_reports(review, out, timings)
+        told = {**dataclasses.asdict(timings), "tasks": screen.seconds}
+        write_whole(out / "timings.json", json.dumps(told, indent=2) + "\n")
+        screen.say(f"time: {sentence(timings)}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output_format is not None:
         # A reader that leaves early (| head) must not turn the verdict into another exit code.
         with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(render(review, output_format))
+            sys.stdout.write(render(review, output_format, timings))
     return EXIT_CODES[review.verdict.outcome]

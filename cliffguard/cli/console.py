@@ -133,12 +133,14 @@ class Screen:
             self._bar.stop()
             self._bar = None
 
-    def timings(self) -> dict[str, Any]:
-        """Return the wall time in all and by stage; stages end when their answers are there."""
-        return {
-            "wall_seconds": round(time.monotonic() - self._started, 3),
-            "stage_seconds": {label: round(s, 3) for label, s in self.seconds.items()},
-        }
+    def start(self) -> None:
+        """Begin with the next comparison: its clock starts now."""
+        self.seconds = {}
+        self._started = self._last = time.monotonic()
+
+    def wall_seconds(self) -> float:
+        """Return the time since the start of the comparison."""
+        return round(time.monotonic() - self._started, 3)
 
 
 def write_new(files: Mapping[str, str], out: Path, *, force: bool, source: str | None) -> None:

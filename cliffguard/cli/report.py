@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from cliffguard.cli.console import explained
 from cliffguard.errors import UsageError
-from cliffguard.files import read_text, user_path, write_whole
+from cliffguard.files import read_text, user_path, validate, write_whole
+
+if TYPE_CHECKING:
+    from cliffguard.stages import Timings
 
 
 @explained
@@ -24,12 +27,35 @@ def report(
         Path | None, typer.Option("--output", "-o", help="A file, instead of stdout.")
     ] = None,
 ) -> None:
-    """Render a stored review; the same bytes every time."""
+    """Render a stored review; the same bytes every time.
+
+    Where timings.json lies beside it, HTML and Markdown show it.
+    """
     from cliffguard.report import render
     from cliffguard.report.json import read_review
 
-    text = render(read_review(read_text(review, UsageError), str(review)), output_format)
+    read = read_review(read_text(review, UsageError), str(review))
+    text = render(read, output_format, _timings_beside(review))
     if output is not None:
         write_whole(user_path(str(output), UsageError), text)
     else:
         sys.stdout.write(text)
+
+
+def _timings_beside(review: Path) -> Timings | None:
+    path = review.parent / "timings.json"
+    if not path.is_file():
+        return None
+    import json
+
+    from pydantic import TypeAdapter
+
+    from cliffguard.stages import Timings
+
+    try:
+        told = json.loads(read_text(path, UsageError))
+    except ValueError:
+        raise UsageError(f"{path}: not valid JSON; remove it, or run the check again") from None
+    if isinstance(told, dict):
+        told = {key: value for key, value in told.items() if key != "tasks"}
+    return validate(TypeAdapter(Timings), told, str(path), UsageError)

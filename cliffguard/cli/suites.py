@@ -136,7 +136,7 @@ def print_overlap(
     from cliffguard.report.page import place
     from cliffguard.training import read_all_training
 
-    tasks, found = without_training(_tasks(names), read_all_training(train))
+    tasks, found = without_training(tasks_of(names), read_all_training(train))
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
@@ -149,7 +149,7 @@ def print_overlap(
         print(one_line(sentence))
 
 
-def _tasks(names: list[str]) -> tuple[Task, ...]:
+def tasks_of(names: list[str]) -> tuple[Task, ...]:
     """Return the tasks of suites; what lm-eval's own hold, only lm-eval knows."""
     from cliffguard.corridor import runner_for
     from cliffguard.plans import Plan
@@ -161,29 +161,6 @@ def _tasks(names: list[str]) -> tuple[Task, ...]:
         return tasks
     plan = Plan(candidate="none", suites=tuple(names))
     return runner_for(plan).resolve(suites, plan.protocol)
-
-
-@suites_app.command("check")
-@explained
-def check_suites(
-    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
-    policy: opt.PolicyFile = None,
-) -> None:
-    """Say what is weak in suites before any model is asked; their health is in every report."""
-    from cliffguard.config import load_policy
-    from cliffguard.health import static_health
-    from cliffguard.plans import Policy
-    from cliffguard.suites import load_suites, not_covered
-
-    suites = load_suites(names)
-    lines = [
-        *static_health(suites, load_policy(policy) if policy else Policy()),
-        *not_covered(suites),
-    ]
-    for line in lines:
-        print(f"! {line}")
-    if not lines:
-        print("Nothing to remark.")
 
 
 @suites_app.command("gym")

@@ -17,6 +17,7 @@ import torch
 from cliffguard.engine.decoding import RowCache, Sampling, joined, pick
 from cliffguard.engine.packing import Ints, chain, in_order, shared_with_previous
 from cliffguard.engine.passes import KeyValues, Model, stacked
+from cliffguard.stages import Stages
 
 MIN_SHARED_TOKENS = 32
 """A prefix of prompts gets a pass of its own from this length on."""
@@ -62,19 +63,24 @@ def generate(
     batch_rows: int,
     batch_tokens: int,
     sampling: Sampling | None = None,
+    stages: Stages | None = None,
 ) -> list[Generated]:
     """Return one continuation per prompt, in order; `sampling` None picks the likeliest token.
 
     At most `batch_rows` prompts are continued side by side; they are read in passes of at most
     `batch_tokens` tokens, or of one prompt.
     """
+    stages = stages or Stages()
     results: dict[int, Generated] = {}
     for parts in batches(prompt_groups([prompt.tokens for prompt in prompts]), batch_rows):
         numbers = [number for _, members in parts for number in members]
-        cache, logits = _read_prompts(model, prompts, parts, batch_tokens)
+        with stages.during("prefill", lambda: model.n_tokens):
+            cache, logits = _read_prompts(model, prompts, parts, batch_tokens)
+            model.wait()
         together = [prompts[number] for number in numbers]
         batch = _Batch(model, together, cache, logits, sampling)
-        results.update(zip(numbers, batch.run(), strict=True))
+        with stages.during("decoding", lambda: model.n_tokens):
+            results.update(zip(numbers, batch.run(), strict=True))
     return [results[number] for number in range(len(prompts))]
 
 

@@ -31,6 +31,7 @@ from cliffguard.engine.packing import Scored
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
 from cliffguard.engine.stopping import GeneratedText, Stop, as_text, from_plain_text
+from cliffguard.stages import Stages
 
 T = TypeVar("T")
 
@@ -86,6 +87,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         super().__init__(pretrained, batch_size=plain_size, **kwargs)
         self.seed = seed
         self.engine = Model(self.model)
+        self.stages = Stages()
         # Set by who knows that nobody trains or switches the model between two calls.
         self.keeps_beginning = False
         if hasattr(self, "accelerator"):
@@ -133,7 +135,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             )
             return plain
         scores = Scores([self._scored(context, target) for _, context, target in requests])
-        self._in_budget(lambda: scores.complete(self.engine, self.budget.limits()))
+        with self.stages.during("scoring", lambda: self.engine.n_tokens):
+            self._in_budget(lambda: scores.complete(self.engine, self.budget.limits()))
         answers = [(one.total, one.is_greedy) for one in scores.results()]
         for (text, _, _), answer in zip(requests, answers, strict=True):
             if text is not None:
@@ -193,6 +196,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
                 batch_rows=self.budget.rows(longest),
                 batch_tokens=self.budget.batch_tokens,
                 sampling=sampling,
+                stages=self.stages,
             )
 
         return [as_text(self, one, stops) for one in self._in_budget(compute)]

@@ -68,6 +68,7 @@ class Model:
 
     def __init__(self, model: Any) -> None:
         self.model = model
+        self.n_tokens = 0  # that went through it, padding included
         self._beginning: tuple[bytes, KeyValues] | None = None
         config = model.config.get_text_config(decoder=True)
         self.device = model.get_input_embeddings().weight.device
@@ -99,6 +100,11 @@ class Model:
             _, keys_and_values = self.extend(stacked([chain(tokens, 0)]), (), nothing)
             self._beginning = (key, keys_and_values)
         return self._beginning[1]
+
+    def wait(self) -> None:
+        """Wait until the device has done what it was told, so that a clock may be read."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def forget(self) -> None:
         """Free the beginning that is kept."""
@@ -138,6 +144,7 @@ class Model:
     def _call(
         self, ids: torch.Tensor, position: torch.Tensor, mask: Any, cache: Any, keep: torch.Tensor
     ) -> torch.Tensor:
+        self.n_tokens += ids.numel()
         with only_at(self.model, keep):
             out = self.model(
                 input_ids=ids.to(self.device),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from cliffguard.constraints import CONSTRAINTS, words
@@ -38,7 +39,7 @@ _PARTS: Mapping[str, Sequence[str]] = {
     "end": ".!?",
     "case": ("plain", "lower", "upper"),
 }
-_TRIES = 400  # for three wrong sentences
+_TRIES = 40  # pairs of changes
 _MOST_LONGER = 16  # characters between two of the four
 
 Parts = Mapping[str, str]
@@ -98,15 +99,23 @@ def _square(parts: Parts, wanted: Mapping[str, Any], source: random.Random) -> t
     Each is made of the right one by changing one part, another one, or both. So every sentence
     resembles two of the others alike, and the four alone do not tell which is right.
     """
-    for _ in range(_TRIES):
-        changes = [{part: source.choice(_PARTS[part])} for part in source.sample([*_PARTS], 2)]
-        others = [
-            {**parts, **one} for one in (changes[0], changes[1], {**changes[0], **changes[1]})
-        ]
-        broken = [_broken(_text(one), wanted) for one in others]
-        is_square = len(broken[0]) == len(broken[1]) == 1 and broken[0] != broken[1]
-        if is_square and broken[2] == broken[0] | broken[1] and _are_alike([parts, *others]):
-            return tuple(map(_text, others))
+    changes = [
+        (part, value, next(iter(broken)))
+        for part, values in _PARTS.items()
+        for value in values
+        if len(broken := _broken(_text({**parts, part: value}), wanted)) == 1
+    ]
+    pairs = [
+        (one, other)
+        for one, other in combinations(changes, 2)
+        if one[0] != other[0] and one[2] != other[2]
+    ]
+    for one, other in source.sample(pairs, min(_TRIES, len(pairs))):
+        sides = [{**parts, part: value} for part, value, _ in (one, other)]
+        corner = {**sides[0], other[0]: other[1]}
+        four = [parts, *sides, corner]
+        if _broken(_text(corner), wanted) == {one[2], other[2]} and _are_alike(four):
+            return tuple(_text(side) for side in four[1:])
     return ()
 
 

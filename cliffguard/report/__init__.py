@@ -1,5 +1,7 @@
 """Reports: pure functions of a review. No store, no model, no clock, no terminal.
 
+What a clock said is handed in beside the review, and shown by those who can.
+
 Importing this room loads neither matplotlib nor Jinja2: a format loads what it needs when it is
 asked for.
 """
@@ -14,6 +16,7 @@ from typing import cast
 from cliffguard.errors import UsageError, nearest
 from cliffguard.files import write_whole
 from cliffguard.records import Review
+from cliffguard.stages import Timings
 
 RENDERERS = {
     "text": "cliffguard.report.text:render_text",
@@ -24,6 +27,8 @@ RENDERERS = {
 }
 """Format → the function that renders it, loaded on first use."""
 
+_WITH_TIMINGS = ("html", "markdown")
+
 FILES = {
     "review.json": "json",
     "report.html": "html",
@@ -33,10 +38,11 @@ FILES = {
 """File → its format: what `write_reports` leaves in a folder."""
 
 
-def render(review: Review, format: str) -> str:
+def render(review: Review, format: str, timings: Timings | None = None) -> str:
     """Return `review` as text in one of the formats of `RENDERERS`.
 
-    The same review gives the same bytes. Raises UsageError for a format that does not exist.
+    The same review gives the same bytes; `timings` are shown by HTML and Markdown, at the end.
+    Raises UsageError for a format that does not exist.
     """
     if format not in RENDERERS:
         known = ", ".join(RENDERERS)
@@ -44,18 +50,22 @@ def render(review: Review, format: str) -> str:
             f"no report format is called {format!r}{nearest(format, RENDERERS)} (known: {known})"
         )
     module, name = RENDERERS[format].split(":")
-    renderer = cast(Callable[[Review], str], getattr(import_module(module), name))
-    return renderer(review)
+    renderer = cast(Callable[..., str], getattr(import_module(module), name))
+    return renderer(review, timings) if format in _WITH_TIMINGS else renderer(review)
 
 
-def write_reports(review: Review, directory: Path) -> tuple[Path, ...]:
+def write_reports(
+    review: Review, directory: Path, timings: Timings | None = None
+) -> tuple[Path, ...]:
     """Write every file of `FILES` into `directory` and return their paths.
 
     Everything is rendered before the first file is touched, and each file appears whole or not
     at all. Raises UsageError where the place cannot be written to, InfrastructureError where it
     is full.
     """
-    texts = {Path(directory) / name: render(review, format) for name, format in FILES.items()}
+    texts = {
+        Path(directory) / name: render(review, format, timings) for name, format in FILES.items()
+    }
     for path, text in texts.items():
         write_whole(path, text)
     return tuple(texts)

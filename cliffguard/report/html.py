@@ -21,7 +21,11 @@ from cliffguard.report.page import lay_out, place
 from cliffguard.report.reach import HEADERS as REACH_HEADERS
 from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
+from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
+from cliffguard.report.timings import TITLE as TIMINGS_TITLE
+from cliffguard.report.timings import rows, sentence
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
+from cliffguard.stages import Timings
 
 _PROMPT_CHARACTERS = 1600
 _ANSWER_CHARACTERS = 1000
@@ -31,7 +35,7 @@ _LINE_CHARACTERS = 400  # of a name, a caveat, a reason: beyond that somebody is
 _TEMPLATE = "templates/report.html.j2"
 
 
-def render_html(review: Review) -> str:
+def render_html(review: Review, timings: Timings | None = None) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
     page = lay_out(cleaned(review))
     # The SVG comes from ElementTree, which has escaped every text in it.
@@ -60,6 +64,10 @@ def render_html(review: Review) -> str:
             base_facts=checkpoint_facts(page.review.comparison.base),
             candidate_facts=checkpoint_facts(page.review.comparison.candidate),
             run_facts=run_facts(page.review),
+            timings_title=TIMINGS_TITLE,
+            timings_headers=TIMINGS_HEADERS,
+            timings_sentence=None if timings is None else sentence(timings),
+            timings=() if timings is None else rows(timings),
             marks=MARKS,
             meanings=MEANINGS,
             roles=ROLES,

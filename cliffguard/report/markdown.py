@@ -18,7 +18,11 @@ from cliffguard.report.page import LadderView, Page, Row, lay_out, place
 from cliffguard.report.reach import HEADERS as REACH_HEADERS
 from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
+from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
+from cliffguard.report.timings import TITLE as TIMINGS_TITLE
+from cliffguard.report.timings import rows, sentence
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
+from cliffguard.stages import Timings
 
 _PROMPT_CHARACTERS = 600
 _ANSWER_CHARACTERS = 300
@@ -32,7 +36,7 @@ _LINE_START = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
 _NO_MENTION = "@&#8203;"  # an invisible space after the sign, so that nobody is notified
 
 
-def render_markdown(review: Review) -> str:
+def render_markdown(review: Review, timings: Timings | None = None) -> str:
     """Return the review as Markdown in which every foreign text is escaped."""
     page = lay_out(cleaned(review))
     parts = [
@@ -47,6 +51,7 @@ def render_markdown(review: Review) -> str:
         _health(page),
         _caveats(page),
         _reproduce(page),
+        _timings(timings),
         _reading(page),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -288,6 +293,13 @@ def _reproduce(page: Page) -> str:
     run = "\n".join(f"- {fact.label}: {escape(fact.value)}" for fact in run_facts(page.review))
     command = block(page.review.provenance.command)
     return f"## How to reproduce\n\n{command}\n\n{sides}\n{run}"
+
+
+def _timings(timings: Timings | None) -> str:
+    if timings is None:
+        return ""
+    table = _table(TIMINGS_HEADERS, "lrrrr", rows(timings))
+    return f"## {TIMINGS_TITLE}\n\n{sentence(timings)}\n\n{table}"
 
 
 def _facts(facts: Sequence[Fact]) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol as Interface
 from cliffguard.errors import UsageError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
+from cliffguard.stages import Spent
 
 if TYPE_CHECKING:
     from cliffguard.distance import Divergence, Vectors
@@ -40,6 +41,10 @@ class Runner(Interface):
 
     def notes(self) -> Notes:
         """Describe what should not change an answer, as it was when it last answered."""
+
+    def spent(self) -> Mapping[str, Spent]:
+        """Return what each stage of answering has taken so far; nothing where it is not known."""
+        return {}
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether going from one to the other and back loads nothing."""

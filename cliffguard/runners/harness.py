@@ -21,6 +21,7 @@ from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import LocalBackend, arguments_in_key, backend
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
+from cliffguard.stages import Spent, Stages
 
 if TYPE_CHECKING:
     from cliffguard.distance import Divergence, Vectors
@@ -48,6 +49,7 @@ class HarnessRunner(Runner):
         self._data = data or {}
         self._backend = backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
+        self._stages = Stages()
 
     @property
     def identity(self) -> str:
@@ -68,6 +70,10 @@ class HarnessRunner(Runner):
         """Device and batches, as they came to be, and the libraries to the last digit."""
         libraries = " ".join(f"{part} {version(part)}" for part in _PARTS)
         return {**self._backend.notes(), "libraries": libraries}
+
+    def spent(self) -> Mapping[str, Spent]:
+        """Return what each stage has taken so far."""
+        return self._stages.spent()
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether going from one to the other and back loads nothing."""
@@ -93,15 +99,24 @@ class HarnessRunner(Runner):
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
-        model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
+        model = self._model(checkpoint, protocol)
         loaded = self._tasks[task.name]
-        _build(loaded, model, checkpoint, protocol)
-        prepared = [Prepared(loaded, item, model, protocol) for item in items]
+        with self._stages.during("prompts"):
+            _build(loaded, model, checkpoint, protocol)
+            prepared = [Prepared(loaded, item, model, protocol) for item in items]
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint):
             respond(model, asked)
         self._backend.after(model)
-        return [one.answer() for one in prepared]
+        with self._stages.during("metrics"):
+            return [one.answer() for one in prepared]
+
+    def _model(self, checkpoint: Checkpoint, protocol: Protocol) -> Any:
+        """Return the model that answers for a checkpoint, its time counted with ours."""
+        with self._stages.during("loading"):
+            model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
+        model.stages = self._stages
+        return model
 
     @property
     def loads_models(self) -> bool:
@@ -114,8 +129,8 @@ class HarnessRunner(Runner):
             return super().embed(checkpoint, texts, protocol)
         from cliffguard.engine.embedding import embed
 
-        model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
-        with self._backend.explained(checkpoint):
+        model = self._model(checkpoint, protocol)
+        with self._backend.explained(checkpoint), self._stages.during("screens"):
             return embed(model, texts)
 
     def diverge(
@@ -126,10 +141,11 @@ class HarnessRunner(Runner):
             return super().diverge(base, candidate, prompts, protocol)
         from cliffguard.engine.divergence import divergence
 
-        one, other = self._backend.sides(base, candidate, protocol, self.dtype(protocol))
+        with self._stages.during("loading"):
+            one, other = self._backend.sides(base, candidate, protocol, self.dtype(protocol))
         with _template_explained(base, protocol):
             rendered = [_rendered(one.lm, prompt, protocol) for prompt in prompts]
-        with self._backend.explained(candidate):
+        with self._backend.explained(candidate), self._stages.during("screens"):
             return divergence(one, other, rendered)
 
     def _refuse_unable(self, protocol: Protocol) -> None:

@@ -16,6 +16,7 @@ from cliffguard.errors import CliffguardError, IntegrityError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Asked, Notes, Runner
+from cliffguard.stages import Spent
 
 if TYPE_CHECKING:
     from cliffguard.distance import Divergence, Vectors
@@ -55,6 +56,10 @@ class ParallelRunner(Runner):
     def notes(self) -> Notes:
         """Describe this process's device and batches."""
         return self.inner.notes()
+
+    def spent(self) -> Mapping[str, Spent]:
+        """What this process has taken; the others worked beside it."""
+        return self.inner.spent()
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """As in a single process."""

@@ -1,0 +1,93 @@
+"""doctor: what this machine has, and what stands in the way of a comparison."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cliffguard.cli import options as opt
+from cliffguard.cli.check import open_store, plans_of
+from cliffguard.cli.console import explained
+from cliffguard.errors import UsageError
+
+if TYPE_CHECKING:
+    from cliffguard.doctor import Checkup, Found
+
+_MARKS = {"good": "✓", "remark": "!", "fault": "✗"}
+
+
+@explained
+@opt.takes(opt.PLAN, opt.PROTOCOL, opt.RUNNER)
+def doctor(
+    flags: Mapping[str, Any],
+    candidate: Annotated[
+        str | None, typer.Option(help="Candidate: a directory, org/model@revision, an adapter.")
+    ] = None,
+    store: opt.StoreFolder = None,
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="json: one object.")
+    ] = "text",
+) -> None:
+    """Look at versions, devices and places and, if given, at base and candidate; load nothing.
+
+    The exit code is what a run would end with before it asks anything: 0, 2, 12 or 20.
+    """
+    from cliffguard.doctor import examine
+
+    if candidate is None and flags.get("base") is not None:
+        raise UsageError("--base without --candidate: give both, or neither")
+    plan = None
+    if candidate is not None:
+        # Which items are asked does not matter here.
+        suites = flags.get("suites") or ["adjacent"]
+        (plan,) = plans_of(None, {**flags, "suites": suites, "candidate": [candidate]})
+    found = examine(plan, open_store(store))
+    if output_format == "json":
+        told = {**dataclasses.asdict(found), "exit_code": found.exit_code}
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print(found)
+    raise typer.Exit(found.exit_code)
+
+
+def _print(found: Checkup) -> None:
+    from cliffguard.doctor import OPTIONAL
+
+    print("versions")
+    for name, number in found.versions.items():
+        missing = f"not installed (for {OPTIONAL[name]})" if name in OPTIONAL else "not installed"
+        print(f"  {name:<14} {number or missing}")
+    print("devices")
+    for one in found.devices:
+        print(
+            f"  {one.name:<14} {one.model}, {_gib(one.free_bytes)} of {_gib(one.total_bytes)} free"
+        )
+    print("places")
+    for place in found.places:
+        print(f"  {place.name:<17} {place.folder}, {_gib(place.free_bytes)} free")
+    if found.loads:
+        print("would be loaded")
+    for load in found.loads:
+        size = "size unknown" if load.n_bytes is None else f"about {_gib(load.n_bytes)}"
+        count = "" if load.n_parameters is None else f"{load.n_parameters / 1e6:,.1f} M weights, "
+        print(f"  {load.side:<10} {load.name}: {load.what}, {count}{size} in {load.dtype} on "
+              f"{load.device}")  # fmt: skip
+    print("findings")
+    for note in found.found or (_nothing(),):
+        advice = f"; {note.advice}" if note.advice else ""
+        print(f"  {_MARKS[note.kind]} {note.about}: {note.text}{advice}")
+
+
+def _nothing() -> Found:
+    from cliffguard.doctor import Found
+
+    return Found(kind="good", about="machine", text="nothing to remark")
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / 2**30:,.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:,.0f} MiB"

@@ -1,0 +1,129 @@
+"""suites check, suites coverage: what a suite can still show, and what of production it covers."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cliffguard.cli import options as opt
+from cliffguard.cli.check import open_store, plans_of
+from cliffguard.cli.console import Screen, explained
+from cliffguard.cli.suites import tasks_of
+
+if TYPE_CHECKING:
+    from cliffguard.distance import Coverage
+    from cliffguard.records import Suite
+    from cliffguard.screens import Uncovered
+
+_OLD_DAYS = 365
+_STILL = 0.8  # share of items that never changed
+_CHARACTERS = 160  # of a prompt
+
+
+@explained
+def check_suites(
+    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    policy: opt.PolicyFile = None,
+    store: opt.StoreFolder = None,
+) -> None:
+    """Say what is weak in suites before any model is asked; their health is in every report."""
+    from cliffguard.config import load_policy
+    from cliffguard.health import static_health
+    from cliffguard.plans import Policy
+    from cliffguard.suites import load_suites, not_covered
+
+    suites = load_suites(names)
+    lines = [
+        *static_health(suites, load_policy(policy) if policy else Policy()),
+        *_aged(suites, date.today()),
+        *_still(suites, store),
+        *not_covered(suites),
+    ]
+    for line in lines:
+        print(f"! {line}")
+    if not lines:
+        print("Nothing to remark.")
+
+
+def _aged(suites: Sequence[Suite], today: date) -> Iterator[str]:
+    """Say which suites are so old that newer bases may have read their items."""
+    for suite in suites:
+        if suite.made is not None and (age := (today - suite.made).days) > _OLD_DAYS:
+            yield (
+                f"{suite.name}: its items are of {suite.made.isoformat()}, {age:,} days old; what "
+                "is public may be in the training data of newer bases"
+            )
+
+
+def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
+    """Say which tasks hardly ever change, by the answers of all checkpoints that are stored."""
+    from cliffguard.history import stillness
+
+    tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
+    for one in stillness(open_store(store), tasks):
+        if one.share >= _STILL:
+            yield (
+                f"{one.task}: {100 * one.share:.0f} % of {one.n_items:,} items never changed over "
+                f"{one.n_checkpoints} stored checkpoints ({one.n_always_right:,} always right, "
+                f"{one.n_always_wrong:,} always wrong): they cost time and tell little"
+            )
+
+
+@explained
+@opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+def cover_prompts(
+    flags: Mapping[str, Any],
+    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    prompts: Annotated[
+        list[str], typer.Option(help="Recent production prompts; repeatable.", metavar="PATH")
+    ],
+    base: Annotated[str, typer.Option(help="The base, whose hidden states compare texts.")],
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="json: one object.")
+    ] = "text",
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Say how much of production no capability covers, with the prompts least like any item."""
+    from cliffguard.corridor import find_alone, runner_for
+    from cliffguard.screens import cover
+    from cliffguard.training import read_all_training
+
+    texts = read_all_training(prompts)
+    (plan,) = plans_of(None, {**flags, "suites": names, "candidate": [base]})
+    screen = Screen(quiet=quiet, verbose=verbose)
+    with contextlib.closing(screen):
+        found, least = cover(
+            plan,
+            tasks_of(names),
+            texts,
+            base=find_alone(plan),
+            runner=runner_for(plan),
+            progress=screen.progress,
+        )
+    if output_format == "json":
+        told = {**dataclasses.asdict(found), "least": [dataclasses.asdict(one) for one in least]}
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print(found, least)
+
+
+def _print(found: Coverage, least: Sequence[Uncovered]) -> None:
+    from cliffguard.report.clean import one_line, shorten
+
+    print(f"{100 * found.uncovered:.0f} % of {found.n_prompts:,} prompts are like no item.")
+    for name, share in found.shares.items():
+        print(f"  {100 * share:3.0f} %  {one_line(name)}")
+    print("Least like any item:")
+    for one in least:
+        place = f"{one.prompt.source}:{one.prompt.line}"
+        print(one_line(f"  {one.similarity:.2f}  {place}  {shorten(one.prompt.text, _CHARACTERS)}"))
+        print(one_line(f"        nearest, {one.capability}: {shorten(one.item, _CHARACTERS)}"))

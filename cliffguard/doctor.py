@@ -1,0 +1,275 @@
+"""What this machine has, and what stands in the way of a comparison, before anything is loaded."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from cliffguard.checkpoint_files import n_parameters
+from cliffguard.corridor import find_alone, find_sides
+from cliffguard.engine import loading
+from cliffguard.engine.devices import BYTES_A_WEIGHT, Device, devices
+from cliffguard.errors import CliffguardError
+from cliffguard.hub import cache_folder
+from cliffguard.plans import Plan
+from cliffguard.records import Checkpoint
+from cliffguard.store import Store
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets", "safetensors")
+OPTIONAL = {
+    "bitsandbytes": "--quantization",
+    "vllm": "--model vllm",
+    "reasoning-gym": "suites gym",
+}
+"""What is not needed, and what for."""
+
+_LEAST_FREE_BYTES = 1 << 30  # of a disk that answers and weights are written to
+_ROOM = 1.2  # times the weights: activations, logits, keys and values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing that was looked at. `exit_code` is what a run would end with; 0 of a remark.
+
+    `advice` says what to do; it is empty where all is well.
+    """
+
+    kind: Literal["good", "remark", "fault"]
+    about: str
+    text: str
+    advice: str = ""
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder that is written to, with the free space of its disk in bytes."""
+
+    name: str
+    folder: str
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A checkpoint that would be loaded: its weights, and what they take in memory."""
+
+    side: Literal["base", "candidate"]
+    name: str
+    what: str
+    n_parameters: int | None
+    dtype: str
+    device: str
+    n_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """All of it. Versions are None of what is not installed."""
+
+    versions: Mapping[str, str | None]
+    devices: tuple[Device, ...]
+    places: tuple[Place, ...]
+    loads: tuple[Load, ...]
+    found: tuple[Found, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """What a run would end with, before it asks anything."""
+        return max((one.exit_code for one in self.found), default=0)
+
+
+def examine(plan: Plan | None, store: Store) -> Checkup:
+    """Look at the machine and, with a plan, at its base and candidate. Loads no weights."""
+    there = devices()
+    places = _places(store)
+    found = [*_about_devices(there), *_about_places(places)]
+    loads: tuple[Load, ...] = ()
+    if plan is not None:
+        sides, about = _sides(plan)
+        found += about
+        loads = tuple(_load(side, one, plan) for side, one in sides.items())
+        found += _about_memory(loads, there)
+    return Checkup(
+        versions=_versions(), devices=there, places=places, loads=loads, found=tuple(found)
+    )
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {
+        "cliffguard": version("cliffguard"),
+        "python": platform.python_version(),
+    }
+    for name in (*LIBRARIES, *OPTIONAL):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+# --- the machine ---------------------------------------------------------------------------------
+
+
+def _places(store: Store) -> tuple[Place, ...]:
+    folders = {"store of answers": store.root, "hub cache": cache_folder()}
+    return tuple(
+        Place(name=name, folder=str(folder), free_bytes=shutil.disk_usage(_first(folder)).free)
+        for name, folder in folders.items()
+    )
+
+
+def _first(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there."""
+    return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+
+
+def _about_devices(there: Sequence[Device]) -> Iterator[Found]:
+    if len(there) == 1:
+        yield Found(
+            kind="remark",
+            about="devices",
+            text="no CUDA device that torch can use: models run on the CPU",
+            advice="for a card, install the torch build of its CUDA version",
+        )
+
+
+def _about_places(places: Sequence[Place]) -> Iterator[Found]:
+    for one in places:
+        if one.free_bytes < _LEAST_FREE_BYTES:
+            yield Found(
+                kind="remark",
+                about=one.name,
+                text=f"{one.folder}: {one.free_bytes / 2**20:,.0f} MiB free",
+                advice="free some space; a full disk ends a run (exit 20), which goes on later",
+            )
+        if not os.access(_first(Path(one.folder)), os.W_OK):
+            yield Found(
+                kind="fault",
+                about=one.name,
+                text=f"{one.folder}: cannot be written to",
+                advice="choose another place (--store, HF_HOME)",
+                exit_code=2 if one.name.startswith("store") else 0,
+            )
+
+
+# --- base and candidate --------------------------------------------------------------------------
+
+
+def _sides(plan: Plan) -> tuple[dict[Literal["base", "candidate"], Checkpoint], list[Found]]:
+    """Return the sides as far as they are found, and what is to be said of them."""
+    try:
+        base, candidate = find_sides(plan)
+    except CliffguardError as failure:
+        text, _, advice = str(failure).rpartition("; ")
+        fault = Found(
+            kind="fault",
+            about="pair",
+            text=text or str(failure),
+            advice=advice if text else "",
+            exit_code=failure.exit_code,
+        )
+        return _base_alone(plan), [fault]
+    return {"base": base, "candidate": candidate}, list(_about_pair(base, candidate, plan))
+
+
+def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:
+    if plan.base is None:
+        return {}
+    from dataclasses import replace
+
+    try:
+        return {"base": find_alone(replace(plan, candidate=plan.base, base=None))}
+    except CliffguardError:
+        return {}
+
+
+def _about_pair(base: Checkpoint, candidate: Checkpoint, plan: Plan) -> Iterator[Found]:
+    yield Found(kind="good", about="pair", text="base and candidate are whole and belong together")
+    for note in (*base.notes, *candidate.notes):
+        yield Found(kind="remark", about="pair", text=note)
+    if base.fingerprint == candidate.fingerprint:
+        yield Found(
+            kind="fault",
+            about="pair",
+            text="base and candidate are the same, bit by bit",
+            advice="give the fine-tune; `cliffguard noise` asks a checkpoint twice",
+            exit_code=12,
+        )
+    if base.tokenizer != candidate.tokenizer:
+        yield Found(
+            kind="remark",
+            about="tokenizer",
+            text="the sides have other tokenizer files",
+            advice="what they read may differ; the report compares prompts as texts",
+        )
+    if base.chat_template != candidate.chat_template:
+        policy = plan.protocol.chat_template
+        used = {"none": "neither is used", "own": "each is used", "base": "the base's is used"}
+        yield Found(
+            kind="remark",
+            about="chat template",
+            text=f"the sides have other chat templates; under chat_template: {policy} "
+            f"{used[policy]}",
+            advice="name the policy that production uses (--chat-template)",
+        )
+
+
+def _load(side: Literal["base", "candidate"], found: Checkpoint, plan: Plan) -> Load:
+    assert found.files is not None, "sides that are found have files"
+    adapter = found.files.adapter
+    device = _device(plan)
+    dtype = loading.pick_dtype(plan.protocol.dtype, device)
+    n = n_parameters(adapter or found.files.weights)
+    kind = plan.protocol.quantization if plan.protocol.quantization != "none" else dtype
+    if adapter is not None:
+        kind = "float32"  # peft keeps an adapter's weights so, whatever its base is in
+    return Load(
+        side=side,
+        name=found.name,
+        what="adapter on the base" if adapter is not None else "full weights",
+        n_parameters=n,
+        dtype=kind,
+        device=device,
+        n_bytes=None if n is None else int(n * BYTES_A_WEIGHT[kind]),
+    )
+
+
+def _device(plan: Plan) -> str:
+    try:
+        return loading.pick_device(plan.runner.device)
+    except CliffguardError:
+        return plan.runner.device
+
+
+def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Found]:
+    """Say whether the larger of what is loaded alone fits; two full models are not held at once."""
+    sizes = [one.n_bytes for one in loads if one.n_bytes is not None]
+    if not sizes:
+        return
+    device = loads[0].device
+    names = {device, f"{device}:0"}
+    place = next((one for one in there if one.name in names), None)
+    if place is None:
+        yield Found(
+            kind="fault",
+            about="memory",
+            text=f"device {device}: this machine has no such device",
+            advice="use --device cpu, or auto",
+            exit_code=20,
+        )
+    elif _ROOM * max(sizes) > place.free_bytes:
+        yield Found(
+            kind="fault",
+            about="memory",
+            text=f"{max(sizes) / 2**30:.1f} GiB of weights, and {place.free_bytes / 2**30:.1f} GiB "
+            f"free on {place.name}",
+            advice="--dtype bfloat16, --quantization 8bit, --device-map auto, or a larger device",
+            exit_code=20,
+        )

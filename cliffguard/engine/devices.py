@@ -1,0 +1,48 @@
+"""Which devices there are, and how much memory is free on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A place where a model can run: "cpu" or "cuda:N", with its memory in bytes."""
+
+    name: str
+    model: str
+    total_bytes: int
+    free_bytes: int
+
+
+def devices() -> tuple[Device, ...]:
+    """Return the CPU, then every CUDA device that torch can use."""
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory()
+    n_cores = psutil.cpu_count() or 1
+    found = [
+        Device(
+            name="cpu",
+            model=f"{n_cores} cores",
+            total_bytes=int(memory.total),
+            free_bytes=int(memory.available),
+        )
+    ]
+    for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        free, total = torch.cuda.mem_get_info(number)
+        name = f"cuda:{number}"
+        found.append(
+            Device(
+                name=name,
+                model=torch.cuda.get_device_name(number),
+                total_bytes=int(total),
+                free_bytes=int(free),
+            )
+        )
+    return tuple(found)
+
+
+BYTES_A_WEIGHT = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.0, "4bit": 0.5}
+"""What a weight takes in memory; of quantised ones without their scales."""

@@ -1,0 +1,72 @@
+"""Where the time of a run goes: seconds and tokens by stage. Clocks stay out of every review."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a stage took: wall time, and the tokens that went through a model in it."""
+
+    seconds: float
+    n_tokens: int
+
+
+STAGES = {
+    "loading": "weights into memory, adapters switched",
+    "prompts": "items into prompts, prompts into tokens",
+    "scoring": "log-likelihoods of choices",
+    "prefill": "prompts of answers that are generated",
+    "decoding": "answers, token by token",
+    "metrics": "answers into scores",
+    "screens": "distances and predictions",
+}
+"""The stages, in the order in which a shard goes through them, and what each is."""
+
+
+class Stages:
+    """Adds up what each of `STAGES` took."""
+
+    def __init__(self) -> None:
+        self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._tokens = dict.fromkeys(STAGES, 0)
+
+    @contextmanager
+    def during(self, stage: str, n_tokens: Callable[[], int] = lambda: 0) -> Iterator[None]:
+        """Add the time until the block is left, and by how much `n_tokens()` has risen by then."""
+        started, before = time.perf_counter(), n_tokens()
+        try:
+            yield
+        finally:
+            self._seconds[stage] += time.perf_counter() - started
+            self._tokens[stage] += n_tokens() - before
+
+    def spent(self) -> dict[str, Spent]:
+        """Return what each stage has taken so far."""
+        return {
+            name: Spent(seconds=self._seconds[name], n_tokens=self._tokens[name]) for name in STAGES
+        }
+
+
+def since(now: Mapping[str, Spent], before: Mapping[str, Spent]) -> dict[str, Spent]:
+    """Return what each stage has taken since an earlier reading, of stages that took anything."""
+    nothing = Spent(seconds=0.0, n_tokens=0)
+    found = {}
+    for name, spent in now.items():
+        earlier = before.get(name, nothing)
+        seconds = spent.seconds - earlier.seconds
+        if seconds > 0.0:
+            found[name] = Spent(seconds=seconds, n_tokens=spent.n_tokens - earlier.n_tokens)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Where the time of one comparison went. Wall time includes what no stage counts."""
+
+    wall_seconds: float
+    stages: Mapping[str, Spent]
