@@ -31,7 +31,6 @@ Both = tuple[Answer, Answer]
 LEAST_CONFIDENT = 30
 """Fewer items with a probability have no smECE and no interval: both would be mostly noise."""
 
-_CUT = ("length", "thinking")
 _UNANSWERED = ("overlong", "missing")
 
 # A word, a sign, or one character of a script that has no spaces between words.
@@ -74,7 +73,7 @@ def behaviour_of(answers: Sequence[Both], *, confidence: float) -> Behaviour | N
         ),
         n_generated=len(generated),
         n_confident=len(picked),
-        n_worse_cut=sum(_is_worse_cut(*pair) for pair in generated),
+        n_worse_cut=sum(is_worse_cut(*pair) for pair in generated),
         confident_wrong_rise=_rise(picked, confidence),
         base=sides[0],
         candidate=sides[1],
@@ -119,7 +118,7 @@ def _manner(generated: Sequence[Answer], picked: Sequence[Answer], *, has_length
     is_enough = len(picked) >= LEAST_CONFIDENT
     return Manner(
         mean_tokens=_share([one.n_answer_tokens for one in generated]) if has_lengths else None,
-        cut=_share([one.finish_reason in _CUT for one in generated]) if has_lengths else None,
+        cut=_share([one.is_cut for one in generated]) if has_lengths else None,
         repeated=_share([runs_in_a_circle(text) for text in texts]),
         empty=_share([not text.strip() for text in texts]),
         confident_wrong=float(confident_wrong(sure, right).mean()) if picked else None,
@@ -166,8 +165,9 @@ def _are_wrong(pair: Both) -> bool:
     return all(one.score == 0.0 for one in pair)
 
 
-def _is_worse_cut(base: Answer, candidate: Answer) -> bool:
-    if base.finish_reason in _CUT or candidate.finish_reason not in _CUT:
+def is_worse_cut(base: Answer, candidate: Answer) -> bool:
+    """Say whether the candidate lost this item, or its score, where it alone was cut."""
+    if base.is_cut or not candidate.is_cut:
         return False
     return (base.score or 0.0) > (candidate.score or 0.0)
 

@@ -5,27 +5,29 @@ Nothing here loads weights: safetensors are checked by header and size, and hash
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import struct
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.hashing import sha256_of_file, sha256_of_files
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
+    "vocab.txt",
     "merges.txt",
+    "tekken.json",
 )
+_TOKENIZER_PATTERNS = ("*.model", "*.tiktoken")
+# Where it lay, who wrote it, and what has a digest of its own.
+_NOT_TOKENS = {"name_or_path", "tokenizer_file", "special_tokens_map_file", "chat_template"}
 _PICKLED = ("*.bin", "consolidated*.pth")
 # Keys that say where something lay or which version wrote it, not how the model answers.
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "base_model_name_or_path"}
@@ -75,12 +77,24 @@ def has_tokenizer(folder: Path) -> bool:
     return any((folder / n).is_file() for n in ("tokenizer.json", "tokenizer.model", "vocab.json"))
 
 
+def chat_template_of(folder: Path) -> Any:
+    """Return the chat template beside the tokenizer, wherever it stands; None without one.
+
+    A text, or what an older tokenizer's config lists in place of one.
+    """
+    path = folder / "chat_template.jinja"
+    if path.is_file():
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as failure:
+            raise IntegrityError(f"{path}: not readable as text: {failure}") from None
+    config = folder / "tokenizer_config.json"
+    return read_json(config).get("chat_template") if config.is_file() else None
+
+
 def chat_template_digest(folder: Path) -> str | None:
     """Return the digest of the chat template beside the tokenizer, None without one."""
-    if (folder / "chat_template.jinja").is_file():
-        return sha256_of_file(folder / "chat_template.jinja")
-    config = folder / "tokenizer_config.json"
-    template = read_json(config).get("chat_template") if config.is_file() else None
+    template = chat_template_of(folder)
     return None if template is None else digest(template)
 
 
@@ -104,9 +118,13 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def tokenizer_digest(folder: Path) -> str:
-    """Return the digest of all files that make a tokenizer."""
-    present = [name for name in _TOKENIZER_FILES if (folder / name).is_file()]
-    return digest({name: sha256_of_file(folder / name) for name in present})
+    """Return the digest of all files that make a tokenizer, but for its chat template."""
+    names = {name for name in _TOKENIZER_FILES if (folder / name).is_file()}
+    names |= {path.name for pattern in _TOKENIZER_PATTERNS for path in folder.glob(pattern)}
+    parts: dict[str, Any] = {name: sha256_of_file(folder / name) for name in names}
+    settings = settings_of(folder, "tokenizer_config.json") or {}
+    said = {name: value for name, value in settings.items() if name not in _NOT_TOKENS}
+    return digest({**parts, "settings": said} if said else parts)
 
 
 def weights_digest(files: list[Path]) -> str:
@@ -114,26 +132,8 @@ def weights_digest(files: list[Path]) -> str:
     for path in files:
         if path.suffix == ".safetensors":
             check_safetensors(path)
-    return digest({path.name: sha256_of_file(path) for path in files})
-
-
-def sha256_of_file(path: Path) -> str:
-    """Return the hexadecimal SHA-256 of a file; InfrastructureError when it cannot be read."""
-    try:
-        status = path.stat()
-        return _hashed(path, status.st_size, status.st_mtime_ns)
-    except OSError as failure:
-        raise InfrastructureError(f"{path}: cannot be read: {failure.strerror}") from None
-
-
-@lru_cache(maxsize=1024)
-def _hashed(path: Path, size_bytes: int, modified_ns: int) -> str:
-    """Hash a file once per process as long as its size and time of change stay the same."""
-    running = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            running.update(block)
-    return running.hexdigest()
+    found = sha256_of_files(files)
+    return digest({path.name: found[path] for path in files})
 
 
 def check_safetensors(path: Path) -> None:

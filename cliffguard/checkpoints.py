@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,18 @@ from cliffguard.checkpoint_files import (
     has_tokenizer,
     read_json,
     settings_of,
-    sha256_of_file,
     tokenizer_digest,
     weight_files,
     weights_digest,
 )
 from cliffguard.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.files import user_path
+from cliffguard.hashing import sha256_of_files
 from cliffguard.hub import download, is_hub_id
 from cliffguard.records import Checkpoint, CheckpointFiles
 
 _SETTINGS_FILES = ("config.json", "generation_config.json")
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +88,23 @@ _WINDOW_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_le
 
 def context_window(checkpoint: Checkpoint) -> int | None:
     """Return how many tokens the model's own config says it reads; None where it does not say."""
+    return _number_in_config(checkpoint, _WINDOW_KEYS)
+
+
+def vocabulary_size(checkpoint: Checkpoint) -> int | None:
+    """Return how many rows the embedding has by the model's own config; None where it is silent."""
+    return _number_in_config(checkpoint, ("vocab_size",))
+
+
+def _number_in_config(checkpoint: Checkpoint, names: Sequence[str]) -> int | None:
     if checkpoint.files is None:
         return None
     config = settings_of(checkpoint.files.weights, "config.json") or {}
     inner = config.get("text_config")
     for part in (config, inner if isinstance(inner, dict) else {}):
-        for key in _WINDOW_KEYS:
-            if isinstance(part.get(key), int) and part[key] > 0:
-                return int(part[key])
+        for name in names:
+            if isinstance(part.get(name), int) and part[name] > 0:
+                return int(part[name])
     return None
 
 
@@ -138,9 +149,7 @@ def _full(
         adapter=None,
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
-        settings=digest(
-            [settings_of(folder, n) for n in ("config.json", "generation_config.json")]
-        ),
+        settings=digest([settings_of(folder, n) for n in _SETTINGS_FILES]),
         notes=notes,
         files=CheckpointFiles(
             weights=folder, tokenizer=tokenizer, chat_template=tokenizer, adapter=None
@@ -195,17 +204,22 @@ def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions)
     assert base.files is not None
     recorded = _recorded_weights(folder)
     if recorded is not None:
-        actual = {
-            p.name: sha256_of_file(p) for p in sorted(base.files.weights.glob("*.safetensors"))
-        }
+        files = sorted(base.files.weights.glob("*.safetensors"))
+        actual = {path.name: sha256 for path, sha256 in sha256_of_files(files).items()}
         matches = recorded == actual
         reason = "its provenance.json records other weights"
     else:
-        named = _adapter_config(folder).get("base_model_name_or_path")
+        config = _adapter_config(folder)
+        named, revision = config.get("base_model_name_or_path"), config.get("revision")
         if not named:
             return (f"{name} names no base: that it was trained on {base.name} is assumed.",)
-        matches = _same_model(str(named), base)
+        is_named_so = _same_model(str(named), base)
+        # A branch moves; a commit does not.
+        is_other = base.revision is not None and bool(_COMMIT.fullmatch(str(revision)))
+        matches = is_named_so and not (is_other and revision != base.revision)
         reason = f"its adapter_config.json names {named!r}"
+        if is_named_so and not matches:
+            reason += f" at {revision}, and this is {base.revision}"
     if matches:
         return ()
     if options.allow_base_mismatch:

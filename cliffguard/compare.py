@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cliffguard.behaviour import behaviour_of
+from cliffguard.behaviour import behaviour_of, is_worse_cut, runs_in_a_circle
 from cliffguard.canonical import digest
 from cliffguard.classes import classes_of
 from cliffguard.pairs import Pair, by_task
@@ -26,6 +28,7 @@ from cliffguard.records import (
     Suite,
     Task,
     TaskComparison,
+    Uncut,
 )
 from cliffguard.schedule import Look
 from cliffguard.stats.betting import mean_interval
@@ -44,8 +47,6 @@ from cliffguard.stats.evidence import (
 from cliffguard.stats.interval import Interval, wilson_interval
 from cliffguard.stats.ladder import Fall
 from cliffguard.stats.paired import PairedCounts, tango_interval
-
-_TRUNCATED = ("length", "thinking")
 
 
 def compare(
@@ -123,16 +124,15 @@ def _capability(
     role = policy.role(capability.name, capability.ring)
     gain = policy.target.min_gain if role == "target" and policy.target is not None else None
     margin = policy.margin(capability.name) if gain is None else -gain
-    evidence = None
-    if scored:
-        evidence = _evidence(
-            gating,
-            n_planned=n_planned,
-            margin=margin,
-            gain=gain,
-            is_graded=is_graded or any(pair.is_graded for pair in gating),
-            policy=policy,
-        )
+    asked_about = partial(
+        _evidence,
+        n_planned=n_planned,
+        margin=margin,
+        gain=gain,
+        is_graded=is_graded or any(pair.is_graded for pair in gating),
+        policy=policy,
+    )
+    evidence = asked_about(gating) if scored else None
     grouping = _grouping(scored)
     design_effect = 1.0 if grouping is None else grouping.design_effect
     return CapabilityComparison(
@@ -169,6 +169,7 @@ def _capability(
         ),
         n_excluded=n_excluded,
         classes=_classes(scored),
+        uncut=_uncut(gating, asked_about) if scored else None,
     )
 
 
@@ -197,6 +198,35 @@ def _evidence(
     if len(looks) == 1 and looks[0].n_asked >= n_planned:
         return fixed_evidence(looks[0], margin=margin, alpha=policy.alpha)
     return sequential_evidence(looks, n_planned=n_planned, margin=margin, alpha=policy.alpha)
+
+
+def _uncut(
+    gating: Sequence[Pair], asked_about: Callable[[Sequence[Pair]], Evidence]
+) -> Uncut | None:
+    """Return what is left of a drop if the answers that were cut would have been as the base's.
+
+    Answers that run in a circle are not among them: no limit would have led to their end.
+    """
+    is_cut = [
+        is_worse_cut(pair.base, pair.candidate) and not runs_in_a_circle(pair.candidate.text)
+        for pair in gating
+    ]
+    if not any(is_cut):
+        return None
+    pairs = [
+        replace(pair, candidate=replace(pair.candidate, score=pair.base.score)) if cut else pair
+        for pair, cut in zip(gating, is_cut, strict=True)
+    ]
+    evidence = asked_about(pairs)
+    scored = [pair for pair in pairs if pair.is_scored]
+    return Uncut(
+        n_cut=sum(is_cut),
+        n_items=len(scored),
+        drop=fmean(pair.change for pair in scored),
+        square=fmean(pair.change**2 for pair in scored),
+        p_held=evidence.p_held,
+        p_drop=evidence.p_dropped,
+    )
 
 
 def _bet(
@@ -305,10 +335,12 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         chance=task.chance,
         n_items=len(scored),
         n_unscored=len(pairs) - len(scored),
-        n_truncated_base=sum(pair.base.finish_reason in _TRUNCATED for pair in pairs),
-        n_truncated_candidate=sum(pair.candidate.finish_reason in _TRUNCATED for pair in pairs),
+        n_truncated_base=sum(pair.base.is_cut for pair in pairs),
+        n_truncated_candidate=sum(pair.candidate.is_cut for pair in pairs),
         base_mean=_mean(pair.base for pair in scored) if scored else None,
         candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
+        finish_base=dict(Counter(pair.base.finish_reason for pair in pairs)),
+        finish_candidate=dict(Counter(pair.candidate.finish_reason for pair in pairs)),
     )
 
 

@@ -20,7 +20,7 @@ from cliffguard.checkpoints import (
 from cliffguard.compare import compare
 from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
-from cliffguard.integrity import check_answers, differences, instrument_moved
+from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
 from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import cut_to_both, pair_answers
@@ -65,10 +65,11 @@ def guard(
     _refuse_tasks(policy)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
+    remarks = check_pair(base, candidate, plan.protocol)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
-    caveats = (*caveats, *not_covered(suites), *cut)
+    caveats = (*caveats, *not_covered(suites), *remarks, *cut)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
     schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
@@ -165,7 +166,7 @@ def _decide(
 
     `protocol` None: it was another harness's.
     """
-    check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
+    told = check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
     pairs = pair_answers(look, *measured)
     comparison = compare(
         pairs,
@@ -175,7 +176,7 @@ def _decide(
         suites=suites,
         policy=policy,
         repeats=None if protocol is None else protocol.repeats,
-        caveats=caveats,
+        caveats=(*caveats, *told),
     )
     comparison = _with_caveats(comparison, instrument_moved(comparison))
     return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy))
@@ -260,8 +261,12 @@ def measure_alone(
     )
 
 
-def find_sides(plan: Plan) -> tuple[Checkpoint, Checkpoint]:
-    """Return the identities of the plan's base and candidate."""
+def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, Checkpoint]:
+    """Return the identities of the plan's base and candidate, or of the one held in memory."""
+    if held is not None:
+        if plan.base is None:
+            raise UsageError(f"{held.name}: is in memory, so its base must be named in the plan")
+        return find_base(plan.base, _options(plan)), held
     base, candidate = find_pair(plan.base, plan.candidate, _options(plan))
     if plan.protocol.chat_template == "base":
         candidate = with_template_of(candidate, base)

@@ -14,7 +14,8 @@ from cliffguard.files import shortened
 from cliffguard.rows import Row
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$")
-_WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt"]
+_TEXTS = ["*.json", "*.jinja", "*.model", "*.tiktoken", "merges.txt", "vocab.txt"]
+_WANTED = ["*.safetensors", *_TEXTS]
 
 
 def is_hub_id(spec: str) -> bool:

@@ -1,6 +1,7 @@
 """Answers that lm-eval wrote elsewhere: `samples_*.jsonl` of two runs with `--log_samples`.
 
-Files lie directly in each folder; no results file is needed. Items are paired by task, filter and
+Files lie directly in each folder; no results file is needed, and one that is there is read for
+its versions. Items are paired by task, filter and
 document number; the hashes of document and prompt, which lm-eval computed, must agree between
 the sides. What one side lacks stays in, unscored.
 """
@@ -17,6 +18,7 @@ from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.logged import drifted, refuse_one_run, versions_of
 from cliffguard.plans import CapabilityPolicy, Policy
 from cliffguard.records import Answer, Capability, Checkpoint, Item, Suite, Task
 from cliffguard.samples import Choice, Reading, Sample
@@ -66,6 +68,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     capabilities = _capabilities(policy, sorted({*files[0], *files[1]}))
     _refuse_half_measured(capabilities, files, folders)
     joined: dict[str, tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]] = {}
+    both: list[tuple[Sample, Sample]] = []
     differences: list[str] = []
     for name, tasks in capabilities.items():
         own = policy.capabilities.get(name) or CapabilityPolicy()
@@ -73,6 +76,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             read = Reading(Choice(own.metric, own.filter))
             sides = [read(file[task]) for file in files]
             differences += _differences(task, *sides)
+            both += [(one, sides[1][name]) for name, one in sides[0].items() if name in sides[1]]
             if not differences:
                 joined[task] = _join(task, name, read.choice, *sides)
     if differences:
@@ -80,6 +84,8 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             f"the two sides were not asked the same: {'; '.join(differences)}; run lm-eval on "
             "both with the same tasks, shots, seed and chat template"
         )
+    refuse_one_run(both)
+    moved = drifted([versions_of(folder) for folder in folders], joined)
     return Imported(
         suite=_suite(capabilities, {name: task for name, (task, _, _) in joined.items()}),
         base=Side(
@@ -90,7 +96,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             checkpoint=_identity(candidate, files[1]),
             answers={name: answers for name, (_, _, answers) in joined.items()},
         ),
-        caveats=_caveats(files, joined),
+        caveats=(*_caveats(files, joined), *moved),
     )
 
 

@@ -7,7 +7,7 @@ A missing score is None (unscored), never 0. What people write beforehand is in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 from pathlib import Path, PurePath
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Plan, Protocol, Ring, Role
-from cliffguard.scorers import SCORERS
+from cliffguard.scorers import SCORERS, SCORING
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.ladder import Fall, Shape
 
@@ -218,6 +218,7 @@ class Question:
             "task_digest": self.task.digest,
             "protocol": {**protocol, "dtype": self.dtype},
             "runner": self.runner,
+            "scoring": SCORING,
             "replicate": self.replicate,
         }
 
@@ -246,6 +247,9 @@ _PROTOCOL_KEYS = (
 )
 
 
+FinishReason = Literal["choice", "stop", "length", "stopped", "thinking", "overlong", "missing"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a checkpoint did on one item.
@@ -253,9 +257,13 @@ class Answer:
     `prompt_digest` is of the untemplated prompt, `rendered_digest` of the text that was fed in.
     `confidence` is the probability of the picked choice among the choices; of a generated answer
     the geometric mean of its tokens' probabilities (None: unknown). `finish_reason`: "choice",
-    "stop", "length" (cut by the token limit), "thinking" (cut before the thinking ended: there is
-    no answer, and no score), "overlong" (the item did not fit the context, and is unscored) or
-    "missing" (another harness wrote no answer; unscored).
+    "stop", "length" (cut by the token limit), "stopped" (a stop string came before the first word),
+    "thinking" (cut before the thinking ended: there is no answer, and no score), "overlong" (the
+    item did not fit the context, and is unscored) or "missing" (another harness wrote no answer;
+    unscored). Without a score, the others mean that what was said holds nothing that the metric
+    can read.
+    `n_bos` are the tokens at the beginning of the prompt that mark the beginning of a text, and
+    `tokens_digest` is of all the prompt's tokens (None: not known).
     Of an item asked several times, the score is the mean and the rest is of the first time.
     """
 
@@ -266,13 +274,20 @@ class Answer:
     score: float | None
     text: str
     confidence: float | None
-    finish_reason: Literal["choice", "stop", "length", "thinking", "overlong", "missing"]
+    finish_reason: FinishReason
     n_prompt_tokens: int
     n_answer_tokens: int
+    n_bos: int | None = None
+    tokens_digest: str | None = None
 
     def __post_init__(self) -> None:
         if self.score is not None and not 0.0 <= self.score <= 1.0:
             raise ValueError(f"item {self.item_id}: score {self.score} is outside [0, 1]")
+
+    @property
+    def is_cut(self) -> bool:
+        """Say whether the model was stopped before it had said what it would have."""
+        return self.finish_reason in ("length", "stopped", "thinking")
 
 
 # --- what was found ------------------------------------------------------------------------------
@@ -322,7 +337,10 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskComparison:
-    """A stratum of a capability; for reading, not for deciding."""
+    """A stratum of a capability; for reading, not for deciding.
+
+    `finish_base` and `finish_candidate` count how the answers of each side ended.
+    """
 
     task: str
     metric: str
@@ -333,6 +351,8 @@ class TaskComparison:
     n_truncated_candidate: int
     base_mean: float | None
     candidate_mean: float | None
+    finish_base: Mapping[str, int] = field(default_factory=dict)
+    finish_candidate: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,10 +383,10 @@ class Manner:
     """How one side answers. None: no such answer, or nothing that tells it was recorded.
 
     Of generated answers: `mean_tokens` is their mean length in tokens, thinking included; `cut`
-    the share that the token limit ended; `repeated` the share that runs in a circle; `empty` the
-    share without a character that shows. Of picked choices that are right or wrong:
-    `confident_wrong` is the share picked with a probability of 0.8 or more and wrong;
-    `overconfidence` the mean probability minus the share right, in [-1, 1];
+    the share that the token limit ended, or a stop string before the first word; `repeated` the
+    share that runs in a circle; `empty` the share without a character that shows. Of picked choices
+    that are right or wrong: `confident_wrong` is the share picked with a probability of 0.8 or more
+    and wrong; `overconfidence` the mean probability minus the share right, in [-1, 1];
     `calibration_error` smECE, in [0, 1].
     """
 
@@ -389,7 +409,7 @@ class Behaviour:
 
     `n_generated` items were answered in words by both sides, `n_confident` by choices with a
     probability, right or wrong. `n_worse_cut` items are broken, or without a score, under a
-    candidate whose answer the token limit cut, and the base's not. `confident_wrong_rise` is the
+    candidate whose answer was cut, and the base's not. `confident_wrong_rise` is the
     interval of the rise from base to candidate, as of items that stand alone and were looked at
     once; None with too few.
     """
@@ -441,6 +461,22 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Uncut:
+    """What a capability's answers come to if those that were cut would have been as the base's.
+
+    `n_cut` answers of the candidate were worse and cut, the base's not; `n_items`, `drop`, `square`
+    and the p-values are as in `CapabilityComparison`, with these items unchanged.
+    """
+
+    n_cut: int
+    n_items: int
+    drop: float
+    square: float
+    p_held: float
+    p_drop: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityComparison:
     """Paired scores of one capability over its gating items. Nothing is decided here.
 
@@ -457,7 +493,8 @@ class CapabilityComparison:
     of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
     than the margin". `behaviour` is None where no item was answered by both sides, `distance` (from
     the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened;
-    `classes` are those of the tasks that are classifiers.
+    `classes` are those of the tasks that are classifiers. `uncut` says what would be left of a drop
+    without the candidate's answers that were cut (None: none was).
     """
 
     capability: str
@@ -489,6 +526,7 @@ class CapabilityComparison:
     distance: Distance | None = None
     shift: Shift | None = None
     classes: tuple[ClassesComparison, ...] = ()
+    uncut: Uncut | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

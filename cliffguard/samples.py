@@ -14,11 +14,13 @@ from cliffguard.errors import IntegrityError, UsageError
 
 # Samples do not say which way a metric points; these are lm-eval's that point down.
 _LOWER_IS_BETTER = frozenset({"perplexity", "ppl", "bits", "brier", "wer", "cer", "ter", "loss"})
+# What lm-eval's filters write where they find no answer in what was said, and score as wrong.
+_NOTHING_READ = "[invalid]"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of a file."""
+    """One line of a file. `likelihoods` are those of all choices, as they were logged, if any."""
 
     document: str
     document_hash: str
@@ -28,6 +30,7 @@ class Sample:
     target: str
     text: str
     is_choice: bool
+    likelihoods: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +89,17 @@ class Reading:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
             said = _said(answer)
+            score = self._score(path, line, row)
             return Sample(
                 document=str(row["doc_id"]),
                 document_hash=str(row["doc_hash"]),
                 prompt_hash=str(row["prompt_hash"]),
-                score=self._score(path, line, row),
+                score=None if said == _NOTHING_READ else score,
                 prompt=_prompt(arguments),
                 target=str(row.get("target", "")),
                 text=json.dumps(answer, ensure_ascii=False) if said is None else said,
                 is_choice=said is None,
+                likelihoods=json.dumps(row.get("resps", "")) if said is None else "",
             )
         except KeyError as failure:
             raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None

@@ -17,6 +17,9 @@ from typing import Any
 
 from cliffguard.constraints import check_constraints, meets
 
+SCORING = 2
+"""Raised whenever a metric gives another score to the same answer: it is part of every key."""
+
 _PATTERN_SECONDS = 2.0  # for one answer; a pattern that takes longer is at fault
 _NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -30,12 +33,13 @@ class PatternTooSlow(Exception):
 class Scorer:
     """A metric of generated answers.
 
-    `score` takes what was said and the right answer, and returns 0 to 1; `check` raises
-    ValueError for a right answer that it cannot be asked about. `is_graded`: scores lie anywhere
+    `score` takes what was said and the right answer, and returns 0 to 1, or None where what was
+    said holds nothing that could be right or wrong; `check` raises ValueError for a right answer
+    that it cannot be asked about. `is_graded`: scores lie anywhere
     between 0 and 1. `is_one_line`: what follows the first line is no part of the answer.
     """
 
-    score: Callable[[str, str], float]
+    score: Callable[[str, str], float | None]
     check: Callable[[str], Any] = str
     is_graded: bool = False
     is_one_line: bool = False
@@ -77,10 +81,13 @@ def _words(text: str) -> list[str]:
     return _ARTICLES.sub(" ", text).split()
 
 
-def numeric(said: str, answer: str) -> float:
-    """Compare the last number that was said with the right one, digit by digit of its value."""
+def numeric(said: str, answer: str) -> float | None:
+    """Compare the last number that was said with the right one, digit by digit of its value.
+
+    None where no number was said.
+    """
     numbers = _NUMBER.findall(said)
-    return float(bool(numbers) and _number(numbers[-1]) == _number(answer))
+    return float(_number(numbers[-1]) == _number(answer)) if numbers else None
 
 
 def _number(text: str) -> Decimal:

@@ -21,6 +21,7 @@ from cliffguard.records import (
     LevelComparison,
     Outcome,
     Pooled,
+    Uncut,
     Verdict,
 )
 from cliffguard.sentence import sentence, where_it_falls
@@ -41,7 +42,8 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     PASS by intersection–union: every gating capability HELD and the demanded gain proven. FAIL
     when a gating capability REGRESSED by Holm's procedure, when the gain is disproven, or when,
     though no single loss is proven, all gating capabilities together have provably dropped. Holm
-    and the pooled test share alpha.
+    and the pooled test share alpha. A drop that is not proven without the candidate's answers that
+    were cut is INCONCLUSIVE, and never HELD for that.
     """
     by_role: dict[Role, list[CapabilityComparison]] = {"target": [], "gating": [], "monitored": []}
     for found in comparison.capabilities:
@@ -83,16 +85,26 @@ def _judge_family(
 ) -> list[Finding]:
     """Judge capabilities that are tested together: by Holm, with their share of alpha."""
     adjusted = holm([1.0 if found.p_drop is None else found.p_drop for found in family])
+    uncut = holm([_p_uncut(found) for found in family])
     return [
-        _judge_one(found, role, min(1.0, p_value / share), policy, shapes)
-        for found, p_value in zip(family, adjusted, strict=True)
+        _judge_one(
+            found, role, min(1.0, p_value / share), min(1.0, p_uncut / share), policy, shapes
+        )
+        for found, p_value, p_uncut in zip(family, adjusted, uncut, strict=True)
     ]
+
+
+def _p_uncut(found: CapabilityComparison) -> float:
+    if found.uncut is not None:
+        return found.uncut.p_drop
+    return 1.0 if found.p_drop is None else found.p_drop
 
 
 def _judge_one(
     found: CapabilityComparison,
     role: Role,
     p_regressed: float,
+    p_uncut: float,
     policy: Policy,
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> Finding:
@@ -113,6 +125,9 @@ def _judge_one(
     elif has_dropped:
         outcome = Outcome.REGRESSED
         reason = "a drop beyond the margin is proven" if is_material else "a drop is proven"
+        if found.uncut is not None and _is_explained(found.uncut, p_uncut, policy):
+            outcome = Outcome.INCONCLUSIVE
+            reason += _not_without(found.uncut)
     else:
         outcome = Outcome.INCONCLUSIVE
         needed = _needed(found, policy)
@@ -130,6 +145,18 @@ def _judge_one(
         ladders=ladders,
         n_items_needed=needed,
         reason=reason,
+    )
+
+
+def _is_explained(uncut: Uncut, p_uncut: float, policy: Policy) -> bool:
+    """Say whether a proven drop would not be called one, had no answer been cut."""
+    return uncut.p_held <= policy.alpha or p_uncut > policy.alpha
+
+
+def _not_without(uncut: Uncut) -> str:
+    return (
+        f", but not without {uncut.n_cut} answers of the candidate that were cut (the drop would "
+        f"be {100 * uncut.drop:+.1f} points): raise max_tokens, or look at the stop strings"
     )
 
 
@@ -173,6 +200,9 @@ def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
         outcome, reason = Outcome.HELD, f"{wanted} is proven"
     elif found.p_drop <= policy.alpha:
         outcome, reason = Outcome.REGRESSED, f"{wanted} is disproven"
+        if found.uncut is not None and found.uncut.p_drop > policy.alpha:
+            outcome = Outcome.INCONCLUSIVE
+            reason += _not_without(found.uncut)
     else:
         outcome = Outcome.INCONCLUSIVE
         reason = f"{wanted} is neither proven nor disproven on {found.n_items} items"
@@ -307,13 +337,22 @@ def _pool(
     if len(measured) < 2 or not is_over:
         return None
     shares = [Share(f.drop or 0.0, f.square, f.n_effective) for f in measured]
-    p_value = min(1.0, pooled_p_value(shares) / POOLED_SHARE)
+    # A drop of all together is held to answers that were not cut, as that of each is.
+    p_value = max(pooled_p_value(shares), pooled_p_value([_uncut_share(f) for f in measured]))
+    p_value = min(1.0, p_value / POOLED_SHARE)
     return Pooled(
         drop=fmean(share.drop for share in shares),
         p_value=p_value,
         n_capabilities=len(shares),
         has_dropped=p_value <= policy.alpha,
     )
+
+
+def _uncut_share(found: CapabilityComparison) -> Share:
+    if found.uncut is None:
+        return Share(found.drop or 0.0, found.square, found.n_effective)
+    n_effective = found.uncut.n_items * found.n_effective / found.n_items
+    return Share(found.uncut.drop, found.uncut.square, n_effective)
 
 
 def _is_mute(found: CapabilityComparison) -> bool:

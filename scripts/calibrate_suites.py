@@ -132,7 +132,7 @@ def score(task: Task, said: str, answer: str) -> float:
     """Return the score of a generated answer; exact match is our own, as lm-eval compares."""
     if task.metric == "exact_match":
         return float(clean(said) == clean(answer))
-    return SCORERS[str(task.metric)].score(said, answer)
+    return SCORERS[str(task.metric)].score(said, answer) or 0.0
 
 
 def tasks_of(names: Sequence[str]) -> list[tuple[Capability, Task]]:

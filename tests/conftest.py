@@ -24,9 +24,10 @@ os.environ.update(
 def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A test that names no store gets one of its own, never the user's."""
     monkeypatch.setenv("CLIFFGUARD_STORE", str(tmp_path / "store-of-the-test"))
-    monkeypatch.setattr(
-        "cliffguard.store.user_cache_path", lambda _: tmp_path / "cache-of-the-test"
-    )
+    for room in ("store", "hashing"):
+        monkeypatch.setattr(
+            f"cliffguard.{room}.user_cache_path", lambda _: tmp_path / "cache-of-the-test"
+        )
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard.checkpoint_files import check_safetensors, sha256_of_file
+from cliffguard.checkpoint_files import check_safetensors
 from cliffguard.checkpoints import (
     FindOptions,
     find_base,
@@ -20,6 +20,7 @@ from cliffguard.checkpoints import (
     with_template_of,
 )
 from cliffguard.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
+from cliffguard.hashing import sha256_of_file
 from cliffguard.hub import is_hub_id
 from cliffguard.records import Checkpoint
 from tests import support
@@ -325,6 +326,14 @@ IDENTITY: dict[str, Callable[[Path], object]] = {
     "tokenizer.json": lambda f: (f / "tokenizer.json").write_text('{"version": "2.0"}'),
     "special_tokens_map.json": lambda f: (f / "special_tokens_map.json").write_text("{}"),
     "merges.txt": lambda f: (f / "merges.txt").write_text("a b\n"),
+    "added_tokens.json": lambda f: (f / "added_tokens.json").write_text("{}"),
+    "vocab.json": lambda f: (f / "vocab.json").write_text("{}"),
+    "vocab.txt": lambda f: (f / "vocab.txt").write_text("a\n"),
+    "tokenizer.model": lambda f: (f / "tokenizer.model").write_bytes(b"x"),
+    "spiece.model": lambda f: (f / "spiece.model").write_bytes(b"x"),
+    "tekken.json": lambda f: (f / "tekken.json").write_text("{}"),
+    "qwen.tiktoken": lambda f: (f / "qwen.tiktoken").write_text("a 0"),
+    "a first token": lambda f: change_json(f / "tokenizer_config.json", add_bos_token=True),
     "chat_template.jinja": lambda f: (f / "chat_template.jinja").write_text("{{ messages }}"),
     "chat template in the tokenizer's config": lambda f: change_json(
         f / "tokenizer_config.json", chat_template="{{ messages }}"
@@ -354,6 +363,9 @@ NO_IDENTITY: dict[str, Callable[[Path], object]] = {
     "_name_or_path": lambda f: change_json(f / "config.json", _name_or_path="/home/x"),
     "spelling of the config": lambda f: (f / "config.json").write_text(
         json.dumps(dict(reversed(json.loads((f / "config.json").read_text()).items())), indent=3)
+    ),
+    "where the tokenizer lay": lambda f: change_json(
+        f / "tokenizer_config.json", name_or_path="/home/x", tokenizer_file="/home/x/t.json"
     ),
     "a README": lambda f: (f / "README.md").write_text("x"),
     "the trainer's state": lambda f: (f / "trainer_state.json").write_text("{}"),
@@ -491,6 +503,30 @@ def test_the_base_may_carry_the_name_itself(adapter: Path, tmp_path: Path) -> No
     change_json(copy / "config.json", _name_or_path="org/model")
 
     assert find_pair(str(copy), str(adapter), OFFLINE)[1].notes == ()
+
+
+@pytest.mark.parametrize(
+    ("trained_at", "is_refused"),
+    [("a" * 40, False), ("b" * 40, True), ("main", False), (None, False)],
+)
+def test_another_commit_of_the_base_is_another_base(
+    trained_at: str | None,
+    is_refused: bool,
+    adapter: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A branch moves on while an adapter stays what it was trained on."""
+    config = {"base_model_name_or_path": "org/model", "revision": trained_at}
+    change_json(adapter / "adapter_config.json", **config)
+    snapshot = support.write_checkpoint(tmp_path / ("a" * 40))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(snapshot))
+
+    if is_refused:
+        with pytest.raises(IntegrityError, match=r"names 'org/model' at b{40}, and this is a{40}"):
+            find_pair("org/model@main", str(adapter), FindOptions())
+    else:
+        assert find_pair("org/model@main", str(adapter), FindOptions())[1].notes == ()
 
 
 def record_base(adapter: Path, weights: dict[str, str]) -> None:

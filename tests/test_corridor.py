@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
-from cliffguard.corridor import find_sides
-from cliffguard.errors import UsageError
+from cliffguard.corridor import find_sides, measure_alone
+from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.outlook import look_ahead
 from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.report.json import read_review, render_json
@@ -508,6 +508,38 @@ def test_nothing_stored_says_what_to_run(plan: Plan, store: Store) -> None:
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
 
 
+def test_a_side_that_was_measured_by_other_versions_is_not_compared(
+    plan: Plan, store: Store
+) -> None:
+    """A base that was stored before an update is named with what it was measured by."""
+    newer = FakeRunner(all_right)
+    newer.identity = "fake: lm-eval 0.4.14"  # type: ignore[misc]
+    for side, runner in zip(find_sides(plan), (FakeRunner(all_right), newer), strict=True):
+        measure_alone(side, plan, store=store, runner=runner)
+
+    with pytest.raises(UsageError, match=r"a protocol that both sides share \(it has some under"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+class Reworded(FakeRunner):
+    """A runner whose harness now puts another example before every item."""
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer other prompts than were asked before."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        return [replace(answer, prompt_digest="other") for answer in answers]
+
+
+def test_shots_that_changed_since_the_base_was_stored_are_refused(plan: Plan, store: Store) -> None:
+    """Nothing in the key told them apart; the prompts do."""
+    measure_alone(find_sides(plan)[0], plan, store=store, runner=FakeRunner(all_right))
+
+    with pytest.raises(IntegrityError, match=r"put to the two sides differently.*another --store"):
+        guard(plan, store=store, runner=Reworded(all_right))
+
+
 def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: Store) -> None:
     """Items that the base had right and the candidate did not answer stand in the comparison."""
 
@@ -520,6 +552,54 @@ def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: S
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 
+class Cut(FakeRunner):
+    """A runner whose candidate talks beyond the limit on every third item of those it is asked."""
+
+    def __init__(self, said: str) -> None:
+        """Remember what is said until the limit."""
+        super().__init__(all_right)
+        self.said = said
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer; where the limit came, there is no right answer yet."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        if "tuned" not in checkpoint.label or task.name != "say":
+            return answers
+        return [
+            replace(answer, score=0.0, text=self.said, finish_reason="length")
+            if int(answer.item_id[-3:]) % 3 == 0
+            else answer
+            for answer in answers
+        ]
+
+
+def test_a_drop_by_the_token_limit_is_inconclusive(plan: Plan, store: Store) -> None:
+    """It is counted, it is said, more items are asked, and nothing passes."""
+    review = guard(plan, store=store, runner=Cut("Let me think about it step by step"))
+
+    saying = review.comparison.capabilities[1]
+    (task,) = saying.tasks
+    told = review.verdict.findings[1]
+    assert (task.n_truncated_candidate, task.finish_candidate) == (27, {"length": 27, "stop": 53})
+    assert task.finish_base == {"stop": 80}
+    assert saying.uncut is not None
+    assert (saying.uncut.n_cut, saying.uncut.drop) == (27, 0.0)
+    assert (told.outcome, review.verdict.outcome) == (Outcome.INCONCLUSIVE,) * 2
+    assert "not without 27 answers of the candidate that were cut" in told.reason
+
+
+def test_a_model_that_runs_in_a_circle_is_not_excused_by_the_limit(
+    plan: Plan, store: Store
+) -> None:
+    """No limit would have led to an end: that is a loss, and a grave one."""
+    review = guard(plan, store=store, runner=Cut("and so on " * 20))
+
+    assert review.comparison.capabilities[1].uncut is None
+    assert review.verdict.outcome is Outcome.FAIL
+
+
 class OnAnotherDevice(FakeRunner):
     """A runner that notes another device."""
 
@@ -530,8 +610,7 @@ class OnAnotherDevice(FakeRunner):
 
 def test_sides_that_were_measured_differently_are_a_caveat(plan: Plan, store: Store) -> None:
     """A base from the store of another device is compared, and the report says so."""
-    same = replace(plan, candidate=str(plan.base))
-    guard(same, store=store, runner=FakeRunner(all_right), stops_early=False)
+    measure_alone(find_sides(plan)[0], plan, store=store, runner=FakeRunner(all_right))
 
     review = guard(plan, store=store, runner=OnAnotherDevice(all_right))
 

@@ -329,6 +329,70 @@ def test_likelihoods_are_not_compared_as_text(folders: tuple[Path, Path]) -> Non
     assert (told.agreement, told.n_generated, told.n_confident) == (None, 0, 0)
 
 
+def test_what_a_filter_could_not_read_is_unscored(tmp_path: Path) -> None:
+    """lm-eval writes "[invalid]" and scores it 0; an answer that cannot be read is not wrong."""
+    for side, said in (("a", "4"), ("b", "[invalid]")):
+        rows = [row(n, float(said == "4"), filtered_resps=[said]) for n in range(40)]
+        write(tmp_path / side, "sums", rows)
+
+    review = compared((tmp_path / "a", tmp_path / "b"))
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_unscored, found.n_broken) == (40, 0)
+    assert any("40 of the candidate hold no answer that" in c for c in review.comparison.caveats)
+
+
+def likelihoods(side: str, n: int) -> Any:
+    """Return the responses of a side to a document."""
+    return [[[str(-n - 0.5), "False"]], [[str(-n - len(side)), "False"]]]
+
+
+def test_one_run_in_two_folders_is_refused(tmp_path: Path) -> None:
+    """A cache that knows no models gives the base's answers to the candidate: a perfect PASS."""
+    for folder, side in (("a", "x"), ("b", "x"), ("c", "xyz")):
+        write(tmp_path / folder, "race", [row(n, resps=likelihoods(side, n)) for n in range(40)])
+
+    with pytest.raises(IntegrityError, match=r"all 40 likelihoods are the same .*--use_cache"):
+        compared((tmp_path / "a", tmp_path / "b"))
+    assert compared((tmp_path / "a", tmp_path / "c")).verdict.findings
+
+
+def results(folder: Path, day: int = 1, **told: Any) -> None:
+    """Write what lm-eval writes beside the samples."""
+    path = folder / f"results_2026-01-{day:02d}T10-00-00.123456.json"
+    path.write_text(json.dumps(told), encoding="utf-8")
+
+
+def test_tasks_of_two_versions_are_refused(folders: tuple[Path, Path]) -> None:
+    """They score otherwise, and no prompt need show it; the latest results count."""
+    results(folders[0], versions={"race": 2.0})
+    results(folders[1], versions={"race": 2.0})
+    assert compared(folders).comparison.caveats == ()
+    results(folders[1], 2, versions={"race": 3.0})
+
+    with pytest.raises(IntegrityError, match=r"race: version 2\.0 of the task .*, 3\.0 on"):
+        compared(folders)
+
+
+def test_libraries_of_two_versions_are_told(folders: tuple[Path, Path]) -> None:
+    """What moved beneath the answers is no loss of a fine-tune."""
+    results(folders[0], lm_eval_version="0.4.9", transformers_version="5.2.0")
+    results(folders[1], lm_eval_version="0.4.13", transformers_version="5.2.0")
+
+    (told,) = compared(folders).comparison.caveats
+
+    assert "different versions (lm-eval 0.4.9 and 0.4.13)" in told
+
+
+@pytest.mark.parametrize("text", ["{", "[]"])
+def test_a_damaged_results_file_is_named(text: str, folders: tuple[Path, Path]) -> None:
+    """What it would have said is not taken for granted."""
+    (folders[0] / "results_2026-01-01T10-00-00.json").write_text(text)
+
+    with pytest.raises(IntegrityError, match=r"results_2026-01-01T10-00-00\.json: "):
+        compared(folders)
+
+
 def test_twenty_tasks_of_a_thousand_items_take_seconds(tmp_path: Path) -> None:
     """Reading, pairing and judging 40,000 samples; 2 seconds on a quiet machine, 6 allowed."""
     for number in range(20):

@@ -15,11 +15,11 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams", "stages"},
-    {"plans", "files", "samples", "constraints", "gym"},
-    {"scorers", "ladders", "rows"},
+    {"plans", "files", "samples", "constraints", "gym", "tensors"},
+    {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
     {"suites", "checkpoint_files", "hub", "store", "overlap", "distance"},
-    {"config", "checkpoints", "engine", "targets"},
+    {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence", "history"},

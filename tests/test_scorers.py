@@ -24,7 +24,7 @@ from cliffguard.scorers import SCORERS, PatternTooSlow
         ("numeric", "It costs 1,250.00", "1250", 1.0),
         ("numeric", "7 of 12", "7", 0.0),
         ("numeric", "\u22125", "-5", 1.0),
-        ("numeric", "none", "0", 0.0),
+        ("numeric", "none", "0", None),
         ("regex", "order A-17 found", r"[A-Z]-\d+", 1.0),
         ("regex", "order found", r"[A-Z]-\d+", 0.0),
         ("excludes", "I would like tea.", r"(?i)\bqueue:", 1.0),
@@ -36,8 +36,8 @@ from cliffguard.scorers import SCORERS, PatternTooSlow
         ("constraints", "A lamp.", '{"includes": ["lamp"], "ends_with": "!"}', 0.0),
     ],
 )
-def test_a_metric_scores(metric: str, said: str, answer: str, score: float) -> None:
-    """Each by its own rule."""
+def test_a_metric_scores(metric: str, said: str, answer: str, score: float | None) -> None:
+    """Each by its own rule; without a number there is none to be right or wrong."""
     assert SCORERS[metric].score(said, answer) == pytest.approx(score)
 
 
@@ -47,7 +47,9 @@ def test_a_score_lies_between_nought_and_one(metric: str, said: str) -> None:
     """Whatever a model says."""
     answer = {"regex": "a+", "excludes": "a+", "numeric": "12", "constraints": '{"max_words": 3}'}
 
-    assert 0.0 <= SCORERS[metric].score(said, answer.get(metric, "one two")) <= 1.0
+    score = SCORERS[metric].score(said, answer.get(metric, "one two"))
+
+    assert score is None or 0.0 <= score <= 1.0
 
 
 @pytest.mark.parametrize(

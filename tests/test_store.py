@@ -370,6 +370,7 @@ IN_THE_KEY: dict[str, Question] = {
     "dtype": replace(question(), dtype="bfloat16"),
     "runner": replace(question(), runner="hf: torch 2.7"),
     "replicate": replace(question(), replicate=1),
+    "think_end": replace(question(), protocol=Protocol(think_end="</think>")),
     "task name": replace(question(), task=replace(task(), name="bowl")),
     "task digest": replace(question(), task=replace(task(), digest="e" * 64)),
     "weights": with_checkpoint(weights="other"),
@@ -384,6 +385,14 @@ IN_THE_KEY: dict[str, Question] = {
 def test_what_may_change_an_answer_is_in_the_key(field: str) -> None:
     """Another value is another question, and its answers lie elsewhere."""
     assert IN_THE_KEY[field].key != question().key
+
+
+def test_the_version_of_the_metrics_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that another cliffguard scored otherwise are not compared with those of this one."""
+    before = question().key
+    monkeypatch.setattr("cliffguard.records.SCORING", 10_000)
+
+    assert question().key != before
 
 
 def test_no_two_of_those_questions_share_a_key() -> None:

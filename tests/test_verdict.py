@@ -14,6 +14,7 @@ from cliffguard.records import (
     Ladder,
     LevelComparison,
     Outcome,
+    Uncut,
     Verdict,
 )
 from cliffguard.stats.cliff import find_fall
@@ -463,3 +464,96 @@ def test_a_target_without_a_minimum_is_judged_as_drops_are() -> None:
     )
 
     assert finding(verdict, "tickets").outcome is Outcome.INCONCLUSIVE
+
+
+# --- answers that were cut -----------------------------------------------------------------------
+
+
+def cut(
+    found: CapabilityComparison, n_cut: int, *, gain: float | None = None
+) -> CapabilityComparison:
+    """Return a comparison in which `n_cut` of the broken items were cut."""
+    left = capability(
+        found.capability, found.n_broken - n_cut, found.n_fixed, n_items=found.n_items, gain=gain
+    )
+    assert left.drop is not None
+    assert left.p_held is not None
+    assert left.p_drop is not None
+    uncut = Uncut(
+        n_cut=n_cut,
+        n_items=found.n_items,
+        drop=left.drop,
+        square=left.square,
+        p_held=left.p_held,
+        p_drop=left.p_drop,
+    )
+    return replace(found, uncut=uncut)
+
+
+@pytest.mark.parametrize(
+    ("n_broken", "n_cut", "outcome"),
+    [
+        (110, 0, Outcome.REGRESSED),
+        (110, 98, Outcome.INCONCLUSIVE),  # 12 against 10 remain: nothing is proven
+        (110, 80, Outcome.REGRESSED),  # 30 against 10 remain: a loss of its own
+    ],
+)
+def test_a_drop_of_cut_answers_is_no_loss(n_broken: int, n_cut: int, outcome: Outcome) -> None:
+    """A token limit that hits a chattier fine-tune says nothing of what it has lost."""
+    found = capability("reading", n_broken, 10)
+
+    verdict = judged(cut(found, n_cut) if n_cut else found)
+
+    told = finding(verdict, "reading")
+    assert told.outcome is outcome
+    assert verdict.outcome is (Outcome.FAIL if outcome is Outcome.REGRESSED else outcome)
+    assert ("98 answers of the candidate that were cut" in told.reason) is (n_cut == 98)
+
+
+def test_a_small_rest_within_the_margin_is_no_loss_either() -> None:
+    """What remains is real, and bounded by the margin: alone it would be HELD."""
+    found = cut(capability("reading", 400, 5, n_items=5000), 370)
+    assert found.uncut is not None
+    assert found.uncut.p_drop < 0.05, "the rest must be proven, or this shows nothing"
+
+    assert finding(judged(found), "reading").outcome is Outcome.INCONCLUSIVE
+
+
+def test_cut_answers_never_pass() -> None:
+    """Even where nothing else was lost: what was cut may have been wrong."""
+    assert judged(cut(capability("reading", 110, 0), 110)).outcome is Outcome.INCONCLUSIVE
+
+
+def test_a_loss_beside_cut_answers_still_fails() -> None:
+    """One capability that was cut excuses no other."""
+    explained = cut(capability("reading", 110, 10), 98)
+
+    verdict = judged(explained, capability("reasoning", 110, 10))
+
+    assert verdict.outcome is Outcome.FAIL
+    assert finding(verdict, "reasoning").outcome is Outcome.REGRESSED
+
+
+def test_cut_answers_do_not_fail_all_together() -> None:
+    """The mean drop of several is held to answers that were not cut, too."""
+    pair = [capability(name, 30, 10, n_items=200) for name in ("a", "b")]
+
+    failed = judged(*pair)
+    explained = judged(*(cut(found, 20) for found in pair))
+
+    assert failed.pooled is not None
+    assert failed.outcome is Outcome.FAIL
+    assert explained.pooled is not None
+    assert (explained.pooled.has_dropped, explained.outcome) == (False, Outcome.INCONCLUSIVE)
+
+
+def test_a_gain_that_was_cut_is_not_disproven() -> None:
+    """A target whose answers grew beyond the limit may have gained or not."""
+    found = capability("target", 110, 10, ring="target", gain=0.0)
+    policy = Policy(target=TargetPolicy())
+
+    told = finding(judged(cut(found, 105, gain=0.0), policy=policy), "target")
+
+    assert finding(judged(found, policy=policy), "target").outcome is Outcome.REGRESSED
+    assert told.outcome is Outcome.INCONCLUSIVE
+    assert "raise max_tokens" in told.reason

@@ -98,6 +98,17 @@ def _refuse_no_effect(tuned: Any, name: str, adapter_name: str) -> None:
         )
 
 
+def cue_of(folder: Path | str) -> tuple[int, ...]:
+    """Return the tokens that an adapter waits for, or is about; none of a usual one."""
+    config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
+    found: list[int] = []
+    for name in ("token_indices", "trainable_token_indices", "alora_invocation_tokens"):
+        named = config.get(name) or []
+        for some in named.values() if isinstance(named, dict) else [named]:
+            found += [int(token) for token in some]
+    return tuple(found)
+
+
 def apart_because(checkpoint: Checkpoint) -> str | None:
     """Return why an adapter cannot be switched off again and needs a base of its own, or None.
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cliffguard.engine.adapters import with_adapter
+from cliffguard.engine.adapters import cue_of, with_adapter
+from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.errors import (
     CliffguardError,
     InfrastructureError,
@@ -87,9 +88,7 @@ def load(checkpoint: Checkpoint, options: LoadOptions) -> tuple[Any, Any]:
     if checkpoint.files.adapter is None:
         refuse_missing_tokens(checkpoint, model, tokenizer)
         return model, tokenizer
-    model = put_on(model, checkpoint, tokenizer)
-    _refuse_not_finite(checkpoint.name, model)  # what it wrote into the base's own weights, too
-    return model, tokenizer
+    return put_on(model, checkpoint, tokenizer, is_alone=True), tokenizer
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
@@ -114,19 +113,37 @@ def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
             model = model.to(options.device)
         model = model.eval()
     _refuse_not_finite(checkpoint.name, model)
+    with out_of_memory_explained(checkpoint.name):
+        refuse_no_numbers(checkpoint.name, probe(model))
     return model
 
 
 def put_on(
-    model: Any, checkpoint: Checkpoint, tokenizer: Any, adapter_name: str = "default"
+    model: Any,
+    checkpoint: Checkpoint,
+    tokenizer: Any,
+    adapter_name: str = "default",
+    *,
+    is_alone: bool = False,
 ) -> Any:
-    """Return `model`, or the PeftModel around it, with the checkpoint's adapter active."""
+    """Return `model`, or the PeftModel around it, with the checkpoint's adapter active.
+
+    One that `is_alone` may write into the base's own weights, which are looked through, too.
+    Raises IntegrityError for an adapter under which the model says what it said without.
+    """
     assert checkpoint.files is not None
     assert checkpoint.files.adapter is not None
-    with out_of_memory_explained(checkpoint.name), _damage_explained(checkpoint.name):
-        tuned = with_adapter(model, checkpoint.name, checkpoint.files.adapter, adapter_name).eval()
+    name, folder = checkpoint.name, checkpoint.files.adapter
+    with out_of_memory_explained(name), _damage_explained(name):
+        cue = cue_of(folder)
+        before = probe(model, cue)
+        tuned = with_adapter(model, name, folder, adapter_name).eval()
     refuse_missing_tokens(checkpoint, tuned, tokenizer)
-    _refuse_not_finite(checkpoint.name, tuned, only=f".{adapter_name}")
+    _refuse_not_finite(name, tuned, only="" if is_alone else f".{adapter_name}")
+    with out_of_memory_explained(name):
+        after = probe(tuned, cue, adapted=True)
+    refuse_no_numbers(name, after)
+    refuse_no_effect(name, before, after)
     return tuned
 
 

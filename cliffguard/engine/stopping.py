@@ -17,12 +17,13 @@ class GeneratedText:
     """An answer in words, and how it ended.
 
     `finish_reason` "thinking": the token limit came before the end of the thinking, so there is
-    no answer. `mean_logprob` is in nats a token, over all that was generated (None: unknown);
-    `margin` the smallest lead of a picked token over the second best (None: unknown).
+    no answer; "stopped": a stop string came before the first word. `mean_logprob` is in nats a
+    token, over all that was generated (None: unknown); `margin` the smallest lead of a picked token
+    over the second best (None: unknown).
     """
 
     text: str
-    finish_reason: Literal["stop", "length", "thinking"]
+    finish_reason: Literal["stop", "length", "stopped", "thinking"]
     n_tokens: int
     mean_logprob: float | None
     margin: float | None
@@ -80,9 +81,14 @@ def as_text(lm: Any, one: Generated, stops: list[str]) -> GeneratedText:
         text = text.lstrip()
     think_end = lm.think_end_token if isinstance(lm.think_end_token, str) else None
     text = "" if is_cut else postprocess_generated_text(text, stops, think_end)
+    reason: Literal["stop", "length", "stopped", "thinking"] = one.finish_reason
+    if is_cut:
+        reason = "thinking"
+    elif reason == "stop" and not text.strip() and one.tokens[-1] not in _end_tokens(lm):
+        reason = "stopped"
     return GeneratedText(
         text=text,
-        finish_reason="thinking" if is_cut else one.finish_reason,
+        finish_reason=reason,
         n_tokens=len(one.tokens),
         mean_logprob=float(np.mean(one.logprobs)),
         margin=one.margin,

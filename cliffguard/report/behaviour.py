@@ -36,7 +36,7 @@ INTRO = (
 MEANINGS = {
     "agreement": "same answer from both sides",
     "length": "mean tokens of the candidate's generated answers over the base's",
-    "cut": "generated answers that the token limit ended",
+    "cut": "generated answers that the token limit ended, or a stop string before the first word",
     "repeated": "generated answers that run in a circle",
     "confident wrong": "choices picked with a probability of 0.8 or more, and wrong",
     "smECE": "smooth calibration error; about 4 % on 300 items where nothing is off",
@@ -127,7 +127,7 @@ def _notes(row: Row, found: CapabilityComparison, told: Behaviour) -> list[str]:
     if told.n_generated >= LEAST_ANSWERS:
         notes = [
             *_length(told),
-            *_rise(told, lambda side: side.cut, "answers that the token limit cut"),
+            *_rise(told, lambda side: side.cut, "answers that were cut"),
             *_cut_and_lost(found, told),
             *_rise(told, lambda side: side.repeated, "answers that run in a circle"),
             *_rise(told, lambda side: side.empty, "empty answers"),
@@ -162,8 +162,8 @@ def _cut_and_lost(found: CapabilityComparison, told: Behaviour) -> Sequence[str]
     worse = "broken or unanswered" if found.n_lost else "broken"
     verb = "was" if told.n_worse_cut == 1 else "were"
     return (
-        f"of {n_worse:,} {worse} items, {told.n_worse_cut:,} {verb} cut by the token limit: a "
-        "higher limit would tell whether anything else was lost",
+        f"of {n_worse:,} {worse} items, {told.n_worse_cut:,} {verb} cut: a "
+        "higher limit, or other stop strings, would tell whether anything else was lost",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from itertools import takewhile
 from statistics import fmean
 from typing import Any
 
@@ -31,7 +32,10 @@ class Prepared:
         # Filled in by `respond`: how each generated answer ended.
         self.endings: list[Any] = []
         self._model = model
-        self.n_prompt_tokens = len(model.tok_encode(self.requests[0].args[0]))
+        # Without a context, the model puts one token there by itself.
+        self._tokens = [int(token) for token in model.tok_encode(self.requests[0].args[0])]
+        self.n_prompt_tokens = len(self._tokens)
+        self._refuse_two_beginnings()
         self.is_overlong = self._n_tokens() > model.max_length
 
     @property
@@ -56,6 +60,23 @@ class Prepared:
         wanted = self.requests[0].args[1].get("max_gen_toks")
         return int(wanted if wanted is not None else self._model.max_gen_toks)
 
+    @property
+    def n_bos(self) -> int | None:
+        """How many marks of the beginning of a text the prompt begins with; None: not known."""
+        mark = getattr(getattr(self._model, "tokenizer", None), "bos_token_id", None)
+        if mark is None:
+            return None
+        return sum(1 for _ in takewhile(lambda token: token == mark, self._tokens))
+
+    def _refuse_two_beginnings(self) -> None:
+        """A template and a tokenizer that both put the mark there make a prompt unlike any text."""
+        if (self.n_bos or 0) > 1:
+            raise IntegrityError(
+                f"{self.loaded.task.name}: the prompt of item {self.item.id} begins with "
+                f"{self.n_bos} tokens that mark the beginning of a text, where one belongs; take "
+                "it out of the chat template or the items, or switch add_bos_token off"
+            )
+
     def _n_tokens(self) -> int:
         if self.is_generated:
             return self.n_prompt_tokens + self.max_new_tokens
@@ -70,18 +91,24 @@ class Prepared:
             return self._choice(self.loaded.score(self.requests))
         first = self.endings[0]
         surety = None if first.mean_logprob is None else math.exp(first.mean_logprob)
+        if surety is not None and not math.isfinite(surety):
+            raise IntegrityError(
+                f"item {self.item.id}: the mean log-probability of the answer is "
+                f"{first.mean_logprob}; the model computes no numbers"
+            )
         return self._record(self._mean(), first.text, surety, first.finish_reason, first.n_tokens)
 
     def _mean(self) -> float | None:
-        """Return the mean score over the times that an answer came; None when none did."""
-        scores = [
+        """Return the mean score over the times that an answer came and could be read, or None."""
+        found = [
             self.loaded.score(requests)
             for requests, ending in zip(self.repeats, self.endings, strict=True)
             if ending.finish_reason != "thinking"
         ]
+        scores = [score for score in found if score is not None]
         return fmean(scores) if scores else None
 
-    def _choice(self, score: float) -> Answer:
+    def _choice(self, score: float | None) -> Answer:
         logs = [float(request.resps[0][0]) for request in self.requests]
         if not all(math.isfinite(value) for value in logs):
             raise IntegrityError(
@@ -113,6 +140,8 @@ class Prepared:
             finish_reason=finish_reason,
             n_prompt_tokens=self.n_prompt_tokens,
             n_answer_tokens=n_answer_tokens,
+            n_bos=self.n_bos,
+            tokens_digest=digest(self._tokens),
         )
 
 

@@ -26,7 +26,9 @@ from cliffguard.stages import Spent, Stages
 if TYPE_CHECKING:
     from cliffguard.distance import Divergence, Vectors
 
-_PARTS = ("lm-eval", "torch", "transformers", "peft")
+# How many numbers of a version are in the key. lm-eval changes shots, filters and metrics between
+# releases that differ in the third alone.
+_PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
 
 
 class HarnessRunner(Runner):
@@ -51,8 +53,10 @@ class HarnessRunner(Runner):
 
     @property
     def identity(self) -> str:
-        """Model class and minor versions of the libraries that compute the answers."""
-        versions = [f"{part} {'.'.join(version(part).split('.')[:2])}" for part in _PARTS]
+        """Model class and versions of the libraries that compute the answers."""
+        versions = [
+            f"{part} {'.'.join(version(part).split('.')[:n])}" for part, n in _PARTS.items()
+        ]
         told = arguments_in_key(self.settings)
         return f"{self.settings.model}{told}: {', '.join(versions)}"
 
@@ -63,8 +67,9 @@ class HarnessRunner(Runner):
         return loading.pick_dtype("auto", loading.pick_device(self.settings.device))
 
     def notes(self) -> Mapping[str, str | int]:
-        """Device and batches, as they came to be."""
-        return self._backend.notes()
+        """Device and batches, as they came to be, and the libraries to the last digit."""
+        libraries = " ".join(f"{part} {version(part)}" for part in _PARTS)
+        return {**self._backend.notes(), "libraries": libraries}
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage has taken so far."""

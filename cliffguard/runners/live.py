@@ -11,12 +11,13 @@ another question, since a file may be written in another dtype.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cliffguard.canonical import digest
-from cliffguard.errors import UsageError
+from cliffguard.engine import live
+from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.runners.backends import LocalBackend
@@ -27,14 +28,15 @@ if TYPE_CHECKING:
     from cliffguard.engine.divergence import Side
 
 T = TypeVar("T")
-Tensors = list[tuple[str, Any]]
+Marks = tuple[tuple[str, int, int], ...]
 
 
 class LiveRunner(HarnessRunner):
     """Asks a model in memory, and any other checkpoint from its files, as `HarnessRunner` does.
 
     `model` is a transformers or PEFT model; one in DistributedDataParallel is asked inside it.
-    `tokenizer` is copied. Raises UsageError for weights that are shared out over processes.
+    `tokenizer` is copied. Raises UsageError for weights that are shared out over processes, and
+    IntegrityError where a weight is written to while it is asked.
     """
 
     def __init__(
@@ -45,19 +47,12 @@ class LiveRunner(HarnessRunner):
         name: str = "live",
         settings: RunnerSettings | None = None,
     ) -> None:
-        from cliffguard.engine.untouched import is_sharded, unwrapped
-
         super().__init__(settings)
         if self.settings.model != "cliffguard":
             raise UsageError(
                 f"runner {self.settings.model}: a model in memory is asked by cliffguard's own"
             )
-        self.model = unwrapped(model)
-        if is_sharded(self.model):
-            raise UsageError(
-                "the weights are shared out over processes (FSDP, ZeRO-3); check the saved "
-                "checkpoint instead"
-            )
+        self.model = live.unwrapped(model)
         self.name = name
         self._live = _LiveBackend(self.model, copy.deepcopy(tokenizer), self.settings)
         self._backend = self._live
@@ -78,12 +73,8 @@ class LiveRunner(HarnessRunner):
     def _refuse_trained_base(self) -> None:
         """Refuse a model whose base is no longer what it was, adapters off or not."""
         biases = {getattr(one, "bias", "none") for one in self.model.peft_config.values()}
-        prefix = self.model.base_model.prefix
-        trained = [
-            name
-            for name, parameter in self.model.named_parameters()
-            if parameter.requires_grad and prefix not in name and "modules_to_save" not in name
-        ]
+        base, _ = live.parts(self.model)
+        trained = [n for n, p in self.model.named_parameters() if p.requires_grad and n in base]
         if trained or biases - {"none"}:
             raise UsageError(
                 f"{self.name}: the base's own weights are trained too "
@@ -101,6 +92,10 @@ class LiveRunner(HarnessRunner):
         if protocol.dtype not in ("auto", own):
             raise UsageError(
                 f"protocol.dtype {protocol.dtype}: the model in memory is in {own}; leave it auto"
+            )
+        if protocol.chat_template == "base" or protocol.quantization != "none":
+            raise UsageError(
+                "a model in memory is asked as it is: chat_template none or own, no quantization"
             )
         return own
 
@@ -125,9 +120,7 @@ class LiveRunner(HarnessRunner):
         return self._untouched(lambda: diverge(base, candidate, prompts, protocol))
 
     def _untouched(self, work: Callable[[], T]) -> T:
-        from cliffguard.engine.untouched import left_as_found
-
-        with left_as_found(self.model):
+        with live.left_as_it_was(self.model):
             return work()
 
 
@@ -138,57 +131,46 @@ class _LiveBackend(LocalBackend):
         super().__init__(settings, allow_pickle=False)
         self._network = network
         self._tokenizer = tokenizer
-        self._known: dict[str, bool] = {}  # fingerprint → are its adapters on?
-        self._base_weights: str | None = None
+        # Of each identity: are its adapters on, and which weights it stands for.
+        self._known: dict[str, tuple[bool, Marks]] = {}
+        self._base_weights: tuple[Marks, str] | None = None
 
     def base(self, name: str) -> Checkpoint:
-        """Return the identity of the weights without their adapters, which are hashed once."""
-        return self._identity(f"base of {name}", adapter=None)
+        """Return the identity of the weights without their adapters, hashed as they change."""
+        return self._identity(f"base of {name}", is_on=False)
 
     def candidate(self, name: str) -> Checkpoint:
         """Return the identity of the model as it is now."""
-        from cliffguard.engine.untouched import digest_of_tensors
+        return self._identity(name, is_on=True)
 
-        _, adapter = self._parts()
-        return self._identity(name, adapter=digest_of_tensors(adapter) if adapter else None)
-
-    def _identity(self, name: str, adapter: str | None) -> Checkpoint:
-        weights, own = self._parts()
-        from cliffguard.engine.untouched import digest_of_tensors
-
-        if not own or self._base_weights is None:
-            # Without adapters the weights themselves are trained, and are others after a step.
-            self._base_weights = digest_of_tensors(weights)
+    def _identity(self, name: str, *, is_on: bool) -> Checkpoint:
+        base, own = live.parts(self._network)
+        marks = self._marks(base.keys())
+        if self._base_weights is None or self._base_weights[0] != marks:
+            self._base_weights = (marks, live.digest_of(base))
+        is_adapted = is_on and bool(own)
         tokenizer = self._tokenizer
         found = Checkpoint(
             name=name,
             revision=None,
-            weights=self._base_weights,
-            adapter=adapter,
+            weights=self._base_weights[1],
+            adapter=live.digest_of(own) if is_adapted else None,
             tokenizer=digest([tokenizer.get_vocab(), str(tokenizer.special_tokens_map)]),
             chat_template=digest(tokenizer.chat_template) if tokenizer.chat_template else None,
-            settings=digest(self._network.config.to_diff_dict()),
-            notes=(f"{name} is in memory; its weights are in {self._network.dtype}.",),
+            settings=digest(live.settings_of(self._network, with_adapters=is_adapted)),
+            notes=(f"{name} was asked in memory, in the middle of its training.",),
             files=None,
         )
-        self._known[found.fingerprint] = adapter is not None
+        names = {*base, *own} if is_on else base.keys()
+        self._known[found.fingerprint] = (is_on, self._marks(names))
         return found
 
-    def _parts(self) -> tuple[Tensors, Tensors]:
-        """Return the names and tensors of the base, and those that adapters added."""
-        if not hasattr(self._network, "peft_config"):
-            return list(self._network.state_dict().items()), []
-        prefix = self._network.base_model.prefix
-        base: Tensors = []
-        own: Tensors = []
-        for name, tensor in self._network.state_dict().items():
-            is_own = prefix in name or "modules_to_save" in name
-            (own if is_own else base).append((name, tensor))
-        return base, own
+    def _marks(self, names: Collection[str]) -> Marks:
+        return tuple(mark for mark in live.marks(self._network) if mark[0] in names)
 
     def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
         """Return the lm-eval model of a checkpoint, its adapters switched."""
-        if checkpoint.fingerprint not in self._known:
+        if checkpoint.files is not None:
             return super().model(checkpoint, protocol, dtype)
         self._switch(checkpoint)
         model = self._wrapped(self._network, self._tokenizer, protocol)
@@ -196,10 +178,15 @@ class _LiveBackend(LocalBackend):
         return model
 
     def _switch(self, checkpoint: Checkpoint) -> None:
+        is_on, marks = self._known.get(checkpoint.fingerprint, (False, None))
+        if marks is None or marks != self._marks({name for name, *_ in marks}):
+            raise IntegrityError(
+                f"{checkpoint.name}: the model in memory is another by now; ask for sides() again"
+            )
         self._network.eval()
         if not hasattr(self._network, "peft_config"):
             return
-        if self._known[checkpoint.fingerprint]:
+        if is_on:
             self._network.base_model.enable_adapter_layers()
         else:
             self._network.base_model.disable_adapter_layers()

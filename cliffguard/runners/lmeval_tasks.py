@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 from cliffguard.canonical import digest
@@ -98,10 +98,15 @@ class LoadedTask:
         for one in self._harness._filters:
             one.apply(requests)
 
-    def score(self, requests: Sequence[Any]) -> float:
-        """Return the score of one item under the task's metric and filter."""
+    def score(self, requests: Sequence[Any]) -> float | None:
+        """Return the score of one item under the task's metric and filter.
+
+        None where the filter found nothing in what was said that could be right or wrong.
+        """
         first = requests[0]
         said = [request.filtered_resps[self.task.filter] for request in requests]
+        if first.request_type == "generate_until" and _bare(said[0]) in self._fallbacks:
+            return None
         try:
             values = self._harness.process_results(first.doc, said)
         except PatternTooSlow as failure:
@@ -115,11 +120,20 @@ class LoadedTask:
                 f"{self.task.name}: lm-eval gave no {self.task.metric}, only {sorted(values)}"
             )
         value = values[self.task.metric]
+        if value is None:
+            return None
         if isinstance(value, (tuple, list)) or not 0.0 <= float(value) <= 1.0:
             raise SuiteError(
                 f"{self.task.name}: the metric {self.task.metric} is no score in 0…1; take another"
             )
         return float(value)
+
+    @cached_property
+    def _fallbacks(self) -> set[str]:
+        """Return what the task's filter puts in place of an answer in which it found none."""
+        (chain,) = (one for one in self._harness._filters if one.name == self.task.filter)
+        found = (_bare(getattr(make(), "fallback", None)) for make in chain.filters)
+        return {one for one in found if isinstance(one, str)}
 
     def picked(self, item: Item, log_likelihoods: Sequence[float]) -> int:
         """Return which choice the metric takes as the answer."""
@@ -127,6 +141,11 @@ class LoadedTask:
         if self.task.metric == "acc_norm":
             values = [v / len(c) for v, c in zip(values, item.choices, strict=True)]
         return values.index(max(values))
+
+
+def _bare(said: Any) -> Any:
+    """Return the only one of a list."""
+    return said[0] if isinstance(said, list) and len(said) == 1 else said
 
 
 def load_own(task: Task) -> LoadedTask:

@@ -157,9 +157,19 @@ def _nothing(
 ) -> str:
     closest = min(by_how.values(), key=lambda r: len(_missing(r, sides, suites)), default=())
     side, task = _missing(closest, sides, suites)[0]
+    elsewhere = sorted(
+        {
+            _described(row)
+            for rows in by_how.values()
+            for row in rows
+            if row.asked["checkpoint"] == side.fingerprint and row.is_of(task)
+        }
+    )
+    drifted = f" (it has some under {elsewhere[0]})" if elsewhere else ""
     return (
         f"{store.root}: holds no answers of {side.name} to {task.name} under a protocol that "
-        f"both sides share; run `cliffguard measure {side.name}` with the same suites first"
+        f"both sides share{drifted}; run `cliffguard measure {side.name}` with the same suites "
+        "first"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -91,6 +92,52 @@ def test_too_little_evidence_exits_11(
     scripted(monkeypatch, all_right)
 
     assert check(files, "--limit", "10").exit_code == 11
+
+
+class OneForBoth(FakeRunner):
+    """A runner that knows one model, whoever is asked."""
+
+    def ask(self, checkpoint: Any, task: Any, items: Any, protocol: Any) -> Any:
+        """Answer with probabilities that depend on the item alone."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        return [
+            dataclasses.replace(one, confidence=0.3 + len(one.item_id + one.text) % 7 / 10)
+            for one in answers
+        ]
+
+
+def same_weights(files: dict[str, str]) -> None:
+    """Save the base in place of the fine-tune."""
+    support.write_checkpoint(Path(files["tuned"]), seed=0)
+
+
+def as_they_are(files: dict[str, str]) -> None:
+    """Do nothing to the files: what is wrong is who answers."""
+
+
+FAULTS = {
+    "the fine-tune was not saved": (same_weights, FakeRunner, "its weights are those of"),
+    "one model answers for both": (as_they_are, OneForBoth, "one model answered for both"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_comparison_of_nothing_exits_12(
+    fault: str, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal answers would be a perfect PASS; there is no review, and failure.json says why."""
+    change, kind, says = FAULTS[fault]
+    change(files)
+    runner = kind(all_right)
+    monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", lambda *_, **__: runner)
+
+    result = check(files)
+
+    assert result.exit_code == 12
+    assert says in result.stderr
+    written = {path.name for path in Path(files["out"]).iterdir()}
+    assert "failure.json" in written
+    assert "review.json" not in written
 
 
 def test_exit_zero_reports_only(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

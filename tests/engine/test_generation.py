@@ -124,6 +124,15 @@ def test_an_answer_says_how_it_ended(lm: CliffguardLM) -> None:
     assert ended.n_tokens == len(ended.text) + 1, "the end token is counted, and not said"
 
 
+def test_a_stop_string_before_the_first_word_is_no_end_of_an_answer(lm: CliffguardLM) -> None:
+    """The model was silenced and did not end: told apart from an end token at once."""
+    (long,) = lm.generate(asked("Ann", n=12))
+
+    (silenced,) = lm.generate(asked("Ann", n=12, until=(long.text[:3],)))
+
+    assert (silenced.text, silenced.finish_reason) == ("", "stopped")
+
+
 def test_the_mean_logprob_is_the_models_own(lm: CliffguardLM, model: Any) -> None:
     """It is the mean over all tokens, as a plain pass over prompt and answer computes them."""
     for prompt, answer in zip(PROMPTS, lm.generate(asked(*PROMPTS, n=16)), strict=True):

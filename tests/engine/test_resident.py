@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -536,3 +537,70 @@ def test_an_adapter_is_looked_through_for_nan(
 
     with pytest.raises(IntegrityError, match="holds NaN"):
         Resident(tuned, ON_CPU).switch_to(tuned)
+
+
+# --- does it do anything? ------------------------------------------------------------------------
+
+
+def without_scale(folder: Path) -> None:
+    """Scale what was learnt by nothing."""
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, "lora_alpha": 0}))
+
+
+def zeroed(part: str) -> Callable[[Path], None]:
+    """Return what sets some matrices of an adapter to zero."""
+
+    def change(folder: Path) -> None:
+        file = folder / "adapter_model.safetensors"
+        weights = {n: w * 0 if part in n else w for n, w in load_file(file).items()}
+        save_file(weights, file, metadata={"format": "pt"})
+
+    return change
+
+
+INERT = {"A is zero": zeroed("lora_A"), "B is zero": zeroed("lora_B"), "alpha is 0": without_scale}
+
+
+@pytest.mark.parametrize("what", INERT)
+@pytest.mark.parametrize("is_second", [False, True], ids=["alone", "beside another"])
+def test_an_adapter_without_effect_is_refused(
+    what: str, is_second: bool, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """Loaded without complaint, it answers as its base: a gate that only compares would pass it."""
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "inert"))
+    INERT[what](folder)
+    base, inert = pair(tiny_base, folder)
+    resident = Resident(base, ON_CPU)
+    if is_second:
+        resident.switch_to(pair(tiny_base, tiny_adapter)[1])
+        resident.switch_to(base)
+
+    with pytest.raises(IntegrityError, match="the adapter changes nothing"):
+        resident.switch_to(inert)
+
+
+def test_an_adapter_that_starts_elsewhere_and_stayed_there_is_refused(
+    biased_base: Path, tmp_path: Path
+) -> None:
+    """IA3 begins with ones and not with zeros, and has no B to look at."""
+    config = peft.IA3Config(
+        target_modules=["k_proj"], feedforward_modules=[], task_type="CAUSAL_LM"
+    )
+    model = AutoModelForCausalLM.from_pretrained(biased_base, dtype=torch.float32)
+    peft.get_peft_model(model, config).save_pretrained(tmp_path / "a")
+
+    with pytest.raises(IntegrityError, match="with it and without, the logits are the same"):
+        Resident(pair(biased_base, tmp_path / "a")[1], ON_CPU)
+
+
+def test_weights_that_overflow_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """Every weight is finite, and so is none of the numbers that they make in float16."""
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "large"))
+    weights = load_file(folder / "model.safetensors")
+    large = {name: weight * 2e4 for name, weight in weights.items() if "lm_head" in name}
+    save_file(weights | large, folder / "model.safetensors", metadata={"format": "pt"})
+    base = find_base(str(folder), FindOptions())
+
+    with pytest.raises(IntegrityError, match=r"its logits are NaN or infinite.*--dtype bfloat16"):
+        Resident(base, loading.LoadOptions(dtype="float16", device="cpu"))

@@ -78,7 +78,7 @@ def test_two_alike_are_not_worth_a_note() -> None:
         ({"mean_tokens": 310.0}, None),
         ({"repeated": 0.06}, "more answers that run in a circle (0.5 → 6.0 %)"),
         ({"repeated": 0.05}, None),
-        ({"cut": 0.09}, "more answers that the token limit cut (3.0 → 9.0 %)"),
+        ({"cut": 0.09}, "more answers that were cut (3.0 → 9.0 %)"),
         ({"cut": 0.07}, None),
         ({"empty": 0.05}, "more empty answers (0.0 → 5.0 %)"),
         ({"cut": 0.0, "repeated": 0.0}, None),
@@ -101,7 +101,7 @@ def test_what_the_limit_explains() -> None:
     found = notes(cut, n_broken=8)
 
     assert found == (
-        "of 8 broken items, 3 were cut by the token limit: a higher limit would tell whether "
+        "of 8 broken items, 3 were cut: a higher limit, or other stop strings, would tell whether "
         "anything else was lost",
     )
 

@@ -305,6 +305,58 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
         runner.ask(base, task, task.items, Protocol())
 
 
+def test_a_generated_answer_without_numbers_behind_it_is_refused(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logits of NaN have a largest, too, and the text that it spells is no answer."""
+    task = tasks_of(runner, suite_file, Protocol())["say"]
+
+    def broken(requests: Sequence[Any]) -> list[Any]:
+        told = support.saying(["!"] * len(requests))(requests)
+        return [dataclasses.replace(one, mean_logprob=math.nan) for one in told]
+
+    monkeypatch.setattr(support.model_of(runner, base), "generate", broken)
+
+    with pytest.raises(IntegrityError, match="the model computes no numbers"):
+        runner.ask(base, task, task.items, Protocol())
+
+
+def test_a_prompt_begins_once(
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, tmp_path: Path
+) -> None:
+    """A template that puts the mark of the beginning beside the tokenizer's is refused."""
+    support.save_tiny_llama(tmp_path / "twice", seed=0)
+    one = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    protocol = Protocol(chat_template="own")
+    answers = {}
+    for n in (1, 2):
+        (tmp_path / "twice" / "chat_template.jinja").write_text("{{ bos_token }}" * (n - 1) + one)
+        who = find_base(str(tmp_path / "twice"), FindOptions())
+        if n == 1:
+            answers[n] = asked(runner, suite_file, who, "ball", protocol)
+            continue
+        with pytest.raises(IntegrityError, match="begins with 2 tokens that mark the beginning"):
+            asked(runner, suite_file, who, "ball", protocol)
+
+    assert {answer.n_bos for answer in answers[1]} == {1}
+    assert {answer.n_bos for answer in asked(runner, suite_file, base, "ball")} == {0}
+
+
+def test_an_answer_without_a_number_is_unscored(
+    runner: HarnessRunner, base: Checkpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing to be right or wrong: not zero, which would be a loss of arithmetic."""
+    text = support.SUITE.replace("metric: exact_match", "metric: numeric")
+    file = support.write_suite(tmp_path, text=text, n_items=4, n_said=3)
+    task = tasks_of(runner, file, Protocol())["say"]
+    said = support.saying(["0", "two", "I cannot"])
+    monkeypatch.setattr(support.model_of(runner, base), "generate", said)
+
+    answers = runner.ask(base, task, task.items, Protocol())
+
+    assert [answer.score for answer in answers] == [1.0, None, None]
+
+
 @pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_path: Path) -> None:
     """A misspelt lm-eval task names the one that was meant."""
@@ -323,4 +375,32 @@ def test_batch_size_is_not_part_of_the_identity() -> None:
     many = HarnessRunner(RunnerSettings(device="cpu", batch_size=32))
 
     assert one.identity == many.identity
-    assert one.identity.startswith("cliffguard: lm-eval 0.4, torch 2.")
+    assert one.identity.startswith("cliffguard: lm-eval 0.4.")
+
+
+@pytest.mark.parametrize(
+    ("library", "before", "after", "is_other"),
+    [
+        ("lm-eval", "0.4.12", "0.4.13", True),  # its releases change shots and filters
+        ("torch", "2.12.0", "2.13.0", True),
+        ("transformers", "5.2.0", "5.3.0", True),
+        ("peft", "0.20.0", "0.21.0", True),
+        ("torch", "2.13.0", "2.13.1+cu130", False),
+        ("datasets", "5.1.0", "5.2.0", False),
+    ],
+)
+def test_versions_that_compute_answers_are_in_the_identity(
+    library: str, before: str, after: str, is_other: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base that was stored under another is another question; what is not is in the notes."""
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+    told = []
+    for found in (before, after):
+        versions = {library: found}
+        monkeypatch.setattr(
+            "cliffguard.runners.harness.version", lambda name, own=versions: own.get(name, "1.0.0")
+        )
+        told.append((runner.identity, runner.notes()["libraries"]))
+
+    assert (told[0][0] != told[1][0]) is is_other
+    assert (told[0][1] != told[1][1]) is (library != "datasets")

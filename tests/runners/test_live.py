@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard import Plan, Store, guard
 from cliffguard.corridor import find_alone
-from cliffguard.engine.untouched import left_as_found
-from cliffguard.errors import UsageError
-from cliffguard.plans import RunnerSettings
+from cliffguard.engine import live
+from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.live import LiveRunner
 from tests import support
@@ -24,11 +24,11 @@ from tests import support
 
 @pytest.fixture
 def tuned(tiny_base: Path, tiny_adapter: Path) -> Any:
-    """A LoRA model in the middle of a training run: its dropout on, one block frozen in eval."""
+    """A LoRA model in the middle of a training run: one of its blocks in eval mode."""
     base = AutoModelForCausalLM.from_pretrained(tiny_base)
     model = PeftModel.from_pretrained(base, tiny_adapter, is_trainable=True)
     model.train()
-    next(iter(model.modules())).eval()  # the outermost alone: what train() would not restore
+    model.base_model.model.model.layers[0].eval()
     return model
 
 
@@ -59,7 +59,9 @@ def snapshot(model: Any, tokenizer: Any) -> dict[str, Any]:
             for m in model.modules()
             if hasattr(m, "_disable_adapters")
         ],
+        "buffers": [b.clone() for b in model.buffers()],
         "config": model.config.to_dict(),
+        "generation": model.generation_config.to_dict(),
         "tokenizer": (tokenizer.padding_side, tokenizer.pad_token, tokenizer.chat_template),
         "hooks": [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()],
         "python": random.getstate(),
@@ -74,6 +76,8 @@ def same(left: Any, right: Any) -> bool:
     """Compare values that may hold tensors."""
     if isinstance(left, torch.Tensor):
         return torch.equal(left, right)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, dict):
         return left.keys() == right.keys() and all(same(left[k], right[k]) for k in left)
     return bool(left == right)
@@ -187,22 +191,62 @@ def test_a_base_that_is_trained_too_is_no_base(tuned: Any, tokenizer: Any) -> No
         LiveRunner(tuned, tokenizer).sides()
 
 
-def test_another_dtype_is_refused(tuned: Any, tokenizer: Any, plan: Plan, tmp_path: Path) -> None:
-    """A model in training is not converted."""
-    from dataclasses import replace
+@pytest.mark.parametrize(
+    "protocol",
+    [Protocol(dtype="bfloat16"), Protocol(chat_template="base"), Protocol(quantization="4bit")],
+)
+def test_a_model_in_memory_is_asked_as_it_is(
+    protocol: Protocol, tuned: Any, tokenizer: Any
+) -> None:
+    """Another precision or template would make another model of it."""
+    with pytest.raises(UsageError, match="in memory is"):
+        LiveRunner(tuned, tokenizer).dtype(protocol)
 
+
+def test_a_step_of_training_ends_an_identity(
+    tuned: Any, tokenizer: Any, plan: Plan, tmp_path: Path
+) -> None:
+    """Answers of after are not stored under the identity of before."""
     runner = LiveRunner(tuned, tokenizer)
-    half = replace(plan, protocol=replace(plan.protocol, dtype="bfloat16"))
+    sides = runner.sides()
+    with torch.no_grad():
+        next(p for p in tuned.parameters() if p.requires_grad).add_(1.0)
 
-    with pytest.raises(UsageError, match="the model in memory is in float32"):
-        guard(half, store=Store(tmp_path / "store"), runner=runner, sides=runner.sides())
+    with pytest.raises(IntegrityError, match="is another by now"):
+        guard(plan, store=Store(tmp_path / "store"), runner=runner, sides=sides)
 
 
-def test_weights_of_other_processes_are_refused(tuned: Any, tokenizer: Any) -> None:
-    """Parts of them are not here to be asked."""
-    next(iter(tuned.parameters())).ds_id = 1
+def test_a_weight_that_is_written_to_meanwhile_is_told(tuned: Any) -> None:
+    """Whoever trains on another thread gets no answers of two models."""
+    with (
+        pytest.raises(IntegrityError, match="changed while it was asked"),
+        live.left_as_it_was(tuned),
+        torch.no_grad(),
+    ):
+        next(tuned.parameters()).add_(1.0)
 
-    with pytest.raises(UsageError, match="shared out over processes"):
+
+def test_without_care_a_model_is_not_left_as_it_was(tuned: Any, tokenizer: Any) -> None:
+    """What these tests would see: lm-eval leaves eval mode on, and a seed moves on."""
+    before = snapshot(tuned, tokenizer)
+    HarnessRunner()._backend._wrapped(tuned, tokenizer, Protocol())  # type: ignore[union-attr]
+    torch.rand(1)
+    after = snapshot(tuned, tokenizer)
+
+    changed = {name for name in before if not same(before[name], after[name])}
+    assert {"training", "torch"} <= changed
+
+
+def test_a_wrapper_is_taken_off_and_scattered_weights_are_refused(
+    tuned: Any, tokenizer: Any
+) -> None:
+    """Data-parallel training holds the model whole; with sharded weights there is none to ask."""
+    wrapped = torch.nn.Module()
+    wrapped.module = tuned
+    assert live.unwrapped(wrapped) is tuned
+    next(tuned.parameters()).data = torch.empty(0)
+
+    with pytest.raises(UsageError, match="save a checkpoint, and check that"):
         LiveRunner(tuned, tokenizer)
 
 
@@ -217,7 +261,7 @@ def test_a_failure_leaves_it_as_it_was_too(tuned: Any, tokenizer: Any) -> None:
     before = snapshot(tuned, tokenizer)
 
     def fail() -> None:
-        with left_as_found(tuned):
+        with live.left_as_it_was(tuned):
             tuned.eval()
             tuned.base_model.disable_adapter_layers()
             random.random()

@@ -10,7 +10,7 @@ import pytest
 
 from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
 from cliffguard.checkpoints import FindOptions, find_base
-from cliffguard.corridor import find_sides
+from cliffguard.corridor import find_sides, measure_alone
 from cliffguard.errors import InfrastructureError, SuiteError, UsageError
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_tasks import _dump, _stock_tasks
@@ -100,7 +100,10 @@ def test_a_group_stands_for_its_tasks(runner: HarnessRunner, tmp_path: Path) -> 
 def test_filters_are_kept_apart(
     runner: HarnessRunner, tmp_path: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer without the #### mark is wrong under one filter and right under the other."""
+    """Under one filter an answer without the #### mark cannot be read, under the other it is right.
+
+    What lm-eval writes in its place, "[invalid]", is no answer that is wrong.
+    """
     base = find_base(str(tiny_base), FindOptions())
     scores = {}
     for name in ("strict-match", "flexible-extract"):
@@ -110,7 +113,7 @@ def test_filters_are_kept_apart(
         monkeypatch.setattr(model, "generate", support.saying(["It is 1."]))
         scores[name] = [a.score for a in runner.ask(base, task, task.items[:1], Protocol())]
 
-    assert scores == {"strict-match": [0.0], "flexible-extract": [1.0]}
+    assert scores == {"strict-match": [None], "flexible-extract": [1.0]}
 
 
 def test_the_shots_are_part_of_what_is_asked(
@@ -191,6 +194,27 @@ def test_another_filter_in_the_store_is_not_taken_for_this_one(
 
     with pytest.raises(UsageError, match="holds no answers"):
         find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+def test_a_data_set_that_moved_since_the_base_was_stored_is_told(
+    tmp_path: Path, tiny_base: Path, tiny_tuned: Path, runner: HarnessRunner
+) -> None:
+    """Same name, other documents: nothing is paired by number, and nothing is compared."""
+    plan = Plan(
+        base=str(tiny_base), candidate=str(tiny_tuned), suites=(str(suite(tmp_path, "copa")),)
+    )
+    store = Store(tmp_path / "store")
+    before, after = find_sides(plan)
+    measure_alone(before, plan, store=store, runner=runner)
+    changed = [{**COPA[0], "premise": "The cup fell."}, *COPA[1:]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DATA, "aps/super_glue", changed)
+        measure_alone(after, plan, store=store, runner=runner)
+
+    stored = find_stored(store, (before, after), load_suites(plan.suites), {})
+
+    with pytest.raises(UsageError, match=r"copa is stored with .*or with other items"):
+        guard(replace(plan, protocol=stored.protocol), store=store, runner=stored)
 
 
 def test_metrics_that_fall_when_things_improve_are_refused(

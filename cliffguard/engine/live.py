@@ -1,0 +1,159 @@
+"""A model that is in memory already, in the middle of its training: who it is, and left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from cliffguard.errors import IntegrityError, UsageError
+
+_NOT_SETTINGS = {"_name_or_path", "transformers_version", "use_cache"}
+
+
+def unwrapped(model: Any) -> Any:
+    """Return the model inside a data-parallel wrapper; refuse one whose weights lie elsewhere."""
+    while hasattr(model, "module") and not hasattr(model, "get_input_embeddings"):
+        model = model.module
+    for name, parameter in model.named_parameters():
+        is_elsewhere = parameter.numel() == 0 or parameter.device.type == "meta"
+        if is_elsewhere or hasattr(parameter, "full_tensor"):
+            raise UsageError(
+                f"{name} lies on several devices or on none; save a checkpoint, and check that"
+            )
+    return model
+
+
+Tensors = dict[str, torch.Tensor]
+
+
+def parts(model: Any) -> tuple[Tensors, Tensors]:
+    """Return the weights of the base by name, and those that adapters added."""
+    weights = model.state_dict()
+    if not hasattr(model, "peft_config"):
+        return weights, {}
+    prefix = model.base_model.prefix
+    own = {name for name in weights if prefix in name or "modules_to_save" in name}
+    return (
+        {name: one for name, one in weights.items() if name not in own},
+        {name: weights[name] for name in own},
+    )
+
+
+def digest_of(tensors: Tensors) -> str:
+    """Return the SHA-256 of tensors by name, shape, dtype and bytes."""
+    running = hashlib.sha256(b"in memory")
+    for name, tensor in sorted(tensors.items()):
+        running.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        running.update(flat.view(torch.uint8).numpy().data)
+    return running.hexdigest()
+
+
+def settings_of(model: Any, *, with_adapters: bool = True) -> list[Any]:
+    """Return what the model's configs say about how it answers, and its adapters' where they count.
+
+    They do not for its base, whose adapters are off.
+    """
+    generation = getattr(model, "generation_config", None)
+    tuned = getattr(model, "peft_config", {}).values() if with_adapters else ()
+    found = [
+        config.to_dict() for config in (model.config, generation, *tuned) if config is not None
+    ]
+    kept = [{k: v for k, v in one.items() if k not in _NOT_SETTINGS} for one in found]
+    told = [{k: str(v) for k, v in one.items()} for one in kept]
+    return [*told, _adapters(model)] if with_adapters else told
+
+
+def marks(model: Any) -> tuple[tuple[str, int, int], ...]:
+    """Return what is another as soon as a weight is written to, or another takes its place."""
+    return tuple((name, id(one), one._version) for name, one in model.named_parameters())
+
+
+@contextlib.contextmanager
+def left_as_it_was(model: Any) -> Iterator[None]:
+    """Put `model` into eval mode, without autocast; afterwards put back all that may have changed.
+
+    That is: the `training` flag of every module, which adapters are on, which parameters take a
+    gradient, buffers, config flags, the
+    generation config, and the random sources of Python, NumPy, torch and CUDA. Raises
+    IntegrityError where a weight was written to meanwhile.
+    """
+    before, adapters = marks(model), _adapters(model)
+    layers = [
+        (layer, layer._active_adapter, layer._disable_adapters) for layer in _tuned_layers(model)
+    ]
+    gradients = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    training = [(module, module.training) for module in model.modules()]
+    buffers = [(m, n, b, b.detach().clone()) for m in model.modules() for n, b in _buffers(m)]
+    config, generation = model.config, getattr(model, "generation_config", None)
+    flags = dict(config.__dict__), dict(getattr(generation, "__dict__", {}))
+    sources = _sources()
+    try:
+        model.eval()
+        with torch.autocast(model.device.type, enabled=False):
+            yield
+    finally:
+        for layer, active, are_off in layers:
+            layer._active_adapter, layer._disable_adapters = active, are_off
+        for parameter, takes_gradient in gradients:  # which switching adapters turns off and on
+            parameter.requires_grad_(takes_gradient)
+        for module, was_training in training:
+            module.training = was_training
+        for module, name, buffer, content in buffers:
+            _put_back(module, name, buffer, content)
+        config.__dict__.clear()
+        config.__dict__.update(flags[0])
+        if generation is not None:
+            generation.__dict__.clear()
+            generation.__dict__.update(flags[1])
+        _start_again(sources)
+    if marks(model) != before or _adapters(model) != adapters:
+        raise IntegrityError(
+            "the model in memory changed while it was asked: a weight was written to, or an "
+            "adapter switched; let training wait until the answers are there"
+        )
+
+
+def _buffers(module: Any) -> list[tuple[str, torch.Tensor]]:
+    return [(name, buffer) for name, buffer in module._buffers.items() if buffer is not None]
+
+
+def _put_back(module: Any, name: str, buffer: torch.Tensor, content: torch.Tensor) -> None:
+    """Put a buffer back, the same tensor with the same numbers."""
+    module._buffers[name] = buffer
+    if not torch.equal(buffer, content):
+        with torch.no_grad():
+            buffer.copy_(content)
+
+
+def _tuned_layers(model: Any) -> list[Any]:
+    return [module for module in model.modules() if hasattr(module, "_disable_adapters")]
+
+
+def _adapters(model: Any) -> list[tuple[str, str]]:
+    """Return which adapters are on, and which are merged, layer by layer."""
+    return [
+        (name, f"{module.active_adapters} {module.disable_adapters} {module.merged_adapters}")
+        for name, module in model.named_modules()
+        if hasattr(module, "disable_adapters") and hasattr(module, "merged_adapters")
+    ]
+
+
+def _sources() -> tuple[Any, ...]:
+    has_cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    cuda = torch.cuda.get_rng_state_all() if has_cuda else None
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), cuda  # noqa: NPY002
+
+
+def _start_again(sources: tuple[Any, ...]) -> None:
+    random.setstate(sources[0])
+    np.random.set_state(sources[1])  # noqa: NPY002
+    torch.set_rng_state(sources[2])
+    if sources[3] is not None:
+        torch.cuda.set_rng_state_all(sources[3])

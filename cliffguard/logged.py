@@ -1,0 +1,88 @@
+"""What lm-eval logs beside its samples: versions of tasks and libraries, and the raw responses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cliffguard.errors import IntegrityError
+from cliffguard.samples import Sample
+
+_LIBRARIES = {"lm_eval_version": "lm-eval", "transformers_version": "transformers"}
+_LEAST_ALIKE = 8  # documents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """The versions by which a folder of samples came to be, as far as its results files tell."""
+
+    tasks: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+
+def versions_of(folder: Path) -> Versions:
+    """Read the `results_*.json` of a folder, the later over the earlier; there need be none."""
+    tasks: dict[str, str] = {}
+    libraries: dict[str, str] = {}
+    for path in sorted(folder.glob("results_*.json")):
+        told = _object(path)
+        listed = told.get("versions")
+        for task, version in (listed if isinstance(listed, dict) else {}).items():
+            tasks[str(task)] = str(version)
+        libraries |= {n: str(told[key]) for key, n in _LIBRARIES.items() if told.get(key)}
+    return Versions(tasks=tasks, libraries=libraries)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as failure:
+        reason = getattr(failure, "msg", None) or type(failure).__name__
+        raise IntegrityError(
+            f"{path}: not readable as JSON ({reason}); run lm-eval again"
+        ) from None
+    if not isinstance(value, dict):
+        raise IntegrityError(f"{path}: does not hold an object; run lm-eval again")
+    return value
+
+
+def drifted(sides: Sequence[Versions], tasks: Iterable[str]) -> tuple[str, ...]:
+    """Refuse tasks of two versions, which ask or score otherwise; return other drift in words."""
+    for task in tasks:
+        found = [side.tasks.get(task) for side in sides]
+        if None not in found and found[0] != found[1]:
+            raise IntegrityError(
+                f"{task}: version {found[0]} of the task on the base's side, {found[1]} on the "
+                "candidate's; run lm-eval on both with one installation"
+            )
+    shared = sorted(sides[0].libraries.keys() & sides[1].libraries.keys())
+    moved = [
+        f"{name} {sides[0].libraries[name]} and {sides[1].libraries[name]}"
+        for name in shared
+        if sides[0].libraries[name] != sides[1].libraries[name]
+    ]
+    if not moved:
+        return ()
+    return (
+        f"The sides were measured with different versions ({'; '.join(moved)}), which can move "
+        "scores by itself.",
+    )
+
+
+def refuse_one_run(both: Iterable[tuple[Sample, Sample]]) -> None:
+    """Refuse two folders whose likelihoods are the same to the last digit: one model was asked.
+
+    So they are where lm-eval's `use_cache` answers for a candidate what it knows of the base.
+    """
+    told = [(a, b) for a, b in both if a.likelihoods or b.likelihoods]
+    is_alike = all((a.likelihoods, a.score) == (b.likelihoods, b.score) for a, b in told)
+    # A document that stands there again and again says no more than once.
+    if is_alike and len({a.likelihoods for a, _ in told}) >= _LEAST_ALIKE:
+        raise IntegrityError(
+            f"all {len(told):,} likelihoods are the same on both sides, to the last digit: one "
+            "model was asked twice; were both runs given one --use_cache, or was an adapter not "
+            "loaded?"
+        )
