@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
-    {"errors", "canonical", "stats", "ngrams"},
+    {"errors", "canonical", "stats", "ngrams", "interrupts"},
     {"plans", "files", "samples", "constraints", "gym"},
     {"scorers", "ladders", "rows"},
     {"records", "training"},
