@@ -876,18 +876,18 @@ def test_a_disk_that_fills_up_keeps_what_is_stored(
     place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the disk fills up after two shards, a second run asks only for the rest."""
-    replace, written = os.replace, []
+    link, written = os.link, []
 
     def filling(source: str, target: Path) -> None:
         if target.parent.name == "shards":
             if len(written) == 2:
                 full()
             written.append(target)
-        replace(source, target)
+        link(source, target)
 
-    monkeypatch.setattr(os, "replace", filling)
+    monkeypatch.setattr(os, "link", filling)
     assert_refused(run(place.check()), 20, r"0002\.jsonl: No space left on device")
-    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(os, "link", link)
     runner.n_asked = 0
 
     assert run(place.check("--no-early-stop")).exit_code == 0
