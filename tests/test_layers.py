@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"runners", "imports"},
     {"schedule"},
     {"measure", "integrity", "sentence", "upkeep"},
-    {"pairs", "behaviour", "classes", "screens", "archive"},
+    {"pairs", "behaviour", "classes", "screens"},
     {"compare", "health"},
     {"verdict", "review"},
     {"corridor"},

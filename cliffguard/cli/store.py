@@ -20,7 +20,7 @@ from cliffguard.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from cliffguard.store import Store
-    from cliffguard.upkeep import StoredQuestion
+    from cliffguard.upkeep.questions import StoredQuestion
 
 store_app = typer.Typer(no_args_is_help=True, help="Look after the stored answers.")
 
@@ -39,7 +39,7 @@ def list_store(
     ] = "text",
 ) -> None:
     """List what is stored: of which checkpoint, which task, how it was asked, how much, how old."""
-    from cliffguard.upkeep import describe, entries_of
+    from cliffguard.upkeep.questions import describe, entries_of
 
     answers = open_store(store)
     rows: list[StoredQuestion] = []
@@ -115,7 +115,8 @@ def verify_store(
 ) -> None:
     """Read every stored answer and check it against its seal; exit 12 where one is damaged."""
     from cliffguard.report.clean import one_line
-    from cliffguard.upkeep import entries_of, examine, move_aside
+    from cliffguard.upkeep.damage import examine, move_aside
+    from cliffguard.upkeep.questions import entries_of
 
     answers = open_store(store)
     entries = entries_of(answers)
@@ -152,7 +153,8 @@ def prune_store(
 ) -> None:
     """Show what meets all conditions that are given; with --yes remove it."""
     from cliffguard.report.clean import one_line
-    from cliffguard.upkeep import removable, remove, select
+    from cliffguard.upkeep.pruning import removable, remove
+    from cliffguard.upkeep.questions import select
 
     age_s = None if older_than is None else _seconds(older_than)
     if age_s is None and checkpoint is None and not unreadable:
@@ -163,7 +165,7 @@ def prune_store(
     found = removable(answers, older_than_s=age_s, checkpoint=checkpoint, is_unreadable=unreadable)
     for one in found:
         where = one.path.relative_to(answers.root)
-        print(one_line(f"{_in_bytes(one.n_bytes):>9}  {where}  {one.what}"))
+        print(one_line(f"{_in_bytes(one.n_bytes)}  {where}  {one.what}"))
     size = _in_bytes(sum(one.n_bytes for one in found))
     if yes:
         remove(answers, found)
@@ -189,8 +191,8 @@ def export_answers(
     task: Annotated[str | None, typer.Option(help="Name of a task.")] = None,
 ) -> None:
     """Write stored answers into one tar file: those of a checkpoint, a suite, a task, or all."""
-    from cliffguard.archive import write_archive
-    from cliffguard.upkeep import select
+    from cliffguard.upkeep.archive import write_archive
+    from cliffguard.upkeep.questions import select
 
     answers = open_store(store)
     rows = select(answers, checkpoint=checkpoint, suite=suite, task=task)
@@ -208,7 +210,7 @@ def import_answers(
     store: opt.StoreFolder = None,
 ) -> None:
     """Put the answers of an archive into the store, verified; what is there already stays."""
-    from cliffguard.archive import read_archive
+    from cliffguard.upkeep.archive import read_archive
 
     answers = open_store(store)
     taken = read_archive(answers, archive)

@@ -36,7 +36,9 @@ from cliffguard.errors import (
 from cliffguard.files import read_error, shortened, user_path, write_error, write_new
 from cliffguard.schedule import in_shards
 from cliffguard.store import Entry, Store
-from cliffguard.upkeep import STAGING, StoredQuestion, examine
+from cliffguard.upkeep.damage import examine
+from cliffguard.upkeep.pruning import STAGING
+from cliffguard.upkeep.questions import StoredQuestion
 
 FORMAT = 1
 MOST_BYTES = 2**30
