@@ -34,17 +34,17 @@ def examine(entry: Entry) -> list[Damage]:
         if not are(Item, items):
             raise _damaged(entry, "items.jsonl does not hold items")
     except StoreError as failure:
-        found.append(Damage(path=entry.folder, what=_reason(failure)))
+        found.append(Damage(path=entry.folder, what=_reason(entry, failure)))
     for number in entry.shard_numbers():
         try:
             _check_shard(entry, number, items)
         except StoreError as failure:
             path = entry.shards_folder / f"{number:04d}.jsonl"
-            found.append(Damage(path=path, what=_reason(failure)))
+            found.append(Damage(path=path, what=_reason(entry, failure)))
     try:
         entry.read_noise()
     except StoreError as failure:
-        found.append(Damage(path=entry.folder / "noise.json", what=_reason(failure)))
+        found.append(Damage(path=entry.folder / "noise.json", what=_reason(entry, failure)))
     return found
 
 
@@ -66,9 +66,9 @@ def _damaged(entry: Entry, what: str) -> StoreError:
     return StoreError(f"{entry.folder}: {what}")
 
 
-def _reason(failure: StoreError) -> str:
+def _reason(entry: Entry, failure: StoreError) -> str:
     """Return what is wrong, without the folder before it and the advice behind it."""
-    return str(failure).partition(": ")[2].partition("; `cliffguard")[0]
+    return str(failure).removeprefix(f"{entry.folder}: ").partition("; `cliffguard")[0]
 
 
 def move_aside(store: Store, damages: Sequence[Damage]) -> list[Path]:

@@ -139,10 +139,10 @@ def select(
         (suite, lambda row, name: row.suite == name, [row.suite for row in rows]),
         (task, lambda row, name: row.task == name, [row.task for row in rows]),
     ]
-    for wanted, fits, known in tests:
+    for wanted, is_meant, known in tests:
         if wanted is None:
             continue
-        rows = [row for row in rows if fits(row, wanted)]
+        rows = [row for row in rows if is_meant(row, wanted)]
         if not rows:
             raise UsageError(
                 f"{store.root}: holds no answers of {wanted}{nearest(wanted, known)}; "
