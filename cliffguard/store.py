@@ -138,7 +138,7 @@ class Entry:
     def read_noise(self) -> dict[str, Any] | None:
         """Return the noise floor that was noted of these answers: against what, items, flips."""
         path = self.folder / "noise.json"
-        if not path.is_file():
+        if not path.exists():
             return None
         noise = self._sealed(path, _NOISE)
         if not all(isinstance(noise[count], int) for count in ("items", "flips")):
@@ -238,6 +238,11 @@ class Store:
         entry.read_question()
         return entry
 
+    def begin(self) -> None:
+        """Leave a note for whoever stumbles over the folder."""
+        if not (self.root / "README").is_file():
+            write_whole(self.root / "README", _README)
+
     def entry(self, key: str) -> Entry:
         """Return the entry of a question that was opened before."""
         return Entry(self._folder(key))
@@ -251,8 +256,7 @@ class Store:
         return self.root / "questions" / key[:2] / key
 
     def _create(self, entry: Entry, question: Question, items: Sequence[Item]) -> None:
-        if not (self.root / "README").is_file():
-            write_whole(self.root / "README", _README)
+        self.begin()
         rows = [json.loads(canonical_json(dataclasses.asdict(item))) for item in items]
         text = "".join(canonical_json(row) + "\n" for row in rows)
         write_whole(entry.folder / "items.jsonl", text)

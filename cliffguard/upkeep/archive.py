@@ -147,6 +147,7 @@ def read_archive(store: Store, path: Path) -> Taken:
                 raise IntegrityError(f"{path}: {where}: {damages[0].what}; export it again")
         for key, entry in staged.items():
             _refuse_conflict(path, entry, store.entry(key))
+        store.begin()
         new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
         n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
     return Taken(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
