@@ -8,9 +8,8 @@
 
 A shard is written to a temporary file, flushed and put in its place, once: it is there whole or
 not at all, and of two processes that ask the same the first one's stays. An absent shard is run
-again as a whole, so that a resumed run has the same batches as an undisturbed one. Every file
-ends in a digest of what it holds. Damage is an error that names the directory, never a silent
-second measurement.
+again as a whole, so that a resumed run has the same batches as an undisturbed one. Of every file
+a digest is kept. Damage is an error that names the directory, never a silent second measurement.
 """
 
 from __future__ import annotations
