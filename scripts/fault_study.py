@@ -25,7 +25,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -185,12 +187,20 @@ class Tally:
 def processes() -> ForkServerContext:
     """Return a maker of processes that start in milliseconds, from one that has no threads."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["fault_study"])
+    # pytest, where it is the program: every process looks at what the main program was.
+    context.set_forkserver_preload(["fault_study", *({"pytest"} & sys.modules.keys())])
+    # Python 3.11 does not tell the server where to look for what it is to load.
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
+        forkserver.ensure_running()
     return context
 
 
 def kill_often(place: Place, n_kills: int, *, seed: int = SEED, pause_s: float = 0.0) -> Tally:
-    """Kill runs at random moments, each run until it has come through, `n_kills` times in all."""
+    """Kill runs, each until it has come through, `n_kills` times in all.
+
+    Every other kill comes at a random moment; the rest within a millisecond after a new file has
+    appeared in the store, which is when a write that is not whole would be seen.
+    """
     source = random.Random(seed)
     context = processes()
     expected = undisturbed(place)
@@ -204,8 +214,13 @@ def kill_often(place: Place, n_kills: int, *, seed: int = SEED, pause_s: float =
             while not review.is_file():
                 one = context.Process(target=run, args=(place, store, review, reports, pause_s))
                 one.start()
-                is_last = tally.faults >= n_kills
-                one.join(PATIENCE_S if is_last else source.uniform(0.0, 0.9 * usual_s))
+                if tally.faults >= n_kills:
+                    one.join(PATIENCE_S)
+                elif tally.faults % 2:
+                    _wait_for_files(one, store, source.randint(1, 12))
+                    time.sleep(source.uniform(0.0, 0.001))
+                else:
+                    one.join(source.uniform(0.0, 0.9 * usual_s))
                 if one.is_alive():
                     one.kill()
                     one.join()
@@ -217,6 +232,17 @@ def kill_often(place: Place, n_kills: int, *, seed: int = SEED, pause_s: float =
                 tally.check(store, reports)
             tally.end(review, expected)
     return tally
+
+
+def _wait_for_files(one: BaseProcess, store: Path, n_files: int) -> None:
+    """Return when so many new files have been seen in the store, or the process has ended."""
+    before, seen = _names(store), set[str]()
+    while len(seen) < n_files and one.is_alive():
+        seen |= _names(store) - before
+
+
+def _names(store: Path) -> set[str]:
+    return {os.path.join(folder, name) for folder, _, names in os.walk(store) for name in names}
 
 
 def _duration(context: ForkServerContext, place: Place) -> float:

@@ -5,19 +5,26 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from fault_study import (
     Place,
+    Scripted,
     Tally,
     damage_files,
     fill_disk,
     fill_tmpfs,
     kill_often,
+    n_damaged,
     run,
     run_pairs,
 )
+
+from cliffguard import Store, guard
+from cliffguard.errors import UsageError
 
 N_KILLS = 8
 
@@ -79,6 +86,37 @@ def test_a_file_system_that_is_too_small_loses_nothing(place: Place) -> None:
 def test_two_runs_at_once_lose_nothing(place: Place) -> None:
     """Two processes ask the same of one empty store; both reviews are that of a run alone."""
     assert_nothing_lost(run_pairs(place, 2), 2)
+
+
+def read_only(*_: object, **__: object) -> None:
+    """Refuse to write, as a read-only file system does."""
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+
+def test_a_read_only_store_is_enough_where_all_is_answered(
+    small: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base's store may be mounted read-only: nothing is written where nothing is asked."""
+    store = Store(tmp_path / "store")
+    whole = guard(small.plan, store=store, runner=Scripted(), stops_early=False)
+    for step in ("tempfile.mkstemp", "os.link", "os.replace", "pathlib.Path.mkdir"):
+        monkeypatch.setattr(step, read_only)
+
+    assert guard(small.plan, store=store, runner=Scripted(), stops_early=False) == whole
+
+
+def test_a_read_only_store_that_lacks_an_answer_is_the_users_error(
+    small: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 2 in one line, and what is stored stays."""
+    store = Store(tmp_path / "store")
+    guard(small.plan, store=store, runner=Scripted(), stops_early=False)
+    sorted(store.root.rglob("0001.jsonl"))[0].unlink()
+    monkeypatch.setattr("tempfile.mkstemp", read_only)
+
+    with pytest.raises(UsageError, match=r"0001\.jsonl: cannot be written: Read-only file system"):
+        guard(small.plan, store=store, runner=Scripted(), stops_early=False)
+    assert n_damaged(store.root) == 0
 
 
 def test_damage_is_noticed_and_mended(small: Place) -> None:
