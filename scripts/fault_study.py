@@ -173,7 +173,7 @@ class Tally:
     def end(self, review: Path, expected: bytes) -> None:
         """Count a run that came to its end."""
         self.reviews += 1
-        self.reviews_other += review.read_bytes() != expected
+        self.reviews_other += not review.is_file() or review.read_bytes() != expected
 
     @property
     def is_clean(self) -> bool:
@@ -207,11 +207,12 @@ def kill_often(place: Place, n_kills: int, *, seed: int = SEED, pause_s: float =
     usual_s = _duration(context, place)
     n_all = n_stored(place.folder / "undisturbed")
     tally = Tally()
-    while tally.faults < n_kills:
+    while tally.faults < n_kills and tally.is_clean:
         with tempfile.TemporaryDirectory(dir=place.folder) as folder:
             store, review, reports = (Path(folder) / name for name in ("store", "review", "log"))
-            known_parts: set[Path] = set()
-            while not review.is_file():
+            is_done = False
+            while not is_done:
+                parts = _parts(store)
                 one = context.Process(target=run, args=(place, store, review, reports, pause_s))
                 one.start()
                 if tally.faults >= n_kills:
@@ -221,17 +222,21 @@ def kill_often(place: Place, n_kills: int, *, seed: int = SEED, pause_s: float =
                     time.sleep(source.uniform(0.0, 0.001))
                 else:
                     one.join(source.uniform(0.0, 0.9 * usual_s))
-                if one.is_alive():
-                    one.kill()
-                    one.join()
+                is_done = not one.is_alive()
+                one.kill()
+                one.join()
+                tally.check(store, reports)
+                if not is_done:
                     tally.faults += 1
                     tally.halfway += 0 < n_stored(store) < n_all
-                    parts = {path for path in store.rglob(".*") if path.is_file()}
-                    tally.in_write += bool(parts - known_parts)
-                    known_parts |= parts
-                tally.check(store, reports)
+                    tally.in_write += bool(_parts(store) - parts)
             tally.end(review, expected)
     return tally
+
+
+def _parts(store: Path) -> set[str]:
+    """Return the temporary files that are in a store."""
+    return {name for name in _names(store) if Path(name).name.startswith(".")}
 
 
 def _wait_for_files(one: BaseProcess, store: Path, n_files: int) -> None:
