@@ -194,6 +194,36 @@ def write_whole(path: Path, text: str) -> None:
 
     Raises UsageError when the place cannot be written to, InfrastructureError when it is full.
     """
+    with _beside(path, text) as temporary:
+        os.replace(temporary, path)
+
+
+def write_new(path: Path, text: str) -> bool:
+    """Write `text` as `write_whole` does unless the file is there; say whether it was written.
+
+    Of several processes that write the same file at once, one is told True.
+    """
+    with _beside(path, text) as temporary:
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        except OSError as failure:
+            if failure.errno not in _NO_HARD_LINKS:
+                raise
+            if path.exists():
+                return False
+            os.replace(temporary, path)
+    return True
+
+
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK}
+_NO_FLUSHED_FOLDERS = {errno.EACCES, errno.EINVAL, errno.EPERM, errno.ENOTSUP}
+
+
+@contextlib.contextmanager
+def _beside(path: Path, text: str) -> Iterator[str]:
+    """Lend a flushed temporary file with `text` beside `path`, to be put in its place."""
     content = text.encode("utf-8")
     temporary = None
     try:
@@ -204,14 +234,27 @@ def write_whole(path: Path, text: str) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-        temporary = None
+        yield temporary
+        _flush_folder(path.parent)
     except OSError as failure:
         raise write_error(path, failure) from failure
     finally:  # also when the run is interrupted
         if temporary is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it is not there any more, as a rule
                 os.unlink(temporary)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush the names in a folder, where the system can."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as failure:
+        if failure.errno not in _NO_FLUSHED_FOLDERS:
+            raise
 
 
 def write_error(path: Path, failure: OSError) -> UsageError | InfrastructureError:
@@ -221,3 +264,20 @@ def write_error(path: Path, failure: OSError) -> UsageError | InfrastructureErro
             f"{path}: {failure.strerror}; free some space and run again, what is stored is kept"
         )
     return UsageError(f"{path}: cannot be written: {failure.strerror}; choose another place")
+
+
+_UNREACHABLE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+def is_unreachable(failure: OSError) -> bool:
+    """Say whether a failed read tells nothing of the file: no permission, or no disk."""
+    return isinstance(failure, PermissionError) or failure.errno in _UNREACHABLE
+
+
+def read_error(path: Path, failure: OSError) -> UsageError | InfrastructureError:
+    """Translate a failed read of a file of ours that may well be whole."""
+    if isinstance(failure, PermissionError):
+        return UsageError(f"{path}: cannot be read: {failure.strerror}; choose another place")
+    return InfrastructureError(
+        f"{path}: cannot be read: {failure.strerror}; run again when it can, what is stored is kept"
+    )

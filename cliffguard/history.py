@@ -74,5 +74,5 @@ def _scores(entry: Entry) -> dict[str, float | None]:
         answer.item_id: answer.score
         for shard in in_shards(entry.read_items())
         if entry.has_shard(shard.number)
-        for answer in entry.read_shard(shard.number, shard.items)
+        for answer in entry.read_shard(shard.number, shard.items).answers
     }

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Question
 from cliffguard.runners import Notes, Runner
 from cliffguard.schedule import Look, Series, Shard
-from cliffguard.store import Entry, Store
+from cliffguard.store import Entry, Store, Stored
 
 Progress = Callable[[str, int, int], None]
 """Called with a label, the items done and the items in all."""
@@ -21,7 +22,7 @@ class Measurement:
     """One checkpoint's answers by task name, in the order of the run.
 
     `questions` are the keys under which they are stored; `measured_on` has a line for each way in
-    which they were measured: device, batches.
+    which these answers were measured: device, batches.
     """
 
     answers: Mapping[str, tuple[Answer, ...]]
@@ -55,46 +56,69 @@ def measure(
 
     Once the time is up, no further shard is asked, and the answers end with the last whole one.
     """
-    total = sum(len(shard.items) for series in look for shard in series.shards)
     entries = [_entry(checkpoint, series, protocol, store, runner, replicate) for series in look]
-    found: dict[tuple[str, int], tuple[Answer, ...]] = {}
+    gathered = _Gathered(checkpoint.label, look, progress)
     absent: list[_Absent] = []
-    done = 0
     for series, (_, entry) in zip(look, entries, strict=True):
         for shard in series.shards:
-            if not entry.has_shard(shard.number):
+            if entry.has_shard(shard.number):
+                gathered.add(series, shard, entry.read_shard(shard.number, shard.items))
+            else:
                 absent.append(_Absent(series=series, entry=entry, shard=shard))
-                continue
-            found[series.task.name, shard.number] = entry.read_shard(shard.number, shard.items)
-            done += len(shard.items)
-            progress(f"{checkpoint.label}: {series.task.name}", done, total)
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
-    for start in range(0, len(absent), runner.n_workers):
-        if is_time_up():
-            break
-        group = absent[start : start + runner.n_workers]
-        asked = [(one.series.task, one.shard.items) for one in group]
-        for one, (answers, notes) in zip(
-            group, runner.ask_each(checkpoint, asked, protocol), strict=True
-        ):
-            found[one.series.task.name, one.shard.number] = one.stored(answers, notes)
-            done += len(one.shard.items)
-            progress(f"{checkpoint.label}: {one.series.task.name}", done, total)
+    try:
+        for start in range(0, len(absent), runner.n_workers):
+            if is_time_up():
+                break
+            group = absent[start : start + runner.n_workers]
+            asked = [(one.series.task, one.shard.items) for one in group]
+            with finishing():
+                told = runner.ask_each(checkpoint, asked, protocol)
+                for one, (answers, notes) in zip(group, told, strict=True):
+                    gathered.add(one.series, one.shard, one.stored(answers, notes))
+    except Interrupted as stop:
+        stop.kept = f"{gathered} in {store.root}"
+        raise
     return Measurement(
-        answers={series.task.name: _in_a_row(series, found) for series in look},
+        answers={series.task.name: gathered.in_a_row(series) for series in look},
         questions=tuple(question.key for question, _ in entries),
-        measured_on=tuple(sorted({line for _, entry in entries for line in _described(entry)})),
+        measured_on=gathered.measured_on,
     )
 
 
-def _in_a_row(
-    series: Series, found: Mapping[tuple[str, int], tuple[Answer, ...]]
-) -> tuple[Answer, ...]:
-    """Return the answers of a task's shards, up to the first that was not asked."""
-    shards = takewhile(lambda shard: (series.task.name, shard.number) in found, series.shards)
-    return tuple(a for shard in shards for a in found[series.task.name, shard.number])
+class _Gathered:
+    """The answers to a look that are stored so far; every shard that is added is shown."""
+
+    def __init__(self, label: str, look: Look, progress: Progress) -> None:
+        self._label = label
+        self._progress = progress
+        self._shards: dict[tuple[str, int], Stored] = {}
+        self._n_done = 0
+        self._n_items = sum(len(shard.items) for series in look for shard in series.shards)
+
+    def __str__(self) -> str:
+        return f"{self._label}: {self._n_done} of {self._n_items} answers"
+
+    def add(self, series: Series, shard: Shard, stored: Stored) -> None:
+        """Take the answers of a shard."""
+        self._shards[series.task.name, shard.number] = stored
+        self._n_done += len(shard.items)
+        self._progress(f"{self._label}: {series.task.name}", self._n_done, self._n_items)
+
+    def in_a_row(self, series: Series) -> tuple[Answer, ...]:
+        """Return the answers of a task's shards, up to the first that was not asked."""
+        keys = [(series.task.name, shard.number) for shard in series.shards]
+        there = takewhile(lambda key: key in self._shards, keys)
+        return tuple(answer for key in there for answer in self._shards[key].answers)
+
+    @property
+    def measured_on(self) -> tuple[str, ...]:
+        """One line for each way in which a shard was measured: device, batches."""
+        notes = [stored.notes for stored in self._shards.values() if stored.notes]
+        lines = {", ".join(f"{name} {n[name]}" for name in sorted(n)) for n in notes}
+        return tuple(sorted(lines))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +129,9 @@ class _Absent:
     entry: Entry
     shard: Shard
 
-    def stored(self, answers: Sequence[Answer], notes: Notes) -> tuple[Answer, ...]:
-        """Store its answers; return them as they are read back."""
-        self.entry.write_provenance(notes)
-        self.entry.write_shard(self.shard.number, answers)
+    def stored(self, answers: Sequence[Answer], notes: Notes) -> Stored:
+        """Store its answers; return those that are there then: another run may have been first."""
+        self.entry.write_shard(self.shard.number, answers, notes)
         return self.entry.read_shard(self.shard.number, self.shard.items)
 
 
@@ -129,11 +152,3 @@ def _entry(
         replicate=replicate,
     )
     return question, store.open(question, series.items)
-
-
-def _described(entry: Entry) -> list[str]:
-    """Return one line for each way in which the entry was measured."""
-    return [
-        ", ".join(f"{name} {value}" for name, value in sorted(notes.items()))
-        for notes in entry.read_provenance()
-    ]

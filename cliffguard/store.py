@@ -3,18 +3,20 @@
     <root>/README                          what this folder is
     <root>/questions/ab/ab12…/question.json    the readable pre-image of the key
                              /items.jsonl      what was asked, in the order of the run
-                             /shards/0000.jsonl answers, one line per item
-                             /provenance.json  what should not change an answer
+                             /shards/0000.jsonl answers, one line per item, and how they came about
+                             /noise.json       how many flip by noise, where that was measured
 
-A shard is written to a temporary file, flushed and renamed: it is there whole or not at all. An
-absent shard is run again as a whole, so that a resumed run has the same batches as an undisturbed
-one. Damage is an error that names the directory, never a silent second measurement.
+A shard is written to a temporary file, flushed and put in its place, once: it is there whole or
+not at all, and of two processes that ask the same the first one's stays. An absent shard is run
+again as a whole, so that a resumed run has the same batches as an undisturbed one. Of every file
+a digest is kept. Damage is an error that names the directory, never a silent second measurement.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,14 @@ from platformdirs import user_cache_path
 
 from cliffguard.canonical import canonical_json, digest
 from cliffguard.errors import StoreError, UsageError
-from cliffguard.files import user_path, write_error, write_whole
+from cliffguard.files import (
+    is_unreachable,
+    read_error,
+    user_path,
+    write_error,
+    write_new,
+    write_whole,
+)
 from cliffguard.records import Answer, Item, Question
 
 _README = """\
@@ -34,6 +43,9 @@ Safe to delete as a whole; what is missing is measured again.
 
 
 _ABOUT = {"name", "suite", "entry", "metric", "filter", "shots"}
+_QUESTION = {"asked", "about", "items"}
+_NOISE = {"against", "items", "flips"}
+_SHARD = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl")
 
 
 def default_store_folder() -> Path:
@@ -54,27 +66,53 @@ class Entry:
 
     def has_shard(self, number: int) -> bool:
         """Say whether shard `number` is stored."""
-        return self._shard(number).is_file()
+        try:
+            return self._shard(number).is_file()
+        except OSError as failure:
+            raise read_error(self.shards_folder, failure) from failure
 
-    def read_shard(self, number: int, items: Sequence[Item]) -> tuple[Answer, ...]:
+    def read_shard(self, number: int, items: Sequence[Item]) -> Stored:
         """Return the answers of a shard, which must be those to `items`, in order.
 
         Raises StoreError naming the directory when the file is damaged or holds other items.
         """
+        stored = self.read_sealed(number)
+        if [(a.item_id, a.item_digest) for a in stored.answers] != [
+            (i.id, i.digest) for i in items
+        ]:
+            raise self._damaged(f"shard {number} answers other items")
+        return stored
+
+    def read_sealed(self, number: int) -> Stored:
+        """Return the answers of a shard to whatever items, which must match their seal."""
         lines = self._lines(self._shard(number))
         seal = lines.pop() if lines else {}
-        answers = tuple(self._answer(line) for line in lines)
         if seal != {"seal": self._digest(lines)}:
             raise self._damaged(f"shard {number} does not match its seal")
-        if [(a.item_id, a.item_digest) for a in answers] != [(i.id, i.digest) for i in items]:
-            raise self._damaged(f"shard {number} answers other items")
-        return answers
+        notes = lines.pop()["notes"] if lines and lines[-1].keys() == {"notes"} else {}
+        if not isinstance(notes, dict):
+            raise self._damaged(f"shard {number} does not say how it was measured")
+        return Stored(answers=tuple(self._answer(line) for line in lines), notes=notes)
 
-    def write_shard(self, number: int, answers: Sequence[Answer]) -> None:
-        """Store the answers of a shard with a seal, a digest of them, as the last line."""
-        lines = [dataclasses.asdict(answer) for answer in answers]
+    def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> None:
+        """Store the answers of a shard unless it is there.
+
+        `notes` say what should not change an answer: device, batches. The last line is a seal, a
+        digest of all others.
+        """
+        lines = [*(dataclasses.asdict(answer) for answer in answers), {"notes": dict(notes)}]
         text = "".join(canonical_json(line) + "\n" for line in [*lines, {"seal": digest(lines)}])
-        write_whole(self._shard(number), text)
+        write_new(self._shard(number), text)
+
+    def shard_numbers(self) -> list[int]:
+        """Return the numbers of the shards that are there, in order."""
+        try:
+            names = [path.name for path in self.shards_folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as failure:
+            raise read_error(self.shards_folder, failure) from failure
+        return sorted(int(found[1]) for name in names if (found := _SHARD.fullmatch(name)))
 
     def read_items(self) -> tuple[Item, ...]:
         """Return what was asked, in the order of the run."""
@@ -88,48 +126,27 @@ class Entry:
 
     def read_question(self) -> dict[str, Any]:
         """Return the pre-image of the key, checked against the folder's name."""
-        question = self._object(self.folder / "question.json")
-        if self._digest(question.get("asked")) != self.folder.name:
+        question = self._sealed(self.folder / "question.json", _QUESTION)
+        if self._digest(question["asked"]) != self.folder.name:
             raise self._damaged("question.json does not match the folder's name")
-        about = question.get("about")
+        about = question["about"]
         if not isinstance(about, dict) or not about.keys() >= _ABOUT:
             raise self._damaged("question.json lacks the names that lie beside the question")
         return question
 
-    def read_provenance(self) -> list[dict[str, Any]]:
-        """Return what was noted of device and batches, once for each way of measuring."""
-        path = self.folder / "provenance.json"
-        if not path.is_file():
-            return []
-        found = self._object(path).get("measured")
-        if not isinstance(found, list) or not all(isinstance(notes, dict) for notes in found):
-            raise self._damaged("provenance.json does not hold a list of notes")
-        return found
-
-    def write_provenance(self, notes: Mapping[str, Any]) -> None:
-        """Note what should not change an answer, beside what was noted otherwise before."""
-        known = self.read_provenance()
-        if notes not in known:
-            told = {"measured": [*known, dict(notes)]}
-            write_whole(
-                self.folder / "provenance.json", json.dumps(told, indent=2, sort_keys=True) + "\n"
-            )
-
     def read_noise(self) -> dict[str, Any] | None:
         """Return the noise floor that was noted of these answers: against what, items, flips."""
         path = self.folder / "noise.json"
-        if not path.is_file():
+        if not path.exists():
             return None
-        noise = self._object(path)
-        counts = (noise.get("items"), noise.get("flips"))
-        if not all(isinstance(count, int) for count in counts):
+        noise = self._sealed(path, _NOISE)
+        if not all(isinstance(noise[count], int) for count in ("items", "flips")):
             raise self._damaged("noise.json does not hold counts")
         return noise
 
     def write_noise(self, noise: Mapping[str, Any]) -> None:
         """Note a noise floor beside the answers; the last one counts."""
-        text = json.dumps(dict(noise), indent=2, sort_keys=True) + "\n"
-        write_whole(self.folder / "noise.json", text)
+        write_whole(self.folder / "noise.json", _with_seal(noise))
 
     def _shard(self, number: int) -> Path:
         return self.shards_folder / f"{number:04d}.jsonl"
@@ -147,25 +164,59 @@ class Entry:
             raise self._damaged("question.json or a line holds a number that is none") from None
 
     def _lines(self, path: Path) -> list[dict[str, Any]]:
-        try:
-            text = path.read_text(encoding="utf-8")
-            return [json.loads(line) for line in text.split("\n") if line]
-        except (OSError, ValueError) as failure:
-            raise self._damaged(f"{path.name} cannot be read ({failure})") from None
+        lines = [self._parsed(path, line) for line in self._text(path).split("\n") if line]
+        if not all(isinstance(line, dict) for line in lines):
+            raise self._damaged(f"{path.name} does not hold an object a line")
+        return lines
 
-    def _object(self, path: Path) -> dict[str, Any]:
-        try:
-            value = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as failure:
-            raise self._damaged(f"{path.name} cannot be read ({failure})") from None
+    def _sealed(self, path: Path, keys: set[str]) -> dict[str, Any]:
+        """Return the object in a file with exactly these keys, checked against its seal."""
+        value = self._parsed(path, self._text(path))
         if not isinstance(value, dict):
             raise self._damaged(f"{path.name} does not hold an object")
+        seal = value.pop("seal", None)
+        # None: begun before these files had seals.
+        if value.keys() != keys or seal not in (None, self._digest(value)):
+            raise self._damaged(f"{path.name} does not match its seal")
         return value
 
+    def _text(self, path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise self._damaged(f"{path.name} is missing") from None
+        except OSError as failure:
+            if is_unreachable(failure):
+                raise read_error(path, failure) from failure
+            raise self._damaged(f"{path.name} cannot be read ({failure.strerror})") from None
+        except ValueError as failure:
+            raise self._damaged(f"{path.name} cannot be read ({failure})") from None
+
+    def _parsed(self, path: Path, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as failure:
+            raise self._damaged(f"{path.name} cannot be read ({failure})") from None
+
     def _damaged(self, what: str) -> StoreError:
+        root = self.folder.parent.parent.parent
         return StoreError(
-            f"{self.folder}: {what}; remove this directory to measure the question again"
+            f"{self.folder}: {what}; `cliffguard store verify --store {root} --repair` moves it "
+            "aside, and the next run asks again"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The answers of a shard, and what was noted of the device and batches that gave them."""
+
+    answers: tuple[Answer, ...]
+    notes: Mapping[str, Any]
+
+
+def _with_seal(value: Mapping[str, Any]) -> str:
+    sealed = {**value, "seal": digest(dict(value))}
+    return json.dumps(sealed, indent=2, sort_keys=True) + "\n"
 
 
 class Store:
@@ -186,6 +237,11 @@ class Store:
         entry.read_question()
         return entry
 
+    def begin(self) -> None:
+        """Leave a note for whoever stumbles over the folder."""
+        if not (self.root / "README").is_file():
+            write_whole(self.root / "README", _README)
+
     def entry(self, key: str) -> Entry:
         """Return the entry of a question that was opened before."""
         return Entry(self._folder(key))
@@ -199,8 +255,7 @@ class Store:
         return self.root / "questions" / key[:2] / key
 
     def _create(self, entry: Entry, question: Question, items: Sequence[Item]) -> None:
-        if not (self.root / "README").is_file():
-            write_whole(self.root / "README", _README)
+        self.begin()
         rows = [json.loads(canonical_json(dataclasses.asdict(item))) for item in items]
         text = "".join(canonical_json(row) + "\n" for row in rows)
         write_whole(entry.folder / "items.jsonl", text)
@@ -217,6 +272,4 @@ class Store:
         }
         described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
         # Written last: where question.json is, the items are.
-        write_whole(
-            entry.folder / "question.json", json.dumps(described, indent=2, sort_keys=True) + "\n"
-        )
+        write_whole(entry.folder / "question.json", _with_seal(described))

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
-    {"errors", "canonical", "stats", "ngrams", "stages"},
+    {"errors", "canonical", "stats", "ngrams", "stages", "interrupts"},
     {"plans", "files", "samples", "constraints", "gym", "tensors"},
     {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
-    {"measure", "integrity", "sentence", "history"},
+    {"measure", "integrity", "sentence", "history", "upkeep"},
     {"pairs", "behaviour", "classes", "screens"},
     {"compare", "health"},
     {"verdict", "review"},

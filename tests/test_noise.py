@@ -111,7 +111,7 @@ def test_a_damaged_floor_is_named(plan: Plan, tmp_path: Path) -> None:
     for path in store.root.rglob("noise.json"):
         path.write_text('{"flips": "many"}')
 
-    with pytest.raises(StoreError, match=r"noise.json does not hold counts; remove this directory"):
+    with pytest.raises(StoreError, match=r"noise\.json does not match its seal; `cliffguard store"):
         stored_flips(store, find_alone(plan))
 
 

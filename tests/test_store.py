@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -12,17 +13,19 @@ from typing import Any
 
 import pytest
 
+from cliffguard.canonical import canonical_json, digest
 from cliffguard.errors import InfrastructureError, StoreError, UsageError
 from cliffguard.measure import measure
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Question, Task
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Series, in_shards
-from cliffguard.store import Entry, Store, default_store_folder
+from cliffguard.store import Entry, Store, Stored, default_store_folder
 from tests import support
 
 ITEMS = tuple(support.item(number) for number in range(6))
 ANSWERS = tuple(support.answer(item, float(number % 2)) for number, item in enumerate(ITEMS))
+NOTES = {"device": "cpu"}
 
 
 def task(items: tuple[Item, ...] = ITEMS) -> Task:
@@ -52,8 +55,8 @@ def store(tmp_path: Path) -> Store:
 def entry(store: Store) -> Entry:
     """An entry with two shards of three answers."""
     opened = store.open(question(), ITEMS)
-    opened.write_shard(0, ANSWERS[:3])
-    opened.write_shard(1, ANSWERS[3:])
+    opened.write_shard(0, ANSWERS[:3], NOTES)
+    opened.write_shard(1, ANSWERS[3:], NOTES)
     return opened
 
 
@@ -67,7 +70,9 @@ def shard(entry: Entry, number: int = 0) -> Path:
 
 def test_answers_come_back_as_they_were(entry: Entry) -> None:
     """What is read is what was written, in order."""
-    assert entry.read_shard(0, ITEMS[:3]) + entry.read_shard(1, ITEMS[3:]) == ANSWERS
+    found = [entry.read_shard(0, ITEMS[:3]), entry.read_shard(1, ITEMS[3:])]
+
+    assert found[0].answers + found[1].answers == ANSWERS
 
 
 def test_another_process_finds_the_answers(entry: Entry, store: Store) -> None:
@@ -117,17 +122,63 @@ def test_the_default_store_is_the_users(tmp_path: Path) -> None:
     assert default_store_folder() == tmp_path / "cache-of-the-test" / "store"
 
 
-def test_every_way_of_measuring_is_noted_once(entry: Entry) -> None:
-    """A run that was resumed on another device says so; one resumed as before adds nothing."""
-    for device in ("cpu", "cuda", "cpu"):
-        entry.write_provenance({"device": device})
+def test_a_shard_says_how_it_was_measured(entry: Entry) -> None:
+    """Device and batches lie with the answers that they gave, under one seal."""
+    entry.write_shard(7, ANSWERS[:1], {"device": "cuda", "batch tokens": 512})
 
-    assert entry.read_provenance() == [{"device": "cpu"}, {"device": "cuda"}]
+    assert entry.read_shard(7, ITEMS[:1]).notes == {"device": "cuda", "batch tokens": 512}
+    assert entry.read_shard(0, ITEMS[:3]).notes == NOTES
 
 
-def test_no_notes_are_no_damage(entry: Entry) -> None:
-    """An entry that was opened and never measured has no provenance."""
-    assert entry.read_provenance() == []
+def test_a_shard_of_before_there_were_notes_is_read(entry: Entry) -> None:
+    """Answers without a line of notes are sealed as ever."""
+    rows = [dataclasses.asdict(answer) for answer in ANSWERS[:3]]
+    text = "".join(canonical_json(row) + "\n" for row in [*rows, {"seal": digest(rows)}])
+    shard(entry).write_text(text)
+
+    found = entry.read_shard(0, ITEMS[:3])
+
+    assert (found.answers, found.notes) == (ANSWERS[:3], {})
+
+
+def test_a_question_of_before_it_had_a_seal_is_read(entry: Entry) -> None:
+    """Answers that were stored by an earlier version are not asked again."""
+    path = entry.folder / "question.json"
+    question = json.loads(path.read_text())
+    del question["seal"]
+    path.write_text(json.dumps(question))
+
+    assert entry.read_question() == question
+
+
+def test_the_first_of_two_writers_counts(entry: Entry) -> None:
+    """A shard that is there stays: whoever reported it as stored finds what it reported."""
+    others = tuple(replace(answer, confidence=0.5) for answer in ANSWERS[:3])
+
+    entry.write_shard(0, others, {"device": "another"})
+
+    assert entry.read_shard(0, ITEMS[:3]) == Stored(answers=ANSWERS[:3], notes=NOTES)
+
+
+def test_both_of_two_writers_go_on_with_what_is_stored(store: Store) -> None:
+    """A run that comes second continues with the answers of the first, as a later one will."""
+    items = ITEMS
+    look = (Series(task=task(items), items=items, shards=in_shards(items), n_by_look=(6,)),)
+
+    class Overtaken(FakeRunner):
+        """A runner during whose work another run stores the same shard."""
+
+        def ask(self, checkpoint: Checkpoint, *rest: Any) -> Any:
+            """Let the other run be first."""
+            other = FakeRunner(lambda *_: 1.0)
+            measure(checkpoint, look, protocol=Protocol(), store=store, runner=other)
+            return super().ask(checkpoint, *rest)
+
+    mine = Overtaken(lambda *_: 0.0)
+
+    found = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=mine)
+
+    assert [answer.score for answer in found.answers["ball"]] == [1.0] * 6
 
 
 ODD_TEXTS = {
@@ -152,9 +203,9 @@ def test_odd_texts_survive(name: str, entry: Entry) -> None:
     """Whatever a model says is kept to the letter."""
     said = tuple(support.answer(item, text=ODD_TEXTS[name]) for item in ITEMS[:2])
 
-    entry.write_shard(7, said)
+    entry.write_shard(7, said, NOTES)
 
-    assert entry.read_shard(7, ITEMS[:2]) == said
+    assert entry.read_shard(7, ITEMS[:2]).answers == said
 
 
 def test_half_a_surrogate_is_stored_or_refused(entry: Entry) -> None:
@@ -163,26 +214,26 @@ def test_half_a_surrogate_is_stored_or_refused(entry: Entry) -> None:
     before = sorted(entry.shards_folder.iterdir())
 
     try:
-        entry.write_shard(7, said)
+        entry.write_shard(7, said, NOTES)
     except (StoreError, UsageError):
         assert sorted(entry.shards_folder.iterdir()) == before
     else:
-        assert len(entry.read_shard(7, ITEMS[:1])) == 1
+        assert len(entry.read_shard(7, ITEMS[:1]).answers) == 1
 
 
 @pytest.mark.parametrize("score", [None, 0.0, 1.0, 0.1 + 0.2, 1e-300])
 def test_scores_survive_to_the_last_bit(score: float | None, entry: Entry) -> None:
     """Unscored stays None, and no score is rounded."""
-    entry.write_shard(7, (support.answer(ITEMS[0], score),))
+    entry.write_shard(7, (support.answer(ITEMS[0], score),), NOTES)
 
-    assert entry.read_shard(7, ITEMS[:1])[0].score == score
+    assert entry.read_shard(7, ITEMS[:1]).answers[0].score == score
 
 
 def test_an_empty_shard_is_whole(entry: Entry) -> None:
     """A shard of no items is sealed like any other."""
-    entry.write_shard(7, ())
+    entry.write_shard(7, (), NOTES)
 
-    assert entry.read_shard(7, ()) == ()
+    assert entry.read_shard(7, ()).answers == ()
 
 
 # --- resuming ------------------------------------------------------------------------------------
@@ -265,7 +316,7 @@ def test_a_damaged_shard_is_refused(damage: str, entry: Entry) -> None:
     """Damage names the directory and what to do, and is never measured again in silence."""
     DAMAGE[damage](shard(entry))
 
-    with pytest.raises(StoreError, match=r"; remove this directory to measure") as caught:
+    with pytest.raises(StoreError, match=r"; `cliffguard store verify .* moves it aside") as caught:
         entry.read_shard(0, ITEMS[:3])
     assert str(entry.folder) in str(caught.value)
 
@@ -293,6 +344,15 @@ def test_a_changed_question_is_refused(entry: Entry, store: Store) -> None:
     """A question.json that was edited no longer matches its folder."""
     flip(entry.folder / "question.json", '"replicate": 0', '"replicate": 1')
 
+    with pytest.raises(StoreError, match=r"question\.json does not match its seal"):
+        store.open(question(), ITEMS)
+
+
+def test_a_question_of_another_folder_is_refused(entry: Entry, store: Store) -> None:
+    """A whole question.json in the wrong folder is not the question of these answers."""
+    other = store.open(replace(question(), replicate=1), ITEMS)
+    (entry.folder / "question.json").write_bytes((other.folder / "question.json").read_bytes())
+
     with pytest.raises(StoreError, match=r"question\.json does not match the folder's name"):
         store.open(question(), ITEMS)
 
@@ -310,19 +370,21 @@ def test_a_torn_question_is_refused(text: str, entry: Entry, store: Store) -> No
 def test_a_question_without_its_names_is_refused(about: Any, entry: Entry) -> None:
     """What lies beside the pre-image is read later, so that it is missed now."""
     path = entry.folder / "question.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "about": about}))
+    changed = {**json.loads(path.read_text()), "about": about}
+    del changed["seal"]
+    path.write_text(json.dumps(changed))
 
     with pytest.raises(StoreError, match=r"question\.json"):
         entry.read_question()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"measured": [1]}'])
-def test_torn_notes_are_refused(text: str, entry: Entry) -> None:
-    """A provenance.json that cannot be read is damage, not absence."""
-    (entry.folder / "provenance.json").write_text(text)
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"against": "", "items": 1, "flips": "x"}'])
+def test_a_torn_noise_floor_is_refused(text: str, entry: Entry) -> None:
+    """A noise.json that cannot be read is damage, not absence."""
+    (entry.folder / "noise.json").write_text(text)
 
-    with pytest.raises(StoreError, match=r"provenance\.json"):
-        entry.read_provenance()
+    with pytest.raises(StoreError, match=r"noise\.json"):
+        entry.read_noise()
 
 
 @pytest.mark.parametrize("text", ["{", "1\n", "[]\n", "{}\n", '{"id": "a"}\n'])
@@ -442,7 +504,7 @@ def test_device_and_batch_size_are_not_in_the_key(notes: dict[str, Any], store: 
 # --- a store that cannot be written --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("step", ["fsync", "link"])
 def test_a_full_disk_leaves_no_half_shard(
     step: str, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -454,7 +516,7 @@ def test_a_full_disk_leaves_no_half_shard(
     monkeypatch.setattr(os, step, full)
 
     with pytest.raises(InfrastructureError, match="what is stored is kept"):
-        entry.write_shard(2, ANSWERS[:3])
+        entry.write_shard(2, ANSWERS[:3], NOTES)
 
     assert [path.name for path in sorted(entry.shards_folder.iterdir())] == [
         "0000.jsonl",
@@ -526,8 +588,8 @@ def test_a_store_in_the_home_of_nobody_is_the_users_error() -> None:
 
 
 def test_a_shard_is_one_json_object_a_line(entry: Entry) -> None:
-    """The files can be read with any tool: answers, then the seal."""
+    """The files can be read with any tool: answers, how they came about, then the seal."""
     rows = [json.loads(line) for line in shard(entry).read_text().splitlines()]
 
-    assert [row.get("item_id") for row in rows] == ["item-0", "item-1", "item-2", None]
-    assert list(rows[-1]) == ["seal"]
+    assert [row.get("item_id") for row in rows] == ["item-0", "item-1", "item-2", None, None]
+    assert [list(row) for row in rows[-2:]] == [["notes"], ["seal"]]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Any, NoReturn
+
+from cliffguard.interrupts import Interrupted, listen
 
 # What the libraries below us read when they are imported: no telemetry, no bars of their own.
 _QUIET = {
@@ -22,16 +22,19 @@ def main() -> NoReturn:
     """Run the command line on sys.argv and exit with the code that the verbs return."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
-    signal.signal(signal.SIGTERM, _terminated)
+    listen()
     if sys.stdout is None:  # closed by whoever started us: what is printed is for nobody
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
-    from cliffguard.cli.app import app
-
     code: object = 0
     try:
+        from cliffguard.cli.app import app
+
         app()
     except SystemExit as stop:
         code = stop.code
+    except Interrupted as stop:  # before or after a verb's own work
+        print(f"cliffguard: {stop}", file=sys.stderr)
+        code = stop.exit_code
     sys.exit(_flushed(code))
 
 
@@ -49,9 +52,3 @@ def _flushed(code: object) -> Any:
     # The interpreter would flush again on its way out, and complain again.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
-
-
-def _terminated(signal_number: int, frame: FrameType | None) -> NoReturn:
-    """Leave as after ^C, with the code that shells give to a terminated program."""
-    print("cliffguard: terminated; what is stored is kept, run again to go on", file=sys.stderr)
-    sys.exit(128 + signal_number)

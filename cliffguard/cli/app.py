@@ -14,6 +14,7 @@ from cliffguard.cli.lm_eval import lm_eval
 from cliffguard.cli.noise import noise
 from cliffguard.cli.plan import plan
 from cliffguard.cli.report import report
+from cliffguard.cli.store import store_app
 from cliffguard.cli.suite_health import check_suites, cover_prompts
 from cliffguard.cli.suites import suites_app
 
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="Catch the capabilities that a fine-tune lost, before the checkpoint ships.",
     epilog=(
         "Exit codes: 0 pass, 10 regression, 11 inconclusive, 12 the comparison cannot be trusted, "
-        "20 resources are missing (retry), 2 usage, 1 any other failure, 130 interrupted."
+        "20 resources are missing (retry), 2 usage, 1 any other failure, 130 and 143 interrupted."
     ),
 )
 
@@ -42,6 +43,7 @@ app.command(
 suites_app.command("check")(check_suites)
 suites_app.command("coverage")(cover_prompts)
 app.add_typer(suites_app, name="suites")
+app.add_typer(store_app, name="store")
 
 
 def _print_version(wanted: bool) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import json
+import signal
 import sys
 import time
 import warnings
@@ -17,6 +18,7 @@ import typer
 
 from cliffguard.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.files import user_path, write_whole
+from cliffguard.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-INTERRUPTED = 130
 _LOG_WIDTH = 120
 _RECORDED = {12: "integrity", 20: "infrastructure"}
 
@@ -39,12 +40,10 @@ def explained(function: F) -> F:
         except CliffguardError as error:
             print(f"cliffguard: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            print(
-                "cliffguard: interrupted; what is stored is kept, run again to go on",
-                file=sys.stderr,
-            )
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as stop:
+            told = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
+            print(f"cliffguard: {told}", file=sys.stderr)
+            raise typer.Exit(told.exit_code) from None
         except BrokenPipeError:
             # The reader of our stdout has left; what it wanted it has.
             sys.stderr.close()

@@ -7,12 +7,14 @@ bytes, that it has in a single process. Only words travel between processes; mod
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.engine.peers import Peers
-from cliffguard.errors import CliffguardError, IntegrityError
+from cliffguard.errors import CliffguardError, InfrastructureError, IntegrityError
+from cliffguard.interrupts import finishing
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Asked, Notes, Runner
@@ -104,17 +106,19 @@ class ParallelRunner(Runner):
         return self.inner.diverge(base, candidate, prompts, protocol)
 
     def serve(self) -> None:
-        """Answer for the leader until it is done."""
-        while (order := self._peers.hear()) is not None:
-            name, arguments = order
-            self._peers.gather(self._tried(name, arguments))
+        """Answer for the leader until it is done, or interrupted: a signal goes to all of us."""
+        with finishing():
+            while (order := self._peers.hear()) is not None:
+                name, arguments = order
+                self._peers.gather(self._tried(name, arguments))
 
     def close(self) -> None:
         """Let the workers go."""
         # One that is interrupted in the middle of an order leaves: the others, who wait for its
         # part, see the connection close.
         if self.leads and not self._is_ordering:
-            self._peers.hear(None)
+            with contextlib.suppress(InfrastructureError):  # who has left needs no farewell
+                self._peers.hear(None)
         self._peers.close()
 
     # --- what every process does when it is told -------------------------------------------------

@@ -1,0 +1,248 @@
+"""store: what is stored, whether it is whole, what may go, and how it travels."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import re
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cliffguard.cli import options as opt
+from cliffguard.cli.check import open_store
+from cliffguard.cli.console import explained
+from cliffguard.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from cliffguard.store import Store
+    from cliffguard.upkeep.questions import StoredQuestion
+
+store_app = typer.Typer(no_args_is_help=True, help="Look after the stored answers.")
+
+Checkpoint = Annotated[
+    str | None, typer.Option(help="Name, last part of it, or fingerprint, as `store ls` shows.")
+]
+_UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+
+
+@store_app.command("ls")
+@explained
+def list_store(
+    store: opt.StoreFolder = None,
+    output_format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="json: a list of objects.")
+    ] = "text",
+) -> None:
+    """List what is stored: of which checkpoint, which task, how it was asked, how much, how old."""
+    from cliffguard.upkeep.questions import describe, entries_of
+
+    answers = open_store(store)
+    rows: list[StoredQuestion] = []
+    damaged: list[str] = []
+    for entry in entries_of(answers):
+        try:
+            rows.append(describe(entry))
+        except StoreError as failure:
+            damaged.append(str(failure))
+    if output_format == "json":
+        told = [dataclasses.asdict(row) | {"written": _moment(row.written)} for row in rows]
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print_rows(rows, answers)
+    for line in damaged:
+        print(f"cliffguard: {line}", file=sys.stderr)
+    if damaged:
+        raise typer.Exit(StoreError.exit_code)
+
+
+def _print_rows(rows: list[StoredQuestion], store: Store) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160
+    if rows:
+        table = Table(box=None, pad_edge=False)
+        for name in ("checkpoint", "fingerprint", "task", "asked with"):
+            table.add_column(name)
+        for name in ("answers", "size", "age"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in rows:
+            table.add_row(*(_cell(text) for text in _cells(row)))
+        console.print(table)
+    n_answers, n_bytes = sum(r.n_answers for r in rows), sum(r.n_bytes for r in rows)
+    console.print(
+        f"{n_answers:,} answers to {len(rows):,} questions, {_in_bytes(n_bytes)}, in {store.root}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _cells(row: StoredQuestion) -> tuple[str, ...]:
+    return (
+        row.checkpoint,
+        row.fingerprint[:12],
+        row.task,
+        row.how,
+        f"{row.n_answers:,} of {row.n_items:,}",
+        _in_bytes(row.n_bytes),
+        _age(time.time() - row.written),
+    )
+
+
+def _cell(text: str) -> Any:
+    from rich.text import Text
+
+    from cliffguard.report.clean import one_line
+
+    return Text(one_line(text))  # names come from whoever wrote the store
+
+
+@store_app.command("verify")
+@explained
+def verify_store(
+    store: opt.StoreFolder = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Move what is damaged aside, so that it is asked again."),
+    ] = False,
+) -> None:
+    """Read every stored answer and check it against its seal; exit 12 where one is damaged."""
+    from cliffguard.report.clean import one_line
+    from cliffguard.upkeep.damage import examine, move_aside
+    from cliffguard.upkeep.questions import entries_of
+
+    answers = open_store(store)
+    entries = entries_of(answers)
+    found = {entry.folder: examine(entry) for entry in entries}
+    damaged = {folder: damages for folder, damages in found.items() if damages}
+    for folder, damages in damaged.items():
+        more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
+        print(one_line(f"{folder}: {damages[0].what}{more}"))
+    if repair:
+        for path in move_aside(answers, [one for damages in damaged.values() for one in damages]):
+            print(one_line(f"moved aside: {path}"))
+    elif damaged:
+        raise StoreError(
+            f"{answers.root}: {len(damaged)} of {len(entries)} questions are damaged; with "
+            "--repair what is damaged is moved aside, and the next run asks it again"
+        )
+    if not damaged:
+        print(one_line(f"{answers.root}: {len(entries)} questions are whole"))
+
+
+@store_app.command("prune")
+@explained
+def prune_store(
+    store: opt.StoreFolder = None,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Nothing newer than this: 30d, 12h, 2w.")
+    ] = None,
+    checkpoint: Checkpoint = None,
+    unreadable: Annotated[
+        bool,
+        typer.Option("--unreadable", help="What is damaged, moved aside, or left by killed runs."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it; else it is only shown.")] = False,
+) -> None:
+    """Show what meets all conditions that are given; with --yes remove it."""
+    from cliffguard.report.clean import one_line
+    from cliffguard.upkeep.pruning import removable, remove
+    from cliffguard.upkeep.questions import select
+
+    age_s = None if older_than is None else _seconds(older_than)
+    if age_s is None and checkpoint is None and not unreadable:
+        raise UsageError("say what may go: --older-than, --checkpoint or --unreadable")
+    answers = open_store(store)
+    if checkpoint is not None and not unreadable:
+        select(answers, checkpoint=checkpoint)  # a misspelt name is no empty answer
+    found = removable(answers, older_than_s=age_s, checkpoint=checkpoint, is_unreadable=unreadable)
+    for one in found:
+        where = one.path.relative_to(answers.root)
+        print(one_line(f"{_in_bytes(one.n_bytes)}  {where}  {one.what}"))
+    size = _in_bytes(sum(one.n_bytes for one in found))
+    if yes:
+        remove(answers, found)
+        print(f"removed: {len(found)} ({size})")
+    else:
+        print(f"would be removed with --yes: {len(found)} ({size})")
+
+
+@store_app.command("path")
+@explained
+def print_path(store: opt.StoreFolder = None) -> None:
+    """Print the folder of the store."""
+    print(open_store(store).root)
+
+
+@store_app.command("export")
+@explained
+def export_answers(
+    out: Annotated[Path, typer.Option(help="The archive, a tar file.")],
+    store: opt.StoreFolder = None,
+    checkpoint: Checkpoint = None,
+    suite: Annotated[str | None, typer.Option("--suite", "-s", help="Name of a suite.")] = None,
+    task: Annotated[str | None, typer.Option(help="Name of a task.")] = None,
+) -> None:
+    """Write stored answers into one tar file: those of a checkpoint, a suite, a task, or all."""
+    from cliffguard.upkeep.archive import write_archive
+    from cliffguard.upkeep.questions import select
+
+    answers = open_store(store)
+    rows = select(answers, checkpoint=checkpoint, suite=suite, task=task)
+    if not rows:
+        raise UsageError(f"{answers.root}: holds no answers; nothing was written")
+    n_bytes = write_archive(answers, rows, out)
+    n_answers = sum(row.n_answers for row in rows)
+    print(f"{out}: {n_answers:,} answers to {len(rows)} questions, {_in_bytes(n_bytes)}")
+
+
+@store_app.command("import")
+@explained
+def import_answers(
+    archive: Annotated[Path, typer.Argument(help="What `store export` wrote.")],
+    store: opt.StoreFolder = None,
+) -> None:
+    """Put the answers of an archive into the store, verified; what is there already stays."""
+    from cliffguard.upkeep.archive import read_archive
+
+    answers = open_store(store)
+    taken = read_archive(answers, archive)
+    print(
+        f"{answers.root}: {taken.n_questions} questions, {taken.n_new} shards are new, "
+        f"{taken.n_known} were there"
+    )
+
+
+def _seconds(age: str) -> float:
+    found = re.fullmatch(r"(\d{1,6})([mhdw])", age.strip())
+    if found is None:
+        raise UsageError(f"--older-than {age}: expected a number and m, h, d or w, such as 30d")
+    return int(found[1]) * _UNITS_S[found[2]]
+
+
+def _age(seconds: float) -> str:
+    for unit, length_s in reversed(_UNITS_S.items()):
+        if seconds >= length_s:
+            return f"{seconds / length_s:.0f} {unit}"
+    return "new"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(
+        timespec="seconds"
+    )
+
+
+def _in_bytes(n_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.0f} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:.1f} GiB"

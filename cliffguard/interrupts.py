@@ -1,0 +1,82 @@
+"""SIGINT and SIGTERM: what is in hand is finished first, and a second signal ends at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NOTICE = "\ncliffguard: finishing the answers in hand; once more ends at once\n"
+_SHOW_CURSOR = "\x1b[?25h"  # which a progress bar has hidden, and cannot show after a hard end
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was told to stop. `kept` says what was stored by then, where that is known."""
+
+    def __init__(self, signal_number: int, kept: str | None = None) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+        self.kept = kept
+
+    @property
+    def exit_code(self) -> int:
+        """The code that shells give to a program ended by this signal: 130 or 143."""
+        return 128 + self.signal_number
+
+    def __str__(self) -> str:
+        word = "terminated" if self.signal_number == signal.SIGTERM else "interrupted"
+        kept = f" ({self.kept})" if self.kept else ""
+        return f"{word}; what is stored is kept{kept}, run again to go on"
+
+
+class _Hand:
+    """Whether something is in hand that must not be dropped, and the signal that waits for it."""
+
+    is_full = False
+    waiting: int | None = None
+
+
+_hand = _Hand()
+
+
+def listen() -> None:
+    """From now on, stop at SIGINT and SIGTERM as this module says; one that is ignored stays so."""
+    _hand.is_full, _hand.waiting = False, None
+    for one in _SIGNALS:
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, _received)
+
+
+@contextlib.contextmanager
+def finishing() -> Iterator[None]:
+    """Let a first signal wait until the block has ended, then raise Interrupted.
+
+    Without `listen`, as in a notebook, a signal does there what it does anywhere.
+    """
+    _stop_if_told()
+    outer, _hand.is_full = _hand.is_full, True
+    try:
+        yield
+    finally:
+        _hand.is_full = outer
+    _stop_if_told()
+
+
+def _stop_if_told() -> None:
+    if not _hand.is_full and _hand.waiting is not None:
+        raise Interrupted(_hand.waiting)
+
+
+def _received(signal_number: int, frame: FrameType | None) -> None:
+    for one in _SIGNALS:
+        if signal.getsignal(one) is _received:  # by the system, which waits for no computation
+            signal.signal(one, signal.SIG_DFL)
+    _hand.waiting = signal_number
+    if not _hand.is_full:
+        raise Interrupted(signal_number)
+    if sys.stderr is not None and sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), (_SHOW_CURSOR + _NOTICE).encode())

@@ -1,0 +1,104 @@
+"""Whether a store is whole. What is damaged can be moved aside, below `<root>/damaged`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cliffguard.errors import StoreError
+from cliffguard.files import write_error
+from cliffguard.records import Answer, Item
+from cliffguard.schedule import in_shards
+from cliffguard.store import Entry, Store
+from cliffguard.upkeep.questions import describe
+from cliffguard.upkeep.types import are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A file of a question, or all of them, that cannot be trusted, and why, in one line."""
+
+    path: Path
+    what: str
+
+
+def examine(entry: Entry) -> list[Damage]:
+    """Return what is damaged in a question: every file is read, and checked against its seal."""
+    found: list[Damage] = []
+    items: Sequence[Item] | None = None
+    try:
+        describe(entry)
+        items = entry.read_items()
+        if not are(Item, items):
+            raise _damaged(entry, "items.jsonl does not hold items")
+    except StoreError as failure:
+        found.append(Damage(path=entry.folder, what=_reason(entry, failure)))
+    for number in entry.shard_numbers():
+        try:
+            _check_shard(entry, number, items)
+        except StoreError as failure:
+            path = entry.shards_folder / f"{number:04d}.jsonl"
+            found.append(Damage(path=path, what=_reason(entry, failure)))
+    try:
+        entry.read_noise()
+    except StoreError as failure:
+        found.append(Damage(path=entry.folder / "noise.json", what=_reason(entry, failure)))
+    return found
+
+
+def _check_shard(entry: Entry, number: int, items: Sequence[Item] | None) -> None:
+    if items is None:
+        stored = entry.read_sealed(number)
+    else:
+        shards = in_shards(items)
+        if number >= len(shards):
+            raise _damaged(entry, f"shard {number} answers no items")
+        stored = entry.read_shard(number, shards[number].items)
+    if not are(Answer, stored.answers):
+        raise _damaged(entry, f"shard {number} does not hold answers")
+    if not all(isinstance(note, (str, int)) for note in stored.notes.values()):
+        raise _damaged(entry, f"shard {number} does not say how it was measured")
+
+
+def _damaged(entry: Entry, what: str) -> StoreError:
+    return StoreError(f"{entry.folder}: {what}")
+
+
+def _reason(entry: Entry, failure: StoreError) -> str:
+    """Return what is wrong, without the folder before it and the advice behind it."""
+    return str(failure).removeprefix(f"{entry.folder}: ").partition("; `cliffguard")[0]
+
+
+def move_aside(store: Store, damages: Sequence[Damage]) -> list[Path]:
+    """Move what is damaged below `<root>/damaged`; return where it lies now.
+
+    A question without a readable question.json or items.jsonl goes as a whole.
+    """
+    moved = []
+    for damage in outermost(damages):
+        inside = damage.path.relative_to(store.root / "questions").parts[1:]
+        target = _free(store.root.joinpath("damaged", *inside))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(damage.path, target)
+        except OSError as failure:
+            raise write_error(target, failure) from failure
+        moved.append(target)
+    return moved
+
+
+def outermost(damages: Sequence[Damage]) -> list[Damage]:
+    """Return the damages but for those inside of a folder that is itself one of them."""
+    paths = {damage.path for damage in damages}
+    return [one for one in damages if not paths & set(one.path.parents)]
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or where it is taken another one with a number."""
+    taken, number = path, 1
+    while path.exists():
+        path = taken.with_name(f"{taken.name}.{number}")
+        number += 1
+    return path

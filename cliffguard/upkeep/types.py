@@ -1,0 +1,26 @@
+"""Whether values have the types that records declare: what comes from elsewhere may have others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+def fits(value: Any, kind: Any) -> bool:
+    """Say whether a value is of a type as records declare it; True is no number."""
+    inner = get_args(kind)
+    if get_origin(kind) is Literal:
+        return value in inner
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(fits(one, inner[0]) for one in value)
+    if inner:
+        return any(fits(value, one) for one in inner)
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+def are(record: type, found: Sequence[Any]) -> bool:
+    """Say whether every field of these records has the type that it declares."""
+    kinds = get_type_hints(record)
+    return all(fits(getattr(one, name), kind) for one in found for name, kind in kinds.items())

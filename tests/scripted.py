@@ -1,0 +1,38 @@
+"""The command line with scripted answers in place of a model, for tests with real processes.
+
+`python -m tests.scripted check …`; SCRIPTED_MARKS names a file that gets a line for every shard
+that is asked, SCRIPTED_PAUSE_S says how many seconds one takes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
+
+from fault_study import Scripted
+
+
+def asked(what: str) -> None:
+    """Note that a shard is in hand."""
+    with open(os.environ["SCRIPTED_MARKS"], "a", encoding="utf-8") as marks:
+        marks.write(what + "\n")
+
+
+def make(*_: Any, **__: Any) -> Scripted:
+    """Return the runner that stands where lm-eval's does."""
+    return Scripted(float(os.environ.get("SCRIPTED_PAUSE_S", "0")), asked)
+
+
+if __name__ == "__main__":
+    stub: Any = types.ModuleType("cliffguard.runners.harness")
+    stub.HarnessRunner = make
+    sys.modules["cliffguard.runners.harness"] = stub
+
+    from cliffguard.cli import main
+
+    main()
