@@ -153,6 +153,7 @@ def _adapted(
 ) -> Checkpoint:
     assert base.files is not None
     weights = weight_files(name, folder, "adapter_model.safetensors", options.allow_pickle)
+    _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
     own_tokenizer = has_tokenizer(folder)
     tokenizer = folder if own_tokenizer else base.files.tokenizer
@@ -188,6 +189,19 @@ def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
 
 def _adapter_config(folder: Path) -> dict[str, Any]:
     return read_json(folder / "adapter_config.json")
+
+
+# What peft would import, or read from wherever they point to, besides the adapter's own weights.
+_ELSEWHERE = ("megatron_config", "prompt_tuning_init_state_dict_path", "adapters")
+
+
+def _refuse_elsewhere(name: str, config: Mapping[str, Any]) -> None:
+    for key in _ELSEWHERE:
+        if config.get(key):
+            raise IntegrityError(
+                f"{name}: its adapter_config.json sets {key}, which makes a loader read or run "
+                "what lies outside the adapter; save the adapter without it"
+            )
 
 
 def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:

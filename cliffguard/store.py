@@ -22,7 +22,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from cliffguard.canonical import canonical_json, digest
+from cliffguard.canonical import canonical_json, digest, parse_json
 from cliffguard.errors import StoreError, UsageError
 from cliffguard.files import user_path, write_error, write_whole
 from cliffguard.records import Answer, Item, Question
@@ -149,13 +149,13 @@ class Entry:
     def _lines(self, path: Path) -> list[dict[str, Any]]:
         try:
             text = path.read_text(encoding="utf-8")
-            return [json.loads(line) for line in text.split("\n") if line]
+            return [parse_json(line) for line in text.split("\n") if line]
         except (OSError, ValueError) as failure:
             raise self._damaged(f"{path.name} cannot be read ({failure})") from None
 
     def _object(self, path: Path) -> dict[str, Any]:
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = parse_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as failure:
             raise self._damaged(f"{path.name} cannot be read ({failure})") from None
         if not isinstance(value, dict):
