@@ -123,6 +123,7 @@ def _full(
         raise UsageError(
             f"{name}: not a checkpoint: neither config.json nor adapter_config.json inside"
         )
+    _refuse_kernels(name, folder)
     weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
     notes: tuple[str, ...] = ()
     tokenizer = folder
@@ -189,6 +190,30 @@ def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
 
 def _adapter_config(folder: Path) -> dict[str, Any]:
     return read_json(folder / "adapter_config.json")
+
+
+def _refuse_kernels(name: str, folder: Path) -> None:
+    """Refuse a model whose settings name attention kernels on a hub, which are programs."""
+    waiting: list[Any] = [read_json(folder / "config.json")]
+    while waiting:
+        part = waiting.pop()
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        waiting += inner
+        for key in _KERNEL_KEYS if isinstance(part, dict) else ():
+            if any("/" in said for said in _texts(part.get(key))):
+                raise IntegrityError(
+                    f"{name}: its config.json takes {key} from a hub, which is a program, and "
+                    "cliffguard runs no checkpoint's code; take the key out, or use --attention"
+                )
+
+
+_KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+
+
+def _texts(value: Any) -> list[str]:
+    """Return a text, or the texts of a mapping, as transformers takes them by sub-model."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return [one for one in values if isinstance(one, str)]
 
 
 # What peft would import, or read from wherever they point to, besides the adapter's own weights.

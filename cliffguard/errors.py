@@ -18,7 +18,6 @@ import os
 import re
 from collections.abc import Iterable
 
-
 _MOST_CHARACTERS = 1500
 """Of a message: what it quotes may be of any length, and what to do next stands at its end."""
 
@@ -84,8 +83,10 @@ HIDDEN = "[hidden]"
 """What stands where a secret stood."""
 
 _SECRET_NAME = re.compile(
-    r"(?i)(?:^|[_-])(?:api_?key|key|tokens?|secrets?|passwords?|passwd|credentials?|headers?|auth)$"
+    r"(?i)(?:^|_)(?:api_?key|access_?key|secret|secret_?key|passwords?|passwd|credentials?"
+    r"|(?:auth|access|hf|hub|bearer)_?token|authorization)$|^(?:token|headers?|auth)$"
 )
+_SECRET_VARIABLE = re.compile(r"(?i)(?:^|_)token$")
 _TELLTALE = re.compile(
     r"(?<=://)[^/\s@'\"]+@(?=[\w\[])"  # user:password@host
     r"|\b(?:hf|sk|ghp|glpat|xox[bp])[_-][A-Za-z0-9_-]{16,}"
@@ -95,7 +96,7 @@ _LEAST_SECRET = 8  # characters; a shorter value would be found in half of all t
 
 
 def is_secret_name(name: str) -> bool:
-    """Say whether a name is one that secrets go by: api_key, HF_TOKEN, header."""
+    """Say whether a name is one that secrets go by: api_key, auth_token, header, PASSWORD."""
     return _SECRET_NAME.search(name) is not None
 
 
@@ -106,6 +107,7 @@ def redacted(text: str) -> str:
     looks like one is a password in an address, a bearer token, a key in its issuer's spelling.
     """
     for name, value in os.environ.items():
-        if len(value) >= _LEAST_SECRET and is_secret_name(name) and value in text:
+        is_secret = is_secret_name(name) or _SECRET_VARIABLE.search(name) is not None
+        if is_secret and len(value) >= _LEAST_SECRET and value in text:
             text = text.replace(value, HIDDEN)
     return _TELLTALE.sub(lambda match: HIDDEN + "@" * match[0].endswith("@"), text)

@@ -89,7 +89,10 @@ def test_yaml_mappings_are_read(tmp_path: Path) -> None:
         ("a: 1\nb: 2\na: 3\n", r":3: not valid YAML: the key 'a' stands twice"),
         ("a:\n  b: 1\n  c: 2\n  b: 3\n", r":4: not valid YAML: the key 'b' stands twice"),
         ("a: *nowhere\n", r":1: not valid YAML: found undefined alias"),
-        ("a: !!python/object/apply:os.system [id]\n", r":1: not valid YAML: the tag !!python/object/apply:os.system is no plain data"),
+        (
+            "a: !!python/object/apply:os.system [id]\n",
+            r":1: not valid YAML: the tag !!python/object/apply:os.system is no plain data",
+        ),
         ("a: 1\n---\nb: 2\n", r":2: not valid YAML: but found another document"),
         ("? [a]\n: 1\n", r":1: not valid YAML: found unhashable key"),
         ("a: b: c\n", r":1: not valid YAML: mapping values are not allowed here"),

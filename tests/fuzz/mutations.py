@@ -10,7 +10,6 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-
 _DEEP = re.compile(rb'"deep (list|object) (\d+)"')
 """Stands for a value that is nested too deeply to be handled here; see `deepened`."""
 
@@ -86,13 +85,16 @@ _CHANGES: dict[str, Callable[[st.DrawFn, bytes], bytes]] = {
 }
 
 
+_WAYS = ("replace", "replace", "replace", "remove", "rename", "double")
+
+
 @st.composite
 def spoilt_value(draw: st.DrawFn, value: Any) -> Any:
-    """Return a deep copy of `value` in which one to three places hold something else, or nothing."""
+    """Return a copy of `value` in which one to three places hold something else, or nothing."""
     box = {"root": copy.deepcopy(value)}
     for _ in range(draw(st.integers(1, 3))):
         holder, key = draw(st.sampled_from(list(_places(box))))
-        what = draw(st.sampled_from(["replace", "replace", "replace", "remove", "rename", "double"]))
+        what = draw(st.sampled_from(_WAYS))
         odd = copy.deepcopy(draw(st.sampled_from(ODD)))
         if what == "replace" or holder is box:
             holder[key] = odd
