@@ -14,6 +14,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,20 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cliffguard import Plan, Policy, Review, Store, TargetData, guard
 from cliffguard.checkpoint_files import n_parameters
 from cliffguard.checkpoints import FindOptions, context_window, find_pair
 from cliffguard.cli.options import overrides
 from cliffguard.config import load_plans, load_policy
-from cliffguard.corridor import compare_samples
+from cliffguard.corridor import compare_samples, find_sides
 from cliffguard.engine.adapters import apart_because
 from cliffguard.errors import CliffguardError
-from cliffguard.plans import Policy, TargetData
 from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review
+from cliffguard.runners.fake import FakeRunner
+from cliffguard.runners.stored import find_stored
 from cliffguard.suites import load_suite
-from cliffguard.targets import suite_files
+from cliffguard.targets import suite_files, suites_of
 from cliffguard.training import read_training
 from tests import support
 from tests.fuzz.mutations import as_json, deepened, spoilt_bytes, spoilt_value
@@ -436,3 +439,42 @@ def test_a_flag_that_holds_a_mapping(flag: str, text: str) -> None:
     """--model-args, --template-args and --data are a mapping or one line."""
     with answered():
         overrides({flag: [text] if flag == "data" else text})
+
+
+# --- the store -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Review, Path]:
+    """A review, and the store with the answers of both of its sides."""
+    root = tmp_path_factory.mktemp("stored")
+    suite = support.write_suite(root / "suite", n_items=6, n_said=3)
+    base = support.write_checkpoint(root / "base", seed=0)
+    tuned = support.write_checkpoint(root / "tuned", seed=1)
+    plan = Plan(base=str(base), candidate=str(tuned), suites=(str(suite),))
+    review = guard(plan, store=Store(root / "store"), runner=FakeRunner(lambda *_: 1.0))
+    return review, root / "store"
+
+
+STORED = ("question.json", "items.jsonl", "provenance.json", "shards/0000.jsonl")
+
+
+@fuzzed
+@given(st.data())
+@pytest.mark.parametrize("name", STORED)
+def test_a_store(name: str, stored: tuple[Review, Path], folder: Path, data: st.DataObject) -> None:
+    """A damaged entry of the store is one line, or changes nothing of the verdict."""
+    undisturbed, pristine = stored
+    plan = undisturbed.plan
+    shutil.rmtree(folder / "store", ignore_errors=True)
+    shutil.copytree(pristine, folder / "store")
+    path = data.draw(st.sampled_from(sorted((folder / "store").rglob(name))))
+    content = path.read_bytes()
+    rows = [json.loads(line) for line in content.splitlines()] if "jsonl" in name else None
+    value = json.loads(content) if rows is None else rows
+    path.write_bytes(data.draw(spoilt(content, value, as_json if rows is None else as_lines)))
+    with answered():
+        store = Store(folder / "store")
+        runner = find_stored(store, find_sides(plan), suites_of(plan), {})
+        review = guard(replace(plan, protocol=runner.protocol), store=store, runner=runner)
+        assert review.verdict == undisturbed.verdict
