@@ -220,6 +220,9 @@ def _explain(failure: ValidationError, adapter: TypeAdapter[Any]) -> str:
     errors = failure.errors(include_url=False)
     # A misspelt key is also a missing one: the misspelling says more.
     first = next((error for error in errors if error["type"] in _UNKNOWN), errors[0])
+    if first["loc"][-1:] in _PLAIN:  # of a key that may also be a mapping, which it here is
+        inside = [e for e in errors if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1]]
+        first = max(inside, key=lambda error: len(error["loc"]))
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] in _UNKNOWN:
         return f"{where}: unknown key{_nearest_key(str(first['loc'][-1]), adapter.json_schema())}"
@@ -229,6 +232,7 @@ def _explain(failure: ValidationError, adapter: TypeAdapter[Any]) -> str:
     return f"{where}: {message}" if where else message
 
 
+_PLAIN = {("str",), ("bool",), ("int",), ("float",)}
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
 
