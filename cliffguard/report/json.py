@@ -32,8 +32,12 @@ def render_json(review: Review) -> str:
     control and direction characters escaped. Raises IntegrityError for a number that is none.
     """
     text = json.dumps(_plain(review, ""), indent=2, ensure_ascii=False, allow_nan=False)
-    text = _SURROGATES.sub("\ufffd", text)
-    return _TO_ESCAPE.sub(_escape, text) + "\n"
+    return escaped(_SURROGATES.sub("\ufffd", text)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return a JSON text with control and direction characters escaped, for whoever prints it."""
+    return _TO_ESCAPE.sub(_escape, text)
 
 
 def read_review(text: str, source: str) -> Review:
