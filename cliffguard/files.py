@@ -82,11 +82,11 @@ class _PlainData(yaml.SafeLoader):
             raise yaml.constructor.ConstructorError(
                 None, None, f"the tag {tag} is no plain data; leave it out", event.start_mark
             )
-        return super().compose_node(parent, index)  # type: ignore[no-any-return, no-untyped-call]
+        return super().compose_node(parent, index)
 
     def get_single_node(self) -> yaml.Node | None:
         """Return the document's node, unless it holds more than a file can mean."""
-        node: yaml.Node | None = super().get_single_node()  # type: ignore[no-untyped-call]
+        node: yaml.Node | None = super().get_single_node()
         if node is not None:
             _n_values(node, {})
         return node

@@ -167,7 +167,7 @@ def _in_tree(tree: ast.AST) -> Iterator[str]:
 
 def _fetched(call: ast.Call) -> str:
     given = call.args[0] if call.args else None
-    first = given.value if isinstance(given, ast.Constant) else "a metric"
+    first = str(given.value) if isinstance(given, ast.Constant) else "a metric"
     if first == "code_eval":
         return "runs code that the model wrote (code_eval)"
     return f"fetches {first} as a program from a hub"

@@ -1,4 +1,4 @@
-"""Code that comes with data: pickles, remote code, templates, tasks of lm-eval's. None of it runs."""
+"""Code that comes with data: pickles, remote code, templates, tasks. None of it runs."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ def test_a_function_from_outside_lm_eval_is_refused(home: Path, tmp_path: Path) 
 
 def test_a_marked_task_is_refused(home: Path) -> None:
     """lm-eval's own mark is enough."""
-    with pytest.raises(SuiteError, match="runs code that the model wrote .marked unsafe"):
+    with pytest.raises(SuiteError, match="runs code that the model wrote"):
         refuse_code(index(home, "task: t\nunsafe_code: true\n"), "t")
 
 
@@ -220,7 +220,7 @@ def test_a_metric_that_only_a_hub_has_is_refused(home: Path) -> None:
     [
         ("humaneval", "humaneval: runs code that the model wrote"),
         ("mbpp_instruct", "mbpp_instruct: runs code that the model wrote"),
-        ("cruxeval", r"cruxeval\w*: runs code that the model wrote"),
+        ("cruxeval_input", r"cruxeval_input: runs code that the model wrote"),
         ("longproc", r"longproc_\w+: |longproc_countdown_0\.5k: runs code"),
         ("squadv2", "squadv2: fetches squad_v2 as a program from a hub"),
     ],
