@@ -45,6 +45,7 @@ def explained(function: F) -> F:
         try:
             with contextlib.ExitStack() as held:
                 _held.append(held)
+                held.callback(_held.pop)
                 return function(*args, **kwargs)
         except CliffguardError as error:
             print(f"cliffguard: {error}", file=sys.stderr)

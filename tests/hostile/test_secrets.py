@@ -68,11 +68,12 @@ def test_names_of_secrets(name: str, is_secret: bool) -> None:
     assert is_secret_name(name) is is_secret
 
 
-def test_a_secret_among_arguments_is_refused() -> None:
+@pytest.mark.parametrize("name", ["auth_token", "api_key", "header", "hf_token"])
+def test_a_secret_among_arguments_is_refused(name: str) -> None:
     """It would stand in the plan, which stands in every report; the message does not show it."""
-    runner = {"model": "vllm", "args": {"hf_token": TOKEN}}
+    runner = {"model": "vllm", "args": {name: TOKEN}}
 
-    with pytest.raises(ConfigError, match=r"runner: args\.hf_token: a secret would") as caught:
+    with pytest.raises(ConfigError, match=rf"runner: args\.{name}: a secret would") as caught:
         make_plan({"candidate": "a", "suites": ["adjacent"], "runner": runner}, "p")
 
     assert TOKEN not in str(caught.value)
