@@ -387,7 +387,7 @@ def test_tasks_that_are_programs_take_no_data(tmp_path: Path) -> None:
     file = rows(tmp_path, "b.jsonl", BOOLQ)
 
     with pytest.raises(
-        ConfigError, match=r"data.squad_completion: lm-eval has this task as a program"
+        ConfigError, match=r"data.squad_completion: lm-eval has this task as a prog"
     ):
         resolved(tmp_path, "squad_completion", {"squad_completion": file})
 
