@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-slow test-gpu golden schemas clean
+.PHONY: help setup demo check format test test-slow test-gpu fuzz golden schemas clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,10 @@ test-slow: $(READY)  ## the real model, the wheel, the browser
 
 test-gpu: $(READY)  ## needs a CUDA device
 	$(BIN)/python -m pytest -m gpu
+
+EXAMPLES ?= 1000
+fuzz: $(READY)  ## parsers against EXAMPLES spoilt files each, other ones every time
+	CLIFFGUARD_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/fuzz
 
 golden: $(READY)  ## rewrite the golden reports; read the diff before you commit it
 	$(BIN)/python -m pytest -q tests/report --update-golden

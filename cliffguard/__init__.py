@@ -11,6 +11,7 @@ Names are loaded when they are first used, so that importing the package costs n
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from cliffguard.report import render
     from cliffguard.report.json import read_review
     from cliffguard.store import Store
+
+# No library below reports what it is used for. Read when they are imported, which is later.
+for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+    os.environ.setdefault(_name, "1")
 
 __all__ = [
     "CapabilityPolicy",

@@ -1,9 +1,10 @@
-"""One spelling for a value, so that equal values have equal digests on every machine."""
+"""JSON: one spelling for a value, so that equal values have equal digests, and a wary reader."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 
@@ -18,3 +19,35 @@ def canonical_json(value: Any) -> str:
 def digest(value: Any) -> str:
     """Return the hexadecimal SHA-256 of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()
+
+
+MOST_LEVELS = 100
+"""So deeply may lists and objects lie in each other in a file that is read here."""
+
+
+def parse_json(text: str, *, parse_constant: Callable[[str], Any] | None = None) -> Any:
+    """Return the value of a JSON text. Raises ValueError, and no other, for what cannot be read.
+
+    That is what is no JSON (JSONDecodeError), and what is too long or too deep for Python.
+    """
+    try:
+        value = json.loads(text, parse_constant=parse_constant)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    refuse_depth(value, text)
+    return value
+
+
+def refuse_depth(value: Any, text: str) -> None:
+    """Raise ValueError where `value`, which was read from `text`, has more than `MOST_LEVELS`."""
+    if text.count("[") + text.count("{") <= MOST_LEVELS:
+        return
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [inner for one in level for inner in _inside(one)]
+    if any(isinstance(one, (dict, list)) for one in level):
+        raise ValueError("nested too deeply")
+
+
+def _inside(value: Any) -> Any:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

@@ -12,8 +12,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from cliffguard.canonical import digest
-from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.canonical import digest, parse_json
+from cliffguard.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.hashing import sha256_of_file, sha256_of_files
 
 _TOKENIZER_FILES = (
@@ -65,11 +65,22 @@ def _refuse_missing_shards(name: str, folder: Path) -> None:
     shards = read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
         raise IntegrityError(f"{index}: does not map weights to files; copy the checkpoint again")
+    # A loader follows these names wherever they lead, and unpickles what is no safetensors.
+    strange = sorted({s for s in shards.values() if not _is_shard(s)})
+    if strange:
+        raise IntegrityError(
+            f"{index}: names {strange[0]!r}, which is no safetensors file beside it; save or copy "
+            "the checkpoint again"
+        )
     missing = sorted({s for s in shards.values() if not os.path.isfile(folder / s)})
     if missing:
         raise IntegrityError(
             f"{name}: the shard {missing[0]} is missing; copy the checkpoint again"
         )
+
+
+def _is_shard(name: str) -> bool:
+    return name.endswith(".safetensors") and not set("/\\\0") & set(name)
 
 
 def has_tokenizer(folder: Path) -> bool:
@@ -109,8 +120,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
     try:
         # JSON has no infinity, Python's has: as text it can be compared and digested.
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=str)
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError) as failure:
+        value = parse_json(path.read_text(encoding="utf-8"), parse_constant=str)
+    except (OSError, ValueError) as failure:
         raise IntegrityError(f"{path}: not readable as JSON: {failure}") from None
     if not isinstance(value, dict):
         raise IntegrityError(f"{path}: expected a JSON object, found a {type(value).__name__}")
@@ -156,10 +167,10 @@ def check_safetensors(path: Path) -> None:
     if not fits:
         raise IntegrityError(f"{path}: torn or not a safetensors file; copy or save it again")
     try:
-        header = json.loads(header_bytes)
+        header = parse_json(header_bytes.decode("utf-8"))
         ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         raise IntegrityError(
             f"{path}: its safetensors header is damaged; copy or save it again"
         ) from None
@@ -177,10 +188,11 @@ def n_parameters(folder: Path) -> int | None:
     total = 0
     for path in sorted(folder.glob("*.safetensors")):
         try:
+            check_safetensors(path)
             with path.open("rb") as stream:
                 header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
             shapes = [v["shape"] for k, v in header.items() if k != "__metadata__"]
-        except (OSError, ValueError, KeyError, TypeError):
+            total += sum(math.prod(shape) for shape in shapes)
+        except (CliffguardError, OSError, ValueError, KeyError, TypeError):
             return None
-        total += sum(math.prod(shape) for shape in shapes)
     return total or None

@@ -134,6 +134,7 @@ def _full(
         raise UsageError(
             f"{name}: not a checkpoint: neither config.json nor adapter_config.json inside"
         )
+    _refuse_kernels(name, folder)
     weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
     notes: tuple[str, ...] = ()
     tokenizer = folder
@@ -162,6 +163,7 @@ def _adapted(
 ) -> Checkpoint:
     assert base.files is not None
     weights = weight_files(name, folder, "adapter_model.safetensors", options.allow_pickle)
+    _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
     own_tokenizer = has_tokenizer(folder)
     tokenizer = folder if own_tokenizer else base.files.tokenizer
@@ -197,6 +199,43 @@ def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
 
 def _adapter_config(folder: Path) -> dict[str, Any]:
     return read_json(folder / "adapter_config.json")
+
+
+def _refuse_kernels(name: str, folder: Path) -> None:
+    """Refuse a model whose settings name attention kernels on a hub, which are programs."""
+    waiting: list[Any] = [read_json(folder / "config.json")]
+    while waiting:
+        part = waiting.pop()
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        waiting += inner
+        for key in _KERNEL_KEYS if isinstance(part, dict) else ():
+            if any("/" in said for said in _texts(part.get(key))):
+                raise IntegrityError(
+                    f"{name}: its config.json takes {key} from a hub, which is a program, and "
+                    "cliffguard runs no checkpoint's code; take the key out, or use --attention"
+                )
+
+
+_KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+
+
+def _texts(value: Any) -> list[str]:
+    """Return a text, or the texts of a mapping, as transformers takes them by sub-model."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return [one for one in values if isinstance(one, str)]
+
+
+# What peft would import, or read from wherever they point to, besides the adapter's own weights.
+_ELSEWHERE = ("megatron_config", "prompt_tuning_init_state_dict_path", "adapters")
+
+
+def _refuse_elsewhere(name: str, config: Mapping[str, Any]) -> None:
+    for key in _ELSEWHERE:
+        if config.get(key):
+            raise IntegrityError(
+                f"{name}: its adapter_config.json sets {key}, which makes a loader read or run "
+                "what lies outside the adapter; save the adapter without it"
+            )
 
 
 def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:

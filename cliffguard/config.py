@@ -6,7 +6,7 @@ with its data; otherwise they are taken as they stand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,17 +50,14 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
         if isinstance(written.get(key), str):
             written[key] = _from(path.parent, written[key], where)
         elif key == "candidate" and isinstance(written.get(key), list):
-            names = [name if isinstance(name, str) else str(name) for name in written[key]]
-            written[key] = [_from(path.parent, name, where) for name in names]
+            written[key] = _each_from(path.parent, written[key], where)
     if isinstance(written.get("suites"), list):
         where = f"{path}: suites"
         written["suites"] = [_suite_from(path.parent, name, where) for name in written["suites"]]
     if isinstance(written.get("data"), dict):
         written["data"] = _data_from(path.parent, written["data"], f"{path}: data")
     if isinstance(written.get("train"), list):
-        where = f"{path}: train"
-        names = [name if isinstance(name, str) else str(name) for name in written["train"]]
-        written["train"] = [_from(path.parent, name, where) for name in names]
+        written["train"] = _each_from(path.parent, written["train"], f"{path}: train")
     if "target" in written:
         written["target"] = _target_from(path.parent, written["target"], f"{path}: target")
     if isinstance(written.get("policy"), str):
@@ -152,6 +149,11 @@ def _from(folder: Path, name: str, where: str) -> str:
         return str(beside) if user_path(str(beside), ConfigError).exists() else name
     except ConfigError as failure:
         raise ConfigError(f"{where}: {failure}") from None
+
+
+def _each_from(folder: Path, names: Sequence[Any], where: str) -> list[Any]:
+    """Return a list of paths as seen from here; what is no text is refused later."""
+    return [_from(folder, one, where) if isinstance(one, str) else one for one in names]
 
 
 def _data_from(folder: Path, given: dict[Any, Any], where: str) -> dict[Any, Any]:

@@ -5,10 +5,11 @@ Written as a JSON object, for example ``{"includes": ["lamp"], "max_words": 12, 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from cliffguard.canonical import parse_json
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
@@ -59,9 +60,10 @@ def meets(text: str, wanted: Mapping[str, Any]) -> bool:
 def check_constraints(answer: str) -> None:
     """Raise ValueError, with the reason, for what is not a JSON object of constraints."""
     try:
-        wanted = json.loads(answer)
-    except json.JSONDecodeError as failure:
-        raise ValueError(f"constraints are no JSON: {failure.msg}") from None
+        wanted = parse_json(answer)
+    except ValueError as failure:
+        reason = getattr(failure, "msg", None) or str(failure)
+        raise ValueError(f"constraints are no JSON: {reason}") from None
     if not isinstance(wanted, dict) or not wanted:
         raise ValueError("constraints must be a JSON object with at least one of them")
     for name, value in wanted.items():

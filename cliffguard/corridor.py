@@ -220,7 +220,9 @@ def runner_for(plan: Plan) -> Runner:
     # Here, since who compares stored answers needs no lm-eval.
     from cliffguard.runners.harness import HarnessRunner
 
-    return HarnessRunner(plan.runner, allow_pickle=plan.allow_pickle, data=plan.data)
+    return HarnessRunner(
+        plan.runner, allow_pickle=plan.allow_pickle, data=plan.data, offline=plan.offline
+    )
 
 
 def with_runner(plan: Plan, work: Callable[[Runner], T]) -> T | None:

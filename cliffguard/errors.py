@@ -14,20 +14,31 @@ Every message says what happened, where, and what to do next, in one line.
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Iterable
+
+_MOST_CHARACTERS = 1500
+"""Of a message: what it quotes may be of any length, and what to do next stands at its end."""
 
 
 class CliffguardError(Exception):
     """Any failure that cliffguard explains in one line.
 
-    What cannot be printed (line breaks, colours, marks of direction) is shown escaped: messages
-    quote names and files that nobody has checked.
+    What cannot be printed (line breaks, colours, marks of direction) is shown escaped, what is too
+    long is cut in its middle, and what is secret is left out: messages quote names, files and
+    other programs' messages that nobody has checked.
     """
 
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__("".join(c if c.isprintable() else ascii(c).strip("'\"") for c in message))
+        text = redacted(message)
+        text = "".join(c if c.isprintable() else ascii(c).strip("'\"") for c in text)
+        if len(text) > _MOST_CHARACTERS:
+            half = _MOST_CHARACTERS // 2
+            text = f"{text[:half]} […] {text[-half:]}"
+        super().__init__(text)
 
 
 class UsageError(CliffguardError, ValueError):
@@ -64,3 +75,39 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean X?" for the known name closest to `name`, or an empty string."""
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+# --- secrets -------------------------------------------------------------------------------------
+
+HIDDEN = "[hidden]"
+"""What stands where a secret stood."""
+
+_SECRET_NAME = re.compile(
+    r"(?i)(?:^|_)(?:api_?key|access_?key|secret|secret_?key|passwords?|passwd|credentials?"
+    r"|(?:auth|access|hf|hub|bearer)_?token|authorization)$|^(?:token|headers?|auth)$"
+)
+_SECRET_VARIABLE = re.compile(r"(?i)(?:^|_)token$")
+_TELLTALE = re.compile(
+    r"(?<=://)[^/\s@'\"]+@(?=[\w\[])"  # user:password@host
+    r"|\b(?:hf|sk|ghp|glpat|xox[bp])[_-][A-Za-z0-9_-]{16,}"
+    r"|(?<=[Bb]earer )[A-Za-z0-9._~+/-]{12,}=*"
+)
+_LEAST_SECRET = 8  # characters; a shorter value would be found in half of all texts
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether a name is one that secrets go by: api_key, auth_token, header, PASSWORD."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def redacted(text: str) -> str:
+    """Return `text` without the secrets of this process's environment, and what looks like one.
+
+    Those of the environment are the values of variables such as HF_TOKEN and OPENAI_API_KEY; what
+    looks like one is a password in an address, a bearer token, a key in its issuer's spelling.
+    """
+    for name, value in os.environ.items():
+        is_secret = is_secret_name(name) or _SECRET_VARIABLE.search(name) is not None
+        if is_secret and len(value) >= _LEAST_SECRET and value in text:
+            text = text.replace(value, HIDDEN)
+    return _TELLTALE.sub(lambda match: HIDDEN + "@" * match[0].endswith("@"), text)

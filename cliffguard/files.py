@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from cliffguard.canonical import parse_json
 from cliffguard.errors import InfrastructureError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -62,15 +63,55 @@ def read_text(path: Path, error: type[UsageError]) -> str:
         raise error(f"{path}: {failure.strerror}") from None
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader without two traps of YAML 1.1.
+_MOST_VALUES = 100_000  # of a YAML file, each counted as often as aliases repeat it
+
+
+class _PlainData(yaml.SafeLoader):
+    """A safe loader of plain data, without the traps of YAML 1.1.
 
     A key written twice is refused, where YAML would keep the last. Only true and false are
-    truth values: yes, no, on and off are words, so that `limit: yes` is not the number 1.
+    truth values: yes, no, on and off are words, so that `limit: yes` is not the number 1. Tags are
+    refused, and so are aliases that stand inside what they stand for, or multiply it.
     """
 
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node, unless it has a tag."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if getattr(event, "tag", None) is not None:
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the tag {tag} is no plain data; leave it out", event.start_mark
+            )
+        return super().compose_node(parent, index)
 
-_UniqueKeys.yaml_implicit_resolvers = {
+    def get_single_node(self) -> yaml.Node | None:
+        """Return the document's node, unless it holds more than a file can mean."""
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None:
+            _n_values(node, {})
+        return node
+
+
+def _n_values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node stands for, aliases followed."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise _too_much(node, "an alias stands inside what it stands for")
+        return known[id(node)]
+    known[id(node)] = 0  # until all inside it is counted
+    inner = node.value if not isinstance(node, yaml.ScalarNode) else []
+    parts = [p for pair in inner for p in pair] if isinstance(node, yaml.MappingNode) else inner
+    known[id(node)] = n_values = 1 + sum(_n_values(part, known) for part in parts)
+    if n_values > _MOST_VALUES:
+        raise _too_much(node, f"aliases and lists make more than {_MOST_VALUES:,} values of it")
+    return n_values
+
+
+def _too_much(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+_PlainData.yaml_implicit_resolvers = {
     first: [
         (tag, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"))
         if tag == "tag:yaml.org,2002:bool"
@@ -81,7 +122,7 @@ _UniqueKeys.yaml_implicit_resolvers = {
 }
 
 
-def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+def _mapping(loader: _PlainData, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         if key_node.tag == "tag:yaml.org,2002:merge":
@@ -97,20 +138,24 @@ def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_PlainData.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def read_yaml(path: Path, error: type[UsageError]) -> dict[str, Any]:
     """Return the mapping in a YAML file, loaded without tags that run code."""
     text = read_text(path, error)
     try:
-        value = yaml.load(text, Loader=_UniqueKeys)  # a subclass of SafeLoader
+        value = yaml.load(text, Loader=_PlainData)  # a subclass of SafeLoader
     except yaml.MarkedYAMLError as failure:
         mark = failure.problem_mark or failure.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise error(f"{path}{line}: not valid YAML: {failure.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as failure:
-        # ValueError: a date, a number or a binary that is none.
+    except yaml.reader.ReaderError as failure:
+        line = f":{text.count(chr(10), 0, failure.position) + 1}"
+        raise error(f"{path}{line}: not valid YAML: {str(failure).splitlines()[0]}") from None
+    except RecursionError:
+        raise error(f"{path}: not valid YAML: nested too deeply") from None
+    except ValueError as failure:  # a date or a number that is none
         reason = (str(failure).splitlines() or [type(failure).__name__])[0]
         raise error(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(value, dict):
@@ -125,24 +170,33 @@ def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as failure:
+            value = parse_json(line)
+        except ValueError as failure:
             reason = getattr(failure, "msg", None) or str(failure)
-            if isinstance(failure, RecursionError):
-                reason = "nested too deeply"
             raise error(f"{path}:{number}: not valid JSON: {reason}") from None
         if not isinstance(value, dict):
             raise error(f"{path}:{number}: expected an object, found a {type(value).__name__}")
         if has_half_characters(value):
-            raise error(f"{path}:{number}: holds half a surrogate pair, which is no character")
+            raise error(f"{path}:{number}: {HALF_CHARACTERS}")
         yield number, value
+
+
+HALF_CHARACTERS = "holds half a surrogate pair, which is no character; write it as UTF-8 text"
 
 
 def has_half_characters(value: Any) -> bool:
     """Say whether a text has what JSON can spell and neither UTF-8 nor a tokenizer can hold."""
     try:
-        json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+        json.dumps(value, ensure_ascii=False, default=str, skipkeys=True).encode("utf-8")
     except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _has_no_number(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False, default=str, skipkeys=True)
+    except ValueError:
         return True
     return False
 
@@ -151,16 +205,24 @@ def validate(adapter: TypeAdapter[T], value: Any, source: str, error: type[Usage
     """Return `value` as the adapter's type, or raise `error` with the first fault in one line."""
     from pydantic import ValidationError
 
+    if has_half_characters(value):
+        raise error(f"{source}: {HALF_CHARACTERS}")
     try:
-        return adapter.validate_python(value)
+        valid = adapter.validate_python(value)
     except ValidationError as failure:
         raise error(f"{source}: {_explain(failure, adapter)}") from None
+    if _has_no_number(value):
+        raise error(f"{source}: holds an infinity or NaN, which is no number to go by")
+    return valid
 
 
 def _explain(failure: ValidationError, adapter: TypeAdapter[Any]) -> str:
     errors = failure.errors(include_url=False)
     # A misspelt key is also a missing one: the misspelling says more.
     first = next((error for error in errors if error["type"] in _UNKNOWN), errors[0])
+    if first["loc"][-1:] in _PLAIN:  # of a key that may also be a mapping, which it here is
+        inside = [e for e in errors if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1]]
+        first = max(inside, key=lambda error: len(error["loc"]))
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] in _UNKNOWN:
         return f"{where}: unknown key{_nearest_key(str(first['loc'][-1]), adapter.json_schema())}"
@@ -170,6 +232,7 @@ def _explain(failure: ValidationError, adapter: TypeAdapter[Any]) -> str:
     return f"{where}: {message}" if where else message
 
 
+_PLAIN = {("str",), ("bool",), ("int",), ("float",)}
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
 
 

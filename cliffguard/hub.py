@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
+import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cliffguard.errors import InfrastructureError, UsageError, nearest
 from cliffguard.files import shortened
@@ -82,6 +86,53 @@ def _unreachable(spec: str) -> InfrastructureError:
     )
 
 
+# --- no hub at all -------------------------------------------------------------------------------
+
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
+_SETTINGS = ("huggingface_hub.constants", "datasets.config")
+
+
+@contextlib.contextmanager
+def no_connection() -> Iterator[None]:
+    """Open none: the libraries are told, and whoever asks for one regardless is refused.
+
+    They read the environment when they are imported, and their own modules after that. Sockets
+    within the machine's file system, by which processes talk, are none.
+    """
+    with contextlib.ExitStack() as undo:
+        for name in _OFFLINE:
+            undo.callback(_set_variable, name, os.environ.get(name))
+            os.environ[name] = "1"
+        for module in filter(None, map(sys.modules.get, _SETTINGS)):
+            undo.callback(setattr, module, "HF_HUB_OFFLINE", vars(module)["HF_HUB_OFFLINE"])
+            vars(module)["HF_HUB_OFFLINE"] = True
+        for owner, name in ((socket.socket, "connect"), (socket.socket, "connect_ex")):
+            undo.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, _refused(getattr(owner, name)))
+        undo.callback(setattr, socket, "getaddrinfo", socket.getaddrinfo)
+        socket.getaddrinfo = _no_address
+        yield
+
+
+def _set_variable(name: str, value: str | None) -> None:
+    os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
+
+
+def _refused(connect: Any) -> Any:
+    def refuse(self: socket.socket, *address: Any) -> Any:
+        if self.family == getattr(socket, "AF_UNIX", None):
+            return connect(self, *address)
+        raise OSError(errno.ENETUNREACH, "offline: no connection is opened")
+
+    return refuse
+
+
+def _no_address(*_: Any, **__: Any) -> NoReturn:
+    raise socket.gaierror(socket.EAI_FAIL, "offline: no name is looked up")
+
+
 # --- data sets -----------------------------------------------------------------------------------
 
 
@@ -103,7 +154,7 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
 
     name, _, revision = spec.partition("@")
     try:
-        with _no_connection() if offline else contextlib.nullcontext():
+        with no_connection() if offline else contextlib.nullcontext():
             found = datasets.load_dataset(name, subset, revision=revision or None)
     except (datasets.exceptions.DatasetNotFoundError, ValueError, RuntimeError) as failure:
         reason = " ".join(str(failure).split()) or type(failure).__name__
@@ -121,23 +172,6 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
             "try again"
         ) from None
     return _split_of(found, spec, split)
-
-
-@contextlib.contextmanager
-def _no_connection() -> Iterator[None]:
-    """Keep `datasets` from opening one: it takes that from settings, not from an argument."""
-    from datasets import config
-    from huggingface_hub import constants
-
-    modules: tuple[Any, ...] = (config, constants)
-    before = [module.HF_HUB_OFFLINE for module in modules]
-    try:
-        for module in modules:
-            module.HF_HUB_OFFLINE = True
-        yield
-    finally:
-        for module, value in zip(modules, before, strict=True):
-            module.HF_HUB_OFFLINE = value
 
 
 def _split_of(found: Any, spec: str, split: str | None) -> HubData:

@@ -18,6 +18,7 @@ from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.files import user_path
 from cliffguard.logged import drifted, refuse_one_run, versions_of
 from cliffguard.plans import CapabilityPolicy, Policy
 from cliffguard.records import Answer, Capability, Checkpoint, Item, Suite, Task
@@ -51,7 +52,7 @@ class Imported:
 
 def holds_samples(name: str) -> bool:
     """Say whether a name is a folder of lm-eval's samples, and not of a checkpoint."""
-    folder = Path(name).expanduser()
+    folder = user_path(name, UsageError)
     if not folder.is_dir() or any((folder / file).exists() for file in _CHECKPOINT_FILES):
         return False
     return any(True for _ in _files(folder))
@@ -104,7 +105,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
 
 
 def _folder(name: str) -> Path:
-    folder = Path(name).expanduser()
+    folder = user_path(name, UsageError)
     if not folder.is_dir():
         raise UsageError(f"{name}: no such folder")
     if not any(True for _ in _files(folder)):

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from cliffguard.errors import is_secret_name
+
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
 Estimand = Literal["capability", "suite"]
@@ -182,6 +184,11 @@ class RunnerSettings:
             )
         if self.device_map is not None and not self.is_local:
             raise ValueError(f"device_map: give it to the runner {self.model} in args")
+        if secret := next(filter(is_secret_name, self.args), None):
+            raise ValueError(
+                f"args.{secret}: a secret would stand in every report; put it into the environment "
+                "(OPENAI_API_KEY)"
+            )
         if self.args and self.is_local:
             raise ValueError(f"args are for lm-eval's other models; {self.model} takes none")
 
@@ -189,6 +196,11 @@ class RunnerSettings:
     def is_local(self) -> bool:
         """Say whether checkpoints are loaded here, by our own loader."""
         return self.model in ("cliffguard", "hf")
+
+    @property
+    def is_served(self) -> bool:
+        """Say whether the model runs in a server, which is asked over a connection."""
+        return "base_url" in self.args or "completions" in self.model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,6 +273,11 @@ class Plan:
         if not self.suites and self.target is None:
             raise ValueError(
                 "suites is empty: name at least one, for example [adjacent], or a target"
+            )
+        if self.offline and self.runner.is_served:
+            raise ValueError(
+                f"offline opens no connection, and the runner {self.runner.model} asks a server; "
+                "leave one of them out"
             )
 
 

@@ -6,18 +6,20 @@ A missing score is None (unscored), never 0. What people write beforehand is in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import Enum
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Plan, Protocol, Ring, Role
 from cliffguard.scorers import SCORERS, SCORING
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.ladder import Fall, Shape
+
+R = TypeVar("R")
 
 FORMAT = 1
 """Version of the JSON layout of stored questions and reviews."""
@@ -717,3 +719,26 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
+
+
+# --- all of them ---------------------------------------------------------------------------------
+
+
+def with_texts(record: R, change: Callable[[str], str]) -> R:
+    """Return a copy of `record` in which every text, however deep, is what `change` makes of it."""
+    return _with_texts(record, change)  # type: ignore[no-any-return]
+
+
+def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, Enum):  # before str: outcomes are both
+        return value
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, tuple):
+        return tuple(_with_texts(part, change) for part in value)
+    if isinstance(value, Mapping):
+        return {change(key): _with_texts(part, change) for key, part in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = {one.name: _with_texts(getattr(value, one.name), change) for one in fields(value)}
+        return type(value)(**parts)
+    return value

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
 
+from cliffguard.errors import redacted
 from cliffguard.health import health
 from cliffguard.measure import Measurement
 from cliffguard.pairs import Pair
@@ -22,6 +23,7 @@ from cliffguard.records import (
     Suite,
     SuiteStamp,
     Verdict,
+    with_texts,
 )
 
 N_EXAMPLES = 5
@@ -52,7 +54,7 @@ def write_up(
     command: str,
 ) -> Review:
     """Return the record of a comparison, from which every report is made."""
-    return Review(
+    review = Review(
         format=FORMAT,
         plan=plan,
         comparison=decision.comparison,
@@ -77,6 +79,8 @@ def write_up(
             command=command,
         ),
     )
+    # What suites and models say is kept to the letter; what people configured may hold a secret.
+    return replace(with_texts(review, redacted), examples=review.examples)
 
 
 def pick_examples(pairs: Sequence[Pair]) -> tuple[Example, ...]:

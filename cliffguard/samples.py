@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
 
 # Samples do not say which way a metric points; these are lm-eval's that point down.
@@ -71,8 +72,7 @@ class Reading:
         chosen = self.choice.filter or filters[0]
         if chosen not in filters:
             raise UsageError(f"{path}: no filter {chosen!r}; there are: {', '.join(filters)}")
-        metrics = [name for _, row in rows for name in row.get("metrics") or ()]
-        known = list(dict.fromkeys(str(name) for name in metrics))
+        known = list(dict.fromkeys(name for _, row in rows for name in _metrics(row)))
         if not known:
             raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
         metric = self.choice.metric or known[0]
@@ -111,7 +111,7 @@ class Reading:
             return None
         if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
             return float(value)
-        names = ", ".join(str(name) for name in row.get("metrics") or ())
+        names = ", ".join(_metrics(row))
         raise UsageError(
             f"{path}:{line}: {self.choice.metric} is {str(value)[:40]}, not a score between 0 and "
             f"1; choose another with metric: in the policy's capability (there are: {names})"
@@ -124,15 +124,20 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             for number, line in enumerate(lines, start=1):
                 if not line.strip():
                     continue
-                row = json.loads(line)
+                row = parse_json(line)
                 if not isinstance(row, dict):
                     raise IntegrityError(f"{path}:{number}: not an object; run lm-eval again")
                 yield number, row
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as failure:
-        what = getattr(failure, "msg", None) or type(failure).__name__
+    except ValueError as failure:  # of JSON, and of UTF-8
+        what = getattr(failure, "msg", None) or str(failure)[:100]
         raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
     except OSError as failure:
         raise UsageError(f"{path}: {failure.strerror}") from None
+
+
+def _metrics(row: Mapping[str, Any]) -> list[str]:
+    named = row.get("metrics")
+    return [str(name) for name in named] if isinstance(named, list) else []
 
 
 def _prompt(arguments: Any) -> str:

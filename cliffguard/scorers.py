@@ -92,9 +92,12 @@ def numeric(said: str, answer: str) -> float | None:
 
 def _number(text: str) -> Decimal:
     try:
-        return Decimal(text.strip().replace(",", "").replace("\u2212", "-").rstrip("."))
+        number = Decimal(text.strip().replace(",", "").replace("\u2212", "-").rstrip("."))
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a number") from None
+    if not number.is_finite():
+        raise ValueError(f"{text!r} is not a number that can be counted to")
+    return number
 
 
 def matches(said: str, pattern: str) -> float:

@@ -194,7 +194,7 @@ class Entry:
 
     def _parsed(self, path: Path, text: str) -> Any:
         try:
-            return json.loads(text)
+            return parse_json(text)
         except (ValueError, RecursionError) as failure:
             raise self._damaged(f"{path.name} cannot be read ({failure})") from None
 

@@ -42,7 +42,7 @@ class GeneratedItems(BaseModel):
 
     generator: str
     seed: str
-    n_per_level: int = Field(ge=1)
+    n_per_level: int = Field(ge=1, le=10_000)
     levels: tuple[int, ...] | None = Field(default=None, min_length=1)
     digest: str
 
@@ -195,8 +195,12 @@ def not_covered(suites: Iterable[Suite]) -> tuple[str, ...]:
     )
 
 
+def _is_path(name: str) -> bool:
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
 def _find(name: str, folder: Path) -> Path:
-    if "/" in name or name.endswith((".yaml", ".yml")):
+    if _is_path(name):
         return folder / user_path(name, SuiteError)
     path = suites_folder() / f"{name}.yaml"
     if not path.is_file():
@@ -274,6 +278,8 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
         )
     name = str(written.from_suite)
     source = _find(name, path.parent)
+    if _is_path(name):
+        source = _inside(path, name, f"{where}: from")
     lent = validate(TypeAdapter(SuiteFile), read_yaml(source, SuiteError), str(source), SuiteError)
     tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}
     if written.name not in tasks:
@@ -361,12 +367,22 @@ def _rows(
                 "that the suite was measured with; take the cliffguard that wrote it"
             )
         return f"{where}: items", enumerate(rows, start=1)
-    if "\0" in str(written.items):
-        raise SuiteError(f"{where}: items: a path cannot hold a null character")
-    source = (path.parent / str(written.items)).resolve()
-    if not source.is_relative_to(path.parent.resolve()):
-        raise SuiteError(f"{where}: items {written.items!r} lies outside the suite's folder")
+    source = _inside(path, str(written.items), f"{where}: items")
     return str(source), read_jsonl(source, SuiteError)
+
+
+def _inside(path: Path, name: str, where: str) -> Path:
+    """Return the file that a suite names, links followed; SuiteError outside the suite's folder."""
+    if "\0" in name:
+        raise SuiteError(f"{where}: a path cannot hold a null character")
+    try:
+        folder = path.parent.resolve()
+        source = (folder / name).resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        raise SuiteError(f"{where} {name!r}: no such file; its links lead nowhere") from None
+    if not source.is_relative_to(folder):
+        raise SuiteError(f"{where} {name!r} lies outside the suite's folder")
+    return source
 
 
 def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, where: str) -> Item:

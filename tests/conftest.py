@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import support
+
+if TYPE_CHECKING:
+    from cliffguard.runners.fake import FakeRunner
+    from tests.bad_input.models import Models
+    from tests.bad_input.place import Place
 
 # Read when the libraries are imported, hence before any test imports them.
 os.environ.update(
@@ -52,3 +58,30 @@ def tiny_adapter(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("models") / "tiny-adapter"
     support.save_tiny_adapter(folder, tiny_base)
     return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A folder with a base, a candidate and a suite, in which everything is in order."""
+    from tests.bad_input.place import in_order
+
+    return in_order(tmp_path)
+
+
+@pytest.fixture
+def always_right(monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
+    """Whoever asks for a model gets one that is always right."""
+    from cliffguard.runners.fake import FakeRunner
+    from tests.bad_input.place import answering
+
+    runner = FakeRunner(lambda *_: 1.0)
+    answering(monkeypatch, runner)
+    return runner
+
+
+@pytest.fixture
+def tiny_models(tiny_base: Path, tiny_adapter: Path, tmp_path: Path) -> Models:
+    """The tiny models of the session, and where to put broken copies of them."""
+    from tests.bad_input.models import Models
+
+    return Models(tiny_base, tiny_adapter, tmp_path / "broken")

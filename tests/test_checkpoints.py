@@ -634,7 +634,7 @@ def test_a_missing_shard_is_named(base: Path) -> None:
 
 def test_a_shard_with_an_impossible_name_is_missing(base: Path) -> None:
     """A name that no file system takes is that of no file."""
-    index = {"weight_map": {"a": "x" * 300}}
+    index = {"weight_map": {"a": "x" * 300 + ".safetensors"}}
     (base / "model.safetensors.index.json").write_text(json.dumps(index))
 
     with pytest.raises(IntegrityError, match=r"xxx.* is missing"):

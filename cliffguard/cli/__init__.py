@@ -8,9 +8,8 @@ from typing import Any, NoReturn
 
 from cliffguard.interrupts import Interrupted, listen
 
-# What the libraries below us read when they are imported: no telemetry, no bars of their own.
+# What the libraries below us read when they are imported: no bars and no remarks of their own.
 _QUIET = {
-    "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TQDM_DISABLE": "1",

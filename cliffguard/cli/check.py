@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained, failure_recorded
-from cliffguard.errors import CliffguardError, UsageError
+from cliffguard.cli.console import Screen, explained, failure_recorded, hold
+from cliffguard.errors import CliffguardError, UsageError, redacted
 from cliffguard.files import user_path, write_whole
 
 if TYPE_CHECKING:
@@ -228,12 +227,17 @@ _FLAGS = {"suites": "suite"}
 
 def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
+    plans = _read_plans(path, opt.overrides(flags))
+    if any(plan.offline for plan in plans):
+        from cliffguard.hub import no_connection
+
+        hold(no_connection())
+    return plans
+
+
+def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]:
     from cliffguard.config import load_plans, make_plans
 
-    if flags.get("offline"):
-        # Read by the hub's libraries when they are imported, which is later.
-        os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1")
-    given = opt.overrides(flags)
     if path is not None:
         return load_plans(path, given)
     if "candidate" not in given:
@@ -255,7 +259,7 @@ def _show(plans: Sequence[Plan]) -> None:
     resolved = as_written(dataclasses.replace(plans[0], policy=policy))
     if len(plans) > 1:
         resolved["candidate"] = [plan.candidate for plan in plans]
-    sys.stdout.write(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+    sys.stdout.write(redacted(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)))
 
 
 def _folders(out: Path | None, plans: Sequence[Plan]) -> list[Path]:

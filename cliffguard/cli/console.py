@@ -30,13 +30,24 @@ _LOG_WIDTH = 120
 _RECORDED = {12: "integrity", 20: "infrastructure"}
 
 
+_held: list[contextlib.ExitStack] = []  # of the verb that runs; the last one, of a verb in a verb
+
+
+def hold(what: contextlib.AbstractContextManager[object]) -> None:
+    """Enter `what`, until the verb ends."""
+    _held[-1].enter_context(what)
+
+
 def explained(function: F) -> F:
     """Turn errors of ours into one line on stderr and their exit code; let crashes be crashes."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            return function(*args, **kwargs)
+            with contextlib.ExitStack() as held:
+                _held.append(held)
+                held.callback(_held.pop)
+                return function(*args, **kwargs)
         except CliffguardError as error:
             print(f"cliffguard: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None

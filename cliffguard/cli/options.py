@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
+from cliffguard.canonical import parse_json
 from cliffguard.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -301,7 +302,7 @@ def _read(name: str, value: Any) -> Any:
         return value
     if value.lstrip().startswith("{"):
         try:
-            return json.loads(value)
+            return parse_json(value)
         except ValueError as failure:
             raise UsageError(f"--{name.replace('_', '-')}: not valid JSON: {failure}") from None
     pairs = [part.partition("=") for part in value.split(",") if part]
@@ -311,11 +312,14 @@ def _read(name: str, value: Any) -> Any:
 
 
 def _scalar(text: str) -> Any:
-    """Return what a bare word means in YAML: 4 is a number, true a switch, the rest text."""
-    import yaml
+    """Return what a bare word means: 4 is a number, true a switch, the rest text."""
+    text = text.strip()
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _REAL.fullmatch(text) else text
 
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    return value if isinstance(value, (bool, int, float)) else text
+
+_WHOLE = re.compile(r"[-+]?\d{1,19}", re.ASCII)
+_REAL = re.compile(r"[-+]?(?:\d{1,19}\.?\d{0,19}|\.\d{1,19})(?:[eE][-+]?\d{1,2})?", re.ASCII)

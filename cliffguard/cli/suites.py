@@ -30,6 +30,7 @@ def list_suites(
     ] = "text",
 ) -> None:
     """List the built-in suites."""
+    from cliffguard.report.clean import one_line
     from cliffguard.suites import builtin_names, load_suite
 
     rows = [_summary(load_suite(name)) for name in builtin_names()]
@@ -40,28 +41,30 @@ def list_suites(
     for row in rows:
         # Only lm-eval knows how many items its tasks have.
         count = f"{row['n_items']:>5} items" if row["n_items"] else f"{row['n_stock']:>5} tasks"
-        print(f"{row['name']:<{width}}  {count}  {row['description']}")
+        print(f"{row['name']:<{width}}  {count}  {one_line(row['description'])}")
 
 
 @suites_app.command("show")
 @explained
 def show_suite(name: Name) -> None:
     """Show a suite's capabilities and tasks, with rings, levels and chance."""
+    from cliffguard.report.clean import one_line
     from cliffguard.suites import load_suite
 
     suite = load_suite(name)
-    print(f"{suite.name} {suite.version}: {suite.description}\ndigest {suite.digest}")
+    print(f"{suite.name} {suite.version}: {one_line(suite.description)}\ndigest {suite.digest}")
     for capability in suite.capabilities:
         said = "" if capability.margin is None else f", margin {100 * capability.margin:g} points"
-        print(f"\n{capability.name} ({capability.ring}{said})  {capability.description}")
+        print(f"\n{capability.name} ({capability.ring}{said})  {one_line(capability.description)}")
         for task in capability.tasks:
-            print(f"  {_task_line(task)}")
+            print(f"  {one_line(_task_line(task))}")
 
 
 @suites_app.command("items")
 @explained
 def print_items(name: Name) -> None:
     """Print a suite's own items as JSON Lines; those of another suite are printed by that one."""
+    from cliffguard.report.json import escaped
     from cliffguard.suites import load_suite
 
     suite = load_suite(name)
@@ -77,7 +80,7 @@ def print_items(name: Name) -> None:
                     "choices": list(item.choices),
                     "answer": item.answer,
                 }
-                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+                sys.stdout.write(escaped(json.dumps(row, ensure_ascii=False)) + "\n")
 
 
 @suites_app.command("new")
@@ -133,13 +136,14 @@ def print_overlap(
 
     from cliffguard.overlap import told, without_training
     from cliffguard.report.clean import one_line
+    from cliffguard.report.json import escaped
     from cliffguard.report.page import place
     from cliffguard.training import read_all_training
 
     tasks, found = without_training(tasks_of(names), read_all_training(train))
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
-        sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
         return
     for one in found:
         line = f"{one.task}  {one.item_id}  {one.kind}  {one.similarity:.2f}  {place(one)}"

@@ -12,13 +12,19 @@ from cliffguard.records import Checkpoint
 
 def adapter_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
     """Return the shape of each weight in an adapter's safetensors file; none if it has no such."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     stored = Path(folder) / "adapter_model.safetensors"
     if not stored.is_file():
         return {}
-    with safe_open(stored, framework="pt") as file:
-        return {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    try:
+        with safe_open(stored, framework="pt") as file:
+            names = file.keys()
+            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, OSError) as failure:
+        raise IntegrityError(
+            f"{stored}: its safetensors header is damaged: {failure}; copy or save it again"
+        ) from None
 
 
 def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = "default") -> Any:
@@ -118,8 +124,15 @@ def apart_because(checkpoint: Checkpoint) -> str | None:
     folder = checkpoint.files.adapter if checkpoint.files is not None else None
     if folder is None:
         return None
-    config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
-    return _told_by_config(config) or _told_by_weights(config, checkpoint)
+    path = Path(folder) / "adapter_config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        return _told_by_config(config) or _told_by_weights(config, checkpoint)
+    except (TypeError, ValueError, KeyError, AttributeError) as failure:
+        raise IntegrityError(
+            f"{path}: it, or its base's config.json, holds a value of another kind than peft "
+            f"writes ({failure}); copy or save it again"
+        ) from None
 
 
 def _told_by_config(config: dict[str, Any]) -> str | None:

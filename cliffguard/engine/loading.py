@@ -98,9 +98,11 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
     files = checkpoint.files
     with _damage_explained(checkpoint.name):
-        tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, local_files_only=True)
+        # Said, since transformers would otherwise ask on the terminal whether to run code.
+        options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, **options)
         if files.chat_template != files.tokenizer:
-            other = AutoTokenizer.from_pretrained(files.chat_template, local_files_only=True)
+            other = AutoTokenizer.from_pretrained(files.chat_template, **options)
             tokenizer.chat_template = other.chat_template
     return tokenizer
 
@@ -220,6 +222,11 @@ def _damage_explained(name: str) -> Iterator[None]:
     except Exception as failure:  # files decide what a loader raises, so anything may come
         if is_out_of_memory(failure):
             raise
+        if "trust_remote_code" in str(failure):
+            raise IntegrityError(
+                f"{name}: needs code of its own (auto_map in its settings), and cliffguard runs no "
+                "checkpoint's code; convert it to an architecture that transformers knows"
+            ) from failure
         raise IntegrityError(f"{name}: cannot be loaded: {_first_line(failure)}") from failure
 
 

@@ -7,10 +7,9 @@ some characters have no place in XML at all. Markup is escaped by each format on
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from enum import Enum
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from cliffguard.records import with_texts
 
 T = TypeVar("T")
 
@@ -59,19 +58,4 @@ def clip(text: str, n_characters: int) -> str:
 
 def cleaned(record: T) -> T:
     """Return a copy of `record` in which every text, however deep, is clean."""
-    return _cleaned(record)  # type: ignore[no-any-return]
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, Enum):  # before str: outcomes are both
-        return value
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, tuple):
-        return tuple(_cleaned(part) for part in value)
-    if isinstance(value, Mapping):
-        return {_cleaned(key): _cleaned(part) for key, part in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        parts = {field.name: _cleaned(getattr(value, field.name)) for field in fields(value)}
-        return type(value)(**parts)
-    return value
+    return with_texts(record, clean)

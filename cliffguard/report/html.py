@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from cliffguard.records import Review
@@ -82,8 +83,8 @@ def _source() -> str:
     return files("cliffguard.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -10,6 +10,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, NoReturn
 
+from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.files import validate
 from cliffguard.records import FORMAT, CheckpointFiles, Review
@@ -31,8 +32,12 @@ def render_json(review: Review) -> str:
     control and direction characters escaped. Raises IntegrityError for a number that is none.
     """
     text = json.dumps(_plain(review, ""), indent=2, ensure_ascii=False, allow_nan=False)
-    text = _SURROGATES.sub("\ufffd", text)
-    return _TO_ESCAPE.sub(_escape, text) + "\n"
+    return escaped(_SURROGATES.sub("\ufffd", text)) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Return a JSON text with control and direction characters escaped, for whoever prints it."""
+    return _TO_ESCAPE.sub(_escape, text)
 
 
 def read_review(text: str, source: str) -> Review:
@@ -87,14 +92,13 @@ def _escape(match: re.Match[str]) -> str:
 
 def _load(text: str, source: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = parse_json(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as failure:
         raise UsageError(
             f"{source}:{failure.lineno}: not valid JSON: {failure.msg}; {_NEXT}"
         ) from None
-    except (ValueError, RecursionError) as failure:
-        reason = "nested too deeply" if isinstance(failure, RecursionError) else str(failure)
-        raise UsageError(f"{source}: not valid JSON: {reason}; {_NEXT}") from None
+    except ValueError as failure:
+        raise UsageError(f"{source}: not valid JSON: {failure}; {_NEXT}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{source}: expected an object, found a {type(value).__name__}; {_NEXT}")
     return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from cliffguard.canonical import parse_json
 from cliffguard.errors import UsageError, nearest
 from cliffguard.files import read_text
 from cliffguard.rows.row import Row, row_of
@@ -54,14 +55,14 @@ def label_names(path: Path) -> dict[str, tuple[str, ...]]:
 
 def _names(schema: Any) -> dict[str, tuple[str, ...]]:
     try:
-        noted = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+        noted = parse_json((schema.metadata or {}).get(b"huggingface", b"{}").decode())
         features = noted.get("info", {}).get("features", {})
         return {
             column: tuple(map(str, kind["names"]))
             for column, kind in features.items()
             if isinstance(kind, dict) and kind.get("_type") == "ClassLabel" and kind.get("names")
         }
-    except (ValueError, AttributeError, RecursionError):  # somebody else's note
+    except (ValueError, AttributeError, TypeError):  # somebody else's note
         return {}
 
 
@@ -109,7 +110,9 @@ def split_folder(folder: Path, split: str | None) -> Path:
         if split is not None:
             raise UsageError(f"{folder}: has no splits; leave the split {split!r} out")
         return folder
-    names = [str(name) for name in _settings(splits).get("splits", [])]
+    names = _settings(splits).get("splits")
+    if not isinstance(names, list) or not all(_is_plain(name) for name in names):
+        raise UsageError(f"{splits}: does not name splits; save the dataset again")
     if split is None and len(names) != 1:
         raise UsageError(
             f"{folder}: holds the splits {', '.join(names)}; name the one that is meant, such as "
@@ -119,7 +122,10 @@ def split_folder(folder: Path, split: str | None) -> Path:
         raise UsageError(
             f"{folder}: has no split {split!r}{nearest(split, names)} (it holds {', '.join(names)})"
         )
-    return folder / (split or names[0])
+    chosen = folder / (split or names[0])
+    if not os.path.isdir(chosen):  # unlike Path's, it takes a name that is too long for one
+        raise UsageError(f"{chosen}: no such folder, though {splits.name} names it; save it again")
+    return chosen
 
 
 def arrow_files(folder: Path) -> Sequence[Path]:
@@ -129,13 +135,26 @@ def arrow_files(folder: Path) -> Sequence[Path]:
         raise UsageError(
             f"{folder}: not a folder that datasets has saved (no state.json); name its files"
         )
-    return [folder / str(file["filename"]) for file in _settings(state).get("_data_files", [])]
+    listed = _settings(state).get("_data_files")
+    if not isinstance(listed, list) or not all(isinstance(file, dict) for file in listed):
+        raise UsageError(f"{state}: does not name files; save the dataset again")
+    names = [file.get("filename") for file in listed]
+    for name in names:
+        if not _is_plain(name):
+            raise UsageError(f"{state}: {name!r} is no file in this folder")
+    return [folder / name for name in names]
+
+
+def _is_plain(name: Any) -> bool:
+    """Say whether a name is of something that lies directly in a folder, and not elsewhere."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set("/\\\0") & set(name)
 
 
 def _settings(path: Path) -> Mapping[str, Any]:
+    text = read_text(path, UsageError)
     try:
-        value = json.loads(read_text(path, UsageError))
-    except (ValueError, RecursionError):
+        value = parse_json(text)
+    except ValueError:
         raise UsageError(f"{path}: not valid JSON; save the dataset again") from None
     if not isinstance(value, Mapping):
         raise UsageError(f"{path}: not a mapping; save the dataset again")

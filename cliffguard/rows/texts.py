@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cliffguard.canonical import refuse_depth
 from cliffguard.errors import UsageError
 from cliffguard.files import read_text
 from cliffguard.rows.row import Row, row_of
@@ -71,12 +72,14 @@ _JSON = json.JSONDecoder()
 def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
     """Return the JSON value that begins at a place, and where it ends."""
     try:
-        return _JSON.raw_decode(text, _past_space(text, start))
+        value, end = _JSON.raw_decode(text, _past_space(text, start))
+        refuse_depth(value, text[start:end])
     except (ValueError, RecursionError) as failure:
         reason = getattr(failure, "msg", None) or str(failure)
         if isinstance(failure, RecursionError):
             reason = "nested too deeply"
         raise UsageError(f"{path}:{line}: not valid JSON: {reason}") from None
+    return value, end
 
 
 def _from_csv(path: Path) -> Iterator[Row]:

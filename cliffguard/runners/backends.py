@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.canonical import canonical_json
 from cliffguard.engine import loading
-from cliffguard.errors import InfrastructureError, UsageError, nearest
+from cliffguard.errors import InfrastructureError, UsageError, nearest, redacted
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Checkpoint
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # Where a server is and how it is spoken to changes no answer of the model behind it.
 _PLACES = {"base_url", "num_concurrent", "max_retries", "timeout", "batch_size", "device"}
-_SECRETS = {"auth_token", "header", "api_key"}
 
 
 class LocalBackend:
@@ -158,11 +157,6 @@ class ForeignBackend:
     def __init__(self, settings: RunnerSettings) -> None:
         self.settings = settings
         self._loaded: tuple[str, Any] | None = None
-        if secret := sorted(_SECRETS & settings.args.keys()):
-            raise UsageError(
-                f"runner.args.{secret[0]}: a secret would stand in every report; put it into the "
-                "environment (OPENAI_API_KEY)"
-            )
 
     def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
         """Return lm-eval's model of a checkpoint; the one before it is let go."""
@@ -197,7 +191,7 @@ class ForeignBackend:
     def notes(self) -> Mapping[str, str | int]:
         """Where the answers came from."""
         place = str(self.settings.args.get("base_url") or self.settings.device)
-        return {"device": place, "batch size": self.settings.batch_size or 1}
+        return {"device": redacted(place), "batch size": self.settings.batch_size or 1}
 
     def _made(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
         from lm_eval.api.registry import get_model, model_registry
@@ -207,7 +201,7 @@ class ForeignBackend:
             close = nearest(name, model_registry.keys())
             raise UsageError(f"runner.model: lm-eval knows no model {name!r}{close}")
         arguments = {**self._about(checkpoint, dtype), **self.settings.args}
-        if self._is_served:
+        if self.settings.is_served:
             self._check_server(checkpoint, protocol, arguments)
             arguments.setdefault("add_bos_token", _adds_bos(checkpoint, protocol))
             for loud in ("asyncio", "lm_eval.models.api_models"):  # of every retry a traceback
@@ -244,7 +238,7 @@ class ForeignBackend:
         assert files is not None, "a checkpoint that is asked has files"
         name = self.settings.model
         size = {"batch_size": self.settings.batch_size or 1}
-        if self._is_served:
+        if self.settings.is_served:
             return size | {
                 "model": self.settings.served_as.get(checkpoint.name, checkpoint.name),
                 "tokenizer": str(files.tokenizer),
@@ -265,11 +259,6 @@ class ForeignBackend:
             )
         return about | {"lora_local_path": str(files.adapter)}
 
-    @property
-    def _is_served(self) -> bool:
-        """Say whether the model runs in a server, which knows it by a name."""
-        return "base_url" in self.settings.args or "completions" in self.settings.model
-
 
 def backend(settings: RunnerSettings, *, allow_pickle: bool) -> LocalBackend | ForeignBackend:
     """Return what turns checkpoints into lm-eval models under these settings."""
@@ -281,7 +270,7 @@ def backend(settings: RunnerSettings, *, allow_pickle: bool) -> LocalBackend | F
 def arguments_in_key(settings: RunnerSettings) -> str:
     """Return the part of a runner's arguments that may change an answer."""
     told = {name: value for name, value in settings.args.items() if name not in _PLACES}
-    return f" {canonical_json(told)}" if told else ""
+    return f" {redacted(canonical_json(told))}" if told else ""
 
 
 def _adds_bos(checkpoint: Checkpoint, protocol: Protocol) -> bool:

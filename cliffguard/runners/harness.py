@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.engine import loading
 from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
+from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
@@ -35,7 +36,7 @@ class HarnessRunner(Runner):
     """Asks checkpoints through lm-eval: its tasks, its prompts, its filters and metrics.
 
     The plan's runner says which of its models answers; by default our own. `data` are the plan's
-    local files with the documents of lm-eval's tasks.
+    local files with the documents of lm-eval's tasks; `offline`, its tasks' own are not fetched.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class HarnessRunner(Runner):
         *,
         allow_pickle: bool = False,
         data: Mapping[str, str | Mapping[str, str]] | None = None,
+        offline: bool = False,
     ) -> None:
         self.settings = settings or RunnerSettings()
         self._data = data or {}
+        self._offline = offline
         self._backend = backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
         self._stages = Stages()
@@ -89,8 +92,7 @@ class HarnessRunner(Runner):
         refuse_data(self._data, entries)
         tasks: list[Task] = []
         for entry in entries:
-            own = [] if entry.stock else [load_own(entry)]
-            for loaded in own or load_stock(entry, protocol, self._data):
+            for loaded in self._loaded(entry, protocol):
                 self._tasks[loaded.task.name] = loaded
                 tasks.append(loaded.task)
         return tuple(tasks)
@@ -147,6 +149,12 @@ class HarnessRunner(Runner):
             rendered = [_rendered(one.lm, prompt, protocol) for prompt in prompts]
         with self._backend.explained(candidate), self._stages.during("screens"):
             return divergence(one, other, rendered)
+
+    def _loaded(self, entry: Task, protocol: Protocol) -> list[LoadedTask]:
+        if not entry.stock:
+            return [load_own(entry)]
+        with no_connection() if self._offline else nullcontext():
+            return load_stock(entry, protocol, self._data)
 
     def _refuse_unable(self, protocol: Protocol) -> None:
         """Only our own model draws from seeds of our own, and loads what is asked for here."""

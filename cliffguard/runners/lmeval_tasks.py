@@ -13,6 +13,7 @@ from cliffguard.canonical import digest
 from cliffguard.errors import CliffguardError, InfrastructureError, SuiteError, nearest
 from cliffguard.plans import Protocol
 from cliffguard.records import Item, Task
+from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
 from cliffguard.scorers import SCORERS, PatternTooSlow
 from cliffguard.suites import with_limit
@@ -225,6 +226,7 @@ def load_stock(
         raise SuiteError(
             f"{task.suite}: {task.name!r} is neither a task with items nor known to lm-eval{close}"
         )
+    refuse_code(manager.task_index, task.name)
     if data:
         manager, local = manager_with(
             manager, data, partial(_n_shots, task, protocol or Protocol())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -59,3 +62,89 @@ def test_the_page_fetches_nothing(tmp_path: Path, page: Path) -> None:
     logged = browse(tmp_path, page, "--enable-logging=stderr", "--v=0", "--dump-dom").stderr
 
     assert [line for line in logged.splitlines() if "CONSOLE" in line] == []
+
+
+# --- a report of a hostile model -----------------------------------------------------------------
+
+
+class Listener:
+    """A server of this machine that hears what a page fetches."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        heard = self.heard
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                heard.append(self.path)
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.place = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def run(self) -> str:
+        """Return a script that tells the listener that it runs."""
+        return f"document.title='ran';fetch('{self.place}/run')"
+
+    def naive(self) -> str:
+        """Return markup of the simplest kind that does so, and fetches."""
+        return f"<script>{self.run}</script><img src='{self.place}/image' onerror=\"{self.run}\">"
+
+    def attack(self) -> str:
+        """Return text that would run, fetch, navigate or submit, were it markup."""
+        run = self.run
+        return (
+            f'"\'></pre></td></title></style>{self.naive()}<svg onload="{run}"></svg>'
+            f'<style>@import "{self.place}/style";</style>'
+            f'<link rel=stylesheet href="{self.place}/link">'
+            f'<iframe src="{self.place}/frame"></iframe>'
+            f'<iframe srcdoc="<script>{run}</script>"></iframe>'
+            f'<base href="{self.place}/"><object data="{self.place}/object"></object>'
+            f'<form action="{self.place}/form"><input autofocus onfocus="{run};this.form.submit()">'
+            f'</form><meta http-equiv="refresh" content="0;url={self.place}/away">'
+            f'{{{{ 7*7 }}}} <a href="javascript:{run}">x</a> \u202e \x1b[31m'
+        )
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A listener that listens."""
+    made = Listener()
+    threading.Thread(target=made.server.serve_forever, daemon=True).start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_hostile_report_runs_nothing(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every name and text of the review attacks; the page neither runs, fetches nor leaves."""
+    monkeypatch.setattr(samples, "HOSTILE", listener.attack())
+    path = tmp_path / "hostile.html"
+    path.write_text(render(samples.hostile(), "html"), encoding="utf-8")
+
+    done = browse(
+        tmp_path, path, "--dump-dom", "--virtual-time-budget=5000", "--enable-logging=stderr"
+    )
+
+    assert listener.heard == []
+    assert "<title>FAIL: " in done.stdout
+    assert not [tag for tag in ("<script", "<iframe", "<img", "<form") if tag in done.stdout]
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+
+
+def test_the_listener_hears_such_an_attack(tmp_path: Path, listener: Listener) -> None:
+    """A part of it, unescaped on a page without a policy, does run: the test above can fail."""
+    path = tmp_path / "naive.html"
+    path.write_text(f"<!doctype html><title>x</title>{listener.naive()}", encoding="utf-8")
+
+    shown = browse(tmp_path, path, "--dump-dom", "--virtual-time-budget=5000").stdout
+
+    assert "<title>ran</title>" in shown
+    assert {"/run", "/image"} <= set(listener.heard)

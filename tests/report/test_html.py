@@ -107,7 +107,7 @@ def test_nothing_runs(page: str) -> None:
 
 def test_the_policy_of_the_page_forbids_all_else(page: str) -> None:
     """The browser is told to load nothing and to run nothing."""
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
     assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
 

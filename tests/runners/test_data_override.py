@@ -386,8 +386,10 @@ def test_tasks_that_are_programs_take_no_data(tmp_path: Path) -> None:
     """A task that lm-eval has as a class of its own loads its own data, and says so."""
     file = rows(tmp_path, "b.jsonl", BOOLQ)
 
-    with pytest.raises(ConfigError, match=r"data.squadv2: lm-eval has this task as a program"):
-        resolved(tmp_path, "squadv2", {"squadv2": file})
+    with pytest.raises(
+        ConfigError, match=r"data.squad_completion: lm-eval has this task as a prog"
+    ):
+        resolved(tmp_path, "squad_completion", {"squad_completion": file})
 
 
 # --- plan and flag -------------------------------------------------------------------------------

@@ -1,0 +1,358 @@
+"""Checkpoints and adapters that are none, are damaged, or want more than they may."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable
+
+from tests.bad_input.place import Cases, Place
+
+
+def resized(place: Place, change: Callable[[bytes], bytes]) -> list[str]:
+    """Change the bytes of the candidate's weights and return the words of a check."""
+    path = place.tuned / "model.safetensors"
+    path.write_bytes(change(path.read_bytes()))
+    return place.check()
+
+
+def linked_to_nothing(place: Place) -> list[str]:
+    """Put a link to nothing in the place of the candidate's weights."""
+    path = place.tuned / "model.safetensors"
+    path.unlink()
+    path.symlink_to(place.root / "gone")
+    return place.check()
+
+
+def pickled(place: Place) -> list[str]:
+    """Rename the candidate's weights to those of a pickle."""
+    (place.tuned / "model.safetensors").rename(place.tuned / "pytorch_model.bin")
+    return place.check()
+
+
+def lacking_a_shard(place: Place) -> list[str]:
+    """Let an index name a shard that is not there."""
+    index = {"weight_map": {"a": "model-00002-of-00002.safetensors"}}
+    place.write("tuned/model.safetensors.index.json", json.dumps(index))
+    return place.check()
+
+
+def with_config(place: Place, side: str, name: str, **values: object) -> list[str]:
+    """Set keys of a checkpoint's JSON file and return the words of a check."""
+    path = place.root / side / name
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**before, **values}))
+    return place.check()
+
+
+def adapter_with(place: Place, **values: object) -> list[str]:
+    """Return the words of a check of an adapter whose config has these keys, too."""
+    folder = place.adapter(str(place.base))
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
+    return place.check(candidate=folder)
+
+
+def headed(place: Place, header: str | bytes, n_bytes: int = 64) -> list[str]:
+    """Give the candidate's weights another header and return the words of a check."""
+    text = header.encode() if isinstance(header, str) else header
+    return resized(place, lambda _: struct.pack("<Q", len(text)) + text + bytes(n_bytes))
+
+
+def adapter_file(place: Place, name: str, content: str | None) -> list[str]:
+    """Write, or remove, a file of an adapter and return the words of a check."""
+    folder = place.adapter(str(place.base))
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content)
+    return place.check(candidate=folder)
+
+
+def pickled_adapter(place: Place) -> list[str]:
+    """Rename an adapter's weights to those of a pickle."""
+    folder = place.adapter(str(place.base))
+    (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
+    return place.check(candidate=folder)
+
+
+def only_leftovers(place: Place) -> list[str]:
+    """Leave nothing but a trainer's pickled arguments."""
+    (place.tuned / "model.safetensors").rename(place.tuned / "training_args.bin")
+    return place.check("--allow-pickle")
+
+
+def looped(place: Place) -> list[str]:
+    """Put a link to itself in the place of the candidate."""
+    (place.root / "loop").symlink_to(place.root / "loop")
+    return place.check(candidate=place.root / "loop")
+
+
+CASES: Cases = {
+    "candidate is not there": (
+        lambda p: p.check(candidate=p.root / "nowhere"),
+        2,
+        r"nowhere: no such directory; check the path$",
+    ),
+    "base is not there": (
+        lambda p: p.check(base="runs/ft/base"),
+        2,
+        r"runs/ft/base: no such directory",
+    ),
+    "base is not on this machine": (
+        lambda p: p.check("--offline", base="org/model"),
+        2,
+        r"org/model: .*not on this machine; drop --offline",
+    ),
+    "hub cannot be reached": (
+        lambda p: p.check(base="org/model"),
+        20,
+        r"org/model: no such directory, and the hub cannot be reached",
+    ),
+    "base breaks the rules of the hub": (
+        lambda p: p.check(base="org/model--v1"),
+        2,
+        r"org/model--v1: ",
+    ),
+    "candidate is empty": (lambda p: p.check(candidate=""), 2, r"candidate"),
+    "base is empty": (lambda p: p.check(base=""), 2, r"base"),
+    "candidate is too long a name": (
+        lambda p: p.check(candidate="/" + "x" * 300),
+        2,
+        r"/xxx",
+    ),
+    "candidate lies in the home of nobody": (
+        lambda p: p.check(candidate="~nobody-of-that-name/ft"),
+        2,
+        r"~nobody-of-that-name/ft",
+    ),
+    "candidate is a file": (
+        lambda p: p.check(candidate=p.tuned / "model.safetensors"),
+        2,
+        r"model\.safetensors: is a file; give the directory",
+    ),
+    "candidate is no checkpoint": (
+        lambda p: p.check(candidate=p.root),
+        2,
+        r"not a checkpoint: neither config\.json nor adapter_config\.json",
+    ),
+    "candidate holds no weights": (
+        lambda p: [(p.tuned / "model.safetensors").unlink(), *p.check()][1:],
+        2,
+        r"tuned: no weights inside",
+    ),
+    "base is an adapter": (
+        lambda p: p.check(base=p.adapter("org/model")),
+        2,
+        r"adapter: is an adapter; a base must have weights",
+    ),
+    "no base for full weights": (
+        lambda p: p.check(base=None),
+        2,
+        r"tuned: not an adapter, so its base must be given with --base",
+    ),
+    "adapter names no base": (
+        lambda p: p.check(base=None, candidate=p.adapter(None)),
+        2,
+        r"names no base; give it with --base",
+    ),
+    "adapter names a base that is gone": (
+        lambda p: p.check(base=None, candidate=p.adapter("/gone/models/llama")),
+        2,
+        r"/gone/models/llama: .*adapter_config\.json.*--base",
+    ),
+    "adapter of another base": (
+        lambda p: p.check(candidate=p.adapter("org/another")),
+        12,
+        r"trained on another base than .*--allow-base-mismatch",
+    ),
+    "weights are torn": (
+        lambda p: resized(p, lambda b: b[:-5]),
+        12,
+        r"torn: \d+ bytes where its header promises \d+; copy it again",
+    ),
+    "weights are longer than they say": (
+        lambda p: resized(p, lambda b: b + b"\0\0"),
+        12,
+        r"torn: \d+ bytes where its header promises",
+    ),
+    "weights are a pointer of git-lfs": (
+        lambda p: resized(p, lambda _: b"version https://git-lfs.github.com/spec/v1\n"),
+        12,
+        r"torn or not a safetensors file",
+    ),
+    "weights are empty": (lambda p: resized(p, lambda _: b""), 12, r"torn or not a safetensors"),
+    "weights are a link to nothing": (linked_to_nothing, 12, r"model\.safetensors"),
+    "a shard is missing": (
+        lacking_a_shard,
+        12,
+        r"shard model-00002-of-00002\.safetensors is missing; copy the checkpoint again",
+    ),
+    "weights are pickled": (
+        pickled,
+        2,
+        r"pickled \(pytorch_model\.bin\).*--allow-pickle",
+    ),
+    "config is torn": (
+        lambda p: [p.write("tuned/config.json", '{"a":'), *p.check()][1:],
+        12,
+        r"config\.json: not readable as JSON",
+    ),
+    "config is a list": (
+        lambda p: [p.write("tuned/config.json", "[]"), *p.check()][1:],
+        12,
+        r"config\.json: expected a JSON object, found a list",
+    ),
+    "a shard lies elsewhere": (
+        lambda p: with_config(
+            p,
+            "tuned",
+            "model.safetensors.index.json",
+            weight_map={"a": "../base/m.safetensors"},
+        ),
+        12,
+        r"index\.json: names '\.\./base/m\.safetensors', which is no safetensors file beside it",
+    ),
+    "a shard is a pickle": (
+        lambda p: with_config(
+            p, "tuned", "model.safetensors.index.json", weight_map={"a": "pytorch_model.bin"}
+        ),
+        12,
+        r"index\.json: names 'pytorch_model\.bin', which is no safetensors file",
+    ),
+    "an index without a map": (
+        lambda p: with_config(p, "tuned", "model.safetensors.index.json", weight_map=["a"]),
+        12,
+        r"index\.json: does not map weights to files",
+    ),
+    "attention from a hub": (
+        lambda p: with_config(p, "tuned", "config.json", attn_implementation="evil/attention"),
+        12,
+        r"tuned: its config\.json takes attn_implementation from a hub, which is a program",
+    ),
+    "attention from a hub, inside": (
+        lambda p: with_config(
+            p, "base", "config.json", text_config={"_attn_implementation": {"": "kernels/a@main"}}
+        ),
+        12,
+        r"base: its config\.json takes _attn_implementation from a hub",
+    ),
+    "adapter imports a module": (
+        lambda p: adapter_with(p, megatron_config={"a": 1}, megatron_core="antigravity"),
+        12,
+        r"adapter: its adapter_config\.json sets megatron_config, .*outside the adapter",
+    ),
+    "adapter reads another file": (
+        lambda p: adapter_with(p, prompt_tuning_init_state_dict_path="/etc/passwd"),
+        12,
+        r"sets prompt_tuning_init_state_dict_path",
+    ),
+    "adapter of adapters": (
+        lambda p: adapter_with(p, peft_type="XLORA", adapters={"0": "org/another"}),
+        12,
+        r"sets adapters, which makes a loader read",
+    ),
+    "adapter config is torn": (
+        lambda p: adapter_file(p, "adapter_config.json", '{"r": '),
+        12,
+        r"adapter_config\.json: not readable as JSON",
+    ),
+    "adapter config is a list": (
+        lambda p: adapter_file(p, "adapter_config.json", "[]"),
+        12,
+        r"adapter_config\.json: expected a JSON object, found a list",
+    ),
+    "adapter without weights": (
+        lambda p: adapter_file(p, "adapter_model.safetensors", None),
+        2,
+        r"adapter: no weights inside \(adapter_model\.safetensors expected\)",
+    ),
+    "adapter's weights are torn": (
+        lambda p: adapter_file(p, "adapter_model.safetensors", "{}"),
+        12,
+        r"adapter_model\.safetensors: torn or not a safetensors file",
+    ),
+    "adapter is pickled": (
+        pickled_adapter,
+        2,
+        r"adapter: weights are pickled \(adapter_model\.bin\)",
+    ),
+    "adapter records other weights": (
+        lambda p: adapter_file(
+            p, "provenance.json", '{"base": {"weights_sha256": {"model.safetensors": "ab"}}}'
+        ),
+        12,
+        r"its provenance\.json records other weights",
+    ),
+    "adapter's provenance is torn": (
+        lambda p: adapter_file(p, "provenance.json", "{"),
+        12,
+        r"provenance\.json: not readable as JSON",
+    ),
+    "nothing but a trainer's arguments": (only_leftovers, 2, r"tuned: no weights inside"),
+    "candidate is a link to itself": (looped, 2, r"/loop: "),
+    "header is a list": (lambda p: headed(p, "[]"), 12, r"safetensors header is damaged"),
+    "header is no JSON": (lambda p: headed(p, "{'a'}"), 12, r"safetensors header is damaged"),
+    "header is not UTF-8": (lambda p: headed(p, b"\xff\xff"), 12, r"header is damaged"),
+    "header is nested without end": (
+        lambda p: headed(p, '{"a":' * 50_000),
+        12,
+        r"safetensors header is damaged",
+    ),
+    "header without offsets": (lambda p: headed(p, '{"w": {}}'), 12, r"header is damaged"),
+    "header with a word for an offset": (
+        lambda p: headed(p, '{"w": {"data_offsets": [0, "64"]}}'),
+        12,
+        r"header is damaged",
+    ),
+    "header promises more": (
+        lambda p: headed(p, '{"w": {"data_offsets": [0, 1000]}}'),
+        12,
+        r"torn: \d+ bytes where its header promises \d+",
+    ),
+    "header of the length of a universe": (
+        lambda p: resized(p, lambda b: b"\xff" * 8 + b),
+        12,
+        r"torn or not a safetensors file",
+    ),
+    "config is not UTF-8": (
+        lambda p: p.spoil("tuned/config.json", b'{"a": "\xff"}'),
+        12,
+        r"config\.json: not readable as JSON: .*utf-8",
+    ),
+    "config is nested without end": (
+        lambda p: p.spoil("tuned/config.json", '{"a":' * 50_000),
+        12,
+        r"config\.json: not readable as JSON: nested too deeply",
+    ),
+    "generation config is a number": (
+        lambda p: p.spoil("tuned/generation_config.json", "5"),
+        12,
+        r"generation_config\.json: expected a JSON object, found a int",
+    ),
+    "tokenizer config is torn": (
+        lambda p: p.spoil("base/tokenizer_config.json", "{"),
+        12,
+        r"tokenizer_config\.json: not readable as JSON",
+    ),
+    "base without a tokenizer": (
+        lambda p: [(p.base / "tokenizer.json").unlink(), *p.check()][1:],
+        2,
+        r"base: no tokenizer inside; copy the tokenizer's files into it",
+    ),
+    "candidate's name has a line break": (
+        lambda p: p.check(candidate="runs/a\nPASS"),
+        2,
+        r"runs/a\\nPASS: no such directory",
+    ),
+    "candidate's name has colours": (
+        lambda p: p.check(candidate="runs/\x1b[32mPASS\u202e"),
+        2,
+        r"runs/\\x1b\[32mPASS\\u202e: no such directory",
+    ),
+    "candidate's name is not UTF-8": (
+        lambda p: p.check(candidate="runs/\udcff"),
+        2,
+        r"half a surrogate pair",
+    ),
+}

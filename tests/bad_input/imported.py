@@ -1,0 +1,194 @@
+"""Samples that lm-eval logged, damaged or not of one another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tests.bad_input.place import Cases, Place
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    """Return a line as lm-eval writes it; ... takes a key away."""
+    full = {
+        "doc_id": number,
+        "target": "1",
+        "arguments": {"gen_args_0": {"arg_0": f"Q{number}", "arg_1": " a"}},
+        "filtered_resps": ["1"],
+        "filter": "none",
+        "metrics": ["acc"],
+        "doc_hash": f"d{number}",
+        "prompt_hash": f"p{number}",
+        "acc": 1.0,
+        **changes,
+    }
+    return {key: value for key, value in full.items() if value is not ...}
+
+
+def compared(place: Place, given: Sequence[Any] | str | bytes, *more: str) -> list[str]:
+    """Give the candidate's folder these samples of the task t and return the words to compare."""
+    lines = [json.dumps(row(number)) for number in range(3)]
+    place.write("one/samples_t.jsonl", "\n".join(lines))
+    if not isinstance(given, (str, bytes)):
+        given = "\n".join(json.dumps(one) for one in given)
+    place.write("two/samples_t.jsonl", given)
+    return ["compare", str(place.root / "one"), str(place.root / "two"), "-q", *more]
+
+
+def under(place: Place, policy: str) -> list[str]:
+    """Return the words to compare whole samples under a policy."""
+    whole = [row(number) for number in range(3)]
+    return compared(place, whole, "--policy", str(place.write("policy.yaml", policy)))
+
+
+def with_file(place: Place, name: str, content: str = "") -> list[str]:
+    """Return the words to compare whole samples, beside which another file lies."""
+    words = compared(place, [row(number) for number in range(3)])
+    place.write(name, content)
+    return words
+
+
+def a_folder_for_a_file(place: Place) -> list[str]:
+    """Put a folder in the place of a file of samples."""
+    words = compared(place, [row(0)])
+    (place.root / "two" / "samples_t.jsonl").unlink()
+    (place.root / "two" / "samples_t.jsonl").mkdir()
+    return words
+
+
+CASES: Cases = {
+    "samples on one side": (
+        lambda p: [*compared(p, [row(0)])[:2], str(p.base), "-q"],
+        2,
+        r"holds samples that lm-eval logged, and .*base does not",
+    ),
+    "samples of nobody": (
+        lambda p: [*compared(p, [row(0)])[:2], "~nobody-of-that-name/x"],
+        2,
+        r"~nobody-of-that-name/x",
+    ),
+    "samples at a null character": (
+        lambda p: [*compared(p, [row(0)])[:2], "a\0b"],
+        2,
+        r"null character|holds samples",
+    ),
+    "samples that are empty": (lambda p: compared(p, ""), 12, r"samples_t\.jsonl: holds no sample"),
+    "samples that are torn": (
+        lambda p: compared(p, json.dumps(row(0)) + '\n{"doc_id"'),
+        12,
+        r"two/samples_t\.jsonl: torn or no JSON Lines",
+    ),
+    "samples that are bytes": (lambda p: compared(p, b"\xff\xfe"), 12, r"torn or no JSON Lines"),
+    "samples that are lists": (
+        lambda p: compared(p, [[]]),
+        12,
+        r"samples_t\.jsonl:1: not an object",
+    ),
+    "samples nested without end": (
+        lambda p: compared(p, '{"doc_id":' + "[" * 50_000),
+        12,
+        r"torn or no JSON Lines \(nested too deeply\)",
+    ),
+    "samples with a number without end": (
+        lambda p: compared(p, '{"doc_id": ' + "9" * 5000 + "}"),
+        12,
+        r"torn or no JSON Lines \(.*digits",
+    ),
+    "samples are a folder": (a_folder_for_a_file, 2, r"samples_t\.jsonl: Is a directory"),
+    "a sample without a document": (
+        lambda p: compared(p, [row(0, doc_id=...)]),
+        12,
+        r"samples_t\.jsonl:1: doc_id is missing",
+    ),
+    "a sample without a hash": (
+        lambda p: compared(p, [row(0), row(1, prompt_hash=...)]),
+        12,
+        r"samples_t\.jsonl:2: prompt_hash is missing",
+    ),
+    "a sample without metrics": (
+        lambda p: compared(p, [row(0, metrics=...)]),
+        12,
+        r"no sample names its metrics",
+    ),
+    "a sample whose metrics are a number": (
+        lambda p: compared(p, [row(0, metrics=5)]),
+        12,
+        r"no sample names its metrics",
+    ),
+    "a document twice": (
+        lambda p: compared(p, [row(0), row(0)]),
+        12,
+        r"samples_t\.jsonl:2: document 0 stands twice",
+    ),
+    "a score in percent": (
+        lambda p: compared(p, [row(0, acc=55.0)]),
+        2,
+        r"samples_t\.jsonl:1: acc is 55\.0, not a score between 0 and 1",
+    ),
+    "a score without end": (
+        lambda p: compared(p, [row(0, acc=float("inf"))]),
+        2,
+        r"samples_t\.jsonl:1: acc is inf, not a score",
+    ),
+    "a score in words": (
+        lambda p: compared(p, [row(0, acc="good")]),
+        2,
+        r"samples_t\.jsonl:1: acc is good, not a score",
+    ),
+    "other documents": (
+        lambda p: compared(p, [row(n, doc_hash="x") for n in range(3)]),
+        12,
+        r"not asked the same: t: 3 of 3 documents differ \(number 0, 1, 2\)",
+    ),
+    "other prompts": (
+        lambda p: compared(p, [row(0), row(1), row(2, prompt_hash="x")]),
+        12,
+        r"not asked the same: t: 1 of 3 prompts differ \(number 2\)",
+    ),
+    "no document in common": (
+        lambda p: compared(p, [row(7)]),
+        12,
+        r"not asked the same: t: no document in common",
+    ),
+    "a task of one side": (
+        lambda p: with_file(p, "two/samples_u.jsonl", json.dumps(row(0))),
+        12,
+        r"not asked the same: u only in .*two",
+    ),
+    "two files of one task": (
+        lambda p: with_file(p, "two/samples_t_2026-01-01T10-00-00.jsonl", json.dumps(row(0))),
+        2,
+        r"are both of t; move the run that is not meant out",
+    ),
+    "a metric that no sample has": (
+        lambda p: under(p, "capabilities: {c: {tasks: [t], metric: f1}}\n"),
+        2,
+        r"samples_t\.jsonl: no metric 'f1'; there are: acc",
+    ),
+    "a filter that no sample has": (
+        lambda p: under(p, "capabilities: {c: {tasks: [t], filter: strict}}\n"),
+        2,
+        r"samples_t\.jsonl: no filter 'strict'; there are: none",
+    ),
+    "a task in two capabilities": (
+        lambda p: under(p, "capabilities: {c: {tasks: [t]}, d: {tasks: ['*']}}\n"),
+        2,
+        r"policy: the task t is in c and in d",
+    ),
+    "a metric that points down": (
+        lambda p: compared(p, [row(n, metrics=["word_perplexity"]) for n in range(3)]),
+        2,
+        r"acc|perplexity",
+    ),
+    "a flag that samples have no use for": (
+        lambda p: compared(p, [row(0)], "--limit", "5"),
+        2,
+        r"--limit: has no effect on samples that are logged",
+    ),
+    "a plan of samples": (
+        lambda p: compared(p, [row(0)], "--show-config"),
+        2,
+        r"--show-config: folders of samples have no plan to show",
+    ),
+}

@@ -1,0 +1,164 @@
+"""Files that are no review, or no longer the one that was written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from cliffguard.report import render
+from tests.bad_input.place import Cases, Place
+from tests.report import samples
+
+
+def spoilt(place: Place, change: Callable[[dict[str, Any]], None]) -> list[str]:
+    """Change a review that is whole and return the words of its report."""
+    value = json.loads(render(samples.failed(), "json"))
+    change(value)
+    return shown(place, json.dumps(value))
+
+
+def shown(place: Place, text: str | bytes) -> list[str]:
+    """Write a review and return the words of its report."""
+    return ["report", str(place.write("r.json", text))]
+
+
+def set_to(value: object, *keys: str | int) -> Callable[[dict[str, Any]], None]:
+    """Return a change that sets what lies under keys."""
+
+    def change(review: Any) -> None:
+        for key in keys[:-1]:
+            review = review[key]
+        review[keys[-1]] = value
+
+    return change
+
+
+CASES: Cases = {
+    "report of nothing": (lambda p: ["report", p.out / "review.json"], 2, r"no such file"),
+    "report of the folder": (lambda p: ["report", p.root], 2, r"is a directory, not a file"),
+    "report of a page": (
+        lambda p: ["report", p.write("report.html", "<html>\n")],
+        2,
+        r"report\.html:1: not valid JSON",
+    ),
+    "report of a list": (lambda p: ["report", p.write("r.json", "[]")], 2, r"found a list"),
+    "report of another JSON": (
+        lambda p: ["report", p.tuned / "config.json"],
+        2,
+        r"config\.json: format: missing, so this is not a review",
+    ),
+    "report of a torn review": (
+        lambda p: ["report", p.write("r.json", '{"format": 1,\n"plan": {')],
+        2,
+        r"r\.json:2: not valid JSON",
+    ),
+    "report of a part of a review": (
+        lambda p: ["report", p.write("r.json", '{"format": 1}')],
+        2,
+        r"r\.json: plan: missing",
+    ),
+    "report of a later version": (
+        lambda p: ["report", p.write("r.json", '{"format": 99}')],
+        2,
+        r"99 is newer than this cliffguard.*update cliffguard",
+    ),
+    "report without a verdict": (
+        lambda p: spoilt(p, lambda r: r.pop("verdict")),
+        2,
+        r"r\.json: verdict: missing",
+    ),
+    "report with more than there is": (
+        lambda p: spoilt(p, set_to(1, "more")),
+        2,
+        r"r\.json: more: unknown key",
+    ),
+    "report of an unknown outcome": (
+        lambda p: spoilt(p, set_to("SHIP", "verdict", "outcome")),
+        2,
+        r"r\.json: verdict\.outcome: ",
+    ),
+    "report of an outcome in small letters": (
+        lambda p: spoilt(p, set_to("pass", "verdict", "outcome")),
+        2,
+        r"r\.json: verdict\.outcome: ",
+    ),
+    "report with a number as text": (
+        lambda p: spoilt(p, set_to("0.05", "plan", "policy", "alpha")),
+        2,
+        r"r\.json: plan\.policy\.alpha: expected 0\.05, found '0\.05'",
+    ),
+    "report with a margin of everything": (
+        lambda p: spoilt(p, set_to(5, "plan", "policy", "default_margin")),
+        2,
+        r"r\.json: plan\.policy: default_margin must lie above 0",
+    ),
+    "report with nothing for a list": (
+        lambda p: spoilt(p, set_to(None, "examples")),
+        2,
+        r"r\.json: examples: ",
+    ),
+    "report with a name that is a number": (
+        lambda p: spoilt(p, set_to(5, "comparison", "base", "name")),
+        2,
+        r"r\.json: comparison\.base\.name: ",
+    ),
+    "report with half a character": (
+        lambda p: spoilt(p, set_to("\ud800", "verdict", "sentence")),
+        2,
+        r"r\.json: holds half a surrogate pair",
+    ),
+    "report with NaN": (
+        lambda p: spoilt(p, set_to(float("nan"), "plan", "policy", "alpha")),
+        2,
+        r"r\.json: not valid JSON: NaN is not a number of JSON",
+    ),
+    "report with a number without end": (
+        lambda p: shown(p, '{"format": ' + "9" * 5000 + "}"),
+        2,
+        r"r\.json: not valid JSON: .*digits",
+    ),
+    "report nested without end": (
+        lambda p: shown(p, '{"format":' + "[" * 50_000),
+        2,
+        r"r\.json: not valid JSON: nested too deeply",
+    ),
+    "report nested beyond sense": (
+        lambda p: shown(p, '{"format": 1, "plan": ' + "[" * 200 + "]" * 200 + "}"),
+        2,
+        r"r\.json: not valid JSON: nested too deeply",
+    ),
+    "report of two reviews": (
+        lambda p: shown(p, render(samples.failed(), "json") * 2),
+        2,
+        r"r\.json:\d+: not valid JSON: Extra data",
+    ),
+    "report that is cut off": (
+        lambda p: shown(p, render(samples.failed(), "json")[:-200]),
+        2,
+        r"r\.json:\d+: not valid JSON",
+    ),
+    "report behind a byte order mark": (
+        lambda p: shown(p, "\ufeff" + render(samples.failed(), "json")),
+        2,
+        r"r\.json:1: not valid JSON",
+    ),
+    "report of bytes": (lambda p: shown(p, b"\xff\xfe\x00"), 2, r"r\.json: not UTF-8 text"),
+    "report of nothing at all": (lambda p: shown(p, ""), 2, r"r\.json:1: not valid JSON"),
+    "report of no format": (lambda p: shown(p, "{}"), 2, r"r\.json: format: missing"),
+    "report of a format in words": (
+        lambda p: shown(p, '{"format": "1"}'),
+        2,
+        r"r\.json: format: expected a whole number, found '1'",
+    ),
+    "report of a format that is a switch": (
+        lambda p: shown(p, '{"format": true}'),
+        2,
+        r"r\.json: format: expected a whole number, found True",
+    ),
+    "report of JUnit": (
+        lambda p: shown(p, render(samples.failed(), "junit")),
+        2,
+        r"r\.json:1: not valid JSON",
+    ),
+}

@@ -1,0 +1,146 @@
+"""Stores whose entries are damaged after they were written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.bad_input.place import Cases, Place, run
+
+
+def damaged(
+    place: Place, name: str, change: Callable[[bytes], bytes | None], *words: str
+) -> list[str]:
+    """Fill the store, change a file of its first entry (None: remove it), and check again."""
+    done = run([*place.check(), "--out", str(place.root / "before")])
+    assert done.exit_code == 0, done.output
+    path = sorted(place.store.rglob(name))[0]
+    content = change(path.read_bytes())
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    return list(words) or place.check()
+
+
+def edited(change: Callable[[Any], object]) -> Callable[[bytes], bytes]:
+    """Return a change of a JSON file's value."""
+
+    def to_bytes(content: bytes) -> bytes:
+        value = json.loads(content)
+        change(value)
+        return json.dumps(value).encode()
+
+    return to_bytes
+
+
+def renamed(place: Place) -> list[str]:
+    """Give an entry the name of another question."""
+    words = damaged(place, "0000.jsonl", lambda b: b)
+    folder = sorted(place.store.rglob("question.json"))[0].parent
+    name = f"{folder.name[:-4]}{'0' * 4}"
+    folder.rename(folder.parent / name)
+    return [
+        "compare",
+        str(place.base),
+        str(place.tuned),
+        "-s",
+        str(place.suite),
+        "-q",
+        "--store",
+        str(place.store),
+        *words[:0],
+    ]
+
+
+SHARD, QUESTION = "0000.jsonl", "question.json"
+
+CASES: Cases = {
+    "a score in the store is flipped": (
+        lambda p: damaged(p, SHARD, lambda b: b.replace(b'"score":1.0', b'"score":0.0', 1)),
+        12,
+        r"questions/.*: shard 0 does not match its seal",
+    ),
+    "a byte in the store is flipped": (
+        lambda p: damaged(p, SHARD, lambda b: b[:100] + bytes([b[100] ^ 1]) + b[101:]),
+        12,
+        r"questions/.*: (shard 0 does not match|0000\.jsonl cannot be read|a line does not hold)",
+    ),
+    "the last line of a shard is torn": (
+        lambda p: damaged(p, SHARD, lambda b: b[:-20]),
+        12,
+        r"questions/.*: 0000\.jsonl cannot be read",
+    ),
+    "a shard without its seal": (
+        lambda p: damaged(p, SHARD, lambda b: b"".join(b.splitlines(True)[:-1])),
+        12,
+        r"questions/.*: shard 0 does not match its seal|a line does not hold",
+    ),
+    "a shard without a line": (
+        lambda p: damaged(p, SHARD, lambda b: b"".join(b.splitlines(True)[1:])),
+        12,
+        r"questions/.*: shard 0 does not match its seal",
+    ),
+    "a shard with a line twice": (
+        lambda p: damaged(p, SHARD, lambda b: b.splitlines(True)[0] + b),
+        12,
+        r"questions/.*: shard 0 does not match its seal",
+    ),
+    "an empty shard": (lambda p: damaged(p, SHARD, lambda _: b""), 12, r"shard 0 does not match"),
+    "a shard of garbage": (
+        lambda p: damaged(p, SHARD, lambda b: b"\0" * len(b)),
+        12,
+        r"questions/.*: 0000\.jsonl cannot be read",
+    ),
+    "a shard nested without end": (
+        lambda p: damaged(p, SHARD, lambda _: b"[" * 50_000),
+        12,
+        r"questions/.*: 0000\.jsonl cannot be read \(nested too deeply\)",
+    ),
+    "a shard of numbers": (
+        lambda p: damaged(p, SHARD, lambda _: b"1\n2\n"),
+        12,
+        r"questions/.*: (a line does not hold an answer|shard 0)",
+    ),
+    "a question that is torn": (
+        lambda p: damaged(p, QUESTION, lambda b: b[: len(b) // 2]),
+        12,
+        r"questions/.*: question\.json cannot be read",
+    ),
+    "a question that is a list": (
+        lambda p: damaged(p, QUESTION, lambda _: b"[]"),
+        12,
+        r"questions/.*: question\.json does not hold an object",
+    ),
+    "a question that was edited": (
+        lambda p: damaged(p, QUESTION, edited(lambda q: q["asked"].update(task="other"))),
+        12,
+        r"questions/.*: question\.json does not match the folder's name",
+    ),
+    "a question with NaN": (
+        lambda p: damaged(p, QUESTION, edited(lambda q: q["asked"].update(task=float("nan")))),
+        12,
+        r"questions/.*: question\.json or a line holds a number that is none",
+    ),
+    "a question without its names": (
+        lambda p: damaged(p, QUESTION, edited(lambda q: q.pop("about"))),
+        12,
+        r"questions/.*: question\.json lacks the names",
+    ),
+    "provenance that is a word": (
+        lambda p: damaged(p, "provenance.json", lambda _: b'{"measured": "here"}'),
+        12,
+        r"questions/.*: provenance\.json does not hold a list of notes",
+    ),
+    "provenance that is torn": (
+        lambda p: damaged(p, "provenance.json", lambda _: b"{"),
+        12,
+        r"questions/.*: provenance\.json cannot be read",
+    ),
+    "an entry under another name": (
+        renamed,
+        12,
+        r"questions/.*: question\.json does not match the folder's name",
+    ),
+}

@@ -1,0 +1,84 @@
+"""Everything that a tired person, or a hostile one, may hand in: one line, one code, no traceback.
+
+The corpus is in the tables beside this file, one for each kind of input.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cliffguard.runners.fake import FakeRunner
+from tests.bad_input import (
+    checkpoints,
+    data,
+    flags,
+    imported,
+    models,
+    plans,
+    reviews,
+    stores,
+    suites,
+)
+from tests.bad_input.place import Place, assert_refused, run
+
+TABLES = (checkpoints, suites, plans, data, imported, stores, reviews, flags)
+CASES = {f"{t.__name__.split('.')[-1]}: {k}": v for t in TABLES for k, v in t.CASES.items()}
+
+
+def test_the_corpus_is_large() -> None:
+    """No case hides another of its name, and there are enough of them."""
+    assert len(CASES) == sum(len(table.CASES) for table in TABLES)
+    assert len(CASES) + len(models.CASES) + len(flags.USAGE) >= 300
+
+
+def left_half_written(root: Path) -> list[Path]:
+    """Return what a broken-off write leaves: temporary files, and a review without a verdict."""
+    return [path for path in root.rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mistake_is_one_line(
+    case: str, place: Place, always_right: FakeRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exact code, one line that says what and where, and nothing asked or half written."""
+    monkeypatch.chdir(place.root)
+    breaking, code, pattern = CASES[case]
+    words = [str(word) for word in breaking(place)]
+    always_right.n_asked = 0
+
+    result = run(words)
+
+    assert_refused(result, code, pattern)
+    assert always_right.n_asked == 0
+    assert not (place.out / "review.json").exists()
+    assert left_half_written(place.root) == []
+
+
+@pytest.mark.parametrize("case", flags.USAGE)
+def test_a_usage_error_is_exit_2(case: str) -> None:
+    """What Typer refuses ends with exit code 2, on stderr, without a traceback."""
+    words, pattern = flags.USAGE[case]
+
+    result = run(words)
+
+    assert result.exit_code == 2
+    assert re.search(pattern, result.stderr)
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("case", models.CASES)
+def test_a_model_that_cannot_be_asked_is_one_line(
+    case: str, place: Place, tiny_models: models.Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for what shows only when a model is loaded."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    make, more, code, pattern = models.CASES[case]
+
+    result = run(place.measure(make(tiny_models), *more))
+
+    assert_refused(result, code, pattern)
+    assert left_half_written(place.root) == []

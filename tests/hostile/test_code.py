@@ -1,0 +1,252 @@
+"""Code that comes with data: pickles, remote code, templates, tasks. None of it runs."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from cliffguard.cli import options
+from cliffguard.errors import SuiteError
+from cliffguard.plans import Plan, Protocol, RunnerSettings
+from cliffguard.report import html
+from cliffguard.runners import lmeval_code
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.lmeval_code import refuse_code
+from cliffguard.suites import load_suite
+from tests.bad_input.models import Models, copied
+from tests.bad_input.place import Place, assert_refused, run
+
+SOURCES = sorted((Path(html.__file__).parent.parent).rglob("*.py"))
+
+
+class Payload:
+    """A pickle that leaves a file behind when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_runs_nothing_even_when_allowed(place: Place, tiny_models: Models) -> None:
+    """--allow-pickle loads tensors; a pickle that calls something else is damage."""
+    folder = copied(tiny_models.base, tiny_models.broken)
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Payload(place.root / "ran")))
+
+    result = run(place.measure(folder, "--allow-pickle"))
+
+    assert_refused(result, 12, r"broken: cannot be loaded: ")
+    assert not (place.root / "ran").exists()
+
+
+def test_a_trainers_arguments_are_never_loaded(place: Place, tiny_models: Models) -> None:
+    """training_args.bin, which is a pickle of objects, lies beside the weights and stays there."""
+    folder = copied(tiny_models.base, tiny_models.broken)
+    (folder / "training_args.bin").write_bytes(pickle.dumps(Payload(place.root / "ran")))
+
+    assert run(place.measure(folder, "--allow-pickle")).exit_code == 0
+    assert not (place.root / "ran").exists()
+
+
+def test_nobody_can_turn_remote_code_on_for_our_loader() -> None:
+    """No flag, no key of a plan and no line of ours says that a checkpoint's code be run."""
+    told = [*options.PLAN, *options.RUNNER, *options.PROTOCOL]
+    told += [*inspect.signature(Plan).parameters, *inspect.signature(RunnerSettings).parameters]
+
+    assert [name for name in told if "trust" in name or "code" in name] == []
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8").replace(" ", "")
+        assert "trust_remote_code=True" not in text, path
+        assert '"trust_remote_code":True' not in text, path
+
+
+def test_every_tokenizer_is_loaded_without_its_code(
+    tiny_models: Models, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """transformers would otherwise ask on the terminal whether to run it."""
+    from transformers import AutoTokenizer
+
+    asked: list[dict[str, Any]] = []
+    load = AutoTokenizer.from_pretrained
+
+    def spy(*given: Any, **named: Any) -> Any:
+        asked.append(named)
+        return load(*given, **named)
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", spy)
+
+    assert run(place.measure(tiny_models.base)).exit_code == 0
+    assert asked
+    assert all(named["trust_remote_code"] is False for named in asked)
+
+
+# --- templates -----------------------------------------------------------------------------------
+
+
+def test_chat_templates_are_rendered_in_a_sandbox() -> None:
+    """transformers' own environment is the immutable sandbox; see also the corpus of bad models."""
+    from transformers.utils import chat_template_utils
+
+    source = inspect.getsource(chat_template_utils)
+
+    assert "ImmutableSandboxedEnvironment(" in source
+    assert chat_template_utils.ImmutableSandboxedEnvironment is ImmutableSandboxedEnvironment
+
+
+def test_our_page_is_rendered_in_a_sandbox() -> None:
+    """The page's template is ours, and what it is given is not."""
+    assert type(html._environment()) is ImmutableSandboxedEnvironment
+
+
+def test_no_other_template_is_rendered() -> None:
+    """jinja2 is imported for the page and for its errors alone."""
+    importing = [path.name for path in SOURCES if "import jinja2" in path.read_text("utf-8")]
+    importing += [path.name for path in SOURCES if "from jinja2" in path.read_text("utf-8")]
+
+    assert sorted(set(importing)) == ["harness.py", "html.py"]
+
+
+# --- lm-eval's tasks -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder in the place of lm-eval's tasks."""
+    folder = tmp_path / "lm_eval" / "tasks"
+    (folder / "own").mkdir(parents=True)
+    monkeypatch.setattr(lmeval_code, "_home", lambda: folder)
+    return folder
+
+
+def index(home: Path, text: str, kind: str = "TASK") -> dict[str, Any]:
+    """Write a task file and return an index of it."""
+    path = home / "own" / "t.yaml"
+    path.write_text(text, encoding="utf-8")
+    entry = SimpleNamespace(
+        name="t", kind=SimpleNamespace(name=kind), yaml_path=path, cfg={}, tags=set()
+    )
+    return {"t": entry}
+
+
+SCORED = "task: t\nprocess_results: !function utils.score\nmetric_list: [{metric: pass}]\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "def score(doc, said):\n    exec(said[0])\n",
+            "calls exec, which can run code that the mo",
+        ),
+        ("def score(doc, said):\n    return eval(said[0])\n", "calls eval"),
+        (
+            "def score(d, s):\n    return run(s)\ndef run(s):\n    compile(s, '', 'exec')\n",
+            "compile",
+        ),
+        ("import subprocess\ndef score(d, s):\n    subprocess.run(s)\n", r"calls subprocess\.run"),
+        ("import os\ndef score(d, s):\n    os.system(s)\n", r"calls os\.system"),
+        ("import multiprocessing\ndef score(d, s):\n    multiprocessing.Process()\n", "multiproc"),
+        (
+            "import evaluate\nm = evaluate.load('code_eval')\ndef score(d, s): ...\n",
+            r"\(code_eval\)",
+        ),
+        (
+            "import evaluate\ndef score(d, s):\n    evaluate.load('rouge')\n",
+            "fetches rouge as a pro",
+        ),
+        ("from lm_eval.tasks.own.inner import score\n", r"calls exec.*own/inner\.py"),
+        ("from .inner import score\n", r"calls exec.*own/inner\.py"),
+        (
+            "class Task:\n    def score(self, said):\n        exec(said)\nscore = Task\n",
+            "calls exec",
+        ),
+    ],
+)
+def test_tasks_that_run_code_are_found_whether_marked_or_not(
+    home: Path, source: str, message: str
+) -> None:
+    """What a task's functions call, in their file or one that it imports, is read and refused."""
+    (home / "own" / "inner.py").write_text("def score(doc, said):\n    exec(said[0])\n")
+    (home / "own" / "utils.py").write_text(source)
+
+    with pytest.raises(SuiteError, match=message) as caught:
+        refuse_code(index(home, SCORED), "t")
+
+    assert "cliffguard does not run it: measure it in a sandbox" in str(caught.value)
+
+
+def test_a_function_beside_one_that_runs_code_is_not_refused(home: Path) -> None:
+    """Many tasks share a file with others, whose functions they never call."""
+    source = "import re\nW = re.compile('a')\ndef score(d, s): ...\ndef other(d, s):\n    exec(s)\n"
+    (home / "own" / "utils.py").write_text(source)
+
+    refuse_code(index(home, SCORED), "t")
+
+
+def test_a_function_from_outside_lm_eval_is_refused(home: Path, tmp_path: Path) -> None:
+    """`!function` of another folder, or of any module that can be imported, is not imported."""
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
+    for name in ("../../../evil.score", "os.system", "evil.score"):
+        with pytest.raises(SuiteError, match="names code that is none of lm-eval's tasks"):
+            refuse_code(index(home, SCORED.replace("utils.score", name)), "t")
+
+
+def test_a_marked_task_is_refused(home: Path) -> None:
+    """lm-eval's own mark is enough."""
+    with pytest.raises(SuiteError, match="runs code that the model wrote"):
+        refuse_code(index(home, "task: t\nunsafe_code: true\n"), "t")
+
+
+def test_a_metric_that_only_a_hub_has_is_refused(home: Path) -> None:
+    """lm-eval would fetch its program and run it."""
+    with pytest.raises(SuiteError, match="fetches the metric chrf3 as a program from a hub"):
+        refuse_code(index(home, "task: t\nmetric_list: [{metric: chrf3}]\n"), "t")
+
+    refuse_code(index(home, "task: t\nmetric_list: [{metric: acc}]\n"), "t")
+
+
+@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("humaneval", "humaneval: runs code that the model wrote"),
+        ("mbpp_instruct", "mbpp_instruct: runs code that the model wrote"),
+        ("cruxeval_input", r"cruxeval_input: runs code that the model wrote"),
+        ("longproc", r"longproc_\w+: |longproc_countdown_0\.5k: runs code"),
+        ("squadv2", "squadv2: fetches squad_v2 as a program from a hub"),
+    ],
+)
+def test_lm_evals_own_tasks_that_run_code_are_refused(
+    tmp_path: Path, name: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before any of their modules is imported: some run a model's code on import to try it."""
+    monkeypatch.setattr("lm_eval.tasks.TaskManager.load", lambda *_: pytest.fail("was loaded"))
+    text = f"name: s\nversion: 1\ncapabilities: {{c: {{ring: general, tasks: [{name}]}}}}\n"
+    (tmp_path / "s.yaml").write_text(text)
+
+    with pytest.raises(SuiteError, match=message):
+        HarnessRunner().resolve([load_suite(str(tmp_path / "s.yaml"))], Protocol())
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+def test_a_task_file_in_the_working_directory_is_no_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A suite cannot name a file of lm-eval's kind, whose functions would be imported."""
+    (tmp_path / "evil.yaml").write_text("task: evil\nprocess_docs: !function evil.run\n")
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')\n")
+    text = "name: s\nversion: 1\ncapabilities: {c: {ring: general, tasks: [evil.yaml]}}\n"
+    (tmp_path / "s.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SuiteError, match=r"'evil\.yaml' is neither a task with items nor known"):
+        HarnessRunner().resolve([load_suite("./s.yaml")], Protocol())
