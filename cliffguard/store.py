@@ -24,7 +24,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from cliffguard.canonical import canonical_json, digest
+from cliffguard.canonical import canonical_json, digest, parse_json
 from cliffguard.errors import StoreError, UsageError
 from cliffguard.files import (
     is_unreachable,
