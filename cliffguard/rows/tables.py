@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def _table(schema: Any, batches: Any, path: Path, text_only: bool) -> Iterator[R
         )
     number = 0
     for batch in batches:
+        batch.validate(full=True)  # a damaged one may point outside its own memory
         for row in batch.select(names).to_pylist():
             number += 1
             yield row_of(row, path, number)
@@ -122,7 +124,7 @@ def split_folder(folder: Path, split: str | None) -> Path:
             f"{folder}: has no split {split!r}{nearest(split, names)} (it holds {', '.join(names)})"
         )
     chosen = folder / (split or names[0])
-    if not chosen.is_dir():
+    if not os.path.isdir(chosen):  # unlike Path's, it takes a name that is too long for one
         raise UsageError(f"{chosen}: no such folder, though {splits.name} names it; save it again")
     return chosen
 
