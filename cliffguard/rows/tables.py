@@ -81,6 +81,7 @@ def _table(schema: Any, batches: Any, path: Path, text_only: bool) -> Iterator[R
         )
     number = 0
     for batch in batches:
+        batch.validate(full=True)  # a damaged one may point outside its own memory
         for row in batch.select(names).to_pylist():
             number += 1
             yield row_of(row, path, number)
