@@ -46,7 +46,7 @@ def cover(suite: Path, tmp_path: Path, *words: str) -> Result:
     path = support.write_jsonl(tmp_path / "log.jsonl", [{"prompt": one} for one in prompts])
     base = support.write_checkpoint(tmp_path / "base")
     asked = ["suites", "coverage", str(suite), "--prompts", str(path), "--base", str(base)]
-    return CliRunner().invoke(app, [*asked, *words, "--offline"], catch_exceptions=False)
+    return CliRunner().invoke(app, [*asked, *words], catch_exceptions=False)
 
 
 @pytest.fixture

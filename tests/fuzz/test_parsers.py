@@ -456,7 +456,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Review, Path]:
     return review, root / "store"
 
 
-STORED = ("question.json", "items.jsonl", "provenance.json", "shards/0000.jsonl")
+STORED = ("question.json", "items.jsonl", "shards/0000.jsonl")
 
 
 @fuzzed
