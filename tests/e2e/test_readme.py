@@ -59,12 +59,33 @@ def test_every_link_leads_somewhere() -> None:
     assert broken == []
 
 
+EXAMPLES = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+IN_TRAINING = """\
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from cliffguard import Plan, guard
+
+base = AutoModelForCausalLM.from_pretrained("models/base", dtype=torch.float32)
+model = PeftModel.from_pretrained(base, "runs/ft/adapter")
+tokenizer = AutoTokenizer.from_pretrained("models/base")
+"""
+
+
 @pytest.mark.slow
-def test_the_python_example_runs(
-    tiny_base: Path, tiny_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "example",
+    [EXAMPLES[0], IN_TRAINING + EXAMPLES[1] + "print(review.verdict.outcome, 'in memory')"],
+    ids=["checkpoints", "in-training"],
+)
+def test_the_python_examples_run(
+    example: str,
+    tiny_base: Path,
+    tiny_adapter: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The five lines of Python end in a verdict."""
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    """The few lines of Python end in a verdict."""
     (tmp_path / "models").mkdir()
     (tmp_path / "runs" / "ft").mkdir(parents=True)
     (tmp_path / "models" / "base").symlink_to(tiny_base)
@@ -76,3 +97,4 @@ def test_the_python_example_runs(
     )
 
     assert re.match(r"(PASS|FAIL|INCONCLUSIVE) \w", done.stdout), done.stderr
+    assert len(EXAMPLES) == 2, "an example that no test runs"

@@ -302,7 +302,7 @@ def words(said: str) -> list[str]:
     return [
         line.partition("] ")[2] if line.startswith("[") else line
         for line in said.splitlines()
-        if not line.startswith("reports: ")
+        if not line.startswith(("reports: ", "time: "))
     ]
 
 
