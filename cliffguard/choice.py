@@ -35,6 +35,11 @@ def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
     """
     if len(plans) < 2:
         raise UsageError("--choose: there is one candidate only; leave it out, or give more")
+    if len({plan.protocol.chat_template for plan in plans}) > 1:
+        raise UsageError(
+            "--choose and chat_template: both: a candidate that passes under one template may be "
+            "chosen though it fails under the other; choose under own or base"
+        )
     if choice == "last":
         return tuple(plans)
     return tuple(

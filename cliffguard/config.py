@@ -25,6 +25,8 @@ _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "suite": TypeAdapter(SuiteFile),
 }
 _FROM_PLAN_FOLDER = ("base", "candidate")
+BOTH_TEMPLATES = ("own", "base")
+"""What `chat_template: both` stands for: two comparisons, both of which have to pass."""
 
 
 def load_policy(path: Path | str) -> Policy:
@@ -37,7 +39,10 @@ def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> P
     """Read a plan file of one candidate; `overrides` (nested like the plan) replace single keys."""
     plans = load_plans(path, overrides)
     if len(plans) > 1:
-        raise ConfigError(f"{path}: candidate: names {len(plans)} candidates where one is wanted")
+        raise ConfigError(
+            f"{path}: names {len(plans)} comparisons (candidates, or chat_template: both) where "
+            "one is wanted"
+        )
     return plans[0]
 
 
@@ -66,13 +71,25 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
 
 
 def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
-    """Return one plan for each candidate in a mapping, which may name one or a list."""
+    """Return one plan for each candidate in a mapping, which may name one or a list.
+
+    Under `chat_template: both` there are two for each, one under each policy.
+    """
     candidates = written.get("candidate")
     if not isinstance(candidates, list):
-        return (make_plan(written, source),)
-    if not candidates:
+        candidates = [candidates] if "candidate" in written else []
+    elif not candidates:
         raise ConfigError(f"{source}: candidate: the list is empty; name at least one")
-    return tuple(make_plan({**written, "candidate": one}, source) for one in candidates)
+    each: list[Mapping[str, Any]] = [{**written, "candidate": one} for one in candidates]
+    return tuple(make_plan(way, source) for one in each or [written] for way in _ways(one))
+
+
+def _ways(written: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the mapping for each way to put prompts that it asks for."""
+    protocol = written.get("protocol")
+    if not isinstance(protocol, Mapping) or protocol.get("chat_template") != "both":
+        return [written]
+    return [{**written, "protocol": {**protocol, "chat_template": way}} for way in BOTH_TEMPLATES]
 
 
 def make_plan(written: Mapping[str, Any], source: str) -> Plan:
@@ -128,6 +145,8 @@ def schema(kind: str) -> dict[str, Any]:
             described["properties"][key]["anyOf"].append({"type": "string"})
         several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
+        # Two plans in one, which a protocol is not.
+        described["$defs"]["Protocol"]["properties"]["chat_template"]["enum"].append("both")
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}

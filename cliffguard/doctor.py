@@ -1,12 +1,12 @@
-"""What this machine has, and what stands in the way of a comparison, before anything is loaded."""
+"""What this machine has, and what stands in the way of a comparison, before anything is asked."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -17,8 +17,10 @@ from cliffguard.engine import loading
 from cliffguard.engine.devices import BYTES_A_WEIGHT, Device, devices
 from cliffguard.errors import CliffguardError
 from cliffguard.hub import cache_folder
+from cliffguard.integrity import pair_checks
 from cliffguard.plans import Plan
 from cliffguard.records import Checkpoint
+from cliffguard.runners import Runner
 from cliffguard.store import Store
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets", "safetensors")
@@ -85,8 +87,11 @@ class Checkup:
         return max((one.exit_code for one in self.found), default=0)
 
 
-def examine(plan: Plan | None, store: Store) -> Checkup:
-    """Look at the machine and, with a plan, at its base and candidate. Loads no weights."""
+def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Checkup:
+    """Look at the machine and, with a plan, at its base and candidate.
+
+    Weights are loaded only where a `runner` is given, and nothing else stands in the way.
+    """
     there = devices()
     places = _places(store)
     found = [*_about_devices(there), *_about_places(places)]
@@ -96,6 +101,8 @@ def examine(plan: Plan | None, store: Store) -> Checkup:
         found += about
         loads = tuple(_load(side, one, plan) for side, one in sides.items())
         found += _about_memory(loads, there)
+        if runner is not None and not any(one.exit_code for one in found):
+            found += _about_loading(sides.values(), plan, runner)
     return Checkup(
         versions=_versions(), devices=there, places=places, loads=loads, found=tuple(found)
     )
@@ -167,23 +174,13 @@ def _sides(plan: Plan) -> tuple[dict[Literal["base", "candidate"], Checkpoint], 
     try:
         base, candidate = find_sides(plan)
     except CliffguardError as failure:
-        text, _, advice = str(failure).rpartition("; ")
-        fault = Found(
-            kind="fault",
-            about="pair",
-            text=text or str(failure),
-            advice=advice if text else "",
-            exit_code=failure.exit_code,
-        )
-        return _base_alone(plan), [fault]
+        return _base_alone(plan), [_fault("pair", failure)]
     return {"base": base, "candidate": candidate}, list(_about_pair(base, candidate, plan))
 
 
 def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:
     if plan.base is None:
         return {}
-    from dataclasses import replace
-
     try:
         return {"base": find_alone(replace(plan, candidate=plan.base, base=None))}
     except CliffguardError:
@@ -191,34 +188,41 @@ def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:
 
 
 def _about_pair(base: Checkpoint, candidate: Checkpoint, plan: Plan) -> Iterator[Found]:
-    yield Found(kind="good", about="pair", text="base and candidate are whole and belong together")
+    """Yield all that a run would find in their files, what would end it and what it would tell."""
+    faults = []
     for note in (*base.notes, *candidate.notes):
         yield Found(kind="remark", about="pair", text=note)
-    if base.fingerprint == candidate.fingerprint:
-        yield Found(
-            kind="fault",
-            about="pair",
-            text="base and candidate are the same, bit by bit",
-            advice="give the fine-tune; `cliffguard noise` asks a checkpoint twice",
-            exit_code=12,
-        )
-    if base.tokenizer != candidate.tokenizer:
-        yield Found(
-            kind="remark",
-            about="tokenizer",
-            text="the sides have other tokenizer files",
-            advice="what they read may differ; the report compares prompts as texts",
-        )
-    if base.chat_template != candidate.chat_template:
-        policy = plan.protocol.chat_template
-        used = {"none": "neither is used", "own": "each is used", "base": "the base's is used"}
-        yield Found(
-            kind="remark",
-            about="chat template",
-            text=f"the sides have other chat templates; under chat_template: {policy} "
-            f"{used[policy]}",
-            advice="name the policy that production uses (--chat-template)",
-        )
+    for check in pair_checks():
+        try:
+            for line in check(base, candidate, plan.protocol):
+                yield Found(kind="remark", about="pair", text=line)
+        except CliffguardError as failure:
+            faults.append(_fault("pair", failure))
+    yield from faults or [
+        Found(kind="good", about="pair", text="base and candidate are whole and belong together")
+    ]
+
+
+def _fault(about: str, failure: CliffguardError) -> Found:
+    """Return what would end a run; what follows the last semicolon is advice."""
+    text, _, advice = str(failure).rpartition("; ")
+    return Found(
+        kind="fault",
+        about=about,
+        text=text or advice,
+        advice=advice if text else "",
+        exit_code=failure.exit_code,
+    )
+
+
+def _about_loading(sides: Iterable[Checkpoint], plan: Plan, runner: Runner) -> Iterator[Found]:
+    """Load each side and let it compute once."""
+    try:
+        for one in sides:
+            runner.load(one, plan.protocol)
+            yield Found(kind="good", about="loading", text=f"{one.name}: loaded, and computes")
+    except CliffguardError as failure:
+        yield _fault("loading", failure)
 
 
 def _load(side: Literal["base", "candidate"], found: Checkpoint, plan: Plan) -> Load:

@@ -7,7 +7,7 @@ void, and returns a line for what a reader must know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cliffguard.checkpoint_files import chat_template_of
@@ -26,21 +26,24 @@ def check_pair(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> t
 
     Nothing is loaded: files of weights are read only as far as they are alike.
     """
-    _refuse_same(base, candidate)
-    _refuse_inert(candidate)
-    return (
-        *_templates(base, candidate, protocol),
-        *_tokenizers(base, candidate),
-        *_fewer_rows(base, candidate),
-    )
+    return tuple(line for check in pair_checks() for line in check(base, candidate, protocol))
 
 
-def _refuse_same(base: Checkpoint, candidate: Checkpoint) -> None:
+PairCheck = Callable[[Checkpoint, Checkpoint, Protocol], Iterable[str]]
+"""Returns remarks about a pair; raises a CliffguardError where it cannot be compared."""
+
+
+def pair_checks() -> tuple[PairCheck, ...]:
+    """Return all that is looked at before anything is asked, each on its own."""
+    return (_refuse_same, _refuse_inert, _templates, _tokenizers, _fewer_rows)
+
+
+def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
     """A candidate with the weights of its base was not trained, or not saved, or not merged."""
     if candidate.adapter is not None:
-        return
+        return ()
     if candidate.weights != base.weights and not _have_same_tensors(base, candidate):
-        return
+        return ()
     parts = {
         "tokenizer": base.tokenizer != candidate.tokenizer,
         "chat template": base.chat_template != candidate.chat_template,
@@ -49,7 +52,7 @@ def _refuse_same(base: Checkpoint, candidate: Checkpoint) -> None:
     other = ", ".join(name for name, differs in parts.items() if differs)
     raise IntegrityError(
         f"{candidate.name}: its weights are those of {base.name}, bit for bit"
-        f"{f' (only {other} differ)' if other else ''}; was the fine-tune saved elsewhere, or an "
+        f"{f' (what differs: {other})' if other else ''}; was the fine-tune saved elsewhere, or an "
         f"adapter never merged? To ask one checkpoint twice, use `cliffguard noise {base.name}`"
     )
 
@@ -65,7 +68,7 @@ def _safetensors(checkpoint: Checkpoint) -> list[Path]:
     return sorted(checkpoint.files.weights.glob("*.safetensors"))
 
 
-def _refuse_inert(candidate: Checkpoint) -> None:
+def _refuse_inert(_: Checkpoint, candidate: Checkpoint, __: Protocol) -> tuple[()]:
     """A LoRA adapter whose B matrices are all zero, as before training, is its base."""
     tensors = _of_adapter(candidate)
     ups = [one for name, one in tensors.items() if ".lora_B" in name or ".lora_embedding_B" in name]
@@ -75,6 +78,7 @@ def _refuse_inert(candidate: Checkpoint) -> None:
             f"{candidate.name}: the adapter changes nothing: all its B matrices are zero; was it "
             "trained?"
         )
+    return ()
 
 
 def _of_adapter(checkpoint: Checkpoint) -> dict[str, Tensor]:
@@ -133,7 +137,7 @@ def _refuse_no_template(
         )
 
 
-def _tokenizers(base: Checkpoint, candidate: Checkpoint) -> Iterator[str]:
+def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:
     """Judge tokenizers by what their difference can change; yield remarks.
 
     An adapter that brings no embedding reads with its base's rows, so that a token under another
@@ -154,7 +158,7 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint) -> Iterator[str]:
         yield f"The tokenizers differ: {change.told}."
 
 
-def _fewer_rows(base: Checkpoint, candidate: Checkpoint) -> Iterator[str]:
+def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:
     """A vocabulary that shrank: the softmax of the candidate runs over less than the base's."""
     before, after = vocabulary_size(base), vocabulary_size(candidate)
     if before is not None and after is not None and after < before:

@@ -691,14 +691,26 @@ class PlannedLooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What git had checked out; dirty where files that it tracks were changed since."""
+
+    digest: str
+    is_dirty: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """What a reader needs to repeat the comparison. No clocks, no host names.
 
     `questions` are the keys of the stored answers; `measured_on` describes device, dtype and
-    batch size of each side. `looks` are empty where another harness asked.
+    batch size of each side. `looks` are empty where another harness asked. Commits are None
+    where there is none: `cliffguard_commit` of this program, `commit` of the folder in which it
+    was started, whose plan, policy and suites decide.
     """
 
     cliffguard_version: str
+    cliffguard_commit: Commit | None
+    commit: Commit | None
     runner: str
     measured_on: tuple[str, ...]
     suites: tuple[SuiteStamp, ...]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
+from pathlib import Path
 
+from cliffguard.commits import commit_of, own_commit
 from cliffguard.errors import redacted
 from cliffguard.health import health
 from cliffguard.measure import Measurement
@@ -31,7 +34,9 @@ N_EXAMPLES = 5
 
 _USUAL = Protocol()
 _EXAMPLE_CHARACTERS = 1500
-_LIBRARIES = ("torch", "transformers", "peft", "lm-eval", "datasets", "numpy", "scipy")
+_LIBRARIES = (
+    "torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets", "numpy", "scipy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,8 @@ def write_up(
         examples=pick_examples(decision.pairs),
         provenance=Provenance(
             cliffguard_version=version("cliffguard"),
+            cliffguard_commit=own_commit(),
+            commit=commit_of(Path.cwd()),
             runner=runner,
             measured_on=tuple(
                 f"{who}: {place}"
@@ -75,12 +82,16 @@ def write_up(
             ),
             questions=tuple(key for side in measured for key in side.questions),
             looks=looks,
-            versions={name: version(name) for name in _LIBRARIES},
+            versions=_versions(),
             command=command,
         ),
     )
     # What suites and models say is kept to the letter; what people configured may hold a secret.
     return replace(with_texts(review, redacted), examples=review.examples)
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
 
 
 def pick_examples(pairs: Sequence[Pair]) -> tuple[Example, ...]:

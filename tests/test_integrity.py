@@ -212,7 +212,7 @@ def with_a_template(folder: Path) -> None:
     [
         (as_it_is, "bit for bit; was the fine-tune saved elsewhere"),
         (in_another_shard, "bit for bit; was the fine-tune saved elsewhere"),
-        (with_a_template, r"bit for bit \(only chat template differ\)"),
+        (with_a_template, r"bit for bit \(what differs: chat template\)"),
     ],
 )
 def test_the_weights_of_the_base_are_no_candidate(

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained, failure_recorded, hold
-from cliffguard.errors import CliffguardError, UsageError, redacted
-from cliffguard.files import user_path, write_whole
+from cliffguard.cli.console import Screen, explained, failure_recorded
+from cliffguard.cli.given import open_store, plan_of, plans_of, show
+from cliffguard.cli.outcome import contained, finished, folders_of, one_of_both, prepare, worst
+from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
-    from cliffguard.plans import Plan
     from cliffguard.records import Review
     from cliffguard.runners import Runner
-    from cliffguard.stages import Spent
-    from cliffguard.store import Store
 
 
 @explained
@@ -49,7 +45,7 @@ def check(
     flags = {**flags, "candidate": candidate, "policy": policy}
     plans = plans_of(plan, flags)
     if show_config:
-        _show(plans)
+        show(plans)
         return
     caveats: tuple[str, ...] = ()
     if choose is not None:
@@ -64,7 +60,7 @@ def check(
 
     def work(runner: Runner) -> list[int]:
         # One runner: candidates over one base find it in memory.
-        folders = [prepare(folder) for folder in _folders(out, plans)]
+        folders = [prepare(folder) for folder in folders_of(out, plans)]
         answers = open_store(store)
         codes: list[int] = []
         for one, folder in zip(plans, folders, strict=True):
@@ -80,11 +76,11 @@ def check(
                         runner=runner,
                         stops_early=not no_early_stop,
                         max_minutes=max_minutes,
-                        caveats=caveats,
+                        caveats=(*caveats, *one_of_both(one, plans)),
                         progress=screen.progress,
                     )
                 spent = since(runner.spent(), before)
-                codes.append(_finished(review, folder, screen, output_format, spent))
+                codes.append(finished(review, folder, screen, output_format, spent))
         return codes
 
     codes = with_runner(plans[0], work)
@@ -110,9 +106,9 @@ def measure(
     verbose: opt.Verbose = False,
 ) -> None:
     """Put the answers of one checkpoint into the store, without a verdict."""
-    (resolved,) = plans_of(None, {**flags, "candidate": [checkpoint]})
+    resolved = plan_of({**flags, "candidate": [checkpoint]})
     if show_config:
-        _show([resolved])
+        show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
     from cliffguard.corridor import find_alone, measure_alone, with_runner
@@ -159,12 +155,12 @@ def compare(
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
         review = _compared(base, candidate, logged, policy, flags)
         folder = None if out is None else prepare(out)
-        code = _finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
+        code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
         raise typer.Exit(0 if exit_zero else code)
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
-    (resolved,) = plans_of(None, flags)
+    resolved = plan_of(flags)
     if show_config:
-        _show([resolved])
+        show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
     from cliffguard.corridor import find_sides, guard
@@ -181,7 +177,7 @@ def compare(
     resolved = dataclasses.replace(resolved, protocol=runner.protocol)
     folder = None if out is None else prepare(out)
     review = guard(resolved, store=answers, runner=runner)
-    code = _finished(review, folder, screen, output_format)
+    code = finished(review, folder, screen, output_format)
     raise typer.Exit(0 if exit_zero else code)
 
 
@@ -220,128 +216,3 @@ def _flat(given: Mapping[str, Any]) -> list[str]:
 
 
 _FLAGS = {"suites": "suite"}
-
-
-# --- what the verbs share ------------------------------------------------------------------------
-
-
-def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
-    """Return one plan per candidate."""
-    plans = _read_plans(path, opt.overrides(flags))
-    if any(plan.offline for plan in plans):
-        from cliffguard.hub import no_connection
-
-        hold(no_connection())
-    return plans
-
-
-def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]:
-    from cliffguard.config import load_plans, make_plans
-
-    if path is not None:
-        return load_plans(path, given)
-    if "candidate" not in given:
-        raise UsageError("no candidate: give a plan file, or --candidate (and --base, --suite)")
-    if not {"suites", "target"} & given.keys():
-        raise UsageError("no suite: give --suite NAME (see `cliffguard suites ls`), or --target")
-    return make_plans(given, "command line")
-
-
-def _show(plans: Sequence[Plan]) -> None:
-    import yaml
-
-    from cliffguard.config import as_written
-    from cliffguard.corridor import default_policy, with_margins
-    from cliffguard.targets import suites_of
-
-    suites = suites_of(plans[0])
-    policy = with_margins(plans[0].policy or default_policy(suites), suites)
-    resolved = as_written(dataclasses.replace(plans[0], policy=policy))
-    if len(plans) > 1:
-        resolved["candidate"] = [plan.candidate for plan in plans]
-    sys.stdout.write(redacted(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)))
-
-
-def _folders(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
-    """Return the folder of each plan's reports: of several candidates, one below the other."""
-    names = [Path(plan.candidate).name.replace("@", "-") or "candidate" for plan in plans]
-    if len(plans) == 1:
-        return [out or Path("cliffguard-out") / names[0]]
-    twice = [name for number, name in enumerate(names) if name in names[:number]]
-    if twice:
-        raise UsageError(
-            f"two candidates are called {twice[0]!r}, and would share one folder of reports; "
-            "check them apart, or rename one"
-        )
-    return [(out or Path("cliffguard-out")) / name for name in names]
-
-
-def open_store(folder: Path | None) -> Store:
-    """Return the store in `folder`, or the user's."""
-    from cliffguard.store import Store, default_store_folder
-
-    return Store(folder or default_store_folder())
-
-
-def prepare(out: Path) -> Path:
-    """Make sure that the reports can be written, before hours are spent on what goes into them."""
-    from cliffguard.report import FILES
-
-    out = user_path(str(out), UsageError)
-    probe = out / ".cliffguard"
-    write_whole(probe, "")
-    probe.unlink()
-    # A run that fails must not leave the verdict of an earlier one behind.
-    for name in (*FILES, "timings.json", "failure.json"):
-        (out / name).unlink(missing_ok=True)
-    return out
-
-
-def worst(codes: Sequence[int]) -> int:
-    """Return the exit code of several candidates: that of the one that fared worst."""
-    return max(codes, key=_SEVERITY.index)
-
-
-# A comparison that cannot be trusted, then a proven loss, then what a retry or a correction mends.
-_SEVERITY = (0, 11, 2, 20, 10, 12, 1)
-
-
-@contextlib.contextmanager
-def contained(codes: list[int]) -> Iterator[None]:
-    """Say what went wrong with one of several candidates, and let the others be checked."""
-    try:
-        yield
-    except CliffguardError as error:
-        print(f"cliffguard: {error}", file=sys.stderr)
-        codes.append(error.exit_code)
-
-
-def _finished(
-    review: Review,
-    out: Path | None,
-    screen: Screen,
-    output_format: str | None,
-    spent: Mapping[str, Spent] | None = None,
-) -> int:
-    """Print and write the reports of a review; return its exit code."""
-    from cliffguard.report import render, write_reports
-    from cliffguard.report.text import print_review
-    from cliffguard.report.timings import sentence
-    from cliffguard.stages import Timings
-    from cliffguard.verdict import EXIT_CODES
-
-    timings = Timings(wall_seconds=screen.wall_seconds(), stages=spent or {})
-
-    if not screen.quiet:
-        print_review(review, screen.console)
-    if out is not None:
-        written = write_reports(review, out, timings)
-        told = {**dataclasses.asdict(timings), "tasks": screen.seconds}
-        write_whole(out / "timings.json", json.dumps(told, indent=2) + "\n")
-        screen.say(f"time: {sentence(timings)}")
-        screen.say("reports: " + " ".join(str(path) for path in written))
-    if output_format is not None:
-        # A reader that leaves early (| head) must not turn the verdict into another exit code.
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(render(review, output_format, timings))
-    return EXIT_CODES[review.verdict.outcome]

@@ -31,7 +31,8 @@ def demo(
     if base_path:
         sys.stdout.write(f"{base}\n")
         return
-    from cliffguard.cli.check import open_store, prepare
+    from cliffguard.cli.given import open_store
+    from cliffguard.cli.outcome import prepare
     from cliffguard.corridor import guard, runner_for
     from cliffguard.report import write_reports
     from cliffguard.report.text import print_review

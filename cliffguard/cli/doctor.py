@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.check import open_store, plans_of
 from cliffguard.cli.console import explained
+from cliffguard.cli.given import open_store, plan_of
 from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,25 +28,32 @@ def doctor(
     candidate: Annotated[
         str | None, typer.Option(help="Candidate: a directory, org/model@revision, an adapter.")
     ] = None,
+    load: Annotated[
+        bool, typer.Option("--load", help="Load both sides as well, and let each compute once.")
+    ] = False,
     store: opt.StoreFolder = None,
     output_format: Annotated[
         Literal["text", "json"], typer.Option("--format", help="json: one object.")
     ] = "text",
 ) -> None:
-    """Look at versions, devices and places and, if given, at base and candidate; load nothing.
+    """Look at versions, devices and places and, if given, at base and candidate.
 
+    Nothing is loaded unless you ask with --load.
     The exit code is what a run would end with before it asks anything: 0, 2, 12 or 20.
     """
+    from cliffguard.corridor import runner_for
     from cliffguard.doctor import examine
 
     if candidate is None and flags.get("base") is not None:
         raise UsageError("--base without --candidate: give both, or neither")
+    if candidate is None and load:
+        raise UsageError("--load: there is nothing to load; give --candidate, and its --base")
     plan = None
     if candidate is not None:
         # Which items are asked does not matter here.
         suites = flags.get("suites") or ["adjacent"]
-        (plan,) = plans_of(None, {**flags, "suites": suites, "candidate": [candidate]})
-    found = examine(plan, open_store(store))
+        plan = plan_of({**flags, "suites": suites, "candidate": [candidate]})
+    found = examine(plan, open_store(store), runner_for(plan) if plan and load else None)
     if output_format == "json":
         told = {**dataclasses.asdict(found), "exit_code": found.exit_code}
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -24,7 +24,7 @@ suites: {suites}          # built-in names (cliffguard suites ls) or files
 # target: test.jsonl      # your target's data; more keys: {{data: …, prompt: …, metric: …}}
 # train: [train.jsonl]    # the fine-tune's data: items that stand in it do not count
 protocol:
-  chat_template: none     # none | own (each side's) | base (the base's for both)
+  chat_template: none     # none | own (each side's) | base (the base's for both) | both
   num_fewshot: null       # null: each task's own number of examples
   dtype: auto             # bfloat16 on a GPU, float32 on CPU
   seed: 0                 # order of the items

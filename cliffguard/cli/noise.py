@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.check import open_store, plans_of
 from cliffguard.cli.console import Screen, explained
+from cliffguard.cli.given import open_store, plan_of
 from cliffguard.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def noise(
 
     if n_processes() > 1:
         raise UsageError("noise runs in one process; start it without a launcher")
-    (plan,) = plans_of(None, {**flags, "candidate": [checkpoint], "policy": policy})
+    plan = plan_of({**flags, "candidate": [checkpoint], "policy": policy})
     other = _otherwise(plan, other_dtype, other_device)
     from cliffguard.corridor import find_alone, runner_for
     from cliffguard.noise import measure_noise

@@ -161,8 +161,11 @@ PROTOCOL: dict[str, Any] = {
         _Whole, typer.Option(help="Seed of the order of items, of the shots, and of sampling.")
     ],
     "chat_template": Annotated[
-        Literal["none", "own", "base"] | None,
-        typer.Option(help="Chat template: none, each side's own, or the base's for both."),
+        Literal["none", "own", "base", "both"] | None,
+        typer.Option(
+            help="Chat template: none, each side's own, the base's for both sides; or both: check "
+            "compares under own and under base, and either can fail."
+        ),
     ],
     "apply_chat_template": Annotated[
         bool,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.check import open_store, plans_of
 from cliffguard.cli.console import explained
+from cliffguard.cli.given import open_store, plans_of
 from cliffguard.errors import CliffguardError, UsageError
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.check import open_store
 from cliffguard.cli.console import explained
+from cliffguard.cli.given import open_store
 from cliffguard.errors import StoreError, UsageError
 
 if TYPE_CHECKING:

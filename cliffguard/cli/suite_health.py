@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.check import open_store, plans_of
 from cliffguard.cli.console import Screen, explained
+from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.suites import tasks_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def cover_prompts(
     from cliffguard.training import read_all_training
 
     texts = read_all_training(prompts)
-    (plan,) = plans_of(None, {**flags, "suites": names, "candidate": [base]})
+    plan = plan_of({**flags, "suites": names, "candidate": [base]})
     screen = Screen(quiet=quiet, verbose=verbose)
     with contextlib.closing(screen):
         found, least = cover(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +18,21 @@ class Device:
     free_bytes: int
 
 
+@cache
+def cpu_model() -> str:
+    """Return what the processor is called, or its kind where the system does not tell.
+
+    Without commas, which part what is told of a measurement.
+    """
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        told = ""
+    names = [line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return name.replace(",", "")
+
+
 def devices() -> tuple[Device, ...]:
     """Return the CPU, then every CUDA device that torch can use."""
     import psutil
@@ -25,7 +43,7 @@ def devices() -> tuple[Device, ...]:
     found = [
         Device(
             name="cpu",
-            model=f"{n_cores} cores",
+            model=f"{cpu_model()}, {n_cores} cores",
             total_bytes=int(memory.total),
             free_bytes=int(memory.available),
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.engine.adapters import cue_of, with_adapter
+from cliffguard.engine.devices import cpu_model
 from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.errors import (
     CliffguardError,
@@ -46,11 +47,13 @@ def pick_device(wanted: str) -> str:
 
 
 def describe_device(wanted: str) -> str:
-    """Return the kind of device that answers: cpu, or the card's name, whichever of its kind."""
+    """Return the device that answers by its model, whichever of its kind."""
     import torch
 
     device = pick_device(wanted)
-    return f"cuda ({torch.cuda.get_device_name(device)})" if device != "cpu" else device
+    if device == "cpu":
+        return f"cpu ({cpu_model()})"
+    return f"cuda ({torch.cuda.get_device_name(device)})"
 
 
 def pick_dtype(wanted: str, device: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from cliffguard.plans import Policy, Protocol
-from cliffguard.records import Checkpoint, PlannedLooks, Review
+from cliffguard.records import Checkpoint, Commit, PlannedLooks, Provenance, Review
 from cliffguard.report.clean import one_line
 
 _SHORT = 16  # characters of a digest that tell two apart by eye; all of it is in review.json
@@ -51,10 +51,21 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         *(("training data", _training(review)) for _ in review.plan.train[:1]),
         ("runner", provenance.runner),
         *(("measured on", place) for place in provenance.measured_on),
-        ("versions", ", ".join([f"cliffguard {provenance.cliffguard_version}", *versions])),
+        ("versions", ", ".join([_own(provenance), *versions])),
+        *(("started in", _commit(one)) for one in [provenance.commit] if one is not None),
         ("stored answers", f"{len(provenance.questions)} questions; their keys are in review.json"),
     ]
     return tuple(Fact(label=label, value=one_line(text), is_code=False) for label, text in lines)
+
+
+def _own(provenance: Provenance) -> str:
+    number = f"cliffguard {provenance.cliffguard_version}"
+    commit = provenance.cliffguard_commit
+    return number if commit is None else f"{number} ({_commit(commit)})"
+
+
+def _commit(commit: Commit) -> str:
+    return f"commit {commit.digest[:_SHORT]}{', with changes' if commit.is_dirty else ''}"
 
 
 def _training(review: Review) -> str:

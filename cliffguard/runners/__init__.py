@@ -70,6 +70,14 @@ class Runner(Interface):
         """Say whether it has models here, and can be asked what follows."""
         return False
 
+    def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
+        """Put a checkpoint into memory and let it compute once, as before its first answer.
+
+        Raises a CliffguardError where it does not fit, is damaged, or computes no numbers; and
+        UsageError where models are not loaded here.
+        """
+        _refuse_remote(self, "weights")
+
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width].
 

@@ -125,6 +125,12 @@ class HarnessRunner(Runner):
         """Say whether models are loaded here, and not behind a server or by lm-eval alone."""
         return isinstance(self._backend, LocalBackend)
 
+    def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
+        """Put a checkpoint into memory and let it compute once, as before its first answer."""
+        if not isinstance(self._backend, LocalBackend):
+            super().load(checkpoint, protocol)
+        self._model(checkpoint, protocol)
+
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width]."""
         if not isinstance(self._backend, LocalBackend):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,19 +86,49 @@ def test_a_side_against_itself_is_exit_12(sides: tuple[Path, Path]) -> None:
     result = run("--base", sides[0], "--candidate", sides[0])
 
     assert result.exit_code == 12
-    assert "are the same, bit by bit" in result.stdout
+    assert "its weights are those of" in result.stdout
 
 
-def test_other_tokenizers_and_templates_are_remarks(sides: tuple[Path, Path]) -> None:
-    """With what the policy makes of them."""
-    (sides[1] / "tokenizer.json").write_text('{"version": "2.0"}')
-    (sides[1] / "chat_template.jinja").write_text("{{ messages }}")
+def test_every_finding_is_told(sides: tuple[Path, Path]) -> None:
+    """What would end a run, and what it would only remark, which comes first."""
+    for side, template in zip(sides, ("{{ messages }}", "{{ messages }}!"), strict=True):
+        (side / "chat_template.jinja").write_text(template)
+    weights = (sides[0] / "model.safetensors").read_bytes()
+    (sides[1] / "model.safetensors").write_bytes(weights)
 
     told = found("--base", sides[0], "--candidate", sides[1], "--chat-template", "own")
 
-    remarks = {one["about"]: one["text"] for one in told["found"] if one["kind"] == "remark"}
-    assert remarks["tokenizer"] == "the sides have other tokenizer files"
-    assert remarks["chat template"].endswith("under chat_template: own each is used")
+    by_kind = {one["kind"]: one["text"] for one in told["found"] if one["about"] == "pair"}
+    assert by_kind["remark"].startswith("The chat templates differ; each side is asked under its")
+    assert "its weights are those of" in by_kind["fault"]
+    assert told["exit_code"] == 12
+
+
+def test_loading_finds_what_files_do_not_show(tiny_base: Path, tmp_path: Path) -> None:
+    """Weights that are whole, and not numbers."""
+    from safetensors.torch import load_file, save_file
+
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny_base, broken)
+    weights = load_file(broken / "model.safetensors")
+    weights = {name: tensor * float("nan") for name, tensor in weights.items()}
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    pair = ("--base", tiny_base, "--candidate", broken, "--device", "cpu")
+
+    assert run(*pair).exit_code == 0
+    result = run(*pair, "--load")
+
+    assert result.exit_code == 12
+    assert f"✓ loading: {tiny_base}: loaded, and computes" in result.stdout
+    assert f"✗ loading: {broken}: model.embed_tokens.weight holds NaN" in result.stdout
+
+
+def test_loading_nothing_is_a_usage_error() -> None:
+    """There is nothing to load without a candidate."""
+    result = run("--load")
+
+    assert result.exit_code == 2
+    assert "--load: there is nothing to load" in result.stderr
 
 
 def test_too_little_memory_is_exit_20(

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.plans import RunnerSettings
-from cliffguard.records import Item
+from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.runners.fake import FakeRunner, Script
 from cliffguard.stages import Spent
 from tests import support, test_imports
@@ -360,6 +361,79 @@ def test_a_candidate_that_cannot_be_judged_stops_no_other(
     assert "nowhere: no such directory" in result.stderr
     assert (Path(files["out"]) / "tuned" / "review.json").is_file()
     assert result.exit_code == 2
+
+
+class LosingUnderItsOwn(FakeRunner):
+    """A candidate that forgot the hard levels under the template that it was saved with."""
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Return right answers but there."""
+        is_lost = protocol.chat_template == "own" and checkpoint.name.endswith("tuned")
+        self.script = lambda _, item: 0.0 if is_lost and (item.level or 0) > 1 else 1.0
+        return super().ask(checkpoint, task, items, protocol)
+
+
+@pytest.fixture
+def templated(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The files, with a chat template on each side, and a candidate that fails under its own."""
+    for side, template in (("base", "{{ messages }}"), ("tuned", "{{ messages }}!")):
+        (Path(files[side]) / "chat_template.jinja").write_text(template)
+    runner = LosingUnderItsOwn(all_right)
+    monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", lambda *_, **__: runner)
+    return files
+
+
+def test_both_templates_are_two_comparisons_that_have_to_pass(templated: dict[str, str]) -> None:
+    """Either alone would be half of the story, and each report names the other."""
+    result = check(templated, "--chat-template", "both")
+
+    told = {
+        way: json.loads(
+            (Path(templated["out"]) / f"tuned-{way}-template" / "review.json").read_text()
+        )
+        for way in ("own", "base")
+    }
+    outcomes = {way: review["verdict"]["outcome"] for way, review in told.items()}
+    assert outcomes == {"own": "FAIL", "base": "PASS"}
+    assert result.exit_code == 10
+    assert "the comparison under each side's own chat template has to pass as well." in " ".join(
+        told["base"]["comparison"]["caveats"]
+    )
+
+
+def test_both_templates_in_a_plan_are_shown_as_they_stand(templated: dict[str, str]) -> None:
+    """--show-config gives back a plan that asks for the same."""
+    shown = yaml.safe_load(check(templated, "--chat-template", "both", "--show-config").stdout)
+
+    assert shown["protocol"]["chat_template"] == "both"
+    assert shown["candidate"] == templated["tuned"]
+
+
+def test_a_choice_under_both_templates_is_refused(
+    templated: dict[str, str], tmp_path: Path
+) -> None:
+    """One that passes under one template alone would be shipped."""
+    other = str(support.write_checkpoint(tmp_path / "other", seed=2))
+
+    result = check(templated, "--candidate", other, "--chat-template", "both", "--choose", "any")
+
+    assert result.exit_code == 2
+    assert "--choose and chat_template: both" in result.stderr
+
+
+@pytest.mark.parametrize("verb", [["measure"], ["noise"], ["compare", "base"]])
+def test_both_templates_are_for_check_alone(templated: dict[str, str], verb: list[str]) -> None:
+    """A verb that asks in one way says so."""
+    sides = [templated.get(word, word) for word in verb]
+
+    result = run(
+        *sides, templated["tuned"], "--suite", templated["suite"], "--chat-template", "both"
+    )
+
+    assert result.exit_code == 2
+    assert "--chat-template both: is for check" in result.stderr
 
 
 @pytest.fixture

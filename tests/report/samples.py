@@ -17,6 +17,7 @@ from cliffguard.records import (
     Checkpoint,
     ClassComparison,
     ClassesComparison,
+    Commit,
     Comparison,
     Distance,
     Example,
@@ -298,6 +299,8 @@ def review(
         examples=examples,
         provenance=Provenance(
             cliffguard_version="0.1.0",
+            cliffguard_commit=None,
+            commit=Commit(digest="3c" * 20, is_dirty=True),
             runner="lm-eval 0.4.13, hf",
             measured_on=("cpu, bfloat16, batch size 16",),
             suites=(SuiteStamp(name="adjacent", version=1, digest="e5" * 32),),

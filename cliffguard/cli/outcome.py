@@ -1,0 +1,118 @@
+"""Where a verdict goes: folders, reports, exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cliffguard.cli.console import Screen
+from cliffguard.errors import CliffguardError, UsageError
+from cliffguard.files import user_path, write_whole
+
+if TYPE_CHECKING:
+    from cliffguard.plans import Plan
+    from cliffguard.records import Review
+    from cliffguard.stages import Spent
+
+
+def folders_of(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
+    """Return the folder of each plan's reports: of several candidates, one below the other."""
+    names = [Path(plan.candidate).name.replace("@", "-") or "candidate" for plan in plans]
+    if are_both(plans):
+        names = [
+            f"{name}-{plan.protocol.chat_template}-template"
+            for name, plan in zip(names, plans, strict=True)
+        ]
+    if len(plans) == 1:
+        return [out or Path("cliffguard-out") / names[0]]
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise UsageError(
+            f"two candidates are called {twice[0]!r}, and would share one folder of reports; "
+            "check them apart, or rename one"
+        )
+    return [(out or Path("cliffguard-out")) / name for name in names]
+
+
+def are_both(plans: Sequence[Plan]) -> bool:
+    """Say whether each candidate is compared under two policies for chat templates."""
+    return len({plan.protocol.chat_template for plan in plans}) > 1
+
+
+def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[str, ...]:
+    """Return what a report says where another one stands beside it that has to pass as well."""
+    if not are_both(plans):
+        return ()
+    here, there = "each side's own chat template", "the base's chat template on both sides"
+    if plan.protocol.chat_template == "base":
+        here, there = there, here
+    return (f"This is under {here}; the comparison under {there} has to pass as well.",)
+
+
+def prepare(out: Path) -> Path:
+    """Make sure that the reports can be written, before hours are spent on what goes into them."""
+    from cliffguard.report import FILES
+
+    out = user_path(str(out), UsageError)
+    probe = out / ".cliffguard"
+    write_whole(probe, "")
+    probe.unlink()
+    # A run that fails must not leave the verdict of an earlier one behind.
+    for name in (*FILES, "timings.json", "failure.json"):
+        (out / name).unlink(missing_ok=True)
+    return out
+
+
+def worst(codes: Sequence[int]) -> int:
+    """Return the exit code of several candidates: that of the one that fared worst."""
+    return max(codes, key=_SEVERITY.index)
+
+
+# A comparison that cannot be trusted, then a proven loss, then what a retry or a correction mends.
+_SEVERITY = (0, 11, 2, 20, 10, 12, 1)
+
+
+@contextlib.contextmanager
+def contained(codes: list[int]) -> Iterator[None]:
+    """Say what went wrong with one of several candidates, and let the others be checked."""
+    try:
+        yield
+    except CliffguardError as error:
+        print(f"cliffguard: {error}", file=sys.stderr)
+        codes.append(error.exit_code)
+
+
+def finished(
+    review: Review,
+    out: Path | None,
+    screen: Screen,
+    output_format: str | None,
+    spent: Mapping[str, Spent] | None = None,
+) -> int:
+    """Print and write the reports of a review; return its exit code."""
+    from cliffguard.report import render, write_reports
+    from cliffguard.report.text import print_review
+    from cliffguard.report.timings import sentence
+    from cliffguard.stages import Timings
+    from cliffguard.verdict import EXIT_CODES
+
+    timings = Timings(wall_seconds=screen.wall_seconds(), stages=spent or {})
+
+    if not screen.quiet:
+        print_review(review, screen.console)
+    if out is not None:
+        written = write_reports(review, out, timings)
+        told = {**dataclasses.asdict(timings), "tasks": screen.seconds}
+        write_whole(out / "timings.json", json.dumps(told, indent=2) + "\n")
+        screen.say(f"time: {sentence(timings)}")
+        screen.say("reports: " + " ".join(str(path) for path in written))
+    if output_format is not None:
+        # A reader that leaves early (| head) must not turn the verdict into another exit code.
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(render(review, output_format, timings))
+    return EXIT_CODES[review.verdict.outcome]
