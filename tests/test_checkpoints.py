@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -283,13 +284,30 @@ def test_the_hubs_errors_are_translated(
         find_base("org/model", FindOptions())
 
 
+def http_error(name: str) -> Exception:
+    """Return an exception of that name of the HTTP library that the hub's client uses."""
+    from huggingface_hub.errors import HTTPError
+
+    error: Exception = getattr(sys.modules[HTTPError.__module__], name)("timed out")
+    return error
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        http_error("HTTPError"),
+        http_error("ReadTimeout"),
+        http_error("ConnectTimeout"),
+        http_error("RemoteProtocolError"),
+        TimeoutError("The read operation timed out"),
+        ConnectionResetError("Connection reset by peer"),
+    ],
+    ids=lambda lost: type(lost).__name__,
+)
 def test_a_connection_that_breaks_in_the_middle_is_worth_a_retry(
-    monkeypatch: pytest.MonkeyPatch,
+    lost: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the hub's HTTP library raises while files travel is not a crash."""
-    from huggingface_hub.errors import HTTPError  # of the HTTP library in use
-
-    lost = HTTPError("connection lost")
     monkeypatch.setattr("huggingface_hub.snapshot_download", hub_raising(lost))
 
     with pytest.raises(InfrastructureError, match="the hub cannot be reached"):

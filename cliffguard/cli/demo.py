@@ -32,11 +32,9 @@ def demo(
         sys.stdout.write(f"{base}\n")
         return
     from cliffguard.cli.given import open_store
-    from cliffguard.cli.outcome import prepare
+    from cliffguard.cli.outcome import finished, prepare
     from cliffguard.corridor import guard, runner_for
-    from cliffguard.report import write_reports
-    from cliffguard.report.text import print_review
-    from cliffguard.verdict import EXIT_CODES
+    from cliffguard.stages import since
 
     folders = {name: prepare(out / name) for name in room.CANDIDATES}
     answers = open_store(store)
@@ -45,12 +43,12 @@ def demo(
     for name in room.CANDIDATES:
         plan = room.demo_plan(name, base)
         runner = runner or runner_for(plan)
+        screen.start()
+        before = runner.spent()
         with contextlib.closing(screen):
             review = guard(plan, store=answers, runner=runner, progress=screen.progress)
-        write_reports(review, folders[name])
-        if not quiet:
-            print_review(review, screen.console)
-        code = EXIT_CODES[review.verdict.outcome]
+        spent = since(runner.spent(), before)
+        code = finished(review, folders[name], screen, None, spent)
         summary.append((name, review.verdict, code, folders[name] / "report.html"))
     screen.say("")
     for name, verdict, code, path in summary:

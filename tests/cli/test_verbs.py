@@ -16,6 +16,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
+from cliffguard.engine.loading import out_of_memory_explained
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.runners.fake import FakeRunner, Script
@@ -222,6 +223,36 @@ def test_a_report_shows_the_timings_beside_its_review(
     refused = CliRunner().invoke(app, ["report", str(review), "--format", "markdown"])
     assert refused.exit_code == 2
     assert "timings.json: wall_seconds" in refused.stderr
+
+
+class Fainting(FakeRunner):
+    """A runner whose memory does not suffice after a while, for the first time."""
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer, until it is asked about the candidate's second task."""
+        if checkpoint.name.endswith("tuned") and task.name == "say" and self.n_asked < 1000:
+            self.n_asked += 1000
+            with out_of_memory_explained(checkpoint.name):
+                raise MemoryError
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_exhausted_memory_is_one_line_and_the_next_run_goes_on(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 20: the same call may succeed later, and asks only what is not answered yet."""
+    runner = Fainting(all_right)
+    monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", lambda *_, **__: runner)
+
+    failed = check(files, "--no-early-stop", "--quiet")
+
+    assert failed.exit_code == 20
+    assert len(failed.stderr.splitlines()) == 1, failed.stderr
+    assert "out of memory" in failed.stderr
+    assert check(files, "--no-early-stop").exit_code == 0
+    assert runner.n_asked - 1000 == 2 * (300 + 80), "an answer was asked for twice"
 
 
 def test_a_failed_run_leaves_no_old_verdict(

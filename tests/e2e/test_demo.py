@@ -14,7 +14,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-REPORTS = {"junit.xml", "report.html", "report.md", "review.json"}
+REPORTS = {"junit.xml", "report.html", "report.md", "review.json", "timings.json"}
 POINTS_ABOVE_CHANCE = 0.15
 
 
