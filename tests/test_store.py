@@ -7,7 +7,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -429,6 +429,16 @@ IN_THE_KEY: dict[str, Question] = {
     "num_fewshot": replace(question(), protocol=Protocol(num_fewshot=0)),
     "seed": replace(question(), protocol=Protocol(seed=1)),
     "limit": replace(question(), protocol=Protocol(limit=6)),
+    "template_args": replace(
+        question(), protocol=Protocol(chat_template="own", template_args={"thinking": False})
+    ),
+    "max_tokens": replace(question(), protocol=Protocol(max_tokens=9)),
+    "temperature": replace(question(), protocol=Protocol(temperature=0.5)),
+    "top_p": replace(question(), protocol=Protocol(temperature=0.5, top_p=0.9)),
+    "top_k": replace(question(), protocol=Protocol(temperature=0.5, top_k=9)),
+    "repeats": replace(question(), protocol=Protocol(temperature=0.5, repeats=2)),
+    "quantization": replace(question(), protocol=Protocol(quantization="8bit")),
+    "attention": replace(question(), protocol=Protocol(attention="eager")),
     "dtype": replace(question(), dtype="bfloat16"),
     "runner": replace(question(), runner="hf: torch 2.7"),
     "replicate": replace(question(), replicate=1),
@@ -447,6 +457,15 @@ IN_THE_KEY: dict[str, Question] = {
 def test_what_may_change_an_answer_is_in_the_key(field: str) -> None:
     """Another value is another question, and its answers lie elsewhere."""
     assert IN_THE_KEY[field].key != question().key
+
+
+def test_no_field_of_the_protocol_or_of_an_identity_is_left_out() -> None:
+    """A field that is added must be in the key, or be shown to change no answer."""
+    protocol = {field.name for field in fields(Protocol)}
+    identity = {field.name for field in fields(support.checkpoint())}
+
+    assert protocol <= IN_THE_KEY.keys()
+    assert identity - {"name", "revision", "notes", "files", "chat_template"} <= IN_THE_KEY.keys()
 
 
 def test_the_version_of_the_metrics_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
