@@ -28,6 +28,7 @@ _TOKENIZER_FILES = (
 _TOKENIZER_PATTERNS = ("*.model", "*.tiktoken")
 # Where it lay, who wrote it, and what has a digest of its own.
 _NOT_TOKENS = {"name_or_path", "tokenizer_file", "special_tokens_map_file", "chat_template"}
+_INDEX = "model.safetensors.index.json"
 _PICKLED = ("*.bin", "consolidated*.pth")
 # Keys that say where something lay or which version wrote it, not how the model answers.
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "base_model_name_or_path"}
@@ -59,7 +60,7 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
 
 
 def _refuse_missing_shards(name: str, folder: Path) -> None:
-    index = folder / "model.safetensors.index.json"
+    index = folder / _INDEX
     if not index.is_file():
         return
     shards = read_json(index).get("weight_map")
@@ -93,14 +94,39 @@ def chat_template_of(folder: Path) -> Any:
 
     A text, or what an older tokenizer's config lists in place of one.
     """
-    path = folder / "chat_template.jinja"
-    if path.is_file():
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as failure:
-            raise IntegrityError(f"{path}: not readable as text: {failure}") from None
+    beside = {"default": folder / "chat_template.jinja"}
+    beside |= {path.stem: path for path in sorted(folder.glob("additional_chat_templates/*.jinja"))}
+    templates = {name: _template_in(path) for name, path in beside.items() if path.is_file()}
+    if templates:
+        return templates["default"] if templates.keys() == {"default"} else templates
     config = folder / "tokenizer_config.json"
     return read_json(config).get("chat_template") if config.is_file() else None
+
+
+def _template_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise IntegrityError(f"{path}: not readable as text: {failure}") from None
+
+
+# With these keys transformers reads other files than those by the usual names, which are hashed.
+_OTHER_FILES = {
+    "config.json": ("transformers_weights", "configuration_files"),
+    "tokenizer_config.json": ("fast_tokenizer_files",),
+}
+
+
+def refuse_other_files(name: str, folder: Path) -> None:
+    """Refuse settings that lead a loader to files which no digest covers."""
+    for file, keys in _OTHER_FILES.items():
+        said = read_json(folder / file) if (folder / file).is_file() else {}
+        for key in keys:
+            if said.get(key):
+                raise IntegrityError(
+                    f"{name}: its {file} sets {key}, so that other files than the usual ones would "
+                    "be read; take the key out, and put the files in their usual places"
+                )
 
 
 def chat_template_digest(folder: Path) -> str | None:
@@ -139,12 +165,19 @@ def tokenizer_digest(folder: Path) -> str:
 
 
 def weights_digest(files: list[Path]) -> str:
-    """Return the digest of weight files by name and content, after a check that they are whole."""
+    """Return the digest of weight files by name and content, after a check that they are whole.
+
+    Where an index says which of them are read, it counts as well.
+    """
     for path in files:
         if path.suffix == ".safetensors":
             check_safetensors(path)
     found = sha256_of_files(files)
-    return digest({path.name: found[path] for path in files})
+    digests: dict[str, Any] = {path.name: found[path] for path in files}
+    index = files[0].with_name(_INDEX)
+    if index.is_file():
+        digests[_INDEX] = read_json(index).get("weight_map")
+    return digest(digests)
 
 
 def check_safetensors(path: Path) -> None:
@@ -193,6 +226,6 @@ def n_parameters(folder: Path) -> int | None:
                 header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
             shapes = [v["shape"] for k, v in header.items() if k != "__metadata__"]
             total += sum(math.prod(shape) for shape in shapes)
-        except (CliffguardError, OSError, ValueError, KeyError, TypeError):
+        except (CliffguardError, OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
     return total or None

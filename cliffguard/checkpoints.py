@@ -14,8 +14,10 @@ from typing import Any
 from cliffguard.canonical import digest
 from cliffguard.checkpoint_files import (
     chat_template_digest,
+    chat_template_of,
     has_tokenizer,
     read_json,
+    refuse_other_files,
     settings_of,
     tokenizer_digest,
     weight_files,
@@ -134,6 +136,7 @@ def _full(
         raise UsageError(
             f"{name}: not a checkpoint: neither config.json nor adapter_config.json inside"
         )
+    refuse_other_files(name, folder)
     _refuse_kernels(name, folder)
     weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
     notes: tuple[str, ...] = ()
@@ -163,10 +166,13 @@ def _adapted(
 ) -> Checkpoint:
     assert base.files is not None
     weights = weight_files(name, folder, "adapter_model.safetensors", options.allow_pickle)
+    refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
     own_tokenizer = has_tokenizer(folder)
     tokenizer = folder if own_tokenizer else base.files.tokenizer
+    if not own_tokenizer and chat_template_of(folder) is not None:
+        notes += (f"{name} has a chat template and no tokenizer: the template is not used.",)
     return Checkpoint(
         name=name,
         revision=revision,
@@ -252,13 +258,20 @@ def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions)
         named, revision = config.get("base_model_name_or_path"), config.get("revision")
         if not named:
             return (f"{name} names no base: that it was trained on {base.name} is assumed.",)
-        is_named_so = _same_model(str(named), base)
+        is_it = _is_called(str(named), base)
+        is_named_so = is_it or _calls_itself(str(named), base)
         # A branch moves; a commit does not.
         is_other = base.revision is not None and bool(_COMMIT.fullmatch(str(revision)))
         matches = is_named_so and not (is_other and revision != base.revision)
         reason = f"its adapter_config.json names {named!r}"
         if is_named_so and not matches:
             reason += f" at {revision}, and this is {base.revision}"
+        if matches and not is_it:
+            # The config of a fine-tune may name the model that it was made from.
+            return (
+                f"{name} was trained on {named}; that {base.name} is that model, and no fine-tune "
+                "of it, is told by the config.json of the base alone.",
+            )
     if matches:
         return ()
     if options.allow_base_mismatch:
@@ -278,12 +291,15 @@ def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
     return recorded if isinstance(recorded, dict) else None
 
 
-def _same_model(named: str, base: Checkpoint) -> bool:
+def _is_called(named: str, base: Checkpoint) -> bool:
     assert base.files is not None
     if named == base.name.partition("@")[0]:
         return True
-    own_name = read_json(base.files.weights / "config.json").get("_name_or_path")
-    if own_name == named:
-        return True
     path = user_path(named, UsageError)
     return path.is_dir() and path.resolve() == base.files.weights.resolve()
+
+
+def _calls_itself(named: str, base: Checkpoint) -> bool:
+    assert base.files is not None
+    own_name = read_json(base.files.weights / "config.json").get("_name_or_path")
+    return bool(own_name == named)

@@ -148,7 +148,7 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
         return
     change = tokenizer_change(base.files.tokenizer, candidate.files.tokenizer)
     tensors = _of_adapter(candidate)
-    if change.n_moved and tensors and _is_plain_lora(tensors):
+    if change.n_moved and tensors and not any(map(_is_of_embedding, tensors)):
         raise IntegrityError(
             f"{candidate.name}: its tokenizer has {change.n_moved:,} tokens of {base.name} under "
             "other ids, and the adapter brings no embedding for them: every prompt would be "
@@ -156,6 +156,11 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
         )
     if change.told:
         yield f"The tokenizers differ: {change.told}."
+
+
+def _is_of_embedding(name: str) -> bool:
+    parts = ("embed", "wte", "trainable_tokens")
+    return "prompt_embeddings" not in name and any(part in name for part in parts)
 
 
 def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:

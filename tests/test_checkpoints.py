@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard.checkpoint_files import check_safetensors
+from cliffguard.checkpoint_files import check_safetensors, n_parameters
 from cliffguard.checkpoints import (
     FindOptions,
     find_base,
@@ -356,9 +356,21 @@ IDENTITY: dict[str, Callable[[Path], object]] = {
     "chat template in the tokenizer's config": lambda f: change_json(
         f / "tokenizer_config.json", chat_template="{{ messages }}"
     ),
+    "another chat template": lambda f: write_text(
+        f / "additional_chat_templates" / "default.jinja", "{{ messages }}"
+    ),
+    "the index of its shards": lambda f: change_json(
+        f / "model.safetensors.index.json", weight_map={"w": "model.safetensors"}
+    ),
     "config.json": lambda f: change_json(f / "config.json", rope_theta=1.0),
     "generation_config.json": lambda f: change_json(f / "generation_config.json", temperature=0.5),
 }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in a folder that may not be there yet."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
 
 
 @pytest.mark.parametrize("what", IDENTITY)
@@ -515,12 +527,13 @@ def test_the_base_may_be_spelt_in_other_ways(
 
 
 def test_the_base_may_carry_the_name_itself(adapter: Path, tmp_path: Path) -> None:
-    """A download that remembers its name on the hub is the base of that name."""
+    """A download that remembers its name on the hub is the base of that name, or a child of it."""
     change_json(adapter / "adapter_config.json", base_model_name_or_path="org/model")
     copy = support.write_checkpoint(tmp_path / "copy")
     change_json(copy / "config.json", _name_or_path="org/model")
 
-    assert find_pair(str(copy), str(adapter), OFFLINE)[1].notes == ()
+    (told,) = find_pair(str(copy), str(adapter), OFFLINE)[1].notes
+    assert "is that model, and no fine-tune of it, is told by the config.json" in told
 
 
 @pytest.mark.parametrize(
@@ -727,3 +740,46 @@ def test_an_adapter_without_a_named_base_is_remarked(base: Path, adapter: Path) 
     _, tuned = find_pair(str(base), str(adapter), OFFLINE)
 
     assert "is assumed" in tuned.notes[0]
+
+
+OTHER_FILES = [
+    ("config.json", "transformers_weights", "sub/model.safetensors"),
+    ("config.json", "configuration_files", ["config.4.0.0.json"]),
+    ("tokenizer_config.json", "fast_tokenizer_files", ["tokenizer.4.0.0.json"]),
+]
+
+
+@pytest.mark.parametrize(("file", "key", "value"), OTHER_FILES, ids=str)
+def test_a_loader_is_not_led_to_files_that_no_digest_covers(
+    file: str, key: str, value: Any, base: Path
+) -> None:
+    """What is read instead could change, or name a program, and the identity would not."""
+    change_json(base / file, **{key: value})
+
+    with pytest.raises(IntegrityError, match=rf"its {file} sets {key}"):
+        find_base(str(base), OFFLINE)
+
+
+def test_nor_by_an_adapters_tokenizer(adapter: Path) -> None:
+    """An adapter may bring a tokenizer of its own."""
+    change_json(adapter / "tokenizer_config.json", fast_tokenizer_files=["tokenizer.4.json"])
+
+    with pytest.raises(IntegrityError, match="sets fast_tokenizer_files"):
+        adapted(adapter)
+
+
+def test_an_adapters_template_without_a_tokenizer_is_told(adapter: Path) -> None:
+    """It lies there, and nobody reads it."""
+    (adapter / "chat_template.jinja").write_text("{{ messages }}")
+
+    assert any("has a chat template and no tokenizer" in one for one in adapted(adapter).notes)
+
+
+def test_shapes_that_are_no_numbers_of_rows_are_not_counted(tmp_path: Path) -> None:
+    """`doctor` reads headers of files that may be damaged in any way."""
+    shape = [1.5, 10**400]
+    header = json.dumps({"w": {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}}).encode()
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+
+    assert n_parameters(tmp_path) is None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from cliffguard.checkpoints import FindOptions, find_pair, with_template_of
 from cliffguard.errors import IntegrityError, UsageError
@@ -351,6 +351,22 @@ def test_an_adapter_with_the_tokenizer_of_another_model_is_refused(
 ) -> None:
     """It would read its base's rows under other ids, and fail every item for no loss of its own."""
     adapter = write_lora(tmp_path / "adapter", base, b=0.5)
+    write_tokenizer(base, "abc")
+    write_tokenizer(adapter, "acb")
+
+    with pytest.raises(IntegrityError, match=r"2 tokens of .*base under other ids"):
+        checked(base, adapter)
+
+
+@pytest.mark.parametrize("more", ["lora_magnitude_vector", "lm_head"])
+def test_an_adapter_that_brings_all_but_an_embedding_is_refused_too(
+    more: str, base: Path, tmp_path: Path
+) -> None:
+    """DoRA's magnitudes, or a head of its own, read no prompt."""
+    adapter = write_lora(tmp_path / "adapter", base, b=0.5)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    weights[f"base_model.model.{more}.weight"] = np.ones(2, dtype=np.float32)
+    save_file(weights, adapter / "adapter_model.safetensors")
     write_tokenizer(base, "abc")
     write_tokenizer(adapter, "acb")
 

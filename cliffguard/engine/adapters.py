@@ -27,6 +27,17 @@ def adapter_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
         ) from None
 
 
+def _pickled_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight in an adapter's pickle, as tensors only; none without one."""
+    import torch
+
+    stored = Path(folder) / "adapter_model.bin"
+    if not stored.is_file():
+        return {}
+    weights = torch.load(stored, map_location="cpu", weights_only=True)
+    return {name: tuple(one.shape) for name, one in weights.items()}
+
+
 def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = "default") -> Any:
     """Return `model` with the adapter in `folder` (or on a hub) on it, checked to be whole.
 
@@ -35,7 +46,7 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
     """
     from peft import PeftModel
 
-    shapes = adapter_shapes(folder)
+    shapes = adapter_shapes(folder) or _pickled_shapes(folder)
     if isinstance(model, PeftModel):
         tuned = model
         tuned.load_adapter(folder, adapter_name, local_files_only=True)
@@ -113,6 +124,16 @@ def cue_of(folder: Path | str) -> tuple[int, ...]:
         for some in named.values() if isinstance(named, dict) else [named]:
             found += [int(token) for token in some]
     return tuple(found)
+
+
+def waits_for(checkpoint: Checkpoint) -> tuple[int, ...]:
+    """Return the tokens without which an adapter does nothing; none of a usual one."""
+    if checkpoint.files is None or checkpoint.files.adapter is None:
+        return ()
+    config = json.loads(
+        (checkpoint.files.adapter / "adapter_config.json").read_text(encoding="utf-8")
+    )
+    return tuple(int(token) for token in config.get("alora_invocation_tokens") or ())
 
 
 def apart_because(checkpoint: Checkpoint) -> str | None:

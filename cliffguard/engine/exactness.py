@@ -16,6 +16,7 @@ from cliffguard.engine.decoding import RowCache
 from cliffguard.engine.packing import Limits, Scored, chain
 from cliffguard.engine.passes import Model, stacked
 from cliffguard.engine.scoring import score
+from cliffguard.errors import CliffguardError, IntegrityError
 
 _MASKABLE = ("sdpa", "eager")
 _LAYERS = {"full_attention", "sliding_attention"}
@@ -86,7 +87,7 @@ def _tried_reason(model: Any) -> str | None:
     """Score three continuations of one prefix packed and apart, and read one step of decoding."""
     try:
         difference, noise = _difference(model)
-    except (torch.cuda.OutOfMemoryError, MemoryError):
+    except (torch.cuda.OutOfMemoryError, MemoryError, CliffguardError):
         raise
     except Exception as failure:  # models raise whatever they like at inputs they do not know
         first = (str(failure).splitlines() or [""])[0]
@@ -117,6 +118,8 @@ def _difference(model: Any) -> tuple[float, float]:
     limits = Limits(row_tokens=3 * _N_BRANCH, batch_tokens=256, batch_reads=256)
     found = [one.logprobs for one in score(packed, asked, limits)]
     alone = [_plainly(packed, one, n_rows=1) for one in sequences]
+    if np.isnan(alone).any():
+        raise IntegrityError("the model computes no numbers: its logits on a trial are NaN")
     step = _decoded(packed, prefix, sequences[0])
     moved = np.abs(np.array(found) - np.array(alone)).ravel()
     moved = np.append(moved, abs(float(step[sequences[0][-1]]) - alone[0][-1]))

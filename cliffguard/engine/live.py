@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cliffguard.canonical import digest
 from cliffguard.errors import IntegrityError, UsageError
 
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "use_cache"}
@@ -37,7 +39,12 @@ def parts(model: Any) -> tuple[Tensors, Tensors]:
     weights = model.state_dict()
     if not hasattr(model, "peft_config"):
         return weights, {}
-    prefix = model.base_model.prefix
+    prefix = getattr(getattr(model, "base_model", None), "prefix", None)
+    if prefix is None:
+        raise UsageError(
+            "the model in memory has an adapter that is not switched on and off by peft (a learnt "
+            "prompt, or one of transformers' own); save it, and check the files"
+        )
     own = {name for name in weights if prefix in name or "modules_to_save" in name}
     return (
         {name: one for name, one in weights.items() if name not in own},
@@ -71,8 +78,35 @@ def settings_of(model: Any, *, with_adapters: bool = True) -> list[Any]:
 
 
 def marks(model: Any) -> tuple[tuple[str, int, int], ...]:
-    """Return what is another as soon as a weight is written to, or another takes its place."""
-    return tuple((name, id(one), one._version) for name, one in model.named_parameters())
+    """Return what is another as soon as torch writes to a weight, or another takes its place."""
+    weights = model.named_parameters(remove_duplicate=False)
+    return tuple((name, id(one), one._version) for name, one in weights)
+
+
+Sums = tuple[tuple[str, int, int], ...]
+
+
+@torch.no_grad()
+def sums(tensors: Tensors) -> Sums:
+    """Return two sums over each tensor's bits, computed where it lies.
+
+    They tell a write past torch's own count of versions (`.data`), at the speed of memory.
+    """
+    return tuple((name, *_sums(one)) for name, one in sorted(tensors.items()))
+
+
+_BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_WIDTH = 4096
+
+
+def _sums(tensor: torch.Tensor) -> tuple[int, int]:
+    bits = tensor.detach().contiguous().reshape(-1).view(_BITS[tensor.element_size()])
+    n_whole = len(bits) // _WIDTH * _WIDTH
+    columns = bits[:n_whole].view(-1, _WIDTH).sum(0, dtype=torch.int64)
+    columns[: len(bits) - n_whole] += bits[n_whole:]
+    # By place as well, so that two columns that change places are told.
+    places = torch.arange(1, _WIDTH + 1, device=columns.device)
+    return int(columns.sum()), int((columns * places).sum())
 
 
 @contextlib.contextmanager
@@ -80,11 +114,12 @@ def left_as_it_was(model: Any) -> Iterator[None]:
     """Put `model` into eval mode, without autocast; afterwards put back all that may have changed.
 
     That is: the `training` flag of every module, which adapters are on, which parameters take a
-    gradient, buffers, config flags, the
-    generation config, and the random sources of Python, NumPy, torch and CUDA. Raises
-    IntegrityError where a weight was written to meanwhile.
+    gradient, buffers, config flags, the generation config, accelerate's forward, and the random
+    sources of Python, NumPy, torch and CUDA. Raises IntegrityError where a weight was written to
+    meanwhile.
     """
     before, adapters = marks(model), _adapters(model)
+    forward = _without_its_wrapper(model)
     layers = [
         (layer, layer._active_adapter, layer._disable_adapters) for layer in _tuned_layers(model)
     ]
@@ -99,6 +134,7 @@ def left_as_it_was(model: Any) -> Iterator[None]:
         with torch.autocast(model.device.type, enabled=False):
             yield
     finally:
+        model.__dict__.update(forward)
         for layer, active, are_off in layers:
             layer._active_adapter, layer._disable_adapters = active, are_off
         for parameter, takes_gradient in gradients:  # which switching adapters turns off and on
@@ -118,6 +154,33 @@ def left_as_it_was(model: Any) -> Iterator[None]:
             "the model in memory changed while it was asked: a weight was written to, or an "
             "adapter switched; let training wait until the answers are there"
         )
+
+
+def _without_its_wrapper(model: Any) -> dict[str, Any]:
+    """Take off accelerate's forward, which computes in half precision; return it."""
+    if "_original_forward" not in model.__dict__ or "forward" not in model.__dict__:
+        return {}
+    return {"forward": model.__dict__.pop("forward")}
+
+
+def are_merged(model: Any) -> bool:
+    """Say whether an adapter's change stands in the base's own weights."""
+    return any(getattr(module, "merged_adapters", None) for module in _tuned_layers(model))
+
+
+def tokenizer_digest(tokenizer: Any) -> str:
+    """Return the digest of all of a tokenizer that may change a token."""
+    marks_of = [getattr(tokenizer, name, None) for name in ("add_bos_token", "add_eos_token")]
+    told = [tokenizer.get_vocab(), str(tokenizer.special_tokens_map), marks_of]
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is None:
+        return digest([*told, {name: str(one) for name, one in tokenizer.init_kwargs.items()}])
+    rules = {
+        name: rule
+        for name, rule in json.loads(fast.to_str()).items()
+        if name not in ("truncation", "padding")  # of the last call, and no part of it
+    }
+    return digest([*told, rules])
 
 
 def _buffers(module: Any) -> list[tuple[str, torch.Tensor]]:

@@ -31,6 +31,7 @@ from cliffguard.engine.packing import Scored
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
 from cliffguard.engine.stopping import GeneratedText, Stop, as_text, from_plain_text
+from cliffguard.errors import IntegrityError
 from cliffguard.stages import Stages
 
 T = TypeVar("T")
@@ -57,6 +58,7 @@ _BENDING = (
     "begin_suppress_tokens",
     "sequence_bias",
     "watermarking_config",
+    "exponential_decay_length_penalty",
 )
 
 
@@ -233,7 +235,13 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         with torch.random.fork_rng():
             # transformers draws from the global source: start it where this call starts.
             torch.manual_seed(_seed(self.seed, *contexts))
-            texts = super().generate_until(list(requests), disable_tqdm=True)
+            try:
+                texts = super().generate_until(list(requests), disable_tqdm=True)
+            except ValueError as failure:  # what a generation config says may be anything
+                raise IntegrityError(
+                    "transformers cannot generate with these settings of the checkpoint's "
+                    f"generation_config.json, or of the task: {str(failure).strip()}"
+                ) from failure
         return [from_plain_text(self, text, n_new) for text in texts]
 
     def _in_budget(self, compute: Callable[[], T]) -> T:

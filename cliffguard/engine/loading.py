@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +107,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         if files.chat_template != files.tokenizer:
             other = AutoTokenizer.from_pretrained(files.chat_template, **options)
             tokenizer.chat_template = other.chat_template
+    refuse_no_marks(checkpoint.name, tokenizer)
     return tokenizer
 
 
@@ -121,6 +122,23 @@ def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
     with out_of_memory_explained(checkpoint.name):
         refuse_no_numbers(checkpoint.name, probe(model))
     return model
+
+
+@contextlib.contextmanager
+def ties_kept(model: Any) -> Iterator[None]:
+    """Leave tied weights as they are while lm-eval, which would tie them anew, takes the model.
+
+    What was loaded is tied already; tied anew, the head of a base takes the embedding that an
+    adapter brought.
+    """
+    own = model.__dict__.get("tie_weights")
+    model.tie_weights = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        del model.tie_weights
+        if own is not None:
+            model.tie_weights = own
 
 
 def put_on(
@@ -180,7 +198,29 @@ def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
             f"{checkpoint.name}: {len(missing)} weights are missing, the first is {missing[0]}; "
             "save or copy the checkpoint again"
         )
+    _refuse_unread(checkpoint.name, model, about["unexpected_keys"])
     return model
+
+
+def _refuse_unread(name: str, model: Any, unexpected: Iterable[str]) -> None:
+    """Refuse weights that were meant for a module that is there, and that it has no place for.
+
+    A bias that the config denies, an adapter that was never merged, scales of a quantisation that
+    the config does not name: the model that was trained is another. Whole modules that are absent
+    (a vision tower, a head for training) are left out on purpose.
+    """
+    modules = dict(model.named_modules())
+    for key in sorted(unexpected):
+        parent, _, own = key.rpartition(".")
+        while parent and parent not in modules and ("lora_" in parent or "lora_" in own):
+            parent, _, own = parent.rpartition(".")
+        module = modules.get(parent)
+        if module is None or not module._parameters or getattr(module, own, None) is not None:
+            continue
+        raise IntegrityError(
+            f"{name}: holds {key}, which the model of its config.json has no place for; was the "
+            "adapter never merged, or the config changed? Save the checkpoint again"
+        )
 
 
 def _quantization(options: LoadOptions) -> Any:
@@ -254,10 +294,20 @@ def _first_line(failure: Exception) -> str:
 def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> None:
     """Refuse a tokenizer with more tokens than the model has embeddings for."""
     n_rows = model.get_input_embeddings().weight.shape[0]
-    if len(tokenizer) > n_rows:
+    last = max(tokenizer.get_vocab().values(), default=-1)
+    if last >= n_rows:
         raise IntegrityError(
-            f"{checkpoint.name}: its tokenizer has {len(tokenizer)} tokens, its embedding only "
+            f"{checkpoint.name}: its tokenizer has tokens up to the id {last}, its embedding only "
             f"{n_rows} rows; save the resized embedding with the checkpoint"
+        )
+
+
+def refuse_no_marks(name: str, tokenizer: Any) -> None:
+    """Refuse a tokenizer with neither mark, one of which stands before an empty context."""
+    if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
+        raise IntegrityError(
+            f"{name}: its tokenizer names neither a bos_token nor an eos_token; an answer would "
+            "never end. Save the tokenizer that the model was trained with"
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from lm_eval.models.utils import postprocess_generated_text
 
 from cliffguard.engine.generation import Generated
+from cliffguard.errors import IntegrityError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,11 @@ def _end_tokens(lm: Any) -> set[int]:
     """Return the tokens that end a text: the tokenizer's, and those of the generation config."""
     listed = getattr(getattr(lm.model, "generation_config", None), "eos_token_id", None)
     more = listed if isinstance(listed, (list, tuple)) else [listed]
-    return {int(token) for token in [lm.eot_token_id, *more] if token is not None}
+    if any(not isinstance(token, int) for token in more if token is not None):
+        raise IntegrityError(
+            f"generation_config.json: eos_token_id {listed!r} is no token's id; save it again"
+        )
+    return {token for token in [lm.eot_token_id, *more] if token is not None}
 
 
 def as_text(lm: Any, one: Generated, stops: list[str]) -> GeneratedText:

@@ -38,6 +38,11 @@ class Prepared:
         self._refuse_two_beginnings()
         self.is_overlong = self._n_tokens() > model.max_length
 
+    def holds(self, cue: Sequence[int]) -> bool:
+        """Say whether these tokens stand in the prompt, one after the other."""
+        starts = range(len(self._tokens) - len(cue) + 1)
+        return any(self._tokens[start : start + len(cue)] == list(cue) for start in starts)
+
     @property
     def requests(self) -> list[Any]:
         """The requests of the first time the item is asked."""

@@ -119,6 +119,10 @@ class LocalBackend:
         )
 
     def _wrapped(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
+        with loading.ties_kept(network):
+            return self._as_lm(network, tokenizer, protocol)
+
+    def _as_lm(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
         arguments: dict[str, Any] = {
             "pretrained": network,
             "tokenizer": tokenizer,

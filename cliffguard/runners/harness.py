@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.engine import loading
+from cliffguard.engine.adapters import waits_for
 from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
@@ -106,6 +107,7 @@ class HarnessRunner(Runner):
         with self._stages.during("prompts"):
             _build(loaded, model, checkpoint, protocol)
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
+        _refuse_no_cue(checkpoint, task, prepared)
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint):
             respond(model, asked)
@@ -220,3 +222,14 @@ def _rendered(model: Any, prompt: str, protocol: Protocol) -> str:
     if protocol.system_prompt is not None:
         said.insert(0, {"role": "system", "content": protocol.system_prompt})
     return str(model.apply_chat_template(said))
+
+
+def _refuse_no_cue(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepared]) -> None:
+    """Refuse to ask an adapter that would wait for its cue in vain: the base would answer."""
+    cue = waits_for(checkpoint)
+    if cue and prepared and not any(one.holds(cue) for one in prepared):
+        raise IntegrityError(
+            f"{checkpoint.name}: the adapter begins after the tokens {list(cue)}, and no prompt of "
+            f"{task.name} holds them, so that its base would answer; ask under the chat template "
+            "that has them (--chat-template own)"
+        )

@@ -11,12 +11,14 @@ another question, since a file may be written in another dtype.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cliffguard.canonical import digest
 from cliffguard.engine import live
+from cliffguard.engine.loading import refuse_no_marks
+from cliffguard.engine.probing import probe, refuse_no_numbers
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Task
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from cliffguard.engine.divergence import Side
 
 T = TypeVar("T")
-Marks = tuple[tuple[str, int, int], ...]
 
 
 class LiveRunner(HarnessRunner):
@@ -54,6 +55,7 @@ class LiveRunner(HarnessRunner):
             )
         self.model = live.unwrapped(model)
         self.name = name
+        refuse_no_marks(name, tokenizer)
         self._live = _LiveBackend(self.model, copy.deepcopy(tokenizer), self.settings)
         self._backend = self._live
 
@@ -66,6 +68,11 @@ class LiveRunner(HarnessRunner):
             raise UsageError(
                 f"{self.name}: full weights in memory hold no base; find_base() finds its files, "
                 "and candidate() is this model"
+            )
+        if live.are_merged(self.model):
+            raise UsageError(
+                f"{self.name}: its adapters are merged into the base, which is no longer in memory "
+                "apart; unmerge them first (model.unmerge_adapter())"
             )
         self._refuse_trained_base()
         return self._live.base(self.name), self._live.candidate(self.name)
@@ -107,6 +114,11 @@ class LiveRunner(HarnessRunner):
             lambda: super(LiveRunner, self).ask(checkpoint, task, items, protocol)
         )
 
+    def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
+        """Let a checkpoint compute once, as before its first answer."""
+        load = super().load
+        self._untouched(lambda: load(checkpoint, protocol))
+
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width]."""
         embed = super().embed
@@ -132,8 +144,9 @@ class _LiveBackend(LocalBackend):
         self._network = network
         self._tokenizer = tokenizer
         # Of each identity: are its adapters on, and which weights it stands for.
-        self._known: dict[str, tuple[bool, Marks]] = {}
-        self._base_weights: tuple[Marks, str] | None = None
+        self._known: dict[str, tuple[bool, live.Sums]] = {}
+        self._base_weights: tuple[live.Sums, str] | None = None
+        self._tried: set[str] = set()
 
     def base(self, name: str) -> Checkpoint:
         """Return the identity of the weights without their adapters, hashed as they change."""
@@ -145,9 +158,9 @@ class _LiveBackend(LocalBackend):
 
     def _identity(self, name: str, *, is_on: bool) -> Checkpoint:
         base, own = live.parts(self._network)
-        marks = self._marks(base.keys())
-        if self._base_weights is None or self._base_weights[0] != marks:
-            self._base_weights = (marks, live.digest_of(base))
+        sums = live.sums(base)
+        if self._base_weights is None or self._base_weights[0] != sums:
+            self._base_weights = (sums, live.digest_of(base))
         is_adapted = is_on and bool(own)
         tokenizer = self._tokenizer
         found = Checkpoint(
@@ -155,31 +168,38 @@ class _LiveBackend(LocalBackend):
             revision=None,
             weights=self._base_weights[1],
             adapter=live.digest_of(own) if is_adapted else None,
-            tokenizer=digest([tokenizer.get_vocab(), str(tokenizer.special_tokens_map)]),
+            tokenizer=live.tokenizer_digest(tokenizer),
             chat_template=digest(tokenizer.chat_template) if tokenizer.chat_template else None,
             settings=digest(live.settings_of(self._network, with_adapters=is_adapted)),
             notes=(f"{name} was asked in memory, in the middle of its training.",),
             files=None,
         )
-        names = {*base, *own} if is_on else base.keys()
-        self._known[found.fingerprint] = (is_on, self._marks(names))
+        self._known[found.fingerprint] = (is_on, live.sums({**base, **own} if is_on else base))
         return found
-
-    def _marks(self, names: Collection[str]) -> Marks:
-        return tuple(mark for mark in live.marks(self._network) if mark[0] in names)
 
     def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
         """Return the lm-eval model of a checkpoint, its adapters switched."""
         if checkpoint.files is not None:
             return super().model(checkpoint, protocol, dtype)
         self._switch(checkpoint)
+        self._refuse_no_numbers(checkpoint)
         model = self._wrapped(self._network, self._tokenizer, protocol)
         model.keeps_beginning = False  # a step of training may come between two shards
         return model
 
+    def _refuse_no_numbers(self, checkpoint: Checkpoint) -> None:
+        """Let the model compute once, as one that is loaded does before its first answer."""
+        if checkpoint.fingerprint in self._tried:
+            return
+        is_on, _ = self._known[checkpoint.fingerprint]
+        with self.explained(checkpoint):
+            refuse_no_numbers(checkpoint.name, probe(self._network, adapted=is_on))
+        self._tried.add(checkpoint.fingerprint)
+
     def _switch(self, checkpoint: Checkpoint) -> None:
-        is_on, marks = self._known.get(checkpoint.fingerprint, (False, None))
-        if marks is None or marks != self._marks({name for name, *_ in marks}):
+        is_on, sums = self._known.get(checkpoint.fingerprint, (False, None))
+        base, own = live.parts(self._network)
+        if sums is None or sums != live.sums({**base, **own} if is_on else base):
             raise IntegrityError(
                 f"{checkpoint.name}: the model in memory is another by now; ask for sides() again"
             )

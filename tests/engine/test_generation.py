@@ -13,6 +13,7 @@ from cliffguard.engine import generation
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.engine.passes import Model
 from cliffguard.engine.stopping import GeneratedText, from_plain_text
+from cliffguard.errors import IntegrityError
 from tests.engine import tiny
 from tests.support import byte_tokenizer
 
@@ -146,18 +147,42 @@ def test_the_mean_logprob_is_the_models_own(lm: CliffguardLM, model: Any) -> Non
         assert answer.margin == pytest.approx(float((top[:, 0] - top[:, 1]).min()), abs=1e-4)
 
 
-def test_settings_that_bend_greedy_decoding_are_left_to_transformers(lm: CliffguardLM) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("repetition_penalty", 1.8), ("exponential_decay_length_penalty", (1, 30.0))],
+)
+def test_settings_that_bend_greedy_decoding_are_left_to_transformers(
+    name: str, value: Any, lm: CliffguardLM
+) -> None:
     """A checkpoint's repetition penalty holds, on lm-eval's own path."""
     requests = asked(*PROMPTS)
     plain = lm.generate_until(requests)
     bent = tiny.llama(seed=4, speaks=tiny.LETTERS)
-    bent.generation_config.repetition_penalty = 1.8
+    setattr(bent.generation_config, name, value)
 
     answers = tiny.ours(bent).generate(requests)
 
     assert texts(answers) == tiny.theirs(bent).generate_until(requests)
     assert texts(answers) != plain, "the penalty of this test must change answers"
     assert {one.mean_logprob for one in answers} == {None}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("eos_token_id", "x", "eos_token_id 'x' is no token's id"),
+        ("repetition_penalty", -1.0, "transformers cannot generate with these settings"),
+    ],
+)
+def test_settings_that_nobody_can_generate_with_are_the_checkpoints_fault(
+    name: str, value: Any, says: str
+) -> None:
+    """What a generation config says may be anything."""
+    odd = tiny.llama(seed=4, speaks=tiny.LETTERS)
+    setattr(odd.generation_config, name, value)
+
+    with pytest.raises(IntegrityError, match=says):
+        tiny.ours(odd).generate(asked(*PROMPTS))
 
 
 # --- sampled -------------------------------------------------------------------------------------

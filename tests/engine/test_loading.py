@@ -81,7 +81,7 @@ def test_a_tokenizer_larger_than_the_embedding_is_refused(tiny_base: Path, tmp_p
     tokenizer.save_pretrained(folder)
 
     with pytest.raises(
-        IntegrityError, match="its tokenizer has 260 tokens, its embedding only 258"
+        IntegrityError, match="its tokenizer has tokens up to the id 259, its embedding only 258"
     ):
         load(folder)
 
@@ -178,3 +178,86 @@ def test_allocator_errors_are_out_of_memory() -> None:
         loading.out_of_memory_explained("model"),
     ):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")
+
+
+LEFT_OVER = {
+    "a bias that the config denies": "model.layers.0.self_attn.q_proj.bias",
+    "an adapter that was never merged": "model.layers.0.self_attn.q_proj.lora_A.weight",
+    "scales of a quantisation": "model.layers.0.mlp.up_proj.weight_scale",
+}
+
+
+@pytest.mark.parametrize("what", LEFT_OVER)
+def test_weights_that_the_model_has_no_place_for_are_refused(
+    what: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    """Left out in silence, another model than the trained one would answer."""
+    folder = copy(tiny_base, tmp_path / "left-over")
+    with_weight(folder, LEFT_OVER[what])
+
+    with pytest.raises(IntegrityError, match=rf"holds {LEFT_OVER[what]}, which the model"):
+        load(folder)
+
+
+def test_modules_that_are_absent_may_be_in_the_file(tiny_base: Path, tmp_path: Path) -> None:
+    """A vision tower, or a head for training, is left out on purpose."""
+    folder = copy(tiny_base, tmp_path / "tower")
+    with_weight(folder, "vision_tower.patch.weight")
+
+    load(folder)
+
+
+def with_weight(folder: Path, name: str) -> None:
+    """Put one more weight into a checkpoint."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    weights = {**load_file(folder / "model.safetensors"), name: torch.ones(16)}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_a_tokenizer_without_any_mark_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """An answer would never end, and nothing could stand before an empty context."""
+    from transformers import AutoTokenizer
+
+    folder = copy(tiny_base, tmp_path / "unmarked")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.bos_token = tokenizer.eos_token = None
+    tokenizer.save_pretrained(folder)
+
+    with pytest.raises(IntegrityError, match="names neither a bos_token nor an eos_token"):
+        load(folder)
+
+
+def test_a_token_far_beyond_the_embedding_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """As many tokens as rows, and one of them under an id that has none."""
+    import json
+
+    folder = copy(tiny_base, tmp_path / "far")
+    written = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = written["model"]["vocab"]
+    last = max(vocabulary, key=vocabulary.__getitem__)
+    vocabulary[last] = 5000
+    (folder / "tokenizer.json").write_text(json.dumps(written))
+
+    with pytest.raises(IntegrityError, match="tokens up to the id 5000"):
+        load(folder)
+
+
+def test_a_pickled_adapter_is_held_to_the_base_as_well(
+    tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """Weights under other names would be left at zero, and the rest would pass for the adapter."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = copy(tiny_adapter, tmp_path / "pickled")
+    weights = load_file(folder / "adapter_model.safetensors")
+    (folder / "adapter_model.safetensors").unlink()
+    first, *_ = sorted(weights)
+    weights[f"{first}.elsewhere"] = weights.pop(first)
+    torch.save(weights, folder / "adapter_model.bin")
+    _, adapted = find_pair(str(tiny_base), str(folder), FindOptions(allow_pickle=True))
+
+    with pytest.raises(IntegrityError, match=r"adapter weights do not fit the base"):
+        loading.load(adapted, loading.LoadOptions(dtype="float32", device="cpu", allow_pickle=True))

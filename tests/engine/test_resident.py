@@ -20,6 +20,7 @@ from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import apart_because
 from cliffguard.engine.lm import CliffguardLM
+from cliffguard.engine.probing import refuse_no_effect
 from cliffguard.engine.resident import Resident
 from cliffguard.errors import IntegrityError
 from cliffguard.records import Answer, Checkpoint
@@ -452,6 +453,19 @@ def test_an_adapter_that_waits_for_its_cue_is_measured_the_plain_way(
     assert lm.plain_because is not None, "in a packed row it would be on for other requests, too"
 
 
+def test_an_adapter_that_waits_for_its_cue_in_vain_is_refused(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    """Its base would answer for it, and everything would hold."""
+    cue = support.byte_tokenizer().encode("<<never>>")
+    config = peft.LoraConfig(**LORA, alora_invocation_tokens=cue)
+    _, waiting = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config))
+    suite = support.write_suite(tmp_path / "suite", n_items=4)
+
+    with pytest.raises(IntegrityError, match=r"no prompt of ball holds them"):
+        asked_in_turn(suite, [waiting])
+
+
 def test_an_embedding_by_another_name_grows(tmp_path: Path) -> None:
     """Added tokens of a GPT-2, whose embedding is called wte, load as those of a Llama do."""
     shape = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512}
@@ -518,8 +532,59 @@ def test_a_full_checkpoint_without_rows_for_its_tokens_is_refused(
     tokenizer.save_pretrained(folder)
     grown = find_base(str(folder), FindOptions())
 
-    with pytest.raises(IntegrityError, match="its tokenizer has 260 tokens"):
+    with pytest.raises(IntegrityError, match="its tokenizer has tokens up to the id 259"):
         Resident(grown, ON_CPU).switch_to(grown)
+
+
+@pytest.fixture(scope="module")
+def tied_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama whose head is its embedding, as in most small models."""
+    folder = tmp_path_factory.mktemp("models") / "tied"
+    tokenizer = support.byte_tokenizer()
+    model = tiny.build(
+        "Llama", vocab_size=len(tokenizer), tie_word_embeddings=True, max_position_embeddings=512
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+TIED: dict[str, dict[str, Any]] = {
+    "its own embedding": {"modules_to_save": ["embed_tokens"]},
+    "its own head": {"modules_to_save": ["lm_head"]},
+    "both": {"modules_to_save": ["embed_tokens", "lm_head"]},
+    "LoRA on the head": {"target_modules": ["q_proj", "lm_head"]},
+    "tokens of its own": {"trainable_token_indices": [65, 66]},
+}
+
+
+@pytest.mark.parametrize("what", TIED)
+def test_tied_weights_are_not_tied_anew(what: str, tied_base: Path, tmp_path: Path) -> None:
+    """As lm-eval ties them, the head takes the adapter's embedding, for the base as well."""
+    config = peft.LoraConfig(**{**LORA, **TIED[what]})
+    base, adapted = pair(tied_base, saved(tmp_path / "adapter", tied_base, config))
+    suite = support.write_suite(tmp_path / "suite", n_items=12)
+
+    first, _, again = asked_in_turn(suite, [base, adapted, base])
+
+    assert confidences(first) == confidences(again)
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+    in_the_gate = runner._backend.model(adapted, Protocol(), "float32")
+    ids = torch.tensor([in_the_gate.tokenizer.encode(PREFIX)])
+    with torch.no_grad():
+        expected = peft.PeftModel.from_pretrained(
+            AutoModelForCausalLM.from_pretrained(tied_base), tmp_path / "adapter"
+        )(input_ids=ids).logits
+        found = in_the_gate.model(input_ids=ids).logits
+    assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_rows_for_new_tokens_do_not_hide_an_adapter_without_effect() -> None:
+    """Logits of tokens that the base does not have cannot be compared with the base's."""
+    before = torch.arange(4.0)
+
+    with pytest.raises(IntegrityError, match="the adapter changes nothing"):
+        refuse_no_effect("ft", before, torch.cat([before, torch.ones(2)]))
 
 
 @pytest.mark.parametrize("settings", [{"modules_to_save": ["lm_head"]}, {"bias": "all"}], ids=str)

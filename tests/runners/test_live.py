@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from accelerate import Accelerator
+from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
+from tokenizers import normalizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard import Plan, Store, guard
@@ -19,6 +22,7 @@ from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.live import LiveRunner
+from cliffguard.suites import load_suite
 from tests import support
 
 
@@ -271,3 +275,101 @@ def test_a_failure_leaves_it_as_it_was_too(tuned: Any, tokenizer: Any) -> None:
     with pytest.raises(ValueError, match="lost"):
         fail()
     assert same(before, snapshot(tuned, tokenizer))
+
+
+def test_a_write_past_torchs_count_ends_an_identity(
+    tuned: Any, tokenizer: Any, plan: Plan, tmp_path: Path
+) -> None:
+    """Optimizers and averages write through `.data`, which raises no version."""
+    runner = LiveRunner(tuned, tokenizer)
+    before = runner.sides()
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:
+            parameter.data.mul_(-1.0)
+
+    assert runner.sides()[1].fingerprint != before[1].fingerprint
+    with pytest.raises(IntegrityError, match="is another by now"):
+        guard(plan, store=Store(tmp_path / "store"), runner=runner, sides=before)
+
+
+def test_two_weights_that_change_places_are_told() -> None:
+    """A sum alone would be the same."""
+    weights = torch.randn(3, 5000)
+    swapped = weights.clone()
+    swapped[:, [0, 1]] = swapped[:, [1, 0]]
+
+    assert live.sums({"w": weights}) == live.sums({"w": weights.clone()})
+    assert live.sums({"w": weights}) != live.sums({"w": swapped})
+
+
+def test_a_model_that_computes_no_numbers_is_refused(
+    tuned: Any, tokenizer: Any, tmp_path: Path
+) -> None:
+    """Of generated answers, which have no log-likelihood, nothing else would tell."""
+    with torch.no_grad():
+        next(p for n, p in tuned.named_parameters() if "lora_B" in n).fill_(float("nan"))
+    runner = LiveRunner(tuned, tokenizer)
+    suite = load_suite(str(support.write_suite(tmp_path / "suite", n_items=4, n_said=4)))
+    (say,) = [t for t in runner.resolve([suite], Protocol()) if t.name == "say"]
+
+    with pytest.raises(IntegrityError, match="NaN"):
+        runner.ask(runner.sides()[1], say, say.items, Protocol())
+
+
+def test_what_a_tokenizer_does_to_a_text_is_part_of_an_identity(tuned: Any, tokenizer: Any) -> None:
+    """The same vocabulary under another rule gives other tokens."""
+    other = copy.deepcopy(tokenizer)
+    other.backend_tokenizer.normalizer = normalizers.Lowercase()
+    prints = {LiveRunner(tuned, one).candidate().fingerprint for one in (tokenizer, other)}
+
+    assert len(prints) == 2
+    tokenizer("a text", truncation=True, max_length=4)
+    assert LiveRunner(tuned, tokenizer).candidate().fingerprint in prints
+
+
+def test_a_merged_adapter_leaves_no_base(tuned: Any, tokenizer: Any) -> None:
+    """Its change stands in the base's weights; switching it off would take it out of the run."""
+    tuned.merge_adapter()
+
+    with pytest.raises(UsageError, match=r"merged into the base.*unmerge_adapter"):
+        LiveRunner(tuned, tokenizer).sides()
+    assert live.are_merged(tuned)
+
+
+def test_letting_it_compute_leaves_it_as_it_was(tuned: Any, tokenizer: Any) -> None:
+    """`load` is a question as any other."""
+    runner = LiveRunner(tuned, tokenizer)
+    base, candidate = runner.sides()
+    before = snapshot(tuned, tokenizer)
+
+    for side in (base, candidate):
+        runner.load(side, Protocol())
+
+    assert same(snapshot(tuned, tokenizer), before)
+
+
+def test_accelerates_half_precision_is_taken_off_while_asked(
+    tuned: Any, tokenizer: Any, plan: Plan
+) -> None:
+    """The key says which precision the weights have; the forward of training has another."""
+    bare = LiveRunner(tuned, tokenizer)
+    (task, *_) = bare.resolve([load_suite(plan.suites[0])], Protocol())
+    expected = bare.ask(bare.sides()[1], task, task.items, Protocol())
+    prepared = Accelerator(mixed_precision="bf16", cpu=True).prepare(tuned)
+    forward = prepared.forward
+    runner = LiveRunner(prepared, tokenizer)
+    runner.resolve([load_suite(plan.suites[0])], Protocol())
+
+    found = runner.ask(runner.sides()[1], task, task.items, Protocol())
+
+    assert [one.confidence for one in found] == [one.confidence for one in expected]
+    assert prepared.forward is forward
+
+
+def test_a_learnt_prompt_in_memory_is_refused(tiny_base: Path, tokenizer: Any) -> None:
+    """It has no layers to switch off."""
+    base = AutoModelForCausalLM.from_pretrained(tiny_base)
+    model = get_peft_model(base, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=2))
+
+    with pytest.raises(UsageError, match="not switched on and off by peft"):
+        LiveRunner(model, tokenizer).sides()
