@@ -62,6 +62,14 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
     return tuned
 
 
+def make_room(model: Any, name: str, folder: Path | str) -> None:
+    """Let the embedding grow to the rows that an adapter brings, as `with_adapter` does."""
+    from peft import PeftModel
+
+    if not isinstance(model, PeftModel):
+        _grow_embedding(model, name, adapter_shapes(folder) or _pickled_shapes(folder))
+
+
 def _refuse_misfit(tuned: Any, name: str, adapter_name: str, in_file: set[str]) -> None:
     """Refuse a file that lacks a weight, which peft would leave at zero, or holds another's."""
     from peft import get_peft_model_state_dict

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cliffguard.engine.adapters import cue_of, with_adapter
+from cliffguard.engine.adapters import cue_of, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
 from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.errors import (
@@ -158,14 +158,16 @@ def put_on(
     assert checkpoint.files.adapter is not None
     name, folder = checkpoint.name, checkpoint.files.adapter
     with out_of_memory_explained(name), _damage_explained(name):
-        cue = cue_of(folder)
-        before = probe(model, cue)
+        cue, n_rows = cue_of(folder), model.get_input_embeddings().weight.shape[0]
+        # First, since a head of another size may compute other last bits.
+        make_room(model, name, folder)
+        before = probe(model, cue, n_rows=n_rows)
         tuned = with_adapter(model, name, folder, adapter_name).eval()
     refuse_missing_tokens(checkpoint, tuned, tokenizer)
     _refuse_not_finite(name, tuned, only="" if is_alone else f".{adapter_name}")
     with out_of_memory_explained(name):
-        after = probe(tuned, cue, adapted=True)
-    refuse_no_numbers(name, after)
+        refuse_no_numbers(name, probe(tuned, cue, adapted=True))
+        after = probe(tuned, cue, adapted=True, n_rows=n_rows)
     refuse_no_effect(name, before, after)
     return tuned
 

@@ -20,7 +20,6 @@ from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import apart_because
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.probing import refuse_no_effect
 from cliffguard.engine.resident import Resident
 from cliffguard.errors import IntegrityError
 from cliffguard.records import Answer, Checkpoint
@@ -579,12 +578,33 @@ def test_tied_weights_are_not_tied_anew(what: str, tied_base: Path, tmp_path: Pa
     assert torch.allclose(found, expected, atol=1e-4)
 
 
-def test_rows_for_new_tokens_do_not_hide_an_adapter_without_effect() -> None:
-    """Logits of tokens that the base does not have cannot be compared with the base's."""
-    before = torch.arange(4.0)
+def test_rows_for_new_tokens_do_not_hide_an_adapter_without_effect(
+    tiny_base: Path, tmp_path: Path
+) -> None:
+    """What it does to tokens that the base does not have is nothing to compare with the base."""
+    with_added_tokens()(tmp_path / "grown", tiny_base)
+    settings = json.loads((tmp_path / "grown" / "adapter_config.json").read_text())
+    settings["lora_alpha"] = 0
+    (tmp_path / "grown" / "adapter_config.json").write_text(json.dumps(settings))
+    for name in ("embed_tokens", "lm_head"):
+        with_rows_of(tiny_base, tmp_path / "grown", name)
+    _, grown = pair(tiny_base, tmp_path / "grown")
 
     with pytest.raises(IntegrityError, match="the adapter changes nothing"):
-        refuse_no_effect("ft", before, torch.cat([before, torch.ones(2)]))
+        Resident(grown, ON_CPU)
+
+
+def with_rows_of(base: Path, adapter: Path, name: str) -> None:
+    """Put the base's own rows first among those that an adapter brings."""
+    old, new = (
+        load_file(base / "model.safetensors"),
+        load_file(adapter / "adapter_model.safetensors"),
+    )
+    (own,) = [key for key in old if key.endswith(f"{name}.weight")]
+    for key in new:
+        if f"{name}." in key and "lora" not in key:
+            new[key][: len(old[own])] = old[own]
+    save_file(new, adapter / "adapter_model.safetensors")
 
 
 @pytest.mark.parametrize("settings", [{"modules_to_save": ["lm_head"]}, {"bias": "all"}], ids=str)
