@@ -200,29 +200,34 @@ def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
             f"{checkpoint.name}: {len(missing)} weights are missing, the first is {missing[0]}; "
             "save or copy the checkpoint again"
         )
-    _refuse_unread(checkpoint.name, model, about["unexpected_keys"])
+    model.unread = _unread(checkpoint.name, model, about["unexpected_keys"])
     return model
 
 
-def _refuse_unread(name: str, model: Any, unexpected: Iterable[str]) -> None:
+def _unread(name: str, model: Any, unexpected: Iterable[str]) -> tuple[str, ...]:
     """Refuse weights that were meant for a module that is there, and that it has no place for.
 
     A bias that the config denies, an adapter that was never merged, scales of a quantisation that
     the config does not name: the model that was trained is another. Whole modules that are absent
-    (a vision tower, a head for training) are left out on purpose.
+    (a vision tower, a head for training) may be left out on purpose, and are returned.
     """
+    left_out = []
     modules = dict(model.named_modules())
     for key in sorted(unexpected):
         parent, _, own = key.rpartition(".")
         while parent and parent not in modules and ("lora_" in parent or "lora_" in own):
             parent, _, own = parent.rpartition(".")
         module = modules.get(parent)
-        if module is None or not module._parameters or getattr(module, own, None) is not None:
+        if getattr(module, own, None) is not None:  # computed anew, and not read
+            continue
+        if module is None or not module._parameters:
+            left_out.append(key)
             continue
         raise IntegrityError(
             f"{name}: holds {key}, which the model of its config.json has no place for; was the "
             "adapter never merged, or the config changed? Save the checkpoint again"
         )
+    return tuple(left_out)
 
 
 def _quantization(options: LoadOptions) -> Any:

@@ -13,7 +13,8 @@ class Resident:
     """The weights in memory: a base once, with as many adapters as were asked for.
 
     `switch_to` returns the model to run for a checkpoint over these weights. What it returned
-    for another checkpoint must not be run until it is switched to again.
+    for another checkpoint must not be run until it is switched to again. `unread` are weights in
+    the base's files that its model has no module for.
     """
 
     def __init__(self, checkpoint: Checkpoint, options: loading.LoadOptions) -> None:
@@ -25,6 +26,7 @@ class Resident:
             self._base, self._tokenizers[self._only] = loading.load(checkpoint, options)
         else:
             self._base = loading.load_weights(checkpoint, options)
+        self.unread: tuple[str, ...] = getattr(self._base, "unread", ())
         self._tuned: Any = None
         self._is_spoiled = False
 

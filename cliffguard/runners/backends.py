@@ -106,6 +106,8 @@ class LocalBackend:
             notes["batch tokens"] = self._budget.batch_tokens
         if self._plain is not None:
             notes["no prefix shared"] = self._plain
+        if self._resident is not None and (unread := self._resident.unread):
+            notes["weights not read"] = f"{len(unread)} from {unread[0]} on"
         return notes
 
     def _options(self, protocol: Protocol, dtype: str) -> loading.LoadOptions:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cliffguard import Protocol, RunnerSettings
 from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import loading
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.runners.harness import HarnessRunner
 
 ON_CPU = loading.LoadOptions(dtype="float32", device="cpu")
 
 
-def load(folder: Path, **options: bool) -> object:
+def load(folder: Path, **options: bool) -> Any:
     """Load a full checkpoint on the CPU in float32."""
     found = find_base(str(folder), FindOptions(**options))
     return loading.load(found, ON_CPU)[0]
@@ -200,11 +203,24 @@ def test_weights_that_the_model_has_no_place_for_are_refused(
 
 
 def test_modules_that_are_absent_may_be_in_the_file(tiny_base: Path, tmp_path: Path) -> None:
-    """A vision tower, or a head for training, is left out on purpose."""
+    """A vision tower, or a head for training, is left out on purpose, and told."""
     folder = copy(tiny_base, tmp_path / "tower")
     with_weight(folder, "vision_tower.patch.weight")
 
-    load(folder)
+    model = load(folder)
+
+    assert model.unread == ("vision_tower.patch.weight",)
+
+
+def test_weights_that_are_not_read_stand_in_the_notes(tiny_base: Path, tmp_path: Path) -> None:
+    """Where the candidate alone has some, a caveat says that the sides were not measured alike."""
+    folder = copy(tiny_base, tmp_path / "tower")
+    with_weight(folder, "vision_tower.patch.weight")
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+
+    runner.load(find_base(str(folder), FindOptions()), Protocol())
+
+    assert runner.notes()["weights not read"] == "1 from vision_tower.patch.weight on"
 
 
 def with_weight(folder: Path, name: str) -> None:
