@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from peft import LoraConfig, PeftModel, PromptTuningConfig, get_peft_model
 from tokenizers import normalizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -355,6 +356,7 @@ def test_accelerates_half_precision_is_taken_off_while_asked(
     bare = LiveRunner(tuned, tokenizer)
     (task, *_) = bare.resolve([load_suite(plan.suites[0])], Protocol())
     expected = bare.ask(bare.sides()[1], task, task.items, Protocol())
+    AcceleratorState._reset_state(reset_partial_state=True)  # another test's may be of float32
     prepared = Accelerator(mixed_precision="bf16", cpu=True).prepare(tuned)
     forward = prepared.forward
     runner = LiveRunner(prepared, tokenizer)
@@ -362,6 +364,7 @@ def test_accelerates_half_precision_is_taken_off_while_asked(
 
     found = runner.ask(runner.sides()[1], task, task.items, Protocol())
 
+    AcceleratorState._reset_state(reset_partial_state=True)
     assert [one.confidence for one in found] == [one.confidence for one in expected]
     assert prepared.forward is forward
 
