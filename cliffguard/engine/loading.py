@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.engine.adapters import cue_of, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
+from cliffguard.engine.intact import (
+    refuse_missing_tokens,
+    refuse_no_marks,
+    refuse_not_finite,
+    unread,
+)
 from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.errors import (
     CliffguardError,
@@ -118,7 +124,7 @@ def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
         if options.device_map is None and options.quantization == "none":
             model = model.to(options.device)
         model = model.eval()
-    _refuse_not_finite(checkpoint.name, model)
+    refuse_not_finite(checkpoint.name, model)
     with out_of_memory_explained(checkpoint.name):
         refuse_no_numbers(checkpoint.name, probe(model))
     return model
@@ -164,7 +170,7 @@ def put_on(
         before = probe(model, cue, n_rows=n_rows)
         tuned = with_adapter(model, name, folder, adapter_name).eval()
     refuse_missing_tokens(checkpoint, tuned, tokenizer)
-    _refuse_not_finite(name, tuned, only="" if is_alone else f".{adapter_name}")
+    refuse_not_finite(name, tuned, only="" if is_alone else f".{adapter_name}")
     with out_of_memory_explained(name):
         refuse_no_numbers(name, probe(tuned, cue, adapted=True))
         after = probe(tuned, cue, adapted=True, n_rows=n_rows)
@@ -200,34 +206,8 @@ def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
             f"{checkpoint.name}: {len(missing)} weights are missing, the first is {missing[0]}; "
             "save or copy the checkpoint again"
         )
-    model.unread = _unread(checkpoint.name, model, about["unexpected_keys"])
+    model.unread = unread(checkpoint.name, model, about["unexpected_keys"])
     return model
-
-
-def _unread(name: str, model: Any, unexpected: Iterable[str]) -> tuple[str, ...]:
-    """Refuse weights that were meant for a module that is there, and that it has no place for.
-
-    A bias that the config denies, an adapter that was never merged, scales of a quantisation that
-    the config does not name: the model that was trained is another. Whole modules that are absent
-    (a vision tower, a head for training) may be left out on purpose, and are returned.
-    """
-    left_out = []
-    modules = dict(model.named_modules())
-    for key in sorted(unexpected):
-        parent, _, own = key.rpartition(".")
-        while parent and parent not in modules and ("lora_" in parent or "lora_" in own):
-            parent, _, own = parent.rpartition(".")
-        module = modules.get(parent)
-        if getattr(module, own, None) is not None:  # computed anew, and not read
-            continue
-        if module is None or not module._parameters:
-            left_out.append(key)
-            continue
-        raise IntegrityError(
-            f"{name}: holds {key}, which the model of its config.json has no place for; was the "
-            "adapter never merged, or the config changed? Save the checkpoint again"
-        )
-    return tuple(left_out)
 
 
 def _quantization(options: LoadOptions) -> Any:
@@ -296,36 +276,3 @@ def _first_line(failure: Exception) -> str:
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     # torch heads a list of mismatched tensors with a line that names only the class.
     return " ".join(lines[:2])[:300] if lines else type(failure).__name__
-
-
-def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> None:
-    """Refuse a tokenizer with more tokens than the model has embeddings for."""
-    n_rows = model.get_input_embeddings().weight.shape[0]
-    last = max(tokenizer.get_vocab().values(), default=-1)
-    if last >= n_rows:
-        raise IntegrityError(
-            f"{checkpoint.name}: its tokenizer has tokens up to the id {last}, its embedding only "
-            f"{n_rows} rows; save the resized embedding with the checkpoint"
-        )
-
-
-def refuse_no_marks(name: str, tokenizer: Any) -> None:
-    """Refuse a tokenizer with neither mark, one of which stands before an empty context."""
-    if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
-        raise IntegrityError(
-            f"{name}: its tokenizer names neither a bos_token nor an eos_token; an answer would "
-            "never end. Save the tokenizer that the model was trained with"
-        )
-
-
-def _refuse_not_finite(name: str, model: Any, only: str = "") -> None:
-    import torch
-
-    for parameter_name, parameter in model.named_parameters():
-        if only not in parameter_name or not parameter.is_floating_point():
-            continue
-        # The sum of absolute values is finite only if every value is (up to overflow of fp16).
-        if not torch.isfinite(parameter.detach().abs().sum(dtype=torch.float32)):
-            raise IntegrityError(
-                f"{name}: {parameter_name} holds NaN or infinite weights; the training diverged"
-            )

@@ -6,6 +6,7 @@ from typing import Any
 
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import apart_because
+from cliffguard.engine.intact import refuse_missing_tokens
 from cliffguard.records import Checkpoint
 
 
@@ -49,7 +50,7 @@ class Resident:
         if checkpoint.adapter is None:
             if self._tuned is not None:
                 self._tuned.base_model.disable_adapter_layers()
-            loading.refuse_missing_tokens(checkpoint, self._base, tokenizer)
+            refuse_missing_tokens(checkpoint, self._base, tokenizer)
             return self._base, tokenizer
         return self._with_adapter(checkpoint, tokenizer), tokenizer
 

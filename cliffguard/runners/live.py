@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cliffguard.canonical import digest
 from cliffguard.engine import live
-from cliffguard.engine.loading import refuse_no_marks
+from cliffguard.engine.intact import refuse_no_marks
 from cliffguard.engine.probing import probe, refuse_no_numbers
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.plans import Protocol, RunnerSettings
