@@ -133,8 +133,9 @@ def _places(store: Store) -> tuple[Place, ...]:
 
 
 def _first(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that is there."""
-    return next(one for one in (folder, *folder.absolute().parents) if one.is_dir())
+    """Return the folder, or the nearest one above it that is there and can be looked into."""
+    # Unlike Path's, it takes a name that is too long for one.
+    return next(one for one in (folder, *folder.absolute().parents) if os.path.isdir(one))
 
 
 def _about_devices(there: Sequence[Device]) -> Iterator[Found]:

@@ -255,10 +255,25 @@ def _points_to(body: Any, homes: list[str]) -> bool:
 def write_whole(path: Path, text: str) -> None:
     """Write `text` so that a reader finds the old file or the new one, never a part.
 
-    Raises UsageError when the place cannot be written to, InfrastructureError when it is full.
+    What a link points to is written, and the link stays; into a device or a pipe it is written as
+    it comes. Raises UsageError when the place cannot be written to, InfrastructureError when it is
+    full.
     """
+    if is_special(path):
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as failure:
+            raise write_error(path, failure) from failure
+        return
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     with _beside(path, text) as temporary:
         os.replace(temporary, path)
+
+
+def is_special(path: Path) -> bool:
+    """Say whether a path is a device, a pipe or a socket, which no file may take the place of."""
+    # Unlike Path's, these take a name that is too long for one.
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 def write_new(path: Path, text: str) -> bool:

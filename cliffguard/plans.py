@@ -135,6 +135,8 @@ class Policy:
     def __post_init__(self) -> None:
         if not 0.0 < self.alpha < 0.5:
             raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
+        if self.alpha < _LEAST_ALPHA:
+            raise ValueError(f"alpha must be at least {_LEAST_ALPHA:g}, not {self.alpha}")
         _check_margin("default_margin", self.default_margin)
 
     def margin(self, capability: str) -> float:
@@ -281,6 +283,13 @@ class Plan:
             )
 
 
+# Below these no suite decides anything, and numbers lose their digits.
+_LEAST_ALPHA = 1e-9
+_LEAST_MARGIN = 1e-6
+
+
 def _check_margin(name: str, margin: float) -> None:
     if not 0.0 < margin <= 0.5:
         raise ValueError(f"{name} must lie above 0 and at most 0.5, not {margin}")
+    if margin < _LEAST_MARGIN:
+        raise ValueError(f"{name} must be at least {_LEAST_MARGIN:g}, not {margin}")

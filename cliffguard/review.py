@@ -8,9 +8,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.metadata import version
-from pathlib import Path
 
-from cliffguard.commits import commit_of, own_commit
+from cliffguard.commits import commit_here, own_commit
 from cliffguard.errors import redacted
 from cliffguard.health import health
 from cliffguard.measure import Measurement
@@ -69,7 +68,7 @@ def write_up(
         provenance=Provenance(
             cliffguard_version=version("cliffguard"),
             cliffguard_commit=own_commit(),
-            commit=commit_of(Path.cwd()),
+            commit=commit_here(),
             runner=runner,
             measured_on=tuple(
                 f"{who}: {place}"

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 from cliffguard import ladders
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError, nearest
-from cliffguard.files import read_jsonl, read_yaml, user_path, validate
+from cliffguard.files import is_special, read_jsonl, read_yaml, user_path, validate
 from cliffguard.plans import Ring
 from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.scorers import SCORERS
@@ -382,6 +382,8 @@ def _inside(path: Path, name: str, where: str) -> Path:
         raise SuiteError(f"{where} {name!r}: no such file; its links lead nowhere") from None
     if not source.is_relative_to(folder):
         raise SuiteError(f"{where} {name!r} lies outside the suite's folder")
+    if is_special(source):
+        raise SuiteError(f"{where} {name!r} is a pipe or a device, not a file")
     return source
 
 

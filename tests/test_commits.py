@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -117,3 +118,53 @@ def test_an_installed_copy_knows_its_commit_from_pip(
     monkeypatch.setattr(commits, "__file__", str(tmp_path / "site" / "cliffguard" / "commits.py"))
 
     assert commits.own_commit() == expected
+
+
+@pytest.mark.parametrize("name", ["x", "x=y"])
+def test_a_filter_that_a_repository_names_is_not_run(name: str, repository: Path) -> None:
+    """`git status` would clean every changed file with it before it compares."""
+    (repository / ".gitattributes").write_text(f"* filter={name}\n")
+    git(repository, "config", f"filter.{name}.clean", f"sh -c 'touch {repository}/ran; cat'")
+    git(repository, "config", f"filter.{name}.required", "true")
+    (repository / "plan.yaml").write_text("candidate: xx\n")  # as long as it was
+
+    found = commit_of(repository)
+
+    assert not (repository / "ran").exists()
+    assert found is not None
+    assert found.is_dirty
+    git(repository, "status")
+    assert (repository / "ran").exists(), "the filter would not have run anyway"
+
+
+def test_the_repository_is_the_folders_own(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hook or a pipeline sets GIT_DIR, which says nothing of another folder."""
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+
+    assert commit_of(tmp_path_factory.mktemp("elsewhere")) is None
+
+
+def test_a_name_in_no_encoding_costs_no_verdict(repository: Path) -> None:
+    """git gives names as bytes where it is told so."""
+    odd = os.fsencode(repository) + b"/caf\xe9"
+    with open(odd, "wb") as stream:
+        stream.write(b"x")
+    git(repository, "config", "core.quotePath", "false")
+    git(repository, "add", "-A")
+
+    found = commit_of(repository)
+
+    assert found is not None
+    assert found.is_dirty
+
+
+def test_a_folder_that_is_gone_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was removed while the answers came in."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    assert commits.commit_here() is None

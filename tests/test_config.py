@@ -265,6 +265,8 @@ FAULTS = [
     ("policy: 5\n", r"policy: .*dictionary"),
     ("policy: {alpha: 0}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 0"),
     ("policy: {alpha: 0.5}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 0\.5"),
+    ("policy: {alpha: 1.0e-17}\n", r"alpha must be at least 1e-09, not 1e-17"),
+    ("policy: {default_margin: 1.0e-320}\n", r"default_margin must be at least 1e-06, not"),
     ("policy: {alpha: 5}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 5"),
     ("policy: {alpha: .nan}\n", r"policy.*: alpha must lie between"),
     ("policy: {alpha: 5%}\n", r"policy\.alpha: .*valid number"),

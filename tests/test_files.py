@@ -12,7 +12,15 @@ import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from cliffguard.errors import ConfigError, InfrastructureError, SuiteError, UsageError
-from cliffguard.files import read_jsonl, read_text, read_yaml, validate, write_error, write_whole
+from cliffguard.files import (
+    is_special,
+    read_jsonl,
+    read_text,
+    read_yaml,
+    validate,
+    write_error,
+    write_whole,
+)
 
 
 def written(path: Path, content: str | bytes) -> Path:
@@ -372,3 +380,27 @@ def test_permission_and_names_are_for_the_user(number: int) -> None:
     failure = OSError(number, os.strerror(number))
 
     assert write_error(Path("a"), failure).exit_code == 2
+
+
+def test_into_a_pipe_it_is_written_as_it_comes(tmp_path: Path) -> None:
+    """A file in its place would break whoever reads it; /dev/null is such a one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    write_whole(pipe, "told")
+
+    assert os.read(reader, 10) == b"told"
+    os.close(reader)
+    assert is_special(pipe)
+
+
+def test_what_a_link_points_to_is_written(tmp_path: Path) -> None:
+    """The link stays one."""
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+
+    write_whole(tmp_path / "link", "new")
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"

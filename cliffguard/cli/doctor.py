@@ -64,6 +64,7 @@ def doctor(
 
 def _print(found: Checkup) -> None:
     from cliffguard.doctor import OPTIONAL
+    from cliffguard.report.clean import one_line
 
     print("versions")
     for name, number in found.versions.items():
@@ -76,18 +77,18 @@ def _print(found: Checkup) -> None:
         )
     print("places")
     for place in found.places:
-        print(f"  {place.name:<17} {place.folder}, {_gib(place.free_bytes)} free")
+        print(f"  {place.name:<17} {one_line(place.folder)}, {_gib(place.free_bytes)} free")
     if found.loads:
         print("would be loaded")
     for load in found.loads:
         size = "size unknown" if load.n_bytes is None else f"about {_gib(load.n_bytes)}"
         count = "" if load.n_parameters is None else f"{load.n_parameters / 1e6:,.1f} M weights, "
-        print(f"  {load.side:<10} {load.name}: {load.what}, {count}{size} in {load.dtype} on "
-              f"{load.device}")  # fmt: skip
+        told = f"{load.what}, {count}{size} in {load.dtype} on {load.device}"
+        print(f"  {load.side:<10} {one_line(load.name)}: {told}")
     print("findings")
     for note in found.found or (_nothing(),):
         advice = f"; {note.advice}" if note.advice else ""
-        print(f"  {_MARKS[note.kind]} {note.about}: {note.text}{advice}")
+        print(f"  {_MARKS[note.kind]} {note.about}: {one_line(note.text + advice)}")
 
 
 def _nothing() -> Found:

@@ -20,18 +20,44 @@ Candidate = Annotated[
     list[str] | None,
     typer.Option(help="Candidate: a directory, org/model@revision, or an adapter; repeatable."),
 ]
+
+
+def _folder(text: str) -> Path:
+    """Return the folder that a flag names; of an unset variable of a shell it names none."""
+    if not text.strip():
+        raise typer.BadParameter("an empty name is no folder; leave the flag out, or name one")
+    return Path(text)
+
+
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", "-p", help="Margins and error rate, a YAML file.")
 ]
 Out = Annotated[
-    Path | None, typer.Option(help="Folder for the reports (default: cliffguard-out/<candidate>).")
+    Path | None,
+    typer.Option(
+        parser=_folder,
+        metavar="FOLDER",
+        help="Folder for the reports (default: cliffguard-out/<candidate>).",
+    ),
 ]
 OutIfWanted = Annotated[
-    Path | None, typer.Option("--out", help="Folder for the reports (default: none is written).")
+    Path | None,
+    typer.Option(
+        "--out",
+        parser=_folder,
+        metavar="FOLDER",
+        help="Folder for the reports (default: none is written).",
+    ),
 ]
 StoreFolder = Annotated[
     Path | None,
-    typer.Option("--store", envvar="CLIFFGUARD_STORE", help="Folder of the stored answers."),
+    typer.Option(
+        "--store",
+        envvar="CLIFFGUARD_STORE",
+        parser=_folder,
+        metavar="FOLDER",
+        help="Folder of the stored answers.",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Warnings of the libraries, too.")]

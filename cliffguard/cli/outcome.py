@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def folders_of(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
     """Return the folder of each plan's reports: of several candidates, one below the other."""
-    names = [Path(plan.candidate).name.replace("@", "-") or "candidate" for plan in plans]
+    names = [_name_of(plan.candidate).replace("@", "-") or "candidate" for plan in plans]
     if are_both(plans):
         names = [
             f"{name}-{plan.protocol.chat_template}-template"
@@ -37,6 +37,12 @@ def folders_of(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
             "check them apart, or rename one"
         )
     return [(out or Path("cliffguard-out")) / name for name in names]
+
+
+def _name_of(candidate: str) -> str:
+    """Return the last part of a name, which of `..` is that of the folder it stands for."""
+    name = Path(candidate).name
+    return Path(candidate).resolve().name if name in ("", ".", "..") else name
 
 
 def are_both(plans: Sequence[Plan]) -> bool:

@@ -34,8 +34,17 @@ def report(
     from cliffguard.report import render
     from cliffguard.report.json import read_review
 
+    if output is not None and output.exists() and review.exists() and output.samefile(review):
+        raise UsageError(f"{output}: is the review itself, which would be lost; name another file")
     read = read_review(read_text(review, UsageError), str(review))
-    text = render(read, output_format, _timings_beside(review))
+    timings = _timings_beside(review)
+    try:
+        text = render(read, output_format, timings)
+    except (ValueError, LookupError, TypeError) as failure:
+        raise UsageError(
+            f"{review}: cannot be shown, since it holds what no check writes "
+            f"({type(failure).__name__}: {failure}); take the review as it was written"
+        ) from failure
     if output is not None:
         write_whole(user_path(str(output), UsageError), text)
     else:
@@ -46,14 +55,13 @@ def _timings_beside(review: Path) -> Timings | None:
     path = review.parent / "timings.json"
     if not path.is_file():
         return None
-    import json
-
     from pydantic import TypeAdapter
 
+    from cliffguard.canonical import parse_json
     from cliffguard.stages import Timings
 
     try:
-        told = json.loads(read_text(path, UsageError))
+        told = parse_json(read_text(path, UsageError))
     except ValueError:
         raise UsageError(f"{path}: not valid JSON; remove it, or run the check again") from None
     if isinstance(told, dict):

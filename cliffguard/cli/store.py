@@ -51,7 +51,7 @@ def list_store(
             damaged.append(str(failure))
     if output_format == "json":
         told = [dataclasses.asdict(row) | {"written": _moment(row.written)} for row in rows]
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
     else:
         _print_rows(rows, answers)
     for line in damaged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from cliffguard.errors import (
 )
 from cliffguard.records import Checkpoint
 
-_DEVICES = ("cpu", "cuda")
+_DEVICE = re.compile(r"cpu|cuda(?::([0-9]{1,3}))?")
 
 
 def pick_device(wanted: str) -> str:
@@ -37,15 +38,12 @@ def pick_device(wanted: str) -> str:
         return f"cuda:{os.environ['LOCAL_RANK']}" if "LOCAL_RANK" in os.environ else "cuda"
     if wanted == "auto":
         return "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError:
-        device = None
-    if device is None or device.type not in _DEVICES:
+    named = _DEVICE.fullmatch(wanted)
+    if named is None:
         raise UsageError(f"device {wanted!r} is unknown; use auto, cpu, cuda or cuda:N")
-    if device.type == "cuda":
+    if wanted != "cpu":
         n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if (device.index or 0) >= n_devices:
+        if int(named[1] or 0) >= n_devices:
             raise InfrastructureError(
                 f"device {wanted}: this machine has {n_devices} CUDA devices; use --device cpu"
             )

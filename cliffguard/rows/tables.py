@@ -124,6 +124,7 @@ def split_folder(folder: Path, split: str | None) -> Path:
             f"{folder}: has no split {split!r}{nearest(split, names)} (it holds {', '.join(names)})"
         )
     chosen = folder / (split or names[0])
+    _refuse_outside(folder, chosen)
     if not os.path.isdir(chosen):  # unlike Path's, it takes a name that is too long for one
         raise UsageError(f"{chosen}: no such folder, though {splits.name} names it; save it again")
     return chosen
@@ -143,7 +144,14 @@ def arrow_files(folder: Path) -> Sequence[Path]:
     for name in names:
         if not _is_plain(name):
             raise UsageError(f"{state}: {name!r} is no file in this folder")
+        _refuse_outside(folder, folder / name)
     return [folder / name for name in names]
+
+
+def _refuse_outside(folder: Path, named: Path) -> None:
+    """Refuse a link by which a saved folder would hold what lies elsewhere."""
+    if not Path(os.path.realpath(named)).is_relative_to(os.path.realpath(folder)):
+        raise UsageError(f"{named}: leads out of the folder; copy what it points to")
 
 
 def _is_plain(name: Any) -> bool:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.canonical import canonical_json
 from cliffguard.engine import loading
-from cliffguard.errors import InfrastructureError, UsageError, nearest, redacted
+from cliffguard.errors import (
+    InfrastructureError,
+    IntegrityError,
+    UsageError,
+    nearest,
+    redacted,
+)
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Checkpoint
 
@@ -121,8 +127,13 @@ class LocalBackend:
         )
 
     def _wrapped(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
-        with loading.ties_kept(network):
-            return self._as_lm(network, tokenizer, protocol)
+        try:
+            with loading.ties_kept(network):
+                return self._as_lm(network, tokenizer, protocol)
+        except ValueError as failure:  # what a config says may be anything
+            raise IntegrityError(
+                f"{network.name_or_path}: cannot be asked as its config.json says: {failure}"
+            ) from failure
 
     def _as_lm(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
         arguments: dict[str, Any] = {

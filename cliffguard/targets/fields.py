@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -201,7 +202,7 @@ def _prompt(row: Row, prompt: str) -> tuple[str, str | None]:
 
 def _value(row: Row, column: str) -> str:
     value = row.value.get(column)
-    if value is None:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         raise SuiteError(f"{row.place}: {column} is missing")
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise SuiteError(f"{row.place}: {column} must be text, found {_shown(value)}")
@@ -210,7 +211,8 @@ def _value(row: Row, column: str) -> str:
 
 def _answer(row: Row, column: str) -> str | int | float:
     value = row.value.get(column)
-    if value is None:
+    # A table has NaN where a cell is empty.
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         raise SuiteError(f"{row.place}: {column} is missing")
     if is_chat(value):
         _, last = before_last_answer(turns_of(value, row.place))

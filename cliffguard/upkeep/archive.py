@@ -33,7 +33,14 @@ from cliffguard.errors import (
     StoreError,
     UsageError,
 )
-from cliffguard.files import read_error, shortened, user_path, write_error, write_new
+from cliffguard.files import (
+    is_special,
+    read_error,
+    shortened,
+    user_path,
+    write_error,
+    write_new,
+)
 from cliffguard.schedule import in_shards
 from cliffguard.store import Entry, Store
 from cliffguard.upkeep.damage import examine
@@ -112,6 +119,9 @@ def _sha256(path: Path) -> str:
 @contextlib.contextmanager
 def _written_whole(path: Path) -> Iterator[io.BufferedWriter]:
     """Lend a stream whose file is put in its place when all is written."""
+    if not path.name or is_special(path):
+        raise UsageError(f"{path}: is no place for a file; name one")
+    path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,11 +177,14 @@ def _staging(store: Store) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+_NO_TAR = (tarfile.TarError, MemoryError)  # a header may promise a name of any length
+
+
 def _unpack(path: Path, staged: Store) -> list[str]:
     """Unpack an archive into a store of its own; return the keys of its questions."""
     try:
         tar = tarfile.open(path, mode="r:")  # noqa: SIM115 (closed below)
-    except tarfile.TarError as failure:
+    except _NO_TAR as failure:
         raise UsageError(
             f"{path}: is no archive of `cliffguard store export`, which is a plain tar file "
             f"({failure})"
@@ -189,7 +202,7 @@ def _unpack(path: Path, staged: Store) -> list[str]:
         raise
     except OSError as failure:
         raise read_error(path, failure) from failure
-    except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as failure:
+    except (*_NO_TAR, ValueError, OverflowError, RecursionError, EOFError) as failure:
         told = str(failure) or type(failure).__name__
         raise _refused(path, f"cannot be read to its end ({told})") from None
 

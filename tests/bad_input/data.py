@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.bad_input.place import Cases, Place
 
@@ -30,6 +31,13 @@ def saved(place: Place, state: object, splits: object = None) -> list[str]:
     if splits is not None:
         place.write("saved/dataset_dict.json", json.dumps(splits))
     return place.check("--target", place.root / "saved", suite=None)
+
+
+def saved_link(place: Place, target: Path) -> list[str]:
+    """The same, its file a link."""
+    words = saved(place, {"_data_files": [{"filename": "t.arrow"}]})
+    (place.root / "saved" / "t.arrow").symlink_to(target)
+    return words
 
 
 ROW = {"question": "Which?", "answer": "x"}
@@ -274,6 +282,16 @@ CASES: Cases = {
         lambda p: saved(p, {"_data_files": [{"filename": "../../t.arrow"}]}),
         2,
         r"state\.json: '\.\./\.\./t\.arrow' is no file in this folder",
+    ),
+    "a saved folder whose file is a link to elsewhere": (
+        lambda p: saved_link(p, p.write("secret.arrow", "x")),
+        2,
+        r"saved/t\.arrow: leads out of the folder",
+    ),
+    "answers that a table lacks": (
+        lambda p: target(p, "t.jsonl", b'{"question": "a", "answer": NaN}\n'),
+        2,
+        r"t\.jsonl:1: answer is missing",
     ),
     "a saved folder without names": (
         lambda p: saved(p, {"_data_files": [None]}),

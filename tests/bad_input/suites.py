@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from tests import support
@@ -14,6 +15,14 @@ def linked(place: Place, target: Path) -> list[str]:
     path = place.root / "suite" / "ball.jsonl"
     path.unlink()
     path.symlink_to(target)
+    return place.check()
+
+
+def piped(place: Place) -> list[str]:
+    """Put a pipe that nobody writes to in the place of the items."""
+    path = place.root / "suite" / "ball.jsonl"
+    path.unlink()
+    os.mkfifo(path)
     return place.check()
 
 
@@ -316,6 +325,11 @@ CASES: Cases = {
         lambda p: linked(p, p.root / "suite" / "gone.jsonl"),
         2,
         r"gone\.jsonl: no such file",
+    ),
+    "items in a pipe": (
+        piped,
+        2,
+        r"items 'ball\.jsonl' is a pipe or a device, not a file",
     ),
     "items at an absolute path": (
         lambda p: p.suite_with("items: ball.jsonl", "items: /etc/passwd"),

@@ -774,3 +774,88 @@ def test_tasks_in_a_policy_are_for_samples_only(
 
     assert result.exit_code == 2
     assert "reasoning: tasks, metric and filter are for comparing folders" in result.stderr
+
+
+def test_a_review_is_not_written_over_by_its_report(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record would be lost, and with it every other report."""
+    scripted(monkeypatch, all_right)
+    check(files)
+    review = Path(files["out"]) / "review.json"
+
+    result = run("report", str(review), "-f", "markdown", "-o", str(review))
+
+    assert result.exit_code == 2
+    assert "is the review itself" in result.stderr
+    assert json.loads(review.read_text())["format"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("provenance", "looks", 0, "n_items"), []),
+        (("plan", "base"), "\0"),
+    ],
+)
+def test_a_review_that_no_check_writes_is_the_users_error(
+    place: tuple[Any, ...], value: Any, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edited by hand, it may pass the reader and not be shown."""
+    scripted(monkeypatch, all_right)
+    check(files)
+    review = Path(files["out"]) / "review.json"
+    edited = json.loads(review.read_text())
+    *way, last = place
+    inner = edited
+    for step in way:
+        inner = inner[step]
+    inner[last] = value
+    review.write_text(json.dumps(edited))
+
+    result = run("report", str(review), "-f", "markdown")
+
+    assert result.exit_code == 2, result.stdout
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_nested_timings_file_is_the_users_error(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever wrote it, the parser answers."""
+    scripted(monkeypatch, all_right)
+    check(files)
+    (Path(files["out"]) / "timings.json").write_text("[" * 100_000)
+
+    result = run("report", str(Path(files["out"]) / "review.json"))
+
+    assert result.exit_code == 2
+    assert "timings.json: not valid JSON" in result.stderr
+
+
+def test_a_candidate_named_by_dots_has_its_reports_in_a_folder_of_its_name(
+    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In `cliffguard-out/..` they would take the place of other files."""
+    scripted(monkeypatch, all_right)
+    inside = Path(files["tuned"]) / "inside"
+    inside.mkdir()
+    (inside / "junit.xml").write_text("mine")
+    monkeypatch.chdir(inside)
+
+    run("check", "--base", files["base"], "--candidate", "..", "--suite", files["suite"],
+        "--store", files["store"])  # fmt: skip
+
+    assert (inside / "cliffguard-out" / "tuned" / "review.json").is_file()
+    assert (inside / "junit.xml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("flag", ["--out", "--store"])
+def test_an_empty_folder_is_a_usage_error(flag: str, files: dict[str, str]) -> None:
+    """The variable of a shell that was not set would mean the working directory."""
+    named = ("--base", files["base"], "--candidate", files["tuned"], "--suite", files["suite"])
+
+    result = run("check", *named, flag, "")
+
+    assert result.exit_code == 2
+    assert "an empty" in result.stderr

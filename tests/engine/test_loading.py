@@ -39,6 +39,13 @@ def test_an_unknown_device_is_a_usage_error() -> None:
         loading.pick_device("gpuu")
 
 
+@pytest.mark.parametrize("device", ["cpu:7", "meta", "cuda:x", "mps"])
+def test_a_device_that_we_know_nothing_of_is_a_usage_error(device: str) -> None:
+    """torch would take some of them, and fail later."""
+    with pytest.raises(UsageError, match="use auto, cpu, cuda or cuda:N"):
+        loading.pick_device(device)
+
+
 def test_a_missing_gpu_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asking for a CUDA device that is not there is an infrastructure error."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

@@ -23,7 +23,7 @@ from cliffguard.errors import (
 )
 from cliffguard.store import Store
 from cliffguard.upkeep import archive
-from cliffguard.upkeep.archive import Taken, read_archive, write_archive
+from cliffguard.upkeep.archive import Taken, _written_whole, read_archive, write_archive
 from cliffguard.upkeep.damage import examine
 from cliffguard.upkeep.questions import describe, entries_of, select
 from tests.upkeep.stores import answered, content, filled, question
@@ -393,3 +393,26 @@ def test_an_import_that_is_killed_leaves_a_store_that_verifies(
         monkeypatch.setattr(archive, "write_new", written)
         read_archive(other, packed)
         assert sum(describe(entry).n_answers for entry in entries_of(other)) == 70 + 70 + 64
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_a_header_that_promises_too_much_is_refused(kind: bytes, tmp_path: Path) -> None:
+    """A tar of a few bytes may say that a name of an exabyte follows."""
+    member = tarfile.TarInfo("a")
+    member.type, member.size = kind, 2**60
+    (tmp_path / "a.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+
+    with pytest.raises(CliffguardError, match=r"a\.tar: "):
+        read_archive(Store(tmp_path / "store"), tmp_path / "a.tar")
+
+
+@pytest.mark.parametrize("place", ["", "/", "pipe"])
+def test_an_export_needs_a_place_for_a_file(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take the place of a device."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(UsageError, match="is no place for a file"), _written_whole(Path(place)):
+        pass
