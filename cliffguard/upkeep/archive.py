@@ -187,7 +187,7 @@ def _unpack(path: Path, staged: Store) -> list[str]:
     except _NO_TAR as failure:
         raise UsageError(
             f"{path}: is no archive of `cliffguard store export`, which is a plain tar file "
-            f"({failure})"
+            f"({str(failure) or 'a header promises more than memory holds'})"
         ) from None
     except FileNotFoundError:
         raise UsageError(f"{path}: no such file") from None

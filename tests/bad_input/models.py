@@ -160,6 +160,20 @@ CASES: Made = {
         20,
         r"broken: .*(?i:gptq)",
     ),
+    "quantised in a way that nobody knows": (
+        lambda m: with_json(
+            copied(m.base, m.broken), "config.json", quantization_config={"quant_method": "nosuch"}
+        ),
+        (),
+        12,
+        r"broken: .*nosuch",
+    ),
+    "an answer that ends at a list": (
+        lambda m: with_json(copied(m.base, m.broken), "generation_config.json", eos_token_id=[[1]]),
+        (),
+        12,
+        r"eos_token_id",
+    ),
     "tokenizer is garbage": (
         lambda m: with_text(m, "tokenizer.json", '{"version": "1.0", "model": {}}'),
         (),
