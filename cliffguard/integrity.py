@@ -290,13 +290,12 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
         )
 
 
+_SAID = ("choice", "stop", "string", "length", "stopped")
 _UNCOUNTED: dict[str, Callable[[Answer], bool]] = {
     "do not fit the context": lambda one: one.finish_reason == "overlong",
     "were cut before an answer came": lambda one: one.finish_reason == "thinking",
     "are missing": lambda one: one.finish_reason == "missing",
-    "hold no answer that can be read": lambda one: (
-        one.score is None and one.finish_reason in ("stop", "length", "stopped", "choice")
-    ),
+    "hold no answer that can be read": lambda one: one.score is None and one.finish_reason in _SAID,
 }
 
 

@@ -249,7 +249,9 @@ _PROTOCOL_KEYS = (
 )
 
 
-FinishReason = Literal["choice", "stop", "length", "stopped", "thinking", "overlong", "missing"]
+FinishReason = Literal[
+    "choice", "stop", "string", "length", "stopped", "thinking", "overlong", "missing"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,11 +261,11 @@ class Answer:
     `prompt_digest` is of the untemplated prompt, `rendered_digest` of the text that was fed in.
     `confidence` is the probability of the picked choice among the choices; of a generated answer
     the geometric mean of its tokens' probabilities (None: unknown). `finish_reason`: "choice",
-    "stop", "length" (cut by the token limit), "stopped" (a stop string came before the first word),
-    "thinking" (cut before the thinking ended: there is no answer, and no score), "overlong" (the
-    item did not fit the context, and is unscored) or "missing" (another harness wrote no answer;
-    unscored). Without a score, the others mean that what was said holds nothing that the metric
-    can read.
+    "stop" (the model ended it, or it is not known), "string" (a stop string did), "length" (cut by
+    the token limit), "stopped" (a stop string came before the first word), "thinking" (cut before
+    the thinking ended: there is no answer, and no score), "overlong" (the item did not fit the
+    context, and is unscored) or "missing" (another harness wrote no answer; unscored). Without a
+    score, the others mean that what was said holds nothing that the metric can read.
     `n_bos` are the tokens at the beginning of the prompt that mark the beginning of a text, and
     `tokens_digest` is of all the prompt's tokens (None: not known).
     Of an item asked several times, the score is the mean and the rest is of the first time.

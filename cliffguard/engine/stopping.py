@@ -12,19 +12,22 @@ from lm_eval.models.utils import postprocess_generated_text
 from cliffguard.engine.generation import Generated
 from cliffguard.errors import IntegrityError
 
+Reason = Literal["stop", "string", "length", "stopped", "thinking"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratedText:
     """An answer in words, and how it ended.
 
     `finish_reason` "thinking": the token limit came before the end of the thinking, so there is
-    no answer; "stopped": a stop string came before the first word. `mean_logprob` is in nats a
-    token, over all that was generated (None: unknown); `margin` the smallest lead of a picked token
-    over the second best (None: unknown).
+    no answer; "stopped": a stop string came before the first word; "string": one came later;
+    "stop": the model ended it, or that is not known. `mean_logprob` is in nats a token, over all
+    that was generated (None: unknown); `margin` the smallest lead of a picked token over the second
+    best (None: unknown).
     """
 
     text: str
-    finish_reason: Literal["stop", "length", "stopped", "thinking"]
+    finish_reason: Reason
     n_tokens: int
     mean_logprob: float | None
     margin: float | None
@@ -86,11 +89,11 @@ def as_text(lm: Any, one: Generated, stops: list[str]) -> GeneratedText:
         text = text.lstrip()
     think_end = lm.think_end_token if isinstance(lm.think_end_token, str) else None
     text = "" if is_cut else postprocess_generated_text(text, stops, think_end)
-    reason: Literal["stop", "length", "stopped", "thinking"] = one.finish_reason
+    reason: Reason = one.finish_reason
     if is_cut:
         reason = "thinking"
-    elif reason == "stop" and not text.strip() and one.tokens[-1] not in _end_tokens(lm):
-        reason = "stopped"
+    elif reason == "stop" and one.tokens[-1] not in _end_tokens(lm):
+        reason = "string" if text.strip() else "stopped"
     return GeneratedText(
         text=text,
         finish_reason=reason,
@@ -107,7 +110,7 @@ def from_plain_text(lm: Any, text: str, n_most: int) -> GeneratedText:
     end of the thinking takes tokens that are not in the text.
     """
     n_tokens = len(lm.tok_encode(text, add_special_tokens=False))
-    reason: Literal["stop", "length", "thinking"] = "stop"
+    reason: Reason = "stop"
     if n_tokens >= n_most:
         reason = "thinking" if getattr(lm, "think_end_token", None) else "length"
     return GeneratedText(

@@ -113,13 +113,13 @@ def test_a_limit_that_leaves_no_room_for_a_prompt_is_refused(model: Any) -> None
 
 
 def test_an_answer_says_how_it_ended(lm: CliffguardLM) -> None:
-    """A stop string or an end token is a stop; the limit of tokens is a length."""
+    """At a stop string, at an end token of its own, or at the limit of tokens."""
     (long,) = lm.generate(asked("Ann", n=12))
     (stopped,) = lm.generate(asked("Ann", n=12, until=(long.text[5:8],)))
     (ended,) = tiny.ours(tiny.llama(seed=0, speaks=tiny.LETTERS)).generate(asked("Ann", n=12))
 
     assert (long.finish_reason, long.n_tokens, len(long.text)) == ("length", 12, 12)
-    assert stopped.finish_reason == "stop"
+    assert stopped.finish_reason == "string"
     assert stopped.text == long.text.split(long.text[5:8])[0]
     assert ended.finish_reason == "stop"
     assert ended.n_tokens == len(ended.text) + 1, "the end token is counted, and not said"
@@ -273,7 +273,7 @@ def test_thinking_is_no_part_of_an_answer(
 
     (answer,) = lm.generate(asked("Ann", n=60, until=("\n\n",)))
 
-    assert (answer.text, answer.finish_reason) == ("four", "stop")
+    assert (answer.text, answer.finish_reason) == ("four", "string")
 
 
 @pytest.mark.parametrize("end", ["</t>", HASH])
@@ -306,7 +306,7 @@ def test_a_special_token_may_end_the_thinking(model: Any, monkeypatch: pytest.Mo
 
     (answer,) = tiny.ours(model, think_end_token="<s>").generate(asked("Ann", n=30))
 
-    assert (answer.text, answer.finish_reason) == ("four", "stop")
+    assert (answer.text, answer.finish_reason) == ("four", "string")
 
 
 def test_thinking_without_stops_is_stripped_as_in_lm_eval(model: Any) -> None:
@@ -335,7 +335,7 @@ def test_out_of_memory_forgets_what_was_thought(
 
     (answer,) = lm.generate(asked("Ann", n=60, until=("\n\n",)))
 
-    assert (answer.text, answer.finish_reason) == ("four", "stop")
+    assert (answer.text, answer.finish_reason) == ("four", "string")
     assert lm.budget.generation_rows == tiny.TIGHT.generation_rows // 2
 
 
