@@ -306,7 +306,7 @@ def test_a_special_token_may_end_the_thinking(model: Any, monkeypatch: pytest.Mo
 
     (answer,) = tiny.ours(model, think_end_token="<s>").generate(asked("Ann", n=30))
 
-    assert (answer.text, answer.finish_reason) == ("four", "string")
+    assert (answer.text, answer.finish_reason) == ("four", "stop")
 
 
 def test_thinking_without_stops_is_stripped_as_in_lm_eval(model: Any) -> None:
