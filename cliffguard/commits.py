@@ -29,23 +29,26 @@ def commit_of(folder: Path) -> Commit | None:
     """
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     filters = _own_filters(folder)
-    changed = _git(folder, *_STATUS, settings=filters)
-    if commit is None or changed is None:
+    if commit is None or filters is None:
         return None
-    return Commit(digest=commit, is_dirty=bool(changed))
+    changed = _git(folder, *_STATUS, settings=filters)
+    return None if changed is None else Commit(digest=commit, is_dirty=bool(changed))
 
 
 _STATUS = ("status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
 
 
-def _own_filters(folder: Path) -> dict[str, str]:
+def _own_filters(folder: Path) -> dict[str, str] | None:
     """Return settings that switch off what the repository's own settings clean files with.
 
-    Those of the user and the machine (git-lfs) stay.
+    Those of the user and the machine (git-lfs) stay. None where git does not tell whose they are.
     """
-    told = _git(folder, "config", "--show-scope", "--name-only", "--get-regexp", r"^filter\.")
-    named = [line.partition("\t") for line in (told or "").splitlines()]
-    return {key: "" for scope, _, key in named if scope in ("local", "worktree")}
+    told = _git(folder, "config", "--show-scope", "--name-only", "--list")
+    if told is None:
+        return None
+    named = [line.partition("\t") for line in told.splitlines()]
+    own = [key for scope, _, key in named if scope in ("local", "worktree")]
+    return {key: "" for key in own if key.startswith("filter.")}
 
 
 def commit_here() -> Commit | None:
