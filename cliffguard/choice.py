@@ -14,7 +14,7 @@ from typing import Literal
 
 from cliffguard.corridor import default_policy
 from cliffguard.errors import UsageError
-from cliffguard.plans import Plan
+from cliffguard.plans import Plan, are_both
 from cliffguard.targets import suites_of
 
 Choice = Literal["any", "last"]
@@ -35,7 +35,7 @@ def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
     """
     if len(plans) < 2:
         raise UsageError("--choose: there is one candidate only; leave it out, or give more")
-    if len({plan.protocol.chat_template for plan in plans}) > 1:
+    if are_both(plans):
         raise UsageError(
             "--choose and chat_template: both: a candidate that passes under one template may be "
             "chosen though it fails under the other; choose under own or base"

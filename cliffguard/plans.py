@@ -5,7 +5,7 @@ pydantic reads YAML straight into these records; each refuses by itself what mak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -281,6 +281,11 @@ class Plan:
                 f"offline opens no connection, and the runner {self.runner.model} asks a server; "
                 "leave one of them out"
             )
+
+
+def are_both(plans: Sequence[Plan]) -> bool:
+    """Say whether plans compare each candidate under two policies for chat templates."""
+    return len({plan.protocol.chat_template for plan in plans}) > 1
 
 
 # Below these no suite decides anything, and numbers lose their digits.

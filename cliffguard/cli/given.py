@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import hold
-from cliffguard.cli.outcome import are_both
 from cliffguard.errors import UsageError, redacted
+from cliffguard.plans import are_both
 
 if TYPE_CHECKING:
     from cliffguard.plans import Plan

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cliffguard.cli.console import Screen
 from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.files import user_path, write_whole
+from cliffguard.plans import are_both
 
 if TYPE_CHECKING:
     from cliffguard.plans import Plan
@@ -43,11 +44,6 @@ def _name_of(candidate: str) -> str:
     """Return the last part of a name, which of `..` is that of the folder it stands for."""
     name = Path(candidate).name
     return Path(candidate).resolve().name if name in ("", ".", "..") else name
-
-
-def are_both(plans: Sequence[Plan]) -> bool:
-    """Say whether each candidate is compared under two policies for chat templates."""
-    return len({plan.protocol.chat_template for plan in plans}) > 1
 
 
 def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[str, ...]:

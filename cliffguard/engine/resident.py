@@ -43,14 +43,16 @@ class Resident:
         """Return (model, tokenizer) of a checkpoint that is served, its adapter alone active."""
         key = checkpoint.fingerprint
         if key not in self._tokenizers:
-            self._tokenizers[key] = loading.load_tokenizer(checkpoint)
+            tokenizer = loading.load_tokenizer(checkpoint)
+            if checkpoint.adapter is None:  # an adapter's may count rows that come with it
+                refuse_missing_tokens(checkpoint, self._base, tokenizer)
+            self._tokenizers[key] = tokenizer
         tokenizer = self._tokenizers[key]
         if self._only is not None:
             return self._base, tokenizer
         if checkpoint.adapter is None:
             if self._tuned is not None:
                 self._tuned.base_model.disable_adapter_layers()
-            refuse_missing_tokens(checkpoint, self._base, tokenizer)
             return self._base, tokenizer
         return self._with_adapter(checkpoint, tokenizer), tokenizer
 

@@ -689,3 +689,21 @@ def test_weights_that_overflow_are_refused(tiny_base: Path, tmp_path: Path) -> N
 
     with pytest.raises(IntegrityError, match=r"its logits are NaN or infinite.*--dtype bfloat16"):
         Resident(base, loading.LoadOptions(dtype="float16", device="cpu"))
+
+
+def test_a_tokenizer_is_looked_through_once(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its whole vocabulary, which would take its time at every shard."""
+    base, adapted = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config_of("LoRA")))
+    seen: list[str] = []
+
+    def look(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> None:
+        seen.append(checkpoint.name)
+
+    monkeypatch.setattr("cliffguard.engine.resident.refuse_missing_tokens", look)
+    resident = Resident(base, ON_CPU)
+    for side in (base, adapted, base, adapted, base):
+        resident.switch_to(side)
+
+    assert seen == [base.name]
