@@ -150,7 +150,11 @@ def arrow_files(folder: Path) -> Sequence[Path]:
 
 def _refuse_outside(folder: Path, named: Path) -> None:
     """Refuse a link by which a saved folder would hold what lies elsewhere."""
-    if not Path(os.path.realpath(named)).is_relative_to(os.path.realpath(folder)):
+    try:
+        is_inside = Path(os.path.realpath(named)).is_relative_to(os.path.realpath(folder))
+    except (OSError, ValueError):  # half a character, which no file is called by
+        raise UsageError(f"{named.name!r} is no file in {folder}") from None
+    if not is_inside:
         raise UsageError(f"{named}: leads out of the folder; copy what it points to")
 
 

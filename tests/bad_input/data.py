@@ -293,6 +293,11 @@ CASES: Cases = {
         2,
         r"t\.jsonl:1: answer is missing",
     ),
+    "a saved folder whose file is half a character": (
+        lambda p: saved(p, {"_data_files": [{"filename": "\ud800.arrow"}]}),
+        2,
+        r"ud800\.arrow' is no file in .*saved",
+    ),
     "a saved folder without names": (
         lambda p: saved(p, {"_data_files": [None]}),
         2,
