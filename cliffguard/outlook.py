@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cliffguard.ledger import TOGETHER
 from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
 from cliffguard.records import Capability, PlannedLooks, Suite, Task
 from cliffguard.schedule import in_order, plan_looks
 from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed
-from cliffguard.verdict import POOLED_SHARE, absent
+from cliffguard.verdict import absent
 
 USUAL_CHURN = 0.10
 """Share of items whose score changes, where nothing better is known; small models change more."""
@@ -107,7 +108,7 @@ def look_ahead(
     roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
     n_gating = roles.count("gating")
     # What Holm asks of the first capability of several, beside the test of all together.
-    level = policy.alpha * (1 - POOLED_SHARE if n_gating > 1 else 1.0) / max(1, n_gating)
+    level = policy.alpha * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
     rows, designs = [], []
     for suite in suites:
         for capability in suite.capabilities:
@@ -216,7 +217,7 @@ def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
 def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
     rng = np.random.default_rng(_SEED)
     counts = draw(designs, _N_GATES, rng)
-    return decide(counts, designs, alpha=alpha, pooled_share=POOLED_SHARE)
+    return decide(counts, designs, alpha=alpha, pooled_share=TOGETHER)
 
 
 def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:

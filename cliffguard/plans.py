@@ -85,6 +85,9 @@ class Protocol:
 class CapabilityPolicy:
     """`margin` None: the policy's default. `gate` None: every ring but control gates.
 
+    `stratum_margin` is the drop that is tolerated in one part of the capability, a task or a level
+    or a class (None: the margin; of a target 10 points, or its margin where that is wider).
+
     Where there is no suite, in comparing what lm-eval logged, `tasks` (names, or patterns such as
     `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
     """
@@ -92,6 +95,7 @@ class CapabilityPolicy:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     margin: float | None = None
+    stratum_margin: float | None = None
     gate: bool | None = None
     tasks: tuple[str, ...] = ()
     metric: str | None = None
@@ -100,6 +104,8 @@ class CapabilityPolicy:
     def __post_init__(self) -> None:
         if self.margin is not None:
             _check_margin("margin", self.margin)
+        if self.stratum_margin is not None:
+            _check_margin("stratum_margin", self.stratum_margin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +149,14 @@ class Policy:
         """Return the largest drop of a capability that is tolerated."""
         own = self.capabilities.get(capability)
         return self.default_margin if own is None or own.margin is None else own.margin
+
+    def stratum_margin(self, capability: str, role: Role) -> float:
+        """Return the largest drop of a part of a capability that is tolerated."""
+        own = self.capabilities.get(capability)
+        if own is not None and own.stratum_margin is not None:
+            return own.stratum_margin
+        margin = self.margin(capability)
+        return max(margin, _TARGET_STRATUM_MARGIN) if role == "target" else margin
 
     def role(self, capability: str, ring: Ring) -> Role:
         """Return what a capability can do to the verdict."""
@@ -287,6 +301,8 @@ def are_both(plans: Sequence[Plan]) -> bool:
     """Say whether plans compare each candidate under two policies for chat templates."""
     return len({plan.protocol.chat_template for plan in plans}) > 1
 
+
+_TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
 
 # Below these no suite decides anything, and numbers lose their digits.
 _LEAST_ALPHA = 1e-9

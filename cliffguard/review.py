@@ -16,7 +16,7 @@ from cliffguard.measure import Measurement
 from cliffguard.pairs import Pair
 from cliffguard.plans import Plan, Policy, Protocol, RunnerSettings, TargetData
 from cliffguard.records import (
-    FORMAT,
+    REVIEW_FORMAT,
     Comparison,
     Example,
     PlannedLooks,
@@ -59,7 +59,7 @@ def write_up(
 ) -> Review:
     """Return the record of a comparison, from which every report is made."""
     review = Review(
-        format=FORMAT,
+        format=REVIEW_FORMAT,
         plan=plan,
         comparison=decision.comparison,
         verdict=decision.verdict,

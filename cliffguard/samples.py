@@ -21,7 +21,11 @@ _NOTHING_READ = "[invalid]"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of a file. `likelihoods` are those of all choices, as they were logged, if any."""
+    """One line of a file.
+
+    `likelihoods` are those of all choices, as they were logged, if any; `is_readable` is false of
+    an answer in which lm-eval's filter found nothing, which has no score.
+    """
 
     document: str
     document_hash: str
@@ -31,6 +35,8 @@ class Sample:
     target: str
     text: str
     is_choice: bool
+    is_readable: bool
+    choices: tuple[str, ...]
     likelihoods: str
 
 
@@ -99,6 +105,8 @@ class Reading:
                 target=str(row.get("target", "")),
                 text=json.dumps(answer, ensure_ascii=False) if said is None else said,
                 is_choice=said is None,
+                is_readable=said != _NOTHING_READ,
+                choices=_choices(arguments) if said is None else (),
                 likelihoods=json.dumps(row.get("resps", "")) if said is None else "",
             )
         except KeyError as failure:
@@ -146,6 +154,15 @@ def _prompt(arguments: Any) -> str:
         values = arguments if isinstance(arguments, list) else list(arguments.values())
         arguments = values[0]
     return "" if arguments is None else str(arguments)
+
+
+def _choices(arguments: Any) -> tuple[str, ...]:
+    """Return the choices of a question by likelihood: what follows each request's context."""
+    rows = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    if not isinstance(rows, list):
+        return ()
+    pairs = [list(row.values()) if isinstance(row, dict) else row for row in rows]
+    return tuple(str(pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) > 1)
 
 
 def _said(answer: Any) -> str | None:

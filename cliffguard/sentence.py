@@ -34,22 +34,36 @@ def sentence(
         # The steepest loss first: it is what the reader must know.
         lost.sort(key=lambda finding: -(drops[finding.capability].drop or 0.0))
         return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
+    idle = [finding for finding in counted if not finding.counts]
+    beside = "".join(f"; {_nothing_to_lose(drops[one.capability])}" for one in idle)
+    counted = [finding for finding in counted if finding.counts]
     if outcome is Outcome.PASS:
         held = [finding for finding in counted if finding.role == "gating"]
         gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
         kept = "the gating capability held within its margin"
         if len(held) != 1:
             kept = f"all {len(held)} gating capabilities held within their margins"
-        return f"{'; '.join([*gains, kept])}."
-    if not counted:
-        return "no capability gates this release, so nothing can pass."
-    return _undecided(counted)
+        return f"{'; '.join([*gains, kept])}{beside}."
+    if not any(finding.role == "gating" for finding in counted):
+        return f"no capability gates this release, so nothing can pass{beside}."
+    return f"{_undecided(counted)}{beside}."
 
 
 def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
     found = drops[finding.capability]
-    if finding.role == "target":
+    if finding.role == "target" and finding.stratum is None:
         return f"{finding.capability}: {finding.reason} ({_change(found)})"
+    if finding.stratum is not None:
+        (part, *_) = (one for one in found.strata if one.name == finding.stratum)
+        return (
+            f"{finding.capability} regressed in {part.name} ({100 * (part.base_mean or 0.0):.1f} → "
+            f"{100 * (part.candidate_mean or 0.0):.1f} %)"
+        )
+    if finding.cause == "format":
+        return (
+            f"{finding.capability} regressed by format ({_change(found)}): "
+            f"{found.n_unreadable_candidate} answers hold nothing that the metric reads"
+        )
     falls = [
         f", {where_it_falls(ladder)} on ({100 * (ladder.base_mean or 0.0):.0f} → "
         f"{100 * (ladder.candidate_mean or 0.0):.0f} %)"
@@ -57,6 +71,10 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
         if ladder.edge is not None
     ]
     return f"{finding.capability} regressed ({_change(found)}){''.join(falls)}"
+
+
+def _nothing_to_lose(found: CapabilityComparison) -> str:
+    return f"{found.capability} had nothing to lose on this base ({_change(found)})"
 
 
 def _gain(found: CapabilityComparison) -> str:
@@ -80,7 +98,7 @@ def _undecided(counted: Sequence[Finding]) -> str:
             parts.append(f"{finding.capability} is undecided")
     return (
         f"no gating capability is proven lost, but {len(open_findings)} of {len(counted)} "
-        f"required findings are open: {'; '.join(parts)}."
+        f"required findings are open: {'; '.join(parts)}"
     )
 
 

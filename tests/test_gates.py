@@ -11,12 +11,12 @@ import pytest
 import studies
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
+from cliffguard.ledger import TOGETHER
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Schedule, in_order
 from cliffguard.stats.gates import Counts, Design, decide
 from cliffguard.suites import load_suites
-from cliffguard.verdict import POOLED_SHARE
 from tests import support, test_schedule
 
 NAMES = ("reading", "counting", "sorting")
@@ -81,7 +81,7 @@ def test_the_arrays_are_the_gate(
         Counts(*counts),
         [Design(looks, Policy().default_margin)] * 3,
         alpha=Policy().alpha,
-        pooled_share=POOLED_SHARE,
+        pooled_share=TOGETHER,
     )
     outcomes = {one.capability: one.outcome for one in review.verdict.findings}
     assert bool(found.passed[0]) == (review.verdict.outcome is Outcome.PASS)
