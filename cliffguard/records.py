@@ -674,8 +674,11 @@ class SuiteStamp:
     digest: str
 
 
-Spending = Literal["one look", "linear", "betting"]
-"""How the looks share alpha: there is one; evenly over the items; bets are good at any look."""
+Spending = Literal["one look", "held: cubic, drop: linear", "betting", "linear"]
+"""How the looks share alpha: there is one; each side by a rule of its own; bets are good at any.
+
+"linear", evenly over the items on both sides, stands in older reviews.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,7 +196,7 @@ class Schedule:
     def _spending(self, tasks: Sequence[_Planned], n_looks: int) -> Spending:
         if self._estimand == "suite" or any(p.task.is_graded(self._repeats) for p in tasks):
             return "betting"
-        return "linear" if n_looks > 1 else "one look"
+        return "held: cubic, drop: linear" if n_looks > 1 else "one look"
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
