@@ -102,9 +102,9 @@ def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
     planned: Counter[str] = Counter()
     excluded: Counter[str] = Counter()
     for series in look:
-        n_gating = sum(map(series.task.gates, series.items))
+        n_gating = sum(map(series.task.gates, series.planned))
         planned[series.task.capability] += n_gating
-        n_in_all = sum(map(series.task.would_gate, series.items))
+        n_in_all = sum(map(series.task.would_gate, series.planned))
         excluded[series.task.capability] += n_in_all - n_gating
     return planned, excluded
 

@@ -686,13 +686,15 @@ class PlannedLooks:
     """When a decision about a capability may be tried; fixed before the first answer.
 
     `n_items` gating items count at each of the looks. `order` is the digest of every task's name
-    with its items' ids in the order of the run.
+    with its items' ids in the order of the run. `churn` is the one by which items were dealt to the
+    capability; None where all there are were planned.
     """
 
     capability: str
     n_items: tuple[int, ...]
     spending: Spending
     order: str
+    churn: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

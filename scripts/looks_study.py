@@ -18,7 +18,10 @@ import numpy as np
 from calibrate import table
 from studies import ALPHA, Row, looks_of
 
-from cliffguard.schedule import SHARD_ITEMS
+from cliffguard.dealing import deal
+from cliffguard.plans import Plan, Policy
+from cliffguard.records import Item, Task
+from cliffguard.schedule import SHARD_ITEMS, n_items_at
 from cliffguard.stats.gates import Counts, Design, Outcomes, decide, draw
 from cliffguard.stats.sequential import HELD_SPENDING, Spending, look_sizes
 from cliffguard.verdict import POOLED_SHARE
@@ -103,6 +106,53 @@ def look_places(rng: np.random.Generator, n_runs: int) -> list[Row]:
     return rows
 
 
+CHURNS = (0.03, 0.05, 0.08, 0.10, 0.10, 0.14, 0.20, 0.25)
+
+
+def dealt_items(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """Eight capabilities of unlike churn (3 to 25 %), as many items in all: how they are dealt."""
+    rows: list[Row] = []
+    tasks = [_task(number, 8000) for number in range(N_CAPABILITIES)]
+    expected = {task.capability: churn for task, churn in zip(tasks, CHURNS, strict=True)}
+    for n_items, margin in ((4000, 0.05), (8000, 0.03), (8000, 0.05), (16000, 0.03)):
+        for name, churn in (("evenly", dict.fromkeys(expected, 0.1)), ("by churn", expected)):
+            plan = Plan(candidate="x", suites=("x",), items=n_items)
+            policy = Policy(default_margin=margin)
+            shares = deal(plan, [], tasks, policy, churn)
+            sizes = [n_items_at(shares[t.capability].fraction, len(t.items)) for t in tasks]
+            row: Row = {"items": n_items, "margin": margin, "dealt": name, "each": _each(sizes)}
+            for how, is_sequential in (("one look", False), ("looks", True)):
+                designs = [
+                    Design(looks_of(n, sequential=is_sequential), margin, churn=own)
+                    for n, own in zip(sizes, CHURNS, strict=True)
+                ]
+                found = judged(draw(designs, n_runs, rng), designs, HELD_SPENDING)
+                row[f"PASS, {how}"] = found.passed.mean()
+                row[f"FAIL, {how}"] = found.failed.mean()
+            row["asked, looks"] = found.n_asked.sum(axis=1).mean() / n_items
+            rows.append(row)
+    return rows
+
+
+def _each(sizes: Sequence[int]) -> str:
+    return f"{min(sizes):,} to {max(sizes):,}"
+
+
+def _task(number: int, n_items: int) -> Task:
+    """Return a task of multiple choice; the dealing reads ids alone."""
+    items = [
+        Item(id=f"{n}", digest="", prompt="", choices=("a", "b"), answer="a", level=None,
+             cluster=None)
+        for n in range(n_items)
+    ]  # fmt: skip
+    name = f"task {number}"
+    return Task(
+        name=name, entry=name, suite="x", capability=name, stock=False, metric="acc", filter=None,
+        chance=0.5, level=None, gate_levels=None, num_fewshot=None, max_tokens=None, stop=(),
+        limit=None, cost=None, items=tuple(items), digest="",
+    )  # fmt: skip
+
+
 def _drawn(
     one: Design, others: Design, rng: np.random.Generator, n_runs: int
 ) -> tuple[Counts, list[Design]]:
@@ -121,6 +171,7 @@ def _lossless(found: Outcomes, n_items: int) -> Row:
 STUDIES = {
     "What is spent on HELD": spending_rules,
     "Where the looks lie": look_places,
+    "How items are dealt": dealt_items,
 }
 
 

@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
-    {"measure", "integrity", "sentence", "history", "upkeep"},
+    {"dealing", "measure", "integrity", "sentence", "history", "upkeep"},
     {"pairs", "behaviour", "classes", "screens"},
     {"compare", "health"},
     {"verdict", "review"},

@@ -107,8 +107,9 @@ def _looks(planned: PlannedLooks) -> str:
         "linear": "alpha spent evenly over the items",
         "betting": "by bets, which are good at any look",
     }
+    dealt = "" if planned.churn is None else f", dealt by a churn of {100 * planned.churn:.1f} %"
     return (
-        f"{planned.capability} at {places} items, {shared[planned.spending]}; "
+        f"{planned.capability} at {places} items{dealt}, {shared[planned.spending]}; "
         f"order {planned.order[:_SHORT]}"
     )
 

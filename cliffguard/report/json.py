@@ -125,6 +125,8 @@ def _difference(read: Any, written: Any, where: str) -> str | None:
     """Say where what was read is not what would be written, or None where it is."""
     if isinstance(read, dict) and isinstance(written, dict):
         for key in [*written, *read]:
+            if key not in read and written[key] is None:
+                continue  # an older review, in which nothing stood for what is not known
             if key not in read:
                 return f"{_join(where, key)}: missing"
             if key not in written:
