@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
+from scipy.special import ndtr
+
 from cliffguard.errors import UsageError, nearest
 from cliffguard.plans import Plan, Policy
 from cliffguard.records import Checkpoint, Item, Suite, Task
@@ -20,11 +22,14 @@ from cliffguard.schedule import (
     SHARD_ITEMS,
     Share,
     in_order,
+    look_fractions,
     n_asked_at,
     n_items_at,
 )
 from cliffguard.stats.clusters import expected_clustering
+from cliffguard.stats.paired import non_inferiority_p
 from cliffguard.stats.power import smallest_deciding_n
+from cliffguard.stats.sequential import HELD_SPENDING, boundaries
 from cliffguard.store import Store
 
 USUAL_CHURN = 0.10
@@ -178,10 +183,28 @@ def _deal_out(n_items: int, hands: Sequence[_Hand]) -> None:
 
 
 def _hand(orders: Sequence[_Order], policy: Policy, churn: float) -> _Hand:
+    """Return a capability with the first step at which it is held if nothing changes."""
     steps = _steps(orders)
-    least = _least(orders, policy)
-    enough = (at for at, step in enumerate(steps) if step.n_counted >= least)
+    inflation = _inflation(orders, policy)
+    margin = policy.margin(orders[0][0].capability)
+    enough = (
+        at
+        for at, step in enumerate(steps)
+        if _is_held_unchanged(int(step.n_counted / inflation), margin, policy.alpha)
+    )
     return _Hand(steps, next(enough, len(steps) - 1), churn)
+
+
+def _is_held_unchanged(n_items: int, margin: float, alpha: float) -> bool:
+    """Say whether a candidate that changes nothing is held at one of the looks at so many items."""
+    if n_items < smallest_deciding_n(margin=margin, alpha=alpha):
+        return False
+    looks = tuple(n_items_at(part, n_items) for part in look_fractions([n_items], [n_items]))
+    edges = boundaries(looks, n_planned=n_items, alpha=alpha, spending=HELD_SPENDING)
+    return any(
+        non_inferiority_p(n_broken=0, n_fixed=0, n_items=n, margin=margin) <= ndtr(-edge)
+        for n, edge in zip(reversed(looks), reversed(edges), strict=True)
+    )
 
 
 def _steps(orders: Sequence[_Order]) -> list[_Step]:
@@ -203,10 +226,8 @@ def _steps(orders: Sequence[_Order]) -> list[_Step]:
     return steps
 
 
-def _least(orders: Sequence[_Order], policy: Policy) -> float:
-    """Return how many items that count "held" takes where nothing changes; infinite: no number."""
-    margin = policy.margin(orders[0][0].capability)
-    least = smallest_deciding_n(margin=margin, alpha=policy.alpha)
+def _inflation(orders: Sequence[_Order], policy: Policy) -> float:
+    """Return how many items in clusters it takes for one that stands alone; maybe infinite."""
     names = [
         item.cluster or f"{task.name} {item.id}"
         for task, items in orders
@@ -214,5 +235,5 @@ def _least(orders: Sequence[_Order], policy: Policy) -> float:
         if task.gates(item)
     ]
     if policy.estimand == "suite" or len(set(names)) == len(names):
-        return least
-    return least * expected_clustering(names, churn=0.0).inflation(policy.alpha)
+        return 1.0
+    return expected_clustering(names, churn=0.0).inflation(policy.alpha)

@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import studies
 
-from cliffguard import Plan, Policy, Store, guard
+from cliffguard import Plan, Policy, Protocol, Store, guard
 from cliffguard.dealing import deal, expected_churn
 from cliffguard.errors import UsageError
+from cliffguard.measure import Measurement
+from cliffguard.pairs import cut_to_both
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import Review, Suite, Task
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.schedule import SHARD_ITEMS, Share, n_asked_at, n_items_at
+from cliffguard.schedule import SHARD_ITEMS, Schedule, Share, n_asked_at, n_items_at
 from cliffguard.stats.gates import Design
 from tests import support
 from tests.cli.test_verbs import all_right, run, scripted
@@ -65,12 +67,16 @@ def test_never_more_than_there_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_items", "margin", "least"), [(500, 0.05, 64), (500, 0.03, 128), (40, 0.05, 40)]
+    ("n_items", "margin", "least"),
+    [(500, 0.05, 64), (500, 0.03, 128), (40, 0.05, 40), (500, 0.012, 320)],
 )
 def test_each_gets_what_held_takes_where_nothing_changes(
     n_items: int, margin: float, least: int
 ) -> None:
-    """59 items at 5 points and 99 at 3, in whole shards; all where there are fewer."""
+    """59 items at 5 points and 99 at 3, in whole shards; all where there are fewer.
+
+    At 1.2 points 249 items suffice in one look; the looks at 256 leave too little for the last one.
+    """
     tasks = [task_of("still", n_items), task_of("wild", 3000)]
     policy = Policy(capabilities={"still": CapabilityPolicy(margin=margin)})
 
@@ -231,6 +237,20 @@ def test_several_looks_end_where_the_items_do(plan: Plan, tmp_path: Path) -> Non
     n_items = {one.capability: one.n_items for one in review.provenance.looks}
     assert n_items["reasoning"] == (128, 192, 256, 320, 384, 448)
     assert n_items["saying"] == (128, 192)
+
+
+def test_where_the_time_ends_a_dealt_capability_is_cut_by_its_own_items() -> None:
+    """Half of what was planned, and not of what there is."""
+    task = task_of("reasoning", 600)
+    share = {"reasoning": Share(256 / 600, 0.1)}
+    look = Schedule([task], Protocol(), stops_early=False, shares=share).next(None)
+    assert look is not None
+    answers = {task.name: tuple(support.answer(item) for item in look[0].items[:128])}
+    sides = [Measurement(answers=answers, questions=(), measured_on=())] * 2
+
+    cut, _ = cut_to_both(look, sides)
+
+    assert (cut[0].n_planned, cut[0].n_counted) == (256, 128)
 
 
 def test_stored_noise_deals_items(plan: Plan, tmp_path: Path) -> None:
