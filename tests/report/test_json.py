@@ -50,6 +50,17 @@ def test_a_review_whose_alpha_was_spent_evenly_is_read() -> None:
     assert "alpha spent evenly over the items" in render(read, "markdown")
 
 
+def test_a_review_from_before_items_were_dealt_is_read() -> None:
+    """What it does not say is as if nothing had been dealt."""
+
+    def without(value: dict[str, Any]) -> None:
+        del value["plan"]["items"], value["plan"]["churn"]
+        for one in value["provenance"]["looks"]:
+            del one["churn"]
+
+    assert read_review(edited(without), "review.json") == samples.failed()
+
+
 def test_a_plan_without_a_policy_comes_back() -> None:
     """A plan that leaves the policy to cliffguard survives the round trip."""
     failed = samples.failed()
