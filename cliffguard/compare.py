@@ -133,10 +133,10 @@ def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
     excluded: Counter[str] = Counter()
     for series in look:
         name = series.task.capability
-        gating = [item for item in series.items if series.task.gates(item)]
+        gating = [item for item in series.planned if series.task.gates(item)]
         if series.task.suite != SAMPLES:  # of which all that there is was asked
             questions.setdefault(name, set()).update((one.prompt, one.choices) for one in gating)
-        excluded[name] += sum(map(series.task.would_gate, series.items)) - len(gating)
+        excluded[name] += sum(map(series.task.would_gate, series.planned)) - len(gating)
     return Counter({name: len(own) for name, own in questions.items()}), excluded
 
 

@@ -123,7 +123,7 @@ def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Me
     fractions: dict[str, float] = {}
     for series in look:
         if n_both[series.task.name] < series.n_counted:
-            had = n_both[series.task.name] / len(series.items)
+            had = n_both[series.task.name] / series.n_planned
             least = fractions.get(series.task.capability, 1.0)
             fractions[series.task.capability] = min(least, had)
     cut = tuple(_cut(series, fractions.get(series.task.capability, 1.0)) for series in look)
@@ -137,7 +137,7 @@ def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Me
 def _cut(series: Series, fraction: float) -> Series:
     """Return the series with this fraction of its items, but with all that was judged before."""
     n_judged = series.n_by_look[-2] if len(series.n_by_look) > 1 else 0
-    return series.cut(max(n_judged, n_items_at(fraction, len(series.items))))
+    return series.cut(max(n_judged, n_items_at(fraction, series.n_planned)))
 
 
 def counted(pair: Pair) -> Pair:

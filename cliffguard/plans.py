@@ -264,7 +264,10 @@ class Plan:
     data: items that stand in them do not count, and capabilities are placed by their distance from
     it. With `screen`, candidate and base also read prompts of each capability side by side, to see
     how far predictions have moved. `target` is data that a target is made of; with it no suite is
-    needed.
+    needed. `items` is how many are asked of each side at the most (None: all there are), dealt in
+    proportion to the `churn` that is expected of each capability: the share of its items whose
+    score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
+    part of a question's key.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -279,6 +282,8 @@ class Plan:
     data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     train: tuple[str, ...] = ()
     screen: bool = False
+    items: int | None = None
+    churn: float | Mapping[str, float] | None = None
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False
@@ -290,6 +295,9 @@ class Plan:
             raise ValueError(
                 "suites is empty: name at least one, for example [adjacent], or a target"
             )
+        if self.items is not None and self.items < 1:
+            raise ValueError(f"items must be at least 1, not {self.items}")
+        _check_churn(self.churn)
         if self.offline and self.runner.is_served:
             raise ValueError(
                 f"offline opens no connection, and the runner {self.runner.model} asks a server; "
@@ -307,6 +315,15 @@ _TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
 # Below these no suite decides anything, and numbers lose their digits.
 _LEAST_ALPHA = 1e-9
 _LEAST_MARGIN = 1e-6
+
+
+def _check_churn(churn: float | Mapping[str, float] | None) -> None:
+    if isinstance(churn, Mapping):
+        for name, share in churn.items():
+            if not 0.0 <= share <= 1.0:
+                raise ValueError(f"churn.{name} must lie between 0 and 1, not {share:g}")
+    elif churn is not None and not 0.0 < churn <= 1.0:
+        raise ValueError(f"churn must lie above 0 and at most 1, not {churn:g}")
 
 
 def _check_margin(name: str, margin: float) -> None:

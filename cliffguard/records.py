@@ -778,8 +778,11 @@ class SuiteStamp:
     digest: str
 
 
-Spending = Literal["one look", "linear", "betting"]
-"""How the looks share alpha: there is one; evenly over the items; bets are good at any look."""
+Spending = Literal["one look", "held: cubic, drop: linear", "betting", "linear"]
+"""How the looks share alpha: there is one; each side by a rule of its own; bets are good at any.
+
+"linear", evenly over the items on both sides, stands in older reviews.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -787,13 +790,15 @@ class PlannedLooks:
     """When a decision about a capability may be tried; fixed before the first answer.
 
     `n_items` gating items count at each of the looks. `order` is the digest of every task's name
-    with its items' ids in the order of the run.
+    with its items' ids in the order of the run. `churn` is the one by which items were dealt to the
+    capability; None where all there are were planned.
     """
 
     capability: str
     n_items: tuple[int, ...]
     spending: Spending
     order: str
+    churn: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,7 @@ def _divisions(
     own = [series for series in look if series.task.capability == capability]
     for series in own:
         task = series.task
-        items = [item for item in series.items if task.gates(item)]
+        items = [item for item in series.planned if task.gates(item)]
         is_classifier = are_labels({frozenset(item.choices) for item in items})
         for item in items:
             key = (task.name, item.id)

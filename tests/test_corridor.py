@@ -229,11 +229,11 @@ def test_a_lost_ladder_is_asked_to_its_end(plan: Plan, store: Store) -> None:
 
 
 def test_a_candidate_like_its_base_takes_few_items(plan: Plan, store: Store) -> None:
-    """Without a single flip both capabilities are held at the first look."""
+    """Without a single flip both capabilities are held at the second look."""
     review = guard(long(plan), store=store, runner=FakeRunner(all_right))
 
     assert review.verdict.outcome is Outcome.PASS
-    assert [found.n_asked for found in review.comparison.capabilities] == [192, 128]
+    assert [found.n_asked for found in review.comparison.capabilities] == [256, 192]
 
 
 def test_without_early_stop_everything_is_asked(plan: Plan, store: Store) -> None:
