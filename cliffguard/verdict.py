@@ -179,8 +179,9 @@ def _decide(
         return _nothing_to_lose(found, policy)
     at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.edge is not None)
     has_dropped = proofs.dropped <= policy.alpha
-    refused = refusal(found, policy) if found.p_held <= policy.alpha else None
-    if found.p_held <= policy.alpha and refused is None:
+    is_excluded = found.p_held <= policy.alpha
+    refused = refusal(found, policy) if is_excluded else few_clusters(found, policy)
+    if is_excluded and refused is None:
         reason = "a drop beyond the margin is excluded"
         if has_dropped:
             reason = "a real drop, bounded by the margin"
@@ -236,19 +237,26 @@ def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
                 f"{n} of {found.n_asked} items have no answer of the {side}, too many to say HELD: "
                 "measure them"
             )
-    if found.n_effective_clusters is not None:
-        needed = least_effective_clusters(margin=found.margin, alpha=policy.alpha)
-        if found.n_effective_clusters < needed:
-            return (
-                f"its items lie in {found.n_clusters} clusters, worth "
-                f"{math.floor(found.n_effective_clusters)} of one size; HELD at this margin takes "
-                f"{needed}"
-            )
+    if (few := few_clusters(found, policy)) is not None:
+        return few
     if not found.is_finished:
         few = [one for one in found.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)]
         if few:
             return f"held so far; {few[0].name} has had {few[0].n_asked} items only"
     return None
+
+
+def few_clusters(found: CapabilityComparison, policy: Policy) -> str | None:
+    """Return that its clusters are too few for HELD; None where they are not."""
+    if found.n_effective_clusters is None:
+        return None
+    needed = least_effective_clusters(margin=found.margin, alpha=policy.alpha)
+    if found.n_effective_clusters >= needed:
+        return None
+    return (
+        f"its items lie in {found.n_clusters} clusters, worth "
+        f"{math.floor(found.n_effective_clusters)} of one size; HELD at this margin takes {needed}"
+    )
 
 
 def _by_format(found: CapabilityComparison) -> str:
