@@ -8,7 +8,7 @@ Neither: INCONCLUSIVE. "No significant drop" passes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 
 from cliffguard.plans import Policy, Ring, Role
@@ -114,7 +114,7 @@ def _judge_one(
     has_dropped = p_regressed <= policy.alpha
     is_material = found.p_beyond <= policy.alpha
     ladders = tuple(shapes[found.capability, ladder.task] for ladder in found.ladders)
-    at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.edge is not None)
+    at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.is_placed)
     needed = None
     if is_held:
         outcome = Outcome.HELD
@@ -240,27 +240,41 @@ def _shape(
     fall, levels, margin = ladder.fall, ladder.gating, policy.margin(found.capability)
     has_dropped = found.p_drop is not None and found.p_drop <= policy.alpha
     shape: Shape = "uniform" if has_dropped else "level"
-    past: Sequence[LevelComparison] = ()
+    worse: Sequence[LevelComparison] = ()
+    edge: int | None = None
     edges: tuple[int, ...] = ()
+    until: int | None = None
     if fall is not None:
         shape = shape_of(
             fall, p_differs=p_differs, margin=margin, alpha=policy.alpha, has_dropped=has_dropped
         )
-        if shape not in ("level", "uniform") and fall.drop_past > margin:
-            past = levels[fall.cut :]
+        if shape == "easiest" and fall.drop_before > margin:
+            worse = levels[: fall.cut]
+            until = worse[-1].level
+        elif shape not in ("level", "uniform", "easiest") and fall.drop_past > margin:
+            worse = levels[fall.cut :]
+            edge = worse[0].level
             edges = tuple(levels[cut].level for cut in fall.cuts)
-    n_past = sum(level.n_items for level in past)
     return LadderFinding(
         task=ladder.task,
         level_name=ladder.level_name,
         shape=shape,
-        edge=past[0].level if past else None,
+        edge=edge,
         edges=edges,
-        base_mean=sum(x.base_mean * x.n_items for x in past) / n_past if past else None,
-        candidate_mean=sum(x.candidate_mean * x.n_items for x in past) / n_past if past else None,
+        base_mean=_mean_over(worse, lambda level: level.base_mean),
+        candidate_mean=_mean_over(worse, lambda level: level.candidate_mean),
         p_differs=p_differs,
         p_abrupt=fall.p_abrupt if fall is not None else None,
+        until=until,
     )
+
+
+def _mean_over(
+    levels: Sequence[LevelComparison], mean: Callable[[LevelComparison], float]
+) -> float | None:
+    """Return the mean over the items of these levels; None without a level."""
+    n_items = sum(level.n_items for level in levels)
+    return sum(mean(level) * level.n_items for level in levels) / n_items if levels else None
 
 
 def _not_measured(found: CapabilityComparison, role: Role) -> Finding:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ladder_studies
 import numpy as np
 import studies
 
@@ -29,7 +30,10 @@ TITLES = {
     "graded": "Graded scores, by betting; margin 5 points",
     "clusters": "Passages whose items break together, one look, margin 5 points",
     "mixed": "Passages beside single items, correlation 0.3, one look",
-    "cliffs": "Ladders of six levels, about 10 % churn",
+    "shapes": "Ladders of six levels, about 10 % churn: which shape is named, and where",
+    "false_cliffs": "Declines in a line or at a constant rate: called a cliff",
+    "smooth": "Smooth declines that are neither: called a cliff",
+    "steps": "True steps: called a cliff",
 }
 
 
@@ -39,6 +43,13 @@ STUDIES = {
     "diffuse": studies.diffuse,
     "clusters": studies.clusters,
     "mixed": studies.mixed_clusters,
+}
+
+LADDER_STUDIES = {
+    "shapes": ladder_studies.shapes,
+    "false_cliffs": ladder_studies.false_cliffs,
+    "smooth": ladder_studies.smooth,
+    "steps": ladder_studies.steps,
 }
 
 
@@ -119,7 +130,9 @@ def main() -> int:
         print(f"{name}: done", file=sys.stderr)
     figures["graded_runs"] = min(arguments.runs, 1000)
     figures["graded"] = studies.graded(rng, figures["graded_runs"])
-    figures["cliffs"] = studies.cliffs(rng, arguments.ladder_runs)
+    for name, study in LADDER_STUDIES.items():
+        figures[name] = study(rng, arguments.ladder_runs)
+        print(f"{name}: done", file=sys.stderr)
     told = (
         f"python scripts/calibrate.py --runs {arguments.runs} --ladder-runs {arguments.ladder_runs}"
     )
