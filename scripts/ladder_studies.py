@@ -1,13 +1,14 @@
 """Studies of ladders for scripts/calibrate.py: which shape is named where the truth is known.
 
 Every truth is a base's and a candidate's chance to be right, level by level. An item is right on
-both sides, broken, fixed or wrong on both; about 10 % change sides where the drop asks for less.
+both sides, broken, fixed or wrong on both; 10 % change sides where the drop asks for no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from cliffguard.stats.ladder import Fall, Shape, shape_of
 ALPHA = 0.05
 MARGIN = 0.05
 CHURN = 0.10
-N_DRAWS = 199  # permutations, and replicates of each null, of one ladder
+N_PERMUTATIONS, N_LINES = 39, 99  # of one ladder: both tests keep 5 % exactly with so few
+
+NULL_RUNS = 3  # times as many ladders where a rate of error is measured
 
 Array = Any
 Row = dict[str, Any]
@@ -26,11 +29,12 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Truth:
-    """Chances to be right by level, and the score of guessing."""
+    """Chances to be right by level, the score of guessing, and the least share that changes."""
 
     base: Array
     candidate: Array
     chance: float = 0.0
+    churn: float = CHURN
 
 
 def lost(drops: Array, base: float = 0.95) -> Truth:
@@ -113,7 +117,7 @@ def drawn(truth: Truth, n: int, rng: np.random.Generator) -> tuple[list[Array], 
     changes, bases = [], []
     for base, candidate in zip(truth.base, truth.candidate, strict=True):
         drop = base - candidate
-        moved = min(max(CHURN, abs(drop)), base + candidate, 2 - base - candidate)
+        moved = min(max(truth.churn, abs(drop)), base + candidate, 2 - base - candidate)
         broken, fixed = (moved + drop) / 2, (moved - drop) / 2
         shares = np.clip([base - broken, broken, fixed, 1 - base - fixed], 0, 1)
         kind = rng.choice(4, p=shares / shares.sum(), size=n)
@@ -138,8 +142,8 @@ def found(truth: Truth, n: int, n_runs: int, rng: np.random.Generator) -> list[F
                 changes,
                 bases,
                 chance=truth.chance,
-                n_permutations=N_DRAWS,
-                n_lines=N_DRAWS,
+                n_permutations=N_PERMUTATIONS,
+                n_lines=N_LINES,
                 seed=seed,
             )
         )
@@ -180,7 +184,17 @@ def _share(hits: Iterable[bool]) -> float:
 
 def false_cliffs(rng: np.random.Generator, n_runs: int) -> list[Row]:
     """Declines in a straight line or at a constant rate: how often they are called a cliff."""
-    return _called_cliff(NULLS, (10, 25, 50, 100, 200, 1000), rng, n_runs)
+    sizes = (10, 25, 50, 100, 200, 1000)
+    calmer_and_wilder = {
+        f"{name}, churn {churn:.0%}": partial(_with_churn, NULLS[name], churn)
+        for name in ("a line, 0 to 20 points", "a rate, .99 to .85 a hop")
+        for churn in (0.04, 0.20)
+    }
+    return _called_cliff(NULLS | calmer_and_wilder, sizes, rng, NULL_RUNS * n_runs)
+
+
+def _with_churn(truth: Callable[[int], Truth], churn: float, n_levels: int) -> Truth:
+    return replace(truth(n_levels), churn=churn)
 
 
 def smooth(rng: np.random.Generator, n_runs: int) -> list[Row]:
