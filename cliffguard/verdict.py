@@ -241,31 +241,26 @@ def _shape(
     has_dropped = found.p_drop is not None and found.p_drop <= policy.alpha
     shape: Shape = "uniform" if has_dropped else "level"
     worse: Sequence[LevelComparison] = ()
-    edge: int | None = None
-    edges: tuple[int, ...] = ()
-    until: int | None = None
+    is_early = False
     if fall is not None:
         shape = shape_of(
             fall, p_differs=p_differs, margin=margin, alpha=policy.alpha, has_dropped=has_dropped
         )
-        if shape == "easiest" and fall.drop_before > margin:
-            worse = levels[: fall.cut]
-            until = worse[-1].level
-        elif shape not in ("level", "uniform", "easiest") and fall.drop_past > margin:
-            worse = levels[fall.cut :]
-            edge = worse[0].level
-            edges = tuple(levels[cut].level for cut in fall.cuts)
+        is_early = fall.eases
+        if shape not in ("level", "uniform") and fall.drop_where_worse > margin:
+            worse = levels[: fall.cut] if is_early else levels[fall.cut :]
+    has_edge = bool(worse) and not is_early
     return LadderFinding(
         task=ladder.task,
         level_name=ladder.level_name,
         shape=shape,
-        edge=edge,
-        edges=edges,
+        edge=worse[0].level if has_edge else None,
+        edges=tuple(levels[cut].level for cut in fall.cuts) if fall and has_edge else (),
         base_mean=_mean_over(worse, lambda level: level.base_mean),
         candidate_mean=_mean_over(worse, lambda level: level.candidate_mean),
         p_differs=p_differs,
         p_abrupt=fall.p_abrupt if fall is not None else None,
-        until=until,
+        until=worse[-1].level if worse and is_early else None,
     )
 
 

@@ -36,8 +36,10 @@ class Fall:
         None below 4 levels or 25 items at a level, and where it eases.
     fits_step : bool
         Whether a step fits better than both, proven or not. True where that is not asked.
-    drop_past, drop_before : float
-        Mean drop of the items past the cut, and before it.
+    drop_past : float
+        Mean drop of the items past the cut.
+    drop_before : float or None
+        Mean drop of the items before it; None in reviews that did not note it.
     eases : bool
         Whether more was lost before the cut than past it, proven or not.
     """
@@ -48,8 +50,13 @@ class Fall:
     p_abrupt: float | None
     fits_step: bool
     drop_past: float
-    drop_before: float = 0.0
+    drop_before: float | None = None
     eases: bool = False
+
+    @property
+    def drop_where_worse(self) -> float:
+        """Mean drop of the items on that side of the cut which lost more."""
+        return self.drop_before if self.eases and self.drop_before is not None else self.drop_past
 
 
 def shape_of(
@@ -74,7 +81,7 @@ def shape_of(
     if p_differs > alpha:
         return "uniform" if has_dropped else "level"
     if fall.eases:
-        return "easiest" if has_dropped or fall.drop_before > margin else "level"
+        return "easiest" if has_dropped or fall.drop_where_worse > margin else "level"
     if fall.p_abrupt is not None and fall.p_abrupt <= alpha and fall.drop_past > margin:
         return "cliff"
     return "unresolved" if fall.fits_step else "gradual"

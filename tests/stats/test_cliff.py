@@ -164,7 +164,7 @@ def test_a_loss_at_the_easiest_level_is_never_uniform(n):
 
     assert {named(f) for f in found} == {"easiest"}
     assert np.mean([f.cut == 1 for f in found]) > 0.9
-    assert np.mean([f.drop_before for f in found]) == pytest.approx(0.35, abs=0.02)
+    assert np.mean([f.drop_where_worse for f in found]) == pytest.approx(0.35, abs=0.02)
 
 
 def test_half_of_what_is_above_chance_is_lost_at_the_easiest_levels():
