@@ -32,6 +32,7 @@ _IMAGINARY_ITEMS = 15.0  # a level, with the ladder's own share of changes; see 
 _LEAST_SQUARE = 1e-4  # of a level's change per item, where all that was seen is alike
 _MOST_LOST = 3.0  # minus the logarithm of the factor from level to level: one twentieth is kept
 _N_RATES, _N_ZOOMS, _ZOOM = 9, 6, 0.3  # a grid of rates, narrowed so often and so far
+_CHUNK = 2_000_000  # values drawn at a time, for memory
 _ROUNDING = 1e-9
 
 
@@ -208,8 +209,14 @@ def _resampled(
     n_items = len(changes)
     spread = np.sqrt(n_items / (n_items - 1))  # a sample's own variance is too small
     shifted = drop + spread * (changes - changes.mean())
-    rows = rng.multinomial(n_items, np.full(n_items, 1 / n_items), size=n) / n_items
-    return rows @ bases, rows @ shifted, rows @ shifted**2
+    means = np.empty((3, n))
+    n_rows = max(1, _CHUNK // n_items)
+    for start in range(0, n, n_rows):
+        rows = slice(start, min(start + n_rows, n))
+        items = rng.integers(n_items, size=(rows.stop - rows.start, n_items), dtype=np.int32)
+        for mean, values in zip(means, (bases, shifted, shifted**2), strict=True):
+            mean[rows] = values[items].mean(axis=1)
+    return means[0], means[1], means[2]
 
 
 def _root_of_correlation(changes: FloatArray) -> FloatArray:
