@@ -673,7 +673,9 @@ class LadderFinding:
 
     `edge` is the first level past the fall, `edges` are the levels that the data do not tell from
     it; None and empty unless the drop provably differs by level and exceeds the margin from there
-    on. The means are over the items from the edge on. `p_differs` is Holm-adjusted over ladders.
+    on. Of shape *easiest* `until` is the last of the levels that lost more, if their drop exceeds
+    the margin. The means are over the items from the edge on, or of the levels until there.
+    `p_differs` is Holm-adjusted over ladders.
     """
 
     task: str
@@ -685,6 +687,12 @@ class LadderFinding:
     candidate_mean: float | None
     p_differs: float
     p_abrupt: float | None
+    until: int | None = None
+
+    @property
+    def is_placed(self) -> bool:
+        """Say whether a level is named at which the ladder is worse."""
+        return self.edge is not None or self.until is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,7 +165,7 @@ def main() -> int:
     found = rows(arguments.runs, np.random.default_rng(20261128))
     text = (
         "# Items that fall together\n\n"
-        f"Nominal error 5 %, {arguments.runs} samples a row (`before`: a fifth of them), {CHURN:.0%} "
+        f"Nominal error 5 %, {arguments.runs} samples a row (before: a fifth), {CHURN:.0%} "
         "churn beside the loss. *worth*: clusters of one size that weigh as much.\n\n"
         f"    python scripts/cluster_study.py --runs {arguments.runs}\n\n{table(found)}\n"
     )

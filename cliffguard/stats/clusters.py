@@ -8,9 +8,8 @@ weighed at random (Dirichlet(1, …, 1) weights, each cluster by its items), wit
 saw: of the size of a random item's cluster, it loses half of its items. The p-value of "the drop is
 D or more" is the chance that such a weighted drop is D or more (`cliffguard.stats.exponentials`).
 Where nothing changed in G clusters of one size it is ``(1 - 2 D)^G``: the chance that none of them
-is one of the share ``2 D`` that would lose half. What it does at a drop of exactly the margin, where
-topics lose half, at correlations up to 0.3, and for sizes from equal to Pareto's, stands in
-``reports/clusters/``.
+is one of the share ``2 D`` that would lose half. ``reports/clusters/`` has what it does at
+the margin itself, where topics lose half, at correlations up to 0.3, and for unequal sizes.
 
 *Is a drop proven?* The score statistic is divided by the root of the design effect and compared
 with Student's t, whose degrees of freedom count the clusters that carry the variance. The design
