@@ -36,6 +36,33 @@ def versions_of(folder: Path) -> Versions:
     return Versions(tasks=tasks, libraries=libraries)
 
 
+def directions_of(folder: Path) -> dict[str, dict[str, bool]]:
+    """Return, by task and metric, whether high is better, as far as a folder's results files tell.
+
+    lm-eval writes it of every task's metrics, null where it does not know. Files of releases
+    before that, or of a metric that is null, may have it in the task's config.
+    """
+    found: dict[str, dict[str, bool]] = {}
+    for path in sorted(folder.glob("results_*.json")):
+        told = _object(path)
+        for task, config in _entries(told, "configs"):
+            listed = config.get("metric_list")
+            for one in listed if isinstance(listed, list) else ():
+                if isinstance(one, dict) and isinstance(one.get("higher_is_better"), bool):
+                    found.setdefault(task, {})[str(one.get("metric"))] = one["higher_is_better"]
+        for task, by_metric in _entries(told, "higher_is_better"):
+            said = {str(n): value for n, value in by_metric.items() if isinstance(value, bool)}
+            found.setdefault(task, {}).update(said)
+    return found
+
+
+def _entries(told: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what a results file says of each task under a key."""
+    listed = told.get(key)
+    entries = listed.items() if isinstance(listed, dict) else ()
+    return [(str(task), one) for task, one in entries if isinstance(one, dict)]
+
+
 def _object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,16 @@ from typing import Any
 from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
 
-# Samples do not say which way a metric points; these are lm-eval's that point down.
-_LOWER_IS_BETTER = frozenset({"perplexity", "ppl", "bits", "brier", "wer", "cer", "ter", "loss"})
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of a file. `likelihoods` are those of all choices, as they were logged, if any."""
+    """One line of a file. `likelihoods` are those of all choices, as they were logged, if any.
+
+    `score` is what the metric says, whichever way it points.
+    """
 
     document: str
     document_hash: str
@@ -43,10 +43,14 @@ class Choice:
 
 
 class Reading:
-    """Reads a task's file of each side, by the metric and the filter that the first one settles."""
+    """Reads a task's file of each side, by the metric and the filter that the first one settles.
+
+    `logged` are all metrics of the file that was read last.
+    """
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
+        self.logged: tuple[str, ...] = ()
 
     def __call__(self, path: Path) -> dict[str, Sample]:
         """Return the samples of a file by document, of one filter."""
@@ -78,11 +82,7 @@ class Reading:
         metric = self.choice.metric or known[0]
         if metric not in known:
             raise UsageError(f"{path}: no metric {metric!r}; there are: {', '.join(known)}")
-        if _LOWER_IS_BETTER & set(re.split("[^a-z]+", metric.lower())):
-            raise UsageError(
-                f"{path}: {metric} is better the lower it is, and a drop in it is no loss; choose "
-                f"another with metric: in the policy's capability (there are: {', '.join(known)})"
-            )
+        self.logged = tuple(known)
         self.choice = Choice(metric, chosen)
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:

@@ -13,6 +13,13 @@ from cliffguard.records import (
     Pooled,
 )
 
+DIRECTIONS = {
+    "higher": "",
+    "lower": "lower is better",
+    "mixed": "scores that are better low counted as 1 − score",
+}
+"""What is said beside a change of means, by which way the metrics point."""
+
 
 def sentence(
     outcome: Outcome,
@@ -64,8 +71,9 @@ def _gain(found: CapabilityComparison) -> str:
 
 
 def _change(found: CapabilityComparison) -> str:
-    base, candidate = found.base_mean or 0.0, found.candidate_mean or 0.0
-    return f"{100 * base:.1f} → {100 * candidate:.1f} %"
+    base, candidate = map(found.in_own_numbers, (found.base_mean, found.candidate_mean))
+    words = f", {DIRECTIONS[found.direction]}" if DIRECTIONS[found.direction] else ""
+    return f"{100 * (base or 0.0):.1f} → {100 * (candidate or 0.0):.1f} %{words}"
 
 
 def _undecided(counted: Sequence[Finding]) -> str:

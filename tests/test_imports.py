@@ -259,29 +259,6 @@ def test_a_policy_that_fits_no_sample_is_refused(
         compared(folders, given)
 
 
-@pytest.mark.parametrize("metric", ["word_perplexity", "bits_per_byte", "brier_score"])
-def test_a_metric_that_points_down_is_refused(tmp_path: Path, metric: str) -> None:
-    """Samples do not say so; a rise of it would pass for a gain."""
-    rows = [row(number, metrics=[metric, "acc"], **{metric: 0.4}) for number in range(3)]
-    for side in ("base", "tuned"):
-        write(tmp_path / side, "race", rows)
-
-    with pytest.raises(
-        UsageError, match=rf"{metric} is better the lower .*there are: {metric}, acc"
-    ):
-        compared((tmp_path / "base", tmp_path / "tuned"))
-
-
-@pytest.mark.parametrize("metric", ["answer_acc", "filtered_criteria"])
-def test_a_word_inside_a_metric_is_no_word(tmp_path: Path, metric: str) -> None:
-    """An answer is no word error rate."""
-    rows = [row(number, metrics=[metric], **{metric: 1.0}) for number in range(80)]
-    for side in ("base", "tuned"):
-        write(tmp_path / side, "race", rows)
-
-    assert compared((tmp_path / "base", tmp_path / "tuned")).comparison.capabilities[0].drop == 0.0
-
-
 def test_a_folder_without_samples_says_where_some_are(folders: tuple[Path, Path]) -> None:
     """lm-eval makes a folder for the model inside the one that it was given."""
     with pytest.raises(UsageError, match=r"no samples_\*\.jsonl lies directly in it; there are"):
