@@ -20,7 +20,13 @@ from cliffguard.canonical import digest
 from cliffguard.directions import declared, lower_is_better
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.files import user_path
-from cliffguard.logged import directions_of, drifted, refuse_one_run, versions_of
+from cliffguard.logged import (
+    directions_of,
+    drifted,
+    refuse_one_file,
+    refuse_one_run,
+    versions_of,
+)
 from cliffguard.plans import CapabilityPolicy, Policy
 from cliffguard.records import Answer, Capability, Checkpoint, Item, Suite, Task
 from cliffguard.samples import Choice, Reading, Sample
@@ -89,6 +95,8 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             "both with the same tasks, shots, seed and chat template"
         )
     refuse_one_run(both)
+    for task in joined:
+        refuse_one_file(task, *(file[task] for file in files))
     moved = drifted([versions_of(folder) for folder in folders], joined)
     return Imported(
         suite=_suite(capabilities, {name: task for name, (task, _, _) in joined.items()}),

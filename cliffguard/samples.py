@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cliffguard.canonical import parse_json
+from cliffguard.canonical import digest, parse_json
 from cliffguard.errors import IntegrityError, UsageError
+
+TELLING = 20
+"""Characters of a generated answer from which on two models do not say the same every time."""
 
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
@@ -20,7 +23,8 @@ _NOTHING_READ = "[invalid]"
 class Sample:
     """One line of a file. `likelihoods` are those of all choices, as they were logged, if any.
 
-    `score` is what the metric says, whichever way it points.
+    `score` is what the metric says, whichever way it points. `said` is the digest of a generated
+    answer of `TELLING` characters or more, before any filter; None of a shorter one and of choices.
     """
 
     document: str
@@ -32,6 +36,7 @@ class Sample:
     text: str
     is_choice: bool
     likelihoods: str
+    said: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Reading:
                 text=json.dumps(answer, ensure_ascii=False) if said is None else said,
                 is_choice=said is None,
                 likelihoods=json.dumps(row.get("resps", "")) if said is None else "",
+                said=None if said is None else _long(row.get("resps", answer)),
             )
         except KeyError as failure:
             raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
@@ -146,6 +152,13 @@ def _prompt(arguments: Any) -> str:
         values = arguments if isinstance(arguments, list) else list(arguments.values())
         arguments = values[0]
     return "" if arguments is None else str(arguments)
+
+
+def _long(response: Any) -> str | None:
+    """Return the digest of what was generated where it is long enough to tell models apart."""
+    said = _said(response)
+    said = json.dumps(response) if said is None else said
+    return digest(said) if len(said) >= TELLING else None
 
 
 def _said(answer: Any) -> str | None:

@@ -85,6 +85,11 @@ class LoadedTask:
             requests.setdefault(request.doc_id, []).append(request)
         return requests
 
+    @property
+    def has_description(self) -> bool:
+        """Say whether lm-eval puts words of the task's own before its items, in a system turn."""
+        return bool(self._harness.get_config("description"))
+
     def requests(self, item: Item) -> list[Any]:
         """Return lm-eval's requests for one item, in the order of its choices."""
         return self._requests[self._document_ids[item.id]]

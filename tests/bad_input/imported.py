@@ -28,7 +28,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
 
 def compared(place: Place, given: Sequence[Any] | str | bytes, *more: str) -> list[str]:
     """Give the candidate's folder these samples of the task t and return the words to compare."""
-    lines = [json.dumps(row(number)) for number in range(3)]
+    lines = [json.dumps(row(number, of="one")) for number in range(3)]
     place.write("one/samples_t.jsonl", "\n".join(lines))
     if not isinstance(given, (str, bytes)):
         given = "\n".join(json.dumps(one) for one in given)
@@ -63,7 +63,8 @@ def pointing(
     """Return the words to compare a metric, beside a results file, under a policy of t."""
     rows = [row(n, metrics=[metric], **{metric: values}) for n in range(3)]
     words = compared(place, rows, "--policy")
-    place.write("one/samples_t.jsonl", "\n".join(json.dumps(one) for one in rows))
+    lines = [json.dumps({**one, "of": "one"}) for one in rows]
+    place.write("one/samples_t.jsonl", "\n".join(lines))
     told = {key: {"t": value} for key, value in told.items()}
     place.write("two/results_2026-01-01T10-00-00.json", json.dumps(told))
     body = f"capabilities: {{t: {{{policy}}}}}\n" if policy else "{}\n"
@@ -76,6 +77,24 @@ def disagreeing(place: Place) -> list[str]:
     for side, is_high in (("one", True), ("two", False)):
         told = json.dumps({"higher_is_better": {"t": {"acc": is_high}}})
         place.write(f"{side}/results_2026-01-01T10-00-00.json", told)
+    return words
+
+
+def copied(place: Place) -> list[str]:
+    """Put the base's file into the candidate's folder."""
+    words = compared(place, [row(0)])
+    (place.root / "two/samples_t.jsonl").write_bytes(
+        (place.root / "one/samples_t.jsonl").read_bytes()
+    )
+    return words
+
+
+def said_twice(place: Place) -> list[str]:
+    """Let both sides generate the same eight sentences."""
+    rows = [row(n, resps=[[f"So it is, as I said, {n}."]]) for n in range(8)]
+    words = compared(place, rows)
+    lines = [json.dumps({**one, "of": "one"}) for one in rows]
+    place.write("one/samples_t.jsonl", "\n".join(lines))
     return words
 
 
@@ -137,6 +156,16 @@ CASES: Cases = {
         lambda p: compared(p, [row(0, metrics=5)]),
         12,
         r"no sample names its metrics",
+    ),
+    "samples that were copied": (
+        copied,
+        12,
+        r"^cliffguard: t: .*two/samples_t\.jsonl is .*one/.* byte for byte.* \[sides\.one-run\]$",
+    ),
+    "one model's words on both sides": (
+        said_twice,
+        12,
+        r"all 8 generated answers of 20 characters or more are the same .* \[sides\.one-run\]$",
     ),
     "a document twice": (
         lambda p: compared(p, [row(0), row(0)]),
