@@ -25,7 +25,7 @@ def classes_of(task: str, answered: Sequence[Answered]) -> ClassesComparison | N
     It is one where all items have the same two or more choices, in whatever order, that are more
     than the letters of a test, and where the picked texts say what the scores say.
     """
-    if not answered or not _are_labels({frozenset(item.choices) for item, *_ in answered}):
+    if not answered or not are_labels({frozenset(item.choices) for item, *_ in answered}):
         return None
     right = [item.answer for item, *_ in answered]
     sides = ([base for _, base, _ in answered], [candidate for *_, candidate in answered])
@@ -55,7 +55,8 @@ def classes_of(task: str, answered: Sequence[Answered]) -> ClassesComparison | N
     )
 
 
-def _are_labels(sets: set[frozenset[str]]) -> bool:
+def are_labels(sets: set[frozenset[str]]) -> bool:
+    """Say whether these sets of choices are one set of labels, more than the letters of a test."""
     if len(sets) != 1:
         return False
     (labels,) = sets

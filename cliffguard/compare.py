@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from cliffguard.behaviour import behaviour_of, is_worse_cut, runs_in_a_circle
 from cliffguard.canonical import digest
 from cliffguard.classes import classes_of
-from cliffguard.pairs import Pair, by_task
-from cliffguard.plans import Policy
+from cliffguard.gathered import Gathered, gather, remarks, shared_documents, unknown_chance
+from cliffguard.pairs import Pair, by_task, counted
+from cliffguard.plans import Policy, Role
 from cliffguard.records import (
+    SAMPLES,
     Answer,
     Capability,
     CapabilityComparison,
@@ -25,6 +27,8 @@ from cliffguard.records import (
     Comparison,
     Ladder,
     LevelComparison,
+    Readable,
+    StratumComparison,
     Suite,
     Task,
     TaskComparison,
@@ -33,7 +37,7 @@ from cliffguard.records import (
 from cliffguard.schedule import Look
 from cliffguard.stats.betting import mean_interval
 from cliffguard.stats.cliff import find_fall, half_level
-from cliffguard.stats.clusters import Clustering, clustering
+from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
 from cliffguard.stats.evidence import (
     Evidence,
     Sample,
@@ -47,6 +51,8 @@ from cliffguard.stats.evidence import (
 from cliffguard.stats.interval import Interval, wilson_interval
 from cliffguard.stats.ladder import Fall
 from cliffguard.stats.paired import PairedCounts, tango_interval
+from cliffguard.strata import compared, strata_of
+from cliffguard.ties import without_copies
 
 
 def compare(
@@ -68,7 +74,7 @@ def compare(
     scores themselves say whether they are graded.
     """
     by_capability: dict[str, list[Pair]] = {}
-    for pair in pairs:
+    for pair in map(counted, pairs):
         by_capability.setdefault(pair.task.capability, []).append(pair)
     planned, excluded = _planned(look)
     graded = frozenset(
@@ -76,60 +82,85 @@ def compare(
         for series in look
         if repeats is not None and series.task.is_graded(repeats)
     )
+    gathered = [
+        gather(
+            by_capability.get(capability.name, []),
+            margin=policy.margin(capability.name),
+            n_planned=planned[capability.name],
+            stands_alone=policy.estimand == "suite",
+        )
+        for suite in suites
+        for capability in suite.capabilities
+    ]
+    found = tuple(
+        _capability(
+            suite,
+            capability,
+            items,
+            look=look,
+            n_excluded=excluded[capability.name],
+            is_graded=capability.name in graded,
+            policy=policy,
+        )
+        for (suite, capability), items in zip(
+            ((suite, one) for suite in suites for one in suite.capabilities), gathered, strict=True
+        )
+    )
+    gating = [
+        (one.capability, items)
+        for one, items in zip(found, gathered, strict=True)
+        if policy.role(one.capability, one.ring) == "gating"
+    ]
     return Comparison(
         base=base,
         candidate=candidate,
         confidence=1.0 - 2.0 * policy.alpha,
-        capabilities=tuple(
-            _capability(
-                suite,
-                capability,
-                by_capability.get(capability.name, []),
-                n_planned=planned[capability.name],
-                n_excluded=excluded[capability.name],
-                is_graded=capability.name in graded,
-                policy=policy,
-            )
-            for suite in suites
-            for capability in suite.capabilities
+        capabilities=found,
+        caveats=(
+            *base.notes,
+            *candidate.notes,
+            *caveats,
+            *unknown_chance(gathered),
+            *(remark for one in zip(found, gathered, strict=True) for remark in remarks(*one)),
         ),
-        caveats=(*base.notes, *candidate.notes, *caveats),
+        shared=() if policy.estimand == "suite" else shared_documents(gating),
     )
 
 
 def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
-    """Return how many gating items of every capability the plan has, and how many it excludes."""
-    planned: Counter[str] = Counter()
+    """Return how many questions gate in every capability, and how many items it excludes."""
+    questions: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
     excluded: Counter[str] = Counter()
     for series in look:
-        n_gating = sum(map(series.task.gates, series.items))
-        planned[series.task.capability] += n_gating
-        n_in_all = sum(map(series.task.would_gate, series.items))
-        excluded[series.task.capability] += n_in_all - n_gating
-    return planned, excluded
+        name = series.task.capability
+        gating = [item for item in series.planned if series.task.gates(item)]
+        if series.task.suite != SAMPLES:  # of which all that there is was asked
+            questions.setdefault(name, set()).update((one.prompt, one.choices) for one in gating)
+        excluded[name] += sum(map(series.task.would_gate, series.planned)) - len(gating)
+    return Counter({name: len(own) for name, own in questions.items()}), excluded
 
 
 def _capability(
     suite: Suite,
     capability: Capability,
-    pairs: Sequence[Pair],
+    items: Gathered,
     *,
-    n_planned: int,
+    look: Look,
     n_excluded: int,
     is_graded: bool,
     policy: Policy,
 ) -> CapabilityComparison:
-    gating = [pair for pair in pairs if pair.gates]
-    scored = [pair for pair in gating if pair.is_scored]
+    gating, scored = items.gating, items.scored
     role = policy.role(capability.name, capability.ring)
     gain = policy.target.min_gain if role == "target" and policy.target is not None else None
     margin = policy.margin(capability.name) if gain is None else -gain
+    is_graded = is_graded or any(pair.is_graded for pair in gating)
     asked_about = partial(
         _evidence,
-        n_planned=n_planned,
+        n_planned=items.n_planned,
         margin=margin,
         gain=gain,
-        is_graded=is_graded or any(pair.is_graded for pair in gating),
+        is_graded=is_graded,
         policy=policy,
     )
     evidence = asked_about(gating) if scored else None
@@ -139,7 +170,7 @@ def _capability(
         capability=capability.name,
         suite=suite.name,
         ring=capability.ring,
-        n_planned=n_planned,
+        n_planned=items.n_planned,
         n_asked=len(gating),
         n_looks=len({pair.look for pair in gating}),
         n_items=len(scored),
@@ -158,10 +189,10 @@ def _capability(
         p_drop=evidence.p_dropped if evidence else None,
         p_beyond=evidence.p_beyond if evidence else None,
         method=evidence.method if evidence else "",
-        tasks=tuple(_task(rows[0].task, rows) for rows in by_task(pairs)),
+        tasks=tuple(_task(rows[0].task, without_copies(rows)) for rows in by_task(items.rows)),
         ladders=tuple(
-            _ladder(rows[0].task, rows, 1.0 - 2.0 * policy.alpha)
-            for rows in by_task(pairs)
+            _ladder(rows[0].task, without_copies(rows), 1.0 - 2.0 * policy.alpha)
+            for rows in by_task(items.rows)
             if rows[0].task.level is not None and any(row.is_scored for row in rows)
         ),
         behaviour=behaviour_of(
@@ -170,6 +201,57 @@ def _capability(
         n_excluded=n_excluded,
         classes=_classes(scored),
         uncut=_uncut(gating, asked_about) if scored else None,
+        n_copies=items.n_copies,
+        n_missing_base=sum(pair.base.is_missing for pair in gating),
+        n_missing_candidate=sum(pair.candidate.is_missing for pair in gating),
+        n_unreadable_base=sum(pair.unreadable[0] for pair in gating),
+        n_unreadable_candidate=sum(pair.unreadable[1] for pair in gating),
+        readable=_readable(gating, asked_about) if scored else None,
+        n_cut_base=sum(pair.base.is_cut for pair in gating),
+        chance=items.chance,
+        n_clusters=None if grouping is None else grouping.n_clusters,
+        n_effective_clusters=None if grouping is None else grouping.n_effective_clusters,
+        n_empty=items.n_empty,
+        strata=_strata(items, look, capability.name, role, is_graded=is_graded, policy=policy),
+    )
+
+
+def _strata(
+    items: Gathered, look: Look, capability: str, role: Role, *, is_graded: bool, policy: Policy
+) -> tuple[StratumComparison, ...]:
+    """Return the parts in which a cliff could hide, of what can fail the gate."""
+    if role == "monitored" or policy.estimand == "suite":
+        return ()
+    margin = policy.stratum_margin(capability, role)
+
+    def p_beyond(scored: Sequence[Pair], drop: float) -> float | None:
+        grouping = _grouping(scored)
+        if grouping is not None and grouping.n_clusters < LEAST_CLUSTERS:
+            return None
+        if is_graded:
+            return _bet(
+                scored, n_planned=len(scored), margin=drop, gain=None, policy=policy
+            ).p_beyond
+        return _sample(scored).p_beyond(drop)
+
+    found = strata_of(items.gating, look, capability)
+    return tuple(compared(stratum, margin, p_beyond) for stratum in found)
+
+
+def _readable(
+    gating: Sequence[Pair], asked_about: Callable[[Sequence[Pair]], Evidence]
+) -> Readable | None:
+    """Return what is lost on the items on which both sides said something readable."""
+    if not any(any(pair.unreadable) for pair in gating):
+        return None
+    pairs = [pair for pair in gating if not any(pair.unreadable)]
+    scored = [pair for pair in pairs if pair.is_scored]
+    return Readable(
+        n_items=len(scored),
+        base_mean=_mean(pair.base for pair in scored) if scored else None,
+        candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
+        drop=fmean(pair.change for pair in scored) if scored else None,
+        p_drop=asked_about(pairs).p_dropped if scored else 1.0,
     )
 
 
@@ -238,11 +320,7 @@ def _bet(
     gating = sorted(gating, key=lambda pair: (pair.look, digest([pair.task.name, pair.item.id])))
     scored = [pair for pair in gating if pair.is_scored]
     changes = [pair.change for pair in scored]
-    at_worst = [
-        pair.change if pair.is_scored else float(pair.base.score or 0.0)
-        for pair in gating
-        if pair.is_scored or pair.is_lost
-    ]
+    at_worst = [pair.worst_change for pair in gating if pair.is_scored or pair.is_lost]
     # Items without any score are no part of the suite's mean, on either side.
     n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
     if policy.estimand == "suite":
@@ -281,7 +359,7 @@ def _by_cluster(
 ) -> tuple[list[float], NDArray[np.float64]]:
     """Return each cluster's mean change and its size over the largest, as they first appear."""
     kept = [pair for pair in pairs if pair.is_scored or pair.is_lost]
-    groups: dict[str, list[float]] = {}
+    groups: dict[Hashable, list[float]] = {}
     for pair, change in zip(kept, changes, strict=True):
         groups.setdefault(_cluster(pair), []).append(change)
     sizes = np.array([len(group) for group in groups.values()], dtype=float)
@@ -312,16 +390,12 @@ def _grouping(scored: Sequence[Pair]) -> Clustering | None:
     if len(set(names)) == len(names):
         return None
     # A lost item counts as broken here: a passage that falls silent falls together.
-    changes = [pair.change if pair.is_scored else float(pair.base.score or 0.0) for pair in scored]
-    return clustering(changes, names)
+    return clustering([pair.worst_change for pair in scored], names)
 
 
-def _cluster(pair: Pair) -> str:
-    return f"= {pair.item.cluster}" if pair.item.cluster is not None else _own(pair)
-
-
-def _own(pair: Pair) -> str:
-    return f"{pair.task.name} {pair.item.id}"
+def _cluster(pair: Pair) -> Hashable:
+    """Return what a pair's group is known by; of one that stands alone, its own name."""
+    return (pair.task.name, pair.item.id) if pair.group is None else pair.group
 
 
 # --- tasks and ladders ----------------------------------------------------------------------------
@@ -387,13 +461,13 @@ def _fall(rows: Sequence[Sequence[Pair]]) -> Fall | None:
         return None
     levels = [_cluster_changes(row) for row in rows]
     is_blocked = all(level.keys() == levels[0].keys() for level in levels)
-    names = [sorted(level) if is_blocked else list(level) for level in levels]
+    names = [sorted(level, key=str) if is_blocked else list(level) for level in levels]
     changes = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
     return find_fall(changes, is_blocked=is_blocked)
 
 
-def _cluster_changes(row: Sequence[Pair]) -> dict[str, float]:
-    groups: dict[str, list[float]] = {}
+def _cluster_changes(row: Sequence[Pair]) -> dict[Hashable, float]:
+    groups: dict[Hashable, list[float]] = {}
     for pair in row:
         groups.setdefault(_cluster(pair), []).append(pair.change)
     return {name: fmean(group) for name, group in groups.items()}

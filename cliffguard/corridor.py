@@ -18,6 +18,7 @@ from cliffguard.checkpoints import (
     with_template_of,
 )
 from cliffguard.compare import compare
+from cliffguard.dealing import dealt
 from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
@@ -72,7 +73,10 @@ def guard(
     caveats = (*caveats, *not_covered(suites), *remarks, *cut)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
-    schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
+    plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
+    schedule = plan_looks(
+        tasks, suites, plan.protocol, policy, stops_early=stops_early, shares=shares
+    )
     is_time_up = _clock(max_minutes)
     asked = partial(
         measure,
@@ -188,7 +192,7 @@ def _with_caveats(comparison: Comparison, caveats: Sequence[str]) -> Comparison:
 
 def _listed(decision: Decision, overlaps: Sequence[Overlap], look: Look) -> Decision:
     """Return the decision with the items of the run that stand in the training data."""
-    ids = {series.task.name: {item.id for item in series.items} for series in look}
+    ids = {series.task.name: {item.id for item in series.planned} for series in look}
     own = tuple(one for one in overlaps if one.item_id in ids[one.task])
     compared = decision.comparison
     caveats = told(own, {task: len(items) for task, items in ids.items()})

@@ -28,11 +28,17 @@ from cliffguard.logged import (
     versions_of,
 )
 from cliffguard.plans import CapabilityPolicy, Policy
-from cliffguard.records import Answer, Capability, Checkpoint, Item, Suite, Task
+from cliffguard.records import (
+    SAMPLES,
+    Answer,
+    Capability,
+    Checkpoint,
+    FinishReason,
+    Item,
+    Suite,
+    Task,
+)
 from cliffguard.samples import Choice, Reading, Sample
-
-SUITE = "samples"
-"""The name of the suite that a pair of folders makes."""
 
 _FILE = re.compile(r"samples_(?P<task>.+?)(?:_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)?\.jsonl")
 _CHECKPOINT_FILES = ("config.json", "adapter_config.json")
@@ -255,7 +261,7 @@ def _join(
             id=sample.document,
             digest=sample.document_hash,
             prompt=sample.prompt,
-            choices=(),
+            choices=sample.choices,
             answer=sample.target,
             level=None,
             cluster=None,
@@ -265,7 +271,7 @@ def _join(
     made = Task(
         name=task,
         entry=task,
-        suite=SUITE,
+        suite=SAMPLES,
         capability=capability,
         stock=True,
         metric=choice.metric,
@@ -300,10 +306,16 @@ def _answer(asked: Sample, sample: Sample | None, is_low: bool) -> Answer:
         score=1.0 - score if is_low and score is not None else score,
         text="" if sample is None else sample.text,
         confidence=None,
-        finish_reason=("missing" if sample is None else "choice" if sample.is_choice else "stop"),
+        finish_reason=_how_it_ended(sample),
         n_prompt_tokens=0,
         n_answer_tokens=0,
     )
+
+
+def _how_it_ended(sample: Sample | None) -> FinishReason:
+    if sample is None or (sample.score is None and sample.is_readable):
+        return "missing"  # no line, or no number on it
+    return "choice" if sample.is_choice else "stop"
 
 
 def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]) -> Suite:
@@ -319,7 +331,7 @@ def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task])
         for name, names in capabilities.items()
     )
     return Suite(
-        name=SUITE,
+        name=SAMPLES,
         version=1,
         description="samples that lm-eval logged",
         capabilities=made,

@@ -189,15 +189,3 @@ def _note(
         own = [p for p in pairs if p.task.name == series.task.name and p.gates and p.is_scored]
         flips = sum(pair.is_broken or pair.is_fixed for pair in own)
         store.entry(key).write_noise({"against": against, "items": len(own), "flips": flips})
-
-
-def stored_flips(store: Store, base: Checkpoint) -> dict[str, tuple[int, int]]:
-    """Return how many items flip by noise alone, and of how many, by the name of the task."""
-    found: dict[str, tuple[int, int]] = {}
-    for entry in store.entries():
-        if (noise := entry.read_noise()) is None:
-            continue
-        question = entry.read_question()
-        if question["asked"].get("checkpoint") == base.fingerprint:
-            found[str(question["asked"].get("task"))] = (noise["flips"], noise["items"])
-    return found

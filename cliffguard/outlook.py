@@ -13,16 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cliffguard.dealing import USUAL_CHURN, deal
+from cliffguard.ledger import TOGETHER
 from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
 from cliffguard.records import Capability, PlannedLooks, Suite, Task
-from cliffguard.schedule import in_order, plan_looks
+from cliffguard.schedule import Series, in_order, plan_looks
 from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed
-from cliffguard.verdict import POOLED_SHARE, absent
-
-USUAL_CHURN = 0.10
-"""Share of items whose score changes, where nothing better is known; small models change more."""
+from cliffguard.verdict import absent
 
 POWER = 0.9
 """The probability behind "needed" and "smallest drop seen"."""
@@ -101,23 +100,32 @@ def look_ahead(
 
     Unless the runner `holds_both` checkpoints, the base is asked in full.
     """
-    schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
+    expected = {
+        capability.name: (churn or {}).get(capability.name, USUAL_CHURN)
+        for suite in suites
+        for capability in suite.capabilities
+    }
+    shares = deal(plan, suites, tasks, policy, expected)
+    schedule = plan_looks(
+        tasks, suites, plan.protocol, policy, stops_early=stops_early, shares=shares
+    )
     manifest = schedule.manifest()
+    whole = schedule.everything()
     looks = {planned.capability: planned.n_items for planned in manifest}
     roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
     n_gating = roles.count("gating")
     # What Holm asks of the first capability of several, beside the test of all together.
-    level = policy.alpha * (1 - POOLED_SHARE if n_gating > 1 else 1.0) / max(1, n_gating)
+    level = policy.alpha * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
     rows, designs = [], []
     for suite in suites:
         for capability in suite.capabilities:
-            own = [task for task in tasks if task.capability == capability.name]
+            own = [series for series in whole if series.task.capability == capability.name]
             row, design = _capability(
                 suite,
                 capability,
                 own,
                 looks=looks.get(capability.name, (0,)),
-                churn=(churn or {}).get(capability.name, USUAL_CHURN),
+                churn=expected[capability.name],
                 level=level,
                 plan=plan,
                 policy=policy,
@@ -151,7 +159,7 @@ def look_ahead(
 def _capability(
     suite: Suite,
     capability: Capability,
-    tasks: Sequence[Task],
+    planned: Sequence[Series],
     *,
     looks: tuple[int, ...],
     churn: float,
@@ -162,7 +170,7 @@ def _capability(
     """Return what the plan can say of one capability, and its simulation if it can decide."""
     role = policy.role(capability.name, capability.ring)
     margin = policy.margin(capability.name)
-    items = [(task, item) for task in tasks for item in in_order(task, plan.protocol)]
+    items = [(series.task, item) for series in planned for item in series.planned]
     names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
     worth = 1.0
     if len(set(names)) < len(names) and policy.estimand == "capability":
@@ -192,7 +200,7 @@ def _capability(
         smallest_drop=_smallest_drop(n_effective, churn, level) if n_effective and design else None,
         chance_held=None if alone is None else float(alone.held.mean()),
         n_expected=len(items) * share,
-        n_tokens=_tokens(tasks, plan.protocol),
+        n_tokens=_tokens(planned, plan.protocol),
     )
     return told, design
 
@@ -204,7 +212,7 @@ def _needed(margin: float, churn: float, alpha: float, worth: float) -> int:
 
 def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
     """Return the smallest drop that is seen; beyond the churn, every change is a break."""
-    changed = churn
+    changed = max(churn, 1.0 / n_items)
     while changed <= 1.0:
         drop = detectable_drop(n_items=n_items, alpha=level, power=POWER, discordance=changed)
         if drop is not None:
@@ -216,13 +224,14 @@ def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
 def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
     rng = np.random.default_rng(_SEED)
     counts = draw(designs, _N_GATES, rng)
-    return decide(counts, designs, alpha=alpha, pooled_share=POOLED_SHARE)
+    return decide(counts, designs, alpha=alpha, pooled_share=TOGETHER)
 
 
-def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:
+def _tokens(planned: Sequence[Series], protocol: Protocol) -> float:
     """Return the tokens of an item, from its text: what is asked, and its choices or its answer."""
     total, n_items = 0.0, 0
-    for task in tasks:
+    for series in planned:
+        task = series.task
         read = task.items[:_N_READ]
         if not read:
             continue
@@ -234,9 +243,8 @@ def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:
             + (0 if item.choices or is_read else protocol.repeats * longest)
             for item in read
         )
-        n_asked = len(in_order(task, protocol))
-        total += tokens / len(read) * n_asked
-        n_items += n_asked
+        total += tokens / len(read) * series.n_planned
+        n_items += series.n_planned
     return total / n_items if n_items else 0.0
 
 

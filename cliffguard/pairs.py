@@ -15,13 +15,22 @@ RIGHT_OR_WRONG = (0.0, 1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """One item with both answers; `look` is the number of the first look that it belonged to."""
+    """One item with both answers; `look` is the number of the first look that it belonged to.
+
+    Items of one `group` stand or fall together (None: this one stands alone). `tie` is what the
+    policy's `cluster: FIELD` says of it. Of copies, which count once, the pair is their mean.
+    `unreadable` says of which side the answer held nothing that the metric can read.
+    """
 
     task: Task
     item: Item
     base: Answer
     candidate: Answer
     look: int
+    group: int | None = None
+    tie: str | None = None
+    n_copies: int = 1
+    unreadable: tuple[bool, bool] = (False, False)
 
     @property
     def is_scored(self) -> bool:
@@ -30,7 +39,9 @@ class Pair:
 
     @property
     def is_graded(self) -> bool:
-        """Say whether a score is neither right nor wrong."""
+        """Say whether a score is neither right nor wrong; of copies, whether their change is."""
+        if self.n_copies > 1 and self.is_scored:
+            return self.change not in (-1.0, 0.0, 1.0)
         scores = (self.base.score, self.candidate.score)
         return any(score is not None and score not in RIGHT_OR_WRONG for score in scores)
 
@@ -52,9 +63,22 @@ class Pair:
         return self.is_scored and self.change < 0
 
     @property
+    def worst_change(self) -> float:
+        """The change, or the largest that it could be where one side has no answer.
+
+        Where both have none nothing can be said, and it is 0.
+        """
+        if self.is_scored:
+            return self.change
+        if self.base.score is None and self.candidate.score is None:
+            return 0.0
+        base = 1.0 if self.base.score is None else self.base.score
+        return base - (self.candidate.score or 0.0)
+
+    @property
     def is_lost(self) -> bool:
-        """The base earned something here, and only the candidate has no score."""
-        return bool(self.base.score) and self.candidate.score is None
+        """One side has no score, and the item could be a loss."""
+        return not self.is_scored and self.worst_change > 0
 
     @property
     def gates(self) -> bool:
@@ -99,7 +123,7 @@ def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Me
     fractions: dict[str, float] = {}
     for series in look:
         if n_both[series.task.name] < series.n_counted:
-            had = n_both[series.task.name] / len(series.items)
+            had = n_both[series.task.name] / series.n_planned
             least = fractions.get(series.task.capability, 1.0)
             fractions[series.task.capability] = min(least, had)
     cut = tuple(_cut(series, fractions.get(series.task.capability, 1.0)) for series in look)
@@ -113,7 +137,19 @@ def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Me
 def _cut(series: Series, fraction: float) -> Series:
     """Return the series with this fraction of its items, but with all that was judged before."""
     n_judged = series.n_by_look[-2] if len(series.n_by_look) > 1 else 0
-    return series.cut(max(n_judged, n_items_at(fraction, len(series.items))))
+    return series.cut(max(n_judged, n_items_at(fraction, series.n_planned)))
+
+
+def counted(pair: Pair) -> Pair:
+    """Return the pair with answers that nobody can read scored as wrong."""
+    if not (pair.base.is_unreadable or pair.candidate.is_unreadable):
+        return pair
+    sides = [
+        replace(answer, score=0.0) if answer.is_unreadable else answer
+        for answer in (pair.base, pair.candidate)
+    ]
+    unreadable = (pair.base.is_unreadable, pair.candidate.is_unreadable)
+    return replace(pair, base=sides[0], candidate=sides[1], unreadable=unreadable)
 
 
 def by_task(pairs: Sequence[Pair]) -> list[list[Pair]]:

@@ -85,6 +85,9 @@ class Protocol:
 class CapabilityPolicy:
     """`margin` None: the policy's default. `gate` None: every ring but control gates.
 
+    `stratum_margin` is the drop that is tolerated in one part of the capability, a task or a level
+    or a class (None: the margin; of a target 10 points, or its margin where that is wider).
+
     Where there is no suite, in comparing what lm-eval logged, `tasks` (names, or patterns such as
     `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
     `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
@@ -94,6 +97,7 @@ class CapabilityPolicy:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     margin: float | None = None
+    stratum_margin: float | None = None
     gate: bool | None = None
     tasks: tuple[str, ...] = ()
     metric: str | None = None
@@ -103,6 +107,8 @@ class CapabilityPolicy:
     def __post_init__(self) -> None:
         if self.margin is not None:
             _check_margin("margin", self.margin)
+        if self.stratum_margin is not None:
+            _check_margin("stratum_margin", self.stratum_margin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +152,14 @@ class Policy:
         """Return the largest drop of a capability that is tolerated."""
         own = self.capabilities.get(capability)
         return self.default_margin if own is None or own.margin is None else own.margin
+
+    def stratum_margin(self, capability: str, role: Role) -> float:
+        """Return the largest drop of a part of a capability that is tolerated."""
+        own = self.capabilities.get(capability)
+        if own is not None and own.stratum_margin is not None:
+            return own.stratum_margin
+        margin = self.margin(capability)
+        return max(margin, _TARGET_STRATUM_MARGIN) if role == "target" else margin
 
     def role(self, capability: str, ring: Ring) -> Role:
         """Return what a capability can do to the verdict."""
@@ -253,7 +267,10 @@ class Plan:
     data: items that stand in them do not count, and capabilities are placed by their distance from
     it. With `screen`, candidate and base also read prompts of each capability side by side, to see
     how far predictions have moved. `target` is data that a target is made of; with it no suite is
-    needed.
+    needed. `items` is how many are asked of each side at the most (None: all there are), dealt in
+    proportion to the `churn` that is expected of each capability: the share of its items whose
+    score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
+    part of a question's key.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -268,6 +285,8 @@ class Plan:
     data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     train: tuple[str, ...] = ()
     screen: bool = False
+    items: int | None = None
+    churn: float | Mapping[str, float] | None = None
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False
@@ -279,6 +298,9 @@ class Plan:
             raise ValueError(
                 "suites is empty: name at least one, for example [adjacent], or a target"
             )
+        if self.items is not None and self.items < 1:
+            raise ValueError(f"items must be at least 1, not {self.items}")
+        _check_churn(self.churn)
         if self.offline and self.runner.is_served:
             raise ValueError(
                 f"offline opens no connection, and the runner {self.runner.model} asks a server; "
@@ -291,9 +313,20 @@ def are_both(plans: Sequence[Plan]) -> bool:
     return len({plan.protocol.chat_template for plan in plans}) > 1
 
 
+_TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
+
 # Below these no suite decides anything, and numbers lose their digits.
 _LEAST_ALPHA = 1e-9
 _LEAST_MARGIN = 1e-6
+
+
+def _check_churn(churn: float | Mapping[str, float] | None) -> None:
+    if isinstance(churn, Mapping):
+        for name, share in churn.items():
+            if not 0.0 <= share <= 1.0:
+                raise ValueError(f"churn.{name} must lie between 0 and 1, not {share:g}")
+    elif churn is not None and not 0.0 < churn <= 1.0:
+        raise ValueError(f"churn must lie above 0 and at most 1, not {churn:g}")
 
 
 def _check_margin(name: str, margin: float) -> None:

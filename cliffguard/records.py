@@ -22,8 +22,14 @@ from cliffguard.stats.ladder import Fall, Shape
 
 R = TypeVar("R")
 
-FORMAT = 1
-"""Version of the JSON layout of stored questions and reviews."""
+REVIEW_FORMAT = 2
+"""Version of the JSON layout of reviews. Those of an earlier one are read; see `report.json`."""
+
+QUESTION_FORMAT = 1
+"""Version of what a stored question says. It stands in every key: raising it asks all again."""
+
+SAMPLES = "samples"
+"""The name of the suite that two folders of another harness's samples make."""
 
 
 class Outcome(str, Enum):
@@ -216,7 +222,7 @@ class Question:
         """Everything that may change an answer by design, in readable form."""
         protocol = {name: getattr(self.protocol, name) for name in _PROTOCOL_KEYS}
         return {
-            "format": FORMAT,
+            "format": QUESTION_FORMAT,
             "checkpoint": self.checkpoint.fingerprint,
             "task": self.task.name,
             "task_digest": self.task.digest,
@@ -295,6 +301,16 @@ class Answer:
         """Say whether the model was stopped before it had said what it would have."""
         return self.finish_reason in ("length", "stopped", "thinking")
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Say whether it ended by itself and holds nothing that the metric can read."""
+        return self.score is None and self.finish_reason in ("choice", "stop", "string")
+
+    @property
+    def is_missing(self) -> bool:
+        """Say whether there is no answer to score: none was given, or it was cut too early."""
+        return self.score is None and not self.is_unreadable
+
 
 # --- what was found ------------------------------------------------------------------------------
 
@@ -361,6 +377,11 @@ class TaskComparison:
     finish_base: Mapping[str, int] = field(default_factory=dict)
     finish_candidate: Mapping[str, int] = field(default_factory=dict)
     lower_is_better: bool = False
+
+    @property
+    def direction(self) -> Literal["higher", "lower"]:
+        """Which way its metric points."""
+        return "lower" if self.lower_is_better else "higher"
 
     def in_own_numbers(self, mean: float | None) -> float | None:
         """Return a mean of scores as the metric itself says it."""
@@ -489,15 +510,67 @@ class Uncut:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """A capability over the items on which both sides said something that the metric reads.
+
+    Answers that nobody can read count as wrong; this says what is lost beside them. `p_drop` is as
+    in `CapabilityComparison`. `other` tells what another filter makes of them (None: nothing).
+    """
+
+    n_items: int
+    base_mean: float | None
+    candidate_mean: float | None
+    drop: float | None
+    p_drop: float
+    other: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StratumComparison:
+    """A part of a capability in which a cliff could hide: one task, level, class or value.
+
+    `p_beyond` is of "the drop here is `margin` or less" (None: it was not tested, and `why` says
+    what for). Of `n_planned` items `n_asked` were asked, and `n_items` have both scores.
+    """
+
+    kind: Literal["task", "level", "class", "field"]
+    name: str
+    n_planned: int
+    n_asked: int
+    n_items: int
+    base_mean: float | None
+    candidate_mean: float | None
+    drop: float | None
+    margin: float
+    p_beyond: float | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What two capabilities have in common: documents that both ask about.
+
+    `covariance` is that of their mean drops, if neither dropped.
+    """
+
+    capabilities: tuple[str, str]
+    n_documents: int
+    covariance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityComparison:
     """Paired scores of one capability over its gating items. Nothing is decided here.
 
     `n_asked` of `n_planned` items were put to both sides, in `n_looks` looks; `n_excluded` more
-    are in the training data, and counted nowhere else. `n_items` have a
-    score on both; `n_lost` are those that the base earned something on and that only the
-    candidate left unscored. Broken and fixed items have a lower and a higher score under the
-    candidate. `n_effective` is `n_items` over the design effect of clusters; `square` the mean
-    square of an item's change. Means, drop, p-values are None when there is no scored pair.
+    are in the training data, and counted nowhere else. Copies of an item count once: `n_copies`
+    rows are left out for that. `n_items` have a score on both; `n_unscored` lack one for want of an
+    answer (`n_missing_base`, `n_missing_candidate` by side), and `n_lost` of these could be losses.
+    Answers that nobody can read are scored 0 (`n_unreadable_base`, `n_unreadable_candidate`;
+    `readable` is what the rest comes to, None where there are none). Broken and fixed items have
+    a lower and a higher score under the candidate. `n_effective` is `n_items` over the design
+    effect of clusters; `square` the mean square of an item's change. Means, drop, p-values are None
+    when there is no scored pair.
 
     `margin` is what the p-values were asked about, each one-sided and not adjusted: `p_held` of
     "the drop is the margin or more", `p_drop` of "there is none", `p_beyond` of "it is the margin
@@ -506,7 +579,11 @@ class CapabilityComparison:
     than the margin". `behaviour` is None where no item was answered by both sides, `distance` (from
     the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened;
     `classes` are those of the tasks that are classifiers. `uncut` says what would be left of a drop
-    without the candidate's answers that were cut (None: none was).
+    without the candidate's answers that were cut (None: none was). `chance` is what guessing earns
+    on the items (None: not known of any). `n_clusters` groups are as good as
+    `n_effective_clusters` of one size (None: every item stands alone). `strata` are the parts in
+    which a cliff could hide. `n_empty` more items lie at levels of a ladder at which the base has
+    nothing to lose; they count nowhere.
     """
 
     capability: str
@@ -539,6 +616,28 @@ class CapabilityComparison:
     shift: Shift | None = None
     classes: tuple[ClassesComparison, ...] = ()
     uncut: Uncut | None = None
+    n_copies: int = 0
+    n_missing_base: int = 0
+    n_missing_candidate: int = 0
+    n_unreadable_base: int = 0
+    n_unreadable_candidate: int = 0
+    readable: Readable | None = None
+    n_cut_base: int = 0
+    chance: float | None = None
+    n_clusters: int | None = None
+    n_effective_clusters: float | None = None
+    n_empty: int = 0
+    strata: tuple[StratumComparison, ...] = ()
+
+    @property
+    def has_nothing_to_lose(self) -> bool:
+        """Say whether all that the base has beyond guessing is within the margin."""
+        return self.base_mean is not None and self.base_mean - (self.chance or 0.0) <= self.margin
+
+    @property
+    def is_finished(self) -> bool:
+        """Say whether every planned item was asked."""
+        return self.n_asked >= self.n_planned
 
     @property
     def direction(self) -> Literal["higher", "lower", "mixed"]:
@@ -572,7 +671,8 @@ class Overlap:
 class Comparison:
     """Two sets of answers to the same items. `confidence` is that of every interval.
 
-    `overlaps` are items that were left out, since the training data hold them.
+    `overlaps` are items that were left out, since the training data hold them; `shared` are the
+    pairs of gating capabilities that ask about the same documents.
     """
 
     base: Checkpoint
@@ -581,6 +681,10 @@ class Comparison:
     capabilities: tuple[CapabilityComparison, ...]
     caveats: tuple[str, ...]
     overlaps: tuple[Overlap, ...] = ()
+    shared: tuple[Shared, ...] = ()
+
+
+Cause = Literal["loss", "format", "stratum"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -610,7 +714,9 @@ class Finding:
     `margin` is the tolerated drop (for a target: minus the demanded gain). `p_regressed` is
     Holm-adjusted within the role, and for the pooled test beside it: it is compared with alpha.
     `is_material`: a drop beyond the margin is itself proven. `n_items_needed` estimates how many
-    items would decide.
+    items would decide. `cause` says of REGRESSED by what it was proven: a drop of the mean, answers
+    that nobody can read any more, or the drop of a part, which `stratum` names. What does not
+    `count` can neither pass nor fail the gate: the base has nothing to lose there.
     """
 
     capability: str
@@ -624,6 +730,9 @@ class Finding:
     ladders: tuple[LadderFinding, ...]
     n_items_needed: int | None
     reason: str
+    cause: Cause | None = None
+    stratum: str | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -692,8 +801,11 @@ class SuiteStamp:
     digest: str
 
 
-Spending = Literal["one look", "linear", "betting"]
-"""How the looks share alpha: there is one; evenly over the items; bets are good at any look."""
+Spending = Literal["one look", "held: cubic, drop: linear", "betting", "linear"]
+"""How the looks share alpha: there is one; each side by a rule of its own; bets are good at any.
+
+"linear", evenly over the items on both sides, stands in older reviews.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -701,13 +813,15 @@ class PlannedLooks:
     """When a decision about a capability may be tried; fixed before the first answer.
 
     `n_items` gating items count at each of the looks. `order` is the digest of every task's name
-    with its items' ids in the order of the run.
+    with its items' ids in the order of the run. `churn` is the one by which items were dealt to the
+    capability; None where all there are were planned.
     """
 
     capability: str
     n_items: tuple[int, ...]
     spending: Spending
     order: str
+    churn: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

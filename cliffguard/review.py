@@ -16,7 +16,7 @@ from cliffguard.measure import Measurement
 from cliffguard.pairs import Pair
 from cliffguard.plans import Plan, Policy, Protocol, RunnerSettings, TargetData
 from cliffguard.records import (
-    FORMAT,
+    REVIEW_FORMAT,
     Comparison,
     Example,
     PlannedLooks,
@@ -59,7 +59,7 @@ def write_up(
 ) -> Review:
     """Return the record of a comparison, from which every report is made."""
     review = Review(
-        format=FORMAT,
+        format=REVIEW_FORMAT,
         plan=plan,
         comparison=decision.comparison,
         verdict=decision.verdict,
@@ -146,6 +146,7 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
         words.append("--allow-base-mismatch")
     if plan.allow_pickle:
         words.append("--allow-pickle")
+    words += _dealing_words(plan)
     if not stops_early:
         words.append("--no-early-stop")
     if max_minutes is not None:
@@ -164,6 +165,16 @@ def _target_words(target: TargetData | None) -> list[str]:
         for one in value if isinstance(value, tuple) else [value]:
             words += [f"--target-{field.name.replace('_', '-')}", str(one)]
     return words
+
+
+def _dealing_words(plan: Plan) -> list[str]:
+    """Return the items and the churn by which they are dealt; without items it shapes nothing."""
+    if plan.items is None:
+        return []
+    words = ["--items", str(plan.items)]
+    if isinstance(plan.churn, Mapping):
+        return words + [w for name, n in plan.churn.items() for w in ("--churn", f"{name}={n!r}")]
+    return words if plan.churn is None else [*words, "--churn", repr(plan.churn)]
 
 
 def _data_words(plan: Plan) -> list[str]:

@@ -21,10 +21,12 @@ _NOTHING_READ = "[invalid]"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of a file. `likelihoods` are those of all choices, as they were logged, if any.
+    """One line of a file.
 
-    `score` is what the metric says, whichever way it points. `said` is the digest of a generated
-    answer of `TELLING` characters or more, before any filter; None of a shorter one and of choices.
+    `likelihoods` are those of all choices, as they were logged, if any; `is_readable` is false of
+    an answer in which lm-eval's filter found nothing, which has no score. `score` is what the
+    metric says, whichever way it points. `said` is the digest of a generated answer of `TELLING`
+    characters or more, before any filter; None of a shorter one and of choices.
     """
 
     document: str
@@ -35,6 +37,8 @@ class Sample:
     target: str
     text: str
     is_choice: bool
+    is_readable: bool
+    choices: tuple[str, ...]
     likelihoods: str
     said: str | None
 
@@ -104,6 +108,8 @@ class Reading:
                 target=str(row.get("target", "")),
                 text=json.dumps(answer, ensure_ascii=False) if said is None else said,
                 is_choice=said is None,
+                is_readable=said != _NOTHING_READ,
+                choices=_choices(arguments) if said is None else (),
                 likelihoods=json.dumps(row.get("resps", "")) if said is None else "",
                 said=None if said is None else _long(row.get("resps", answer)),
             )
@@ -159,6 +165,15 @@ def _long(response: Any) -> str | None:
     said = _said(response)
     said = json.dumps(response) if said is None else said
     return digest(said) if len(said) >= TELLING else None
+
+
+def _choices(arguments: Any) -> tuple[str, ...]:
+    """Return the choices of a question by likelihood: what follows each request's context."""
+    rows = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    if not isinstance(rows, list):
+        return ()
+    pairs = [list(row.values()) if isinstance(row, dict) else row for row in rows]
+    return tuple(str(pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) > 1)
 
 
 def _said(answer: Any) -> str | None:

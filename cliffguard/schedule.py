@@ -19,8 +19,10 @@ from cliffguard.stats.sequential import look_sizes
 SHARD_ITEMS = 64
 """Items that are batched and stored together; seconds to a minute of work on a small model."""
 
+LEAST_COUNTED = 0.5
+"""Of the items that a look asks so many count at least; the others are asked in advance."""
+
 _LEAST_GROWTH = 1.125  # of the items of a capability from look to look; a smaller one is left out
-_LEAST_COUNTED = 0.5  # of the items that a look asks; the others are asked in advance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +37,21 @@ class Shard:
 class Series:
     """A task with its items in the order of the run, and the shards to have by this look.
 
-    `n_by_look` says how many of the items count at each look so far, this one included. Shards
-    being whole, more may be answered; those count at a later look, or not at all.
+    The first `n_planned` of the items are to count at the last look. `n_by_look` says how many
+    count at each look so far, this one included. Shards being whole, more may be answered; those
+    count at a later look, or not at all.
     """
 
     task: Task
     items: tuple[Item, ...]
+    n_planned: int
     shards: tuple[Shard, ...]
     n_by_look: tuple[int, ...]
+
+    @property
+    def planned(self) -> tuple[Item, ...]:
+        """The items that the plan asks."""
+        return self.items[: self.n_planned]
 
     @property
     def n_counted(self) -> int:
@@ -51,7 +60,8 @@ class Series:
 
     def cut(self, n_items: int) -> Series:
         """Return the series as if only its first `n_items` items had been reached."""
-        return in_part(self.task, self.items, tuple(min(n, n_items) for n in self.n_by_look))
+        n_by_look = tuple(min(n, n_items) for n in self.n_by_look)
+        return in_part(self.task, self.items, n_by_look, self.n_planned)
 
 
 Look = tuple[Series, ...]
@@ -89,6 +99,11 @@ def n_items_at(fraction: float, n_items: int) -> int:
     return min(n_items, round(fraction * n_items))
 
 
+def n_asked_at(fraction: float, n_items: Sequence[int]) -> int:
+    """Return how many items of these tasks a look at this fraction asks: whole shards of each."""
+    return sum(min(n, _in_whole_shards(n_items_at(fraction, n))) for n in n_items)
+
+
 def look_fractions(n_items: Sequence[int], n_gating: Sequence[int]) -> tuple[float, ...]:
     """Return which fraction of a capability's tasks counts at each of its looks, 1 at the last.
 
@@ -102,9 +117,8 @@ def look_fractions(n_items: Sequence[int], n_gating: Sequence[int]) -> tuple[flo
     for size in look_sizes(n_all):
         n_shards = math.ceil(size / n_all * largest / SHARD_ITEMS - 1e-9)
         fraction = min(1.0, n_shards * SHARD_ITEMS / largest)
-        counted = [n_items_at(fraction, n) for n in n_items]
-        asked = [min(n, _in_whole_shards(k)) for k, n in zip(counted, n_items, strict=True)]
-        if sum(counted) < _LEAST_COUNTED * sum(asked):
+        n_counted = sum(n_items_at(fraction, n) for n in n_items)
+        if n_counted < LEAST_COUNTED * n_asked_at(fraction, n_items):
             continue
         n = sum(n_items_at(fraction, n) for n in n_gating)
         if n >= max(1, n_before * _LEAST_GROWTH) and n * _LEAST_GROWTH <= n_all:
@@ -117,15 +131,28 @@ def _in_whole_shards(n_items: int) -> int:
     return math.ceil(n_items / SHARD_ITEMS) * SHARD_ITEMS
 
 
-def in_part(task: Task, items: tuple[Item, ...], n_by_look: tuple[int, ...]) -> Series:
+def in_part(
+    task: Task, items: tuple[Item, ...], n_by_look: tuple[int, ...], n_planned: int
+) -> Series:
     """Return a task with the whole shards that its last look so far needs."""
-    needed = items[: _in_whole_shards(n_by_look[-1])]
-    return Series(task=task, items=items, shards=in_shards(needed), n_by_look=n_by_look)
+    shards = in_shards(items[: _in_whole_shards(n_by_look[-1])])
+    return Series(task=task, items=items, n_planned=n_planned, shards=shards, n_by_look=n_by_look)
 
 
 def in_full(task: Task, items: tuple[Item, ...]) -> Series:
     """Return a task of which all items are had at one look."""
-    return in_part(task, items, (len(items),))
+    return in_part(task, items, (len(items),), len(items))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The fraction of a capability's tasks that is planned, and the churn by which it was dealt."""
+
+    fraction: float
+    churn: float
+
+
+_NO_SHARES: Mapping[str, Share] = {}
 
 
 class Schedule:
@@ -143,9 +170,16 @@ class Schedule:
         in_full: Collection[str] = (),
         stops_early: bool = True,
         estimand: Estimand = "capability",
+        shares: Mapping[str, Share] = _NO_SHARES,
     ) -> None:
-        """Plan the looks at these tasks; the capabilities `in_full` get a single one."""
-        self._tasks = [_Planned(task, in_order(task, protocol)) for task in tasks]
+        """Plan the looks at these tasks; the capabilities `in_full` get a single one.
+
+        Capabilities without a share are planned with all their items.
+        """
+        self._shares = shares
+        self._tasks = [
+            _Planned(task, in_order(task, protocol), shares.get(task.capability)) for task in tasks
+        ]
         self._repeats = protocol.repeats
         self._estimand = estimand
         names = dict.fromkeys(task.capability for task in tasks)
@@ -173,14 +207,14 @@ class Schedule:
 
     def everything(self) -> Look:
         """Return the look at all items at once, whatever looks are taken on the way to it."""
-        return tuple(in_full(planned.task, planned.items) for planned in self._tasks)
+        return tuple(planned.in_one_look() for planned in self._tasks)
 
     def manifest(self) -> tuple[PlannedLooks, ...]:
         """Return what is fixed before the first answer, for each capability."""
         found = []
         for name, fractions in self._steps.items():
             tasks = [planned for planned in self._tasks if planned.task.capability == name]
-            order = [[planned.task.name, [i.id for i in planned.items]] for planned in tasks]
+            order = [[one.task.name, [i.id for i in one.items[: one.n_planned]]] for one in tasks]
             found.append(
                 PlannedLooks(
                     capability=name,
@@ -189,6 +223,7 @@ class Schedule:
                     ),
                     spending=self._spending(tasks, len(fractions)),
                     order=digest(order),
+                    churn=self._shares[name].churn if name in self._shares else None,
                 )
             )
         return tuple(found)
@@ -196,7 +231,7 @@ class Schedule:
     def _spending(self, tasks: Sequence[_Planned], n_looks: int) -> Spending:
         if self._estimand == "suite" or any(p.task.is_graded(self._repeats) for p in tasks):
             return "betting"
-        return "linear" if n_looks > 1 else "one look"
+        return "held: cubic, drop: linear" if n_looks > 1 else "one look"
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
@@ -224,7 +259,7 @@ class Schedule:
         n_gating = [planned.n_gating_at(1.0) for planned in tasks]
         if not any(n_gating) or self._needs_whole_clusters(tasks):
             return (1.0,)
-        return look_fractions([len(planned.items) for planned in tasks], n_gating)
+        return look_fractions([planned.n_planned for planned in tasks], n_gating)
 
     def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
         """Say whether bets are placed on clusters, which an early look would tear."""
@@ -271,30 +306,41 @@ def plan_looks(
     policy: Policy,
     *,
     stops_early: bool = True,
+    shares: Mapping[str, Share] = _NO_SHARES,
 ) -> Schedule:
     """Return the looks of a run of these suites' tasks under a policy."""
     targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
     return Schedule(
-        tasks, protocol, in_full=targets, stops_early=stops_early, estimand=policy.estimand
+        tasks,
+        protocol,
+        in_full=targets,
+        stops_early=stops_early,
+        estimand=policy.estimand,
+        shares=shares,
     )
 
 
 class _Planned:
     """One task on its way: its order, and how far it was asked at each look so far."""
 
-    def __init__(self, task: Task, items: tuple[Item, ...]) -> None:
+    def __init__(self, task: Task, items: tuple[Item, ...], share: Share | None) -> None:
         self.task = task
         self.items = items
+        self.n_planned = n_items_at(1.0 if share is None else share.fraction, len(items))
         self.n_by_look: tuple[int, ...] = ()
 
     def n_gating_at(self, fraction: float) -> int:
-        """Return how many of the items that count at a look at this fraction gate."""
-        return sum(map(self.task.gates, self.items[: n_items_at(fraction, len(self.items))]))
+        """Return how many of the items that count at a look at this fraction of the plan gate."""
+        return sum(map(self.task.gates, self.items[: n_items_at(fraction, self.n_planned)]))
 
     def reach(self, fraction: float) -> None:
         """Plan this fraction for the next look."""
-        self.n_by_look = (*self.n_by_look, n_items_at(fraction, len(self.items)))
+        self.n_by_look = (*self.n_by_look, n_items_at(fraction, self.n_planned))
 
     def series(self) -> Series:
         """Return the task as it stands at the last planned look."""
-        return in_part(self.task, self.items, self.n_by_look)
+        return in_part(self.task, self.items, self.n_by_look, self.n_planned)
+
+    def in_one_look(self) -> Series:
+        """Return the task with all that is planned of it."""
+        return in_part(self.task, self.items, (self.n_planned,), self.n_planned)

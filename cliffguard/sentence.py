@@ -11,6 +11,8 @@ from cliffguard.records import (
     LadderFinding,
     Outcome,
     Pooled,
+    StratumComparison,
+    TaskComparison,
 )
 
 DIRECTIONS = {
@@ -41,22 +43,33 @@ def sentence(
         # The steepest loss first: it is what the reader must know.
         lost.sort(key=lambda finding: -(drops[finding.capability].drop or 0.0))
         return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
+    idle = [finding for finding in counted if not finding.counts]
+    beside = "".join(f"; {_nothing_to_lose(drops[one.capability])}" for one in idle)
+    counted = [finding for finding in counted if finding.counts]
     if outcome is Outcome.PASS:
         held = [finding for finding in counted if finding.role == "gating"]
         gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
         kept = "the gating capability held within its margin"
         if len(held) != 1:
             kept = f"all {len(held)} gating capabilities held within their margins"
-        return f"{'; '.join([*gains, kept])}."
-    if not counted:
-        return "no capability gates this release, so nothing can pass."
-    return _undecided(counted)
+        return f"{'; '.join([*gains, kept])}{beside}."
+    if not any(finding.role == "gating" for finding in counted):
+        return f"no capability gates this release, so nothing can pass{beside}."
+    return f"{_undecided(counted)}{beside}."
 
 
 def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
     found = drops[finding.capability]
-    if finding.role == "target":
+    if finding.role == "target" and finding.stratum is None:
         return f"{finding.capability}: {finding.reason} ({_change(found)})"
+    if finding.stratum is not None:
+        (part, *_) = (one for one in found.strata if one.name == finding.stratum)
+        return f"{finding.capability} regressed in {part.name} ({_change_in(part, found)})"
+    if finding.cause == "format":
+        return (
+            f"{finding.capability} regressed by format ({_change(found)}): "
+            f"{found.n_unreadable_candidate} answers hold nothing that the metric reads"
+        )
     falls = [
         f", {where_it_falls(ladder)} on ({100 * (ladder.base_mean or 0.0):.0f} → "
         f"{100 * (ladder.candidate_mean or 0.0):.0f} %)"
@@ -66,14 +79,31 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
     return f"{finding.capability} regressed ({_change(found)}){''.join(falls)}"
 
 
+def _nothing_to_lose(found: CapabilityComparison) -> str:
+    return f"{found.capability} had nothing to lose on this base ({_change(found)})"
+
+
 def _gain(found: CapabilityComparison) -> str:
     return f"{found.capability} gained ({_change(found)})"
 
 
 def _change(found: CapabilityComparison) -> str:
-    base, candidate = map(found.in_own_numbers, (found.base_mean, found.candidate_mean))
-    words = f", {DIRECTIONS[found.direction]}" if DIRECTIONS[found.direction] else ""
-    return f"{100 * (base or 0.0):.1f} → {100 * (candidate or 0.0):.1f} %{words}"
+    return _told(found, found.base_mean, found.candidate_mean)
+
+
+def _change_in(part: StratumComparison, found: CapabilityComparison) -> str:
+    """Return the change of a part, which of a task is in that task's own numbers."""
+    tasks = [one for one in found.tasks if part.kind == "task" and one.task == part.name]
+    return _told(tasks[0] if tasks else found, part.base_mean, part.candidate_mean)
+
+
+def _told(
+    scored: CapabilityComparison | TaskComparison, base: float | None, candidate: float | None
+) -> str:
+    """Return a change of means in the numbers of the metric, with its direction."""
+    words = DIRECTIONS[scored.direction]
+    shown = [100 * (scored.in_own_numbers(mean) or 0.0) for mean in (base, candidate)]
+    return f"{shown[0]:.1f} → {shown[1]:.1f} %{f', {words}' if words else ''}"
 
 
 def _undecided(counted: Sequence[Finding]) -> str:
@@ -88,7 +118,7 @@ def _undecided(counted: Sequence[Finding]) -> str:
             parts.append(f"{finding.capability} is undecided")
     return (
         f"no gating capability is proven lost, but {len(open_findings)} of {len(counted)} "
-        f"required findings are open: {'; '.join(parts)}."
+        f"required findings are open: {'; '.join(parts)}"
     )
 
 

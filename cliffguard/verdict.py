@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
+from cliffguard.ledger import shares
+from cliffguard.parts import with_parts
 from cliffguard.plans import Policy, Ring, Role
 from cliffguard.records import (
     CapabilityComparison,
+    Cause,
     Comparison,
     Finding,
     Ladder,
@@ -25,15 +30,18 @@ from cliffguard.records import (
     Verdict,
 )
 from cliffguard.sentence import sentence, where_it_falls
+from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.ladder import Shape, shape_of
 from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
 from cliffguard.stats.power import items_to_decide
+from cliffguard.strata import BEFORE_HELD
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
 """What a verdict means to the shell. Errors carry their own code (cliffguard.errors)."""
 
-POOLED_SHARE = 0.2  # of alpha, for the test of all gating capabilities together
 _POWER = 0.9  # the power at which "items needed" is planned
+_MOST_MISSING = 0.05  # of the items, without an answer of a side, before HELD is refused
+_MOST_UNREADABLE = 0.05  # of the base's answers, before its prompt is at fault
 
 
 def judge(comparison: Comparison, policy: Policy) -> Verdict:
@@ -49,16 +57,18 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     for found in comparison.capabilities:
         by_role[policy.role(found.capability, found.ring)].append(found)
     shapes = _shapes(comparison, policy)
-    share = 1.0 - POOLED_SHARE if len(by_role["gating"]) > 1 else 1.0
+    asked = [*by_role["target"], *by_role["gating"]]
+    share = shares(len(by_role["gating"]), has_parts=any(found.strata for found in asked))
     findings = [
         *(_judge_target(found, policy) for found in by_role["target"]),
-        *_judge_family(by_role["gating"], "gating", policy, share, shapes),
+        *_judge_family(by_role["gating"], "gating", policy, share.single, shapes),
         *_judge_family(by_role["monitored"], "monitored", policy, 1.0, shapes),
-        *_absent(comparison, policy),
     ]
+    findings = with_parts(asked, findings, policy, share.parts)
+    findings += _absent(comparison, policy)
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
-    pooled = _pool(by_role["gating"], findings, policy)
+    pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
     outcome = _overall(findings, pooled)
     return Verdict(
         outcome=outcome,
@@ -84,68 +94,175 @@ def _judge_family(
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> list[Finding]:
     """Judge capabilities that are tested together: by Holm, with their share of alpha."""
-    adjusted = holm([1.0 if found.p_drop is None else found.p_drop for found in family])
+    adjusted = holm([_p_drop(found) for found in family])
     uncut = holm([_p_uncut(found) for found in family])
+    readable = holm([_p_readable(found) for found in family])
     return [
-        _judge_one(
-            found, role, min(1.0, p_value / share), min(1.0, p_uncut / share), policy, shapes
-        )
-        for found, p_value, p_uncut in zip(family, adjusted, uncut, strict=True)
+        _judge_one(found, role, _Proofs(*(min(1.0, p / share) for p in p_values)), policy, shapes)
+        for found, *p_values in zip(family, adjusted, uncut, readable, strict=True)
     ]
 
 
+class _Proofs(NamedTuple):
+    """P-values of a drop, adjusted for the tests beside it.
+
+    `uncut` is of what is left without the candidate's answers that were cut, `readable` of the
+    items that both sides answered readably.
+    """
+
+    dropped: float
+    uncut: float
+    readable: float
+
+
+def _p_drop(found: CapabilityComparison) -> float:
+    if found.p_drop is None or found.has_nothing_to_lose:
+        return 1.0
+    return found.p_drop
+
+
+def _p_readable(found: CapabilityComparison) -> float:
+    return _p_drop(found) if found.readable is None else found.readable.p_drop
+
+
 def _p_uncut(found: CapabilityComparison) -> float:
-    if found.uncut is not None:
-        return found.uncut.p_drop
-    return 1.0 if found.p_drop is None else found.p_drop
+    return _p_drop(found) if found.uncut is None else found.uncut.p_drop
 
 
 def _judge_one(
     found: CapabilityComparison,
     role: Role,
-    p_regressed: float,
-    p_uncut: float,
+    proofs: _Proofs,
     policy: Policy,
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> Finding:
     if found.drop is None or found.p_held is None or found.p_beyond is None:
         return _not_measured(found, role)
-    is_held = found.p_held <= policy.alpha
-    has_dropped = p_regressed <= policy.alpha
-    is_material = found.p_beyond <= policy.alpha
     ladders = tuple(shapes[found.capability, ladder.task] for ladder in found.ladders)
-    at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.edge is not None)
-    needed = None
-    if is_held:
-        outcome = Outcome.HELD
-        reason = "a drop beyond the margin is excluded"
-        if has_dropped:
-            reason = "a real drop, bounded by the margin"
-        reason += at
-    elif has_dropped:
-        outcome = Outcome.REGRESSED
-        reason = "a drop beyond the margin is proven" if is_material else "a drop is proven"
-        if found.uncut is not None and _is_explained(found.uncut, p_uncut, policy):
-            outcome = Outcome.INCONCLUSIVE
-            reason += _not_without(found.uncut)
-    else:
-        outcome = Outcome.INCONCLUSIVE
-        needed = _needed(found, policy)
-        reason = f"neither a drop nor its absence is proven on {found.n_items} items"
-        reason += f"{_about(found, needed)}{at}"
+    decided = _decide(found, proofs, policy, ladders)
     return Finding(
         capability=found.capability,
         suite=found.suite,
         ring=found.ring,
         role=role,
-        outcome=outcome,
+        outcome=decided.outcome,
         margin=found.margin,
-        p_regressed=p_regressed,
-        is_material=is_material,
+        p_regressed=proofs.dropped,
+        is_material=found.p_beyond <= policy.alpha,
         ladders=ladders,
-        n_items_needed=needed,
-        reason=reason,
+        n_items_needed=decided.n_needed,
+        reason=decided.reason,
+        cause=decided.cause,
+        counts=decided.counts,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    outcome: Outcome
+    reason: str
+    cause: Cause | None = None
+    n_needed: int | None = None
+    counts: bool = True
+
+
+def _decide(
+    found: CapabilityComparison,
+    proofs: _Proofs,
+    policy: Policy,
+    ladders: Sequence[LadderFinding],
+) -> _Decided:
+    """Decide one capability: is there anything to lose, does it hold, has it dropped?"""
+    assert found.p_held is not None
+    assert found.p_beyond is not None
+    if found.has_nothing_to_lose:
+        return _nothing_to_lose(found, policy)
+    at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.edge is not None)
+    has_dropped = proofs.dropped <= policy.alpha
+    refused = refusal(found, policy) if found.p_held <= policy.alpha else None
+    if found.p_held <= policy.alpha and refused is None:
+        reason = "a drop beyond the margin is excluded"
+        if has_dropped:
+            reason = "a real drop, bounded by the margin"
+        return _Decided(Outcome.HELD, reason + at)
+    if has_dropped:
+        return _dropped(found, proofs, policy)
+    if refused is not None:
+        return _Decided(Outcome.INCONCLUSIVE, refused)
+    needed = _needed(found, policy)
+    reason = f"neither a drop nor its absence is proven on {found.n_items} items"
+    return _Decided(Outcome.INCONCLUSIVE, f"{reason}{_about(found, needed)}{at}", n_needed=needed)
+
+
+def _dropped(found: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _Decided:
+    """Return what a proven drop is called: a loss, one of format, or one that cuts explain."""
+    is_material = found.p_beyond is not None and found.p_beyond <= policy.alpha
+    reason = f"a drop {'beyond the margin ' if is_material else ''}is proven"
+    if found.uncut is not None and _is_explained(found.uncut, proofs.uncut, policy):
+        return _Decided(Outcome.INCONCLUSIVE, reason + _not_without(found.uncut))
+    if found.readable is not None and proofs.readable > policy.alpha:
+        return _Decided(Outcome.REGRESSED, reason + _by_format(found), cause="format")
+    return _Decided(Outcome.REGRESSED, reason, cause="loss")
+
+
+def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
+    """Return what is said where all that the base has beyond guessing is within the margin."""
+    assert found.base_mean is not None
+    has, guessed = map(found.in_own_numbers, (found.base_mean, found.chance))
+    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.chance else ""
+    told = (
+        f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
+        f"{100 * found.margin:g} points)"
+    )
+    if not found.is_finished:  # the base may yet prove to have something
+        return _Decided(Outcome.INCONCLUSIVE, f"so far {told}")
+    n_bad = found.n_unreadable_base + found.n_cut_base
+    if n_bad > _MOST_UNREADABLE * found.n_asked:
+        reason = (
+            f"{n_bad} of the base's {found.n_asked} answers are cut or hold nothing that the "
+            "metric reads: mend the prompt, max_tokens or the filter"
+        )
+        return _Decided(Outcome.INCONCLUSIVE, reason)
+    own = policy.capabilities.get(found.capability)
+    if own is not None and own.gate:
+        return _Decided(Outcome.INCONCLUSIVE, f"{told}, and the policy demands it")
+    return _Decided(Outcome.NOT_MEASURED, told, counts=False)
+
+
+def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
+    """Return why HELD is not given though the drop is excluded; None where it is."""
+    for side, n in (("base", found.n_missing_base), ("candidate", found.n_missing_candidate)):
+        if n > _MOST_MISSING * found.n_asked:
+            return (
+                f"{n} of {found.n_asked} items have no answer of the {side}, too many to say HELD: "
+                "measure them"
+            )
+    if found.n_effective_clusters is not None:
+        needed = least_effective_clusters(margin=found.margin, alpha=policy.alpha)
+        if found.n_effective_clusters < needed:
+            return (
+                f"its items lie in {found.n_clusters} clusters, worth "
+                f"{math.floor(found.n_effective_clusters)} of one size; HELD at this margin takes "
+                f"{needed}"
+            )
+    if not found.is_finished:
+        few = [one for one in found.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)]
+        if few:
+            return f"held so far; {few[0].name} has had {few[0].n_asked} items only"
+    return None
+
+
+def _by_format(found: CapabilityComparison) -> str:
+    assert found.readable is not None
+    readable = found.readable
+    told = (
+        f", by answers that nobody can read: {found.n_unreadable_candidate} of the candidate's, "
+        f"{found.n_unreadable_base} of the base's"
+    )
+    if readable.drop is not None:
+        told += f"; on the {readable.n_items} items that both answered readably the drop is "
+        told += f"{100 * readable.drop:+.1f} points"
+    return told if readable.other is None else f"{told}; {readable.other}"
 
 
 def _is_explained(uncut: Uncut, p_uncut: float, policy: Policy) -> bool:
@@ -184,7 +301,7 @@ def _needed(found: CapabilityComparison, policy: Policy) -> int:
 
 def _about(found: CapabilityComparison, needed: int) -> str:
     if found.n_lost:
-        return f"; {found.n_lost} that the base had right have no answer of the candidate"
+        return f"; {found.n_lost} have no answer of one side, and count against the candidate"
     if found.n_asked < found.n_planned:
         return f", of {found.n_planned} planned"
     return f"; about {needed} items would decide"
@@ -322,28 +439,43 @@ def _unmeasured(capability: str, role: Role, margin: float) -> Finding:
 
 
 def _pool(
-    gating: Sequence[CapabilityComparison], findings: Sequence[Finding], policy: Policy
+    gating: Sequence[CapabilityComparison],
+    findings: Sequence[Finding],
+    comparison: Comparison,
+    policy: Policy,
+    share: float,
 ) -> Pooled | None:
     """Test all gating capabilities together, once nothing more of them will be measured.
 
     A drop that is spread thinly over many capabilities shows only here.
     """
     outcomes = {finding.capability: finding for finding in findings}
-    measured = [found for found in gating if found.drop is not None and not _is_mute(found)]
-    is_over = all(
-        found.n_asked >= found.n_planned or is_decided(outcomes[found.capability])
+    measured = [
+        found
         for found in gating
-    )
+        if found.drop is not None and not _is_mute(found) and outcomes[found.capability].counts
+    ]
+    is_over = all(found.is_finished or is_decided(outcomes[found.capability]) for found in gating)
     if len(measured) < 2 or not is_over:
         return None
-    shares = [Share(f.drop or 0.0, f.square, f.n_effective) for f in measured]
+    tied = {one.capabilities: one.covariance for one in comparison.shared}
+    names = [found.capability for found in measured]
+    covariances = {
+        (a, b): tied[names[a], names[b]]
+        for a in range(len(names))
+        for b in range(len(names))
+        if (names[a], names[b]) in tied
+    }
+    own = [Share(found.drop or 0.0, found.square, found.n_effective) for found in measured]
     # A drop of all together is held to answers that were not cut, as that of each is.
-    p_value = max(pooled_p_value(shares), pooled_p_value([_uncut_share(f) for f in measured]))
-    p_value = min(1.0, p_value / POOLED_SHARE)
+    p_value = max(
+        pooled_p_value(rows, covariances) for rows in (own, [_uncut_share(f) for f in measured])
+    )
+    p_value = min(1.0, p_value / share)
     return Pooled(
-        drop=fmean(share.drop for share in shares),
+        drop=fmean(one.drop for one in own),
         p_value=p_value,
-        n_capabilities=len(shares),
+        n_capabilities=len(own),
         has_dropped=p_value <= policy.alpha,
     )
 
@@ -361,18 +493,15 @@ def _is_mute(found: CapabilityComparison) -> bool:
 
 
 def _overall(findings: Sequence[Finding], pooled: Pooled | None) -> Outcome:
-    counted = [finding for finding in findings if finding.role != "monitored"]
+    counted = [finding for finding in findings if finding.role != "monitored" and finding.counts]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
         return Outcome.FAIL
     # Margins that all hold are what the policy asked for; a small drop within them may be real.
-    if counted and all(finding.outcome is Outcome.HELD for finding in counted):
+    gating = [finding for finding in counted if finding.role == "gating"]
+    if gating and all(finding.outcome is Outcome.HELD for finding in counted):
         return Outcome.PASS
-    gating = [
-        finding
-        for finding in counted
-        if finding.role == "gating" and finding.outcome is not Outcome.NOT_MEASURED
-    ]
-    all_held = all(finding.outcome is Outcome.HELD for finding in gating)
+    measured = [finding for finding in gating if finding.outcome is not Outcome.NOT_MEASURED]
+    all_held = all(finding.outcome is Outcome.HELD for finding in measured)
     if pooled is not None and pooled.has_dropped and not all_held:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE

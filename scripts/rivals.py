@@ -23,8 +23,8 @@ import studies
 from scipy.special import bdtr, ndtr
 from scipy.stats import t as student_t
 
+from cliffguard.ledger import TOGETHER
 from cliffguard.stats.gates import Counts, Design, decide, draw
-from cliffguard.verdict import POOLED_SHARE
 
 N_CAPABILITIES = 8
 N_ITEMS = 2000
@@ -132,7 +132,7 @@ def confidence_sequence(rng: np.random.Generator, n_runs: int, drop: float) -> V
 def ours(broken: Array, fixed: Array, looks: tuple[int, ...]) -> Verdicts:
     """Return what this gate says."""
     designs = [Design(looks, MARGIN)] * N_CAPABILITIES
-    found = decide(Counts(broken, fixed), designs, alpha=ALPHA, pooled_share=POOLED_SHARE)
+    found = decide(Counts(broken, fixed), designs, alpha=ALPHA, pooled_share=TOGETHER)
     return found.passed, found.failed, found.n_asked.mean(axis=1) / N_ITEMS
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cliffguard.ledger import TOGETHER
 from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.stats.cliff import find_fall
 from cliffguard.stats.clusters import clustering
@@ -15,7 +16,6 @@ from cliffguard.stats.evidence import Sample, graded_evidence
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.ladder import shape_of
 from cliffguard.stats.paired import PairedCounts
-from cliffguard.verdict import POOLED_SHARE
 
 ALPHA = 0.05
 Array = Any
@@ -32,7 +32,7 @@ def looks_of(n_items: int, *, sequential: bool) -> tuple[int, ...]:
 def judged(designs: Sequence[Design], n_runs: int, rng: np.random.Generator) -> Outcomes:
     """Return the verdicts of simulated gates under the usual policy."""
     counts = draw(designs, n_runs, rng)
-    return decide(counts, designs, alpha=ALPHA, pooled_share=POOLED_SHARE)
+    return decide(counts, designs, alpha=ALPHA, pooled_share=TOGETHER)
 
 
 def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:

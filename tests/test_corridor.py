@@ -77,7 +77,11 @@ def test_counts_are_those_of_the_script(plan: Plan, store: Store) -> None:
 
 def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path: Path) -> None:
     """What one way round is broken is the other way round fixed."""
-    script = FakeRunner(loses_hard_levels)
+
+    def loses_a_third(name: str, item: Item) -> float:
+        return float("tuned" not in name or int(item.id[-3:]) // 3 % 3 > 0)
+
+    script = FakeRunner(loses_a_third)
     forward = guard(plan, store=store, runner=script, stops_early=False)
     swapped = replace(plan, base=plan.candidate, candidate=str(plan.base))
     back = guard(swapped, store=store, runner=script, stops_early=False)
@@ -225,11 +229,11 @@ def test_a_lost_ladder_is_asked_to_its_end(plan: Plan, store: Store) -> None:
 
 
 def test_a_candidate_like_its_base_takes_few_items(plan: Plan, store: Store) -> None:
-    """Without a single flip both capabilities are held at the first look."""
+    """Without a single flip both capabilities are held at the second look."""
     review = guard(long(plan), store=store, runner=FakeRunner(all_right))
 
     assert review.verdict.outcome is Outcome.PASS
-    assert [found.n_asked for found in review.comparison.capabilities] == [192, 128]
+    assert [found.n_asked for found in review.comparison.capabilities] == [256, 192]
 
 
 def test_without_early_stop_everything_is_asked(plan: Plan, store: Store) -> None:
@@ -403,17 +407,22 @@ def test_the_review_tells_what_was_fixed_beforehand(plan: Plan, store: Store) ->
 
 def test_what_the_suites_lack_is_a_caveat(plan: Plan, store: Store) -> None:
     """Rings that a fine-tune loses in silence are named, unless something covers them."""
-    caveats = guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats
+
+    def not_measured() -> list[str]:
+        caveats = guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats
+        return [caveat.split(",")[0] for caveat in caveats if caveat.startswith("Not measured")]
+
+    before = not_measured()
     path = Path(plan.suites[0])
     text = path.read_text(encoding="utf-8")
     covers = "covers: [multi_step_reasoning, out_of_domain_qa]"
     path.write_text(text.replace("ring: general", f"ring: general\n    {covers}"), encoding="utf-8")
 
-    assert [caveat.split(",")[0] for caveat in caveats] == [
+    assert before == [
         "Not measured: questions of several steps",
         "Not measured: questions outside the target's domain",
     ]
-    assert guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats == ()
+    assert not_measured() == []
 
 
 def test_a_control_that_moves_is_a_change_of_the_instrument(plan: Plan, store: Store) -> None:

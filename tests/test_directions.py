@@ -63,8 +63,8 @@ def log(
             "filtered_resps": [f"{folder.name} {number}"],
             "filter": "none",
             "metrics": list(one),
-            "doc_hash": f"d{number}",
-            "prompt_hash": f"p{number}",
+            "doc_hash": f"d{task}{number}",
+            "prompt_hash": f"p{task}{number}",
             "target_hash": "t",
             **one,
         }
@@ -344,6 +344,32 @@ def test_a_loss_is_told_in_its_own_numbers(tmp_path: Path) -> None:
     review = compared(tmp_path)
 
     assert review.verdict.sentence == "tox regressed (5.5 → 32.0 %, lower is better)."
+
+
+def test_a_part_is_told_in_its_own_numbers(tmp_path: Path) -> None:
+    """One of ten tasks whose toxicity rose, in a capability of both kinds."""
+    for side, n_toxic, n_right in (("base", 5, 85), ("tuned", 70, 92)):
+        log(tmp_path / side, "tox", rates("score", n_toxic, 100), {"score": False})
+        for number in range(9):
+            log(tmp_path / side, f"race{number}", rates("acc", n_right, 100), None)
+    policy = Policy(
+        capabilities={"all": CapabilityPolicy(tasks=("tox", "race*"), margin=0.1)},
+    )
+
+    review = compared(tmp_path, policy)
+
+    assert review.verdict.sentence == "all regressed in tox (5.0 → 70.0 %, lower is better)."
+
+
+def test_nothing_to_lose_is_told_in_its_own_numbers(tmp_path: Path) -> None:
+    """A base that is toxic in 98 of 100 answers cannot become much worse."""
+    for side, n_ones in (("base", 392), ("tuned", 398)):
+        log(tmp_path / side, "tox", rates("score", n_ones), {"score": False})
+
+    (finding,) = compared(tmp_path).verdict.findings
+
+    assert finding.outcome is Outcome.NOT_MEASURED
+    assert "nothing to lose on this base (98.0 %, margin 5 points)" in finding.reason
 
 
 def test_each_task_of_a_capability_is_turned_by_itself(mixed: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 import studies
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
+from cliffguard.ledger import TOGETHER
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Schedule, in_order
-from cliffguard.stats.gates import Counts, Design, decide
+from cliffguard.stats.gates import Counts, Design, decide, draw
 from cliffguard.suites import load_suites
-from cliffguard.verdict import POOLED_SHARE
 from tests import support, test_schedule
 
 NAMES = ("reading", "counting", "sorting")
@@ -81,7 +81,7 @@ def test_the_arrays_are_the_gate(
         Counts(*counts),
         [Design(looks, Policy().default_margin)] * 3,
         alpha=Policy().alpha,
-        pooled_share=POOLED_SHARE,
+        pooled_share=TOGETHER,
     )
     outcomes = {one.capability: one.outcome for one in review.verdict.findings}
     assert bool(found.passed[0]) == (review.verdict.outcome is Outcome.PASS)
@@ -119,6 +119,18 @@ def test_false_verdicts_are_as_rare_as_alpha() -> None:
     assert none.failed.mean() <= 0.05 + 3 * 0.005
     assert one.passed.mean() <= 0.05 + 3 * 0.005
     assert none.n_asked.mean() < 0.6 * 1000
+
+
+def test_alpha_that_is_spent_late_on_held_lets_more_of_the_lossless_pass() -> None:
+    """Eight capabilities of 1,000 items, 3 points, the same answers: at least 8 points of PASS."""
+    rng = np.random.default_rng(4)
+    designs = [Design(studies.looks_of(1000, sequential=True), 0.03)] * 8
+    counts = draw(designs, 1000, rng)
+    late = decide(counts, designs, alpha=0.05, pooled_share=TOGETHER)
+    even = decide(counts, designs, alpha=0.05, pooled_share=TOGETHER, held_spending="linear")
+
+    assert late.passed.mean() > even.passed.mean() + 0.08
+    assert abs(late.failed.mean() - even.failed.mean()) < 0.01
 
 
 def test_capabilities_of_unequal_size_are_looked_at_side_by_side() -> None:

@@ -45,11 +45,15 @@ def row(number: int, score: Any = 1.0, *, filter: str = "none", **changes: Any) 
 
 
 def write(folder: Path, task: str, rows: list[Row], *, day: int = 1) -> Path:
-    """Write a task's samples under the name that lm-eval gives them.
+    """Write a task's samples under the name that lm-eval gives them; its documents are its own.
 
     No two models log the same to the byte: a key that nobody reads says whose samples they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {**one, **{key: f"{task} {one[key]}" for key in ("doc_hash", "prompt_hash") if key in one}}
+        for one in rows
+    ]
     path = folder / f"samples_{task}_2026-01-{day:02d}T10-00-00.123456.jsonl"
     lines = [json.dumps({**one, "of": folder.name}) + "\n" for one in rows]
     path.write_text("".join(lines), encoding="utf-8")
@@ -114,7 +118,7 @@ def test_patterns_gather_subtasks(tmp_path: Path) -> None:
     review = compared((tmp_path / "a", tmp_path / "b"), policy(knowledge=("mmlu_*",)))
 
     assert review.comparison.capabilities[0].n_items == 200
-    assert review.comparison.caveats == ("Not judged, since the policy names them nowhere: piqa.",)
+    assert "Not judged, since the policy names them nowhere: piqa." in review.comparison.caveats
 
 
 def test_what_the_policy_names_and_nobody_measured_is_open(folders: tuple[Path, Path]) -> None:
@@ -310,8 +314,8 @@ def test_likelihoods_are_not_compared_as_text(folders: tuple[Path, Path]) -> Non
     assert (told.agreement, told.n_generated, told.n_confident) == (None, 0, 0)
 
 
-def test_what_a_filter_could_not_read_is_unscored(tmp_path: Path) -> None:
-    """lm-eval writes "[invalid]" and scores it 0; an answer that cannot be read is not wrong."""
+def test_what_a_filter_could_not_read_is_wrong_and_told(tmp_path: Path) -> None:
+    """lm-eval writes "[invalid]" and scores it 0; who stops giving answers has lost them."""
     for side, said in (("a", "4"), ("b", "[invalid]")):
         rows = [row(n, float(said == "4"), filtered_resps=[said]) for n in range(40)]
         write(tmp_path / side, "sums", rows)
@@ -319,8 +323,10 @@ def test_what_a_filter_could_not_read_is_unscored(tmp_path: Path) -> None:
     review = compared((tmp_path / "a", tmp_path / "b"))
 
     found = review.comparison.capabilities[0]
-    assert (found.n_unscored, found.n_broken) == (40, 0)
-    assert any("40 of the candidate hold no answer that" in c for c in review.comparison.caveats)
+    assert (found.n_unscored, found.n_broken, found.n_unreadable_candidate) == (0, 40, 40)
+    assert (found.readable and found.readable.n_items) == 0
+    assert review.verdict.outcome is Outcome.FAIL
+    assert review.verdict.findings[0].cause == "format"
 
 
 def likelihoods(side: str, n: int) -> Any:
@@ -404,7 +410,8 @@ def test_tasks_of_two_versions_are_refused(folders: tuple[Path, Path]) -> None:
     """They score otherwise, and no prompt need show it; the latest results count."""
     results(folders[0], versions={"race": 2.0})
     results(folders[1], versions={"race": 2.0})
-    assert compared(folders).comparison.caveats == ()
+    before = compared(folders).comparison.caveats
+    assert not [caveat for caveat in before if "version" in caveat]
     results(folders[1], 2, versions={"race": 3.0})
 
     with pytest.raises(IntegrityError, match=r"race: version 2\.0 of the task .*, 3\.0 on"):
@@ -416,7 +423,7 @@ def test_libraries_of_two_versions_are_told(folders: tuple[Path, Path]) -> None:
     results(folders[0], lm_eval_version="0.4.9", transformers_version="5.2.0")
     results(folders[1], lm_eval_version="0.4.13", transformers_version="5.2.0")
 
-    (told,) = compared(folders).comparison.caveats
+    (told,) = [one for one in compared(folders).comparison.caveats if "version" in one]
 
     assert "different versions (lm-eval 0.4.9 and 0.4.13)" in told
 

@@ -12,8 +12,9 @@ import pytest
 
 from cliffguard import Plan, Store
 from cliffguard.corridor import find_alone
+from cliffguard.dealing import stored_flips
 from cliffguard.errors import StoreError, UsageError
-from cliffguard.noise import NoiseFloor, measure_noise, stored_flips
+from cliffguard.noise import NoiseFloor, measure_noise
 from cliffguard.plans import RunnerSettings
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner

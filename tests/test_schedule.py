@@ -13,6 +13,7 @@ from cliffguard.pairs import cut_to_both
 from cliffguard.plans import Protocol
 from cliffguard.records import Finding, Outcome, Task, Verdict
 from cliffguard.schedule import SHARD_ITEMS, Look, Schedule, in_order, in_shards
+from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING
 from tests import support
 
 
@@ -265,7 +266,7 @@ def test_the_manifest_tells_the_looks_that_are_taken() -> None:
 
     assert planned.capability == "reasoning"
     assert planned.n_items == tuple(counted)
-    assert planned.spending == "linear"
+    assert planned.spending == f"held: {HELD_SPENDING}, drop: {DROP_SPENDING}"
 
 
 def test_the_manifest_knows_one_order_from_another() -> None:
@@ -282,7 +283,7 @@ def test_the_manifest_knows_one_order_from_another() -> None:
 @pytest.mark.parametrize(
     ("metric", "options", "spending"),
     [
-        ("acc", {}, "linear"),
+        ("acc", {}, "held: cubic, drop: linear"),
         ("acc", {"stops_early": False}, "one look"),
         ("acc", {"estimand": "suite"}, "betting"),
         ("f1", {}, "betting"),

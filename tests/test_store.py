@@ -19,7 +19,7 @@ from cliffguard.measure import measure
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Question, Task
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.schedule import Series, in_shards
+from cliffguard.schedule import in_full
 from cliffguard.store import Entry, Store, Stored, default_store_folder
 from tests import support
 
@@ -163,7 +163,7 @@ def test_the_first_of_two_writers_counts(entry: Entry) -> None:
 def test_both_of_two_writers_go_on_with_what_is_stored(store: Store) -> None:
     """A run that comes second continues with the answers of the first, as a later one will."""
     items = ITEMS
-    look = (Series(task=task(items), items=items, shards=in_shards(items), n_by_look=(6,)),)
+    look = (in_full(task(items), items),)
 
     class Overtaken(FakeRunner):
         """A runner during whose work another run stores the same shard."""
@@ -257,7 +257,7 @@ class Counting(FakeRunner):
 def test_only_absent_shards_are_asked(store: Store) -> None:
     """A shard that was lost is asked again as a whole, the others are read."""
     items = tuple(support.item(number) for number in range(130))
-    look = (Series(task=task(items), items=items, shards=in_shards(items), n_by_look=(130,)),)
+    look = (in_full(task(items), items),)
     runner = Counting()
     whole = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=runner)
     shard(store.entries()[0], 1).unlink()
@@ -503,7 +503,7 @@ def test_what_changes_no_answer_is_not_in_the_key(same: Question) -> None:
 def test_device_and_batch_size_are_not_in_the_key(notes: dict[str, Any], store: Store) -> None:
     """What a runner notes about its machine does not make another question."""
     items = ITEMS
-    look = (Series(task=task(items), items=items, shards=in_shards(items), n_by_look=(130,)),)
+    look = (in_full(task(items), items),)
 
     class Elsewhere(Counting):
         """A runner on another machine."""

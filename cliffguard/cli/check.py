@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 @explained
 @opt.takes(
-    opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.SCREEN, opt.PROTOCOL, opt.RUNNER
+    opt.PLAN,
+    opt.TARGET,
+    opt.FIELDS,
+    opt.DATA,
+    opt.TRAIN,
+    opt.SCREEN,
+    opt.DEALING,
+    opt.PROTOCOL,
+    opt.RUNNER,
 )
 def check(
     flags: Mapping[str, Any],
@@ -130,7 +138,7 @@ def measure(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.PROTOCOL)
 def compare(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],
@@ -213,6 +221,8 @@ def _flat(given: Mapping[str, Any]) -> list[str]:
     for name, value in given.items():
         if name == "target":
             names += ["target" if key == "data" else f"target_{key}" for key in value]
+        elif name == "churn":
+            names.append(name)
         else:
             names += _flat(value) if isinstance(value, Mapping) else [_FLAGS.get(name, name)]
     return names

@@ -28,6 +28,7 @@ protocol:
   num_fewshot: null       # null: each task's own number of examples
   dtype: auto             # bfloat16 on a GPU, float32 on CPU
   seed: 0                 # order of the items
+# items: 4000             # of each side at the most, more where more answers change (--churn)
 runner:
   device: auto
   batch_tokens: null         # tokens per batch; null is found from free memory

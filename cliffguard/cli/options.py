@@ -175,6 +175,20 @@ SCREEN: dict[str, Any] = {
         typer.Option("--screen", help="Also compare both sides' predictions (KL); gates nothing."),
     ],
 }
+DEALING: dict[str, Any] = {
+    "items": Annotated[
+        _Whole,
+        typer.Option(help="Items of each side at the most, dealt in proportion to the churn."),
+    ],
+    "churn": Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHARE|NAME=SHARE|FILE",
+            help="Share of items that a fine-tune changes (0.10): for all, by capability "
+            "(repeatable), or as in a review.json or a file of `name: share`.",
+        ),
+    ],
+}
 PROTOCOL: dict[str, Any] = {
     "limit": Annotated[
         _Whole, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
@@ -300,7 +314,11 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             plan.setdefault("target", {})[key] = value
         elif name in DATA:
             plan[name] = _by_task(value)
-        elif name in {**PLAN, **TRAIN, **SCREEN} or name in ("candidate", "policy"):
+        elif name == "churn":
+            from cliffguard.cli.churn import read_churn  # reads files, which --help need not
+
+            plan[name] = read_churn(value)
+        elif name in {**PLAN, **TRAIN, **SCREEN, **DEALING} or name in ("candidate", "policy"):
             plan[name] = str(value) if isinstance(value, Path) else value
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"

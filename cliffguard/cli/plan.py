@@ -14,7 +14,7 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained
 from cliffguard.cli.given import open_store, plans_of
-from cliffguard.errors import CliffguardError, UsageError
+from cliffguard.errors import CliffguardError
 
 if TYPE_CHECKING:
     from cliffguard.outlook import Outlook
@@ -23,15 +23,13 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(
+    opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.DEALING, opt.PROTOCOL, opt.RUNNER
+)
 def plan(
     flags: Mapping[str, Any],
     path: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan file.")] = None,
     policy: opt.PolicyFile = None,
-    churn: Annotated[
-        float | None,
-        typer.Option(help="Share of items that a fine-tune changes, better or worse (0.10)."),
-    ] = None,
     no_early_stop: opt.NoEarlyStop = False,
     store: opt.StoreFolder = None,
     output_format: Annotated[
@@ -42,11 +40,9 @@ def plan(
     # What is compared does not matter here, and need not be there yet.
     candidate = None if path is not None else [flags.get("base") or "candidate"]
     resolved, *_ = plans_of(path, {**flags, "candidate": candidate, "policy": policy})
-    if churn is not None and not 0.0 < churn <= 1.0:
-        raise UsageError(f"--churn: must lie above 0 and at most 1, not {churn:g}")
     from cliffguard.corridor import default_policy, with_margins
-    from cliffguard.noise import stored_flips
-    from cliffguard.outlook import USUAL_CHURN, look_ahead
+    from cliffguard.dealing import expected_churn, stored_flips
+    from cliffguard.outlook import look_ahead
     from cliffguard.overlap import without_training
     from cliffguard.targets import suites_of
     from cliffguard.training import read_all_training
@@ -55,20 +51,12 @@ def plan(
     tasks, _ = without_training(_tasks(resolved, suites), read_all_training(resolved.train))
     base = _base(resolved)
     flips = {} if base is None else stored_flips(open_store(store), base)
-    expected = dict.fromkeys((task.capability for task in tasks), churn or USUAL_CHURN)
-    for name in expected:  # what the instrument alone does is the least that a fine-tune does
-        known = [
-            flips[task.name] for task in tasks if task.capability == name and task.name in flips
-        ]
-        n_items = sum(n for _, n in known)
-        if n_items:
-            expected[name] = max(expected[name], sum(n for n, _ in known) / n_items)
     found = look_ahead(
         resolved,
         suites,
         tasks,
         with_margins(resolved.policy or default_policy(suites), suites),
-        churn=expected,
+        churn=expected_churn(resolved, suites, tasks, flips),
         stops_early=not no_early_stop,
         holds_both=_is_adapter(resolved),
     )

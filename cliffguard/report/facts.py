@@ -103,11 +103,13 @@ def _looks(planned: PlannedLooks) -> str:
     places = " and ".join([", ".join(counts[:-1]), counts[-1]]) if counts[1:] else counts[0]
     shared = {
         "one look": "in one look",
+        "held: cubic, drop: linear": "alpha spent late on HELD, evenly on a drop",
         "linear": "alpha spent evenly over the items",
         "betting": "by bets, which are good at any look",
     }
+    dealt = "" if planned.churn is None else f", dealt by a churn of {100 * planned.churn:.1f} %"
     return (
-        f"{planned.capability} at {places} items, {shared[planned.spending]}; "
+        f"{planned.capability} at {places} items{dealt}, {shared[planned.spending]}; "
         f"order {planned.order[:_SHORT]}"
     )
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.files import validate
-from cliffguard.records import FORMAT, CheckpointFiles, Review
+from cliffguard.records import REVIEW_FORMAT, CheckpointFiles, Review
 
 _NEXT = "read a review.json as cliffguard wrote it, or run the check again"
 
@@ -43,8 +43,9 @@ def escaped(text: str) -> str:
 def read_review(text: str, source: str) -> Review:
     """Return the review that `render_json` wrote, with `Checkpoint.files` None.
 
-    `source` names the text in messages. Raises UsageError, with the line or the dotted key,
-    for what is not a review, or is one of a newer cliffguard.
+    `source` names the text in messages. What the layout of an earlier version did not have is at
+    its default. Raises UsageError, with the line or the dotted key, for what is not a review, or
+    is one of a newer cliffguard.
     """
     from pydantic import TypeAdapter
 
@@ -55,7 +56,8 @@ def read_review(text: str, source: str) -> Review:
     except UsageError as failure:
         raise UsageError(f"{failure}; {_NEXT}") from None
     # A reader that is generous would let a changed review pass for the one that was written.
-    difference = _difference(value, _plain(review, ""), "")
+    is_older = value["format"] < REVIEW_FORMAT
+    difference = _difference(value, _plain(review, ""), "", may_lack=is_older)
     if difference is not None:
         raise UsageError(f"{source}: {difference}; {_NEXT}")
     return review
@@ -114,27 +116,32 @@ def _check_format(value: dict[str, Any], source: str) -> None:
     found = value["format"]
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
         raise UsageError(f"{source}: format: expected a whole number, found {found!r}; {_NEXT}")
-    if found > FORMAT:
+    if found > REVIEW_FORMAT:
         raise UsageError(
             f"{source}: format: {found} is newer than this cliffguard, which reads up to "
-            f"{FORMAT}; update cliffguard to read it"
+            f"{REVIEW_FORMAT}; update cliffguard to read it"
         )
 
 
-def _difference(read: Any, written: Any, where: str) -> str | None:
-    """Say where what was read is not what would be written, or None where it is."""
+def _difference(read: Any, written: Any, where: str, *, may_lack: bool) -> str | None:
+    """Say where what was read is not what would be written, or None where it is.
+
+    What `may_lack` keys is of an earlier layout, which did not have them all.
+    """
     if isinstance(read, dict) and isinstance(written, dict):
         for key in [*written, *read]:
             if key not in read:
+                if may_lack:
+                    continue
                 return f"{_join(where, key)}: missing"
             if key not in written:
                 return f"{_join(where, key)}: unknown key"
-            found = _difference(read[key], written[key], _join(where, key))
+            found = _difference(read[key], written[key], _join(where, key), may_lack=may_lack)
             if found is not None:
                 return found
         return None
     if isinstance(read, list) and isinstance(written, list) and len(read) == len(written):
         pairs = enumerate(zip(read, written, strict=True))
-        steps = (_difference(*pair, f"{where}.{place}") for place, pair in pairs)
+        steps = (_difference(*pair, f"{where}.{place}", may_lack=may_lack) for place, pair in pairs)
         return next((step for step in steps if step is not None), None)
     return None if read == written else f"{where}: expected {written!r}, found {read!r}"

@@ -256,8 +256,8 @@ class TaskRow:
     @property
     def metric(self) -> str:
         """The metric's name, with its direction where lower is better."""
-        words = f", {DIRECTIONS['lower']}" if self.task.lower_is_better else ""
-        return f"{self.task.metric}{words}"
+        words = DIRECTIONS[self.task.direction]
+        return f"{self.task.metric}, {words}" if words else self.task.metric
 
     @property
     def base(self) -> str:

@@ -57,7 +57,7 @@ class FakeRunner(Runner):
             score=score,
             text=item.answer if score == 1.0 else "(something else)",
             confidence=None,
-            finish_reason="choice" if item.choices else "stop",
+            finish_reason="overlong" if score is None else "choice" if item.choices else "stop",
             n_prompt_tokens=0,
             n_answer_tokens=0,
         )

@@ -44,7 +44,13 @@ from cliffguard.stats.paired import (
     score_interval,
     tango_z,
 )
-from cliffguard.stats.sequential import boundaries, repeated_p_value
+from cliffguard.stats.sequential import (
+    DROP_SPENDING,
+    HELD_SPENDING,
+    Spending,
+    boundaries,
+    repeated_p_value,
+)
 
 FloatArray = NDArray[np.float64]
 
@@ -143,11 +149,17 @@ class Sample:
             return alone
         return max(alone, self.p_of_z(-tango_z(**counts._asdict(), drop=0.0)))
 
-    def interval(self, z: float) -> Interval:
-        """Drops whose statistic lies between -z and z."""
+    def interval(self, z_low: float, z_high: float) -> Interval:
+        """Drops that are not rejected: as too small beyond `z_low`, as too large beyond `z_high`.
+
+        The lower end is a test of "the drop is so much or less", the upper end one of "so much or
+        more"; where measuring could stop early the two have boundaries of their own.
+        """
         if self.clustering is not None:
-            z = self.clustering.inflated(z)
-        return score_interval(**self.counts._asdict(), z=z)
+            z_low, z_high = self.clustering.inflated(z_low), self.clustering.inflated(z_high)
+        counts = self.counts._asdict()
+        low = score_interval(**counts, z=z_low).low
+        return Interval(low, score_interval(**counts, z=z_high).high)
 
     def p_of_z(self, z: float) -> float:
         """Upper tail of a score statistic, as the clusters support it."""
@@ -178,7 +190,7 @@ def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
         p_held=sample.p_held(margin),
         p_dropped=sample.p_dropped(),
         p_beyond=sample.p_beyond(margin),
-        interval=sample.interval(float(ndtri(1 - alpha))),
+        interval=_one_look_interval(sample, alpha),
         method=_in_words(sample, _FIXED),
     )
 
@@ -204,28 +216,32 @@ def sequential_evidence(
 
     Notes
     -----
-    Alpha is spent linearly. Before the last planned look, a drop counts as proven only if it also
-    reaches the margin as observed: a small real drop is then measured on until it is known to be
-    tolerable or not. That only removes rejections, and so cannot raise an error rate.
+    Alpha is spent by `HELD_SPENDING` on *held* and by `DROP_SPENDING` on *dropped* and *beyond*,
+    and each end of the interval follows the boundary of its own side. Before the last planned look,
+    a drop counts as proven only if it also reaches the margin as observed: a small real drop is
+    then measured on until it is known to be tolerable or not. That only removes rejections, and
+    so cannot raise an error rate.
     """
     _check_alpha(alpha)
     n_asked = tuple(look.n_asked for look in looks)
     last = looks[-1]
 
-    def repeated(p_values: list[float]) -> float:
+    def repeated(p_values: list[float], spending: Spending) -> float:
         z_values = [float(np.clip(-ndtri(p), -_LARGEST_Z, _LARGEST_Z)) for p in p_values]
-        return repeated_p_value(z_values, n_asked, n_planned=n_planned)
+        return repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=spending)
+
+    def edge(spending: Spending) -> float:
+        return boundaries(n_asked, n_planned=n_planned, alpha=alpha, spending=spending)[-1]
 
     may_convict = [look.counts.drop >= margin or look.n_asked >= n_planned for look in looks]
     dropped = [
         look.p_dropped() if may else 1.0 for look, may in zip(looks, may_convict, strict=True)
     ]
-    edge = boundaries(n_asked, n_planned=n_planned, alpha=alpha)[-1]
     return Evidence(
-        p_held=repeated([look.p_held(margin) for look in looks]),
-        p_dropped=repeated(dropped),
-        p_beyond=repeated([look.p_beyond(margin) for look in looks]),
-        interval=last.interval(edge),
+        p_held=repeated([look.p_held(margin) for look in looks], HELD_SPENDING),
+        p_dropped=repeated(dropped, DROP_SPENDING),
+        p_beyond=repeated([look.p_beyond(margin) for look in looks], DROP_SPENDING),
+        interval=last.interval(z_low=edge(DROP_SPENDING), z_high=edge(HELD_SPENDING)),
         method=_in_words(last, _SEQUENTIAL),
     )
 
@@ -262,7 +278,7 @@ def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
         p_held=p_held,
         p_dropped=p_disproven,
         p_beyond=p_disproven,
-        interval=sample.interval(float(ndtri(1 - alpha))),
+        interval=_one_look_interval(sample, alpha),
         method=_in_words(sample, _FIXED),
     )
 
@@ -376,6 +392,11 @@ def suite_evidence(
         interval=_interval(x, alpha, n_scored, None),
         method=_SUITE,
     )
+
+
+def _one_look_interval(sample: Sample, alpha: float) -> Interval:
+    z = float(ndtri(1 - alpha))
+    return sample.interval(z_low=z, z_high=z)
 
 
 def _p_of_suite(log_fortunes: FloatArray, n_suite: int | None) -> float:

@@ -21,7 +21,7 @@ from cliffguard.stats.paired import (
     non_inferiority_p,
     score_z,
 )
-from cliffguard.stats.sequential import boundaries
+from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, Spending, boundaries
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -90,7 +90,12 @@ def draw(designs: Sequence[Design], n_runs: int, rng: np.random.Generator) -> Co
 
 
 def decide(
-    counts: Counts, designs: Sequence[Design], *, alpha: float, pooled_share: float
+    counts: Counts,
+    designs: Sequence[Design],
+    *,
+    alpha: float,
+    pooled_share: float,
+    held_spending: Spending = HELD_SPENDING,
 ) -> Outcomes:
     """Return the verdicts of the gates.
 
@@ -104,6 +109,8 @@ def decide(
         Error rate of the whole gate.
     pooled_share : float
         Share of alpha that the test of all capabilities together gets, where there are several.
+    held_spending : str, optional
+        How alpha is spent on *held*; another rule than the gate's is for studies.
     """
     n_capabilities, n_looks = len(designs), counts.broken.shape[-1]
     sizes = np.array([_padded(design.looks, n_looks) for design in designs])
@@ -116,10 +123,10 @@ def decide(
     convicts |= sizes == sizes[:, -1:]
     z_dropped = np.where(convicts, z_dropped, -np.inf)
     share = 1 - pooled_share if n_capabilities > 1 else 1.0
-    edge_held = _edges(designs, n_looks, alpha)
+    edge_held = _edges(designs, n_looks, alpha, held_spending)
     crossed = {
         rivals: np.maximum.accumulate(
-            z_dropped >= _edges(designs, n_looks, alpha * share / rivals), axis=-1
+            z_dropped >= _edges(designs, n_looks, alpha * share / rivals, DROP_SPENDING), axis=-1
         )
         for rivals in range(1, n_capabilities + 1)
     }
@@ -149,10 +156,12 @@ def _padded(looks: Sequence[int], n_looks: int) -> list[int]:
     return [*looks, *[looks[-1]] * (n_looks - len(looks))]
 
 
-def _edges(designs: Sequence[Design], n_looks: int, alpha: float) -> FloatArray:
+def _edges(designs: Sequence[Design], n_looks: int, alpha: float, spending: Spending) -> FloatArray:
     rows = []
     for design in designs:
-        edges = boundaries(tuple(design.looks), n_planned=design.looks[-1], alpha=alpha)
+        edges = boundaries(
+            tuple(design.looks), n_planned=design.looks[-1], alpha=alpha, spending=spending
+        )
         rows.append([*edges, *[edges[-1]] * (n_looks - len(edges))])
     return np.array(rows)
 

@@ -28,11 +28,18 @@ from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.interval import check_open_fraction
 
-Spending = Literal["linear", "obrien_fleming", "pocock"]
-"""How fast alpha is spent: evenly; hardly at first; faster at first."""
+Spending = Literal["linear", "quadratic", "cubic", "obrien_fleming", "pocock"]
+"""How fast alpha is spent: evenly; less at first, by a power; hardly at first; faster at first."""
+
+HELD_SPENDING: Spending = "cubic"
+"""Of "the drop is the margin or more", which a candidate that lost nothing rejects late anyway."""
+
+DROP_SPENDING: Spending = "linear"
+"""Of "there is no drop", which a large loss rejects early: every item that it breaks is a cost."""
 
 FloatArray = NDArray[np.float64]
 
+_POWERS: dict[Spending, int] = {"linear": 1, "quadratic": 2, "cubic": 3}
 _REACH = 8.0  # standard deviations beyond which a statistic does not lie (probability 6e-16)
 _N_NODES = 64  # of the integral over a look, at the least
 _NODES_PER_STEP = 24  # the more, the smaller the step between two looks is beside what came before
@@ -48,8 +55,9 @@ def spent_alpha(fraction: float, *, alpha: float, spending: Spending) -> float:
         Share of the planned number of items, in [0, 1].
     alpha : float
         One-sided error rate of the whole, strictly between 0 and 1.
-    spending : {"linear", "obrien_fleming", "pocock"}
-        ``alpha t``; ``2 - 2 Φ(z_{1 - alpha/2} / sqrt(t))``; ``alpha log(1 + (e - 1) t)``.
+    spending : {"linear", "quadratic", "cubic", "obrien_fleming", "pocock"}
+        ``alpha t``; ``alpha t²``; ``alpha t³``; ``2 - 2 Φ(z_{1 - alpha/2} / sqrt(t))``;
+        ``alpha log(1 + (e - 1) t)``.
 
     Returns
     -------
@@ -58,15 +66,15 @@ def spent_alpha(fraction: float, *, alpha: float, spending: Spending) -> float:
 
     References
     ----------
-    Lan and DeMets (1983); Kim and DeMets (1987), Biometrika 74:149-154 (linear).
+    Lan and DeMets (1983); Kim and DeMets (1987), Biometrika 74:149-154 (powers of t).
     """
     check_open_fraction("alpha", alpha)
     if not 0 <= fraction <= 1:
         raise ValueError(f"fraction must lie between 0 and 1, not {fraction}.")
     if fraction in (0, 1):
         return alpha * fraction
-    if spending == "linear":
-        return alpha * fraction
+    if spending in _POWERS:
+        return alpha * fraction ** _POWERS[spending]
     if spending == "pocock":
         return alpha * math.log(1 + (math.e - 1) * fraction)
     return float(2 * ndtr(ndtri(alpha / 2) / math.sqrt(fraction)))
@@ -160,7 +168,10 @@ def repeated_p_value(
         edges = boundaries(
             n_items, n_planned=n_planned, alpha=math.exp(log_alpha), spending=spending
         )
-        return max(min(z, _REACH) - edge for z, edge in zip(z_values, edges, strict=True))
+        # A boundary that nothing crosses may be infinite, which a root finder cannot go by.
+        return max(
+            min(z, _REACH) - min(edge, 2 * _REACH) for z, edge in zip(z_values, edges, strict=True)
+        )
 
     low, high = math.log(_LEAST_ALPHA), math.log(0.5)
     if excess(high) < 0:

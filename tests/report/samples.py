@@ -309,7 +309,7 @@ def review(
                 PlannedLooks(
                     capability=found.capability,
                     n_items=(64, found.n_planned) if found.n_planned > 64 else (found.n_planned,),
-                    spending="linear" if found.n_planned > 64 else "one look",
+                    spending="held: cubic, drop: linear" if found.n_planned > 64 else "one look",
                     order="18" * 32,
                 )
                 for found, _ in pairs

@@ -12,6 +12,7 @@ import pytest
 
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.records import CheckpointFiles, Review
+from cliffguard.report import render
 from cliffguard.report.json import read_review, render_json
 from tests.report import samples
 
@@ -35,6 +36,18 @@ def test_round_trip(name: str) -> None:
     review: Review = getattr(samples, name)()
 
     assert read_review(render_json(review), "review.json") == review
+
+
+def test_a_review_whose_alpha_was_spent_evenly_is_read() -> None:
+    """As all were once; the report says so."""
+    failed = samples.failed()
+    looks = tuple(replace(one, spending="linear") for one in failed.provenance.looks)
+    review = replace(failed, provenance=replace(failed.provenance, looks=looks))
+
+    read = read_review(render_json(review), "review.json")
+
+    assert read == review
+    assert "alpha spent evenly over the items" in render(read, "markdown")
 
 
 def test_a_plan_without_a_policy_comes_back() -> None:

@@ -19,8 +19,14 @@ from cliffguard.stats.evidence import (
     sequential_evidence,
     suite_evidence,
 )
-from cliffguard.stats.paired import PairedCounts, mcnemar_mid_p, non_inferior, tango_interval
-from cliffguard.stats.sequential import look_sizes
+from cliffguard.stats.paired import (
+    PairedCounts,
+    mcnemar_mid_p,
+    non_inferior,
+    score_interval,
+    tango_interval,
+)
+from cliffguard.stats.sequential import boundaries, look_sizes
 
 MARGIN, ALPHA = 0.05, 0.05
 
@@ -100,6 +106,29 @@ def test_stopping_when_one_likes_errs_no_more_than_alpha(drop, n_runs):
         wrong += (found.p_held if drop else found.p_dropped) <= ALPHA
 
     assert wrong / n_runs <= ALPHA + 3 * np.sqrt(ALPHA * 0.95 / n_runs)
+
+
+def test_each_end_of_the_interval_follows_the_boundary_of_its_own_side():
+    """HELD spends alpha late, so that the upper end of an early look lies farther out."""
+    early = sample(12, 9, 300)
+    found = sequential_evidence([early], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+    (z_drop,) = boundaries((300,), n_planned=1000, alpha=ALPHA, spending="linear")
+    (z_held,) = boundaries((300,), n_planned=1000, alpha=ALPHA, spending="cubic")
+
+    assert z_held > z_drop
+    assert found.interval.low == score_interval(**early.counts._asdict(), z=z_drop).low
+    assert found.interval.high == score_interval(**early.counts._asdict(), z=z_held).high
+
+
+def test_the_repeated_interval_agrees_with_beyond():
+    """Where a first look proves a drop beyond the margin, the interval lies beyond it, and only so.
+
+    From 300 items on, where both are the score statistic.
+    """
+    for n_broken in range(15, 80):
+        one = sample(n_broken, 6, 320)
+        found = sequential_evidence([one], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+        assert (found.p_beyond <= ALPHA) == (found.interval.low > MARGIN)
 
 
 def test_the_repeated_interval_agrees_with_held():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cliffguard.stats.sequential import boundaries, look_sizes, repeated_p_value, spent_alpha
 
 FIVE = (20, 40, 60, 80, 100)
+SPENDINGS = ["linear", "quadratic", "cubic", "obrien_fleming", "pocock"]
 
 
 @pytest.mark.parametrize(
@@ -37,21 +38,24 @@ def test_one_look_is_the_usual_test():
     assert boundaries((500,), n_planned=500, alpha=0.05) == pytest.approx((1.6448536,), abs=1e-6)
 
 
-def test_two_looks_cross_with_the_probability_that_is_spent():
+@pytest.mark.parametrize(("spending", "at_first"), [("linear", 0.015), ("cubic", 0.00135)])
+def test_two_looks_cross_with_the_probability_that_is_spent(spending, at_first):
     """Against the bivariate normal distribution, integrated by scipy."""
-    from scipy.stats import multivariate_normal
+    from scipy.stats import multivariate_normal, norm
 
-    first, second = boundaries((30, 100), n_planned=100, alpha=0.05)
+    first, second = boundaries((30, 100), n_planned=100, alpha=0.05, spending=spending)
     correlation = math.sqrt(0.3)
     inside = multivariate_normal([0, 0], [[1, correlation], [correlation, 1]])
 
+    assert norm.sf(first) == pytest.approx(at_first, rel=1e-6)
     assert 1 - inside.cdf([first, second]) == pytest.approx(0.05, abs=1e-6)
 
 
-def test_many_looks_cross_as_often_as_allowed():
+@pytest.mark.parametrize("spending", ["linear", "cubic"])
+def test_many_looks_cross_as_often_as_allowed(spending):
     """Ten thousand random walks over ten uneven looks."""
     looks = look_sizes(1000)
-    edges = boundaries(looks, n_planned=1000, alpha=0.05)
+    edges = boundaries(looks, n_planned=1000, alpha=0.05, spending=spending)
     steps = np.sqrt(np.diff((0, *looks)))
     walks = np.cumsum(np.random.default_rng(1).standard_normal((20_000, len(looks))) * steps, 1)
 
@@ -81,7 +85,7 @@ def test_looks_one_item_apart():
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(1, 300), min_size=1, max_size=6, unique=True).map(sorted),
-    st.sampled_from(["linear", "obrien_fleming", "pocock"]),
+    st.sampled_from(SPENDINGS),
 )
 def test_a_repeated_p_value_is_the_level_that_is_just_crossed(looks, spending):
     """At that alpha the largest excess over the boundaries is zero."""
@@ -102,16 +106,61 @@ def test_a_huge_statistic_has_a_tiny_p_value_and_not_zero():
     assert repeated_p_value([40.0], (100,), n_planned=100) == 1e-12
 
 
-def test_a_crossing_is_not_forgotten():
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.floats(-1.0, 6.0), min_size=5, max_size=5),
+    st.floats(1e-6, 0.3),
+    st.sampled_from(SPENDINGS),
+)
+def test_a_repeated_p_value_says_what_the_boundaries_say(z_values, alpha, spending):
+    """At any level: a boundary was crossed exactly where the p-value is at most the level."""
+    p = repeated_p_value(z_values, FIVE, n_planned=100, spending=spending)
+    edges = boundaries(FIVE, n_planned=100, alpha=alpha, spending=spending)
+
+    excess = max(z - edge for z, edge in zip(z_values, edges, strict=True))
+    if abs(excess) > 1e-3:
+        assert (p <= alpha) == (excess > 0)
+
+
+@pytest.mark.parametrize("spending", SPENDINGS)
+def test_a_larger_statistic_never_has_a_larger_p_value(spending):
+    """Whichever look it comes at."""
+    for look in range(5):
+        found = []
+        for z in np.linspace(0.0, 8.0, 17):
+            z_values = [1.0] * 5
+            z_values[look] = z
+            found.append(repeated_p_value(z_values, FIVE, n_planned=100, spending=spending))
+        assert all(b <= a * (1 + 1e-3) for a, b in itertools.pairwise(found))
+
+
+def test_a_first_look_that_may_spend_next_to_nothing_proves_nothing():
+    """A boundary beyond every statistic is none that a root finder stumbles over."""
+    nothing = repeated_p_value([9.0], (1,), n_planned=1_000_000, spending="cubic")
+    later = repeated_p_value([0.0, 3.0], (1, 10**6), n_planned=10**6, spending="cubic")
+
+    assert nothing == 1.0
+    assert later == pytest.approx(0.00135, rel=1e-3)
+
+
+@pytest.mark.parametrize("spending", SPENDINGS)
+def test_a_crossing_is_not_forgotten(spending):
     """A repeated p-value never rises from look to look."""
-    early = repeated_p_value([3.0], (100,), n_planned=300)
-    later = repeated_p_value([3.0, 0.0], (100, 300), n_planned=300)
+    early = repeated_p_value([4.0], (100,), n_planned=300, spending=spending)
+    later = repeated_p_value([4.0, 0.0], (100, 300), n_planned=300, spending=spending)
 
     assert later == pytest.approx(early, rel=1e-3)
     assert early < 0.05
 
 
-@pytest.mark.parametrize("spending", ["linear", "obrien_fleming", "pocock"])
+def test_a_power_spends_what_it_says():
+    """Half of the items: a half, a quarter, an eighth of alpha."""
+    spent = [spent_alpha(0.5, alpha=0.08, spending=s) for s in ("linear", "quadratic", "cubic")]
+
+    assert spent == pytest.approx([0.04, 0.02, 0.01])
+
+
+@pytest.mark.parametrize("spending", SPENDINGS)
 def test_spending_runs_from_nothing_to_alpha(spending):
     """And never back."""
     spent = [spent_alpha(t, alpha=0.05, spending=spending) for t in np.linspace(0, 1, 21)]

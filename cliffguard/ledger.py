@@ -1,0 +1,39 @@
+"""How alpha is shared: what each test of a verdict may spend, in one place.
+
+PASS takes a proof of every gating capability, each at alpha (intersection–union). FAIL comes from
+any of three tests, which share alpha: of single capabilities (Holm), of all of them together, and
+of their parts. A share that no test can use goes to the single capabilities. A target's gain is a
+question of its own, at alpha in either direction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TOGETHER = 0.2
+"""Of FAIL's alpha, for the test of all gating capabilities together."""
+
+PARTS = 0.1
+"""Of FAIL's alpha, for the parts of capabilities: tasks, levels, classes, named values."""
+
+LEAST_SHIELD = 0.05
+"""HELD shields from FAIL at this level at the least, so that no stricter alpha can make a FAIL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What each of FAIL's tests may spend, as shares of alpha that sum to one."""
+
+    single: float
+    together: float
+    parts: float
+
+
+def shares(n_gating: int, *, has_parts: bool) -> Shares:
+    """Return the shares of a gate with `n_gating` capabilities; `has_parts`: one of them has parts.
+
+    All of it is known before the first answer.
+    """
+    together = TOGETHER if n_gating > 1 else 0.0
+    parts = PARTS if has_parts else 0.0
+    return Shares(single=1.0 - together - parts, together=together, parts=parts)

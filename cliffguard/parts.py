@@ -1,0 +1,82 @@
+"""The judgement of a capability's parts: a loss in one of them goes before HELD of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from cliffguard.plans import Policy
+from cliffguard.records import CapabilityComparison, Finding, Outcome, StratumComparison
+from cliffguard.stats.multiplicity import holm
+
+Part = tuple[str, StratumComparison]
+"""The name of a capability, and one of its parts."""
+
+
+def with_parts(
+    capabilities: Sequence[CapabilityComparison],
+    findings: Sequence[Finding],
+    policy: Policy,
+    share: float,
+) -> list[Finding]:
+    """Return the findings, REGRESSED by a part where its loss beyond its margin is proven.
+
+    All tested parts of `capabilities` are one family, by Holm, with their share of alpha. Those of
+    a capability that is asked further weigh in it as if nothing had been found.
+    """
+    own = {finding.capability: finding for finding in findings}
+    parts = list(_tested(capabilities, own))
+    adjusted = holm([float(part.p_beyond or 0.0) if is_due else 1.0 for (_, part), is_due in parts])
+    lost: dict[str, tuple[float, StratumComparison]] = {}
+    for ((name, part), _), p_value in zip(parts, adjusted, strict=True):
+        p_share = p_value / share
+        if p_share <= policy.alpha and (name not in lost or p_share < lost[name][0]):
+            lost[name] = (p_share, part)
+    return [
+        _with_part(one, *lost[one.capability], n_parts=_n_alike(one, capabilities, lost))
+        if one.capability in lost and one.cause is None
+        else one
+        for one in findings
+    ]
+
+
+def _tested(
+    capabilities: Sequence[CapabilityComparison], findings: dict[str, Finding]
+) -> Iterator[tuple[tuple[str, StratumComparison], bool]]:
+    """Return every part that has a p-value, and whether its capability is asked no further."""
+    for found in capabilities:
+        finding = findings[found.capability]
+        is_due = finding.counts and (
+            found.is_finished or finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
+        )
+        for part in found.strata:
+            if part.p_beyond is not None:
+                yield (found.capability, part), is_due
+
+
+def _n_alike(
+    finding: Finding,
+    capabilities: Sequence[CapabilityComparison],
+    lost: dict[str, tuple[float, StratumComparison]],
+) -> int:
+    (found,) = (one for one in capabilities if one.capability == finding.capability)
+    kind = lost[finding.capability][1].kind
+    return sum(part.kind == kind for part in found.strata)
+
+
+def _with_part(finding: Finding, p_value: float, part: StratumComparison, n_parts: int) -> Finding:
+    assert part.base_mean is not None
+    assert part.candidate_mean is not None
+    return replace(
+        finding,
+        outcome=Outcome.REGRESSED,
+        cause="stratum",
+        stratum=part.name,
+        p_regressed=min(1.0, p_value),
+        is_material=True,
+        n_items_needed=None,
+        reason=(
+            f"a drop beyond {100 * part.margin:g} points is proven in {part.name}, one of "
+            f"{n_parts} ({100 * part.base_mean:.1f} → {100 * part.candidate_mean:.1f} %)"
+        ),
+    )

@@ -1,0 +1,110 @@
+"""Items that belong together: copies of one question count once, what is tied is a cluster.
+
+Without this the same twenty-four questions, written forty times, look like a thousand independent
+ones, and a verdict errs as often as chance likes. *Copies* are the same prompt with the same
+choices (in samples of lm-eval's the same document under the same prompt). *Tied* are the forms of
+one document: other choices, another task, another language of it; and what a cluster of the suite
+or the policy names. Groups that touch are one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from cliffguard.pairs import Pair
+from cliffguard.records import SAMPLES, Answer
+
+_MOST_OF_A_TASK = 0.5  # a prompt that more of a task's items share is an instruction, no document
+
+
+def copy_key(pair: Pair) -> Hashable:
+    """Return what copies of one question have in common."""
+    if pair.task.suite == SAMPLES:  # where choices are not always known
+        return (pair.item.digest, pair.base.prompt_digest)
+    return (pair.item.prompt, pair.item.choices)
+
+
+def with_groups(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs, each with the number of its group; None where it stands alone.
+
+    Groups are the connected components of everything that ties two items, copies included.
+    """
+    parents = list(range(len(pairs)))
+
+    def root(place: int) -> int:
+        while parents[place] != place:
+            parents[place] = parents[parents[place]]
+            place = parents[place]
+        return place
+
+    for keys in _ties(pairs):
+        first: dict[Hashable, int] = {}
+        for place, key in enumerate(keys):
+            if key is not None and (other := first.setdefault(key, place)) != place:
+                parents[root(place)] = root(other)
+    roots = [root(place) for place in range(len(pairs))]
+    sizes = Counter(roots)
+    return [
+        pair if sizes[one] == 1 else replace(pair, group=one)
+        for pair, one in zip(pairs, roots, strict=True)
+    ]
+
+
+def _ties(pairs: Sequence[Pair]) -> Iterable[Iterable[Hashable]]:
+    """Return, for each kind of tie, what every pair is tied by; None: by nothing."""
+    yield (copy_key(pair) for pair in pairs)
+    yield (pair.item.digest for pair in pairs)
+    yield _documents(pairs)
+    yield (pair.item.cluster for pair in pairs)
+    yield (pair.tie for pair in pairs)
+
+
+def _documents(pairs: Sequence[Pair]) -> list[Hashable]:
+    """Return the prompt of every pair where it names a document, and is no bare instruction."""
+    n_of_task = Counter(pair.task.name for pair in pairs)
+    shared = Counter((pair.task.name, _prompt(pair)) for pair in pairs)
+    bare = {
+        prompt
+        for (task, prompt), n in shared.items()
+        if n > max(1, _MOST_OF_A_TASK * n_of_task[task])
+    }
+    return [
+        None if not pair.item.prompt.strip() or _prompt(pair) in bare else _prompt(pair)
+        for pair in pairs
+    ]
+
+
+def _prompt(pair: Pair) -> Hashable:
+    return pair.base.prompt_digest if pair.task.suite == SAMPLES else pair.item.prompt
+
+
+def without_copies(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return one pair a question: of copies their mean, in the place of the first.
+
+    A question of which one copy has no answer of one side has none: it counts against HELD as any
+    such item does, and proves no drop.
+    """
+    groups: defaultdict[Hashable, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[copy_key(pair)].append(pair)
+    return [copies[0] if len(copies) == 1 else _mean(copies) for copies in groups.values()]
+
+
+def _mean(copies: Sequence[Pair]) -> Pair:
+    missing = next((pair for pair in copies if not pair.is_scored), None)
+    if missing is not None:
+        return replace(missing, n_copies=len(copies))
+    first = copies[0]
+    return replace(
+        first,
+        base=_mean_answer([pair.base for pair in copies]),
+        candidate=_mean_answer([pair.candidate for pair in copies]),
+        n_copies=len(copies),
+    )
+
+
+def _mean_answer(answers: Sequence[Answer]) -> Answer:
+    return replace(answers[0], score=fmean(float(one.score or 0.0) for one in answers))

@@ -1,0 +1,81 @@
+"""Records of earlier versions are still read: reviews, stored answers, what a demo gave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cliffguard import Outcome
+from cliffguard.cli.app import app
+from cliffguard.records import QUESTION_FORMAT, REVIEW_FORMAT
+from cliffguard.report.json import read_review, render_json
+from cliffguard.store import Store
+
+FIRST = Path(__file__).parent / "layouts" / "1"
+REVIEWS = sorted((FIRST / "reviews").glob("[!f]*.json"))
+OUTCOMES = {
+    "cliff": Outcome.FAIL,
+    "healthy": Outcome.PASS,
+    "ladder": Outcome.INCONCLUSIVE,
+    "samples": Outcome.FAIL,
+    "several": Outcome.INCONCLUSIVE,
+}
+
+
+@pytest.mark.parametrize("path", REVIEWS, ids=lambda path: path.stem)
+def test_a_review_of_the_first_layout_is_read(path: Path) -> None:
+    """What it says stays; what it did not know is at its default; it may be written again."""
+    review = read_review(path.read_text(encoding="utf-8"), path.name)
+
+    assert review.format == 1 < REVIEW_FORMAT
+    assert review.verdict.outcome is OUTCOMES[path.stem]
+    assert all(finding.cause is None and finding.counts for finding in review.verdict.findings)
+    assert read_review(render_json(review), "again") == review
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "junit"])
+@pytest.mark.parametrize("path", REVIEWS, ids=lambda path: path.stem)
+def test_a_review_of_the_first_layout_is_rendered(path: Path, form: str) -> None:
+    """In every form, with no trace of what later layouts added."""
+    done = CliRunner().invoke(app, ["report", str(path), "--format", form])
+
+    assert done.exit_code == 0, done.output
+    assert done.stdout.strip()
+
+
+def test_a_review_of_this_layout_lacks_nothing(tmp_path: Path) -> None:
+    """Only an earlier layout may lack keys: here a missing one is damage."""
+    told = json.loads((FIRST / "reviews" / "healthy.json").read_text(encoding="utf-8"))
+    told["format"] = REVIEW_FORMAT
+
+    path = tmp_path / "review.json"
+    path.write_text(json.dumps(told), encoding="utf-8")
+    done = CliRunner().invoke(app, ["report", str(path)])
+
+    assert done.exit_code == 2
+
+
+def test_a_failure_of_the_first_layout_has_its_keys() -> None:
+    """Pipelines read `failure.json`: its keys may grow, and none may go."""
+    told = json.loads((FIRST / "reviews" / "failure.json").read_text(encoding="utf-8"))
+
+    assert told.keys() == {"exit_code", "kind", "message"}
+    assert (told["exit_code"], told["kind"]) == (12, "integrity")
+
+
+def test_a_store_of_the_first_layout_is_read() -> None:
+    """Its keys are those that the same questions have today, and every answer is there."""
+    entries = Store(FIRST / "store").entries()
+
+    told = [entry.read_question() for entry in entries]
+    n_answers = [
+        sum(len(entry.read_sealed(number).answers) for number in entry.shard_numbers())
+        for entry in entries
+    ]
+
+    assert {question["asked"]["format"] for question in told} == {QUESTION_FORMAT} == {1}
+    assert sorted(n_answers) == [48, 48, 96, 96]
+    assert all(len(entry.read_items()) == n for entry, n in zip(entries, n_answers, strict=True))
