@@ -52,7 +52,7 @@ from cliffguard.stats.interval import Interval, wilson_interval
 from cliffguard.stats.ladder import Fall
 from cliffguard.stats.paired import PairedCounts, tango_interval
 from cliffguard.strata import compared, strata_of
-from cliffguard.ties import without_copies
+from cliffguard.ties import tied_by, without_copies
 
 
 def compare(
@@ -74,7 +74,7 @@ def compare(
     scores themselves say whether they are graded.
     """
     by_capability: dict[str, list[Pair]] = {}
-    for pair in map(counted, pairs):
+    for pair in tied_by(policy, map(counted, pairs)):
         by_capability.setdefault(pair.task.capability, []).append(pair)
     planned, excluded = _planned(look)
     graded = frozenset(
@@ -234,7 +234,9 @@ def _strata(
             ).p_beyond
         return _sample(scored).p_beyond(drop)
 
-    found = strata_of(items.gating, look, capability)
+    own = policy.capabilities.get(capability)
+    named = None if own is None else own.strata
+    found = strata_of(items.gating, look, capability, named)
     return tuple(compared(stratum, margin, p_beyond) for stratum in found)
 
 

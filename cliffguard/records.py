@@ -7,7 +7,7 @@ A missing score is None (unscored), never 0. What people write beforehand is in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -139,7 +139,8 @@ class Task:
     answer takes: "likelihood", "short generation" or "long generation" (None: not said). A
     generated answer ends before any of `stop`. `excluded` are the ids of items that the training
     data hold: they do not count, and are no part of the digest, so that stored answers, orders and
-    shards stay what they are. `lower_is_better` None: nobody has said yet that its metric is.
+    shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
+    neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
     """
 
     name: str
@@ -161,6 +162,8 @@ class Task:
     digest: str
     excluded: frozenset[str] = frozenset()
     lower_is_better: bool | None = None
+    wanted: tuple[str, ...] = ()
+    fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def gates(self, item: Item) -> bool:
         """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
@@ -865,6 +868,21 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
+
+
+def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
+    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
+
+    `a.b` is the field b of the object a.
+    """
+    found = {}
+    for name in wanted:
+        value = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None and not isinstance(value, (Mapping, list)):
+            found[name] = str(value)
+    return found
 
 
 # --- all of them ---------------------------------------------------------------------------------

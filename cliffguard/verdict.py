@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from cliffguard.ledger import shares
 from cliffguard.parts import with_parts
 from cliffguard.plans import Policy, Ring, Role
 from cliffguard.records import (
@@ -30,6 +29,7 @@ from cliffguard.records import (
     Verdict,
 )
 from cliffguard.sentence import sentence, where_it_falls
+from cliffguard.shares import shares
 from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.ladder import Shape, shape_of
 from cliffguard.stats.multiplicity import Share, holm, pooled_p_value

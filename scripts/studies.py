@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cliffguard.ledger import TOGETHER
 from cliffguard.schedule import look_fractions, n_items_at
+from cliffguard.shares import TOGETHER
 from cliffguard.stats.cliff import find_fall
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import Sample, graded_evidence

@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
-    {"dealing", "measure", "integrity", "sentence", "history", "upkeep", "ledger"},
+    {"dealing", "measure", "integrity", "sentence", "history", "upkeep", "shares"},
     {"pairs", "behaviour", "classes", "screens", "parts"},
     {"ties", "strata"},
     {"gathered", "health"},
