@@ -417,6 +417,7 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
         finish_base=dict(Counter(pair.base.finish_reason for pair in pairs)),
         finish_candidate=dict(Counter(pair.candidate.finish_reason for pair in pairs)),
+        lower_is_better=bool(task.lower_is_better),
     )
 
 

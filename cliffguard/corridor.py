@@ -173,7 +173,7 @@ def _decide(
 
     `protocol` None: it was another harness's.
     """
-    told = check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
+    told = check_answers(measured[0].answers, measured[1].answers, protocol)
     pairs = pair_answers(look, *measured)
     comparison = compare(
         pairs,

@@ -93,6 +93,8 @@ class CapabilityPolicy:
 
     Where there is no suite, in comparing what lm-eval logged, `tasks` (names, or patterns such as
     `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
+    `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
+    they do); it is also for lm-eval's tasks in a suite.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -105,6 +107,7 @@ class CapabilityPolicy:
     tasks: tuple[str, ...] = ()
     metric: str | None = None
     filter: str | None = None
+    lower_is_better: bool | None = None
 
     def __post_init__(self) -> None:
         if self.margin is not None:

@@ -1,6 +1,7 @@
 """The types that travel between rooms: frozen, complete, few.
 
-Scores lie in [0, 1], higher is better. `drop = base mean - candidate mean`: positive is worse.
+Scores lie in [0, 1], higher is better; of a metric that is better low the score is 1 minus what it
+says. `drop = base mean - candidate mean`: positive is worse.
 A missing score is None (unscored), never 0. What people write beforehand is in `plans`.
 """
 
@@ -139,7 +140,7 @@ class Task:
     generated answer ends before any of `stop`. `excluded` are the ids of items that the training
     data hold: they do not count, and are no part of the digest, so that stored answers, orders and
     shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
-    neither is part of the digest.
+    neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Task:
     items: tuple[Item, ...]
     digest: str
     excluded: frozenset[str] = frozenset()
+    lower_is_better: bool | None = None
     wanted: tuple[str, ...] = ()
     fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -362,7 +364,8 @@ class Ladder:
 class TaskComparison:
     """A stratum of a capability; for reading, not for deciding.
 
-    `finish_base` and `finish_candidate` count how the answers of each side ended.
+    `finish_base` and `finish_candidate` count how the answers of each side ended. Where its metric
+    is `lower_is_better`, means and chance are 1 minus the metric's own.
     """
 
     task: str
@@ -376,6 +379,16 @@ class TaskComparison:
     candidate_mean: float | None
     finish_base: Mapping[str, int] = field(default_factory=dict)
     finish_candidate: Mapping[str, int] = field(default_factory=dict)
+    lower_is_better: bool = False
+
+    @property
+    def direction(self) -> Literal["higher", "lower"]:
+        """Which way its metric points."""
+        return "lower" if self.lower_is_better else "higher"
+
+    def in_own_numbers(self, mean: float | None) -> float | None:
+        """Return a mean of scores as the metric itself says it."""
+        return 1.0 - mean if mean is not None and self.lower_is_better else mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -628,6 +641,16 @@ class CapabilityComparison:
     def is_finished(self) -> bool:
         """Say whether every planned item was asked."""
         return self.n_asked >= self.n_planned
+
+    @property
+    def direction(self) -> Literal["higher", "lower", "mixed"]:
+        """Which way the metrics of its tasks point: means of "lower" and "mixed" are turned."""
+        lower = {task.lower_is_better for task in self.tasks}
+        return "mixed" if len(lower) == 2 else "lower" if lower == {True} else "higher"
+
+    def in_own_numbers(self, mean: float | None) -> float | None:
+        """Return a mean of scores as the metrics themselves say it, where they all point alike."""
+        return 1.0 - mean if mean is not None and self.direction == "lower" else mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,9 +209,10 @@ def _dropped(found: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _D
 def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     """Return what is said where all that the base has beyond guessing is within the margin."""
     assert found.base_mean is not None
-    above = f", {100 * found.chance:.1f} % by guessing" if found.chance else ""
+    has, guessed = map(found.in_own_numbers, (found.base_mean, found.chance))
+    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.chance else ""
     told = (
-        f"nothing to lose on this base ({100 * found.base_mean:.1f} %{above}, margin "
+        f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
         f"{100 * found.margin:g} points)"
     )
     if not found.is_finished:  # the base may yet prove to have something

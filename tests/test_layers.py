@@ -18,7 +18,7 @@ LAYERS: list[set[str]] = [
     {"plans", "files", "samples", "constraints", "gym", "tensors"},
     {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
-    {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance"},
+    {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
     {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
