@@ -26,7 +26,7 @@ from cliffguard.records import (
 )
 from cliffguard.sentence import sentence, where_it_falls
 from cliffguard.stats.ladder import Shape, shape_of
-from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
+from cliffguard.stats.multiplicity import Share, holm, pooled_p_value, shield_level
 from cliffguard.stats.power import items_to_decide
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
@@ -44,6 +44,9 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     though no single loss is proven, all gating capabilities together have provably dropped. Holm
     and the pooled test share alpha. A drop that is not proven without the candidate's answers that
     were cut is INCONCLUSIVE, and never HELD for that.
+
+    Margins that hold at 5 % shield from FAIL even where a stricter alpha asks more of PASS. So a
+    stricter alpha turns a verdict into INCONCLUSIVE and into nothing else.
     """
     by_role: dict[Role, list[CapabilityComparison]] = {"target": [], "gating": [], "monitored": []}
     for found in comparison.capabilities:
@@ -59,7 +62,7 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
     pooled = _pool(by_role["gating"], findings, policy)
-    outcome = _overall(findings, pooled)
+    outcome = _overall(findings, pooled, _all_shielded(by_role["gating"], policy))
     return Verdict(
         outcome=outcome,
         sentence=sentence(outcome, findings, comparison, pooled),
@@ -122,7 +125,7 @@ def _judge_one(
         if has_dropped:
             reason = "a real drop, bounded by the margin"
         reason += at
-    elif has_dropped:
+    elif has_dropped and not _is_shielded(found.p_held, policy):
         outcome = Outcome.REGRESSED
         reason = "a drop beyond the margin is proven" if is_material else "a drop is proven"
         if found.uncut is not None and _is_explained(found.uncut, p_uncut, policy):
@@ -130,8 +133,10 @@ def _judge_one(
             reason += _not_without(found.uncut)
     else:
         outcome = Outcome.INCONCLUSIVE
-        needed = _needed(found, policy)
+        needed = _needed(found, found.p_held, policy)
         reason = f"neither a drop nor its absence is proven on {found.n_items} items"
+        if has_dropped:
+            reason = "a real drop, bounded by the margin at 5 %, but not at alpha"
         reason += f"{_about(found, needed)}{at}"
     return Finding(
         capability=found.capability,
@@ -148,9 +153,14 @@ def _judge_one(
     )
 
 
+def _is_shielded(p_held: float, policy: Policy) -> bool:
+    """Say whether the drop is bounded well enough that a proof of it convicts nobody."""
+    return p_held <= shield_level(policy.alpha)
+
+
 def _is_explained(uncut: Uncut, p_uncut: float, policy: Policy) -> bool:
     """Say whether a proven drop would not be called one, had no answer been cut."""
-    return uncut.p_held <= policy.alpha or p_uncut > policy.alpha
+    return _is_shielded(uncut.p_held, policy) or p_uncut > policy.alpha
 
 
 def _not_without(uncut: Uncut) -> str:
@@ -160,7 +170,7 @@ def _not_without(uncut: Uncut) -> str:
     )
 
 
-def _needed(found: CapabilityComparison, policy: Policy) -> int:
+def _needed(found: CapabilityComparison, p_held: float, policy: Policy) -> int:
     """Return how many items would probably decide, if they go on as those seen.
 
     Graded scores and clusters enter by their variance: as many items of right or wrong answers,
@@ -178,6 +188,7 @@ def _needed(found: CapabilityComparison, policy: Policy) -> int:
         margin=found.margin,
         alpha=policy.alpha,
         power=_POWER,
+        may_regress=not _is_shielded(p_held, policy),
     )
     return max(math.ceil(n * design_effect), found.n_items + 1)
 
@@ -360,19 +371,17 @@ def _is_mute(found: CapabilityComparison) -> bool:
     return found.p_held == found.p_drop == found.p_beyond == 1.0
 
 
-def _overall(findings: Sequence[Finding], pooled: Pooled | None) -> Outcome:
+def _all_shielded(gating: Sequence[CapabilityComparison], policy: Policy) -> bool:
+    """Say whether every measured capability holds: small drops within the margins may be real."""
+    return all(f.p_held is None or _is_shielded(f.p_held, policy) for f in gating)
+
+
+def _overall(findings: Sequence[Finding], pooled: Pooled | None, all_shielded: bool) -> Outcome:
     counted = [finding for finding in findings if finding.role != "monitored"]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
         return Outcome.FAIL
-    # Margins that all hold are what the policy asked for; a small drop within them may be real.
     if counted and all(finding.outcome is Outcome.HELD for finding in counted):
         return Outcome.PASS
-    gating = [
-        finding
-        for finding in counted
-        if finding.role == "gating" and finding.outcome is not Outcome.NOT_MEASURED
-    ]
-    all_held = all(finding.outcome is Outcome.HELD for finding in gating)
-    if pooled is not None and pooled.has_dropped and not all_held:
+    if pooled is not None and pooled.has_dropped and not all_shielded:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE
