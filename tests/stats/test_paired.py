@@ -339,41 +339,54 @@ def _p_held(counts: np.ndarray, n_items: int, margin: float) -> np.ndarray:
     return non_inferiority_p_values(broken, fixed, n_items, margin)
 
 
-def _largest_excess(n_items: int, margin: float, *, levels=(1e-6, 0.1)) -> float:
+def _largest_excess(n_items: int, margin: float, *, alphas=(1e-6, 0.1), churn=None) -> float:
     """Exact chance of p <= alpha at a drop of the margin, over alpha: the largest there is.
 
-    Over every alpha between the levels at which it can be largest, those that a table's p attains,
-    and over every discordance from the margin (every change a break) to 1 (every item changes).
+    Over every alpha of the range at which it can be largest, those that a table's p attains, and
+    over every discordance from the margin (every change a break) to `churn`, (1 + margin²) / 2
+    where it is None: with a drop of the margin, two checkpoints change more than that only if the
+    candidate tends to be right where the base is wrong.
     """
     tables = _all_tables(n_items)
     p_values = _p_held(tables, n_items, margin)
-    order = np.argsort(p_values, kind="stable")[: int((p_values <= levels[1]).sum())]
+    order = np.argsort(p_values, kind="stable")[: int((p_values <= alphas[1]).sum())]
     tables, p_values = tables[order], p_values[order]
     log_ways = gammaln(n_items + 1) - gammaln(tables + 1).sum(axis=1)
     largest = np.zeros(len(p_values))
-    for discordance in margin + (1 - margin) * np.sin(np.linspace(0, math.pi / 2, 61)) ** 2:
+    reach = ((1 + margin**2) / 2 if churn is None else churn) - margin
+    for discordance in margin + reach * np.sin(np.linspace(0, math.pi / 2, 61)) ** 2:
         rates = np.array([discordance + margin, discordance - margin, 2 - 2 * discordance]) / 2
         probability = np.exp(log_ways + xlogy(tables, np.maximum(rates, 0.0)).sum(axis=1))
         largest = np.maximum(largest, np.cumsum(probability))
-    is_asked = (p_values >= levels[0]) & np.append(np.diff(p_values) > 1e-12, True)
+    is_last = np.append(np.diff(p_values) > 1e-9 * p_values[1:], True)[: len(p_values)]
+    is_asked = is_last & (p_values >= alphas[0])
     return float(np.max(largest[is_asked] / p_values[is_asked], initial=0.0))
 
 
-@pytest.mark.parametrize("n_items", [20, 59, 100, 200, 299, 300, 400])
-@pytest.mark.parametrize("margin", [0.02, 0.03, 0.05, 0.08, 0.10])
+@pytest.mark.parametrize("n_items", [20, 59, 150, 299, 300])
+@pytest.mark.parametrize("margin", [0.02, 0.05, 0.10])
 def test_false_held_is_at_most_alpha(n_items, margin):
-    """By enumeration: whatever alpha up to 0.1, and however many answers change."""
+    """By enumeration of all tables, whatever alpha from 1e-6 to 0.1."""
     assert _largest_excess(n_items, margin) <= 1 + 1e-9
 
 
+@pytest.mark.parametrize(("n_items", "margin"), [(50, 0.05), (100, 0.03), (200, 0.10)])
+def test_false_held_is_at_most_alpha_even_if_every_item_changes(n_items, margin):
+    """Beyond what two checkpoints do to each other; at alphas from 0.01 to 0.1."""
+    assert _largest_excess(n_items, margin, alphas=(0.01, 0.1), churn=1.0) <= 1 + 1e-9
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "margin", [0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2]
-)
+@pytest.mark.parametrize("margin", [0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2])
 def test_false_held_is_at_most_alpha_for_every_number_of_items(margin):
-    """The same for every number of items from 3 to 300, and for some beyond."""
-    n_items = [*range(3, 301), 350, 420, 500, 700, 1000]
+    """The same for every third number of items up to 300, and for some beyond."""
+    n_items = [*range(3, 301, 3), 350, 500, 700]
     assert max(_largest_excess(n, margin) for n in n_items) <= 1.0005
+    assert max(_largest_excess(n, margin, alphas=(0.1, 0.25)) for n in n_items) <= 1.015
+    question = {"alphas": (0.01, 0.1), "churn": 1.0}
+    assert max(_largest_excess(n, margin, **question) for n in n_items) <= 1.0005
+    question = {"alphas": (1e-6, 0.01), "churn": 1.0}
+    assert max(_largest_excess(n, margin, **question) for n in n_items) <= 1.2
 
 
 @pytest.mark.parametrize(("n_items", "margin"), [(50, 0.05), (100, 0.03), (150, 0.10)])
