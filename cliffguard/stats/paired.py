@@ -264,15 +264,21 @@ def beyond_p(*, n_broken: int, n_fixed: int, n_items: int, margin: float) -> flo
     """
     check_paired_counts(n_broken, n_fixed, n_items)
     check_open_fraction("margin", margin)
-    broken, fixed = np.float64(n_broken), np.float64(n_fixed)
-    z = score_z(broken, fixed, n_items, margin)
-    shift = _continuity(broken, fixed, n_items, LATTICE_BEYOND)
-    shift += _skew(broken, fixed, n_items, margin, -z)
-    shifted = np.float64(max(0.0, broken - max(0.0, float(shift))))
-    corrected = float(ndtr(score_z(shifted, fixed, n_items, margin)))
+    return float(beyond_p_values(np.float64(n_broken), np.float64(n_fixed), n_items, margin))
+
+
+def beyond_p_values(
+    n_broken: FloatArray | np.float64, n_fixed: FloatArray | np.float64, n_items: int, margin: float
+) -> FloatArray:
+    """`beyond_p` for arrays of counts."""
+    z = score_z(n_broken, n_fixed, n_items, margin)
+    shift = _continuity(n_broken, n_fixed, n_items, LATTICE_BEYOND)
+    shift += _skew(n_broken, n_fixed, n_items, margin, -z)
+    shifted = np.maximum(n_broken - np.maximum(shift, 0.0), 0.0)
+    corrected = ndtr(score_z(shifted, n_fixed, n_items, margin))
     surplus = n_broken - n_fixed
-    breaks_alone = float(bdtrc(surplus - 1, n_items, margin)) if surplus > 0 else 1.0
-    return max(corrected, breaks_alone, float(ndtr(z)))
+    breaks_alone = np.where(surplus > 0, bdtrc(np.maximum(surplus - 1, 0), n_items, margin), 1.0)
+    return np.asarray(np.maximum(np.maximum(corrected, breaks_alone), ndtr(z)))
 
 
 def _continuity(

@@ -16,6 +16,7 @@ from scipy.stats import binom, binomtest, multinomial, norm
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.paired import (
     beyond_p,
+    beyond_p_values,
     mcnemar_mid_p,
     non_inferior,
     non_inferiority_p,
@@ -389,20 +390,27 @@ def test_false_held_is_at_most_alpha_for_every_number_of_items(margin):
     assert max(_largest_excess(n, margin, **question) for n in n_items) <= 1.2
 
 
-@pytest.mark.parametrize(("n_items", "margin"), [(50, 0.05), (100, 0.03), (150, 0.10)])
-def test_false_beyond_is_at_most_alpha(n_items, margin):
-    """By enumeration: at a drop of exactly the margin, "it is more" is said in at most 5 %."""
+@pytest.mark.parametrize(("n_items", "margin"), [(50, 0.05), (100, 0.03), (150, 0.1), (300, 0.05)])
+@pytest.mark.parametrize("alpha", [0.001, 0.01, 0.05])
+def test_false_beyond_is_at_most_alpha(n_items, margin, alpha):
+    """By enumeration: at a drop of exactly the margin, "it is more" is said no more often."""
     tables = _all_tables(n_items)
-    question = {"n_items": n_items, "margin": margin}
-    p_values = [beyond_p(n_broken=b, n_fixed=f, **question) for b, f, _ in tables.tolist()]
-    convicted = tables[np.array(p_values) <= 0.05]
+    broken, fixed = tables[:, :2].T.astype(float)
+    convicted = tables[beyond_p_values(broken, fixed, n_items, margin) <= alpha]
     largest = max(
         float(
             multinomial.pmf(convicted, n_items, ((d + margin) / 2, (d - margin) / 2, 1 - d)).sum()
         )
-        for d in margin + 1e-9 + (0.5 - margin) * np.linspace(0, 1, 101) ** 2
+        for d in margin + 1e-9 + (1 - margin) * (1 - 1e-9) * np.linspace(0, 1, 61) ** 2
     )
-    assert 0.02 <= largest <= 0.05 + 1e-9
+    assert 0.4 * alpha <= largest <= alpha
+
+
+@given(tables(), margins)
+def test_a_drop_that_is_not_there_is_not_beyond(table, margin):
+    """Where no more items broke than were fixed, p is 1."""
+    if table["n_broken"] <= table["n_fixed"]:
+        assert beyond_p(**table, margin=margin) == 1.0
 
 
 def test_beyond_and_held_exclude_each_other():

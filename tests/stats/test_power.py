@@ -230,3 +230,15 @@ def test_items_to_decide_without_flips_reaches_the_smallest_deciding_n():
     plan = {"margin": 0.05, "alpha": 0.05, "power": 0.9}
     found = items_to_decide(n_broken=0, n_fixed=0, n_items=20, **plan)
     assert found >= smallest_deciding_n(margin=0.05, alpha=0.05)
+
+
+def test_a_drop_that_convicts_nobody_takes_the_items_to_hold_it():
+    """Where a proof of a drop does not decide, more items are needed; none where it must."""
+    question = {"n_items": 1000, "margin": 0.05, "alpha": 0.005, "power": 0.9}
+    shielded = items_to_decide(n_broken=50, n_fixed=22, **question, may_regress=False)
+    assert shielded == items_needed(
+        margin=0.05, alpha=0.005, power=0.9, discordance=73 / 1002, drop=28 / 1002
+    )
+    assert shielded > items_to_decide(n_broken=50, n_fixed=22, **question)
+    beyond = {"n_broken": 150, "n_fixed": 20, **question}
+    assert items_to_decide(**beyond, may_regress=False) == items_to_decide(**beyond)
