@@ -25,7 +25,7 @@ from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
-from cliffguard.records import Checkpoint, Comparison, Overlap, Review, Suite
+from cliffguard.records import Checkpoint, Comparison, Overlap, Review, Suite, Verdict
 from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
@@ -72,7 +72,14 @@ def guard(
     caveats = (*caveats, *not_covered(suites), *remarks, *cut)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
-    schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
+    schedule = plan_looks(
+        tasks,
+        suites,
+        plan.protocol,
+        policy,
+        stops_early=stops_early,
+        after_failure=plan.after_failure,
+    )
     is_time_up = _clock(max_minutes)
     asked = partial(
         measure,
@@ -88,22 +95,23 @@ def guard(
     screens = take_screens(
         plan, tasks, training, base=base, candidate=candidate, runner=runner, progress=progress
     )
-    decision = None
-    while planned := schedule.next(None if decision is None else decision.verdict):
+    decision = verdict = None
+    while planned := schedule.next(verdict):
         answered = [asked(side, planned) for side in (base, candidate)]
         look, measured = cut_to_both(planned, answered)
         decision = _decide(
             look,
             measured,
-            base=base,
-            candidate=candidate,
+            sides=(base, candidate),
             suites=suites,
             policy=policy,
             protocol=plan.protocol,
             caveats=(*caveats, *differences(*(side.measured_on for side in measured))),
+            before=verdict,
         )
+        verdict = decision.verdict
         if is_time_up():
-            if schedule.is_open(decision.verdict) or look != planned:
+            if schedule.is_open(verdict) or look != planned:
                 ended = f"The time limit of {max_minutes:g} minutes ended the run."
                 decision = replace(decision, comparison=_with_caveats(decision.comparison, [ended]))
             break
@@ -133,8 +141,7 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
     decision = _decide(
         tuple(in_full(task, task.items) for task in tasks),
         measured,
-        base=found.base.checkpoint,
-        candidate=found.candidate.checkpoint,
+        sides=(found.base.checkpoint, found.candidate.checkpoint),
         suites=(found.suite,),
         policy=policy,
         protocol=None,
@@ -155,31 +162,31 @@ def _decide(
     look: Look,
     measured: Sequence[Measurement],
     *,
-    base: Checkpoint,
-    candidate: Checkpoint,
+    sides: tuple[Checkpoint, Checkpoint],
     suites: tuple[Suite, ...],
     policy: Policy,
     protocol: Protocol | None,
     caveats: Sequence[str],
+    before: Verdict | None = None,
 ) -> Decision:
     """Return the pairs of a look, what they come to, and what is decided.
 
-    `protocol` None: it was another harness's.
+    `protocol` None: it was another harness's. `before` is the verdict at the look before.
     """
     told = check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
     pairs = pair_answers(look, *measured)
     comparison = compare(
         pairs,
         look=look,
-        base=base,
-        candidate=candidate,
+        base=sides[0],
+        candidate=sides[1],
         suites=suites,
         policy=policy,
         repeats=None if protocol is None else protocol.repeats,
         caveats=(*caveats, *told),
     )
     comparison = _with_caveats(comparison, instrument_moved(comparison))
-    return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy))
+    return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy, before))
 
 
 def _with_caveats(comparison: Comparison, caveats: Sequence[str]) -> Comparison:

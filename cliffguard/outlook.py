@@ -102,6 +102,7 @@ def look_ahead(
     Unless the runner `holds_both` checkpoints, the base is asked in full.
     """
     schedule = plan_looks(tasks, suites, plan.protocol, policy, stops_early=stops_early)
+    stops_at_failure = plan.after_failure == "stop"
     manifest = schedule.manifest()
     looks = {planned.capability: planned.n_items for planned in manifest}
     roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
@@ -126,7 +127,7 @@ def look_ahead(
             if row.role == "gating":
                 designs.append(design)
     able = [design for design in designs if design is not None]
-    together = _outcomes(able, policy.alpha) if able else None
+    together = _outcomes(able, policy.alpha, stops_at_failure) if able else None
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
     is_whole = together is not None and len(able) == len(designs) and not unmeasured
@@ -213,10 +214,16 @@ def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
     return None
 
 
-def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
+def _outcomes(designs: Sequence[Design], alpha: float, stops_at_failure: bool = False) -> Outcomes:
     rng = np.random.default_rng(_SEED)
     counts = draw(designs, _N_GATES, rng)
-    return decide(counts, designs, alpha=alpha, pooled_share=POOLED_SHARE)
+    return decide(
+        counts,
+        designs,
+        alpha=alpha,
+        pooled_share=POOLED_SHARE,
+        stops_at_failure=stops_at_failure,
+    )
 
 
 def _tokens(tasks: Sequence[Task], protocol: Protocol) -> float:

@@ -14,6 +14,7 @@ from cliffguard.errors import is_secret_name
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
 Estimand = Literal["capability", "suite"]
+AfterFailure = Literal["finish", "stop"]
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
 
@@ -250,7 +251,9 @@ class Plan:
     data: items that stand in them do not count, and capabilities are placed by their distance from
     it. With `screen`, candidate and base also read prompts of each capability side by side, to see
     how far predictions have moved. `target` is data that a target is made of; with it no suite is
-    needed.
+    needed. `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
+    of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
+    candidates that says neither means "stop" (`config.make_plans`).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -265,6 +268,7 @@ class Plan:
     data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     train: tuple[str, ...] = ()
     screen: bool = False
+    after_failure: AfterFailure = "finish"
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False

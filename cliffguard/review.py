@@ -146,6 +146,8 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
         words.append("--allow-base-mismatch")
     if plan.allow_pickle:
         words.append("--allow-pickle")
+    if plan.after_failure != "finish":
+        words += ["--after-failure", plan.after_failure]
     if not stops_early:
         words.append("--no-early-stop")
     if max_minutes is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from cliffguard.plans import Policy, Ring, Role
@@ -36,14 +37,15 @@ POOLED_SHARE = 0.2  # of alpha, for the test of all gating capabilities together
 _POWER = 0.9  # the power at which "items needed" is planned
 
 
-def judge(comparison: Comparison, policy: Policy) -> Verdict:
+def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None) -> Verdict:
     """Decide every capability and the whole, with one alpha for each kind of error.
 
     PASS by intersection–union: every gating capability HELD and the demanded gain proven. FAIL
     when a gating capability REGRESSED by Holm's procedure, when the gain is disproven, or when,
     though no single loss is proven, all gating capabilities together have provably dropped. Holm
     and the pooled test share alpha. A drop that is not proven without the candidate's answers that
-    were cut is INCONCLUSIVE, and never HELD for that.
+    were cut is INCONCLUSIVE, and never HELD for that. What REGRESSED in `before`, the verdict at
+    the look before, stays REGRESSED whatever this look says alone.
     """
     by_role: dict[Role, list[CapabilityComparison]] = {"target": [], "gating": [], "monitored": []}
     for found in comparison.capabilities:
@@ -56,6 +58,8 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
         *_judge_family(by_role["monitored"], "monitored", policy, 1.0, shapes),
         *_absent(comparison, policy),
     ]
+    failed = {} if before is None else {found.capability: found for found in before.findings}
+    findings = [_still_failed(finding, failed.get(finding.capability)) for finding in findings]
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
     pooled = _pool(by_role["gating"], findings, policy)
@@ -71,6 +75,27 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
 def is_decided(finding: Finding) -> bool:
     """Say whether more items could not change the finding for the better of anyone."""
     return finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
+
+
+def _still_failed(finding: Finding, before: Finding | None) -> Finding:
+    """Return the finding, REGRESSED if it was so before: what failed stays failed.
+
+    Repeated p-values do not rise, so that a proven drop stays proven; but HELD goes first, and a
+    ladder that is asked to its end may earn it later, or may be explained by answers that were cut.
+    """
+    if before is None or before.outcome is not Outcome.REGRESSED:
+        return finding
+    if finding.outcome is Outcome.REGRESSED:
+        return finding
+    size = " beyond the margin" if before.is_material else ""
+    return replace(
+        finding,
+        outcome=Outcome.REGRESSED,
+        p_regressed=before.p_regressed,
+        is_material=before.is_material,
+        n_items_needed=None,
+        reason=f"a drop{size} was proven at an earlier look",
+    )
 
 
 # --- one capability ------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ import pytest
 import studies
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
+from cliffguard.plans import AfterFailure
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Schedule, in_order
-from cliffguard.stats.gates import Counts, Design, decide
+from cliffguard.stats.gates import Counts, Design, decide, draw
 from cliffguard.suites import load_suites
 from cliffguard.verdict import POOLED_SHARE
 from tests import support, test_schedule
@@ -43,13 +44,19 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return Plan(base=str(base), candidate=str(tuned), suites=(str(folder / "three.yaml"),))
 
 
-@pytest.mark.parametrize("sequential", [True, False])
+@pytest.mark.parametrize(
+    ("sequential", "after_failure"), [(True, "finish"), (True, "stop"), (False, "finish")]
+)
 @pytest.mark.parametrize(
     "drops",
     [(0.0, 0.0, 0.0), (0.05, 0.0, 0.0), (0.10, 0.02, 0.0), (0.03, 0.03, 0.03), (0.2, 0.2, 0.0)],
 )
 def test_the_arrays_are_the_gate(
-    plan: Plan, tmp_path: Path, drops: tuple[float, ...], sequential: bool
+    plan: Plan,
+    tmp_path: Path,
+    drops: tuple[float, ...],
+    sequential: bool,
+    after_failure: AfterFailure,
 ) -> None:
     """Outcome of the whole, of each capability, and items asked: all the same."""
     rng = np.random.default_rng(int(1000 * sum(drops)) + sequential)
@@ -70,7 +77,12 @@ def test_the_arrays_are_the_gate(
         change = changes[task][n]
         return float(change >= 0 if "tuned" not in side else change <= 0)
 
-    review = guard(plan, store=Store(tmp_path), runner=FakeRunner(script), stops_early=sequential)
+    review = guard(
+        replace(plan, after_failure=after_failure),
+        store=Store(tmp_path),
+        runner=FakeRunner(script),
+        stops_early=sequential,
+    )
 
     looks = studies.looks_of(600, sequential=sequential)
     counts = [
@@ -82,6 +94,7 @@ def test_the_arrays_are_the_gate(
         [Design(looks, Policy().default_margin)] * 3,
         alpha=Policy().alpha,
         pooled_share=POOLED_SHARE,
+        stops_at_failure=after_failure == "stop",
     )
     outcomes = {one.capability: one.outcome for one in review.verdict.findings}
     assert bool(found.passed[0]) == (review.verdict.outcome is Outcome.PASS)
@@ -119,6 +132,28 @@ def test_false_verdicts_are_as_rare_as_alpha() -> None:
     assert none.failed.mean() <= 0.05 + 3 * 0.005
     assert one.passed.mean() <= 0.05 + 3 * 0.005
     assert none.n_asked.mean() < 0.6 * 1000
+
+
+def test_what_is_asked_after_a_failure_changes_no_verdict() -> None:
+    """Whoever fails at a look fails at the end; who passes passes: only more is asked."""
+    rng = np.random.default_rng(4)
+    calm = Design(studies.looks_of(1000, sequential=True), 0.05, churn=0.2)
+    designs = [replace(calm, drop=0.03), replace(calm, drop=0.02), *[calm] * 4]
+    counts = draw(designs, 2000, rng)
+
+    stopped, finished = (
+        decide(counts, designs, alpha=0.05, pooled_share=POOLED_SHARE, stops_at_failure=stops)
+        for stops in (True, False)
+    )
+
+    failed_early = stopped.lost.any(axis=1)
+    assert 0.1 < failed_early.mean() < 0.9
+    assert finished.failed[failed_early].all()
+    assert (finished.lost >= stopped.lost).all()
+    assert (finished.passed == stopped.passed).all()
+    assert (finished.n_asked >= stopped.n_asked).all()
+    decided = finished.held | finished.lost | (finished.n_asked == 1000)
+    assert decided.all()
 
 
 def test_capabilities_of_unequal_size_are_looked_at_side_by_side() -> None:

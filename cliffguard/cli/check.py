@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 @explained
 @opt.takes(
-    opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.SCREEN, opt.PROTOCOL, opt.RUNNER
+    opt.PLAN,
+    opt.TARGET,
+    opt.FIELDS,
+    opt.DATA,
+    opt.TRAIN,
+    opt.SCREEN,
+    opt.FAILURE,
+    opt.PROTOCOL,
+    opt.RUNNER,
 )
 def check(
     flags: Mapping[str, Any],
@@ -129,7 +137,7 @@ def measure(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.FAILURE, opt.PROTOCOL)
 def compare(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],

@@ -32,6 +32,7 @@ runner:
   device: auto
   batch_tokens: null         # tokens per batch; null is found from free memory
 policy: policy.yaml
+after_failure: finish     # finish: after a FAIL, too, all is asked until decided | stop: no more
 """
 
 _POLICY = """\

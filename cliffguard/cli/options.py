@@ -175,6 +175,16 @@ SCREEN: dict[str, Any] = {
         typer.Option("--screen", help="Also compare both sides' predictions (KL); gates nothing."),
     ],
 }
+FAILURE: dict[str, Any] = {
+    "after_failure": Annotated[
+        Literal["finish", "stop"] | None,
+        typer.Option(
+            "--after-failure",
+            help="finish: what is undecided is asked on after a FAIL (default with one candidate). "
+            "stop: only the ladders of what was lost.",
+        ),
+    ],
+}
 PROTOCOL: dict[str, Any] = {
     "limit": Annotated[
         _Whole, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
@@ -300,7 +310,7 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             plan.setdefault("target", {})[key] = value
         elif name in DATA:
             plan[name] = _by_task(value)
-        elif name in {**PLAN, **TRAIN, **SCREEN} or name in ("candidate", "policy"):
+        elif name in {**PLAN, **TRAIN, **SCREEN, **FAILURE} or name in ("candidate", "policy"):
             plan[name] = str(value) if isinstance(value, Path) else value
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"

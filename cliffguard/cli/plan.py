@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(
+    opt.PLAN,
+    opt.TARGET,
+    opt.FIELDS,
+    opt.DATA,
+    opt.TRAIN,
+    opt.FAILURE,
+    opt.PROTOCOL,
+    opt.RUNNER,
+)
 def plan(
     flags: Mapping[str, Any],
     path: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan file.")] = None,

@@ -90,7 +90,12 @@ def draw(designs: Sequence[Design], n_runs: int, rng: np.random.Generator) -> Co
 
 
 def decide(
-    counts: Counts, designs: Sequence[Design], *, alpha: float, pooled_share: float
+    counts: Counts,
+    designs: Sequence[Design],
+    *,
+    alpha: float,
+    pooled_share: float,
+    stops_at_failure: bool = False,
 ) -> Outcomes:
     """Return the verdicts of the gates.
 
@@ -104,6 +109,9 @@ def decide(
         Error rate of the whole gate.
     pooled_share : float
         Share of alpha that the test of all capabilities together gets, where there are several.
+    stops_at_failure : bool, optional
+        A proven loss ends the run. Otherwise what is undecided is asked on, and only what was lost
+        is not.
     """
     n_capabilities, n_looks = len(designs), counts.broken.shape[-1]
     sizes = np.array([_padded(design.looks, n_looks) for design in designs])
@@ -125,22 +133,20 @@ def decide(
     }
     held = np.zeros(z_held.shape[:2], dtype=bool)
     lost = np.zeros_like(held)
-    over = np.zeros(len(held), dtype=bool)
     at = np.zeros(held.shape, dtype=int)
     for look in range(n_looks):
-        going = ~held & ~over[:, None]
+        going = ~held & ~(lost.any(axis=1, keepdims=True) if stops_at_failure else lost)
         at[going] = look
         held |= going & (z_held[..., look] >= edge_held[:, look])
         now = {
             rivals: np.take_along_axis(found, at[..., None], axis=-1)[..., 0]
             for rivals, found in crossed.items()
         }
-        lost = _holm(now) & ~held
-        over |= lost.any(axis=1)
-    passed = held.all(axis=1)
-    failed = over
+        lost |= _holm(now) & ~held  # what failed stays failed
+    passed = np.asarray(held.all(axis=1))
+    failed = np.asarray(lost.any(axis=1))
     if n_capabilities > 1:
-        failed = over | (_pooled(counts, sizes, at, alpha * pooled_share) & ~passed)
+        failed |= _pooled(counts, sizes, at, alpha * pooled_share) & ~passed
     n_asked = np.take_along_axis(np.broadcast_to(sizes, z_held.shape), at[..., None], axis=-1)
     return Outcomes(passed & ~failed, failed, held, lost, n_asked[..., 0])
 
