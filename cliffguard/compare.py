@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from cliffguard.behaviour import behaviour_of, is_worse_cut, runs_in_a_circle
 from cliffguard.canonical import digest
 from cliffguard.classes import classes_of
+from cliffguard.ledger import TOGETHER, Level
 from cliffguard.pairs import Pair, by_task
-from cliffguard.plans import Policy
+from cliffguard.plans import Estimand, Policy
 from cliffguard.records import (
     Answer,
     Capability,
@@ -57,16 +58,18 @@ def compare(
     candidate: Checkpoint,
     suites: Sequence[Suite],
     policy: Policy,
+    levels: Mapping[str, Level] | None = None,
     repeats: int | None = 1,
-    caveats: Sequence[str] = (),
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
-    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha. Of the
-    policy only what was asked enters: margins, alpha, the estimand. `repeats` is how often each
-    item was answered, a score being the mean; None where nothing is known beforehand, and the
-    scores themselves say whether they are graded.
+    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha: what this
+    run may spend of it, by `levels` (None: as a first run). Of the policy only what was asked
+    enters: margins, alpha, the estimand. `repeats` is how often each item was answered, a score
+    being the mean; None where nothing is known beforehand, and the scores themselves say whether
+    they are graded.
     """
+    levels = levels or {}
     by_capability: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_capability.setdefault(pair.task.capability, []).append(pair)
@@ -79,7 +82,7 @@ def compare(
     return Comparison(
         base=base,
         candidate=candidate,
-        confidence=1.0 - 2.0 * policy.alpha,
+        confidence=_confidence(policy),
         capabilities=tuple(
             _capability(
                 suite,
@@ -89,12 +92,18 @@ def compare(
                 n_excluded=excluded[capability.name],
                 is_graded=capability.name in graded,
                 policy=policy,
+                level=levels.get(capability.name),
             )
             for suite in suites
             for capability in suite.capabilities
         ),
-        caveats=(*base.notes, *candidate.notes, *caveats),
+        caveats=(*base.notes, *candidate.notes),
+        pooled_level=levels[TOGETHER].now if TOGETHER in levels else None,
     )
+
+
+def _confidence(policy: Policy) -> float:
+    return 1.0 - 2.0 * policy.first_level
 
 
 def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
@@ -118,6 +127,7 @@ def _capability(
     n_excluded: int,
     is_graded: bool,
     policy: Policy,
+    level: Level | None,
 ) -> CapabilityComparison:
     gating = [pair for pair in pairs if pair.gates]
     scored = [pair for pair in gating if pair.is_scored]
@@ -130,7 +140,9 @@ def _capability(
         margin=margin,
         gain=gain,
         is_graded=is_graded or any(pair.is_graded for pair in gating),
-        policy=policy,
+        estimand=policy.estimand,
+        # Where nothing is left nothing is decided, and an interval is that of a first run.
+        alpha=(level.now if level is not None else 0.0) or policy.first_level,
     )
     evidence = asked_about(gating) if scored else None
     grouping = _grouping(scored)
@@ -160,16 +172,18 @@ def _capability(
         method=evidence.method if evidence else "",
         tasks=tuple(_task(rows[0].task, rows) for rows in by_task(pairs)),
         ladders=tuple(
-            _ladder(rows[0].task, rows, 1.0 - 2.0 * policy.alpha)
+            _ladder(rows[0].task, rows, _confidence(policy))
             for rows in by_task(pairs)
             if rows[0].task.level is not None and any(row.is_scored for row in rows)
         ),
         behaviour=behaviour_of(
-            [(pair.base, pair.candidate) for pair in gating], confidence=1.0 - 2.0 * policy.alpha
+            [(pair.base, pair.candidate) for pair in gating], confidence=_confidence(policy)
         ),
         n_excluded=n_excluded,
         classes=_classes(scored),
         uncut=_uncut(gating, asked_about) if scored else None,
+        level=None if level is None else level.now,
+        next_level=None if level is None else level.next,
     )
 
 
@@ -183,21 +197,30 @@ def _evidence(
     margin: float,
     gain: float | None,
     is_graded: bool,
-    policy: Policy,
+    estimand: Estimand,
+    alpha: float,
 ) -> Evidence:
     """Return the p-values and the interval, by the procedure that these answers call for."""
-    if policy.estimand == "suite" or is_graded:
-        return _bet(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
+    if estimand == "suite" or is_graded:
+        about_suite = estimand == "suite"
+        return _bet(
+            gating,
+            n_planned=n_planned,
+            margin=margin,
+            gain=gain,
+            about_suite=about_suite,
+            alpha=alpha,
+        )
     looks = [
         _sample([pair for pair in gating if pair.look <= number])
         for number in sorted({pair.look for pair in gating})
     ]
     looks = [look for look in looks if look.counts.n_items]
     if gain is not None:
-        return gain_evidence(looks[-1], gain=gain, alpha=policy.alpha)
+        return gain_evidence(looks[-1], gain=gain, alpha=alpha)
     if len(looks) == 1 and looks[0].n_asked >= n_planned:
-        return fixed_evidence(looks[0], margin=margin, alpha=policy.alpha)
-    return sequential_evidence(looks, n_planned=n_planned, margin=margin, alpha=policy.alpha)
+        return fixed_evidence(looks[0], margin=margin, alpha=alpha)
+    return sequential_evidence(looks, n_planned=n_planned, margin=margin, alpha=alpha)
 
 
 def _uncut(
@@ -230,7 +253,13 @@ def _uncut(
 
 
 def _bet(
-    gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
+    gating: Sequence[Pair],
+    *,
+    n_planned: int,
+    margin: float,
+    gain: float | None,
+    about_suite: bool,
+    alpha: float,
 ) -> Evidence:
     """Return the evidence of bets: on graded scores, or about the suite itself."""
     # Tasks in turn, not one after the other: a bet must not see one task's items first, and what
@@ -245,13 +274,13 @@ def _bet(
     ]
     # Items without any score are no part of the suite's mean, on either side.
     n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
-    if policy.estimand == "suite":
+    if about_suite:
         if gain is not None:
             return graded_gain_evidence(
-                changes, at_worst=at_worst, gain=gain, alpha=policy.alpha, n_suite=n_suite
+                changes, at_worst=at_worst, gain=gain, alpha=alpha, n_suite=n_suite
             )
         return suite_evidence(
-            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
+            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=alpha
         )
     weights = worst_weights = None
     if _grouping([pair for pair in gating if pair.is_scored or pair.is_lost]) is not None:
@@ -262,7 +291,7 @@ def _bet(
             changes,
             at_worst=at_worst,
             gain=gain,
-            alpha=policy.alpha,
+            alpha=alpha,
             weights=weights,
             worst_weights=worst_weights,
         )
@@ -270,7 +299,7 @@ def _bet(
         changes,
         at_worst=at_worst,
         margin=margin,
-        alpha=policy.alpha,
+        alpha=alpha,
         weights=weights,
         worst_weights=worst_weights,
     )

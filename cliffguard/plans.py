@@ -122,12 +122,15 @@ class Policy:
 
     `estimand`: what a drop is a drop of. "capability": of the skill that the items are a sample
     of; "suite": of the score on exactly these items, which are then the contract. `target` None:
-    the gain is reported and nothing is demanded of it.
+    the gain is reported and nothing is demanded of it. `reserve` is the share of alpha that the
+    first run of a candidate leaves to later ones with more items, on the side of PASS and on that
+    of FAIL.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     alpha: float = 0.05
+    reserve: float = 0.05
     default_margin: float = 0.05
     estimand: Estimand = "capability"
     target: TargetPolicy | None = None
@@ -138,7 +141,14 @@ class Policy:
             raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
         if self.alpha < _LEAST_ALPHA:
             raise ValueError(f"alpha must be at least {_LEAST_ALPHA:g}, not {self.alpha}")
+        if not 0.0 <= self.reserve <= 0.5:
+            raise ValueError(f"reserve must lie between 0 and 0.5, not {self.reserve}")
         _check_margin("default_margin", self.default_margin)
+
+    @property
+    def first_level(self) -> float:
+        """Alpha less the reserve: the error rate of a candidate's first run."""
+        return self.alpha * (1.0 - self.reserve)
 
     def margin(self, capability: str) -> float:
         """Return the largest drop of a capability that is tolerated."""

@@ -498,7 +498,10 @@ class CapabilityComparison:
     than the margin". `behaviour` is None where no item was answered by both sides, `distance` (from
     the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened;
     `classes` are those of the tasks that are classifiers. `uncut` says what would be left of a drop
-    without the candidate's answers that were cut (None: none was).
+    without the candidate's answers that were cut (None: none was). `level` is the alpha that this
+    run may spend on the capability, `next_level` what a further run with more items could (0:
+    nothing is left; None: the looks of other runs were not asked about, and both are of a first
+    run).
     """
 
     capability: str
@@ -531,6 +534,8 @@ class CapabilityComparison:
     shift: Shift | None = None
     classes: tuple[ClassesComparison, ...] = ()
     uncut: Uncut | None = None
+    level: float | None = None
+    next_level: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -552,9 +557,12 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two sets of answers to the same items. `confidence` is that of every interval.
+    """Two sets of answers to the same items.
 
-    `overlaps` are items that were left out, since the training data hold them.
+    `confidence` is that of every interval, at the level of a first run; those of capabilities that
+    were judged before are wider. `overlaps` are items that were left out, since the training data
+    hold them. `pooled_level` is what this run may spend on all that gates together (None: it is
+    their first).
     """
 
     base: Checkpoint
@@ -563,6 +571,7 @@ class Comparison:
     capabilities: tuple[CapabilityComparison, ...]
     caveats: tuple[str, ...]
     overlaps: tuple[Overlap, ...] = ()
+    pooled_level: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -693,6 +702,28 @@ class PlannedLooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenLooks:
+    """The looks of one run at which a verdict about a capability was formed, and what they spent.
+
+    `capability` is its name (empty: all that gates together), `how` a digest of the protocol
+    without limit, repeats and seed. Known again it is by content: `run`
+    is a digest of the order of its items, its looks, and the questions that were answered; `sketch`
+    are the least of the digests of its `n_items` different items, by which a larger set that holds
+    them is recognised. `answers`, of logged samples, are what both sides scored on these.
+    `counted` items at each look taken; `spent` of alpha by the last of them.
+    """
+
+    capability: str
+    how: str
+    run: str
+    sketch: tuple[str, ...]
+    answers: tuple[str, ...]
+    n_items: int
+    counted: tuple[int, ...]
+    spent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """What git had checked out; dirty where files that it tracks were changed since."""
 
@@ -724,7 +755,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The record of one comparison; every report is a pure function of it."""
+    """The record of one comparison; every report is a pure function of it.
+
+    `taken` are the looks of this run, and of the runs before it at the same two sides.
+    """
 
     format: int
     plan: Plan
@@ -733,6 +767,7 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
+    taken: tuple[TakenLooks, ...] = ()
 
 
 # --- all of them ---------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from cliffguard.sentence import sentence, where_it_falls
 from cliffguard.stats.ladder import Shape, shape_of
 from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
 from cliffguard.stats.power import items_to_decide
+from cliffguard.stats.runs import run_level
 
 EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
 """What a verdict means to the shell. Errors carry their own code (cliffguard.errors)."""
@@ -62,7 +63,7 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     findings = [_still_failed(finding, failed.get(finding.capability)) for finding in findings]
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
-    pooled = _pool(by_role["gating"], findings, policy)
+    pooled = _pool(by_role["gating"], findings, policy, comparison.pooled_level)
     outcome = _overall(findings, pooled)
     return Verdict(
         outcome=outcome,
@@ -109,8 +110,8 @@ def _judge_family(
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> list[Finding]:
     """Judge capabilities that are tested together: by Holm, with their share of alpha."""
-    adjusted = holm([1.0 if found.p_drop is None else found.p_drop for found in family])
-    uncut = holm([_p_uncut(found) for found in family])
+    adjusted = holm([_at_alpha(found.p_drop, found, policy) for found in family])
+    uncut = holm([_at_alpha(_p_uncut(found), found, policy) for found in family])
     return [
         _judge_one(
             found, role, min(1.0, p_value / share), min(1.0, p_uncut / share), policy, shapes
@@ -119,10 +120,18 @@ def _judge_family(
     ]
 
 
-def _p_uncut(found: CapabilityComparison) -> float:
-    if found.uncut is not None:
-        return found.uncut.p_drop
-    return 1.0 if found.p_drop is None else found.p_drop
+def _at_alpha(p_value: float | None, found: CapabilityComparison, policy: Policy) -> float:
+    """Return a p-value as it is compared with alpha, of which this run may spend its level."""
+    return _scaled(1.0 if p_value is None else p_value, found.level, policy)
+
+
+def _scaled(p_value: float, level: float | None, policy: Policy) -> float:
+    level = policy.first_level if level is None else level
+    return min(1.0, p_value * policy.alpha / level) if level else 1.0
+
+
+def _p_uncut(found: CapabilityComparison) -> float | None:
+    return found.p_drop if found.uncut is None else found.uncut.p_drop
 
 
 def _judge_one(
@@ -135,9 +144,9 @@ def _judge_one(
 ) -> Finding:
     if found.drop is None or found.p_held is None or found.p_beyond is None:
         return _not_measured(found, role)
-    is_held = found.p_held <= policy.alpha
+    is_held = _at_alpha(found.p_held, found, policy) <= policy.alpha
     has_dropped = p_regressed <= policy.alpha
-    is_material = found.p_beyond <= policy.alpha
+    is_material = _at_alpha(found.p_beyond, found, policy) <= policy.alpha
     ladders = tuple(shapes[found.capability, ladder.task] for ladder in found.ladders)
     at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.edge is not None)
     needed = None
@@ -150,14 +159,14 @@ def _judge_one(
     elif has_dropped:
         outcome = Outcome.REGRESSED
         reason = "a drop beyond the margin is proven" if is_material else "a drop is proven"
-        if found.uncut is not None and _is_explained(found.uncut, p_uncut, policy):
+        if found.uncut is not None and _is_explained(found, found.uncut, p_uncut, policy):
             outcome = Outcome.INCONCLUSIVE
             reason += _not_without(found.uncut)
     else:
         outcome = Outcome.INCONCLUSIVE
         needed = _needed(found, policy)
         reason = f"neither a drop nor its absence is proven on {found.n_items} items"
-        reason += f"{_about(found, needed)}{at}"
+        reason += f"{_about(found, needed, policy)}{at}"
     return Finding(
         capability=found.capability,
         suite=found.suite,
@@ -173,9 +182,11 @@ def _judge_one(
     )
 
 
-def _is_explained(uncut: Uncut, p_uncut: float, policy: Policy) -> bool:
+def _is_explained(
+    found: CapabilityComparison, uncut: Uncut, p_uncut: float, policy: Policy
+) -> bool:
     """Say whether a proven drop would not be called one, had no answer been cut."""
-    return uncut.p_held <= policy.alpha or p_uncut > policy.alpha
+    return _at_alpha(uncut.p_held, found, policy) <= policy.alpha or p_uncut > policy.alpha
 
 
 def _not_without(uncut: Uncut) -> str:
@@ -185,13 +196,21 @@ def _not_without(uncut: Uncut) -> str:
     )
 
 
-def _needed(found: CapabilityComparison, policy: Policy) -> int:
+def _needed(found: CapabilityComparison, policy: Policy) -> int | None:
     """Return how many items would probably decide, if they go on as those seen.
 
+    With what a further run may spend; None where that is nothing, or where no number decides.
     Graded scores and clusters enter by their variance: as many items of right or wrong answers,
     each alone, that change as often as gives the same.
     """
     assert found.drop is not None
+    level = _next_level(found, policy)
+    if not level or _is_mute(found) or policy.estimand == "suite":
+        return None
+    n_known = found.n_items + found.n_lost
+    at_worst = (found.drop * found.n_items + found.n_lost) / n_known
+    if found.drop <= 0.0 and at_worst >= found.margin:
+        return None
     design_effect = found.n_items / found.n_effective
     n_changed = min(max(found.square, abs(found.drop)), 1.0) * found.n_effective
     n_broken = round((n_changed + found.drop * found.n_effective) / 2)
@@ -201,18 +220,34 @@ def _needed(found: CapabilityComparison, policy: Policy) -> int:
         n_fixed=n_fixed,
         n_items=max(round(found.n_effective), n_broken + n_fixed, 1),
         margin=found.margin,
-        alpha=policy.alpha,
+        alpha=level,
         power=_POWER,
     )
     return max(math.ceil(n * design_effect), found.n_items + 1)
 
 
-def _about(found: CapabilityComparison, needed: int) -> str:
+def _next_level(found: CapabilityComparison, policy: Policy) -> float:
+    """Return what a further run may spend; before the plan is at its end, this run itself."""
+    if found.n_asked < found.n_planned:
+        return policy.first_level if found.level is None else found.level
+    if found.next_level is not None:
+        return found.next_level
+    return run_level(alpha=policy.alpha, reserve=policy.reserve, spent=policy.first_level)
+
+
+def _about(found: CapabilityComparison, needed: int | None, policy: Policy) -> str:
+    if found.level == 0.0:
+        return "; earlier runs have spent all of alpha, so that no number of items decides"
     if found.n_lost:
         return f"; {found.n_lost} that the base had right have no answer of the candidate"
     if found.n_asked < found.n_planned:
         return f", of {found.n_planned} planned"
-    return f"; about {needed} items would decide"
+    if needed is None:
+        if not _next_level(found, policy):
+            return "; nothing of alpha is left for a further run (reserve in the policy)"
+        return ""
+    left = 100 * _next_level(found, policy)
+    return f"; about {needed} items would decide, in a further run with what is left ({left:.3g} %)"
 
 
 def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
@@ -221,11 +256,12 @@ def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
     if found.p_held is None or found.p_drop is None:
         return _not_measured(found, "target")
     wanted = f"a gain above {100 * policy.target.min_gain:.1f} points"
-    if found.p_held <= policy.alpha:
+    p_disproven = _at_alpha(found.p_drop, found, policy)
+    if _at_alpha(found.p_held, found, policy) <= policy.alpha:
         outcome, reason = Outcome.HELD, f"{wanted} is proven"
-    elif found.p_drop <= policy.alpha:
+    elif p_disproven <= policy.alpha:
         outcome, reason = Outcome.REGRESSED, f"{wanted} is disproven"
-        if found.uncut is not None and found.uncut.p_drop > policy.alpha:
+        if found.uncut is not None and _at_alpha(_p_uncut(found), found, policy) > policy.alpha:
             outcome = Outcome.INCONCLUSIVE
             reason += _not_without(found.uncut)
     else:
@@ -238,7 +274,7 @@ def _judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
         role="target",
         outcome=outcome,
         margin=found.margin,
-        p_regressed=found.p_drop,
+        p_regressed=p_disproven,
         is_material=False,
         ladders=(),
         n_items_needed=None,
@@ -347,7 +383,10 @@ def _unmeasured(capability: str, role: Role, margin: float) -> Finding:
 
 
 def _pool(
-    gating: Sequence[CapabilityComparison], findings: Sequence[Finding], policy: Policy
+    gating: Sequence[CapabilityComparison],
+    findings: Sequence[Finding],
+    policy: Policy,
+    level: float | None,
 ) -> Pooled | None:
     """Test all gating capabilities together, once nothing more of them will be measured.
 
@@ -364,7 +403,7 @@ def _pool(
     shares = [Share(f.drop or 0.0, f.square, f.n_effective) for f in measured]
     # A drop of all together is held to answers that were not cut, as that of each is.
     p_value = max(pooled_p_value(shares), pooled_p_value([_uncut_share(f) for f in measured]))
-    p_value = min(1.0, p_value / POOLED_SHARE)
+    p_value = _scaled(min(1.0, p_value / POOLED_SHARE), level, policy)
     return Pooled(
         drop=fmean(share.drop for share in shares),
         p_value=p_value,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from cliffguard.plans import Policy
 from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.stats.cliff import find_fall
 from cliffguard.stats.clusters import clustering
@@ -40,7 +41,7 @@ def _decided(
     return decide(
         counts,
         designs,
-        alpha=ALPHA,
+        alpha=Policy().first_level,
         pooled_share=POOLED_SHARE,
         stops_at_failure=stops_at_failure,
     )

@@ -92,7 +92,7 @@ def test_the_arrays_are_the_gate(
     found = decide(
         Counts(*counts),
         [Design(looks, Policy().default_margin)] * 3,
-        alpha=Policy().alpha,
+        alpha=Policy().first_level,
         pooled_share=POOLED_SHARE,
         stops_at_failure=after_failure == "stop",
     )

@@ -32,6 +32,14 @@ def _folder(text: str) -> Path:
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", "-p", help="Margins and error rate, a YAML file.")
 ]
+After = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="REVIEW",
+        help="Of folders of samples: the review.json of an earlier comparison of fewer samples, "
+        "whose looks count.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(

@@ -103,11 +103,11 @@ def smallest_deciding_n(*, margin: float, alpha: float) -> int:
     """
     check_open_fraction("margin", margin)
     check_open_fraction("alpha", alpha)
+    # Z² = n margin / (1 - margin) when nothing changed, and it must exceed the quantile anyway.
+    by_statistic = math.floor(float(ndtri(1 - alpha)) ** 2 * (1 - margin) / margin)
     n_items = math.ceil(math.log(alpha) / math.log1p(-margin))
-    if n_items >= N_ITEMS_ASYMPTOTIC:
-        # Z² = n margin / (1 - margin) when nothing changed.
-        z_alpha = float(ndtri(1 - alpha))
-        n_items = max(N_ITEMS_ASYMPTOTIC, math.floor(z_alpha**2 * (1 - margin) / margin))
+    n_items = min(N_ITEMS_ASYMPTOTIC, n_items)
+    n_items = max(n_items, by_statistic)
     while not non_inferior(n_broken=0, n_fixed=0, n_items=n_items, margin=margin, alpha=alpha):
         n_items += 1
     return n_items

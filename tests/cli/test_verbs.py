@@ -502,7 +502,7 @@ def test_candidates_to_choose_from_share_alpha(
     assert re.search(r"step-1 or \S*step-3 may be shipped", result.stderr)
     review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
     assert review["plan"]["policy"]["alpha"] == pytest.approx(0.05 / 3)
-    assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.05 / 3)
+    assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.95 * 0.05 / 3)
     assert any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
 
 
