@@ -129,6 +129,8 @@ def _more_items(row: Row) -> str:
             f"{row.capability} is open: {found.n_asked:,} of {found.n_planned:,} planned items "
             "were asked before the run ended; --no-early-stop asks them all."
         )
+    if found is not None and 0.0 in (found.level, found.next_level):
+        return f"No further run can decide {row.capability}: nothing of alpha is left for one."
     needed = row.finding.n_items_needed
     about = f" (about {needed:,} would decide)" if needed else ""
     return (

@@ -92,6 +92,7 @@ def decide(
     alpha: float,
     pooled_share: float,
     held_spending: Spending = HELD_SPENDING,
+    stops_at_failure: bool = False,
 ) -> Outcomes:
     """Return the verdicts of the gates.
 
@@ -107,6 +108,9 @@ def decide(
         Share of alpha that the test of all capabilities together gets, where there are several.
     held_spending : str, optional
         How alpha is spent on *held*; another rule than the gate's is for studies.
+    stops_at_failure : bool, optional
+        A proven loss ends the run. Otherwise what is undecided is asked on, and only what was lost
+        is not.
     """
     n_capabilities, n_looks = len(designs), counts.broken.shape[-1]
     sizes = np.array([_padded(design.looks, n_looks) for design in designs])
@@ -129,10 +133,9 @@ def decide(
     }
     held = np.zeros(z_held.shape[:2], dtype=bool)
     lost, shielded = np.zeros_like(held), np.zeros_like(held)
-    over = np.zeros(len(held), dtype=bool)
     at = np.zeros(held.shape, dtype=int)
     for look in range(n_looks):
-        going = ~held & ~over[:, None]
+        going = ~held & ~(lost.any(axis=1, keepdims=True) if stops_at_failure else lost)
         at[going] = look
         held |= going & (z_held[..., look] >= edge_held[:, look])
         shielded |= going & (z_held[..., look] >= edge_shield[:, look])
@@ -140,13 +143,12 @@ def decide(
             rivals: np.take_along_axis(found, at[..., None], axis=-1)[..., 0]
             for rivals, found in crossed.items()
         }
-        lost = _holm(now) & ~shielded
-        over |= lost.any(axis=1)
-    passed = held.all(axis=1)
-    failed = over
+        lost |= _holm(now) & ~shielded  # what failed stays failed
+    passed = np.asarray(held.all(axis=1))
+    failed = np.asarray(lost.any(axis=1))
     if n_capabilities > 1:
         dropped = _pooled(counts, sizes, at, alpha * pooled_share)
-        failed = over | (dropped & ~shielded.all(axis=1))
+        failed |= dropped & ~shielded.all(axis=1)
     n_asked = np.take_along_axis(np.broadcast_to(sizes, z_held.shape), at[..., None], axis=-1)
     return Outcomes(passed & ~failed, failed, held, lost, n_asked[..., 0])
 
