@@ -91,6 +91,7 @@ def decide(
     *,
     alpha: float,
     pooled_share: float,
+    parts_share: float = 0.0,
     held_spending: Spending = HELD_SPENDING,
     stops_at_failure: bool = False,
 ) -> Outcomes:
@@ -106,6 +107,8 @@ def decide(
         Error rate of the whole gate.
     pooled_share : float
         Share of alpha that the test of all capabilities together gets, where there are several.
+    parts_share : float, optional
+        Share of alpha that the parts of capabilities get; they are not simulated.
     held_spending : str, optional
         How alpha is spent on *held*; another rule than the gate's is for studies.
     stops_at_failure : bool, optional
@@ -122,7 +125,7 @@ def decide(
     convicts = (counts.broken - counts.fixed) / sizes >= margins[:, None]
     convicts |= sizes == sizes[:, -1:]
     z_dropped = np.where(convicts, z_dropped, -np.inf)
-    share = 1 - pooled_share if n_capabilities > 1 else 1.0
+    share = 1.0 - parts_share - (pooled_share if n_capabilities > 1 else 0.0)
     edge_held = _edges(designs, n_looks, alpha, held_spending)
     edge_shield = _edges(designs, n_looks, shield_level(alpha), held_spending)
     crossed = {
