@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cliffguard.behaviour import behaviour_of, is_worse_cut, runs_in_a_circle
-from cliffguard.canonical import digest
 from cliffguard.classes import classes_of
 from cliffguard.pairs import Pair, by_task
 from cliffguard.plans import Policy
@@ -31,12 +30,13 @@ from cliffguard.records import (
     Uncut,
 )
 from cliffguard.schedule import Look
-from cliffguard.stats.betting import mean_interval
 from cliffguard.stats.cliff import find_fall, half_level
 from cliffguard.stats.clusters import Clustering, clustering
 from cliffguard.stats.evidence import (
     Evidence,
     Sample,
+    betting_evidence,
+    betting_on_gain,
     fixed_evidence,
     gain_evidence,
     graded_evidence,
@@ -44,6 +44,7 @@ from cliffguard.stats.evidence import (
     sequential_evidence,
     suite_evidence,
 )
+from cliffguard.stats.graded import mean_interval
 from cliffguard.stats.interval import Interval, wilson_interval
 from cliffguard.stats.ladder import Fall
 from cliffguard.stats.paired import PairedCounts, tango_interval
@@ -187,7 +188,8 @@ def _evidence(
 ) -> Evidence:
     """Return the p-values and the interval, by the procedure that these answers call for."""
     if policy.estimand == "suite" or is_graded:
-        return _bet(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
+        procedure = _about_suite if policy.estimand == "suite" else _graded
+        return procedure(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
     looks = [
         _sample([pair for pair in gating if pair.look <= number])
         for number in sorted({pair.look for pair in gating})
@@ -229,51 +231,73 @@ def _uncut(
     )
 
 
-def _bet(
+def _graded(
     gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
 ) -> Evidence:
-    """Return the evidence of bets: on graded scores, or about the suite itself."""
-    # Tasks in turn, not one after the other: a bet must not see one task's items first, and what
-    # a later look adds comes after what was there.
-    gating = sorted(gating, key=lambda pair: (pair.look, digest([pair.task.name, pair.item.id])))
+    """Return the evidence on graded scores: without an order in one look, else by bets."""
+    is_one_look = len({pair.look for pair in gating}) == 1 and len(gating) >= n_planned
+    gating = gating if is_one_look else _in_betting_order(gating)
     scored = [pair for pair in gating if pair.is_scored]
-    changes = [pair.change for pair in scored]
-    at_worst = [
-        pair.change if pair.is_scored else float(pair.base.score or 0.0)
-        for pair in gating
-        if pair.is_scored or pair.is_lost
-    ]
-    # Items without any score are no part of the suite's mean, on either side.
-    n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
-    if policy.estimand == "suite":
-        if gain is not None:
-            return graded_gain_evidence(
-                changes, at_worst=at_worst, gain=gain, alpha=policy.alpha, n_suite=n_suite
-            )
-        return suite_evidence(
-            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
-        )
+    changes, at_worst = [pair.change for pair in scored], _at_worst(gating)
     weights = worst_weights = None
     if _grouping([pair for pair in gating if pair.is_scored or pair.is_lost]) is not None:
         changes, weights = _by_cluster(scored, changes)
         at_worst, worst_weights = _by_cluster(gating, at_worst)
-    if gain is not None:
-        return graded_gain_evidence(
-            changes,
-            at_worst=at_worst,
-            gain=gain,
-            alpha=policy.alpha,
-            weights=weights,
-            worst_weights=worst_weights,
-        )
-    return graded_evidence(
+    told = partial(
+        _GRADED_EVIDENCE[is_one_look, gain is not None],
         changes,
         at_worst=at_worst,
-        margin=margin,
         alpha=policy.alpha,
         weights=weights,
         worst_weights=worst_weights,
     )
+    return told(margin=margin) if gain is None else told(gain=gain)
+
+
+_GRADED_EVIDENCE: dict[tuple[bool, bool], Callable[..., Evidence]] = {
+    (True, False): graded_evidence,
+    (True, True): graded_gain_evidence,
+    (False, False): betting_evidence,
+    (False, True): betting_on_gain,
+}
+"""By whether there is one look, and whether a gain is demanded."""
+
+
+def _about_suite(
+    gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
+) -> Evidence:
+    """Return the evidence of bets about the suite itself, whatever its scores are."""
+    gating = _in_betting_order(gating)
+    changes, at_worst = [pair.change for pair in gating if pair.is_scored], _at_worst(gating)
+    # Items without any score are no part of the suite's mean, on either side.
+    n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
+    if gain is not None:
+        return betting_on_gain(
+            changes, at_worst=at_worst, gain=gain, alpha=policy.alpha, n_suite=n_suite
+        )
+    return suite_evidence(
+        changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
+    )
+
+
+def _in_betting_order(gating: Sequence[Pair]) -> list[Pair]:
+    """Sort by look, and within one by what was asked: no name of a task places an item.
+
+    Tasks then come in turn, not one after the other: a bet must not see one task's items first.
+    """
+    return sorted(
+        gating,
+        key=lambda pair: (pair.look, pair.item.digest, pair.base.prompt_digest, pair.item.id),
+    )
+
+
+def _at_worst(gating: Sequence[Pair]) -> list[float]:
+    """Return the changes with every lost item as the base's whole score."""
+    return [
+        pair.change if pair.is_scored else float(pair.base.score or 0.0)
+        for pair in gating
+        if pair.is_scored or pair.is_lost
+    ]
 
 
 def _by_cluster(
