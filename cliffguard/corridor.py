@@ -398,6 +398,7 @@ def with_margins(policy: Policy, suites: Sequence[Suite]) -> Policy:
     own = dict(policy.capabilities)
     for capability in (one for suite in suites for one in suite.capabilities):
         said = own.get(capability.name, CapabilityPolicy())
-        if capability.margin is not None and said.margin is None:
+        is_said = said.margin is not None or said.relative_margin is not None
+        if capability.margin is not None and not is_said:
             own[capability.name] = replace(said, margin=capability.margin)
     return replace(policy, capabilities=own)

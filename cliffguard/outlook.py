@@ -277,15 +277,24 @@ def _remarks(
                 "margin"
             )
         if row.capability in graded:
-            remarks.append(
-                f"{row.capability}: graded scores are decided by betting, which takes more items "
-                "than right or wrong does"
-            )
+            remarks.append(_on_graded(row, policy))
     if policy.estimand == "suite":
         remarks.append(
             "estimand: suite takes fewer items than are told here, and decides at the last"
         )
     return remarks
+
+
+def _on_graded(row: CapabilityOutlook, policy: Policy) -> str:
+    if row.n_looks > 1 or policy.estimand == "suite":
+        return (
+            f"{row.capability}: graded scores are decided by betting, which takes more items than "
+            "right or wrong does; in one look (--no-early-stop) fewer are enough"
+        )
+    return (
+        f"{row.capability}: its scores are graded, and what is told here is for right or wrong; "
+        "graded scores that move by little need fewer items, and others more"
+    )
 
 
 def _excluded(task: Task, protocol: Protocol) -> str | None:

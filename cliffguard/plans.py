@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from cliffguard.errors import is_secret_name
+from cliffguard.errors import UsageError, is_secret_name
 
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
@@ -86,8 +86,10 @@ class Protocol:
 class CapabilityPolicy:
     """`margin` None: the policy's default. `gate` None: every ring but control gates.
 
-    `stratum_margin` is the drop that is tolerated in one part of the capability, a task or a level
-    or a class (None: the margin; of a target 10 points, or its margin where that is wider).
+    `relative_margin` is the share of what the base has beyond guessing that may be lost, instead of
+    a margin in points. `stratum_margin` is the drop that is tolerated in one part of the
+    capability, a task or a level or a class (None: the margin; of a target 10 points, or its margin
+    where that is wider).
     `cluster` and `strata` name a field of its documents, or of a suite's own items: what has the
     same value of `cluster` (a passage's id) stands or falls together, and each value of `strata`
     (a topic) is a part in which a loss is looked for.
@@ -101,6 +103,7 @@ class CapabilityPolicy:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     margin: float | None = None
+    relative_margin: float | None = None
     stratum_margin: float | None = None
     cluster: str | None = None
     strata: str | None = None
@@ -113,6 +116,16 @@ class CapabilityPolicy:
     def __post_init__(self) -> None:
         if self.margin is not None:
             _check_margin("margin", self.margin)
+        if self.relative_margin is not None:
+            if self.margin is not None:
+                raise UsageError(
+                    "margin and relative_margin exclude each other; keep one",
+                    id="policy.two-margins",
+                )
+            if not 0.0 < self.relative_margin < 1.0:
+                raise ValueError(
+                    f"relative_margin must lie between 0 and 1, not {self.relative_margin}"
+                )
         if self.stratum_margin is not None:
             _check_margin("stratum_margin", self.stratum_margin)
 
@@ -165,8 +178,14 @@ class Policy:
         return self.alpha * (1.0 - self.reserve)
 
     def margin(self, capability: str) -> float:
-        """Return the largest drop of a capability that is tolerated."""
+        """Return the largest drop of a capability that is tolerated.
+
+        Of a relative one, of a base that has half of what there is beyond guessing: before it is
+        asked nobody knows what it has.
+        """
         own = self.capabilities.get(capability)
+        if own is not None and own.relative_margin is not None:
+            return own.relative_margin * _SUPPOSED_SKILL
         return self.default_margin if own is None or own.margin is None else own.margin
 
     def stratum_margin(self, capability: str, role: Role) -> float:
@@ -333,6 +352,7 @@ def are_both(plans: Sequence[Plan]) -> bool:
     return len({plan.protocol.chat_template for plan in plans}) > 1
 
 
+_SUPPOSED_SKILL = 0.5
 _TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
 
 # Below these no suite decides anything, and numbers lose their digits.

@@ -232,9 +232,12 @@ class Schedule:
         return tuple(found)
 
     def _spending(self, tasks: Sequence[_Planned], n_looks: int) -> Spending:
-        if self._estimand == "suite" or any(p.task.is_graded(self._repeats) for p in tasks):
+        if self._estimand == "suite":
             return "betting"
-        return "held: cubic, drop: linear" if n_looks > 1 else "one look"
+        if n_looks == 1:
+            return "one look"
+        is_graded = any(p.task.is_graded(self._repeats) for p in tasks)
+        return "betting" if is_graded else "held: cubic, drop: linear"
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
@@ -269,7 +272,7 @@ class Schedule:
         return look_fractions([planned.n_planned for planned in tasks], n_gating)
 
     def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
-        """Say whether bets are placed on clusters, which an early look would tear."""
+        """Say whether graded scores lie in clusters, which an early look would tear."""
         if self._estimand == "suite":  # of which every item is known, and stands for itself
             return False
         names = [item.cluster for planned in tasks for item in planned.items if item.cluster]

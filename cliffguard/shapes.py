@@ -30,7 +30,8 @@ def shapes_of(comparison: Comparison, policy: Policy) -> dict[tuple[str, str], L
 def _shape(
     found: CapabilityComparison, ladder: Ladder, p_differs: float, policy: Policy
 ) -> LadderFinding:
-    fall, levels, margin = ladder.fall, ladder.gating, policy.margin(found.capability)
+    fall, levels = ladder.fall, ladder.gating
+    margin = found.margin if found.margin > 0.0 else policy.margin(found.capability)
     has_dropped = at_alpha(found.p_drop, found, policy) <= policy.alpha
     shape: Shape = "uniform" if has_dropped else "level"
     worse: Sequence[LevelComparison] = ()

@@ -12,7 +12,7 @@ from cliffguard.plans import Policy
 from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.shares import TOGETHER
 from cliffguard.stats.clusters import clustering
-from cliffguard.stats.evidence import Sample, graded_evidence
+from cliffguard.stats.evidence import Sample, betting_evidence
 from cliffguard.stats.gates import Counts, Design, Outcomes, decide, draw
 from cliffguard.stats.paired import PairedCounts
 
@@ -135,8 +135,10 @@ def graded(rng: np.random.Generator, n_runs: int) -> list[Row]:
     rows = []
     for name, scores in (("even", even), ("many small gains, few collapses", collapses)):
         for n in (100, 500, 2000):
-            at = [graded_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
-            no = [graded_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
+            at = [
+                betting_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)
+            ]
+            no = [betting_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
             rows.append(
                 {
                     "scores": name,

@@ -282,3 +282,14 @@ def test_clusters_play_no_part_where_the_suite_is_the_contract() -> None:
     found = ahead([task_of("c", 400, 10)], Policy(estimand="suite"))
 
     assert found.chance_pass > 0.5
+
+
+def test_graded_scores_are_remarked_as_they_will_be_decided() -> None:
+    """By bets where there are several looks, and not in one."""
+    graded = replace(task_of("c", 600), metric="f1")
+
+    several, one = (" ".join(ahead([graded], early=early).remarks) for early in (True, False))
+
+    assert "decided by betting, which takes more items" in several
+    assert "betting" not in one
+    assert "its scores are graded" in one

@@ -312,12 +312,13 @@ def test_the_manifest_knows_one_order_from_another() -> None:
         ("acc", {"stops_early": False}, "one look"),
         ("acc", {"estimand": "suite"}, "betting"),
         ("f1", {}, "betting"),
+        ("f1", {"stops_early": False}, "one look"),
     ],
 )
 def test_the_manifest_tells_how_alpha_is_shared(
     metric: str, options: dict[str, Any], spending: str
 ) -> None:
-    """A metric that is not known to say right or wrong is bet on."""
+    """A metric that is not known to say right or wrong is bet on where there are several looks."""
     task = replace(support.task(tuple(support.item(n) for n in range(600))), metric=metric)
 
     (planned,) = Schedule([task], Protocol(), **options).manifest()
