@@ -21,7 +21,7 @@ import numpy as np
 from calibrate import table
 from studies import ALPHA, Row, looks_of
 
-from cliffguard.stats.joint import Together, correlation_of, joint_alpha
+from cliffguard.stats.joint import Together, correlation_of, joint_levels
 from cliffguard.stats.paired import score_z
 from cliffguard.stats.sequential import HELD_SPENDING, boundaries
 
@@ -82,8 +82,8 @@ def p_values(x: Array, setting: Setting, levels: Array) -> Array:
 
 def simulated(
     setting: Setting, drops: Array, n_runs: int, rng: np.random.Generator
-) -> Iterator[tuple[Array, dict[str, float]]]:
-    """Yield of each run the p-value of each candidate's PASS, and the alpha of each rule."""
+) -> Iterator[tuple[Array, dict[str, Any]]]:
+    """Yield of each run the p-values of each candidate's proofs, and the levels of each rule."""
     k, alpha = setting.n_candidates, ALPHA
     levels = np.geomspace(alpha / k, alpha, 33)
     nothing = np.zeros((k, setting.n_capabilities))
@@ -92,7 +92,7 @@ def simulated(
         x = changes(setting, drops, rng)
         p = p_values(x, setting, levels)
         passes = p.max(axis=1)
-        rules = {"whole alpha each": alpha, "share of alpha": alpha / k}
+        rules: dict[str, Any] = {"whole alpha each": alpha, "share of alpha": alpha / k}
         if passes.min() > alpha / k and passes.min() <= alpha:
             together = [
                 Together(correlation_of(x[:, one].astype(float)), setting.looks)
@@ -103,10 +103,10 @@ def simulated(
                 ("one joint value", everything),
                 ("closed", p),
             ):
-                rules[rule] = joint_alpha(table_of, together, alpha=alpha, n_paths=N_PATHS)
+                rules[rule] = joint_levels(table_of, together, alpha=alpha, n_paths=N_PATHS)
         else:  # no rule between the two can tell these candidates apart
             rules |= dict.fromkeys(RULES[1:3] + RULES[4:], alpha / k)
-        yield passes, rules
+        yield p, rules
 
 
 def shares(
@@ -114,9 +114,9 @@ def shares(
 ) -> Row:
     """Return how often one of the candidates `who` may be shipped, by rule."""
     counts = dict.fromkeys(RULES, 0)
-    for passes, rules in simulated(setting, drops, n_runs, rng):
+    for p, rules in simulated(setting, drops, n_runs, rng):
         for rule in RULES:
-            counts[rule] += bool((passes[who] <= rules[rule] * (1 + 1e-9)).any())
+            counts[rule] += bool((p[who] <= rules[rule] * (1 + 1e-9)).all(axis=1).any())
     return {rule: counts[rule] / n_runs for rule in RULES}
 
 

@@ -6,12 +6,13 @@ critical value from within a capability, where near twins err together, lets too
 one that holds in the worst case is alpha over the number of candidates, or nearly so.
 
 What can be gained lies in the closed test (Marcus, Peritz and Gabriel 1976). Suppose that the bad
-candidates have lost g different capabilities. Spend alpha / g on each, and let u_g be the level at
+candidates have lost g different capabilities. Spend alpha / g on each, and let u be the level at
 which, of all candidates in one capability, any errs with that chance; the candidates' changes being
-correlated, u_g lies above alpha over their number. With probability 1 - alpha no bad candidate has
-a p-value of u_g or less where it lost. Then one bad candidate for each of the g capabilities is a
-matching of size g in the table of p-values above u_g. Where the table has none, there are not g
-lost capabilities, or the test has erred; where it has one, nobody passes with a p-value above u_g.
+correlated, u lies above alpha over g and their number. With probability 1 - alpha no bad candidate
+has a p-value of u or less where it lost. Then one bad candidate for each of the g capabilities is
+a matching of size g in the table of p-values above u. Where the table has none, there are not g
+lost capabilities, or the test has erred; where it has one, nobody passes with a p-value above u.
+So each capability's level is the least u over the numbers g for which there is a matching.
 """
 
 from __future__ import annotations
@@ -74,10 +75,10 @@ def correlation_of(changes: FloatArray) -> FloatArray:
     return np.asarray(found)
 
 
-def joint_alpha(
+def joint_levels(
     p_values: FloatArray, together: Sequence[Together], *, alpha: float, n_paths: int = _N_PATHS
-) -> float:
-    """Alpha that every one of the candidates may spend on each of its proofs.
+) -> FloatArray:
+    """Level at which each of the proofs may be given, to whichever candidate.
 
     Parameters
     ----------
@@ -91,13 +92,15 @@ def joint_alpha(
 
     Returns
     -------
-    float
-        Between ``alpha / K`` and `alpha`; the error rate is that of the whole choice.
+    FloatArray
+        Shape (J,), each between ``alpha / K`` and `alpha`. A candidate passes where its p-values
+        are at most these.
 
     Notes
     -----
     The tests of one capability are taken to be jointly normal over candidates and looks, with the
-    correlation of the changes between candidates and of partial sums between looks.
+    correlation of the changes between candidates and of partial sums between looks. Nothing is
+    supposed of how capabilities hang together.
 
     References
     ----------
@@ -107,20 +110,18 @@ def joint_alpha(
     check_open_fraction("alpha", alpha)
     n_candidates, n_proofs = p_values.shape
     levels = np.geomspace(alpha / n_candidates, alpha, _N_LEVELS)
-    errs = np.array([_any_errs(one, levels, n_candidates, n_paths) for one in together])
-    worst = np.sort(errs, axis=0)[::-1].cumsum(axis=0)  # of the g proofs that err most
-    allowed = alpha
+    errs = [_any_errs(one, levels, n_candidates, n_paths) for one in together]
+    allowed = np.full(n_proofs, alpha)
     for g in range(1, min(n_candidates, n_proofs) + 1):
-        place = int(np.searchsorted(worst[g - 1], alpha, side="right")) - 1
-        level = float(levels[max(0, place)])  # alpha over the candidates holds in any case
-        if g == 1 or _largest_matching(p_values > level) >= g:
-            allowed = min(allowed, level)
+        # Alpha over the candidates holds in any case.
+        found = [np.searchsorted(err, alpha / g, side="right") - 1 for err in errs]
+        places = np.maximum(np.array(found), 0)
+        if g == 1 or _largest_matching(p_values > levels[places]) >= g:
+            allowed = np.minimum(allowed, levels[places])
     return allowed
 
 
-def _any_errs(
-    one: Together, levels: FloatArray, n_candidates: int, n_paths: int
-) -> FloatArray:
+def _any_errs(one: Together, levels: FloatArray, n_candidates: int, n_paths: int) -> FloatArray:
     """Return the chance that any of the candidates errs in a capability, by level."""
     if one.correlation is None:
         return n_candidates * levels
