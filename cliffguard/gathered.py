@@ -127,6 +127,9 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
             f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what belongs "
             "together counts as a cluster."
         )
+    n_without = sum(pair.tie is None for pair in items.gating)
+    if 0 < n_without < len(items.gating):
+        yield f"{name}: {n_without:,} items lack the field that `cluster` names, and stand alone."
     if items.n_empty:
         yield (
             f"{name}: {items.n_empty:,} items do not count, at levels where the base has nothing "

@@ -6,7 +6,7 @@ A missing score is None (unscored), never 0. What people write beforehand is in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -138,7 +138,8 @@ class Task:
     answer takes: "likelihood", "short generation" or "long generation" (None: not said). A
     generated answer ends before any of `stop`. `excluded` are the ids of items that the training
     data hold: they do not count, and are no part of the digest, so that stored answers, orders and
-    shards stay what they are.
+    shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
+    neither is part of the digest.
     """
 
     name: str
@@ -159,6 +160,8 @@ class Task:
     items: tuple[Item, ...]
     digest: str
     excluded: frozenset[str] = frozenset()
+    wanted: tuple[str, ...] = ()
+    fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def gates(self, item: Item) -> bool:
         """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
@@ -670,7 +673,9 @@ class LadderFinding:
 
     `edge` is the first level past the fall, `edges` are the levels that the data do not tell from
     it; None and empty unless the drop provably differs by level and exceeds the margin from there
-    on. The means are over the items from the edge on. `p_differs` is Holm-adjusted over ladders.
+    on. Of shape *easiest* `until` is the last of the levels that lost more, if their drop exceeds
+    the margin. The means are over the items from the edge on, or of the levels until there.
+    `p_differs` is Holm-adjusted over ladders.
     """
 
     task: str
@@ -682,6 +687,12 @@ class LadderFinding:
     candidate_mean: float | None
     p_differs: float
     p_abrupt: float | None
+    until: int | None = None
+
+    @property
+    def is_placed(self) -> bool:
+        """Say whether a level is named at which the ladder is worse."""
+        return self.edge is not None or self.until is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -842,6 +853,21 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
+
+
+def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
+    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
+
+    `a.b` is the field b of the object a.
+    """
+    found = {}
+    for name in wanted:
+        value = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None and not isinstance(value, (Mapping, list)):
+            found[name] = str(value)
+    return found
 
 
 # --- all of them ---------------------------------------------------------------------------------

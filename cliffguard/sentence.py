@@ -65,10 +65,10 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
             f"{found.n_unreadable_candidate} answers hold nothing that the metric reads"
         )
     falls = [
-        f", {where_it_falls(ladder)} on ({100 * (ladder.base_mean or 0.0):.0f} → "
-        f"{100 * (ladder.candidate_mean or 0.0):.0f} %)"
+        f", {where_it_falls(ladder)}{'' if ladder.edge is None else ' on'} "
+        f"({100 * (ladder.base_mean or 0.0):.0f} → {100 * (ladder.candidate_mean or 0.0):.0f} %)"
         for ladder in finding.ladders
-        if ladder.edge is not None
+        if ladder.is_placed
     ]
     return f"{finding.capability} regressed ({_change(found)}){''.join(falls)}"
 
@@ -103,7 +103,9 @@ def _undecided(counted: Sequence[Finding]) -> str:
 
 
 def where_it_falls(ladder: LadderFinding) -> str:
-    """Say where a ladder that differs by level falls, and how."""
+    """Say where a ladder that differs by level is worse, and how."""
+    if ladder.until is not None:
+        return f"worse at the easiest levels, up to {ladder.level_name} = {ladder.until}"
     words = {"cliff": "a cliff at", "gradual": "in decline, most from"}.get(
         ladder.shape, "worse from"
     )

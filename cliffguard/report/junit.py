@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from cliffguard.records import CapabilityComparison, Finding, Outcome, Review
 from cliffguard.report.clean import clean, cleaned, one_line
+from cliffguard.report.wording import SHAPES
 from cliffguard.verdict import EXIT_CODES
 
 _FAILURES = {
@@ -103,6 +104,10 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
         numbers[f"shape.{name}"] = ladder.shape
         if ladder.edge is not None:
             numbers[f"edge.{name}"] = str(ladder.edge)
+        if ladder.shape == "easiest":
+            numbers[f"falls.{name}"] = SHAPES[ladder.shape]
+        if ladder.until is not None:
+            numbers[f"until.{name}"] = str(ladder.until)
     if found is None:
         return numbers
     interval = found.drop_interval

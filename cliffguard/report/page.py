@@ -175,11 +175,16 @@ class LadderView:
         return self.finding.edge if self.finding else None
 
     @property
+    def until(self) -> int | None:
+        """The last of the easiest levels, if more was lost there than past them."""
+        return self.finding.until if self.finding else None
+
+    @property
     def rungs(self) -> tuple[Rung, ...]:
         return tuple(Rung(level=level, note=self._note(level)) for level in self.ladder.levels)
 
     def _note(self, level: LevelComparison) -> str:
-        if self.edge is not None and level.level == self.edge:
+        if level.level == self._marked:
             return EDGES[self._shape]
         return "" if level.is_gating else "shown only"
 
@@ -188,26 +193,36 @@ class LadderView:
         return self.finding.shape if self.finding else "level"
 
     @property
+    def _marked(self) -> int | None:
+        return self.until if self.edge is None else self.edge
+
+    @property
     def edge_level(self) -> str:
-        """The edge as "3 hops"; empty without one."""
-        return "" if self.edge is None else numbers.level_words(self.level_name, self.edge)
+        """The edge as "3 hops", the easiest levels as "up to 3 hops"; empty without either."""
+        return self._level if self.until is None else f"up to {self._level}"
+
+    @property
+    def _level(self) -> str:
+        marked = self._marked
+        return "" if marked is None else numbers.level_words(self.level_name, marked)
 
     @property
     def edge_words(self) -> str:
-        """Where and how it falls, as "cliff: 3 hops"; empty without an edge."""
-        return "" if self.edge is None else f"{EDGES[self._shape]}: {self.edge_level}"
+        """Where and how it falls, as "cliff: 3 hops"; empty where no level is named."""
+        return f"{EDGES[self._shape]}: {self.edge_level}" if self.edge_level else ""
 
     @property
     def summary(self) -> str:
         """The figure in one sentence, for those who do not see it."""
         found = self.finding
-        if found is None or found.edge is None:
+        if found is None or not found.is_placed:
             return f"{self.title}: {SHAPES[self._shape]}."
         change = f"{numbers.percent(found.base_mean)} → {numbers.percent(found.candidate_mean)}"
         tests = f"same at every level: {numbers.p_value(found.p_differs)}"
         if found.p_abrupt is not None:
-            tests += f"; a straight line: {numbers.p_value(found.p_abrupt)}"
-        words = f"From {self.edge_level} on {change}: {SHAPES[found.shape]} ({tests})."
+            tests += f"; a line or a constant rate: {numbers.p_value(found.p_abrupt)}"
+        where = f"From {self._level} on" if self.until is None else f"Up to {self._level}"
+        words = f"{where} {change}: {SHAPES[found.shape]} ({tests})."
         if len(found.edges) > 1:
             others = ", ".join(str(level) for level in found.edges)
             words += f" It may as well begin at one of {others}."

@@ -106,6 +106,10 @@ def next_steps(page: Page) -> tuple[str, ...]:
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
+        if view.until is not None and view.row.finding.role != "monitored":
+            steps.append(
+                f"Look first at {view.title}: it is worse at the easiest levels, {view.edge_level}."
+            )
     for row in counted:
         if row.finding.outcome is Outcome.INCONCLUSIVE:
             steps.append(_more_items(row))

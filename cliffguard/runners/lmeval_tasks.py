@@ -12,7 +12,7 @@ from typing import Any
 from cliffguard.canonical import digest
 from cliffguard.errors import CliffguardError, InfrastructureError, SuiteError, nearest
 from cliffguard.plans import Protocol
-from cliffguard.records import Item, Task
+from cliffguard.records import Item, Task, told_by
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
 from cliffguard.scorers import SCORERS, PatternTooSlow
@@ -277,6 +277,7 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
         raise SuiteError(f"{name}: samples its answers; the same question must have one answer")
     filter_name = _pick(name, "filter", task.filter, [one.name for one in harness._filters])
     items, ids = _items(name, harness, local)
+    fields = _fields(harness, items, ids, task.wanted)
     config = json.loads(_dump(harness))
     asked = [name, metric, filter_name, task.num_fewshot, config, *with_limit(task.limit)]
     if local is not None:
@@ -289,6 +290,7 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
         filter=filter_name,
         items=items,
         digest=digest([asked, [[item.id, item.digest, None] for item in items]]),
+        fields=fields,
     )
     return LoadedTask(resolved, harness, ids, local)
 
@@ -332,6 +334,16 @@ def _items(
             )
         )
     return tuple(items), ids
+
+
+def _fields(
+    harness: Any, items: Sequence[Item], ids: Mapping[str, int], wanted: Sequence[str]
+) -> dict[str, Mapping[str, str]]:
+    """Return, by item, what the wanted fields of its document say."""
+    if not wanted:
+        return {}
+    documents = list(harness.eval_docs)
+    return {item.id: told_by(documents[ids[item.id]], wanted) for item in items}
 
 
 def _asked(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:
