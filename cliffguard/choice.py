@@ -116,11 +116,12 @@ def raised_remark(plan: Plan, n_candidates: int) -> str:
 def _is_joint(plan: Plan) -> bool:
     """Say whether the proofs that PASS takes are all tests whose joint distribution is known.
 
-    A margin on the mean is a proof of its own; items that are dealt depend on alpha.
+    A margin on the mean is a proof of its own; how items are dealt depends on alpha.
     """
     policy = plan.policy
     assert policy is not None
-    return policy.estimand == "capability" and plan.items is None
+    has_mean = getattr(policy, "mean_margin", None) is not None
+    return policy.estimand == "capability" and plan.items is None and not has_mean
 
 
 def _levels(
@@ -162,20 +163,24 @@ def _p_values(one: Asked | None, proofs: Sequence[CapabilityComparison]) -> list
     return [1.0 if (p := found.get(proof.capability)) is None else p for proof in proofs]
 
 
-Changes = Mapping[tuple[str, str], tuple[float, int | None]]
-"""Of each item, by task and id, its change and the group that it stands or falls with."""
+Changes = Mapping[tuple[str, str], float]
+"""Of each item, by task and id, its change."""
 
 
 def _changes(one: Asked, proof: CapabilityComparison) -> Changes | None:
-    """Return the changes that a proof is about; None where they are graded."""
+    """Return the changes that a proof is about; None where they are graded, or in clusters.
+
+    How near a normal distribution the tests of those come was not measured.
+    """
     pairs = [counted(pair) for pair in one.pairs if pair.task.capability == proof.capability]
     n_repeats = one.review.plan.protocol.repeats
     found = gather(pairs, margin=proof.margin, n_planned=proof.n_planned, stands_alone=False)
-    if any(pair.is_graded or pair.task.is_graded(n_repeats) for pair in found.gating):
+    if any(
+        pair.group is not None or pair.is_graded or pair.task.is_graded(n_repeats)
+        for pair in found.gating
+    ):
         return None
-    return {
-        (pair.task.name, pair.item.id): (pair.worst_change, pair.group) for pair in found.gating
-    }
+    return {(pair.task.name, pair.item.id): pair.worst_change for pair in found.gating}
 
 
 def _correlation(changes: Sequence[Changes | None]) -> NDArray[np.float64] | None:
@@ -188,19 +193,9 @@ def _correlation(changes: Sequence[Changes | None]) -> NDArray[np.float64] | Non
         assert other is not None
         shared = [key for key in one if key in other]
         if len(shared) > 1:
-            x = np.array([[side[key][0] for key in shared] for side in (one, other)])
-            groups = [one[key][1] for key in shared]
-            found[a, b] = found[b, a] = correlation_of(_summed(x, groups))[0, 1]
+            x = np.array([[side[key] for key in shared] for side in (one, other)])
+            found[a, b] = found[b, a] = correlation_of(x)[0, 1]
     return found
-
-
-def _summed(x: NDArray[np.float64], groups: Sequence[int | None]) -> NDArray[np.float64]:
-    """Return the changes less their mean, summed over what stands or falls together."""
-    names = [place if group is None else f"group {group}" for place, group in enumerate(groups)]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    places = [numbers[name] for name in names]
-    centred = x - x.mean(axis=1, keepdims=True)
-    return np.array([np.bincount(places, weights=row) for row in centred])
 
 
 def told(choice: Choice, names: Sequence[str], passed: Sequence[bool]) -> str:

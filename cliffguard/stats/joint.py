@@ -54,7 +54,7 @@ class Together:
 
 
 def correlation_of(changes: FloatArray) -> FloatArray:
-    """Correlation between candidates' changes on the same items (or sums over their clusters).
+    """Correlation between candidates' changes on the same items.
 
     Parameters
     ----------
