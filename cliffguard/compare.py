@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
@@ -15,8 +15,9 @@ from cliffguard.behaviour import behaviour_of, is_worse_cut, runs_in_a_circle
 from cliffguard.canonical import digest
 from cliffguard.classes import classes_of
 from cliffguard.gathered import Gathered, gather, remarks, shared_documents, unknown_chance
+from cliffguard.ledger import TOGETHER, Level
 from cliffguard.pairs import Pair, by_task, counted
-from cliffguard.plans import Policy, Role
+from cliffguard.plans import Estimand, Policy, Role
 from cliffguard.records import (
     SAMPLES,
     Answer,
@@ -63,16 +64,18 @@ def compare(
     candidate: Checkpoint,
     suites: Sequence[Suite],
     policy: Policy,
+    levels: Mapping[str, Level] | None = None,
     repeats: int | None = 1,
-    caveats: Sequence[str] = (),
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
-    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha. Of the
-    policy only what was asked enters: margins, alpha, the estimand. `repeats` is how often each
-    item was answered, a score being the mean; None where nothing is known beforehand, and the
-    scores themselves say whether they are graded.
+    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha: what this
+    run may spend of it, by `levels` (None: as a first run). Of the policy only what was asked
+    enters: margins, alpha, the estimand. `repeats` is how often each item was answered, a score
+    being the mean; None where nothing is known beforehand, and the scores themselves say whether
+    they are graded.
     """
+    levels = levels or {}
     by_capability: dict[str, list[Pair]] = {}
     for pair in tied_by(policy, map(counted, pairs)):
         by_capability.setdefault(pair.task.capability, []).append(pair)
@@ -101,6 +104,7 @@ def compare(
             n_excluded=excluded[capability.name],
             is_graded=capability.name in graded,
             policy=policy,
+            level=levels.get(capability.name),
         )
         for (suite, capability), items in zip(
             ((suite, one) for suite in suites for one in suite.capabilities), gathered, strict=True
@@ -114,17 +118,21 @@ def compare(
     return Comparison(
         base=base,
         candidate=candidate,
-        confidence=1.0 - 2.0 * policy.alpha,
+        confidence=_confidence(policy),
         capabilities=found,
         caveats=(
             *base.notes,
             *candidate.notes,
-            *caveats,
             *unknown_chance(gathered),
             *(remark for one in zip(found, gathered, strict=True) for remark in remarks(*one)),
         ),
         shared=() if policy.estimand == "suite" else shared_documents(gating),
+        pooled_level=levels[TOGETHER].now if TOGETHER in levels else None,
     )
+
+
+def _confidence(policy: Policy) -> float:
+    return 1.0 - 2.0 * policy.first_level
 
 
 def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
@@ -149,6 +157,7 @@ def _capability(
     n_excluded: int,
     is_graded: bool,
     policy: Policy,
+    level: Level | None,
 ) -> CapabilityComparison:
     gating, scored = items.gating, items.scored
     role = policy.role(capability.name, capability.ring)
@@ -161,7 +170,9 @@ def _capability(
         margin=margin,
         gain=gain,
         is_graded=is_graded,
-        policy=policy,
+        estimand=policy.estimand,
+        # Where nothing is left nothing is decided, and an interval is that of a first run.
+        alpha=(level.now if level is not None else 0.0) or policy.first_level,
     )
     evidence = asked_about(gating) if scored else None
     grouping = _grouping(scored)
@@ -191,12 +202,12 @@ def _capability(
         method=evidence.method if evidence else "",
         tasks=tuple(_task(rows[0].task, without_copies(rows)) for rows in by_task(items.rows)),
         ladders=tuple(
-            _ladder(rows[0].task, without_copies(rows), 1.0 - 2.0 * policy.alpha)
+            _ladder(rows[0].task, without_copies(rows), _confidence(policy))
             for rows in by_task(items.rows)
             if rows[0].task.level is not None and any(row.is_scored for row in rows)
         ),
         behaviour=behaviour_of(
-            [(pair.base, pair.candidate) for pair in gating], confidence=1.0 - 2.0 * policy.alpha
+            [(pair.base, pair.candidate) for pair in gating], confidence=_confidence(policy)
         ),
         n_excluded=n_excluded,
         classes=_classes(scored),
@@ -212,7 +223,10 @@ def _capability(
         n_clusters=None if grouping is None else grouping.n_clusters,
         n_effective_clusters=None if grouping is None else grouping.n_effective_clusters,
         n_empty=items.n_empty,
+        n_in_all=_in_all(look, capability.name),
         strata=_strata(items, look, capability.name, role, is_graded=is_graded, policy=policy),
+        level=None if level is None else level.now,
+        next_level=None if level is None else level.next,
     )
 
 
@@ -230,7 +244,12 @@ def _strata(
             return None
         if is_graded:
             return _bet(
-                scored, n_planned=len(scored), margin=drop, gain=None, policy=policy
+                scored,
+                n_planned=len(scored),
+                margin=drop,
+                gain=None,
+                about_suite=False,
+                alpha=policy.first_level,
             ).p_beyond
         return _sample(scored).p_beyond(drop)
 
@@ -254,7 +273,16 @@ def _readable(
         candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
         drop=fmean(pair.change for pair in scored) if scored else None,
         p_drop=asked_about(pairs).p_dropped if scored else 1.0,
+        other=next((pair.task.read_otherwise for pair in gating if pair.task.read_otherwise), None),
     )
+
+
+def _in_all(look: Look, capability: str) -> int | None:
+    """Return how many items there would be without a limit of one side; None without one."""
+    own = [series.task for series in look if series.task.capability == capability]
+    if all(task.n_in_all is None for task in own):
+        return None
+    return sum(len(task.items) if task.n_in_all is None else task.n_in_all for task in own)
 
 
 # --- the evidence of one capability ---------------------------------------------------------------
@@ -267,21 +295,30 @@ def _evidence(
     margin: float,
     gain: float | None,
     is_graded: bool,
-    policy: Policy,
+    estimand: Estimand,
+    alpha: float,
 ) -> Evidence:
     """Return the p-values and the interval, by the procedure that these answers call for."""
-    if policy.estimand == "suite" or is_graded:
-        return _bet(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
+    if estimand == "suite" or is_graded:
+        about_suite = estimand == "suite"
+        return _bet(
+            gating,
+            n_planned=n_planned,
+            margin=margin,
+            gain=gain,
+            about_suite=about_suite,
+            alpha=alpha,
+        )
     looks = [
         _sample([pair for pair in gating if pair.look <= number])
         for number in sorted({pair.look for pair in gating})
     ]
     looks = [look for look in looks if look.counts.n_items]
     if gain is not None:
-        return gain_evidence(looks[-1], gain=gain, alpha=policy.alpha)
+        return gain_evidence(looks[-1], gain=gain, alpha=alpha)
     if len(looks) == 1 and looks[0].n_asked >= n_planned:
-        return fixed_evidence(looks[0], margin=margin, alpha=policy.alpha)
-    return sequential_evidence(looks, n_planned=n_planned, margin=margin, alpha=policy.alpha)
+        return fixed_evidence(looks[0], margin=margin, alpha=alpha)
+    return sequential_evidence(looks, n_planned=n_planned, margin=margin, alpha=alpha)
 
 
 def _uncut(
@@ -314,7 +351,13 @@ def _uncut(
 
 
 def _bet(
-    gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
+    gating: Sequence[Pair],
+    *,
+    n_planned: int,
+    margin: float,
+    gain: float | None,
+    about_suite: bool,
+    alpha: float,
 ) -> Evidence:
     """Return the evidence of bets: on graded scores, or about the suite itself."""
     # Tasks in turn, not one after the other: a bet must not see one task's items first, and what
@@ -325,13 +368,13 @@ def _bet(
     at_worst = [pair.worst_change for pair in gating if pair.is_scored or pair.is_lost]
     # Items without any score are no part of the suite's mean, on either side.
     n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
-    if policy.estimand == "suite":
+    if about_suite:
         if gain is not None:
             return graded_gain_evidence(
-                changes, at_worst=at_worst, gain=gain, alpha=policy.alpha, n_suite=n_suite
+                changes, at_worst=at_worst, gain=gain, alpha=alpha, n_suite=n_suite
             )
         return suite_evidence(
-            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
+            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=alpha
         )
     weights = worst_weights = None
     if _grouping([pair for pair in gating if pair.is_scored or pair.is_lost]) is not None:
@@ -342,7 +385,7 @@ def _bet(
             changes,
             at_worst=at_worst,
             gain=gain,
-            alpha=policy.alpha,
+            alpha=alpha,
             weights=weights,
             worst_weights=worst_weights,
         )
@@ -350,7 +393,7 @@ def _bet(
         changes,
         at_worst=at_worst,
         margin=margin,
-        alpha=policy.alpha,
+        alpha=alpha,
         weights=weights,
         worst_weights=worst_weights,
     )
@@ -417,6 +460,7 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
         finish_base=dict(Counter(pair.base.finish_reason for pair in pairs)),
         finish_candidate=dict(Counter(pair.candidate.finish_reason for pair in pairs)),
+        lower_is_better=bool(task.lower_is_better),
     )
 
 

@@ -143,8 +143,9 @@ def _base(found: CapabilityComparison) -> Iterator[str]:
         return
     has = found.base_mean - (found.chance or 0.0)
     if found.base_mean >= _CEILING:
+        shown = 100 * (found.in_own_numbers(found.base_mean) or 0.0)
         yield (
-            f"{found.capability}: the base is at the ceiling ({100 * found.base_mean:.1f} %); what "
+            f"{found.capability}: the base is at the ceiling ({shown:.1f} %); what "
             "harder items would show is not seen."
         )
     if found.margin < has and found.margin > _MUCH_OF_IT * has:

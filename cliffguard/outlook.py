@@ -109,13 +109,14 @@ def look_ahead(
     schedule = plan_looks(
         tasks, suites, plan.protocol, policy, stops_early=stops_early, shares=shares
     )
+    stops_at_failure = plan.after_failure == "stop"
     manifest = schedule.manifest()
     whole = schedule.everything()
     looks = {planned.capability: planned.n_items for planned in manifest}
     roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
     n_gating = roles.count("gating")
     # What Holm asks of the first capability of several, beside the test of all together.
-    level = policy.alpha * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
+    level = policy.first_level * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
     rows, designs = [], []
     for suite in suites:
         for capability in suite.capabilities:
@@ -134,7 +135,7 @@ def look_ahead(
             if row.role == "gating":
                 designs.append(design)
     able = [design for design in designs if design is not None]
-    together = _outcomes(able, policy.alpha) if able else None
+    together = _outcomes(able, policy.first_level, stops_at_failure) if able else None
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
     is_whole = together is not None and len(able) == len(designs) and not unmeasured
@@ -174,12 +175,12 @@ def _capability(
     names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
     worth = 1.0
     if len(set(names)) < len(names) and policy.estimand == "capability":
-        worth /= expected_clustering(names, churn=churn).inflation(policy.alpha)
+        worth /= expected_clustering(names, churn=churn).inflation(policy.first_level)
     design = None
     if names and worth > 0 and role != "target":
         sizes = [max(1, round(n * worth)) for n in looks]
         design = Design(tuple(dict.fromkeys(sizes)), margin, churn=churn)
-    alone = None if design is None else _outcomes([design], policy.alpha)
+    alone = None if design is None else _outcomes([design], policy.first_level)
     share = 1.0
     if design is not None and alone is not None:
         share = float(alone.n_asked.mean()) / design.looks[-1]
@@ -196,7 +197,7 @@ def _capability(
         n_looks=len(looks),
         margin=None if role == "target" else margin,
         churn=churn,
-        n_needed=_needed(margin, churn, policy.alpha, worth) if is_asked_of else None,
+        n_needed=_needed(margin, churn, policy.first_level, worth) if is_asked_of else None,
         smallest_drop=_smallest_drop(n_effective, churn, level) if n_effective and design else None,
         chance_held=None if alone is None else float(alone.held.mean()),
         n_expected=len(items) * share,
@@ -221,10 +222,16 @@ def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
     return None
 
 
-def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
+def _outcomes(designs: Sequence[Design], alpha: float, stops_at_failure: bool = False) -> Outcomes:
     rng = np.random.default_rng(_SEED)
     counts = draw(designs, _N_GATES, rng)
-    return decide(counts, designs, alpha=alpha, pooled_share=TOGETHER)
+    return decide(
+        counts,
+        designs,
+        alpha=alpha,
+        pooled_share=TOGETHER,
+        stops_at_failure=stops_at_failure,
+    )
 
 
 def _tokens(planned: Sequence[Series], protocol: Protocol) -> float:

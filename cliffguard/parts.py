@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cliffguard.plans import Policy
 from cliffguard.records import CapabilityComparison, Finding, Outcome, StratumComparison
+from cliffguard.shares import at_alpha
 from cliffguard.stats.multiplicity import holm
 
 Part = tuple[str, StratumComparison]
@@ -25,8 +26,14 @@ def with_parts(
     a capability that is asked further weigh in it as if nothing had been found.
     """
     own = {finding.capability: finding for finding in findings}
+    compared = {found.capability: found for found in capabilities}
     parts = list(_tested(capabilities, own))
-    adjusted = holm([float(part.p_beyond or 0.0) if is_due else 1.0 for (_, part), is_due in parts])
+    adjusted = holm(
+        [
+            at_alpha(part.p_beyond, compared[name], policy) if is_due else 1.0
+            for (name, part), is_due in parts
+        ]
+    )
     lost: dict[str, tuple[float, StratumComparison]] = {}
     for ((name, part), _), p_value in zip(parts, adjusted, strict=True):
         p_share = p_value / share

@@ -14,6 +14,7 @@ from cliffguard.errors import is_secret_name
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
 Estimand = Literal["capability", "suite"]
+AfterFailure = Literal["finish", "stop"]
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
 
@@ -93,6 +94,8 @@ class CapabilityPolicy:
 
     Where there is no suite, in comparing what lm-eval logged, `tasks` (names, or patterns such as
     `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
+    `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
+    they do); it is also for lm-eval's tasks in a suite.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -105,6 +108,7 @@ class CapabilityPolicy:
     tasks: tuple[str, ...] = ()
     metric: str | None = None
     filter: str | None = None
+    lower_is_better: bool | None = None
 
     def __post_init__(self) -> None:
         if self.margin is not None:
@@ -132,12 +136,15 @@ class Policy:
 
     `estimand`: what a drop is a drop of. "capability": of the skill that the items are a sample
     of; "suite": of the score on exactly these items, which are then the contract. `target` None:
-    the gain is reported and nothing is demanded of it.
+    the gain is reported and nothing is demanded of it. `reserve` is the share of alpha that the
+    first run of a candidate leaves to later ones with more items, on the side of PASS and on that
+    of FAIL.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     alpha: float = 0.05
+    reserve: float = 0.05
     default_margin: float = 0.05
     estimand: Estimand = "capability"
     target: TargetPolicy | None = None
@@ -148,7 +155,14 @@ class Policy:
             raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
         if self.alpha < _LEAST_ALPHA:
             raise ValueError(f"alpha must be at least {_LEAST_ALPHA:g}, not {self.alpha}")
+        if not 0.0 <= self.reserve <= 0.5:
+            raise ValueError(f"reserve must lie between 0 and 0.5, not {self.reserve}")
         _check_margin("default_margin", self.default_margin)
+
+    @property
+    def first_level(self) -> float:
+        """Alpha less the reserve: the error rate of a candidate's first run."""
+        return self.alpha * (1.0 - self.reserve)
 
     def margin(self, capability: str) -> float:
         """Return the largest drop of a capability that is tolerated."""
@@ -273,6 +287,9 @@ class Plan:
     proportion to the `churn` that is expected of each capability: the share of its items whose
     score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
     part of a question's key.
+    `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
+    of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
+    candidates that says neither means "stop" (`config.make_plans`).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -289,6 +306,7 @@ class Plan:
     screen: bool = False
     items: int | None = None
     churn: float | Mapping[str, float] | None = None
+    after_failure: AfterFailure = "finish"
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False

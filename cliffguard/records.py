@@ -1,12 +1,13 @@
 """The types that travel between rooms: frozen, complete, few.
 
-Scores lie in [0, 1], higher is better. `drop = base mean - candidate mean`: positive is worse.
+Scores lie in [0, 1], higher is better; of a metric that is better low the score is 1 minus what it
+says. `drop = base mean - candidate mean`: positive is worse.
 A missing score is None (unscored), never 0. What people write beforehand is in `plans`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -139,7 +140,9 @@ class Task:
     generated answer ends before any of `stop`. `excluded` are the ids of items that the training
     data hold: they do not count, and are no part of the digest, so that stored answers, orders and
     shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
-    neither is part of the digest.
+    neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
+    Of samples: `n_in_all` documents would be there without the limit that one side had (None: it
+    had none), and `read_otherwise` says what another filter makes of what this one cannot read.
     """
 
     name: str
@@ -160,8 +163,11 @@ class Task:
     items: tuple[Item, ...]
     digest: str
     excluded: frozenset[str] = frozenset()
+    lower_is_better: bool | None = None
     wanted: tuple[str, ...] = ()
     fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    n_in_all: int | None = None
+    read_otherwise: str | None = None
 
     def gates(self, item: Item) -> bool:
         """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
@@ -362,7 +368,8 @@ class Ladder:
 class TaskComparison:
     """A stratum of a capability; for reading, not for deciding.
 
-    `finish_base` and `finish_candidate` count how the answers of each side ended.
+    `finish_base` and `finish_candidate` count how the answers of each side ended. Where its metric
+    is `lower_is_better`, means and chance are 1 minus the metric's own.
     """
 
     task: str
@@ -376,6 +383,16 @@ class TaskComparison:
     candidate_mean: float | None
     finish_base: Mapping[str, int] = field(default_factory=dict)
     finish_candidate: Mapping[str, int] = field(default_factory=dict)
+    lower_is_better: bool = False
+
+    @property
+    def direction(self) -> Literal["higher", "lower"]:
+        """Which way its metric points."""
+        return "lower" if self.lower_is_better else "higher"
+
+    def in_own_numbers(self, mean: float | None) -> float | None:
+        """Return a mean of scores as the metric itself says it."""
+        return 1.0 - mean if mean is not None and self.lower_is_better else mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -572,8 +589,12 @@ class CapabilityComparison:
     without the candidate's answers that were cut (None: none was). `chance` is what guessing earns
     on the items (None: not known of any). `n_clusters` groups are as good as
     `n_effective_clusters` of one size (None: every item stands alone). `strata` are the parts in
-    which a cliff could hide. `n_empty` more items lie at levels of a ladder at which the base has
-    nothing to lose; they count nowhere.
+    which a cliff could hide. Without the limit of one side there would be `n_in_all` items (None:
+    it had none). `n_empty` more items lie at levels of a ladder at which the base has
+    nothing to lose; they count nowhere. `level` is the alpha that this
+    run may spend on the capability, `next_level` what a further run with more items could (0:
+    nothing is left; None: the looks of other runs were not asked about, and both are of a first
+    run).
     """
 
     capability: str
@@ -617,7 +638,10 @@ class CapabilityComparison:
     n_clusters: int | None = None
     n_effective_clusters: float | None = None
     n_empty: int = 0
+    n_in_all: int | None = None
     strata: tuple[StratumComparison, ...] = ()
+    level: float | None = None
+    next_level: float | None = None
 
     @property
     def has_nothing_to_lose(self) -> bool:
@@ -628,6 +652,16 @@ class CapabilityComparison:
     def is_finished(self) -> bool:
         """Say whether every planned item was asked."""
         return self.n_asked >= self.n_planned
+
+    @property
+    def direction(self) -> Literal["higher", "lower", "mixed"]:
+        """Which way the metrics of its tasks point: means of "lower" and "mixed" are turned."""
+        lower = {task.lower_is_better for task in self.tasks}
+        return "mixed" if len(lower) == 2 else "lower" if lower == {True} else "higher"
+
+    def in_own_numbers(self, mean: float | None) -> float | None:
+        """Return a mean of scores as the metrics themselves say it, where they all point alike."""
+        return 1.0 - mean if mean is not None and self.direction == "lower" else mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -649,10 +683,13 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two sets of answers to the same items. `confidence` is that of every interval.
+    """Two sets of answers to the same items.
 
-    `overlaps` are items that were left out, since the training data hold them; `shared` are the
-    pairs of gating capabilities that ask about the same documents.
+    `confidence` is that of every interval, at the level of a first run; those of capabilities that
+    were judged before are wider. `overlaps` are items that were left out, since the training data
+    hold them. `pooled_level` is what this run may spend on all that gates together (None: it is
+    their first); `shared` are the pairs of gating
+    capabilities that ask about the same documents.
     """
 
     base: Checkpoint
@@ -662,6 +699,7 @@ class Comparison:
     caveats: tuple[str, ...]
     overlaps: tuple[Overlap, ...] = ()
     shared: tuple[Shared, ...] = ()
+    pooled_level: float | None = None
 
 
 Cause = Literal["loss", "format", "stratum"]
@@ -813,6 +851,28 @@ class PlannedLooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenLooks:
+    """The looks of one run at which a verdict about a capability was formed, and what they spent.
+
+    `capability` is its name (empty: all that gates together), `how` a digest of the protocol
+    without limit, repeats and seed. Known again it is by content: `run`
+    is a digest of the order of its items, its looks, and the questions that were answered; `sketch`
+    are the least of the digests of its `n_items` different items, by which a larger set that holds
+    them is recognised. `answers`, of logged samples, are what both sides scored on these.
+    `counted` items at each look taken; `spent` of alpha by the last of them.
+    """
+
+    capability: str
+    how: str
+    run: str
+    sketch: tuple[str, ...]
+    answers: tuple[str, ...]
+    n_items: int
+    counted: tuple[int, ...]
+    spent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """What git had checked out; dirty where files that it tracks were changed since."""
 
@@ -844,7 +904,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The record of one comparison; every report is a pure function of it."""
+    """The record of one comparison; every report is a pure function of it.
+
+    `taken` are the looks of this run, and of the runs before it at the same two sides.
+    """
 
     format: int
     plan: Plan
@@ -853,21 +916,7 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
-
-
-def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
-    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
-
-    `a.b` is the field b of the object a.
-    """
-    found = {}
-    for name in wanted:
-        value = document
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value is not None and not isinstance(value, (Mapping, list)):
-            found[name] = str(value)
-    return found
+    taken: tuple[TakenLooks, ...] = ()
 
 
 # --- all of them ---------------------------------------------------------------------------------

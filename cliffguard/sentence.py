@@ -11,7 +11,16 @@ from cliffguard.records import (
     LadderFinding,
     Outcome,
     Pooled,
+    StratumComparison,
+    TaskComparison,
 )
+
+DIRECTIONS = {
+    "higher": "",
+    "lower": "lower is better",
+    "mixed": "scores that are better low counted as 1 − score",
+}
+"""What is said beside a change of means, by which way the metrics point."""
 
 
 def sentence(
@@ -36,6 +45,11 @@ def sentence(
         return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
     idle = [finding for finding in counted if not finding.counts]
     beside = "".join(f"; {_nothing_to_lose(drops[one.capability])}" for one in idle)
+    beside += "".join(
+        f"; {one.capability} on {one.n_items} of {one.n_in_all}"
+        for one in comparison.capabilities
+        if one.n_in_all is not None
+    )
     counted = [finding for finding in counted if finding.counts]
     if outcome is Outcome.PASS:
         held = [finding for finding in counted if finding.role == "gating"]
@@ -55,10 +69,7 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
         return f"{finding.capability}: {finding.reason} ({_change(found)})"
     if finding.stratum is not None:
         (part, *_) = (one for one in found.strata if one.name == finding.stratum)
-        return (
-            f"{finding.capability} regressed in {part.name} ({100 * (part.base_mean or 0.0):.1f} → "
-            f"{100 * (part.candidate_mean or 0.0):.1f} %)"
-        )
+        return f"{finding.capability} regressed in {part.name} ({_change_in(part, found)})"
     if finding.cause == "format":
         return (
             f"{finding.capability} regressed by format ({_change(found)}): "
@@ -82,8 +93,23 @@ def _gain(found: CapabilityComparison) -> str:
 
 
 def _change(found: CapabilityComparison) -> str:
-    base, candidate = found.base_mean or 0.0, found.candidate_mean or 0.0
-    return f"{100 * base:.1f} → {100 * candidate:.1f} %"
+    told = _told(found, found.base_mean, found.candidate_mean)
+    return told if found.n_in_all is None else f"{told} on {found.n_items} of {found.n_in_all}"
+
+
+def _change_in(part: StratumComparison, found: CapabilityComparison) -> str:
+    """Return the change of a part, which of a task is in that task's own numbers."""
+    tasks = [one for one in found.tasks if part.kind == "task" and one.task == part.name]
+    return _told(tasks[0] if tasks else found, part.base_mean, part.candidate_mean)
+
+
+def _told(
+    scored: CapabilityComparison | TaskComparison, base: float | None, candidate: float | None
+) -> str:
+    """Return a change of means in the numbers of the metric, with its direction."""
+    words = DIRECTIONS[scored.direction]
+    shown = [100 * (scored.in_own_numbers(mean) or 0.0) for mean in (base, candidate)]
+    return f"{shown[0]:.1f} → {shown[1]:.1f} %{f', {words}' if words else ''}"
 
 
 def _undecided(counted: Sequence[Finding]) -> str:

@@ -87,7 +87,7 @@ class Gate:
                 suites=(self.suite,),
                 policy=POLICY,
             )
-            verdict = judge(found, POLICY)
+            verdict = judge(found, POLICY, verdict)
         assert verdict is not None
         return (
             verdict,

@@ -45,14 +45,18 @@ def row(number: int, score: Any = 1.0, *, filter: str = "none", **changes: Any) 
 
 
 def write(folder: Path, task: str, rows: list[Row], *, day: int = 1) -> Path:
-    """Write a task's samples under the name that lm-eval gives them; its documents are its own."""
+    """Write a task's samples under the name that lm-eval gives them; its documents are its own.
+
+    No two models log the same to the byte: a key that nobody reads says whose samples they are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {**one, **{key: f"{task} {one[key]}" for key in ("doc_hash", "prompt_hash") if key in one}}
         for one in rows
     ]
     path = folder / f"samples_{task}_2026-01-{day:02d}T10-00-00.123456.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    lines = [json.dumps({**one, "of": folder.name}) + "\n" for one in rows]
+    path.write_text("".join(lines), encoding="utf-8")
     return path
 
 
@@ -85,6 +89,11 @@ def policy(**tasks: Any) -> Policy:
 def compared(folders: tuple[Path, Path], given: Policy | None = None) -> Review:
     """Return the review of two folders."""
     return compare_samples(str(folders[0]), str(folders[1]), given)
+
+
+def told(review: Review) -> list[str]:
+    """Return the caveats that are of versions."""
+    return [one for one in review.comparison.caveats if "version" in one]
 
 
 def test_the_policy_makes_capabilities_of_tasks(folders: tuple[Path, Path]) -> None:
@@ -209,7 +218,7 @@ def test_a_task_of_one_side_is_refused(folders: tuple[Path, Path]) -> None:
 
     with pytest.raises(IntegrityError, match=r"piqa only in .*base"):
         compared(folders)
-    assert compared(folders, policy(reading=("race",))).comparison.caveats
+    assert told(compared(folders, policy(reading=("race",))))
 
 
 Damage = Callable[[Path], object]
@@ -261,29 +270,6 @@ def test_a_policy_that_fits_no_sample_is_refused(
     """With what there is instead."""
     with pytest.raises(UsageError, match=message):
         compared(folders, given)
-
-
-@pytest.mark.parametrize("metric", ["word_perplexity", "bits_per_byte", "brier_score"])
-def test_a_metric_that_points_down_is_refused(tmp_path: Path, metric: str) -> None:
-    """Samples do not say so; a rise of it would pass for a gain."""
-    rows = [row(number, metrics=[metric, "acc"], **{metric: 0.4}) for number in range(3)]
-    for side in ("base", "tuned"):
-        write(tmp_path / side, "race", rows)
-
-    with pytest.raises(
-        UsageError, match=rf"{metric} is better the lower .*there are: {metric}, acc"
-    ):
-        compared((tmp_path / "base", tmp_path / "tuned"))
-
-
-@pytest.mark.parametrize("metric", ["answer_acc", "filtered_criteria"])
-def test_a_word_inside_a_metric_is_no_word(tmp_path: Path, metric: str) -> None:
-    """An answer is no word error rate."""
-    rows = [row(number, metrics=[metric], **{metric: 1.0}) for number in range(80)]
-    for side in ("base", "tuned"):
-        write(tmp_path / side, "race", rows)
-
-    assert compared((tmp_path / "base", tmp_path / "tuned")).comparison.capabilities[0].drop == 0.0
 
 
 def test_a_folder_without_samples_says_where_some_are(folders: tuple[Path, Path]) -> None:
@@ -363,6 +349,62 @@ def test_one_run_in_two_folders_is_refused(tmp_path: Path) -> None:
     assert compared((tmp_path / "a", tmp_path / "c")).verdict.findings
 
 
+SENTENCES = [f"The answer to question {n} is {n}." for n in range(40)]
+
+
+def generated(folder: Path, said: list[str], **changes: Any) -> None:
+    """Write samples of a task that generates; what a filter leaves is one digit."""
+    argument = {"gen_args_0": {"arg_0": "Q:", "arg_1": {"until": ["\n"]}}}
+    rows = [
+        row(n, arguments=argument, resps=[[text]], filtered_resps=[str(n % 10)], **changes)
+        for n, text in enumerate(said)
+    ]
+    write(folder, "sums", rows)
+
+
+def test_one_run_of_a_task_that_generates_is_refused(tmp_path: Path) -> None:
+    """A server that does not know the adapter says what the base says, to the letter."""
+    generated(tmp_path / "a", SENTENCES)
+    generated(tmp_path / "b", SENTENCES)
+
+    with pytest.raises(IntegrityError, match="all 40 generated answers of 20 char") as caught:
+        compared((tmp_path / "a", tmp_path / "b"))
+    assert caught.value.id == "sides.one-run"
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate"),
+    [
+        pytest.param(SENTENCES, [*SENTENCES[:-1], "It is not known to me."], id="one differs"),
+        pytest.param(SENTENCES, [*SENTENCES[:-1], "39"], id="one is short"),
+        pytest.param(SENTENCES[:7] * 4, SENTENCES[:7] * 4, id="seven different ones"),
+        pytest.param([str(n) for n in range(40)], [str(n) for n in range(40)], id="all are short"),
+        pytest.param([s[-19:] for s in SENTENCES], [s[-19:] for s in SENTENCES], id="of 19"),
+    ],
+)
+def test_two_models_may_say_the_same(tmp_path: Path, base: list[str], candidate: list[str]) -> None:
+    """Short answers, or few different ones; one long answer that differs shows two models."""
+    generated(tmp_path / "a", base)
+    generated(tmp_path / "b", candidate)
+
+    assert compared((tmp_path / "a", tmp_path / "b")).verdict.findings
+
+
+def test_a_file_that_was_copied_is_refused(folders: tuple[Path, Path]) -> None:
+    """One task's file is enough, also where its answers are short."""
+    said = [str(n % 2) for n in range(40)]
+    for side in folders:
+        generated(side, said)
+    assert compared(folders).verdict.findings
+    (path,) = folders[0].glob("samples_sums_*")
+    (folders[1] / path.name).write_bytes(path.read_bytes())
+
+    with pytest.raises(IntegrityError, match=r"^sums: .* byte for byte; was one run") as caught:
+        compared(folders)
+    assert caught.value.id == "sides.one-run"
+    assert compared(folders, policy(reading=("race",))).verdict.findings
+
+
 def results(folder: Path, day: int = 1, **told: Any) -> None:
     """Write what lm-eval writes beside the samples."""
     path = folder / f"results_2026-01-{day:02d}T10-00-00.123456.json"
@@ -373,8 +415,7 @@ def test_tasks_of_two_versions_are_refused(folders: tuple[Path, Path]) -> None:
     """They score otherwise, and no prompt need show it; the latest results count."""
     results(folders[0], versions={"race": 2.0})
     results(folders[1], versions={"race": 2.0})
-    before = compared(folders).comparison.caveats
-    assert not [caveat for caveat in before if "version" in caveat]
+    assert told(compared(folders)) == []
     results(folders[1], 2, versions={"race": 3.0})
 
     with pytest.raises(IntegrityError, match=r"race: version 2\.0 of the task .*, 3\.0 on"):
@@ -386,9 +427,9 @@ def test_libraries_of_two_versions_are_told(folders: tuple[Path, Path]) -> None:
     results(folders[0], lm_eval_version="0.4.9", transformers_version="5.2.0")
     results(folders[1], lm_eval_version="0.4.13", transformers_version="5.2.0")
 
-    (told,) = [one for one in compared(folders).comparison.caveats if "version" in one]
+    (moved,) = told(compared(folders))
 
-    assert "different versions (lm-eval 0.4.9 and 0.4.13)" in told
+    assert "different versions (lm-eval 0.4.9 and 0.4.13)" in moved
 
 
 @pytest.mark.parametrize("text", ["{", "[]"])

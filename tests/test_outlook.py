@@ -66,8 +66,9 @@ def ahead(
 
 
 def test_needed_items_are_those_of_the_formula() -> None:
-    """And a plan with as many is held nine times in ten."""
-    needed = items_needed(margin=0.05, alpha=0.05, power=0.9, discordance=0.1)
+    """And a plan with as many is held nine times in ten, as a first run."""
+    level = Policy().first_level
+    needed = items_needed(margin=0.05, alpha=level, power=0.9, discordance=0.1)
 
     found = ahead([task_of("reading", needed)], early=False).capabilities[0]
 

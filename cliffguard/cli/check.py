@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     opt.TRAIN,
     opt.SCREEN,
     opt.DEALING,
+    opt.FAILURE,
     opt.PROTOCOL,
     opt.RUNNER,
 )
@@ -141,12 +142,13 @@ def measure(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.FAILURE, opt.PROTOCOL)
 def compare(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],
     candidate: Annotated[str, typer.Argument(help="The candidate's directory or name.")],
     policy: opt.PolicyFile = None,
+    after: opt.After = None,
     out: opt.OutIfWanted = None,
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
@@ -167,9 +169,11 @@ def compare(
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
         folder = None if out is None else prepare(out)
         with failure_recorded(folder):
-            review = _compared(base, candidate, logged, policy, flags)
+            review = _compared(base, candidate, logged, policy, after, flags)
         code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
         raise typer.Exit(0 if exit_zero else code)
+    if after is not None:
+        raise UsageError("--after: is for folders of samples; the store knows its own looks")
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
     resolved = plan_of(flags)
     if show_config:
@@ -200,6 +204,7 @@ def _compared(
     candidate: str,
     logged: Sequence[str],
     policy: Path | None,
+    after: Path | None,
     flags: Mapping[str, Any],
 ) -> Review:
     """Return the review of two folders of samples; flags about checkpoints have no place here."""
@@ -216,7 +221,14 @@ def _compared(
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
         raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
-    return compare_samples(base, candidate, None if policy is None else load_policy(policy))
+    earlier = None
+    if after is not None:
+        from cliffguard.files import read_text
+        from cliffguard.report.json import read_review
+
+        earlier = read_review(read_text(after, UsageError), str(after))
+    own = None if policy is None else load_policy(policy)
+    return compare_samples(base, candidate, own, after=earlier)
 
 
 def _flat(given: Mapping[str, Any]) -> list[str]:

@@ -33,11 +33,13 @@ runner:
   device: auto
   batch_tokens: null         # tokens per batch; null is found from free memory
 policy: policy.yaml
+after_failure: finish     # finish: after a FAIL, too, all is asked until decided | stop: no more
 """
 
 _POLICY = """\
 # What may be lost. Write it before you look at results.
 alpha: 0.05               # chance of a wrong PASS, and of a wrong FAIL
+reserve: 0.05             # share of alpha kept for later runs of a candidate, on more items
 default_margin: 0.05      # the largest drop in mean score that is tolerated, 0…1
 {target}
 capabilities: {{}}

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
 @explained
 @opt.takes(
-    opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.TRAIN, opt.DEALING, opt.PROTOCOL, opt.RUNNER
+    opt.PLAN,
+    opt.TARGET,
+    opt.FIELDS,
+    opt.DATA,
+    opt.TRAIN,
+    opt.DEALING,
+    opt.FAILURE,
+    opt.PROTOCOL,
+    opt.RUNNER,
 )
 def plan(
     flags: Mapping[str, Any],

@@ -117,7 +117,9 @@ def _looks(planned: PlannedLooks) -> str:
 def _policy(policy: Policy | None) -> str:
     if policy is None:  # a plan whose policy was left to cliffguard
         return "the default of cliffguard"
-    parts = [f"alpha {policy.alpha:g}", f"default margin {100 * policy.default_margin:.1f} pp"]
+    parts = [f"alpha {policy.alpha:g}"]
+    parts += [f"of which {100 * policy.reserve:g} % for later runs"] if policy.reserve else []
+    parts += [f"default margin {100 * policy.default_margin:.1f} pp"]
     if policy.target is None:
         parts.append("no gain demanded")
     else:

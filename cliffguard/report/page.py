@@ -23,6 +23,7 @@ from cliffguard.records import (
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 from cliffguard.report.wording import EDGES, MARKS, ROLE_ORDER, SHAPES
+from cliffguard.sentence import DIRECTIONS
 from cliffguard.stats.ladder import Shape
 from cliffguard.verdict import EXIT_CODES
 
@@ -52,11 +53,31 @@ class Row:
 
     @property
     def base(self) -> str:
-        return numbers.percent(self.found.base_mean if self.found else None)
+        """The base's mean, in the metric's own numbers."""
+        found = self.found
+        return numbers.percent(found.in_own_numbers(found.base_mean) if found else None)
 
     @property
     def candidate(self) -> str:
-        return numbers.percent(self.found.candidate_mean if self.found else None)
+        found = self.found
+        return numbers.percent(found.in_own_numbers(found.candidate_mean) if found else None)
+
+    @property
+    def direction(self) -> str:
+        """Which way the metrics point, in words; empty where higher is better, as it mostly is."""
+        return DIRECTIONS[self.found.direction] if self.found else ""
+
+    @property
+    def means(self) -> str:
+        """Both means as "52.0 → 65.0 %"."""
+        if self.found is None or self.found.base_mean is None:
+            return numbers.MISSING
+        return f"{self.base.removesuffix(' %')} → {self.candidate}"
+
+    @property
+    def change(self) -> str:
+        """Both means, with the direction where it is not the usual one."""
+        return f"{self.means}, {self.direction}" if self.direction else self.means
 
     @property
     def drop(self) -> str:
@@ -248,16 +269,22 @@ class TaskRow:
     task: TaskComparison
 
     @property
+    def metric(self) -> str:
+        """The metric's name, with its direction where lower is better."""
+        words = DIRECTIONS[self.task.direction]
+        return f"{self.task.metric}, {words}" if words else self.task.metric
+
+    @property
     def base(self) -> str:
-        return numbers.percent(self.task.base_mean)
+        return numbers.percent(self.task.in_own_numbers(self.task.base_mean))
 
     @property
     def candidate(self) -> str:
-        return numbers.percent(self.task.candidate_mean)
+        return numbers.percent(self.task.in_own_numbers(self.task.candidate_mean))
 
     @property
     def chance(self) -> str:
-        return numbers.percent(self.task.chance)
+        return numbers.percent(self.task.in_own_numbers(self.task.chance))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -311,6 +338,11 @@ class Page:
         n_planned = sum(one.n_planned for one in found)
         n_asked = sum(one.n_asked for one in found)
         remarks = []
+        if any(row.direction for row in self.rows):
+            remarks.append(
+                "Where lower is better, drop = candidate − base, and broken is a score that rose: "
+                "positive is worse there too."
+            )
         if n_asked < n_planned:
             saved = numbers.percent(1 - n_asked / n_planned)
             remarks.append(

@@ -502,7 +502,7 @@ def test_candidates_to_choose_from_share_alpha(
     assert re.search(r"step-1 or \S*step-3 may be shipped", result.stderr)
     review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
     assert review["plan"]["policy"]["alpha"] == pytest.approx(0.05 / 3)
-    assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.05 / 3)
+    assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.95 * 0.05 / 3)
     assert any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
 
 
@@ -564,6 +564,35 @@ def test_where_none_passed_the_worst_code_is_kept(
 
     assert result.exit_code == 10
     assert re.search("none passed|did not pass", result.stderr)
+
+
+def test_after_a_failure_of_one_of_several_no_more_is_asked(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it left stored is compared as it was run; checked alone, it is asked on."""
+    scripted(monkeypatch, lambda name, item: float("base" in name or item.level is not None))
+    suite = support.write_suite(Path(trajectory["suite"]).parent, n_items=1500, n_said=120)
+    base = Path(trajectory["base"])
+    pair = [str(base), str(base.parent / "step-2"), "--suite", str(suite)]
+
+    stopped = chosen(trajectory, "12", "any")
+    plainly = run("compare", *pair, "--store", trajectory["store"])
+    as_run = run("compare", *pair, "--store", trajectory["store"], "--after-failure", "stop")
+    finished = run(
+        "check", "--base", pair[0], "--candidate", pair[1], *pair[2:],
+        "--store", trajectory["store"], "--out", str(base.parent / "alone"),
+    )  # fmt: skip
+
+    assert stopped.exit_code == as_run.exit_code == finished.exit_code == 10
+    assert plainly.exit_code == 2
+    assert "only part of ball is stored" in plainly.stderr
+    assert "compare with --after-failure stop" in plainly.stderr
+    review = json.loads((Path(trajectory["out"]) / "step-2" / "review.json").read_text())
+    assert review["plan"]["after_failure"] == "stop"
+    assert "--after-failure stop" in review["provenance"]["command"]
+    alone = json.loads((base.parent / "alone" / "review.json").read_text())
+    assert alone["plan"]["after_failure"] == "finish"
+    assert [one["outcome"] for one in alone["verdict"]["findings"]] == ["HELD", "REGRESSED"]
 
 
 def test_a_choice_needs_candidates(trajectory: dict[str, str]) -> None:

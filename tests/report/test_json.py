@@ -79,7 +79,7 @@ def test_a_lone_surrogate_can_be_written() -> None:
 
 def test_top_level_keys() -> None:
     """The file has the parts of the record, in its order."""
-    keys = ["format", "plan", "comparison", "verdict", "health", "examples", "provenance"]
+    keys = ["format", "plan", "comparison", "verdict", "health", "examples", "provenance", "taken"]
 
     assert list(json.loads(render_json(samples.failed()))) == keys
 
