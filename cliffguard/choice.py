@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from cliffguard.corridor import default_policy
 from cliffguard.errors import UsageError
 from cliffguard.gathered import gather
+from cliffguard.ledger import TOGETHER
 from cliffguard.pairs import Pair, counted
 from cliffguard.plans import Plan, are_both
 from cliffguard.records import CapabilityComparison, Outcome, Review
@@ -90,17 +91,18 @@ def raised(asked: Sequence[Asked | None], plans: Sequence[Plan]) -> dict[int, Pl
     has failed stays failed.
     """
     found = [one for one in asked if one is not None]
-    if not found or not _is_joint(found[0].review.plan):
+    if not found or not all(_is_joint(one.review) for one in found):
         return {}
     proofs = _proofs(found[0])
     p_values = np.array([_p_values(one, proofs) for one in asked])
     levels = _levels(asked, p_values, proofs, found[0].review)
+    largest = float(levels.max())
     return {
-        place: replace(plan, policy=replace(policy, alpha=float(levels.max())))
+        place: replace(plan, policy=replace(policy, alpha=largest / (1 - policy.reserve)))
         for place, (one, plan) in enumerate(zip(asked, plans, strict=True))
         if one is not None and one.review.verdict.outcome is Outcome.INCONCLUSIVE
         for policy in [plan.policy]
-        if policy is not None and (p_values[place] <= levels).all() and levels.max() > policy.alpha
+        if policy is not None and (p_values[place] <= levels).all() and largest > policy.first_level
     }
 
 
@@ -113,15 +115,19 @@ def raised_remark(plan: Plan, n_candidates: int) -> str:
     )
 
 
-def _is_joint(plan: Plan) -> bool:
+def _is_joint(review: Review) -> bool:
     """Say whether the proofs that PASS takes are all tests whose joint distribution is known.
 
-    A margin on the mean is a proof of its own; how items are dealt depends on alpha.
+    A margin on the mean is a proof of its own; how items are dealt depends on alpha; and of looks
+    at fewer items, in an earlier run, no joint distribution is known.
     """
-    policy = plan.policy
+    plan, policy = review.plan, review.plan.policy
     assert policy is not None
     has_mean = getattr(policy, "mean_margin", None) is not None
-    return policy.estimand == "capability" and plan.items is None and not has_mean
+    judged = [one.capability for one in review.taken if one.capability != TOGETHER]
+    own = {found.capability for found in review.comparison.capabilities}
+    is_first = len(set(judged)) == len(judged) and own.issuperset(judged)
+    return policy.estimand == "capability" and plan.items is None and not has_mean and is_first
 
 
 def _levels(
@@ -141,7 +147,7 @@ def _levels(
         if policy.role(proof.capability, proof.ring) == "target":  # is asked in full, once
             planned = planned[-1:]
         together.append(Together(_correlation(changes), planned))
-    return joint_levels(p_values, together, alpha=policy.alpha * len(asked))
+    return joint_levels(p_values, together, alpha=policy.first_level * len(asked))
 
 
 def _proofs(one: Asked) -> list[CapabilityComparison]:

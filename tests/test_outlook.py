@@ -220,8 +220,8 @@ def test_candidates_that_share_alpha_are_planned_at_their_share(suite: Path) -> 
 
     needed = [found["capabilities"][0]["n_needed"] for found in (whole, any_of, last)]
     assert needed == [
-        items_needed(margin=0.05, alpha=alpha, power=0.9, discordance=0.1)
-        for alpha in (0.05, 0.0125, 0.05)
+        items_needed(margin=0.05, alpha=policy.first_level, power=0.9, discordance=0.1)
+        for policy in (Policy(), Policy(alpha=0.0125), Policy())
     ]
     assert any_of["chance_pass"] < whole["chance_pass"] == last["chance_pass"]
     assert any_of["remarks"][0].startswith("all of this is of one candidate at 1.2 %, since 4")

@@ -536,6 +536,22 @@ def test_candidates_that_change_together_share_more_of_alpha(
     assert not any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
 
 
+def test_what_an_earlier_run_saw_leaves_equal_shares(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How looks at fewer items hang together with those at more is not known of several."""
+    scripted(monkeypatch, turns(11, "step-1", "step-2", "step-3"))
+    folder = Path(trajectory["base"]).parent
+    named = ("--base", trajectory["base"], "--suite", trajectory["suite"], "--limit", "150")
+    run("check", *named, "--candidate", str(folder / "step-1"), "--store", trajectory["store"],
+        "--out", trajectory["out"])  # fmt: skip
+
+    result = chosen(trajectory, "123", "any")
+
+    assert result.exit_code == 11
+    assert "of 3 candidates, which share alpha, none passed" in result.stderr
+
+
 def test_a_trajectory_is_tested_until_one_does_not_pass(
     trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
