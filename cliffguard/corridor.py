@@ -36,7 +36,7 @@ from cliffguard.ledger import (
 from cliffguard.looks import known_looks, note_looks
 from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.overlap import told, without_training
-from cliffguard.pairs import cut_to_both, pair_answers
+from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
 from cliffguard.records import (
     Checkpoint,
@@ -61,7 +61,7 @@ from cliffguard.verdict import judge
 T = TypeVar("T")
 
 
-def guard(
+def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     plan: Plan,
     *,
     store: Store | None = None,
@@ -71,12 +71,14 @@ def guard(
     max_minutes: float | None = None,
     caveats: Sequence[str] = (),
     progress: Progress = silent,
+    witness: Callable[[Sequence[Pair]], None] | None = None,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
     `sides` are base and candidate where they are models in memory (`runners.live`) and not found
     by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
     nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
+    `witness` is given the answers of both sides, item by item, that the verdict is about.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -155,6 +157,8 @@ def guard(
     own, taken = _taken(accounts, decision)
     note_looks(store, base, candidate, own)
     decision = _listed(decision, overlaps, schedule.everything())
+    if witness is not None:
+        witness(decision.pairs)
     return write_up(
         replace(decision, comparison=with_screens(decision.comparison, screens)),
         plan=replace(plan, policy=policy),

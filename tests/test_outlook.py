@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
@@ -202,6 +203,36 @@ def test_the_verb_writes_data(suite: Path) -> None:
     assert data["capabilities"][0]["churn"] == 0.02
     assert 0 < data["n_expected"] <= data["n_planned"] == 380
     assert data["minutes"] is None
+
+
+def test_candidates_that_share_alpha_are_planned_at_their_share(suite: Path) -> None:
+    """As many as are named, which need not be there yet; in order, each has all of it."""
+    four = [word for name in "abcd" for word in ("--candidate", name)]
+
+    def looked(*more: str) -> Any:
+        return json.loads(planned(suite, "--format", "json", *more).stdout)
+
+    whole, any_of, last = (
+        looked(*four),
+        looked(*four, "--choose", "any"),
+        looked(*four, "--choose", "last"),
+    )
+
+    needed = [found["capabilities"][0]["n_needed"] for found in (whole, any_of, last)]
+    assert needed == [
+        items_needed(margin=0.05, alpha=policy.first_level, power=0.9, discordance=0.1)
+        for policy in (Policy(), Policy(alpha=0.0125), Policy())
+    ]
+    assert any_of["chance_pass"] < whole["chance_pass"] == last["chance_pass"]
+    assert any_of["remarks"][0].startswith("all of this is of one candidate at 1.2 %, since 4")
+
+
+def test_a_choice_is_not_planned_for_one_candidate(suite: Path) -> None:
+    """There is nothing to choose."""
+    told = planned(suite, "--choose", "any")
+
+    assert told.exit_code == 2
+    assert "--choose: there is one candidate only" in told.stderr
 
 
 def test_a_base_at_hand_gives_minutes(suite: Path, tmp_path: Path) -> None:

@@ -13,10 +13,12 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import Screen, explained, failure_recorded
 from cliffguard.cli.given import open_store, plan_of, plans_of, show
-from cliffguard.cli.outcome import contained, finished, folders_of, one_of_both, prepare, worst
+from cliffguard.cli.outcome import finished, folders_of, in_turn, one_of_both, prepare, worst
 from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
+    from cliffguard.pairs import Pair
+    from cliffguard.plans import Plan
     from cliffguard.records import Review
     from cliffguard.runners import Runner
 
@@ -63,6 +65,7 @@ def check(
 
         caveats = remark(choose, plans)
         plans = shared(plans, choose)
+    from cliffguard.choice import Asked
     from cliffguard.corridor import guard, with_runner
     from cliffguard.stages import since
 
@@ -72,26 +75,26 @@ def check(
         # One runner: candidates over one base find it in memory.
         folders = [prepare(folder) for folder in folders_of(out, plans)]
         answers = open_store(store)
-        codes: list[int] = []
-        for one, folder in zip(plans, folders, strict=True):
-            if codes and codes[-1] != 0 and choose == "last":
-                break
-            with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
-                screen.start()
-                before = runner.spent()
-                with failure_recorded(folder), contextlib.closing(screen):
-                    review = guard(
-                        one,
-                        store=answers,
-                        runner=runner,
-                        stops_early=not no_early_stop,
-                        max_minutes=max_minutes,
-                        caveats=(*caveats, *one_of_both(one, plans)),
-                        progress=screen.progress,
-                    )
-                spent = since(runner.spent(), before)
-                codes.append(finished(review, folder, screen, output_format, spent))
-        return codes
+
+        def ask(one: Plan, folder: Path, remarks: Sequence[str]) -> tuple[Asked, int]:
+            screen.start()
+            before = runner.spent()
+            seen: list[Sequence[Pair]] = []
+            with failure_recorded(folder), contextlib.closing(screen):
+                review = guard(
+                    one,
+                    store=answers,
+                    runner=runner,
+                    stops_early=not no_early_stop,
+                    max_minutes=max_minutes,
+                    caveats=(*remarks, *one_of_both(one, plans)),
+                    progress=screen.progress,
+                    witness=seen.append,
+                )
+            spent = since(runner.spent(), before)
+            return Asked(review, seen[-1]), finished(review, folder, screen, output_format, spent)
+
+        return in_turn(plans, folders, choose, ask, caveats)
 
     codes = with_runner(plans[0], work)
     if codes is not None:  # another process of this run speaks

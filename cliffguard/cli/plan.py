@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 def plan(
     flags: Mapping[str, Any],
     path: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan file.")] = None,
+    candidate: opt.Candidate = None,
     policy: opt.PolicyFile = None,
     no_early_stop: opt.NoEarlyStop = False,
+    choose: opt.Choose = None,
     store: opt.StoreFolder = None,
     output_format: Annotated[
         Literal["text", "json"], typer.Option("--format", help="json: one object.")
@@ -46,8 +48,16 @@ def plan(
 ) -> None:
     """Say what a plan can decide: items, the drops it sees, the chance to pass, the cost."""
     # What is compared does not matter here, and need not be there yet.
-    candidate = None if path is not None else [flags.get("base") or "candidate"]
-    resolved, *_ = plans_of(path, {**flags, "candidate": candidate, "policy": policy})
+    if not candidate and path is None:
+        candidate = [flags.get("base") or "candidate"]
+    plans = plans_of(path, {**flags, "candidate": candidate, "policy": policy})
+    remarks: tuple[str, ...] = ()
+    if choose is not None:
+        from cliffguard.choice import foretold, shared
+
+        plans = shared(plans, choose)
+        remarks = foretold(choose, plans)
+    resolved, *_ = plans
     from cliffguard.corridor import default_policy, with_margins
     from cliffguard.dealing import expected_churn, stored_flips
     from cliffguard.outlook import look_ahead
@@ -68,6 +78,7 @@ def plan(
         stops_early=not no_early_stop,
         holds_both=_is_adapter(resolved),
     )
+    found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
     minutes = _minutes(resolved, base, found)
     if output_format == "json":
         told = {**dataclasses.asdict(found), "minutes": minutes}

@@ -506,6 +506,52 @@ def test_candidates_to_choose_from_share_alpha(
     assert any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
 
 
+def turns(share: int, *names: str) -> Script:
+    """Script: the named of the candidates break one item in `share`, and fix as many."""
+
+    def script(name: str, item: Item) -> float:
+        place = int(item.id.rpartition("-")[2]) if item.level is not None else -1
+        is_base_wrong, is_turned = place % share == 0, place % share == share // 2
+        if place < 0 or not any(one in name for one in names):
+            return float(place < 0 or not is_base_wrong)
+        return float(not is_turned)
+
+    return script
+
+
+def test_candidates_that_change_together_share_more_of_alpha(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is open at an equal share passes at what near twins may spend, without a question."""
+    runner = scripted(monkeypatch, turns(11, "step-1", "step-2", "step-3"))
+
+    result = chosen(trajectory, "123", "any")
+
+    assert result.exit_code == 0
+    assert re.search(r"step-1 or \S*step-2 or \S*step-3 may be shipped", result.stderr)
+    assert runner.n_asked == 4 * (300 + 120)
+    review = json.loads((Path(trajectory["out"]) / "step-2" / "review.json").read_text())
+    assert 0.05 / 3 < review["plan"]["policy"]["alpha"] < 0.05
+    assert any("changed together" in caveat for caveat in review["comparison"]["caveats"])
+    assert not any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
+
+
+def test_what_an_earlier_run_saw_leaves_equal_shares(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How looks at fewer items hang together with those at more is not known of several."""
+    scripted(monkeypatch, turns(11, "step-1", "step-2", "step-3"))
+    folder = Path(trajectory["base"]).parent
+    named = ("--base", trajectory["base"], "--suite", trajectory["suite"], "--limit", "150")
+    run("check", *named, "--candidate", str(folder / "step-1"), "--store", trajectory["store"],
+        "--out", trajectory["out"])  # fmt: skip
+
+    result = chosen(trajectory, "123", "any")
+
+    assert result.exit_code == 11
+    assert "of 3 candidates, which share alpha, none passed" in result.stderr
+
+
 def test_a_trajectory_is_tested_until_one_does_not_pass(
     trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
