@@ -146,6 +146,8 @@ def tabulated(found: list[dict[str, Any]]) -> str:
     """Return rows as Markdown: shares in percent, margins and drops in points."""
 
     def cell(name: str, value: Any) -> str:
+        if value is None:
+            return "–"
         if name in ("worth", "margin", "drop"):
             return f"{value:.0f}" if name == "worth" else f"{100 * value:g}"
         return (
