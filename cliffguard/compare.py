@@ -46,7 +46,7 @@ from cliffguard.stats.interval import Interval, wilson_interval
 from cliffguard.stats.ladder import Fall
 from cliffguard.stats.paired import PairedCounts, tango_interval
 from cliffguard.strata import compared, strata_of
-from cliffguard.ties import tied_by, without_copies
+from cliffguard.ties import question_of, tied_by, without_copies
 
 
 def compare(
@@ -130,13 +130,13 @@ def _confidence(policy: Policy) -> float:
 
 def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
     """Return how many questions gate in every capability, and how many items it excludes."""
-    questions: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+    questions: dict[str, set[Hashable]] = {}
     excluded: Counter[str] = Counter()
     for series in look:
         name = series.task.capability
         gating = [item for item in series.planned if series.task.gates(item)]
         if series.task.suite != SAMPLES:  # of which all that there is was asked
-            questions.setdefault(name, set()).update((one.prompt, one.choices) for one in gating)
+            questions.setdefault(name, set()).update(map(question_of, gating))
         excluded[name] += sum(map(series.task.would_gate, series.planned)) - len(gating)
     return Counter({name: len(own) for name, own in questions.items()}), excluded
 

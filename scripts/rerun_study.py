@@ -22,11 +22,11 @@ import calibrate
 import numpy as np
 import studies
 
+from cliffguard.shares import TOGETHER
 from cliffguard.stats.gates import Design, decide, draw
 from cliffguard.stats.paired import mcnemar_mid_p, non_inferiority_p
 from cliffguard.stats.power import items_to_decide
 from cliffguard.stats.runs import run_level, worst_error
-from cliffguard.verdict import POOLED_SHARE
 
 ALPHA = studies.ALPHA
 RESERVES = (0.0, 0.05, 0.1, 0.2)
@@ -138,7 +138,7 @@ def price(rng: np.random.Generator, n_gates: int) -> list[Row]:
         counts = draw(designs, n_gates, rng)
         row: Row = {"items": n_items, "margin": margin}
         for reserve in RESERVES:
-            found = decide(counts, designs, alpha=ALPHA * (1 - reserve), pooled_share=POOLED_SHARE)
+            found = decide(counts, designs, alpha=ALPHA * (1 - reserve), pooled_share=TOGETHER)
             row[f"PASS, reserve {reserve:g}"] = found.passed.mean()
         rows.append(row)
     return rows

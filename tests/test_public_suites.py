@@ -291,9 +291,13 @@ def test_the_cost_is_one_of_three(tmp_path: Path) -> None:
 def test_a_likelihood_costs_no_generated_tokens(tmp_path: Path) -> None:
     """Planning counts no answer tokens for a task without choices that only reads."""
     from cliffguard.outlook import _tokens
+    from cliffguard.schedule import in_full
 
     items = tuple(dataclasses.replace(support.item(n), choices=()) for n in range(4))
     task = dataclasses.replace(support.task(items), cost="likelihood")
     spoken = dataclasses.replace(task, cost="long generation")
 
-    assert _tokens([spoken], Protocol()) - _tokens([task], Protocol()) == 256
+    assert (
+        _tokens([in_full(spoken, items)], Protocol()) - _tokens([in_full(task, items)], Protocol())
+        == 256
+    )

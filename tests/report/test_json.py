@@ -116,9 +116,9 @@ def test_nan_is_refused() -> None:
 
 def test_a_newer_format_asks_for_an_update() -> None:
     """A review of a later cliffguard is not guessed at."""
-    text = edited(lambda value: value.update(format=2))
+    text = edited(lambda value: value.update(format=3))
 
-    with pytest.raises(UsageError, match=r"r\.json: format: 2 is newer .*; update cliffguard"):
+    with pytest.raises(UsageError, match=r"r\.json: format: 3 is newer .*; update cliffguard"):
         read_review(text, "r.json")
 
 
