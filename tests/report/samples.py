@@ -642,7 +642,7 @@ def inconclusive() -> Review:
 def not_measured() -> Review:
     """One capability without a score, and one that the policy names and no suite has."""
     found = unmeasured("refusals", n_unscored=40)
-    unscored = finding(found, Outcome.NOT_MEASURED, "all 40 items are unscored")
+    unscored = finding(found, Outcome.NOT_MEASURED, "all 40 items lack an answer of a side")
     told = review(
         Outcome.INCONCLUSIVE,
         "no gating capability is proven lost, but 2 of 3 required findings are open: refusals was "
