@@ -55,7 +55,7 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         *(("suite", stamp) for stamp in stamps),
         ("protocol", _protocol(review.plan.protocol)),
         ("policy", _policy(review.plan.policy)),
-        *((f"policy of {name}", told) for name, told in _own_policies(review.plan.policy)),
+        *(("policy", told) for told in _own_policies(review.plan.policy)),
         *(("items", told) for told in _dealing(review.plan)),
         *(("after a failure", told) for told in _after_failure(review.plan)),
         *(("looks", _looks(planned)) for planned in provenance.looks),
@@ -133,8 +133,8 @@ def _taken(one: TakenLooks) -> str:
     return f"{name} at {counted} items, alpha spent: {one.spent:.3g}"
 
 
-def _own_policies(policy: Policy | None) -> Iterator[tuple[str, str]]:
-    """Return what a policy says of single capabilities, with their names."""
+def _own_policies(policy: Policy | None) -> Iterator[str]:
+    """Return what a policy says of single capabilities."""
     for name, own in ({} if policy is None else policy.capabilities).items():
         margins = (("margin", own.margin), ("margin of a part", own.stratum_margin))
         told = [f"{word} {100 * margin:.1f} pp" for word, margin in margins if margin is not None]
@@ -145,7 +145,7 @@ def _own_policies(policy: Policy | None) -> Iterator[tuple[str, str]]:
         if own.gate is not None:
             told.append("gates, and must be measured" if own.gate else "does not gate")
         if told:
-            yield name, ", ".join(told)
+            yield f"{name}: {', '.join(told)}"
 
 
 def _dealing(plan: Plan) -> Iterator[str]:

@@ -666,7 +666,14 @@ def hostile() -> Review:
     ladder = replace(hops_ladder(), task=HOSTILE, level_name=HOSTILE)
     one = ClassComparison(label=HOSTILE, n_items=9, base_recall=1.0, candidate_recall=0.0)
     classes = replace(routes(), task=HOSTILE, classes=(one,) * 30)
-    found = replace(lost, suite=HOSTILE, ladders=(ladder,), classes=(classes,))
+    parts = (subject(HOSTILE, 80, 55), subject(HOSTILE + "2", 80, 0, p_beyond=None, why=HOSTILE))
+    readable = Readable(
+        n_items=40, base_mean=0.8, candidate_mean=0.8, drop=0.0, p_drop=0.5, other=HOSTILE
+    )
+    found = replace(
+        lost, suite=HOSTILE, ladders=(ladder,), classes=(classes,), strata=parts, readable=readable,
+        n_unreadable_base=3,
+    )  # fmt: skip
     examples = tuple(
         example(
             place, capability=HOSTILE, task=HOSTILE, item_id=HOSTILE, prompt=HOSTILE * 40,
@@ -677,14 +684,17 @@ def hostile() -> Review:
     attacked = review(
         Outcome.FAIL,
         f"{HOSTILE} regressed.",
-        [(found, finding(found, Outcome.REGRESSED, HOSTILE))],
+        [(found, replace(finding(found, Outcome.REGRESSED, HOSTILE), stratum=HOSTILE))],
         examples=examples,
         caveats=(HOSTILE,),
     )
     side = checkpoint(HOSTILE, notes=(HOSTILE,))
+    policy = Policy(capabilities={HOSTILE: CapabilityPolicy(cluster=HOSTILE, strata=HOSTILE)})
+    shared = Shared(capabilities=(HOSTILE, HOSTILE), n_documents=3, covariance=0.0)
     return replace(
         attacked,
-        comparison=replace(attacked.comparison, base=side, candidate=side),
+        plan=replace(attacked.plan, policy=policy),
+        comparison=replace(attacked.comparison, base=side, candidate=side, shared=(shared,)),
         provenance=replace(told.provenance, command=HOSTILE, runner=HOSTILE),
     )
 
