@@ -317,7 +317,7 @@ def judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
 
 def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
     if found.n_unscored:
-        reason = f"all {found.n_unscored} items are unscored"
+        reason = f"all {found.n_unscored} items lack an answer of a side"
     elif found.n_excluded and not found.n_planned:
         reason = f"all {found.n_excluded} items are in the training data"
     else:
