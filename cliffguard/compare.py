@@ -16,6 +16,7 @@ from cliffguard.canonical import digest
 from cliffguard.classes import classes_of
 from cliffguard.gathered import Gathered, gather, remarks, shared_documents, unknown_chance
 from cliffguard.ledger import TOGETHER, Level
+from cliffguard.mean import mean_of
 from cliffguard.pairs import Pair, by_task, counted
 from cliffguard.plans import Estimand, Policy, Role
 from cliffguard.records import (
@@ -29,6 +30,7 @@ from cliffguard.records import (
     Ladder,
     LevelComparison,
     Readable,
+    Shared,
     StratumComparison,
     Suite,
     Task,
@@ -111,10 +113,14 @@ def compare(
         )
     )
     gating = [
-        (one.capability, items)
+        (one, items)
         for one, items in zip(found, gathered, strict=True)
         if policy.role(one.capability, one.ring) == "gating"
     ]
+    shared: tuple[Shared, ...] = ()
+    if policy.estimand != "suite":
+        shared = shared_documents([(one.capability, items) for one, items in gating])
+    pooled_level = levels[TOGETHER].now if TOGETHER in levels else None
     return Comparison(
         base=base,
         candidate=candidate,
@@ -126,8 +132,15 @@ def compare(
             *unknown_chance(gathered),
             *(remark for one in zip(found, gathered, strict=True) for remark in remarks(*one)),
         ),
-        shared=() if policy.estimand == "suite" else shared_documents(gating),
-        pooled_level=levels[TOGETHER].now if TOGETHER in levels else None,
+        shared=shared,
+        pooled_level=pooled_level,
+        mean=mean_of(
+            gating,
+            policy,
+            level=gating[0][0].level if len(gating) == 1 else pooled_level,
+            are_tied=bool(shared),
+            n_effective=_n_effective,
+        ),
     )
 
 
@@ -436,6 +449,12 @@ def _grouping(scored: Sequence[Pair]) -> Clustering | None:
         return None
     # A lost item counts as broken here: a passage that falls silent falls together.
     return clustering([pair.worst_change for pair in scored], names)
+
+
+def _n_effective(pairs: Sequence[Pair]) -> float:
+    """Return how many independent items these are worth."""
+    grouping = _grouping(pairs)
+    return len(pairs) / (1.0 if grouping is None else grouping.design_effect)
 
 
 def _cluster(pair: Pair) -> Hashable:
