@@ -26,7 +26,7 @@ LAYERS: list[set[str]] = [
     {"pairs", "behaviour", "classes", "screens", "parts", "looks", "shapes"},
     {"ties", "strata", "upkeep"},
     {"gathered", "health", "findings"},
-    {"proofs"},
+    {"proofs", "mean"},
     {"compare"},
     {"verdict", "review"},
     {"corridor"},

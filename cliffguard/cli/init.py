@@ -42,6 +42,8 @@ _POLICY = """\
 alpha: 0.05               # chance of a wrong PASS, and of a wrong FAIL
 reserve: 0.05             # share of alpha kept for later runs of a candidate, on more items
 default_margin: 0.05      # the largest drop in mean score that is tolerated, 0…1
+# mean_margin: 0.015      # on the mean of all drops, beside wider margins (default_margin: 0.08):
+#                         # PASSMEAN
 {target}
 capabilities: {{}}
 #  multi_step_reasoning:
