@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Store, guard
-from cliffguard.corridor import with_margins
+from cliffguard.corridor import compare_samples, with_margins
 from cliffguard.errors import ConfigError
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import (
@@ -21,7 +21,8 @@ from cliffguard.records import (
 )
 from cliffguard.runners.fake import FakeRunner
 from tests import support, test_outlook, test_verdict
-from tests.test_together import Samples, flips
+from tests.test_imports import write
+from tests.test_together import Samples, flips, rows_of
 
 ASKED = Policy(default_margin=0.08, mean_margin=0.015)
 
@@ -32,9 +33,9 @@ def samples(tmp_path: Path) -> Samples:
     return Samples(tmp_path)
 
 
-def told(samples: Samples, **policy: Any) -> Any:
-    """Return the review under margins of 8 points, and one of 1.5 on the mean."""
-    return samples.review(**{"default_margin": 0.08, "mean_margin": 0.015, **policy})
+def told(samples: Samples, *tasks: str, **policy: Any) -> Any:
+    """Return the review of all or some tasks under margins of 8 points, and 1.5 on the mean."""
+    return samples.review(*tasks, **{"default_margin": 0.08, "mean_margin": 0.015, **policy})
 
 
 def test_all_hold_and_their_mean_does_not(samples: Samples) -> None:
@@ -95,6 +96,53 @@ def test_what_was_not_answered_counts_against_the_mean(samples: Samples) -> None
 
     assert less.p_held > 10 * whole.p_held
     assert less.drop == pytest.approx(0.0, abs=0.001)
+
+
+def test_documents_that_capabilities_share_make_the_mean_less_certain(samples: Samples) -> None:
+    """The same broken documents under two names are not two proofs."""
+    scores = flips(1000, 40, 40)
+    apart = Samples(samples.folder / "apart")
+    for task in ("t0", "t1"):
+        apart.add(task, *scores)
+        for side, own in zip(("base", "tuned"), scores, strict=True):
+            path = write(samples.folder / side, task, rows_of(own))
+            path.write_text(path.read_text().replace(f'"{task} d', '"d'))
+
+    mean, alone = told(samples).comparison.mean, told(apart).comparison.mean
+
+    assert mean.drop == alone.drop == 0.0
+    assert mean.p_held > 2 * alone.p_held
+    assert mean.high > alone.high
+
+
+def test_graded_scores_are_in_the_mean_by_how_much_they_change(samples: Samples) -> None:
+    """A fifth of a point up and down on as many items says more than a whole one."""
+    samples.add("whole", *flips(1000, 60, 60))
+    samples.add("fifth", [0.8] * 1000, [0.6] * 60 + [0.8] * 880 + [1.0] * 60)
+
+    whole, fifth = (told(samples, name) for name in ("whole", "fifth"))
+
+    assert whole.comparison.mean is not None
+    assert fifth.comparison.mean is not None
+    assert fifth.comparison.mean.p_held < whole.comparison.mean.p_held
+
+
+def test_a_look_at_the_mean_spends_alpha(samples: Samples) -> None:
+    """A later run on more samples has less for it, and says so."""
+    for number in range(2):
+        samples.add(f"t{number}", *flips(400, 12, 8))
+    first = told(samples)
+    for number in range(2):
+        samples.add(f"t{number}", *flips(900, 22, 18))
+
+    later = compare_samples(
+        str(samples.folder / "base"), str(samples.folder / "tuned"), ASKED, after=first
+    )
+
+    assert [one.capability for one in first.taken].count("") == 1
+    assert later.comparison.mean is not None
+    assert later.comparison.mean.level == later.comparison.pooled_level
+    assert later.comparison.mean.level < ASKED.first_level
 
 
 @pytest.mark.parametrize(
@@ -204,7 +252,7 @@ def test_an_unmeasured_mean_passes_nothing() -> None:
 
 
 def held_but_for(part: StratumComparison | None) -> list[CapabilityComparison]:
-    """Return two capabilities that held halfway, the first with this part."""
+    """Return two capabilities that held fifthway, the first with this part."""
     one, other = (
         test_verdict.capability(n, 5, 5, n_items=2000, n_planned=4000, margin=0.08) for n in "ab"
     )
