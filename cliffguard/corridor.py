@@ -232,7 +232,8 @@ def _taken(
 ) -> tuple[list[TakenLooks], tuple[TakenLooks, ...]]:
     """Return the looks of this run, and with them those of the runs before it."""
     counted = counted_by((p.task.capability, p.look) for p in decision.pairs if p.gates)
-    if decision.verdict.pooled is not None and TOGETHER in accounts:
+    is_together = decision.verdict.pooled is not None or decision.comparison.mean is not None
+    if is_together and TOGETHER in accounts:
         counted[TOGETHER] = accounts[TOGETHER].run.planned
     own = [account.closed(counted[name]) for name, account in accounts.items() if name in counted]
     before = [one for account in accounts.values() for one in account.before]

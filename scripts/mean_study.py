@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from calibrate import table
+from scipy.special import ndtr
 from studies import Row, looks_of
 
 from cliffguard.plans import Policy
@@ -25,6 +26,7 @@ from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.shares import TOGETHER
 from cliffguard.stats.gates import Design, decide, draw
 from cliffguard.stats.mean import MeanTable
+from cliffguard.stats.paired import null_variance
 
 MEAN, EACH = 0.015, 0.08
 LIMIT = 0.055
@@ -132,11 +134,47 @@ def stopped(rng: np.random.Generator, n_runs: int) -> list[Row]:
     return rows
 
 
+PLACES = {
+    "eight of 500, all lose 1.5": ((500,) * 8, (MEAN,) * 8),
+    "eight of 500, nothing is lost": ((500,) * 8, (0.0,) * 8),
+    "100 beside 5,000, which loses nothing": ((100, 5000), (2 * MEAN, 0.0)),
+    "100 beside two of 3,000": ((100, 3000, 3000), (3 * MEAN, 0.0, 0.0)),
+    "50 beside two of 3,000": ((50, 3000, 3000), (3 * MEAN, 0.0, 0.0)),
+}
+
+
+def places(rng: np.random.Generator, n_runs: int) -> list[Row]:
+    """The proof of the mean alone, in one look: at which drops the variances are taken.
+
+    Restricted to the margin for each, a small capability that lost all of it is overlooked.
+    """
+    rows: list[Row] = []
+    for name, (sizes, drops) in PLACES.items():
+        for churn in (0.03, 0.10):
+            designs = [Design((n,), EACH, d, churn) for n, d in zip(sizes, drops, strict=True)]
+            counts, n = draw(designs, n_runs, rng), np.array(sizes, dtype=float)
+            b, f = counts.broken[..., 0] / n, counts.fixed[..., 0] / n
+            alike = np.sqrt((null_variance(b, f, MEAN) / n).sum(axis=1)) / len(sizes)
+            placed = MeanTable(b - f, b + f, n, margin=MEAN).p_at_least(MEAN)
+            rows.append(
+                {
+                    "lost in": name,
+                    "churn": churn,
+                    "the margin for each": (
+                        ndtr(((b - f).mean(axis=1) - MEAN) / alike) <= LEVEL
+                    ).mean(),
+                    "the likeliest (the gate)": (placed <= LEVEL).mean(),
+                }
+            )
+    return rows
+
+
 STUDIES = {
     "False PASS": errors,
     "PASS when nothing is lost": power,
     "The price": price,
     "Why what held is asked on": stopped,
+    "Where the drop is placed": places,
 }
 
 
