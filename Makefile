@@ -28,6 +28,7 @@ check: $(READY)  ## format, lint, types, generated files
 	$(BIN)/mypy
 	$(BIN)/python scripts/make_suites.py --check
 	$(BIN)/python scripts/make_schemas.py --check
+	$(BIN)/python scripts/make_metric_directions.py --check
 	$(BIN)/python scripts/ladder_pages.py --check
 
 format: $(READY)  ## format and fix what can be fixed

@@ -52,7 +52,7 @@ from cliffguard.stats.interval import Interval, wilson_interval
 from cliffguard.stats.ladder import Fall
 from cliffguard.stats.paired import PairedCounts, tango_interval
 from cliffguard.strata import compared, strata_of
-from cliffguard.ties import without_copies
+from cliffguard.ties import tied_by, without_copies
 
 
 def compare(
@@ -74,7 +74,7 @@ def compare(
     scores themselves say whether they are graded.
     """
     by_capability: dict[str, list[Pair]] = {}
-    for pair in map(counted, pairs):
+    for pair in tied_by(policy, map(counted, pairs)):
         by_capability.setdefault(pair.task.capability, []).append(pair)
     planned, excluded = _planned(look)
     graded = frozenset(
@@ -234,7 +234,9 @@ def _strata(
             ).p_beyond
         return _sample(scored).p_beyond(drop)
 
-    found = strata_of(items.gating, look, capability)
+    own = policy.capabilities.get(capability)
+    named = None if own is None else own.strata
+    found = strata_of(items.gating, look, capability, named)
     return tuple(compared(stratum, margin, p_beyond) for stratum in found)
 
 
@@ -415,6 +417,7 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
         finish_base=dict(Counter(pair.base.finish_reason for pair in pairs)),
         finish_candidate=dict(Counter(pair.candidate.finish_reason for pair in pairs)),
+        lower_is_better=bool(task.lower_is_better),
     )
 
 
@@ -435,7 +438,7 @@ def _ladder(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
         level_name=task.level or "",
         chance=task.chance,
         levels=levels,
-        fall=_fall([row for row in rows if row[0].gates]),
+        fall=_fall([row for row in rows if row[0].gates], task.chance),
         base_half=half_level(base_means, places),
         candidate_half=half_level(candidate_means, places),
         base_area=fmean(base_means),
@@ -451,25 +454,27 @@ def _classes(scored: Sequence[Pair]) -> tuple[ClassesComparison, ...]:
     return tuple(one for one in found if one is not None)
 
 
-def _fall(rows: Sequence[Sequence[Pair]]) -> Fall | None:
-    """Return how the drop grows over the gating levels; within seeds that all levels share.
+def _fall(rows: Sequence[Sequence[Pair]], chance: float) -> Fall | None:
+    """Return how the drop differs over the gating levels; within seeds that all levels share.
 
     Items of a cluster at one level stand or fall together, and count as one, by their mean.
     """
     if len(rows) < 2:
         return None
-    levels = [_cluster_changes(row) for row in rows]
+    levels = [_clusters_of(row) for row in rows]
     is_blocked = all(level.keys() == levels[0].keys() for level in levels)
     names = [sorted(level, key=str) if is_blocked else list(level) for level in levels]
-    changes = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
-    return find_fall(changes, is_blocked=is_blocked)
+    ordered = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
+    changes = [[fmean(pair.change for pair in group) for group in level] for level in ordered]
+    bases = [[_mean(pair.base for pair in group) for group in level] for level in ordered]
+    return find_fall(changes, bases, chance=chance, is_blocked=is_blocked)
 
 
-def _cluster_changes(row: Sequence[Pair]) -> dict[Hashable, float]:
-    groups: dict[Hashable, list[float]] = {}
+def _clusters_of(row: Sequence[Pair]) -> dict[Hashable, list[Pair]]:
+    groups: dict[Hashable, list[Pair]] = {}
     for pair in row:
-        groups.setdefault(_cluster(pair), []).append(pair.change)
-    return {name: fmean(group) for name, group in groups.items()}
+        groups.setdefault(_cluster(pair), []).append(pair)
+    return groups
 
 
 def _level(scored: Sequence[Pair], confidence: float) -> LevelComparison:

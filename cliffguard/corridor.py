@@ -34,6 +34,7 @@ from cliffguard.screens import check_screens, take_screens, with_screens
 from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import not_covered
 from cliffguard.targets import suites_of
+from cliffguard.ties import refuse_unknown_fields, wanting
 from cliffguard.training import read_all_training
 from cliffguard.verdict import judge
 
@@ -64,6 +65,7 @@ def guard(
     suites = suites_of(plan)
     policy = with_margins(plan.policy or default_policy(suites), suites)
     _refuse_tasks(policy)
+    suites = wanting(suites, policy)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
     remarks = check_pair(base, candidate, plan.protocol)
@@ -71,6 +73,7 @@ def guard(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
     caveats = (*caveats, *not_covered(suites), *remarks, *cut)
+    refuse_unknown_fields(tasks, policy)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
@@ -170,7 +173,7 @@ def _decide(
 
     `protocol` None: it was another harness's.
     """
-    told = check_answers(measured[0].answers, measured[1].answers, protocol or Protocol())
+    told = check_answers(measured[0].answers, measured[1].answers, protocol)
     pairs = pair_answers(look, *measured)
     comparison = compare(
         pairs,

@@ -9,6 +9,11 @@ Every message says what happened, where, and what to do next, in one line.
      ├── IntegrityError               exit 12  the comparison itself cannot be trusted
      │    └── StoreError              exit 12  a damaged entry in the store of answers
      └── InfrastructureError          exit 20  worth a retry: memory, disk, device, hub
+
+An error may carry an `id`, such as `metric.unknown-direction`: what it is about, then what is wrong
+with that. Messages may be worded anew; an id, once released, keeps its meaning, so that programs
+can go by it. It stands in brackets at the end of the line on stderr, and in failure.json under
+`id`.
 """
 
 from __future__ import annotations
@@ -27,18 +32,24 @@ class CliffguardError(Exception):
 
     What cannot be printed (line breaks, colours, marks of direction) is shown escaped, what is too
     long is cut in its middle, and what is secret is left out: messages quote names, files and
-    other programs' messages that nobody has checked.
+    other programs' messages that nobody has checked. The message is `str(error)`, without the id.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, id: str | None = None) -> None:
+        self.id = id
         text = redacted(message)
         text = "".join(c if c.isprintable() else ascii(c).strip("'\"") for c in text)
         if len(text) > _MOST_CHARACTERS:
             half = _MOST_CHARACTERS // 2
             text = f"{text[:half]} […] {text[-half:]}"
         super().__init__(text)
+
+    @property
+    def line(self) -> str:
+        """The message as it is printed: with the id, where there is one, at its end."""
+        return str(self) if self.id is None else f"{self} [{self.id}]"
 
 
 class UsageError(CliffguardError, ValueError):

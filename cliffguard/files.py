@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -210,19 +210,28 @@ def validate(adapter: TypeAdapter[T], value: Any, source: str, error: type[Usage
     try:
         valid = adapter.validate_python(value)
     except ValidationError as failure:
-        raise error(f"{source}: {_explain(failure, adapter)}") from None
+        first = _first(failure)
+        cause = first.get("ctx", {}).get("error")  # what the record itself has raised
+        raise error(
+            f"{source}: {_explain(first, adapter)}", id=getattr(cause, "id", None)
+        ) from None
     if _has_no_number(value):
         raise error(f"{source}: holds an infinity or NaN, which is no number to go by")
     return valid
 
 
-def _explain(failure: ValidationError, adapter: TypeAdapter[Any]) -> str:
+def _first(failure: ValidationError) -> Mapping[str, Any]:
+    """Return the fault that says most."""
     errors = failure.errors(include_url=False)
     # A misspelt key is also a missing one: the misspelling says more.
     first = next((error for error in errors if error["type"] in _UNKNOWN), errors[0])
     if first["loc"][-1:] in _PLAIN:  # of a key that may also be a mapping, which it here is
         inside = [e for e in errors if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1]]
         first = max(inside, key=lambda error: len(error["loc"]))
+    return first
+
+
+def _explain(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] in _UNKNOWN:
         return f"{where}: unknown key{_nearest_key(str(first['loc'][-1]), adapter.json_schema())}"

@@ -127,6 +127,9 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
             f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what belongs "
             "together counts as a cluster."
         )
+    n_without = sum(pair.tie is None for pair in items.gating)
+    if 0 < n_without < len(items.gating):
+        yield f"{name}: {n_without:,} items lack the field that `cluster` names, and stand alone."
     if items.n_empty:
         yield (
             f"{name}: {items.n_empty:,} items do not count, at levels where the base has nothing "
@@ -140,8 +143,9 @@ def _base(found: CapabilityComparison) -> Iterator[str]:
         return
     has = found.base_mean - (found.chance or 0.0)
     if found.base_mean >= _CEILING:
+        shown = 100 * (found.in_own_numbers(found.base_mean) or 0.0)
         yield (
-            f"{found.capability}: the base is at the ceiling ({100 * found.base_mean:.1f} %); what "
+            f"{found.capability}: the base is at the ceiling ({shown:.1f} %); what "
             "harder items would show is not seen."
         )
     if found.margin < has and found.margin > _MUCH_OF_IT * has:

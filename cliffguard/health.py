@@ -20,6 +20,7 @@ from cliffguard.records import (
     Ladder,
     Outcome,
     Suite,
+    TaskComparison,
 )
 from cliffguard.stats.clusters import LEAST_CLUSTERS
 from cliffguard.stats.power import items_needed
@@ -128,9 +129,9 @@ def _notes(
         if task.task in ladders:
             yield from _ladder_notes(found.capability, ladders[task.task])
         elif task.base_mean >= SATURATED:
-            yield _note(found, task.task, "saturated", _saturated(task.base_mean))
+            yield _note(found, task.task, "saturated", _saturated(_own(task)))
         elif task.chance and _is_guessing(task.base_mean, task.chance, task.n_items):
-            told = f"the base is at {100 * task.base_mean:.0f} %, no better than guessing"
+            told = f"the base is at {100 * _own(task):.0f} %, no better than guessing"
             yield _note(found, task.task, "floor", told)
     if outcome is Outcome.INCONCLUSIVE:
         yield from _too_few(found, policy)
@@ -175,6 +176,11 @@ def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote
 def _is_guessing(mean: float, chance: float, n_items: int) -> bool:
     """Say whether the mean lies within two standard errors of chance, or below."""
     return mean <= chance + 2.0 * math.sqrt(chance * (1.0 - chance) / max(1, n_items))
+
+
+def _own(task: TaskComparison) -> float:
+    """Return the base's mean in the metric's own numbers."""
+    return task.in_own_numbers(task.base_mean) or 0.0
 
 
 def _saturated(mean: float) -> str:

@@ -1,7 +1,7 @@
 """Answers that lm-eval wrote elsewhere: `samples_*.jsonl` of two runs with `--log_samples`.
 
 Files lie directly in each folder; no results file is needed, and one that is there is read for
-its versions. Items are paired by task, filter and
+its versions, and for which way each metric points. Items are paired by task, filter and
 document number; the hashes of document and prompt, which lm-eval computed, must agree between
 the sides. What one side lacks stays in, unscored.
 """
@@ -17,9 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.canonical import digest
+from cliffguard.directions import declared, lower_is_better
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.files import user_path
-from cliffguard.logged import drifted, refuse_one_run, versions_of
+from cliffguard.logged import (
+    directions_of,
+    drifted,
+    refuse_one_file,
+    refuse_one_run,
+    versions_of,
+)
 from cliffguard.plans import CapabilityPolicy, Policy
 from cliffguard.records import (
     SAMPLES,
@@ -74,6 +81,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     files = [_by_task(folder) for folder in folders]
     capabilities = _capabilities(policy, sorted({*files[0], *files[1]}))
     _refuse_half_measured(capabilities, files, folders)
+    told = [directions_of(folder) for folder in folders]
     joined: dict[str, tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]] = {}
     both: list[tuple[Sample, Sample]] = []
     differences: list[str] = []
@@ -84,14 +92,17 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             sides = [read(file[task]) for file in files]
             differences += _differences(task, *sides)
             both += [(one, sides[1][name]) for name, one in sides[0].items() if name in sides[1]]
+            is_low = _is_low(task, name, read, own.lower_is_better, told)
             if not differences:
-                joined[task] = _join(task, name, read.choice, *sides)
+                joined[task] = _join(task, name, read.choice, is_low, *sides)
     if differences:
         raise IntegrityError(
             f"the two sides were not asked the same: {'; '.join(differences)}; run lm-eval on "
             "both with the same tasks, shots, seed and chat template"
         )
     refuse_one_run(both)
+    for task in joined:
+        refuse_one_file(task, *(file[task] for file in files))
     moved = drifted([versions_of(folder) for folder in folders], joined)
     return Imported(
         suite=_suite(capabilities, {name: task for name, (task, _, _) in joined.items()}),
@@ -186,6 +197,34 @@ def _caveats(files: Sequence[Mapping[str, Path]], joined: Mapping[str, Any]) -> 
     return (f"Not judged, since the policy names them nowhere: {', '.join(unused)}.",)
 
 
+def _is_low(
+    task: str,
+    capability: str,
+    read: Reading,
+    policy: bool | None,
+    told: Sequence[Mapping[str, Mapping[str, bool]]],
+) -> bool:
+    """Say whether the metric that was read is better low, by policy, results files or registry."""
+    metric = read.choice.metric
+    assert metric is not None, "reading a file settles its metric"
+    sides = [declared(metric, read.logged, side.get(task, {})) for side in told]
+    said = {one for one in sides if one is not None}
+    if len(said) == 2:
+        raise IntegrityError(
+            f"{task}: {metric} is better {'high' if sides[0] else 'low'} by the base's results "
+            f"file, and {'high' if sides[1] else 'low'} by the candidate's; run lm-eval on both "
+            "with one installation",
+            id="metric.direction-differs",
+        )
+    return lower_is_better(
+        metric,
+        task=task,
+        capability=capability,
+        policy=policy,
+        told=not said.pop() if said else None,
+    )
+
+
 # --- joining -------------------------------------------------------------------------------------
 
 
@@ -211,6 +250,7 @@ def _join(
     task: str,
     capability: str,
     choice: Choice,
+    is_low: bool,
     base: Mapping[str, Sample],
     candidate: Mapping[str, Sample],
 ) -> tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]:
@@ -246,22 +286,24 @@ def _join(
         cost=None,
         items=items,
         digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
+        lower_is_better=is_low,
     )
     sides = [
-        tuple(_answer(sample, side.get(sample.document)) for sample in either)
+        tuple(_answer(sample, side.get(sample.document), is_low) for sample in either)
         for side in (base, candidate)
     ]
     return made, sides[0], sides[1]
 
 
-def _answer(asked: Sample, sample: Sample | None) -> Answer:
-    """Return one side's answer; what it lacks is unscored."""
+def _answer(asked: Sample, sample: Sample | None, is_low: bool) -> Answer:
+    """Return one side's answer, its score turned so that higher is better; a lack is unscored."""
+    score = None if sample is None else sample.score
     return Answer(
         item_id=asked.document,
         item_digest=asked.document_hash,
         prompt_digest=asked.prompt_hash,
         rendered_digest=asked.prompt_hash,
-        score=None if sample is None else sample.score,
+        score=1.0 - score if is_low and score is not None else score,
         text="" if sample is None else sample.text,
         confidence=None,
         finish_reason=_how_it_ended(sample),

@@ -13,8 +13,10 @@ from pathlib import Path
 from cliffguard.checkpoint_files import chat_template_of
 from cliffguard.checkpoints import vocabulary_size
 from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.logged import ONE_RUN
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Comparison
+from cliffguard.samples import TELLING
 from cliffguard.tensors import Tensor, are_same, is_zero, tensors_of
 from cliffguard.tokenizer_files import tokenizer_change
 
@@ -24,7 +26,7 @@ from cliffguard.tokenizer_files import tokenizer_change
 def check_pair(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
     """Refuse a pair whose comparison would say nothing; return remarks for the report.
 
-    Nothing is loaded: files of weights are read only as far as they are alike.
+    No weights are loaded: files of weights are read only as far as they are alike.
     """
     return tuple(line for check in pair_checks() for line in check(base, candidate, protocol))
 
@@ -35,7 +37,7 @@ PairCheck = Callable[[Checkpoint, Checkpoint, Protocol], Iterable[str]]
 
 def pair_checks() -> tuple[PairCheck, ...]:
     """Return all that is looked at before anything is asked, each on its own."""
-    return (_refuse_same, _refuse_inert, _templates, _tokenizers, _fewer_rows)
+    return (_refuse_same, _refuse_inert, _templates, _system_prompt, _tokenizers, _fewer_rows)
 
 
 def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
@@ -137,6 +139,18 @@ def _refuse_no_template(
         )
 
 
+def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[()]:
+    """Refuse a system prompt that a side's chat template would drop, before either is asked."""
+    if protocol.system_prompt is None or base.files is None or candidate.files is None:
+        return ()
+    from cliffguard.engine.templates import check_system_prompt
+
+    check_system_prompt(base, protocol)
+    if protocol.chat_template == "own":  # under "base" the two have one
+        check_system_prompt(candidate, protocol, way_out=", or use --chat-template base")
+    return ()
+
+
 def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:
     """Judge tokenizers by what their difference can change; yield remarks.
 
@@ -179,18 +193,21 @@ def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
 def check_answers(
     base: Mapping[str, Sequence[Answer]],
     candidate: Mapping[str, Sequence[Answer]],
-    protocol: Protocol,
+    protocol: Protocol | None,
 ) -> tuple[str, ...]:
     """Raise IntegrityError unless both sides answered the same items from the same prompts.
 
     The untemplated prompts must always agree. The rendered ones must agree where the protocol
-    gives both sides the same template, and then begin alike. Answers that are the same to the last
-    bit were not given by two models. Return what a reader must know of answers that do not count.
+    gives both sides the same template, and then begin alike; without a protocol another harness
+    asked, and what it logged has been looked through by who read it. Answers that are the same to
+    the last bit, or long ones to the letter, were not given by two models. Return what a reader
+    must know of answers that do not count.
     """
     if base.keys() != candidate.keys():
         raise IntegrityError(
             f"base and candidate answered other tasks: {sorted(base)} and {sorted(candidate)}"
         )
+    is_one_template = protocol is None or protocol.chat_template != "own"
     for task, base_answers in base.items():
         candidate_answers = candidate[task]
         if len(base_answers) != len(candidate_answers):
@@ -199,8 +216,10 @@ def check_answers(
                 f"{len(candidate_answers)} of the candidate"
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
-            _check_pair(task, left, right, same_template=protocol.chat_template != "own")
+            _check_pair(task, left, right, same_template=is_one_template)
     _refuse_one_model(base, candidate)
+    if protocol is not None:  # of samples, texts are what a filter left of them
+        _refuse_one_voice(base, candidate)
     return tuple(
         line
         for task, base_answers in base.items()
@@ -266,8 +285,36 @@ def _refuse_one_model(
         raise IntegrityError(
             f"all {len(told):,} answers of base and candidate have the same probabilities to the "
             "last bit: one model answered for both; is the adapter active, and does the server "
-            "know the candidate?"
+            "know the candidate?",
+            id=ONE_RUN,
         )
+
+
+_LEAST_TEXTS = 8
+
+
+def _refuse_one_voice(
+    base: Mapping[str, Sequence[Answer]], candidate: Mapping[str, Sequence[Answer]]
+) -> None:
+    """Two models do not write every long answer alike.
+
+    Where probabilities are known, a gentle fine-tune that writes as its base does shows in them;
+    a server's answers have none.
+    """
+    both = [pair for task, own in base.items() for pair in zip(own, candidate[task], strict=True)]
+    told = [pair for pair in both if any(map(_is_long, pair))]
+    is_alike = all((a.text, a.confidence) == (b.text, b.confidence) for a, b in told)
+    if is_alike and len({one.text for one, _ in told}) >= _LEAST_TEXTS:
+        raise IntegrityError(
+            f"all {len(told):,} generated answers of {TELLING} characters or more are the same on "
+            "both sides, to the letter: one model answered for both; is the adapter active, and "
+            "does the server know the candidate?",
+            id=ONE_RUN,
+        )
+
+
+def _is_long(answer: Answer) -> bool:
+    return answer.finish_reason != "choice" and len(answer.text) >= TELLING
 
 
 def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[str]:

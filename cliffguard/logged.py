@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.errors import IntegrityError
-from cliffguard.samples import Sample
+from cliffguard.samples import TELLING, Sample
 
 _LIBRARIES = {"lm_eval_version": "lm-eval", "transformers_version": "transformers"}
 _LEAST_ALIKE = 8  # documents
+ONE_RUN = "sides.one-run"
+"""The id of every error that says that one model answered for both sides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,33 @@ def versions_of(folder: Path) -> Versions:
             tasks[str(task)] = str(version)
         libraries |= {n: str(told[key]) for key, n in _LIBRARIES.items() if told.get(key)}
     return Versions(tasks=tasks, libraries=libraries)
+
+
+def directions_of(folder: Path) -> dict[str, dict[str, bool]]:
+    """Return, by task and metric, whether high is better, as far as a folder's results files tell.
+
+    lm-eval writes it of every task's metrics, null where it does not know. Files of releases
+    before that, or of a metric that is null, may have it in the task's config.
+    """
+    found: dict[str, dict[str, bool]] = {}
+    for path in sorted(folder.glob("results_*.json")):
+        told = _object(path)
+        for task, config in _entries(told, "configs"):
+            listed = config.get("metric_list")
+            for one in listed if isinstance(listed, list) else ():
+                if isinstance(one, dict) and isinstance(one.get("higher_is_better"), bool):
+                    found.setdefault(task, {})[str(one.get("metric"))] = one["higher_is_better"]
+        for task, by_metric in _entries(told, "higher_is_better"):
+            said = {str(n): value for n, value in by_metric.items() if isinstance(value, bool)}
+            found.setdefault(task, {}).update(said)
+    return found
+
+
+def _entries(told: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return what a results file says of each task under a key."""
+    listed = told.get(key)
+    entries = listed.items() if isinstance(listed, dict) else ()
+    return [(str(task), one) for task, one in entries if isinstance(one, dict)]
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -75,8 +105,11 @@ def drifted(sides: Sequence[Versions], tasks: Iterable[str]) -> tuple[str, ...]:
 def refuse_one_run(both: Iterable[tuple[Sample, Sample]]) -> None:
     """Refuse two folders whose likelihoods are the same to the last digit: one model was asked.
 
-    So they are where lm-eval's `use_cache` answers for a candidate what it knows of the base.
+    So they are where lm-eval's `use_cache` answers for a candidate what it knows of the base. So
+    are they whose generated answers, where they are long, are the same to the letter.
     """
+    both = tuple(both)
+    _refuse_one_voice([(a.said, b.said) for a, b in both if a.said or b.said])
     told = [(a, b) for a, b in both if a.likelihoods or b.likelihoods]
     is_alike = all((a.likelihoods, a.score) == (b.likelihoods, b.score) for a, b in told)
     # A document that stands there again and again says no more than once.
@@ -84,5 +117,27 @@ def refuse_one_run(both: Iterable[tuple[Sample, Sample]]) -> None:
         raise IntegrityError(
             f"all {len(told):,} likelihoods are the same on both sides, to the last digit: one "
             "model was asked twice; were both runs given one --use_cache, or was an adapter not "
-            "loaded?"
+            "loaded?",
+            id=ONE_RUN,
+        )
+
+
+def _refuse_one_voice(told: Sequence[tuple[str | None, str | None]]) -> None:
+    """Refuse generated answers, by their digests, that are all the same on both sides."""
+    if all(a == b for a, b in told) and len({a for a, _ in told}) >= _LEAST_ALIKE:
+        raise IntegrityError(
+            f"all {len(told):,} generated answers of {TELLING} characters or more are the same on "
+            "both sides, to the letter: one model was asked twice; were both runs given one "
+            "--use_cache, or was an adapter not loaded?",
+            id=ONE_RUN,
+        )
+
+
+def refuse_one_file(task: str, base: Path, candidate: Path) -> None:
+    """Refuse a task's samples that are the same file on both sides, byte for byte."""
+    if filecmp.cmp(base, candidate, shallow=False):
+        raise IntegrityError(
+            f"{task}: {candidate} is {base} byte for byte; was one run copied, or an adapter not "
+            "loaded? Run lm-eval on the candidate, or leave the task out of the policy",
+            id=ONE_RUN,
         )

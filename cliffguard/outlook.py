@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cliffguard.dealing import USUAL_CHURN, deal
-from cliffguard.ledger import TOGETHER
 from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
 from cliffguard.records import Capability, PlannedLooks, Suite, Task
 from cliffguard.schedule import Series, in_order, plan_looks
+from cliffguard.shares import TOGETHER
 from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed

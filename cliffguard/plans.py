@@ -87,19 +87,27 @@ class CapabilityPolicy:
 
     `stratum_margin` is the drop that is tolerated in one part of the capability, a task or a level
     or a class (None: the margin; of a target 10 points, or its margin where that is wider).
+    `cluster` and `strata` name a field of its documents, or of a suite's own items: what has the
+    same value of `cluster` (a passage's id) stands or falls together, and each value of `strata`
+    (a topic) is a part in which a loss is looked for.
 
     Where there is no suite, in comparing what lm-eval logged, `tasks` (names, or patterns such as
     `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
+    `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
+    they do); it is also for lm-eval's tasks in a suite.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     margin: float | None = None
     stratum_margin: float | None = None
+    cluster: str | None = None
+    strata: str | None = None
     gate: bool | None = None
     tasks: tuple[str, ...] = ()
     metric: str | None = None
     filter: str | None = None
+    lower_is_better: bool | None = None
 
     def __post_init__(self) -> None:
         if self.margin is not None:

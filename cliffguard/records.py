@@ -1,12 +1,13 @@
 """The types that travel between rooms: frozen, complete, few.
 
-Scores lie in [0, 1], higher is better. `drop = base mean - candidate mean`: positive is worse.
+Scores lie in [0, 1], higher is better; of a metric that is better low the score is 1 minus what it
+says. `drop = base mean - candidate mean`: positive is worse.
 A missing score is None (unscored), never 0. What people write beforehand is in `plans`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -138,7 +139,8 @@ class Task:
     answer takes: "likelihood", "short generation" or "long generation" (None: not said). A
     generated answer ends before any of `stop`. `excluded` are the ids of items that the training
     data hold: they do not count, and are no part of the digest, so that stored answers, orders and
-    shards stay what they are.
+    shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
+    neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
     """
 
     name: str
@@ -159,6 +161,9 @@ class Task:
     items: tuple[Item, ...]
     digest: str
     excluded: frozenset[str] = frozenset()
+    lower_is_better: bool | None = None
+    wanted: tuple[str, ...] = ()
+    fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def gates(self, item: Item) -> bool:
         """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
@@ -359,7 +364,8 @@ class Ladder:
 class TaskComparison:
     """A stratum of a capability; for reading, not for deciding.
 
-    `finish_base` and `finish_candidate` count how the answers of each side ended.
+    `finish_base` and `finish_candidate` count how the answers of each side ended. Where its metric
+    is `lower_is_better`, means and chance are 1 minus the metric's own.
     """
 
     task: str
@@ -373,6 +379,16 @@ class TaskComparison:
     candidate_mean: float | None
     finish_base: Mapping[str, int] = field(default_factory=dict)
     finish_candidate: Mapping[str, int] = field(default_factory=dict)
+    lower_is_better: bool = False
+
+    @property
+    def direction(self) -> Literal["higher", "lower"]:
+        """Which way its metric points."""
+        return "lower" if self.lower_is_better else "higher"
+
+    def in_own_numbers(self, mean: float | None) -> float | None:
+        """Return a mean of scores as the metric itself says it."""
+        return 1.0 - mean if mean is not None and self.lower_is_better else mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -626,6 +642,16 @@ class CapabilityComparison:
         """Say whether every planned item was asked."""
         return self.n_asked >= self.n_planned
 
+    @property
+    def direction(self) -> Literal["higher", "lower", "mixed"]:
+        """Which way the metrics of its tasks point: means of "lower" and "mixed" are turned."""
+        lower = {task.lower_is_better for task in self.tasks}
+        return "mixed" if len(lower) == 2 else "lower" if lower == {True} else "higher"
+
+    def in_own_numbers(self, mean: float | None) -> float | None:
+        """Return a mean of scores as the metrics themselves say it, where they all point alike."""
+        return 1.0 - mean if mean is not None and self.direction == "lower" else mean
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
@@ -670,7 +696,9 @@ class LadderFinding:
 
     `edge` is the first level past the fall, `edges` are the levels that the data do not tell from
     it; None and empty unless the drop provably differs by level and exceeds the margin from there
-    on. The means are over the items from the edge on. `p_differs` is Holm-adjusted over ladders.
+    on. Of shape *easiest* `until` is the last of the levels that lost more, if their drop exceeds
+    the margin. The means are over the items from the edge on, or of the levels until there.
+    `p_differs` is Holm-adjusted over ladders.
     """
 
     task: str
@@ -682,6 +710,12 @@ class LadderFinding:
     candidate_mean: float | None
     p_differs: float
     p_abrupt: float | None
+    until: int | None = None
+
+    @property
+    def is_placed(self) -> bool:
+        """Say whether a level is named at which the ladder is worse."""
+        return self.edge is not None or self.until is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -842,6 +876,21 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
+
+
+def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
+    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
+
+    `a.b` is the field b of the object a.
+    """
+    found = {}
+    for name in wanted:
+        value = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None and not isinstance(value, (Mapping, list)):
+            found[name] = str(value)
+    return found
 
 
 # --- all of them ---------------------------------------------------------------------------------

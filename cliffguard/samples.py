@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cliffguard.canonical import parse_json
+from cliffguard.canonical import digest, parse_json
 from cliffguard.errors import IntegrityError, UsageError
 
-# Samples do not say which way a metric points; these are lm-eval's that point down.
-_LOWER_IS_BETTER = frozenset({"perplexity", "ppl", "bits", "brier", "wer", "cer", "ter", "loss"})
+TELLING = 20
+"""Characters of a generated answer from which on two models do not say the same every time."""
+
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
 
@@ -24,7 +24,9 @@ class Sample:
     """One line of a file.
 
     `likelihoods` are those of all choices, as they were logged, if any; `is_readable` is false of
-    an answer in which lm-eval's filter found nothing, which has no score.
+    an answer in which lm-eval's filter found nothing, which has no score. `score` is what the
+    metric says, whichever way it points. `said` is the digest of a generated answer of `TELLING`
+    characters or more, before any filter; None of a shorter one and of choices.
     """
 
     document: str
@@ -38,6 +40,7 @@ class Sample:
     is_readable: bool
     choices: tuple[str, ...]
     likelihoods: str
+    said: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,14 @@ class Choice:
 
 
 class Reading:
-    """Reads a task's file of each side, by the metric and the filter that the first one settles."""
+    """Reads a task's file of each side, by the metric and the filter that the first one settles.
+
+    `logged` are all metrics of the file that was read last.
+    """
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
+        self.logged: tuple[str, ...] = ()
 
     def __call__(self, path: Path) -> dict[str, Sample]:
         """Return the samples of a file by document, of one filter."""
@@ -84,11 +91,7 @@ class Reading:
         metric = self.choice.metric or known[0]
         if metric not in known:
             raise UsageError(f"{path}: no metric {metric!r}; there are: {', '.join(known)}")
-        if _LOWER_IS_BETTER & set(re.split("[^a-z]+", metric.lower())):
-            raise UsageError(
-                f"{path}: {metric} is better the lower it is, and a drop in it is no loss; choose "
-                f"another with metric: in the policy's capability (there are: {', '.join(known)})"
-            )
+        self.logged = tuple(known)
         self.choice = Choice(metric, chosen)
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
@@ -108,6 +111,7 @@ class Reading:
                 is_readable=said != _NOTHING_READ,
                 choices=_choices(arguments) if said is None else (),
                 likelihoods=json.dumps(row.get("resps", "")) if said is None else "",
+                said=None if said is None else _long(row.get("resps", answer)),
             )
         except KeyError as failure:
             raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
@@ -154,6 +158,13 @@ def _prompt(arguments: Any) -> str:
         values = arguments if isinstance(arguments, list) else list(arguments.values())
         arguments = values[0]
     return "" if arguments is None else str(arguments)
+
+
+def _long(response: Any) -> str | None:
+    """Return the digest of what was generated where it is long enough to tell models apart."""
+    said = _said(response)
+    said = json.dumps(response) if said is None else said
+    return digest(said) if len(said) >= TELLING else None
 
 
 def _choices(arguments: Any) -> tuple[str, ...]:

@@ -11,7 +11,16 @@ from cliffguard.records import (
     LadderFinding,
     Outcome,
     Pooled,
+    StratumComparison,
+    TaskComparison,
 )
+
+DIRECTIONS = {
+    "higher": "",
+    "lower": "lower is better",
+    "mixed": "scores that are better low counted as 1 − score",
+}
+"""What is said beside a change of means, by which way the metrics point."""
 
 
 def sentence(
@@ -55,20 +64,17 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
         return f"{finding.capability}: {finding.reason} ({_change(found)})"
     if finding.stratum is not None:
         (part, *_) = (one for one in found.strata if one.name == finding.stratum)
-        return (
-            f"{finding.capability} regressed in {part.name} ({100 * (part.base_mean or 0.0):.1f} → "
-            f"{100 * (part.candidate_mean or 0.0):.1f} %)"
-        )
+        return f"{finding.capability} regressed in {part.name} ({_change_in(part, found)})"
     if finding.cause == "format":
         return (
             f"{finding.capability} regressed by format ({_change(found)}): "
             f"{found.n_unreadable_candidate} answers hold nothing that the metric reads"
         )
     falls = [
-        f", {where_it_falls(ladder)} on ({100 * (ladder.base_mean or 0.0):.0f} → "
-        f"{100 * (ladder.candidate_mean or 0.0):.0f} %)"
+        f", {where_it_falls(ladder)}{'' if ladder.edge is None else ' on'} "
+        f"({100 * (ladder.base_mean or 0.0):.0f} → {100 * (ladder.candidate_mean or 0.0):.0f} %)"
         for ladder in finding.ladders
-        if ladder.edge is not None
+        if ladder.is_placed
     ]
     return f"{finding.capability} regressed ({_change(found)}){''.join(falls)}"
 
@@ -82,8 +88,22 @@ def _gain(found: CapabilityComparison) -> str:
 
 
 def _change(found: CapabilityComparison) -> str:
-    base, candidate = found.base_mean or 0.0, found.candidate_mean or 0.0
-    return f"{100 * base:.1f} → {100 * candidate:.1f} %"
+    return _told(found, found.base_mean, found.candidate_mean)
+
+
+def _change_in(part: StratumComparison, found: CapabilityComparison) -> str:
+    """Return the change of a part, which of a task is in that task's own numbers."""
+    tasks = [one for one in found.tasks if part.kind == "task" and one.task == part.name]
+    return _told(tasks[0] if tasks else found, part.base_mean, part.candidate_mean)
+
+
+def _told(
+    scored: CapabilityComparison | TaskComparison, base: float | None, candidate: float | None
+) -> str:
+    """Return a change of means in the numbers of the metric, with its direction."""
+    words = DIRECTIONS[scored.direction]
+    shown = [100 * (scored.in_own_numbers(mean) or 0.0) for mean in (base, candidate)]
+    return f"{shown[0]:.1f} → {shown[1]:.1f} %{f', {words}' if words else ''}"
 
 
 def _undecided(counted: Sequence[Finding]) -> str:
@@ -103,7 +123,9 @@ def _undecided(counted: Sequence[Finding]) -> str:
 
 
 def where_it_falls(ladder: LadderFinding) -> str:
-    """Say where a ladder that differs by level falls, and how."""
+    """Say where a ladder that differs by level is worse, and how."""
+    if ladder.until is not None:
+        return f"worse at the easiest levels, up to {ladder.level_name} = {ladder.until}"
     words = {"cliff": "a cliff at", "gradual": "in decline, most from"}.get(
         ladder.shape, "worse from"
     )

@@ -269,6 +269,7 @@ class Store:
             "filter": task.filter,
             "shots": task.num_fewshot,
             "limit": task.limit,
+            **({"lower_is_better": True} if task.lower_is_better else {}),
         }
         described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
         # Written last: where question.json is, the items are.

@@ -10,7 +10,7 @@ Reference: Holm (1979), Scandinavian Journal of Statistics 6:65-70.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -42,16 +42,15 @@ class Stratum:
 
 
 def strata_of(
-    pairs: Sequence[Pair], look: Look, capability: str, values: Mapping[str, str] | None = None
+    pairs: Sequence[Pair], look: Look, capability: str, field: str | None = None
 ) -> list[Stratum]:
     """Return the parts of a capability by every division that has two of them or more.
 
-    `pairs` are those that count. `values` give for an item (task and id) the value of the field
-    that the policy's `strata` names.
+    `pairs` are those that count; `field` is what the policy's `strata` names.
     """
     names = {(pair.task.name, pair.item.id): place for place, pair in enumerate(pairs)}
     found: list[Stratum] = []
-    for kind, division in _divisions(look, capability, values or {}).items():
+    for kind, division in _divisions(look, capability, field).items():
         parts = Counter(division.values())
         if len(parts) < 2:
             continue
@@ -68,9 +67,7 @@ def strata_of(
 Key = tuple[str, str]
 
 
-def _divisions(
-    look: Look, capability: str, values: Mapping[str, str]
-) -> dict[Kind, dict[Key, str]]:
+def _divisions(look: Look, capability: str, field: str | None) -> dict[Kind, dict[Key, str]]:
     """Return, for each way of dividing, the part of every planned item that counts."""
     found: dict[Kind, dict[Key, str]] = {"task": {}, "level": {}, "class": {}, "field": {}}
     own = [series for series in look if series.task.capability == capability]
@@ -86,8 +83,9 @@ def _divisions(
                 found["level"][key] = f"{task.name} {task.level} = {item.level}"
             if is_classifier:
                 found["class"][key] = f"{task.name}: {item.answer}"
-            if (value := values.get(f"{task.name} {item.id}")) is not None:
-                found["field"][key] = value
+            value = None if field is None else task.fields.get(item.id, {}).get(field)
+            if value is not None:
+                found["field"][key] = f"{field} = {value}"
     return found
 
 

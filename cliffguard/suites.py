@@ -7,7 +7,8 @@ the built-in suites; anything with a slash or ending in .yaml is a path.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,9 @@ Cost = Literal["likelihood", "short generation", "long generation"]
 
 _SCORING = 1  # raised whenever own items are put or scored in another way
 BY_LIKELIHOOD = ("acc", "acc_norm")
-_ROW_KEYS = ["id", "context", "prompt", "choices", "answer", "question", "expected", "cluster"]
+_ROW_KEYS = [
+    "id", "context", "prompt", "choices", "answer", "question", "expected", "cluster", "fields",
+]  # fmt: skip
 OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)
 
 
@@ -227,8 +230,9 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
     if written.items is not None and written.metric is None:
         written = written.model_copy(update={"metric": "acc"})
     check_task(written, where)
-    items = () if written.items is None else _items(written, path, where)
-    return make_task(written, items, capability=capability, suite=suite, where=where)
+    items, told = ((), {}) if written.items is None else _items(written, path, where)
+    task = make_task(written, items, capability=capability, suite=suite, where=where)
+    return replace(task, fields=told)
 
 
 def make_task(
@@ -329,10 +333,14 @@ def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> Non
         raise SuiteError(f"{where}: gate_levels names {absent}, but no item has such a level")
 
 
-def _items(written: TaskFile, path: Path, where: str) -> tuple[Item, ...]:
+def _items(
+    written: TaskFile, path: Path, where: str
+) -> tuple[tuple[Item, ...], dict[str, Mapping[str, str]]]:
+    """Return the items of a task, and what their rows' `fields` say, by item."""
     source, rows = _rows(written, path, where)
     items: list[Item] = []
     seen: dict[str, int] = {}
+    told: dict[str, Mapping[str, str]] = {}
     for number, row in rows:
         item = make_item(
             row, metric=written.metric, level=written.level, where=f"{source}:{number}"
@@ -343,9 +351,21 @@ def _items(written: TaskFile, path: Path, where: str) -> tuple[Item, ...]:
             )
         seen[item.id] = number
         items.append(item)
+        if "fields" in row:
+            told[item.id] = _fields(row["fields"], f"{source}:{number}")
     if not items:
         raise SuiteError(f"{source}: holds no items; a task needs at least one")
-    return tuple(items)
+    return tuple(items), told
+
+
+def _fields(value: Any, where: str) -> dict[str, str]:
+    """Return what a row says of itself for `cluster` and `strata` of a policy, as texts."""
+    if not isinstance(value, dict):
+        raise SuiteError(f'{where}: fields must be an object, such as {{"topic": "law"}}')
+    for name, one in value.items():
+        if not isinstance(one, (str, int, float)):
+            raise SuiteError(f"{where}: fields.{name} must be a text or a number")
+    return {str(name): str(one) for name, one in value.items()}
 
 
 def _rows(

@@ -10,12 +10,14 @@ or the policy names. Groups that touch are one.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from cliffguard.errors import UsageError
 from cliffguard.pairs import Pair
-from cliffguard.records import SAMPLES, Answer
+from cliffguard.plans import Policy
+from cliffguard.records import SAMPLES, Answer, Capability, Suite, Task
 
 _MOST_OF_A_TASK = 0.5  # a prompt that more of a task's items share is an instruction, no document
 
@@ -25,6 +27,46 @@ def copy_key(pair: Pair) -> Hashable:
     if pair.task.suite == SAMPLES:  # where choices are not always known
         return (pair.item.digest, pair.base.prompt_digest)
     return (pair.item.prompt, pair.item.choices)
+
+
+def tied_by(policy: Policy, pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Yield the pairs with what the field says that the policy's `cluster` names."""
+    fields = {name: own.cluster for name, own in policy.capabilities.items() if own.cluster}
+    for pair in pairs:
+        field = fields.get(pair.task.capability)
+        value = None if field is None else pair.task.fields.get(pair.item.id, {}).get(field)
+        yield pair if value is None else replace(pair, tie=value)
+
+
+def wanting(suites: Sequence[Suite], policy: Policy) -> tuple[Suite, ...]:
+    """Return the suites, their tasks wanting the fields that the policy names of documents."""
+
+    def task(one: Task) -> Task:
+        own = policy.capabilities.get(one.capability)
+        named = () if own is None else (own.cluster, own.strata)
+        return replace(one, wanted=tuple(dict.fromkeys(name for name in named if name)))
+
+    def capability(one: Capability) -> Capability:
+        return replace(one, tasks=tuple(map(task, one.tasks)))
+
+    return tuple(
+        replace(suite, capabilities=tuple(map(capability, suite.capabilities))) for suite in suites
+    )
+
+
+def refuse_unknown_fields(tasks: Iterable[Task], policy: Policy) -> None:
+    """Raise UsageError for a field in `cluster` or `strata` that no document has."""
+    had: defaultdict[str, set[str]] = defaultdict(set)
+    for task in tasks:
+        had[task.capability] |= {name for said in task.fields.values() for name in said}
+    for name, own in policy.capabilities.items():
+        for key, field in (("cluster", own.cluster), ("strata", own.strata)):
+            if field is not None and name in had and field not in had[name]:
+                raise UsageError(
+                    f"policy.capabilities.{name}.{key}: no document has a field {field!r}; name "
+                    "one of lm-eval's document, or of `fields` in an item",
+                    id="policy.unknown-field",
+                )
 
 
 def with_groups(pairs: Sequence[Pair]) -> list[Pair]:

@@ -8,12 +8,11 @@ Neither: INCONCLUSIVE. "No significant drop" passes nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import NamedTuple
 
-from cliffguard.ledger import shares
 from cliffguard.parts import with_parts
 from cliffguard.plans import Policy, Ring, Role
 from cliffguard.records import (
@@ -30,6 +29,7 @@ from cliffguard.records import (
     Verdict,
 )
 from cliffguard.sentence import sentence, where_it_falls
+from cliffguard.shares import shares
 from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.ladder import Shape, shape_of
 from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
@@ -177,10 +177,11 @@ def _decide(
     assert found.p_beyond is not None
     if found.has_nothing_to_lose:
         return _nothing_to_lose(found, policy)
-    at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.edge is not None)
+    at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.is_placed)
     has_dropped = proofs.dropped <= policy.alpha
-    refused = refusal(found, policy) if found.p_held <= policy.alpha else None
-    if found.p_held <= policy.alpha and refused is None:
+    is_excluded = found.p_held <= policy.alpha
+    refused = refusal(found, policy) if is_excluded else few_clusters(found, policy)
+    if is_excluded and refused is None:
         reason = "a drop beyond the margin is excluded"
         if has_dropped:
             reason = "a real drop, bounded by the margin"
@@ -208,9 +209,10 @@ def _dropped(found: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _D
 def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     """Return what is said where all that the base has beyond guessing is within the margin."""
     assert found.base_mean is not None
-    above = f", {100 * found.chance:.1f} % by guessing" if found.chance else ""
+    has, guessed = map(found.in_own_numbers, (found.base_mean, found.chance))
+    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.chance else ""
     told = (
-        f"nothing to lose on this base ({100 * found.base_mean:.1f} %{above}, margin "
+        f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
         f"{100 * found.margin:g} points)"
     )
     if not found.is_finished:  # the base may yet prove to have something
@@ -236,19 +238,26 @@ def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
                 f"{n} of {found.n_asked} items have no answer of the {side}, too many to say HELD: "
                 "measure them"
             )
-    if found.n_effective_clusters is not None:
-        needed = least_effective_clusters(margin=found.margin, alpha=policy.alpha)
-        if found.n_effective_clusters < needed:
-            return (
-                f"its items lie in {found.n_clusters} clusters, worth "
-                f"{math.floor(found.n_effective_clusters)} of one size; HELD at this margin takes "
-                f"{needed}"
-            )
+    if (few := few_clusters(found, policy)) is not None:
+        return few
     if not found.is_finished:
-        few = [one for one in found.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)]
-        if few:
-            return f"held so far; {few[0].name} has had {few[0].n_asked} items only"
+        short = [one for one in found.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)]
+        if short:
+            return f"held so far; {short[0].name} has had {short[0].n_asked} items only"
     return None
+
+
+def few_clusters(found: CapabilityComparison, policy: Policy) -> str | None:
+    """Return that its clusters are too few for HELD; None where they are not."""
+    if found.n_effective_clusters is None:
+        return None
+    needed = least_effective_clusters(margin=found.margin, alpha=policy.alpha)
+    if found.n_effective_clusters >= needed:
+        return None
+    return (
+        f"its items lie in {found.n_clusters} clusters, worth "
+        f"{math.floor(found.n_effective_clusters)} of one size; HELD at this margin takes {needed}"
+    )
 
 
 def _by_format(found: CapabilityComparison) -> str:
@@ -356,27 +365,36 @@ def _shape(
     fall, levels, margin = ladder.fall, ladder.gating, policy.margin(found.capability)
     has_dropped = found.p_drop is not None and found.p_drop <= policy.alpha
     shape: Shape = "uniform" if has_dropped else "level"
-    past: Sequence[LevelComparison] = ()
-    edges: tuple[int, ...] = ()
+    worse: Sequence[LevelComparison] = ()
+    is_early = False
     if fall is not None:
         shape = shape_of(
             fall, p_differs=p_differs, margin=margin, alpha=policy.alpha, has_dropped=has_dropped
         )
-        if shape not in ("level", "uniform") and fall.drop_past > margin:
-            past = levels[fall.cut :]
-            edges = tuple(levels[cut].level for cut in fall.cuts)
-    n_past = sum(level.n_items for level in past)
+        is_early = fall.eases
+        if shape not in ("level", "uniform") and fall.drop_where_worse > margin:
+            worse = levels[: fall.cut] if is_early else levels[fall.cut :]
+    has_edge = bool(worse) and not is_early
     return LadderFinding(
         task=ladder.task,
         level_name=ladder.level_name,
         shape=shape,
-        edge=past[0].level if past else None,
-        edges=edges,
-        base_mean=sum(x.base_mean * x.n_items for x in past) / n_past if past else None,
-        candidate_mean=sum(x.candidate_mean * x.n_items for x in past) / n_past if past else None,
+        edge=worse[0].level if has_edge else None,
+        edges=tuple(levels[cut].level for cut in fall.cuts) if fall and has_edge else (),
+        base_mean=_mean_over(worse, lambda level: level.base_mean),
+        candidate_mean=_mean_over(worse, lambda level: level.candidate_mean),
         p_differs=p_differs,
         p_abrupt=fall.p_abrupt if fall is not None else None,
+        until=worse[-1].level if worse and is_early else None,
     )
+
+
+def _mean_over(
+    levels: Sequence[LevelComparison], mean: Callable[[LevelComparison], float]
+) -> float | None:
+    """Return the mean over the items of these levels; None without a level."""
+    n_items = sum(level.n_items for level in levels)
+    return sum(mean(level) * level.n_items for level in levels) / n_items if levels else None
 
 
 def _not_measured(found: CapabilityComparison, role: Role) -> Finding:

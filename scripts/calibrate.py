@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import ladder_studies
 import numpy as np
 import studies
 
@@ -29,7 +30,10 @@ TITLES = {
     "graded": "Graded scores, by betting; margin 5 points",
     "clusters": "Passages whose items break together, one look, margin 5 points",
     "mixed": "Passages beside single items, correlation 0.3, one look",
-    "cliffs": "Ladders of six levels, about 10 % churn",
+    "shapes": "Ladders of six levels, about 10 % churn: which shape is named, and where",
+    "false_cliffs": "Declines in a line or at a constant rate (3 × the ladders): called a cliff",
+    "smooth": "Smooth declines that are neither: called a cliff",
+    "steps": "True steps: called a cliff",
 }
 
 
@@ -39,6 +43,13 @@ STUDIES = {
     "diffuse": studies.diffuse,
     "clusters": studies.clusters,
     "mixed": studies.mixed_clusters,
+}
+
+LADDER_STUDIES = {
+    "shapes": ladder_studies.shapes,
+    "false_cliffs": ladder_studies.false_cliffs,
+    "smooth": ladder_studies.smooth,
+    "steps": ladder_studies.steps,
 }
 
 
@@ -97,7 +108,7 @@ def too_often(figures: dict[str, Any]) -> list[str]:
     checked += [
         (study, n) for study in ("graded", "clusters") for n in ("false HELD", "false drop")
     ]
-    return [
+    return _false_cliffs(figures) + [
         f"{name} {100 * row[name]:.1f} % in {row}"
         for study, name in checked
         for row in figures[study]
@@ -105,23 +116,48 @@ def too_often(figures: dict[str, Any]) -> list[str]:
     ]
 
 
+def _false_cliffs(figures: dict[str, Any]) -> list[str]:
+    n_ladders = ladder_studies.NULL_RUNS * figures["ladder_runs"]
+    limit = ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / n_ladders)
+    return [
+        f"called a cliff {100 * share:.1f} % at {name} in {row['truth']}, {row['levels']} levels"
+        for row in figures["false_cliffs"]
+        for name, share in row.items()
+        if isinstance(share, float) and share > limit
+    ]
+
+
+def _of_gates(n_runs: int) -> dict[str, Any]:
+    rng = np.random.default_rng(20261125)
+    figures: dict[str, Any] = {"runs": n_runs}
+    for name, study in STUDIES.items():
+        figures[name] = study(rng, n_runs)
+        print(f"{name}: done", file=sys.stderr)
+    figures["graded_runs"] = min(n_runs, 1000)
+    figures["graded"] = studies.graded(rng, figures["graded_runs"])
+    return figures
+
+
 def main() -> int:
     """Run the studies; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000, help="gates a setting")
     parser.add_argument("--ladder-runs", type=int, default=300, help="ladders a setting")
+    parser.add_argument("--ladders", action="store_true", help="keep the other figures of --out")
     parser.add_argument("--out", type=Path, default=Path("reports/operating-characteristics"))
     arguments = parser.parse_args()
-    rng = np.random.default_rng(20261125)
-    figures: dict[str, Any] = {"runs": arguments.runs, "ladder_runs": arguments.ladder_runs}
-    for name, study in STUDIES.items():
-        figures[name] = study(rng, arguments.runs)
+    if arguments.ladders:
+        figures = json.loads((arguments.out / "figures.json").read_text(encoding="utf-8"))
+    else:
+        figures = _of_gates(arguments.runs)
+    figures["ladder_runs"] = arguments.ladder_runs
+    rng = np.random.default_rng(20261126)  # of its own, so that --ladders gives the same
+    for name, study in LADDER_STUDIES.items():
+        figures[name] = study(rng, arguments.ladder_runs)
         print(f"{name}: done", file=sys.stderr)
-    figures["graded_runs"] = min(arguments.runs, 1000)
-    figures["graded"] = studies.graded(rng, figures["graded_runs"])
-    figures["cliffs"] = studies.cliffs(rng, arguments.ladder_runs)
     told = (
-        f"python scripts/calibrate.py --runs {arguments.runs} --ladder-runs {arguments.ladder_runs}"
+        f"python scripts/calibrate.py --runs {figures['runs']} "
+        f"--ladder-runs {arguments.ladder_runs}"
     )
     text = as_markdown(figures, told)
     arguments.out.mkdir(parents=True, exist_ok=True)

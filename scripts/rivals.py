@@ -23,7 +23,7 @@ import studies
 from scipy.special import bdtr, ndtr
 from scipy.stats import t as student_t
 
-from cliffguard.ledger import TOGETHER
+from cliffguard.shares import TOGETHER
 from cliffguard.stats.gates import Counts, Design, decide, draw
 
 N_CAPABILITIES = 8

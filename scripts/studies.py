@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cliffguard.ledger import TOGETHER
 from cliffguard.schedule import look_fractions, n_items_at
-from cliffguard.stats.cliff import find_fall
+from cliffguard.shares import TOGETHER
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import Sample, graded_evidence
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
-from cliffguard.stats.ladder import shape_of
 from cliffguard.stats.paired import PairedCounts
 
 ALPHA = 0.05
@@ -232,58 +230,3 @@ def rates(
         return (rng.random(shape) < mean).astype(float)
     spread = (1 - correlation) / correlation
     return rng.beta(mean * spread, (1 - mean) * spread, size=shape)
-
-
-CLIFFS = {
-    "none": [0.0] * 6,
-    "the same 3 points": [0.03] * 6,
-    "a line to 20 points": list(np.linspace(0.0, 0.20, 6)),
-    "10 points past level 3": [0.02] * 3 + [0.12] * 3,
-    "20 points past level 3": [0.02] * 3 + [0.22] * 3,
-    "20 points past level 5": [0.02] * 5 + [0.22],
-}
-
-
-def cliffs(rng: np.random.Generator, n_runs: int) -> list[Row]:
-    """Six levels: what is named, and where."""
-    rows = []
-    for name, drops in CLIFFS.items():
-        for n in (50, 100, 200):
-            falls = [
-                find_fall([_level(rng, drop, n) for drop in drops], n_permutations=299, n_lines=299)
-                for _ in range(n_runs)
-            ]
-            named = [
-                shape_of(f, p_differs=f.p_differs, margin=0.05, alpha=ALPHA, has_dropped=True)
-                for f in falls
-            ]
-            true_cut = 5 if "level 5" in name else 3
-            differing = [f for f in falls if f.p_differs <= ALPHA]
-            is_step = "past" in name
-            rows.append(
-                {
-                    "truth": name,
-                    "items a level": n,
-                    "differs": len(differing) / n_runs,
-                    "cliff": np.mean([shape == "cliff" for shape in named]),
-                    "cut right": _share(differing, lambda f, c=true_cut: f.cut == c, is_step),
-                    "within one": _share(
-                        differing, lambda f, c=true_cut: abs(f.cut - c) <= 1, is_step
-                    ),
-                    "true cut in the set": _share(
-                        differing, lambda f, c=true_cut: c in f.cuts, is_step
-                    ),
-                }
-            )
-    return rows
-
-
-def _level(rng: np.random.Generator, drop: float, n: int) -> Array:
-    moved = max(0.10, drop + 0.02)
-    return rng.choice(
-        [1.0, 0.0, -1.0], p=[(moved + drop) / 2, 1 - moved, (moved - drop) / 2], size=n
-    )
-
-
-def _share(falls: Sequence[Any], holds: Callable[[Any], bool], is_asked: bool) -> float | None:
-    return float(np.mean([holds(fall) for fall in falls])) if falls and is_asked else None

@@ -11,10 +11,10 @@ import pytest
 import studies
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
-from cliffguard.ledger import TOGETHER
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Schedule, in_order
+from cliffguard.shares import TOGETHER
 from cliffguard.stats.gates import Counts, Design, decide, draw
 from cliffguard.suites import load_suites
 from tests import support, test_schedule

@@ -45,14 +45,18 @@ def row(number: int, score: Any = 1.0, *, filter: str = "none", **changes: Any) 
 
 
 def write(folder: Path, task: str, rows: list[Row], *, day: int = 1) -> Path:
-    """Write a task's samples under the name that lm-eval gives them; its documents are its own."""
+    """Write a task's samples under the name that lm-eval gives them; its documents are its own.
+
+    No two models log the same to the byte: a key that nobody reads says whose samples they are.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {**one, **{key: f"{task} {one[key]}" for key in ("doc_hash", "prompt_hash") if key in one}}
         for one in rows
     ]
     path = folder / f"samples_{task}_2026-01-{day:02d}T10-00-00.123456.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+    lines = [json.dumps({**one, "of": folder.name}) + "\n" for one in rows]
+    path.write_text("".join(lines), encoding="utf-8")
     return path
 
 
@@ -263,29 +267,6 @@ def test_a_policy_that_fits_no_sample_is_refused(
         compared(folders, given)
 
 
-@pytest.mark.parametrize("metric", ["word_perplexity", "bits_per_byte", "brier_score"])
-def test_a_metric_that_points_down_is_refused(tmp_path: Path, metric: str) -> None:
-    """Samples do not say so; a rise of it would pass for a gain."""
-    rows = [row(number, metrics=[metric, "acc"], **{metric: 0.4}) for number in range(3)]
-    for side in ("base", "tuned"):
-        write(tmp_path / side, "race", rows)
-
-    with pytest.raises(
-        UsageError, match=rf"{metric} is better the lower .*there are: {metric}, acc"
-    ):
-        compared((tmp_path / "base", tmp_path / "tuned"))
-
-
-@pytest.mark.parametrize("metric", ["answer_acc", "filtered_criteria"])
-def test_a_word_inside_a_metric_is_no_word(tmp_path: Path, metric: str) -> None:
-    """An answer is no word error rate."""
-    rows = [row(number, metrics=[metric], **{metric: 1.0}) for number in range(80)]
-    for side in ("base", "tuned"):
-        write(tmp_path / side, "race", rows)
-
-    assert compared((tmp_path / "base", tmp_path / "tuned")).comparison.capabilities[0].drop == 0.0
-
-
 def test_a_folder_without_samples_says_where_some_are(folders: tuple[Path, Path]) -> None:
     """lm-eval makes a folder for the model inside the one that it was given."""
     with pytest.raises(UsageError, match=r"no samples_\*\.jsonl lies directly in it; there are"):
@@ -361,6 +342,62 @@ def test_one_run_in_two_folders_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"all 40 likelihoods are the same .*--use_cache"):
         compared((tmp_path / "a", tmp_path / "b"))
     assert compared((tmp_path / "a", tmp_path / "c")).verdict.findings
+
+
+SENTENCES = [f"The answer to question {n} is {n}." for n in range(40)]
+
+
+def generated(folder: Path, said: list[str], **changes: Any) -> None:
+    """Write samples of a task that generates; what a filter leaves is one digit."""
+    argument = {"gen_args_0": {"arg_0": "Q:", "arg_1": {"until": ["\n"]}}}
+    rows = [
+        row(n, arguments=argument, resps=[[text]], filtered_resps=[str(n % 10)], **changes)
+        for n, text in enumerate(said)
+    ]
+    write(folder, "sums", rows)
+
+
+def test_one_run_of_a_task_that_generates_is_refused(tmp_path: Path) -> None:
+    """A server that does not know the adapter says what the base says, to the letter."""
+    generated(tmp_path / "a", SENTENCES)
+    generated(tmp_path / "b", SENTENCES)
+
+    with pytest.raises(IntegrityError, match="all 40 generated answers of 20 char") as caught:
+        compared((tmp_path / "a", tmp_path / "b"))
+    assert caught.value.id == "sides.one-run"
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate"),
+    [
+        pytest.param(SENTENCES, [*SENTENCES[:-1], "It is not known to me."], id="one differs"),
+        pytest.param(SENTENCES, [*SENTENCES[:-1], "39"], id="one is short"),
+        pytest.param(SENTENCES[:7] * 4, SENTENCES[:7] * 4, id="seven different ones"),
+        pytest.param([str(n) for n in range(40)], [str(n) for n in range(40)], id="all are short"),
+        pytest.param([s[-19:] for s in SENTENCES], [s[-19:] for s in SENTENCES], id="of 19"),
+    ],
+)
+def test_two_models_may_say_the_same(tmp_path: Path, base: list[str], candidate: list[str]) -> None:
+    """Short answers, or few different ones; one long answer that differs shows two models."""
+    generated(tmp_path / "a", base)
+    generated(tmp_path / "b", candidate)
+
+    assert compared((tmp_path / "a", tmp_path / "b")).verdict.findings
+
+
+def test_a_file_that_was_copied_is_refused(folders: tuple[Path, Path]) -> None:
+    """One task's file is enough, also where its answers are short."""
+    said = [str(n % 2) for n in range(40)]
+    for side in folders:
+        generated(side, said)
+    assert compared(folders).verdict.findings
+    (path,) = folders[0].glob("samples_sums_*")
+    (folders[1] / path.name).write_bytes(path.read_bytes())
+
+    with pytest.raises(IntegrityError, match=r"^sums: .* byte for byte; was one run") as caught:
+        compared(folders)
+    assert caught.value.id == "sides.one-run"
+    assert compared(folders, policy(reading=("race",))).verdict.findings
 
 
 def results(folder: Path, day: int = 1, **told: Any) -> None:

@@ -121,6 +121,62 @@ def test_what_two_models_may_share_is_not_refused(same: dict[str, list[Answer]])
     check_answers(told, told, Protocol())
 
 
+def generated(n: int, text: str = "The answer to that is {}.", **fields: Any) -> list[Answer]:
+    """Return generated answers, each another sentence, of a server that tells no probability."""
+    told = [support.answer(support.item(number)) for number in range(n)]
+    kept = {"confidence": None, "finish_reason": "stop", **fields}
+    return [replace(a, text=text.format(place), **kept) for place, a in enumerate(told)]
+
+
+@pytest.mark.parametrize("reason", ["stop", "string", "length"])
+def test_one_voice_on_both_sides_is_refused(reason: str) -> None:
+    """Eight sentences, all the same to the letter, beside short answers that prove nothing."""
+    told = {"t": generated(8, finish_reason=reason), "u": generated(30, "{}")}
+
+    with pytest.raises(IntegrityError, match="all 8 generated answers of 20 char") as caught:
+        check_answers(told, told, Protocol())
+    assert caught.value.id == "sides.one-run"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        pytest.param(generated(7), id="seven"),
+        pytest.param(generated(40, "The answer to all is 1."), id="one sentence"),
+        pytest.param(generated(40, "{}"), id="short"),
+        pytest.param(generated(40, finish_reason="choice"), id="choices"),
+    ],
+)
+def test_two_models_may_say_the_same(same: list[Answer]) -> None:
+    """A healthy fine-tune answers short questions as its base does."""
+    check_answers({"t": same}, {"t": same}, Protocol())
+
+
+def test_one_letter_is_another_model() -> None:
+    """One long answer that differs, or is missing on one side, is enough."""
+    for text in ("The answer to that is 6!", ""):
+        other = generated(8)
+        other[6] = replace(other[6], text=text)
+
+        check_answers({"t": generated(8)}, {"t": other}, Protocol())
+
+
+def test_probabilities_tell_a_gentle_fine_tune_from_its_base() -> None:
+    """Where they are known and differ in a bit, all the same words are two models' words."""
+    sides = [{"t": generated(8, confidence=0.5)}, {"t": generated(8, confidence=0.5 + 2**-53)}]
+
+    check_answers(sides[0], sides[1], Protocol())
+    with pytest.raises(IntegrityError, match="to the letter"):
+        check_answers(sides[0], sides[0], Protocol())
+
+
+def test_of_samples_the_filtered_texts_are_no_evidence() -> None:
+    """What a filter leaves may be the same long option under two models; its reader has looked."""
+    told = {"t": generated(8)}
+
+    check_answers(told, told, None)
+
+
 def test_a_lost_mark_of_the_beginning_is_refused() -> None:
     """Without its first token a model answers at random, and that is no loss of a fine-tune."""
     base = many(n_bos=1, n_prompt_tokens=9, tokens_digest="a")

@@ -275,7 +275,7 @@ def test_parts_alike_fail_rarely() -> None:
     """Ten tasks at a drop of exactly the margin: the family of parts errs as its share says."""
     from scipy.special import ndtr
 
-    from cliffguard.ledger import PARTS
+    from cliffguard.shares import PARTS
     from cliffguard.stats.multiplicity import holm
     from cliffguard.stats.paired import beyond_p
 

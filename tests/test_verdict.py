@@ -356,6 +356,18 @@ def test_the_same_loss_at_every_level_has_no_edge() -> None:
     assert (found.shape, found.edge, found.edges) == ("uniform", None, ())
 
 
+def test_a_loss_at_the_easiest_level_is_named_there() -> None:
+    """It is not uniform, and has no edge from which all is worse."""
+    early = ladder(level(1, 40), level(2, 2), level(3, 2), level(4, 2))
+
+    verdict = judged(capability("reasoning", 46, 8, n_items=400, ladders=(early,)))
+
+    found = finding(verdict, "reasoning").ladders[0]
+    assert (found.shape, found.edge, found.edges, found.until) == ("easiest", None, (), 1)
+    assert (found.base_mean, found.candidate_mean) == (pytest.approx(0.8), pytest.approx(0.42))
+    assert "worse at the easiest levels, up to hops = 1 (80 → 42 %)" in verdict.sentence
+
+
 def test_levels_that_do_not_gate_have_no_edge() -> None:
     """A level that is only shown cannot be named as the edge."""
     shown = ladder(level(1, 2), level(2, 40, is_gating=False))

@@ -51,7 +51,8 @@ def check(
 ) -> None:
     """Measure base and candidate, compare them, judge, and report."""
     flags = {**flags, "candidate": candidate, "policy": policy}
-    plans = plans_of(plan, flags)
+    with failure_recorded(out):
+        plans = plans_of(plan, flags)
     if show_config:
         show(plans)
         return
@@ -161,8 +162,9 @@ def compare(
     if logged:
         if show_config:
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
-        review = _compared(base, candidate, logged, policy, flags)
         folder = None if out is None else prepare(out)
+        with failure_recorded(folder):
+            review = _compared(base, candidate, logged, policy, flags)
         code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
         raise typer.Exit(0 if exit_zero else code)
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
@@ -184,7 +186,8 @@ def compare(
     )
     resolved = dataclasses.replace(resolved, protocol=runner.protocol)
     folder = None if out is None else prepare(out)
-    review = guard(resolved, store=answers, runner=runner)
+    with failure_recorded(folder):
+        review = guard(resolved, store=answers, runner=runner)
     code = finished(review, folder, screen, output_format)
     raise typer.Exit(0 if exit_zero else code)
 

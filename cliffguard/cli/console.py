@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _LOG_WIDTH = 120
-_RECORDED = {12: "integrity", 20: "infrastructure"}
+_RECORDED = {2: "usage", 12: "integrity", 20: "infrastructure"}
 
 
 _held: list[contextlib.ExitStack] = []  # of the verb that runs; the last one, of a verb in a verb
@@ -49,7 +49,7 @@ def explained(function: F) -> F:
                 held.callback(_held.pop)
                 return function(*args, **kwargs)
         except CliffguardError as error:
-            print(f"cliffguard: {error}", file=sys.stderr)
+            print(f"cliffguard: {error.line}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as stop:
             told = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
@@ -69,25 +69,33 @@ def explained(function: F) -> F:
 
 
 @contextlib.contextmanager
-def failure_recorded(out: Path) -> Iterator[None]:
-    """Leave a failure.json and a JUnit error where a report was expected (exit 12 and 20)."""
+def failure_recorded(out: Path | None) -> Iterator[None]:
+    """Leave a failure.json and a JUnit error in the folder where a report was expected, if any.
+
+    So it is of exit 12 and 20, and of 2 where the error has an id to go by: any other mistake of
+    writing is for whoever typed it, not for a dashboard.
+    """
     try:
         yield
     except CliffguardError as error:
-        if error.exit_code in _RECORDED:
+        is_told = error.exit_code in _RECORDED and (error.exit_code != 2 or error.id is not None)
+        if out is not None and is_told:
             _record_failure(error, out)
         raise
 
 
 def _record_failure(error: CliffguardError, out: Path) -> None:
+    from cliffguard.report import FILES
     from cliffguard.report.junit import render_junit_error
 
     kind = _RECORDED[error.exit_code]
-    failure = {"exit_code": error.exit_code, "kind": kind, "message": str(error)}
+    failure = {"exit_code": error.exit_code, "kind": kind, "id": error.id, "message": str(error)}
     # Where the place is full or gone, the message on stderr has to do.
-    with contextlib.suppress(CliffguardError):
+    with contextlib.suppress(CliffguardError, OSError):
+        for name in FILES:  # of an earlier run, where this one did not come to its folder
+            (out / name).unlink(missing_ok=True)
         write_whole(out / "failure.json", json.dumps(failure, indent=2) + "\n")
-        write_whole(out / "junit.xml", render_junit_error(str(error), kind))
+        write_whole(out / "junit.xml", render_junit_error(error.line, kind))
 
 
 class Screen:

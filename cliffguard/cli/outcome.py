@@ -85,7 +85,7 @@ def contained(codes: list[int]) -> Iterator[None]:
     try:
         yield
     except CliffguardError as error:
-        print(f"cliffguard: {error}", file=sys.stderr)
+        print(f"cliffguard: {error.line}", file=sys.stderr)
         codes.append(error.exit_code)
 
 

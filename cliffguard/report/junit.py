@@ -6,6 +6,8 @@ from xml.etree import ElementTree
 
 from cliffguard.records import CapabilityComparison, Finding, Outcome, Review
 from cliffguard.report.clean import clean, cleaned, one_line
+from cliffguard.report.wording import SHAPES
+from cliffguard.sentence import DIRECTIONS
 from cliffguard.verdict import EXIT_CODES
 
 _FAILURES = {
@@ -20,7 +22,8 @@ def render_junit(review: Review) -> str:
     """Return the review as JUnit XML; it has a failure exactly when the verdict is not PASS.
 
     What is only monitored cannot fail: where it did not hold, it is skipped with the reason.
-    Numbers are properties, in score units, unrounded.
+    Numbers are properties, in score units, unrounded; means are the metric's own, and of metrics
+    that are better low the property `direction` says so.
     """
     review = cleaned(review)
     measured = {found.capability: found for found in review.comparison.capabilities}
@@ -103,12 +106,17 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
         numbers[f"shape.{name}"] = ladder.shape
         if ladder.edge is not None:
             numbers[f"edge.{name}"] = str(ladder.edge)
+        if ladder.shape == "easiest":
+            numbers[f"falls.{name}"] = SHAPES[ladder.shape]
+        if ladder.until is not None:
+            numbers[f"until.{name}"] = str(ladder.until)
     if found is None:
         return numbers
     interval = found.drop_interval
     return numbers | {
-        "base_mean": _number(found.base_mean),
-        "candidate_mean": _number(found.candidate_mean),
+        "base_mean": _number(found.in_own_numbers(found.base_mean)),
+        "candidate_mean": _number(found.in_own_numbers(found.candidate_mean)),
+        "direction": DIRECTIONS[found.direction] or None,
         "drop": _number(found.drop),
         "drop_low": _number(interval.low if interval else None),
         "drop_high": _number(interval.high if interval else None),

@@ -53,7 +53,7 @@ def draw_ladder(view: LadderView) -> Figure:
 
 
 def _top(view: LadderView) -> int:
-    if view.edge is not None:
+    if view.edge_words:
         return _TOP_FOR_EDGE
     is_shown_only = any(not level.is_gating for level in view.ladder.levels)
     return _TOP_FOR_NOTE if is_shown_only else _TOP
@@ -103,7 +103,7 @@ def _shade_shown_only(axes: Axes, levels: Sequence[LevelComparison]) -> None:
 
 
 def _draw_edge(axes: Axes, view: LadderView) -> None:
-    """Mark the level where the fall begins, above the plot where nothing can be in the way."""
+    """Mark the level where the fall begins or ends, above the plot where nothing is in the way."""
     place = next((place for place, rung in enumerate(view.rungs) if rung.is_edge), None)
     if place is None:
         return

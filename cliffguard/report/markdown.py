@@ -141,7 +141,8 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _reason(row: Row) -> str:
     unscored = f"; {row.n_unscored} unscored items are not in n" if row.n_unscored else ""
     p = "" if row.finding.p_regressed is None else f" ({row.p_label}: {html.escape(row.p_value)})"
-    return f"- {escape(row.capability)}: {escape(row.reason)}{p}{unscored}"
+    change = f"; {row.change}" if row.direction else ""
+    return f"- {escape(row.capability)}: {escape(row.reason)}{p}{change}{unscored}"
 
 
 def _tasks(page: Page) -> str:
@@ -153,7 +154,7 @@ def _tasks(page: Page) -> str:
         (
             escape(row.task.task),
             escape(row.capability),
-            escape(row.task.metric),
+            escape(row.metric),
             row.chance,
             row.base,
             row.candidate,
@@ -193,8 +194,9 @@ def _gain(row: Row, page: Page) -> str:
     head = f"- {escape(row.capability)}, {row.mark} {row.finding.outcome}"
     if row.found is None or row.found.drop is None:
         return f"{head}: {escape(row.reason)}"
+    words = f", {row.direction}" if row.direction else ""
     return (
-        f"{head}: {row.base} → {row.candidate}, a gain of **{row.gain}**, {page.confidence} "
+        f"{head}: {row.base} → {row.candidate}{words}, a gain of **{row.gain}**, {page.confidence} "
         f"interval {_range(row.gain_interval)} pp; {html.escape(row.demand)}"
     )
 

@@ -23,6 +23,7 @@ from cliffguard.records import (
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 from cliffguard.report.wording import EDGES, MARKS, ROLE_ORDER, SHAPES
+from cliffguard.sentence import DIRECTIONS
 from cliffguard.stats.ladder import Shape
 from cliffguard.verdict import EXIT_CODES
 
@@ -52,11 +53,31 @@ class Row:
 
     @property
     def base(self) -> str:
-        return numbers.percent(self.found.base_mean if self.found else None)
+        """The base's mean, in the metric's own numbers."""
+        found = self.found
+        return numbers.percent(found.in_own_numbers(found.base_mean) if found else None)
 
     @property
     def candidate(self) -> str:
-        return numbers.percent(self.found.candidate_mean if self.found else None)
+        found = self.found
+        return numbers.percent(found.in_own_numbers(found.candidate_mean) if found else None)
+
+    @property
+    def direction(self) -> str:
+        """Which way the metrics point, in words; empty where higher is better, as it mostly is."""
+        return DIRECTIONS[self.found.direction] if self.found else ""
+
+    @property
+    def means(self) -> str:
+        """Both means as "52.0 → 65.0 %"."""
+        if self.found is None or self.found.base_mean is None:
+            return numbers.MISSING
+        return f"{self.base.removesuffix(' %')} → {self.candidate}"
+
+    @property
+    def change(self) -> str:
+        """Both means, with the direction where it is not the usual one."""
+        return f"{self.means}, {self.direction}" if self.direction else self.means
 
     @property
     def drop(self) -> str:
@@ -175,11 +196,16 @@ class LadderView:
         return self.finding.edge if self.finding else None
 
     @property
+    def until(self) -> int | None:
+        """The last of the easiest levels, if more was lost there than past them."""
+        return self.finding.until if self.finding else None
+
+    @property
     def rungs(self) -> tuple[Rung, ...]:
         return tuple(Rung(level=level, note=self._note(level)) for level in self.ladder.levels)
 
     def _note(self, level: LevelComparison) -> str:
-        if self.edge is not None and level.level == self.edge:
+        if level.level == self._marked:
             return EDGES[self._shape]
         return "" if level.is_gating else "shown only"
 
@@ -188,26 +214,36 @@ class LadderView:
         return self.finding.shape if self.finding else "level"
 
     @property
+    def _marked(self) -> int | None:
+        return self.until if self.edge is None else self.edge
+
+    @property
     def edge_level(self) -> str:
-        """The edge as "3 hops"; empty without one."""
-        return "" if self.edge is None else numbers.level_words(self.level_name, self.edge)
+        """The edge as "3 hops", the easiest levels as "up to 3 hops"; empty without either."""
+        return self._level if self.until is None else f"up to {self._level}"
+
+    @property
+    def _level(self) -> str:
+        marked = self._marked
+        return "" if marked is None else numbers.level_words(self.level_name, marked)
 
     @property
     def edge_words(self) -> str:
-        """Where and how it falls, as "cliff: 3 hops"; empty without an edge."""
-        return "" if self.edge is None else f"{EDGES[self._shape]}: {self.edge_level}"
+        """Where and how it falls, as "cliff: 3 hops"; empty where no level is named."""
+        return f"{EDGES[self._shape]}: {self.edge_level}" if self.edge_level else ""
 
     @property
     def summary(self) -> str:
         """The figure in one sentence, for those who do not see it."""
         found = self.finding
-        if found is None or found.edge is None:
+        if found is None or not found.is_placed:
             return f"{self.title}: {SHAPES[self._shape]}."
         change = f"{numbers.percent(found.base_mean)} → {numbers.percent(found.candidate_mean)}"
         tests = f"same at every level: {numbers.p_value(found.p_differs)}"
         if found.p_abrupt is not None:
-            tests += f"; a straight line: {numbers.p_value(found.p_abrupt)}"
-        words = f"From {self.edge_level} on {change}: {SHAPES[found.shape]} ({tests})."
+            tests += f"; a line or a constant rate: {numbers.p_value(found.p_abrupt)}"
+        where = f"From {self._level} on" if self.until is None else f"Up to {self._level}"
+        words = f"{where} {change}: {SHAPES[found.shape]} ({tests})."
         if len(found.edges) > 1:
             others = ", ".join(str(level) for level in found.edges)
             words += f" It may as well begin at one of {others}."
@@ -233,16 +269,22 @@ class TaskRow:
     task: TaskComparison
 
     @property
+    def metric(self) -> str:
+        """The metric's name, with its direction where lower is better."""
+        words = DIRECTIONS[self.task.direction]
+        return f"{self.task.metric}, {words}" if words else self.task.metric
+
+    @property
     def base(self) -> str:
-        return numbers.percent(self.task.base_mean)
+        return numbers.percent(self.task.in_own_numbers(self.task.base_mean))
 
     @property
     def candidate(self) -> str:
-        return numbers.percent(self.task.candidate_mean)
+        return numbers.percent(self.task.in_own_numbers(self.task.candidate_mean))
 
     @property
     def chance(self) -> str:
-        return numbers.percent(self.task.chance)
+        return numbers.percent(self.task.in_own_numbers(self.task.chance))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +338,11 @@ class Page:
         n_planned = sum(one.n_planned for one in found)
         n_asked = sum(one.n_asked for one in found)
         remarks = []
+        if any(row.direction for row in self.rows):
+            remarks.append(
+                "Where lower is better, drop = candidate − base, and broken is a score that rose: "
+                "positive is worse there too."
+            )
         if n_asked < n_planned:
             saved = numbers.percent(1 - n_asked / n_planned)
             remarks.append(

@@ -15,7 +15,7 @@ from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
 from cliffguard.report.classes import TITLE as CLASSES_TITLE
 from cliffguard.report.classes import ClassView, class_view
 from cliffguard.report.clean import cleaned
-from cliffguard.report.numbers import MISSING, percent, points
+from cliffguard.report.numbers import percent, points
 from cliffguard.report.page import LadderView, Page, Row, lay_out
 from cliffguard.report.reach import reaches
 from cliffguard.report.wording import SIGN_CONVENTION
@@ -106,6 +106,10 @@ def next_steps(page: Page) -> tuple[str, ...]:
     for view in page.ladders:
         if view.edge is not None and view.row.finding.role != "monitored":
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
+        if view.until is not None and view.row.finding.role != "monitored":
+            steps.append(
+                f"Look first at {view.title}: it is worse at the easiest levels, {view.edge_level}."
+            )
     for row in counted:
         if row.finding.outcome is Outcome.INCONCLUSIVE:
             steps.append(_more_items(row))
@@ -179,17 +183,10 @@ def _cells(row: Row) -> list[Text]:
     numbers = (row.drop.removesuffix(" pp"), row.interval, margin, row.n_items, row.flips)
     return [
         Text(f"  {row.capability}"),
-        Text(_change(row)),
+        Text(row.means),
         *(Text(number) for number in numbers),
         _outcome(row),
     ]
-
-
-def _change(row: Row) -> str:
-    """Both scores as "52.0 → 65.0 %"."""
-    if row.found is None or row.found.base_mean is None:
-        return MISSING
-    return f"{row.base.removesuffix(' %')} → {row.candidate}"
 
 
 def _outcome(row: Row) -> Text:
@@ -201,6 +198,8 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
     remarks = []
     for row in page.rows:
         is_measured = row.found is not None and row.found.drop is not None
+        if row.direction and is_measured:
+            remarks.append(("↓", f"{row.capability}: {row.change}"))
         if row.finding.outcome is not Outcome.HELD:
             p = f" ({row.p_label}: {row.p_value})" if is_measured else ""
             remarks.append((row.mark, f"{row.capability}: {row.reason}{p}"))
@@ -212,7 +211,7 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
 def _stacked(row: Row, confidence: str) -> Text:
     """One capability over two lines, where the table would not fit."""
     numbers = (
-        f"    {_change(row)}, drop {row.drop}, {confidence} interval {row.interval}, "
+        f"    {row.change}, drop {row.drop}, {confidence} interval {row.interval}, "
         f"margin {row.margin}, n {row.n_items}, broken / fixed {row.flips.replace(' ', '')}"
     )
     role = (f" ({row.finding.role})", "dim")

@@ -19,18 +19,20 @@ MARKS = {
 SHAPES: dict[Shape, str] = {
     "level": "no drop is proven along it",
     "uniform": "a drop that does not provably differ by level",
+    "easiest": "worse at the easiest levels than past them",
     "gradual": "a decline from level to level, not a cliff",
     "unresolved": "worse, but whether abruptly or step by step is open",
-    "cliff": "a cliff, more abrupt than any straight line",
+    "cliff": "a cliff, more abrupt than a straight line or a constant rate",
 }
 """How a drop runs along a ladder."""
 
 EDGES: dict[Shape, str] = {
+    "easiest": "at the easiest levels",
     "gradual": "declines",
     "unresolved": "worse from here",
     "cliff": "cliff",
 }
-"""The note at the level where a fall begins, for the shapes that have such a level."""
+"""The note at the level where a fall begins (*easiest*: until which more is lost)."""
 
 ROLE_ORDER: dict[Role, int] = {"target": 0, "gating": 1, "monitored": 2}
 

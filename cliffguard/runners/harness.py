@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
+from cliffguard.engine.templates import refuse_lost_system, takes_system
 from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
@@ -54,6 +55,7 @@ class HarnessRunner(Runner):
         self._backend = backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
         self._stages = Stages()
+        self._is_description_lost = False  # of the task that was asked last
 
     @property
     def identity(self) -> str:
@@ -73,7 +75,9 @@ class HarnessRunner(Runner):
     def notes(self) -> Mapping[str, str | int]:
         """Device and batches, as they came to be, and the libraries to the last digit."""
         libraries = " ".join(f"{part} {version(part)}" for part in _PARTS)
-        return {**self._backend.notes(), "libraries": libraries}
+        lost = "left out, since the chat template takes no system turn"
+        told = {"the task's description": lost} if self._is_description_lost else {}
+        return {**self._backend.notes(), **told, "libraries": libraries}
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage has taken so far."""
@@ -107,6 +111,7 @@ class HarnessRunner(Runner):
         with self._stages.during("prompts"):
             _build(loaded, model, checkpoint, protocol)
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
+            self._is_description_lost = _loses_description(loaded, model, protocol)
         _refuse_no_cue(checkpoint, task, prepared)
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint):
@@ -183,6 +188,7 @@ class HarnessRunner(Runner):
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
     try:
         with _template_explained(checkpoint, protocol):
+            refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
             loaded.build(model, checkpoint.fingerprint, protocol)
     except UsageError:
         raise
@@ -191,6 +197,16 @@ def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Pro
             f"{loaded.task.name}: its prompts cannot be built: {failure} "
             "(fewer items than --num-fewshot?)"
         ) from failure
+
+
+def _loses_description(loaded: LoadedTask, model: Any, protocol: Protocol) -> bool:
+    """Say whether what lm-eval says in a system turn does not reach the model.
+
+    Where it reaches one side alone, the notes of the sides differ, and every report says so.
+    """
+    if protocol.chat_template == "none" or not loaded.has_description:
+        return False
+    return not takes_system(model.apply_chat_template, "Answer the question.")
 
 
 @contextmanager

@@ -10,9 +10,10 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 from cliffguard.canonical import digest
+from cliffguard.directions import lower_is_better
 from cliffguard.errors import CliffguardError, InfrastructureError, SuiteError, nearest
 from cliffguard.plans import Protocol
-from cliffguard.records import Item, Task
+from cliffguard.records import Item, Task, told_by
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
 from cliffguard.scorers import SCORERS, PatternTooSlow
@@ -84,6 +85,11 @@ class LoadedTask:
             requests.setdefault(request.doc_id, []).append(request)
         return requests
 
+    @property
+    def has_description(self) -> bool:
+        """Say whether lm-eval puts words of the task's own before its items, in a system turn."""
+        return bool(self._harness.get_config("description"))
+
     def requests(self, item: Item) -> list[Any]:
         """Return lm-eval's requests for one item, in the order of its choices."""
         return self._requests[self._document_ids[item.id]]
@@ -102,7 +108,8 @@ class LoadedTask:
     def score(self, requests: Sequence[Any]) -> float | None:
         """Return the score of one item under the task's metric and filter.
 
-        None where the filter found nothing in what was said that could be right or wrong.
+        None where the filter found nothing in what was said that could be right or wrong. Higher is
+        better, whatever the metric.
         """
         first = requests[0]
         said = [request.filtered_resps[self.task.filter] for request in requests]
@@ -127,7 +134,7 @@ class LoadedTask:
             raise SuiteError(
                 f"{self.task.name}: the metric {self.task.metric} is no score in 0…1; take another"
             )
-        return float(value)
+        return 1.0 - float(value) if self.task.lower_is_better else float(value)
 
     @cached_property
     def _fallbacks(self) -> set[str]:
@@ -270,15 +277,16 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
         raise SuiteError(f"{name}: runs code that the model wrote; cliffguard does not run it")
     if harness.OUTPUT_TYPE not in _SCORED_KINDS or getattr(harness, "MULTIMODAL", False):
         raise SuiteError(f"{name}: tasks of kind {harness.OUTPUT_TYPE} have no score per item")
-    better = harness.higher_is_better()
-    rising = [one for one in harness._metric_fn_list if better.get(one) is not False]
-    metric = _pick(name, "metric", task.metric, rising)
+    metric, is_low = _metric(task, name, harness)
     if (getattr(harness.config, "generation_kwargs", None) or {}).get("do_sample"):
         raise SuiteError(f"{name}: samples its answers; the same question must have one answer")
     filter_name = _pick(name, "filter", task.filter, [one.name for one in harness._filters])
     items, ids = _items(name, harness, local)
+    fields = _fields(harness, items, ids, task.wanted)
     config = json.loads(_dump(harness))
     asked = [name, metric, filter_name, task.num_fewshot, config, *with_limit(task.limit)]
+    if is_low:  # its scores are turned, and are not those of the metric
+        asked.append({"lower_is_better": True})
     if local is not None:
         del config["custom_dataset"]  # the source of a function of ours
         asked.append({"data": local.content})
@@ -287,10 +295,30 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
         name=name,
         metric=metric,
         filter=filter_name,
+        chance=1.0 - task.chance if is_low and task.chance is not None else task.chance,
+        lower_is_better=is_low,
         items=items,
         digest=digest([asked, [[item.id, item.digest, None] for item in items]]),
+        fields=fields,
     )
     return LoadedTask(resolved, harness, ids, local)
+
+
+def _metric(task: Task, name: str, harness: Any) -> tuple[str, bool]:
+    """Return a task's metric, and whether it is better low: the first that is not, or the first."""
+    better = harness.higher_is_better()
+    known = list(harness._metric_fn_list)
+    known.sort(key=lambda one: better.get(one) is False)
+    metric = _pick(name, "metric", task.metric, known)
+    told = better.get(metric)
+    is_low = lower_is_better(
+        metric,
+        task=name,
+        capability=task.capability,
+        policy=task.lower_is_better,
+        told=not told if isinstance(told, bool) else None,
+    )
+    return metric, is_low
 
 
 def _pick(name: str, kind: str, wanted: str | None, known: list[str]) -> str:
@@ -332,6 +360,16 @@ def _items(
             )
         )
     return tuple(items), ids
+
+
+def _fields(
+    harness: Any, items: Sequence[Item], ids: Mapping[str, int], wanted: Sequence[str]
+) -> dict[str, Mapping[str, str]]:
+    """Return, by item, what the wanted fields of its document say."""
+    if not wanted:
+        return {}
+    documents = list(harness.eval_docs)
+    return {item.id: told_by(documents[ids[item.id]], wanted) for item in items}
 
 
 def _asked(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from cliffguard.canonical import canonical_json
+from cliffguard.directions import lower_is_better
 from cliffguard.errors import UsageError
 from cliffguard.plans import Protocol
 from cliffguard.records import Checkpoint, Item, Suite, Task
@@ -27,6 +28,11 @@ class _Stored:
     def how(self) -> str:
         """The protocol and the runner, which both sides must share."""
         return canonical_json([self.asked["protocol"], self.asked["runner"]])
+
+    @property
+    def is_low(self) -> bool:
+        """Say whether the metric is better low, so that the scores were turned."""
+        return bool(self.about.get("lower_is_better", False))
 
     def is_of(self, task: Task) -> bool:
         """Say whether these are answers to `task`, a stock task going by its name in the suite."""
@@ -185,7 +191,8 @@ def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
     Raises UsageError when one of them was measured in two ways: which is meant is not guessed.
     """
     found: dict[str, _Stored] = {}
-    for stored in (e for e in entries if e.is_of(task)):
+    there = [one for one in entries if one.is_of(task)]
+    for stored in [one for one in there if task.lower_is_better in (None, one.is_low)] or there:
         same = found.setdefault(stored.asked["task"], stored)
         if same.asked["task_digest"] != stored.asked["task_digest"]:
             raise UsageError(
@@ -197,11 +204,22 @@ def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
 
 
 def _as_measured(task: Task, stored: _Stored) -> Task:
+    """Return a stock task as it was measured: which way its metric points was settled then."""
+    metric, name = stored.about["metric"], stored.asked["task"]
+    is_low = lower_is_better(
+        metric,
+        task=name,
+        capability=task.capability,
+        policy=task.lower_is_better,
+        told=stored.is_low,
+    )
     return dataclasses.replace(
         task,
-        name=stored.asked["task"],
-        metric=stored.about["metric"],
+        name=name,
+        metric=metric,
         filter=stored.about["filter"],
+        chance=1.0 - task.chance if is_low and task.chance is not None else task.chance,
+        lower_is_better=is_low,
         items=stored.entry.read_items(),
         digest=stored.asked["task_digest"],
     )

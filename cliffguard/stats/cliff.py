@@ -1,11 +1,12 @@
 """Along a ladder of rising difficulty: does the drop differ by level, where, and how abruptly?
 
 Three questions, in this order. *Does it differ?* The largest studentised contrast between the
-levels past a cut and those before it, over all cuts, is compared with what it is when the levels'
-labels are permuted over the items: a drop that is the same everywhere does not move it, nor does a
-noise that grows with difficulty. *Where?* At the cut of that contrast. *Abruptly?* A step there
-must fit the level means better than a straight line does, by more than chance gives when the line
-is true. A decline that is steady, or that compounds from level to level, is not called a cliff.
+levels past a cut and those before it, over all cuts and in either direction, is compared with what
+it is when the levels' labels are permuted over the items: a drop that is the same everywhere does
+not move it, nor does a noise that grows with difficulty. *Where?* At the cut of that contrast; its
+sign says which side of the cut has lost more. *Abruptly?* A step must fit the level means better
+than a straight line and than a constant rate, which `steps` tests: a decline that is steady, or
+that compounds from level to level, is not called a cliff.
 
 References
 ----------
@@ -21,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from cliffguard.stats.ladder import LEAST_LEVELS, Fall
+from cliffguard.stats.ladder import LEAST_ITEMS, LEAST_LEVELS, Fall
+from cliffguard.stats.steps import Rungs, abruptness
 
 FloatArray = NDArray[np.float64]
 
@@ -34,62 +36,67 @@ _SET_WIDTH = 1.0  # contrasts this close to the largest may be the true cut
 
 def find_fall(
     changes: Sequence[Sequence[float]],
+    bases: Sequence[Sequence[float]] | None = None,
     *,
+    chance: float = 0.0,
     is_blocked: bool = False,
     n_permutations: int = 9999,
     n_lines: int = 1999,
     seed: int = 0,
 ) -> Fall:
-    """Test whether, where and how abruptly the drop grows along a ladder.
+    """Test whether, where and how abruptly the drop differs along a ladder.
 
     Parameters
     ----------
     changes : sequence of sequences of float
         Per level, easiest first, base score minus candidate score of its items, in [-1, 1]. At
         least two levels, each with at least one item.
+    bases : sequence of sequences of float, optional
+        Base scores of the same items, in [0, 1]; a constant rate is one of what the base earns.
+        None: as high as the changes allow.
+    chance : float, optional
+        Score of guessing, in [0, 1].
     is_blocked : bool, optional
         Whether the i-th items of all levels come from one seed. Labels are then permuted within
         each such block.
     n_permutations, n_lines : int, optional
-        Replicates of the first and the second question.
+        Draws for the first question, and from each null of the third.
     seed : int, optional
-        Of the replicates. The same data and seed give the same result.
+        Of the draws. The same data and seed give the same result.
 
     Notes
     -----
-    On simulated ladders of six levels (scripts/calibrate.py) the first question erred in 4 to 8 %
-    of cases at alpha = 0.05; a fall of 10 points past level 3 was found in 94 % of cases at 100
-    items a level, and the cut was right within one level in 97 % of them. Naming it a cliff needs
-    more: 200 items a level for 64 % of falls of 10 points, 100 for 88 % of falls of 20.
+    How often it errs and what it finds: `python scripts/calibrate.py`, the study of cliffs.
     """
-    levels = _checked(changes, is_blocked=is_blocked)
-    sizes = np.array([len(level) for level in levels])
+    rungs = _checked(changes, bases, is_blocked=is_blocked)
+    levels, sizes = rungs.changes, rungs.sizes
     values = np.concatenate(levels)
     rng = np.random.default_rng(seed)
-    means, variances = _moments(values[None, :], sizes)
-    contrasts = _contrasts(means, variances, sizes)[0]
-    largest = float(contrasts.max())
+    contrasts = _contrasts(*_moments(values[None, :], sizes), sizes)[0]
+    largest = float(np.abs(contrasts).max())
     p_differs = _share_as_large(
         (
-            _contrasts(*_moments(permuted, sizes), sizes).max(axis=1)
+            np.abs(_contrasts(*_moments(permuted, sizes), sizes)).max(axis=1)
             for permuted in _permutations(levels, n_permutations, is_blocked, rng)
         ),
         largest,
     )
+    eases = bool(contrasts.max() < largest)
     p_abrupt, fits_step = None, True
-    if len(levels) >= LEAST_LEVELS:
-        covariance = _covariance(levels, variances[0], is_blocked=is_blocked)
-        advantage, replicates = _step_over_line(means[0], covariance, n_lines, rng)
-        p_abrupt = _share_as_large([replicates], advantage)
-        fits_step = advantage > 0
-    cut = int(contrasts.argmax()) + 1
+    if len(levels) >= LEAST_LEVELS and sizes.min() >= LEAST_ITEMS and not eases:
+        p_abrupt, fits_step = abruptness(rungs, chance=chance, n_replicates=n_lines, rng=rng)
+    directed = -contrasts if eases else contrasts
+    cut = int(directed.argmax()) + 1
+    n_before = sizes[:cut].sum()
     return Fall(
         cut=cut,
-        cuts=tuple(int(c) + 1 for c in np.flatnonzero(contrasts >= largest - _SET_WIDTH)),
+        cuts=tuple(int(c) + 1 for c in np.flatnonzero(directed >= largest - _SET_WIDTH)),
         p_differs=p_differs,
         p_abrupt=p_abrupt,
         fits_step=fits_step,
-        drop_past=float(values[sizes[:cut].sum() :].mean()),
+        drop_past=float(values[n_before:].mean()),
+        drop_before=float(values[:n_before].mean()),
+        eases=eases,
     )
 
 
@@ -160,7 +167,7 @@ def _permutations(
             yield rng.permuted(np.tile(np.concatenate(levels), (n_rows, 1)), axis=1)
 
 
-def _share_as_large(replicates: Iterator[FloatArray] | list[FloatArray], seen: float) -> float:
+def _share_as_large(replicates: Iterator[FloatArray], seen: float) -> float:
     n, n_large = 1, 1
     for chunk in replicates:
         n += len(chunk)
@@ -168,46 +175,12 @@ def _share_as_large(replicates: Iterator[FloatArray] | list[FloatArray], seen: f
     return n_large / n
 
 
-def _covariance(
-    levels: Sequence[FloatArray], variances: FloatArray, *, is_blocked: bool
-) -> FloatArray:
-    """Return the covariance of the level means; seeds that all levels share tie them together."""
-    if not is_blocked or len(levels[0]) < 2:
-        return np.diag(variances)
-    observed = np.atleast_2d(np.cov(np.stack(levels), ddof=1))
-    sd = np.sqrt(np.maximum(np.diag(observed), _LEAST_SQUARE))
-    correlation = observed / np.outer(sd, sd)
-    np.fill_diagonal(correlation, 1.0)
-    return np.asarray(correlation * np.sqrt(np.outer(variances, variances)))
-
-
-def _step_over_line(
-    means: FloatArray, covariance: FloatArray, n_lines: int, rng: np.random.Generator
-) -> tuple[float, FloatArray]:
-    """Return by how much the best step fits better than the line, and the same if the line is true.
-
-    The fit is the sum of squares left, each level weighted by one over its variance.
-    """
-    n_levels = len(means)
-    weights = 1.0 / np.diag(covariance)
-    place = np.arange(n_levels, dtype=float)
-    line = np.stack([np.ones(n_levels), place], axis=1)
-    steps = [np.stack([place < cut, place >= cut], axis=1).astype(float) for cut in place[1:]]
-
-    def left(rows: FloatArray, design: FloatArray) -> FloatArray:
-        fit = design @ np.linalg.solve(design.T * weights @ design, design.T * weights)
-        return np.asarray(((rows - rows @ fit.T) ** 2) @ weights)
-
-    def advantage(rows: FloatArray) -> FloatArray:
-        best = np.min([left(rows, step) for step in steps], axis=0)
-        return np.asarray(left(rows, line) - best)
-
-    fit = line @ np.linalg.solve(line.T * weights @ line, line.T * weights) @ means
-    drawn = rng.multivariate_normal(fit, covariance, size=n_lines, method="eigh")
-    return float(advantage(means[None, :])[0]), advantage(drawn)
-
-
-def _checked(changes: Sequence[Sequence[float]], *, is_blocked: bool) -> list[FloatArray]:
+def _checked(
+    changes: Sequence[Sequence[float]],
+    bases: Sequence[Sequence[float]] | None,
+    *,
+    is_blocked: bool,
+) -> Rungs:
     levels = [np.asarray(level, dtype=float) for level in changes]
     if len(levels) < 2 or any(not len(level) for level in levels):
         raise ValueError("a ladder has at least two levels, each with at least one item.")
@@ -215,4 +188,11 @@ def _checked(changes: Sequence[Sequence[float]], *, is_blocked: bool) -> list[Fl
         raise ValueError("a change lies between -1 and 1.")
     if is_blocked and len({len(level) for level in levels}) > 1:
         raise ValueError("blocks need the same number of items at every level.")
-    return levels
+    if bases is None:
+        return Rungs(levels, [np.minimum(1.0, 1.0 + level) for level in levels], is_blocked)
+    scores = [np.asarray(level, dtype=float) for level in bases]
+    if [len(level) for level in scores] != [len(level) for level in levels]:
+        raise ValueError("every change needs the base score of its item.")
+    if any(not np.all((level >= 0) & (level <= 1)) for level in scores):
+        raise ValueError("a score lies between 0 and 1.")
+    return Rungs(levels, scores, is_blocked)

@@ -1,24 +1,27 @@
 """Items that stand or fall together: several questions on a passage, variants of one seed.
 
-They carry less information than as many independent items. The score statistic is divided by the
-root of the design effect and compared with Student's t, whose degrees of freedom count the
-clusters that carry the variance.
+They carry less information than as many independent items; two questions are answered apart.
 
-The design effect must not be taken from the changed items alone. What would show that items fall
-together is a cluster that fell, and where few items changed there is none: the estimate is then
-1, and two dozen passages would be held as easily as hundreds of single items. So the correlation
-within clusters is shrunk towards one quarter with the weight of six clusters, and those in which
-something changed outvote it. Simulated at a nominal 5 %, at a drop of exactly the margin
-(``scripts/cluster_priors.py`` and ``scripts/calibrate.py``), this keeps a false "held" at 8 % or
-below up to a correlation of 0.3, where the plain estimate gave up to 19 %. Beyond, with fewer than
-60 clusters, it errs more often: in up to 16 % of cases at 0.6, and more where clusters change only
-as a whole. Where a few large clusters stand beside many single items, it is 10 % at 0.3.
+*Is a loss excluded?* What would show one is a cluster that fell, and where losses come by topic
+most samples of few clusters hold none. So "held" takes no variance from the sample. Clusters are
+weighed at random (Dirichlet(1, …, 1) weights, each cluster by its items), with one more that nobody
+saw: of the size of a random item's cluster, it loses half of its items. The p-value of "the drop is
+D or more" is the chance that such a weighted drop is D or more (`cliffguard.stats.exponentials`).
+Where nothing changed in G clusters of one size it is ``(1 - 2 D)^G``: the chance that none of them
+is one of the share ``2 D`` that would lose half. ``reports/clusters/`` has what it does at
+the margin itself, where topics lose half, at correlations up to 0.3, and for unequal sizes.
+
+*Is a drop proven?* The score statistic is divided by the root of the design effect and compared
+with Student's t, whose degrees of freedom count the clusters that carry the variance. The design
+effect is never taken from the changed items alone: the correlation within clusters is shrunk
+towards one quarter with the weight of six clusters, and those with a change outvote it.
 
 References
 ----------
 Yang, Sun and Hardin (2013), Statistics in Medicine 32:1336-1347. Eliasziw and Donner (1991),
 Statistics in Medicine 10:1981-1991. Satterthwaite (1946), Biometrics Bulletin 2:110-114. Miller
-(2024), arXiv:2411.00640, for the variance.
+(2024), arXiv:2411.00640, for the variance. Gaffke (2005), Mathematical Methods of Statistics
+14:451-467, for a bound by random weights and one unseen value.
 """
 
 from __future__ import annotations
@@ -26,13 +29,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import t as student_t
 
+from cliffguard.stats.exponentials import positive_chance
 from cliffguard.stats.interval import check_open_fraction
 
 LEAST_CLUSTERS = 20
@@ -41,6 +45,8 @@ LEAST_CLUSTERS = 20
 _PRIOR_CORRELATION = 0.25
 _PRIOR_CLUSTERS = 6  # changed clusters that outvote the prior one to one
 _USUAL_CORRELATION = 0.05
+_UNSEEN_LOSS = 0.5  # of its items, in the one cluster that nobody saw
+_N_BISECTIONS = 40
 
 
 def least_effective_clusters(*, margin: float, alpha: float) -> int:
@@ -81,12 +87,16 @@ class Clustering:
         one size, fewer where large ones carry most of it.
     n_effective_clusters : float
         Clusters of one size that would weigh as much: ``(Σ n_g)² / Σ n_g²``.
+    sums : tuple of (float, int)
+        Of every cluster the sum of its changes and its size, in an order of their own. Empty where
+        it is planned with, and nothing changed yet.
     """
 
     n_clusters: int
     design_effect: float
     degrees: float
     n_effective_clusters: float
+    sums: tuple[tuple[float, int], ...] = ()
 
     def deflated(self, z: float) -> float:
         """Return a statistic of independent items as these clusters support it."""
@@ -115,6 +125,31 @@ class Clustering:
             return 1.0
         return float(student_t.sf(z, self.degrees))
 
+    def p_at_least(self, drop: float) -> float:
+        """P-value of "the drop is `drop` or more"; small where the clusters exclude it.
+
+        The same for the same clusters in any order; 1.0 below 20 clusters.
+        """
+        if self.n_clusters < LEAST_CLUSTERS:
+            return 1.0
+        total, size = np.array(self.sums, dtype=float).T
+        unseen = float((size**2).sum() / size.sum()) * (_UNSEEN_LOSS - drop)
+        return float(positive_chance(np.append(total - drop * size, unseen)[None])[0])
+
+    def highest_drop(self, alpha: float) -> float:
+        """Return the largest drop that `p_at_least` does not reject at `alpha`; at most 1."""
+        total, size = np.array(self.sums, dtype=float).T
+        low, high = float(total.sum() / size.sum()), 1.0
+        if self.n_clusters < LEAST_CLUSTERS or self.p_at_least(high) > alpha:
+            return high
+        for _ in range(_N_BISECTIONS):
+            middle = (low + high) / 2
+            if self.p_at_least(middle) > alpha:
+                low = middle
+            else:
+                high = middle
+        return high
+
 
 def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Clustering:
     """Design effect of the mean of `changes` over groups of items.
@@ -141,10 +176,13 @@ def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Cluste
     numbers: dict[Hashable, int] = {}
     places = np.array([numbers.setdefault(name, len(numbers)) for name in clusters])
     sizes = np.bincount(places).astype(float)
+    sums = np.bincount(places, weights=x)
     plain = max(1.0, _plain_design_effect(x, places, len(numbers)))
     # An item alone says nothing of how items fall together.
     n_changed = int(np.count_nonzero(sizes[np.unique(places[x != 0.0])] > 1))
-    return _clustering(sizes, plain, n_changed)
+    found = _clustering(sizes, plain, n_changed)
+    # Sorted, so that no name and no order moves the last digit.
+    return replace(found, sums=tuple(sorted(zip(map(float, sums), map(int, sizes), strict=True))))
 
 
 def expected_clustering(clusters: Sequence[Hashable], *, churn: float) -> Clustering:

@@ -117,8 +117,11 @@ class Sample:
         return PairedCounts(n_broken + self.n_lost, n_fixed, n_items + self.n_lost)
 
     def p_held(self, margin: float) -> float:
-        """P-value of a drop of the margin or more."""
-        return self.p_at_least(self.at_worst, margin)
+        """P-value of a drop of the margin or more; clusters never make it smaller."""
+        alone = non_inferiority_p(**self.at_worst._asdict(), margin=margin)
+        if self.clustering is None:
+            return alone
+        return max(alone, self.clustering.p_at_least(margin))
 
     def p_dropped(self) -> float:
         """P-value of no drop."""
@@ -155,11 +158,12 @@ class Sample:
         The lower end is a test of "the drop is so much or less", the upper end one of "so much or
         more"; where measuring could stop early the two have boundaries of their own.
         """
-        if self.clustering is not None:
-            z_low, z_high = self.clustering.inflated(z_low), self.clustering.inflated(z_high)
         counts = self.counts._asdict()
-        low = score_interval(**counts, z=z_low).low
-        return Interval(low, score_interval(**counts, z=z_high).high)
+        high = score_interval(**counts, z=z_high).high
+        if self.clustering is not None:
+            z_low = self.clustering.inflated(z_low)
+            high = max(high, self.clustering.highest_drop(float(ndtr(-z_high))))
+        return Interval(score_interval(**counts, z=z_low).low, high)
 
     def p_of_z(self, z: float) -> float:
         """Upper tail of a score statistic, as the clusters support it."""
@@ -270,7 +274,7 @@ def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
         p_held = sample.p_at_most(worst.swapped, gain)
         p_disproven = sample.p_at_least(seen.swapped, gain)
     elif gain < 0.0:
-        p_held = sample.p_at_least(worst, -gain)
+        p_held = sample.p_held(-gain)
         p_disproven = sample.p_at_most(seen, -gain)
     else:
         p_held, p_disproven = sample.p_none(worst.swapped), sample.p_none(seen)

@@ -207,6 +207,6 @@ def _pooled(counts: Counts, sizes: IntArray, at: IntArray, alpha: float) -> Bool
         np.take_along_axis(x, at[..., None], axis=-1)[..., 0]
         for x in (counts.broken, counts.fixed, np.broadcast_to(sizes, counts.broken.shape))
     )
-    variance = ((b + f) / n / n).sum(axis=1)
-    z = ((b - f) / n).sum(axis=1) / np.sqrt(np.maximum(variance, 1e-12))
+    # Each weighed by the root of its items, as `pooled_p_value` does.
+    z = ((b - f) / np.sqrt(n)).sum(axis=1) / np.sqrt(np.maximum(((b + f) / n).sum(axis=1), 1e-12))
     return np.asarray(ndtr(-z) <= alpha)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Shape = Literal["level", "uniform", "gradual", "unresolved", "cliff"]
-"""*level*: no drop is proven. *uniform*: one is, and it does not differ by level. The others
-differ: *gradual* follows a line, *cliff* is a step that no line explains, beyond the margin;
-*unresolved* looks like a step, but a line or the margin cannot be ruled out."""
+Shape = Literal["level", "uniform", "easiest", "gradual", "unresolved", "cliff"]
+"""*level*: no drop is proven. *uniform*: one is, and it does not provably differ by level. The
+others do. *easiest*: more is lost at the easiest levels than past them. Of what is lost past a
+cut, *gradual* follows a line or a constant rate, *cliff* is a step that neither explains, beyond
+the margin; *unresolved* looks like a step, but a line, a rate or the margin cannot be ruled out,
+or the items are too few to ask."""
 
 LEAST_LEVELS = 4
 """Fewer levels than this cannot tell a step from a line."""
+
+LEAST_ITEMS = 25
+"""Nor can fewer items than this at any level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +30,18 @@ class Fall:
     cuts : tuple of int
         Cuts that the data do not tell from it.
     p_differs : float
-        One-sided p-value of "the drop is the same at every level".
+        p-value of "the drop is the same at every level", against both directions.
     p_abrupt : float or None
-        p-value of "it grows in a straight line"; None below 4 levels.
+        p-value of "it grows in a straight line, or at a constant rate": the larger of the two.
+        None below 4 levels or 25 items at a level, and where it eases.
     fits_step : bool
-        Whether a step fits better than a line, proven or not. True below 4 levels.
+        Whether a step fits better than both, proven or not. True where that is not asked.
     drop_past : float
         Mean drop of the items past the cut.
+    drop_before : float or None
+        Mean drop of the items before it; None in reviews that did not note it.
+    eases : bool
+        Whether more was lost before the cut than past it, proven or not.
     """
 
     cut: int
@@ -40,6 +50,13 @@ class Fall:
     p_abrupt: float | None
     fits_step: bool
     drop_past: float
+    drop_before: float | None = None
+    eases: bool = False
+
+    @property
+    def drop_where_worse(self) -> float:
+        """Mean drop of the items on that side of the cut which lost more."""
+        return self.drop_before if self.eases and self.drop_before is not None else self.drop_past
 
 
 def shape_of(
@@ -54,7 +71,8 @@ def shape_of(
     p_differs : float
         Its `p_differs`, adjusted where several ladders are looked at.
     margin : float
-        A cliff's mean drop past the cut exceeds it.
+        A cliff's mean drop past the cut exceeds it, and one at the easiest levels that before it
+        where no drop over the whole ladder is proven.
     alpha : float
         Error rate of each question.
     has_dropped : bool
@@ -62,6 +80,8 @@ def shape_of(
     """
     if p_differs > alpha:
         return "uniform" if has_dropped else "level"
+    if fall.eases:
+        return "easiest" if has_dropped or fall.drop_where_worse > margin else "level"
     if fall.p_abrupt is not None and fall.p_abrupt <= alpha and fall.drop_past > margin:
         return "cliff"
     return "unresolved" if fall.fits_step else "gradual"

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cliffguard.canonical import digest
+from cliffguard.directions import with_directions
 from cliffguard.errors import SuiteError, UsageError, nearest
 from cliffguard.files import user_path, validate
 from cliffguard.hub import download_data, is_hub_id
@@ -40,10 +41,12 @@ SUITE = "target"
 def suites_of(plan: Plan) -> tuple[Suite, ...]:
     """Return all suites of a plan: that of its target first, then those that it names.
 
-    Raises SuiteError with file and line for anything that is wrong inside.
+    Their tasks know what the plan's policy says of them. Raises SuiteError with file and line for
+    anything that is wrong inside.
     """
     own = [] if plan.target is None else [target_suite(plan.target, offline=plan.offline)]
-    return together([*own, *(load_suite(name) for name in plan.suites)])
+    named = together([*own, *(load_suite(name) for name in plan.suites)])
+    return with_directions(named, plan.policy)
 
 
 def target_suite(target: TargetData, *, offline: bool = False) -> Suite:

@@ -28,7 +28,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
 
 def compared(place: Place, given: Sequence[Any] | str | bytes, *more: str) -> list[str]:
     """Give the candidate's folder these samples of the task t and return the words to compare."""
-    lines = [json.dumps(row(number)) for number in range(3)]
+    lines = [json.dumps(row(number, of="one")) for number in range(3)]
     place.write("one/samples_t.jsonl", "\n".join(lines))
     if not isinstance(given, (str, bytes)):
         given = "\n".join(json.dumps(one) for one in given)
@@ -54,6 +54,47 @@ def a_folder_for_a_file(place: Place) -> list[str]:
     words = compared(place, [row(0)])
     (place.root / "two" / "samples_t.jsonl").unlink()
     (place.root / "two" / "samples_t.jsonl").mkdir()
+    return words
+
+
+def pointing(
+    place: Place, metric: str, policy: str, *, values: Any = 0.5, **told: Any
+) -> list[str]:
+    """Return the words to compare a metric, beside a results file, under a policy of t."""
+    rows = [row(n, metrics=[metric], **{metric: values}) for n in range(3)]
+    words = compared(place, rows, "--policy")
+    lines = [json.dumps({**one, "of": "one"}) for one in rows]
+    place.write("one/samples_t.jsonl", "\n".join(lines))
+    told = {key: {"t": value} for key, value in told.items()}
+    place.write("two/results_2026-01-01T10-00-00.json", json.dumps(told))
+    body = f"capabilities: {{t: {{{policy}}}}}\n" if policy else "{}\n"
+    return [*words, str(place.write("policy.yaml", body))]
+
+
+def disagreeing(place: Place) -> list[str]:
+    """Let each side's results file say the opposite of the other's."""
+    words = compared(place, [row(number) for number in range(3)])
+    for side, is_high in (("one", True), ("two", False)):
+        told = json.dumps({"higher_is_better": {"t": {"acc": is_high}}})
+        place.write(f"{side}/results_2026-01-01T10-00-00.json", told)
+    return words
+
+
+def copied(place: Place) -> list[str]:
+    """Put the base's file into the candidate's folder."""
+    words = compared(place, [row(0)])
+    (place.root / "two/samples_t.jsonl").write_bytes(
+        (place.root / "one/samples_t.jsonl").read_bytes()
+    )
+    return words
+
+
+def said_twice(place: Place) -> list[str]:
+    """Let both sides generate the same eight sentences."""
+    rows = [row(n, resps=[[f"So it is, as I said, {n}."]]) for n in range(8)]
+    words = compared(place, rows)
+    lines = [json.dumps({**one, "of": "one"}) for one in rows]
+    place.write("one/samples_t.jsonl", "\n".join(lines))
     return words
 
 
@@ -116,6 +157,16 @@ CASES: Cases = {
         12,
         r"no sample names its metrics",
     ),
+    "samples that were copied": (
+        copied,
+        12,
+        r"^cliffguard: t: .*two/samples_t\.jsonl is .*one/.* byte for byte.* \[sides\.one-run\]$",
+    ),
+    "one model's words on both sides": (
+        said_twice,
+        12,
+        r"all 8 generated answers of 20 characters or more are the same .* \[sides\.one-run\]$",
+    ),
     "a document twice": (
         lambda p: compared(p, [row(0), row(0)]),
         12,
@@ -176,10 +227,30 @@ CASES: Cases = {
         2,
         r"policy: the task t is in c and in d",
     ),
-    "a metric that points down": (
-        lambda p: compared(p, [row(n, metrics=["word_perplexity"]) for n in range(3)]),
+    "a metric that is no score of an item": (
+        lambda p: pointing(p, "word_perplexity", "", values=[-80.5, 40]),
         2,
-        r"acc|perplexity",
+        r"word_perplexity is \[-80\.5, 40\], not a score between 0 and 1",
+    ),
+    "a metric of which nobody knows whether it is better high": (
+        lambda p: pointing(p, "mae", ""),
+        2,
+        r"t: nobody says whether mae is better high .*: true.* \[metric\.unknown-direction\]$",
+    ),
+    "a direction in words": (
+        lambda p: pointing(p, "mae", "lower_is_better: down"),
+        2,
+        r"policy\.yaml: capabilities\.t\.lower_is_better: .*bool",
+    ),
+    "a direction that contradicts the results file": (
+        lambda p: pointing(p, "mae", "lower_is_better: true", higher_is_better={"mae": True}),
+        2,
+        r"t: the policy says lower_is_better: true of t, and .*direction-contradicts\]$",
+    ),
+    "directions that contradict each other": (
+        disagreeing,
+        12,
+        r"t: acc is better high by the base's .* \[metric\.direction-differs\]$",
     ),
     "a flag that samples have no use for": (
         lambda p: compared(p, [row(0)], "--limit", "5"),

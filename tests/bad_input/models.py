@@ -234,6 +234,23 @@ CASES: Made = {
         12,
         r"broken: (needs code of its own|cannot be loaded: .*EvilTokenizer)",
     ),
+    "chat template that refuses the system prompt": (
+        lambda m: with_text(
+            m,
+            "chat_template.jinja",
+            "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not "
+            "supported') }}{% endif %}{{ messages[0]['content'] }}",
+        ),
+        ("--chat-template", "own", "--system-prompt", "Be brief."),
+        2,
+        r"broken: .* takes no system turn, .* \[protocol\.system-prompt-lost\]$",
+    ),
+    "chat template that passes over the system prompt": (
+        lambda m: with_text(m, "chat_template.jinja", "{{ messages[-1]['content'] }}"),
+        ("--chat-template", "own", "--system-prompt", "Be brief."),
+        2,
+        r"broken: .* takes no system turn, .* \[protocol\.system-prompt-lost\]$",
+    ),
     "chat template that reaches for Python": (
         lambda m: with_text(
             m, "chat_template.jinja", "{{ ''.__class__.__mro__[1].__subclasses__() }}"

@@ -308,9 +308,11 @@ def test_samples(content: bytes, both: bool, folder: Path) -> None:
     """Two folders of lm-eval's samples are a review or one line."""
     for side in ("one", "two"):
         (folder / side).mkdir(exist_ok=True)
-        (folder / side / "samples_t.jsonl").write_bytes(as_lines(SAMPLES))
+        (folder / side / "samples_t.jsonl").write_bytes(as_lines(SAMPLES) + b"\n")
         if both or side == "one":
-            (folder / side / "samples_t.jsonl").write_bytes(content)
+            # Not the same file on both sides, which is refused before it is judged.
+            end = b"\n" if side == "two" else b""
+            (folder / side / "samples_t.jsonl").write_bytes(content + end)
     with answered():
         review = compare_samples(str(folder / "one"), str(folder / "two"), Policy())
         render(review, "json")

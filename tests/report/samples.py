@@ -474,6 +474,19 @@ def failed() -> Review:
     )
 
 
+def lost_early() -> Review:
+    """The same candidate with a ladder that is worse at the two easiest levels."""
+    lost = failed()
+    early = LadderFinding(
+        task="ball_passing", level_name="hops", shape="easiest", edge=None, edges=(),
+        base_mean=0.96, candidate_mean=0.61, p_differs=3.4e-5, p_abrupt=None, until=2,
+    )  # fmt: skip
+    findings = tuple(
+        replace(one, ladders=(early,)) if one.ladders else one for one in lost.verdict.findings
+    )
+    return replace(lost, verdict=replace(lost.verdict, findings=findings))
+
+
 def passed() -> Review:
     """A candidate that gained and held everything."""
     return review(

@@ -95,6 +95,13 @@ def test_the_edge_is_named() -> None:
     assert "cliff: 3 hops" in words(drawn)
 
 
+def test_the_easiest_levels_are_named() -> None:
+    """A loss at the easiest levels has its mark at the last of them."""
+    drawn = ladder_figure(samples.lost_early(), samples.hops_ladder())
+
+    assert "at the easiest levels: up to 2 hops" in words(drawn)
+
+
 def test_no_edge_no_words() -> None:
     """A ladder that holds names no level."""
     shown = words(ladder_figure(samples.failed(), samples.calm_ladder()))

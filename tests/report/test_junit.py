@@ -37,6 +37,18 @@ def test_golden(name: str, check_golden: Callable[[str, str], None]) -> None:
     check_golden(f"{name}.junit.xml", render_junit(getattr(samples, name)()))
 
 
+def test_the_easiest_levels_are_properties() -> None:
+    """A machine reads the shape and the last of its levels, a reader the words."""
+    case = cases(render_junit(samples.lost_early()))["multi_step_reasoning"]
+
+    told = {key: value for key, value in properties(case).items() if "ball_passing" in key}
+    assert told == {
+        "shape.ball_passing.hops": "easiest",
+        "falls.ball_passing.hops": "worse at the easiest levels than past them",
+        "until.ball_passing.hops": "2",
+    }
+
+
 def test_one_case_per_capability() -> None:
     """Every capability is a test case of its suite."""
     found = {

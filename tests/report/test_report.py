@@ -22,6 +22,15 @@ def test_every_format_renders(format: str) -> None:
     assert render(samples.failed(), format).strip()
 
 
+@pytest.mark.parametrize("format", ["text", "markdown", "html", "junit"])
+def test_a_loss_at_the_easiest_levels_is_told_in_words(format: str) -> None:
+    """And never as one that is the same everywhere."""
+    told = render(samples.lost_early(), format)
+
+    assert "at the easiest levels" in told
+    assert "cliff at" not in told.split("ball_passing", maxsplit=1)[1]
+
+
 def test_an_unknown_format_names_the_nearest() -> None:
     """A misspelt format is refused with what was probably meant."""
     with pytest.raises(UsageError, match=r"'markdow'; did you mean 'markdown'\? \(known: text,"):

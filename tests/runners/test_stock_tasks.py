@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
+from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, guard
 from cliffguard.checkpoints import FindOptions, find_base
 from cliffguard.corridor import find_sides, measure_alone
 from cliffguard.errors import InfrastructureError, SuiteError, UsageError
+from cliffguard.plans import CapabilityPolicy
+from cliffguard.records import Review
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_tasks import _dump, _stock_tasks
 from cliffguard.runners.stored import find_stored
@@ -42,6 +44,9 @@ DATA: dict[str, list[dict[str, Any]]] = {
     "openai/gsm8k": SUMS,
     "aps/super_glue": COPA,
     "SaylorTwift/bbh": [{"input": f"not ( {n} )", "target": "True"} for n in range(3)],
+    "jannalu/crows_pairs_multilingual": [
+        {"sent_more": f"He sang {n} songs.", "sent_less": f"A {n} sang he."} for n in range(6)
+    ],
     "EleutherAI/wikitext_document_level": [{"page": "Once upon a time."}],
 }
 
@@ -217,17 +222,112 @@ def test_a_data_set_that_moved_since_the_base_was_stored_is_told(
         guard(replace(plan, protocol=stored.protocol), store=store, runner=stored)
 
 
-def test_metrics_that_fall_when_things_improve_are_refused(
-    runner: HarnessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A metric of which less is better would read upside down."""
-    monkeypatch.setattr(
-        "lm_eval.api.task.ConfigurableTask.higher_is_better", lambda _: {"exact_match": False}
-    )
-    file = suite(tmp_path, "{name: gsm8k, metric: exact_match}")
+CROWS = "{name: crows_pairs_english, metric: pct_stereotype, chance: 0.5}"
 
-    with pytest.raises(SuiteError, match="has no metric 'exact_match'"):
-        runner.resolve([load_suite(str(file))], Protocol())
+
+def test_scores_of_a_metric_that_is_better_low_are_turned(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path
+) -> None:
+    """crows_pairs scores 1 for a stereotype, which is the first choice; we score 0 for it."""
+    base = find_base(str(tiny_base), FindOptions())
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, CROWS)))], Protocol())
+
+    answers = runner.ask(base, task, task.items, Protocol())
+
+    assert task.lower_is_better
+    assert [one.score for one in answers] == [
+        float(answer.text != item.choices[0])
+        for answer, item in zip(answers, task.items, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("is_high", "metric"), [(False, "likelihood_diff"), (True, "pct_stereotype")]
+)
+def test_without_a_name_a_metric_that_is_better_high_is_taken(
+    runner: HarnessRunner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_high: bool,
+    metric: str,
+) -> None:
+    """The first such one, as before; where there is none, the first."""
+    told = {"likelihood_diff": False, "pct_stereotype": is_high}
+    monkeypatch.setattr("lm_eval.api.task.ConfigurableTask.higher_is_better", lambda _: told)
+
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "crows_pairs_english")))], Protocol())
+
+    assert (task.metric, task.lower_is_better) == (metric, not is_high)
+
+
+def plan_of(tmp_path: Path, entry: str, *sides: Path, is_low: bool | None) -> Plan:
+    """Return a plan of one stock task whose policy says which way its metric points."""
+    policy = Policy(capabilities={"maths": CapabilityPolicy(lower_is_better=is_low)})
+    base, candidate = sides
+    file = str(suite(tmp_path, entry))
+    return Plan(base=str(base), candidate=str(candidate), suites=(file,), policy=policy)
+
+
+def test_what_is_better_low_is_compared_from_the_store(
+    runner: HarnessRunner, tmp_path: Path, tiny_base: Path, tiny_tuned: Path
+) -> None:
+    """Which way its metric points is stored beside the answers, and shown with them."""
+    plan = plan_of(tmp_path, CROWS, tiny_base, tiny_tuned, is_low=None)
+    store = Store(tmp_path / "store")
+    measured = guard(plan, store=store, runner=runner)
+
+    stored = find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+    plan = replace(plan, protocol=stored.protocol)
+
+    assert measured.comparison.capabilities[0].direction == "lower"
+    assert guard(plan, store=store, runner=stored).comparison == measured.comparison
+    wrong = replace(
+        plan, policy=Policy(capabilities={"maths": CapabilityPolicy(lower_is_better=False)})
+    )
+    with pytest.raises(UsageError, match="crows_pairs_english: the policy says") as caught:
+        guard(wrong, store=store, runner=stored)
+    assert caught.value.id == "policy.direction-contradicts"
+
+
+@pytest.mark.parametrize(("entry", "is_low"), [("copa", True), ("gsm8k", True), (CROWS, False)])
+def test_a_policy_that_contradicts_a_task_is_refused(
+    runner: HarnessRunner,
+    tmp_path: Path,
+    tiny_base: Path,
+    tiny_tuned: Path,
+    entry: str,
+    is_low: bool,
+) -> None:
+    """The task's own config says which way its metric points."""
+    plan = plan_of(tmp_path, entry, tiny_base, tiny_tuned, is_low=is_low)
+
+    with pytest.raises(UsageError, match=r"says lower_is_better: .* of maths") as caught:
+        guard(plan, store=Store(tmp_path / "store"), runner=runner)
+    assert caught.value.id == "policy.direction-contradicts"
+
+
+@pytest.mark.parametrize("is_low", [None, True, False])
+def test_a_metric_that_nobody_knows_needs_the_policy(
+    runner: HarnessRunner,
+    tmp_path: Path,
+    tiny_base: Path,
+    tiny_tuned: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_low: bool | None,
+) -> None:
+    """A task whose config says nothing of a metric of its own is asked once the policy says it."""
+    monkeypatch.setattr("lm_eval.api.task.ConfigurableTask.higher_is_better", lambda _: {})
+    plan = plan_of(tmp_path, CROWS, tiny_base, tiny_tuned, is_low=is_low)
+
+    def review() -> Review:
+        return guard(plan, store=Store(tmp_path / "store"), runner=runner)
+
+    if is_low is None:
+        with pytest.raises(UsageError, match=r'add .*"maths": {lower_is_better: true') as caught:
+            review()
+        assert caught.value.id == "metric.unknown-direction"
+    else:
+        assert review().comparison.capabilities[0].tasks[0].lower_is_better is is_low
 
 
 @pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cliffguard.stats.cliff import find_fall, half_level
-from cliffguard.stats.ladder import shape_of
+from cliffguard.stats.ladder import LEAST_ITEMS, shape_of
 
 N_RUNS = 150
 
@@ -82,6 +82,122 @@ def test_a_slope_is_not_called_a_cliff():
     assert np.mean([named(f) in ("gradual", "unresolved") for f in found]) > 0.85
 
 
+def answers(rng, base, candidate, n, churn=0.1):
+    """Return changes and base scores of `n` items a level, for chances to be right by level."""
+    changes, bases = [], []
+    for right, kept in zip(base, candidate, strict=True):
+        moved = min(max(churn, abs(right - kept)), right + kept, 2 - right - kept)
+        broken, fixed = (moved + right - kept) / 2, (moved - right + kept) / 2
+        p = np.clip([right - broken, broken, fixed, 1 - right - fixed], 0, 1)
+        kind = rng.choice(4, p=p / p.sum(), size=n)
+        changes.append((kind == 1) * 1.0 - (kind == 2))
+        bases.append((kind <= 1) * 1.0)
+    return changes, bases
+
+
+def hops(n_levels, rate, chance=0.0):
+    """Return the chance to be right after one hop, two hops, …, each right at this rate."""
+    return chance + (1 - chance) * rate ** np.arange(1, n_levels + 1)
+
+
+LINE = 0.95 - np.linspace(0.0, 0.2, 6)
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "chance", "n"),
+    [
+        pytest.param([0.95] * 6, LINE, 0.0, 25, id="a line, few items"),
+        pytest.param([0.95] * 6, LINE, 0.0, 100, id="a line"),
+        pytest.param(hops(6, 0.99), hops(6, 0.85), 0.0, 25, id="a rate, few items"),
+        pytest.param(hops(8, 0.99), hops(8, 0.85), 0.0, 300, id="a rate, many items"),
+        pytest.param(hops(8, 0.95, 0.25), hops(8, 0.85, 0.25), 0.25, 300, id="over chance"),
+    ],
+)
+def test_a_decline_by_points_or_by_a_rate_is_hardly_ever_a_cliff(base, candidate, chance, n):
+    """At most 5 % of draws; 10 % allows for 150 draws. The last two were 15 and 30 % for a line."""
+    rng = np.random.default_rng(12)
+    found = [
+        find_fall(
+            *answers(rng, base, candidate, n),
+            chance=chance,
+            n_permutations=99,
+            n_lines=99,
+            seed=seed,
+        )
+        for seed in range(N_RUNS)
+    ]
+
+    assert np.mean([named(f) == "cliff" for f in found]) <= 0.10
+
+
+@pytest.mark.parametrize("is_blocked", [False, True])
+def test_graded_scores_in_a_line_are_hardly_ever_a_cliff(is_blocked):
+    """Their changes are drawn from what was seen; 40 items a level, a share per seed in common."""
+    rng = np.random.default_rng(13)
+    n_cliffs = 0
+    for seed in range(N_RUNS):
+        own = rng.normal(0, 0.1, size=40)
+        levels = [
+            np.clip(drop + own + rng.normal(0, 0.15, size=40), -1, 1)
+            for drop in np.linspace(0, 0.2, 6)
+        ]
+        found = find_fall(levels, is_blocked=is_blocked, n_permutations=99, n_lines=99, seed=seed)
+        n_cliffs += named(found) == "cliff"
+
+    assert n_cliffs / N_RUNS <= 0.10
+
+
+def test_too_few_items_cannot_be_a_cliff():
+    """However clear the step: a level with fewer leaves it unresolved."""
+    few = [[0.0] * LEAST_ITEMS] * 3 + [[1.0] * LEAST_ITEMS] * 2 + [[1.0] * (LEAST_ITEMS - 1)]
+    enough = [*few[:5], [1.0] * LEAST_ITEMS]
+
+    shapes = [named(find_fall(levels, n_permutations=199, n_lines=199)) for levels in (few, enough)]
+
+    assert shapes == ["unresolved", "cliff"]
+
+
+@pytest.mark.parametrize("n", [50, 200])
+def test_a_loss_at_the_easiest_level_is_never_uniform(n):
+    """35 points at the first of six levels and none past it."""
+    found = falls([0.35, 0, 0, 0, 0, 0], n)
+
+    assert {named(f) for f in found} == {"easiest"}
+    assert np.mean([f.cut == 1 for f in found]) > 0.9
+    assert np.mean([f.drop_where_worse for f in found]) == pytest.approx(0.35, abs=0.02)
+
+
+def test_half_of_what_is_above_chance_is_lost_at_the_easiest_levels():
+    """Drops of 35, 28, … 0 points: where the base has most, most is lost."""
+    rng = np.random.default_rng(14)
+    base = np.linspace(0.95, 0.25, 6)
+    found = [
+        find_fall(
+            *answers(rng, base, 0.25 + (base - 0.25) / 2, 100), chance=0.25, n_permutations=99
+        )
+        for _ in range(50)
+    ]
+
+    assert {named(f) for f in found} == {"easiest"}
+
+
+def test_a_gain_at_the_hard_levels_is_no_loss_at_the_easy_ones():
+    """It differs, and nothing was lost."""
+    levels = [[0.0] * 100] * 3 + [[0.0] * 70 + [-1.0] * 30] * 3
+    found = find_fall(levels, n_permutations=199)
+
+    assert (found.eases, found.p_differs <= 0.01) == (True, True)
+    assert named(found, has_dropped=False) == "level"
+
+
+def test_a_loss_at_easy_levels_shows_beside_a_gain_at_hard_ones():
+    """On balance nothing was lost, and still the first level is."""
+    levels = [[0.0] * 60 + [1.0] * 40, *[[0.0] * 92 + [-1.0] * 8] * 5]
+    found = find_fall(levels, n_permutations=199)
+
+    assert named(found, has_dropped=False) == "easiest"
+
+
 def test_seeds_shared_by_all_levels_sharpen_the_question():
     """What is peculiar to a seed cancels, so that a smaller fall is seen."""
     rng = np.random.default_rng(9)
@@ -144,15 +260,17 @@ def test_the_level_of_one_half():
 
 
 @pytest.mark.parametrize(
-    ("levels", "is_blocked", "about"),
+    ("levels", "bases", "is_blocked", "about"),
     [
-        ([[0.0]], False, "at least two levels"),
-        ([[0.0], []], False, "at least two levels"),
-        ([[0.0], [2.0]], False, "between -1 and 1"),
-        ([[0.0, 1.0], [0.0]], True, "same number"),
+        ([[0.0]], None, False, "at least two levels"),
+        ([[0.0], []], None, False, "at least two levels"),
+        ([[0.0], [2.0]], None, False, "between -1 and 1"),
+        ([[0.0, 1.0], [0.0]], None, True, "same number"),
+        ([[0.0], [0.0]], [[1.0], []], False, "base score of its item"),
+        ([[0.0], [0.0]], [[1.0], [2.0]], False, "between 0 and 1"),
     ],
 )
-def test_impossible_ladders_are_refused(levels, is_blocked, about):
+def test_impossible_ladders_are_refused(levels, bases, is_blocked, about):
     """In one line."""
     with pytest.raises(ValueError, match=about):
-        find_fall(levels, is_blocked=is_blocked)
+        find_fall(levels, bases, is_blocked=is_blocked)

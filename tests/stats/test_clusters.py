@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliffguard.stats.clusters import clustering
+from cliffguard.stats.clusters import clustering, least_effective_clusters
 from cliffguard.stats.paired import tango_z
 
 rows = st.lists(
@@ -130,3 +130,62 @@ def test_a_group_is_asked_of_every_item():
     """Lists of different length are a mistake of the caller."""
     with pytest.raises(ValueError, match="2 changes for 1 cluster"):
         clustering([0.0, 1.0], ["a"])
+
+
+# --- a loss excluded -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_clusters", "size"), [(20, 5), (49, 3), (200, 10)])
+def test_where_nothing_changed_the_p_value_is_the_chance_to_see_no_fallen_cluster(
+    n_clusters: int, size: int
+) -> None:
+    """(1 - 2 D)^G: of the share 2 D of the clusters that lose half, none was drawn."""
+    names = [place // size for place in range(n_clusters * size)]
+    found = clustering([0.0] * len(names), names)
+
+    assert found.p_at_least(0.05) == pytest.approx(0.9**n_clusters, rel=1e-6)
+    assert found.n_effective_clusters == n_clusters
+
+
+def test_the_least_number_of_clusters_is_where_that_chance_is_alpha() -> None:
+    """29 at 5 points, 49 at 3, 20 at 8; and never below 20."""
+    found = {m: least_effective_clusters(margin=m, alpha=0.05) for m in (0.03, 0.05, 0.08, 0.3)}
+
+    assert found == {0.03: 49, 0.05: 29, 0.08: 20, 0.3: 20}
+    assert 0.9**29 <= 0.05 < 0.9**28
+
+
+def test_order_and_names_of_clusters_move_no_digit() -> None:
+    """The same clusters, their items shuffled and renamed."""
+    rng = np.random.default_rng(3)
+    names = rng.integers(0, 60, 500)
+    changes = rng.choice([0.0, 1.0, -1.0], p=[0.9, 0.06, 0.04], size=500)
+    shuffled = rng.permutation(500)
+
+    one = clustering(changes, names)
+    other = clustering(changes[shuffled], [f"n{name}" for name in names[shuffled]])
+
+    assert one.p_at_least(0.05) == other.p_at_least(0.05)
+    assert one.highest_drop(0.05) == other.highest_drop(0.05)
+
+
+def test_the_interval_ends_where_the_test_stops_rejecting() -> None:
+    """`highest_drop` is the inverse of `p_at_least`."""
+    names = [place // 5 for place in range(400)]
+    changes = [1.0] * 12 + [0.0] * 388
+
+    found = clustering(changes, names)
+
+    assert found.p_at_least(found.highest_drop(0.05)) == pytest.approx(0.05, rel=1e-4)
+
+
+def test_a_topic_in_ten_that_loses_half_is_not_held() -> None:
+    """60 clusters of 20 at a drop of exactly the margin: false HELD in 5 % and chance at most."""
+    rng = np.random.default_rng(11)
+    names = [place // 20 for place in range(1200)]
+    n_held = 0
+    for _ in range(300):
+        lost = rng.random(60) < 0.10
+        changes = (rng.random(1200) < 0.5 * np.repeat(lost, 20)).astype(float)
+        n_held += clustering(changes, names).p_at_least(0.05) <= 0.05
+    assert n_held / 300 <= 0.05 + 3 * (0.05 * 0.95 / 300) ** 0.5
