@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,15 +16,14 @@ from cliffguard.outlook import CapabilityOutlook, Outlook
 from cliffguard.plans import Policy
 from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.shares import TOGETHER
-from cliffguard.stats.gates import Design, decide, draw
+from cliffguard.stats.gates import Design, Outcomes, decide, draw
 
 _N_GATES = 2000
 _SEED = 0
 _MOST_TIMES = 64  # the items there are, beyond which no number is sought
 _FINENESS = 0.02  # of a number of items
-_MARGIN_STEP = 0.005
+_MARGIN_STEP = 0.01
 _LARGEST_MARGIN = 0.5
-_TRIES = 4  # at a higher chance for each, until that of all reaches the aim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,39 +70,23 @@ def aim_at(chance: float, found: Outlook, policy: Policy, *, stops_early: bool =
     gating = [row for row in found.capabilities if row.role == "gating"]
     if found.chance_pass >= chance or not gating:
         return Aim(chance=chance, is_reached=bool(gating), changes=(), chance_after=None)
-    miss = 1.0 - chance ** (1.0 / len(gating))
-    aim = None
-    for _ in range(_TRIES):
-        aim = _aimed(chance, 1.0 - miss, gating, policy, stops_early)
-        if aim.chance_after is None or aim.chance_after >= chance:
-            break
-        miss /= 2
-    assert aim is not None
-    return aim
-
-
-def _aimed(
-    chance: float,
-    each: float,
-    gating: Sequence[CapabilityOutlook],
-    policy: Policy,
-    stops_early: bool,
-) -> Aim:
-    """Return the changes with which every capability is held with the chance `each`."""
+    # One share of the misses for each, and one for a FAIL of what lost nothing.
+    each = chance ** (1.0 / (len(gating) + 1))
     changes, designs = [], []
     for row in gating:
-        designs.append(_design(row, row.n_items, row.margin or 0.0, stops_early))
+        n_items: int | None = row.n_items
         if row.chance_held is None or row.chance_held < each:
-            change = _change(row, each, policy, stops_early)
-            changes.append(change)
-            n = change.n_items
-            designs[-1] = None if n is None else _design(row, n, row.margin or 0.0, stops_early)
+            changes.append(_change(row, each, policy, stops_early))
+            n_items = changes[-1].n_items
+        designs.append(_design(row, n_items or 0, row.margin or 0.0, stops_early))
     able = [design for design in designs if design is not None]
-    changes.sort(key=lambda change: change.chance_held)
-    after = None
-    if len(able) == len(gating):
-        after = float(_outcomes(able, policy.alpha).passed.mean())
-    return Aim(chance=chance, is_reached=False, changes=tuple(changes), chance_after=after)
+    is_whole = len(able) == len(gating)
+    return Aim(
+        chance=chance,
+        is_reached=False,
+        changes=tuple(sorted(changes, key=lambda change: change.chance_held)),
+        chance_after=float(_outcomes(able, policy.alpha).passed.mean()) if is_whole else None,
+    )
 
 
 def _change(row: CapabilityOutlook, each: float, policy: Policy, stops_early: bool) -> Change:
@@ -116,7 +99,7 @@ def _change(row: CapabilityOutlook, each: float, policy: Policy, stops_early: bo
         return float(_outcomes([design], policy.alpha).held.mean()) >= each
 
     n_steps = math.floor((_LARGEST_MARGIN - margin) / _MARGIN_STEP + 1e-9)
-    step = _least(lambda step: is_held(row.n_items, margin + step * _MARGIN_STEP), 1, n_steps, 1)
+    steps = _least(lambda n: is_held(row.n_items, margin + n * _MARGIN_STEP), 1, n_steps, 1)
     return Change(
         capability=row.capability,
         chance_held=row.chance_held or 0.0,
@@ -128,7 +111,7 @@ def _change(row: CapabilityOutlook, each: float, policy: Policy, stops_early: bo
             _MOST_TIMES * row.n_items,
             max(1, round(_FINENESS * row.n_items)),
         ),
-        margin=None if step is None else round(margin + step * _MARGIN_STEP, 4),
+        margin=None if steps is None else round(margin + steps * _MARGIN_STEP, 4),
     )
 
 
@@ -160,6 +143,6 @@ def _design(
     return Design(tuple(dict.fromkeys(sizes)), margin, churn=row.churn)
 
 
-def _outcomes(designs: Sequence[Design], alpha: float):  # type: ignore[no-untyped-def]
+def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
     counts = draw(designs, _N_GATES, np.random.default_rng(_SEED))
     return decide(counts, designs, alpha=alpha, pooled_share=TOGETHER)
