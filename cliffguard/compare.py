@@ -212,6 +212,7 @@ def _capability(
         n_clusters=None if grouping is None else grouping.n_clusters,
         n_effective_clusters=None if grouping is None else grouping.n_effective_clusters,
         n_empty=items.n_empty,
+        n_in_all=_in_all(look, capability.name),
         strata=_strata(items, look, capability.name, role, is_graded=is_graded, policy=policy),
     )
 
@@ -254,7 +255,16 @@ def _readable(
         candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
         drop=fmean(pair.change for pair in scored) if scored else None,
         p_drop=asked_about(pairs).p_dropped if scored else 1.0,
+        other=next((pair.task.read_otherwise for pair in gating if pair.task.read_otherwise), None),
     )
+
+
+def _in_all(look: Look, capability: str) -> int | None:
+    """Return how many items there would be without a limit of one side; None without one."""
+    own = [series.task for series in look if series.task.capability == capability]
+    if all(task.n_in_all is None for task in own):
+        return None
+    return sum(len(task.items) if task.n_in_all is None else task.n_in_all for task in own)
 
 
 # --- the evidence of one capability ---------------------------------------------------------------

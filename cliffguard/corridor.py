@@ -137,6 +137,7 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
     sides = (found.base, found.candidate)
     measured = [Measurement(answers=one.answers, questions=(), measured_on=()) for one in sides]
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
+    refuse_unknown_fields(tasks, policy)
     decision = _decide(
         tuple(in_full(task, task.items) for task in tasks),
         measured,

@@ -38,10 +38,11 @@ from cliffguard.records import (
     Suite,
     Task,
 )
-from cliffguard.samples import Choice, Reading, Sample
+from cliffguard.samples import Choice, Reading, Sample, Trace
 
 _FILE = re.compile(r"samples_(?P<task>.+?)(?:_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)?\.jsonl")
 _CHECKPOINT_FILES = ("config.json", "adapter_config.json")
+_A_PIECE = 1 << 20  # bytes
 _N_NAMED = 3  # differences of a kind that a message spells out
 
 
@@ -82,19 +83,27 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     capabilities = _capabilities(policy, sorted({*files[0], *files[1]}))
     _refuse_half_measured(capabilities, files, folders)
     told = [directions_of(folder) for folder in folders]
-    joined: dict[str, tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]] = {}
-    both: list[tuple[Sample, Sample]] = []
+    versions = [versions_of(folder) for folder in folders]
+    joined: dict[str, _Joined] = {}
+    both: list[tuple[Trace, Trace]] = []
     differences: list[str] = []
     for name, tasks in capabilities.items():
         own = policy.capabilities.get(name) or CapabilityPolicy()
         for task in tasks:
-            read = Reading(Choice(own.metric, own.filter))
-            sides = [read(file[task]) for file in files]
+            read = Reading(Choice(own.metric, own.filter), _wanted(own))
+            sides, others = [], []
+            for file in files:
+                sides.append(read(file[task]))
+                others.append(read.others)
             differences += _differences(task, *sides)
-            both += [(one, sides[1][name]) for name, one in sides[0].items() if name in sides[1]]
             is_low = _is_low(task, name, read, own.lower_is_better, told)
-            if not differences:
-                joined[task] = _join(task, name, read.choice, is_low, *sides)
+            if differences:
+                continue
+            both += [(s.trace, sides[1][k].trace) for k, s in sides[0].items() if k in sides[1]]
+            n_all = _cut_to_limit(sides, [one.has_limit for one in versions])
+            joined[task] = _join(
+                task, name, read.choice, is_low, *sides, others=others, n_all=n_all
+            )
     if differences:
         raise IntegrityError(
             f"the two sides were not asked the same: {'; '.join(differences)}; run lm-eval on "
@@ -103,19 +112,37 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     refuse_one_run(both)
     for task in joined:
         refuse_one_file(task, *(file[task] for file in files))
-    moved = drifted([versions_of(folder) for folder in folders], joined)
+    moved = drifted(versions, joined)
     return Imported(
-        suite=_suite(capabilities, {name: task for name, (task, _, _) in joined.items()}),
+        suite=_suite(capabilities, {name: one.task for name, one in joined.items()}),
         base=Side(
             checkpoint=_identity(base, files[0]),
-            answers={name: answers for name, (_, answers, _) in joined.items()},
+            answers={name: one.base for name, one in joined.items()},
         ),
         candidate=Side(
             checkpoint=_identity(candidate, files[1]),
-            answers={name: answers for name, (_, _, answers) in joined.items()},
+            answers={name: one.candidate for name, one in joined.items()},
         ),
         caveats=(*_caveats(files, joined), *moved),
     )
+
+
+def _wanted(own: CapabilityPolicy) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in (own.cluster, own.strata) if name))
+
+
+def _cut_to_limit(sides: list[dict[str, Sample]], has_limit: Sequence[bool]) -> int | None:
+    """Leave the common documents where one side was told to ask a part; return how many all are.
+
+    None where nothing is left out: then what a side lacks is missing.
+    """
+    n_all = max(map(len, sides))
+    for own, other in ((0, 1), (1, 0)):
+        is_part = len(sides[own]) < n_all and sides[own].keys() <= sides[other].keys()
+        if has_limit[own] and is_part:
+            sides[other] = {key: sides[other][key] for key in sides[own]}
+            return n_all
+    return None
 
 
 # --- which tasks ---------------------------------------------------------------------------------
@@ -246,6 +273,15 @@ def _differences(
     return found if shared else [f"{task}: no document in common"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Joined:
+    """One task with both sides' answers, item by item."""
+
+    task: Task
+    base: tuple[Answer, ...]
+    candidate: tuple[Answer, ...]
+
+
 def _join(
     task: str,
     capability: str,
@@ -253,21 +289,12 @@ def _join(
     is_low: bool,
     base: Mapping[str, Sample],
     candidate: Mapping[str, Sample],
-) -> tuple[Task, tuple[Answer, ...], tuple[Answer, ...]]:
+    *,
+    others: Sequence[Mapping[str, Mapping[str, float | None]]],
+    n_all: int | None,
+) -> _Joined:
     documents = list(dict.fromkeys([*base, *candidate]))
     either = [base.get(name) or candidate[name] for name in documents]
-    items = tuple(
-        Item(
-            id=sample.document,
-            digest=sample.document_hash,
-            prompt=sample.prompt,
-            choices=sample.choices,
-            answer=sample.target,
-            level=None,
-            cluster=None,
-        )
-        for sample in either
-    )
     made = Task(
         name=task,
         entry=task,
@@ -284,15 +311,46 @@ def _join(
         stop=(),
         limit=None,
         cost=None,
-        items=items,
+        items=tuple(map(_item, either)),
         digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
         lower_is_better=is_low,
+        fields={sample.document: sample.fields for sample in either if sample.fields},
+        n_in_all=n_all,
+        read_otherwise=_read_otherwise((base, candidate), others),
     )
     sides = [
         tuple(_answer(sample, side.get(sample.document), is_low) for sample in either)
         for side in (base, candidate)
     ]
-    return made, sides[0], sides[1]
+    return _Joined(task=made, base=sides[0], candidate=sides[1])
+
+
+def _item(sample: Sample) -> Item:
+    return Item(
+        id=sample.document,
+        digest=sample.document_hash,
+        prompt=sample.prompt,
+        choices=sample.choices,
+        answer=sample.target,
+        level=None,
+        cluster=None,
+    )
+
+
+def _read_otherwise(
+    sides: Sequence[Mapping[str, Sample]],
+    others: Sequence[Mapping[str, Mapping[str, float | None]]],
+) -> str | None:
+    """Say what another filter makes of the candidate's answers that this one cannot read."""
+    unread = [name for name, sample in sides[1].items() if not sample.is_readable]
+    for name, scores in others[1].items():
+        read = [score for one in unread if (score := scores.get(one)) is not None]
+        if read:
+            return (
+                f"{name} reads {len(read)} of the {len(unread)} that this filter does not: "
+                f"{100 * sum(read) / len(read):.0f} %"
+            )
+    return None
 
 
 def _answer(asked: Sample, sample: Sample | None, is_low: bool) -> Answer:
@@ -343,7 +401,9 @@ def _identity(name: str, files: Mapping[str, Path]) -> Checkpoint:
     """Return who answered, as far as samples tell: by the bytes of the files."""
     content = hashlib.sha256()
     for path in files.values():
-        content.update(path.read_bytes())
+        with path.open("rb") as file:
+            while piece := file.read(_A_PIECE):
+                content.update(piece)
     return Checkpoint(
         name=name,
         revision=None,

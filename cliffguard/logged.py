@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.errors import IntegrityError
-from cliffguard.samples import TELLING, Sample
+from cliffguard.samples import TELLING, Trace
 
 _LIBRARIES = {"lm_eval_version": "lm-eval", "transformers_version": "transformers"}
 _LEAST_ALIKE = 8  # documents
@@ -20,23 +20,30 @@ ONE_RUN = "sides.one-run"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
-    """The versions by which a folder of samples came to be, as far as its results files tell."""
+    """How a folder of samples came to be, as far as its results files tell.
+
+    `has_limit`: lm-eval was told to ask a part of the documents only.
+    """
 
     tasks: Mapping[str, str]
     libraries: Mapping[str, str]
+    has_limit: bool = False
 
 
 def versions_of(folder: Path) -> Versions:
     """Read the `results_*.json` of a folder, the later over the earlier; there need be none."""
     tasks: dict[str, str] = {}
     libraries: dict[str, str] = {}
+    has_limit = False
     for path in sorted(folder.glob("results_*.json")):
         told = _object(path)
         listed = told.get("versions")
         for task, version in (listed if isinstance(listed, dict) else {}).items():
             tasks[str(task)] = str(version)
+        config = told.get("config")
+        has_limit |= isinstance(config, dict) and config.get("limit") is not None
         libraries |= {n: str(told[key]) for key, n in _LIBRARIES.items() if told.get(key)}
-    return Versions(tasks=tasks, libraries=libraries)
+    return Versions(tasks=tasks, libraries=libraries, has_limit=has_limit)
 
 
 def directions_of(folder: Path) -> dict[str, dict[str, bool]]:
@@ -102,13 +109,12 @@ def drifted(sides: Sequence[Versions], tasks: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def refuse_one_run(both: Iterable[tuple[Sample, Sample]]) -> None:
+def refuse_one_run(both: Sequence[tuple[Trace, Trace]]) -> None:
     """Refuse two folders whose likelihoods are the same to the last digit: one model was asked.
 
     So they are where lm-eval's `use_cache` answers for a candidate what it knows of the base. So
     are they whose generated answers, where they are long, are the same to the letter.
     """
-    both = tuple(both)
     _refuse_one_voice([(a.said, b.said) for a, b in both if a.said or b.said])
     told = [(a, b) for a, b in both if a.likelihoods or b.likelihoods]
     is_alike = all((a.likelihoods, a.score) == (b.likelihoods, b.score) for a, b in told)
@@ -122,7 +128,7 @@ def refuse_one_run(both: Iterable[tuple[Sample, Sample]]) -> None:
         )
 
 
-def _refuse_one_voice(told: Sequence[tuple[str | None, str | None]]) -> None:
+def _refuse_one_voice(told: Sequence[tuple[bytes | None, bytes | None]]) -> None:
     """Refuse generated answers, by their digests, that are all the same on both sides."""
     if all(a == b for a, b in told) and len({a for a, _ in told}) >= _LEAST_ALIKE:
         raise IntegrityError(

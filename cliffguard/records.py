@@ -7,7 +7,7 @@ A missing score is None (unscored), never 0. What people write beforehand is in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -141,6 +141,8 @@ class Task:
     data hold: they do not count, and are no part of the digest, so that stored answers, orders and
     shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
     neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
+    Of samples: `n_in_all` documents would be there without the limit that one side had (None: it
+    had none), and `read_otherwise` says what another filter makes of what this one cannot read.
     """
 
     name: str
@@ -164,6 +166,8 @@ class Task:
     lower_is_better: bool | None = None
     wanted: tuple[str, ...] = ()
     fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    n_in_all: int | None = None
+    read_otherwise: str | None = None
 
     def gates(self, item: Item) -> bool:
         """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
@@ -585,7 +589,8 @@ class CapabilityComparison:
     without the candidate's answers that were cut (None: none was). `chance` is what guessing earns
     on the items (None: not known of any). `n_clusters` groups are as good as
     `n_effective_clusters` of one size (None: every item stands alone). `strata` are the parts in
-    which a cliff could hide. `n_empty` more items lie at levels of a ladder at which the base has
+    which a cliff could hide. Without the limit of one side there would be `n_in_all` items (None:
+    it had none). `n_empty` more items lie at levels of a ladder at which the base has
     nothing to lose; they count nowhere.
     """
 
@@ -630,6 +635,7 @@ class CapabilityComparison:
     n_clusters: int | None = None
     n_effective_clusters: float | None = None
     n_empty: int = 0
+    n_in_all: int | None = None
     strata: tuple[StratumComparison, ...] = ()
 
     @property
@@ -876,21 +882,6 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
-
-
-def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
-    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
-
-    `a.b` is the field b of the object a.
-    """
-    found = {}
-    for name in wanted:
-        value = document
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value is not None and not isinstance(value, (Mapping, list)):
-            found[name] = str(value)
-    return found
 
 
 # --- all of them ---------------------------------------------------------------------------------

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from cliffguard.canonical import digest, parse_json
+from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
 
 TELLING = 20
@@ -19,14 +21,25 @@ TELLING = 20
 _NOTHING_READ = "[invalid]"
 
 
+class Trace(NamedTuple):
+    """What tells one model's answer from another's: no two models agree on all of it by chance.
+
+    `likelihoods` is a digest of those of all choices, as they were logged, if any; `said` one of a
+    generated answer of `TELLING` characters or more, before any filter (None: it is shorter).
+    """
+
+    likelihoods: bytes
+    said: bytes | None
+    score: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One line of a file.
 
-    `likelihoods` are those of all choices, as they were logged, if any; `is_readable` is false of
-    an answer in which lm-eval's filter found nothing, which has no score. `score` is what the
-    metric says, whichever way it points. `said` is the digest of a generated answer of `TELLING`
-    characters or more, before any filter; None of a shorter one and of choices.
+    `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
+    which lm-eval's filter found nothing, which has no score. `fields` are those of the document
+    that are wanted.
     """
 
     document: str
@@ -39,8 +52,8 @@ class Sample:
     is_choice: bool
     is_readable: bool
     choices: tuple[str, ...]
-    likelihoods: str
-    said: str | None
+    trace: Trace
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +67,30 @@ class Choice:
 class Reading:
     """Reads a task's file of each side, by the metric and the filter that the first one settles.
 
-    `logged` are all metrics of the file that was read last.
+    `logged` are all metrics of the file that was read last, and `others` what other filters made
+    of its documents: by filter and document the score, None where they read nothing either.
+    `wanted` are fields of documents that are kept.
     """
 
-    def __init__(self, choice: Choice) -> None:
+    def __init__(self, choice: Choice, wanted: Sequence[str] = ()) -> None:
         self.choice = choice
         self.logged: tuple[str, ...] = ()
+        self.others: dict[str, dict[str, float | None]] = {}
+        self._wanted = wanted
 
     def __call__(self, path: Path) -> dict[str, Sample]:
         """Return the samples of a file by document, of one filter."""
-        rows = list(_rows(path))
-        if not rows:
-            raise IntegrityError(f"{path}: holds no sample; run lm-eval again")
-        self._settle(path, rows)
         found: dict[str, Sample] = {}
-        for line, row in rows:
-            if row.get("filter", "none") != self.choice.filter:
+        filters: dict[str, None] = {}
+        known: dict[str, None] = {}
+        self.others = {}
+        for line, row in _rows(path):
+            name = str(row.get("filter", "none"))
+            filters[name] = None
+            known.update(dict.fromkeys(_metrics(row)))
+            self._settle(name, known)
+            if name != self.choice.filter:
+                self._note_other(name, row)
                 continue
             sample = self._sample(path, line, row)
             if sample.document in found:
@@ -78,21 +99,35 @@ class Reading:
                     "written into one file"
                 )
             found[sample.document] = sample
+        self.logged = tuple(known)
+        self._refuse_unknown(path, filters, known)
         return found
 
-    def _settle(self, path: Path, rows: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
-        filters = list(dict.fromkeys(str(row.get("filter", "none")) for _, row in rows))
-        chosen = self.choice.filter or filters[0]
-        if chosen not in filters:
-            raise UsageError(f"{path}: no filter {chosen!r}; there are: {', '.join(filters)}")
-        known = list(dict.fromkeys(name for _, row in rows for name in _metrics(row)))
+    def _settle(self, name: str, known: Mapping[str, None]) -> None:
+        """Take the first filter, and its first metric, where none was chosen."""
+        metric = self.choice.metric or next(iter(known), None)
+        self.choice = Choice(metric, self.choice.filter or name)
+
+    def _refuse_unknown(
+        self, path: Path, filters: Mapping[str, None], known: Mapping[str, None]
+    ) -> None:
+        if not filters:
+            raise IntegrityError(f"{path}: holds no sample; run lm-eval again")
+        if self.choice.filter not in filters:
+            there = ", ".join(filters)
+            raise UsageError(f"{path}: no filter {self.choice.filter!r}; there are: {there}")
         if not known:
             raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
-        metric = self.choice.metric or known[0]
-        if metric not in known:
-            raise UsageError(f"{path}: no metric {metric!r}; there are: {', '.join(known)}")
-        self.logged = tuple(known)
-        self.choice = Choice(metric, chosen)
+        if self.choice.metric not in known:
+            there = ", ".join(known)
+            raise UsageError(f"{path}: no metric {self.choice.metric!r}; there are: {there}")
+
+    def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
+        value = row.get(self.choice.metric or "")
+        is_score = isinstance(value, (bool, int, float)) and 0 <= value <= 1
+        is_read = is_score and _said(row.get("filtered_resps")) != _NOTHING_READ
+        told = float(value) if is_read else None  # type: ignore[arg-type]
+        self.others.setdefault(name, {})[str(row.get("doc_id"))] = told
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
@@ -110,15 +145,14 @@ class Reading:
                 is_choice=said is None,
                 is_readable=said != _NOTHING_READ,
                 choices=_choices(arguments) if said is None else (),
-                likelihoods=json.dumps(row.get("resps", "")) if said is None else "",
-                said=None if said is None else _long(row.get("resps", answer)),
+                trace=_trace(row, answer, score, is_choice=said is None),
+                fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
             )
         except KeyError as failure:
             raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
 
     def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
-        assert self.choice.metric is not None
-        value = row.get(self.choice.metric)
+        value = row.get(self.choice.metric or "")
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
         if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
@@ -160,11 +194,21 @@ def _prompt(arguments: Any) -> str:
     return "" if arguments is None else str(arguments)
 
 
-def _long(response: Any) -> str | None:
+def _short_digest(value: Any) -> bytes:
+    return hashlib.blake2b(json.dumps(value).encode("utf-8"), digest_size=12).digest()
+
+
+def _trace(row: Mapping[str, Any], answer: Any, score: float | None, *, is_choice: bool) -> Trace:
+    if is_choice:
+        return Trace(_short_digest(row.get("resps", "")), None, score)
+    return Trace(b"", _long(row.get("resps", answer)), score)
+
+
+def _long(response: Any) -> bytes | None:
     """Return the digest of what was generated where it is long enough to tell models apart."""
     said = _said(response)
     said = json.dumps(response) if said is None else said
-    return digest(said) if len(said) >= TELLING else None
+    return _short_digest(said) if len(said) >= TELLING else None
 
 
 def _choices(arguments: Any) -> tuple[str, ...]:
@@ -173,7 +217,24 @@ def _choices(arguments: Any) -> tuple[str, ...]:
     if not isinstance(rows, list):
         return ()
     pairs = [list(row.values()) if isinstance(row, dict) else row for row in rows]
-    return tuple(str(pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) > 1)
+    return tuple(
+        sys.intern(str(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) > 1
+    )
+
+
+def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
+    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
+
+    `a.b` is the field b of the object a.
+    """
+    found = {}
+    for name in wanted:
+        value = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None and not isinstance(value, (Mapping, list)):
+            found[name] = sys.intern(str(value))
+    return found
 
 
 def _said(answer: Any) -> str | None:

@@ -45,6 +45,11 @@ def sentence(
         return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
     idle = [finding for finding in counted if not finding.counts]
     beside = "".join(f"; {_nothing_to_lose(drops[one.capability])}" for one in idle)
+    beside += "".join(
+        f"; {one.capability} on {one.n_items} of {one.n_in_all}"
+        for one in comparison.capabilities
+        if one.n_in_all is not None
+    )
     counted = [finding for finding in counted if finding.counts]
     if outcome is Outcome.PASS:
         held = [finding for finding in counted if finding.role == "gating"]
@@ -88,7 +93,8 @@ def _gain(found: CapabilityComparison) -> str:
 
 
 def _change(found: CapabilityComparison) -> str:
-    return _told(found, found.base_mean, found.candidate_mean)
+    told = _told(found, found.base_mean, found.candidate_mean)
+    return told if found.n_in_all is None else f"{told} on {found.n_items} of {found.n_in_all}"
 
 
 def _change_in(part: StratumComparison, found: CapabilityComparison) -> str:

@@ -16,9 +16,6 @@ TOGETHER = 0.2
 PARTS = 0.1
 """Of FAIL's alpha, for the parts of capabilities: tasks, levels, classes, named values."""
 
-LEAST_SHIELD = 0.05
-"""HELD shields from FAIL at this level at the least, so that no stricter alpha can make a FAIL."""
-
 
 @dataclass(frozen=True, slots=True)
 class Shares:

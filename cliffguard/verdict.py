@@ -32,7 +32,7 @@ from cliffguard.sentence import sentence, where_it_falls
 from cliffguard.shares import shares
 from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.ladder import Shape, shape_of
-from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
+from cliffguard.stats.multiplicity import Share, holm, pooled_p_value, shield_level
 from cliffguard.stats.power import items_to_decide
 from cliffguard.strata import BEFORE_HELD
 
@@ -52,6 +52,9 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     though no single loss is proven, all gating capabilities together have provably dropped. Holm
     and the pooled test share alpha. A drop that is not proven without the candidate's answers that
     were cut is INCONCLUSIVE, and never HELD for that.
+
+    Margins that hold at 5 % shield from FAIL even where a stricter alpha asks more of PASS. So a
+    stricter alpha turns a verdict into INCONCLUSIVE and into nothing else.
     """
     by_role: dict[Role, list[CapabilityComparison]] = {"target": [], "gating": [], "monitored": []}
     for found in comparison.capabilities:
@@ -69,7 +72,7 @@ def judge(comparison: Comparison, policy: Policy) -> Verdict:
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
     pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
-    outcome = _overall(findings, pooled)
+    outcome = _overall(findings, pooled, _all_shielded(by_role["gating"], findings, policy))
     return Verdict(
         outcome=outcome,
         sentence=sentence(outcome, findings, comparison, pooled),
@@ -186,12 +189,14 @@ def _decide(
         if has_dropped:
             reason = "a real drop, bounded by the margin"
         return _Decided(Outcome.HELD, reason + at)
-    if has_dropped:
+    if has_dropped and not _is_shielded(found.p_held, policy):
         return _dropped(found, proofs, policy)
     if refused is not None:
         return _Decided(Outcome.INCONCLUSIVE, refused)
-    needed = _needed(found, policy)
+    needed = _needed(found, found.p_held, policy)
     reason = f"neither a drop nor its absence is proven on {found.n_items} items"
+    if has_dropped:
+        reason = "a real drop, bounded by the margin at 5 %, but not at alpha"
     return _Decided(Outcome.INCONCLUSIVE, f"{reason}{_about(found, needed)}{at}", n_needed=needed)
 
 
@@ -273,9 +278,14 @@ def _by_format(found: CapabilityComparison) -> str:
     return told if readable.other is None else f"{told}; {readable.other}"
 
 
+def _is_shielded(p_held: float, policy: Policy) -> bool:
+    """Say whether the drop is bounded well enough that a proof of it convicts nobody."""
+    return p_held <= shield_level(policy.alpha)
+
+
 def _is_explained(uncut: Uncut, p_uncut: float, policy: Policy) -> bool:
     """Say whether a proven drop would not be called one, had no answer been cut."""
-    return uncut.p_held <= policy.alpha or p_uncut > policy.alpha
+    return _is_shielded(uncut.p_held, policy) or p_uncut > policy.alpha
 
 
 def _not_without(uncut: Uncut) -> str:
@@ -285,7 +295,7 @@ def _not_without(uncut: Uncut) -> str:
     )
 
 
-def _needed(found: CapabilityComparison, policy: Policy) -> int:
+def _needed(found: CapabilityComparison, p_held: float, policy: Policy) -> int:
     """Return how many items would probably decide, if they go on as those seen.
 
     Graded scores and clusters enter by their variance: as many items of right or wrong answers,
@@ -303,6 +313,7 @@ def _needed(found: CapabilityComparison, policy: Policy) -> int:
         margin=found.margin,
         alpha=policy.alpha,
         power=_POWER,
+        may_regress=not _is_shielded(p_held, policy),
     )
     return max(math.ceil(n * design_effect), found.n_items + 1)
 
@@ -509,16 +520,25 @@ def _is_mute(found: CapabilityComparison) -> bool:
     return found.p_held == found.p_drop == found.p_beyond == 1.0
 
 
-def _overall(findings: Sequence[Finding], pooled: Pooled | None) -> Outcome:
+def _all_shielded(
+    gating: Sequence[CapabilityComparison], findings: Sequence[Finding], policy: Policy
+) -> bool:
+    """Say whether everything measured that counts holds: small drops within margins may be real."""
+    counts = {finding.capability: finding.counts for finding in findings}
+    return all(
+        found.p_held is None or _is_shielded(found.p_held, policy)
+        for found in gating
+        if counts[found.capability]
+    )
+
+
+def _overall(findings: Sequence[Finding], pooled: Pooled | None, all_shielded: bool) -> Outcome:
     counted = [finding for finding in findings if finding.role != "monitored" and finding.counts]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
         return Outcome.FAIL
-    # Margins that all hold are what the policy asked for; a small drop within them may be real.
-    gating = [finding for finding in counted if finding.role == "gating"]
-    if gating and all(finding.outcome is Outcome.HELD for finding in counted):
+    is_any = any(finding.role == "gating" for finding in counted)
+    if is_any and all(finding.outcome is Outcome.HELD for finding in counted):
         return Outcome.PASS
-    measured = [finding for finding in gating if finding.outcome is not Outcome.NOT_MEASURED]
-    all_held = all(finding.outcome is Outcome.HELD for finding in measured)
-    if pooled is not None and pooled.has_dropped and not all_held:
+    if pooled is not None and pooled.has_dropped and not all_shielded:
         return Outcome.FAIL
     return Outcome.INCONCLUSIVE

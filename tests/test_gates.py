@@ -45,13 +45,21 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 @pytest.mark.parametrize("sequential", [True, False])
 @pytest.mark.parametrize(
-    "drops",
-    [(0.0, 0.0, 0.0), (0.05, 0.0, 0.0), (0.10, 0.02, 0.0), (0.03, 0.03, 0.03), (0.2, 0.2, 0.0)],
+    ("drops", "alpha"),
+    [
+        ((0.0, 0.0, 0.0), 0.05),
+        ((0.05, 0.0, 0.0), 0.05),
+        ((0.10, 0.02, 0.0), 0.05),
+        ((0.03, 0.03, 0.03), 0.05),
+        ((0.2, 0.2, 0.0), 0.05),
+        ((0.02, 0.02, 0.02), 0.01),
+    ],
 )
 def test_the_arrays_are_the_gate(
-    plan: Plan, tmp_path: Path, drops: tuple[float, ...], sequential: bool
+    plan: Plan, tmp_path: Path, drops: tuple[float, ...], alpha: float, sequential: bool
 ) -> None:
     """Outcome of the whole, of each capability, and items asked: all the same."""
+    plan = replace(plan, policy=Policy(alpha=alpha))
     rng = np.random.default_rng(int(1000 * sum(drops)) + sequential)
     tasks = FakeRunner(lambda *_: 1.0).resolve(load_suites(plan.suites), Protocol())
     changes: dict[str, Any] = {}
@@ -80,7 +88,7 @@ def test_the_arrays_are_the_gate(
     found = decide(
         Counts(*counts),
         [Design(looks, Policy().default_margin)] * 3,
-        alpha=Policy().alpha,
+        alpha=alpha,
         pooled_share=TOGETHER,
     )
     outcomes = {one.capability: one.outcome for one in review.verdict.findings}
@@ -131,6 +139,23 @@ def test_alpha_that_is_spent_late_on_held_lets_more_of_the_lossless_pass() -> No
 
     assert late.passed.mean() > even.passed.mean() + 0.08
     assert abs(late.failed.mean() - even.failed.mean()) < 0.01
+
+
+def test_a_stricter_alpha_convicts_nobody_else() -> None:
+    """On the same answers, what a stricter alpha fails is failed at 5 % too, look or no look."""
+    rng = np.random.default_rng(7)
+    for sequential in (True, False):
+        looks = studies.looks_of(800, sequential=sequential)
+        designs = [Design(looks, 0.05, drop=0.025)] * 4
+        counts = draw(designs, 1000, rng)
+        usual, strict = (
+            decide(counts, designs, alpha=alpha, pooled_share=TOGETHER) for alpha in (0.05, 0.01)
+        )
+        if not sequential:
+            assert not (strict.failed & ~usual.failed).any()
+            assert not (strict.passed & ~usual.passed).any()
+        assert not (strict.lost & usual.held).any()
+        assert strict.failed.any()
 
 
 def test_capabilities_of_unequal_size_are_looked_at_side_by_side() -> None:

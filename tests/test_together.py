@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from cliffguard import Outcome, Policy
 from cliffguard.corridor import compare_samples
+from cliffguard.errors import UsageError
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import CapabilityComparison, Finding, Review
 from tests.test_imports import row, write
@@ -359,3 +362,71 @@ def test_few_clusters_say_how_many_held_takes(samples: Samples) -> None:
 
     assert finding.outcome is Outcome.INCONCLUSIVE
     assert "40 clusters, worth 40 of one size; HELD at this margin takes 49" in finding.reason
+
+
+def test_another_filter_that_reads_them_is_told(samples: Samples) -> None:
+    """lm-eval logs every filter; what a lax one makes of the unread answers says what they were."""
+    base, _ = flips(300, 0, 0)
+    for side in ("base", "tuned"):
+        rows = []
+        for number, score in enumerate(base):
+            unread = side == "tuned" and number < 100
+            strict = "[invalid]" if unread else "4"
+            rows.append(
+                row(number, 0.0 if unread else score, filter="strict", filtered_resps=[strict])
+            )
+            lax = float(number % 4 > 0) if unread else score
+            rows.append(row(number, lax, filter="flexible-extract", filtered_resps=["4"]))
+        write(samples.folder / side, "gsm8k", rows)
+
+    found, finding = only(samples.review())
+
+    assert found.readable is not None
+    told = "flexible-extract reads 100 of the 100 that this filter does not: 75 %"
+    assert found.readable.other == told
+    assert told in finding.reason
+
+
+def limited(folder: Path, limit: float | None) -> None:
+    """Write a results file beside the samples, as lm-eval does."""
+    told = {"config": {"limit": limit}}
+    (folder / "results_2026-01-01T10-00-00.json").write_text(json.dumps(told))
+
+
+@pytest.mark.parametrize("has_limit", [True, False])
+def test_a_limit_of_one_side_is_no_lack(samples: Samples, has_limit: bool) -> None:
+    """100 of 400 were asked on purpose: they are judged, and the sentence says of how many."""
+    write(samples.folder / "base", "t", rows_of([1.0] * 400))
+    write(samples.folder / "tuned", "t", rows_of([1.0] * 100))
+    limited(samples.folder / "tuned", 100.0 if has_limit else None)
+
+    review = samples.review()
+
+    found, finding = only(review)
+    assert (found.n_asked, found.n_missing_candidate) == ((100, 0) if has_limit else (400, 300))
+    assert finding.outcome is (Outcome.HELD if has_limit else Outcome.INCONCLUSIVE)
+    assert ("t on 100 of 400" in review.verdict.sentence) is has_limit
+
+
+def test_fields_of_documents_make_clusters_and_parts(samples: Samples) -> None:
+    """Ten questions a passage; a topic that falls is found. A field that is not there: exit 2."""
+    base, _ = flips(600, 0, 0)
+    lost = [0.0 if n % 60 < 6 and n % 2 else 1.0 for n in range(600)]
+
+    def about(number: int, line: dict[str, Any]) -> None:
+        line["doc"] = {
+            "passage": {"id": number // 10},
+            "topic": "law" if number % 60 < 6 else "art",
+        }
+
+    samples.add("drop", base, lost, about)
+    own = CapabilityPolicy(tasks=("drop",), cluster="passage.id", strata="topic", margin=0.2)
+
+    found, _ = only(samples.review(capabilities={"reading": own}))
+
+    assert (found.n_clusters, {one.name for one in found.strata}) == (
+        60,
+        {"topic = law", "topic = art"},
+    )
+    with pytest.raises(UsageError, match="no document has a field 'passage'"):
+        samples.review(capabilities={"reading": replace(own, cluster="passage")})

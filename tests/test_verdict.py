@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cliffguard.plans import CapabilityPolicy, Policy, Ring, TargetPolicy
 from cliffguard.records import (
@@ -569,3 +571,135 @@ def test_a_gain_that_was_cut_is_not_disproven() -> None:
     assert finding(judged(found, policy=policy), "target").outcome is Outcome.REGRESSED
     assert told.outcome is Outcome.INCONCLUSIVE
     assert "raise max_tokens" in told.reason
+
+
+# --- order: what speaks for a candidate never speaks against it ----------------------------------
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[int, int, int]:
+    """Return broken, fixed and all items of a capability near a decision, 20 to 500 items."""
+    n_items = draw(st.integers(20, 500))
+    n_fixed = draw(st.integers(0, n_items // 8))
+    n_broken = draw(st.integers(0, n_fixed + n_items // 8))
+    return n_broken, n_fixed, n_items
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> list[CapabilityComparison]:
+    """Return one to four capabilities, the first of them perhaps with answers that were cut."""
+    margin = draw(st.floats(0.02, 0.10))
+    found = [
+        capability(f"c{number}", b, f, n_items=n, margin=margin)
+        for number, (b, f, n) in enumerate(draw(st.lists(tables(), min_size=1, max_size=4)))
+    ]
+    n_cut = draw(st.integers(0, found[0].n_broken))
+    if n_cut:
+        n_items = found[0].n_items
+        left = PairedCounts(found[0].n_broken - n_cut, found[0].n_fixed, n_items)
+        evidence = fixed_evidence(Sample(left, 0, n_items), margin=margin, alpha=0.05)
+        uncut = Uncut(
+            n_cut=n_cut,
+            n_items=n_items,
+            drop=left.drop,
+            square=(left.n_broken + left.n_fixed) / n_items,
+            p_held=evidence.p_held,
+            p_drop=evidence.p_dropped,
+        )
+        found[0] = replace(found[0], uncut=uncut)
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(comparisons(), st.floats(1e-6, 0.05), st.floats(1e-6, 0.05))
+def test_a_stricter_alpha_makes_inconclusive_and_nothing_else(
+    found: list[CapabilityComparison], one: float, other: float
+) -> None:
+    """Of the whole and of every capability: the word stays, or it becomes INCONCLUSIVE."""
+    strict = judged(*found, policy=Policy(alpha=min(one, other)))
+    loose = judged(*found, policy=Policy(alpha=max(one, other)))
+
+    assert strict.outcome in (loose.outcome, Outcome.INCONCLUSIVE)
+    for before, after in zip(loose.findings, strict.findings, strict=True):
+        assert after.outcome in (before.outcome, Outcome.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize("n_items", [60, 250, 500])
+@pytest.mark.parametrize("beside", [(), ((0, 0, 30),), ((30, 10, 500),), ((12, 4, 300),) * 3])
+def test_every_table_obeys_a_stricter_alpha(
+    n_items: int, beside: tuple[tuple[int, int, int], ...]
+) -> None:
+    """The same for every table near a decision, alone, beside an open one and beside others."""
+    others = [capability(f"o{k}", b, f, n_items=n) for k, (b, f, n) in enumerate(beside)]
+    alphas = (0.05, 0.02, 0.005, 1e-3, 1e-6)
+    for n_fixed in range(0, n_items // 10, 4):
+        for n_broken in range(n_fixed, n_fixed + n_items // 10, 3):
+            table = capability("a", n_broken, n_fixed, n_items=n_items)
+            words = [judged(table, *others, policy=Policy(alpha=a)).outcome for a in alphas]
+            decided = [word for word in words if word is not Outcome.INCONCLUSIVE]
+            assert words[: len(decided)] == [words[0]] * len(decided)
+
+
+def test_a_bounded_drop_is_not_convicted_by_a_stricter_alpha() -> None:
+    """50 broken and 22 fixed of 1000, held at 5 %, stay open at 0.5 % beside an open capability."""
+    beside = capability("open", 4, 4, n_items=40)
+    for alpha in (0.05, 0.02, 0.005):
+        verdict = judged(capability("a", 50, 22, n_items=1000), beside, policy=Policy(alpha=alpha))
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+
+    found = finding(verdict, "a")
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason.startswith("a real drop, bounded by the margin at 5 %, but not at alpha")
+    assert found.n_items_needed is not None
+    assert found.n_items_needed > 1001
+
+
+def test_one_more_candidate_to_choose_from_never_fails_another() -> None:
+    """A candidate that passes alone is INCONCLUSIVE among many that share alpha, never FAIL."""
+    words = [
+        judged(capability("a", 50, 22, n_items=1000), policy=Policy(alpha=0.05 / n)).outcome
+        for n in range(1, 40)
+    ]
+
+    assert words[0] is Outcome.PASS
+    assert words[-1] is Outcome.INCONCLUSIVE
+    assert Outcome.FAIL not in words
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(tables(), min_size=1, max_size=4), st.data())
+def test_items_that_both_sides_answer_alike_never_unmake_pass(
+    counts: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    """Added to any of the capabilities that passed together, in any number."""
+    alpha = data.draw(st.floats(1e-6, 0.05))
+    more = [n + data.draw(st.integers(0, 300)) for _, _, n in counts]
+    before, after = (
+        judged(
+            *(
+                capability(f"c{k}", b, f, n_items=n, margin=0.08)
+                for k, ((b, f, _), n) in enumerate(zip(counts, sizes, strict=True))
+            ),
+            policy=Policy(alpha=alpha),
+        )
+        for sizes in ([n for _, _, n in counts], more)
+    )
+
+    if before.outcome is Outcome.PASS:
+        assert after.outcome is Outcome.PASS
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables(), st.floats(0.02, 0.10), st.floats(0.0, 0.05), st.floats(1e-6, 0.05))
+def test_a_larger_margin_never_unmakes_held(
+    counts: tuple[int, int, int], margin: float, wider: float, alpha: float
+) -> None:
+    """However little larger."""
+    b, f, n = counts
+    before, after = (
+        finding(judged(capability("a", b, f, n_items=n, margin=m), policy=Policy(alpha=alpha)), "a")
+        for m in (margin, margin + wider)
+    )
+
+    if before.outcome is Outcome.HELD:
+        assert after.outcome is Outcome.HELD

@@ -13,9 +13,10 @@ from cliffguard.canonical import digest
 from cliffguard.directions import lower_is_better
 from cliffguard.errors import CliffguardError, InfrastructureError, SuiteError, nearest
 from cliffguard.plans import Protocol
-from cliffguard.records import Item, Task, told_by
+from cliffguard.records import Item, Task
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
+from cliffguard.samples import told_by
 from cliffguard.scorers import SCORERS, PatternTooSlow
 from cliffguard.suites import with_limit
 

@@ -132,14 +132,14 @@ class Sample:
         return self.p_at_most(self.counts, margin)
 
     def p_at_least(self, counts: PairedCounts, drop: float) -> float:
-        """P-value of a drop of `drop` or more; exact below 300 items, never below it."""
+        """P-value of a drop of `drop` or more; with clusters, never below that of items alone."""
         alone = non_inferiority_p(**counts._asdict(), margin=drop)
         if self.clustering is None:
             return alone
         return max(alone, self.p_of_z(tango_z(**counts._asdict(), drop=drop)))
 
     def p_at_most(self, counts: PairedCounts, drop: float) -> float:
-        """P-value of a drop of `drop` or less; exact below 300 items, never below it."""
+        """P-value of a drop of `drop` or less; with clusters, never below that of items alone."""
         alone = beyond_p(**counts._asdict(), margin=drop)
         if self.clustering is None:
             return alone
@@ -186,8 +186,8 @@ def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
 
     Notes
     -----
-    Tango's score statistic at the margin, with its exact level below 300 items; McNemar's mid-p;
-    with clusters, the score statistics over the root of the design effect, by Student's t.
+    Tango's score statistic at the margin, its tail corrected; McNemar's mid-p; with clusters, the
+    score statistics over the root of the design effect, by Student's t.
     """
     _check_alpha(alpha)
     return Evidence(

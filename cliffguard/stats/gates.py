@@ -15,12 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from cliffguard.stats.paired import (
-    N_ITEMS_ASYMPTOTIC,
-    mid_p_values,
-    non_inferiority_p,
-    score_z,
-)
+from cliffguard.stats.multiplicity import shield_level
+from cliffguard.stats.paired import mid_p_values, non_inferiority_p_values
 from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, Spending, boundaries
 
 FloatArray = NDArray[np.float64]
@@ -124,6 +120,7 @@ def decide(
     z_dropped = np.where(convicts, z_dropped, -np.inf)
     share = 1 - pooled_share if n_capabilities > 1 else 1.0
     edge_held = _edges(designs, n_looks, alpha, held_spending)
+    edge_shield = _edges(designs, n_looks, shield_level(alpha), held_spending)
     crossed = {
         rivals: np.maximum.accumulate(
             z_dropped >= _edges(designs, n_looks, alpha * share / rivals, DROP_SPENDING), axis=-1
@@ -131,23 +128,25 @@ def decide(
         for rivals in range(1, n_capabilities + 1)
     }
     held = np.zeros(z_held.shape[:2], dtype=bool)
-    lost = np.zeros_like(held)
+    lost, shielded = np.zeros_like(held), np.zeros_like(held)
     over = np.zeros(len(held), dtype=bool)
     at = np.zeros(held.shape, dtype=int)
     for look in range(n_looks):
         going = ~held & ~over[:, None]
         at[going] = look
         held |= going & (z_held[..., look] >= edge_held[:, look])
+        shielded |= going & (z_held[..., look] >= edge_shield[:, look])
         now = {
             rivals: np.take_along_axis(found, at[..., None], axis=-1)[..., 0]
             for rivals, found in crossed.items()
         }
-        lost = _holm(now) & ~held
+        lost = _holm(now) & ~shielded
         over |= lost.any(axis=1)
     passed = held.all(axis=1)
     failed = over
     if n_capabilities > 1:
-        failed = over | (_pooled(counts, sizes, at, alpha * pooled_share) & ~passed)
+        dropped = _pooled(counts, sizes, at, alpha * pooled_share)
+        failed = over | (dropped & ~shielded.all(axis=1))
     n_asked = np.take_along_axis(np.broadcast_to(sizes, z_held.shape), at[..., None], axis=-1)
     return Outcomes(passed & ~failed, failed, held, lost, n_asked[..., 0])
 
@@ -169,21 +168,15 @@ def _edges(designs: Sequence[Design], n_looks: int, alpha: float, spending: Spen
 def _z_held(counts: Counts, number: int, design: Design, n_looks: int) -> FloatArray:
     """Return the statistic against "the drop is the margin or more", by run and look."""
     columns = [
-        _p_held(counts.broken[:, number, look], counts.fixed[:, number, look], n, design.margin)
+        non_inferiority_p_values(
+            counts.broken[:, number, look].astype(float),
+            counts.fixed[:, number, look].astype(float),
+            n,
+            design.margin,
+        )
         for look, n in enumerate(_padded(design.looks, n_looks))
     ]
     return _z_of_p(np.stack(columns, axis=1))
-
-
-def _p_held(broken: IntArray, fixed: IntArray, n_items: int, margin: float) -> FloatArray:
-    if n_items >= N_ITEMS_ASYMPTOTIC:
-        return np.asarray(ndtr(-score_z(broken, fixed, n_items, margin)))
-    pairs, places = np.unique(np.stack([broken, fixed], axis=1), axis=0, return_inverse=True)
-    p_values = [
-        non_inferiority_p(n_broken=int(b), n_fixed=int(f), n_items=n_items, margin=margin)
-        for b, f in pairs
-    ]
-    return np.array(p_values)[places.ravel()]
 
 
 def _z_of_p(p_values: FloatArray) -> FloatArray:

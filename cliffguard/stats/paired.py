@@ -17,19 +17,19 @@ Tango (1998), Statistics in Medicine 17:891-908. Nam (1997), Biometrics 53:1422-
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, gammaln, ndtr, ndtri
+from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
 from cliffguard.stats.interval import Interval, check_open_fraction
 
-N_ITEMS_ASYMPTOTIC = 300  # from here on the normal quantile is used as it stands
-TIED_Z = 1e-9  # statistics closer than this are equal up to rounding, and rejected together
-N_GRID = 600  # discordances at which the exact null probabilities are computed
-GRID_ERROR = 2e-5  # more than such a grid was seen to hide of a maximum, see _null_tails
+# Of the corrections to the normal tail, in items; chosen by scripts/paired_sizes.py, decision 31.
+LATTICE_HELD = 0.5
+LATTICE_BEYOND = 0.7
+LARGEST_SHIFT = 1.25
+FARTHEST_SKEW = 5.0  # standard deviations beyond which the skewness counts no further
 N_BISECTIONS = 60  # halves an interval of length 2 down to the spacing of floats near 1
 
 FloatArray = NDArray[np.float64]
@@ -210,23 +210,45 @@ def non_inferiority_p(*, n_broken: int, n_fixed: int, n_items: int, margin: floa
     Returns
     -------
     float
-        At 300 items or more the normal tail of the score statistic at the margin. Below, the
-        larger of that and the exact probability, maximised over the discordance, of a statistic
-        at least as large. It is at most alpha exactly when `non_inferior` is true.
+        It does not rise with `n_items` (one more item that both answer alike), with `margin`, or
+        with `n_fixed` in place of an unchanged item, and does not fall with `n_broken`. It is
+        never below the normal tail of `tango_z` at the margin, so that "held" never contradicts
+        the interval.
+
+    Notes
+    -----
+    *The form.* With S = n_broken - n_fixed, the normal tail of the score statistic at ``n_broken +
+    c``, where c corrects for what the normal curve leaves out (`_continuity`, `_skew`). Or the
+    binomial tail P(X <= n_broken), X ~ Binomial(n_items, margin), where that is smaller: a proof
+    in its own right, since no fewer items break than make up the drop. Nothing in it jumps from
+    one number of items to the next, as an enumeration's p-value does with every item.
+
+    *The level* was computed by enumerating all tables, for drops of exactly the margin, where a
+    false "held" is likeliest (Hsueh, Liu and Chen 2001), and for all discordances, the one
+    unknown that is left: `python scripts/paired_sizes.py` and decision 31.
 
     References
     ----------
-    Nam (1997), Biometrics 53:1422-1430. Exact form: Hsueh, Liu and Chen (2001), Biometrics
-    57:478-483.
+    Nam (1997), Biometrics 53:1422-1430. Hsueh, Liu and Chen (2001), Biometrics 57:478-483. Hall
+    (1992), The Bootstrap and Edgeworth Expansion, chapter 2.
     """
+    check_paired_counts(n_broken, n_fixed, n_items)
     check_open_fraction("margin", margin)
-    z = tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, drop=margin)
-    normal_p = float(ndtr(-z))
-    if n_items >= N_ITEMS_ASYMPTOTIC:
-        return normal_p
-    statistics, tail, _ = _null_tails(n_items, margin)
-    rank = int(np.searchsorted(-statistics, -z - TIED_Z / 2))
-    return min(1.0, max(normal_p, float(tail[rank])))
+    p_value = non_inferiority_p_values(np.float64(n_broken), np.float64(n_fixed), n_items, margin)
+    return float(p_value)
+
+
+def non_inferiority_p_values(
+    n_broken: FloatArray | np.float64, n_fixed: FloatArray | np.float64, n_items: int, margin: float
+) -> FloatArray:
+    """`non_inferiority_p` for arrays of counts."""
+    z = score_z(n_broken, n_fixed, n_items, margin)
+    shift = _continuity(n_broken, n_fixed, n_items, LATTICE_HELD)
+    shift -= _skew(n_broken, n_fixed, n_items, margin, z)
+    shift = np.clip(shift, 0.0, LARGEST_SHIFT)
+    corrected = ndtr(-score_z(n_broken + shift, n_fixed, n_items, margin))
+    breaks_alone = bdtr(n_broken, n_items, margin)
+    return np.asarray(np.maximum(np.minimum(corrected, breaks_alone), ndtr(-z)))
 
 
 def beyond_p(*, n_broken: int, n_fixed: int, n_items: int, margin: float) -> float:
@@ -237,117 +259,73 @@ def beyond_p(*, n_broken: int, n_fixed: int, n_items: int, margin: float) -> flo
     Returns
     -------
     float
-        The other tail of the same statistic: normal at 300 items or more; below, the larger of
-        that and the exact probability, maximised over the discordance, of a statistic at most as
-        large.
+        The other tail of the same statistic, corrected alike, and never below P(X >= n_broken -
+        n_fixed), X ~ Binomial(n_items, margin).
     """
+    check_paired_counts(n_broken, n_fixed, n_items)
     check_open_fraction("margin", margin)
-    z = tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, drop=margin)
-    normal_p = float(ndtr(z))
-    if n_items >= N_ITEMS_ASYMPTOTIC:
-        return normal_p
-    statistics, _, tail = _null_tails(n_items, margin)
-    rank = int(np.searchsorted(-statistics, -z - TIED_Z / 2))
-    return min(1.0, max(normal_p, float(tail[rank])))
+    return float(beyond_p_values(np.float64(n_broken), np.float64(n_fixed), n_items, margin))
 
 
-@lru_cache(maxsize=1024)
-def critical_value(n_items: int, margin: float, alpha: float) -> float:
-    """Value that the score statistic at the margin must exceed for "held" at level `alpha`.
+def beyond_p_values(
+    n_broken: FloatArray | np.float64, n_fixed: FloatArray | np.float64, n_items: int, margin: float
+) -> FloatArray:
+    """`beyond_p` for arrays of counts."""
+    z = score_z(n_broken, n_fixed, n_items, margin)
+    shift = _continuity(n_broken, n_fixed, n_items, LATTICE_BEYOND)
+    shift += _skew(n_broken, n_fixed, n_items, margin, -z)
+    shifted = np.maximum(n_broken - np.maximum(shift, 0.0), 0.0)
+    corrected = ndtr(score_z(shifted, n_fixed, n_items, margin))
+    surplus = n_broken - n_fixed
+    breaks_alone = np.where(surplus > 0, bdtrc(np.maximum(surplus - 1, 0), n_items, margin), 1.0)
+    return np.asarray(np.maximum(np.maximum(corrected, breaks_alone), ndtr(z)))
 
-    Parameters
-    ----------
-    n_items : int
-        Items asked, at least 1.
-    margin : float
-        Largest tolerated drop, strictly between 0 and 1.
-    alpha : float
-        One-sided error rate, strictly between 0 and 1.
 
-    Returns
-    -------
-    float
-        At 300 items or more the normal quantile z at 1 - alpha (1.645 for 0.05). Below, the
-        smallest value, not less than z, at which the exact probability of a false "held" is at
-        most alpha for every true drop of the margin or more and every discordance considered
-        (see Notes).
+def _continuity(
+    n_broken: FloatArray | np.float64,
+    n_fixed: FloatArray | np.float64,
+    n_items: int,
+    lattice: float,
+) -> FloatArray:
+    """Items by which the normal tail is shifted because counts are whole numbers.
 
-    Notes
-    -----
-    *Exact part.* Counts are trinomial. The statistic falls with n_broken and rises with n_fixed,
-    so among true drops of the margin or more a false "held" is likeliest at the margin itself
-    (Hsueh, Liu and Chen 2001). The one unknown left is the discordance, the share of items that
-    change. It runs from the margin to ``(1 + margin²) / 2``: with this drop, two checkpoints
-    change more items than that only if the candidate tends to be right where the base is wrong.
-    Beyond, with most of the suite overturned, the exact rate at alpha = 0.05 is at most 6.3 %
-    from 50 items on, for margins from 0.01 to 0.1.
-
-    *Why never below z.* A smaller value is sometimes admissible, the counts being discrete. It is
-    not used, so that "held" never contradicts the interval of level 1 - 2 alpha that is shown
-    beside it.
-
-    *From 300 items on* the level is approximate: with alpha = 0.05 the exact rate is at most
-    6.1 % for margins of 0.02 or more and 5.7 % for margins of 0.05 or more. The largest excess
-    occurs where every change is a break.
-
-    References
-    ----------
-    Nam (1997), Biometrics 53:1422-1430. Hsueh, Liu and Chen (2001), Biometrics 57:478-483. Lloyd
-    and Moldovan (2008), Statistics in Medicine 27:3540-3549.
+    Where nothing is fixed, n_broken moves in steps of 1, and half a step is due. Fixed items blur
+    the steps, the more the better. Where every item changes, S moves in steps of 2, and nothing
+    blurs them.
     """
-    if not n_items >= 1:
-        raise ValueError(f"n_items must be at least 1, not {n_items}.")
-    check_open_fraction("margin", margin)
-    check_open_fraction("alpha", alpha)
-    normal_quantile = float(ndtri(1 - alpha))
-    if n_items >= N_ITEMS_ASYMPTOTIC:
-        return normal_quantile
-    statistics, tail, _ = _null_tails(n_items, margin)
-    first_not_rejected = int(np.searchsorted(tail, alpha, side="right"))
-    return max(normal_quantile, float(statistics[first_not_rejected]) + TIED_Z / 2)
+    blurred = lattice / np.sqrt(n_fixed + 0.5)
+    return np.asarray(blurred + ((n_broken + n_fixed) / n_items) ** 2)
 
 
-@lru_cache(maxsize=32)
-def _null_tails(n_items: int, margin: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Attainable score statistics, largest first, and the null probabilities of one as extreme.
+def _skew(
+    n_broken: FloatArray | np.float64,
+    n_fixed: FloatArray | np.float64,
+    n_items: int,
+    margin: float,
+    statistic: FloatArray,
+) -> FloatArray:
+    """Items by which the skewness of S moves the quantile at `statistic` (Cornish and Fisher).
 
-    First that of reaching it from below, then that of not exceeding it.
-
-    The probabilities are the largest over the discordance, at a true drop of the margin. The grid
-    of discordances is even on the arcsine scale, where the counts have a constant variance; it
-    misses less than GRID_ERROR of the maximum, which is added.
+    It is ``(statistic² - 1) / 6`` times the third cumulant of an item's change over its variance,
+    both as estimated under the hypothesis that the drop equals the margin. The restricted estimate
+    of the discordance is uncorrelated with S, and so adds nothing of this order.
     """
-    n_broken, n_fixed = np.divmod(np.arange((n_items + 1) ** 2), n_items + 1)
-    possible = n_broken + n_fixed <= n_items
-    broken, fixed = n_broken[possible].astype(float), n_fixed[possible].astype(float)
-    z = score_z(broken, fixed, n_items, margin)
-    order = np.argsort(-z, kind="stable")
-    z, broken, fixed = z[order], broken[order], fixed[order]
-    same = n_items - broken - fixed
-    log_ways = gammaln(n_items + 1) - gammaln(broken + 1) - gammaln(fixed + 1) - gammaln(same + 1)
-    upper, lower = np.zeros_like(z), np.zeros_like(z)
-    largest = (1 + margin**2) / 2
-    for angle in np.linspace(0, math.pi / 2, N_GRID):
-        discordance = margin + (largest - margin) * math.sin(angle) ** 2
-        rate_fixed = max((discordance - margin) / 2, np.finfo(float).tiny)  # keeps 0·log 0 at 0
-        log_probability = log_ways + broken * math.log((discordance + margin) / 2)
-        log_probability += fixed * math.log(rate_fixed)
-        log_probability += same * math.log1p(-discordance)
-        probability = np.exp(log_probability)
-        np.maximum(upper, np.cumsum(probability), out=upper)
-        np.maximum(lower, np.cumsum(probability[::-1])[::-1], out=lower)
-    new_value = -np.diff(z) > TIED_Z
-    first_of_tie, last_of_tie = np.append(True, new_value), np.append(new_value, True)
-    return z[first_of_tie], upper[last_of_tie] + GRID_ERROR, lower[first_of_tie] + GRID_ERROR
+    variance = null_variance(n_broken / n_items, n_fixed / n_items, margin)
+    discordance = variance + margin**2
+    third = margin * (1 - 3 * discordance + 2 * margin**2)
+    reached = np.minimum(statistic, FARTHEST_SKEW)
+    return np.asarray(third / variance * (reached * reached - 1) / 6)
 
 
 def non_inferior(*, n_broken: int, n_fixed: int, n_items: int, margin: float, alpha: float) -> bool:
     """Whether a drop of `margin` or more is rejected at level `alpha`: the capability is held.
 
-    Parameters are those of `non_inferiority_p` and `critical_value`, whose guarantee it carries.
+    Parameters are those of `non_inferiority_p`, whose guarantees it carries; `alpha` lies strictly
+    between 0 and 1.
     """
-    z = tango_z(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, drop=margin)
-    return z > critical_value(n_items, margin, alpha)
+    check_open_fraction("alpha", alpha)
+    p_value = non_inferiority_p(n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, margin=margin)
+    return p_value <= alpha
 
 
 def mcnemar_mid_p(*, n_broken: int, n_fixed: int) -> float:

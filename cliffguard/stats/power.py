@@ -18,7 +18,6 @@ from scipy.special import ndtri
 
 from cliffguard.stats.interval import check_open_fraction
 from cliffguard.stats.paired import (
-    N_ITEMS_ASYMPTOTIC,
     check_paired_counts,
     non_inferior,
     null_variance,
@@ -96,18 +95,19 @@ def smallest_deciding_n(*, margin: float, alpha: float) -> int:
     Notes
     -----
     A candidate that breaks a share `margin` of the items and fixes none shows no change in n of
-    them with probability ``(1 - margin)^n``; a test with an exact level must wait until this is
+    them with probability ``(1 - margin)^n``; a test that keeps its level must wait until this is
     at most alpha. The statistic alone exceeds the normal quantile earlier, at 88 and 52 items,
-    where the probability is still 6.9 %. From 300 items on the test is `non_inferior` at the
-    normal quantile, and this function follows it.
+    where the probability is still 6.9 %. For small alphas it is the other way round, and the
+    statistic, ``Z² = n margin / (1 - margin)``, decides.
     """
     check_open_fraction("margin", margin)
     check_open_fraction("alpha", alpha)
-    n_items = math.ceil(math.log(alpha) / math.log1p(-margin))
-    if n_items >= N_ITEMS_ASYMPTOTIC:
-        # Z² = n margin / (1 - margin) when nothing changed.
-        z_alpha = float(ndtri(1 - alpha))
-        n_items = max(N_ITEMS_ASYMPTOTIC, math.floor(z_alpha**2 * (1 - margin) / margin))
+    z_alpha = max(0.0, float(ndtri(1 - alpha)))
+    n_items = max(
+        math.floor(math.log(alpha) / math.log1p(-margin)),
+        math.floor(z_alpha**2 * (1 - margin) / margin),
+        1,
+    )
     while not non_inferior(n_broken=0, n_fixed=0, n_items=n_items, margin=margin, alpha=alpha):
         n_items += 1
     return n_items
@@ -152,7 +152,14 @@ def detectable_drop(
 
 
 def items_to_decide(
-    *, n_broken: int, n_fixed: int, n_items: int, margin: float, alpha: float, power: float
+    *,
+    n_broken: int,
+    n_fixed: int,
+    n_items: int,
+    margin: float,
+    alpha: float,
+    power: float,
+    may_regress: bool = True,
 ) -> int:
     """Total number of items at which the capability would probably be held or regressed.
 
@@ -165,6 +172,8 @@ def items_to_decide(
         Counts seen so far; see the package docstring.
     margin, alpha, power : float
         As in `items_needed`.
+    may_regress : bool, optional
+        Whether a proof of a drop decides. If not, a drop below the margin has to be held.
 
     Returns
     -------
@@ -193,7 +202,7 @@ def items_to_decide(
                 margin=margin, alpha=alpha, power=power, discordance=discordance, drop=drop
             )
         )
-    if drop > 0:
+    if drop > 0 and (may_regress or not enough):
         enough.append(_items_to_regress(drop, discordance, alpha, power))
     return max(n_items + 1, min(enough))
 

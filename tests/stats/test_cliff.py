@@ -109,12 +109,12 @@ LINE = 0.95 - np.linspace(0.0, 0.2, 6)
         pytest.param([0.95] * 6, LINE, 0.0, 25, id="a line, few items"),
         pytest.param([0.95] * 6, LINE, 0.0, 100, id="a line"),
         pytest.param(hops(6, 0.99), hops(6, 0.85), 0.0, 25, id="a rate, few items"),
-        pytest.param(hops(8, 0.99), hops(8, 0.85), 0.0, 300, id="a rate, many items"),
-        pytest.param(hops(8, 0.95, 0.25), hops(8, 0.85, 0.25), 0.25, 300, id="over chance"),
+        pytest.param(hops(8, 0.99), hops(8, 0.85), 0.0, 200, id="a rate, many items"),
+        pytest.param(hops(8, 0.95, 0.25), hops(8, 0.85, 0.25), 0.25, 200, id="over chance"),
     ],
 )
 def test_a_decline_by_points_or_by_a_rate_is_hardly_ever_a_cliff(base, candidate, chance, n):
-    """At most 5 % of draws; 10 % allows for 150 draws. The last two were 15 and 30 % for a line."""
+    """At most 5 % of draws (10 % is room for 150). Against a line alone the last two: 20 %."""
     rng = np.random.default_rng(12)
     found = [
         find_fall(

@@ -121,14 +121,19 @@ def test_each_end_of_the_interval_follows_the_boundary_of_its_own_side():
 
 
 def test_the_repeated_interval_agrees_with_beyond():
-    """Where a first look proves a drop beyond the margin, the interval lies beyond it, and only so.
+    """Where a first look proves a drop beyond the margin, the interval lies beyond it.
 
-    From 300 items on, where both are the score statistic.
+    Not the other way round: the p-value is corrected for whole numbers, the interval is not.
     """
+    n_proven = 0
     for n_broken in range(15, 80):
         one = sample(n_broken, 6, 320)
         found = sequential_evidence([one], n_planned=1000, margin=MARGIN, alpha=ALPHA)
-        assert (found.p_beyond <= ALPHA) == (found.interval.low > MARGIN)
+        if found.p_beyond <= ALPHA:
+            n_proven += 1
+            assert found.interval.low > MARGIN
+
+    assert n_proven > 10
 
 
 def test_the_repeated_interval_agrees_with_held():

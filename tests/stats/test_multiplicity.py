@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
+from cliffguard.stats.multiplicity import Share, holm, pooled_p_value, shield_level
 
 p_lists = st.lists(st.floats(0, 1), max_size=12)
 
@@ -95,3 +95,9 @@ def test_nothing_to_pool_is_refused():
     """Who asks has capabilities."""
     with pytest.raises(ValueError, match="at least one"):
         pooled_p_value([])
+
+
+@pytest.mark.parametrize(("alpha", "level"), [(0.2, 0.2), (0.05, 0.05), (0.01, 0.05), (1e-9, 0.05)])
+def test_a_shield_is_never_stricter_than_five_percent(alpha: float, level: float) -> None:
+    """At alpha, and at 0.05 where alpha is below."""
+    assert shield_level(alpha) == level
