@@ -16,6 +16,7 @@ from cliffguard.outlook import CapabilityOutlook, Outlook
 from cliffguard.plans import Policy
 from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.shares import TOGETHER
+from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 
 _N_GATES = 2000
@@ -78,7 +79,7 @@ def aim_at(chance: float, found: Outlook, policy: Policy, *, stops_early: bool =
         if row.chance_held is None or row.chance_held < each:
             changes.append(_change(row, each, policy, stops_early))
             n_items = changes[-1].n_items
-        designs.append(_design(row, n_items or 0, row.margin or 0.0, stops_early))
+        designs.append(_design(row, n_items or 0, row.margin or 0.0, policy.alpha, stops_early))
     able = [design for design in designs if design is not None]
     is_whole = len(able) == len(gating)
     return Aim(
@@ -93,7 +94,7 @@ def _change(row: CapabilityOutlook, each: float, policy: Policy, stops_early: bo
     margin = row.margin or 0.0
 
     def is_held(n_items: int, margin: float) -> bool:
-        design = _design(row, n_items, margin, stops_early)
+        design = _design(row, n_items, margin, policy.alpha, stops_early)
         if design is None:
             return False
         return float(_outcomes([design], policy.alpha).held.mean()) >= each
@@ -129,7 +130,7 @@ def _least(is_enough: Callable[[int], bool], low: int, high: int, fineness: int)
 
 
 def _design(
-    row: CapabilityOutlook, n_items: int, margin: float, stops_early: bool
+    row: CapabilityOutlook, n_items: int, margin: float, alpha: float, stops_early: bool
 ) -> Design | None:
     """Return the capability with so many items; None where they would decide nothing.
 
@@ -137,6 +138,10 @@ def _design(
     """
     if not n_items or not row.n_effective:
         return None
+    if row.n_effective_clusters is not None:
+        n_clusters = row.n_effective_clusters * n_items / row.n_items
+        if n_clusters < least_effective_clusters(margin=margin, alpha=alpha):
+            return None
     fractions = look_fractions([n_items], [n_items]) if stops_early else (1.0,)
     worth = row.n_effective / row.n_items
     sizes = [max(1, round(n_items_at(part, n_items) * worth)) for part in fractions]

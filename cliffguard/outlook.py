@@ -18,7 +18,7 @@ from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
 from cliffguard.records import Capability, PlannedLooks, Suite, Task
 from cliffguard.schedule import Series, in_order, plan_looks
 from cliffguard.shares import TOGETHER
-from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
+from cliffguard.stats.clusters import expected_clustering, least_effective_clusters
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed
 from cliffguard.verdict import absent
@@ -44,7 +44,8 @@ class CapabilityOutlook:
     """What the plan can say of one capability.
 
     Of `n_asked` items `n_items` count for the verdict, at the last of `n_looks` looks; they are
-    worth `n_effective` independent ones. `n_needed` items prove with a power of 90 % that nothing
+    worth `n_effective` independent ones, and lie in `n_effective_clusters` of one size (None: each
+    stands alone). `n_needed` items prove with a power of 90 % that nothing
     was lost (None for a target). `smallest_drop` is what is proven to be a drop with that power, at
     the level that the gate leaves to the first of its capabilities (None where no drop is).
     `chance_held` and `n_expected` are those of a candidate that lost nothing, `n_tokens` those of
@@ -58,6 +59,7 @@ class CapabilityOutlook:
     n_items: int
     n_asked: int
     n_effective: int
+    n_effective_clusters: float | None
     n_looks: int
     margin: float | None
     churn: float
@@ -172,11 +174,13 @@ def _capability(
     margin = policy.margin(capability.name)
     items = [(series.task, item) for series in planned for item in series.planned]
     names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
-    worth = 1.0
+    worth, n_clusters = 1.0, None
     if len(set(names)) < len(names) and policy.estimand == "capability":
-        worth /= expected_clustering(names, churn=churn).inflation(policy.alpha)
+        expected = expected_clustering(names, churn=churn)
+        worth /= expected.inflation(policy.alpha)
+        n_clusters = expected.n_effective_clusters
     design = None
-    if names and worth > 0 and role != "target":
+    if names and worth > 0 and role != "target" and _suffices(n_clusters, margin, policy.alpha):
         sizes = [max(1, round(n * worth)) for n in looks]
         design = Design(tuple(dict.fromkeys(sizes)), margin, churn=churn)
     alone = None if design is None else _outcomes([design], policy.alpha)
@@ -193,6 +197,7 @@ def _capability(
         n_items=len(names),
         n_asked=len(items),
         n_effective=n_effective,
+        n_effective_clusters=n_clusters,
         n_looks=len(looks),
         margin=None if role == "target" else margin,
         churn=churn,
@@ -203,6 +208,11 @@ def _capability(
         n_tokens=_tokens(planned, plan.protocol),
     )
     return told, design
+
+
+def _suffices(n_clusters: float | None, margin: float, alpha: float) -> bool:
+    """Say whether HELD can be given on so many effective clusters."""
+    return n_clusters is None or n_clusters >= least_effective_clusters(margin=margin, alpha=alpha)
 
 
 def _needed(margin: float, churn: float, alpha: float, worth: float) -> int:
@@ -258,10 +268,13 @@ def _remarks(
             continue
         if row.n_items == 0:
             remarks.append(f"{row.capability}: no item counts, so that nothing can pass")
-        elif row.n_effective == 0:
+        elif row.chance_held is None:
+            needed = least_effective_clusters(margin=row.margin or 0, alpha=policy.alpha)
             remarks.append(
-                f"{row.capability}: its items lie in fewer than {LEAST_CLUSTERS} clusters, which "
-                "decide nothing; add clusters"
+                f"{row.capability}: its items lie in clusters worth "
+                f"{math.floor(row.n_effective_clusters or 0)} of one size, and HELD takes {needed} "
+                f"at a margin of {100 * (row.margin or 0):g} points; add clusters, or widen the "
+                "margin"
             )
         elif row.n_needed is not None and row.n_needed > row.n_items:
             remarks.append(

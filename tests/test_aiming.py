@@ -64,6 +64,16 @@ def test_items_in_too_few_clusters_have_no_number() -> None:
     assert (change.n_items, change.margin) == (None, None)
 
 
+def test_too_few_clusters_are_told_as_items_or_as_a_margin() -> None:
+    """Of 25 clusters HELD takes more at 5 points, and enough are there at 8."""
+    (change,) = aimed(0.8, ("small", 2000, 25)).changes
+
+    assert change.n_items is not None
+    assert change.n_items >= 2000 * 29 / 25
+    assert change.margin is not None
+    assert 0.06 <= change.margin <= 0.12
+
+
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     """A suite of 300 ladder items and 60 generated ones."""
