@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cliffguard.outlook import CapabilityOutlook, Outlook
+from cliffguard.outlook import CapabilityOutlook, Outlook, worth
 from cliffguard.plans import Policy
 from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.shares import TOGETHER
-from cliffguard.stats.clusters import least_effective_clusters
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 
 _N_GATES = 2000
@@ -47,7 +46,7 @@ class Change:
 class Aim:
     """The chance to pass that is aimed at, and what to change for it, first things first.
 
-    `chance_after` is the chance with as many items as `changes` say, None where some have no number.
+    `chance_after` is the chance with as many items as `changes` say; None where one has no number.
     """
 
     chance: float
@@ -134,17 +133,18 @@ def _design(
 ) -> Design | None:
     """Return the capability with so many items; None where they would decide nothing.
 
-    Clusters are taken to grow in number as the items do, and each item to be worth what it is now.
+    Clusters are taken to grow in number as the items do, and to stay of their size.
     """
-    if not n_items or not row.n_effective:
+    if not n_items:
         return None
-    if row.n_effective_clusters is not None:
-        n_clusters = row.n_effective_clusters * n_items / row.n_items
-        if n_clusters < least_effective_clusters(margin=margin, alpha=alpha):
-            return None
+    n_clusters = row.n_effective_clusters
+    if n_clusters is not None:
+        n_clusters *= n_items / row.n_items
+    each = worth(n_items, n_clusters, churn=row.churn, margin=margin, alpha=alpha)
+    if not each:
+        return None
     fractions = look_fractions([n_items], [n_items]) if stops_early else (1.0,)
-    worth = row.n_effective / row.n_items
-    sizes = [max(1, round(n_items_at(part, n_items) * worth)) for part in fractions]
+    sizes = [max(1, round(n_items_at(part, n_items) * each)) for part in fractions]
     return Design(tuple(dict.fromkeys(sizes)), margin, churn=row.churn)
 
 

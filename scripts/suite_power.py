@@ -1,6 +1,6 @@
-"""What the built-in suites can decide: by `plan`'s figures, and by the gate itself on drawn answers.
+"""What the built-in suites can decide: by `plan`, and by the gate itself on drawn answers.
 
-    python scripts/suite_power.py [--runs 200] [--suite NAME ...] [--out reports/suite-power]
+    python scripts/suite_power.py [--runs 300] [--suite NAME ...] [--out reports/suite-power]
 
 For every suite that gates, under the policy that holds where none is given. Answers are drawn for
 the suite's own items: a tenth of them changes, in both directions alike (*healthy*), or so that one
@@ -45,7 +45,8 @@ LOSS = 0.10  # of one capability, under *cliff*
 CORRELATION = 0.05  # of the changes within a cluster, as `plan` expects it
 BASE_RIGHT = 2 / 3  # of the items that do not change
 _SEED = 18
-_MANY_ITEMS, _FEWER = 5000, 5  # larger suites get a fifth of the runs
+_MOST_ITEMS, _LEAST_RUNS = 600_000, 10  # of large suites fewer runs are made
+_CLIFFS = 4  # times as many healthy candidates as cliffs, which are found at once
 
 Answers = dict[str, dict[str, Answer]]  # task → item → answer
 
@@ -232,9 +233,9 @@ def row_of(name: str, n_runs: int) -> dict[str, object]:
     """Return the row of one suite."""
     trial = trial_of(name)
     outlook = trial.outlook()
-    if outlook.n_planned > _MANY_ITEMS:
-        n_runs //= _FEWER
-    healthy, cliff = tally(trial, [None], n_runs), tally(trial, trial.gating, n_runs)
+    n_runs = min(n_runs, max(_LEAST_RUNS, _MOST_ITEMS // outlook.n_planned))
+    healthy = tally(trial, [None], n_runs)
+    cliff = tally(trial, trial.gating, max(_LEAST_RUNS, n_runs // _CLIFFS))
     margins = sorted({round(100 * trial.policy.margin(one), 1) for one in trial.gating})
     return {
         "suite": name,
@@ -259,7 +260,7 @@ def _percent(share: float) -> str:
 def main() -> None:
     """Print the table, and write it."""
     parser = argparse.ArgumentParser(description="What the built-in suites can decide.")
-    parser.add_argument("--runs", type=int, default=200, help="gates of each kind and suite")
+    parser.add_argument("--runs", type=int, default=300, help="healthy candidates of a suite")
     parser.add_argument("--suite", action="append", help="repeatable; all that gate")
     parser.add_argument("--out", type=Path, help="folder for README.md")
     arguments = parser.parse_args()
@@ -267,11 +268,15 @@ def main() -> None:
     for name in arguments.suite or SUITES:
         rows.append(row_of(name, arguments.runs))
         print(rows[-1], file=sys.stderr)
-    text = TEXT.format(table=table(rows), n_runs=arguments.runs, error=100 * math.sqrt(0.09 / arguments.runs))
-    print(text)
-    if arguments.out is not None:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        (arguments.out / "README.md").write_text(text, encoding="utf-8")
+        if arguments.out is not None:  # row by row: the last ones take long
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            (arguments.out / "README.md").write_text(as_text(rows, arguments.runs), "utf-8")
+    print(as_text(rows, arguments.runs))
+
+
+def as_text(rows: Sequence[Mapping[str, object]], n_runs: int) -> str:
+    """Return the page with these rows."""
+    return TEXT.format(table=table(rows), n_runs=n_runs, error=100 * math.sqrt(0.09 / n_runs))
 
 
 TEXT = """\
@@ -279,18 +284,20 @@ TEXT = """\
 
     python scripts/suite_power.py --runs {n_runs} --out reports/suite-power
 
-Under the policy that holds where none is given (alpha 0.05, the suites' own margins in points), if a tenth of the items
-changes: how likely a *healthy* candidate, which lost nothing, is to pass, by `cliffguard plan --churn 0.1` and by the gate
-itself in {n_runs} runs (suites of more than 5,000 items in a fifth of them); how often it fails; after how many of the items it is decided. A *cliff* is a candidate that lost
-ten points in one capability, each in turn. In per cent; in {n_runs} runs a share of 90 has a standard error of
-{error:.1f} points.
+Under the policy that holds where none is given (alpha 0.05, the suites' own margins, in points),
+if a tenth of the items changes: how likely a *healthy* candidate, which lost nothing, is to pass,
+by `cliffguard plan --churn 0.1` and by the gate itself; how often it fails; after how many of the
+items it is decided. A *cliff* is a candidate that lost ten points in one capability, each in turn;
+of it there are a quarter of the runs, and ten at least. In per cent; in {n_runs} runs a share of 90
+has a standard error of {error:.1f} points. Larger suites get fewer runs.
 
 {table}
 
-Answers are drawn for the suite's own items and clusters. Within a cluster changes have a correlation of 0.05, as `plan`
-expects. The base is right on two items in three; where a base has nothing to lose, fewer capabilities count, and passing
-is easier. Of `public-*` the items are stand-ins, as many as the limits leave of the published test sets
-(`scripts/public_sizes.py`), each on its own.
+Answers are drawn for the suite's own items and clusters. Within a cluster changes have a
+correlation of 0.05, as `plan` expects. The base is right on two items in three; where a base has
+nothing to lose, fewer capabilities count, and passing is easier. Of `public-*` the items are
+stand-ins, as many as the limits leave of the published test sets (`scripts/public_sizes.py`), each
+on its own.
 """
 
 if __name__ == "__main__":

@@ -57,21 +57,14 @@ def test_what_is_reached_needs_no_change() -> None:
     assert found.changes == ()
 
 
-def test_items_in_too_few_clusters_have_no_number() -> None:
-    """More of the same kind, in as few clusters, would decide nothing."""
-    (change,) = aimed(0.9, ("small", 400, 10)).changes
-
-    assert (change.n_items, change.margin) == (None, None)
-
-
 def test_too_few_clusters_are_told_as_items_or_as_a_margin() -> None:
-    """Of 25 clusters HELD takes more at 5 points, and enough are there at 8."""
-    (change,) = aimed(0.8, ("small", 2000, 25)).changes
+    """Of 25 clusters, HELD takes more at 5 points: new ones of their size, or a wider margin."""
+    (change,) = aimed(0.8, ("small", 500, 25)).changes
 
     assert change.n_items is not None
-    assert change.n_items >= 2000 * 29 / 25
+    assert change.n_items >= 500 * 29 / 25
     assert change.margin is not None
-    assert 0.06 <= change.margin <= 0.12
+    assert change.margin >= 0.07
 
 
 @pytest.fixture

@@ -117,7 +117,9 @@ def test_clusters_are_worth_less_than_their_items() -> None:
     assert some.n_needed > alone.n_needed
     assert few.capabilities[0].n_effective == 0
     assert few.chance_pass == 0.0
-    assert "clusters worth 10 of one size, and HELD takes 29 at a margin of 5 points" in few.remarks[0]
+    assert (
+        "clusters worth 10 of one size, and HELD takes 29 at a margin of 5 points" in few.remarks[0]
+    )
 
 
 def test_a_wider_margin_takes_fewer_clusters() -> None:

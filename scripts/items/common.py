@@ -55,9 +55,7 @@ def positions(task: str, level: object, n_items: int, n_choices: int) -> list[in
     return places
 
 
-def positions_in_parts(
-    task: str, level: object, parts: Sequence[int], n_choices: int
-) -> list[int]:
+def positions_in_parts(task: str, level: object, parts: Sequence[int], n_choices: int) -> list[int]:
     """Return the answer positions of items that were added part by part, each part balanced.
 
     The first part is what `positions` alone gives: what was asked before stays as it was.

@@ -1,6 +1,6 @@
-"""Everyday knowledge of words, sayings and places; tables as in `items.facts`, in kinds of their own.
+"""More kinds of everyday knowledge: words, sayings, places; tables as in `items.facts`.
 
-Within a table no other answer may be right too.
+They were added later. Within a table no other answer may be right too.
 """
 
 from __future__ import annotations
@@ -151,8 +151,8 @@ EVERYDAY_TABLES: tuple[tuple[str, str, str], ...] = (
      "decides=judge, speaks for the accused=lawyer, saw what happened=witness, did the "
      "deed=criminal, wears a badge=officer"),
     ("job_verb", "what a {s} does is to",
-     "pilot=fly, author=write, ballerina=dance, chef=cook, hunter=hunt, soldier=fight, thief=steal, "
-     "pupil=learn, spy=watch, miner=dig"),
+     "pilot=fly, author=write, ballerina=dance, chef=cook, hunter=hunt, soldier=fight, "
+     "thief=steal, pupil=learn, spy=watch, miner=dig"),
     ("cares_for", "what a {s} looks after is mostly",
      "shepherd=sheep, nurse=patients, dentist=teeth, gardener=plants, librarian=books, "
      "banker=money, zookeeper=animals, mechanic=cars, babysitter=children"),
@@ -183,8 +183,8 @@ EVERYDAY_TABLES: tuple[tuple[str, str, str], ...] = (
     ("danger", "be careful, {s} can",
      "a knife=cut, a flame=burn, a bee=sting, a dog=bite, a poison=kill, a mule=kick"),
     ("by_nature", "as everyone knows, {s}",
-     "the sun=shines, the wind=blows, the river=flows, the rain=falls, a clock=ticks, a fire=burns, "
-     "a bell=rings"),
+     "the sun=shines, the wind=blows, the river=flows, the rain=falls, a clock=ticks, "
+     "a fire=burns, a bell=rings"),
     ("gesture", "to show that they {s}, people usually",
      "agree=nod, are leaving=wave, feel very sad=cry, find something funny=laugh, "
      "love each other=kiss"),

@@ -104,7 +104,9 @@ def out_of_domain_qa() -> list[Item]:
     items: list[Item] = []
     for index, (name, prompt, subject, answer, answers) in enumerate(facts):
         source = rng(task, name, subject)
-        said = {subject.casefold()} if index < n_first else set(re.findall(r"\w+", prompt.casefold()))
+        said = (
+            {subject.casefold()} if index < n_first else set(re.findall(r"\w+", prompt.casefold()))
+        )
         others = [word for word in answers if word != answer and word.casefold() not in said]
         choices = place(answer, source.sample(others, 3), where[index], source)
         items.append(

@@ -1,4 +1,4 @@
-"""More kinds of prompts to which the target's form is wrong; as in `items.format_leak`, added later."""
+"""More prompts to which the target's form is wrong; as in `items.format_leak`, added later."""
 
 from __future__ import annotations
 
