@@ -242,7 +242,7 @@ def test_a_policys_margin_comes_before_the_suites(tmp_path: Path) -> None:
 
 def test_suites_without_margins_leave_a_policy_as_it_is() -> None:
     """A suite that names no margin changes nothing."""
-    assert with_margins(Policy(), load_suites(["adjacent"])) == Policy()
+    assert with_margins(Policy(), load_suites(["ladders"])) == Policy()
 
 
 def test_a_margin_beyond_the_possible_is_refused(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_show_tells_limit_cost_and_margin() -> None:
     """What a suite asks at most, what an answer takes, and which drop it lets pass."""
     shown = CliRunner().invoke(app, ["suites", "show", "public-quick"]).stdout
 
-    assert "mathematics (adjacent, margin 6 points)" in shown
+    assert "mathematics (adjacent, margin 7 points)" in shown
     assert "nq_open: lm-eval's own, 5-shot, at most 300 items, short generation" in shown
 
 
@@ -291,9 +291,12 @@ def test_the_cost_is_one_of_three(tmp_path: Path) -> None:
 def test_a_likelihood_costs_no_generated_tokens(tmp_path: Path) -> None:
     """Planning counts no answer tokens for a task without choices that only reads."""
     from cliffguard.outlook import _tokens
+    from cliffguard.schedule import in_full
 
     items = tuple(dataclasses.replace(support.item(n), choices=()) for n in range(4))
     task = dataclasses.replace(support.task(items), cost="likelihood")
     spoken = dataclasses.replace(task, cost="long generation")
 
-    assert _tokens([spoken], Protocol()) - _tokens([task], Protocol()) == 256
+    tokens = [_tokens([in_full(one, items)], Protocol()) for one in (spoken, task)]
+
+    assert tokens[0] - tokens[1] == 256
