@@ -78,14 +78,16 @@ def aim_at(chance: float, found: Outlook, policy: Policy, *, stops_early: bool =
         if row.chance_held is None or row.chance_held < each:
             changes.append(_change(row, each, policy, stops_early))
             n_items = changes[-1].n_items
-        designs.append(_design(row, n_items or 0, row.margin or 0.0, policy.alpha, stops_early))
+        designs.append(
+            _design(row, n_items or 0, row.margin or 0.0, policy.first_level, stops_early)
+        )
     able = [design for design in designs if design is not None]
     is_whole = len(able) == len(gating)
     return Aim(
         chance=chance,
         is_reached=False,
         changes=tuple(sorted(changes, key=lambda change: change.chance_held)),
-        chance_after=float(_outcomes(able, policy.alpha).passed.mean()) if is_whole else None,
+        chance_after=float(_outcomes(able, policy.first_level).passed.mean()) if is_whole else None,
     )
 
 
@@ -93,10 +95,10 @@ def _change(row: CapabilityOutlook, each: float, policy: Policy, stops_early: bo
     margin = row.margin or 0.0
 
     def is_held(n_items: int, margin: float) -> bool:
-        design = _design(row, n_items, margin, policy.alpha, stops_early)
+        design = _design(row, n_items, margin, policy.first_level, stops_early)
         if design is None:
             return False
-        return float(_outcomes([design], policy.alpha).held.mean()) >= each
+        return float(_outcomes([design], policy.first_level).held.mean()) >= each
 
     n_steps = math.floor((_LARGEST_MARGIN - margin) / _MARGIN_STEP + 1e-9)
     steps = _least(lambda n: is_held(row.n_items, margin + n * _MARGIN_STEP), 1, n_steps, 1)

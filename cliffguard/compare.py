@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from statistics import fmean
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cliffguard.behaviour import behaviour_of, is_worse_cut, runs_in_a_circle
-from cliffguard.canonical import digest
+from cliffguard.behaviour import behaviour_of
 from cliffguard.classes import classes_of
 from cliffguard.gathered import Gathered, gather, remarks, shared_documents, unknown_chance
+from cliffguard.ledger import TOGETHER, Level
 from cliffguard.pairs import Pair, by_task, counted
 from cliffguard.plans import Policy, Role
+from cliffguard.proofs import (
+    Question,
+    cluster_of,
+    counts_of,
+    evidence_of,
+    grouping_of,
+    mean_of,
+    p_of_part,
+    readable_of,
+    uncut_of,
+)
 from cliffguard.records import (
     SAMPLES,
     Answer,
@@ -27,32 +34,19 @@ from cliffguard.records import (
     Comparison,
     Ladder,
     LevelComparison,
-    Readable,
     StratumComparison,
     Suite,
     Task,
     TaskComparison,
-    Uncut,
 )
 from cliffguard.schedule import Look
-from cliffguard.stats.betting import mean_interval
 from cliffguard.stats.cliff import find_fall, half_level
-from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
-from cliffguard.stats.evidence import (
-    Evidence,
-    Sample,
-    fixed_evidence,
-    gain_evidence,
-    graded_evidence,
-    graded_gain_evidence,
-    sequential_evidence,
-    suite_evidence,
-)
+from cliffguard.stats.graded import mean_interval
 from cliffguard.stats.interval import Interval, wilson_interval
 from cliffguard.stats.ladder import Fall
 from cliffguard.stats.paired import PairedCounts, tango_interval
 from cliffguard.strata import compared, strata_of
-from cliffguard.ties import tied_by, without_copies
+from cliffguard.ties import question_of, tied_by, without_copies
 
 
 def compare(
@@ -63,16 +57,18 @@ def compare(
     candidate: Checkpoint,
     suites: Sequence[Suite],
     policy: Policy,
+    levels: Mapping[str, Level] | None = None,
     repeats: int | None = 1,
-    caveats: Sequence[str] = (),
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
-    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha. Of the
-    policy only what was asked enters: margins, alpha, the estimand. `repeats` is how often each
-    item was answered, a score being the mean; None where nothing is known beforehand, and the
-    scores themselves say whether they are graded.
+    Intervals are two-sided at 1 - 2 alpha, so that each end is a one-sided test at alpha: what this
+    run may spend of it, by `levels` (None: as a first run). Of the policy only what was asked
+    enters: margins, alpha, the estimand. `repeats` is how often each item was answered, a score
+    being the mean; None where nothing is known beforehand, and the scores themselves say whether
+    they are graded.
     """
+    levels = levels or {}
     by_capability: dict[str, list[Pair]] = {}
     for pair in tied_by(policy, map(counted, pairs)):
         by_capability.setdefault(pair.task.capability, []).append(pair)
@@ -101,6 +97,7 @@ def compare(
             n_excluded=excluded[capability.name],
             is_graded=capability.name in graded,
             policy=policy,
+            level=levels.get(capability.name),
         )
         for (suite, capability), items in zip(
             ((suite, one) for suite in suites for one in suite.capabilities), gathered, strict=True
@@ -114,28 +111,32 @@ def compare(
     return Comparison(
         base=base,
         candidate=candidate,
-        confidence=1.0 - 2.0 * policy.alpha,
+        confidence=_confidence(policy),
         capabilities=found,
         caveats=(
             *base.notes,
             *candidate.notes,
-            *caveats,
             *unknown_chance(gathered),
             *(remark for one in zip(found, gathered, strict=True) for remark in remarks(*one)),
         ),
         shared=() if policy.estimand == "suite" else shared_documents(gating),
+        pooled_level=levels[TOGETHER].now if TOGETHER in levels else None,
     )
+
+
+def _confidence(policy: Policy) -> float:
+    return 1.0 - 2.0 * policy.first_level
 
 
 def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
     """Return how many questions gate in every capability, and how many items it excludes."""
-    questions: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
+    questions: dict[str, set[Hashable]] = {}
     excluded: Counter[str] = Counter()
     for series in look:
         name = series.task.capability
         gating = [item for item in series.planned if series.task.gates(item)]
         if series.task.suite != SAMPLES:  # of which all that there is was asked
-            questions.setdefault(name, set()).update((one.prompt, one.choices) for one in gating)
+            questions.setdefault(name, set()).update(map(question_of, gating))
         excluded[name] += sum(map(series.task.would_gate, series.planned)) - len(gating)
     return Counter({name: len(own) for name, own in questions.items()}), excluded
 
@@ -149,22 +150,29 @@ def _capability(
     n_excluded: int,
     is_graded: bool,
     policy: Policy,
+    level: Level | None,
 ) -> CapabilityComparison:
     gating, scored = items.gating, items.scored
     role = policy.role(capability.name, capability.ring)
     gain = policy.target.min_gain if role == "target" and policy.target is not None else None
     margin = policy.margin(capability.name) if gain is None else -gain
     is_graded = is_graded or any(pair.is_graded for pair in gating)
-    asked_about = partial(
-        _evidence,
+    own = policy.capabilities.get(capability.name)
+    relative = None if own is None or gain is not None else own.relative_margin
+    if relative is not None:
+        margin = relative * items.skill
+    question = Question(
         n_planned=items.n_planned,
         margin=margin,
         gain=gain,
+        relative=relative,
         is_graded=is_graded,
-        policy=policy,
+        about_suite=policy.estimand == "suite",
+        # Where nothing is left nothing is decided, and an interval is that of a first run.
+        alpha=(level.now if level is not None else 0.0) or policy.first_level,
     )
-    evidence = asked_about(gating) if scored else None
-    grouping = _grouping(scored)
+    evidence = evidence_of(gating, question) if scored else None
+    grouping = grouping_of(scored)
     design_effect = 1.0 if grouping is None else grouping.design_effect
     return CapabilityComparison(
         capability=capability.name,
@@ -180,8 +188,8 @@ def _capability(
         n_fixed=sum(pair.is_fixed for pair in scored),
         n_effective=len(scored) / design_effect,
         square=fmean(pair.change**2 for pair in scored) if scored else 0.0,
-        base_mean=_mean(pair.base for pair in scored) if scored else None,
-        candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
+        base_mean=mean_of(pair.base for pair in scored) if scored else None,
+        candidate_mean=mean_of(pair.candidate for pair in scored) if scored else None,
         drop=fmean(pair.change for pair in scored) if scored else None,
         drop_interval=evidence.interval if evidence else None,
         margin=margin,
@@ -191,22 +199,22 @@ def _capability(
         method=evidence.method if evidence else "",
         tasks=tuple(_task(rows[0].task, without_copies(rows)) for rows in by_task(items.rows)),
         ladders=tuple(
-            _ladder(rows[0].task, without_copies(rows), 1.0 - 2.0 * policy.alpha)
+            _ladder(rows[0].task, without_copies(rows), _confidence(policy))
             for rows in by_task(items.rows)
             if rows[0].task.level is not None and any(row.is_scored for row in rows)
         ),
         behaviour=behaviour_of(
-            [(pair.base, pair.candidate) for pair in gating], confidence=1.0 - 2.0 * policy.alpha
+            [(pair.base, pair.candidate) for pair in gating], confidence=_confidence(policy)
         ),
         n_excluded=n_excluded,
         classes=_classes(scored),
-        uncut=_uncut(gating, asked_about) if scored else None,
+        uncut=uncut_of(gating, question) if scored else None,
         n_copies=items.n_copies,
         n_missing_base=sum(pair.base.is_missing for pair in gating),
         n_missing_candidate=sum(pair.candidate.is_missing for pair in gating),
         n_unreadable_base=sum(pair.unreadable[0] for pair in gating),
         n_unreadable_candidate=sum(pair.unreadable[1] for pair in gating),
-        readable=_readable(gating, asked_about) if scored else None,
+        readable=readable_of(gating, question) if scored else None,
         n_cut_base=sum(pair.base.is_cut for pair in gating),
         chance=items.chance,
         n_clusters=None if grouping is None else grouping.n_clusters,
@@ -214,6 +222,8 @@ def _capability(
         n_empty=items.n_empty,
         n_in_all=_in_all(look, capability.name),
         strata=_strata(items, look, capability.name, role, is_graded=is_graded, policy=policy),
+        level=None if level is None else level.now,
+        next_level=None if level is None else level.next,
     )
 
 
@@ -223,40 +233,11 @@ def _strata(
     """Return the parts in which a cliff could hide, of what can fail the gate."""
     if role == "monitored" or policy.estimand == "suite":
         return ()
-    margin = policy.stratum_margin(capability, role)
-
-    def p_beyond(scored: Sequence[Pair], drop: float) -> float | None:
-        grouping = _grouping(scored)
-        if grouping is not None and grouping.n_clusters < LEAST_CLUSTERS:
-            return None
-        if is_graded:
-            return _bet(
-                scored, n_planned=len(scored), margin=drop, gain=None, policy=policy
-            ).p_beyond
-        return _sample(scored).p_beyond(drop)
-
     own = policy.capabilities.get(capability)
-    named = None if own is None else own.strata
-    found = strata_of(items.gating, look, capability, named)
+    margin = policy.stratum_margin(capability, role)
+    p_beyond = partial(p_of_part, is_graded=is_graded, alpha=policy.first_level)
+    found = strata_of(items.gating, look, capability, None if own is None else own.strata)
     return tuple(compared(stratum, margin, p_beyond) for stratum in found)
-
-
-def _readable(
-    gating: Sequence[Pair], asked_about: Callable[[Sequence[Pair]], Evidence]
-) -> Readable | None:
-    """Return what is lost on the items on which both sides said something readable."""
-    if not any(any(pair.unreadable) for pair in gating):
-        return None
-    pairs = [pair for pair in gating if not any(pair.unreadable)]
-    scored = [pair for pair in pairs if pair.is_scored]
-    return Readable(
-        n_items=len(scored),
-        base_mean=_mean(pair.base for pair in scored) if scored else None,
-        candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
-        drop=fmean(pair.change for pair in scored) if scored else None,
-        p_drop=asked_about(pairs).p_dropped if scored else 1.0,
-        other=next((pair.task.read_otherwise for pair in gating if pair.task.read_otherwise), None),
-    )
 
 
 def _in_all(look: Look, capability: str) -> int | None:
@@ -265,149 +246,6 @@ def _in_all(look: Look, capability: str) -> int | None:
     if all(task.n_in_all is None for task in own):
         return None
     return sum(len(task.items) if task.n_in_all is None else task.n_in_all for task in own)
-
-
-# --- the evidence of one capability ---------------------------------------------------------------
-
-
-def _evidence(
-    gating: Sequence[Pair],
-    *,
-    n_planned: int,
-    margin: float,
-    gain: float | None,
-    is_graded: bool,
-    policy: Policy,
-) -> Evidence:
-    """Return the p-values and the interval, by the procedure that these answers call for."""
-    if policy.estimand == "suite" or is_graded:
-        return _bet(gating, n_planned=n_planned, margin=margin, gain=gain, policy=policy)
-    looks = [
-        _sample([pair for pair in gating if pair.look <= number])
-        for number in sorted({pair.look for pair in gating})
-    ]
-    looks = [look for look in looks if look.counts.n_items]
-    if gain is not None:
-        return gain_evidence(looks[-1], gain=gain, alpha=policy.alpha)
-    if len(looks) == 1 and looks[0].n_asked >= n_planned:
-        return fixed_evidence(looks[0], margin=margin, alpha=policy.alpha)
-    return sequential_evidence(looks, n_planned=n_planned, margin=margin, alpha=policy.alpha)
-
-
-def _uncut(
-    gating: Sequence[Pair], asked_about: Callable[[Sequence[Pair]], Evidence]
-) -> Uncut | None:
-    """Return what is left of a drop if the answers that were cut would have been as the base's.
-
-    Answers that run in a circle are not among them: no limit would have led to their end.
-    """
-    is_cut = [
-        is_worse_cut(pair.base, pair.candidate) and not runs_in_a_circle(pair.candidate.text)
-        for pair in gating
-    ]
-    if not any(is_cut):
-        return None
-    pairs = [
-        replace(pair, candidate=replace(pair.candidate, score=pair.base.score)) if cut else pair
-        for pair, cut in zip(gating, is_cut, strict=True)
-    ]
-    evidence = asked_about(pairs)
-    scored = [pair for pair in pairs if pair.is_scored]
-    return Uncut(
-        n_cut=sum(is_cut),
-        n_items=len(scored),
-        drop=fmean(pair.change for pair in scored),
-        square=fmean(pair.change**2 for pair in scored),
-        p_held=evidence.p_held,
-        p_drop=evidence.p_dropped,
-    )
-
-
-def _bet(
-    gating: Sequence[Pair], *, n_planned: int, margin: float, gain: float | None, policy: Policy
-) -> Evidence:
-    """Return the evidence of bets: on graded scores, or about the suite itself."""
-    # Tasks in turn, not one after the other: a bet must not see one task's items first, and what
-    # a later look adds comes after what was there.
-    gating = sorted(gating, key=lambda pair: (pair.look, digest([pair.task.name, pair.item.id])))
-    scored = [pair for pair in gating if pair.is_scored]
-    changes = [pair.change for pair in scored]
-    at_worst = [pair.worst_change for pair in gating if pair.is_scored or pair.is_lost]
-    # Items without any score are no part of the suite's mean, on either side.
-    n_suite = n_planned - sum(not (pair.is_scored or pair.is_lost) for pair in gating)
-    if policy.estimand == "suite":
-        if gain is not None:
-            return graded_gain_evidence(
-                changes, at_worst=at_worst, gain=gain, alpha=policy.alpha, n_suite=n_suite
-            )
-        return suite_evidence(
-            changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=policy.alpha
-        )
-    weights = worst_weights = None
-    if _grouping([pair for pair in gating if pair.is_scored or pair.is_lost]) is not None:
-        changes, weights = _by_cluster(scored, changes)
-        at_worst, worst_weights = _by_cluster(gating, at_worst)
-    if gain is not None:
-        return graded_gain_evidence(
-            changes,
-            at_worst=at_worst,
-            gain=gain,
-            alpha=policy.alpha,
-            weights=weights,
-            worst_weights=worst_weights,
-        )
-    return graded_evidence(
-        changes,
-        at_worst=at_worst,
-        margin=margin,
-        alpha=policy.alpha,
-        weights=weights,
-        worst_weights=worst_weights,
-    )
-
-
-def _by_cluster(
-    pairs: Sequence[Pair], changes: Sequence[float]
-) -> tuple[list[float], NDArray[np.float64]]:
-    """Return each cluster's mean change and its size over the largest, as they first appear."""
-    kept = [pair for pair in pairs if pair.is_scored or pair.is_lost]
-    groups: dict[Hashable, list[float]] = {}
-    for pair, change in zip(kept, changes, strict=True):
-        groups.setdefault(_cluster(pair), []).append(change)
-    sizes = np.array([len(group) for group in groups.values()], dtype=float)
-    return [fmean(group) for group in groups.values()], sizes / sizes.max()
-
-
-def _sample(pairs: Sequence[Pair]) -> Sample:
-    scored = [pair for pair in pairs if pair.is_scored]
-    return Sample(
-        counts=_counts(scored),
-        n_lost=sum(pair.is_lost for pair in pairs),
-        n_asked=len(pairs),
-        clustering=_grouping([pair for pair in pairs if pair.is_scored or pair.is_lost]),
-    )
-
-
-def _counts(scored: Sequence[Pair]) -> PairedCounts:
-    return PairedCounts(
-        n_broken=sum(pair.is_broken for pair in scored),
-        n_fixed=sum(pair.is_fixed for pair in scored),
-        n_items=len(scored),
-    )
-
-
-def _grouping(scored: Sequence[Pair]) -> Clustering | None:
-    """Return what clusters do to these items; None where every item stands alone."""
-    names = [_cluster(pair) for pair in scored]
-    if len(set(names)) == len(names):
-        return None
-    # A lost item counts as broken here: a passage that falls silent falls together.
-    return clustering([pair.worst_change for pair in scored], names)
-
-
-def _cluster(pair: Pair) -> Hashable:
-    """Return what a pair's group is known by; of one that stands alone, its own name."""
-    return (pair.task.name, pair.item.id) if pair.group is None else pair.group
 
 
 # --- tasks and ladders ----------------------------------------------------------------------------
@@ -423,8 +261,8 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         n_unscored=len(pairs) - len(scored),
         n_truncated_base=sum(pair.base.is_cut for pair in pairs),
         n_truncated_candidate=sum(pair.candidate.is_cut for pair in pairs),
-        base_mean=_mean(pair.base for pair in scored) if scored else None,
-        candidate_mean=_mean(pair.candidate for pair in scored) if scored else None,
+        base_mean=mean_of(pair.base for pair in scored) if scored else None,
+        candidate_mean=mean_of(pair.candidate for pair in scored) if scored else None,
         finish_base=dict(Counter(pair.base.finish_reason for pair in pairs)),
         finish_candidate=dict(Counter(pair.candidate.finish_reason for pair in pairs)),
         lower_is_better=bool(task.lower_is_better),
@@ -476,29 +314,29 @@ def _fall(rows: Sequence[Sequence[Pair]], chance: float) -> Fall | None:
     names = [sorted(level, key=str) if is_blocked else list(level) for level in levels]
     ordered = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
     changes = [[fmean(pair.change for pair in group) for group in level] for level in ordered]
-    bases = [[_mean(pair.base for pair in group) for group in level] for level in ordered]
+    bases = [[mean_of(pair.base for pair in group) for group in level] for level in ordered]
     return find_fall(changes, bases, chance=chance, is_blocked=is_blocked)
 
 
 def _clusters_of(row: Sequence[Pair]) -> dict[Hashable, list[Pair]]:
     groups: dict[Hashable, list[Pair]] = {}
     for pair in row:
-        groups.setdefault(_cluster(pair), []).append(pair)
+        groups.setdefault(cluster_of(pair), []).append(pair)
     return groups
 
 
 def _level(scored: Sequence[Pair], confidence: float) -> LevelComparison:
     first = scored[0]
     assert first.item.level is not None
-    counts = _counts(scored)
+    counts = counts_of(scored)
     return LevelComparison(
         level=first.item.level,
         is_gating=first.gates,
         n_items=counts.n_items,
         n_broken=counts.n_broken,
         n_fixed=counts.n_fixed,
-        base_mean=_mean(pair.base for pair in scored),
-        candidate_mean=_mean(pair.candidate for pair in scored),
+        base_mean=mean_of(pair.base for pair in scored),
+        candidate_mean=mean_of(pair.candidate for pair in scored),
         base_interval=_wilson((pair.base for pair in scored), confidence),
         candidate_interval=_wilson((pair.candidate for pair in scored), confidence),
         drop=fmean(pair.change for pair in scored),
@@ -516,7 +354,3 @@ def _wilson(answers: Iterable[Answer], confidence: float) -> Interval:
     # Of graded scores it is wider than it need be: they vary less than right or wrong does.
     scores = [float(answer.score or 0.0) for answer in answers]
     return wilson_interval(n_right=sum(scores), n_items=len(scores), confidence=confidence)
-
-
-def _mean(answers: Iterable[Answer]) -> float:
-    return fmean(float(answer.score or 0.0) for answer in answers)

@@ -73,13 +73,16 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
 def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
     """Return one plan for each candidate in a mapping, which may name one or a list.
 
-    Under `chat_template: both` there are two for each, one under each policy.
+    Under `chat_template: both` there are two for each, one under each policy. Of several candidates
+    one that failed is asked no further, unless the mapping says otherwise.
     """
     candidates = written.get("candidate")
     if not isinstance(candidates, list):
         candidates = [candidates] if "candidate" in written else []
     elif not candidates:
         raise ConfigError(f"{source}: candidate: the list is empty; name at least one")
+    if len(candidates) > 1:
+        written = {"after_failure": "stop", **written}
     each: list[Mapping[str, Any]] = [{**written, "candidate": one} for one in candidates]
     return tuple(make_plan(way, source) for one in each or [written] for way in _ways(one))
 

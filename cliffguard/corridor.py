@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -22,11 +22,31 @@ from cliffguard.dealing import dealt
 from cliffguard.errors import UsageError
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
+from cliffguard.ledger import (
+    TOGETHER,
+    Account,
+    accounts_of,
+    counted_by,
+    later_runs,
+    merged,
+    refuse_other_sides,
+    runs_of,
+    runs_of_samples,
+)
+from cliffguard.looks import known_looks, note_looks
 from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.overlap import told, without_training
-from cliffguard.pairs import cut_to_both, pair_answers
+from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
-from cliffguard.records import Checkpoint, Comparison, Overlap, Review, Suite
+from cliffguard.records import (
+    Checkpoint,
+    Comparison,
+    Overlap,
+    Review,
+    Suite,
+    TakenLooks,
+    Verdict,
+)
 from cliffguard.review import Decision, command_of, write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
@@ -41,7 +61,7 @@ from cliffguard.verdict import judge
 T = TypeVar("T")
 
 
-def guard(
+def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     plan: Plan,
     *,
     store: Store | None = None,
@@ -51,12 +71,14 @@ def guard(
     max_minutes: float | None = None,
     caveats: Sequence[str] = (),
     progress: Progress = silent,
+    witness: Callable[[Sequence[Pair]], None] | None = None,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
     `sides` are base and candidate where they are models in memory (`runners.live`) and not found
     by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
     nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
+    `witness` is given the answers of both sides, item by item, that the verdict is about.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -69,6 +91,7 @@ def guard(
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
     remarks = check_pair(base, candidate, plan.protocol)
+    known = known_looks(store, base, candidate)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
@@ -78,7 +101,13 @@ def guard(
     tasks, overlaps = without_training(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
     schedule = plan_looks(
-        tasks, suites, plan.protocol, policy, stops_early=stops_early, shares=shares
+        tasks,
+        suites,
+        plan.protocol,
+        policy,
+        stops_early=stops_early,
+        after_failure=plan.after_failure,
+        shares=shares,
     )
     is_time_up = _clock(max_minutes)
     asked = partial(
@@ -95,27 +124,41 @@ def guard(
     screens = take_screens(
         plan, tasks, training, base=base, candidate=candidate, runner=runner, progress=progress
     )
-    decision = None
-    while planned := schedule.next(None if decision is None else decision.verdict):
+    decision = verdict = accounts = None
+    while planned := schedule.next(verdict):
         answered = [asked(side, planned) for side in (base, candidate)]
         look, measured = cut_to_both(planned, answered)
+        if accounts is None:
+            asked_of = zip(*(side.questions for side in measured), strict=True)
+            keys = {one.task.name: both for one, both in zip(planned, asked_of, strict=True)}
+            runs = runs_of(schedule, plan.protocol, keys, _gating(suites, policy))
+            accounts = accounts_of(runs, known, policy)
         decision = _decide(
             look,
             measured,
-            base=base,
-            candidate=candidate,
-            suites=suites,
-            policy=policy,
-            protocol=plan.protocol,
+            _Case(
+                sides=(base, candidate),
+                suites=suites,
+                policy=policy,
+                protocol=plan.protocol,
+                accounts=accounts,
+            ),
             caveats=(*caveats, *differences(*(side.measured_on for side in measured))),
+            before=verdict,
         )
+        verdict = decision.verdict
         if is_time_up():
-            if schedule.is_open(decision.verdict) or look != planned:
+            if schedule.is_open(verdict) or look != planned:
                 ended = f"The time limit of {max_minutes:g} minutes ended the run."
                 decision = replace(decision, comparison=_with_caveats(decision.comparison, [ended]))
             break
     assert decision is not None, "a schedule has at least one look"
+    assert accounts is not None
+    own, taken = _taken(accounts, decision)
+    note_looks(store, base, candidate, own)
     decision = _listed(decision, overlaps, schedule.everything())
+    if witness is not None:
+        witness(decision.pairs)
     return write_up(
         replace(decision, comparison=with_screens(decision.comparison, screens)),
         plan=replace(plan, policy=policy),
@@ -123,14 +166,19 @@ def guard(
         measured=measured,
         runner=runner.identity,
         looks=schedule.manifest(),
+        taken=taken,
         command=command_of(plan, stops_early=stops_early, max_minutes=max_minutes),
     )
 
 
-def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> Review:
+def compare_samples(
+    base: str, candidate: str, policy: Policy | None = None, *, after: Review | None = None
+) -> Review:
     """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
 
-    Raises a CliffguardError when the two were not asked the same, with what differs.
+    `after` is the review of an earlier comparison of these two, of fewer samples: what it spent of
+    alpha is not spent again. Raises a CliffguardError when the two were not asked the same, with
+    what differs, and where `after` is of others.
     """
     policy = policy or Policy()
     found = read_samples(base, candidate, policy)
@@ -138,15 +186,21 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
     measured = [Measurement(answers=one.answers, questions=(), measured_on=()) for one in sides]
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
     refuse_unknown_fields(tasks, policy)
+    runs = runs_of_samples(tasks, [one.answers for one in sides], _gating((found.suite,), policy))
+    if after is not None:
+        refuse_other_sides(runs, after.taken)
+    accounts = accounts_of(runs, () if after is None else after.taken, policy)
     decision = _decide(
         tuple(in_full(task, task.items) for task in tasks),
         measured,
-        base=found.base.checkpoint,
-        candidate=found.candidate.checkpoint,
-        suites=(found.suite,),
-        policy=policy,
-        protocol=None,
-        caveats=found.caveats,
+        _Case(
+            sides=(found.base.checkpoint, found.candidate.checkpoint),
+            suites=(found.suite,),
+            policy=policy,
+            protocol=None,
+            accounts=accounts,
+        ),
+        caveats=(*found.caveats, *(() if after is not None else (_AS_A_FIRST_RUN,))),
     )
     return write_up(
         decision,
@@ -155,39 +209,73 @@ def compare_samples(base: str, candidate: str, policy: Policy | None = None) -> 
         measured=measured,
         runner="samples that lm-eval logged",
         looks=(),
+        taken=_taken(accounts, decision)[1],
         command=shlex.join(["cliffguard", "compare", base, candidate]),
     )
+
+
+_AS_A_FIRST_RUN = (
+    "Judged as a first run: whether fewer of these samples were judged before is not known here; "
+    "--after REVIEW counts what was."
+)
+
+
+def _gating(suites: Sequence[Suite], policy: Policy) -> set[str]:
+    capabilities = [capability for suite in suites for capability in suite.capabilities]
+    return {c.name for c in capabilities if policy.role(c.name, c.ring) == "gating"}
+
+
+def _taken(
+    accounts: Mapping[str, Account], decision: Decision
+) -> tuple[list[TakenLooks], tuple[TakenLooks, ...]]:
+    """Return the looks of this run, and with them those of the runs before it."""
+    counted = counted_by((p.task.capability, p.look) for p in decision.pairs if p.gates)
+    if decision.verdict.pooled is not None and TOGETHER in accounts:
+        counted[TOGETHER] = accounts[TOGETHER].run.planned
+    own = [account.closed(counted[name]) for name, account in accounts.items() if name in counted]
+    before = [one for account in accounts.values() for one in account.before]
+    return own, merged(merged((), before), own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What is the same at every look of a run.
+
+    `protocol` None: it was another harness's. `accounts` say what the run may spend of alpha.
+    """
+
+    sides: tuple[Checkpoint, Checkpoint]
+    suites: tuple[Suite, ...]
+    policy: Policy
+    protocol: Protocol | None
+    accounts: Mapping[str, Account]
 
 
 def _decide(
     look: Look,
     measured: Sequence[Measurement],
+    case: _Case,
     *,
-    base: Checkpoint,
-    candidate: Checkpoint,
-    suites: tuple[Suite, ...],
-    policy: Policy,
-    protocol: Protocol | None,
     caveats: Sequence[str],
+    before: Verdict | None = None,
 ) -> Decision:
-    """Return the pairs of a look, what they come to, and what is decided.
-
-    `protocol` None: it was another harness's.
-    """
+    """Return the pairs of a look, what they come to, and what is decided after `before`."""
+    protocol, policy = case.protocol, case.policy
     told = check_answers(measured[0].answers, measured[1].answers, protocol)
     pairs = pair_answers(look, *measured)
     comparison = compare(
         pairs,
         look=look,
-        base=base,
-        candidate=candidate,
-        suites=suites,
+        base=case.sides[0],
+        candidate=case.sides[1],
+        suites=case.suites,
         policy=policy,
+        levels={name: account.level for name, account in case.accounts.items()},
         repeats=None if protocol is None else protocol.repeats,
-        caveats=(*caveats, *told),
     )
-    comparison = _with_caveats(comparison, instrument_moved(comparison))
-    return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy))
+    caveats = (*caveats, *told, *later_runs(case.accounts, policy), *instrument_moved(comparison))
+    comparison = _with_caveats(comparison, caveats)
+    return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy, before))
 
 
 def _with_caveats(comparison: Comparison, caveats: Sequence[str]) -> Comparison:
@@ -314,6 +402,7 @@ def with_margins(policy: Policy, suites: Sequence[Suite]) -> Policy:
     own = dict(policy.capabilities)
     for capability in (one for suite in suites for one in suite.capabilities):
         said = own.get(capability.name, CapabilityPolicy())
-        if capability.margin is not None and said.margin is None:
+        is_said = said.margin is not None or said.relative_margin is not None
+        if capability.margin is not None and not is_said:
             own[capability.name] = replace(said, margin=capability.margin)
     return replace(policy, capabilities=own)

@@ -38,6 +38,15 @@ class Gathered:
         return [pair for pair in self.gating if pair.is_scored]
 
     @property
+    def skill(self) -> float:
+        """What the base has beyond guessing, on what both sides have a score for; at least 0."""
+        scored = self.scored
+        if not scored:
+            return 0.0
+        mean = sum(pair.base.score or 0.0 for pair in scored) / len(scored)
+        return max(0.0, mean - (self.chance or 0.0))
+
+    @property
     def chance(self) -> float | None:
         """What guessing earns on the mean question; None where it is known of none."""
         known = [chance for pair in self.gating if (chance := chance_of(pair)) is not None]

@@ -100,7 +100,9 @@ def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
     is_named = own is not None and own.margin is not None
     margin = policy.margin(capability.name) if is_named else capability.margin
     margin = policy.default_margin if margin is None else margin
-    needed = items_needed(margin=margin, alpha=policy.alpha, power=POWER, discordance=USUAL_CHURN)
+    needed = items_needed(
+        margin=margin, alpha=policy.first_level, power=POWER, discordance=USUAL_CHURN
+    )
     if items and len(items) < needed:
         yield (
             f"{capability.name}: {len(items):,} items count, and about {needed:,} exclude a loss "
@@ -161,7 +163,7 @@ def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
 def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
     churn = max(_LEAST_CHURN, (found.n_broken + found.n_fixed) / found.n_items)
     margin = policy.margin(found.capability)
-    needed = items_needed(margin=margin, alpha=policy.alpha, power=POWER, discordance=churn)
+    needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
     if needed > found.n_effective:
         worth = "" if found.n_effective >= found.n_items else f", worth {found.n_effective:.0f}"
         yield _note(

@@ -21,10 +21,10 @@ from cliffguard.directions import declared, lower_is_better
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.files import user_path
 from cliffguard.logged import (
+    OneRun,
     directions_of,
     drifted,
     refuse_one_file,
-    refuse_one_run,
     versions_of,
 )
 from cliffguard.plans import CapabilityPolicy, Policy
@@ -38,7 +38,7 @@ from cliffguard.records import (
     Suite,
     Task,
 )
-from cliffguard.samples import Choice, Reading, Sample, Trace
+from cliffguard.samples import Choice, Reading, Sample
 
 _FILE = re.compile(r"samples_(?P<task>.+?)(?:_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?)?\.jsonl")
 _CHECKPOINT_FILES = ("config.json", "adapter_config.json")
@@ -85,7 +85,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     told = [directions_of(folder) for folder in folders]
     versions = [versions_of(folder) for folder in folders]
     joined: dict[str, _Joined] = {}
-    both: list[tuple[Trace, Trace]] = []
+    one_run = OneRun()
     differences: list[str] = []
     for name, tasks in capabilities.items():
         own = policy.capabilities.get(name) or CapabilityPolicy()
@@ -99,7 +99,9 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             is_low = _is_low(task, name, read, own.lower_is_better, told)
             if differences:
                 continue
-            both += [(s.trace, sides[1][k].trace) for k, s in sides[0].items() if k in sides[1]]
+            for key, sample in sides[0].items():
+                if key in sides[1]:
+                    one_run.add(sample.trace, sides[1][key].trace)
             n_all = _cut_to_limit(sides, [one.has_limit for one in versions])
             joined[task] = _join(
                 task, name, read.choice, is_low, *sides, others=others, n_all=n_all
@@ -109,7 +111,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             f"the two sides were not asked the same: {'; '.join(differences)}; run lm-eval on "
             "both with the same tasks, shots, seed and chat template"
         )
-    refuse_one_run(both)
+    one_run.refuse()
     for task in joined:
         refuse_one_file(task, *(file[task] for file in files))
     moved = drifted(versions, joined)

@@ -109,34 +109,60 @@ def drifted(sides: Sequence[Versions], tasks: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def refuse_one_run(both: Sequence[tuple[Trace, Trace]]) -> None:
-    """Refuse two folders whose likelihoods are the same to the last digit: one model was asked.
+class OneRun:
+    """Looks for one model that answered for both sides, pair by pair.
 
-    So they are where lm-eval's `use_cache` answers for a candidate what it knows of the base. So
-    are they whose generated answers, where they are long, are the same to the letter.
+    Likelihoods that are the same to the last digit are one model's, as where lm-eval's `use_cache`
+    answers for a candidate what it knows of the base; so are generated answers of some length that
+    are all the same to the letter.
     """
-    _refuse_one_voice([(a.said, b.said) for a, b in both if a.said or b.said])
-    told = [(a, b) for a, b in both if a.likelihoods or b.likelihoods]
-    is_alike = all((a.likelihoods, a.score) == (b.likelihoods, b.score) for a, b in told)
-    # A document that stands there again and again says no more than once.
-    if is_alike and len({a.likelihoods for a, _ in told}) >= _LEAST_ALIKE:
-        raise IntegrityError(
-            f"all {len(told):,} likelihoods are the same on both sides, to the last digit: one "
-            "model was asked twice; were both runs given one --use_cache, or was an adapter not "
-            "loaded?",
-            id=ONE_RUN,
-        )
+
+    def __init__(self) -> None:
+        self._kinds = {"likelihoods": _Alike(), "said": _Alike()}
+
+    def add(self, base: Trace, candidate: Trace) -> None:
+        """Look at both answers to one document."""
+        if base.likelihoods or candidate.likelihoods:
+            self._kinds["likelihoods"].add(
+                (base.likelihoods, base.score), (candidate.likelihoods, candidate.score)
+            )
+        if base.said or candidate.said:
+            self._kinds["said"].add(base.said, candidate.said)
+
+    def refuse(self) -> None:
+        """Raise IntegrityError where all that was looked at is one model's."""
+        told = {
+            "likelihoods": "likelihoods are the same on both sides, to the last digit",
+            "said": f"generated answers of {TELLING} characters or more are the same on both "
+            "sides, to the letter",
+        }
+        for kind, seen in self._kinds.items():
+            if seen.is_one_run:
+                raise IntegrityError(
+                    f"all {seen.n:,} {told[kind]}: one model was asked twice; were both runs given "
+                    "one --use_cache, or was an adapter not loaded?",
+                    id=ONE_RUN,
+                )
 
 
-def _refuse_one_voice(told: Sequence[tuple[bytes | None, bytes | None]]) -> None:
-    """Refuse generated answers, by their digests, that are all the same on both sides."""
-    if all(a == b for a, b in told) and len({a for a, _ in told}) >= _LEAST_ALIKE:
-        raise IntegrityError(
-            f"all {len(told):,} generated answers of {TELLING} characters or more are the same on "
-            "both sides, to the letter: one model was asked twice; were both runs given one "
-            "--use_cache, or was an adapter not loaded?",
-            id=ONE_RUN,
-        )
+class _Alike:
+    """Counts pairs, and whether all of them are alike; of different ones it keeps a few."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self._is_alike = True
+        self._different: set[object] = set()
+
+    def add(self, base: object, candidate: object) -> None:
+        self.n += 1
+        self._is_alike = self._is_alike and base == candidate
+        # A document that stands there again and again says no more than once.
+        if self._is_alike and len(self._different) < _LEAST_ALIKE:
+            self._different.add(base)
+
+    @property
+    def is_one_run(self) -> bool:
+        return self._is_alike and len(self._different) >= _LEAST_ALIKE
 
 
 def refuse_one_file(task: str, base: Path, candidate: Path) -> None:

@@ -117,13 +117,14 @@ def look_ahead(
     schedule = plan_looks(
         tasks, suites, plan.protocol, policy, stops_early=stops_early, shares=shares
     )
+    stops_at_failure = plan.after_failure == "stop"
     manifest = schedule.manifest()
     whole = schedule.everything()
     looks = {planned.capability: planned.n_items for planned in manifest}
     roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
     n_gating = roles.count("gating")
     # What Holm asks of the first capability of several, beside the test of all together.
-    level = policy.alpha * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
+    level = policy.first_level * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
     rows, designs = [], []
     for suite in suites:
         for capability in suite.capabilities:
@@ -142,7 +143,7 @@ def look_ahead(
             if row.role == "gating":
                 designs.append(design)
     able = [design for design in designs if design is not None]
-    together = _outcomes(able, policy.alpha) if able else None
+    together = _outcomes(able, policy.first_level, stops_at_failure) if able else None
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
     is_whole = together is not None and len(able) == len(designs) and not unmeasured
@@ -181,12 +182,12 @@ def _capability(
     items = [(series.task, item) for series in planned for item in series.planned]
     names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
     n_clusters, n_seen = _clusters(names, churn, policy)
-    each = worth(len(names), n_clusters, churn=churn, margin=margin, alpha=policy.alpha)
+    each = worth(len(names), n_clusters, churn=churn, margin=margin, alpha=policy.first_level)
     design = None
     if names and each > 0 and role != "target":
         sizes = [max(1, round(n * each)) for n in looks]
         design = Design(tuple(dict.fromkeys(sizes)), margin, churn=churn)
-    alone = None if design is None else _outcomes([design], policy.alpha)
+    alone = None if design is None else _outcomes([design], policy.first_level)
     share = 1.0
     if design is not None and alone is not None:
         share = float(alone.n_asked.mean()) / design.looks[-1]
@@ -204,7 +205,7 @@ def _capability(
         n_looks=len(looks),
         margin=None if role == "target" else margin,
         churn=churn,
-        n_needed=_needed(margin, churn, policy.alpha, each) if is_asked_of else None,
+        n_needed=_needed(margin, churn, policy.first_level, each) if is_asked_of else None,
         smallest_drop=_smallest_drop(n_seen, churn, level) if n_seen and design else None,
         chance_held=None if alone is None else float(alone.held.mean()),
         n_expected=len(items) * share,
@@ -218,7 +219,7 @@ def _clusters(names: Sequence[str], churn: float, policy: Policy) -> tuple[float
     if len(set(names)) == len(names) or policy.estimand == "suite":
         return None, len(names)
     expected = expected_clustering(names, churn=churn)
-    return expected.n_effective_clusters, round(len(names) / expected.inflation(policy.alpha))
+    return expected.n_effective_clusters, round(len(names) / expected.inflation(policy.first_level))
 
 
 def worth(
@@ -257,10 +258,16 @@ def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
     return None
 
 
-def _outcomes(designs: Sequence[Design], alpha: float) -> Outcomes:
+def _outcomes(designs: Sequence[Design], alpha: float, stops_at_failure: bool = False) -> Outcomes:
     rng = np.random.default_rng(_SEED)
     counts = draw(designs, _N_GATES, rng)
-    return decide(counts, designs, alpha=alpha, pooled_share=TOGETHER)
+    return decide(
+        counts,
+        designs,
+        alpha=alpha,
+        pooled_share=TOGETHER,
+        stops_at_failure=stops_at_failure,
+    )
 
 
 def _tokens(planned: Sequence[Series], protocol: Protocol) -> float:
@@ -295,7 +302,7 @@ def _remarks(
         if row.n_items == 0:
             remarks.append(f"{row.capability}: no item counts, so that nothing can pass")
         elif row.chance_held is None:
-            needed = least_effective_clusters(margin=row.margin or 0, alpha=policy.alpha)
+            needed = least_effective_clusters(margin=row.margin or 0, alpha=policy.first_level)
             remarks.append(
                 f"{row.capability}: its items lie in clusters worth "
                 f"{math.floor(row.n_effective_clusters or 0)} of one size, and HELD takes {needed} "
@@ -309,15 +316,24 @@ def _remarks(
                 "margin"
             )
         if row.capability in graded:
-            remarks.append(
-                f"{row.capability}: graded scores are decided by betting, which takes more items "
-                "than right or wrong does"
-            )
+            remarks.append(_on_graded(row, policy))
     if policy.estimand == "suite":
         remarks.append(
             "estimand: suite takes fewer items than are told here, and decides at the last"
         )
     return remarks
+
+
+def _on_graded(row: CapabilityOutlook, policy: Policy) -> str:
+    if row.n_looks > 1 or policy.estimand == "suite":
+        return (
+            f"{row.capability}: graded scores are decided by betting, which takes more items than "
+            "right or wrong does; in one look (--no-early-stop) fewer are enough"
+        )
+    return (
+        f"{row.capability}: its scores are graded, and what is told here is for right or wrong; "
+        "graded scores that move by little need fewer items, and others more"
+    )
 
 
 def _excluded(task: Task, protocol: Protocol) -> str | None:

@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from cliffguard.plans import Policy
 from cliffguard.records import CapabilityComparison, Finding, Outcome, StratumComparison
+from cliffguard.sentence import change_in
+from cliffguard.shares import at_alpha
 from cliffguard.stats.multiplicity import holm
 
 Part = tuple[str, StratumComparison]
@@ -24,19 +26,41 @@ def with_parts(
     All tested parts of `capabilities` are one family, by Holm, with their share of alpha. Those of
     a capability that is asked further weigh in it as if nothing had been found.
     """
-    own = {finding.capability: finding for finding in findings}
-    parts = list(_tested(capabilities, own))
-    adjusted = holm([float(part.p_beyond or 0.0) if is_due else 1.0 for (_, part), is_due in parts])
     lost: dict[str, tuple[float, StratumComparison]] = {}
-    for ((name, part), _), p_value in zip(parts, adjusted, strict=True):
-        p_share = p_value / share
-        if p_share <= policy.alpha and (name not in lost or p_share < lost[name][0]):
-            lost[name] = (p_share, part)
+    for (name, part), p_value in adjusted_parts(capabilities, findings, policy, share):
+        if p_value <= policy.alpha and (name not in lost or p_value < lost[name][0]):
+            lost[name] = (p_value, part)
+    changes = {found.capability: found for found in capabilities}
     return [
-        _with_part(one, *lost[one.capability], n_parts=_n_alike(one, capabilities, lost))
+        _with_part(one, *lost[one.capability], changes[one.capability])
         if one.capability in lost and one.cause is None
         else one
         for one in findings
+    ]
+
+
+def adjusted_parts(
+    capabilities: Sequence[CapabilityComparison],
+    findings: Sequence[Finding],
+    policy: Policy,
+    share: float,
+) -> list[tuple[Part, float]]:
+    """Return every tested part with its p-value as it is compared with alpha.
+
+    Holm-adjusted over all of them, divided by their share of alpha, and at most 1.
+    """
+    own = {finding.capability: finding for finding in findings}
+    compared = {found.capability: found for found in capabilities}
+    parts = list(_tested(capabilities, own))
+    adjusted = holm(
+        [
+            at_alpha(part.p_beyond, compared[name], policy) if is_due else 1.0
+            for (name, part), is_due in parts
+        ]
+    )
+    return [
+        (part, min(1.0, p_value / share))
+        for (part, _), p_value in zip(parts, adjusted, strict=True)
     ]
 
 
@@ -54,29 +78,20 @@ def _tested(
                 yield (found.capability, part), is_due
 
 
-def _n_alike(
-    finding: Finding,
-    capabilities: Sequence[CapabilityComparison],
-    lost: dict[str, tuple[float, StratumComparison]],
-) -> int:
-    (found,) = (one for one in capabilities if one.capability == finding.capability)
-    kind = lost[finding.capability][1].kind
-    return sum(part.kind == kind for part in found.strata)
-
-
-def _with_part(finding: Finding, p_value: float, part: StratumComparison, n_parts: int) -> Finding:
-    assert part.base_mean is not None
-    assert part.candidate_mean is not None
+def _with_part(
+    finding: Finding, p_value: float, part: StratumComparison, found: CapabilityComparison
+) -> Finding:
+    n_alike = sum(one.kind == part.kind for one in found.strata)
     return replace(
         finding,
         outcome=Outcome.REGRESSED,
         cause="stratum",
         stratum=part.name,
-        p_regressed=min(1.0, p_value),
+        p_regressed=p_value,
         is_material=True,
         n_items_needed=None,
         reason=(
             f"a drop beyond {100 * part.margin:g} points is proven in {part.name}, one of "
-            f"{n_parts} ({100 * part.base_mean:.1f} → {100 * part.candidate_mean:.1f} %)"
+            f"{n_alike} ({change_in(part, found)})"
         ),
     )

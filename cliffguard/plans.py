@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from cliffguard.errors import is_secret_name
+from cliffguard.errors import UsageError, is_secret_name
 
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
 Estimand = Literal["capability", "suite"]
+AfterFailure = Literal["finish", "stop"]
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
 
@@ -85,8 +86,10 @@ class Protocol:
 class CapabilityPolicy:
     """`margin` None: the policy's default. `gate` None: every ring but control gates.
 
-    `stratum_margin` is the drop that is tolerated in one part of the capability, a task or a level
-    or a class (None: the margin; of a target 10 points, or its margin where that is wider).
+    `relative_margin` is the share of what the base has beyond guessing that may be lost, instead of
+    a margin in points. `stratum_margin` is the drop that is tolerated in one part of the
+    capability, a task or a level or a class (None: the margin; of a target 10 points, or its margin
+    where that is wider).
     `cluster` and `strata` name a field of its documents, or of a suite's own items: what has the
     same value of `cluster` (a passage's id) stands or falls together, and each value of `strata`
     (a topic) is a part in which a loss is looked for.
@@ -100,6 +103,7 @@ class CapabilityPolicy:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     margin: float | None = None
+    relative_margin: float | None = None
     stratum_margin: float | None = None
     cluster: str | None = None
     strata: str | None = None
@@ -112,6 +116,16 @@ class CapabilityPolicy:
     def __post_init__(self) -> None:
         if self.margin is not None:
             _check_margin("margin", self.margin)
+        if self.relative_margin is not None:
+            if self.margin is not None:
+                raise UsageError(
+                    "margin and relative_margin exclude each other; keep one",
+                    id="policy.two-margins",
+                )
+            if not 0.0 < self.relative_margin < 1.0:
+                raise ValueError(
+                    f"relative_margin must lie between 0 and 1, not {self.relative_margin}"
+                )
         if self.stratum_margin is not None:
             _check_margin("stratum_margin", self.stratum_margin)
 
@@ -135,12 +149,15 @@ class Policy:
 
     `estimand`: what a drop is a drop of. "capability": of the skill that the items are a sample
     of; "suite": of the score on exactly these items, which are then the contract. `target` None:
-    the gain is reported and nothing is demanded of it.
+    the gain is reported and nothing is demanded of it. `reserve` is the share of alpha that the
+    first run of a candidate leaves to later ones with more items, on the side of PASS and on that
+    of FAIL.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     alpha: float = 0.05
+    reserve: float = 0.05
     default_margin: float = 0.05
     estimand: Estimand = "capability"
     target: TargetPolicy | None = None
@@ -151,11 +168,24 @@ class Policy:
             raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
         if self.alpha < _LEAST_ALPHA:
             raise ValueError(f"alpha must be at least {_LEAST_ALPHA:g}, not {self.alpha}")
+        if not 0.0 <= self.reserve <= 0.5:
+            raise ValueError(f"reserve must lie between 0 and 0.5, not {self.reserve}")
         _check_margin("default_margin", self.default_margin)
 
+    @property
+    def first_level(self) -> float:
+        """Alpha less the reserve: the error rate of a candidate's first run."""
+        return self.alpha * (1.0 - self.reserve)
+
     def margin(self, capability: str) -> float:
-        """Return the largest drop of a capability that is tolerated."""
+        """Return the largest drop of a capability that is tolerated.
+
+        Of a relative one, of a base that has half of what there is beyond guessing: before it is
+        asked nobody knows what it has.
+        """
         own = self.capabilities.get(capability)
+        if own is not None and own.relative_margin is not None:
+            return own.relative_margin * _SUPPOSED_SKILL
         return self.default_margin if own is None or own.margin is None else own.margin
 
     def stratum_margin(self, capability: str, role: Role) -> float:
@@ -276,6 +306,9 @@ class Plan:
     proportion to the `churn` that is expected of each capability: the share of its items whose
     score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
     part of a question's key.
+    `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
+    of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
+    candidates that says neither means "stop" (`config.make_plans`).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -292,6 +325,7 @@ class Plan:
     screen: bool = False
     items: int | None = None
     churn: float | Mapping[str, float] | None = None
+    after_failure: AfterFailure = "finish"
     offline: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False
@@ -318,6 +352,7 @@ def are_both(plans: Sequence[Plan]) -> bool:
     return len({plan.protocol.chat_template for plan in plans}) > 1
 
 
+_SUPPOSED_SKILL = 0.5
 _TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
 
 # Below these no suite decides anything, and numbers lose their digits.

@@ -591,7 +591,10 @@ class CapabilityComparison:
     `n_effective_clusters` of one size (None: every item stands alone). `strata` are the parts in
     which a cliff could hide. Without the limit of one side there would be `n_in_all` items (None:
     it had none). `n_empty` more items lie at levels of a ladder at which the base has
-    nothing to lose; they count nowhere.
+    nothing to lose; they count nowhere. `level` is the alpha that this
+    run may spend on the capability, `next_level` what a further run with more items could (0:
+    nothing is left; None: the looks of other runs were not asked about, and both are of a first
+    run).
     """
 
     capability: str
@@ -637,6 +640,8 @@ class CapabilityComparison:
     n_empty: int = 0
     n_in_all: int | None = None
     strata: tuple[StratumComparison, ...] = ()
+    level: float | None = None
+    next_level: float | None = None
 
     @property
     def has_nothing_to_lose(self) -> bool:
@@ -678,10 +683,13 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two sets of answers to the same items. `confidence` is that of every interval.
+    """Two sets of answers to the same items.
 
-    `overlaps` are items that were left out, since the training data hold them; `shared` are the
-    pairs of gating capabilities that ask about the same documents.
+    `confidence` is that of every interval, at the level of a first run; those of capabilities that
+    were judged before are wider. `overlaps` are items that were left out, since the training data
+    hold them. `pooled_level` is what this run may spend on all that gates together (None: it is
+    their first); `shared` are the pairs of gating
+    capabilities that ask about the same documents.
     """
 
     base: Checkpoint
@@ -691,6 +699,7 @@ class Comparison:
     caveats: tuple[str, ...]
     overlaps: tuple[Overlap, ...] = ()
     shared: tuple[Shared, ...] = ()
+    pooled_level: float | None = None
 
 
 Cause = Literal["loss", "format", "stratum"]
@@ -842,6 +851,28 @@ class PlannedLooks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenLooks:
+    """The looks of one run at which a verdict about a capability was formed, and what they spent.
+
+    `capability` is its name (empty: all that gates together), `how` a digest of the protocol
+    without limit, repeats and seed. Known again it is by content: `run`
+    is a digest of the order of its items, its looks, and the questions that were answered; `sketch`
+    are the least of the digests of its `n_items` different items, by which a larger set that holds
+    them is recognised. `answers`, of logged samples, are what both sides scored on these.
+    `counted` items at each look taken; `spent` of alpha by the last of them.
+    """
+
+    capability: str
+    how: str
+    run: str
+    sketch: tuple[str, ...]
+    answers: tuple[str, ...]
+    n_items: int
+    counted: tuple[int, ...]
+    spent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
     """What git had checked out; dirty where files that it tracks were changed since."""
 
@@ -873,7 +904,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """The record of one comparison; every report is a pure function of it."""
+    """The record of one comparison; every report is a pure function of it.
+
+    `taken` are the looks of this run, and of the runs before it at the same two sides.
+    """
 
     format: int
     plan: Plan
@@ -882,6 +916,7 @@ class Review:
     health: tuple[HealthNote, ...]
     examples: tuple[Example, ...]
     provenance: Provenance
+    taken: tuple[TakenLooks, ...] = ()
 
 
 # --- all of them ---------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from cliffguard.records import (
     Review,
     Suite,
     SuiteStamp,
+    TakenLooks,
     Verdict,
     with_texts,
 )
@@ -55,6 +56,7 @@ def write_up(
     measured: Sequence[Measurement],
     runner: str,
     looks: tuple[PlannedLooks, ...],
+    taken: tuple[TakenLooks, ...],
     command: str,
 ) -> Review:
     """Return the record of a comparison, from which every report is made."""
@@ -84,6 +86,7 @@ def write_up(
             versions=_versions(),
             command=command,
         ),
+        taken=taken,
     )
     # What suites and models say is kept to the letter; what people configured may hold a secret.
     return replace(with_texts(review, redacted), examples=review.examples)
@@ -147,6 +150,8 @@ def command_of(plan: Plan, *, stops_early: bool = True, max_minutes: float | Non
     if plan.allow_pickle:
         words.append("--allow-pickle")
     words += _dealing_words(plan)
+    if plan.after_failure != "finish":
+        words += ["--after-failure", plan.after_failure]
     if not stops_early:
         words.append("--no-early-stop")
     if max_minutes is not None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
@@ -56,6 +56,22 @@ class Sample:
     fields: Mapping[str, str]
 
 
+_NOBODY = Sample(
+    document="",
+    document_hash="",
+    prompt_hash="",
+    score=None,
+    prompt="",
+    target="",
+    text="",
+    is_choice=False,
+    is_readable=False,
+    choices=(),
+    trace=Trace(b"", None, None),
+    fields={},
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which of a file's scores counts; None: the first."""
@@ -77,6 +93,7 @@ class Reading:
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self._wanted = wanted
+        self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
 
     def __call__(self, path: Path) -> dict[str, Sample]:
         """Return the samples of a file by document, of one filter."""
@@ -101,6 +118,7 @@ class Reading:
             found[sample.document] = sample
         self.logged = tuple(known)
         self._refuse_unknown(path, filters, known)
+        self._twins = found
         return found
 
     def _settle(self, name: str, known: Mapping[str, None]) -> None:
@@ -134,17 +152,20 @@ class Reading:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
             said = _said(answer)
             score = self._score(path, line, row)
+            document = str(row["doc_id"])
+            twin = self._twins.get(document, _NOBODY)
+            choices = _shared(_choices(arguments) if said is None else (), twin.choices)
             return Sample(
-                document=str(row["doc_id"]),
-                document_hash=str(row["doc_hash"]),
-                prompt_hash=str(row["prompt_hash"]),
+                document=document,
+                document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
+                prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
                 score=None if said == _NOTHING_READ else score,
-                prompt=_prompt(arguments),
-                target=str(row.get("target", "")),
-                text=json.dumps(answer, ensure_ascii=False) if said is None else said,
+                prompt=_shared(_prompt(arguments), twin.prompt),
+                target=_shared(str(row.get("target", "")), twin.target),
+                text=_picked(answer, choices) if said is None else said,
                 is_choice=said is None,
                 is_readable=said != _NOTHING_READ,
-                choices=_choices(arguments) if said is None else (),
+                choices=choices,
                 trace=_trace(row, answer, score, is_choice=said is None),
                 fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
             )
@@ -198,6 +219,14 @@ def _short_digest(value: Any) -> bytes:
     return hashlib.blake2b(json.dumps(value).encode("utf-8"), digest_size=12).digest()
 
 
+T = TypeVar("T")
+
+
+def _shared(value: T, twin: T) -> T:
+    """Return the other side's equal value, so that memory holds it once."""
+    return twin if twin == value else value
+
+
 def _trace(row: Mapping[str, Any], answer: Any, score: float | None, *, is_choice: bool) -> Trace:
     if is_choice:
         return Trace(_short_digest(row.get("resps", "")), None, score)
@@ -235,6 +264,15 @@ def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
         if value is not None and not isinstance(value, (Mapping, list)):
             found[name] = sys.intern(str(value))
     return found
+
+
+def _picked(answer: Any, choices: Sequence[str]) -> str:
+    """Return the choice with the largest likelihood; empty where the line does not tell."""
+    try:
+        values = [float(one[0]) for one in answer]
+    except (TypeError, ValueError, IndexError, KeyError):
+        return ""
+    return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
 
 
 def _said(answer: Any) -> str | None:

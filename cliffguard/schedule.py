@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.canonical import digest
-from cliffguard.plans import Estimand, Policy, Protocol
+from cliffguard.plans import AfterFailure, Estimand, Policy, Protocol
 from cliffguard.records import Item, Outcome, PlannedLooks, Spending, Suite, Task, Verdict
 from cliffguard.stats.sequential import look_sizes
 
@@ -158,8 +158,9 @@ _NO_SHARES: Mapping[str, Share] = {}
 class Schedule:
     """The looks of one run: each capability's next one is taken until it is decided.
 
-    The target is asked in full at once, since its gain is what people want to know. A proven loss
-    ends the run, but for the ladders of what was lost, which are asked in full to show where.
+    The target is asked in full at once, since its gain is what people want to know. What REGRESSED
+    is asked no further either, but for its ladder once the run has failed, which is asked in full
+    to show where. `after_failure` says whether a FAIL ends the looks at all others.
     """
 
     def __init__(
@@ -169,6 +170,7 @@ class Schedule:
         *,
         in_full: Collection[str] = (),
         stops_early: bool = True,
+        after_failure: AfterFailure = "finish",
         estimand: Estimand = "capability",
         shares: Mapping[str, Share] = _NO_SHARES,
     ) -> None:
@@ -177,6 +179,7 @@ class Schedule:
         Capabilities without a share are planned with all their items.
         """
         self._shares = shares
+        self._after_failure = after_failure
         self._tasks = [
             _Planned(task, in_order(task, protocol), shares.get(task.capability)) for task in tasks
         ]
@@ -229,9 +232,12 @@ class Schedule:
         return tuple(found)
 
     def _spending(self, tasks: Sequence[_Planned], n_looks: int) -> Spending:
-        if self._estimand == "suite" or any(p.task.is_graded(self._repeats) for p in tasks):
+        if self._estimand == "suite":
             return "betting"
-        return "held: cubic, drop: linear" if n_looks > 1 else "one look"
+        if n_looks == 1:
+            return "one look"
+        is_graded = any(p.task.is_graded(self._repeats) for p in tasks)
+        return "betting" if is_graded else "held: cubic, drop: linear"
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
@@ -239,18 +245,22 @@ class Schedule:
         unfinished = [name for name in self._steps if self._step[name] < last[name]]
         if verdict is None:
             return {name: 0 for name in unfinished}
-        outcomes = {finding.capability: finding for finding in verdict.findings}
-        if verdict.outcome is Outcome.FAIL:
-            lost = [
-                name
-                for name in unfinished
-                if outcomes[name].outcome is Outcome.REGRESSED and self._has_ladder(name)
-            ]
-            return {name: last[name] for name in lost}
-        return {
-            name: self._step[name] + 1
+        outcomes = {finding.capability: finding.outcome for finding in verdict.findings}
+        has_failed = verdict.outcome is Outcome.FAIL
+        ladders = [
+            name
             for name in unfinished
-            if outcomes[name].outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED)
+            if has_failed and outcomes[name] is Outcome.REGRESSED and self._has_ladder(name)
+        ]
+        is_over = has_failed and self._after_failure == "stop"
+        undecided = [
+            name
+            for name in unfinished
+            if not is_over and outcomes[name] in (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED)
+        ]
+        return {
+            **{name: last[name] for name in ladders},
+            **{name: self._step[name] + 1 for name in undecided},
         }
 
     def _planned_looks(self, capability: str) -> tuple[float, ...]:
@@ -262,7 +272,7 @@ class Schedule:
         return look_fractions([planned.n_planned for planned in tasks], n_gating)
 
     def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
-        """Say whether bets are placed on clusters, which an early look would tear."""
+        """Say whether graded scores lie in clusters, which an early look would tear."""
         if self._estimand == "suite":  # of which every item is known, and stands for itself
             return False
         names = [item.cluster for planned in tasks for item in planned.items if item.cluster]
@@ -306,6 +316,7 @@ def plan_looks(
     policy: Policy,
     *,
     stops_early: bool = True,
+    after_failure: AfterFailure = "finish",
     shares: Mapping[str, Share] = _NO_SHARES,
 ) -> Schedule:
     """Return the looks of a run of these suites' tasks under a policy."""
@@ -315,6 +326,7 @@ def plan_looks(
         protocol,
         in_full=targets,
         stops_early=stops_early,
+        after_failure=after_failure,
         estimand=policy.estimand,
         shares=shares,
     )

@@ -69,7 +69,7 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
         return f"{finding.capability}: {finding.reason} ({_change(found)})"
     if finding.stratum is not None:
         (part, *_) = (one for one in found.strata if one.name == finding.stratum)
-        return f"{finding.capability} regressed in {part.name} ({_change_in(part, found)})"
+        return f"{finding.capability} regressed in {part.name} ({change_in(part, found)})"
     if finding.cause == "format":
         return (
             f"{finding.capability} regressed by format ({_change(found)}): "
@@ -97,7 +97,7 @@ def _change(found: CapabilityComparison) -> str:
     return told if found.n_in_all is None else f"{told} on {found.n_items} of {found.n_in_all}"
 
 
-def _change_in(part: StratumComparison, found: CapabilityComparison) -> str:
+def change_in(part: StratumComparison, found: CapabilityComparison) -> str:
     """Return the change of a part, which of a task is in that task's own numbers."""
     tasks = [one for one in found.tasks if part.kind == "task" and one.task == part.name]
     return _told(tasks[0] if tasks else found, part.base_mean, part.candidate_mean)

@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cliffguard.plans import Policy
+from cliffguard.records import CapabilityComparison
+from cliffguard.stats.runs import run_level
+
 TOGETHER = 0.2
 """Of FAIL's alpha, for the test of all gating capabilities together."""
 
@@ -34,3 +38,26 @@ def shares(n_gating: int, *, has_parts: bool) -> Shares:
     together = TOGETHER if n_gating > 1 else 0.0
     parts = PARTS if has_parts else 0.0
     return Shares(single=1.0 - together - parts, together=together, parts=parts)
+
+
+def at_alpha(p_value: float | None, found: CapabilityComparison, policy: Policy) -> float:
+    """Return a p-value as it is compared with alpha, of which this run may spend its level.
+
+    1 where there is none.
+    """
+    return scaled(1.0 if p_value is None else p_value, found.level, policy)
+
+
+def scaled(p_value: float, level: float | None, policy: Policy) -> float:
+    """Return a p-value as it is compared with alpha; `level` None: of a first run."""
+    level = policy.first_level if level is None else level
+    return min(1.0, p_value * policy.alpha / level) if level else 1.0
+
+
+def next_level(found: CapabilityComparison, policy: Policy) -> float:
+    """Return what a further run may spend; before the plan is at its end, this run itself."""
+    if not found.is_finished:
+        return policy.first_level if found.level is None else found.level
+    if found.next_level is not None:
+        return found.next_level
+    return run_level(alpha=policy.alpha, reserve=policy.reserve, spent=policy.first_level)

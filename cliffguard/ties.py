@@ -17,7 +17,7 @@ from statistics import fmean
 from cliffguard.errors import UsageError
 from cliffguard.pairs import Pair
 from cliffguard.plans import Policy
-from cliffguard.records import SAMPLES, Answer, Capability, Suite, Task
+from cliffguard.records import SAMPLES, Answer, Capability, Item, Suite, Task
 
 _MOST_OF_A_TASK = 0.5  # a prompt that more of a task's items share is an instruction, no document
 
@@ -26,7 +26,14 @@ def copy_key(pair: Pair) -> Hashable:
     """Return what copies of one question have in common."""
     if pair.task.suite == SAMPLES:  # where choices are not always known
         return (pair.item.digest, pair.base.prompt_digest)
-    return (pair.item.prompt, pair.item.choices)
+    return question_of(pair.item)
+
+
+def question_of(item: Item) -> Hashable:
+    """Return what an item asks: its prompt and choices, or where it has neither its content."""
+    if not item.choices and not item.prompt.strip():  # a text that is scored as a whole
+        return item.digest
+    return (item.prompt, item.choices)
 
 
 def tied_by(policy: Policy, pairs: Iterable[Pair]) -> Iterator[Pair]:

@@ -22,9 +22,9 @@ from cliffguard.dealing import deal
 from cliffguard.plans import Plan, Policy
 from cliffguard.records import Item, Task
 from cliffguard.schedule import SHARD_ITEMS, n_items_at
+from cliffguard.shares import TOGETHER
 from cliffguard.stats.gates import Counts, Design, Outcomes, decide, draw
 from cliffguard.stats.sequential import HELD_SPENDING, Spending, look_sizes
-from cliffguard.verdict import POOLED_SHARE
 
 N_CAPABILITIES = 8
 SPENDINGS: tuple[Spending, ...] = ("linear", "quadratic", "cubic")
@@ -34,7 +34,7 @@ LOOKS = {"first 100, growth 1.25": (100, 1.25), "first 100, growth 1.5": (100, 1
 
 def judged(counts: Counts, designs: Sequence[Design], spending: Spending) -> Outcomes:
     """Return the verdicts of simulated gates that spend alpha on HELD by this rule."""
-    return decide(counts, designs, alpha=ALPHA, pooled_share=POOLED_SHARE, held_spending=spending)
+    return decide(counts, designs, alpha=ALPHA, pooled_share=TOGETHER, held_spending=spending)
 
 
 def spending_rules(rng: np.random.Generator, n_runs: int) -> list[Row]:

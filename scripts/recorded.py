@@ -87,7 +87,7 @@ class Gate:
                 suites=(self.suite,),
                 policy=POLICY,
             )
-            verdict = judge(found, POLICY)
+            verdict = judge(found, POLICY, verdict)
         assert verdict is not None
         return (
             verdict,
@@ -105,7 +105,7 @@ def gate_of(recorded: Recorded) -> Gate:
             Item(
                 id=f"{name}-{i}",
                 digest=f"{name}-{i}",
-                prompt="",
+                prompt=f"{name} {i}",
                 choices=("a", "b"),
                 answer="a",
                 level=row["levels"][i] if row["levels"] else None,

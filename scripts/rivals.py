@@ -132,7 +132,13 @@ def confidence_sequence(rng: np.random.Generator, n_runs: int, drop: float) -> V
 def ours(broken: Array, fixed: Array, looks: tuple[int, ...]) -> Verdicts:
     """Return what this gate says."""
     designs = [Design(looks, MARGIN)] * N_CAPABILITIES
-    found = decide(Counts(broken, fixed), designs, alpha=ALPHA, pooled_share=TOGETHER)
+    found = decide(
+        Counts(broken, fixed),
+        designs,
+        alpha=ALPHA,
+        pooled_share=TOGETHER,
+        stops_at_failure=True,
+    )
     return found.passed, found.failed, found.n_asked.mean(axis=1) / N_ITEMS
 
 

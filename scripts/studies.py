@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from cliffguard.plans import Policy
 from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.shares import TOGETHER
 from cliffguard.stats.clusters import clustering
-from cliffguard.stats.evidence import Sample, graded_evidence
-from cliffguard.stats.gates import Design, Outcomes, decide, draw
+from cliffguard.stats.evidence import Sample, betting_evidence
+from cliffguard.stats.gates import Counts, Design, Outcomes, decide, draw
 from cliffguard.stats.paired import PairedCounts
 
 ALPHA = 0.05
@@ -29,8 +30,19 @@ def looks_of(n_items: int, *, sequential: bool) -> tuple[int, ...]:
 
 def judged(designs: Sequence[Design], n_runs: int, rng: np.random.Generator) -> Outcomes:
     """Return the verdicts of simulated gates under the usual policy."""
-    counts = draw(designs, n_runs, rng)
-    return decide(counts, designs, alpha=ALPHA, pooled_share=TOGETHER)
+    return _decided(draw(designs, n_runs, rng), designs)
+
+
+def _decided(
+    counts: Counts, designs: Sequence[Design], *, stops_at_failure: bool = False
+) -> Outcomes:
+    return decide(
+        counts,
+        designs,
+        alpha=Policy().first_level,
+        pooled_share=TOGETHER,
+        stops_at_failure=stops_at_failure,
+    )
 
 
 def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
@@ -69,7 +81,10 @@ def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
 
 
 def power(rng: np.random.Generator, n_runs: int) -> list[Row]:
-    """One capability of eight loses so much: how often FAIL, and after how many items."""
+    """One capability of eight loses so much: how often FAIL, and after how many items.
+
+    A FAIL ends the run, or (`after_failure: finish`) the rest is asked on.
+    """
     rows = []
     for n in (500, 1000, 5000):
         for drop in (0.03, 0.05, 0.10):
@@ -78,12 +93,16 @@ def power(rng: np.random.Generator, n_runs: int) -> list[Row]:
                 for sequential in (True, False):
                     looks = looks_of(n, sequential=sequential)
                     calm = Design(looks, 0.05, churn=churn)
-                    found = judged([replace(calm, drop=drop), *[calm] * 7], n_runs, rng)
+                    designs = [replace(calm, drop=drop), *[calm] * 7]
+                    counts = draw(designs, n_runs, rng)
+                    found = _decided(counts, designs, stops_at_failure=True)
                     how = "sequential" if sequential else "fixed"
                     row[f"FAIL, {how}"] = found.failed.mean()
                     row[f"PASS, {how}"] = found.passed.mean()
                     if sequential:
-                        row["items asked"] = found.n_asked.mean() / n
+                        row["items asked, stop"] = found.n_asked.mean() / n
+                        finished = _decided(counts, designs)
+                        row["items asked, finish"] = finished.n_asked.mean() / n
                 rows.append(row)
     return rows
 
@@ -116,8 +135,10 @@ def graded(rng: np.random.Generator, n_runs: int) -> list[Row]:
     rows = []
     for name, scores in (("even", even), ("many small gains, few collapses", collapses)):
         for n in (100, 500, 2000):
-            at = [graded_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
-            no = [graded_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
+            at = [
+                betting_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)
+            ]
+            no = [betting_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
             rows.append(
                 {
                     "scores": name,

@@ -11,7 +11,15 @@ import jsonschema
 import pytest
 import yaml
 
-from cliffguard.config import as_written, load_plan, load_policy, make_plan, merge, schema
+from cliffguard.config import (
+    as_written,
+    load_plan,
+    load_plans,
+    load_policy,
+    make_plan,
+    merge,
+    schema,
+)
 from cliffguard.errors import ConfigError, UsageError
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, TargetData, TargetPolicy
 from tests import support
@@ -242,6 +250,7 @@ FAULTS = [
     ("protocol: {limit: 2.5}\n", r"protocol\.limit: .*valid integer"),
     ("protocol: {num_fewshot: -1}\n", r"num_fewshot must not be negative"),
     ("protocol: {chat_template: on}\n", r"protocol\.chat_template: .*'none', 'own' or 'base'"),
+    ("after_failure: go_on\n", r"after_failure: .*'finish' or 'stop'"),
     ("protocol: {chat_template: both}\n", r"names 2 comparisons \(candidates, or chat_template"),
     ("protocol: {dtype: fp16}\n", r"protocol\.dtype: .*'float16'"),
     ("protocol: {system_prompt: Be brief.}\n", r"system_prompt needs chat_template: own or base"),
@@ -270,6 +279,9 @@ FAULTS = [
     ("policy: {alpha: 5}\n", r"policy.*: alpha must lie between 0 and 0\.5, not 5"),
     ("policy: {alpha: .nan}\n", r"policy.*: alpha must lie between"),
     ("policy: {alpha: 5%}\n", r"policy\.alpha: .*valid number"),
+    ("policy: {reserve: -0.1}\n", r"policy.*: reserve must lie between 0 and 0\.5, not -0\.1"),
+    ("policy: {reserve: 0.6}\n", r"policy.*: reserve must lie between 0 and 0\.5, not 0\.6"),
+    ("policy: {reserve: .nan}\n", r"reserve must lie between 0 and 0\.5, not nan"),
     ("policy: {default_margin: 0}\n", r"default_margin must lie above 0 and at most 0\.5, not 0"),
     ("policy: {default_margin: 5}\n", r"default_margin must lie above 0 and at most 0\.5, not 5"),
     ("policy: {default_margin: -0.05}\n", r"default_margin must lie above 0"),
@@ -455,3 +467,23 @@ def test_a_resolved_plan_is_plain(tmp_path: Path) -> None:
     written = as_written(load(tmp_path, "policy: {capabilities: {a: {margin: 0.1}}}\n"))
 
     assert json.loads(json.dumps(written)) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "after_failure"),
+    [
+        ("candidate: c\n", "finish"),
+        ("candidate: [c]\n", "finish"),
+        ("candidate: [c, d]\n", "stop"),
+        ("candidate: [c, d]\nafter_failure: finish\n", "finish"),
+        ("candidate: c\nafter_failure: stop\n", "stop"),
+        ("candidate: c\nprotocol: {chat_template: both}\n", "finish"),
+    ],
+)
+def test_one_candidate_is_asked_on_after_a_failure(
+    tmp_path: Path, text: str, after_failure: str
+) -> None:
+    """Of several, one that failed is not, unless the plan says so."""
+    plans = load_plans(plan_file(tmp_path, text=f"{text}suites: [adjacent]\n"))
+
+    assert {plan.after_failure for plan in plans} == {after_failure}

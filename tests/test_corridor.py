@@ -14,10 +14,12 @@ from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.corridor import find_sides, measure_alone
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.outlook import look_ahead
+from cliffguard.plans import AfterFailure
 from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
+from cliffguard.schedule import in_order
 from cliffguard.suites import load_suites
 from tests import support
 
@@ -204,18 +206,66 @@ def test_graded_scores_are_judged_by_betting(plan: Plan, store: Store) -> None:
     assert review.verdict.findings[0].outcome is Outcome.REGRESSED
 
 
+def loses_saying(name: str, item: Item) -> float:
+    """Script: the candidate can say nothing, and changes some of the rest for better and worse."""
+    if item.level is None:
+        return 0.0 if "tuned" in name else 1.0
+    number = int(item.id.split("-")[1])
+    return float(number % 11 != (1 if "tuned" in name else 0))  # in every level and class alike
+
+
 def test_a_clear_loss_takes_few_items(plan: Plan, store: Store) -> None:
-    """The run ends at the first look that proves it, but for the ladder of what was lost."""
+    """`after_failure: stop`: the run ends at the first look that proves it."""
+    stopping = replace(long(plan), after_failure="stop")
 
-    def script(name: str, item: Item) -> float:
-        return 0.0 if "tuned" in name and item.level is None else 1.0
-
-    review = guard(long(plan), store=store, runner=FakeRunner(script))
+    review = guard(stopping, store=store, runner=FakeRunner(loses_saying))
 
     reasoning, saying = review.comparison.capabilities
     assert review.verdict.outcome is Outcome.FAIL
+    assert review.verdict.findings[0].outcome is Outcome.INCONCLUSIVE
     assert (saying.n_asked, saying.n_planned) == (128, 500)
-    assert reasoning.n_asked < reasoning.n_planned == 1500
+    assert (reasoning.n_asked, reasoning.n_planned) == (128, 1500)
+    assert "--after-failure stop" in review.provenance.command
+
+
+def test_a_failed_run_tells_everything(plan: Plan, store: Store) -> None:
+    """What was lost is asked no further; the rest, until it is decided."""
+    review = guard(long(plan), store=store, runner=FakeRunner(loses_saying))
+
+    reasoning, saying = review.comparison.capabilities
+    assert review.verdict.outcome is Outcome.FAIL
+    assert review.verdict.findings[0].outcome is Outcome.HELD
+    assert review.verdict.findings[1].outcome is Outcome.REGRESSED
+    assert saying.n_asked == 128
+    assert 128 < reasoning.n_asked < 1500
+    assert "--after-failure" not in review.provenance.command
+
+
+@pytest.mark.parametrize("after_failure", ["finish", "stop"])
+def test_what_failed_at_a_look_fails_at_the_end(
+    plan: Plan, store: Store, after_failure: AfterFailure
+) -> None:
+    """Its ladder is asked to its end, where the margin would hold: HELD, had it not been lost."""
+    tasks = FakeRunner(all_right).resolve(load_suites(long(plan).suites), Protocol())
+    early = {item.id for item in in_order(tasks[0], Protocol())[:128]}
+
+    def script(name: str, item: Item) -> float:
+        is_early = item.id in early and int(item.id.split("-")[1]) % 5 == 0
+        return 0.0 if "tuned" in name and is_early else 1.0
+
+    whole = replace(long(plan), after_failure=after_failure)
+    review = guard(whole, store=store, runner=FakeRunner(script))
+    at_once = guard(whole, store=store, runner=FakeRunner(script), stops_early=False)
+
+    lost = review.verdict.findings[0]
+    assert at_once.verdict.findings[0].outcome is Outcome.HELD
+    assert review.comparison.capabilities[0].n_asked == 1500
+    assert review.comparison.capabilities[0].p_held is not None
+    assert review.comparison.capabilities[0].p_held <= 0.05
+    assert review.verdict.outcome is Outcome.FAIL
+    assert lost.outcome is Outcome.REGRESSED
+    assert "at an earlier look" in lost.reason
+    assert review.verdict.sentence.startswith("reasoning regressed (")
 
 
 def test_a_lost_ladder_is_asked_to_its_end(plan: Plan, store: Store) -> None:
@@ -223,8 +273,9 @@ def test_a_lost_ladder_is_asked_to_its_end(plan: Plan, store: Store) -> None:
     review = guard(long(plan), store=store, runner=FakeRunner(loses_hard_levels))
 
     reasoning, saying = review.comparison.capabilities
-    assert (reasoning.n_asked, saying.n_asked) == (1500, 128)
+    assert (reasoning.n_asked, saying.n_asked) == (1500, 192)
     assert reasoning.n_looks == 2
+    assert review.verdict.findings[1].outcome is Outcome.HELD
     assert "group-sequential" in reasoning.method
 
 

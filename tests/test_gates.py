@@ -11,6 +11,7 @@ import pytest
 import studies
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
+from cliffguard.plans import AfterFailure
 from cliffguard.records import Item
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import Schedule, in_order
@@ -43,7 +44,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return Plan(base=str(base), candidate=str(tuned), suites=(str(folder / "three.yaml"),))
 
 
-@pytest.mark.parametrize("sequential", [True, False])
+@pytest.mark.parametrize(
+    ("sequential", "after_failure"), [(True, "finish"), (True, "stop"), (False, "finish")]
+)
 @pytest.mark.parametrize(
     ("drops", "alpha"),
     [
@@ -56,7 +59,12 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     ],
 )
 def test_the_arrays_are_the_gate(
-    plan: Plan, tmp_path: Path, drops: tuple[float, ...], alpha: float, sequential: bool
+    plan: Plan,
+    tmp_path: Path,
+    drops: tuple[float, ...],
+    alpha: float,
+    sequential: bool,
+    after_failure: AfterFailure,
 ) -> None:
     """Outcome of the whole, of each capability, and items asked: all the same."""
     plan = replace(plan, policy=Policy(alpha=alpha))
@@ -78,7 +86,12 @@ def test_the_arrays_are_the_gate(
         change = changes[task][n]
         return float(change >= 0 if "tuned" not in side else change <= 0)
 
-    review = guard(plan, store=Store(tmp_path), runner=FakeRunner(script), stops_early=sequential)
+    review = guard(
+        replace(plan, after_failure=after_failure),
+        store=Store(tmp_path),
+        runner=FakeRunner(script),
+        stops_early=sequential,
+    )
 
     looks = studies.looks_of(600, sequential=sequential)
     counts = [
@@ -88,8 +101,9 @@ def test_the_arrays_are_the_gate(
     found = decide(
         Counts(*counts),
         [Design(looks, Policy().default_margin)] * 3,
-        alpha=alpha,
+        alpha=Policy(alpha=alpha).first_level,
         pooled_share=TOGETHER,
+        stops_at_failure=after_failure == "stop",
     )
     outcomes = {one.capability: one.outcome for one in review.verdict.findings}
     assert bool(found.passed[0]) == (review.verdict.outcome is Outcome.PASS)
@@ -156,6 +170,28 @@ def test_a_stricter_alpha_convicts_nobody_else() -> None:
             assert not (strict.passed & ~usual.passed).any()
         assert not (strict.lost & usual.held).any()
         assert strict.failed.any()
+
+
+def test_what_is_asked_after_a_failure_changes_no_verdict() -> None:
+    """Whoever fails at a look fails at the end; who passes passes: only more is asked."""
+    rng = np.random.default_rng(4)
+    calm = Design(studies.looks_of(1000, sequential=True), 0.05, churn=0.2)
+    designs = [replace(calm, drop=0.03), replace(calm, drop=0.02), *[calm] * 4]
+    counts = draw(designs, 2000, rng)
+
+    stopped, finished = (
+        decide(counts, designs, alpha=0.05, pooled_share=TOGETHER, stops_at_failure=stops)
+        for stops in (True, False)
+    )
+
+    failed_early = stopped.lost.any(axis=1)
+    assert 0.1 < failed_early.mean() < 0.9
+    assert finished.failed[failed_early].all()
+    assert (finished.lost >= stopped.lost).all()
+    assert (finished.passed == stopped.passed).all()
+    assert (finished.n_asked >= stopped.n_asked).all()
+    decided = finished.held | finished.lost | (finished.n_asked == 1000)
+    assert decided.all()
 
 
 def test_capabilities_of_unequal_size_are_looked_at_side_by_side() -> None:

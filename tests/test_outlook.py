@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
@@ -65,8 +66,9 @@ def ahead(
 
 
 def test_needed_items_are_those_of_the_formula() -> None:
-    """And a plan with as many is held nine times in ten."""
-    needed = items_needed(margin=0.05, alpha=0.05, power=0.9, discordance=0.1)
+    """And a plan with as many is held nine times in ten, as a first run."""
+    level = Policy().first_level
+    needed = items_needed(margin=0.05, alpha=level, power=0.9, discordance=0.1)
 
     found = ahead([task_of("reading", needed)], early=False).capabilities[0]
 
@@ -216,6 +218,36 @@ def test_the_verb_writes_data(suite: Path) -> None:
     assert data["minutes"] is None
 
 
+def test_candidates_that_share_alpha_are_planned_at_their_share(suite: Path) -> None:
+    """As many as are named, which need not be there yet; in order, each has all of it."""
+    four = [word for name in "abcd" for word in ("--candidate", name)]
+
+    def looked(*more: str) -> Any:
+        return json.loads(planned(suite, "--format", "json", *more).stdout)
+
+    whole, any_of, last = (
+        looked(*four),
+        looked(*four, "--choose", "any"),
+        looked(*four, "--choose", "last"),
+    )
+
+    needed = [found["capabilities"][0]["n_needed"] for found in (whole, any_of, last)]
+    assert needed == [
+        items_needed(margin=0.05, alpha=policy.first_level, power=0.9, discordance=0.1)
+        for policy in (Policy(), Policy(alpha=0.0125), Policy())
+    ]
+    assert any_of["chance_pass"] < whole["chance_pass"] == last["chance_pass"]
+    assert any_of["remarks"][0].startswith("all of this is of one candidate at 1.2 %, since 4")
+
+
+def test_a_choice_is_not_planned_for_one_candidate(suite: Path) -> None:
+    """There is nothing to choose."""
+    told = planned(suite, "--choose", "any")
+
+    assert told.exit_code == 2
+    assert "--choose: there is one candidate only" in told.stderr
+
+
 def test_a_base_at_hand_gives_minutes(suite: Path, tmp_path: Path) -> None:
     """From the size of its weights and the speed of the machine."""
     base = support.write_checkpoint(tmp_path / "base")
@@ -294,3 +326,14 @@ def test_clusters_play_no_part_where_the_suite_is_the_contract() -> None:
     found = ahead([task_of("c", 400, 10)], Policy(estimand="suite"))
 
     assert found.chance_pass > 0.5
+
+
+def test_graded_scores_are_remarked_as_they_will_be_decided() -> None:
+    """By bets where there are several looks, and not in one."""
+    graded = replace(task_of("c", 600), metric="f1")
+
+    several, one = (" ".join(ahead([graded], early=early).remarks) for early in (True, False))
+
+    assert "decided by betting, which takes more items" in several
+    assert "betting" not in one
+    assert "its scores are graded" in one

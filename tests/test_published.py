@@ -7,6 +7,7 @@ that the means are those published and at least a tenth of the items changed.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,10 @@ TRACE = {
 EPOCHS = {1: 0.655, 2: 0.659, 4: 0.631, 8: 0.552, 16: 0.517}
 
 
+GENERATED: Any = {"arguments": [["Q:", {"until": []}]], "filtered_resps": ["4"]}
+"""Of answers in words, which nobody guesses."""
+
+
 def write_sides(
     folder: Path, task: str, base: float, candidate: float, *, n: int, churn: float = 0.1
 ) -> None:
@@ -46,7 +51,7 @@ def write_sides(
     fixed = set(range(n_base, n_base + n_fixed))
     wrong_after = (wrong_before - fixed) | broken
     for side, wrong in (("base", wrong_before), ("candidate", wrong_after)):
-        rows = test_imports.scored(n, lambda number, wrong=wrong: number in wrong)
+        rows = test_imports.scored(n, lambda number, wrong=wrong: number in wrong, **GENERATED)
         test_imports.write(folder / side, task, rows)
 
 

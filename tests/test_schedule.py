@@ -145,9 +145,34 @@ def test_what_is_decided_is_asked_no_more() -> None:
     assert second["read"] > first["read"]
 
 
-def test_a_proven_loss_ends_the_run_but_for_its_ladder() -> None:
-    """Where it falls is worth the rest of its items; nothing else is."""
+def test_a_failed_run_asks_on_what_is_undecided() -> None:
+    """And at once the whole ladder of what was lost."""
     schedule = Schedule(two_capabilities(), Protocol())
+    first = n_asked(schedule.next(None))
+    lost = verdict(reasoning=Outcome.REGRESSED, reading=Outcome.INCONCLUSIVE)
+
+    second = n_asked(schedule.next(lost))
+
+    assert second["ball"] == 600
+    assert first["read"] < second["read"] < 400
+    assert schedule.next(verdict(reasoning=Outcome.REGRESSED, reading=Outcome.HELD)) is None
+
+
+def test_what_was_lost_is_asked_no_further_without_a_ladder() -> None:
+    """It is decided, as what HELD is."""
+    schedule = Schedule(two_capabilities(), Protocol())
+    first = n_asked(schedule.next(None))
+
+    lost = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.REGRESSED)
+    second = n_asked(schedule.next(lost))
+
+    assert second["read"] == first["read"]
+    assert second["ball"] > first["ball"]
+
+
+def test_a_proven_loss_may_end_the_run_but_for_its_ladder() -> None:
+    """`after_failure: stop`: where it falls is worth the rest of its items; nothing else is."""
+    schedule = Schedule(two_capabilities(), Protocol(), after_failure="stop")
     first = n_asked(schedule.next(None))
     lost = verdict(reasoning=Outcome.REGRESSED, reading=Outcome.INCONCLUSIVE)
 
@@ -157,9 +182,9 @@ def test_a_proven_loss_ends_the_run_but_for_its_ladder() -> None:
     assert schedule.next(lost) is None
 
 
-def test_a_lost_capability_without_ladder_ends_the_run() -> None:
-    """There is nothing to locate."""
-    schedule = Schedule(two_capabilities(), Protocol())
+def test_a_lost_capability_without_ladder_may_end_the_run() -> None:
+    """`after_failure: stop`, and there is nothing to locate."""
+    schedule = Schedule(two_capabilities(), Protocol(), after_failure="stop")
     schedule.next(None)
 
     lost = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.REGRESSED)
@@ -287,12 +312,13 @@ def test_the_manifest_knows_one_order_from_another() -> None:
         ("acc", {"stops_early": False}, "one look"),
         ("acc", {"estimand": "suite"}, "betting"),
         ("f1", {}, "betting"),
+        ("f1", {"stops_early": False}, "one look"),
     ],
 )
 def test_the_manifest_tells_how_alpha_is_shared(
     metric: str, options: dict[str, Any], spending: str
 ) -> None:
-    """A metric that is not known to say right or wrong is bet on."""
+    """A metric that is not known to say right or wrong is bet on where there are several looks."""
     task = replace(support.task(tuple(support.item(n) for n in range(600))), metric=metric)
 
     (planned,) = Schedule([task], Protocol(), **options).manifest()

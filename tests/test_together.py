@@ -430,3 +430,49 @@ def test_fields_of_documents_make_clusters_and_parts(samples: Samples) -> None:
     )
     with pytest.raises(UsageError, match="no document has a field 'passage'"):
         samples.review(capabilities={"reading": replace(own, cluster="passage")})
+
+
+# --- a margin relative to what the base has ------------------------------------------------------
+
+
+def relative(share: float) -> dict[str, Any]:
+    """Return a policy under which every capability named t may lose this share."""
+    return {"capabilities": {"t": CapabilityPolicy(relative_margin=share)}}
+
+
+def test_a_relative_margin_is_a_share_of_what_the_base_has(samples: Samples) -> None:
+    """A base at 60 % of two choices has ten points: a tenth of them is one, a half is five."""
+    base, candidate = flips(4000, 60, 60, n_right=2400)
+    samples.add("t", base, candidate)
+
+    tenth, _ = only(samples.review(**relative(0.1)))
+    half, finding = only(samples.review(**relative(0.5)))
+
+    assert (tenth.chance, tenth.margin, half.margin) == pytest.approx((0.5, 0.01, 0.05))
+    assert tenth.p_held is not None
+    assert half.p_held is not None
+    assert half.p_held < tenth.p_held
+    assert finding.outcome is Outcome.HELD
+
+
+def test_a_relative_margin_has_its_level() -> None:
+    """At exactly the share lost, the base's own error included: false HELD is rare as alpha."""
+    from cliffguard.stats.graded import each_p_at_least
+
+    rng = np.random.default_rng(5)
+    right = rng.random((400, 300)) < 0.4
+    broken = right & (rng.random((400, 300)) < 0.3)
+    fixed = ~right & (rng.random((400, 300)) < 0.1)
+    # The base has 40 points, 12 of them are lost and 6 won: 6 of 40 is the share.
+    excess = broken.astype(float) - fixed - 0.15 * right
+    rate = (each_p_at_least(excess, 0.0) <= 0.05).mean()
+
+    assert rate <= 0.05 + 3 * (0.05 * 0.95 / 400) ** 0.5
+
+
+def test_two_margins_are_refused() -> None:
+    """One line with an id."""
+    with pytest.raises(UsageError, match="exclude each other") as failure:
+        CapabilityPolicy(margin=0.05, relative_margin=0.1)
+
+    assert failure.value.id == "policy.two-margins"

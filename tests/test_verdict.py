@@ -86,7 +86,11 @@ def unmeasured(name: str, *, ring: Ring = "adjacent") -> CapabilityComparison:
     )  # fmt: skip
 
 
-def judged(*capabilities: CapabilityComparison, policy: Policy | None = None) -> Verdict:
+def judged(
+    *capabilities: CapabilityComparison,
+    policy: Policy | None = None,
+    before: Verdict | None = None,
+) -> Verdict:
     """Return the verdict on some capabilities under the default margins."""
     comparison = Comparison(
         base=support.checkpoint("base"),
@@ -95,7 +99,7 @@ def judged(*capabilities: CapabilityComparison, policy: Policy | None = None) ->
         capabilities=capabilities,
         caveats=(),
     )
-    return judge(comparison, policy or Policy())
+    return judge(comparison, policy or Policy(), before)
 
 
 def finding(verdict: Verdict, name: str) -> Finding:
@@ -181,6 +185,35 @@ def test_a_regression_outweighs_what_is_open() -> None:
     verdict = judged(capability("a", 110, 10), capability("b", 0, 0, n_items=30))
 
     assert verdict.outcome is Outcome.FAIL
+
+
+def test_what_failed_stays_failed() -> None:
+    """A loss that was proven is not unmade by a later look at which the margin would hold."""
+    at_first = judged(capability("a", 12, 0, n_items=100, margin=0.1), capability("b", 10, 10))
+    later = replace(capability("a", 12, 12, n_items=1000, margin=0.1))
+
+    verdict = judged(later, capability("b", 10, 10), before=at_first)
+    at_the_end = judged(later, capability("b", 10, 10), before=verdict)
+
+    assert judged(later, capability("b", 10, 10)).outcome is Outcome.PASS
+    assert verdict.outcome is Outcome.FAIL
+    assert finding(verdict, "a").outcome is Outcome.REGRESSED
+    assert finding(verdict, "a").reason == "a drop was proven at an earlier look"
+    assert finding(verdict, "a").p_regressed == finding(at_first, "a").p_regressed
+    assert verdict.sentence.startswith("a regressed (")
+    assert at_the_end == verdict
+
+
+@pytest.mark.parametrize("margin", [0.05, 0.2])
+def test_a_proven_drop_stays_proven_as_others_move(margin: float) -> None:
+    """Of others, p-values may rise no more than its own; where they do, it still stays."""
+    lost = capability("a", 16, 2, n_items=100, margin=margin)
+    small, large = capability("b", 30, 2), capability("b", 9, 9)
+    before = judged(lost, small)
+    assert finding(before, "a").outcome is Outcome.REGRESSED
+
+    assert finding(judged(lost, large, before=before), "a").outcome is Outcome.REGRESSED
+    assert finding(judged(lost, large, before=before), "b").outcome is Outcome.REGRESSED
 
 
 def test_nothing_measured_is_not_a_pass() -> None:

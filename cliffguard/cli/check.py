@@ -13,10 +13,12 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import Screen, explained, failure_recorded
 from cliffguard.cli.given import open_store, plan_of, plans_of, show
-from cliffguard.cli.outcome import contained, finished, folders_of, one_of_both, prepare, worst
+from cliffguard.cli.outcome import finished, folders_of, in_turn, one_of_both, prepare, worst
 from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
+    from cliffguard.pairs import Pair
+    from cliffguard.plans import Plan
     from cliffguard.records import Review
     from cliffguard.runners import Runner
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     opt.TRAIN,
     opt.SCREEN,
     opt.DEALING,
+    opt.FAILURE,
     opt.PROTOCOL,
     opt.RUNNER,
 )
@@ -62,6 +65,7 @@ def check(
 
         caveats = remark(choose, plans)
         plans = shared(plans, choose)
+    from cliffguard.choice import Asked
     from cliffguard.corridor import guard, with_runner
     from cliffguard.stages import since
 
@@ -71,26 +75,26 @@ def check(
         # One runner: candidates over one base find it in memory.
         folders = [prepare(folder) for folder in folders_of(out, plans)]
         answers = open_store(store)
-        codes: list[int] = []
-        for one, folder in zip(plans, folders, strict=True):
-            if codes and codes[-1] != 0 and choose == "last":
-                break
-            with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
-                screen.start()
-                before = runner.spent()
-                with failure_recorded(folder), contextlib.closing(screen):
-                    review = guard(
-                        one,
-                        store=answers,
-                        runner=runner,
-                        stops_early=not no_early_stop,
-                        max_minutes=max_minutes,
-                        caveats=(*caveats, *one_of_both(one, plans)),
-                        progress=screen.progress,
-                    )
-                spent = since(runner.spent(), before)
-                codes.append(finished(review, folder, screen, output_format, spent))
-        return codes
+
+        def ask(one: Plan, folder: Path, remarks: Sequence[str]) -> tuple[Asked, int]:
+            screen.start()
+            before = runner.spent()
+            seen: list[Sequence[Pair]] = []
+            with failure_recorded(folder), contextlib.closing(screen):
+                review = guard(
+                    one,
+                    store=answers,
+                    runner=runner,
+                    stops_early=not no_early_stop,
+                    max_minutes=max_minutes,
+                    caveats=(*remarks, *one_of_both(one, plans)),
+                    progress=screen.progress,
+                    witness=seen.append,
+                )
+            spent = since(runner.spent(), before)
+            return Asked(review, seen[-1]), finished(review, folder, screen, output_format, spent)
+
+        return in_turn(plans, folders, choose, ask, caveats)
 
     codes = with_runner(plans[0], work)
     if codes is not None:  # another process of this run speaks
@@ -138,12 +142,13 @@ def measure(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.FAILURE, opt.PROTOCOL)
 def compare(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Argument(help="The base's directory or name.")],
     candidate: Annotated[str, typer.Argument(help="The candidate's directory or name.")],
     policy: opt.PolicyFile = None,
+    after: opt.After = None,
     out: opt.OutIfWanted = None,
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
@@ -164,9 +169,11 @@ def compare(
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
         folder = None if out is None else prepare(out)
         with failure_recorded(folder):
-            review = _compared(base, candidate, logged, policy, flags)
+            review = _compared(base, candidate, logged, policy, after, flags)
         code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
         raise typer.Exit(0 if exit_zero else code)
+    if after is not None:
+        raise UsageError("--after: is for folders of samples; the store knows its own looks")
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
     resolved = plan_of(flags)
     if show_config:
@@ -197,6 +204,7 @@ def _compared(
     candidate: str,
     logged: Sequence[str],
     policy: Path | None,
+    after: Path | None,
     flags: Mapping[str, Any],
 ) -> Review:
     """Return the review of two folders of samples; flags about checkpoints have no place here."""
@@ -213,7 +221,14 @@ def _compared(
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
         raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
-    return compare_samples(base, candidate, None if policy is None else load_policy(policy))
+    earlier = None
+    if after is not None:
+        from cliffguard.files import read_text
+        from cliffguard.report.json import read_review
+
+        earlier = read_review(read_text(after, UsageError), str(after))
+    own = None if policy is None else load_policy(policy)
+    return compare_samples(base, candidate, own, after=earlier)
 
 
 def _flat(given: Mapping[str, Any]) -> list[str]:

@@ -28,20 +28,29 @@ protocol:
   num_fewshot: null       # null: each task's own number of examples
   dtype: auto             # bfloat16 on a GPU, float32 on CPU
   seed: 0                 # order of the items
-# items: 4000             # of each side at the most, more where more answers change (--churn)
+# items: 4000             # of each side at the most, more where more answers change
+# churn: 0.1              # share of answers that will change, for `items`; or {{capability: share}}
 runner:
   device: auto
   batch_tokens: null         # tokens per batch; null is found from free memory
 policy: policy.yaml
+after_failure: finish     # finish: after a FAIL, too, all is asked until decided | stop: no more
 """
 
 _POLICY = """\
 # What may be lost. Write it before you look at results.
 alpha: 0.05               # chance of a wrong PASS, and of a wrong FAIL
+reserve: 0.05             # share of alpha kept for later runs of a candidate, on more items
 default_margin: 0.05      # the largest drop in mean score that is tolerated, 0…1
 {target}
 capabilities: {{}}
-#  multi_step_reasoning: {{margin: 0.03}}
+#  multi_step_reasoning:
+#    margin: 0.03           # instead of the default
+#    stratum_margin: 0.10   # tolerated in one part (task, level, class); else the margin
+#    cluster: passage_id    # field of its items: what shares it stands or falls together
+#    strata: topic          # field of its items: each value is a part that must not fall
+#    lower_is_better: true  # which way lm-eval's metric points, where nobody knows it
+#    gate: true             # must be measured, even where the base has nothing to lose
 #  control: {{gate: false}}   # monitored: shown, but it cannot fail the gate
 """
 

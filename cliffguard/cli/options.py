@@ -33,6 +33,14 @@ def _folder(text: str) -> Path:
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", "-p", help="Margins and error rate, a YAML file.")
 ]
+After = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="REVIEW",
+        help="Of folders of samples: the review.json of an earlier comparison of fewer samples, "
+        "whose looks count.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -190,6 +198,19 @@ DEALING: dict[str, Any] = {
         ),
     ],
 }
+FAILURE: dict[str, Any] = {
+    "after_failure": Annotated[
+        Literal["finish", "stop"] | None,
+        typer.Option(
+            "--after-failure",
+            help="finish: what is undecided is asked on after a FAIL (default with one candidate). "
+            "stop: only the ladders of what was lost.",
+        ),
+    ],
+}
+_OF_THE_PLAN = {*PLAN, *TRAIN, *SCREEN, *DEALING, *FAILURE, "candidate", "policy"}
+"""Flags that are keys of a plan as they stand."""
+
 PROTOCOL: dict[str, Any] = {
     "limit": Annotated[
         _Whole, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
@@ -342,7 +363,7 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             from cliffguard.cli.churn import read_churn  # reads files, which --help need not
 
             plan[name] = read_churn(value)
-        elif name in {**PLAN, **TRAIN, **SCREEN, **DEALING} or name in ("candidate", "policy"):
+        elif name in _OF_THE_PLAN:
             plan[name] = str(value) if isinstance(value, Path) else value
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from cliffguard.files import user_path, write_whole
 from cliffguard.plans import are_both
 
 if TYPE_CHECKING:
+    from cliffguard.choice import Asked, Choice
     from cliffguard.plans import Plan
     from cliffguard.records import Review
     from cliffguard.stages import Spent
@@ -87,6 +88,36 @@ def contained(codes: list[int]) -> Iterator[None]:
     except CliffguardError as error:
         print(f"cliffguard: {error.line}", file=sys.stderr)
         codes.append(error.exit_code)
+
+
+def in_turn(
+    plans: Sequence[Plan],
+    folders: Sequence[Path],
+    choose: Choice | None,
+    ask: Callable[[Plan, Path, Sequence[str]], tuple[Asked, int]],
+    remarks: Sequence[str],
+) -> list[int]:
+    """Ask one candidate after the other, and return their exit codes.
+
+    Of those that share alpha, what is open after all were asked is judged again at what each may
+    spend then.
+    """
+    codes: list[int] = []
+    asked: list[Asked | None] = []
+    for one, folder in zip(plans, folders, strict=True):
+        if codes and codes[-1] != 0 and choose == "last":
+            break
+        with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
+            found, code = ask(one, folder, remarks)
+            asked.append(found if choose == "any" else None)
+            codes.append(code)
+        asked += [None] * (len(codes) - len(asked))  # one that could not be compared
+    if choose == "any":
+        from cliffguard.choice import raised, raised_remark
+
+        for place, one in raised(asked, plans).items():
+            _, codes[place] = ask(one, folders[place], [raised_remark(one, len(plans))])
+    return codes
 
 
 def finished(

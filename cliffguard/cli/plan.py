@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     opt.DATA,
     opt.TRAIN,
     opt.DEALING,
+    opt.FAILURE,
     opt.PROTOCOL,
     opt.RUNNER,
     opt.NO_MATTER,
@@ -60,12 +61,15 @@ def plan(
     if show_config:
         show(plans)
         return
+    remarks: tuple[str, ...] = ()
     if choose is not None:
-        from cliffguard.choice import shared
+        from cliffguard.choice import foretold, shared
 
         plans = shared(plans, choose)
+        remarks = foretold(choose, plans)
     stops_early = not no_early_stop
     found, in_force, base = _looked_ahead(plans[0], store, stops_early)
+    found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
     aimed = None
     if aim is not None:
         from cliffguard.aiming import aim_at

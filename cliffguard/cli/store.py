@@ -115,13 +115,14 @@ def verify_store(
 ) -> None:
     """Read every stored answer and check it against its seal; exit 12 where one is damaged."""
     from cliffguard.report.clean import one_line
-    from cliffguard.upkeep.damage import examine, move_aside
+    from cliffguard.upkeep.damage import examine, examine_looks, move_aside
     from cliffguard.upkeep.questions import entries_of
 
     answers = open_store(store)
     entries = entries_of(answers)
     found = {entry.folder: examine(entry) for entry in entries}
     damaged = {folder: damages for folder, damages in found.items() if damages}
+    damaged |= {one.path: [one] for one in examine_looks(answers)}
     for folder, damages in damaged.items():
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
         print(one_line(f"{folder}: {damages[0].what}{more}"))

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from cliffguard.plans import Policy, Protocol
-from cliffguard.records import Checkpoint, Commit, PlannedLooks, Provenance, Review
+from cliffguard.plans import Plan, Policy, Protocol
+from cliffguard.records import (
+    Checkpoint,
+    Commit,
+    PlannedLooks,
+    Provenance,
+    Review,
+    TakenLooks,
+)
 from cliffguard.report.clean import one_line
 
 _SHORT = 16  # characters of a digest that tell two apart by eye; all of it is in review.json
@@ -47,7 +55,11 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         *(("suite", stamp) for stamp in stamps),
         ("protocol", _protocol(review.plan.protocol)),
         ("policy", _policy(review.plan.policy)),
+        *(("policy", told) for told in _own_policies(review.plan.policy)),
+        *(("items", told) for told in _dealing(review.plan)),
+        *(("after a failure", told) for told in _after_failure(review.plan)),
         *(("looks", _looks(planned)) for planned in provenance.looks),
+        *(("looks taken", _taken(one)) for one in review.taken),
         *(("training data", _training(review)) for _ in review.plan.train[:1]),
         ("runner", provenance.runner),
         *(("measured on", place) for place in provenance.measured_on),
@@ -114,10 +126,44 @@ def _looks(planned: PlannedLooks) -> str:
     )
 
 
+def _taken(one: TakenLooks) -> str:
+    """One run's looks at one capability, and what they spent of alpha."""
+    counted = ", ".join(f"{n:,}" for n in one.counted)
+    name = one.capability or "all that gates together"
+    return f"{name} at {counted} items, alpha spent: {one.spent:.3g}"
+
+
+def _own_policies(policy: Policy | None) -> Iterator[str]:
+    """Return what a policy says of single capabilities."""
+    for name, own in ({} if policy is None else policy.capabilities).items():
+        margins = (("margin", own.margin), ("margin of a part", own.stratum_margin))
+        told = [f"{word} {100 * margin:.1f} pp" for word, margin in margins if margin is not None]
+        told += [f"clusters by {own.cluster}"] if own.cluster else []
+        told += [f"parts by {own.strata}"] if own.strata else []
+        if own.lower_is_better is not None:
+            told.append("lower is better" if own.lower_is_better else "higher is better")
+        if own.gate is not None:
+            told.append("gates, and must be measured" if own.gate else "does not gate")
+        if told:
+            yield f"{name}: {', '.join(told)}"
+
+
+def _dealing(plan: Plan) -> Iterator[str]:
+    if plan.items is not None:
+        yield f"{plan.items:,} of each side at the most, more where more answers change"
+
+
+def _after_failure(plan: Plan) -> Iterator[str]:
+    if plan.after_failure == "stop":
+        yield "no more was asked (stop)"
+
+
 def _policy(policy: Policy | None) -> str:
     if policy is None:  # a plan whose policy was left to cliffguard
         return "the default of cliffguard"
-    parts = [f"alpha {policy.alpha:g}", f"default margin {100 * policy.default_margin:.1f} pp"]
+    parts = [f"alpha {policy.alpha:g}"]
+    parts += [f"of which {100 * policy.reserve:g} % for later runs"] if policy.reserve else []
+    parts += [f"default margin {100 * policy.default_margin:.1f} pp"]
     if policy.target is None:
         parts.append("no gain demanded")
     else:

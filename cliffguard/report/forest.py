@@ -96,8 +96,12 @@ def forest_description(page: Page) -> str:
         change = f"gain {row.gain} {row.gain_interval}" if row.is_target else f"drop {row.drop}"
         if not row.is_target:
             change += f" {row.interval}"
-        parts.append(f"{row.capability} ({row.finding.role}): {change}, {row.finding.outcome}")
+        parts.append(f"{row.capability} ({_role(row)}): {change}, {row.finding.outcome}")
     return "; ".join(parts)
+
+
+def _role(row: Row) -> str:
+    return f"{row.finding.role}, {row.standing}" if row.standing else row.finding.role
 
 
 def _panels(page: Page) -> list[_Panel]:
@@ -185,7 +189,7 @@ def _draw_words(axes: Axes, line: _Line) -> None:
 
     name = clip(row.capability, _NAME_LENGTH)
     put(-_LEFT / plot, line.y - 0.14, name, fontsize=11.5, fontweight=700, color=INK)
-    detail = f"{row.finding.role} · {row.n_items} items"
+    detail = f"{_role(row)} · {row.n_items} items"
     put(-_LEFT / plot, line.y + 0.22, detail, fontsize=9.5, color=MUTED)
     change = row.gain if row.is_target else row.drop
     put(

@@ -19,6 +19,11 @@ from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
 from cliffguard.report.figures import forest_svg, ladder_svg
 from cliffguard.report.page import lay_out, place
+from cliffguard.report.parts import HEADERS as PARTS_HEADERS
+from cliffguard.report.parts import INTRO as PARTS_INTRO
+from cliffguard.report.parts import SIDES as PARTS_SIDES
+from cliffguard.report.parts import TITLE as PARTS_TITLE
+from cliffguard.report.parts import part_views
 from cliffguard.report.reach import HEADERS as REACH_HEADERS
 from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
@@ -53,6 +58,11 @@ def render_html(review: Review, timings: Timings | None = None) -> str:
             page=page,
             forest=forest,
             ladders=ladders,
+            parts=part_views(page),
+            parts_title=PARTS_TITLE,
+            parts_intro=PARTS_INTRO,
+            parts_headers=PARTS_HEADERS,
+            parts_sides=PARTS_SIDES,
             reaches=placed,
             reach_figure=Markup(distance_svg(placed)) if placed else None,
             reach_intro=REACH_INTRO,

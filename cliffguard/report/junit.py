@@ -18,10 +18,19 @@ _FAILURES = {
 """What fails a capability that counts. The gate is closed unless everything is proven."""
 
 
+_RARE = (
+    "n_missing_base", "n_missing_candidate", "n_unreadable_base", "n_unreadable_candidate",
+    "n_copies", "n_empty", "n_clusters", "n_in_all",
+)  # fmt: skip
+"""Counts that are told where they are not 0."""
+
+
 def render_junit(review: Review) -> str:
     """Return the review as JUnit XML; it has a failure exactly when the verdict is not PASS.
 
-    What is only monitored cannot fail: where it did not hold, it is skipped with the reason.
+    What is only monitored cannot fail: where it did not hold, it is skipped with the reason. So is
+    what does not count, since the base has nothing to lose there. A failure says by what (loss,
+    format, stratum) and in which part.
     Numbers are properties, in score units, unrounded; means are the metric's own, and of metrics
     that are better low the property `direction` says so.
     """
@@ -63,11 +72,20 @@ def _add_finding(
     _properties(case, _numbers(finding, found))
     if finding.outcome is Outcome.HELD:
         return
-    message = f"{finding.outcome}: {one_line(finding.reason)}"
+    message = f"{finding.outcome}{_by(finding)}: {one_line(finding.reason)}"
     if finding.role == "monitored":
         _note(case, "skipped", f"monitored only, cannot fail the gate; {message}", None)
+    elif not finding.counts:
+        _note(case, "skipped", f"does not count; {message}", None)
     else:
         _note(case, "failure", message, _FAILURES[finding.outcome])
+
+
+def _by(finding: Finding) -> str:
+    """Return by what it regressed, and in which part; empty where nobody has said."""
+    if finding.stratum is not None:
+        return f" by {finding.cause}, in {one_line(finding.stratum)}"
+    return "" if finding.cause is None else f" by {finding.cause}"
 
 
 def _note(
@@ -100,6 +118,9 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
         "margin": _number(finding.margin),
         "p_regressed": _number(finding.p_regressed),
         "n_items_needed": _number(finding.n_items_needed),
+        "cause": finding.cause,
+        "stratum": None if finding.stratum is None else one_line(finding.stratum),
+        "counts": None if finding.counts else "false",
     }
     for ladder in finding.ladders:
         name = f"{one_line(ladder.task)}.{one_line(ladder.level_name)}"
@@ -112,8 +133,25 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
             numbers[f"until.{name}"] = str(ladder.until)
     if found is None:
         return numbers
-    interval = found.drop_interval
-    return numbers | {
+    return numbers | _of_stratum(finding, found) | _measured(found)
+
+
+def _of_stratum(finding: Finding, found: CapabilityComparison) -> dict[str, str | None]:
+    """Return the numbers of the part that a finding names; empty where it names none."""
+    for part in found.strata:
+        if part.name == finding.stratum:
+            return {
+                "stratum_margin": _number(part.margin),
+                "stratum_drop": _number(part.drop),
+                "stratum_n_items": str(part.n_items),
+            }
+    return {}
+
+
+def _measured(found: CapabilityComparison) -> dict[str, str | None]:
+    """Return what was measured; counts that are mostly 0 only where they are not."""
+    interval, readable = found.drop_interval, found.readable
+    return {
         "base_mean": _number(found.in_own_numbers(found.base_mean)),
         "candidate_mean": _number(found.in_own_numbers(found.candidate_mean)),
         "direction": DIRECTIONS[found.direction] or None,
@@ -126,6 +164,10 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
         "n_unscored": str(found.n_unscored),
         "n_broken": str(found.n_broken),
         "n_fixed": str(found.n_fixed),
+        "chance": _number(found.in_own_numbers(found.chance)),
+        "n_effective_clusters": _number(found.n_effective_clusters),
+        "readable_drop": None if readable is None else _number(readable.drop),
+        **{name: _number(getattr(found, name) or None) for name in _RARE},
     }
 
 

@@ -15,6 +15,11 @@ from cliffguard.report.clean import cleaned, clip, one_line, shorten
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
 from cliffguard.report.page import LadderView, Page, Row, lay_out, place
+from cliffguard.report.parts import HEADERS as PARTS_HEADERS
+from cliffguard.report.parts import INTRO as PARTS_INTRO
+from cliffguard.report.parts import SIDES as PARTS_SIDES
+from cliffguard.report.parts import TITLE as PARTS_TITLE
+from cliffguard.report.parts import PartRow, part_views
 from cliffguard.report.reach import HEADERS as REACH_HEADERS
 from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
@@ -43,6 +48,7 @@ def render_markdown(review: Review, timings: Timings | None = None) -> str:
         _verdict(page),
         _capabilities(page),
         *(_ladder(view, page) for view in page.ladders),
+        _parts(page),
         _target(page),
         _classes(page),
         _reach(page),
@@ -127,7 +133,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         escape(row.capability),
         row.finding.role,
-        f"{row.mark} {row.finding.outcome}",
+        f"{row.mark} {row.finding.outcome}{f', {row.standing}' if row.standing else ''}",
         row.base,
         row.candidate,
         row.drop,
@@ -139,15 +145,16 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _reason(row: Row) -> str:
-    unscored = f"; {row.n_unscored} unscored items are not in n" if row.n_unscored else ""
-    p = "" if row.finding.p_regressed is None else f" ({row.p_label}: {html.escape(row.p_value)})"
+    standing = f"{row.standing}; " if row.standing else ""
+    details = "".join(f"; {escape(line)}" for line in row.details)
+    p = f" ({html.escape(row.proof)})" if row.proof else ""
     change = f"; {row.change}" if row.direction else ""
-    return f"- {escape(row.capability)}: {escape(row.reason)}{p}{change}{unscored}"
+    return f"- {escape(row.capability)}: {standing}{escape(row.reason)}{p}{change}{details}"
 
 
 def _tasks(page: Page) -> str:
     headers = (
-        "task", "capability", "metric", "chance", "base", "candidate", "n", "unscored",
+        "task", "capability", "metric", "chance", "base", "candidate", "n", page.lacking,
         "cut off, base / candidate",
     )  # fmt: skip
     rows = [
@@ -183,6 +190,24 @@ def _ladder(view: LadderView, page: Page) -> str:
     table = _table(headers, "rrrrrl", rows)
     body = f"{escape(view.summary)} {escape(view.areas)} Chance is {view.chance}.\n\n{table}"
     return f"## Ladder: {escape(view.title)}\n\n{body}"
+
+
+def _parts(page: Page) -> str:
+    views = part_views(page)
+    if not views:
+        return ""
+    told = [
+        f"### {escape(view.row.capability)}\n\n{escape(view.summary)}\n\n"
+        + _table(PARTS_HEADERS, PARTS_SIDES, [_part(one) for one in view.rows])
+        for view in views
+    ]
+    return "\n\n".join([f"## {PARTS_TITLE}", PARTS_INTRO, *told])
+
+
+def _part(one: PartRow) -> tuple[str, ...]:
+    name, *cells, p_value, note = one.cells
+    marked = f"**◀ {note}**" if one.is_proven else escape(note)
+    return (escape(name), *cells, html.escape(p_value), marked)
 
 
 def _target(page: Page) -> str:

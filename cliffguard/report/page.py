@@ -22,10 +22,14 @@ from cliffguard.records import (
 )
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
+from cliffguard.report.details import details
 from cliffguard.report.wording import EDGES, MARKS, ROLE_ORDER, SHAPES
 from cliffguard.sentence import DIRECTIONS
 from cliffguard.stats.ladder import Shape
 from cliffguard.verdict import EXIT_CODES
+
+_WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose missing are missing
+_N_SHARED_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +124,14 @@ class Row:
         return f"{self.found.n_items:,}" if self.found else "0"
 
     @property
-    def n_unscored(self) -> int:
-        return self.found.n_unscored if self.found else 0
+    def standing(self) -> str:
+        """Where a finding neither passes nor fails the gate, though its role would, so in words."""
+        return "" if self.finding.counts else "does not count"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What the numbers of a measured capability hide, a line each."""
+        return details(self.found, self.finding.cause) if self.found is not None else ()
 
     @property
     def flips(self) -> str:
@@ -135,7 +145,16 @@ class Row:
     @property
     def p_label(self) -> str:
         """What a small p-value would prove."""
+        if self.finding.stratum is not None:
+            return "a drop beyond its margin there"
         return "gain disproven" if self.is_target else "any drop"
+
+    @property
+    def proof(self) -> str:
+        """The p-value with what it would prove; empty where nothing was asked that counts."""
+        if self.finding.p_regressed is None or not self.finding.counts:
+            return ""
+        return f"{self.p_label}: {self.p_value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,8 +374,33 @@ class Page:
             remarks.append(
                 f"The {pooled.n_capabilities} gating capabilities together: mean drop "
                 f"{numbers.points(pooled.drop)}, {proven} ({numbers.p_value(pooled.p_value)})."
+                f"{self._weighed}"
             )
         return tuple(remarks)
+
+    @property
+    def _weighed(self) -> str:
+        """How the test of all together differs from the mean beside it."""
+        if self.review.format < _WEIGHED_SINCE:
+            return ""
+        words = (
+            " The mean is the plain one; the test weighs each capability by the root of its "
+            "effective items."
+        )
+        shared = sorted(self.review.comparison.shared, key=lambda one: -one.n_documents)
+        if shared:
+            named = ", ".join(
+                f"{one_line(' and '.join(one.capabilities))}: {one.n_documents:,}"
+                for one in shared[:_N_SHARED_NAMED]
+            )
+            more = " and more" if shared[_N_SHARED_NAMED:] else ""
+            words += f" It allows for documents that they share ({named}{more})."
+        return words
+
+    @property
+    def lacking(self) -> str:
+        """What items without a score are called: before layout 2 some held answers."""
+        return "unscored" if self.review.format < _WEIGHED_SINCE else "missing"
 
     @property
     def health(self) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from cliffguard.report.behaviour import behaviour_view
 from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
 from cliffguard.report.classes import TITLE as CLASSES_TITLE
 from cliffguard.report.classes import ClassView, class_view
-from cliffguard.report.clean import cleaned
+from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.numbers import percent, points
 from cliffguard.report.page import LadderView, Page, Row, lay_out
+from cliffguard.report.parts import PartsView, part_views
 from cliffguard.report.reach import reaches
 from cliffguard.report.wording import SIGN_CONVENTION
 
@@ -59,22 +60,7 @@ def print_review(review: Review, console: Console) -> None:
     _print_list(console, _remarks(page))
     for remark in (*page.remarks, SIGN_CONVENTION):
         _print(console, Text(remark, style="dim"))
-    for view in page.ladders:
-        console.print()
-        _print(console, _ladder(view))
-    classes = class_view(page)
-    if classes is not None:
-        console.print()
-        _print(console, Text(CLASSES_TITLE, style="bold"))
-        console.print(_classes(classes))
-        _print_list(console, [("  •", line) for line in classes.notes])
-    if placed := reaches(page):
-        console.print()
-        _print(console, Text("Distance from the fine-tuning data, nearest first", style="bold"))
-        width = max(len(one.capability) for one in placed)
-        for one in placed:
-            line = f"  {one.distance.median:.2f}  {one.capability:<{width}}  drop "
-            _print(console, Text(f"{line}{points(one.drop):>9}  {one.outcome}"))
+    _print_inside(console, page)
     behaviour = behaviour_view(page)
     for title, lines in (
         ("Behaviour, beside the verdict", behaviour.notes if behaviour else ()),
@@ -88,6 +74,30 @@ def print_review(review: Review, console: Console) -> None:
             _print_list(console, [("  •", line) for line in lines])
 
 
+def _print_inside(console: Console, page: Page) -> None:
+    """Print where inside of capabilities something was lost: ladders, parts, classes, distance."""
+    for view in page.ladders:
+        console.print()
+        _print(console, _ladder(view))
+    for parts in part_views(page):
+        if parts.proven or parts.has_untested:
+            console.print()
+            _print(console, _parts(parts))
+    classes = class_view(page)
+    if classes is not None:
+        console.print()
+        _print(console, Text(CLASSES_TITLE, style="bold"))
+        console.print(_classes(classes))
+        _print_list(console, [("  •", line) for line in classes.notes])
+    if placed := reaches(page):
+        console.print()
+        _print(console, Text("Distance from the fine-tuning data, nearest first", style="bold"))
+        width = max(len(one.capability) for one in placed)
+        for one in placed:
+            line = f"  {one.distance.median:.2f}  {one.capability:<{width}}  drop "
+            _print(console, Text(f"{line}{points(one.drop):>9}  {one.outcome}"))
+
+
 def review_caveats(page: Page) -> tuple[str, ...]:
     """The doubts that touch trust, one line each."""
     return tuple(" ".join(caveat.split()) for caveat in page.review.comparison.caveats)
@@ -99,7 +109,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
     steps = []
     lost = [row for row in counted if row.finding.outcome is Outcome.REGRESSED]
     if lost:
-        names = ", ".join(row.capability for row in lost)
+        names = ", ".join(_lost(row) for row in lost)
         steps.append(
             f"Do not ship this candidate: {names}. The items that broke are in the report."
         )
@@ -114,7 +124,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
         if row.finding.outcome is Outcome.INCONCLUSIVE:
             steps.append(_more_items(row))
         if row.finding.outcome is Outcome.NOT_MEASURED:
-            steps.append(f"Measure {row.capability}, or take it out of the policy: {row.reason}.")
+            steps.append(_measure(row))
     if not counted:
         steps.append("Let the policy gate at least one capability that the suites measure.")
     if page.outcome is Outcome.PASS:
@@ -122,13 +132,30 @@ def next_steps(page: Page) -> tuple[str, ...]:
     return tuple(steps)
 
 
+def _lost(row: Row) -> str:
+    """Name what regressed, and where or how if not by its mean."""
+    if row.finding.stratum is not None:
+        return f"{row.capability} (in {one_line(row.finding.stratum)})"
+    return f"{row.capability} (by format)" if row.finding.cause == "format" else row.capability
+
+
+def _measure(row: Row) -> str:
+    if row.finding.counts:
+        return f"Measure {row.capability}: {row.reason}."
+    return f"Ask {row.capability} by items that this base can answer: {row.reason}."
+
+
 def _more_items(row: Row) -> str:
     found = row.found
+    if found is not None and found.has_nothing_to_lose and found.is_finished:
+        return f"{row.capability} is open: {row.reason}."
     if found is not None and found.n_asked < found.n_planned:
         return (
             f"{row.capability} is open: {found.n_asked:,} of {found.n_planned:,} planned items "
             "were asked before the run ended; --no-early-stop asks them all."
         )
+    if found is not None and 0.0 in (found.level, found.next_level):
+        return f"No further run can decide {row.capability}: nothing of alpha is left for one."
     needed = row.finding.n_items_needed
     about = f" (about {needed:,} would decide)" if needed else ""
     return (
@@ -201,10 +228,10 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
         if row.direction and is_measured:
             remarks.append(("↓", f"{row.capability}: {row.change}"))
         if row.finding.outcome is not Outcome.HELD:
-            p = f" ({row.p_label}: {row.p_value})" if is_measured else ""
-            remarks.append((row.mark, f"{row.capability}: {row.reason}{p}"))
-        if row.n_unscored and is_measured:
-            remarks.append(("!", f"{row.capability}: {row.n_unscored} unscored, not in n"))
+            p = f" ({row.proof})" if is_measured and row.proof else ""
+            standing = f"{row.standing}: " if row.standing else ""
+            remarks.append((row.mark, f"{row.capability}: {standing}{row.reason}{p}"))
+        remarks += [("!", f"{row.capability}: {line}") for line in row.details]
     return remarks
 
 
@@ -230,6 +257,17 @@ def _ladder(view: LadderView) -> Text:
         text.append(line, style="bold red" if rung.is_edge else "")
         if rung.note:
             text.append(f"  {rung.note}", style="bold red" if rung.is_edge else "dim")
+    return text
+
+
+def _parts(view: PartsView) -> Text:
+    """The parts of a capability in which a loss is proven; a review has them all."""
+    text = Text.assemble(
+        (f"{view.row.capability} by its parts", "bold"), (f"  {view.summary}", "dim")
+    )
+    for one in view.proven:
+        line = f"\n ▶ {one.name}  {one.means}  {one.drop}  n {one.part.n_items:,}"
+        text.append(line, style="bold red")
     return text
 
 

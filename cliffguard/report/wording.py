@@ -46,14 +46,18 @@ OVERLAPS_TITLE = "Items in the training data, which do not count"
 MEANINGS = {
     Outcome.HELD: ("A drop as large as the margin is ruled out. A smaller real drop may remain."),
     Outcome.REGRESSED: (
-        "A drop is proven, and it is not bounded by the margin. The interval says how large it "
-        "may be."
+        "A drop is proven, and it is not bounded by the margin: of the mean, by answers that "
+        "nobody can read any more, or beyond the margin in one part. The interval says how large "
+        "that of the mean may be."
     ),
     Outcome.INCONCLUSIVE: (
         "Neither a drop nor its absence is proven by the items that were asked: they are too few "
         "for this margin, or the run ended first. It is not a pass."
     ),
-    Outcome.NOT_MEASURED: ("No item has a score on both sides. An absent test is not a pass."),
+    Outcome.NOT_MEASURED: (
+        "No item has a score on both sides; an absent test is not a pass. Or this base has nothing "
+        "to lose there: then it does not count, for the gate or against it."
+    ),
 }
 
 ROLES: dict[Role, str] = {

@@ -95,7 +95,8 @@ class StoredRunner(Runner):
         """Refuse: what is not stored must be measured first."""
         raise UsageError(
             f"{checkpoint.name}: only part of {task.name} is stored; finish it with "
-            f"`cliffguard measure {checkpoint.name}` and the same suites"
+            f"`cliffguard measure {checkpoint.name}` and the same suites, or, where the run ended "
+            "with a FAIL, compare with --after-failure stop"
         )
 
 

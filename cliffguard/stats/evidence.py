@@ -11,17 +11,19 @@ procedure              when
 ====================== =========================================================================
 `fixed_evidence`       right or wrong, all planned items asked, one look
 `sequential_evidence`  right or wrong, several looks on the way to a planned number of items
-`graded_evidence`      scores between 0 and 1; any number of looks
+`graded_evidence`      scores between 0 and 1, all planned items asked, one look
+`betting_evidence`     scores between 0 and 1; any number of looks
 `suite_evidence`       the suite is itself the contract; any scores, any number of looks
 `gain_evidence`        a gain is demanded: right or wrong, one look
-`graded_gain_evidence` a gain is demanded: scores between 0 and 1
+`graded_gain_evidence` a gain is demanded: scores between 0 and 1, one look
+`betting_on_gain`      a gain is demanded: scores between 0 and 1, or of the suite; any looks
 ====================== =========================================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,8 @@ from cliffguard.stats.betting import (
     p_value,
 )
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering
+from cliffguard.stats.graded import mean_interval as order_free_interval
+from cliffguard.stats.graded import p_at_least, p_at_most
 from cliffguard.stats.interval import Interval, check_open_fraction
 from cliffguard.stats.paired import (
     PairedCounts,
@@ -56,7 +60,8 @@ FloatArray = NDArray[np.float64]
 
 _FIXED = "McNemar mid-p; Tango score interval"
 _SEQUENTIAL = "group-sequential score tests; repeated interval"
-_GRADED = "betting on graded scores"
+_GRADED = "Gaffke's bound on graded scores, in any order"
+_BETTING = "betting on graded scores"
 _SUITE = "betting without replacement, about this suite"
 _EXPECTED_GAIN = 0.1  # what the first bets on a target suppose beyond the demanded gain
 _LARGEST_Z = 8.0  # the normal tail beyond it is below what a p-value is computed to
@@ -231,8 +236,7 @@ def sequential_evidence(
     last = looks[-1]
 
     def repeated(p_values: list[float], spending: Spending) -> float:
-        z_values = [float(np.clip(-ndtri(p), -_LARGEST_Z, _LARGEST_Z)) for p in p_values]
-        return repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=spending)
+        return repeated_p_of(p_values, n_asked=n_asked, n_planned=n_planned, spending=spending)
 
     def edge(spending: Spending) -> float:
         return boundaries(n_asked, n_planned=n_planned, alpha=alpha, spending=spending)[-1]
@@ -248,6 +252,17 @@ def sequential_evidence(
         interval=last.interval(z_low=edge(DROP_SPENDING), z_high=edge(HELD_SPENDING)),
         method=_in_words(last, _SEQUENTIAL),
     )
+
+
+def repeated_p_of(
+    p_values: Sequence[float], *, n_asked: tuple[int, ...], n_planned: int, spending: Spending
+) -> float:
+    """Return the p-value of all looks together from that of each look alone.
+
+    Parameters are those of `repeated_p_value`, with one p-value a look for its statistic.
+    """
+    z_values = [float(np.clip(-ndtri(p), -_LARGEST_Z, _LARGEST_Z)) for p in p_values]
+    return repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=spending)
 
 
 def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
@@ -287,7 +302,7 @@ def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
     )
 
 
-def graded_gain_evidence(
+def betting_on_gain(
     changes: Sequence[float],
     *,
     at_worst: Sequence[float] | None = None,
@@ -318,11 +333,73 @@ def graded_gain_evidence(
         p_dropped=p_disproven,
         p_beyond=p_disproven,
         interval=_interval(x, alpha, n_scored, weights),
-        method=_SUITE if n_suite is not None else _GRADED,
+        method=_SUITE if n_suite is not None else _BETTING,
     )
 
 
 def graded_evidence(
+    changes: Sequence[float],
+    *,
+    at_worst: Sequence[float] | None = None,
+    margin: float,
+    alpha: float,
+    weights: FloatArray | None = None,
+    worst_weights: FloatArray | None = None,
+) -> Evidence:
+    """Evidence from graded scores in one look at everything planned; their order is nothing.
+
+    Parameters
+    ----------
+    changes : sequence of float
+        Base score minus candidate score of every scored item, in [-1, 1]. At least one. Or the
+        means of whole clusters.
+    at_worst : sequence of float, optional
+        The same with every lost item as the base's whole score. Asked about *held*.
+    margin, alpha
+        As in `fixed_evidence`.
+    weights, worst_weights : ndarray, optional
+        Of clusters, their sizes over the largest, for `changes` and for `at_worst`.
+
+    Notes
+    -----
+    All by the bound of `cliffguard.stats.graded`: the interval ends where its tests turn.
+    """
+    _check_alpha(alpha)
+    worst, worst_weights = (changes, weights) if at_worst is None else (at_worst, worst_weights)
+    return Evidence(
+        p_held=p_at_least(worst, margin, weights=worst_weights),
+        p_dropped=p_at_most(changes, 0.0, weights=weights),
+        p_beyond=p_at_most(changes, margin, weights=weights),
+        interval=order_free_interval(changes, confidence=1 - 2 * alpha, weights=weights),
+        method=_with_clusters(_GRADED, len(changes), weights),
+    )
+
+
+def graded_gain_evidence(
+    changes: Sequence[float],
+    *,
+    at_worst: Sequence[float] | None = None,
+    gain: float,
+    alpha: float,
+    weights: FloatArray | None = None,
+    worst_weights: FloatArray | None = None,
+) -> Evidence:
+    """Evidence of a demanded gain from graded scores in one look; as `graded_evidence`.
+
+    `p_held` is of "the gain is `gain` or less", the other two of "it is `gain` or more".
+    """
+    told = graded_evidence(
+        changes,
+        at_worst=at_worst,
+        margin=-gain,
+        alpha=alpha,
+        weights=weights,
+        worst_weights=worst_weights,
+    )
+    return replace(told, p_dropped=told.p_beyond)
+
+
+def betting_evidence(
     changes: Sequence[float],
     *,
     at_worst: Sequence[float] | None = None,
@@ -336,8 +413,8 @@ def graded_evidence(
     Parameters
     ----------
     changes : sequence of float
-        Base score minus candidate score of every scored item, in [-1, 1], in the order of the
-        run, which does not depend on them. At least one. Or the means of whole clusters.
+        Base score minus candidate score of every scored item, in [-1, 1], in an order that does
+        not depend on them. At least one. Or the means of whole clusters.
     at_worst : sequence of float, optional
         The same with every lost item at its place, as the base's whole score. Asked about *held*.
     margin, alpha
@@ -355,7 +432,7 @@ def graded_evidence(
         p_dropped=p_value(dropped_fortune(x, margin=margin, weights=weights)),
         p_beyond=p_value(beyond),
         interval=_interval(x, alpha, None, weights),
-        method=_GRADED if weights is None else f"{_GRADED}; {len(x)} clusters",
+        method=_with_clusters(_BETTING, len(x), weights),
     )
 
 
@@ -372,7 +449,7 @@ def suite_evidence(
     Parameters
     ----------
     changes, at_worst : sequence of float
-        As in `graded_evidence`; whole numbers where scores are right or wrong.
+        As in `betting_evidence`; whole numbers where scores are right or wrong.
     n_suite : int
         Items of the suite that have or will have a score, lost ones included.
     margin, alpha
@@ -429,6 +506,10 @@ def _as_arrays(
 
 def _check_alpha(alpha: float) -> None:
     check_open_fraction("2 alpha", 2 * alpha)
+
+
+def _with_clusters(method: str, n_changes: int, weights: FloatArray | None) -> str:
+    return method if weights is None else f"{method}; {n_changes} clusters"
 
 
 def _in_words(sample: Sample, method: str) -> str:

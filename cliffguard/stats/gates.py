@@ -91,7 +91,9 @@ def decide(
     *,
     alpha: float,
     pooled_share: float,
+    parts_share: float = 0.0,
     held_spending: Spending = HELD_SPENDING,
+    stops_at_failure: bool = False,
 ) -> Outcomes:
     """Return the verdicts of the gates.
 
@@ -105,8 +107,13 @@ def decide(
         Error rate of the whole gate.
     pooled_share : float
         Share of alpha that the test of all capabilities together gets, where there are several.
+    parts_share : float, optional
+        Share of alpha that the parts of capabilities get; they are not simulated.
     held_spending : str, optional
         How alpha is spent on *held*; another rule than the gate's is for studies.
+    stops_at_failure : bool, optional
+        A proven loss ends the run. Otherwise what is undecided is asked on, and only what was lost
+        is not.
     """
     n_capabilities, n_looks = len(designs), counts.broken.shape[-1]
     sizes = np.array([_padded(design.looks, n_looks) for design in designs])
@@ -118,7 +125,7 @@ def decide(
     convicts = (counts.broken - counts.fixed) / sizes >= margins[:, None]
     convicts |= sizes == sizes[:, -1:]
     z_dropped = np.where(convicts, z_dropped, -np.inf)
-    share = 1 - pooled_share if n_capabilities > 1 else 1.0
+    share = 1.0 - parts_share - (pooled_share if n_capabilities > 1 else 0.0)
     edge_held = _edges(designs, n_looks, alpha, held_spending)
     edge_shield = _edges(designs, n_looks, shield_level(alpha), held_spending)
     crossed = {
@@ -129,10 +136,9 @@ def decide(
     }
     held = np.zeros(z_held.shape[:2], dtype=bool)
     lost, shielded = np.zeros_like(held), np.zeros_like(held)
-    over = np.zeros(len(held), dtype=bool)
     at = np.zeros(held.shape, dtype=int)
     for look in range(n_looks):
-        going = ~held & ~over[:, None]
+        going = ~held & ~(lost.any(axis=1, keepdims=True) if stops_at_failure else lost)
         at[going] = look
         held |= going & (z_held[..., look] >= edge_held[:, look])
         shielded |= going & (z_held[..., look] >= edge_shield[:, look])
@@ -140,13 +146,12 @@ def decide(
             rivals: np.take_along_axis(found, at[..., None], axis=-1)[..., 0]
             for rivals, found in crossed.items()
         }
-        lost = _holm(now) & ~shielded
-        over |= lost.any(axis=1)
-    passed = held.all(axis=1)
-    failed = over
+        lost |= _holm(now) & ~shielded  # what failed stays failed
+    passed = np.asarray(held.all(axis=1))
+    failed = np.asarray(lost.any(axis=1))
     if n_capabilities > 1:
         dropped = _pooled(counts, sizes, at, alpha * pooled_share)
-        failed = over | (dropped & ~shielded.all(axis=1))
+        failed |= dropped & ~shielded.all(axis=1)
     n_asked = np.take_along_axis(np.broadcast_to(sizes, z_held.shape), at[..., None], axis=-1)
     return Outcomes(passed & ~failed, failed, held, lost, n_asked[..., 0])
 

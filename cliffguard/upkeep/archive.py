@@ -5,6 +5,7 @@
                       /items.jsonl
                       /noise.json
                       /shards/0000.jsonl
+    looks/ab/ab12….json                   the looks that were taken at these checkpoints
 
 The same questions give the same bytes. An archive comes from elsewhere: nothing of it is put into
 a store before all of it is read and verified.
@@ -41,11 +42,14 @@ from cliffguard.files import (
     write_error,
     write_new,
 )
+from cliffguard.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks
+from cliffguard.records import TakenLooks
 from cliffguard.schedule import in_shards
 from cliffguard.store import Entry, Store
 from cliffguard.upkeep.damage import examine
 from cliffguard.upkeep.pruning import STAGING
 from cliffguard.upkeep.questions import StoredQuestion
+from cliffguard.upkeep.types import are
 
 FORMAT = 1
 MOST_BYTES = 2**30
@@ -87,7 +91,9 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
             )
         files = sorted(path for path in entry.folder.rglob("*") if path.is_file())
         names += [path.relative_to(store.root).as_posix() for path in files]
-    names = [name for name in names if _NAME.fullmatch(name)]
+    taken = pairs_with(all_looks(store), {row.fingerprint for row in rows})
+    names += [path.relative_to(store.root).as_posix() for path in taken]
+    names = [name for name in names if _NAME.fullmatch(name) or LOOKS.fullmatch(name)]
     digests = {name: _sha256(store.root / name) for name in names}
     about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
     with _written_whole(out) as stream, tarfile.open(fileobj=stream, mode="w", format=_TAR) as tar:
@@ -155,9 +161,12 @@ def read_archive(store: Store, path: Path) -> Taken:
             if damages := examine(entry):
                 where = damages[0].path.relative_to(folder).as_posix()
                 raise IntegrityError(f"{path}: {where}: {damages[0].what}; export it again")
+        looks = [_whole_looks(path, one) for one in all_looks(Store(folder))]
         for key, entry in staged.items():
             _refuse_conflict(path, entry, store.entry(key))
         store.begin()
+        for one in looks:
+            add_looks(store, one)
         new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
         n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
     return Taken(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
@@ -215,7 +224,8 @@ def _unpacked(path: Path, tar: tarfile.TarFile, staged: Store) -> list[str]:
     while (member := tar.next()) is not None:
         _check_member(path, member, digests, seen)
         seen.add(member.name)
-        keys[PurePosixPath(member.name).parts[2]] = None
+        if not LOOKS.fullmatch(member.name):
+            keys[PurePosixPath(member.name).parts[2]] = None
         found = _copied(tar, member, staged.root / member.name)
         if found != digests[member.name]:
             raise _refused(path, f"{member.name} does not match its digest")
@@ -255,7 +265,7 @@ def _check_member(
     name = shortened(member.name)
     if not _is_plain(member):
         raise _refused(path, f"{name} is a link, a device or a folder")
-    if not _NAME.fullmatch(member.name):
+    if not (_NAME.fullmatch(member.name) or LOOKS.fullmatch(member.name)):
         raise _refused(path, f"{name} is no place of a store")
     if member.size > MOST_BYTES:
         raise _refused(path, f"{name} has {member.size:,} bytes, which no answers have")
@@ -283,6 +293,17 @@ def _copied(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
     except OSError as failure:
         raise write_error(target, failure) from failure
     return seen.hexdigest()
+
+
+def _whole_looks(path: Path, looks: Path) -> Looks:
+    """Return looks of an archive, which must match their seal."""
+    try:
+        found = read_looks(looks)
+    except StoreError:
+        found = None
+    if found is None or not are(TakenLooks, found.runs):
+        raise _refused(path, f"{looks.name} does not hold the looks that were taken")
+    return found
 
 
 def _refuse_conflict(path: Path, new: Entry, old: Entry) -> None:

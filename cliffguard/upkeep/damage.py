@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cliffguard.errors import StoreError
 from cliffguard.files import write_error
-from cliffguard.records import Answer, Item
+from cliffguard.looks import all_looks, read_looks
+from cliffguard.records import Answer, Item, TakenLooks
 from cliffguard.schedule import in_shards
 from cliffguard.store import Entry, Store
 from cliffguard.upkeep.questions import describe
@@ -48,6 +49,19 @@ def examine(entry: Entry) -> list[Damage]:
     return found
 
 
+def examine_looks(store: Store) -> list[Damage]:
+    """Return the files of looks that were taken which are damaged."""
+    found: list[Damage] = []
+    for path in all_looks(store):
+        try:
+            is_whole = are(TakenLooks, read_looks(path).runs)
+        except StoreError:
+            is_whole = False
+        if not is_whole:
+            found.append(Damage(path=path, what="does not hold the looks that were taken"))
+    return found
+
+
 def _check_shard(entry: Entry, number: int, items: Sequence[Item] | None) -> None:
     if items is None:
         stored = entry.read_sealed(number)
@@ -74,11 +88,12 @@ def _reason(entry: Entry, failure: StoreError) -> str:
 def move_aside(store: Store, damages: Sequence[Damage]) -> list[Path]:
     """Move what is damaged below `<root>/damaged`; return where it lies now.
 
-    A question without a readable question.json or items.jsonl goes as a whole.
+    A question without a readable question.json or items.jsonl goes as a whole; with a file of
+    looks it is forgotten what was spent at them.
     """
     moved = []
     for damage in outermost(damages):
-        inside = damage.path.relative_to(store.root / "questions").parts[1:]
+        inside = damage.path.relative_to(store.root).parts[2:]
         target = _free(store.root.joinpath("damaged", *inside))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from cliffguard.errors import StoreError
 from cliffguard.files import write_error
+from cliffguard.looks import all_looks, pairs_with
 from cliffguard.store import Entry, Store
-from cliffguard.upkeep.damage import examine, outermost
+from cliffguard.upkeep.damage import examine, examine_looks, outermost
 from cliffguard.upkeep.questions import KEY, StoredQuestion, describe, entries_of
 
 _A_DAY_S = 86_400.0
@@ -39,13 +40,17 @@ def removable(
 ) -> list[Removable]:
     """Return the questions that meet all of the conditions that are given.
 
-    `is_unreadable` means damaged questions, and with them what lies about: what was moved aside,
-    and what killed runs left a day ago or earlier. `now` is in seconds since 1970.
+    With a checkpoint's questions go the looks that were taken at it. `is_unreadable` means damaged
+    questions and looks, and with them what lies about: what was moved aside, and what killed runs
+    left a day ago or earlier. `now` is in seconds since 1970.
     """
     now = time.time() if now is None else now
     found: list[Removable] = []
+    fingerprints: set[str] = set()
     for entry in entries_of(store):
         row = _described(entry)
+        if row is not None and (checkpoint is None or row.is_of(checkpoint)):
+            fingerprints.add(row.fingerprint)
         written = entry.folder.stat().st_mtime if row is None else row.written
         if checkpoint is not None and (row is None or not row.is_of(checkpoint)):
             continue
@@ -60,7 +65,19 @@ def removable(
             found.append(_removable(entry.folder, told))
     if is_unreadable and checkpoint is None:
         found += _leftovers(store, now, older_than_s or 0.0)
+    looks = _looks(store, None if checkpoint is None else fingerprints, is_unreadable)
+    found += [one for one in looks if now - one.path.stat().st_mtime >= (older_than_s or 0.0)]
     return found
+
+
+def _looks(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
+    """Return the files of looks at these fingerprints (None: at any), or those that are damaged."""
+    damaged = examine_looks(store)
+    if is_unreadable:
+        return [] if of is not None else [_removable(one.path, one.what) for one in damaged]
+    whole = sorted({*all_looks(store)} - {one.path for one in damaged})
+    kept = whole if of is None else pairs_with(whole, of)
+    return [_removable(path, "looks that were taken, and what they spent") for path in kept]
 
 
 def _described(entry: Entry) -> StoredQuestion | None:
@@ -79,7 +96,12 @@ def _leftovers(store: Store, now: float, older_than_s: float) -> list[Removable]
     known = {entry.folder for entry in entries_of(store)}
     left = [
         *(path for path in store.root.glob("*-*") if _STAGED.fullmatch(path.name)),
-        *(path for path in (store.root / "questions").rglob(".*") if _PART.fullmatch(path.name)),
+        *(
+            path
+            for folder in ("questions", "looks")
+            for path in (store.root / folder).rglob(".*")
+            if _PART.fullmatch(path.name)
+        ),
         *(
             path
             for path in store.root.glob("questions/*/*")
@@ -104,7 +126,9 @@ def _removable(path: Path, what: str) -> Removable:
 STAGING = ("incoming-", "removed-")
 """How folders below the root begin that live only while something is imported or removed."""
 _STAGED = re.compile(r"(?:incoming|removed)-[a-z0-9_]{8}")
-_PART = re.compile(r"\.(?:question\.json|items\.jsonl|noise\.json|\d+\.jsonl)\.[a-z0-9_]{8}")
+_PART = re.compile(
+    r"\.(?:question\.json|items\.jsonl|noise\.json|\d+\.jsonl|[0-9a-f]{64}\.json)\.[a-z0-9_]{8}"
+)
 
 
 def remove(store: Store, found: Sequence[Removable]) -> None:

@@ -502,8 +502,54 @@ def test_candidates_to_choose_from_share_alpha(
     assert re.search(r"step-1 or \S*step-3 may be shipped", result.stderr)
     review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
     assert review["plan"]["policy"]["alpha"] == pytest.approx(0.05 / 3)
-    assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.05 / 3)
+    assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.95 * 0.05 / 3)
     assert any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
+
+
+def turns(share: int, *names: str) -> Script:
+    """Script: the named of the candidates break one item in `share`, and fix as many."""
+
+    def script(name: str, item: Item) -> float:
+        place = int(item.id.rpartition("-")[2]) if item.level is not None else -1
+        is_base_wrong, is_turned = place % share == 0, place % share == share // 2
+        if place < 0 or not any(one in name for one in names):
+            return float(place < 0 or not is_base_wrong)
+        return float(not is_turned)
+
+    return script
+
+
+def test_candidates_that_change_together_share_more_of_alpha(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is open at an equal share passes at what near twins may spend, without a question."""
+    runner = scripted(monkeypatch, turns(11, "step-1", "step-2", "step-3"))
+
+    result = chosen(trajectory, "123", "any")
+
+    assert result.exit_code == 0
+    assert re.search(r"step-1 or \S*step-2 or \S*step-3 may be shipped", result.stderr)
+    assert runner.n_asked == 4 * (300 + 120)
+    review = json.loads((Path(trajectory["out"]) / "step-2" / "review.json").read_text())
+    assert 0.05 / 3 < review["plan"]["policy"]["alpha"] < 0.05
+    assert any("changed together" in caveat for caveat in review["comparison"]["caveats"])
+    assert not any("they share alpha" in caveat for caveat in review["comparison"]["caveats"])
+
+
+def test_what_an_earlier_run_saw_leaves_equal_shares(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How looks at fewer items hang together with those at more is not known of several."""
+    scripted(monkeypatch, turns(11, "step-1", "step-2", "step-3"))
+    folder = Path(trajectory["base"]).parent
+    named = ("--base", trajectory["base"], "--suite", trajectory["suite"], "--limit", "150")
+    run("check", *named, "--candidate", str(folder / "step-1"), "--store", trajectory["store"],
+        "--out", trajectory["out"])  # fmt: skip
+
+    result = chosen(trajectory, "123", "any")
+
+    assert result.exit_code == 11
+    assert "of 3 candidates, which share alpha, none passed" in result.stderr
 
 
 def test_a_trajectory_is_tested_until_one_does_not_pass(
@@ -534,6 +580,35 @@ def test_where_none_passed_the_worst_code_is_kept(
 
     assert result.exit_code == 10
     assert re.search("none passed|did not pass", result.stderr)
+
+
+def test_after_a_failure_of_one_of_several_no_more_is_asked(
+    trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it left stored is compared as it was run; checked alone, it is asked on."""
+    scripted(monkeypatch, lambda name, item: float("base" in name or item.level is not None))
+    suite = support.write_suite(Path(trajectory["suite"]).parent, n_items=1500, n_said=120)
+    base = Path(trajectory["base"])
+    pair = [str(base), str(base.parent / "step-2"), "--suite", str(suite)]
+
+    stopped = chosen(trajectory, "12", "any")
+    plainly = run("compare", *pair, "--store", trajectory["store"])
+    as_run = run("compare", *pair, "--store", trajectory["store"], "--after-failure", "stop")
+    finished = run(
+        "check", "--base", pair[0], "--candidate", pair[1], *pair[2:],
+        "--store", trajectory["store"], "--out", str(base.parent / "alone"),
+    )  # fmt: skip
+
+    assert stopped.exit_code == as_run.exit_code == finished.exit_code == 10
+    assert plainly.exit_code == 2
+    assert "only part of ball is stored" in plainly.stderr
+    assert "compare with --after-failure stop" in plainly.stderr
+    review = json.loads((Path(trajectory["out"]) / "step-2" / "review.json").read_text())
+    assert review["plan"]["after_failure"] == "stop"
+    assert "--after-failure stop" in review["provenance"]["command"]
+    alone = json.loads((base.parent / "alone" / "review.json").read_text())
+    assert alone["plan"]["after_failure"] == "finish"
+    assert [one["outcome"] for one in alone["verdict"]["findings"]] == ["HELD", "REGRESSED"]
 
 
 def test_a_choice_needs_candidates(trajectory: dict[str, str]) -> None:

@@ -10,8 +10,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from cliffguard.plans import Plan, Policy, Protocol, Ring, Role, TargetPolicy
+from cliffguard.plans import (
+    CapabilityPolicy,
+    Plan,
+    Policy,
+    Protocol,
+    Ring,
+    Role,
+    TargetPolicy,
+)
 from cliffguard.records import (
+    REVIEW_FORMAT,
     Behaviour,
     CapabilityComparison,
     Checkpoint,
@@ -31,9 +40,13 @@ from cliffguard.records import (
     PlannedLooks,
     Pooled,
     Provenance,
+    Readable,
     Review,
+    Shared,
     Shift,
+    StratumComparison,
     SuiteStamp,
+    TakenLooks,
     TaskComparison,
     Verdict,
 )
@@ -274,7 +287,7 @@ def review(
     base = checkpoint("Qwen/Qwen2.5-0.5B-Instruct")
     candidate = checkpoint("runs/ft/support-tickets", adapter="b2" * 32)
     return Review(
-        format=1,
+        format=REVIEW_FORMAT,
         plan=Plan(
             candidate="runs/ft/support-tickets",
             base="Qwen/Qwen2.5-0.5B-Instruct",
@@ -487,6 +500,112 @@ def lost_early() -> Review:
     return replace(lost, verdict=replace(lost.verdict, findings=findings))
 
 
+def subject(name: str, n_right_base: int, n_broken: int, **changes: object) -> StratumComparison:
+    """Return one subject of a hundred items; nothing was fixed."""
+    part = StratumComparison(
+        kind="task",
+        name=name,
+        n_planned=100,
+        n_asked=100,
+        n_items=100,
+        base_mean=n_right_base / 100,
+        candidate_mean=round((n_right_base - n_broken) / 100, 6),
+        drop=n_broken / 100,
+        margin=0.05,
+        p_beyond=0.6 if n_broken < 10 else 1e-12,
+    )
+    return replace(part, **changes)  # type: ignore[arg-type]
+
+
+def _in_one_subject() -> tuple[CapabilityComparison, Finding]:
+    """A capability of eight subjects, of which one falls and one is too small to tell."""
+    parts = [subject(f"mmlu_subject_{place}", 80, place % 3) for place in range(6)]
+    few = subject("mmlu_virology", 80, 0, n_planned=8, n_asked=8, n_items=8, p_beyond=None)
+    few = replace(few, why="fewer than 10 scored items")
+    found = replace(
+        measured("knowledge", n_items=708, n_right_base=566, n_broken=61, n_fixed=20, p_drop=1e-6),
+        strata=(*parts, subject("mmlu_law", 80, 55), few),
+        n_copies=37,
+        n_clusters=412,
+        n_effective_clusters=303.7,
+        chance=0.25,
+    )
+    reason = "a drop beyond 5 points is proven in mmlu_law, one of 8 (80.0 → 25.0 %)"
+    lost = finding(found, Outcome.REGRESSED, reason)
+    return found, replace(lost, cause="stratum", stratum="mmlu_law", p_regressed=7e-11)
+
+
+def _by_format() -> tuple[CapabilityComparison, Finding]:
+    """A capability whose answers lost their form, and nothing else."""
+    readable = Readable(
+        n_items=400,
+        base_mean=0.6675,
+        candidate_mean=0.6625,
+        drop=0.005,
+        p_drop=0.47,
+        other="flexible-extract reads 190 of the 200 that this filter does not: 65 %",
+    )
+    found = replace(
+        measured(
+            "arithmetic", n_items=600, n_right_base=400, n_broken=134, n_fixed=4, p_drop=1e-30,
+            n_unscored=9,
+        ),
+        n_missing_base=2,
+        n_missing_candidate=7,
+        n_lost=6,
+        n_unreadable_candidate=200,
+        readable=readable,
+    )  # fmt: skip
+    reason = (
+        "a drop beyond the margin is proven, by answers that nobody can read: 200 of the "
+        "candidate's, 0 of the base's; on the 400 items that both answered readably the drop is "
+        "+0.5 points; flexible-extract reads 190 of the 200 that this filter does not: 65 %"
+    )
+    return found, replace(finding(found, Outcome.REGRESSED, reason), cause="format")
+
+
+def _nothing_to_lose() -> tuple[CapabilityComparison, Finding]:
+    """A capability that the base does not have."""
+    found = replace(
+        measured("olympiad", n_items=300, n_right_base=9, n_broken=9, n_fixed=0, p_drop=0.002),
+        p_held=0.01,
+        n_in_all=1200,
+    )
+    reason = "nothing to lose on this base (3.0 %, margin 5 points)"
+    idle = finding(found, Outcome.NOT_MEASURED, reason)
+    return found, replace(idle, p_regressed=1.0, counts=False)
+
+
+def causes() -> Review:
+    """A candidate that fell in one subject and by format, on a base that lacks a capability."""
+    told = review(
+        Outcome.FAIL,
+        "knowledge regressed in mmlu_law (80.0 → 25.0 %); arithmetic regressed by format (66.7 → "
+        "45.0 %): 200 answers hold nothing that the metric reads.",
+        [_in_one_subject(), _by_format(), _nothing_to_lose()],
+        caveats=("knowledge: 37 rows are copies of the 708 that count; copies count once.",),
+        pooled=Pooled(drop=0.1375, p_value=1e-20, n_capabilities=2, has_dropped=True),
+    )
+    policy = Policy(
+        capabilities={
+            "knowledge": CapabilityPolicy(stratum_margin=0.05, cluster="passage.id"),
+            "arithmetic": CapabilityPolicy(strata="topic", lower_is_better=False, gate=True),
+        }
+    )
+    shared = Shared(capabilities=("knowledge", "arithmetic"), n_documents=12, covariance=1e-6)
+    return replace(
+        told,
+        plan=replace(told.plan, policy=policy, items=2000, after_failure="stop"),
+        comparison=replace(told.comparison, shared=(shared,)),
+        taken=(
+            TakenLooks(
+                capability="knowledge", how="29" * 8, run="3a" * 8, sketch=("4b" * 8,), answers=(),
+                n_items=708, counted=(128, 708), spent=0.0475,
+            ),
+        ),
+    )  # fmt: skip
+
+
 def passed() -> Review:
     """A candidate that gained and held everything."""
     return review(
@@ -523,7 +642,7 @@ def inconclusive() -> Review:
 def not_measured() -> Review:
     """One capability without a score, and one that the policy names and no suite has."""
     found = unmeasured("refusals", n_unscored=40)
-    unscored = finding(found, Outcome.NOT_MEASURED, "all 40 items are unscored")
+    unscored = finding(found, Outcome.NOT_MEASURED, "all 40 items lack an answer of a side")
     told = review(
         Outcome.INCONCLUSIVE,
         "no gating capability is proven lost, but 2 of 3 required findings are open: refusals was "
@@ -547,7 +666,14 @@ def hostile() -> Review:
     ladder = replace(hops_ladder(), task=HOSTILE, level_name=HOSTILE)
     one = ClassComparison(label=HOSTILE, n_items=9, base_recall=1.0, candidate_recall=0.0)
     classes = replace(routes(), task=HOSTILE, classes=(one,) * 30)
-    found = replace(lost, suite=HOSTILE, ladders=(ladder,), classes=(classes,))
+    parts = (subject(HOSTILE, 80, 55), subject(HOSTILE + "2", 80, 0, p_beyond=None, why=HOSTILE))
+    readable = Readable(
+        n_items=40, base_mean=0.8, candidate_mean=0.8, drop=0.0, p_drop=0.5, other=HOSTILE
+    )
+    found = replace(
+        lost, suite=HOSTILE, ladders=(ladder,), classes=(classes,), strata=parts, readable=readable,
+        n_unreadable_base=3,
+    )  # fmt: skip
     examples = tuple(
         example(
             place, capability=HOSTILE, task=HOSTILE, item_id=HOSTILE, prompt=HOSTILE * 40,
@@ -558,14 +684,17 @@ def hostile() -> Review:
     attacked = review(
         Outcome.FAIL,
         f"{HOSTILE} regressed.",
-        [(found, finding(found, Outcome.REGRESSED, HOSTILE))],
+        [(found, replace(finding(found, Outcome.REGRESSED, HOSTILE), stratum=HOSTILE))],
         examples=examples,
         caveats=(HOSTILE,),
     )
     side = checkpoint(HOSTILE, notes=(HOSTILE,))
+    policy = Policy(capabilities={HOSTILE: CapabilityPolicy(cluster=HOSTILE, strata=HOSTILE)})
+    shared = Shared(capabilities=(HOSTILE, HOSTILE), n_documents=3, covariance=0.0)
     return replace(
         attacked,
-        comparison=replace(attacked.comparison, base=side, candidate=side),
+        plan=replace(attacked.plan, policy=policy),
+        comparison=replace(attacked.comparison, base=side, candidate=side, shared=(shared,)),
         provenance=replace(told.provenance, command=HOSTILE, runner=HOSTILE),
     )
 

@@ -181,3 +181,12 @@ def test_what_the_policy_does_not_demand_is_reported() -> None:
     text = render_html(replace(passed, verdict=replace(passed.verdict, findings=findings)))
 
     assert "nothing is demanded of it" in text
+
+
+def test_parts_and_what_does_not_count() -> None:
+    """Parts have a section; what does not count says so beside its word, on a phone too."""
+    page = render_html(samples.causes())
+
+    assert page.index("<h2>Parts</h2>") < page.index("<h2>Target gain</h2>")
+    assert page.count("a loss is proven") == 1
+    assert "– NOT_MEASURED</span><small>does not count</small>" in page

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.records import CheckpointFiles, Review
+from cliffguard.records import REVIEW_FORMAT, CheckpointFiles, Review
 from cliffguard.report import render
 from cliffguard.report.json import read_review, render_json
 from tests.report import samples
@@ -24,7 +24,7 @@ def edited(change: Callable[[dict[str, Any]], object]) -> str:
     return json.dumps(value)
 
 
-@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive"])
+@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive", "causes"])
 def test_golden(name: str, check_golden: Callable[[str, str], None]) -> None:
     """The JSON of a review is what it was."""
     check_golden(f"{name}.json", render_json(getattr(samples, name)()))
@@ -79,7 +79,7 @@ def test_a_lone_surrogate_can_be_written() -> None:
 
 def test_top_level_keys() -> None:
     """The file has the parts of the record, in its order."""
-    keys = ["format", "plan", "comparison", "verdict", "health", "examples", "provenance"]
+    keys = ["format", "plan", "comparison", "verdict", "health", "examples", "provenance", "taken"]
 
     assert list(json.loads(render_json(samples.failed()))) == keys
 
@@ -116,9 +116,9 @@ def test_nan_is_refused() -> None:
 
 def test_a_newer_format_asks_for_an_update() -> None:
     """A review of a later cliffguard is not guessed at."""
-    text = edited(lambda value: value.update(format=2))
+    text = edited(lambda value: value.update(format=REVIEW_FORMAT + 1))
 
-    with pytest.raises(UsageError, match=r"r\.json: format: 2 is newer .*; update cliffguard"):
+    with pytest.raises(UsageError, match=r"r\.json: format: 3 is newer .*; update cliffguard"):
         read_review(text, "r.json")
 
 

@@ -31,7 +31,7 @@ def review_of(outcome: Outcome, role: str) -> Review:
     return replace(failed, verdict=replace(failed.verdict, findings=(one,)))
 
 
-@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive"])
+@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive", "causes"])
 def test_golden(name: str, check_golden: Callable[[str, str], None]) -> None:
     """The JUnit file of a review is what it was."""
     check_golden(f"{name}.junit.xml", render_junit(getattr(samples, name)()))
@@ -47,6 +47,35 @@ def test_the_easiest_levels_are_properties() -> None:
         "falls.ball_passing.hops": "worse at the easiest levels than past them",
         "until.ball_passing.hops": "2",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "tag", "start"),
+    [
+        ("knowledge", "failure", "REGRESSED by stratum, in mmlu_law: a drop beyond 5 points"),
+        ("arithmetic", "failure", "REGRESSED by format: a drop beyond the margin is proven"),
+        ("olympiad", "skipped", "does not count; NOT_MEASURED: nothing to lose on this base"),
+    ],
+)
+def test_the_cause_stands_in_the_text(name: str, tag: str, start: str) -> None:
+    """A server that shows a message alone says by what, where, or why it does not count."""
+    case = cases(render_junit(samples.causes()))[name]
+
+    (note,) = (one for one in case if one.tag != "properties")
+    assert note.tag == tag
+    assert note.attrib["message"].startswith(start)
+
+
+def test_parts_and_answers_that_are_none_are_properties() -> None:
+    """A machine reads the part and its drop, and how many answers were none."""
+    found = cases(render_junit(samples.causes()))
+    part, form = properties(found["knowledge"]), properties(found["arithmetic"])
+
+    assert (part["cause"], part["stratum"], part["stratum_drop"]) == ("stratum", "mmlu_law", "0.55")
+    assert (part["n_copies"], part["n_clusters"]) == ("37", "412")
+    assert (form["n_unreadable_candidate"], form["readable_drop"]) == ("200", "0.005")
+    assert (form["n_missing_base"], form["n_missing_candidate"]) == ("2", "7")
+    assert properties(found["olympiad"])["counts"] == "false"
 
 
 def test_one_case_per_capability() -> None:

@@ -11,7 +11,7 @@ from cliffguard.report.markdown import block, escape, render_markdown
 from tests.report import samples
 
 
-@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive"])
+@pytest.mark.parametrize("name", ["failed", "passed", "inconclusive", "causes"])
 def test_golden(name: str, check_golden: Callable[[str, str], None]) -> None:
     """The Markdown of a review is what it was."""
     check_golden(f"{name}.md", render_markdown(getattr(samples, name)()))
@@ -108,3 +108,20 @@ def test_missing_numbers_are_dashes() -> None:
 def test_same_bytes_twice() -> None:
     """The same review gives the same bytes."""
     assert render_markdown(samples.failed()) == render_markdown(samples.failed())
+
+
+def test_parts_are_shown_with_the_verdict_s_p_values() -> None:
+    """The proven part comes first, then the largest drops; what was not tested has its reason."""
+    text = render_markdown(samples.causes())
+
+    assert (
+        "| mmlu_law | 80.0 % | 25.0 % | +55.0 pp | 5.0 pp | 100 | p &lt; 0.001 | **◀ a loss is"
+        in text
+    )
+    assert "Not tested, for fewer than 10 scored items: mmlu_virology." in text
+    assert "| – NOT_MEASURED, does not count |" in text
+
+
+def test_a_review_without_parts_has_no_such_section() -> None:
+    """Older reviews do not know them."""
+    assert "## Parts" not in render_markdown(samples.failed())

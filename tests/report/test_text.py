@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -50,6 +51,45 @@ def test_the_edge_is_marked() -> None:
     assert re.search(line, render_text(samples.failed()))
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "▶ mmlu_law  80.0 → 25.0 %  +55.0 pp  n 100",
+        "8 tasks. Not tested, for fewer than 10 scored items: mmlu_virology.",
+        "– olympiad: does not count: nothing to lose on this base (3.0 %, margin 5 points)",
+        "! arithmetic: 2 of the base's and 7 of the candidate's answers are missing, not in n",
+        "! knowledge: 412 clusters, worth 303 of one size",
+        "! olympiad: on 300 of 1,200 items, for the limit of one side",
+        "the test weighs each capability by the root of its effective items",
+        "documents that they share (knowledge and arithmetic: 12)",
+        "Do not ship this candidate: knowledge (in mmlu_law), arithmetic (by format).",
+    ],
+)
+def test_why_it_is_so(told: str) -> None:
+    """Parts, what does not count, what is no answer, and what stands together are said in words."""
+    assert told in " ".join(line.strip() for line in printed("causes", 500).splitlines())
+
+
+def test_unreadable_answers_are_told_where_nothing_failed() -> None:
+    """How many there are on either side, and what is lost on those that are readable."""
+    review = samples.causes()
+    findings = [replace(one, cause=None) for one in review.verdict.findings]
+    text = render_text(replace(review, verdict=replace(review.verdict, findings=tuple(findings))))
+
+    told = (
+        "200 of the candidate's answers are unreadable, and count as wrong; on the 400 items that"
+    )
+    assert told in " ".join(text.split())
+
+
+def test_an_older_review_says_unscored() -> None:
+    """Layout 1 told no lack apart, and its pooled test weighed all alike."""
+    text = render_text(replace(samples.failed(), format=1))
+
+    assert "! multi_step_reasoning: 3 unscored, not in n" in text
+    assert "root of its" not in text
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 def test_numbers_are_never_cut(width: int) -> None:
     """Whatever the width, no number ends in an ellipsis or is missing."""
@@ -94,7 +134,7 @@ def test_markup_of_the_console_is_text() -> None:
     [
         ("failed", "Do not ship this candidate: multi_step_reasoning."),
         ("inconclusive", "Measure more items of multi_step_reasoning (about 900 would decide)"),
-        ("not_measured", "Measure translation, or take it out of the policy"),
+        ("not_measured", "Measure translation: the policy names it, but no suite measures it."),
         ("passed", "Nothing to do."),
     ],
 )

@@ -13,9 +13,11 @@ from scipy.stats import binom
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import (
     Sample,
+    betting_evidence,
     fixed_evidence,
     gain_evidence,
     graded_evidence,
+    graded_gain_evidence,
     sequential_evidence,
     suite_evidence,
 )
@@ -152,7 +154,7 @@ def test_the_repeated_interval_agrees_with_held():
     assert n_held > 80
 
 
-@pytest.mark.parametrize("procedure", ["fixed", "sequential", "graded", "suite"])
+@pytest.mark.parametrize("procedure", ["fixed", "sequential", "graded", "betting", "suite"])
 def test_identical_answers_never_regress_and_are_held(procedure):
     """Two thousand items without a change."""
     nothing = np.zeros(2000)
@@ -162,6 +164,7 @@ def test_identical_answers_never_regress_and_are_held(procedure):
             looks_at(nothing, look_sizes(2000)), n_planned=2000, margin=MARGIN, alpha=ALPHA
         ),
         "graded": lambda: graded_evidence(nothing, margin=MARGIN, alpha=ALPHA),
+        "betting": lambda: betting_evidence(nothing, margin=MARGIN, alpha=ALPHA),
         "suite": lambda: suite_evidence(nothing, n_suite=2000, margin=MARGIN, alpha=ALPHA),
     }[procedure]()
 
@@ -275,12 +278,13 @@ def test_a_demanded_gain_is_exact_at_few_items():
     assert chances[proven].sum() <= ALPHA
 
 
-def test_large_clusters_count_for_their_items():
+@pytest.mark.parametrize("procedure", [graded_evidence, betting_evidence])
+def test_large_clusters_count_for_their_items(procedure):
     """Every other cluster is a passage of ten that fell by half: 5 of 11 items, not 1 of 4."""
     changes = np.tile([0.5, 0.0], 1000)
     weights = np.tile([1.0, 0.1], 1000)
 
-    found = graded_evidence(changes, margin=MARGIN, alpha=ALPHA, weights=weights)
+    found = procedure(changes, margin=MARGIN, alpha=ALPHA, weights=weights)
 
     assert found.interval.low <= 5 / 11 <= found.interval.high
     assert found.interval.low > 0.3
@@ -296,7 +300,37 @@ def test_bets_on_unequal_clusters_keep_alpha(about):
         # Half of the clusters hold nine tenths of the items, and all of the drop or the gain.
         moves = np.where(sizes > 1, 0.06 + drop * 10 / 9, 0.0)
         means = (rng.random(300) < moves).astype(float) - (rng.random(300) < 0.06) * (sizes > 1)
-        found = graded_evidence(means, margin=MARGIN, alpha=ALPHA, weights=sizes / 9.0)
+        found = betting_evidence(means, margin=MARGIN, alpha=ALPHA, weights=sizes / 9.0)
         wrong += (found.p_held if about == "held" else found.p_dropped) <= ALPHA
 
     assert wrong / n_runs <= ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / n_runs)
+
+
+def test_graded_evidence_is_one_bound_throughout():
+    """Its interval ends where its tests turn, lost items weigh against *held* alone."""
+    rng = np.random.default_rng(12)
+    changes = np.clip(rng.normal(0.01, 0.2, 200), -1, 1)
+    worst = np.append(changes, [1.0, 0.8])
+
+    alone = graded_evidence(changes, margin=0.05, alpha=ALPHA)
+    lossy = graded_evidence(changes, at_worst=worst, margin=0.05, alpha=ALPHA)
+    at_the_end = graded_evidence(changes, margin=alone.interval.high, alpha=ALPHA)
+
+    assert at_the_end.p_held == pytest.approx(ALPHA, rel=1e-6)
+    assert alone.p_dropped <= alone.p_beyond
+    assert lossy.p_held > alone.p_held
+    assert (lossy.p_dropped, lossy.interval) == (alone.p_dropped, alone.interval)
+    assert alone.method == "Gaffke's bound on graded scores, in any order"
+
+
+def test_a_graded_gain_from_base_to_candidate_is_a_drop_the_other_way():
+    """Proven and disproven change places when the sides do."""
+    rng = np.random.default_rng(13)
+    changes = np.clip(rng.normal(-0.1, 0.2, 60), -1, 1)
+
+    there = graded_gain_evidence(changes, gain=0.04, alpha=ALPHA)
+    back = graded_gain_evidence(-changes, gain=-0.04, alpha=ALPHA)
+
+    assert there.p_held == pytest.approx(back.p_dropped)
+    assert there.p_dropped == there.p_beyond == pytest.approx(back.p_held)
+    assert (there.p_held <= ALPHA) == (there.interval.high < -0.04)

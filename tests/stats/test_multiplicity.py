@@ -80,8 +80,21 @@ def test_small_drops_add_up():
     assert pooled_p_value([one] * 8) < 0.005
 
 
+def test_one_small_capability_drowns_no_other():
+    """Eight of 1,000 items that lose 1.5 points, beside one of 30 that lost nothing.
+
+    With equal weights p would be 0.03.
+    """
+    eight = [Share(drop=0.015, square=0.1, n_effective=1000)] * 8
+    assert pooled_p_value(eight) == pytest.approx(1.1e-5, rel=0.05)
+    p = pooled_p_value([*eight, Share(drop=0.0, square=0.1, n_effective=30)])
+    assert p == pytest.approx(3.2e-5, rel=0.05)
+    equal = 8 * 0.015 / math.sqrt(8 * 0.1 / 1000 + 0.1 / 30)
+    assert norm.sf(equal) == pytest.approx(0.031, rel=0.05)
+
+
 def test_gains_outweigh_drops_of_the_same_size():
-    """Equal weights: the mean drop is what counts."""
+    """Of as many items, equal weights: the mean drop is what counts."""
     pair = [Share(0.02, 0.1, 500), Share(-0.02, 0.1, 500)]
     assert pooled_p_value(pair) == pytest.approx(0.5)
 

@@ -1,0 +1,287 @@
+"""Which run this is of the same two sides, and what of alpha it may spend.
+
+A run that judges more items after one that judged some looks twice. What earlier runs have spent
+is known from the store (`looks`), or from a review; `stats.runs` says what that leaves. A
+capability is known by the content of its items, not by its name: half of the smaller set has to be
+in the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import NamedTuple
+
+from cliffguard.canonical import digest
+from cliffguard.errors import UsageError
+from cliffguard.plans import Policy, Protocol
+from cliffguard.records import Answer, TakenLooks, Task
+from cliffguard.schedule import Schedule
+from cliffguard.stats.runs import LEAST_LEVEL, run_level
+
+TOGETHER = ""
+"""The name of all capabilities that gate, where they are tested as one."""
+
+_N_SKETCHED = 64  # items by which a set is known again
+_N_DIGITS = 16
+_OF_SAMPLES = "samples"
+
+
+class Level(NamedTuple):
+    """What a run may spend of alpha, what a further one could, and which run it is, from 1."""
+
+    now: float
+    next: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A capability as one run asks it: its items by content, and when it is judged.
+
+    `how` it is asked is a digest of the protocol, but for what only says how much is asked: under
+    another one the questions are others. `digest` is the same wherever the same answers are judged
+    at the same looks. `answers` by item are known of logged samples alone.
+    """
+
+    capability: str
+    how: str
+    digest: str
+    items: frozenset[str]
+    planned: tuple[int, ...]
+    spends_evenly: bool
+    answers: Mapping[str, str] = field(default_factory=dict)
+
+    def is_of(self, one: TakenLooks) -> bool:
+        """Say whether these looks were taken by this very run, as far as it had come."""
+        return one.run == self.digest and set(one.counted) <= set(self.planned)
+
+    def is_related(self, one: TakenLooks) -> bool:
+        """Say whether these looks and this run share half of the smaller set of items."""
+        if (one.capability == TOGETHER) != (self.capability == TOGETHER) or one.how != self.how:
+            return False
+        n_found = sum(item in self.items for item in one.sketch)
+        n_shared = one.n_items * n_found / max(1, len(one.sketch))
+        return n_found > 0 and 2 * n_shared >= min(one.n_items, len(self.items))
+
+    @property
+    def sketch(self) -> tuple[str, ...]:
+        """The least of the items' digests: as good as drawn at random, and the same every time."""
+        return tuple(sorted(self.items)[:_N_SKETCHED])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A run among the known ones at the same items; they are in the order of their first looks."""
+
+    run: Run
+    before: tuple[TakenLooks, ...]
+    own: TakenLooks | None
+    level: Level
+
+    def closed(self, counted: Sequence[int]) -> TakenLooks:
+        """Return the looks of this run, once `counted` items were judged at each."""
+        share = counted[-1] / self.run.planned[-1] if self.run.spends_evenly else 1.0
+        spent = self.level.now * min(1.0, share)
+        sketch = self.run.sketch
+        taken = TakenLooks(
+            capability=self.run.capability,
+            how=self.run.how,
+            run=self.run.digest,
+            sketch=sketch,
+            answers=tuple(self.run.answers[item] for item in sketch) if self.run.answers else (),
+            n_items=len(self.run.items),
+            counted=tuple(counted),
+            spent=spent,
+        )
+        return taken if self.own is None else further(self.own, taken)
+
+
+def accounts_of(
+    runs: Iterable[Run], known: Sequence[TakenLooks], policy: Policy
+) -> dict[str, Account]:
+    """Return the account of each run by its capability's name."""
+    return {run.capability: _account(run, known, policy) for run in runs}
+
+
+def _account(run: Run, known: Sequence[TakenLooks], policy: Policy) -> Account:
+    related = [one for one in known if run.is_of(one) or run.is_related(one)]
+    place = next((n for n, one in enumerate(related) if run.is_of(one)), len(related))
+    before, own, after = related[:place], related[place : place + 1], related[place + 1 :]
+    spent = sum(one.spent for one in before)
+    now = run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent)
+    # Under another alpha than theirs, runs after this one may have left less.
+    left = policy.alpha - spent - sum(one.spent for one in after)
+    now = min(now, left) if left >= LEAST_LEVEL else 0.0
+    return Account(
+        run=run,
+        before=tuple(before),
+        own=own[0] if own else None,
+        level=Level(
+            now=now,
+            next=run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent + now),
+            number=place + 1,
+        ),
+    )
+
+
+def further(one: TakenLooks, other: TakenLooks) -> TakenLooks:
+    """Return the looks of one run of which two are told: of the one that came further."""
+    ahead = max(one, other, key=lambda taken: (taken.counted[-1], len(taken.counted)))
+    return replace(ahead, spent=max(one.spent, other.spent))
+
+
+def merged(known: Sequence[TakenLooks], new: Iterable[TakenLooks]) -> tuple[TakenLooks, ...]:
+    """Return what is known with what is new; of the same run, that which came further."""
+    found = list(known)
+    for one in new:
+        place = next((n for n, old in enumerate(found) if _is_same(old, one)), None)
+        if place is None:
+            found.append(one)
+        else:
+            found[place] = further(found[place], one)
+    return tuple(found)
+
+
+def _is_same(one: TakenLooks, other: TakenLooks) -> bool:
+    """Say whether two tell of one run: one of them has the looks of the other, and more."""
+    same = (one.run, one.capability) == (other.run, other.capability)
+    looks, others = set(one.counted), set(other.counted)
+    return same and (looks <= others or others <= looks)
+
+
+# --- the runs of a comparison --------------------------------------------------------------------
+
+
+def runs_of(
+    schedule: Schedule,
+    protocol: Protocol,
+    questions: Mapping[str, Sequence[str]],
+    gating: Collection[str],
+) -> tuple[Run, ...]:
+    """Return what a run asks of each capability, and of all that gates together.
+
+    `questions` are the keys of both sides' answers to each task.
+    """
+    how = asdict(replace(protocol, limit=None, repeats=1, seed=0))
+    runs = []
+    for looks in schedule.manifest():
+        own = [
+            series for series in schedule.everything() if series.task.capability == looks.capability
+        ]
+        keys = [sorted(questions[series.task.name]) for series in own]
+        runs.append(
+            Run(
+                capability=looks.capability,
+                how=digest(how),
+                digest=digest([looks.order, list(looks.n_items), looks.spending, keys]),
+                items=frozenset(
+                    short(item.digest)
+                    for series in own
+                    for item in series.items
+                    if series.task.gates(item)
+                ),
+                planned=looks.n_items,
+                spends_evenly=looks.spending == "linear",
+            )
+        )
+    return (*runs, *_together([run for run in runs if run.capability in gating]))
+
+
+def _together(runs: Sequence[Run]) -> list[Run]:
+    if len(runs) < 2:
+        return []
+    return [
+        Run(
+            capability=TOGETHER,
+            how=runs[0].how,
+            digest=digest([run.digest for run in runs]),
+            items=frozenset().union(*(run.items for run in runs)),
+            planned=(sum(run.planned[-1] for run in runs),),
+            spends_evenly=False,
+        )
+    ]
+
+
+def runs_of_samples(
+    tasks: Sequence[Task], sides: Sequence[Mapping[str, Sequence[Answer]]], gating: Collection[str]
+) -> tuple[Run, ...]:
+    """Return what is judged of logged samples: by what each document is, and what both scored."""
+    scores: dict[str, dict[str, list[str]]] = {}
+    for task in tasks:
+        own = scores.setdefault(task.capability, {})
+        answers = zip(*(side[task.name] for side in sides), strict=True)
+        for item, (base, candidate) in zip(task.items, answers, strict=True):
+            own.setdefault(short(item.digest), []).append(f"{base.score} {candidate.score}")
+    runs = []
+    for name, by_item in scores.items():
+        told = {item: short(" ".join(sorted(both))) for item, both in by_item.items()}
+        n_items = sum(len(both) for both in by_item.values())
+        runs.append(
+            Run(
+                capability=name,
+                how=_OF_SAMPLES,
+                digest=digest(sorted(told.items())),
+                items=frozenset(told),
+                planned=(n_items,),
+                spends_evenly=False,
+                answers=told,
+            )
+        )
+    return (*runs, *_together([run for run in runs if run.capability in gating]))
+
+
+def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None:
+    """Raise UsageError unless looks at logged samples were at these ones, or at some of them."""
+    told = {item: answer for run in runs for item, answer in run.answers.items()}
+    shared = [
+        told[item] == answer
+        for one in known
+        for item, answer in zip(one.sketch, one.answers, strict=False)
+        if item in told
+    ]
+    if not shared or sum(shared) < _LEAST_ALIKE * len(shared):
+        what = "none of its samples are in these folders"
+        if shared:
+            n_other = len(shared) - sum(shared)
+            what = f"{n_other} of {len(shared)} samples that were looked up have other scores here"
+        raise UsageError(
+            f"--after: the review is of other sides: {what}; name the review of fewer samples of "
+            "these two, or leave it out"
+        )
+
+
+_LEAST_ALIKE = 0.95  # of the scores; a model that is asked again in other batches flips some
+
+
+def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[str]:
+    """Return what a report says of capabilities that were judged before on fewer items."""
+    return [
+        f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
+        f"{', '.join(str(one.counted[-1]) for one in account.before)} items; of alpha's "
+        f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %."
+        for name, account in accounts.items()
+        if name != TOGETHER and account.before
+    ]
+
+
+def short(text: str) -> str:
+    """Return the beginning of a text's digest."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_N_DIGITS]
+
+
+def counted_by(looks: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
+    """Return the items that count at each look by capability, of the look that each came in."""
+    by_capability: dict[str, Counter[int]] = {}
+    for capability, number in looks:
+        by_capability.setdefault(capability, Counter())[number] += 1
+    found = {}
+    for capability, sizes in by_capability.items():
+        n_so_far, counted = 0, []
+        for number in sorted(sizes):
+            n_so_far += sizes[number]
+            counted.append(n_so_far)
+        found[capability] = tuple(counted)
+    return found

@@ -1,0 +1,109 @@
+"""The looks that were taken at a pair of checkpoints, kept beside their answers.
+
+    <root>/looks/ab/ab12….json    both fingerprints, the looks of each run, and a seal
+
+A file is rewritten whole, and only where it changes: judging the same answers again writes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cliffguard.canonical import digest, parse_json
+from cliffguard.errors import StoreError
+from cliffguard.files import read_error, write_whole
+from cliffguard.ledger import merged
+from cliffguard.records import Checkpoint, TakenLooks
+from cliffguard.store import Store
+
+LOOKS = re.compile(r"looks/([0-9a-f]{2})/(\1[0-9a-f]{62})\.json")
+"""Where a file of looks lies below the root of a store."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """The looks at one pair: the fingerprints of base and candidate, and every run's looks."""
+
+    base: str
+    candidate: str
+    runs: tuple[TakenLooks, ...]
+
+
+def looks_path(store: Store, base: str, candidate: str) -> Path:
+    """Return where the looks at a pair of fingerprints lie."""
+    key = digest([base, candidate])
+    return store.root / "looks" / key[:2] / f"{key}.json"
+
+
+def all_looks(store: Store) -> list[Path]:
+    """Return every file of looks of a store."""
+    return sorted(
+        path
+        for path in (store.root / "looks").glob("*/*.json")
+        if LOOKS.fullmatch(path.relative_to(store.root).as_posix())
+    )
+
+
+def known_looks(store: Store, base: Checkpoint, candidate: Checkpoint) -> tuple[TakenLooks, ...]:
+    """Return the looks at a pair that the store knows of, in the order of the runs."""
+    path = looks_path(store, base.fingerprint, candidate.fingerprint)
+    return read_looks(path).runs if path.is_file() else ()
+
+
+def note_looks(
+    store: Store, base: Checkpoint, candidate: Checkpoint, taken: Iterable[TakenLooks]
+) -> None:
+    """Add looks that were taken at a pair to those that the store knows of."""
+    add_looks(store, Looks(base=base.fingerprint, candidate=candidate.fingerprint, runs=(*taken,)))
+
+
+def add_looks(store: Store, looks: Looks) -> None:
+    """Add the looks at a pair to those that the store knows of; what it knows stays."""
+    path = looks_path(store, looks.base, looks.candidate)
+    known = read_looks(path).runs if path.is_file() else ()
+    runs = merged(known, looks.runs)
+    if runs != known:
+        store.begin()
+        write_whole(path, _as_text(dataclasses.replace(looks, runs=runs)))
+
+
+def read_looks(path: Path) -> Looks:
+    """Return the looks in a file. Raises StoreError, with the file, where it is damaged."""
+    try:
+        value = parse_json(path.read_text(encoding="utf-8"))
+        seal = value.pop("seal")
+        found = Looks(**{**value, "runs": tuple(_taken(row) for row in value["runs"])})
+        is_whole = seal == digest(value)
+        is_in_place = path.stem == digest([found.base, found.candidate])
+    except OSError as failure:
+        raise read_error(path, failure) from failure
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        is_whole = is_in_place = False
+    if not (is_whole and is_in_place):
+        raise StoreError(
+            f"{path}: does not match its seal; `cliffguard store verify --store "
+            f"{path.parent.parent.parent} --repair` moves it aside, and what was spent is forgotten"
+        )
+    return found
+
+
+def _taken(row: dict[str, Any]) -> TakenLooks:
+    lists = {name: tuple(row[name]) for name in ("sketch", "answers", "counted")}
+    return TakenLooks(**{**row, **lists})
+
+
+def _as_text(looks: Looks) -> str:
+    value = json.loads(json.dumps(dataclasses.asdict(looks)))
+    return json.dumps({**value, "seal": digest(value)}, indent=1, sort_keys=True) + "\n"
+
+
+def pairs_with(looks: Sequence[Path], fingerprints: Iterable[str]) -> list[Path]:
+    """Return the files of looks at pairs of which one side has one of these fingerprints."""
+    wanted = set(fingerprints)
+    read = [(path, read_looks(path)) for path in looks]
+    return [path for path, one in read if wanted & {one.base, one.candidate}]

@@ -1,0 +1,172 @@
+"""The parts in which a cliff could hide: where each capability lost most, and what was not tested.
+
+Tasks, levels, classes and named values, of what can fail the gate. The p-values are the verdict's
+own: of "the drop here is its margin or less", adjusted over all parts and for their share of alpha.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cliffguard.parts import adjusted_parts
+from cliffguard.plans import Policy
+from cliffguard.records import StratumComparison
+from cliffguard.report import numbers
+from cliffguard.report.clean import clip, one_line
+from cliffguard.report.page import Page, Row
+from cliffguard.shares import shares
+
+N_LARGEST = 5
+"""Parts with the largest drops that are shown of each capability, beside every proven one."""
+
+TITLE = "Parts"
+INTRO = (
+    "A loss in one part can hide in the mean. Shown of each capability are the parts with a proven "
+    "loss beyond their margin, and those with the largest drops."
+)
+HEADERS = ("part", "base", "candidate", "drop", "margin", "n", "p, adjusted", "")
+SIDES = "lrrrrrrl"
+"""Which way the cells of each column are set: left or right."""
+
+_NAME_CHARACTERS = 80
+_N_NAMED = 5
+_KINDS = {"task": "tasks", "level": "levels", "class": "classes", "field": "named values"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRow:
+    """One part, in the numbers of its metric; `p_value` is as it is compared with alpha."""
+
+    row: Row
+    part: StratumComparison
+    p_value: float | None
+    is_proven: bool
+
+    @property
+    def name(self) -> str:
+        return clip(one_line(self.part.name), _NAME_CHARACTERS)
+
+    @property
+    def means(self) -> str:
+        """Both means as "80.0 → 25.0 %"."""
+        return f"{self._shown(self.part.base_mean).removesuffix(' %')} → {self.candidate}"
+
+    @property
+    def candidate(self) -> str:
+        return self._shown(self.part.candidate_mean)
+
+    @property
+    def drop(self) -> str:
+        return numbers.points(self.part.drop)
+
+    @property
+    def note(self) -> str:
+        """What was proven of it, or why it was not tested; empty where neither is to be said."""
+        if self.is_proven:
+            return "a loss is proven"
+        return f"not tested: {self.part.why}" if self.part.p_beyond is None else ""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """A cell for each of `HEADERS`, not escaped."""
+        return (
+            self.name,
+            self._shown(self.part.base_mean),
+            self.candidate,
+            self.drop,
+            f"{100 * self.part.margin:.1f} pp",
+            f"{self.part.n_items:,}",
+            numbers.p_value(self.p_value),
+            self.note,
+        )
+
+    def _shown(self, mean: float | None) -> str:
+        found = self.row.found
+        assert found is not None
+        tasks = [one for one in found.tasks if one.task == self.part.name]
+        scored = tasks[0] if tasks and self.part.kind == "task" else found
+        return numbers.percent(scored.in_own_numbers(mean))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartsView:
+    """The parts of one capability: those shown, and what is said of the rest."""
+
+    row: Row
+    rows: tuple[PartRow, ...]
+    summary: str
+
+    @property
+    def has_untested(self) -> bool:
+        """Say whether any part, shown or not, has no p-value."""
+        found = self.row.found
+        return found is not None and any(part.p_beyond is None for part in found.strata)
+
+    @property
+    def proven(self) -> tuple[PartRow, ...]:
+        return tuple(one for one in self.rows if one.is_proven)
+
+
+def part_views(page: Page) -> tuple[PartsView, ...]:
+    """Arrange the parts of each capability that has any, those that lost most first."""
+    alpha, p_values = _p_values(page)
+    views = []
+    for row in page.rows:
+        parts = () if row.found is None else row.found.strata
+        rows = [_part(row, part, p_values, alpha) for part in parts]
+        rows.sort(key=lambda one: (not one.is_proven, -(one.part.drop or 0.0), one.part.name))
+        n_proven = sum(one.is_proven for one in rows)
+        if rows:
+            shown = tuple(rows[: max(N_LARGEST, n_proven)])
+            views.append(PartsView(row=row, rows=shown, summary=_summary(rows)))
+    return tuple(views)
+
+
+def _p_values(page: Page) -> tuple[float, dict[tuple[str, str, str], float]]:
+    """Return alpha, and the verdict's p-values by capability, kind and name of a part."""
+    policy = page.review.plan.policy or Policy()
+    asked = [
+        row.found
+        for role in ("target", "gating")  # as the judge takes them
+        for row in page.rows
+        if row.finding.role == role and row.found is not None
+    ]
+    n_gating = sum(row.finding.role == "gating" and row.found is not None for row in page.rows)
+    share = shares(n_gating, has_parts=any(found.strata for found in asked)).parts
+    findings = [row.finding for row in page.rows]
+    tested = adjusted_parts(asked, findings, policy, share)
+    return policy.alpha, {(name, one.kind, one.name): p for (name, one), p in tested}
+
+
+def _part(
+    row: Row,
+    part: StratumComparison,
+    p_values: dict[tuple[str, str, str], float],
+    alpha: float,
+) -> PartRow:
+    p_value = p_values.get((row.finding.capability, part.kind, part.name))
+    is_named = row.finding.stratum == part.name
+    is_proven = is_named or (p_value is not None and p_value <= alpha)
+    return PartRow(row=row, part=part, p_value=p_value, is_proven=is_proven)
+
+
+def _summary(rows: Sequence[PartRow]) -> str:
+    """Say how many parts there are, of which kinds, and which of them were not tested, and why."""
+    kinds = Counter(one.part.kind for one in rows)
+    told = ", ".join(f"{n:,} {_KINDS[kind]}" for kind, n in kinds.items())
+    untested: dict[str, list[str]] = {}
+    for one in rows:
+        if one.part.p_beyond is None:
+            untested.setdefault(one.part.why, []).append(one.name)
+    if not untested:
+        return f"{told}, all of them tested."
+    return f"{told}. " + " ".join(
+        f"Not tested, for {why}: {_named(names)}." for why, names in untested.items()
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _N_NAMED:,} more" if names[_N_NAMED:] else ""
+    return ", ".join(names[:_N_NAMED]) + more
