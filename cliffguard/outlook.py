@@ -18,7 +18,11 @@ from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
 from cliffguard.records import Capability, PlannedLooks, Suite, Task
 from cliffguard.schedule import Series, in_order, plan_looks
 from cliffguard.shares import TOGETHER
-from cliffguard.stats.clusters import LEAST_CLUSTERS, expected_clustering
+from cliffguard.stats.clusters import (
+    expected_clustering,
+    expected_power,
+    least_effective_clusters,
+)
 from cliffguard.stats.gates import Design, Outcomes, decide, draw
 from cliffguard.stats.power import detectable_drop, items_needed
 from cliffguard.verdict import absent
@@ -29,6 +33,8 @@ POWER = 0.9
 _N_GATES = 2000
 _FINENESS = 1.05  # steps in which a drop beyond the churn is sought
 _SEED = 0
+_LEAST_POWER = 1e-3  # above alpha, and below 1, between which a number of items is sought
+_LEAST_CHURN = 1e-6  # by which clusters are weighed where nothing is expected to change
 _CHARACTERS_A_TOKEN = 4.0  # of English prose under the usual vocabularies
 _USUAL_ANSWER_TOKENS = 128  # of a generated answer that nothing says more about
 _ANSWER_TOKENS = {
@@ -44,8 +50,9 @@ class CapabilityOutlook:
     """What the plan can say of one capability.
 
     Of `n_asked` items `n_items` count for the verdict, at the last of `n_looks` looks; they are
-    worth `n_effective` independent ones. `n_needed` items prove with a power of 90 % that nothing
-    was lost (None for a target). `smallest_drop` is what is proven to be a drop with that power, at
+    worth `n_effective` independent ones where HELD is asked, and lie in `n_effective_clusters` of
+    one size (None: each stands alone). `n_needed` items prove with a power of 90 % that nothing was
+    lost (None for a target). `smallest_drop` is what is proven to be a drop with that power, at
     the level that the gate leaves to the first of its capabilities (None where no drop is).
     `chance_held` and `n_expected` are those of a candidate that lost nothing, `n_tokens` those of
     one item.
@@ -58,6 +65,7 @@ class CapabilityOutlook:
     n_items: int
     n_asked: int
     n_effective: int
+    n_effective_clusters: float | None
     n_looks: int
     margin: float | None
     churn: float
@@ -216,19 +224,18 @@ def _capability(
     margin = policy.margin(capability.name)
     items = [(series.task, item) for series in planned for item in series.planned]
     names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
-    worth = 1.0
-    if len(set(names)) < len(names) and policy.estimand == "capability":
-        worth /= expected_clustering(names, churn=churn).inflation(policy.first_level)
+    n_clusters, n_seen = _clusters(names, churn, policy)
+    each = worth(len(names), n_clusters, churn=churn, margin=margin, alpha=policy.first_level)
     design = None
-    if names and worth > 0 and role != "target":
-        sizes = [max(1, round(n * worth)) for n in looks]
+    if names and each > 0 and role != "target":
+        sizes = [max(1, round(n * each)) for n in looks]
         design = Design(tuple(dict.fromkeys(sizes)), margin, churn=churn)
     alone = None if design is None else _outcomes([design], policy.first_level)
     share = 1.0
     if design is not None and alone is not None:
         share = float(alone.n_asked.mean()) / design.looks[-1]
-    n_effective = round(len(names) * worth)
-    is_asked_of = role != "target" and worth > 0
+    n_effective = round(len(names) * each)
+    is_asked_of = role != "target" and each > 0
     told = CapabilityOutlook(
         capability=capability.name,
         suite=suite.name,
@@ -237,11 +244,12 @@ def _capability(
         n_items=len(names),
         n_asked=len(items),
         n_effective=n_effective,
+        n_effective_clusters=n_clusters,
         n_looks=len(looks),
         margin=None if role == "target" else margin,
         churn=churn,
-        n_needed=_needed(margin, churn, policy.first_level, worth) if is_asked_of else None,
-        smallest_drop=_smallest_drop(n_effective, churn, level) if n_effective and design else None,
+        n_needed=_needed(margin, churn, policy.first_level, each) if is_asked_of else None,
+        smallest_drop=_smallest_drop(n_seen, churn, level) if n_seen and design else None,
         chance_held=None if alone is None else float(alone.held.mean()),
         n_expected=len(items) * share,
         n_tokens=_tokens(planned, plan.protocol),
@@ -249,9 +257,37 @@ def _capability(
     return told, design
 
 
-def _needed(margin: float, churn: float, alpha: float, worth: float) -> int:
+def _clusters(names: Sequence[str], churn: float, policy: Policy) -> tuple[float | None, int]:
+    """Return the effective clusters (None: each item stands alone), and how many show a drop."""
+    if len(set(names)) == len(names) or policy.estimand == "suite":
+        return None, len(names)
+    expected = expected_clustering(names, churn=churn)
+    return expected.n_effective_clusters, round(len(names) / expected.inflation(policy.first_level))
+
+
+def worth(
+    n_items: int, n_clusters: float | None, *, churn: float, margin: float, alpha: float
+) -> float:
+    """Return how many independent items one of these is worth where HELD is asked, in [0, 1].
+
+    As many hold with the same chance, where nothing was lost. 0 where there are too few clusters.
+    """
+    if n_clusters is None:
+        return 1.0
+    if n_clusters < least_effective_clusters(margin=margin, alpha=alpha):
+        return 0.0
+    churn = max(churn, _LEAST_CHURN)
+    power = expected_power(
+        n_items=n_items, n_clusters=n_clusters, churn=churn, margin=margin, alpha=alpha
+    )
+    power = min(max(power, alpha + _LEAST_POWER), 1 - _LEAST_POWER)
+    n_alike = items_needed(margin=margin, alpha=alpha, power=power, discordance=churn)
+    return min(1.0, n_alike / n_items)
+
+
+def _needed(margin: float, churn: float, alpha: float, each: float) -> int:
     needed = items_needed(margin=margin, alpha=alpha, power=POWER, discordance=churn)
-    return math.ceil(needed / worth)
+    return math.ceil(needed / each)
 
 
 def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
@@ -314,10 +350,13 @@ def _remarks(
             continue
         if row.n_items == 0:
             remarks.append(f"{row.capability}: no item counts, so that nothing can pass")
-        elif row.n_effective == 0:
+        elif row.chance_held is None:
+            needed = least_effective_clusters(margin=row.margin or 0, alpha=policy.first_level)
             remarks.append(
-                f"{row.capability}: its items lie in fewer than {LEAST_CLUSTERS} clusters, which "
-                "decide nothing; add clusters"
+                f"{row.capability}: its items lie in clusters worth "
+                f"{math.floor(row.n_effective_clusters or 0)} of one size, and HELD takes {needed} "
+                f"at a margin of {100 * (row.margin or 0):g} points; add clusters, or widen the "
+                "margin"
             )
         elif row.n_needed is not None and row.n_needed > row.n_items:
             remarks.append(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cliffguard.overlap import near_duplicates
 from cliffguard.suites import load_suites, suites_folder
 
 CHECKOUT = Path(__file__).parent.parent
@@ -47,6 +48,20 @@ def test_no_prompt_stands_twice(name: str) -> None:
     prompts = Counter((item.prompt, item.choices) for item in TASKS[name].items)
 
     assert [prompt for prompt, count in prompts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", ["nested_places", "out_of_domain_qa", "reading_in_context"])
+def test_no_two_items_of_the_neighbours_are_nearly_the_same(name: str) -> None:
+    """Each asks something of its own."""
+    assert near_duplicates(TASKS[name]) == ()
+
+
+def test_the_kinds_of_knowledge_are_many_and_of_a_size() -> None:
+    """Kinds stand or fall together: what decides is how many there are, weighed by their size."""
+    sizes = Counter(item.cluster for item in TASKS["out_of_domain_qa"].items).values()
+
+    assert len(sizes) >= 90
+    assert sum(sizes) ** 2 / sum(n * n for n in sizes) >= 80
 
 
 @pytest.mark.parametrize("name", sorted(n for n, t in TASKS.items() if t.metric == "acc"))

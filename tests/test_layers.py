@@ -31,6 +31,7 @@ LAYERS: list[set[str]] = [
     {"verdict", "review"},
     {"corridor"},
     {"report", "demo", "outlook", "noise", "choice", "doctor"},
+    {"aiming"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

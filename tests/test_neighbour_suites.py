@@ -14,6 +14,7 @@ import regex
 from calibrate_suites import HEURISTICS, heuristic_score, rows_of, score, tasks_of
 from items.desks import BUSINESSES, N_DESKS
 from items.format_leak import LEAK
+from items.more_desks import MORE_BUSINESSES
 from items.neighbours import LEAST_LETTERS, problem_text, with_typos
 from items.refusals import REFUSAL
 from items.rephrased import SOURCES
@@ -48,13 +49,13 @@ def shares(texts: Counter[str]) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("capability", "ring", "least_items", "least_clusters"),
     [
-        ("near_domain", "adjacent", 200, 60),
+        ("near_domain", "adjacent", 480, 120),
         ("rephrased_tickets", "adjacent", 240, 60),
         ("other_languages", "adjacent", 180, 60),
         ("general_knowledge", "general", 800, 80),
-        ("format_leak", "general", 200, 30),
-        ("refuses_harm", "safety", 60, 30),
-        ("answers_harmless", "safety", 60, 30),
+        ("format_leak", "general", 600, 100),
+        ("refuses_harm", "safety", 200, 100),
+        ("answers_harmless", "safety", 200, 100),
     ],
 )
 def test_each_capability_has_its_ring_and_enough_items(
@@ -117,7 +118,7 @@ def test_each_desk_is_named_in_the_prompt_and_its_messages_do_not_name_it() -> N
     """The desks stand in the order of the choices, and no message gives its own away."""
     for item in TASKS["other_desks"].items:
         assert ", ".join(item.choices) in item.prompt
-    for desks in BUSINESSES.values():
+    for desks in (*BUSINESSES.values(), *MORE_BUSINESSES.values()):
         assert len(desks) == N_DESKS
         told = " ".join(message for messages in desks.values() for message in messages)
         assert not set(desks) & set(re.findall(r"\w+", told.casefold()))

@@ -125,7 +125,7 @@ def test_a_suite_that_is_too_small_is_remarked() -> None:
 
 
 def test_clusters_are_worth_less_than_their_items() -> None:
-    """And fewer than twenty of them nothing at all."""
+    """And fewer of them than HELD takes at this margin nothing at all."""
     alone = ahead([task_of("c", 400)]).capabilities[0]
     some = ahead([task_of("c", 400, 40)]).capabilities[0]
     few = ahead([task_of("c", 400, 10)])
@@ -136,7 +136,20 @@ def test_clusters_are_worth_less_than_their_items() -> None:
     assert some.n_needed > alone.n_needed
     assert few.capabilities[0].n_effective == 0
     assert few.chance_pass == 0.0
-    assert "fewer than 20 clusters" in few.remarks[0]
+    assert (
+        "clusters worth 10 of one size, and HELD takes 29 at a margin of 5 points" in few.remarks[0]
+    )
+
+
+def test_a_wider_margin_takes_fewer_clusters() -> None:
+    """Twenty-five clusters of one size decide at 8 points, and not at 5."""
+    tasks = [task_of("c", 2000, 25)]
+
+    narrow, wide = (ahead(tasks, Policy(default_margin=margin)) for margin in (0.05, 0.08))
+
+    assert narrow.chance_pass == 0.0
+    assert narrow.capabilities[0].chance_held is None
+    assert wide.chance_pass > 0.5
 
 
 def test_a_drop_beyond_the_churn_is_seen_too() -> None:

@@ -242,7 +242,7 @@ def test_a_policys_margin_comes_before_the_suites(tmp_path: Path) -> None:
 
 def test_suites_without_margins_leave_a_policy_as_it_is() -> None:
     """A suite that names no margin changes nothing."""
-    assert with_margins(Policy(), load_suites(["adjacent"])) == Policy()
+    assert with_margins(Policy(), load_suites(["ladders"])) == Policy()
 
 
 def test_a_margin_beyond_the_possible_is_refused(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_show_tells_limit_cost_and_margin() -> None:
     """What a suite asks at most, what an answer takes, and which drop it lets pass."""
     shown = CliRunner().invoke(app, ["suites", "show", "public-quick"]).stdout
 
-    assert "mathematics (adjacent, margin 6 points)" in shown
+    assert "mathematics (adjacent, margin 7 points)" in shown
     assert "nq_open: lm-eval's own, 5-shot, at most 300 items, short generation" in shown
 
 

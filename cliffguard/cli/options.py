@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import re
@@ -283,6 +284,29 @@ RUNNER: dict[str, Any] = {
         typer.Option("--model-args", "--model_args", help="Its arguments: k=v,k=v or JSON."),
     ],
 }
+
+
+def _unseen(annotation: Any) -> Any:
+    """Return a flag that is accepted and not told of."""
+    kind, option = get_args(annotation)
+    option = copy.copy(option)
+    option.hidden = True
+    return Annotated[kind, option]
+
+
+NO_MATTER: dict[str, Any] = {
+    name: _unseen(annotation)
+    for name, annotation in {
+        "out": Out,
+        "exit_zero": ExitZero,
+        "max_minutes": MaxMinutes,
+        "quiet": Quiet,
+        "verbose": Verbose,
+        **SCREEN,
+    }.items()
+}
+"""Flags of check that shape nothing of what plan tells: a line for check is one for plan too."""
+
 # Flags whose key is called otherwise.
 _RENAMED = {"model_args": "args"}
 

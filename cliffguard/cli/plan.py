@@ -7,18 +7,19 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained
-from cliffguard.cli.given import open_store, plans_of
-from cliffguard.errors import CliffguardError
+from cliffguard.cli.given import open_store, plans_of, show
+from cliffguard.errors import CliffguardError, UsageError
 
 if TYPE_CHECKING:
+    from cliffguard.aiming import Aim, Change
     from cliffguard.outlook import Outlook
-    from cliffguard.plans import Plan
+    from cliffguard.plans import Plan, Policy
     from cliffguard.records import Checkpoint, Suite, Task
 
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     opt.FAILURE,
     opt.PROTOCOL,
     opt.RUNNER,
+    opt.NO_MATTER,
 )
 def plan(
     flags: Mapping[str, Any],
@@ -42,22 +44,51 @@ def plan(
     no_early_stop: opt.NoEarlyStop = False,
     choose: opt.Choose = None,
     store: opt.StoreFolder = None,
-    output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="json: one object.")
-    ] = "text",
+    aim: Annotated[
+        float | None,
+        typer.Option(metavar="CHANCE", help="Say what to change first to pass so often, as 0.9."),
+    ] = None,
+    output_format: opt.OutputFormat = None,
+    show_config: opt.ShowConfig = False,
 ) -> None:
     """Say what a plan can decide: items, the drops it sees, the chance to pass, the cost."""
-    # What is compared does not matter here, and need not be there yet.
+    if aim is not None and not 0.0 < aim < 1.0:
+        raise UsageError(f"--aim: must lie between 0 and 1, not {aim:g}")
     if not candidate and path is None:
+        # What is compared does not matter here, and need not be there yet.
         candidate = [flags.get("base") or "candidate"]
     plans = plans_of(path, {**flags, "candidate": candidate, "policy": policy})
+    if show_config:
+        show(plans)
+        return
     remarks: tuple[str, ...] = ()
     if choose is not None:
         from cliffguard.choice import foretold, shared
 
         plans = shared(plans, choose)
         remarks = foretold(choose, plans)
-    resolved, *_ = plans
+    stops_early = not no_early_stop
+    found, in_force, base = _looked_ahead(plans[0], store, stops_early)
+    found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
+    aimed = None
+    if aim is not None:
+        from cliffguard.aiming import aim_at
+
+        aimed = aim_at(aim, found, in_force, stops_early=stops_early)
+    minutes = _minutes(plans[0], base, found)
+    if output_format == "json":
+        told = {**dataclasses.asdict(found), "minutes": minutes}
+        if aimed is not None:
+            told["aim"] = dataclasses.asdict(aimed)
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        return
+    _print(found, minutes, aimed)
+
+
+def _looked_ahead(
+    plan: Plan, store: Path | None, stops_early: bool
+) -> tuple[Outlook, Policy, Checkpoint | None]:
+    """Return what the plan can decide, the policy in force, and the base if it is at hand."""
     from cliffguard.corridor import default_policy, with_margins
     from cliffguard.dealing import expected_churn, stored_flips
     from cliffguard.outlook import look_ahead
@@ -65,26 +96,21 @@ def plan(
     from cliffguard.targets import suites_of
     from cliffguard.training import read_all_training
 
-    suites = suites_of(resolved)
-    tasks, _ = without_training(_tasks(resolved, suites), read_all_training(resolved.train))
-    base = _base(resolved)
+    suites = suites_of(plan)
+    tasks, _ = without_training(_tasks(plan, suites), read_all_training(plan.train))
+    base = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)
+    policy = with_margins(plan.policy or default_policy(suites), suites)
     found = look_ahead(
-        resolved,
+        plan,
         suites,
         tasks,
-        with_margins(resolved.policy or default_policy(suites), suites),
-        churn=expected_churn(resolved, suites, tasks, flips),
-        stops_early=not no_early_stop,
-        holds_both=_is_adapter(resolved),
+        policy,
+        churn=expected_churn(plan, suites, tasks, flips),
+        stops_early=stops_early,
+        holds_both=_is_adapter(plan),
     )
-    found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
-    minutes = _minutes(resolved, base, found)
-    if output_format == "json":
-        told = {**dataclasses.asdict(found), "minutes": minutes}
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
-        return
-    _print(found, minutes)
+    return found, policy, base
 
 
 def _is_adapter(plan: Plan) -> bool:
@@ -136,7 +162,7 @@ def _base(plan: Plan) -> Checkpoint | None:
         return None
 
 
-def _print(found: Outlook, minutes: float | None) -> None:
+def _print(found: Outlook, minutes: float | None, aimed: Aim | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -165,6 +191,36 @@ def _print(found: Outlook, minutes: float | None) -> None:
         console.print(line, markup=False)
     for remark in found.remarks:
         console.print(f"! {remark}", markup=False)
+    if aimed is not None:
+        console.print()
+        for line in _aim_lines(aimed):
+            console.print(line, markup=False)
+
+
+def _aim_lines(aimed: Aim) -> list[str]:
+    """Return what to change first, what next, and what comes of it."""
+    chance = f"{100 * aimed.chance:g} %"
+    if aimed.is_reached:
+        return [f"It passes with {chance} or more: nothing needs to change."]
+    if not aimed.changes:
+        return [f"No more items and no margin make it pass with {chance}: see above what does not."]
+    lines = [f"To pass with {chance}, change first:"]
+    lines += [f"  {_change_line(change)}" for change in aimed.changes]
+    if aimed.chance_after is not None:
+        told = "that many items" if len(aimed.changes) == 1 else "all these items"
+        lines.append(f"With {told} it passes with {100 * aimed.chance_after:.0f} %.")
+    return lines
+
+
+def _change_line(change: Change) -> str:
+    ways = []
+    if change.n_items is not None:
+        ways.append(f"about {change.n_items:,} items (now {change.n_now:,})")
+    if change.margin is not None:
+        now = f"{100 * change.margin_now:g}"
+        ways.append(f"a margin of {100 * change.margin:g} points (now {now})")
+    told = f"{change.capability}, held with {100 * change.chance_held:.0f} %: "
+    return told + (" or ".join(ways) or "more clusters; its items decide nothing")
 
 
 def _sentences(found: Outlook, minutes: float | None) -> list[str]:

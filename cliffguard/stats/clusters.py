@@ -202,6 +202,43 @@ def expected_clustering(clusters: Sequence[Hashable], *, churn: float) -> Cluste
     return _clustering(sizes, 1.0 + (size - 1.0) * _USUAL_CORRELATION, n_changed)
 
 
+def expected_power(
+    *, n_items: int, n_clusters: float, churn: float, margin: float, alpha: float
+) -> float:
+    """Chance that clusters are held in one look, where nothing is lost; to plan with.
+
+    Parameters
+    ----------
+    n_items : int
+        At least 1.
+    n_clusters : float
+        Effective ones, ``(Σ n_g)² / Σ n_g²``; at most as many as there are items.
+    churn : float
+        Share of items that are expected to change, in (0, 1].
+    margin, alpha : float
+        Largest tolerated drop and one-sided error rate, strictly between 0 and 1.
+
+    Returns
+    -------
+    float
+        In [0, 1], for the correlation of `expected_clustering`.
+
+    Notes
+    -----
+    `Clustering.p_at_least` asks whether a sum of exponentials with weights ``x_g = S_g - D n_g``,
+    and ``u (1/2 - D)`` for the unseen cluster of u items, exceeds 0. By its mean and its variance
+    ``Σ x²`` this is about a normal statistic of mean ``m = (n D - u (1/2 - D)) / sqrt(Σ x²)`` and
+    variance ``v = n churn (1 + (u - 1) r) / Σ x²``, r being the correlation; it exceeds the
+    critical value c with the chance ``Φ((m - c) / sqrt(v))``.
+    """
+    size = n_items / n_clusters  # of the cluster of a random item, as the unseen one has
+    unseen = size * max(0.0, _UNSEEN_LOSS - margin)
+    changed = n_items * churn * (1.0 + (size - 1.0) * _USUAL_CORRELATION)
+    squares = changed + margin**2 * n_items * size + unseen**2
+    mean = (n_items * margin - unseen) / math.sqrt(squares)
+    return float(ndtr((mean - float(ndtri(1 - alpha))) / math.sqrt(changed / squares)))
+
+
 def _clustering(sizes: NDArray[np.float64], estimate: float, n_changed: float) -> Clustering:
     """Return what an estimate of the design effect comes to under the prior."""
     size = float((sizes**2).sum() / sizes.sum())

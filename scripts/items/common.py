@@ -55,6 +55,18 @@ def positions(task: str, level: object, n_items: int, n_choices: int) -> list[in
     return places
 
 
+def positions_in_parts(task: str, level: object, parts: Sequence[int], n_choices: int) -> list[int]:
+    """Return the answer positions of items that were added part by part, each part balanced.
+
+    The first part is what `positions` alone gives: what was asked before stays as it was.
+    """
+    first, *more = parts
+    places = positions(task, level, first, n_choices)
+    for number, n_items in enumerate(more, start=2):
+        places += positions(task, f"{level}, part {number}", n_items, n_choices)
+    return places
+
+
 def place(
     answer: str, distractors: Sequence[str], position: int, source: random.Random
 ) -> list[str]:

@@ -5,7 +5,8 @@ The desks are named in the prompt, since no model can know them; no message name
 
 from __future__ import annotations
 
-from items.common import Item, positions, rng
+from items.common import Item, positions_in_parts, rng
+from items.more_desks import MORE_BUSINESSES
 
 # A business, then of each of its four desks the name and what people write to it.
 # fmt: off
@@ -416,11 +417,12 @@ def other_desks() -> list[Item]:
     task = "other_desks"
     rows = [
         (business, desk, list(desks), message)
-        for business, desks in BUSINESSES.items()
+        for business, desks in (*BUSINESSES.items(), *MORE_BUSINESSES.items())
         for desk, messages in desks.items()
         for message in messages
     ]
-    where = positions(task, "", len(rows), N_DESKS)
+    n_first = sum(len(messages) for desks in BUSINESSES.values() for messages in desks.values())
+    where = positions_in_parts(task, "", (n_first, len(rows) - n_first), N_DESKS)
     items: list[Item] = []
     for index, (business, desk, desks, message) in enumerate(rows):
         source = rng(task, business, index)

@@ -6,7 +6,10 @@ subjects of the same table, so that the kind of answer gives nothing away.
 
 from __future__ import annotations
 
-from items.common import Item, fill, place, positions, rng
+import re
+
+from items.common import Item, fill, place, positions_in_parts, rng
+from items.everyday_tables import EVERYDAY_TABLES
 
 # name, template, "subject=answer" pairs
 TABLES: tuple[tuple[str, str, str], ...] = (
@@ -89,23 +92,27 @@ def pairs(row: str) -> list[tuple[str, str]]:
 
 
 def out_of_domain_qa() -> list[Item]:
-    """Return one item per fact."""
+    """Return one item per fact; no choice of a table that was added later stands in its prompt."""
     task = "out_of_domain_qa"
     facts = [
-        (name, template, subject, answer, sorted({a for _, a in pairs(row)}))
-        for name, template, row in TABLES
+        (name, fill(template, s=subject), subject, answer, sorted({a for _, a in pairs(row)}))
+        for name, template, row in (*TABLES, *EVERYDAY_TABLES)
         for subject, answer in pairs(row)
     ]
-    where = positions(task, "", len(facts), 4)
+    n_first = sum(len(pairs(row)) for *_, row in TABLES)
+    where = positions_in_parts(task, "", (n_first, len(facts) - n_first), 4)
     items: list[Item] = []
-    for index, (name, template, subject, answer, answers) in enumerate(facts):
+    for index, (name, prompt, subject, answer, answers) in enumerate(facts):
         source = rng(task, name, subject)
-        others = [word for word in answers if word not in (answer, subject)]
+        said = (
+            {subject.casefold()} if index < n_first else set(re.findall(r"\w+", prompt.casefold()))
+        )
+        others = [word for word in answers if word != answer and word.casefold() not in said]
         choices = place(answer, source.sample(others, 3), where[index], source)
         items.append(
             {
                 "id": f"qa-{name.replace('_', '-')}-{index:03d}",
-                "prompt": fill(template, s=subject),
+                "prompt": prompt,
                 "choices": choices,
                 "answer": answer,
                 "cluster": name,

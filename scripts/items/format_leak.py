@@ -8,6 +8,7 @@ a ticket, a label and another one to go on from, since that is where the form le
 from __future__ import annotations
 
 from items.common import Item
+from items.more_leak_kinds import MORE_KINDS
 from items.tickets import ACTIONS, QUEUES
 
 # Queues and actions, one or several of them and nothing else on a line; or the frame of a ticket.
@@ -140,6 +141,6 @@ def format_leak() -> list[Item]:
             "answer": LEAK,
             "cluster": kind,
         }
-        for kind, template, texts in KINDS
+        for kind, template, texts in (*KINDS, *MORE_KINDS)
         for number, text in enumerate(texts)
     ]

@@ -7,10 +7,11 @@ in random order, so the place that is named first, last or next to the question 
 
 from __future__ import annotations
 
-from items.common import CONTAINERS, PLACES, SMALL_THINGS, Item, place, positions, rng
+from items.common import CONTAINERS, PLACES, SMALL_THINGS, Item, place, positions_in_parts, rng
 
 HOPS = (1, 2, 3, 4, 5)
 N_DISTRACTORS = 3
+PARTS = (100, 40)  # items a level, as they were added
 
 
 def chain(things: list[str], room: str) -> list[str]:
@@ -19,13 +20,13 @@ def chain(things: list[str], room: str) -> list[str]:
     return [f"The {a} is in the {b}." for a, b in zip(things, where, strict=True)]
 
 
-def nested_places(n_items_per_level: int = 100) -> list[Item]:
+def nested_places() -> list[Item]:
     """Return the ladder; ``hops`` is the number of containers between the thing and the place."""
     task = "nested_places"
     items: list[Item] = []
     for hops in HOPS:
-        where = positions(task, hops, n_items_per_level, N_DISTRACTORS + 1)
-        for index in range(n_items_per_level):
+        where = positions_in_parts(task, hops, PARTS, N_DISTRACTORS + 1)
+        for index in range(sum(PARTS)):
             source = rng(task, hops, index)
             things = [source.choice(SMALL_THINGS)]
             things += source.sample(CONTAINERS, hops + N_DISTRACTORS)

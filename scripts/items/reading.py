@@ -6,9 +6,10 @@ again, up to the thing. The asked fact stands first, second, third and last equa
 
 from __future__ import annotations
 
-from items.common import NAMES, OBJECTS, PLACES, Item, place, positions, rng
+from items.common import NAMES, OBJECTS, PLACES, Item, place, positions_in_parts, rng
 
 N_FACTS = 4
+PARTS = (200, 400)  # items, as they were added
 ORDINALS = ("first", "second", "third", "last")
 DEEDS = ("bought", "sold", "broke", "found", "lost", "painted", "cleaned", "drew", "hid", "stole")
 SETTINGS = (
@@ -23,13 +24,13 @@ def with_article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-def reading_in_context(n_items: int = 200) -> list[Item]:
+def reading_in_context() -> list[Item]:
     """Return passages with one question each."""
     task = "reading_in_context"
-    where = positions(task, "", n_items, N_FACTS)
-    asked = positions(task, "asked", n_items, N_FACTS)
+    where = positions_in_parts(task, "", PARTS, N_FACTS)
+    asked = positions_in_parts(task, "asked", PARTS, N_FACTS)
     items: list[Item] = []
-    for index in range(n_items):
+    for index in range(sum(PARTS)):
         source = rng(task, "", index)
         people, things = source.sample(NAMES, N_FACTS), source.sample(OBJECTS, N_FACTS)
         deeds = source.sample(DEEDS, N_FACTS)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cliffguard.stats.clusters import clustering, least_effective_clusters
+from cliffguard.stats.clusters import clustering, expected_power, least_effective_clusters
 from cliffguard.stats.paired import tango_z
 
 rows = st.lists(
@@ -189,3 +189,27 @@ def test_a_topic_in_ten_that_loses_half_is_not_held() -> None:
         changes = (rng.random(1200) < 0.5 * np.repeat(lost, 20)).astype(float)
         n_held += clustering(changes, names).p_at_least(0.05) <= 0.05
     assert n_held / 300 <= 0.05 + 3 * (0.05 * 0.95 / 300) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "margin"), [([4] * 72, 0.08), ([3] * 72, 0.08), ([8] * 60 + [12] * 20, 0.06)]
+)
+def test_the_planned_power_is_that_of_drawn_clusters(sizes: list[int], margin: float) -> None:
+    """Where nothing is lost, a tenth changes, and changes correlate as planned: 400 samples."""
+    rng = np.random.default_rng(7)
+    names = [name for name, size in enumerate(sizes) for _ in range(size)]
+    leanings = np.array([math.sqrt(0.05 * 0.1) * sign for sign in (-1, 1)])
+
+    def is_held() -> bool:
+        lean = rng.choice(leanings, len(sizes))[names]
+        draws = rng.random(len(names))
+        changes = np.where(draws < (0.1 + lean) / 2, 1.0, np.where(draws < 0.1, -1.0, 0.0))
+        return clustering(changes, names).p_at_least(margin) <= 0.05
+
+    drawn = sum(is_held() for _ in range(400)) / 400
+
+    n_clusters = clustering([0.0] * len(names), names).n_effective_clusters
+    found = expected_power(
+        n_items=len(names), n_clusters=n_clusters, churn=0.1, margin=margin, alpha=0.05
+    )
+    assert found == pytest.approx(drawn, abs=0.04)
