@@ -161,19 +161,18 @@ def look_ahead(
     together = None
     if able:
         together = _outcomes(able, policy.first_level, stops_at_failure, policy.mean_margin)
-    price = None
-    if together is not None and policy.mean_margin is not None:
-        without = _outcomes(able, policy.first_level, stops_at_failure)
-        n_without = sum(row.n_expected for row in _asked(rows, designs, without))
-        rows = _asked(rows, designs, together)
-        price = MeanPrice(
-            margin=policy.mean_margin,
-            chance_pass=float(without.passed.mean()),
-            n_items=sum(row.n_expected for row in rows) - n_without,
-        )
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
     is_whole = together is not None and len(able) == len(designs) and not unmeasured
+    price = None
+    if together is not None and policy.mean_margin is not None:
+        without = _outcomes(able, policy.first_level, stops_at_failure)
+        rows, before = (_asked(rows, designs, found) for found in (together, without))
+        price = MeanPrice(
+            margin=policy.mean_margin,
+            chance_pass=float(without.passed.mean()) if is_whole else 0.0,
+            n_items=sum(row.n_expected for row in rows) - sum(row.n_expected for row in before),
+        )
     return Outlook(
         capabilities=tuple(rows),
         chance_pass=float(together.passed.mean()) if together is not None and is_whole else 0.0,

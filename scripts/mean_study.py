@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,10 +18,9 @@ from pathlib import Path
 import numpy as np
 from calibrate import table
 from scipy.special import ndtr
-from studies import Row, looks_of
+from studies import Row, looks_in_step, looks_of
 
 from cliffguard.plans import Policy
-from cliffguard.schedule import look_fractions, n_items_at
 from cliffguard.shares import TOGETHER
 from cliffguard.stats.gates import Design, decide, draw
 from cliffguard.stats.mean import MeanTable
@@ -32,12 +30,6 @@ MEAN, EACH = 0.015, 0.08
 LIMIT = 0.055
 LEVEL = Policy().first_level
 passing = partial(decide, alpha=LEVEL, pooled_share=TOGETHER)
-
-
-def in_step(sizes: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return the looks of capabilities of these sizes, asked side by side."""
-    parts = look_fractions(sizes, sizes, n_capabilities=len(sizes))
-    return [tuple(n_items_at(part, n) for part in parts) for n in sizes]
 
 
 LOSSES = {
@@ -60,7 +52,7 @@ def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
             for loss, drops in LOSSES.items():
                 designs = [
                     Design(looks, EACH, drop=drop, churn=churn)
-                    for looks, drop in zip(in_step(each), drops, strict=True)
+                    for looks, drop in zip(looks_in_step(each), drops, strict=True)
                 ]
                 counts = draw(designs, n_runs, rng)
                 row[loss] = passing(counts, designs, mean_margin=MEAN).passed.mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,17 +22,22 @@ from cliffguard.suites import load_suites
 from tests import support, test_schedule
 
 NAMES = ("reading", "counting", "sorting")
+SIZES = (600, 600, 600)
 
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """A plan over three capabilities of 600 items each."""
-    folder = tmp_path_factory.mktemp("gate")
+    return plan_of(tmp_path_factory.mktemp("gate"), SIZES)
+
+
+def plan_of(folder: Path, sizes: Sequence[int]) -> Plan:
+    """Write a suite of capabilities of these sizes, and two checkpoints."""
     text = "name: three\nversion: 1\ncapabilities:\n"
-    for name in NAMES:
+    for name, n_items in zip(NAMES, sizes, strict=True):
         rows = [
             {"id": f"{name}-{n}", "prompt": f"{name} {n}", "choices": ["a", "b"], "answer": "a"}
-            for n in range(600)
+            for n in range(n_items)
         ]
         support.write_jsonl(folder / f"{name}.jsonl", rows)
         text += (
@@ -85,6 +91,19 @@ def test_the_arrays_are_the_gate_with_a_margin_on_the_mean(
     assert_the_same(plan, tmp_path, drops, np.random.default_rng(seed), sequential=sequential)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_arrays_are_the_gate_with_unequal_capabilities_in_step(
+    tmp_path: Path, seed: int
+) -> None:
+    """The same fraction of 200, 400 and 900 items at every look; the mean is decided at one."""
+    sizes = (200, 400, 900)
+    policy = Policy(default_margin=0.09, mean_margin=0.035)
+    plan = replace(plan_of(tmp_path, sizes), policy=policy)
+    rng = np.random.default_rng(seed)
+
+    assert_the_same(plan, tmp_path, (0.0, 0.0, 0.0), rng, sequential=True, sizes=sizes)
+
+
 def assert_the_same(
     plan: Plan,
     tmp_path: Path,
@@ -92,15 +111,16 @@ def assert_the_same(
     rng: np.random.Generator,
     *,
     sequential: bool,
+    sizes: Sequence[int] = SIZES,
 ) -> None:
     """Let the gate and the arrays judge the same answers, and compare all that they say."""
     assert plan.policy is not None
     tasks = FakeRunner(lambda *_: 1.0).resolve(load_suites(plan.suites), Protocol())
     changes: dict[str, Any] = {}
-    for task, drop in zip(tasks, drops, strict=True):
+    for task, drop, n_items in zip(tasks, drops, sizes, strict=True):
         moved = max(0.12, drop)
         chances = [(moved + drop) / 2, 1 - moved, (moved - drop) / 2]
-        changes[task.name] = rng.choice([1, 0, -1], p=chances, size=600)
+        changes[task.name] = rng.choice([1, 0, -1], p=chances, size=n_items)
     place = {
         item.id: (task.name, n)
         for task in tasks
@@ -119,14 +139,22 @@ def assert_the_same(
         stops_early=sequential,
     )
 
-    looks = studies.looks_of(600, sequential=sequential)
+    looks = [(n,) for n in sizes]
+    if sequential:
+        looks = studies.looks_in_step(sizes)
+    assert [one.n_items for one in review.provenance.looks] == looks
     counts = [
-        np.stack([np.cumsum(changes[name] == sign)[np.array(looks) - 1] for name in NAMES])[None]
+        np.stack(
+            [
+                np.cumsum(changes[name] == sign)[np.array(own) - 1]
+                for name, own in zip(NAMES, looks, strict=True)
+            ]
+        )[None]
         for sign in (1, -1)
     ]
     found = decide(
         Counts(*counts),
-        [Design(looks, plan.policy.default_margin)] * 3,
+        [Design(own, plan.policy.default_margin) for own in looks],
         alpha=plan.policy.first_level,
         pooled_share=TOGETHER,
         stops_at_failure=plan.after_failure == "stop",

@@ -225,6 +225,17 @@ def test_the_verb_needs_no_checkpoint(suite: Path) -> None:
     assert "minutes" not in told.stdout
 
 
+def test_the_verb_tells_the_price_of_a_margin_on_the_mean(suite: Path, tmp_path: Path) -> None:
+    """In a sentence, and not before the policy has one."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("default_margin: 0.1\nmean_margin: 0.05\n")
+
+    told = planned(suite, "--policy", str(policy)).stdout
+
+    assert "are for the mean drop, which has to be below 5 points; without it" in told
+    assert "mean drop" not in planned(suite).stdout
+
+
 def test_the_verb_writes_data(suite: Path) -> None:
     """For whoever plans in a program."""
     data = json.loads(planned(suite, "--format", "json", "--churn", "0.02").stdout)

@@ -382,7 +382,7 @@ class Page:
             remarks.append(
                 f"Mean drop of the {mean.n_capabilities} gating capabilities, at the looks that "
                 f"all had: {numbers.points(mean.drop)}, at most {numbers.points(mean.high)}; below "
-                f"{numbers.points(mean.margin)} is {proven}."
+                f"{100 * mean.margin:.1f} pp is {proven}."
             )
         return tuple(remarks)
 
