@@ -1,6 +1,6 @@
 """What the built-in suites can decide: by `plan`, and by the gate itself on drawn answers.
 
-    python scripts/suite_power.py [--runs 300] [--suite NAME ...] [--out reports/suite-power]
+    python scripts/suite_power.py [--runs 200] [--suite NAME ...] [--out reports/suite-power]
 
 For every suite that gates, under the policy that holds where none is given. Answers are drawn for
 the suite's own items: a tenth of them changes, in both directions alike (*healthy*), or so that one
@@ -45,7 +45,7 @@ LOSS = 0.10  # of one capability, under *cliff*
 CORRELATION = 0.05  # of the changes within a cluster, as `plan` expects it
 BASE_RIGHT = 2 / 3  # of the items that do not change
 _SEED = 18
-_MOST_ITEMS, _LEAST_RUNS = 600_000, 10  # of large suites fewer runs are made
+_MOST_ITEMS, _LEAST_RUNS = 300_000, 10  # of large suites fewer runs are made
 _CLIFFS = 4  # times as many healthy candidates as cliffs, which are found at once
 
 Answers = dict[str, dict[str, Answer]]  # task → item → answer
@@ -260,7 +260,7 @@ def _percent(share: float) -> str:
 def main() -> None:
     """Print the table, and write it."""
     parser = argparse.ArgumentParser(description="What the built-in suites can decide.")
-    parser.add_argument("--runs", type=int, default=300, help="healthy candidates of a suite")
+    parser.add_argument("--runs", type=int, default=200, help="healthy candidates of a suite")
     parser.add_argument("--suite", action="append", help="repeatable; all that gate")
     parser.add_argument("--out", type=Path, help="folder for README.md")
     arguments = parser.parse_args()
