@@ -231,6 +231,7 @@ def _capability(
         readable=readable_of(gating, question) if scored else None,
         n_cut_base=sum(pair.base.is_cut for pair in gating),
         chance=items.chance,
+        skill=items.skill if items.answered else None,
         n_clusters=None if grouping is None else grouping.n_clusters,
         n_effective_clusters=None if grouping is None else grouping.n_effective_clusters,
         n_empty=items.n_empty,
@@ -250,7 +251,7 @@ def _strata(
     own = policy.capabilities.get(capability)
     margin = policy.stratum_margin(capability, role)
     p_beyond = partial(p_of_part, is_graded=is_graded, alpha=policy.first_level)
-    found = strata_of(items.gating, look, capability, None if own is None else own.strata)
+    found = strata_of(items.counted, look, capability, None if own is None else own.strata)
     return tuple(compared(stratum, margin, p_beyond) for stratum in found)
 
 

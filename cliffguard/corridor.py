@@ -211,7 +211,7 @@ def compare_samples(
         measured=measured,
         runner="samples that lm-eval logged",
         looks=(),
-        taken=_taken(accounts, decision)[1],
+        taken=_taken(accounts, decision, () if after is None else after.taken)[1],
         command=shlex.join(["cliffguard", "compare", base, candidate]),
     )
 
@@ -228,16 +228,16 @@ def _gating(suites: Sequence[Suite], policy: Policy) -> set[str]:
 
 
 def _taken(
-    accounts: Mapping[str, Account], decision: Decision
+    accounts: Mapping[str, Account], decision: Decision, known: Sequence[TakenLooks] = ()
 ) -> tuple[list[TakenLooks], tuple[TakenLooks, ...]]:
-    """Return the looks of this run, and with them those of the runs before it."""
+    """Return the looks of this run, and with them all that are `known` and those before it."""
     counted = counted_by((p.task.capability, p.look) for p in decision.pairs if p.gates)
     is_together = decision.verdict.pooled is not None or decision.comparison.mean is not None
     if is_together and TOGETHER in accounts:
         counted[TOGETHER] = accounts[TOGETHER].run.planned
     own = [account.closed(counted[name]) for name, account in accounts.items() if name in counted]
     before = [one for account in accounts.values() for one in account.before]
-    return own, merged(merged((), before), own)
+    return own, merged(merged(merged((), known), before), own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

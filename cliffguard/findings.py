@@ -149,7 +149,8 @@ def _dropped(found: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _D
 def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     """Return what is said where all that the base has beyond guessing is within the margin."""
     assert found.base_mean is not None
-    has, guessed = map(found.in_own_numbers, (found.base_mean, found.chance))
+    mean = found.base_mean if found.skill is None else found.skill + (found.chance or 0.0)
+    has, guessed = map(found.in_own_numbers, (mean, found.chance))
     above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.chance else ""
     told = (
         f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
@@ -157,6 +158,8 @@ def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     )
     if not found.is_finished:  # the base may yet prove to have something
         return _Decided(Outcome.INCONCLUSIVE, f"so far {told}")
+    if (missing := _too_many_missing(found)) is not None:
+        return _Decided(Outcome.INCONCLUSIVE, missing)
     n_bad = found.n_unreadable_base + found.n_cut_base
     if n_bad > _MOST_UNREADABLE * found.n_asked:
         reason = (
@@ -177,18 +180,24 @@ def counts(found: CapabilityComparison, policy: Policy) -> bool:
 
 def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
     """Return why HELD is not given though the drop is excluded; None where it is."""
-    for side, n in (("base", found.n_missing_base), ("candidate", found.n_missing_candidate)):
-        if n > _MOST_MISSING * found.n_asked:
-            return (
-                f"{n} of {found.n_asked} items have no answer of the {side}, too many to say HELD: "
-                "measure them"
-            )
+    if (missing := _too_many_missing(found)) is not None:
+        return missing
     if (few := few_clusters(found, policy)) is not None:
         return few
     if not found.is_finished:
         short = [one for one in found.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)]
         if short:
             return f"held so far; {short[0].name} has had {short[0].n_asked} items only"
+    return None
+
+
+def _too_many_missing(found: CapabilityComparison) -> str | None:
+    for side, n in (("base", found.n_missing_base), ("candidate", found.n_missing_candidate)):
+        if n > _MOST_MISSING * found.n_asked:
+            return (
+                f"{n} of {found.n_asked} items have no answer of the {side}, too many to say more "
+                "than what was lost: measure them"
+            )
     return None
 
 

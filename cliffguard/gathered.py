@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,12 +22,13 @@ _MUCH_OF_IT = 0.5  # of what the base has beyond guessing; a margin above it exc
 class Gathered:
     """The answers to one capability, as its statistics count them.
 
-    `rows` are all answers, item by item; `gating` those that count, one a question, with their
-    groups; `n_planned` are as many questions. `n_copies` rows and `n_empty` questions, at levels
-    where the base has nothing to lose, are left out.
+    `rows` are all answers, item by item, and `counted` those of them that count, with their groups;
+    `gating` are the same, one a question, of `n_planned` questions. `n_copies` rows and `n_empty`
+    questions, at levels where the base has nothing to lose, are left out.
     """
 
     rows: tuple[Pair, ...]
+    counted: tuple[Pair, ...]
     gating: tuple[Pair, ...]
     n_planned: int
     n_copies: int
@@ -38,19 +40,26 @@ class Gathered:
         return [pair for pair in self.gating if pair.is_scored]
 
     @property
-    def skill(self) -> float:
-        """What the base has beyond guessing, on what both sides have a score for; at least 0."""
-        scored = self.scored
-        if not scored:
-            return 0.0
-        mean = sum(pair.base.score or 0.0 for pair in scored) / len(scored)
-        return max(0.0, mean - (self.chance or 0.0))
+    def answered(self) -> list[Pair]:
+        """Those that count and that the base has a score for, whether or not the candidate has."""
+        return [pair for pair in self.gating if pair.base.score is not None]
+
+    @property
+    def base_mean(self) -> float | None:
+        """Mean score of the base on all that it answered; no answer of the candidate enters."""
+        scores = [pair.base.score or 0.0 for pair in self.answered]
+        return math.fsum(scores) / len(scores) if scores else None
 
     @property
     def chance(self) -> float | None:
-        """What guessing earns on the mean question; None where it is known of none."""
-        known = [chance for pair in self.gating if (chance := chance_of(pair)) is not None]
-        return sum(known) / len(self.gating) if known else None
+        """What guessing earns on the mean of these; None where it is known of none."""
+        known = [chance for pair in self.answered if (chance := chance_of(pair)) is not None]
+        return math.fsum(known) / len(self.answered) if known else None
+
+    @property
+    def skill(self) -> float:
+        """What the base has beyond guessing on all that it answered; at least 0."""
+        return max(0.0, (self.base_mean or 0.0) - (self.chance or 0.0))
 
 
 def gather(pairs: Sequence[Pair], *, margin: float, n_planned: int, stands_alone: bool) -> Gathered:
@@ -59,16 +68,20 @@ def gather(pairs: Sequence[Pair], *, margin: float, n_planned: int, stands_alone
     `n_planned` questions are planned. With `stands_alone` rows count as they are, as they do where
     the suite itself is the contract.
     """
-    gating = [pair for pair in pairs if pair.gates]
-    n_rows = len(gating)
+    counted = gating = [pair for pair in pairs if pair.gates]
     if not stands_alone:
-        gating = without_copies(with_groups(gating))
-    n_copies = n_rows - len(gating)
+        counted = with_groups(counted)
+        gating = without_copies(counted)
+    n_copies = len(counted) - len(gating)
     empty: list[Pair] = []
     if len(gating) >= n_planned:  # before the end a level may only seem to be empty
         gating, empty = split_levels(gating, margin)
+    if empty:
+        away = {(pair.task.name, pair.item.level) for pair in empty}
+        counted = [pair for pair in counted if (pair.task.name, pair.item.level) not in away]
     return Gathered(
         rows=tuple(pairs),
+        counted=tuple(counted),
         gating=tuple(gating),
         n_planned=max(n_planned - len(empty), len(gating)),
         n_copies=n_copies,
@@ -80,7 +93,9 @@ def chance_of(pair: Pair) -> float | None:
     """Return what guessing earns on an item: the task's, else one in as many as it has choices."""
     if pair.task.chance is not None:
         return pair.task.chance
-    return 1.0 / len(pair.item.choices) if pair.item.choices else None
+    n_choices = len(pair.item.choices)
+    # Of one continuation, or of a metric that is better low, nobody knows what guessing earns.
+    return 1.0 / n_choices if n_choices > 1 and not pair.task.lower_is_better else None
 
 
 def shared_documents(capabilities: Sequence[tuple[str, Gathered]]) -> tuple[Shared, ...]:
@@ -148,9 +163,9 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
 
 
 def _base(found: CapabilityComparison) -> Iterator[str]:
-    if found.base_mean is None or found.margin <= 0:
+    if found.base_mean is None or found.skill is None or found.margin <= 0:
         return
-    has = found.base_mean - (found.chance or 0.0)
+    has = found.skill
     if found.base_mean >= _CEILING:
         shown = 100 * (found.in_own_numbers(found.base_mean) or 0.0)
         yield (

@@ -102,7 +102,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             for key, sample in sides[0].items():
                 if key in sides[1]:
                     one_run.add(sample.trace, sides[1][key].trace)
-            n_all = _cut_to_limit(sides, [one.has_limit for one in versions])
+            n_all = _cut_to_limit(sides, [one.limit_of(task) for one in versions])
             joined[task] = _join(
                 task, name, read.choice, is_low, *sides, others=others, n_all=n_all
             )
@@ -125,7 +125,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             checkpoint=_identity(candidate, files[1]),
             answers={name: one.candidate for name, one in joined.items()},
         ),
-        caveats=(*_caveats(files, joined), *moved),
+        caveats=(*_caveats(files, joined), *_filters(joined, policy), *moved),
     )
 
 
@@ -133,18 +133,23 @@ def _wanted(own: CapabilityPolicy) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (own.cluster, own.strata) if name))
 
 
-def _cut_to_limit(sides: list[dict[str, Sample]], has_limit: Sequence[bool]) -> int | None:
-    """Leave the common documents where one side was told to ask a part; return how many all are.
+def _cut_to_limit(sides: list[dict[str, Sample]], limits: Sequence[int | None]) -> int | None:
+    """Leave out what one side was told not to ask; return how many documents there are in all.
 
-    None where nothing is left out: then what a side lacks is missing.
+    lm-eval asks the first documents of a task, so that those from the limit's number on are outside
+    it. Within it, what a side lacks is missing. None where nothing is left out.
     """
     n_all = max(map(len, sides))
     for own, other in ((0, 1), (1, 0)):
-        is_part = len(sides[own]) < n_all and sides[own].keys() <= sides[other].keys()
-        if has_limit[own] and is_part:
-            sides[other] = {key: sides[other][key] for key in sides[own]}
-            return n_all
-    return None
+        limit = limits[own]
+        if limit is None or any(not _is_within(key, limit) for key in sides[own]):
+            continue  # no limit, or one that these documents were not asked under
+        sides[other] = {k: one for k, one in sides[other].items() if _is_within(k, limit)}
+    return n_all if max(map(len, sides)) < n_all else None
+
+
+def _is_within(document: str, limit: int) -> bool:
+    return document.isdecimal() and int(document) < limit
 
 
 # --- which tasks ---------------------------------------------------------------------------------
@@ -226,6 +231,17 @@ def _caveats(files: Sequence[Mapping[str, Path]], joined: Mapping[str, Any]) -> 
     return (f"Not judged, since the policy names them nowhere: {', '.join(unused)}.",)
 
 
+def _filters(joined: Mapping[str, _Joined], policy: Policy) -> Iterator[str]:
+    """Say by which of several filters a task is judged where the policy names none."""
+    for name, one in joined.items():
+        own = policy.capabilities.get(one.task.capability)
+        if one.other_filters and (own is None or own.filter is None):
+            yield (
+                f"{name} is judged by the filter {one.task.filter}, the first in its file; there "
+                f"are also {', '.join(one.other_filters)} (`filter` in the policy)."
+            )
+
+
 def _is_low(
     task: str,
     capability: str,
@@ -282,6 +298,7 @@ class _Joined:
     task: Task
     base: tuple[Answer, ...]
     candidate: tuple[Answer, ...]
+    other_filters: tuple[str, ...]
 
 
 def _join(
@@ -324,7 +341,8 @@ def _join(
         tuple(_answer(sample, side.get(sample.document), is_low) for sample in either)
         for side in (base, candidate)
     ]
-    return _Joined(task=made, base=sides[0], candidate=sides[1])
+    names = tuple(dict.fromkeys(name for side in others for name in side))
+    return _Joined(task=made, base=sides[0], candidate=sides[1], other_filters=names)
 
 
 def _item(sample: Sample) -> Item:

@@ -324,7 +324,7 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
         if any(sides):
             yield (
                 f"{task}: of {len(base):,} items, {sides[0]:,} of the base and {sides[1]:,} of the "
-                f"candidate {what}; an item counts with both answers only."
+                f"candidate {what}."
             )
     other = [
         one.tokens_digest != two.tokens_digest and one.rendered_digest == two.rendered_digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +22,40 @@ ONE_RUN = "sides.one-run"
 class Versions:
     """How a folder of samples came to be, as far as its results files tell.
 
-    `has_limit`: lm-eval was told to ask a part of the documents only.
+    `limits` are how many documents of a task were to be asked, where lm-eval was told to ask a part
+    of them only; `limit` is that of tasks of which the file does not say more.
     """
 
     tasks: Mapping[str, str]
     libraries: Mapping[str, str]
-    has_limit: bool = False
+    limits: Mapping[str, int] = field(default_factory=dict)
+    limit: int | None = None
+
+    def limit_of(self, task: str) -> int | None:
+        """Return how many documents of a task were to be asked; None: all of them."""
+        return None if self.limit is None and not self.limits else self.limits.get(task, self.limit)
 
 
 def versions_of(folder: Path) -> Versions:
     """Read the `results_*.json` of a folder, the later over the earlier; there need be none."""
     tasks: dict[str, str] = {}
     libraries: dict[str, str] = {}
-    has_limit = False
+    limits: dict[str, int] = {}
+    limit: int | None = None
     for path in sorted(folder.glob("results_*.json")):
         told = _object(path)
         listed = told.get("versions")
         for task, version in (listed if isinstance(listed, dict) else {}).items():
             tasks[str(task)] = str(version)
         config = told.get("config")
-        has_limit |= isinstance(config, dict) and config.get("limit") is not None
+        said = config.get("limit") if isinstance(config, dict) else None
+        if isinstance(said, (int, float)) and not isinstance(said, bool):
+            limit = int(said) if said >= 1 else limit  # a share is told by the counts alone
+            for task, n in _entries(told, "n-samples"):
+                if isinstance(n.get("effective"), int) and n.get("effective") != n.get("original"):
+                    limits[task] = n["effective"]
         libraries |= {n: str(told[key]) for key, n in _LIBRARIES.items() if told.get(key)}
-    return Versions(tasks=tasks, libraries=libraries, has_limit=has_limit)
+    return Versions(tasks=tasks, libraries=libraries, limits=limits, limit=limit)
 
 
 def directions_of(folder: Path) -> dict[str, dict[str, bool]]:

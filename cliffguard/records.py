@@ -565,6 +565,9 @@ class Shared:
     covariance: float
 
 
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityComparison:
     """Paired scores of one capability over its gating items. Nothing is decided here.
@@ -587,7 +590,8 @@ class CapabilityComparison:
     the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened;
     `classes` are those of the tasks that are classifiers. `uncut` says what would be left of a drop
     without the candidate's answers that were cut (None: none was). `chance` is what guessing earns
-    on the items (None: not known of any). `n_clusters` groups are as good as
+    on the items that the base answered (None: not known of any), and `skill` what the base has
+    beyond it there, whether or not the candidate answered. `n_clusters` groups are as good as
     `n_effective_clusters` of one size (None: every item stands alone). `strata` are the parts in
     which a cliff could hide. Without the limit of one side there would be `n_in_all` items (None:
     it had none). `n_empty` more items lie at levels of a ladder at which the base has
@@ -635,6 +639,7 @@ class CapabilityComparison:
     readable: Readable | None = None
     n_cut_base: int = 0
     chance: float | None = None
+    skill: float | None = None
     n_clusters: int | None = None
     n_effective_clusters: float | None = None
     n_empty: int = 0
@@ -646,7 +651,10 @@ class CapabilityComparison:
     @property
     def has_nothing_to_lose(self) -> bool:
         """Say whether all that the base has beyond guessing is within the margin."""
-        return self.base_mean is not None and self.base_mean - (self.chance or 0.0) <= self.margin
+        skill = self.skill
+        if skill is None and self.base_mean is not None:  # of a review that does not say it
+            skill = self.base_mean - (self.chance or 0.0)
+        return skill is not None and skill <= self.margin + _ROUNDING
 
     @property
     def is_finished(self) -> bool:

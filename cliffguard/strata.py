@@ -19,12 +19,15 @@ from cliffguard.classes import are_labels
 from cliffguard.pairs import Pair, by_task
 from cliffguard.records import StratumComparison
 from cliffguard.schedule import Look
+from cliffguard.ties import without_copies
 
 LEAST_ITEMS = 10
 """With fewer scored items a part is named, and not tested."""
 
 BEFORE_HELD = 25
 """Items that every part has had, or all it has, before its capability is stopped as HELD."""
+
+_ROUNDING = 1e-9
 
 Kind = Literal["task", "level", "class", "field"]
 PBeyond = Callable[[Sequence[Pair], float], "float | None"]
@@ -75,6 +78,7 @@ def _divisions(look: Look, capability: str, field: str | None) -> dict[Kind, dic
         task = series.task
         items = [item for item in series.planned if task.gates(item)]
         is_classifier = are_labels({frozenset(item.choices) for item in items})
+        is_classifier = is_classifier and len({item.answer for item in items}) > 1
         for item in items:
             key = (task.name, item.id)
             if len(own) > 1:
@@ -91,7 +95,8 @@ def _divisions(look: Look, capability: str, field: str | None) -> dict[Kind, dic
 
 def compared(stratum: Stratum, margin: float, p_beyond: PBeyond) -> StratumComparison:
     """Return what became of one part, with its p-value where it can be tested."""
-    scored = [pair for pair in stratum.pairs if pair.is_scored]
+    asked = without_copies(stratum.pairs)
+    scored = [pair for pair in asked if pair.is_scored]
     p_value, why = None, f"fewer than {LEAST_ITEMS} scored items"
     if len(scored) >= LEAST_ITEMS:
         p_value = p_beyond(scored, margin)
@@ -102,7 +107,7 @@ def compared(stratum: Stratum, margin: float, p_beyond: PBeyond) -> StratumCompa
         kind=stratum.kind,
         name=stratum.name,
         n_planned=stratum.n_planned,
-        n_asked=len(stratum.pairs),
+        n_asked=len(asked),
         n_items=len(scored),
         base_mean=base,
         candidate_mean=candidate,
@@ -135,5 +140,5 @@ def _empty_levels(rows: Sequence[Pair], margin: float) -> Iterator[int | None]:
         levels.setdefault(pair.item.level, []).append(pair)
     for level, own in levels.items():
         scores = [pair.base.score for pair in own if pair.base.score is not None]
-        if scores and fmean(scores) - (rows[0].task.chance or 0.0) <= margin:
+        if scores and fmean(scores) - (rows[0].task.chance or 0.0) <= margin + _ROUNDING:
             yield level

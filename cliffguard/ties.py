@@ -143,16 +143,24 @@ def without_copies(pairs: Sequence[Pair]) -> list[Pair]:
 
 
 def _mean(copies: Sequence[Pair]) -> Pair:
+    # No name of a task, and no order, says which copy stands for all.
+    copies = sorted(copies, key=_content)
     missing = next((pair for pair in copies if not pair.is_scored), None)
     if missing is not None:
         return replace(missing, n_copies=len(copies))
-    first = copies[0]
+    unreadable = (any(p.unreadable[0] for p in copies), any(p.unreadable[1] for p in copies))
     return replace(
-        first,
+        copies[0],
         base=_mean_answer([pair.base for pair in copies]),
         candidate=_mean_answer([pair.candidate for pair in copies]),
         n_copies=len(copies),
+        unreadable=unreadable,
     )
+
+
+def _content(pair: Pair) -> tuple[str, ...]:
+    sides = (pair.base, pair.candidate)
+    return tuple(part for one in sides for part in (one.finish_reason, one.text, str(one.score)))
 
 
 def _mean_answer(answers: Sequence[Answer]) -> Answer:

@@ -387,9 +387,9 @@ def test_another_filter_that_reads_them_is_told(samples: Samples) -> None:
     assert told in finding.reason
 
 
-def limited(folder: Path, limit: float | None) -> None:
+def limited(folder: Path, limit: float | None, **counts: Any) -> None:
     """Write a results file beside the samples, as lm-eval does."""
-    told = {"config": {"limit": limit}}
+    told = {"config": {"limit": limit}, "n-samples": counts}
     (folder / "results_2026-01-01T10-00-00.json").write_text(json.dumps(told))
 
 
@@ -476,3 +476,119 @@ def test_two_margins_are_refused() -> None:
         CapabilityPolicy(margin=0.05, relative_margin=0.1)
 
     assert failure.value.id == "policy.two-margins"
+
+
+# --- what a careful opponent found ---------------------------------------------------------------
+
+
+def test_rows_that_the_candidate_lacks_take_nothing_from_the_base(samples: Samples) -> None:
+    """The base is right on half; the candidate has no line on just these: that is no empty base."""
+    base, _ = flips(400, 0, 0, n_right=200)
+    samples.add("good", *flips(400, 2, 2, n_right=320))
+    write(samples.folder / "base", "bad", rows_of(base))
+    write(samples.folder / "tuned", "bad", rows_of(base)[200:])
+
+    review = samples.review()
+
+    findings = {one.capability: one for one in review.verdict.findings}
+    assert findings["bad"].outcome is Outcome.INCONCLUSIVE
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_leaving_some_rows_out_unmakes_no_failure(samples: Samples) -> None:
+    """Within the 5 % that may be missing: the base's skill is that of all it answered."""
+    base = [1.0] * 260 + [0.0] * 140
+    candidate = rows_of([0.0] * 400)[20:]
+    write(samples.folder / "base", "t", rows_of(base))
+    write(samples.folder / "tuned", "t", candidate)
+    samples.add("good", *flips(400, 2, 2, n_right=320))
+
+    assert samples.review(default_margin=0.13).verdict.outcome is Outcome.FAIL
+
+
+def test_a_base_that_was_not_asked_has_not_nothing_to_lose(samples: Samples) -> None:
+    """Most of its lines are missing, the rest is at chance: it was not measured."""
+    base, candidate = flips(400, 0, 0, n_right=200)
+    write(samples.folder / "base", "bad", rows_of(base)[160:240])
+    write(samples.folder / "tuned", "bad", rows_of(candidate))
+    samples.add("good", *flips(400, 2, 2, n_right=320))
+
+    assert samples.review().verdict.outcome is Outcome.INCONCLUSIVE
+
+
+def test_one_continuation_is_no_choice(samples: Samples) -> None:
+    """Of a last word, as in lambada, nobody guesses right every time."""
+    base, candidate = flips(400, 200, 0, n_right=280)
+
+    def last_word(number: int, line: dict[str, Any]) -> None:
+        line["arguments"] = {"gen_args_0": {"arg_0": f"Story {number}", "arg_1": " end"}}
+        line["filtered_resps"] = [["-1.0", "False"]]
+
+    samples.add("lambada", base, candidate, last_word)
+
+    found, finding = only(samples.review())
+    assert found.chance is None
+    assert finding.outcome is Outcome.REGRESSED
+
+
+def test_a_limit_excuses_only_what_lies_beyond_it(samples: Samples) -> None:
+    """Both were told 400, and one has 300 of them: a lack. Hand-picked documents are no limit."""
+    write(samples.folder / "base", "t", rows_of([1.0] * 400))
+    write(samples.folder / "tuned", "t", rows_of([1.0] * 400)[100:])
+    for side in ("base", "tuned"):
+        limited(samples.folder / side, 400.0)
+    found, _ = only(samples.review())
+    assert (found.n_asked, found.n_missing_candidate) == (400, 100)
+
+    write(samples.folder / "base", "t", rows_of([1.0] * 1000))
+    write(samples.folder / "tuned", "t", rows_of([1.0] * 1000)[::3])
+    found, _ = only(samples.review())
+    assert (found.n_asked, found.n_missing_candidate) == (1000, 666)
+
+
+def test_a_share_as_limit_is_told_by_the_counts(samples: Samples) -> None:
+    """lm-eval takes a share of each task; its results file says how many that were."""
+    write(samples.folder / "base", "t", rows_of([1.0] * 400))
+    write(samples.folder / "tuned", "t", rows_of([1.0] * 100))
+    limited(samples.folder / "tuned", 0.25, t={"original": 400, "effective": 100})
+
+    found, finding = only(samples.review())
+
+    assert (found.n_asked, found.n_in_all, finding.outcome) == (100, 400, Outcome.HELD)
+
+
+@pytest.mark.parametrize("small", ["ta", "tz"])
+def test_copies_belong_to_every_part_they_stand_in(samples: Samples, small: str) -> None:
+    """Sixty that are lost stand in a large task and in a small one, whatever its name."""
+    base, candidate = [1.0] * 2000, [0.0] * 60 + [1.0] * 1940
+    for side, scores in (("base", base), ("tuned", candidate)):
+        folder = samples.folder / side
+        large = write(folder, "tm", rows_of(scores))
+        part = write(folder, small, rows_of(scores[:60]))
+        part.write_text(part.read_text().replace(f'"{small} ', '"tm '))
+        assert large.is_file()
+
+    _, finding = only(samples.review("t*"))
+
+    assert (finding.outcome, finding.stratum) == (Outcome.REGRESSED, small)
+
+
+def test_shuffled_rows_move_no_digit_of_clusters(samples: Samples, tmp_path: Path) -> None:
+    """P-values, the interval and what items are worth."""
+    rng = np.random.default_rng(2)
+    base = rng.integers(0, 2, 300).astype(float)
+    candidate = np.where(rng.random(300) < 0.2, 1 - base, base)
+    rows = {"base": rows_of(base), "tuned": rows_of(candidate)}
+    for lines in rows.values():
+        for number, line in enumerate(lines):
+            line["doc"] = {"p": number % 40}
+    own = {"t": CapabilityPolicy(cluster="p", margin=0.1)}
+    found = []
+    for place in range(2):
+        other = Samples(tmp_path / f"run{place}")
+        order = rng.permutation(300) if place else np.arange(300)
+        for side, lines in rows.items():
+            write(other.folder / side, "t", [lines[n] for n in order])
+        found.append(statistics(only(other.review(capabilities=own))[0]))
+
+    assert found[0] == found[1]

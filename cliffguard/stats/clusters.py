@@ -172,16 +172,19 @@ def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Cluste
     """
     if len(changes) != len(clusters) or not len(changes):
         raise ValueError(f"{len(changes)} changes for {len(clusters)} cluster names.")
-    x = np.asarray(changes, dtype=float)
-    numbers: dict[Hashable, int] = {}
-    places = np.array([numbers.setdefault(name, len(numbers)) for name in clusters])
+    groups: dict[Hashable, list[float]] = {}
+    for name, change in zip(clusters, changes, strict=True):
+        groups.setdefault(name, []).append(float(change))
+    # Sorted, so that no name and no order moves the last digit.
+    rows = sorted(sorted(group) for group in groups.values())
+    x = np.array([change for row in rows for change in row])
+    places = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     sizes = np.bincount(places).astype(float)
     sums = np.bincount(places, weights=x)
-    plain = max(1.0, _plain_design_effect(x, places, len(numbers)))
+    plain = max(1.0, _plain_design_effect(x, places, len(rows)))
     # An item alone says nothing of how items fall together.
     n_changed = int(np.count_nonzero(sizes[np.unique(places[x != 0.0])] > 1))
     found = _clustering(sizes, plain, n_changed)
-    # Sorted, so that no name and no order moves the last digit.
     return replace(found, sums=tuple(sorted(zip(map(float, sums), map(int, sizes), strict=True))))
 
 
