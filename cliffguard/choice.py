@@ -123,7 +123,7 @@ def _is_joint(review: Review) -> bool:
     """
     plan, policy = review.plan, review.plan.policy
     assert policy is not None
-    has_mean = getattr(policy, "mean_margin", None) is not None
+    has_mean = policy.mean_margin is not None
     judged = [one.capability for one in review.taken if one.capability != TOGETHER]
     own = {found.capability for found in review.comparison.capabilities}
     is_first = len(set(judged)) == len(judged) and own.issuperset(judged)

@@ -11,6 +11,7 @@ from cliffguard.behaviour import behaviour_of
 from cliffguard.classes import classes_of
 from cliffguard.gathered import Gathered, gather, remarks, shared_documents, unknown_chance
 from cliffguard.ledger import TOGETHER, Level
+from cliffguard.mean import mean_of
 from cliffguard.pairs import Pair, by_task, counted
 from cliffguard.plans import Policy, Role
 from cliffguard.proofs import (
@@ -19,7 +20,8 @@ from cliffguard.proofs import (
     counts_of,
     evidence_of,
     grouping_of,
-    mean_of,
+    mean_score,
+    n_effective_of,
     p_of_part,
     readable_of,
     uncut_of,
@@ -34,6 +36,7 @@ from cliffguard.records import (
     Comparison,
     Ladder,
     LevelComparison,
+    Shared,
     StratumComparison,
     Suite,
     Task,
@@ -104,10 +107,14 @@ def compare(
         )
     )
     gating = [
-        (one.capability, items)
+        (one, items)
         for one, items in zip(found, gathered, strict=True)
         if policy.role(one.capability, one.ring) == "gating"
     ]
+    shared: tuple[Shared, ...] = ()
+    if policy.estimand != "suite":
+        shared = shared_documents([(one.capability, items) for one, items in gating])
+    pooled_level = levels[TOGETHER].now if TOGETHER in levels else None
     return Comparison(
         base=base,
         candidate=candidate,
@@ -119,8 +126,15 @@ def compare(
             *unknown_chance(gathered),
             *(remark for one in zip(found, gathered, strict=True) for remark in remarks(*one)),
         ),
-        shared=() if policy.estimand == "suite" else shared_documents(gating),
-        pooled_level=levels[TOGETHER].now if TOGETHER in levels else None,
+        shared=shared,
+        pooled_level=pooled_level,
+        mean=mean_of(
+            gating,
+            policy,
+            level=gating[0][0].level if len(gating) == 1 else pooled_level,
+            are_tied=bool(shared),
+            n_effective=n_effective_of,
+        ),
     )
 
 
@@ -188,8 +202,8 @@ def _capability(
         n_fixed=sum(pair.is_fixed for pair in scored),
         n_effective=len(scored) / design_effect,
         square=fmean(pair.change**2 for pair in scored) if scored else 0.0,
-        base_mean=mean_of(pair.base for pair in scored) if scored else None,
-        candidate_mean=mean_of(pair.candidate for pair in scored) if scored else None,
+        base_mean=mean_score(pair.base for pair in scored) if scored else None,
+        candidate_mean=mean_score(pair.candidate for pair in scored) if scored else None,
         drop=fmean(pair.change for pair in scored) if scored else None,
         drop_interval=evidence.interval if evidence else None,
         margin=margin,
@@ -261,8 +275,8 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
         n_unscored=len(pairs) - len(scored),
         n_truncated_base=sum(pair.base.is_cut for pair in pairs),
         n_truncated_candidate=sum(pair.candidate.is_cut for pair in pairs),
-        base_mean=mean_of(pair.base for pair in scored) if scored else None,
-        candidate_mean=mean_of(pair.candidate for pair in scored) if scored else None,
+        base_mean=mean_score(pair.base for pair in scored) if scored else None,
+        candidate_mean=mean_score(pair.candidate for pair in scored) if scored else None,
         finish_base=dict(Counter(pair.base.finish_reason for pair in pairs)),
         finish_candidate=dict(Counter(pair.candidate.finish_reason for pair in pairs)),
         lower_is_better=bool(task.lower_is_better),
@@ -314,7 +328,7 @@ def _fall(rows: Sequence[Sequence[Pair]], chance: float) -> Fall | None:
     names = [sorted(level, key=str) if is_blocked else list(level) for level in levels]
     ordered = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
     changes = [[fmean(pair.change for pair in group) for group in level] for level in ordered]
-    bases = [[mean_of(pair.base for pair in group) for group in level] for level in ordered]
+    bases = [[mean_score(pair.base for pair in group) for group in level] for level in ordered]
     return find_fall(changes, bases, chance=chance, is_blocked=is_blocked)
 
 
@@ -335,8 +349,8 @@ def _level(scored: Sequence[Pair], confidence: float) -> LevelComparison:
         n_items=counts.n_items,
         n_broken=counts.n_broken,
         n_fixed=counts.n_fixed,
-        base_mean=mean_of(pair.base for pair in scored),
-        candidate_mean=mean_of(pair.candidate for pair in scored),
+        base_mean=mean_score(pair.base for pair in scored),
+        candidate_mean=mean_score(pair.candidate for pair in scored),
         base_interval=_wilson((pair.base for pair in scored), confidence),
         candidate_interval=_wilson((pair.candidate for pair in scored), confidence),
         drop=fmean(pair.change for pair in scored),

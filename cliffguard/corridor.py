@@ -34,6 +34,7 @@ from cliffguard.ledger import (
     runs_of_samples,
 )
 from cliffguard.looks import known_looks, note_looks
+from cliffguard.mean import refuse_wide_mean
 from cliffguard.measure import Measurement, Progress, measure, never, silent
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import Pair, cut_to_both, pair_answers
@@ -182,6 +183,7 @@ def compare_samples(
     """
     policy = policy or Policy()
     found = read_samples(base, candidate, policy)
+    policy = with_margins(policy, (found.suite,))
     sides = (found.base, found.candidate)
     measured = [Measurement(answers=one.answers, questions=(), measured_on=()) for one in sides]
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
@@ -230,7 +232,8 @@ def _taken(
 ) -> tuple[list[TakenLooks], tuple[TakenLooks, ...]]:
     """Return the looks of this run, and with them those of the runs before it."""
     counted = counted_by((p.task.capability, p.look) for p in decision.pairs if p.gates)
-    if decision.verdict.pooled is not None and TOGETHER in accounts:
+    is_together = decision.verdict.pooled is not None or decision.comparison.mean is not None
+    if is_together and TOGETHER in accounts:
         counted[TOGETHER] = accounts[TOGETHER].run.planned
     own = [account.closed(counted[name]) for name, account in accounts.items() if name in counted]
     before = [one for account in accounts.values() for one in account.before]
@@ -398,11 +401,18 @@ def default_policy(suites: tuple[Suite, ...]) -> Policy:
 
 
 def with_margins(policy: Policy, suites: Sequence[Suite]) -> Policy:
-    """Return the policy with the suites' margins for the capabilities that it names none for."""
+    """Return the policy with the suites' margins for the capabilities that it names none for.
+
+    Raises ConfigError where a margin on the mean is then no narrower than one of them.
+    """
     own = dict(policy.capabilities)
     for capability in (one for suite in suites for one in suite.capabilities):
         said = own.get(capability.name, CapabilityPolicy())
         is_said = said.margin is not None or said.relative_margin is not None
         if capability.margin is not None and not is_said:
             own[capability.name] = replace(said, margin=capability.margin)
-    return replace(policy, capabilities=own)
+    policy = replace(policy, capabilities=own)
+    refuse_wide_mean(
+        policy, [(one.name, one.ring) for suite in suites for one in suite.capabilities]
+    )
+    return policy

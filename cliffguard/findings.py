@@ -170,6 +170,11 @@ def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     return _Decided(Outcome.NOT_MEASURED, told, counts=False)
 
 
+def counts(found: CapabilityComparison, policy: Policy) -> bool:
+    """Say whether it can pass or fail the gate: not where the base has nothing to lose."""
+    return not found.has_nothing_to_lose or _nothing_to_lose(found, policy).counts
+
+
 def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
     """Return why HELD is not given though the drop is excluded; None where it is."""
     for side, n in (("base", found.n_missing_base), ("candidate", found.n_missing_candidate)):

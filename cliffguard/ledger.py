@@ -184,7 +184,7 @@ def runs_of(
                     if series.task.gates(item)
                 ),
                 planned=looks.n_items,
-                spends_evenly=looks.spending == "linear",
+                spends_evenly=looks.spending in ("held: cubic, drop: linear", "linear"),
             )
         )
     return (*runs, *_together([run for run in runs if run.capability in gating]))

@@ -85,7 +85,7 @@ def measure_noise(
     suites = suites_of(plan)
     policy = with_margins(plan.policy or Policy(), suites)
     # There are no later runs to keep anything for.
-    policy = replace(policy, estimand="capability", target=None, reserve=0.0)
+    policy = replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
     sides, dtypes = [], []
     for one, replicate in ((plan, 0), (other, _replicate(plan, other))):
         runner = make_runner(one)

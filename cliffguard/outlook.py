@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,11 +77,25 @@ class CapabilityOutlook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeanPrice:
+    """What a margin on the mean drop costs a candidate that lost nothing.
+
+    Without it, at the same looks and margins of the capabilities, `chance_pass` would be the chance
+    to pass, and `n_items` fewer would be asked.
+    """
+
+    margin: float
+    chance_pass: float
+    n_items: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """What the plan can say of the whole, for a candidate that lost nothing and met its target.
 
     `n_tokens` are those of both sides up to where it stops; shots that all items share are not
-    counted. `looks` are what the review of a run under this plan will name.
+    counted. `looks` are what the review of a run under this plan will name. With a margin on the
+    mean drop `mean_price` says what it costs.
     """
 
     capabilities: tuple[CapabilityOutlook, ...]
@@ -92,6 +106,7 @@ class Outlook:
     n_tokens: float
     looks: tuple[PlannedLooks, ...]
     remarks: tuple[str, ...]
+    mean_price: MeanPrice | None = None
 
 
 def look_ahead(
@@ -143,10 +158,21 @@ def look_ahead(
             if row.role == "gating":
                 designs.append(design)
     able = [design for design in designs if design is not None]
-    together = _outcomes(able, policy.first_level, stops_at_failure) if able else None
+    together = None
+    if able:
+        together = _outcomes(able, policy.first_level, stops_at_failure, policy.mean_margin)
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
     is_whole = together is not None and len(able) == len(designs) and not unmeasured
+    price = None
+    if together is not None and policy.mean_margin is not None:
+        without = _outcomes(able, policy.first_level, stops_at_failure)
+        rows, before = (_asked(rows, designs, found) for found in (together, without))
+        price = MeanPrice(
+            margin=policy.mean_margin,
+            chance_pass=float(without.passed.mean()) if is_whole else 0.0,
+            n_items=sum(row.n_expected for row in rows) - sum(row.n_expected for row in before),
+        )
     return Outlook(
         capabilities=tuple(rows),
         chance_pass=float(together.passed.mean()) if together is not None and is_whole else 0.0,
@@ -162,7 +188,23 @@ def look_ahead(
             *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
             *_remarks(rows, tasks, plan, policy),
         ),
+        mean_price=price,
     )
+
+
+def _asked(
+    rows: Sequence[CapabilityOutlook], designs: Sequence[Design | None], together: Outcomes
+) -> list[CapabilityOutlook]:
+    """Return the rows with the items that gates of all that is gating ask, and not one alone."""
+    able = [design for design in designs if design is not None]
+    shares = iter(together.n_asked.mean(axis=0) / [design.looks[-1] for design in able])
+    own = iter(designs)
+    return [
+        replace(row, n_expected=row.n_asked * float(next(shares)))
+        if row.role == "gating" and next(own) is not None
+        else row
+        for row in rows
+    ]
 
 
 def _capability(
@@ -258,7 +300,12 @@ def _smallest_drop(n_items: int, churn: float, level: float) -> float | None:
     return None
 
 
-def _outcomes(designs: Sequence[Design], alpha: float, stops_at_failure: bool = False) -> Outcomes:
+def _outcomes(
+    designs: Sequence[Design],
+    alpha: float,
+    stops_at_failure: bool = False,
+    mean_margin: float | None = None,
+) -> Outcomes:
     rng = np.random.default_rng(_SEED)
     counts = draw(designs, _N_GATES, rng)
     return decide(
@@ -267,6 +314,7 @@ def _outcomes(designs: Sequence[Design], alpha: float, stops_at_failure: bool = 
         alpha=alpha,
         pooled_share=TOGETHER,
         stops_at_failure=stops_at_failure,
+        mean_margin=mean_margin,
     )
 
 

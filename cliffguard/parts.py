@@ -20,14 +20,18 @@ def with_parts(
     findings: Sequence[Finding],
     policy: Policy,
     share: float,
+    *,
+    held_wait: bool = False,
 ) -> list[Finding]:
     """Return the findings, REGRESSED by a part where its loss beyond its margin is proven.
 
     All tested parts of `capabilities` are one family, by Holm, with their share of alpha. Those of
-    a capability that is asked further weigh in it as if nothing had been found.
+    a capability that is asked further weigh in it as if nothing had been found; with `held_wait`
+    those that HELD are asked further.
     """
     lost: dict[str, tuple[float, StratumComparison]] = {}
-    for (name, part), p_value in adjusted_parts(capabilities, findings, policy, share):
+    adjusted = adjusted_parts(capabilities, findings, policy, share, held_wait=held_wait)
+    for (name, part), p_value in adjusted:
         if p_value <= policy.alpha and (name not in lost or p_value < lost[name][0]):
             lost[name] = (p_value, part)
     changes = {found.capability: found for found in capabilities}
@@ -44,6 +48,8 @@ def adjusted_parts(
     findings: Sequence[Finding],
     policy: Policy,
     share: float,
+    *,
+    held_wait: bool = False,
 ) -> list[tuple[Part, float]]:
     """Return every tested part with its p-value as it is compared with alpha.
 
@@ -51,7 +57,7 @@ def adjusted_parts(
     """
     own = {finding.capability: finding for finding in findings}
     compared = {found.capability: found for found in capabilities}
-    parts = list(_tested(capabilities, own))
+    parts = list(_tested(capabilities, own, held_wait=held_wait))
     adjusted = holm(
         [
             at_alpha(part.p_beyond, compared[name], policy) if is_due else 1.0
@@ -65,14 +71,13 @@ def adjusted_parts(
 
 
 def _tested(
-    capabilities: Sequence[CapabilityComparison], findings: dict[str, Finding]
+    capabilities: Sequence[CapabilityComparison], findings: dict[str, Finding], *, held_wait: bool
 ) -> Iterator[tuple[tuple[str, StratumComparison], bool]]:
     """Return every part that has a p-value, and whether its capability is asked no further."""
+    last = (Outcome.REGRESSED,) if held_wait else (Outcome.HELD, Outcome.REGRESSED)
     for found in capabilities:
         finding = findings[found.capability]
-        is_due = finding.counts and (
-            found.is_finished or finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
-        )
+        is_due = finding.counts and (found.is_finished or finding.outcome in last)
         for part in found.strata:
             if part.p_beyond is not None:
                 yield (found.capability, part), is_due

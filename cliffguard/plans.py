@@ -151,7 +151,9 @@ class Policy:
     of; "suite": of the score on exactly these items, which are then the contract. `target` None:
     the gain is reported and nothing is demanded of it. `reserve` is the share of alpha that the
     first run of a candidate leaves to later ones with more items, on the side of PASS and on that
-    of FAIL.
+    of FAIL. `mean_margin` is the largest mean of the gating capabilities' drops that is tolerated,
+    each weighed alike: PASS then takes a proof of it beside that of each capability, whose margins
+    are wider (None: nothing is asked of the mean).
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -159,6 +161,7 @@ class Policy:
     alpha: float = 0.05
     reserve: float = 0.05
     default_margin: float = 0.05
+    mean_margin: float | None = None
     estimand: Estimand = "capability"
     target: TargetPolicy | None = None
     capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
@@ -171,6 +174,8 @@ class Policy:
         if not 0.0 <= self.reserve <= 0.5:
             raise ValueError(f"reserve must lie between 0 and 0.5, not {self.reserve}")
         _check_margin("default_margin", self.default_margin)
+        if self.mean_margin is not None:
+            _check_margin("mean_margin", self.mean_margin)
 
     @property
     def first_level(self) -> float:

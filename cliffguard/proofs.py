@@ -94,8 +94,8 @@ def readable_of(gating: Sequence[Pair], asked: Question) -> Readable | None:
     scored = [pair for pair in pairs if pair.is_scored]
     return Readable(
         n_items=len(scored),
-        base_mean=mean_of(pair.base for pair in scored) if scored else None,
-        candidate_mean=mean_of(pair.candidate for pair in scored) if scored else None,
+        base_mean=mean_score(pair.base for pair in scored) if scored else None,
+        candidate_mean=mean_score(pair.candidate for pair in scored) if scored else None,
         drop=fmean(pair.change for pair in scored) if scored else None,
         p_drop=evidence_of(pairs, asked).p_dropped if scored else 1.0,
         other=next((pair.task.read_otherwise for pair in gating if pair.task.read_otherwise), None),
@@ -179,12 +179,18 @@ def grouping_of(pairs: Sequence[Pair]) -> Clustering | None:
     return clustering([pair.worst_change for pair in pairs], names)
 
 
+def n_effective_of(pairs: Sequence[Pair]) -> float:
+    """Return how many independent items these are worth."""
+    grouping = grouping_of(pairs)
+    return len(pairs) / (1.0 if grouping is None else grouping.design_effect)
+
+
 def cluster_of(pair: Pair) -> Hashable:
     """Return what a pair's group is known by; of one that stands alone, its own name."""
     return (pair.task.name, pair.item.id) if pair.group is None else pair.group
 
 
-def mean_of(answers: Iterable[Answer]) -> float:
+def mean_score(answers: Iterable[Answer]) -> float:
     """Return the mean score of answers that have one."""
     return fmean(float(answer.score or 0.0) for answer in answers)
 

@@ -682,6 +682,25 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeanComparison:
+    """The plain mean of the gating capabilities' drops, each weighed alike.
+
+    Over the `n_capabilities` that count, and what all of them had been asked at the last of
+    `n_looks` looks. `p_held` is of "the mean drop is `margin` or more", not adjusted, and `high`
+    the largest mean drop that is not excluded at `level`, the alpha that this run may spend on it
+    (None: of a first run).
+    """
+
+    drop: float
+    high: float
+    margin: float
+    p_held: float
+    n_capabilities: int
+    n_looks: int
+    level: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two sets of answers to the same items.
 
@@ -689,7 +708,8 @@ class Comparison:
     were judged before are wider. `overlaps` are items that were left out, since the training data
     hold them. `pooled_level` is what this run may spend on all that gates together (None: it is
     their first); `shared` are the pairs of gating
-    capabilities that ask about the same documents.
+    capabilities that ask about the same documents. `mean` is the mean of their drops (None: the
+    policy has no margin on it, or not all that gates was measured).
     """
 
     base: Checkpoint
@@ -700,6 +720,7 @@ class Comparison:
     overlaps: tuple[Overlap, ...] = ()
     shared: tuple[Shared, ...] = ()
     pooled_level: float | None = None
+    mean: MeanComparison | None = None
 
 
 Cause = Literal["loss", "format", "stratum"]
@@ -779,13 +800,15 @@ class Verdict:
     """The decision in one word and one sentence, with a finding per capability.
 
     `pooled` is the test of all gating capabilities together; None with fewer than two, and until
-    nothing more is measured.
+    nothing more is measured. `mean_held`: the mean drop is proven to be below its margin (None: the
+    policy has none on it).
     """
 
     outcome: Outcome
     sentence: str
     findings: tuple[Finding, ...]
     pooled: Pooled | None
+    mean_held: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

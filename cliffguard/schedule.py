@@ -22,6 +22,9 @@ SHARD_ITEMS = 64
 LEAST_COUNTED = 0.5
 """Of the items that a look asks so many count at least; the others are asked in advance."""
 
+FIRST_LOOK = 100
+"""Items of a capability at the first look, before they are rounded up to shards."""
+
 _LEAST_GROWTH = 1.125  # of the items of a capability from look to look; a smaller one is left out
 
 
@@ -104,17 +107,20 @@ def n_asked_at(fraction: float, n_items: Sequence[int]) -> int:
     return sum(min(n, _in_whole_shards(n_items_at(fraction, n))) for n in n_items)
 
 
-def look_fractions(n_items: Sequence[int], n_gating: Sequence[int]) -> tuple[float, ...]:
+def look_fractions(
+    n_items: Sequence[int], n_gating: Sequence[int], *, n_capabilities: int = 1
+) -> tuple[float, ...]:
     """Return which fraction of a capability's tasks counts at each of its looks, 1 at the last.
 
     Both arguments have a number for each task. The same fraction of each counts, so that an early
     look weighs them as the last one does. Of the largest it is whole shards; of the others up to
     a shard is asked in advance, and a look at which these are most of what was asked is left out.
+    Tasks of several capabilities, asked side by side, have their first look at as many items each.
     """
     largest, n_all = max(n_items), sum(n_gating)
     fractions: list[float] = []
     n_before = 0
-    for size in look_sizes(n_all):
+    for size in look_sizes(n_all, first=FIRST_LOOK * n_capabilities):
         n_shards = math.ceil(size / n_all * largest / SHARD_ITEMS - 1e-9)
         fraction = min(1.0, n_shards * SHARD_ITEMS / largest)
         n_counted = sum(n_items_at(fraction, n) for n in n_items)
@@ -161,6 +167,9 @@ class Schedule:
     The target is asked in full at once, since its gain is what people want to know. What REGRESSED
     is asked no further either, but for its ladder once the run has failed, which is asked in full
     to show where. `after_failure` says whether a FAIL ends the looks at all others.
+
+    Capabilities that are asked `in_step` have the same fractions at their looks, and those of them
+    that HELD are asked on until the mean of all is decided.
     """
 
     def __init__(
@@ -173,6 +182,7 @@ class Schedule:
         after_failure: AfterFailure = "finish",
         estimand: Estimand = "capability",
         shares: Mapping[str, Share] = _NO_SHARES,
+        in_step: Collection[str] = (),
     ) -> None:
         """Plan the looks at these tasks; the capabilities `in_full` get a single one.
 
@@ -186,6 +196,7 @@ class Schedule:
         self._repeats = protocol.repeats
         self._estimand = estimand
         names = dict.fromkeys(task.capability for task in tasks)
+        self._in_step = frozenset(in_step) & names.keys()
         self._steps = {
             name: self._planned_looks(name) if stops_early and name not in in_full else (1.0,)
             for name in names
@@ -253,10 +264,12 @@ class Schedule:
             if has_failed and outcomes[name] is Outcome.REGRESSED and self._has_ladder(name)
         ]
         is_over = has_failed and self._after_failure == "stop"
+        is_mean_open = verdict.mean_held is False and not has_failed
         undecided = [
             name
             for name in unfinished
-            if not is_over and outcomes[name] in (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED)
+            if (not is_over and outcomes[name] in (Outcome.INCONCLUSIVE, Outcome.NOT_MEASURED))
+            or (is_mean_open and name in self._in_step)
         ]
         return {
             **{name: last[name] for name in ladders},
@@ -269,7 +282,18 @@ class Schedule:
         n_gating = [planned.n_gating_at(1.0) for planned in tasks]
         if not any(n_gating) or self._needs_whole_clusters(tasks):
             return (1.0,)
+        if capability in self._in_step:
+            return self._common_fractions()
         return look_fractions([planned.n_planned for planned in tasks], n_gating)
+
+    def _common_fractions(self) -> tuple[float, ...]:
+        """Return the fractions of what is asked in step: those of a capability of mean size."""
+        tasks = [planned for planned in self._tasks if planned.task.capability in self._in_step]
+        return look_fractions(
+            [planned.n_planned for planned in tasks],
+            [planned.n_gating_at(1.0) for planned in tasks],
+            n_capabilities=len(self._in_step),
+        )
 
     def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
         """Say whether graded scores lie in clusters, which an early look would tear."""
@@ -320,7 +344,9 @@ def plan_looks(
     shares: Mapping[str, Share] = _NO_SHARES,
 ) -> Schedule:
     """Return the looks of a run of these suites' tasks under a policy."""
-    targets = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
+    capabilities = [capability for suite in suites for capability in suite.capabilities]
+    targets = {one.name for one in capabilities if one.ring == "target"}
+    gating = {one.name for one in capabilities if policy.role(one.name, one.ring) == "gating"}
     return Schedule(
         tasks,
         protocol,
@@ -329,6 +355,7 @@ def plan_looks(
         after_failure=after_failure,
         estimand=policy.estimand,
         shares=shares,
+        in_step=() if policy.mean_margin is None else gating,
     )
 
 

@@ -9,6 +9,7 @@ from cliffguard.records import (
     Comparison,
     Finding,
     LadderFinding,
+    MeanComparison,
     Outcome,
     Pooled,
     StratumComparison,
@@ -28,6 +29,7 @@ def sentence(
     findings: Sequence[Finding],
     comparison: Comparison,
     pooled: Pooled | None,
+    mean_held: bool | None = None,
 ) -> str:
     """Return what was lost, or that nothing was, or what is open."""
     drops = {found.capability: found for found in comparison.capabilities}
@@ -57,10 +59,24 @@ def sentence(
         kept = "the gating capability held within its margin"
         if len(held) != 1:
             kept = f"all {len(held)} gating capabilities held within their margins"
+        if mean_held and comparison.mean is not None:
+            kept += f", and their mean drop is below {100 * comparison.mean.margin:g} points"
         return f"{'; '.join([*gains, kept])}{beside}."
     if not any(finding.role == "gating" for finding in counted):
         return f"no capability gates this release, so nothing can pass{beside}."
-    return f"{_undecided(counted)}{beside}."
+    mean = "" if mean_held is not False else _open_mean(comparison.mean)
+    if all(finding.outcome is Outcome.HELD for finding in counted):
+        return f"all required findings are proven, but {mean}{beside}."
+    return f"{_undecided(counted)}{mean and f'; {mean}'}{beside}."
+
+
+def _open_mean(mean: MeanComparison | None) -> str:
+    if mean is None:
+        return "the mean drop is not known"
+    return (
+        f"the mean drop ({100 * mean.drop:+.1f} points) is not proven to be below "
+        f"{100 * mean.margin:g} points"
+    )
 
 
 def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:

@@ -34,7 +34,8 @@ EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
 def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None) -> Verdict:
     """Decide every capability and the whole, with one alpha for each kind of error.
 
-    PASS by intersection–union: every gating capability HELD and the demanded gain proven. FAIL
+    PASS by intersection–union: every gating capability HELD, the mean of their drops below its own
+    margin where the policy has one, and the demanded gain proven. FAIL
     when a gating capability REGRESSED by Holm's procedure, when the gain is disproven, or when,
     though no single loss is proven, all gating capabilities together have provably dropped. Holm
     and the pooled test share alpha. A drop that is not proven without the candidate's answers that
@@ -55,19 +56,26 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
         *judge_family(by_role["gating"], "gating", policy, share.single, shapes),
         *judge_family(by_role["monitored"], "monitored", policy, 1.0, shapes),
     ]
-    findings = with_parts(asked, findings, policy, share.parts)
+    mean_held = _mean_held(comparison, policy)
+    waits = mean_held is False and not _has_failed(findings, before)
+    findings = with_parts(asked, findings, policy, share.parts, held_wait=waits)
     failed = {} if before is None else {finding.capability: finding for finding in before.findings}
     findings = [_still_failed(finding, failed.get(finding.capability)) for finding in findings]
     findings += _absent(comparison, policy)
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
-    pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
+    pooled = None
+    if _is_over(by_role["gating"], findings, held_wait=waits):
+        pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
     outcome = _overall(findings, pooled, _all_shielded(by_role["gating"], findings, policy))
+    if outcome is Outcome.PASS and mean_held is False:
+        outcome = Outcome.INCONCLUSIVE
     return Verdict(
         outcome=outcome,
-        sentence=sentence(outcome, findings, comparison, pooled),
+        sentence=sentence(outcome, findings, comparison, pooled, mean_held),
         findings=tuple(findings),
         pooled=pooled,
+        mean_held=mean_held,
     )
 
 
@@ -140,6 +148,34 @@ def _unmeasured(capability: str, role: Role, margin: float) -> Finding:
 # --- the whole -----------------------------------------------------------------------------------
 
 
+def _mean_held(comparison: Comparison, policy: Policy) -> bool | None:
+    """Say whether the mean drop is proven to be below its margin; None where there is none."""
+    if policy.mean_margin is None:
+        return None
+    mean = comparison.mean
+    return mean is not None and scaled(mean.p_held, mean.level, policy) <= policy.alpha
+
+
+def _has_failed(findings: Sequence[Finding], before: Verdict | None) -> bool:
+    if before is not None and before.outcome is Outcome.FAIL:
+        return True
+    return any(one.outcome is Outcome.REGRESSED and one.role != "monitored" for one in findings)
+
+
+def _is_over(
+    gating: Sequence[CapabilityComparison], findings: Sequence[Finding], *, held_wait: bool
+) -> bool:
+    """Say whether nothing more of the gating capabilities will be measured.
+
+    With `held_wait` those that held are asked on, for the mean of all.
+    """
+    outcomes = {finding.capability: finding for finding in findings}
+    return all(
+        found.is_finished or (is_decided(outcomes[found.capability]) and not held_wait)
+        for found in gating
+    )
+
+
 def _pool(
     gating: Sequence[CapabilityComparison],
     findings: Sequence[Finding],
@@ -147,18 +183,17 @@ def _pool(
     policy: Policy,
     share: float,
 ) -> Pooled | None:
-    """Test all gating capabilities together, once nothing more of them will be measured.
-
-    A drop that is spread thinly over many capabilities shows only here.
-    """
+    """Test all gating capabilities together: a drop that is spread thinly shows only here."""
     outcomes = {finding.capability: finding for finding in findings}
     measured = [
         found
         for found in gating
-        if found.drop is not None and not is_mute(found) and outcomes[found.capability].counts
+        if found.drop is not None
+        and not is_mute(found)
+        and not found.has_nothing_to_lose
+        and outcomes[found.capability].counts
     ]
-    is_over = all(found.is_finished or is_decided(outcomes[found.capability]) for found in gating)
-    if len(measured) < 2 or not is_over:
+    if len(measured) < 2:
         return None
     tied = {one.capabilities: one.covariance for one in comparison.shared}
     names = [found.capability for found in measured]

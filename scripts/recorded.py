@@ -40,7 +40,8 @@ ALPHA = studies.ALPHA
 CANDIDATES = ("healthy", "gentle", "warm", "hot", "overtrained")
 POLICY = Policy(
     target=TargetPolicy(min_gain=0.05),
-    capabilities={"out_of_domain_qa": CapabilityPolicy(margin=0.08)},
+    # Recorded on 22 kinds of questions, worth 19 clusters of one size; HELD takes 20 at least.
+    capabilities={"out_of_domain_qa": CapabilityPolicy(margin=0.08, gate=False)},
 )
 LEAST_DROP = 0.02  # that serves as a margin
 Array = Any
@@ -331,7 +332,8 @@ def as_markdown(figures: dict[str, Any], command: str) -> str:
         "# The gate on recorded answers",
         "Five fine-tunes of SmolLM2-135M-Instruct on help-desk tickets, from gentle to "
         "over-trained, and every answer that they and their base gave (`scripts/record_flips.py`). "
-        "The demo's policy; margins of 5 points, 8 for out_of_domain_qa. science_qa is 500 "
+        "The demo's policy; margins of 5 points, 8 for out_of_domain_qa, which lies in too few "
+        "clusters to be held and is monitored. science_qa is 500 "
         "questions of ARC-easy, physical_commonsense 500 of PIQA.",
         f"    {command}",
         f"## The verdicts, over {figures['orders']} orders of the items",

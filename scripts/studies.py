@@ -28,6 +28,12 @@ def looks_of(n_items: int, *, sequential: bool) -> tuple[int, ...]:
     return tuple(n_items_at(share, n_items) for share in look_fractions([n_items], [n_items]))
 
 
+def looks_in_step(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the looks at capabilities of one task each that are asked side by side."""
+    parts = look_fractions(sizes, sizes, n_capabilities=len(sizes))
+    return [tuple(n_items_at(part, n) for part in parts) for n in sizes]
+
+
 def judged(designs: Sequence[Design], n_runs: int, rng: np.random.Generator) -> Outcomes:
     """Return the verdicts of simulated gates under the usual policy."""
     return _decided(draw(designs, n_runs, rng), designs)

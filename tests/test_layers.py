@@ -26,7 +26,7 @@ LAYERS: list[set[str]] = [
     {"pairs", "behaviour", "classes", "screens", "parts", "looks", "shapes"},
     {"ties", "strata", "upkeep"},
     {"gathered", "health", "findings"},
-    {"proofs"},
+    {"proofs", "mean"},
     {"compare"},
     {"verdict", "review"},
     {"corridor"},
@@ -148,3 +148,14 @@ def test_every_import_is_declared() -> None:
     }
 
     assert undeclared == set()
+
+
+def test_the_page_has_every_room_at_its_level() -> None:
+    """ARCHITECTURE.md names each room with the level that it has here."""
+    page = (PACKAGE.parent / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    found: dict[str, int] = {}
+    for level, rooms in re.findall(r"^\| (\d+) \| ((?:`[^`]+`(?:, )?)+) \|", page, re.MULTILINE):
+        names = re.findall(r"`([a-z_]+)(?:\.py|/)`", rooms)
+        found |= dict.fromkeys(names, int(level))
+
+    assert found == LEVEL

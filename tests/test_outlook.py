@@ -88,6 +88,23 @@ def test_with_many_capabilities_a_lossless_model_rarely_passes_everything() -> N
     assert found.chance_fail <= 0.06
 
 
+def test_a_margin_on_the_mean_says_what_it_costs() -> None:
+    """Items and chance, beside margins of 8 points; without one nothing is said."""
+    tasks = [task_of(f"c{n}", 500) for n in range(8)]
+    wide = Policy(default_margin=0.08)
+
+    found, without = (ahead(tasks, p) for p in (replace(wide, mean_margin=0.015), wide))
+
+    assert found.mean_price is not None
+    assert without.mean_price is None
+    # reports/mean-margin: 89 % and 99 % pass, after 71 % and 43 % of the items.
+    assert found.chance_pass == pytest.approx(0.89, abs=0.03)
+    assert found.mean_price.chance_pass == pytest.approx(0.99, abs=0.01)
+    assert found.n_expected == pytest.approx(0.71 * 4000, abs=80)
+    assert found.mean_price.n_items == pytest.approx(0.28 * 4000, abs=80)
+    assert without.chance_pass == pytest.approx(found.mean_price.chance_pass, abs=0.01)
+
+
 def test_early_stopping_saves_items() -> None:
     """On a suite that is larger than it need be."""
     early, late = (ahead([task_of("c", 2000)], early=e).capabilities[0] for e in (True, False))
@@ -206,6 +223,17 @@ def test_the_verb_needs_no_checkpoint(suite: Path) -> None:
     assert "A candidate that lost nothing passes all 2 gating capabilities" in told.stdout
     assert "! saying: 80 items, and about" in told.stdout
     assert "minutes" not in told.stdout
+
+
+def test_the_verb_tells_the_price_of_a_margin_on_the_mean(suite: Path, tmp_path: Path) -> None:
+    """In a sentence, and not before the policy has one."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("default_margin: 0.1\nmean_margin: 0.05\n")
+
+    told = planned(suite, "--policy", str(policy)).stdout
+
+    assert "are for the mean drop, which has to be below 5 points; without it" in told
+    assert "mean drop" not in planned(suite).stdout
 
 
 def test_the_verb_writes_data(suite: Path) -> None:

@@ -213,6 +213,56 @@ def test_the_looks_do_not_depend_on_what_they_show() -> None:
     assert n_asked(later)["read"] == n_asked(other.next(open_))["read"]
 
 
+def in_step() -> tuple[Schedule, Look]:
+    """Return a schedule of two capabilities that are asked side by side, after its first look."""
+    schedule = Schedule(two_capabilities(), Protocol(), in_step={"reasoning", "reading"})
+    look = schedule.next(None)
+    assert look is not None
+    return schedule, look
+
+
+def test_in_step_the_same_fraction_of_each_is_had() -> None:
+    """And as many items on average as a capability alone has."""
+    schedule, look = in_step()
+    open_ = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.INCONCLUSIVE)
+    while (later := schedule.next(open_)) is not None:
+        look = later
+
+    ball, read = look
+    assert [n / 600 for n in ball.n_by_look] == pytest.approx(
+        [n / 400 for n in read.n_by_look], abs=0.002
+    )
+    assert (ball.n_by_look[0], read.n_by_look[0], len(read.n_by_look)) == (128, 85, 7)
+
+
+def test_what_held_is_asked_on_until_the_mean_is_decided() -> None:
+    """A mean over what was stopped because it held would be too good."""
+    schedule, first = in_step()
+    held = verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE)
+
+    open_ = n_counted(schedule.next(replace(held, mean_held=False)))
+    decided = n_counted(schedule.next(replace(held, mean_held=True)))
+
+    assert open_["ball"] > n_counted(first)["ball"]
+    assert decided["ball"] == open_["ball"]
+    assert decided["read"] > open_["read"]
+
+
+def test_after_a_failure_the_mean_asks_nothing() -> None:
+    """It cannot pass any more."""
+    schedule, first = in_step()
+    lost = verdict(reasoning=Outcome.HELD, reading=Outcome.REGRESSED)
+
+    assert schedule.next(replace(lost, mean_held=False)) is None
+    assert n_counted(first)["ball"] == 128
+
+
+def n_counted(look: Look | None) -> dict[str, int]:
+    """Return how many items of every task count at a look."""
+    assert look is not None
+    return {one.task.name: one.n_counted for one in look}
+
+
 def test_everything_is_everything() -> None:
     """For who measures one checkpoint alone."""
     assert n_asked(Schedule(two_capabilities(), Protocol()).everything()) == {

@@ -15,6 +15,7 @@ from cliffguard.records import (
     Finding,
     Ladder,
     LevelComparison,
+    MeanComparison,
     Outcome,
     Uncut,
     Verdict,
@@ -90,6 +91,7 @@ def judged(
     *capabilities: CapabilityComparison,
     policy: Policy | None = None,
     before: Verdict | None = None,
+    mean: MeanComparison | None = None,
 ) -> Verdict:
     """Return the verdict on some capabilities under the default margins."""
     comparison = Comparison(
@@ -98,6 +100,7 @@ def judged(
         confidence=0.9,
         capabilities=capabilities,
         caveats=(),
+        mean=mean,
     )
     return judge(comparison, policy or Policy(), before)
 

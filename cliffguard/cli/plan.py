@@ -242,4 +242,11 @@ def _sentences(found: Outlook, minutes: float | None) -> list[str]:
     )
     if minutes is not None:
         cost += f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
-    return [chance, f"{cost}."]
+    told = [chance, f"{cost}."]
+    if (price := found.mean_price) is not None:
+        told.append(
+            f"Of these {price.n_items:,.0f} are for the mean drop, which has to be below "
+            f"{100 * price.margin:g} points; without it, it would pass with a chance of "
+            f"{100 * price.chance_pass:.0f} %."
+        )
+    return told

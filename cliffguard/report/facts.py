@@ -164,6 +164,8 @@ def _policy(policy: Policy | None) -> str:
     parts = [f"alpha {policy.alpha:g}"]
     parts += [f"of which {100 * policy.reserve:g} % for later runs"] if policy.reserve else []
     parts += [f"default margin {100 * policy.default_margin:.1f} pp"]
+    if policy.mean_margin is not None:
+        parts.append(f"margin on the mean drop {100 * policy.mean_margin:.1f} pp")
     if policy.target is None:
         parts.append("no gain demanded")
     else:

@@ -105,8 +105,22 @@ def _verdict_numbers(review: Review) -> dict[str, str | None]:
         "base_fingerprint": review.comparison.base.fingerprint,
         "candidate": one_line(review.comparison.candidate.name),
         "candidate_fingerprint": review.comparison.candidate.fingerprint,
+        **_mean_numbers(review),
         "interval_confidence": f"{review.comparison.confidence:.6g}",
         "cliffguard_version": one_line(review.provenance.cliffguard_version),
+    }
+
+
+def _mean_numbers(review: Review) -> dict[str, str | None]:
+    """Return what is asked of the mean drop; nothing where the policy asks nothing of it."""
+    mean = review.comparison.mean
+    if mean is None:
+        return {}
+    return {
+        "mean_drop": _number(mean.drop),
+        "mean_margin": _number(mean.margin),
+        "mean_drop_high": _number(mean.high),
+        "mean_held": str(bool(review.verdict.mean_held)).lower(),
     }
 
 

@@ -376,6 +376,14 @@ class Page:
                 f"{numbers.points(pooled.drop)}, {proven} ({numbers.p_value(pooled.p_value)})."
                 f"{self._weighed}"
             )
+        mean = self.review.comparison.mean
+        if mean is not None:
+            proven = "proven" if self.review.verdict.mean_held else "not proven"
+            remarks.append(
+                f"Mean drop of the {mean.n_capabilities} gating capabilities, at the looks that "
+                f"all had: {numbers.points(mean.drop)}, at most {numbers.points(mean.high)}; below "
+                f"{100 * mean.margin:.1f} pp is {proven}."
+            )
         return tuple(remarks)
 
     @property

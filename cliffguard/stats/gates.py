@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from cliffguard.stats.mean import MeanTable, mean_size
 from cliffguard.stats.multiplicity import shield_level
 from cliffguard.stats.paired import mid_p_values, non_inferiority_p_values
 from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, Spending, boundaries
@@ -94,6 +95,7 @@ def decide(
     parts_share: float = 0.0,
     held_spending: Spending = HELD_SPENDING,
     stops_at_failure: bool = False,
+    mean_margin: float | None = None,
 ) -> Outcomes:
     """Return the verdicts of the gates.
 
@@ -114,6 +116,9 @@ def decide(
     stops_at_failure : bool, optional
         A proven loss ends the run. Otherwise what is undecided is asked on, and only what was lost
         is not.
+    mean_margin : float, optional
+        On the mean drop. What held is then asked on until the mean is proven to be below it, or
+        the run has failed; the looks of all capabilities are those of one schedule.
     """
     n_capabilities, n_looks = len(designs), counts.broken.shape[-1]
     sizes = np.array([_padded(design.looks, n_looks) for design in designs])
@@ -137,9 +142,15 @@ def decide(
     held = np.zeros(z_held.shape[:2], dtype=bool)
     lost, shielded = np.zeros_like(held), np.zeros_like(held)
     at = np.zeros(held.shape, dtype=int)
+    below = np.ones((len(held), n_looks), dtype=bool)
+    if mean_margin is not None:
+        below = _mean_below(counts, sizes, alpha, mean_margin, held_spending)
+    mean_held = np.full(len(held), mean_margin is None)
     for look in range(n_looks):
         going = ~held & ~(lost.any(axis=1, keepdims=True) if stops_at_failure else lost)
-        at[going] = look
+        waiting = held & ~(mean_held | lost.any(axis=1))[:, None]
+        at[going | waiting] = look
+        mean_held |= below[:, look] & (at == look).all(axis=1)
         held |= going & (z_held[..., look] >= edge_held[:, look])
         shielded |= going & (z_held[..., look] >= edge_shield[:, look])
         now = {
@@ -147,7 +158,7 @@ def decide(
             for rivals, found in crossed.items()
         }
         lost |= _holm(now) & ~shielded  # what failed stays failed
-    passed = np.asarray(held.all(axis=1))
+    passed = np.asarray(held.all(axis=1) & mean_held)
     failed = np.asarray(lost.any(axis=1))
     if n_capabilities > 1:
         dropped = _pooled(counts, sizes, at, alpha * pooled_share)
@@ -182,6 +193,20 @@ def _z_held(counts: Counts, number: int, design: Design, n_looks: int) -> FloatA
         for look, n in enumerate(_padded(design.looks, n_looks))
     ]
     return _z_of_p(np.stack(columns, axis=1))
+
+
+def _mean_below(
+    counts: Counts, sizes: IntArray, alpha: float, margin: float, spending: Spending
+) -> BoolArray:
+    """Return whether the mean drop is proven to be below its margin, by run and look."""
+    looks = tuple(mean_size(sizes[:, look]) for look in range(sizes.shape[1]))
+    edges = boundaries(looks, n_planned=looks[-1], alpha=alpha, spending=spending)
+    columns = []
+    for look, (n, edge) in enumerate(zip(sizes.T, edges, strict=True)):
+        b, f = counts.broken[..., look], counts.fixed[..., look]
+        table = MeanTable((b - f) / n, (b + f) / n, np.asarray(n, dtype=float), margin=margin)
+        columns.append(_z_of_p(table.p_at_least(margin)) >= edge)
+    return np.stack(columns, axis=1)
 
 
 def _z_of_p(p_values: FloatArray) -> FloatArray:

@@ -33,6 +33,7 @@ FARTHEST_SKEW = 5.0  # standard deviations beyond which the skewness counts no f
 N_BISECTIONS = 60  # halves an interval of length 2 down to the spacing of floats near 1
 
 FloatArray = NDArray[np.float64]
+Sizes = int | NDArray[np.int64]
 
 
 class PairedCounts(NamedTuple):
@@ -112,7 +113,7 @@ def tango_z(*, n_broken: int, n_fixed: int, n_items: int, drop: float) -> float:
 def score_z(
     n_broken: FloatArray | NDArray[np.int64] | np.float64,
     n_fixed: FloatArray | NDArray[np.int64] | np.float64,
-    n_items: int,
+    n_items: Sizes,
     drop: float,
 ) -> FloatArray:
     """`tango_z` for arrays of counts and one drop strictly between 0 and 1."""
@@ -121,7 +122,7 @@ def score_z(
 
 
 def null_variance(
-    rate_broken: FloatArray | float, rate_fixed: FloatArray | float, drop: float
+    rate_broken: FloatArray | float, rate_fixed: FloatArray | float, drop: FloatArray | float
 ) -> FloatArray:
     """Variance of one item's change, estimated under the hypothesis that the drop equals `drop`.
 
@@ -239,7 +240,10 @@ def non_inferiority_p(*, n_broken: int, n_fixed: int, n_items: int, margin: floa
 
 
 def non_inferiority_p_values(
-    n_broken: FloatArray | np.float64, n_fixed: FloatArray | np.float64, n_items: int, margin: float
+    n_broken: FloatArray | np.float64,
+    n_fixed: FloatArray | np.float64,
+    n_items: Sizes,
+    margin: float,
 ) -> FloatArray:
     """`non_inferiority_p` for arrays of counts."""
     z = score_z(n_broken, n_fixed, n_items, margin)
@@ -284,7 +288,7 @@ def beyond_p_values(
 def _continuity(
     n_broken: FloatArray | np.float64,
     n_fixed: FloatArray | np.float64,
-    n_items: int,
+    n_items: Sizes,
     lattice: float,
 ) -> FloatArray:
     """Items by which the normal tail is shifted because counts are whole numbers.
@@ -300,7 +304,7 @@ def _continuity(
 def _skew(
     n_broken: FloatArray | np.float64,
     n_fixed: FloatArray | np.float64,
-    n_items: int,
+    n_items: Sizes,
     margin: float,
     statistic: FloatArray,
 ) -> FloatArray:

@@ -67,6 +67,17 @@ CASES: Cases = {
         2,
         r"capabilities\.reasoning: margin must lie above 0 and at most 0\.5, not -0\.05",
     ),
+    "margin on the mean out of range": (
+        lambda p: p.policy("mean_margin: 1.5\n"),
+        2,
+        r"mean_margin must lie above 0 and at most 0\.5, not 1\.5",
+    ),
+    "margin on the mean that is no narrower": (
+        lambda p: p.policy("mean_margin: 0.05\n"),
+        2,
+        r"mean_margin \(0\.05\) must be smaller than the margin of every gating capability, and "
+        r"that of reasoning is 0\.05; .* \[policy\.mean-margin\]$",
+    ),
     "alpha out of range": (
         lambda p: p.policy("alpha: 0.95\n"),
         2,

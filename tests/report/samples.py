@@ -36,6 +36,7 @@ from cliffguard.records import (
     LadderFinding,
     LevelComparison,
     Manner,
+    MeanComparison,
     Outcome,
     PlannedLooks,
     Pooled,
@@ -613,6 +614,18 @@ def passed() -> Review:
         "ticket_routing gained (52.0 → 65.0 %); all 1 gating capabilities held within their "
         "margins.",
         [_target(), _held()],
+    )
+
+
+def with_mean(review: Review, *, held: bool) -> Review:
+    """Return the review with a margin of 1.5 points on the mean drop."""
+    mean = MeanComparison(
+        drop=0.004, high=0.0162, margin=0.015, p_held=0.08, n_capabilities=3, n_looks=2
+    )
+    return replace(
+        review,
+        comparison=replace(review.comparison, mean=mean),
+        verdict=replace(review.verdict, mean_held=held),
     )
 
 

@@ -50,6 +50,13 @@ def test_a_review_whose_alpha_was_spent_evenly_is_read() -> None:
     assert "alpha spent evenly over the items" in render(read, "markdown")
 
 
+def test_a_mean_drop_comes_back() -> None:
+    """What was asked of the mean, and what was found."""
+    review = samples.with_mean(samples.passed(), held=True)
+
+    assert read_review(render_json(review), "review.json").comparison.mean == review.comparison.mean
+
+
 def test_a_plan_without_a_policy_comes_back() -> None:
     """A plan that leaves the policy to cliffguard survives the round trip."""
     failed = samples.failed()

@@ -78,6 +78,19 @@ def test_parts_and_answers_that_are_none_are_properties() -> None:
     assert properties(found["olympiad"])["counts"] == "false"
 
 
+def test_the_mean_drop_is_a_property_of_the_suite() -> None:
+    """With its margin, where the policy has one; without one nothing is said."""
+    review = samples.with_mean(samples.passed(), held=False)
+    suite = ElementTree.fromstring(render_junit(review).encode())
+
+    told = properties(suite)
+    assert (told["mean_drop"], told["mean_margin"], told["mean_drop_high"]) == (
+        "0.004", "0.015", "0.0162",
+    )  # fmt: skip
+    assert told["mean_held"] == "false"
+    assert "mean_drop" not in render_junit(samples.passed())
+
+
 def test_one_case_per_capability() -> None:
     """Every capability is a test case of its suite."""
     found = {

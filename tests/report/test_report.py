@@ -106,3 +106,13 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_reports(samples.failed(), tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html"])
+@pytest.mark.parametrize(("held", "word"), [(True, "is proven"), (False, "is not proven")])
+def test_reports_tell_the_mean_drop(format: str, held: bool, word: str) -> None:
+    """Its size, the largest that is not excluded, and whether the margin is proven."""
+    told = " ".join(render(samples.with_mean(samples.passed(), held=held), format).split())
+
+    assert "Mean drop of the 3 gating capabilities, at the looks that all had: +0.4 pp" in told
+    assert f"at most +1.6 pp; below 1.5 pp {word}." in told
