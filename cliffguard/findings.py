@@ -116,7 +116,10 @@ def _decide(
     at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.is_placed)
     has_dropped = proofs.dropped <= policy.alpha
     is_excluded = at_alpha(found.p_held, found, policy) <= policy.alpha
-    refused = refusal(found, policy) if is_excluded else few_clusters(found, policy)
+    if is_excluded:
+        refused = refusal(found, policy)
+    else:
+        refused = few_clusters(found, policy) or _too_many_missing(found)
     if is_excluded and refused is None:
         reason = "a drop beyond the margin is excluded"
         if has_dropped:
@@ -203,9 +206,10 @@ def _too_many_missing(found: CapabilityComparison) -> str | None:
 
 def few_clusters(found: CapabilityComparison, policy: Policy) -> str | None:
     """Return that its clusters are too few for HELD; None where they are not."""
-    if found.n_effective_clusters is None:
+    if found.n_effective_clusters is None or found.margin <= 0.0:
         return None
-    needed = least_effective_clusters(margin=found.margin, alpha=policy.alpha)
+    level = found.level or policy.first_level
+    needed = least_effective_clusters(margin=found.margin, alpha=level)
     if found.n_effective_clusters >= needed:
         return None
     return (

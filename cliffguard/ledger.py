@@ -249,7 +249,8 @@ def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None
             what = f"{n_other} of {len(shared)} samples that were looked up have other scores here"
         raise UsageError(
             f"--after: the review is of other sides: {what}; name the review of fewer samples of "
-            "these two, or leave it out"
+            "these two, or leave it out",
+            id="after.other-sides",
         )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from cliffguard.dealing import USUAL_CHURN, deal
 from cliffguard.plans import Plan, Policy, Protocol, Ring, Role
-from cliffguard.records import Capability, PlannedLooks, Suite, Task
+from cliffguard.records import Capability, Item, PlannedLooks, Suite, Task
 from cliffguard.schedule import Series, in_order, plan_looks
 from cliffguard.shares import TOGETHER
 from cliffguard.stats.clusters import (
@@ -192,6 +192,12 @@ def look_ahead(
     )
 
 
+def _group(task: Task, item: Item, field: str | None) -> str:
+    """Return what an item is tied by: the policy's field, else its own cluster, else nothing."""
+    tie = None if field is None else task.fields.get(item.id, {}).get(field)
+    return tie or item.cluster or f"{task.name} {item.id}"
+
+
 def _asked(
     rows: Sequence[CapabilityOutlook], designs: Sequence[Design | None], together: Outcomes
 ) -> list[CapabilityOutlook]:
@@ -222,7 +228,9 @@ def _capability(
     role = policy.role(capability.name, capability.ring)
     margin = policy.margin(capability.name)
     items = [(series.task, item) for series in planned for item in series.planned]
-    names = [item.cluster or f"{task.name} {item.id}" for task, item in items if task.gates(item)]
+    own = policy.capabilities.get(capability.name)
+    field = None if own is None else own.cluster
+    names = [_group(task, item, field) for task, item in items if task.gates(item)]
     n_clusters, n_seen = _clusters(names, churn, policy)
     each = worth(len(names), n_clusters, churn=churn, margin=margin, alpha=policy.first_level)
     design = None

@@ -124,7 +124,7 @@ class CapabilityPolicy:
                 )
             if not 0.0 < self.relative_margin < 1.0:
                 raise ValueError(
-                    f"relative_margin must lie between 0 and 1, not {self.relative_margin}"
+                    f"relative_margin must lie above 0 and below 1, not {self.relative_margin}"
                 )
         if self.stratum_margin is not None:
             _check_margin("stratum_margin", self.stratum_margin)
@@ -172,7 +172,10 @@ class Policy:
         if self.alpha < _LEAST_ALPHA:
             raise ValueError(f"alpha must be at least {_LEAST_ALPHA:g}, not {self.alpha}")
         if not 0.0 <= self.reserve <= 0.5:
-            raise ValueError(f"reserve must lie between 0 and 0.5, not {self.reserve}")
+            raise UsageError(
+                f"reserve must lie between 0 and 0.5, not {self.reserve}",
+                id="policy.reserve",
+            )
         _check_margin("default_margin", self.default_margin)
         if self.mean_margin is not None:
             _check_margin("mean_margin", self.mean_margin)

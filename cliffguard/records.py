@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any, Literal, TypeVar
 
@@ -901,6 +902,12 @@ class TakenLooks:
     n_items: int
     counted: tuple[int, ...]
     spent: float
+
+    def __post_init__(self) -> None:
+        steps = (0, *self.counted)
+        is_rising = all(a < b for a, b in pairwise(steps))
+        if not self.counted or not is_rising or self.n_items < 1 or not 0.0 <= self.spent < 0.5:
+            raise ValueError("looks: items that rise, and a share of alpha below one half")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

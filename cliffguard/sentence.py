@@ -63,7 +63,8 @@ def sentence(
             kept += f", and their mean drop is below {100 * comparison.mean.margin:g} points"
         return f"{'; '.join([*gains, kept])}{beside}."
     if not any(finding.role == "gating" for finding in counted):
-        return f"no capability gates this release, so nothing can pass{beside}."
+        told = "nothing that gates counts" if idle else "no capability gates this release"
+        return f"{told}, so nothing can pass{beside}."
     mean = "" if mean_held is not False else _open_mean(comparison.mean)
     if all(finding.outcome is Outcome.HELD for finding in counted):
         return f"all required findings are proven, but {mean}{beside}."

@@ -365,3 +365,17 @@ def test_graded_scores_are_remarked_as_they_will_be_decided() -> None:
     assert "decided by betting, which takes more items" in several
     assert "betting" not in one
     assert "its scores are graded" in one
+
+
+def test_a_field_that_the_policy_names_makes_the_clusters_of_the_plan() -> None:
+    """Three values of it are three clusters, of which nothing is held, however many items."""
+    task = task_of("reading", 800)
+    told = {item.id: {"topic": str(n % 3)} for n, item in enumerate(task.items)}
+    tied = replace(task, fields=told)
+    policy = Policy(capabilities={"reading": CapabilityPolicy(cluster="topic")})
+
+    alone, by_topic = ahead([task]).capabilities[0], ahead([tied], policy).capabilities[0]
+
+    assert alone.chance_held is not None
+    assert alone.chance_held > 0.8
+    assert by_topic.chance_held is None

@@ -16,6 +16,8 @@ from cliffguard.corridor import compare_samples
 from cliffguard.errors import UsageError
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import CapabilityComparison, Finding, Review
+from cliffguard.report import render
+from cliffguard.report.json import read_review, render_json
 from tests.test_imports import row, write
 
 Scores = Sequence[Any]
@@ -351,7 +353,7 @@ def test_many_missing_answers_forbid_held_and_unmake_no_loss(samples: Samples) -
 
 
 def test_few_clusters_say_how_many_held_takes(samples: Samples) -> None:
-    """At 3 points 49 clusters of one size are needed, however many items lie in them."""
+    """At 3 points 50 clusters of one size are needed, however many items lie in them."""
     base, candidate = flips(40, 0, 0)
     for number in range(20):
         for side, scores in (("base", base), ("tuned", candidate)):
@@ -361,7 +363,7 @@ def test_few_clusters_say_how_many_held_takes(samples: Samples) -> None:
     _, finding = only(samples.review("t*", default_margin=0.03))
 
     assert finding.outcome is Outcome.INCONCLUSIVE
-    assert "40 clusters, worth 40 of one size; HELD at this margin takes 49" in finding.reason
+    assert "40 clusters, worth 40 of one size; HELD at this margin takes 50" in finding.reason
 
 
 def test_another_filter_that_reads_them_is_told(samples: Samples) -> None:
@@ -592,3 +594,36 @@ def test_shuffled_rows_move_no_digit_of_clusters(samples: Samples, tmp_path: Pat
         found.append(statistics(only(other.review(capabilities=own))[0]))
 
     assert found[0] == found[1]
+
+
+# --- a second run --------------------------------------------------------------------------------
+
+
+def test_the_interval_of_a_later_run_says_its_own_confidence(samples: Samples) -> None:
+    """More items after a first run: what is left of alpha is little, and the interval is wide."""
+    base, candidate = flips(400, 30, 20)
+    for side, scores in (("base", base), ("tuned", candidate)):
+        write(samples.folder / side, "t", rows_of(scores))
+    first = samples.review()
+    for side, scores in (("base", base), ("tuned", candidate)):
+        more = [*scores, *([1.0] * 100)]
+        write(samples.folder / side, "t", rows_of(more))
+
+    sides = (str(samples.folder / "base"), str(samples.folder / "tuned"))
+    later = compare_samples(*sides, Policy(), after=first)
+
+    assert later.comparison.capabilities[0].level == pytest.approx(0.00125)
+    assert "90.5 %" in render(later, "markdown")
+    assert "(99.75 %)" in render(later, "markdown")
+    assert "(99.75 %)" not in render(first, "markdown")
+
+
+def test_a_review_with_looks_that_are_none_is_refused(samples: Samples) -> None:
+    """Numbers out of range, written by hand: one line, no traceback."""
+    samples.add("t", *flips(100, 1, 1))
+    told = json.loads(render_json(samples.review()))
+    for key, value in (("spent", -1), ("counted", []), ("counted", [-5]), ("n_items", 0)):
+        spoilt = json.loads(json.dumps(told))
+        spoilt["taken"][0][key] = value
+        with pytest.raises(UsageError, match="looks: items that rise"):
+            read_review(json.dumps(spoilt), "review.json")

@@ -173,7 +173,10 @@ def compare(
         code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
         raise typer.Exit(0 if exit_zero else code)
     if after is not None:
-        raise UsageError("--after: is for folders of samples; the store knows its own looks")
+        raise UsageError(
+            "--after: is for folders of samples; the store knows its own looks",
+            id="after.only-samples",
+        )
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
     resolved = plan_of(flags)
     if show_config:

@@ -50,8 +50,8 @@ capabilities: {{}}
 #  multi_step_reasoning:
 #    margin: 0.03           # instead of the default
 #    stratum_margin: 0.10   # tolerated in one part (task, level, class); else the margin
-#    cluster: passage_id    # field of its items: what shares it stands or falls together
-#    strata: topic          # field of its items: each value is a part that must not fall
+#    cluster: passage_id    # of `fields` in its items: what shares it stands or falls together
+#    strata: topic          # of `fields` in its items: each value is a part that must not fall
 #    lower_is_better: true  # which way lm-eval's metric points, where nobody knows it
 #    gate: true             # must be measured, even where the base has nothing to lose
 #  control: {{gate: false}}   # monitored: shown, but it cannot fail the gate

@@ -94,13 +94,16 @@ def _looked_ahead(
     from cliffguard.outlook import look_ahead
     from cliffguard.overlap import without_training
     from cliffguard.targets import suites_of
+    from cliffguard.ties import refuse_unknown_fields, wanting
     from cliffguard.training import read_all_training
 
     suites = suites_of(plan)
+    policy = with_margins(plan.policy or default_policy(suites), suites)
+    suites = wanting(suites, policy)
     tasks, _ = without_training(_tasks(plan, suites), read_all_training(plan.train))
+    refuse_unknown_fields(tasks, policy)
     base = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)
-    policy = with_margins(plan.policy or default_policy(suites), suites)
     found = look_ahead(
         plan,
         suites,
@@ -203,7 +206,10 @@ def _aim_lines(aimed: Aim) -> list[str]:
     if aimed.is_reached:
         return [f"It passes with {chance} or more: nothing needs to change."]
     if not aimed.changes:
-        return [f"No more items and no margin make it pass with {chance}: see above what does not."]
+        return [
+            f"No more items and no margin of a single capability make it pass with {chance}: see "
+            "above what does not, and mean_margin where the policy has one."
+        ]
     lines = [f"To pass with {chance}, change first:"]
     lines += [f"  {_change_line(change)}" for change in aimed.changes]
     if aimed.chance_after is not None:

@@ -178,6 +178,7 @@ def _measured(found: CapabilityComparison) -> dict[str, str | None]:
         "n_unscored": str(found.n_unscored),
         "n_broken": str(found.n_broken),
         "n_fixed": str(found.n_fixed),
+        "interval_confidence": "" if not found.level else f"{1.0 - 2.0 * found.level:.6g}",
         "chance": _number(found.in_own_numbers(found.chance)),
         "n_effective_clusters": _number(found.n_effective_clusters),
         "readable_drop": None if readable is None else _number(readable.drop),

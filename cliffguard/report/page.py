@@ -32,12 +32,24 @@ _WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose miss
 _N_SHARED_NAMED = 3
 
 
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One capability of the table: the finding and, where it was measured, the comparison."""
 
     finding: Finding
     found: CapabilityComparison | None
+    first_level: float | None = None  # that of the heading over all intervals
+
+    @property
+    def own_confidence(self) -> str:
+        """Of an interval that is not at the confidence of the heading, its own; else nothing."""
+        level = self.found.level if self.found else None
+        if not level or self.first_level is None or abs(level - self.first_level) < _ROUNDING:
+            return ""
+        return f" ({100 * (1 - 2 * level):.4g} %)"
 
     @property
     def capability(self) -> str:
@@ -95,14 +107,16 @@ class Row:
 
     @property
     def interval(self) -> str:
-        return numbers.points_range(self.found.drop_interval if self.found else None)
+        told = numbers.points_range(self.found.drop_interval if self.found else None)
+        return told + self.own_confidence
 
     @property
     def gain_interval(self) -> str:
         interval = self.found.drop_interval if self.found else None
         if interval is None:
             return numbers.MISSING
-        return f"[{numbers.signed(-interval.high)}, {numbers.signed(-interval.low)}]"
+        low, high = numbers.signed(-interval.high), numbers.signed(-interval.low)
+        return f"[{low}, {high}]{self.own_confidence}"
 
     @property
     def margin(self) -> str:
@@ -433,7 +447,10 @@ def lay_out(review: Review) -> Page:
     """Arrange a clean review: targets first, then what gates, then what is only monitored."""
     measured = {found.capability: found for found in review.comparison.capabilities}
     findings = sorted(review.verdict.findings, key=lambda finding: ROLE_ORDER[finding.role])
-    rows = tuple(Row(finding=f, found=measured.get(f.capability)) for f in findings)
+    first = (1.0 - review.comparison.confidence) / 2.0
+    rows = tuple(
+        Row(finding=f, found=measured.get(f.capability), first_level=first) for f in findings
+    )
     return Page(
         review=review,
         rows=rows,
