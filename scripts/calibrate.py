@@ -138,26 +138,33 @@ def _of_gates(n_runs: int) -> dict[str, Any]:
     return figures
 
 
+def _of_ladders(n_runs: int) -> dict[str, Any]:
+    rng = np.random.default_rng(20261126)  # of its own, so that --ladders gives the same
+    found = {}
+    for name, study in LADDER_STUDIES.items():
+        found[name] = study(rng, n_runs)
+        print(f"{name}: done", file=sys.stderr)
+    return found
+
+
 def main() -> int:
     """Run the studies; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000, help="gates a setting")
     parser.add_argument("--ladder-runs", type=int, default=300, help="ladders a setting")
     parser.add_argument("--ladders", action="store_true", help="keep the other figures of --out")
+    parser.add_argument("--gates", action="store_true", help="keep the ladders' figures of --out")
     parser.add_argument("--out", type=Path, default=Path("reports/operating-characteristics"))
     arguments = parser.parse_args()
-    if arguments.ladders:
-        figures = json.loads((arguments.out / "figures.json").read_text(encoding="utf-8"))
-    else:
-        figures = _of_gates(arguments.runs)
-    figures["ladder_runs"] = arguments.ladder_runs
-    rng = np.random.default_rng(20261126)  # of its own, so that --ladders gives the same
-    for name, study in LADDER_STUDIES.items():
-        figures[name] = study(rng, arguments.ladder_runs)
-        print(f"{name}: done", file=sys.stderr)
+    known: dict[str, Any] = {}
+    if arguments.ladders or arguments.gates:
+        known = json.loads((arguments.out / "figures.json").read_text(encoding="utf-8"))
+    figures = known if arguments.ladders else {**known, **_of_gates(arguments.runs)}
+    if not arguments.gates:
+        figures |= {"ladder_runs": arguments.ladder_runs, **_of_ladders(arguments.ladder_runs)}
     told = (
         f"python scripts/calibrate.py --runs {figures['runs']} "
-        f"--ladder-runs {arguments.ladder_runs}"
+        f"--ladder-runs {figures['ladder_runs']}"
     )
     text = as_markdown(figures, told)
     arguments.out.mkdir(parents=True, exist_ok=True)
