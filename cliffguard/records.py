@@ -652,10 +652,12 @@ class CapabilityComparison:
     @property
     def has_nothing_to_lose(self) -> bool:
         """Say whether all that the base has beyond guessing is within the margin."""
+        if self.base_mean is None:  # nothing was scored on both sides, which says nothing
+            return False
         skill = self.skill
-        if skill is None and self.base_mean is not None:  # of a review that does not say it
+        if skill is None:  # of a review that does not say it
             skill = self.base_mean - (self.chance or 0.0)
-        return skill is not None and skill <= self.margin + _ROUNDING
+        return skill <= self.margin + _ROUNDING
 
     @property
     def is_finished(self) -> bool:

@@ -518,6 +518,16 @@ def test_a_base_that_was_not_asked_has_not_nothing_to_lose(samples: Samples) -> 
     assert samples.review().verdict.outcome is Outcome.INCONCLUSIVE
 
 
+def test_where_no_pair_is_scored_nothing_is_said_of_the_base(samples: Samples) -> None:
+    """The base is wrong everywhere, and no line of the candidate has a number: all are unscored."""
+    write(samples.folder / "base", "t", rows_of([0.0] * 40))
+    write(samples.folder / "tuned", "t", rows_of([None] * 40))
+
+    found, finding = only(samples.review())
+
+    assert (found.n_items, finding.outcome, finding.counts) == (0, Outcome.NOT_MEASURED, True)
+
+
 def test_one_continuation_is_no_choice(samples: Samples) -> None:
     """Of a last word, as in lambada, nobody guesses right every time."""
     base, candidate = flips(400, 200, 0, n_right=280)
