@@ -39,8 +39,8 @@ def pooled_p_value(
     """One-sided p-value of "no capability dropped", from their weighted mean drop.
 
     It sees what no single test does: a small loss everywhere. On simulated suites of 8
-    capabilities with 500 items each that lost 1.5 points everywhere, the gate failed 81 % of
-    candidates, and 40 % by Holm's procedure alone (scripts/calibrate.py).
+    capabilities with 500 items each that lost 1.5 points everywhere, the gate failed 77 % of
+    candidates, and 38 % by Holm's procedure alone (scripts/calibrate.py).
 
     Parameters
     ----------
