@@ -43,7 +43,8 @@ class Run:
 
     `how` it is asked is a digest of the protocol, but for what only says how much is asked: under
     another one the questions are others. `digest` is the same wherever the same answers are judged
-    at the same looks. `answers` by item are known of logged samples alone.
+    at the same looks. `answers` by item are known of logged samples alone, and which of these have
+    `changed` between the sides.
     """
 
     capability: str
@@ -53,6 +54,7 @@ class Run:
     planned: tuple[int, ...]
     spends_evenly: bool
     answers: Mapping[str, str] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
 
     def is_of(self, one: TakenLooks) -> bool:
         """Say whether these looks were taken by this very run, as far as it had come."""
@@ -210,11 +212,14 @@ def runs_of_samples(
 ) -> tuple[Run, ...]:
     """Return what is judged of logged samples: by what each document is, and what both scored."""
     scores: dict[str, dict[str, list[str]]] = {}
+    changed: dict[str, set[str]] = {}
     for task in tasks:
         own = scores.setdefault(task.capability, {})
         answers = zip(*(side[task.name] for side in sides), strict=True)
         for item, (base, candidate) in zip(task.items, answers, strict=True):
             own.setdefault(short(item.digest), []).append(f"{base.score} {candidate.score}")
+            if base.score != candidate.score:
+                changed.setdefault(task.capability, set()).add(short(item.digest))
     runs = []
     for name, by_item in scores.items():
         told = {item: short(" ".join(sorted(both))) for item, both in by_item.items()}
@@ -228,6 +233,7 @@ def runs_of_samples(
                 planned=(n_items,),
                 spends_evenly=False,
                 answers=told,
+                changed=frozenset(changed.get(name, ())),
             )
         )
     return (*runs, *_together([run for run in runs if run.capability in gating]))
@@ -236,16 +242,21 @@ def runs_of_samples(
 def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None:
     """Raise UsageError unless looks at logged samples were at these ones, or at some of them."""
     told = {item: answer for run in runs for item, answer in run.answers.items()}
+    changed = frozenset().union(*(run.changed for run in runs))
     shared = [
-        told[item] == answer
+        (item, told[item] == answer)
         for one in known
         for item, answer in zip(one.sketch, one.answers, strict=False)
         if item in told
     ]
-    if not shared or sum(shared) < _LEAST_ALIKE * len(shared):
+    n_alike = sum(is_alike for _, is_alike in shared)
+    # Most answers are alike on any two sides: what changed tells these two from others.
+    flips = [is_alike for item, is_alike in shared if item in changed]
+    is_foreign = len(flips) >= _LEAST_FLIPS and sum(flips) < len(flips) / 2
+    if not shared or n_alike < _LEAST_ALIKE * len(shared) or is_foreign:
         what = "none of its samples are in these folders"
         if shared:
-            n_other = len(shared) - sum(shared)
+            n_other = len(shared) - n_alike
             what = f"{n_other} of {len(shared)} samples that were looked up have other scores here"
         raise UsageError(
             f"--after: the review is of other sides: {what}; name the review of fewer samples of "
@@ -254,6 +265,7 @@ def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None
         )
 
 
+_LEAST_FLIPS = 3
 _LEAST_ALIKE = 0.95  # of the scores; a model that is asked again in other batches flips some
 
 

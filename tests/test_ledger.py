@@ -18,7 +18,7 @@ from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
 from tests import support
 from tests.cli.test_init import run
-from tests.test_imports import scored, write
+from tests.test_imports import row, scored, write
 
 POLICY = Policy(alpha=0.05, reserve=0.1)
 
@@ -348,3 +348,20 @@ def test_after_is_for_samples(place: Path) -> None:
 
     assert result.exit_code == 2
     assert "the store knows its own looks" in result.stderr
+
+
+def test_swapped_sides_are_other_sides(tmp_path: Path) -> None:
+    """Most answers are alike on both; what changed points the other way."""
+    base = [1.0] * 300
+    candidate = [0.0 if number % 12 == 0 else 1.0 for number in range(300)]
+    for side, scores in (("a", base), ("b", candidate)):
+        rows = [row(number, score) for number, score in enumerate(scores)]
+        write(tmp_path / side, "t", rows)
+    sides = (str(tmp_path / "a"), str(tmp_path / "b"))
+    first = compare_samples(*sides)
+
+    assert compare_samples(*sides, after=first).verdict == first.verdict
+    with pytest.raises(UsageError, match="of other sides") as failure:
+        compare_samples(*reversed(sides), after=first)
+
+    assert failure.value.id == "after.other-sides"
