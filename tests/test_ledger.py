@@ -365,3 +365,20 @@ def test_swapped_sides_are_other_sides(tmp_path: Path) -> None:
         compare_samples(*reversed(sides), after=first)
 
     assert failure.value.id == "after.other-sides"
+
+
+def test_looks_that_a_later_run_did_not_take_are_carried_on(tmp_path: Path) -> None:
+    """Judged together, then one of them alone: the other's look is still known to a third run."""
+    base, candidate = tmp_path / "b", tmp_path / "c"
+    for task in ("one", "two"):
+        write(base, task, scored(300))
+        write(candidate, task, scored(300, lambda number: number % 30 == 0))
+    first = compare_samples(str(base), str(candidate))
+    for folder in (base, candidate):
+        for path in folder.glob("samples_one*"):
+            path.rename(tmp_path / f"{folder.name}_{path.name}")
+
+    second = compare_samples(str(base), str(candidate), after=first)
+
+    assert {one.capability for one in first.taken} <= {one.capability for one in second.taken}
+    assert "one" in {one.capability for one in second.taken}

@@ -637,3 +637,24 @@ def test_a_review_with_looks_that_are_none_is_refused(samples: Samples) -> None:
         spoilt["taken"][0][key] = value
         with pytest.raises(UsageError, match="looks: items that rise"):
             read_review(json.dumps(spoilt), "review.json")
+
+
+def test_the_filter_that_judged_is_told_where_there_are_several(samples: Samples) -> None:
+    """The first of the file decides, and whoever wants another one reads how."""
+    for side in ("base", "tuned"):
+        rows = [
+            row(number, 1.0, filter=name, filtered_resps=["4"])
+            for number in range(80)
+            for name in ("strict", "lax")
+        ]
+        write(samples.folder / side, "sums", rows)
+
+    told = [one for one in samples.review().comparison.caveats if "filter" in one]
+    chosen = CapabilityPolicy(tasks=("sums",), filter="lax")
+
+    assert told == [
+        "sums is judged by the filter strict, the first in its file; there are also lax (`filter` "
+        "in the policy)."
+    ]
+    quiet = samples.review(capabilities={"sums": chosen}).comparison.caveats
+    assert not [one for one in quiet if "filter" in one]
