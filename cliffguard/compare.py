@@ -21,7 +21,6 @@ from cliffguard.proofs import (
     evidence_of,
     grouping_of,
     mean_score,
-    n_effective_of,
     p_of_part,
     readable_of,
     uncut_of,
@@ -84,7 +83,7 @@ def compare(
     gathered = [
         gather(
             by_capability.get(capability.name, []),
-            margin=policy.margin(capability.name),
+            margin=_level_margin(policy, capability.name),
             n_planned=planned[capability.name],
             stands_alone=policy.estimand == "suite",
         )
@@ -133,9 +132,15 @@ def compare(
             policy,
             level=gating[0][0].level if len(gating) == 1 else pooled_level,
             are_tied=bool(shared),
-            n_effective=n_effective_of,
         ),
     )
+
+
+def _level_margin(policy: Policy, capability: str) -> float:
+    """Return how much beyond guessing a level has to show; of a relative margin, anything."""
+    own = policy.capabilities.get(capability)
+    is_relative = own is not None and own.relative_margin is not None
+    return 0.0 if is_relative else policy.margin(capability)
 
 
 def _confidence(policy: Policy) -> float:
@@ -236,20 +241,35 @@ def _capability(
         n_effective_clusters=None if grouping is None else grouping.n_effective_clusters,
         n_empty=items.n_empty,
         n_in_all=_in_all(look, capability.name),
-        strata=_strata(items, look, capability.name, role, is_graded=is_graded, policy=policy),
+        strata=_strata(
+            items,
+            look,
+            capability.name,
+            role,
+            whole=margin,
+            is_graded=is_graded,
+            policy=policy,
+        ),
         level=None if level is None else level.now,
         next_level=None if level is None else level.next,
     )
 
 
 def _strata(
-    items: Gathered, look: Look, capability: str, role: Role, *, is_graded: bool, policy: Policy
+    items: Gathered,
+    look: Look,
+    capability: str,
+    role: Role,
+    *,
+    whole: float,
+    is_graded: bool,
+    policy: Policy,
 ) -> tuple[StratumComparison, ...]:
     """Return the parts in which a cliff could hide, of what can fail the gate."""
     if role == "monitored" or policy.estimand == "suite":
         return ()
     own = policy.capabilities.get(capability)
-    margin = policy.stratum_margin(capability, role)
+    margin = policy.stratum_margin(capability, role, margin=whole)
     p_beyond = partial(p_of_part, is_graded=is_graded, alpha=policy.first_level)
     found = strata_of(items.counted, look, capability, None if own is None else own.strata)
     return tuple(compared(stratum, margin, p_beyond) for stratum in found)

@@ -162,7 +162,7 @@ def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
 
 def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
     churn = max(_LEAST_CHURN, (found.n_broken + found.n_fixed) / found.n_items)
-    margin = policy.margin(found.capability)
+    margin = found.margin if found.margin > 0.0 else policy.margin(found.capability)
     needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
     if needed > found.n_effective:
         worth = "" if found.n_effective >= found.n_items else f", worth {found.n_effective:.0f}"

@@ -7,7 +7,7 @@ everything that gates side by side until the mean is decided; here looks count u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -16,8 +16,8 @@ import numpy as np
 from cliffguard.errors import ConfigError
 from cliffguard.findings import counts
 from cliffguard.gathered import Gathered, shared_documents
-from cliffguard.pairs import Pair
 from cliffguard.plans import Policy, Ring
+from cliffguard.proofs import n_effective_of
 from cliffguard.records import CapabilityComparison, MeanComparison
 from cliffguard.stats.mean import MeanTable, mean_evidence, mean_size
 
@@ -51,13 +51,12 @@ def mean_of(
     *,
     level: float | None,
     are_tied: bool,
-    n_effective: Callable[[Sequence[Pair]], float],
 ) -> MeanComparison | None:
     """Return the mean drop of what gates and counts, and the evidence that it is below its margin.
 
     None where the policy has no margin on it, something that gates was not measured, or there was
-    no look at all of it yet. `n_effective` says what items are worth, and `are_tied` that
-    capabilities ask about the same documents. Items that could be losses count as such, as they do
+    no look at all of it yet. `are_tied` says that capabilities ask about the
+    same documents. Items that could be losses count as such, as they do
     for HELD; the drop that is shown is that of scored ones.
     """
     margin = policy.mean_margin
@@ -69,7 +68,7 @@ def mean_of(
     if not at_looks:
         return None
     evidence = mean_evidence(
-        [_table(one, margin, are_tied=are_tied, n_effective=n_effective) for one in at_looks],
+        [_table(one, margin, are_tied=are_tied) for one in at_looks],
         [mean_size([len(items.gating) for _, items in one]) for one in at_looks],
         n_planned=mean_size([items.n_planned for _, items in counted]),
         margin=margin,
@@ -111,7 +110,6 @@ def _table(
     margin: float,
     *,
     are_tied: bool,
-    n_effective: Callable[[Sequence[Pair]], float],
 ) -> MeanTable:
     kept = [[p for p in items.gating if p.is_scored or p.is_lost] for _, items in measured]
     changes = [np.array([pair.worst_change for pair in pairs]) for pairs in kept]
@@ -123,7 +121,7 @@ def _table(
     return MeanTable(
         np.array([change.mean() for change in changes]),
         np.array([(change**2).mean() for change in changes]),
-        np.array([n_effective(pairs) for pairs in kept]),
+        np.array([n_effective_of(pairs) for pairs in kept]),
         margin=margin,
         is_graded=np.array([any(pair.is_graded for pair in pairs) for pairs in kept]),
         covariance=covariance,

@@ -196,13 +196,14 @@ class Policy:
             return own.relative_margin * _SUPPOSED_SKILL
         return self.default_margin if own is None or own.margin is None else own.margin
 
-    def stratum_margin(self, capability: str, role: Role) -> float:
-        """Return the largest drop of a part of a capability that is tolerated."""
+    def stratum_margin(self, capability: str, role: Role, *, margin: float) -> float:
+        """Return the largest drop of a part that is tolerated; `margin` is that of the whole."""
         own = self.capabilities.get(capability)
         if own is not None and own.stratum_margin is not None:
             return own.stratum_margin
-        margin = self.margin(capability)
-        return max(margin, _TARGET_STRATUM_MARGIN) if role == "target" else margin
+        if role == "target":
+            return max(self.margin(capability), _TARGET_STRATUM_MARGIN)
+        return max(margin, _LEAST_MARGIN)
 
     def role(self, capability: str, ring: Ring) -> Role:
         """Return what a capability can do to the verdict."""

@@ -285,8 +285,9 @@ def _about_suite(gating: Sequence[Pair], asked: Question) -> Evidence:
         return betting_on_gain(
             changes, at_worst=at_worst, gain=asked.gain, alpha=asked.alpha, n_suite=n_suite
         )
+    margin = max(asked.margin, _LEAST_MARGIN)
     return suite_evidence(
-        changes, at_worst=at_worst, n_suite=n_suite, margin=asked.margin, alpha=asked.alpha
+        changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=asked.alpha
     )
 
 

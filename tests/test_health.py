@@ -36,7 +36,7 @@ def skill(n_right: int, n_items: int = 200, **options: object) -> CapabilityComp
         **options,  # type: ignore[arg-type]
     )
     (task,) = found.tasks
-    return replace(found, tasks=(replace(task, chance=0.25),))
+    return replace(found, margin=0.03, tasks=(replace(task, chance=0.25),))
 
 
 def kinds(found: CapabilityComparison, outcome: Outcome = Outcome.HELD) -> list[str]:

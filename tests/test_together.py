@@ -658,3 +658,25 @@ def test_the_filter_that_judged_is_told_where_there_are_several(samples: Samples
     ]
     quiet = samples.review(capabilities={"sums": chosen}).comparison.caveats
     assert not [one for one in quiet if "filter" in one]
+
+
+def test_parts_of_a_relative_margin_are_held_to_what_the_base_has(samples: Samples) -> None:
+    """A tenth of 40 points is four, for the whole and for each of its tasks."""
+    for task in ("one", "two"):
+        samples.add(task, *flips(400, 4, 4, n_right=360))
+    own = CapabilityPolicy(tasks=("one", "two"), relative_margin=0.1)
+
+    found, _ = only(samples.review(capabilities={"all": own}))
+
+    assert found.margin == pytest.approx(0.04)
+    assert {one.margin for one in found.strata if one.kind == "task"} == {found.margin}
+
+
+@pytest.mark.parametrize("estimand", ["capability", "suite"])
+def test_a_share_of_nothing_is_no_traceback(samples: Samples, estimand: Any) -> None:
+    """The base is at chance: there is nothing of which a share could be lost."""
+    samples.add("t", *flips(400, 4, 4, n_right=200))
+
+    _, finding = only(samples.review(estimand=estimand, **relative(0.1)))
+
+    assert finding.outcome is Outcome.NOT_MEASURED
