@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cluster_study import tabulated
+from calibrate import table
 
 from cliffguard.corridor import compare_samples
 from cliffguard.plans import CapabilityPolicy, Policy
@@ -156,7 +156,7 @@ def main() -> int:
         f"{arguments.gates} pairs of folders a row, 400 items a capability, margin "
         f"{100 * MARGIN:g} points, {100 * CHURN:g} % churn; standard error at 5 % "
         f"{100 * math.sqrt(0.05 * 0.95 / arguments.gates):.1f} points.\n\n"
-        f"    python scripts/black_box_study.py --gates {arguments.gates}\n\n{tabulated(found)}\n"
+        f"    python scripts/black_box_study.py --gates {arguments.gates}\n\n{table(found)}\n"
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "README.md").write_text(text, encoding="utf-8")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from calibrate import table
 
 from cliffguard.stats.clusters import clustering, least_effective_clusters
 from cliffguard.stats.exponentials import positive_chance
@@ -129,7 +130,7 @@ def rows(n_runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
             found.append(
                 {
                     "clusters": n,
-                    "worth": float(np.mean([worth(sizes) for sizes in many])),
+                    "worth": round(np.mean([worth(sizes) for sizes in many])),
                     "items each": mean,
                     "sizes": kind,
                     "margin": margin,
@@ -140,28 +141,6 @@ def rows(n_runs: int, rng: np.random.Generator) -> list[dict[str, Any]]:
                 }
             )
     return found
-
-
-def tabulated(found: list[dict[str, Any]]) -> str:
-    """Return rows as Markdown: shares in percent, margins and drops in points."""
-
-    def cell(name: str, value: Any) -> str:
-        if value is None:
-            return "–"
-        if name in ("worth", "margin", "drop"):
-            return f"{value:.0f}" if name == "worth" else f"{100 * value:g}"
-        return (
-            f"{100 * value:.1f} %"
-            if isinstance(value, float)
-            else f"{value:,}"
-            if isinstance(value, int)
-            else str(value)
-        )
-
-    names = list(found[0])
-    lines = [f"| {' | '.join(names)} |", f"|{' ---: |' * len(names)}"]
-    lines += [f"| {' | '.join(cell(name, row[name]) for name in names)} |" for row in found]
-    return "\n".join(lines)
 
 
 def main() -> int:
@@ -175,7 +154,7 @@ def main() -> int:
         "# Items that fall together\n\n"
         f"Nominal error 5 %, {arguments.runs} samples a row (before: a fifth), {CHURN:.0%} "
         "churn beside the loss. *worth*: clusters of one size that weigh as much.\n\n"
-        f"    python scripts/cluster_study.py --runs {arguments.runs}\n\n{tabulated(found)}\n"
+        f"    python scripts/cluster_study.py --runs {arguments.runs}\n\n{table(found)}\n"
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "README.md").write_text(text, encoding="utf-8")

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import studies
-from cluster_study import tabulated
+from calibrate import table
 
 from cliffguard.plans import Policy
 from cliffguard.shares import PARTS, TOGETHER
@@ -146,7 +146,7 @@ def main() -> int:
         "# The ledger, all of it at once\n\n"
         f"Margin {100 * MARGIN:g} points, {100 * CHURN:g} % churn, alpha {POLICY.alpha}, reserve "
         f"{POLICY.reserve}; {arguments.gates} gates a row.\n\n"
-        f"    python scripts/ledger_study.py --gates {arguments.gates}\n\n{tabulated(found)}\n"
+        f"    python scripts/ledger_study.py --gates {arguments.gates}\n\n{table(found)}\n"
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "README.md").write_text(text, encoding="utf-8")

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 import studies
-from cluster_study import ALPHA, drawn, held_now, tabulated
+from calibrate import table
+from cluster_study import ALPHA, drawn, held_now
 from scipy.special import ndtr
 
 from cliffguard.plans import Policy
@@ -237,7 +238,7 @@ def main() -> int:
         f"At alpha {ALPHA}, of which a first run spends {LEVEL:.4g}; {arguments.runs} samples a "
         f"row, of parts {arguments.runs // 10}.\n\n"
         f"    python scripts/together_study.py --runs {arguments.runs}\n\n"
-        + "\n\n".join(f"## {title}\n\n{tabulated(rows)}" for title, rows in found.items())
+        + "\n\n".join(f"## {title}\n\n{table(rows)}" for title, rows in found.items())
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "README.md").write_text(text + "\n", encoding="utf-8")
