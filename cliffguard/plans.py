@@ -272,7 +272,9 @@ class TargetData:
 
     `data` is a file, a folder that `datasets` has saved, or org/name@revision on a hub, of which
     `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
-    (None: found by their usual names); a prompt may also be a text with columns in braces.
+    (None: found by their usual names); a prompt may also be a text with columns in braces, and
+    choices may be columns in braces, one for each. `system` is a column that is said before the
+    prompt, and `ignore` are columns that are no part of the question.
     `labels` are what every item chooses from. `metric` None is found from the answers, and
     `max_tokens` None is the metric's. `name` is the capability's.
     """
@@ -286,6 +288,8 @@ class TargetData:
     choices: str | None = None
     labels: tuple[str, ...] = ()
     cluster: str | None = None
+    system: str | None = None
+    ignore: tuple[str, ...] = ()
     metric: str | None = None
     max_tokens: int | None = None
     split: str | None = None

@@ -79,6 +79,7 @@ def print_items(name: Name) -> None:
                     "prompt": item.prompt,
                     "choices": list(item.choices),
                     "answer": item.answer,
+                    **({"answers": list(item.answers)} if item.answers else {}),
                 }
                 sys.stdout.write(escaped(json.dumps(row, ensure_ascii=False)) + "\n")
 
@@ -98,12 +99,19 @@ def new_suite(
 
 
 def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> dict[str, str]:
-    """Return the files of a suite from data; `flags` say which fields it has."""
+    """Return the files of a suite from data; `flags` say which fields it has.
+
+    What was read of the data is said on stderr.
+    """
+    from cliffguard.cli.given import say_reading
     from cliffguard.config import make_target
-    from cliffguard.targets import suite_files
+    from cliffguard.targets import read_target, suite_files
 
     given = opt.overrides({**flags, "target": data, "target_name": name})
-    return suite_files(make_target(given["target"], "target"))
+    target = make_target(given["target"], "target")
+    read = read_target(target)
+    say_reading(read)
+    return suite_files(target, read)
 
 
 @suites_app.command("validate")
