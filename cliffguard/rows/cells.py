@@ -14,6 +14,9 @@ from cliffguard.errors import UsageError
 from cliffguard.rows.packed import kind_of, read_packed
 from cliffguard.rows.row import Row, row_of
 
+INDEX = "Unnamed: 0"
+"""The column of row numbers, as pandas itself calls it."""
+
 _SEPARATORS = (",", ";", "\t")
 _SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?[^\n]*\n')  # of Excel, for itself
 _N_TRIED = 20  # rows by which the separator is found
@@ -72,11 +75,16 @@ def _is_even(text: str, separator: str) -> bool:
 
 
 def header_of(row: Row) -> list[str]:
-    """Return the names of a table's columns; blank where a spreadsheet left an empty column."""
+    """Return the names of a table's columns, without empty ones at its end.
+
+    Pandas writes the numbers of rows into a first column without a name.
+    """
     names = [str(name).strip() for name in row.value]
     while names and not names[-1]:
         names.pop()
-    if "" in names[1:] or len(set(names)) < len(names):
+    if len(names) > 1 and not names[0]:
+        names[0] = INDEX
+    if not all(names) or len(set(names)) < len(names):
         raise UsageError(
             f"{row.place}: expected the names of the columns, each once, found {', '.join(names)}",
             id="rows.header",

@@ -51,6 +51,9 @@ def told_by_shape(value: Any, path: Path) -> str | None:
 
 
 def _columns_told(value: Mapping[str, Any], path: Path) -> str | None:
+    if {"columns", "data"} <= value.keys():
+        made = "read_json(f, orient='split')"
+        return f"it holds columns and data apart, as pandas splits them; {_by_pandas(path, made)}"
     if len({len(one) for one in value.values()}) == 1 and not any(map(_is_chat, value.values())):
         return f"it holds columns, not rows; {_by_pandas(path, 'DataFrame(json.load(open(f)))')}"
     if all(isinstance(one, Mapping) and not _is_turn(one) for v in value.values() for one in v):

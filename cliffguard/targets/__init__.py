@@ -31,7 +31,7 @@ from cliffguard.suites import (
     make_task,
     together,
 )
-from cliffguard.targets.chats import is_chat
+from cliffguard.targets.chats import chat_in
 from cliffguard.targets.columns import Columns, find_columns
 from cliffguard.targets.drafts import Draft, draft
 from cliffguard.targets.finals import final_answers
@@ -251,7 +251,7 @@ def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str
         return f"target-{number:05d}"
     if str(given) not in seen:
         return str(given)
-    if is_chat(row.value.get(columns.prompt)):
+    if chat_in(row.value.get(columns.prompt)) is not None:
         count = 2
         while f"{given}-{count}" in seen:
             count += 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from cliffguard.errors import SuiteError
 from cliffguard.rows import Row
-from cliffguard.targets.columns import mend
+from cliffguard.targets.known import mend
 
 Value = str | int | float
 """A right answer as data have it."""

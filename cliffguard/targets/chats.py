@@ -7,6 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from cliffguard.errors import SuiteError
+from cliffguard.targets.cells import from_json
 from cliffguard.targets.known import says
 
 _KEYS = (("role", "content"), ("from", "value"))
@@ -25,6 +26,12 @@ def is_chat(value: Any) -> bool:
         and bool(value)
         and all(isinstance(turn, Mapping) and is_turn(turn) for turn in value)
     )
+
+
+def chat_in(value: Any) -> Any:
+    """Return the chat that a cell holds, as a list or as its JSON in a table of text, or None."""
+    value = from_json(value)
+    return value if is_chat(value) else None
 
 
 def is_turn(value: Mapping[str, Any]) -> bool:

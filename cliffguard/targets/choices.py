@@ -9,8 +9,7 @@ from typing import Any
 from cliffguard.errors import SuiteError
 from cliffguard.rows import Row
 from cliffguard.targets.cells import as_text, from_json, has, shown, value_of
-from cliffguard.targets.columns import mend
-from cliffguard.targets.known import suffix_of
+from cliffguard.targets.known import mend, suffix_of
 
 
 def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 from cliffguard.errors import SuiteError, nearest
 from cliffguard.plans import TargetData
 from cliffguard.rows import Row
-from cliffguard.targets.chats import is_chat
+from cliffguard.targets.chats import chat_in
 from cliffguard.targets.known import (
     AFTER,
     ANSWERS,
@@ -21,6 +21,7 @@ from cliffguard.targets.known import (
     PREFERRED,
     PROMPTS,
     Layout,
+    mend,
     says,
 )
 
@@ -81,7 +82,7 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
         choices = tuple(filter(None, [found]))
     answer = target.answer or (layout.answer if layout else None)
     if answer is None:
-        is_asked = not is_chat(rows[0].value.get(prompt))
+        is_asked = chat_in(rows[0].value.get(prompt)) is None
         usual = [name for name in ANSWERS if name not in {*taken, *choices}]
         answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
     used = {*taken, *choices, answer}
@@ -115,11 +116,6 @@ def in_braces(text: str) -> list[str]:
 def filled_in(text: str, value: Any) -> str:
     """Return a text with each column in braces replaced by `value` of its name."""
     return _COLUMN.sub(lambda match: str(value(match[1])), text)
-
-
-def mend(role: str, value: str) -> str:
-    """Return the flag that says what a column is, and the same for a plan."""
-    return f"--target-{role} {value} (in a plan, target: {{{role}: …}})"
 
 
 def listed(columns: Iterable[str]) -> str:
@@ -165,7 +161,7 @@ def _only(
     # The first row may lack what the others have: then the line says more.
     how, more = mend(role, "COLUMN"), ""
     if PREFERRED in columns:
-        is_whole = is_chat(row.value[PREFERRED]) and len(row.value[PREFERRED]) > 1
+        is_whole = len(chat_in(row.value[PREFERRED]) or ()) > 1
         if role == "answer" or is_whole:
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
@@ -181,7 +177,7 @@ def _of_several(role: str, found: Sequence[str], row: Row) -> str:
     """Return what is likely meant by several columns of one role."""
     if role != "prompt":
         return ""
-    chats = [name for name in found if is_chat(row.value.get(name))]
+    chats = [name for name in found if chat_in(row.value.get(name))]
     if chats:
         return f"; --target-prompt {chats[0]} is the chat"
     both = "\\n".join(f"{{{name}}}" for name in found)

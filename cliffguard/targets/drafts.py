@@ -13,14 +13,15 @@ from cliffguard.targets.cells import Value, as_text, from_json, has, shown, valu
 from cliffguard.targets.chats import (
     Turn,
     before_last_answer,
+    chat_in,
     is_chat,
     is_turn,
     rendered,
     turns_of,
 )
 from cliffguard.targets.choices import choices_of
-from cliffguard.targets.columns import Columns, filled_in, in_braces, mend
-from cliffguard.targets.known import PREFERRED
+from cliffguard.targets.columns import Columns, filled_in, in_braces
+from cliffguard.targets.known import PREFERRED, mend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +89,9 @@ def _prompt(row: Row, columns: Columns) -> tuple[str, str | None]:
 
     White space at the end goes: how an answer is put after a prompt is the harness's affair.
     """
-    value, last = row.value.get(columns.prompt), None
-    if is_chat(value):
-        turns, last = before_last_answer(turns_of(value, row.place))
+    chat, last = chat_in(row.value.get(columns.prompt)), None
+    if chat is not None:
+        turns, last = before_last_answer(turns_of(chat, row.place))
     elif in_braces(columns.prompt):
         turns = [("user", _framed(row, columns))]
     else:
@@ -155,8 +156,8 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     value = _unwrapped(row.value.get(column), column)
     if isinstance(value, Mapping) and is_turn(value):
         value = [value]
-    if is_chat(value):
-        return (_last_of(row, column, value, prompt),)
+    if (chat := chat_in(value)) is not None:
+        return (_last_of(row, column, chat, prompt),)
     found = list(value) if isinstance(value, (list, tuple)) else [value]
     if not found:
         raise SuiteError(

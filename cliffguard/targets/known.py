@@ -69,7 +69,10 @@ UNASKABLE: Mapping[str, str] = {
     **dict.fromkeys(("audio", "audios", "speech"), "sounds"),
     **dict.fromkeys(("video", "videos"), "films"),
 }
-"""Parts of a question that no flag can put into a prompt yet, unless they are text (history)."""
+"""Parts of a question that no flag can put into a prompt yet, unless they are plain text."""
+
+SEEN_OR_HEARD = ("pictures", "sounds", "films")
+"""Those that are none even as text, which is the name of a file."""
 
 OPTION_STEMS = frozenset(
     {"", "option", "options", "opt", "op", "choice", "answer", "ans", "ending", "sol", "solution"}
@@ -134,3 +137,8 @@ def says(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip() not in ("", "[]", "{}", "null")
     return not (isinstance(value, (list, tuple, Mapping)) and not value)
+
+
+def mend(role: str, value: str) -> str:
+    """Return the flag that says what a column is, and the same for a plan."""
+    return f"--target-{role} {value} (in a plan, target: {{{role}: …}})"

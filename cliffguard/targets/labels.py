@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from cliffguard.errors import SuiteError
 from cliffguard.targets.cells import as_text
-from cliffguard.targets.columns import Columns, mend
+from cliffguard.targets.columns import Columns
 from cliffguard.targets.drafts import Draft
+from cliffguard.targets.known import mend
 
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
 _FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")

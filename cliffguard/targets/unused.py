@@ -10,6 +10,7 @@ from typing import Any
 
 from cliffguard.errors import SuiteError
 from cliffguard.rows import Row
+from cliffguard.targets.chats import chat_in
 from cliffguard.targets.columns import Columns, in_braces
 from cliffguard.targets.drafts import Draft
 from cliffguard.targets.known import (
@@ -17,6 +18,7 @@ from cliffguard.targets.known import (
     BEFORE,
     CHOICES,
     OPTION_STEMS,
+    SEEN_OR_HEARD,
     SYSTEMS,
     UNASKABLE,
     folded,
@@ -32,7 +34,7 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
     lost = [name for name in left if _is_lost(name, drafts)]
     for name in lost:
         what = UNASKABLE.get(folded(name))
-        if what is not None and not _is_text(name, drafts):
+        if what is not None and (what in SEEN_OR_HEARD or not _is_text(name, drafts)):
             raise SuiteError(
                 f"{source}: has a column {name!r} of {what}, which a target cannot ask yet; leave "
                 f"such rows out, or say --target-ignore {name} where they are no part of the "
@@ -43,7 +45,7 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
         if folded(name) in SYSTEMS:
             raise _unused([name], columns, source, f"--target-system {name} says it before")
     _refuse_choices(left, lost, drafts, columns)
-    parts = [name for name in lost if folded(name) in (*BEFORE, *AFTER)]
+    parts = [name for name in lost if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)]
     parts += [name for names in _series(left, lost, drafts).values() for name in names]
     if parts:
         raise _unused(parts, columns, source, _asking(parts, columns, drafts[0].row))
@@ -86,7 +88,7 @@ def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> Su
 
 def _asking(parts: Sequence[str], columns: Columns, row: Row) -> str:
     """Return the flag that asks the parts as well."""
-    if len(columns.prompts) == 1 and not isinstance(row.value.get(columns.prompt, ""), str):
+    if chat_in(row.value.get(columns.prompt)) is not None:
         return "put what they say into the turns of the chat"
     order = {name: place for place, name in enumerate(BEFORE)}
     before = [name for name in parts if folded(name) not in AFTER]
