@@ -71,6 +71,9 @@ _MARKS = (  # of byte order, as editors on Windows write them; the longer one fi
 )
 
 
+_BEGUN = 4  # characters
+
+
 def decoded(content: bytes, path: Path, error: type[UsageError]) -> str:
     """Return the text of a file's bytes: UTF-8, or UTF-16 and UTF-32 by their byte-order mark.
 
@@ -80,10 +83,10 @@ def decoded(content: bytes, path: Path, error: type[UsageError]) -> str:
     named = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
     try:
         text = content.decode(encoding)
-        where = text.find("\0")
+        where = text[:_BEGUN].find("\0")
     except UnicodeDecodeError as failure:
         text, where = "", failure.start
-    if where >= 0:  # a null character is of UTF-16 without its mark, or of no text at all
+    if where >= 0:  # a null character at once is of UTF-16 without its mark, or of no text
         raise error(
             f"{path}: not {named} text (byte {where}); save it as UTF-8, in Excel as "
             '"CSV UTF-8", or by `iconv -f WINDOWS-1252 -t UTF-8`',

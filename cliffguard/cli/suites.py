@@ -12,10 +12,12 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, write_new
+from cliffguard.cli.given import say_reading
 from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
     from cliffguard.records import Task
+    from cliffguard.targets.reading import Reading
 
 suites_app = typer.Typer(no_args_is_help=True, help="List, show and check suites.")
 
@@ -95,23 +97,20 @@ def new_suite(
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
     """Write a suite and its items from data, as `--target` makes them."""
-    write_new(suite_of_data(data, name, flags), out, force=force, source=data)
+    files, read = suite_of_data(data, name, flags)
+    write_new(files, out, force=force, source=data)
+    say_reading(read)
 
 
-def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> dict[str, str]:
-    """Return the files of a suite from data; `flags` say which fields it has.
-
-    What was read of the data is said on stderr.
-    """
-    from cliffguard.cli.given import say_reading
+def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> tuple[dict[str, str], Reading]:
+    """Return the files of a suite from data, and how these were read; `flags` say the fields."""
     from cliffguard.config import make_target
     from cliffguard.targets import read_target, suite_files
 
     given = opt.overrides({**flags, "target": data, "target_name": name})
     target = make_target(given["target"], "target")
     read = read_target(target)
-    say_reading(read)
-    return suite_files(target, read)
+    return suite_files(target, read), read
 
 
 @suites_app.command("validate")

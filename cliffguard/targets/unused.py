@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cliffguard.errors import SuiteError
+from cliffguard.ngrams import words
 from cliffguard.rows import Row
 from cliffguard.targets.chats import chat_in
 from cliffguard.targets.columns import Columns, in_braces
@@ -124,12 +125,17 @@ def _series(
 
 
 def _is_lost(name: str, drafts: Sequence[Draft]) -> bool:
-    """Say whether some row says something in a column that its prompt does not hold."""
+    """Say whether some row says something in a column that its prompt does not, word for word."""
     return any(
-        says(value := one.row.value.get(name))
-        and not (isinstance(value, str) and value.strip() in one.prompt)
-        for one in drafts
+        says(value := one.row.value.get(name)) and not _is_said(value, one.prompt) for one in drafts
     )
+
+
+def _is_said(value: Any, prompt: str) -> bool:
+    if not isinstance(value, str):
+        return False
+    said = " ".join(words(value))
+    return bool(said) and f" {said} " in f" {' '.join(words(prompt))} "
 
 
 def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True) -> bool:

@@ -114,7 +114,7 @@ CASES: Cases = {
     "a table without a heading": (
         lambda p: target(p, "t.tsv", "question\t\na\tb\n"),
         2,
-        r"t\.tsv:1: expected the names of the columns",
+        r"t\.tsv:2: has 'b' in a column without a name; name it",
     ),
     "lines have no columns": (
         lambda p: target(p, "t.txt", "one\ntwo\n"),

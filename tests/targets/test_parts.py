@@ -317,3 +317,10 @@ def test_a_prompt_beside_its_chat_points_to_the_chat(tmp_path: Path) -> None:
     row = chat(("user", "q"), ("assistant", "a"), prompt="q")
 
     assert "--target-prompt messages is the chat" in refused(tmp_path, [row], "target.two-columns")
+
+
+def test_a_part_within_a_word_is_not_said(tmp_path: Path) -> None:
+    """The context "c" does not stand in "Which?"."""
+    refused(
+        tmp_path, [{"context": "c", "question": "Which?", "answer": "a"}], "target.unused-column"
+    )
