@@ -301,7 +301,10 @@ class TargetData:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
-            raise ValueError("labels must be two or more, each once")
+            raise UsageError(
+                "labels must be two or more, each once; name each with --target-labels",
+                id="target.labels",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

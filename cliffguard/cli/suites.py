@@ -147,7 +147,8 @@ def print_overlap(
     from cliffguard.report.page import place
     from cliffguard.training import read_all_training
 
-    tasks, found = without_training(tasks_of(names), read_all_training(train))
+    texts = read_all_training(train)
+    tasks, found = without_training(tasks_of(names), texts)
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
         sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
@@ -156,7 +157,9 @@ def print_overlap(
         line = f"{one.task}  {one.item_id}  {one.kind}  {one.similarity:.2f}  {place(one)}"
         print(one_line(line))
     n_items = {task.name: len(task.items) for task in tasks}
-    for sentence in told(found, n_items) or (f"None of {sum(n_items.values())} items.",):
+    for sentence in told(found, n_items) or (
+        f"None of {sum(n_items.values())} items, in {len(texts):,} rows of training data.",
+    ):
         print(one_line(sentence))
 
 

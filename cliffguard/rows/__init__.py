@@ -54,10 +54,16 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
             value = named(row, header)
         if not isinstance(value, Mapping):
             raise UsageError(
-                f"{row.place}: expected a row with named columns, found a {type(value).__name__}"
+                f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "
+                "write each as an object",
+                id="rows.no-columns",
             )
         if has_half_characters(value):
-            raise UsageError(f"{row.place}: holds half a surrogate pair, which is no character")
+            raise UsageError(
+                f"{row.place}: holds half a surrogate pair, which is no character; write it as "
+                "UTF-8 text",
+                id="rows.half-character",
+            )
         yield Row(value=value, source=row.source, line=row.line)
 
 
@@ -90,7 +96,7 @@ def _place(path: str, split: str | None) -> Path:
     """Return the file to read, or the folder of one saved split."""
     place = user_path(path, UsageError)
     if not place.exists():
-        raise UsageError(f"{path}: no such file or folder{_matching(path)}")
+        raise UsageError(f"{path}: no such file or folder{_matching(path)}", id="rows.no-file")
     if place.is_dir():
         return tables.split_folder(place, split)
     if kind_of(place) not in _ENDINGS or (place.suffix in PACKED and kind_of(place) in _TABLES):
@@ -102,7 +108,9 @@ def _place(path: str, split: str | None) -> Path:
             id="rows.unknown-kind",
         )
     if split is not None:
-        raise UsageError(f"{path}: a file has no splits; leave the split {split!r} out")
+        raise UsageError(
+            f"{path}: a file has no splits; leave the split {split!r} out", id="rows.split"
+        )
     return place
 
 

@@ -92,7 +92,9 @@ def _listed(text: str, start: int, path: Path, line: int) -> Iterator[Row]:
             yield row_of(value, path, begun)
     if rest := text[end:].strip():
         line += text.count("\n", start, text.index(rest, end))
-        raise UsageError(f"{path}:{line}: not valid JSON: something follows the list")
+        raise UsageError(
+            f"{path}:{line}: not valid JSON: something follows the list", id="rows.json"
+        )
 
 
 def _elements(text: str, start: int, path: Path, line: int) -> Iterator[tuple[Any, int, int]]:
@@ -110,7 +112,9 @@ def _elements(text: str, start: int, path: Path, line: int) -> Iterator[tuple[An
         end = _past_space(text, place)
         line += text.count("\n", place, end)
         if text[end : end + 1] not in (",", "]"):
-            raise UsageError(f"{path}:{line}: not valid JSON: the list ends without a bracket")
+            raise UsageError(
+                f"{path}:{line}: not valid JSON: the list ends without a bracket", id="rows.json"
+            )
         place = end + (text[end] == ",")
 
 
@@ -176,8 +180,10 @@ def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
         value, end = _JSON.raw_decode(text, start)
         refuse_depth(value, text[start:end])
     except (ValueError, RecursionError) as failure:
-        reason = getattr(failure, "msg", None) or str(failure)
-        if isinstance(failure, RecursionError):
-            reason = "nested too deeply"
-        raise UsageError(f"{path}:{line}: not valid JSON: {reason}", id="rows.json") from None
+        if not isinstance(failure, json.JSONDecodeError):  # it may well be valid
+            reason = "nested too deeply" if isinstance(failure, RecursionError) else str(failure)
+            told = f"too much for one row: {reason}; leave the row out"
+        else:
+            told = f"not valid JSON: {failure.msg}"
+        raise UsageError(f"{path}:{line}: {told}", id="rows.json") from None
     return value, end

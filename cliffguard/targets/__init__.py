@@ -7,7 +7,8 @@ makes a suite's files, for whoever wants to go on from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -35,6 +36,7 @@ from cliffguard.targets.chats import chat_in
 from cliffguard.targets.columns import Columns, find_columns
 from cliffguard.targets.drafts import Draft, draft
 from cliffguard.targets.finals import final_answers
+from cliffguard.targets.known import says
 from cliffguard.targets.metrics import Way, answers_of, find_way
 from cliffguard.targets.reading import Reading, blanks_told, without_conflicts
 from cliffguard.targets.unused import refuse_unused
@@ -192,7 +194,8 @@ def _task(
         where,
         SuiteError,
     )
-    check_task(written, where)
+    with _by_flags():
+        check_task(written, where)
     return make_task(written, items, capability=target.name, suite=SUITE, where=where)
 
 
@@ -235,9 +238,22 @@ def _items(drafts: Sequence[Draft], way: Way, columns: Columns) -> tuple[Item, .
         if columns.level is not None:
             made["level"] = row.value["level"]
         level = columns.level and "level"
-        items.append(make_item(made, metric=way.metric, level=level, where=row.place))
+        with _by_flags():
+            items.append(make_item(made, metric=way.metric, level=level, where=row.place))
         seen[items[-1].id] = row.place
     return tuple(items)
+
+
+@contextmanager
+def _by_flags() -> Iterator[None]:
+    """Let what a suite says of an item or a task name the flags by which a target mends it."""
+    try:
+        yield
+    except SuiteError as failure:
+        raise SuiteError(
+            f"{failure}; mend the row, or see --target-prompt, --target-answer, --target-metric",
+            id=failure.id or "target.item",
+        ) from None
 
 
 def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str:
@@ -247,7 +263,7 @@ def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str
     ones are counted.
     """
     given = None if columns.id is None else row.value.get(columns.id)
-    if given is None or not str(given).strip():
+    if not says(given):
         return f"target-{number:05d}"
     if str(given) not in seen:
         return str(given)

@@ -26,6 +26,9 @@ from cliffguard.targets.known import (
 )
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
+_RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
+"""Where the answer begins in a text as trainers render rows."""
+
 _LISTED = 12  # columns that a message names
 
 
@@ -166,6 +169,8 @@ def _only(
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
         more = _of_parts(columns)
+    elif any(isinstance(one, str) and _RENDERED.search(one) for one in row.value.values()):
+        more = "; a text here holds prompt and answer in one: write them into two columns"
     raise SuiteError(
         f"{row.place}: {usual[0]} is missing, and so is any column that is usually the {role} "
         f"({listed(row.value)}); name it with {how}{more}",
@@ -180,8 +185,8 @@ def _of_several(role: str, found: Sequence[str], row: Row) -> str:
     chats = [name for name in found if chat_in(row.value.get(name))]
     if chats:
         return f"; --target-prompt {chats[0]} is the chat"
-    both = "\\n".join(f"{{{name}}}" for name in found)
-    return f"; '{both}' is all of them"
+    order = (*BEFORE, *PROMPTS)  # a text is what a question is about
+    return f"; '{_frame(sorted(found, key=order.index))}' is all of them"
 
 
 def _of_parts(columns: set[str]) -> str:

@@ -13,6 +13,11 @@ CHOICES = ("choices", "options")
 ANSWERS = (
     "answer", "answers", "label", "output", "completion", "response", "target", "expected",
 )  # fmt: skip
+OPTION_LISTS = (
+    *CHOICES, "endings", "candidates", "alternatives", "answer_choices", "distractors",
+)  # fmt: skip
+"""What columns of lists of choices are called; only those of `CHOICES` are read unnamed."""
+
 SYSTEMS = ("system", "system_prompt")
 PREFERRED = "chosen"
 """The better answer of a preference; whoever means it says so, since a worse one stands beside."""
@@ -42,7 +47,7 @@ class Layout:
 
 
 LAYOUTS = (
-    Layout(name="Alpaca", prompt=("instruction", "input"), optional=("input",)),
+    Layout(name="Alpaca", prompt=("instruction", "input"), optional=("input",), aside=("text",)),
     Layout(
         name="Dolly",
         prompt=("instruction", "context"),
@@ -55,11 +60,11 @@ LAYOUTS = (
 BEFORE = (
     "title", "headline", "passage", "document", "documents", "context", "contexts", "article",
     "paragraph", "paragraphs", "story", "background", "abstract", "support", "excerpt", "schema",
-    "dialogue", "dialog", "conversation", "history", "instruction", "premise",
+    "dialogue", "dialog", "conversation", "history", "text", "instruction", "premise",
 )  # fmt: skip
 """Parts of a question that stand before it; where several are there, in this order."""
 
-AFTER = ("body", "input", "hypothesis")
+AFTER = ("body", "question", "input", "hypothesis")
 """Parts of a question that stand behind it."""
 
 UNASKABLE: Mapping[str, str] = {

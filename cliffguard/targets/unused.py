@@ -1,6 +1,6 @@
 """Columns that are part of a question and that nothing reads: refused, with the flag that mends it.
 
-A column whose text stands in every prompt anyway is no loss.
+A column whose text stands in every prompt anyway is no loss, and neither is one that holds it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cliffguard.targets.drafts import Draft
 from cliffguard.targets.known import (
     AFTER,
     BEFORE,
-    CHOICES,
+    OPTION_LISTS,
     OPTION_STEMS,
     SEEN_OR_HEARD,
     SYSTEMS,
@@ -58,7 +58,7 @@ def _refuse_choices(
     """Refuse options that nothing reads, in one column or in columns of their own."""
     source = drafts[0].row.source
     for name in lost:
-        if folded(name) in CHOICES and not columns.choices:
+        if folded(name) in OPTION_LISTS and not columns.choices:
             how = f"--target-choices {name} takes them as choices"
             raise _unused([name], columns, source, how)
     for stem, names in _series(left, lost, drafts, is_option=True).items():
@@ -125,17 +125,21 @@ def _series(
 
 
 def _is_lost(name: str, drafts: Sequence[Draft]) -> bool:
-    """Say whether some row says something in a column that its prompt does not, word for word."""
+    """Say whether some row says something in a column that its prompt does not, word for word.
+
+    What holds the whole prompt is a rendering of the row, as trainers write beside it.
+    """
     return any(
-        says(value := one.row.value.get(name)) and not _is_said(value, one.prompt) for one in drafts
+        says(value := one.row.value.get(name))
+        and not (isinstance(value, str) and _holds(one.prompt, value))
+        and not (isinstance(value, str) and _holds(value, one.prompt))
+        for one in drafts
     )
 
 
-def _is_said(value: Any, prompt: str) -> bool:
-    if not isinstance(value, str):
-        return False
-    said = " ".join(words(value))
-    return bool(said) and f" {said} " in f" {' '.join(words(prompt))} "
+def _holds(text: str, part: str) -> bool:
+    said = " ".join(words(part))
+    return bool(said) and f" {said} " in f" {' '.join(words(text))} "
 
 
 def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True) -> bool:
