@@ -12,7 +12,10 @@ from cliffguard.errors import UsageError
 from cliffguard.rows.packed import kind_of, read_packed
 from cliffguard.rows.row import Row, row_of
 
-WRAPPERS = ("data", "rows", "examples", "items", "instances", "records", "samples", "questions")
+WRAPPERS = (
+    "data", "rows", "examples", "items", "instances", "records", "samples", "questions",
+    "dataset", "train", "validation", "dev", "test", "eval",
+)  # fmt: skip
 """Keys under which an object may hold the rows of a whole file."""
 
 

@@ -21,8 +21,10 @@ from cliffguard.targets.known import (
     PREFERRED,
     PROMPTS,
     Layout,
+    folded,
     mend,
     says,
+    series,
 )
 
 _COLUMN = re.compile(r"\{([^{}]+)\}")
@@ -153,6 +155,8 @@ def _only(
     Raises SuiteError where there are several.
     """
     found = [name for name in usual if name in columns]
+    # Spreadsheets have "Question" and "Answer".
+    found = found or [name for name in row.value if name in columns and folded(name) in usual]
     if len(found) == 1 or (not found and not is_needed):
         return found[0] if found else None
     if found:
@@ -186,11 +190,12 @@ def _of_several(role: str, found: Sequence[str], row: Row) -> str:
     if chats:
         return f"; --target-prompt {chats[0]} is the chat"
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
-    return f"; '{_frame(sorted(found, key=order.index))}' is all of them"
+    return f"; '{_frame(sorted(found, key=lambda name: order.index(folded(name))))}' is all of them"
 
 
 def _of_parts(columns: set[str]) -> str:
     parts = [name for name in (*BEFORE, *AFTER) if name in columns]
+    parts = parts or [name for names in series(sorted(columns)).values() for name in names]
     return f"; '{_frame(parts)}' is all that could be asked" if parts else ""
 
 

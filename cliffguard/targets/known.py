@@ -58,7 +58,8 @@ LAYOUTS = (
 )
 
 BEFORE = (
-    "title", "headline", "passage", "document", "documents", "context", "contexts", "article",
+    "title", "headline", "passage", "passages", "document", "documents", "doc", "docs", "context",
+    "contexts", "ctxs", "facts", "knowledge", "article",
     "paragraph", "paragraphs", "story", "background", "abstract", "support", "excerpt", "schema",
     "dialogue", "dialog", "conversation", "history", "text", "instruction", "premise",
 )  # fmt: skip

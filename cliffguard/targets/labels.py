@@ -17,12 +17,13 @@ _NAMED = 3  # labels that a message names
 
 
 def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None:
-    """Refuse whole numbers as answers where another column has a name for each, and repeats.
+    """Refuse whole numbers, or true and false, where another column has a name for each.
 
     A model is good at names; that 2 is "grief" it cannot know.
     """
     answers = [as_text(one.answer) for one in drafts]
-    if not all(_WHOLE.fullmatch(one) for one in answers):
+    is_switch = all(isinstance(one.answer, bool) for one in drafts)
+    if not is_switch and not all(_WHOLE.fullmatch(one) for one in answers):
         return
     distinct = set(answers)
     if not 2 <= len(distinct) < len(answers):
@@ -34,8 +35,9 @@ def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None
         pairs = set(zip(answers, names, strict=True))
         is_named = len(pairs) == len(distinct) == len({name for _, name in pairs})
         if is_named and not all(_WHOLE.fullmatch(str(name)) for _, name in pairs):
+            kind = "true and false" if is_switch else "numbers"
             raise SuiteError(
-                f"{drafts[0].row.source}: the answers are numbers, and {column!r} names them; take "
+                f"{drafts[0].row.source}: the answers are {kind}, and {column!r} names them; take "
                 f"the names with {mend('answer', column)}, or say that they are no part of it with "
                 f"--target-ignore {column}",
                 id="target.numbered-labels",

@@ -10,7 +10,6 @@ from typing import Any
 
 from cliffguard.errors import SuiteError
 from cliffguard.ngrams import words
-from cliffguard.rows import Row
 from cliffguard.targets.chats import chat_in
 from cliffguard.targets.columns import Columns, in_braces
 from cliffguard.targets.drafts import Draft
@@ -49,7 +48,7 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
     parts = [name for name in lost if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)]
     parts += [name for names in _series(left, lost, drafts).values() for name in names]
     if parts:
-        raise _unused(parts, columns, source, _asking(parts, columns, drafts[0].row))
+        raise _unused(parts, columns, source, _asking(parts, columns, drafts))
 
 
 def _refuse_choices(
@@ -87,10 +86,12 @@ def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> Su
     )
 
 
-def _asking(parts: Sequence[str], columns: Columns, row: Row) -> str:
+def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[Draft]) -> str:
     """Return the flag that asks the parts as well."""
-    if chat_in(row.value.get(columns.prompt)) is not None:
-        return "put what they say into the turns of the chat"
+    if chat_in(drafts[0].row.value.get(columns.prompt)) is not None:
+        return "put what is said there into the turns of the chat"
+    if wrong := [name for name in parts if not _is_text(name, drafts)]:
+        return f"{wrong[0]} holds no plain text: write it into a column of text, and ask that one"
     order = {name: place for place, name in enumerate(BEFORE)}
     before = [name for name in parts if folded(name) not in AFTER]
     before.sort(key=lambda name: order.get(folded(name), len(order)))

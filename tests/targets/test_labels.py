@@ -38,6 +38,14 @@ def test_numbers_beside_their_names_are_refused(
     assert items(tmp_path, rows, answer="label_text")[1].answer == "anger"
 
 
+def test_true_and_false_beside_their_names_are_refused(tmp_path: Path) -> None:
+    """Alone they are words; beside "neg" and "pos" they are numbers in disguise."""
+    rows = labelled(False, True)
+    assert items(tmp_path, rows)[0].choices == ("false", "true")
+
+    refused(tmp_path, labelled(False, True, label_text=("neg", "pos")), "target.numbered-labels")
+
+
 def test_a_column_that_is_no_name_is_not_taken_for_one(tmp_path: Path) -> None:
     """Ratings with a source beside them stay ratings."""
     rows = labelled(1, 2, 3, 4, 5, source=("web", "post"))

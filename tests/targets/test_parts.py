@@ -324,3 +324,36 @@ def test_a_part_within_a_word_is_not_said(tmp_path: Path) -> None:
     refused(
         tmp_path, [{"context": "c", "question": "Which?", "answer": "a"}], "target.unused-column"
     )
+
+
+def test_names_are_found_in_any_case(tmp_path: Path) -> None:
+    """Spreadsheets have "Question"; a column spelt as usual comes first."""
+    assert items(tmp_path, [{"Question": "q", "Answer": "a"}])[0].prompt == "q"
+    assert items(tmp_path, [{"Text": "no", "text": "q", "label": "a"}], ignore=("Text",))
+
+
+def test_a_part_that_is_no_text_names_no_flag_that_cannot_work(tmp_path: Path) -> None:
+    """Passages in lists cannot stand in braces."""
+    told = refused(tmp_path, asked(ctxs=[{"title": "t"}]), "target.unused-column")
+
+    assert "ctxs holds no plain text" in told
+    assert "--target-prompt" not in told
+
+
+def test_parts_without_a_prompt_are_offered_as_one(tmp_path: Path) -> None:
+    """Two questions to compare are both the prompt."""
+    rows = [{"question1": f"a{n}", "question2": "b", "label": "yes"} for n in range(3)]
+
+    assert r"'{question1}\n{question2}'" in refused(tmp_path, rows, "target.no-column")
+
+
+def test_a_rendering_of_the_row_is_no_part(tmp_path: Path) -> None:
+    """Trainers write the whole text beside its parts; a passage is none."""
+    rows = [
+        {"prompt": f"Is {n} so?", "answer": f"yes {n}", "text": f"Is {n} so? yes"} for n in (1, 2)
+    ]
+
+    assert items(tmp_path, rows, prompt="prompt")[0].prompt == "Is 1 so?"
+    rows[1]["text"] = "A passage."
+    told = refused(tmp_path, rows, "target.unused-column", prompt="prompt")
+    assert r"--target-prompt '{text}\n{prompt}'" in told
