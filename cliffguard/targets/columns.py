@@ -38,11 +38,10 @@ _LISTED = 12  # columns that a message names
 class Columns:
     """Which column is which part of an item; a column has one part, or is left.
 
-    `prompt` is a column, of texts or of chats, or a text with columns in braces, of which those in
-    `optional` may be blank (of a known `layout`; of any other text all may). `system` is said
-    before it. `choices` is one column of lists, or a column for each choice. `answer` None: the
-    last turn of the chat in `prompt`. `aside` are known to be no part of a question, `ignored` are
-    said to be none, and `left` are all others.
+    `prompt` is a column, of texts or of chats, or a text with columns in braces, of which any may
+    be blank, unless a known `layout` says which. `system` is said before it. `choices` is one
+    column of lists, or a column for each choice. `answer` None: the last turn of the chat in
+    `prompt`. `ignored` are said to be no part of the question, and `left` are all others.
     """
 
     prompt: str
@@ -52,10 +51,8 @@ class Columns:
     cluster: str | None
     level: str | None
     id: str | None
-    layout: str | None
-    optional: tuple[str, ...]
     is_answer_named: bool
-    aside: tuple[str, ...]
+    layout: Layout | None
     ignored: tuple[str, ...]
     left: tuple[str, ...]
 
@@ -74,17 +71,10 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
     _refuse_unknown(everywhere, target, rows[0].source)
     hidden = {*target.ignore, *INDEX}
     columns = _filled(rows[0]) - hidden
-    # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
-    asking = {key for key in columns if any(says(row.value.get(key)) for row in rows)} or columns
     layout = None if target.prompt else _layout(rows, target, hidden)
-    prompt = target.prompt or (layout.frame if layout else None)
-    prompt = prompt or _only("prompt", PROMPTS, asking, rows[0])
-    assert prompt is not None, "one is needed"
+    prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns))
     taken = {prompt, target.answer, target.system, *in_braces(prompt)}
-    choices = tuple(in_braces(target.choices or "")) or tuple(filter(None, [target.choices]))
-    if not choices and not target.labels:
-        found = _only("choices", CHOICES, asking - taken, rows[0], is_needed=False)
-        choices = tuple(filter(None, [found]))
+    choices = _choices(rows, target, columns - taken)
     answer = target.answer or (layout.answer if layout else None)
     if answer is None:
         is_asked = chat_in(rows[0].value.get(prompt)) is None
@@ -92,25 +82,44 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
         answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
     used = {*taken, *choices, answer}
     _refuse_late(rows, columns, target, used)
-    is_level = all(_is_whole(row.value.get("level")) for row in rows) and "level" not in used
-    cluster = target.cluster or ("cluster" if "cluster" in everywhere else None)
-    used |= {cluster, "id", *(["level"] if is_level else [])}
-    ignored = [name for name in everywhere if name in hidden]
+    beside = {name for name in ("id", "cluster", "level") if name in everywhere} - hidden - used
+    if not all(_is_whole(row.value.get("level")) for row in rows):
+        beside -= {"level"}
+    cluster = target.cluster or ("cluster" if "cluster" in beside else None)
+    used |= {cluster, *beside, *hidden}
     return Columns(
         prompt=prompt,
         system=target.system,
         choices=choices,
         answer=answer,
-        cluster=cluster,
-        level="level" if is_level else None,
-        id="id" if "id" in everywhere and "id" not in hidden else None,
-        layout=layout.name if layout else None,
-        optional=layout.optional if layout else (),
         is_answer_named=target.answer is not None,
-        aside=layout.aside if layout else (),
-        ignored=tuple(ignored),
-        left=tuple(name for name in everywhere if name not in {*used, *ignored}),
+        cluster=cluster,
+        level="level" if "level" in beside else None,
+        id="id" if "id" in beside else None,
+        layout=layout,
+        ignored=tuple(name for name in everywhere if name in hidden),
+        left=tuple(name for name in everywhere if name not in used),
     )
+
+
+def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
+    found = _only("prompt", PROMPTS, _asking(rows, columns) or columns, rows[0])
+    assert found is not None, "one is needed"
+    return found
+
+
+def _choices(rows: Sequence[Row], target: TargetData, columns: set[str]) -> tuple[str, ...]:
+    """Return the column of choices, or the column of each."""
+    named = _names(target.choices)
+    if named or target.labels:
+        return tuple(named)
+    found = _only("choices", CHOICES, _asking(rows, columns), rows[0], is_needed=False)
+    return () if found is None else (found,)
+
+
+def _asking(rows: Sequence[Row], columns: set[str]) -> set[str]:
+    """Return the columns that are not blank in every row, as some fill Alpaca's `input`."""
+    return {key for key in columns if any(says(row.value.get(key)) for row in rows)}
 
 
 def in_braces(text: str) -> list[str]:

@@ -135,7 +135,7 @@ def _framed(row: Row, columns: Columns) -> str:
 
 def _refuse_absent(row: Row, name: str, columns: Columns) -> None:
     """Refuse a row that lacks a column, or is blank in one that its layout always has."""
-    if name not in row.value or (columns.layout is not None and name not in columns.optional):
+    if name not in row.value or (columns.layout and name not in columns.layout.optional):
         raise SuiteError(
             f"{row.place}: {name} is missing; give every row one, or name the prompt with "
             f"{mend('prompt', 'COLUMN')}",

@@ -28,7 +28,7 @@ def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None
     distinct = set(answers)
     if not 2 <= len(distinct) < len(answers):
         return
-    for column in (*columns.left, *columns.aside):
+    for column in columns.left:
         names = [one.row.value.get(column) for one in drafts]
         if not all(isinstance(name, str) and name.strip() for name in names):
             continue

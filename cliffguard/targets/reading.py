@@ -45,7 +45,7 @@ class Reading:
         if self.columns.answer is None:
             told.append(f"answer = the last turn of {self.columns.prompt}")
         if self.columns.layout is not None:
-            told.append(f"as {self.columns.layout} has them")
+            told.append(f"as {self.columns.layout.name} has them")
         yield f"  read: {'; '.join(told)}"
         if self.columns.left or self.columns.ignored:
             ignored = f"; ignored: {', '.join(self.columns.ignored)}"

@@ -30,7 +30,8 @@ from cliffguard.targets.known import (
 def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
     """Raise SuiteError where a known part of a question would not be asked."""
     source = drafts[0].row.source
-    left = [name for name in columns.left if name not in columns.aside]
+    aside = columns.layout.aside if columns.layout else ()
+    left = [name for name in columns.left if name not in aside]
     lost = [name for name in left if _is_lost(name, drafts)]
     for name in lost:
         what = UNASKABLE.get(folded(name))

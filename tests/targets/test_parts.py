@@ -253,7 +253,8 @@ def test_alpaca_has_its_instruction_first(tmp_path: Path) -> None:
 
     read = reading(tmp_path, rows)
 
-    assert read.columns.layout == "Alpaca"
+    assert read.columns.layout is not None
+    assert read.columns.layout.name == "Alpaca"
     assert [item.prompt for item in read.task.items] == ["Sort.\nb a", "Sort.", "Sort."]
 
 
@@ -357,3 +358,13 @@ def test_a_rendering_of_the_row_is_no_part(tmp_path: Path) -> None:
     rows[1]["text"] = "A passage."
     told = refused(tmp_path, rows, "target.unused-column", prompt="prompt")
     assert r"--target-prompt '{text}\n{prompt}'" in told
+
+
+def test_ids_clusters_and_levels_can_be_ignored(tmp_path: Path) -> None:
+    """A column is no part of anything where it is said to be none."""
+    beside = {"id": "a", "cluster": "c", "level": 1}
+    rows = [{"question": f"q{n}", "answer": f"a{n}", **beside} for n in range(3)]
+
+    made = items(tmp_path, rows, ignore=tuple(beside))
+
+    assert [(item.id, item.cluster, item.level) for item in made][1] == ("target-00002", None, None)
