@@ -49,7 +49,7 @@ from cliffguard.records import (
     Verdict,
 )
 from cliffguard.review import Decision, command_of, write_up
-from cliffguard.runners import Runner
+from cliffguard.runners import Runner, Show
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
 from cliffguard.screens import check_screens, take_screens, with_screens
 from cliffguard.store import Store, default_store_folder
@@ -96,7 +96,8 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
     )
-    caveats = (*caveats, *not_covered(suites), *remarks, *cut)
+    read = (remark for suite in suites for remark in suite.remarks)
+    caveats = (*caveats, *read, *not_covered(suites), *remarks, *cut)
     refuse_unknown_fields(tasks, policy)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
@@ -324,22 +325,24 @@ def runner_for(plan: Plan) -> Runner:
     )
 
 
-def with_runner(plan: Plan, work: Callable[[Runner], T]) -> T | None:
+def with_runner(plan: Plan, work: Callable[[Runner], T], *, show: Show | None = None) -> T | None:
     """Return what `work` makes of who answers under the plan's settings.
 
     Of several processes (`accelerate launch`) the first works; the others answer for it, and
-    return None.
+    return None. `show` sees prompts in the first.
     """
     from cliffguard.engine.peers import n_processes
 
     runner = runner_for(plan)
     if n_processes() == 1:
+        runner.show = show
         return work(runner)
     from cliffguard.runners.parallel import ParallelRunner
 
     parallel = ParallelRunner(runner)
     try:
         if parallel.leads:
+            runner.show = show
             return work(parallel)
         parallel.serve()
         return None

@@ -139,12 +139,12 @@ def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[str, 
 class _Asked:
     """The words of an item's prompt: all, and those between what all of its task's prompts share.
 
-    `answer` are the words of the right one.
+    `answers` are the words of each right one.
     """
 
     all: tuple[str, ...]
     core: tuple[str, ...]
-    answer: tuple[str, ...]
+    answers: tuple[tuple[str, ...], ...]
 
     @property
     def is_short(self) -> bool:
@@ -170,8 +170,8 @@ def _asked(task: Task) -> list[_Asked]:
         if len(core) < _LEAST_CORE:
             core = own
         if len(askers[prompt]) > 1:
-            own = core = tuple(words("\n".join([item.prompt, *(item.choices or (item.answer,))])))
-        found.append(_Asked(own, core, tuple(words(item.answer))))
+            own = core = tuple(words("\n".join([item.prompt, *(item.choices or item.right)])))
+        found.append(_Asked(own, core, tuple(tuple(words(one)) for one in item.right)))
     return found
 
 
@@ -259,8 +259,8 @@ def _said_alone(
     for item in items:
         if item.is_short and item.core:
             for said in (item.core, item.all):
-                wanted.setdefault(said, set()).add(item.core)
-                wanted.setdefault((*said, *item.answer), set()).add(item.core)
+                for answer in ((), *item.answers):
+                    wanted.setdefault((*said, *answer), set()).add(item.core)
     longest = max((sum(map(len, said)) for said in wanted), default=0)
     found: dict[tuple[str, ...], int] = {}
     for place, text in enumerate(texts if wanted else ()):

@@ -272,7 +272,9 @@ class TargetData:
 
     `data` is a file, a folder that `datasets` has saved, or org/name@revision on a hub, of which
     `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
-    (None: found by their usual names); a prompt may also be a text with columns in braces.
+    (None: found by their usual names); a prompt may also be a text with columns in braces, and
+    choices may be columns in braces, one for each. `system` is a column that is said before the
+    prompt, and `ignore` are columns that are no part of the question.
     `labels` are what every item chooses from. `metric` None is found from the answers, and
     `max_tokens` None is the metric's. `name` is the capability's.
     """
@@ -286,6 +288,8 @@ class TargetData:
     choices: str | None = None
     labels: tuple[str, ...] = ()
     cluster: str | None = None
+    system: str | None = None
+    ignore: tuple[str, ...] = ()
     metric: str | None = None
     max_tokens: int | None = None
     split: str | None = None
@@ -297,7 +301,10 @@ class TargetData:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
-            raise ValueError("labels must be two or more, each once")
+            raise UsageError(
+                "labels must be two or more, each once; name each with --target-labels",
+                id="target.labels",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,7 +101,8 @@ class Item:
     """One question of a task. `choices` is empty where the answer is generated.
 
     `digest` covers what is asked and what is right, not the id; `cluster` names items that
-    stand or fall together (None: independent).
+    stand or fall together (None: independent). `answers` are all right ones where there are
+    several, `answer` the first of them; empty, it is the only one.
     """
 
     id: str
@@ -111,6 +112,12 @@ class Item:
     answer: str
     level: int | None
     cluster: str | None
+    answers: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        """All right answers."""
+        return self.answers or (self.answer,)
 
 
 _RIGHT_OR_WRONG = frozenset(
@@ -205,7 +212,10 @@ class Capability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A named, versioned, digested set of capabilities; `made` is the day its items were made."""
+    """A named, versioned, digested set of capabilities; `made` is the day its items were made.
+
+    `remarks` are what every report must say of how the items came about.
+    """
 
     name: str
     version: int
@@ -213,6 +223,7 @@ class Suite:
     capabilities: tuple[Capability, ...]
     digest: str
     made: date | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import json
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -37,13 +37,20 @@ class Scorer:
     said holds nothing that could be right or wrong; `check` raises ValueError for a right answer
     that it cannot be asked about. `is_graded`: scores lie anywhere
     between 0 and 1. `is_one_line`: what follows the first line is no part of the answer.
+    `takes_several`: there may be several right answers, any of which is right.
     """
 
     score: Callable[[str, str], float | None]
     check: Callable[[str], Any] = str
     is_graded: bool = False
     is_one_line: bool = False
+    takes_several: bool = False
     max_tokens: int = 128
+
+    def best(self, said: str, answers: Sequence[str]) -> float | None:
+        """Return the score against the right answer that fits best, as SQuAD and NQ count."""
+        scores = [score for one in answers if (score := self.score(said, one)) is not None]
+        return max(scores, default=None)
 
 
 def exact_match(said: str, answer: str) -> float:
@@ -143,12 +150,14 @@ def constraints(said: str, answer: str) -> float:
 
 
 SCORERS: Mapping[str, Scorer] = {
-    "exact_match": Scorer(score=exact_match, is_one_line=True, max_tokens=16),
-    "normalized_match": Scorer(score=normalized_match, is_one_line=True, max_tokens=32),
-    "numeric": Scorer(score=numeric, check=_number),
+    "exact_match": Scorer(score=exact_match, is_one_line=True, takes_several=True, max_tokens=16),
+    "normalized_match": Scorer(
+        score=normalized_match, is_one_line=True, takes_several=True, max_tokens=32
+    ),
+    "numeric": Scorer(score=numeric, check=_number, takes_several=True),
     "regex": Scorer(score=matches, check=_pattern),
     "excludes": Scorer(score=excludes, check=_pattern),
-    "f1": Scorer(score=token_f1, is_graded=True),
+    "f1": Scorer(score=token_f1, is_graded=True, takes_several=True),
     "rouge_l": Scorer(score=rouge_l, is_graded=True, max_tokens=256),
     "constraints": Scorer(score=constraints, check=check_constraints),
 }

@@ -30,7 +30,8 @@ Cost = Literal["likelihood", "short generation", "long generation"]
 _SCORING = 1  # raised whenever own items are put or scored in another way
 BY_LIKELIHOOD = ("acc", "acc_norm")
 _ROW_KEYS = [
-    "id", "context", "prompt", "choices", "answer", "question", "expected", "cluster", "fields",
+    "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
+    "fields",
 ]  # fmt: skip
 OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)
 
@@ -412,7 +413,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
 
     A row may hold both of an item's forms: `prompt`, `choices` and `answer` for the one by
     likelihood, `question` and `expected` (where it is not the answer) for the generated one;
-    `context` stands before either.
+    `context` stands before either. `answers` in place of `answer` are several, any of them right.
     """
     known = {*_ROW_KEYS, level}
     for key in row:
@@ -426,7 +427,10 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         prompt = _text(row, "context", where) + prompt
     if prompt != prompt.rstrip():
         raise SuiteError(f"{where}: {key} ends in white space, which changes how answers tokenise")
-    answer = _text(row, "expected" if is_asked and "expected" in row else "answer", where)
+    answers = _answers(row, "expected" if is_asked and "expected" in row else "answer", where)
+    answer = answers[0]
+    if len(answers) > 1:
+        refuse_several(metric, where)
     choices = _choices(row, answer, where) if scorer is None else ()
     if scorer is not None:
         if "choices" in row and not is_asked:
@@ -435,7 +439,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
                 "question of the generated form too"
             )
         try:
-            scorer.check(answer)
+            list(map(scorer.check, answers))
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}") from None
     cluster = row.get("cluster")
@@ -443,12 +447,13 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         raise SuiteError(f"{where}: cluster must be text, found {json.dumps(cluster)}")
     return Item(
         id=_text(row, "id", where),
-        digest=digest([prompt, list(choices), answer]),
+        digest=digest([prompt, list(choices), list(answers) if len(answers) > 1 else answer]),
         prompt=prompt,
         choices=choices,
         answer=answer,
         level=_level(row, level, where),
         cluster=cluster,
+        answers=answers if len(answers) > 1 else (),
     )
 
 
@@ -459,6 +464,37 @@ def _text(row: dict[str, Any], key: str, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise SuiteError(f"{where}: {key} must be text, not blank, found {json.dumps(value)}")
     return value
+
+
+def refuse_several(metric: str | None, where: str) -> None:
+    """Refuse several right answers under a metric that takes one."""
+    able = [name for name, one in SCORERS.items() if one.takes_several]
+    if metric not in able:
+        raise SuiteError(
+            f"{where}: has several right answers, and metric {metric} takes one; any of several is "
+            f"right under {', '.join(able)}: name one as metric (--target-metric exact_match)",
+            id="suite.several-answers",
+        )
+
+
+def _answers(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Return the right answers of a row, each once: of `key`, or of the list `answers`."""
+    if "answers" not in row:
+        return (_text(row, key, where),)
+    if key in row:
+        raise SuiteError(
+            f"{where}: has {key} and answers; keep one of them", id="suite.two-answers"
+        )
+    answers = row["answers"]
+    if not isinstance(answers, list) or not answers:
+        raise SuiteError(
+            f"{where}: answers must be a list of texts, one or more", id="suite.answers"
+        )
+    if not all(isinstance(one, str) and one.strip() for one in answers):
+        raise SuiteError(
+            f"{where}: every one of answers must be text that is not blank", id="suite.answers"
+        )
+    return tuple(dict.fromkeys(answers))
 
 
 def _choices(row: dict[str, Any], answer: str, where: str) -> tuple[str, ...]:

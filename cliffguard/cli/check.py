@@ -12,7 +12,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import Screen, explained, failure_recorded
-from cliffguard.cli.given import open_store, plan_of, plans_of, show
+from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import finished, folders_of, in_turn, one_of_both, prepare, worst
 from cliffguard.errors import UsageError
 
@@ -70,6 +70,8 @@ def check(
     from cliffguard.stages import since
 
     screen = Screen(quiet=quiet, verbose=verbose)
+    with failure_recorded(out):
+        prompts = say_target(plans, quiet=quiet, is_asked=True)
 
     def work(runner: Runner) -> list[int]:
         # One runner: candidates over one base find it in memory.
@@ -96,7 +98,7 @@ def check(
 
         return in_turn(plans, folders, choose, ask, caveats)
 
-    codes = with_runner(plans[0], work)
+    codes = with_runner(plans[0], work, show=prompts)
     if codes is not None:  # another process of this run speaks
         has_verdicts = set(codes) <= {0, 10, 11}
         code = worst(codes)
@@ -124,6 +126,7 @@ def measure(
         show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
+    say_target([resolved], quiet=quiet)
     from cliffguard.corridor import find_alone, measure_alone, with_runner
 
     def work(runner: Runner) -> None:
@@ -183,6 +186,7 @@ def compare(
         show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
+    say_target([resolved], quiet=quiet)
     from cliffguard.corridor import find_sides, guard
     from cliffguard.runners.stored import find_stored
     from cliffguard.targets import suites_of

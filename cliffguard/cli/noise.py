@@ -13,7 +13,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import Screen, explained
-from cliffguard.cli.given import open_store, plan_of
+from cliffguard.cli.given import open_store, plan_of, say_target
 from cliffguard.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def noise(
     from cliffguard.noise import measure_noise
 
     screen = Screen(quiet=quiet, verbose=verbose)
+    say_target([plan], quiet=quiet)
     answers = open_store(store)
     with contextlib.closing(screen):
         found = measure_noise(

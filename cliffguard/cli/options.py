@@ -133,10 +133,12 @@ TARGET: dict[str, Any] = {
 
 _FIELDS: dict[str, tuple[Any, str, str | None]] = {  # key → type, help, metavar
     "prompt": (_Text, "Column of prompts, or a text with columns in braces.", "COLUMN"),
+    "system": (_Text, "Column of system prompts, said before the prompt.", "COLUMN"),
     "answer": (_Text, "Column of right answers.", "COLUMN"),
-    "choices": (_Text, "Column of choices.", "COLUMN"),
+    "choices": (_Text, "Column of choices, or columns in braces, one for each.", "COLUMN"),
     "labels": (list[str] | None, "Label that every item chooses from; repeatable.", "LABEL"),
     "cluster": (_Text, "Column that says which items stand or fall together.", "COLUMN"),
+    "ignore": (list[str] | None, "Column that is no part of the question; repeatable.", "COLUMN"),
     "metric": (_Text, "acc, exact_match, numeric, regex, f1, rouge_l, …", None),
     "max_tokens": (_Whole, "Tokens of a generated answer.", None),
     "split": (_Text, "Split of a data set with several.", None),

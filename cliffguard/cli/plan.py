@@ -13,7 +13,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained
-from cliffguard.cli.given import open_store, plans_of, show
+from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.errors import CliffguardError, UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def plan(
     if show_config:
         show(plans)
         return
+    say_target(plans, quiet=False)
     remarks: tuple[str, ...] = ()
     if choose is not None:
         from cliffguard.choice import foretold, shared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
@@ -21,8 +21,17 @@ Notes = Mapping[str, str | int]
 """What should not change an answer: device, batch size."""
 
 
+Show = Callable[[Checkpoint, Task, Sequence[tuple[Item, str]]], None]
+"""Is given some of the items that are asked, each with its prompt as the model gets it."""
+
+
 class Runner(Interface):
-    """Turns questions into answers. Same question, same answers."""
+    """Turns questions into answers. Same question, same answers.
+
+    `show`, where it is set, sees the first prompts of every shard before they are asked.
+    """
+
+    show: Show | None = None
 
     @property
     def identity(self) -> str:

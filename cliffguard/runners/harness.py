@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 # releases that differ in the third alone.
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
 
+_N_SHOWN = 2  # prompts of a shard
+
 
 class HarnessRunner(Runner):
     """Asks checkpoints through lm-eval: its tasks, its prompts, its filters and metrics.
@@ -113,6 +115,9 @@ class HarnessRunner(Runner):
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
             self._is_description_lost = _loses_description(loaded, model, protocol)
         _refuse_no_cue(checkpoint, task, prepared)
+        if self.show is not None:
+            first = prepared[:_N_SHOWN]
+            self.show(checkpoint, task, [(one.item, str(one.requests[0].args[0])) for one in first])
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint):
             respond(model, asked)
