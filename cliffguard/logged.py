@@ -1,4 +1,4 @@
-"""What lm-eval logs beside its samples: versions of tasks and libraries, and the raw responses."""
+"""What two runs that lm-eval logged must not share, and what may differ: responses, versions."""
 
 from __future__ import annotations
 
