@@ -86,6 +86,19 @@ def test_several_models_below_a_folder_are_not_guessed_at(tmp_path: Path) -> Non
     assert "[samples.several-models]" in line
 
 
+def test_what_lies_deeper_is_named(tmp_path: Path) -> None:
+    """An older release logs into the folder, a newer one below it."""
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        write(tmp_path / side, "race", scored(N, wrong))
+    write(tmp_path / "base" / "model", "race", scored(N))
+
+    review = judged(tmp_path / "base", tmp_path / "tuned")
+
+    assert by_name(review)["race"].n_broken == N // 5
+    (left,) = [one for one in review.comparison.caveats if "not read" in one]
+    assert left.endswith("base/model.")
+
+
 PACKED: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
@@ -171,6 +184,7 @@ def test_a_json_list_is_read(tmp_path: Path) -> None:
 EXPECTED: dict[str, tuple[str, str]] = {
     "results_2026-01-01T10-00-00.json": ("samples.only-results", "--log_samples"),
     "samples_race_2026-01-01T10-00-00.jsonl.zst": ("samples.unknown-compression", r"\.jsonl$"),
+    "pretrained__x_race.jsonl": ("samples.none-found", r"results\.json beside them, or one by one"),
     "details.parquet": ("samples.none-found", r"samples_TASK_DATE\.jsonl.*details\.parquet"),
     "": ("samples.none-found", r"samples_TASK_DATE\.jsonl.*there is nothing"),
 }

@@ -19,8 +19,8 @@ from cliffguard.imports.folders import (
     Run,
     find_run,
     is_logged,
+    left_out,
     refuse_other_folder,
-    superseded,
     together,
 )
 from cliffguard.imports.joining import Joined, differences, join
@@ -84,8 +84,8 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             answers={name: one.candidate for name, one in joined.items()},
         ),
         caveats=(
-            *superseded("base", runs[0]),
-            *superseded("candidate", runs[1]),
+            *left_out("base", runs[0]),
+            *left_out("candidate", runs[1]),
             *lacking(policy, there, groups),
             *_unnamed(there, capabilities),
             *read.caveats(policy),

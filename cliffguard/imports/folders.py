@@ -39,13 +39,14 @@ class SampleFile:
 class Run:
     """What one side has: of every task the newest samples, and the results files beside them.
 
-    `older` are the files of earlier runs, which are not read.
+    `older` are the files of earlier runs, and `below` folders with others, which are not read.
     """
 
     name: str
     files: Mapping[str, SampleFile]
     older: tuple[SampleFile, ...]
     beside: Beside
+    below: tuple[Path, ...] = ()
 
     def path(self, task: str) -> Path:
         """Return the file of a task's samples."""
@@ -60,7 +61,7 @@ def is_logged(name: str) -> bool:
     """Say whether a name is of something that lm-eval wrote, and not of a checkpoint."""
     path = user_path(name, UsageError)
     if path.is_file():
-        return _OLD.fullmatch(path.name) is not None
+        return any(known.fullmatch(path.name) for known in (_OLD, _NOT_UNPACKED))
     if not path.is_dir() or _is_checkpoint(path):
         return False
     return any(_of_lm_eval(file.name) for folder in _reached(path) for file in _inside(folder))
@@ -71,7 +72,7 @@ def refuse_other_folder(name: str) -> None:
     path = user_path(name, UsageError)
     if path.is_dir() and not _is_checkpoint(path) and not is_logged(name):
         raise UsageError(
-            f"{name}: neither a folder of samples ({_EXPECTED}, in it or one folder below) nor a "
+            f"{name}: neither a folder of samples ({_EXPECTED}, in it or in a folder below) nor a "
             f"checkpoint ({' or '.join(_CHECKPOINT_FILES)}); there is {_contents(path)}",
             id="samples.none-found",
         )
@@ -84,7 +85,8 @@ def find_run(name: str) -> Run:
         return _single(name, path)
     if not path.is_dir():
         raise UsageError(f"{name}: no such folder")
-    for level in _levels(path):
+    levels = list(_levels(path))
+    for depth, level in enumerate(levels):
         holding = [(folder, files) for folder in level if (files := list(_files(folder)))]
         if len(holding) > 1:
             folders = [str(folder) for folder, _ in holding]
@@ -96,7 +98,10 @@ def find_run(name: str) -> Run:
         if holding:
             folder, files = holding[0]
             newest, older = _newest(folder, files)
-            return Run(name=name, files=newest, older=older, beside=Beside(folder))
+            below = [one for deeper in levels[depth + 1 :] for one in deeper if any(_files(one))]
+            return Run(
+                name=name, files=newest, older=older, beside=Beside(folder), below=tuple(below)
+            )
     raise _nothing(name, path)
 
 
@@ -113,7 +118,8 @@ def together(base: Run, candidate: Run) -> tuple[Run, Run]:
             "samples_TASK.jsonl",
             id="samples.no-task",
         )
-    task = next(iter(named), None) or _stem(base.path("").name)
+    name = base.path("").name if "" in base.files else ""
+    task = next(iter(named), None) or _stem(name) or name
     return _renamed(base, task), _renamed(candidate, task)
 
 
@@ -122,8 +128,11 @@ def _renamed(run: Run, task: str) -> Run:
     return replace(run, files={task: replace(file, task=task)})
 
 
-def superseded(side: str, run: Run) -> Iterator[str]:
-    """Say which runs of a side were left, for newer ones of the same tasks."""
+def left_out(side: str, run: Run) -> Iterator[str]:
+    """Say which samples of a side are not read: for newer ones, or as they lie deeper."""
+    if run.below:
+        folders = _shown([str(one) for one in run.below])
+        yield f"{side}: what lies directly in {run.name} is judged; not read: {folders}."
     if run.older:
         tasks = sorted({one.task for one in run.older})
         names = [one.path.name for one in run.older]
@@ -218,6 +227,8 @@ def _newest(
 def _single(name: str, path: Path) -> Run:
     if _RESULTS.fullmatch(path.name):
         raise _only_results(name)
+    if _NOT_UNPACKED.fullmatch(path.name) and not _FILE.fullmatch(path.name):
+        raise _not_unpacked(name, path.name)
     beside = Beside(path.parent)
     match = _FILE.fullmatch(path.name)
     task = match["task"] if match else _task_of(path, beside.tasks)
@@ -232,17 +243,21 @@ def _nothing(name: str, folder: Path) -> UsageError:
     names = [file.name for one in _reached(folder) for file in _inside(one)]
     packed = [one for one in names if _NOT_UNPACKED.fullmatch(one) and not _FILE.fullmatch(one)]
     if packed:
-        return UsageError(
-            f"{name}: {packed[0]} is not of a kind that is unpacked here "
-            f"({', '.join(COMPRESSED)}); unpack it to .jsonl",
-            id="samples.unknown-compression",
-        )
+        return _not_unpacked(name, packed[0])
     if any(_RESULTS.fullmatch(one) for one in names):
         return _only_results(name)
     return UsageError(
-        f"{name}: no samples in it ({_EXPECTED}), nor one folder below; there is "
+        f"{name}: no samples in it ({_EXPECTED}), nor in a folder below; there is "
         f"{_contents(folder)}",
         id="samples.none-found",
+    )
+
+
+def _not_unpacked(name: str, file: str) -> UsageError:
+    return UsageError(
+        f"{name}: {file} is not of a kind that is unpacked here ({', '.join(COMPRESSED)}); unpack "
+        "it to .jsonl",
+        id="samples.unknown-compression",
     )
 
 
@@ -256,7 +271,9 @@ def _only_results(name: str) -> UsageError:
 
 def _contents(folder: Path) -> str:
     names = [one.name + "/" * one.is_dir() for one in _inside(folder)]
-    return _shown(names) if names else "nothing"
+    unnamed = any(name.endswith(".jsonl") for name in names)
+    hint = "; files of other names are read with lm-eval's results.json beside them, or one by one"
+    return (_shown(names) if names else "nothing") + hint * unnamed
 
 
 def _shown(names: Sequence[str]) -> str:

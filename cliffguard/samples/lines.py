@@ -38,7 +38,13 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             f"{path}: torn, or not compressed as its name says ({failure}); copy it again",
             id="samples.torn-archive",
         ) from None
-    except ValueError as failure:  # of JSON, and of UTF-8
+    except UnicodeDecodeError as failure:
+        raise IntegrityError(
+            f"{path}: torn or no JSON Lines (byte {failure.start} is no UTF-8); save it as "
+            "UTF-8, or run lm-eval again",
+            id="samples.not-utf8",
+        ) from None
+    except ValueError as failure:
         what = getattr(failure, "msg", None) or str(failure)[:100]
         raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
     except OSError as failure:
@@ -57,6 +63,11 @@ def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(_bounded(path, lines), start=1):
         if not line.strip():
             continue
+        if is_first and line.startswith("version https://git-lfs"):
+            raise IntegrityError(
+                f"{path}: a pointer of Git LFS, not the file; run git lfs pull",
+                id="samples.lfs-pointer",
+            )
         if is_first and line.lstrip().startswith("["):
             yield from enumerate(_listed(path, line, lines), start=1)
             return

@@ -135,5 +135,8 @@ def number_of(metric: str, value: Any, n_repeats: int = 1) -> float | None:
         value = _TRUTH.get(value, value)
     elif value is not None and not isinstance(value, (bool, int, float)):
         raise ValueError("not a number")
-    number = math.nan if value is None else float(value)
+    try:
+        number = math.nan if value is None else float(value)
+    except OverflowError:  # of an integer
+        number = math.inf
     return None if math.isnan(number) else number

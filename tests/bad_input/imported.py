@@ -120,7 +120,16 @@ CASES: Cases = {
         12,
         r"two/samples_t\.jsonl: torn or no JSON Lines",
     ),
-    "samples that are bytes": (lambda p: compared(p, b"\xff\xfe"), 12, r"torn or no JSON Lines"),
+    "samples that are bytes": (
+        lambda p: compared(p, b"\xff\xfe"),
+        12,
+        r"torn or no JSON Lines \(byte 0 is no UTF-8\); save it .* \[samples\.not-utf8\]$",
+    ),
+    "samples that Git LFS keeps": (
+        lambda p: compared(p, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        12,
+        r"samples_t\.jsonl: a pointer of Git LFS, .* \[samples\.lfs-pointer\]$",
+    ),
     "samples that are numbers": (
         lambda p: compared(p, [5]),
         12,
