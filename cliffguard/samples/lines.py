@@ -53,25 +53,28 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _opened(path: Path) -> IO[str]:
     if (unpacked := COMPRESSED.get(path.suffix)) is not None:
-        return unpacked(path, "rt", encoding="utf-8-sig")  # type: ignore[no-any-return,operator]
-    return path.open(encoding="utf-8-sig")
+        return unpacked(path, "rt", encoding="utf-8")  # type: ignore[no-any-return,operator]
+    return path.open(encoding="utf-8")
 
 
 def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
     """Yield what stands on each line, or each member of the list that the file is."""
-    is_first = True
-    for number, line in enumerate(_bounded(path, lines), start=1):
-        if not line.strip():
-            continue
-        if is_first and line.startswith("version https://git-lfs"):
-            raise IntegrityError(
-                f"{path}: a pointer of Git LFS, not the file; run git lfs pull",
-                id="samples.lfs-pointer",
-            )
-        if is_first and line.lstrip().startswith("["):
-            yield from enumerate(_listed(path, line, lines), start=1)
-            return
-        is_first = False
+    numbered = (
+        (number, line) for number, line in enumerate(_bounded(path, lines), start=1) if line.strip()
+    )
+    number, line = next(numbered, (0, ""))
+    line = line.removeprefix("\ufeff")  # a byte-order mark
+    if line.startswith("version https://git-lfs"):
+        raise IntegrityError(
+            f"{path}: a pointer of Git LFS, not the file; run git lfs pull",
+            id="samples.lfs-pointer",
+        )
+    if line.lstrip().startswith("["):
+        yield from enumerate(_listed(path, line, lines), start=1)
+        return
+    if line.strip():
+        yield number, parse_json(line)
+    for number, line in numbered:
         yield number, parse_json(line)
 
 

@@ -320,6 +320,8 @@ def _generates(arguments: Any) -> bool:
 
 def _number(row: Mapping[str, Any], metric: str) -> float | None:
     value = row.get(metric)
+    if isinstance(value, float) and 0 <= value <= 1:
+        return value  # as nearly every sample has it
     return number_of(metric, value, _n_repeats(row) if isinstance(value, list) else 1)
 
 
