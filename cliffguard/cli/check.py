@@ -160,13 +160,14 @@ def compare(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Judge two checkpoints from stored answers, or two folders of lm-eval's samples.
+    """Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.
 
-    No model is loaded.
+    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
+    loaded.
     """
-    from cliffguard.imports import holds_samples
+    from cliffguard.imports import is_logged, refuse_other_folder
 
-    logged = [name for name in (base, candidate) if holds_samples(name)]
+    logged = [name for name in (base, candidate) if is_logged(name)]
     if logged:
         if show_config:
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
@@ -180,6 +181,9 @@ def compare(
             "--after: is for folders of samples; the store knows its own looks",
             id="after.only-samples",
         )
+    if not opt.overrides(flags).keys() & {"suites", "target"}:
+        for name in (base, candidate):
+            refuse_other_folder(name)
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
     resolved = plan_of(flags)
     if show_config:
@@ -219,7 +223,10 @@ def _compared(
     from cliffguard.corridor import compare_samples
 
     if len(logged) == 1:
+        from cliffguard.imports import refuse_other_folder
+
         other = candidate if logged[0] == base else base
+        refuse_other_folder(other)
         raise UsageError(
             f"{logged[0]} holds samples that lm-eval logged, and {other} does not; compare two "
             "folders of samples, or two checkpoints"

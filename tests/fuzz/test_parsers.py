@@ -6,6 +6,7 @@ More examples than the fast tests take: CLIFFGUARD_FUZZ_EXAMPLES=5000 (see `make
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -31,6 +32,7 @@ from cliffguard.config import load_plans, load_policy
 from cliffguard.corridor import compare_samples, find_sides
 from cliffguard.engine.adapters import apart_because
 from cliffguard.errors import CliffguardError
+from cliffguard.plans import CapabilityPolicy
 from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review
 from cliffguard.runners.fake import FakeRunner
@@ -316,6 +318,60 @@ def test_samples(content: bytes, both: bool, folder: Path) -> None:
     with answered():
         review = compare_samples(str(folder / "one"), str(folder / "two"), Policy())
         render(review, "json")
+
+
+OLD_SAMPLES = [
+    {
+        "doc_id": number,
+        "doc": {"question": "Q"},
+        "target": 1,
+        "arguments": [["Q", " a"], ["Q", " b"]],
+        "resps": [[[-1.0, False]], [[-2.0, False]]],
+        "filtered_resps": [[-1.0, False], [-2.0, False]],
+        "f1": [1, 0],
+        "acc": "True",
+    }
+    for number in (0, 1, 0, 1)
+]
+RESULTS = {
+    "results": {"t": {"acc,strict": 0.5, "acc,loose": 0.5}},
+    "configs": {"t": {"filter_list": [{"name": "strict"}, {"name": "loose"}]}},
+    "versions": {"t": 1.0},
+    "config": {"limit": 2},
+    "n-samples": {"t": {"original": 4, "effective": 2}},
+    "higher_is_better": {"t": {"acc": True}},
+    "group_subtasks": {"g": ["t"], "t": []},
+}
+
+
+@fuzzed
+@given(content=spoilt(as_json(OLD_SAMPLES), OLD_SAMPLES, as_json), packed=st.booleans())
+def test_samples_of_the_first_releases(content: bytes, packed: bool, folder: Path) -> None:
+    """One list without hashes, metrics and filters, packed or not, is read or one line."""
+    for side, mark in (("one", b"\n"), ("two", b"\n\n")):
+        (folder / side).mkdir(exist_ok=True)
+        for stale in (folder / side).iterdir():
+            stale.unlink()
+        name = "samples_t.json.gz" if packed else "samples_t.json"
+        whole = content + mark
+        (folder / side / name).write_bytes(gzip.compress(whole) if packed else whole)
+    with answered():
+        compare_samples(str(folder / "one"), str(folder / "two"), Policy())
+
+
+@fuzzed
+@given(content=spoilt(as_json(RESULTS), RESULTS, as_json), group=st.booleans())
+def test_results_beside_samples(content: bytes, group: bool, folder: Path) -> None:
+    """What lies beside samples is believed, or one line."""
+    for side, mark in (("one", b"\n"), ("two", b"\n\n")):
+        (folder / side).mkdir(exist_ok=True)
+        for stale in (folder / side).iterdir():
+            stale.unlink()
+        (folder / side / "args_t.jsonl").write_bytes(as_json(OLD_SAMPLES) + mark)
+        (folder / side / "results.json").write_bytes(content)
+    own = CapabilityPolicy(tasks=("g",)) if group else CapabilityPolicy()
+    with answered():
+        compare_samples(str(folder / "one"), str(folder / "two"), Policy(capabilities={"c": own}))
 
 
 REVIEW = render(reviews.failed(), "json")
