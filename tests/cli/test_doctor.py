@@ -13,7 +13,9 @@ from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
 from cliffguard.engine.devices import Device
-from tests import support
+
+N_WEIGHTS = 12_944
+"""Of the tiny Llama: 258 rows of 16 at both ends, two layers of 2,336, and a norm of 16."""
 
 
 def run(*words: object) -> Result:
@@ -28,12 +30,12 @@ def found(*words: object) -> dict[str, Any]:
 
 
 @pytest.fixture
-def sides(tmp_path: Path) -> tuple[Path, Path]:
-    """A base and a fine-tune that can be found, and are never loaded."""
-    return tuple(  # type: ignore[return-value]
-        support.write_checkpoint(tmp_path / name, seed=seed)
-        for seed, name in enumerate(("base", "tuned"))
-    )
+def sides(tiny_base: Path, tiny_tuned: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A base and a fine-tune of its shape, to be broken and never loaded."""
+    base, tuned = tmp_path / "base", tmp_path / "tuned"
+    shutil.copytree(tiny_base, base)
+    shutil.copytree(tiny_tuned, tuned)
+    return base, tuned
 
 
 def with_memory(monkeypatch: pytest.MonkeyPatch, devices: Sequence[Device]) -> None:
@@ -51,15 +53,16 @@ def test_without_a_pair_it_looks_at_the_machine() -> None:
 
 
 def test_a_sound_pair_is_told_with_what_would_be_loaded(sides: tuple[Path, Path]) -> None:
-    """Sixteen weights a side, in float32 on a CPU."""
+    """Its weights by the headers, in float32 on a CPU, and that they were not loaded."""
     told = found("--base", sides[0], "--candidate", sides[1], "--device", "cpu")
 
     assert [(load["side"], load["n_parameters"], load["n_bytes"]) for load in told["loads"]] == [
-        ("base", 16, 64),
-        ("candidate", 16, 64),
+        ("base", N_WEIGHTS, 4 * N_WEIGHTS),
+        ("candidate", N_WEIGHTS, 4 * N_WEIGHTS),
     ]
     assert told["exit_code"] == 0
-    assert any(one["kind"] == "good" and one["about"] == "pair" for one in told["found"])
+    (good,) = [one["text"] for one in told["found"] if one["kind"] == "good"]
+    assert good == "headers fit; not loaded (--load)"
 
 
 def test_a_missing_side_is_a_fault_with_its_advice(sides: tuple[Path, Path]) -> None:
