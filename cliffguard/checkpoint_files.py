@@ -149,7 +149,7 @@ def read_json(path: Path) -> dict[str, Any]:
         # JSON has no infinity, Python's has: as text it can be compared and digested.
         value = parse_json(path.read_text(encoding="utf-8"), parse_constant=str)
     except (OSError, ValueError) as failure:
-        raise IntegrityError(f"{path}: not readable as JSON: {failure}") from None
+        raise IntegrityError(f"{path}: not readable as JSON: {failure}; copy it again") from None
     if not isinstance(value, dict):
         raise IntegrityError(f"{path}: expected a JSON object, found a {type(value).__name__}")
     return value

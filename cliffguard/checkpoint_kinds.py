@@ -87,11 +87,18 @@ _FORMATS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "and the tokenizer beside them, and give {folder}-whole",
     ),
     (
-        ("pytorch_model_fsdp_*", "*.distcp", "pytorch_model_fsdp*.bin"),
+        ("pytorch_model_fsdp_*", "*.distcp"),
         "checkpoint.fsdp",
-        "the state of an FSDP run, no weights; merge its shards with `accelerate merge-weights "
-        "{shards} {folder}-whole` (or save with FULL_STATE_DICT and save_pretrained), copy "
-        "config.json and the tokenizer beside them, and give {folder}-whole",
+        "the sharded state of an FSDP run, no weights; merge it with `accelerate merge-weights "
+        "{shards} {folder}-whole`, copy config.json and the tokenizer beside them, and give "
+        "{folder}-whole",
+    ),
+    (
+        ("pytorch_model_fsdp*.bin",),
+        "checkpoint.fsdp",
+        "the state of an FSDP run, which no library loads as a checkpoint; load "
+        "pytorch_model_fsdp.bin into the model (torch.load with weights_only, load_state_dict), "
+        "and give what save_pretrained writes",
     ),
     (
         ("adapters.safetensors", "*_adapters.safetensors", "adapters.npz"),

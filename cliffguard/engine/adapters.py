@@ -83,10 +83,13 @@ def refuse_misfit(tuned: Any, name: str, adapter_name: str, in_file: set[str]) -
         )
         for has_embeddings in (False, True)
     )
-    if odd := sorted((least - in_file) | (in_file - most)):
+    lacking, strange = sorted(least - in_file), sorted(in_file - most)
+    if odd := [*lacking, *strange]:
+        kind = "it lacks" if lacking else "it holds"
         raise IntegrityError(
-            f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "
-            f"first is {odd[0]}; was it trained on another model?",
+            f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the first "
+            f"that {kind} is {odd[0]}; save or copy it again, or give the base that it was trained "
+            "on",
             id="adapter.misfit",
         )
 

@@ -46,18 +46,19 @@ def without(run: str) -> Callable[[str], str]:
 
 
 _SAVED_FROM = {
-    "_orig_mod.": "by torch.compile: save model._orig_mod",
-    "module.": "by a DataParallel or DeepSpeed wrapper: save model.module",
-    "_fsdp_wrapped_module.": "by FSDP's wrapper: save with FULL_STATE_DICT",
-    "_checkpoint_wrapped_module.": "by activation checkpointing: save the model inside the wrapper",
-    "base_model.model.": "from peft's wrapper: call merge_and_unload(), and save what it returns",
-    "base_layer.": "from inside peft's layers: call merge_and_unload(), and save what it returns",
-    "language_model.": "from a multimodal model: save its language model alone, or give the "
-    "multimodal model as the base",
-    "default.": "with the adapter's name in them: save with peft's save_pretrained",
+    "_orig_mod.": "from torch.compile's wrapper; save model._orig_mod instead",
+    "module.": "from the wrapper of DataParallel or DeepSpeed; save model.module instead",
+    "_fsdp_wrapped_module.": "from FSDP's wrapper; save the full state with save_pretrained",
+    "_checkpoint_wrapped_module.": "from the wrapper of activation checkpointing; save the model "
+    "inside it",
+    "base_model.model.": "from peft's wrapper; save what merge_and_unload() returns instead",
+    "base_layer.": "from inside peft's layers; save what merge_and_unload() returns instead",
+    "language_model.": "from a multimodal model; save its language model alone, or compare the "
+    "multimodal models",
+    "default.": "with the adapter's name in them; save with peft's save_pretrained instead",
 }
 
 
 def advice(run: str) -> str:
     """Return how weights got these parts into their names, and what to save instead."""
-    return _SAVED_FROM.get(run, "from inside a wrapper: save the model inside it") + ", again"
+    return _SAVED_FROM.get(run, "from inside a wrapper; save the model inside it instead")

@@ -245,7 +245,7 @@ def damage_explained(name: str) -> Iterator[None]:
         raise
     except ImportError as failure:
         raise InfrastructureError(
-            f"{name}: needs a library that is not installed: {_first_line(failure)}"
+            f"{name}: needs a library that is not installed: {first_line(failure)}"
         ) from failure
     except Exception as failure:  # files decide what a loader raises, so anything may come
         if is_out_of_memory(failure):
@@ -255,7 +255,7 @@ def damage_explained(name: str) -> Iterator[None]:
                 f"{name}: needs code of its own (auto_map in its settings), and cliffguard runs no "
                 "checkpoint's code; convert it to an architecture that transformers knows"
             ) from failure
-        raise IntegrityError(f"{name}: cannot be loaded: {_first_line(failure)}") from failure
+        raise IntegrityError(f"{name}: cannot be loaded: {first_line(failure)}") from failure
 
 
 def is_out_of_memory(failure: Exception) -> bool:
@@ -270,7 +270,8 @@ def is_out_of_memory(failure: Exception) -> bool:
     )
 
 
-def _first_line(failure: Exception) -> str:
+def first_line(failure: Exception) -> str:
+    """Return the first words of another program's message, on one line."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     # torch heads a list of mismatched tensors with a line that names only the class.
     return " ".join(lines[:2])[:300] if lines else type(failure).__name__

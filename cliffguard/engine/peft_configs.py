@@ -15,6 +15,7 @@ from cliffguard.errors import IntegrityError
 
 _NITER = re.compile(r"pissa_niter_([0-9]+)")
 _MOST_NITER = 128  # of an SVD for every matrix; its authors use 16
+_MOST_LAYERS = 512  # of a model whose layers an adapter repeats
 _LAYER = re.compile(r"\.(?:layers|h|blocks)\.([0-9]+)\.")
 # Not of the method: what peft itself writes beside it, and reads apart.
 _BESIDE = {"peft_version", "auto_mapping", "runtime_config"}
@@ -65,7 +66,7 @@ def _known(kind: Any) -> set[str]:
 
 
 def _says_something(value: Any) -> bool:
-    return value not in (None, False, {}, [], "")
+    return value is not None and value is not False and value not in ({}, [], "")
 
 
 def _refuse_endless(name: str, said: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
@@ -78,6 +79,12 @@ def _refuse_endless(name: str, said: Mapping[str, Any], shapes: Mapping[str, Any
             id="adapter.endless",
         )
     n_layers = _n_replicated(said.get("layer_replication"))
+    if n_layers > _MOST_LAYERS:
+        raise IntegrityError(
+            f"{name}: its layer_replication makes a model of {n_layers:,} layers (at most "
+            f"{_MOST_LAYERS}); put the config that it was trained with beside its weights",
+            id="adapter.endless",
+        )
     trained = [int(m[1]) for key in shapes if (m := _LAYER.search(key))]
     if n_layers and said.get("layers_to_transform") is None and shapes:
         n_trained = max(trained, default=-1) + 1

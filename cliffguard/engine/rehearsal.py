@@ -23,9 +23,9 @@ from cliffguard.checkpoint_files import read_json
 from cliffguard.engine.adapters import adapter_shapes, apart_because, grow_embedding, refuse_misfit
 from cliffguard.engine.foreign_names import advice, foreign_part, without
 from cliffguard.engine.intact import refuse_missing_tokens, unread
-from cliffguard.engine.loading import damage_explained, load_tokenizer
+from cliffguard.engine.loading import damage_explained, first_line, load_tokenizer
 from cliffguard.engine.peft_configs import read_config
-from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.records import Checkpoint
 from cliffguard.tensors import tensors_of
 
@@ -61,11 +61,12 @@ def rehearse(checkpoint: Checkpoint) -> Rehearsal:
         model, all_fit = _model(own, checkpoint.files.weights)
         remarks: tuple[str, ...] = ()
         if adapter is not None:
-            config, remarks = read_config(checkpoint.name, adapter)
-            tuned = _with_adapter(model, checkpoint.name, adapter, config)
+            with _refusals_explained(checkpoint.name):
+                config, remarks = read_config(checkpoint.name, adapter)
+                tuned = _with_adapter(model, checkpoint.name, adapter, config)
             all_fit, model = all_fit and tuned is not None, tuned or model
         if all_fit:
-            refuse_missing_tokens(checkpoint, model, tokenizer)
+            remarks += refuse_missing_tokens(checkpoint, model, tokenizer)
     return Rehearsal(all_fit=all_fit, remarks=remarks)
 
 
@@ -223,6 +224,12 @@ def _refuse_unfit(name: str, model: Any, shapes: Shapes, about: Mapping[str, Any
                 f"without it all would fit; they were saved {advice(run)}",
                 id="weights.foreign-names",
             )
+    if missing and (adapted := [key for key in extra if ".lora_" in key]):
+        raise IntegrityError(
+            f"{name}: holds an adapter that was never merged ({min(adapted)}); save what "
+            "merge_and_unload() returns instead",
+            id="weights.not-merged",
+        )
     if missing:
         raise IntegrityError(
             f"{name}: {len(missing)} weights are missing, the first is {missing[0]}; "
@@ -235,8 +242,24 @@ def _refuse_unfit(name: str, model: Any, shapes: Shapes, about: Mapping[str, Any
 # --- the adapter ---------------------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _refusals_explained(name: str) -> Iterator[None]:
+    """Turn what peft raises about a config or weights into an error that says where to look."""
+    try:
+        yield
+    except (CliffguardError, ImportError, MemoryError):
+        raise
+    except Exception as failure:  # a config decides what peft stumbles over, so anything may come
+        raise IntegrityError(
+            f"{name}: peft cannot use its adapter_config.json, or not with its weights and this "
+            f"base: {first_line(failure)}; save or copy the adapter again",
+            id="adapter.refused",
+        ) from failure
+
+
 def _with_adapter(model: Any, name: str, folder: Path, config: Any) -> Any:
     """Return the model with the adapter's structure on it; None where that needs numbers."""
+    import torch
     from peft import PeftModel, get_peft_model_state_dict
     from peft.mapping_func import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
 
@@ -245,8 +268,10 @@ def _with_adapter(model: Any, name: str, folder: Path, config: Any) -> Any:
         return None
     kind = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(config.task_type, PeftModel)
     try:
-        grow_embedding(model, name, shapes)
-        tuned = kind(model, config, "default", low_cpu_mem_usage=True)
+        # Of a rank that nobody trained, matrices would fill the memory before they were compared.
+        with torch.device("meta"):
+            grow_embedding(model, name, shapes)
+            tuned = kind(model, config, "default", low_cpu_mem_usage=True)
         expected = get_peft_model_state_dict(tuned, save_embedding_layers=True)
     except (NotImplementedError, RuntimeError) as failure:
         if _needs_numbers(failure):
@@ -259,7 +284,7 @@ def _with_adapter(model: Any, name: str, folder: Path, config: Any) -> Any:
 
 
 def _needs_numbers(failure: Exception) -> bool:
-    return isinstance(failure, NotImplementedError) or "meta" in str(failure).lower()
+    return "meta tensor" in str(failure).lower()
 
 
 def _refuse_foreign(name: str, shapes: Shapes, expected: Mapping[str, Any]) -> None:
