@@ -245,7 +245,8 @@ def damage_explained(name: str) -> Iterator[None]:
         raise
     except ImportError as failure:
         raise InfrastructureError(
-            f"{name}: needs a library that is not installed: {first_line(failure)}"
+            f"{name}: needs a library that is not installed: {first_line(failure)}",
+            id="weights.library",
         ) from failure
     except Exception as failure:  # files decide what a loader raises, so anything may come
         if is_out_of_memory(failure):
