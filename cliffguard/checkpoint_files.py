@@ -9,12 +9,15 @@ import json
 import math
 import os
 import struct
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cliffguard.canonical import digest, parse_json
+from cliffguard.checkpoint_kinds import refuse_no_weights
 from cliffguard.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.hashing import sha256_of_file, sha256_of_files
+from cliffguard.tensors import tensors_of
 
 _TOKENIZER_FILES = (
     "tokenizer.json",
@@ -29,7 +32,8 @@ _TOKENIZER_PATTERNS = ("*.model", "*.tiktoken")
 # Where it lay, who wrote it, and what has a digest of its own.
 _NOT_TOKENS = {"name_or_path", "tokenizer_file", "special_tokens_map_file", "chat_template"}
 _INDEX = "model.safetensors.index.json"
-_PICKLED = ("*.bin", "consolidated*.pth")
+# What a trainer leaves beside them (optimizer.bin, training_args.bin, scheduler.bin) is no weights.
+_PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "adapter_model.bin", "consolidated*.pth")
 # Keys that say where something lay or which version wrote it, not how the model answers.
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "base_model_name_or_path"}
 _MAX_HEADER_BYTES = 100 * 1024 * 1024
@@ -45,12 +49,9 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
     if found:
         _refuse_missing_shards(name, folder)
         return found
-    # training_args.bin is a pickle of code objects, never weights.
-    pickled = sorted(
-        p for glob in _PICKLED for p in folder.glob(glob) if p.name != "training_args.bin"
-    )
+    pickled = sorted(path for glob in _PICKLED for path in folder.glob(glob))
     if not pickled:
-        raise UsageError(f"{name}: no weights inside ({pattern} expected)")
+        refuse_no_weights(name, folder, pattern)
     if not allow_pickle:
         raise UsageError(
             f"{name}: weights are pickled ({pickled[0].name}), which can run code when loaded; "
@@ -148,7 +149,7 @@ def read_json(path: Path) -> dict[str, Any]:
         # JSON has no infinity, Python's has: as text it can be compared and digested.
         value = parse_json(path.read_text(encoding="utf-8"), parse_constant=str)
     except (OSError, ValueError) as failure:
-        raise IntegrityError(f"{path}: not readable as JSON: {failure}") from None
+        raise IntegrityError(f"{path}: not readable as JSON: {failure}; copy it again") from None
     if not isinstance(value, dict):
         raise IntegrityError(f"{path}: expected a JSON object, found a {type(value).__name__}")
     return value
@@ -169,15 +170,44 @@ def weights_digest(files: list[Path]) -> str:
 
     Where an index says which of them are read, it counts as well.
     """
-    for path in files:
-        if path.suffix == ".safetensors":
-            check_safetensors(path)
+    whole = [path for path in files if path.suffix == ".safetensors"]
+    for path in whole:
+        check_safetensors(path)
+    if whole:
+        _refuse_empty(whole)
     found = sha256_of_files(files)
     digests: dict[str, Any] = {path.name: found[path] for path in files}
     index = files[0].with_name(_INDEX)
     if index.is_file():
         digests[_INDEX] = read_json(index).get("weight_map")
     return digest(digests)
+
+
+def _refuse_empty(files: Sequence[Path]) -> None:
+    """Refuse files without a number in them: what a sharded run saves that gathers nothing."""
+    tensors = tensors_of(files)
+    # Integers may be empty: an order of columns that a quantisation left as it was.
+    empty = sorted(n for n, one in tensors.items() if 0 in one.shape and one.dtype in _FLOATS)
+    place = files[0] if len(files) == 1 else files[0].parent
+    if not tensors:
+        n_bytes = sum(path.stat().st_size for path in files)
+        raise IntegrityError(
+            f"{place}: holds no tensors ({n_bytes:,} bytes); {_GATHER}", id="weights.no-tensors"
+        )
+    if empty:
+        shape = list(tensors[empty[0]].shape)
+        raise IntegrityError(
+            f"{place}: {len(empty):,} of its {len(tensors):,} tensors are empty, the first is "
+            f"{empty[0]} (shape {shape}); {_GATHER}",
+            id="weights.empty-tensors",
+        )
+
+
+_FLOATS = {"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"}
+_GATHER = (
+    "so saves DeepSpeed ZeRO-3 that gathers no weights: set "
+    "stage3_gather_16bit_weights_on_model_save, or run its zero_to_fp32.py, and save again"
+)
 
 
 def check_safetensors(path: Path) -> None:
@@ -201,9 +231,9 @@ def check_safetensors(path: Path) -> None:
         raise IntegrityError(f"{path}: torn or not a safetensors file; copy or save it again")
     try:
         header = parse_json(header_bytes.decode("utf-8"))
-        ends = [v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"]
+        ends = [_end(about) for name, about in header.items() if name != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise IntegrityError(
             f"{path}: its safetensors header is damaged; copy or save it again"
         ) from None
@@ -211,6 +241,15 @@ def check_safetensors(path: Path) -> None:
         raise IntegrityError(
             f"{path}: torn: {size} bytes where its header promises {expected}; copy it again"
         )
+
+
+def _end(about: Mapping[str, Any]) -> int:
+    """Return where a tensor ends in the data; ValueError unless it is described as one."""
+    start, end = about["data_offsets"]
+    numbers = [start, end, *about["shape"]]
+    if not isinstance(about["dtype"], str) or not all(type(n) is int and n >= 0 for n in numbers):
+        raise ValueError("not a tensor")
+    return int(end)
 
 
 def n_parameters(folder: Path) -> int | None:

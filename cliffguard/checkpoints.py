@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cliffguard.adapter_bases import base_named_in, is_same_model, refuse_other_shapes
 from cliffguard.canonical import digest
 from cliffguard.checkpoint_files import (
     chat_template_digest,
@@ -22,6 +23,12 @@ from cliffguard.checkpoint_files import (
     tokenizer_digest,
     weight_files,
     weights_digest,
+)
+from cliffguard.checkpoint_kinds import (
+    refuse_no_checkpoint,
+    refuse_other_adapters,
+    refuse_other_models,
+    refuse_pointers,
 )
 from cliffguard.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.files import user_path
@@ -133,9 +140,9 @@ def _full(
     name: str, folder: Path, revision: str | None, options: FindOptions, base: Checkpoint | None
 ) -> Checkpoint:
     if not (folder / "config.json").is_file():
-        raise UsageError(
-            f"{name}: not a checkpoint: neither config.json nor adapter_config.json inside"
-        )
+        refuse_no_checkpoint(name, folder)
+    refuse_pointers(name, folder)
+    refuse_other_models(name, read_json(folder / "config.json"))
     refuse_other_files(name, folder)
     _refuse_kernels(name, folder)
     weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
@@ -165,9 +172,12 @@ def _adapted(
     name: str, folder: Path, revision: str | None, options: FindOptions, base: Checkpoint
 ) -> Checkpoint:
     assert base.files is not None
+    refuse_pointers(name, folder)
+    refuse_other_adapters(name, folder, _adapter_config(folder))
     weights = weight_files(name, folder, "adapter_model.safetensors", options.allow_pickle)
     refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
+    own_weights = weights_digest(weights)
     notes = _check_base(name, folder, base, options)
     own_tokenizer = has_tokenizer(folder)
     tokenizer = folder if own_tokenizer else base.files.tokenizer
@@ -177,7 +187,7 @@ def _adapted(
         name=name,
         revision=revision,
         weights=base.weights,
-        adapter=digest([weights_digest(weights), settings_of(folder, "adapter_config.json")]),
+        adapter=digest([own_weights, settings_of(folder, "adapter_config.json")]),
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
         settings=base.settings,
@@ -193,8 +203,8 @@ def _adapted(
 
 def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
     config = folder / "adapter_config.json"
-    named = _adapter_config(folder).get("base_model_name_or_path")
-    if not isinstance(named, str) or not named:
+    named = base_named_in(config, _adapter_config(folder))
+    if named is None:
         raise UsageError(f"{config} names no base; give it with --base")
     try:
         return find_base(named, options)
@@ -245,41 +255,60 @@ def _refuse_elsewhere(name: str, config: Mapping[str, Any]) -> None:
 
 
 def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:
-    """Refuse an adapter that was trained on another base; return remarks for the report."""
+    """Refuse an adapter that was, or may have been, trained on another base; return remarks.
+
+    A recorded digest decides; then the shapes; then the names, as far as they can.
+    """
     assert base.files is not None
     recorded = _recorded_weights(folder)
+    weights = sorted(base.files.weights.glob("*.safetensors"))
     if recorded is not None:
-        files = sorted(base.files.weights.glob("*.safetensors"))
-        actual = {path.name: sha256 for path, sha256 in sha256_of_files(files).items()}
-        matches = recorded == actual
-        reason = "its provenance.json records other weights"
-    else:
-        config = _adapter_config(folder)
-        named, revision = config.get("base_model_name_or_path"), config.get("revision")
-        if not named:
-            return (f"{name} names no base: that it was trained on {base.name} is assumed.",)
-        is_it = _is_called(str(named), base)
-        is_named_so = is_it or _calls_itself(str(named), base)
-        # A branch moves; a commit does not.
-        is_other = base.revision is not None and bool(_COMMIT.fullmatch(str(revision)))
-        matches = is_named_so and not (is_other and revision != base.revision)
-        reason = f"its adapter_config.json names {named!r}"
-        if is_named_so and not matches:
-            reason += f" at {revision}, and this is {base.revision}"
-        if matches and not is_it:
-            # The config of a fine-tune may name the model that it was made from.
-            return (
-                f"{name} was trained on {named}; that {base.name} is that model, and no fine-tune "
-                "of it, is told by the config.json of the base alone.",
-            )
-    if matches:
+        actual = {path.name: sha256 for path, sha256 in sha256_of_files(weights).items()}
+        if recorded == actual:
+            return ()
+        doubt = f"its provenance.json records other weights than those of {base.name}"
+        return _doubted(name, doubt, "adapter.other-base", options)
+    own = [path for path in (folder / "adapter_model.safetensors",) if path.is_file()]
+    refuse_other_shapes(name, base.name, own, weights)
+    return _by_name(name, folder, base, options)
+
+
+def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:
+    """Judge by the name that an adapter's config gives its base."""
+    config = _adapter_config(folder)
+    named = base_named_in(folder / "adapter_config.json", config)
+    if named is None:
+        return (f"{name} names no base: that it was trained on {base.name} is assumed.",)
+    revision = str(config.get("revision"))
+    # A branch moves; a commit does not.
+    if base.revision is not None and _COMMIT.fullmatch(revision) and revision != base.revision:
+        doubt = f"names {named!r} at {revision}, and {base.name} is at {base.revision}"
+        return _doubted(name, doubt, "adapter.other-base", options)
+    if _is_called(named, base):
         return ()
+    if is_same_model(named, _spellings(base)):
+        return (f"{name} names {named}; taken for {base.name}.",)
+    doubt = f"names {named!r}; whether {base.name} is {named!r} is not known"
+    return _doubted(name, doubt, "adapter.unknown-base", options)
+
+
+def _doubted(name: str, doubt: str, told: str, options: FindOptions) -> tuple[str, ...]:
+    """Return a doubt as a remark where the user allows it, which claims no more than is known."""
     if options.allow_base_mismatch:
-        return (f"{name} was trained on another base than {base.name}: {reason}.",)
+        return (f"{name}: {doubt} (--allow-base-mismatch).",)
     raise IntegrityError(
-        f"{name}: trained on another base than {base.name}: {reason}; give that base, "
-        "or --allow-base-mismatch if they are the same weights"
+        f"{name}: {doubt}; give the base that it was trained on with --base, or "
+        "--allow-base-mismatch if this is it",
+        id=told,
     )
+
+
+def _spellings(base: Checkpoint) -> tuple[str, ...]:
+    """Return what a base is called: by the user, by its folder, by its own config."""
+    assert base.files is not None
+    folder = base.files.weights
+    own = read_json(folder / "config.json").get("_name_or_path")
+    return (base.name, str(folder.resolve()), *([own] if isinstance(own, str) else []))
 
 
 def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
@@ -293,13 +322,10 @@ def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
 
 def _is_called(named: str, base: Checkpoint) -> bool:
     assert base.files is not None
-    if named == base.name.partition("@")[0]:
+    if named == base.name.removeprefix("hf:").partition("@")[0]:
         return True
-    path = user_path(named, UsageError)
-    return path.is_dir() and path.resolve() == base.files.weights.resolve()
-
-
-def _calls_itself(named: str, base: Checkpoint) -> bool:
-    assert base.files is not None
-    own_name = read_json(base.files.weights / "config.json").get("_name_or_path")
-    return bool(own_name == named)
+    try:
+        path = user_path(named, UsageError)
+        return path.is_dir() and path.resolve() == base.files.weights.resolve()
+    except (UsageError, OSError):  # on the machine of its trainer it was a path
+        return False

@@ -92,6 +92,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
     remarks = check_pair(base, candidate, plan.protocol)
+    remarks += tuple(line for side in (base, candidate) for line in runner.rehearse(side))
     known = known_looks(store, base, candidate)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)

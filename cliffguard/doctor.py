@@ -15,6 +15,7 @@ from cliffguard.checkpoint_files import n_parameters
 from cliffguard.corridor import find_alone, find_sides
 from cliffguard.engine import loading
 from cliffguard.engine.devices import BYTES_A_WEIGHT, Device, devices
+from cliffguard.engine.rehearsal import rehearse
 from cliffguard.errors import CliffguardError
 from cliffguard.hub import cache_folder
 from cliffguard.integrity import pair_checks
@@ -97,7 +98,7 @@ def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Ch
     found = [*_about_devices(there), *_about_places(places)]
     loads: tuple[Load, ...] = ()
     if plan is not None:
-        sides, about = _sides(plan)
+        sides, about = _sides(plan, will_load=runner is not None)
         found += about
         loads = tuple(_load(side, one, plan) for side, one in sides.items())
         found += _about_memory(loads, there)
@@ -170,13 +171,16 @@ def _about_places(places: Sequence[Place]) -> Iterator[Found]:
 # --- base and candidate --------------------------------------------------------------------------
 
 
-def _sides(plan: Plan) -> tuple[dict[Literal["base", "candidate"], Checkpoint], list[Found]]:
+def _sides(
+    plan: Plan, *, will_load: bool
+) -> tuple[dict[Literal["base", "candidate"], Checkpoint], list[Found]]:
     """Return the sides as far as they are found, and what is to be said of them."""
     try:
         base, candidate = find_sides(plan)
     except CliffguardError as failure:
         return _base_alone(plan), [_fault("pair", failure)]
-    return {"base": base, "candidate": candidate}, list(_about_pair(base, candidate, plan))
+    about = list(_about_pair(base, candidate, plan, will_load=will_load))
+    return {"base": base, "candidate": candidate}, about
 
 
 def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:
@@ -188,7 +192,9 @@ def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:
         return {}
 
 
-def _about_pair(base: Checkpoint, candidate: Checkpoint, plan: Plan) -> Iterator[Found]:
+def _about_pair(
+    base: Checkpoint, candidate: Checkpoint, plan: Plan, *, will_load: bool
+) -> Iterator[Found]:
     """Yield all that a run would find in their files, what would end it and what it would tell."""
     faults = []
     for note in (*base.notes, *candidate.notes):
@@ -199,9 +205,19 @@ def _about_pair(base: Checkpoint, candidate: Checkpoint, plan: Plan) -> Iterator
                 yield Found(kind="remark", about="pair", text=line)
         except CliffguardError as failure:
             faults.append(_fault("pair", failure))
-    yield from faults or [
-        Found(kind="good", about="pair", text="base and candidate are whole and belong together")
-    ]
+    all_fit = plan.runner.is_local
+    for side in (base, candidate) if plan.runner.is_local else ():
+        try:
+            found = rehearse(side)
+        except CliffguardError as failure:
+            faults.append(_fault("pair", failure))
+            break
+        all_fit &= found.all_fit
+        for line in found.remarks:
+            yield Found(kind="remark", about="pair", text=line)
+    told = "headers fit" if all_fit else "files are whole, and not all headers can be judged"
+    more = "" if will_load else "; not loaded (--load)"
+    yield from faults or [Found(kind="good", about="pair", text=told + more)]
 
 
 def _fault(about: str, failure: CliffguardError) -> Found:

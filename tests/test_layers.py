@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams", "stages", "interrupts"},
     {"plans", "files", "samples", "constraints", "gym", "tensors"},
-    {"scorers", "ladders", "rows", "logged", "hashing"},
+    {"scorers", "ladders", "rows", "logged", "hashing", "checkpoint_kinds", "adapter_bases"},
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
     {"config", "checkpoints", "tokenizer_files", "engine", "targets"},

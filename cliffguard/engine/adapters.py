@@ -52,12 +52,12 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
         tuned.load_adapter(folder, adapter_name, local_files_only=True)
         tuned.set_adapter(adapter_name, inference_mode=True)
     else:
-        _grow_embedding(model, name, shapes)
+        grow_embedding(model, name, shapes)
         tuned = PeftModel.from_pretrained(
             model, folder, adapter_name=adapter_name, local_files_only=Path(folder).is_dir()
         )
     if shapes:
-        _refuse_misfit(tuned, name, adapter_name, set(shapes))
+        refuse_misfit(tuned, name, adapter_name, set(shapes))
     _refuse_no_effect(tuned, name, adapter_name)
     return tuned
 
@@ -67,10 +67,10 @@ def make_room(model: Any, name: str, folder: Path | str) -> None:
     from peft import PeftModel
 
     if not isinstance(model, PeftModel):
-        _grow_embedding(model, name, adapter_shapes(folder) or _pickled_shapes(folder))
+        grow_embedding(model, name, adapter_shapes(folder) or _pickled_shapes(folder))
 
 
-def _refuse_misfit(tuned: Any, name: str, adapter_name: str, in_file: set[str]) -> None:
+def refuse_misfit(tuned: Any, name: str, adapter_name: str, in_file: set[str]) -> None:
     """Refuse a file that lacks a weight, which peft would leave at zero, or holds another's."""
     from peft import get_peft_model_state_dict
 
@@ -83,14 +83,18 @@ def _refuse_misfit(tuned: Any, name: str, adapter_name: str, in_file: set[str]) 
         )
         for has_embeddings in (False, True)
     )
-    if odd := sorted((least - in_file) | (in_file - most)):
+    lacking, strange = sorted(least - in_file), sorted(in_file - most)
+    if odd := [*lacking, *strange]:
+        kind = "it lacks" if lacking else "it holds"
         raise IntegrityError(
-            f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the "
-            f"first is {odd[0]}; was it trained on another model?"
+            f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the first "
+            f"that {kind} is {odd[0]}; save or copy it again, or give the base that it was trained "
+            "on",
+            id="adapter.misfit",
         )
 
 
-def _grow_embedding(model: Any, name: str, shapes: dict[str, tuple[int, ...]]) -> None:
+def grow_embedding(model: Any, name: str, shapes: dict[str, tuple[int, ...]]) -> None:
     """Make room for the rows that an adapter brings for tokens of its own."""
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     n_rows = _rows_in_file(model, embedding, shapes)

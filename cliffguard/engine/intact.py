@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cliffguard.errors import IntegrityError
@@ -49,14 +49,47 @@ def refuse_not_finite(name: str, model: Any, only: str = "") -> None:
             )
 
 
-def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> None:
-    """Refuse a tokenizer with more tokens than the model has embeddings for."""
+def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> tuple[str, ...]:
+    """Refuse a tokenizer with tokens that the model has no embedding for; return remarks.
+
+    A token for padding, and special ones that the chat template does not write, stand in no
+    prompt: they are told. If one stands in an item after all, `refuse_unread_tokens` sees it.
+    Batches are then padded with another token, which is masked like any.
+    """
     n_rows = model.get_input_embeddings().weight.shape[0]
-    last = max(tokenizer.get_vocab().values(), default=-1)
-    if last >= n_rows:
+    beyond = {token: at for token, at in tokenizer.get_vocab().items() if at >= n_rows}
+    if not beyond:
+        return ()
+    last = max(beyond.values())
+    what = f"{checkpoint.name}: its tokenizer has tokens up to the id {last}, its embedding only"
+    if all(_is_unwritten(tokenizer, *one) for one in beyond.items()):
+        if tokenizer.pad_token_id is not None and tokenizer.pad_token_id >= n_rows:
+            tokenizer.pad_token = tokenizer.eos_token or tokenizer.bos_token
+        names = ", ".join(sorted(beyond)[:3])
+        return (f"{what} {n_rows} rows: {names} must stand in no prompt.",)
+    own = checkpoint.files is not None and checkpoint.files.adapter is not None
+    way_out = ", or delete the tokenizer's files from it to use its base's" if own else ""
+    raise IntegrityError(
+        f"{what} {n_rows} rows; save the resized embedding with the checkpoint{way_out}",
+        id="tokenizer.more-than-rows",
+    )
+
+
+def _is_unwritten(tokenizer: Any, token: str, at: int) -> bool:
+    added = tokenizer.added_tokens_decoder.get(at)
+    is_special = token in tokenizer.all_special_tokens or bool(added and added.special)
+    is_end = at in (tokenizer.bos_token_id, tokenizer.eos_token_id)
+    return is_special and not is_end and token not in str(tokenizer.chat_template)
+
+
+def refuse_unread_tokens(item: str, model: Any, tokens: Sequence[int]) -> None:
+    """Refuse a prompt with a token that the model has no embedding for."""
+    n_rows = model.get_input_embeddings().weight.shape[0]
+    if max(tokens, default=0) >= n_rows:
         raise IntegrityError(
-            f"{checkpoint.name}: its tokenizer has tokens up to the id {last}, its embedding only "
-            f"{n_rows} rows; save the resized embedding with the checkpoint"
+            f"item {item}: its prompt holds the token {max(tokens)}, and the model's embedding has "
+            f"only {n_rows} rows; save the resized embedding with the checkpoint",
+            id="tokenizer.more-than-rows",
         )
 
 

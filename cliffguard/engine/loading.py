@@ -104,7 +104,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
     files = checkpoint.files
-    with _damage_explained(checkpoint.name):
+    with damage_explained(checkpoint.name):
         # Said, since transformers would otherwise ask on the terminal whether to run code.
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, **options)
@@ -117,7 +117,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
 def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
     """Return the checkpoint's model without its adapter, in eval mode on its device."""
-    with out_of_memory_explained(checkpoint.name), _damage_explained(checkpoint.name):
+    with out_of_memory_explained(checkpoint.name), damage_explained(checkpoint.name):
         model = _from_files(checkpoint, options)
         if options.device_map is None and options.quantization == "none":
             model = model.to(options.device)
@@ -161,7 +161,7 @@ def put_on(
     assert checkpoint.files is not None
     assert checkpoint.files.adapter is not None
     name, folder = checkpoint.name, checkpoint.files.adapter
-    with out_of_memory_explained(name), _damage_explained(name):
+    with out_of_memory_explained(name), damage_explained(name):
         cue, n_rows = cue_of(folder), model.get_input_embeddings().weight.shape[0]
         # First, since a head of another size may compute other last bits.
         make_room(model, name, folder)
@@ -237,7 +237,7 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _damage_explained(name: str) -> Iterator[None]:
+def damage_explained(name: str) -> Iterator[None]:
     """Turn what transformers, peft and safetensors raise about a file into an error of ours."""
     try:
         yield
@@ -245,7 +245,8 @@ def _damage_explained(name: str) -> Iterator[None]:
         raise
     except ImportError as failure:
         raise InfrastructureError(
-            f"{name}: needs a library that is not installed: {_first_line(failure)}"
+            f"{name}: needs a library that is not installed: {first_line(failure)}",
+            id="weights.library",
         ) from failure
     except Exception as failure:  # files decide what a loader raises, so anything may come
         if is_out_of_memory(failure):
@@ -255,7 +256,7 @@ def _damage_explained(name: str) -> Iterator[None]:
                 f"{name}: needs code of its own (auto_map in its settings), and cliffguard runs no "
                 "checkpoint's code; convert it to an architecture that transformers knows"
             ) from failure
-        raise IntegrityError(f"{name}: cannot be loaded: {_first_line(failure)}") from failure
+        raise IntegrityError(f"{name}: cannot be loaded: {first_line(failure)}") from failure
 
 
 def is_out_of_memory(failure: Exception) -> bool:
@@ -270,7 +271,8 @@ def is_out_of_memory(failure: Exception) -> bool:
     )
 
 
-def _first_line(failure: Exception) -> str:
+def first_line(failure: Exception) -> str:
+    """Return the first words of another program's message, on one line."""
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     # torch heads a list of mismatched tensors with a line that names only the class.
     return " ".join(lines[:2])[:300] if lines else type(failure).__name__

@@ -7,6 +7,7 @@ from typing import Any
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import apart_because
 from cliffguard.engine.intact import refuse_missing_tokens
+from cliffguard.engine.rehearsal import rehearse
 from cliffguard.records import Checkpoint
 
 
@@ -19,6 +20,7 @@ class Resident:
     """
 
     def __init__(self, checkpoint: Checkpoint, options: loading.LoadOptions) -> None:
+        rehearse(checkpoint)
         self.options = options
         self._weights = _weights(checkpoint)
         self._only = checkpoint.fingerprint if apart_because(checkpoint) else None
@@ -42,6 +44,7 @@ class Resident:
     def switch_to(self, checkpoint: Checkpoint) -> tuple[Any, Any]:
         """Return (model, tokenizer) of a checkpoint that is served, its adapter alone active."""
         key = checkpoint.fingerprint
+        rehearse(checkpoint)
         if key not in self._tokenizers:
             tokenizer = loading.load_tokenizer(checkpoint)
             if checkpoint.adapter is None:  # an adapter's may count rows that come with it

@@ -110,10 +110,11 @@ def _range(text: str) -> str:
 
 
 def _verdict(page: Page) -> str:
+    doubts = "".join(f"\n\n{escape(doubt)}" for doubt in page.doubts)
     return (
         f"# {page.mark} {page.outcome}\n\n"
         f"**{escape(page.sentence)}** Exit code {page.exit_code}.\n\n"
-        f"Base {escape(page.base)}, candidate {escape(page.candidate)}."
+        f"Base {escape(page.base)}, candidate {escape(page.candidate)}.{doubts}"
     )
 
 

@@ -355,6 +355,12 @@ class Page:
         return one_line(self.review.comparison.candidate.label)
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """What was assumed of the two sides, such as which base an adapter was trained on."""
+        sides = (self.review.comparison.base, self.review.comparison.candidate)
+        return tuple(one_line(note) for side in sides for note in side.notes)
+
+    @property
     def confidence(self) -> str:
         """The confidence of every interval, as "90 %"."""
         return f"{100 * self.review.comparison.confidence:.4g} %"

@@ -48,6 +48,7 @@ def print_review(review: Review, console: Console) -> None:
     page = lay_out(cleaned(review))
     _print(console, _headline(page))
     _print(console, Text(f"base       {page.base}\ncandidate  {page.candidate}", style="dim"))
+    _print_list(console, [("!", line) for line in page.doubts])
     console.print()
     table = _table(page)
     roomy = console.options.update(width=10_000, max_width=10_000)

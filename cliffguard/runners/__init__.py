@@ -51,6 +51,13 @@ class Runner(Interface):
     def notes(self) -> Notes:
         """Describe what should not change an answer, as it was when it last answered."""
 
+    def rehearse(self, checkpoint: Checkpoint) -> Sequence[str]:
+        """Refuse a checkpoint that could not be loaded, as far as its headers show; return remarks.
+
+        Who loads none here finds nothing.
+        """
+        return ()
+
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage of answering has taken so far; nothing where it is not known."""
         return {}

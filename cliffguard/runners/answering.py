@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from cliffguard.canonical import digest
+from cliffguard.engine.intact import refuse_unread_tokens
 from cliffguard.errors import IntegrityError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Item
@@ -33,7 +34,7 @@ class Prepared:
         self.endings: list[Any] = []
         self._model = model
         # Without a context, the model puts one token there by itself.
-        self._tokens = [int(token) for token in model.tok_encode(self.requests[0].args[0])]
+        self._tokens = self._encoded(self.requests[0].args[0])
         self.n_prompt_tokens = len(self._tokens)
         self._refuse_two_beginnings()
         self.is_overlong = self._n_tokens() > model.max_length
@@ -86,7 +87,14 @@ class Prepared:
         if self.is_generated:
             return self.n_prompt_tokens + self.max_new_tokens
         whole = [request.args[0] + request.args[1] for request in self.requests]
-        return max(len(self._model.tok_encode(text)) for text in whole)
+        return max(len(self._encoded(text)) for text in whole)
+
+    def _encoded(self, text: str) -> list[int]:
+        tokens = [int(token) for token in self._model.tok_encode(text)]
+        network = getattr(self._model, "model", None)
+        if hasattr(network, "get_input_embeddings"):  # and not the name of a served one
+            refuse_unread_tokens(self.item.id, network, tokens)
+        return tokens
 
     def answer(self) -> Answer:
         """Score the responses; an over-long item has none and stays unscored."""

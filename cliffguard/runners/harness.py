@@ -85,6 +85,14 @@ class HarnessRunner(Runner):
         """Return what each stage has taken so far."""
         return self._stages.spent()
 
+    def rehearse(self, checkpoint: Checkpoint) -> Sequence[str]:
+        """Refuse a checkpoint that could not be loaded here, as far as its headers show."""
+        if not self.loads_models:
+            return ()
+        from cliffguard.engine.rehearsal import rehearse
+
+        return rehearse(checkpoint).remarks
+
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)

@@ -63,6 +63,10 @@ class ParallelRunner(Runner):
         """What this process has taken; the others worked beside it."""
         return self.inner.spent()
 
+    def rehearse(self, checkpoint: Checkpoint) -> Sequence[str]:
+        """As in a single process: the leader looks alone."""
+        return self.inner.rehearse(checkpoint)
+
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """As in a single process."""
         return self.inner.holds_both(base, candidate)

@@ -94,7 +94,8 @@ class Place:
         folder = support.write_checkpoint(self.root / "adapter", seed=7)
         (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
         (folder / "config.json").unlink()
-        self.write("adapter/adapter_config.json", json.dumps({"base_model_name_or_path": named}))
+        config = {"peft_type": "LORA", "base_model_name_or_path": named}
+        self.write("adapter/adapter_config.json", json.dumps(config))
         return folder
 
     def spoil(self, name: str, content: str | bytes, words: Sequence[object] = ()) -> list[object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,9 @@ from typer.testing import CliRunner, Result
 from cliffguard.cli.app import app
 from cliffguard.engine.devices import Device
 from tests import support
+
+N_WEIGHTS = 12_944
+"""Of the tiny Llama: 258 rows of 16 at both ends, two layers of 2,336, and a norm of 16."""
 
 
 def run(*words: object) -> Result:
@@ -28,12 +31,12 @@ def found(*words: object) -> dict[str, Any]:
 
 
 @pytest.fixture
-def sides(tmp_path: Path) -> tuple[Path, Path]:
-    """A base and a fine-tune that can be found, and are never loaded."""
-    return tuple(  # type: ignore[return-value]
-        support.write_checkpoint(tmp_path / name, seed=seed)
-        for seed, name in enumerate(("base", "tuned"))
-    )
+def sides(tiny_base: Path, tiny_tuned: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A base and a fine-tune of its shape, to be broken and never loaded."""
+    base, tuned = tmp_path / "base", tmp_path / "tuned"
+    shutil.copytree(tiny_base, base)
+    shutil.copytree(tiny_tuned, tuned)
+    return base, tuned
 
 
 def with_memory(monkeypatch: pytest.MonkeyPatch, devices: Sequence[Device]) -> None:
@@ -51,15 +54,16 @@ def test_without_a_pair_it_looks_at_the_machine() -> None:
 
 
 def test_a_sound_pair_is_told_with_what_would_be_loaded(sides: tuple[Path, Path]) -> None:
-    """Sixteen weights a side, in float32 on a CPU."""
+    """Its weights by the headers, in float32 on a CPU, and that they were not loaded."""
     told = found("--base", sides[0], "--candidate", sides[1], "--device", "cpu")
 
     assert [(load["side"], load["n_parameters"], load["n_bytes"]) for load in told["loads"]] == [
-        ("base", 16, 64),
-        ("candidate", 16, 64),
+        ("base", N_WEIGHTS, 4 * N_WEIGHTS),
+        ("candidate", N_WEIGHTS, 4 * N_WEIGHTS),
     ]
     assert told["exit_code"] == 0
-    assert any(one["kind"] == "good" and one["about"] == "pair" for one in told["found"])
+    (good,) = [one["text"] for one in told["found"] if one["kind"] == "good"]
+    assert good == "headers fit; not loaded (--load)"
 
 
 def test_a_missing_side_is_a_fault_with_its_advice(sides: tuple[Path, Path]) -> None:
@@ -183,3 +187,67 @@ def test_no_weights_are_loaded(sides: tuple[Path, Path], monkeypatch: pytest.Mon
     monkeypatch.setattr("safetensors.torch.load_file", refuse)
 
     assert run("--base", sides[0], "--candidate", sides[1]).exit_code == 0
+
+
+def spoilt_names(adapter: Path) -> None:
+    """Call the adapter's weights as torch.compile does."""
+    from safetensors.torch import load_file, save_file
+
+    file = adapter / "adapter_model.safetensors"
+    save_file({f"_orig_mod.{n}": t for n, t in load_file(file).items()}, file)
+
+
+def without_tensors(adapter: Path) -> None:
+    """Leave a file of no tensors."""
+    from safetensors.torch import save_file
+
+    save_file({}, adapter / "adapter_model.safetensors")
+
+
+def setting(**values: object) -> Callable[[Path], None]:
+    """Return what sets keys of an adapter's config."""
+
+    def change(adapter: Path) -> None:
+        file = adapter / "adapter_config.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
+
+    return change
+
+
+SPOILT: dict[str, tuple[Callable[[Path], None], int, str]] = {
+    "foreign names": (spoilt_names, 12, "weights.foreign-names"),
+    "no tensors": (without_tensors, 12, "weights.no-tensors"),
+    "another rank": (setting(r=10**9), 12, "adapter.other-shapes"),
+    "a newer peft": (setting(some_new_config=3), 12, "adapter.unknown-keys"),
+    "another base": (setting(base_model_name_or_path="org/x"), 12, "adapter.unknown-base"),
+    "a classifier's": (setting(task_type="SEQ_CLS"), 2, "adapter.no-language-model"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_doctor_and_check_find_the_same_before_the_base_is_asked(
+    what: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From headers alone: a check that ran for an hour must not end with what they show."""
+    change, code, told = SPOILT[what]
+    adapter = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
+    change(adapter)
+    pair = ["--base", str(tiny_base), "--candidate", str(adapter), "--device", "cpu"]
+    suite = support.write_suite(tmp_path / "suite", n_items=8, n_said=2)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("weights were loaded")
+
+    monkeypatch.setattr("cliffguard.engine.loading.load_weights", refuse)
+
+    looked_at = run(*pair)
+    words = ["check", *pair, "--suite", str(suite), "--out", str(tmp_path / "out"), "-q"]
+    checked = CliRunner().invoke(app, words)
+
+    assert (looked_at.exit_code, checked.exit_code) == (code, code), checked.output
+    (line,) = checked.stderr.splitlines()
+    assert line.endswith(f"[{told}]")
+    said, _, advice = line.removeprefix("cliffguard: ").rpartition(" [")[0].rpartition("; ")
+    assert f"✗ pair: {said}; {advice}" in looked_at.stdout
+    failure = json.loads((tmp_path / "out" / "failure.json").read_text())
+    assert failure["id"] == told

@@ -1,0 +1,328 @@
+"""Loading, rehearsed: what transformers and peft would say of a checkpoint's config and headers.
+
+Their own classes build the model on torch's meta device, where a tensor has a shape and no
+numbers, and take the names and shapes that stand in the headers of the files. So nothing is read
+but headers, nothing is allocated, and what they would refuse after minutes of loading they refuse
+within a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import logging
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cliffguard.checkpoint_files import read_json
+from cliffguard.engine.adapters import adapter_shapes, apart_because, grow_embedding, refuse_misfit
+from cliffguard.engine.foreign_names import advice, foreign_part, without
+from cliffguard.engine.intact import refuse_missing_tokens, unread
+from cliffguard.engine.loading import damage_explained, first_line, load_tokenizer
+from cliffguard.engine.peft_configs import read_config
+from cliffguard.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.records import Checkpoint
+from cliffguard.tensors import tensors_of
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What was found: did `all_fit`, of all names and shapes in the headers? And remarks.
+
+    Not all is known where weights are pickled or quantised, or where a kind of adapter computes
+    with the base's numbers while it is put on.
+    """
+
+    all_fit: bool
+    remarks: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=64)
+def rehearse(checkpoint: Checkpoint) -> Rehearsal:
+    """Refuse what transformers and peft refuse for its config and its headers.
+
+    Raises UsageError for a model of another kind, IntegrityError for names, shapes and settings
+    that do not fit, InfrastructureError for a library that is not installed.
+    """
+    if checkpoint.files is None:  # in memory, or behind a server
+        return Rehearsal(all_fit=False)
+    adapter = checkpoint.files.adapter
+    apart_because(checkpoint)  # reads both configs, and says where a value is of another kind
+    with _quiet(), damage_explained(checkpoint.name):
+        tokenizer = load_tokenizer(checkpoint)
+        own = checkpoint.name if adapter is None else str(checkpoint.files.weights)
+        model, all_fit = _model(own, checkpoint.files.weights)
+        remarks: tuple[str, ...] = ()
+        if adapter is not None:
+            with _refusals_explained(checkpoint.name):
+                config, remarks = read_config(checkpoint.name, adapter)
+                tuned = _with_adapter(model, checkpoint.name, adapter, config)
+            all_fit, model = all_fit and tuned is not None, tuned or model
+        if all_fit:
+            remarks += refuse_missing_tokens(checkpoint, model, tokenizer)
+    return Rehearsal(all_fit=all_fit, remarks=remarks)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the libraries' own reports of what is said here in one line off the terminal."""
+    from transformers.utils import logging as theirs
+
+    loud = [logging.getLogger(name) for name in ("transformers", "peft")]
+    levels = [one.level for one in loud]
+    shows_bars = theirs.is_progress_bar_enabled()
+    try:
+        theirs.disable_progress_bar()
+        for one in loud:
+            one.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for one, level in zip(loud, levels, strict=True):
+            one.setLevel(level)
+        if shows_bars:
+            theirs.enable_progress_bar()
+
+
+# --- the model -----------------------------------------------------------------------------------
+
+
+def _model(name: str, folder: Path) -> tuple[Any, bool]:
+    """Return the model in `folder` without numbers, and whether the headers were held to it."""
+    import torch
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        AutoConfig,
+        AutoModelForCausalLM,
+        GenerationConfig,
+    )
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if (folder / "generation_config.json").is_file():
+        GenerationConfig.from_pretrained(folder, local_files_only=True)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise UsageError(
+            f"{name}: its config.json says model_type {config.model_type}, of which transformers "
+            "has no language model that predicts the next token; give a causal language model",
+            id="checkpoint.no-language-model",
+        )
+    tensors = tensors_of(_files_read(name, folder))
+    _refuse_endless(name, config.to_dict(), len(tensors))
+    is_quantized = _is_quantized(config)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(_plain(config), trust_remote_code=False)
+    if is_quantized or not tensors:
+        return model, False
+    shapes = {key: one.shape for key, one in tensors.items()}
+    filled, about = _put_in(model, shapes)
+    _refuse_unfit(name, filled, shapes, about)
+    return model, True  # not the filled one, whose weights peft cannot copy
+
+
+def _plain(config: Any) -> Any:
+    """Return a copy of a config that says nothing of quantisation: the modules are called alike."""
+    copied = copy.deepcopy(config)
+    for part in (copied, copied.get_text_config(decoder=True)):
+        if hasattr(part, "quantization_config"):
+            del part.quantization_config
+    return copied
+
+
+_COUNTS = re.compile(r"layers|n_layer|num_.*experts|n_.*experts|blocks")
+_MOST_MODULES = 1000  # that a config may ask for beyond what its files hold
+
+
+def _refuse_endless(name: str, config: Mapping[str, Any], n_tensors: int) -> None:
+    """Refuse a config whose layers nobody has saved: to build them would take for ever."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            _refuse_endless(name, value, n_tensors)
+        elif isinstance(value, int) and _COUNTS.search(key) and value > _MOST_MODULES + n_tensors:
+            raise IntegrityError(
+                f"{name}: its config.json says {key} {value:,}, and its files hold {n_tensors:,} "
+                "tensors; put the config beside the weights that it was saved with",
+                id="weights.missing",
+            )
+
+
+def _is_quantized(config: Any) -> bool:
+    """Say whether weights stand quantised in the files, after the library for it was looked for."""
+    from transformers.quantizers.auto import AutoHfQuantizer
+
+    inner = config.get_text_config(decoder=True)
+    said = getattr(config, "quantization_config", None) or getattr(
+        inner, "quantization_config", None
+    )
+    if said is None or not AutoHfQuantizer.supports_quant_method(said):
+        return False
+    quantizer = AutoHfQuantizer.from_config(said, pre_quantized=True)
+    # Whether this machine has the device for it is another question than which library it needs.
+    with contextlib.suppress(RuntimeError, ValueError):
+        quantizer.validate_environment(device_map=None, weights_only=True)
+    return True
+
+
+def _files_read(name: str, folder: Path) -> list[Path]:
+    """Return those of a folder's safetensors that transformers reads; none of pickled weights."""
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.is_file():
+        return [single]
+    if index.is_file():
+        return [folder / shard for shard in sorted(set(read_json(index)["weight_map"].values()))]
+    if others := sorted(folder.glob("*.safetensors")):
+        raise IntegrityError(
+            f"{name}: its weights lie in {others[0].name}, and transformers reads "
+            "model.safetensors, or the shards that model.safetensors.index.json names; save the "
+            "checkpoint with save_pretrained",
+            id="weights.unread-file",
+        )
+    return []
+
+
+def _put_in(model: Any, shapes: Shapes) -> tuple[Any, dict[str, Any]]:
+    """Return a model of this class with tensors of these shapes in it, and what misfits."""
+    import torch
+
+    weights = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    filled, about = type(model).from_pretrained(
+        None,
+        config=model.config,
+        state_dict=weights,
+        device_map={"": "meta"},
+        dtype=torch.float32,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        local_files_only=True,
+    )
+    return filled, about
+
+
+def _refuse_unfit(name: str, model: Any, shapes: Shapes, about: Mapping[str, Any]) -> None:
+    missing, extra = sorted(about["missing_keys"]), list(about["unexpected_keys"])
+    if about["mismatched_keys"]:
+        key, found, expected = sorted(about["mismatched_keys"])[0]
+        raise IntegrityError(
+            f"{name}: {key} is of shape {list(found)} in its files, and of {list(expected)} by its "
+            "config.json; put the config beside the weights that it was saved with",
+            id="weights.other-shape",
+        )
+    run = foreign_part(extra, model.state_dict()) if missing or extra else None
+    if run is not None:
+        renamed = {without(run)(key): shape for key, shape in shapes.items()}
+        _, again = _put_in(model, renamed)
+        if not again["missing_keys"] and not again["mismatched_keys"]:
+            raise IntegrityError(
+                f"{name}: the names of its weights have {run!r} in them ({sorted(extra)[0]}), and "
+                f"without it all would fit; they were saved {advice(run)}",
+                id="weights.foreign-names",
+            )
+    if missing and (adapted := [key for key in extra if ".lora_" in key]):
+        raise IntegrityError(
+            f"{name}: holds an adapter that was never merged ({min(adapted)}); save what "
+            "merge_and_unload() returns instead",
+            id="weights.not-merged",
+        )
+    if missing:
+        raise IntegrityError(
+            f"{name}: {len(missing)} weights are missing, the first is {missing[0]}; "
+            "save or copy the checkpoint again",
+            id="weights.missing",
+        )
+    unread(name, model, extra)
+
+
+# --- the adapter ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _refusals_explained(name: str) -> Iterator[None]:
+    """Turn what peft raises about a config or weights into an error that says where to look."""
+    try:
+        yield
+    except (CliffguardError, ImportError, MemoryError):
+        raise
+    except Exception as failure:  # a config decides what peft stumbles over, so anything may come
+        raise IntegrityError(
+            f"{name}: peft cannot use its adapter_config.json, or not with its weights and this "
+            f"base: {first_line(failure)}; save or copy the adapter again",
+            id="adapter.refused",
+        ) from failure
+
+
+def _with_adapter(model: Any, name: str, folder: Path, config: Any) -> Any:
+    """Return the model with the adapter's structure on it; None where that needs numbers."""
+    import torch
+    from peft import PeftModel, get_peft_model_state_dict
+    from peft.mapping_func import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
+
+    shapes = adapter_shapes(folder)
+    if not shapes:  # pickled
+        return None
+    kind = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(config.task_type, PeftModel)
+    try:
+        # Of a rank that nobody trained, matrices would fill the memory before they were compared.
+        with torch.device("meta"):
+            grow_embedding(model, name, shapes)
+            tuned = kind(model, config, "default", low_cpu_mem_usage=True)
+        expected = get_peft_model_state_dict(tuned, save_embedding_layers=True)
+    except (NotImplementedError, RuntimeError) as failure:
+        if _needs_numbers(failure):
+            return None
+        raise
+    _refuse_foreign(name, shapes, expected)
+    refuse_misfit(tuned, name, "default", set(shapes))
+    _refuse_other_rank(name, config, shapes, expected)
+    return tuned if _takes(tuned, shapes) else None
+
+
+def _needs_numbers(failure: Exception) -> bool:
+    return "meta tensor" in str(failure).lower()
+
+
+def _refuse_foreign(name: str, shapes: Shapes, expected: Mapping[str, Any]) -> None:
+    run = foreign_part(shapes, expected)
+    if run is not None and {without(run)(key) for key in shapes} <= expected.keys():
+        first = next(key for key in sorted(shapes) if key not in expected)
+        raise IntegrityError(
+            f"{name}: the names of its weights have {run!r} in them ({first}), and without it all "
+            f"would fit; they were saved {advice(run)}",
+            id="weights.foreign-names",
+        )
+
+
+def _refuse_other_rank(name: str, config: Any, shapes: Shapes, expected: Mapping[str, Any]) -> None:
+    """Refuse LoRA matrices of another shape than the config and the base give them."""
+    for key, shape in shapes.items():
+        if "lora_" not in key or key not in expected:
+            continue
+        wanted = tuple(expected[key].shape)
+        if wanted != shape:
+            raise IntegrityError(
+                f"{name}: {key} is of shape {list(shape)}, and by its adapter_config.json "
+                f"(r {config.r}) and the base of {list(wanted)}; put the config that it was "
+                "trained with beside it, or give the base that it was trained on",
+                id="adapter.other-shapes",
+            )
+
+
+def _takes(tuned: Any, shapes: Shapes) -> bool:
+    """Let peft take tensors of these shapes; say whether it could without numbers."""
+    import torch
+    from peft import set_peft_model_state_dict
+
+    weights = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    try:
+        set_peft_model_state_dict(tuned, weights, low_cpu_mem_usage=True)
+    except (NotImplementedError, RuntimeError) as failure:
+        if _needs_numbers(failure):
+            return False
+        raise
+    return True

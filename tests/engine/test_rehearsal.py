@@ -1,0 +1,454 @@
+"""Loading, rehearsed: what config and headers show is refused before a weight is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.engine.foreign_names import foreign_part, without
+from cliffguard.engine.rehearsal import Rehearsal, rehearse
+from cliffguard.errors import CliffguardError
+from tests import support
+from tests.engine import tiny
+from tests.engine.test_architectures import PACKED, PLAIN
+
+Weights = dict[str, Any]
+PEFT = version("peft")
+
+
+def renamed(folder: Path, target: Path, change: Callable[[str], str]) -> Path:
+    """Copy a checkpoint or an adapter, and call its weights otherwise."""
+    return changed(folder, target, lambda weights: {change(k): v for k, v in weights.items()})
+
+
+def changed(folder: Path, target: Path, change: Callable[[Weights], Weights]) -> Path:
+    """Copy a checkpoint or an adapter, and change its weights."""
+    shutil.copytree(folder, target)
+    (file,) = target.glob("*model.safetensors")
+    weights = {name: tensor.contiguous() for name, tensor in change(load_file(file)).items()}
+    save_file(weights, file, metadata={"format": "pt"})
+    return target
+
+
+def set_json(file: Path, **values: Any) -> None:
+    """Set keys of a JSON file."""
+    file.write_text(json.dumps({**json.loads(file.read_text()), **values}))
+
+
+def full(folder: Path) -> Rehearsal:
+    """Rehearse a checkpoint with weights of its own."""
+    return rehearse(find_base(str(folder), FindOptions(offline=True)))
+
+
+def adapted(base: Path, folder: Path) -> Rehearsal:
+    """Rehearse an adapter on a base, whatever it calls it."""
+    options = FindOptions(offline=True, allow_base_mismatch=True)
+    return rehearse(find_pair(str(base), str(folder), options)[1])
+
+
+def refusal(look: Callable[[], Rehearsal]) -> CliffguardError:
+    """Return what is refused."""
+    with pytest.raises(CliffguardError) as refused:
+        look()
+    return refused.value
+
+
+# --- what is whole -------------------------------------------------------------------------------
+
+
+# Fused experts, fused projections, tied heads, states: what is renamed or put together in loading.
+TOLD_APART = (
+    "llama",
+    "gemma3",
+    "gpt-oss",
+    "gpt2",
+    "phi3",
+    "mixtral",
+    "deepseek-v3",
+    "jamba",
+    "mamba",
+)
+
+
+@pytest.mark.parametrize("name", TOLD_APART)
+def test_every_architecture_fits_its_own_headers(name: str, tmp_path: Path) -> None:
+    """Also where experts are fused, or weights renamed, while they are loaded."""
+    tiny.build(**{**PACKED, **PLAIN}[name]).save_pretrained(tmp_path / "model")
+    support.byte_tokenizer().save_pretrained(tmp_path / "model")
+
+    assert full(tmp_path / "model") == Rehearsal(all_fit=True)
+
+
+def sorts_of_adapters() -> dict[str, Any]:
+    """Return configs of the adapters that people train."""
+    import peft
+
+    lora: dict[str, dict[str, Any]] = {
+        "lora": {},
+        "all-linear": {"target_modules": "all-linear"},
+        "regex": {"target_modules": r".*\.q_proj"},
+        "ranks and alphas by layer": {
+            "rank_pattern": {"layers.1.self_attn.q_proj": 3},
+            "alpha_pattern": {"layers.0.self_attn.q_proj": 5},
+        },
+        "dora": {"use_dora": True},
+        "rslora": {"use_rslora": True},
+        "head saved": {"modules_to_save": ["lm_head"]},
+        "both ends saved": {"modules_to_save": ["lm_head", "embed_tokens"]},
+        "lora on the embedding": {"target_modules": ["embed_tokens"]},
+        "tokens": {"trainable_token_indices": [1, 5]},
+        "biases": {"bias": "all"},
+        "a bias of its own": {"lora_bias": True},
+        "one layer": {"layers_to_transform": [1]},
+        "layers repeated": {"layer_replication": [[0, 2], [0, 2]]},
+        "pissa": {"init_lora_weights": "pissa_niter_4"},
+        "olora": {"init_lora_weights": "olora"},
+        "alora": {"alora_invocation_tokens": [1, 2]},
+    }
+    found = {
+        name: peft.LoraConfig(**{"r": 2, "target_modules": ["q_proj"], **more})
+        for name, more in lora.items()
+    }
+    q_proj: dict[str, Any] = {"target_modules": ["q_proj"]}
+    both: dict[str, Any] = {"target_modules": ["q_proj", "down_proj"]}
+    found |= {
+        "vera": peft.VeraConfig(r=2, **q_proj),
+        "ia3": peft.IA3Config(feedforward_modules=["down_proj"], **both),
+        "loha": peft.LoHaConfig(r=2, **q_proj),
+        "lokr": peft.LoKrConfig(r=2, **q_proj),
+        "oft": peft.OFTConfig(oft_block_size=8, r=0, **q_proj),
+        "adalora": peft.AdaLoraConfig(total_step=10, **q_proj),
+        "norms": peft.LNTuningConfig(target_modules=["input_layernorm"]),
+        "prompt": peft.PromptTuningConfig(num_virtual_tokens=4),
+        "prefix": peft.PrefixTuningConfig(num_virtual_tokens=4),
+        "p-tuning": peft.PromptEncoderConfig(num_virtual_tokens=4),
+    }
+    return found
+
+
+SORTS = sorts_of_adapters()
+
+
+def write_adapter(base: Path, folder: Path, config: Any) -> Path:
+    """Train nothing, and save an adapter of this kind."""
+    from peft import get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    config.task_type = "CAUSAL_LM"
+    get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_every_usual_adapter_fits_its_base(sort: str, tiny_base: Path, tmp_path: Path) -> None:
+    """Whichever kind of peft's it is."""
+    folder = write_adapter(tiny_base, tmp_path / "adapter", SORTS[sort])
+
+    assert adapted(tiny_base, folder) == Rehearsal(all_fit=True)
+
+
+def test_an_adapter_may_bring_rows_for_tokens_of_its_own(tiny_base: Path, tmp_path: Path) -> None:
+    """The embedding grows on paper as it does in memory."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_base)
+    model.resize_token_embeddings(261)
+    tuned = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"]))
+    tuned.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
+    tokenizer = support.byte_tokenizer()
+    tokenizer.add_tokens(["<a>", "<b>", "<c>"])
+    tokenizer.save_pretrained(tmp_path / "adapter")
+
+    assert adapted(tiny_base, tmp_path / "adapter").all_fit
+
+
+def test_nothing_is_read_but_headers(tiny_base: Path, tiny_adapter: Path, tmp_path: Path) -> None:
+    """Numbers that are none do not matter, since no number is looked at."""
+    nan = changed(tiny_base, tmp_path / "nan", lambda w: {k: v / 0 for k, v in w.items()})
+
+    assert full(nan).all_fit
+    assert adapted(nan, tiny_adapter).all_fit
+
+
+@pytest.mark.parametrize("kind", ["quantised", "pickled", "pickled adapter"])
+def test_what_headers_do_not_show_is_not_called_whole(
+    kind: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is seen when it is loaded, and said so."""
+    is_adapter = kind == "pickled adapter"
+    folder = Path(shutil.copytree(tiny_adapter if is_adapter else tiny_base, tmp_path / "it"))
+    if kind == "quantised":
+        monkeypatch.setattr(
+            "transformers.quantizers.quantizer_gptq.GptqHfQuantizer.validate_environment",
+            lambda *_, **__: None,
+        )
+        monkeypatch.setattr(
+            "transformers.quantizers.quantizer_gptq.GptqHfQuantizer.__init__",
+            lambda *_, **__: None,
+        )
+        set_json(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+        found = full(folder)
+    else:
+        name = "adapter_model" if is_adapter else "model"
+        pickled = "adapter_model.bin" if is_adapter else "pytorch_model.bin"
+        torch.save(load_file(folder / f"{name}.safetensors"), folder / pickled)
+        (folder / f"{name}.safetensors").unlink()
+        options = FindOptions(offline=True, allow_pickle=True, allow_base_mismatch=True)
+        sides = find_pair(str(tiny_base), str(folder), options)
+        found = rehearse(sides[1])
+
+    assert found == Rehearsal(all_fit=False)
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+WRAPPED: dict[str, tuple[str, Callable[[str], str]]] = {
+    "torch.compile": ("_orig_mod.", lambda name: f"_orig_mod.{name}"),
+    "data parallel": ("module.", lambda name: f"module.{name}"),
+    "peft's model": ("base_model.model.", lambda name: f"base_model.model.{name}"),
+    "peft's layers": ("base_layer.", lambda name: name.replace("_proj.", "_proj.base_layer.")),
+    "a multimodal model": ("language_model.", lambda name: f"language_model.{name}"),
+    "fsdp": (
+        "_fsdp_wrapped_module.",
+        lambda name: name.replace("layers.", "_fsdp_wrapped_module.layers."),
+    ),
+    "a wrapper of one's own": ("student.", lambda name: f"student.{name}"),
+}
+
+
+@pytest.mark.parametrize("what", WRAPPED)
+def test_names_of_a_wrapper_are_told_by_what_is_too_much(
+    what: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    """Without it all would fit."""
+    run, change = WRAPPED[what]
+    folder = renamed(tiny_base, tmp_path / "wrapped", change)
+
+    found = refusal(lambda: full(folder))
+
+    assert (found.exit_code, found.id) == (12, "weights.foreign-names")
+    assert f"have {run!r} in them (" in str(found)
+    assert "without it all would fit; they were saved" in str(found)
+
+
+WRAPPED_ADAPTERS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "torch.compile": (
+        "_orig_mod.",
+        lambda name: name.replace("base_model.model.", "base_model.model._orig_mod."),
+    ),
+    "data parallel": ("module.", lambda name: f"module.{name}"),
+    "a multimodal model": (
+        "language_model.",
+        lambda name: name.replace("model.layers", "model.language_model.layers"),
+    ),
+    "the adapter's name": ("default.", lambda name: name.replace(".weight", ".default.weight")),
+}
+
+
+@pytest.mark.parametrize("what", WRAPPED_ADAPTERS)
+def test_an_adapters_names_are_told_by_what_is_too_much(
+    what: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """Such an adapter would be left at zero in silence by some loaders."""
+    run, change = WRAPPED_ADAPTERS[what]
+    folder = renamed(tiny_adapter, tmp_path / "wrapped", change)
+
+    found = refusal(lambda: adapted(tiny_base, folder))
+
+    assert (found.exit_code, found.id) == (12, "weights.foreign-names")
+    assert f"have {run!r} in them" in str(found)
+
+
+def test_names_of_another_model_are_no_wrapper() -> None:
+    """What cannot be explained by one part is not."""
+    assert foreign_part(["h.0.attn.c_attn.weight"], ["model.norm.weight"]) is None
+    assert foreign_part([], ["a.b"]) is None
+    assert without("x.")("y.x.z") == "y.z"
+    assert without("x.")("y.xx.z") == "y.xx.z"
+
+
+# --- shapes and settings of a model --------------------------------------------------------------
+
+
+def without_layer(weights: Weights) -> Weights:
+    """Take the weights of a layer out."""
+    return {name: one for name, one in weights.items() if "layers.1" not in name}
+
+
+def unmerged(weights: Weights) -> Weights:
+    """Leave an adapter in, beside the layers that it was to be merged into."""
+    found = {n.replace("q_proj.", "q_proj.base_layer."): one for n, one in weights.items()}
+    lora = {
+        f"model.layers.{n}.self_attn.q_proj.lora_A.default.weight": torch.ones(2, 16)
+        for n in (0, 1)
+    }
+    return {**found, **lora}
+
+
+SPOILT: dict[str, tuple[Callable[[Weights], Weights], dict[str, Any], int, str]] = {
+    "a layer is missing": (without_layer, {}, 12, "weights.missing"),
+    "an adapter was never merged": (unmerged, {}, 12, "weights.not-merged"),
+    "another width": (dict, {"hidden_size": 32}, 12, "weights.other-shape"),
+    "another vocabulary": (dict, {"vocab_size": 300}, 12, "weights.other-shape"),
+    "layers for ever": (dict, {"num_hidden_layers": 10**9}, 12, "weights.missing"),
+    "no language model": (dict, {"model_type": "vit"}, 2, "checkpoint.no-language-model"),
+    "an encoder-decoder": (dict, {"model_type": "t5"}, 2, "checkpoint.no-language-model"),
+    "a library is missing": (
+        dict,
+        {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+        20,
+        "weights.library",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_a_model_that_would_not_load_is_refused(what: str, tiny_base: Path, tmp_path: Path) -> None:
+    """By its own config and the headers of its files."""
+    change, config, code, told = SPOILT[what]
+    folder = changed(tiny_base, tmp_path / "spoilt", change)
+    set_json(folder / "config.json", **config)
+
+    found = refusal(lambda: full(folder))
+
+    assert (found.exit_code, found.id) == (code, told), str(found)
+    assert str(found).startswith(f"{folder}: ")
+
+
+def test_weights_that_transformers_does_not_read_are_none(tiny_base: Path, tmp_path: Path) -> None:
+    """They lie in the folder under another name."""
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "named"))
+    (folder / "model.safetensors").rename(folder / "model.fp16.safetensors")
+
+    assert refusal(lambda: full(folder)).id == "weights.unread-file"
+
+
+# --- settings of an adapter ----------------------------------------------------------------------
+
+CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
+    "a rank beyond memory": ({"r": 10**9}, "adapter.other-shapes"),
+    "a rank beyond numbers": ({"r": 10**30}, "adapter.refused"),
+    "a rank below zero": ({"r": -4}, "adapter.refused"),
+    "a rank in words": ({"r": "8"}, "adapter.refused"),
+    "a rank of one module": ({"rank_pattern": {"q_proj": 10**9}}, "adapter.other-shapes"),
+    "layers for ever": ({"layer_replication": [[0, 2]] * 5000}, "adapter.endless"),
+    "layers for ever, one trained": (
+        {"layer_replication": [[0, 10**9]], "layers_to_transform": [0]},
+        "adapter.endless",
+    ),
+    "more layers than trained": ({"layer_replication": [[0, 2]] * 3}, "adapter.other-layers"),
+    "a start that takes for ever": (
+        {"init_lora_weights": "pissa_niter_1000000"},
+        "adapter.endless",
+    ),
+    "a start that nobody knows": ({"init_lora_weights": "nosuch"}, "adapter.refused"),
+    "modules that are not there": ({"target_modules": ["nosuch"]}, "adapter.refused"),
+    "a module less": ({"target_modules": ["q_proj"]}, "adapter.misfit"),
+    "a part that is not in the file": ({"use_dora": True}, "adapter.misfit"),
+    "a kind that nobody knows": ({"peft_type": "NEWLORA"}, "adapter.unknown-type"),
+    "a key that nobody knows": ({"some_new_scale": 2}, "adapter.unknown-keys"),
+    "a switch that nobody knows": ({"another_flag": True}, "adapter.unknown-keys"),
+    "an unknown key of zero": ({"some_new_scale": 0}, "adapter.unknown-keys"),
+}
+
+
+@pytest.mark.parametrize("what", CONFIGS)
+def test_a_config_that_belies_its_weights_is_refused(
+    what: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """At once, before memory is filled with what nobody trained."""
+    values, told = CONFIGS[what]
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
+    set_json(folder / "adapter_config.json", **values)
+
+    found = refusal(lambda: adapted(tiny_base, folder))
+
+    assert (found.exit_code, found.id) == (12, told), str(found)
+
+
+OLD_KEYS: list[Mapping[str, Any]] = [
+    {"enable_lora": None, "merge_weights": None},
+    {"merge_weights": False},
+    {"future_config": {}, "future_names": []},
+]
+
+
+@pytest.mark.parametrize("keys", OLD_KEYS, ids=str)
+def test_keys_without_a_value_are_told(
+    keys: Mapping[str, Any], tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """An older or newer peft wrote them, and they change nothing."""
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
+    set_json(folder / "adapter_config.json", **keys)
+
+    found = adapted(tiny_base, folder)
+
+    assert found.all_fit
+    (told,) = found.remarks
+    assert told.endswith(f"does not know (it was saved by {PEFT}): {', '.join(sorted(keys))}.")
+
+
+# --- tokens --------------------------------------------------------------------------------------
+
+
+def with_tokens(tiny_base: Path, folder: Path, **tokens: Any) -> Path:
+    """Copy a checkpoint and add tokens that its embedding has no rows for."""
+    shutil.copytree(tiny_base, folder)
+    tokenizer = support.byte_tokenizer()
+    tokenizer.add_special_tokens(tokens.get("special", {}))
+    tokenizer.add_tokens(tokens.get("words", []))
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_token_for_padding_needs_no_row(tiny_base: Path, tmp_path: Path) -> None:
+    """Nothing is padded with it, and no prompt holds it: it is told."""
+    folder = with_tokens(tiny_base, tmp_path / "padded", special={"pad_token": "<|PAD|>"})
+
+    found = full(folder)
+
+    assert found.all_fit
+    (told,) = found.remarks
+    assert told.endswith("its embedding only 258 rows: <|PAD|> must stand in no prompt.")
+
+
+@pytest.mark.parametrize("kind", ["a word", "written by the template"])
+def test_a_token_that_prompts_may_hold_needs_a_row(
+    kind: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    """Words may stand in any item, and what the template writes in every prompt."""
+    if kind == "a word":
+        folder = with_tokens(tiny_base, tmp_path / "grown", words=["kilowatt"])
+    else:
+        folder = with_tokens(
+            tiny_base, tmp_path / "grown", special={"additional_special_tokens": ["<|im_start|>"]}
+        )
+        (folder / "chat_template.jinja").write_text("<|im_start|>{{ messages[0].content }}")
+
+    found = refusal(lambda: full(folder))
+
+    assert (found.exit_code, found.id) == (12, "tokenizer.more-than-rows")
+
+
+def test_an_adapters_tokenizer_may_be_deleted(
+    tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """Its base's is used then, and the line says so."""
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
+    tokenizer = support.byte_tokenizer()
+    tokenizer.add_tokens(["kilowatt"])
+    tokenizer.save_pretrained(folder)
+
+    found = refusal(lambda: adapted(tiny_base, folder))
+
+    assert str(found).endswith("or delete the tokenizer's files from it to use its base's")
