@@ -13,9 +13,17 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from cliffguard.apart import CAN_LIMIT_MEMORY
 from cliffguard.engine import loading
-from cliffguard.engine.adapters import waits_for
-from cliffguard.engine.templates import refuse_lost_system, takes_system
+from cliffguard.engine.adapters import refuse_slow_patterns, waits_for
+from cliffguard.engine.templates import (
+    check_template,
+    failures_explained,
+    refuse_lost_prompt,
+    refuse_lost_system,
+    render_apart,
+    takes_system,
+)
 from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
@@ -56,6 +64,7 @@ class HarnessRunner(Runner):
         self._tasks: dict[str, LoadedTask] = {}
         self._stages = Stages()
         self._is_description_lost = False  # of the task that was asked last
+        self._is_templated = False
 
     @property
     def identity(self) -> str:
@@ -77,6 +86,8 @@ class HarnessRunner(Runner):
         libraries = " ".join(f"{part} {version(part)}" for part in _PARTS)
         lost = "left out, since the chat template takes no system turn"
         told = {"the task's description": lost} if self._is_description_lost else {}
+        if self._is_templated and not CAN_LIMIT_MEMORY:
+            told["chat templates"] = "rendered without a limit of memory, which this system lacks"
         return {**self._backend.notes(), **told, "libraries": libraries}
 
     def spent(self) -> Mapping[str, Spent]:
@@ -102,6 +113,13 @@ class HarnessRunner(Runner):
                 tasks.append(loaded.task)
         return tuple(tasks)
 
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """Refuse patterns and a chat template that do not end, or leave out what is asked."""
+        if checkpoint.files is None:
+            return ()
+        refuse_slow_patterns(checkpoint)
+        return check_template(checkpoint, protocol) if protocol.chat_template != "none" else ()
+
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:
@@ -110,6 +128,7 @@ class HarnessRunner(Runner):
         loaded = self._tasks[task.name]
         with self._stages.during("prompts"):
             _build(loaded, model, checkpoint, protocol)
+            self._is_templated = protocol.chat_template != "none"
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
             self._is_description_lost = _loses_description(loaded, model, protocol)
         _refuse_no_cue(checkpoint, task, prepared)
@@ -158,7 +177,7 @@ class HarnessRunner(Runner):
 
         with self._stages.during("loading"):
             one, other = self._backend.sides(base, candidate, protocol, self.dtype(protocol))
-        with _template_explained(base, protocol):
+        with _template_explained(one.lm, base, protocol):
             rendered = [_rendered(one.lm, prompt, protocol) for prompt in prompts]
         with self._backend.explained(candidate), self._stages.during("screens"):
             return divergence(one, other, rendered)
@@ -187,8 +206,9 @@ class HarnessRunner(Runner):
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
     try:
-        with _template_explained(checkpoint, protocol):
+        with _template_explained(model, checkpoint, protocol):
             refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
+            refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
             loaded.build(model, checkpoint.fingerprint, protocol)
     except UsageError:
         raise
@@ -210,23 +230,24 @@ def _loses_description(loaded: LoadedTask, model: Any, protocol: Protocol) -> bo
 
 
 @contextmanager
-def _template_explained(checkpoint: Checkpoint, protocol: Protocol) -> Iterator[None]:
-    """Turn what a chat template raises, or the lack of one, into an error of ours."""
-    from jinja2 import TemplateError
-
+def _template_explained(model: Any, checkpoint: Checkpoint, protocol: Protocol) -> Iterator[None]:
+    """Run a model's chat template apart; turn what it raises into an error of ours."""
+    render_apart(getattr(model, "tokenizer", None), checkpoint.name)
     try:
-        yield
+        with failures_explained(checkpoint.name):
+            yield
     except CliffguardError:
         raise
-    except TemplateError as failure:
-        raise IntegrityError(
-            f"{checkpoint.name}: its chat template cannot be rendered: {failure}"
-        ) from failure
     except ValueError as failure:
         if protocol.chat_template == "none" or "template" not in str(failure):
             raise
+        lacks = (
+            "no default among its chat templates"
+            if "multiple" in str(failure)
+            else "no chat template"
+        )
         raise UsageError(
-            f"{checkpoint.name}: has no chat template; use --chat-template none or base"
+            f"{checkpoint.name}: has {lacks}; use --chat-template none or base"
         ) from failure
 
 
