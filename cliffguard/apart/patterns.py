@@ -19,7 +19,7 @@ READ_SECONDS = 5.0
 SEARCH_SECONDS = 2.0
 """For one answer; a pattern that takes longer is at fault."""
 
-MATCH_SECONDS = 10.0
+MATCH_SECONDS = 5.0
 """For all the names of a model's modules under all patterns of an adapter."""
 
 _child = Apart("cliffguard.apart.patterns")
@@ -82,9 +82,24 @@ def start() -> Callable[[Any], Any]:
 
 
 def _match(patterns: Sequence[str], names: Sequence[str]) -> None:
-    forms = ("{}", r"(.*\.)?({})$", r".*\.{}$", r"(?:^|.*?\.){}\.(?P<idx>\d+)\.")
     for pattern in patterns:
-        for form in forms:
-            made = re.compile(form.replace("{}", pattern))
+        for made in _as_peft_does(pattern):
             for name in names:
-                made.fullmatch(name) if form == "{}" else made.match(name)
+                made.fullmatch(name) if made.pattern == pattern else made.match(name)
+
+
+def _as_peft_does(pattern: str) -> list[re.Pattern[str]]:
+    """Return what peft may make of a pattern; raises the error of one that it can make nothing of.
+
+    Which of them it makes goes by the setting: not each pattern can be read in all the ways.
+    """
+    made: list[re.Pattern[str]] = []
+    failures: list[Exception] = []
+    for form in ("{}", r"(.*\.)?({})$", r".*\.{}$", r"(?:^|.*?\.){}\.(?P<idx>\d+)\."):
+        try:
+            made.append(re.compile(form.replace("{}", pattern)))
+        except (re.error, RecursionError) as failure:
+            failures.append(failure)
+    if not made:
+        raise failures[0]
+    return made

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cliffguard.apart import Failed, Stopped
-from cliffguard.apart.patterns import match_names
+from cliffguard.engine.adapter_settings import refuse_slow_patterns
 from cliffguard.errors import IntegrityError
 from cliffguard.records import Checkpoint
-from cliffguard.tensors import tensors_of
 
 
 def adapter_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
@@ -52,7 +48,7 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
     from peft import PeftModel
 
     if Path(folder).is_dir():
-        _refuse_slow(name, Path(folder), [module for module, _ in model.named_modules()])
+        refuse_slow_patterns(name, Path(folder), [module for module, _ in model.named_modules()])
     shapes = adapter_shapes(folder) or _pickled_shapes(folder)
     if isinstance(model, PeftModel):
         tuned = model
@@ -67,56 +63,6 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
         _refuse_misfit(tuned, name, adapter_name, set(shapes))
     _refuse_no_effect(tuned, name, adapter_name)
     return tuned
-
-
-_PATTERNS = (
-    "target_modules", "exclude_modules", "rank_pattern", "alpha_pattern", "layers_pattern",
-    "feedforward_modules", "target_parameters", "modules_to_save",
-)  # fmt: skip
-"""The settings in which peft takes a name as a regular expression, or may."""
-
-_REPEATS = re.compile(r"[*+?{|(]")
-
-
-def refuse_slow_patterns(checkpoint: Checkpoint) -> None:
-    """Raise IntegrityError for an adapter whose patterns take for ever on its base's modules.
-
-    By the files: peft itself runs them where nothing can stop it. A base whose weights are no
-    safetensors names no modules before it is loaded.
-    """
-    files = checkpoint.files
-    if files is None or files.adapter is None:
-        return
-    weights = tensors_of(sorted(files.weights.glob("*.safetensors")))
-    _refuse_slow(checkpoint.name, files.adapter, _modules_of(weights))
-
-
-def _modules_of(weights: Iterable[str]) -> list[str]:
-    found = {name.rpartition(".")[0] for name in weights}
-    return sorted(found | {".".join(m.split(".")[:n]) for m in found for n in range(m.count("."))})
-
-
-def _refuse_slow(name: str, folder: Path, modules: Sequence[str]) -> None:
-    config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    patterns = [one for field in _PATTERNS for one in _texts(config.get(field))]
-    asked = sorted({one for one in patterns if _REPEATS.search(one)})
-    if not asked:
-        return
-    try:
-        match_names(asked, modules)
-    except (Stopped, Failed) as failure:
-        raise IntegrityError(
-            f"{name}: {folder / 'adapter_config.json'}: a pattern of its modules cannot be used: "
-            f"{failure}; name the modules, or write a simpler one",
-            id="adapter.pattern",
-        ) from None
-
-
-def _texts(value: Any) -> list[str]:
-    """Return the texts of a setting that is a text, a list of them, or a mapping by them."""
-    listed = [value] if isinstance(value, str) else value
-    is_many = isinstance(listed, (list, dict))
-    return [one for one in listed if isinstance(one, str)] if is_many else []
 
 
 def make_room(model: Any, name: str, folder: Path | str) -> None:

@@ -129,13 +129,21 @@ def _by_files(checkpoint: Checkpoint, protocol: Protocol) -> Render:
 
 @contextmanager
 def failures_explained(name: str) -> Iterator[None]:
-    """Turn what a chat template itself raises into an error of ours."""
+    """Turn what a chat template itself raises, or the lack of one, into an error of ours."""
     from jinja2 import TemplateError
 
     try:
         yield
     except TemplateError as failure:
         raise _unrendered(name, str(failure)) from failure
+    except ValueError as failure:  # of transformers' `get_chat_template`
+        if "multiple chat templates" in str(failure):
+            raise _unrendered(name, "there are several, and none is the default") from failure
+        if "tokenizer.chat_template is not set" in str(failure):
+            raise UsageError(
+                f"{name}: has no chat template; use --chat-template none or base"
+            ) from failure
+        raise
 
 
 def _unrendered(name: str, why: str) -> IntegrityError:
@@ -173,6 +181,14 @@ def render_apart(tokenizer: Any, name: str) -> None:
 _RENDERER = "render_jinja_template"
 
 
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class _Renderer:
     """Renders in one child process, which lives as long as this does."""
 
@@ -195,4 +211,7 @@ class _Renderer:
             ) from failure
         if "refused" in answer:
             raise TemplateError(answer["refused"])
-        return answer["rendered"]
+        texts, places = answer["rendered"]
+        if not all(_is_text(text) for text in texts):
+            raise _unrendered(self._name, "it writes half a character, which is no text")
+        return texts, places

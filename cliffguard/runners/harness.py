@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.apart import CAN_LIMIT_MEMORY
 from cliffguard.engine import loading
-from cliffguard.engine.adapters import refuse_slow_patterns, waits_for
+from cliffguard.engine.adapter_settings import refuse_endless
+from cliffguard.engine.adapters import waits_for
 from cliffguard.engine.templates import (
     check_template,
     failures_explained,
@@ -24,7 +25,7 @@ from cliffguard.engine.templates import (
     render_apart,
     takes_system,
 )
-from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
+from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
@@ -114,10 +115,10 @@ class HarnessRunner(Runner):
         return tuple(tasks)
 
     def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
-        """Refuse patterns and a chat template that do not end, or leave out what is asked."""
+        """Refuse settings and a chat template that do not end, or leave out what is asked."""
         if checkpoint.files is None:
             return ()
-        refuse_slow_patterns(checkpoint)
+        refuse_endless(checkpoint)
         return check_template(checkpoint, protocol) if protocol.chat_template != "none" else ()
 
     def ask(
@@ -177,7 +178,7 @@ class HarnessRunner(Runner):
 
         with self._stages.during("loading"):
             one, other = self._backend.sides(base, candidate, protocol, self.dtype(protocol))
-        with _template_explained(one.lm, base, protocol):
+        with _template_apart(one.lm, base):
             rendered = [_rendered(one.lm, prompt, protocol) for prompt in prompts]
         with self._backend.explained(candidate), self._stages.during("screens"):
             return divergence(one, other, rendered)
@@ -206,7 +207,7 @@ class HarnessRunner(Runner):
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
     try:
-        with _template_explained(model, checkpoint, protocol):
+        with _template_apart(model, checkpoint):
             refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
             refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
             loaded.build(model, checkpoint.fingerprint, protocol)
@@ -230,25 +231,11 @@ def _loses_description(loaded: LoadedTask, model: Any, protocol: Protocol) -> bo
 
 
 @contextmanager
-def _template_explained(model: Any, checkpoint: Checkpoint, protocol: Protocol) -> Iterator[None]:
-    """Run a model's chat template apart; turn what it raises into an error of ours."""
+def _template_apart(model: Any, checkpoint: Checkpoint) -> Iterator[None]:
+    """Let a model's chat template run apart; turn what it raises into an error of ours."""
     render_apart(getattr(model, "tokenizer", None), checkpoint.name)
-    try:
-        with failures_explained(checkpoint.name):
-            yield
-    except CliffguardError:
-        raise
-    except ValueError as failure:
-        if protocol.chat_template == "none" or "template" not in str(failure):
-            raise
-        lacks = (
-            "no default among its chat templates"
-            if "multiple" in str(failure)
-            else "no chat template"
-        )
-        raise UsageError(
-            f"{checkpoint.name}: has {lacks}; use --chat-template none or base"
-        ) from failure
+    with failures_explained(checkpoint.name):
+        yield
 
 
 def _rendered(model: Any, prompt: str, protocol: Protocol) -> str:

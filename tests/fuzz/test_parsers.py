@@ -1,6 +1,7 @@
 """Whatever a file holds, its parser returns a value or one line of ours, and soon.
 
-More examples than the fast tests take: CLIFFGUARD_FUZZ_EXAMPLES=5000 (see `make fuzz`).
+More examples than the fast tests take: CLIFFGUARD_FUZZ_EXAMPLES=10000 (see `make fuzz`). They are
+the same ones every time, unless CLIFFGUARD_FUZZ_ANEW is set.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from cliffguard.checkpoints import FindOptions, context_window, find_pair
 from cliffguard.cli.options import overrides
 from cliffguard.config import load_plans, load_policy
 from cliffguard.corridor import compare_samples, find_sides
+from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import apart_because
 from cliffguard.errors import CliffguardError
 from cliffguard.report import RENDERERS, render
@@ -48,7 +50,7 @@ MOST_SECONDS = 5.0  # of the processor's time, for one file; they take hundredth
 fuzzed = settings(
     max_examples=N_EXAMPLES,
     deadline=None,  # a clock on the wall belongs to whoever else uses the machine
-    derandomize="CLIFFGUARD_FUZZ_EXAMPLES" not in os.environ,
+    derandomize="CLIFFGUARD_FUZZ_ANEW" not in os.environ,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -348,6 +350,8 @@ ADAPTER = {
     "bias": "none",
     "init_lora_weights": True,
     "modules_to_save": ["head"],
+    "target_modules": "w.*",
+    "rank_pattern": {"w": 2},
     "layer_replication": None,
 }
 INDEX = {"metadata": {}, "weight_map": {"w": "model.safetensors"}}
@@ -398,6 +402,7 @@ def find_and_ask(base: Path, adapter: Path) -> None:
         found, tuned = find_pair(str(base), str(adapter), FindOptions(allow_base_mismatch=True))
         context_window(found)
         apart_because(tuned)
+        refuse_endless(tuned)
     with answered():
         find_pair(None, str(adapter), FindOptions(offline=True))
     with answered():
