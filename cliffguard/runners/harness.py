@@ -25,6 +25,7 @@ from cliffguard.engine.templates import (
     render_apart,
     takes_system,
 )
+from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
 from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
@@ -119,6 +120,7 @@ class HarnessRunner(Runner):
         if checkpoint.files is None:
             return ()
         refuse_endless(checkpoint)
+        refuse_growing_text(checkpoint.name, checkpoint.files.tokenizer)
         return check_template(checkpoint, protocol) if protocol.chat_template != "none" else ()
 
     def ask(
@@ -127,14 +129,14 @@ class HarnessRunner(Runner):
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
         loaded = self._tasks[task.name]
-        with self._stages.during("prompts"):
+        with self._stages.during("prompts"), panics_explained(checkpoint.name):
             _build(loaded, model, checkpoint, protocol)
             self._is_templated = protocol.chat_template != "none"
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
             self._is_description_lost = _loses_description(loaded, model, protocol)
         _refuse_no_cue(checkpoint, task, prepared)
         asked = [one for one in prepared if not one.is_overlong]
-        with self._backend.explained(checkpoint):
+        with self._backend.explained(checkpoint), panics_explained(checkpoint.name):
             respond(model, asked)
         self._backend.after(model)
         with self._stages.during("metrics"):
