@@ -154,6 +154,10 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "a huge output": ("{{ 'a' * 10 ** 9 }}", "took more than 512 MiB"),
     "a wide line": ("{{ 'a'.center(2000000000) }}", "took more than 512 MiB"),
     "a wide number": ("{{ '%2000000000d' % 3 }}", "took more than 512 MiB"),
+    "many texts": (
+        "{{ range(900) | map('string') | map('center', 1000000) | list | length }}",
+        "took more than",
+    ),
     "a long complaint": ("{{ raise_exception('a' * 5000000) }}", "wrote more than 4 MiB"),
     "recursion": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "RecursionError"),
     "deep nesting": ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "RecursionError"),
