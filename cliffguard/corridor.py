@@ -93,6 +93,9 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     base, candidate = sides or find_sides(plan)
     remarks = check_pair(base, candidate, plan.protocol)
     remarks += tuple(line for side in (base, candidate) for line in runner.rehearse(side))
+    remarks += tuple(
+        line for one in (base, candidate) for line in runner.look_at(one, plan.protocol)
+    )
     known = known_looks(store, base, candidate)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
+from cliffguard.errors import InfrastructureError
 from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Question
@@ -35,6 +37,10 @@ def never() -> bool:
     return False
 
 
+class _TimeUp(InfrastructureError):
+    """The time was up before the answers in hand were begun."""
+
+
 def silent(label: str, done: int, total: int) -> None:
     """Show no progress."""
 
@@ -58,26 +64,23 @@ def measure(
     """
     entries = [_entry(checkpoint, series, protocol, store, runner, replicate) for series in look]
     gathered = _Gathered(checkpoint.label, look, progress)
-    absent: list[_Absent] = []
-    for series, (_, entry) in zip(look, entries, strict=True):
-        for shard in series.shards:
-            if entry.has_shard(shard.number):
-                gathered.add(series, shard, entry.read_shard(shard.number, shard.items))
-            else:
-                absent.append(_Absent(series=series, entry=entry, shard=shard))
+    absent = _absent_of(look, [entry for _, entry in entries], gathered)
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
+
     try:
         for start in range(0, len(absent), runner.n_workers):
             if is_time_up():
                 break
             group = absent[start : start + runner.n_workers]
             asked = [(one.series.task, one.shard.items) for one in group]
-            with finishing():
+            with finishing(partial(_stop_where, is_time_up)):
                 told = runner.ask_each(checkpoint, asked, protocol)
                 for one, (answers, notes) in zip(group, told, strict=True):
                     gathered.add(one.series, one.shard, one.stored(answers, notes))
+    except _TimeUp:
+        pass  # as if what was in hand had not been begun
     except Interrupted as stop:
         stop.kept = f"{gathered} in {store.root}"
         raise
@@ -86,6 +89,11 @@ def measure(
         questions=tuple(question.key for question, _ in entries),
         measured_on=gathered.measured_on,
     )
+
+
+def _stop_where(is_time_up: Callable[[], bool]) -> None:
+    if is_time_up():
+        raise _TimeUp("the time is up")
 
 
 class _Gathered:
@@ -133,6 +141,18 @@ class _Absent:
         """Store its answers; return those that are there then: another run may have been first."""
         self.entry.write_shard(self.shard.number, answers, notes)
         return self.entry.read_shard(self.shard.number, self.shard.items)
+
+
+def _absent_of(look: Look, entries: Sequence[Entry], gathered: _Gathered) -> list[_Absent]:
+    """Gather the shards that are stored, and return the others."""
+    absent: list[_Absent] = []
+    for series, entry in zip(look, entries, strict=True):
+        for shard in series.shards:
+            if entry.has_shard(shard.number):
+                gathered.add(series, shard, entry.read_shard(shard.number, shard.items))
+            else:
+                absent.append(_Absent(series=series, entry=entry, shard=shard))
+    return absent
 
 
 def _entry(

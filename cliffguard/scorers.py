@@ -15,18 +15,19 @@ from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
+from cliffguard.apart import Stopped
+from cliffguard.apart.patterns import check_pattern, is_found
 from cliffguard.constraints import check_constraints, meets
 
 SCORING = 2
 """Raised whenever a metric gives another score to the same answer: it is part of every key."""
 
-_PATTERN_SECONDS = 2.0  # for one answer; a pattern that takes longer is at fault
 _NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 class PatternTooSlow(Exception):
-    """A pattern did not end in time on what a model said."""
+    """A pattern did not end, within its limits, on what a model said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,26 +111,14 @@ def _number(text: str) -> Decimal:
 def matches(said: str, pattern: str) -> float:
     """Say whether the pattern is found in what was said."""
     try:
-        return float(_pattern(pattern).search(said, timeout=_PATTERN_SECONDS) is not None)
-    except TimeoutError:
-        raise PatternTooSlow(
-            f"the pattern {pattern!r} takes more than {_PATTERN_SECONDS:g} s on one answer"
-        ) from None
+        return float(is_found(pattern, said))
+    except Stopped as failure:
+        raise PatternTooSlow(f"the pattern {pattern!r} on one answer: {failure}") from None
 
 
 def excludes(said: str, pattern: str) -> float:
     """Say whether the pattern is not found in what was said."""
     return 1.0 - matches(said, pattern)
-
-
-@cache
-def _pattern(pattern: str) -> Any:
-    import regex  # unlike `re`, it can be told when to give up
-
-    try:
-        return regex.compile(pattern)
-    except regex.error as failure:
-        raise ValueError(f"{pattern!r} is no regular expression: {failure}") from None
 
 
 def rouge_l(said: str, answer: str) -> float:
@@ -155,8 +144,8 @@ SCORERS: Mapping[str, Scorer] = {
         score=normalized_match, is_one_line=True, takes_several=True, max_tokens=32
     ),
     "numeric": Scorer(score=numeric, check=_number, takes_several=True),
-    "regex": Scorer(score=matches, check=_pattern),
-    "excludes": Scorer(score=excludes, check=_pattern),
+    "regex": Scorer(score=matches, check=check_pattern),
+    "excludes": Scorer(score=excludes, check=check_pattern),
     "f1": Scorer(score=token_f1, is_graded=True, takes_several=True),
     "rouge_l": Scorer(score=rouge_l, is_graded=True, max_tokens=256),
     "constraints": Scorer(score=constraints, check=check_constraints),

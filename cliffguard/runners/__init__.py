@@ -43,6 +43,13 @@ class Runner(Interface):
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items, in the order of the suites."""
 
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """Refuse a checkpoint that cannot be asked, by its files, before either side is asked.
+
+        Returns what a report must tell of it.
+        """
+        return ()
+
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:

@@ -78,6 +78,10 @@ class ParallelRunner(Runner):
             raise IntegrityError("the processes of this run read different suites or tasks")
         return found[0]
 
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """As in a single process."""
+        return self.inner.look_at(checkpoint, protocol)
+
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:
