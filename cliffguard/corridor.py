@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from cliffguard.checkpoints import (
     FindOptions,
-    context_window,
     find_base,
     find_pair,
     is_adapter,
@@ -94,7 +93,8 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     remarks = check_pair(base, candidate, plan.protocol)
     known = known_looks(store, base, candidate)
     tasks, cut = within_window(
-        runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
+        runner.resolve(suites, plan.protocol),
+        *(runner.window(side, plan.protocol) for side in (base, candidate)),
     )
     caveats = (*caveats, *not_covered(suites), *remarks, *cut)
     refuse_unknown_fields(tasks, policy)

@@ -127,6 +127,10 @@ class HarnessRunner(Runner):
         model.stages = self._stages
         return model
 
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens a checkpoint reads; UsageError where it must be known, and isn't."""
+        return self._backend.window(checkpoint, protocol)
+
     @property
     def loads_models(self) -> bool:
         """Say whether models are loaded here, and not behind a server or by lm-eval alone."""
