@@ -128,7 +128,7 @@ class HarnessRunner(Runner):
         return model
 
     def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
-        """Return how many tokens a checkpoint reads; UsageError where it must be known, and isn't."""
+        """Return how many tokens a checkpoint reads; UsageError where it must be known."""
         return self._backend.window(checkpoint, protocol)
 
     @property
