@@ -28,6 +28,7 @@ from cliffguard.logged import (
     versions_of,
 )
 from cliffguard.plans import CapabilityPolicy, Policy
+from cliffguard.progress import doing
 from cliffguard.records import (
     SAMPLES,
     Answer,
@@ -72,6 +73,7 @@ def holds_samples(name: str) -> bool:
     return any(True for _ in _files(folder))
 
 
+@doing("reading the samples")
 def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     """Pair two folders of samples, under the capabilities that the policy makes of their tasks.
 

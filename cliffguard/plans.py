@@ -27,9 +27,9 @@ class Protocol:
     order, from every level its share. `template_args` are passed to the chat template
     (`enable_thinking: false`). `max_length` is how many tokens a model reads, prompt and answer,
     where its files do not say it, or where less is wanted. Of generated answers: `max_tokens` None
-    keeps each task's limit; `think_end` is the mark after which the answer begins; at a `temperature` above 0 they are
-    sampled, `repeats` times an item, and the item's score is the mean. `attention` None is the
-    model's default implementation; `quantization` is done while loading.
+    keeps each task's limit; `think_end` is the mark after which the answer begins; at a
+    `temperature` above 0 they are sampled, `repeats` times an item, and the score is the mean.
+    `attention` None is the model's default implementation; `quantization` is done while loading.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT

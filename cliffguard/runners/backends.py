@@ -22,6 +22,7 @@ from cliffguard.errors import (
     redacted,
 )
 from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.progress import doing
 from cliffguard.records import Checkpoint
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ class LocalBackend:
         if self._resident is None or not self._resident.serves(checkpoint, options):
             # The old weights leave memory before the new ones enter.
             self._resident, self._models = None, {}
-            self._resident = Resident(checkpoint, options)
+            with doing(f"loading {checkpoint.name}"):
+                self._resident = Resident(checkpoint, options)
         key = canonical_json([checkpoint.fingerprint, _speech(protocol)])
         if self._last != key:
             self._forget()
         self._last = key
-        network, tokenizer = self._resident.switch_to(checkpoint)
+        with doing(f"switching to {checkpoint.name}"):
+            network, tokenizer = self._resident.switch_to(checkpoint)
         if key not in self._models:
             self._models[key] = self._wrapped(network, tokenizer, protocol)
         model = self._models[key]
@@ -79,7 +82,8 @@ class LocalBackend:
         else:
             if options.device_map is None:
                 refuse_second(first.model, candidate.name)
-            other = Resident(candidate, options)
+            with doing(f"loading {candidate.name}"):
+                other = Resident(candidate, options)
             second = self._wrapped(*other.switch_to(candidate), protocol)
         return (
             Side(name=base.name, lm=first, switch_on=lambda: resident.switch_to(base)),
@@ -186,7 +190,8 @@ class ForeignBackend:
         key = canonical_json([checkpoint.fingerprint, _speech(protocol), dtype])
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None
-            self._loaded = (key, self._made(checkpoint, protocol, dtype))
+            with doing(f"starting {self.settings.model} for {checkpoint.name}"):
+                self._loaded = (key, self._made(checkpoint, protocol, dtype))
         return self._loaded[1]
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:

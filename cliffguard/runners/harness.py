@@ -19,6 +19,7 @@ from cliffguard.engine.templates import refuse_lost_system, takes_system
 from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.progress import doing
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
@@ -87,6 +88,7 @@ class HarnessRunner(Runner):
         """Say whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)
 
+    @doing("reading the tasks")
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
@@ -108,7 +110,7 @@ class HarnessRunner(Runner):
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
         loaded = self._tasks[task.name]
-        with self._stages.during("prompts"):
+        with self._stages.during("prompts"), doing(f"making the prompts of {task.name}"):
             _build(loaded, model, checkpoint, protocol)
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
             self._is_description_lost = _loses_description(loaded, model, protocol)
