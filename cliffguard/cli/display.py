@@ -58,6 +58,7 @@ class Display:
             self._title = title
             self._started = self._clock() if started is None else started
             self._line_at = self._started
+            self._beginning = _Work("getting ready", self._started)
             self._told: set[tuple[str, int | None, str]] = set()
             self._bars: dict[tuple[str, int | None], TaskID] = {}
             self._step: Step | None = None
@@ -132,12 +133,12 @@ class Display:
         """Look on: tell what takes long, and that it goes on."""
         with self._lock:
             now = self._clock()
-            if self._doing and not self._doing[-1].is_told:
-                work = self._doing[-1]
-                if now - work.since >= PATIENCE_SECONDS:
-                    work.is_told = True
-                    self._show()
-                    self._line(work.what)
+            work = self._work()
+            if work and not work.is_told and now - work.since >= PATIENCE_SECONDS:
+                work.is_told = True
+                self._head_says()
+                self._show()
+                self._line(work.what)
             if now - self._line_at >= LINE_SECONDS:
                 self._line(self._now())
 
@@ -170,7 +171,8 @@ class Display:
             self._rows.start()
 
     def _head_says(self) -> None:
-        what = self._doing[-1].what if self._doing else "asking" if self._bars else ""
+        work = self._work()
+        what = "asking" if work is None else work.what
         self._rows.update(self._head, description=": ".join(filter(None, (self._title, what))))
 
     def _line(self, what: str) -> None:
@@ -181,11 +183,17 @@ class Display:
             line = f"[{self.elapsed():5.0f} s] {told}"
             self._console.print(line, markup=False, soft_wrap=True)
 
-    def _now(self) -> str:
+    def _work(self) -> _Work | None:
+        """Return what is done besides asking: before the first step there is always something."""
         if self._doing:
-            work = self._doing[-1]
+            return self._doing[-1]
+        return None if self._bars else self._beginning
+
+    def _now(self) -> str:
+        if work := self._work():
             return f"{work.what}, for {self._clock() - work.since:.0f} s now"
-        return "at work" if self._step is None else self._of_step(self._step)
+        assert self._step is not None, "a bar begins with a step"
+        return self._of_step(self._step)
 
     def _of_step(self, step: Step) -> str:
         left = self.left(self._row(self._bars[step.side, step.look]))

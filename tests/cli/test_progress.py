@@ -148,6 +148,18 @@ def test_what_takes_long_before_the_first_item_says_what_it_is() -> None:
     ]
 
 
+def test_what_has_no_name_is_getting_ready() -> None:
+    """Imports before anything else are told as well, once."""
+    shown = Shown()
+    shown.wait(3)
+
+    with watched_by(shown.display), doing("loading torch and lm-eval"):
+        shown.wait(2)
+
+    told = [line.partition("] ")[2] for line in shown.lines]
+    assert told == ["getting ready", "loading torch and lm-eval"]
+
+
 def test_an_outer_work_goes_on_when_an_inner_one_has_ended() -> None:
     """What is told is what is done now."""
     shown = Shown()
