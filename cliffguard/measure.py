@@ -10,13 +10,11 @@ from itertools import takewhile
 from cliffguard.errors import InfrastructureError
 from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
+from cliffguard.progress import Progress, Step, doing, silent
 from cliffguard.records import Answer, Checkpoint, Question
 from cliffguard.runners import Notes, Runner
 from cliffguard.schedule import Look, Series, Shard
 from cliffguard.store import Entry, Store, Stored
-
-Progress = Callable[[str, int, int], None]
-"""Called with a label, the items done and the items in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +39,6 @@ class _TimeUp(InfrastructureError):
     """The time was up before the answers in hand were begun."""
 
 
-def silent(label: str, done: int, total: int) -> None:
-    """Show no progress."""
-
-
 def measure(
     checkpoint: Checkpoint,
     look: Look,
@@ -62,9 +56,10 @@ def measure(
 
     Once the time is up, no further shard is asked, and the answers end with the last whole one.
     """
-    entries = [_entry(checkpoint, series, protocol, store, runner, replicate) for series in look]
     gathered = _Gathered(checkpoint.label, look, progress)
-    absent = _absent_of(look, [entry for _, entry in entries], gathered)
+    with doing(f"reading the stored answers of {checkpoint.label}"):
+        entries = [_entry(checkpoint, one, protocol, store, runner, replicate) for one in look]
+        absent = _absent_of(look, [entry for _, entry in entries], gathered)
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
@@ -75,6 +70,7 @@ def measure(
                 break
             group = absent[start : start + runner.n_workers]
             asked = [(one.series.task, one.shard.items) for one in group]
+            gathered.tell(asked[0][0].name)
             with finishing(partial(_stop_where, is_time_up)):
                 told = runner.ask_each(checkpoint, asked, protocol)
                 for one, (answers, notes) in zip(group, told, strict=True):
@@ -84,6 +80,7 @@ def measure(
     except Interrupted as stop:
         stop.kept = f"{gathered} in {store.root}"
         raise
+    gathered.tell("")
     return Measurement(
         answers={series.task.name: gathered.in_a_row(series) for series in look},
         questions=tuple(question.key for question, _ in entries),
@@ -97,7 +94,7 @@ def _stop_where(is_time_up: Callable[[], bool]) -> None:
 
 
 class _Gathered:
-    """The answers to a look that are stored so far; every shard that is added is shown."""
+    """The answers to a look that are stored so far."""
 
     def __init__(self, label: str, look: Look, progress: Progress) -> None:
         self._label = label
@@ -113,7 +110,12 @@ class _Gathered:
         """Take the answers of a shard."""
         self._shards[series.task.name, shard.number] = stored
         self._n_done += len(shard.items)
-        self._progress(f"{self._label}: {series.task.name}", self._n_done, self._n_items)
+
+    def tell(self, task: str) -> None:
+        """Show how many there are, and which task is asked next; none, with an empty name."""
+        self._progress(
+            Step(side=self._label, task=task, n_done=self._n_done, n_items=self._n_items)
+        )
 
     def in_a_row(self, series: Series) -> tuple[Answer, ...]:
         """Return the answers of a task's shards, up to the first that was not asked."""

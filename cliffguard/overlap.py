@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 
 from cliffguard.ngrams import Index, Runs, Whole, share_within, words
+from cliffguard.progress import doing
 from cliffguard.records import Overlap, Task
 from cliffguard.training import TrainingText
 
@@ -41,6 +42,7 @@ _LEAST_CORE = 4  # words; fewer ("7", "France") say nothing without what stands 
 _PLACES = 4  # decimals of a similarity
 
 
+@doing("looking for items in the training data")
 def without_training(
     tasks: Sequence[Task], texts: Sequence[TrainingText]
 ) -> tuple[tuple[Task, ...], tuple[Overlap, ...]]:

@@ -25,10 +25,11 @@ class Protocol:
 
     `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
     order, from every level its share. `template_args` are passed to the chat template
-    (`enable_thinking: false`). Of generated answers: `max_tokens` None keeps each task's limit;
-    `think_end` is the mark after which the answer begins; at a `temperature` above 0 they are
-    sampled, `repeats` times an item, and the item's score is the mean. `attention` None is the
-    model's default implementation; `quantization` is done while loading.
+    (`enable_thinking: false`). `max_length` is how many tokens a model reads, prompt and answer,
+    where its files do not say it, or where less is wanted. Of generated answers: `max_tokens` None
+    keeps each task's limit; `think_end` is the mark after which the answer begins; at a
+    `temperature` above 0 they are sampled, `repeats` times an item, and the score is the mean.
+    `attention` None is the model's default implementation; `quantization` is done while loading.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -38,6 +39,7 @@ class Protocol:
     system_prompt: str | None = None
     num_fewshot: int | None = None
     max_tokens: int | None = None
+    max_length: int | None = None
     think_end: str | None = None
     temperature: float = 0.0
     top_p: float = 1.0
@@ -68,6 +70,8 @@ class Protocol:
     def _check_generation(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.max_length is not None and self.max_length < 2:
+            raise ValueError(f"max_length must be at least 2, not {self.max_length}")
         if not 0.0 <= self.temperature <= 10.0:
             raise ValueError(f"temperature must lie between 0 and 10, not {self.temperature}")
         if not 0.0 < self.top_p <= 1.0:

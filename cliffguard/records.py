@@ -240,6 +240,8 @@ class Question:
     def preimage(self) -> dict[str, Any]:
         """Everything that may change an answer by design, in readable form."""
         protocol = {name: getattr(self.protocol, name) for name in _PROTOCOL_KEYS}
+        if self.protocol.max_length is not None:  # answers from before it was a key keep theirs
+            protocol["max_length"] = self.protocol.max_length
         return {
             "format": QUESTION_FORMAT,
             "checkpoint": self.checkpoint.fingerprint,

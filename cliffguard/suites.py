@@ -126,8 +126,7 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
 
     Raises SuiteError with file and line for anything that is wrong inside.
     """
-    path = _find(name, folder or Path())
-    written = validate(TypeAdapter(SuiteFile), read_yaml(path, SuiteError), str(path), SuiteError)
+    path, written = read_suite(name, folder=folder)
     capabilities = tuple(
         Capability(
             name=capability,
@@ -152,6 +151,13 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
         capabilities=capabilities,
         digest=digest(content),
     )
+
+
+def read_suite(name: str, *, folder: Path | None = None) -> tuple[Path, SuiteFile]:
+    """Return where a suite lies and what its file says, its items unread. Raises SuiteError."""
+    path = _find(name, folder or Path())
+    written = validate(TypeAdapter(SuiteFile), read_yaml(path, SuiteError), str(path), SuiteError)
+    return path, written
 
 
 def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Suite, ...]:
@@ -284,7 +290,7 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     name = str(written.from_suite)
     source = _find(name, path.parent)
     if _is_path(name):
-        source = _inside(path, name, f"{where}: from")
+        source = inside(path, name, f"{where}: from")
     lent = validate(TypeAdapter(SuiteFile), read_yaml(source, SuiteError), str(source), SuiteError)
     tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}
     if written.name not in tasks:
@@ -388,11 +394,11 @@ def _rows(
                 "that the suite was measured with; take the cliffguard that wrote it"
             )
         return f"{where}: items", enumerate(rows, start=1)
-    source = _inside(path, str(written.items), f"{where}: items")
+    source = inside(path, str(written.items), f"{where}: items")
     return str(source), read_jsonl(source, SuiteError)
 
 
-def _inside(path: Path, name: str, where: str) -> Path:
+def inside(path: Path, name: str, where: str) -> Path:
     """Return the file that a suite names, links followed; SuiteError outside the suite's folder."""
     if "\0" in name:
         raise SuiteError(f"{where}: a path cannot hold a null character")

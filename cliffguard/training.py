@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.errors import UsageError
+from cliffguard.progress import doing
 from cliffguard.rows import Row, index_told, read_rows
 
 
@@ -41,6 +42,7 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
     return tuple(map(_text, rows))
 
 
+@doing("reading the training data")
 def read_all_training(paths: Sequence[str]) -> tuple[TrainingText, ...]:
     """Read several files of fine-tuning data, one after the other."""
     return tuple(text for path in paths for text in read_training(path))

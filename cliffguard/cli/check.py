@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained, failure_recorded
+from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import finished, folders_of, in_turn, one_of_both, prepare, worst
 from cliffguard.errors import UsageError
@@ -54,6 +54,7 @@ def check(
 ) -> None:
     """Measure base and candidate, compare them, judge, and report."""
     flags = {**flags, "candidate": candidate, "policy": policy}
+    screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
         plans = plans_of(plan, flags)
     if show_config:
@@ -69,7 +70,6 @@ def check(
     from cliffguard.corridor import guard, with_runner
     from cliffguard.stages import since
 
-    screen = Screen(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
         prompts = say_target(plans, quiet=quiet, is_asked=True)
 
@@ -79,7 +79,8 @@ def check(
         answers = open_store(store)
 
         def ask(one: Plan, folder: Path, remarks: Sequence[str]) -> tuple[Asked, int]:
-            screen.start()
+            number = folders.index(folder) + 1
+            screen.start(f"candidate {number} of {len(plans)}" if len(plans) > 1 else "")
             before = runner.spent()
             seen: list[Sequence[Pair]] = []
             with failure_recorded(folder), contextlib.closing(screen):
@@ -121,11 +122,11 @@ def measure(
     verbose: opt.Verbose = False,
 ) -> None:
     """Put the answers of one checkpoint into the store, without a verdict."""
+    screen = shown(quiet=quiet, verbose=verbose)
     resolved = plan_of({**flags, "candidate": [checkpoint]})
     if show_config:
         show([resolved])
         return
-    screen = Screen(quiet=quiet, verbose=verbose)
     say_target([resolved], quiet=quiet)
     from cliffguard.corridor import find_alone, measure_alone, with_runner
 
@@ -168,13 +169,14 @@ def compare(
     from cliffguard.imports import is_logged, refuse_other_folder
 
     logged = [name for name in (base, candidate) if is_logged(name)]
+    screen = shown(quiet=quiet, verbose=verbose)
     if logged:
         if show_config:
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
         folder = None if out is None else prepare(out)
         with failure_recorded(folder):
             review = _compared(base, candidate, logged, policy, after, flags)
-        code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
+        code = finished(review, folder, screen, output_format)
         raise typer.Exit(0 if exit_zero else code)
     if after is not None:
         raise UsageError(
@@ -189,7 +191,6 @@ def compare(
     if show_config:
         show([resolved])
         return
-    screen = Screen(quiet=quiet, verbose=verbose)
     say_target([resolved], quiet=quiet)
     from cliffguard.corridor import find_sides, guard
     from cliffguard.runners.stored import find_stored

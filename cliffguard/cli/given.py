@@ -12,6 +12,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import hold
 from cliffguard.errors import UsageError, redacted
 from cliffguard.plans import are_both
+from cliffguard.progress import doing
 
 if TYPE_CHECKING:
     from cliffguard.plans import Plan
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
-    plans = _read_plans(path, opt.overrides(flags))
+    with doing("reading the plan and its data"):
+        plans = _read_plans(path, opt.overrides(flags))
     if any(plan.offline for plan in plans):
         from cliffguard.hub import no_connection
 

@@ -245,6 +245,14 @@ PROTOCOL: dict[str, Any] = {
         typer.Option("--system-prompt", "--system_instruction", help="Needs a chat template."),
     ],
     "max_tokens": Annotated[_Whole, typer.Option(help="Tokens of a generated answer.")],
+    "max_length": Annotated[
+        _Whole,
+        typer.Option(
+            "--max-length",
+            "--max_length",
+            help="Tokens that a model reads, prompt and answer; where its files do not say it.",
+        ),
+    ],
     "think_end": Annotated[
         _Text, typer.Option(help="Mark after which a reasoning model answers, such as </think>.")
     ],

@@ -28,22 +28,26 @@ Name = Annotated[str, typer.Argument(help="A built-in suite or a file.")]
 @explained
 def list_suites(
     output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="json: a list of objects.")
+        Literal["text", "json"],
+        typer.Option("--format", help="json: a list of objects with digests, which take seconds."),
     ] = "text",
 ) -> None:
-    """List the built-in suites."""
+    """List the built-in suites, without reading their items."""
+    from cliffguard.listing import listed
     from cliffguard.report.clean import one_line
     from cliffguard.suites import builtin_names, load_suite
 
-    rows = [_summary(load_suite(name)) for name in builtin_names()]
-    if output_format == "json":
+    if output_format == "json":  # with digests, which take every item
+        rows = [_summary(load_suite(name)) for name in builtin_names()]
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return
-    width = max((len(row["name"]) for row in rows), default=0)
-    for row in rows:
+    found = [listed(name) for name in builtin_names()]
+    width = max((len(one.name) for one in found), default=0)
+    for one in found:
         # Only lm-eval knows how many items its tasks have.
-        count = f"{row['n_items']:>5} items" if row["n_items"] else f"{row['n_stock']:>5} tasks"
-        print(f"{row['name']:<{width}}  {count}  {one_line(row['description'])}")
+        count = f"{one.n_items:>5} items" if one.n_items else f"{one.n_stock:>5} tasks"
+        more = f" (and {one.n_stock} tasks of lm-eval)" if one.n_items and one.n_stock else ""
+        print(f"{one.name:<{width}}  {count}  {one_line(one.description)}{more}")
 
 
 @suites_app.command("show")

@@ -28,6 +28,7 @@ from cliffguard.imports.tasks import capabilities_of, lacking
 from cliffguard.imports.usable import Scored, Unscored, read_task
 from cliffguard.logged import OneRun, drifted, refuse_one_file
 from cliffguard.plans import CapabilityPolicy, Policy
+from cliffguard.progress import doing
 from cliffguard.records import SAMPLES, Answer, Capability, Checkpoint, Suite, Task
 from cliffguard.samples import Sample
 
@@ -54,6 +55,7 @@ class Imported:
     caveats: tuple[str, ...]
 
 
+@doing("reading the samples")
 def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     """Pair the samples of two runs, under the capabilities that the policy makes of their tasks.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
+from cliffguard.checkpoint_files import stated_window
 from cliffguard.errors import UsageError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
@@ -72,6 +73,12 @@ class Runner(Interface):
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether going from one to the other and back loads nothing."""
         return base.weights == candidate.weights
+
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens a checkpoint reads here, or None where nothing says it."""
+        files = checkpoint.files
+        stated = None if files is None else stated_window(files.weights, files.tokenizer)
+        return protocol.max_length or stated
 
     @property
     def n_workers(self) -> int:

@@ -29,6 +29,7 @@ from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
 from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.progress import doing
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
@@ -110,6 +111,7 @@ class HarnessRunner(Runner):
         """Say whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)
 
+    @doing("reading the tasks")
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
@@ -139,7 +141,11 @@ class HarnessRunner(Runner):
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
         loaded = self._tasks[task.name]
-        with self._stages.during("prompts"), panics_explained(checkpoint.name):
+        with (
+            self._stages.during("prompts"),
+            doing(f"making the prompts of {task.name}"),
+            panics_explained(checkpoint.name),
+        ):
             _build(loaded, model, checkpoint, protocol)
             self._is_templated = protocol.chat_template != "none"
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
@@ -161,6 +167,10 @@ class HarnessRunner(Runner):
             model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
         model.stages = self._stages
         return model
+
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens a checkpoint reads; UsageError where it must be known."""
+        return self._backend.window(checkpoint, protocol)
 
     @property
     def loads_models(self) -> bool:

@@ -71,6 +71,10 @@ class ParallelRunner(Runner):
         """As in a single process."""
         return self.inner.holds_both(base, candidate)
 
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """As in a single process."""
+        return self.inner.window(checkpoint, protocol)
+
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; every process builds its own."""
         found: list[tuple[Task, ...]] = self._everywhere("_resolve", tuple(suites), protocol)

@@ -21,6 +21,7 @@ from cliffguard.errors import SuiteError, UsageError, nearest
 from cliffguard.files import user_path, validate
 from cliffguard.hub import download_data, is_hub_id
 from cliffguard.plans import Plan, TargetData
+from cliffguard.progress import doing
 from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites import (
@@ -45,6 +46,7 @@ SUITE = "target"
 """What the suite of a plan's target is called."""
 
 
+@doing("reading the suites")
 def suites_of(plan: Plan) -> tuple[Suite, ...]:
     """Return all suites of a plan: that of its target first, then those that it names.
 

@@ -320,13 +320,17 @@ def test_quiet_is_silent(files: dict[str, str], monkeypatch: pytest.MonkeyPatch)
 def test_progress_names_what_is_measured(
     files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a terminal there is a line for each task of each side."""
+    """Without a terminal there is a line for each task of each side and look, as it begins."""
     scripted(monkeypatch, all_right)
 
-    lines = [line for line in check(files).stderr.splitlines() if line.startswith("[")]
+    lines = [
+        line for line in check(files).stderr.splitlines() if " items" in line and line[0] == "["
+    ]
 
-    assert len(lines) == 4
-    assert "of 380 items" in lines[0]
+    told = [line.partition("] ")[2].partition(" (")[0] for line in lines]
+    assert told[:2] == ["base: ball", "base: say"]
+    assert told[2:] == ["tuned, look 1: ball", "tuned, look 1: say", "tuned, look 2: ball"]
+    assert "(0 of 380 items)" in lines[0]
 
 
 def test_no_color_is_honoured(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
