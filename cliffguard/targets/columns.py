@@ -103,7 +103,9 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
 
 
 def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
-    found = _only("prompt", PROMPTS, _asking(rows, columns) or columns, rows[0])
+    # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
+    usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
+    found = _only("prompt", PROMPTS, usual or columns, rows[0])
     assert found is not None, "one is needed"
     return found
 
@@ -113,13 +115,8 @@ def _choices(rows: Sequence[Row], target: TargetData, columns: set[str]) -> tupl
     named = _names(target.choices)
     if named or target.labels:
         return tuple(named)
-    found = _only("choices", CHOICES, _asking(rows, columns), rows[0], is_needed=False)
+    found = _only("choices", CHOICES, columns, rows[0], is_needed=False)
     return () if found is None else (found,)
-
-
-def _asking(rows: Sequence[Row], columns: set[str]) -> set[str]:
-    """Return the columns that are not blank in every row, as some fill Alpaca's `input`."""
-    return {key for key in columns if any(says(row.value.get(key)) for row in rows)}
 
 
 def in_braces(text: str) -> list[str]:
