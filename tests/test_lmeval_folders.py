@@ -228,6 +228,15 @@ def test_the_newest_run_of_each_task_counts(tmp_path: Path) -> None:
     assert all("samples_race_2026-01-01T10-00-00.123456.jsonl" in one for one in left)
 
 
+def test_a_results_file_of_another_program_is_no_ones(tmp_path: Path) -> None:
+    """`results.json` is a common name."""
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        write(tmp_path / side, "race", scored(N, wrong))
+        (tmp_path / side / "results.json").write_text("[1, 2]")
+
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+
+
 def test_the_limit_of_an_older_run_does_not_cut_the_newest(tmp_path: Path) -> None:
     """A first try with --limit lies beside the whole run."""
     for side in ("base", "tuned"):
@@ -542,6 +551,7 @@ def test_what_a_group_lacks_is_told(mmlu: tuple[Path, Path]) -> None:
     [
         ("mmlu", r"'mmlu_\*' matches 3 \(mmlu_art, mmlu_law, mmlu_physics\)"),
         ("piqqa", r"did you mean piqa\?"),
+        ("PIQA", r"did you mean piqa\?"),
         ("winogrande*", r"there are: mmlu_art, mmlu_law, mmlu_physics, piqa"),
     ],
 )
@@ -572,3 +582,14 @@ def test_a_named_metric_that_is_no_score_is_refused(tmp_path: Path) -> None:
     assert isinstance(error, UsageError)
     assert error.id == "samples.no-score"
     assert "there are: acc" in str(error)
+
+
+def test_a_key_of_a_results_file_is_no_metric(tmp_path: Path) -> None:
+    """lm-eval writes "acc,none" there; the two are two keys here."""
+    for side in ("base", "tuned"):
+        write(tmp_path / side, "race", scored(3))
+
+    given = policy(r=CapabilityPolicy(tasks=("race",), metric="acc,none"))
+
+    line = str(refused(tmp_path / "base", tmp_path / "tuned", given))
+    assert line.endswith("there are: acc, acc_norm; write metric: acc and filter: none")

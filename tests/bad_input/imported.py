@@ -184,12 +184,12 @@ CASES: Cases = {
     "a score in percent": (
         lambda p: compared(p, [row(0, acc=55.0)]),
         2,
-        r"t \(acc is 55\.0, not a score between 0 and 1\); run .* \[samples\.no-scores\]$",
+        r"a score between 0 and 1 an item: t \(acc is 55\.0\); run .* \[samples\.no-scores\]$",
     ),
     "a score without end": (
         lambda p: compared(p, [row(0, acc=float("inf"))]),
         2,
-        r"t \(acc is inf, not a score",
+        r"t \(acc is inf\)",
     ),
     "a score in words": (
         lambda p: compared(p, [row(0, acc="good")]),
@@ -239,7 +239,7 @@ CASES: Cases = {
     "a metric that is no score of an item": (
         lambda p: pointing(p, "word_perplexity", "", values=[-80.5, 40]),
         2,
-        r"word_perplexity is \[-80\.5, 40\], not a score between 0 and 1",
+        r"no task has a score .*: t \(word_perplexity is \[-80\.5, 40\]\)",
     ),
     "a metric of which nobody knows whether it is better high": (
         lambda p: pointing(p, "mae", ""),
