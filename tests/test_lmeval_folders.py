@@ -479,6 +479,17 @@ def test_the_first_metric_that_is_a_score_is_taken(tmp_path: Path) -> None:
     assert any("tqa is judged by acc, the first that" in one for one in review.comparison.caveats)
 
 
+def test_a_scale_shows_on_the_candidates_side_alone(tmp_path: Path) -> None:
+    """Where the base has nothing above 0, what it is a share of is not known from it."""
+    for side, wrong, bleu in (("base", lambda _: False, 0.0), ("tuned", fifth, 35.2)):
+        rows = [
+            row(n, metrics=["bleu_max", "acc"], bleu_max=bleu, acc=not wrong(n)) for n in range(N)
+        ]
+        write(tmp_path / side, "tqa", rows)
+
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].n_broken == N // 5
+
+
 def test_a_metric_that_no_document_has_is_passed_over(tmp_path: Path) -> None:
     """Null on every line, as where what it needs was not installed."""
     for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
@@ -488,10 +499,13 @@ def test_a_metric_that_no_document_has_is_passed_over(tmp_path: Path) -> None:
     assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].n_broken == N // 5
 
 
-def test_a_candidate_whose_scores_are_damaged_does_not_leave_a_task_out(tmp_path: Path) -> None:
-    """What the base has a number of is a number; the task is not passed over for it."""
+@pytest.mark.parametrize("value", [[0, 1], 55.0, "good"])
+def test_a_candidate_whose_scores_are_damaged_does_not_leave_a_task_out(
+    value: Any, tmp_path: Path
+) -> None:
+    """What is a score of the base is one of the candidate; it is not passed over for it."""
     write(tmp_path / "base", "race", scored(N))
-    write(tmp_path / "tuned", "race", [*scored(N - 1), row(N - 1, [0, 1])])
+    write(tmp_path / "tuned", "race", [*scored(N - 1), row(N - 1, value)])
 
     error = refused(tmp_path / "base", tmp_path / "tuned")
 

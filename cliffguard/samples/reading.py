@@ -115,6 +115,7 @@ class Reading:
         self.choice = choice
         self._unusable = unusable
         self._is_number = False  # that which was settled on has been one
+        self._is_share = False  # and one from 0 to 1, above 0, in a whole file
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self._wanted = wanted
@@ -148,6 +149,7 @@ class Reading:
         self.logged = tuple(known)
         self._refuse_unknown(path, filters, known)
         self._twins = found
+        self._is_share = self._is_share or any(one.score for one in found.values())
         return found
 
     def _settle(self, name: str, known: Mapping[str, None]) -> None:
@@ -220,6 +222,8 @@ class Reading:
             self._is_number = self._is_number or number is not None
             return number
         found = f"is {str(row.get(metric))[:40]}"
+        if self._is_share:
+            raise _damaged(path, line, f"{metric} {found}, and from 0 to 1 on the base's side")
         raise ScoreError(f"{path}:{line}", metric, found, _metrics(row), _NO_SCORE)
 
     def _no_number(
@@ -228,13 +232,17 @@ class Reading:
         """Return what is wrong with a value that is no number: it, or the metric."""
         value = str(row.get(metric))[:40]
         if self._is_number:
-            return IntegrityError(
-                f"{path}:{line}: {metric} is {value}, and a number on the lines before; run "
-                "lm-eval again",
-                id="samples.damaged-score",
-            )
+            return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
         why = f"{_NO_SCORE}: it is computed over the whole set"
         return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
+
+
+def _damaged(path: Path, line: int, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}:{line}: {what}; run lm-eval again, or choose another score with metric: in the "
+        "policy's capability",
+        id="samples.damaged-score",
+    )
 
 
 def _metrics(row: Mapping[str, Any]) -> list[str]:
