@@ -238,7 +238,7 @@ Damage = Callable[[Path], object]
         (
             lambda f: write(f, "race", [row(0), row(1, [1, 2])]),
             IntegrityError,
-            r":2: acc is \[1, 2\], and a number on the lines before",
+            r":2: acc is \[1, 2\], and a number elsewhere",
         ),
         (lambda f: write(f, "race", [{"metrics": ["acc"]}]), IntegrityError, r"doc_id is missing"),
         (lambda f: write(f, "race", [row(1, metrics=[])]), IntegrityError, r"names its metrics"),

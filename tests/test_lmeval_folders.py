@@ -228,6 +228,15 @@ def test_the_newest_run_of_each_task_counts(tmp_path: Path) -> None:
     assert all("samples_race_2026-01-01T10-00-00.123456.jsonl" in one for one in left)
 
 
+def test_a_results_file_of_another_program_is_no_ones(tmp_path: Path) -> None:
+    """`results.json` is a common name."""
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        write(tmp_path / side, "race", scored(N, wrong))
+        (tmp_path / side / "results.json").write_text("[1, 2]")
+
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+
+
 def test_the_limit_of_an_older_run_does_not_cut_the_newest(tmp_path: Path) -> None:
     """A first try with --limit lies beside the whole run."""
     for side in ("base", "tuned"):
@@ -470,6 +479,17 @@ def test_the_first_metric_that_is_a_score_is_taken(tmp_path: Path) -> None:
     assert any("tqa is judged by acc, the first that" in one for one in review.comparison.caveats)
 
 
+def test_a_scale_shows_on_the_candidates_side_alone(tmp_path: Path) -> None:
+    """Where the base has nothing above 0, what it is a share of is not known from it."""
+    for side, wrong, bleu in (("base", lambda _: False, 0.0), ("tuned", fifth, 35.2)):
+        rows = [
+            row(n, metrics=["bleu_max", "acc"], bleu_max=bleu, acc=not wrong(n)) for n in range(N)
+        ]
+        write(tmp_path / side, "tqa", rows)
+
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].n_broken == N // 5
+
+
 def test_a_metric_that_no_document_has_is_passed_over(tmp_path: Path) -> None:
     """Null on every line, as where what it needs was not installed."""
     for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
@@ -479,10 +499,13 @@ def test_a_metric_that_no_document_has_is_passed_over(tmp_path: Path) -> None:
     assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].n_broken == N // 5
 
 
-def test_a_candidate_whose_scores_are_damaged_does_not_leave_a_task_out(tmp_path: Path) -> None:
-    """What the base has a number of is a number; the task is not passed over for it."""
+@pytest.mark.parametrize("value", [[0, 1], 55.0, "good"])
+def test_a_candidate_whose_scores_are_damaged_does_not_leave_a_task_out(
+    value: Any, tmp_path: Path
+) -> None:
+    """What is a score of the base is one of the candidate; it is not passed over for it."""
     write(tmp_path / "base", "race", scored(N))
-    write(tmp_path / "tuned", "race", [*scored(N - 1), row(N - 1, [0, 1])])
+    write(tmp_path / "tuned", "race", [*scored(N - 1), row(N - 1, value)])
 
     error = refused(tmp_path / "base", tmp_path / "tuned")
 
@@ -542,6 +565,7 @@ def test_what_a_group_lacks_is_told(mmlu: tuple[Path, Path]) -> None:
     [
         ("mmlu", r"'mmlu_\*' matches 3 \(mmlu_art, mmlu_law, mmlu_physics\)"),
         ("piqqa", r"did you mean piqa\?"),
+        ("PIQA", r"did you mean piqa\?"),
         ("winogrande*", r"there are: mmlu_art, mmlu_law, mmlu_physics, piqa"),
     ],
 )
@@ -572,3 +596,14 @@ def test_a_named_metric_that_is_no_score_is_refused(tmp_path: Path) -> None:
     assert isinstance(error, UsageError)
     assert error.id == "samples.no-score"
     assert "there are: acc" in str(error)
+
+
+def test_a_key_of_a_results_file_is_no_metric(tmp_path: Path) -> None:
+    """lm-eval writes "acc,none" there; the two are two keys here."""
+    for side in ("base", "tuned"):
+        write(tmp_path / side, "race", scored(3))
+
+    given = policy(r=CapabilityPolicy(tasks=("race",), metric="acc,none"))
+
+    line = str(refused(tmp_path / "base", tmp_path / "tuned", given))
+    assert line.endswith("there are: acc, acc_norm; write metric: acc and filter: none")

@@ -10,6 +10,7 @@ from cliffguard.errors import UsageError
 from cliffguard.plans import Policy
 
 _N_NEAREST = 3
+_N_NAMED = 5
 
 
 def capabilities_of(
@@ -57,7 +58,7 @@ def _of_patterns(
         if not members:
             raise UsageError(
                 f"policy.capabilities.{name}.tasks: no task of either folder is called "
-                f"{pattern!r}; {_nearest(pattern, tasks)}",
+                f"{pattern!r}; {_nearest(pattern, tasks, groups)}",
                 id="policy.unmatched-task",
             )
         found |= dict.fromkeys(members)
@@ -83,16 +84,19 @@ def _members(group: str, groups: Mapping[str, Sequence[str]]) -> set[str]:
     return found
 
 
-def _nearest(pattern: str, tasks: Sequence[str]) -> str:
+def _nearest(pattern: str, tasks: Sequence[str], groups: Iterable[str]) -> str:
     below = [task for task in tasks if task.startswith(f"{pattern}_")]
     if below:
-        shown = ", ".join(below[:_N_NEAREST]) + (", …" if len(below) > _N_NEAREST else "")
-        return f"'{pattern}_*' matches {len(below)} ({shown})"
-    near = difflib.get_close_matches(pattern, tasks, n=_N_NEAREST, cutoff=0.5)
+        return f"'{pattern}_*' matches {len(below)} ({_shown(below)})"
+    known = {name.casefold(): name for name in (*groups, *tasks)}
+    near = difflib.get_close_matches(pattern.casefold(), known, n=_N_NEAREST, cutoff=0.5)
     if near:
-        return f"did you mean {' or '.join(near)}?"
-    shown = ", ".join(tasks[: 2 * _N_NEAREST]) + (", …" if len(tasks) > 2 * _N_NEAREST else "")
-    return f"there are: {shown}"
+        return f"did you mean {' or '.join(known[name] for name in near)}?"
+    return f"there are: {_shown(tasks)}"
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:_N_NAMED]) + (", …" if len(names) > _N_NAMED else "")
 
 
 def lacking(
@@ -105,8 +109,7 @@ def lacking(
             members = {one for one in _members(group, groups) if not groups.get(one)}
             away = sorted(members - there)
             if group not in there and away and len(away) < len(members):
-                shown = ", ".join(away[:_N_NEAREST]) + (", …" if len(away) > _N_NEAREST else "")
                 yield (
                     f"{name}: {len(away)} of the {len(members)} tasks of {group} have no samples "
-                    f"in either folder: {shown}."
+                    f"in either folder: {_shown(away)}."
                 )

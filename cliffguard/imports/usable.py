@@ -15,7 +15,7 @@ class Scored:
     """Both sides' samples of a task by document, and how they were read.
 
     `logged` are the file's metrics, and `others` of each side what other filters made of its
-    documents; `passed` says why metrics that come before the chosen one are no scores of an item.
+    documents; `passed` says what stands in place of a score for metrics before the chosen one.
     """
 
     choice: Choice
@@ -27,13 +27,13 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Unscored:
-    """A task without a score an item, and of each of its metrics why it is none."""
+    """A task without a score an item, and of each of its metrics what stands there instead."""
 
     task: str
-    why: Mapping[str, str]
+    found: Mapping[str, str]
 
     def __str__(self) -> str:
-        reasons = "; ".join(f"{metric} {why}" for metric, why in self.why.items())
+        reasons = "; ".join(f"{metric} {found}" for metric, found in self.found.items())
         return f"{self.task} ({reasons})"
 
 
@@ -53,7 +53,7 @@ def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored |
                 raise
             if not failure.metric:
                 return Unscored(task, passed)
-            passed[failure.metric] = failure.why
+            passed[failure.metric] = failure.found
 
 
 def _read(task: str, runs: Sequence[Run], read: Reading, passed: Mapping[str, str]) -> Scored:

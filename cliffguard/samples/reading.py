@@ -18,6 +18,7 @@ TELLING = 20
 
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
+_NO_SCORE = ", not a score between 0 and 1"
 
 
 class Trace(NamedTuple):
@@ -80,10 +81,12 @@ class Choice:
 
 
 class ScoreError(UsageError):
-    """A metric is no score of an item: `metric`, and `why` in words."""
+    """A metric is no score of an item: `metric`, and in words what `found` in its place is."""
 
-    def __init__(self, place: str, metric: str, why: str, there: Sequence[str]) -> None:
-        self.metric, self.why = metric, why
+    def __init__(
+        self, place: str, metric: str, found: str, there: Sequence[str], why: str = ""
+    ) -> None:
+        self.metric, self.found = metric, found
         others = [name for name in there if name != metric]
         offered = (
             f"choose another with metric: in the policy's capability (there are: "
@@ -92,7 +95,8 @@ class ScoreError(UsageError):
             else "there is no other metric; leave"
         )
         super().__init__(
-            f"{place}: {metric} {why}; {offered} the task out with a policy that names the others",
+            f"{place}: {metric} {found}{why}; {offered} the task out with a policy that names the "
+            "others",
             id="samples.no-score",
         )
 
@@ -111,6 +115,7 @@ class Reading:
         self.choice = choice
         self._unusable = unusable
         self._is_number = False  # that which was settled on has been one
+        self._is_share = False  # and one from 0 to 1, above 0, in a whole file
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self._wanted = wanted
@@ -144,6 +149,7 @@ class Reading:
         self.logged = tuple(known)
         self._refuse_unknown(path, filters, known)
         self._twins = found
+        self._is_share = self._is_share or any(one.score for one in found.values())
         return found
 
     def _settle(self, name: str, known: Mapping[str, None]) -> None:
@@ -164,7 +170,9 @@ class Reading:
             raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
         if self.choice.metric not in known:
             there = ", ".join(known)
-            raise UsageError(f"{path}: no metric {self.choice.metric!r}; there are: {there}")
+            name, comma, filter = (self.choice.metric or "").partition(",")
+            both = f"; write metric: {name} and filter: {filter}" if comma and name in known else ""
+            raise UsageError(f"{path}: no metric {self.choice.metric!r}; there are: {there}{both}")
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
         is_read = _said(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
@@ -213,8 +221,10 @@ class Reading:
         if number is None or 0 <= number <= 1:
             self._is_number = self._is_number or number is not None
             return number
-        why = f"is {str(row.get(metric))[:40]}, not a score between 0 and 1"
-        raise ScoreError(f"{path}:{line}", metric, why, _metrics(row))
+        found = f"is {str(row.get(metric))[:40]}"
+        if self._is_share:
+            raise _damaged(path, line, f"{metric} {found}, and from 0 to 1 on the base's side")
+        raise ScoreError(f"{path}:{line}", metric, found, _metrics(row), _NO_SCORE)
 
     def _no_number(
         self, path: Path, line: int, row: Mapping[str, Any], metric: str
@@ -222,13 +232,17 @@ class Reading:
         """Return what is wrong with a value that is no number: it, or the metric."""
         value = str(row.get(metric))[:40]
         if self._is_number:
-            return IntegrityError(
-                f"{path}:{line}: {metric} is {value}, and a number on the lines before; run "
-                "lm-eval again",
-                id="samples.damaged-score",
-            )
-        why = f"is {value}, not a score between 0 and 1: it is computed over the whole set"
-        return ScoreError(f"{path}:{line}", metric, why, _metrics(row))
+            return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
+        why = f"{_NO_SCORE}: it is computed over the whole set"
+        return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
+
+
+def _damaged(path: Path, line: int, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}:{line}: {what}; run lm-eval again, or choose another score with metric: in the "
+        "policy's capability",
+        id="samples.damaged-score",
+    )
 
 
 def _metrics(row: Mapping[str, Any]) -> list[str]:

@@ -183,18 +183,23 @@ CASES: Cases = {
     ),
     "a score in percent": (
         lambda p: compared(p, [row(0, acc=55.0)]),
-        2,
-        r"t \(acc is 55\.0, not a score between 0 and 1\); run .* \[samples\.no-scores\]$",
+        12,
+        r"t\.jsonl:1: acc is 55\.0, and from 0 to 1 on the base.* \[samples\.damaged-score\]$",
     ),
     "a score without end": (
         lambda p: compared(p, [row(0, acc=float("inf"))]),
+        12,
+        r"samples_t\.jsonl:1: acc is inf, and from 0 to 1",
+    ),
+    "scores in percent on both sides": (
+        lambda p: pointing(p, "bleu", "", values=55.0),
         2,
-        r"t \(acc is inf, not a score",
+        r"no task has a score .*: t \(bleu is 55\.0\); run .* \[samples\.no-scores\]$",
     ),
     "a score in words": (
         lambda p: compared(p, [row(0, acc="good")]),
         12,
-        r"samples_t\.jsonl:1: acc is good, and a number .* \[samples\.damaged-score\]$",
+        r"samples_t\.jsonl:1: acc is good, and a number elsewhere; .* \[samples\.damaged-score\]$",
     ),
     "other documents": (
         lambda p: compared(p, [row(n, doc_hash="x") for n in range(3)]),
@@ -239,7 +244,7 @@ CASES: Cases = {
     "a metric that is no score of an item": (
         lambda p: pointing(p, "word_perplexity", "", values=[-80.5, 40]),
         2,
-        r"word_perplexity is \[-80\.5, 40\], not a score between 0 and 1",
+        r"no task has a score .*: t \(word_perplexity is \[-80\.5, 40\]\)",
     ),
     "a metric of which nobody knows whether it is better high": (
         lambda p: pointing(p, "mae", ""),

@@ -142,6 +142,22 @@ def test_a_comparison_of_nothing_exits_12(
     assert "review.json" not in written
 
 
+def test_what_the_policy_names_and_no_suite_has_exits_11(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An absent test is no pass, and no mistake in the policy either: another suite may have it."""
+    scripted(monkeypatch, all_right)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("capabilities: {translation: {margin: 0.05}}\n")
+
+    result = check(files, "--policy", str(policy))
+
+    assert result.exit_code == 11, result.output
+    review = json.loads((Path(files["out"]) / "review.json").read_text())
+    named = {one["capability"]: one["outcome"] for one in review["verdict"]["findings"]}
+    assert named["translation"] == "NOT_MEASURED"
+
+
 def test_exit_zero_reports_only(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """--exit-zero exits 0 whatever the verdict; the verdict stands in the review."""
     scripted(monkeypatch, loses_hard_levels)
