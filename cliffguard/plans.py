@@ -98,8 +98,9 @@ class CapabilityPolicy:
     same value of `cluster` (a passage's id) stands or falls together, and each value of `strata`
     (a topic) is a part in which a loss is looked for.
 
-    Where there is no suite, in comparing what lm-eval logged, `tasks` (names, groups, or patterns such as
-    `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
+    Where there is no suite, in comparing what lm-eval logged, `tasks` (names, groups, or patterns
+    such as `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their
+    scores.
     `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
     they do); it is also for lm-eval's tasks in a suite.
     """
