@@ -44,6 +44,8 @@ class Display:
         started: float | None = None,
     ) -> None:
         self._console, self._clock = console, clock
+        # A log in colour (FORCE_COLOR) is no terminal, and a dumb one redraws nothing.
+        self._can_draw = console.is_interactive and console.file.isatty()
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -166,7 +168,7 @@ class Display:
             self.tick()
 
     def _show(self) -> None:
-        if self._console.is_terminal and not self._console.quiet and self._drawn is None:
+        if self._can_draw and not self._console.quiet and self._drawn is None:
             self._drawn = self._rows
             self._rows.start()
 
@@ -178,7 +180,7 @@ class Display:
     def _line(self, what: str) -> None:
         """Write a line, where there is no terminal to draw on."""
         self._line_at = self._clock()
-        if not self._console.is_terminal and not self._console.quiet:
+        if not self._can_draw and not self._console.quiet:
             told = ", ".join(filter(None, (self._title, what)))
             line = f"[{self.elapsed():5.0f} s] {told}"
             self._console.print(line, markup=False, soft_wrap=True)

@@ -34,11 +34,18 @@ class Clock:
         return self.now
 
 
+class Terminal(io.StringIO):
+    """A text that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 class Shown:
     """A display without a thread, its clock, and what it has written."""
 
     def __init__(self, *, is_terminal: bool = False, width: int = 120) -> None:
-        self.clock, self.file = Clock(), io.StringIO()
+        self.clock, self.file = Clock(), Terminal() if is_terminal else io.StringIO()
         self.console = Console(
             file=self.file, width=width, force_terminal=is_terminal, highlight=False
         )
@@ -247,6 +254,28 @@ def test_a_narrow_terminal_keeps_one_line_a_bar(width: int) -> None:
     assert len(shown.rows) == 2
     assert all(len(row) <= width for row in shown.rows)
     shown.display.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "environment"),
+    [(io.StringIO, {"FORCE_COLOR": "1"}), (Terminal, {"TERM": "dumb"})],
+    ids=["a log in colour", "a dumb terminal"],
+)
+def test_what_cannot_be_redrawn_gets_lines(
+    file: type[io.StringIO], environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither bars that would fill a log, nor silence."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    paper, clock = file(), Clock()
+    display = Display(Console(file=paper, width=100, highlight=False), clock=clock)
+
+    display.step(step(0))
+    display.step(step(400, ""))
+    display.close()
+
+    assert "base, look 1: boolq (0 of 400 items)" in paper.getvalue()
+    assert "\x1b[?25l" not in paper.getvalue()
 
 
 def test_a_thread_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
