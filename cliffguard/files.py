@@ -33,6 +33,7 @@ def user_path(name: str, error: type[UsageError]) -> Path:
     try:
         path = Path(name).expanduser()
         path.exists()
+        os.fsencode(path)  # half a character is no name, and newer Pythons call it absent
     except RuntimeError:
         raise error(f"{name}: no such user, so no such home folder") from None
     except (OSError, ValueError) as failure:

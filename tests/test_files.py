@@ -72,7 +72,9 @@ def test_other_encodings_are_refused_with_the_byte(tmp_path: Path) -> None:
         read_text(written(tmp_path / "latin.txt", b"gr\xfc\xdf"[:2] + b"a\xfc"), UsageError)
 
 
-@pytest.mark.parametrize("name", ["a\0b.yaml", "x" * 300], ids=["null byte", "too long"])
+@pytest.mark.parametrize(
+    "name", ["a\0b.yaml", "x" * 300, "\ud800"], ids=["null byte", "too long", "half a character"]
+)
 def test_impossible_names_are_the_users_error(name: str, tmp_path: Path) -> None:
     """A name that no file system takes is refused like one that is not there."""
     with pytest.raises(UsageError):

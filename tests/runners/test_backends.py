@@ -198,8 +198,13 @@ def test_a_server_of_both_sides_answers_as_our_engine(
     base: Checkpoint,
     tuned: Checkpoint,
     adapted: Checkpoint,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Base and candidates behind one address, each by its own name, answer as they do here."""
+    """Base and candidates behind one address, each by its own name, answer as they do here.
+
+    Their templates run in a child process, as those of models that are loaded here.
+    """
+    monkeypatch.setattr("transformers.utils.chat_template_utils._compile_jinja_template", None)
     protocol = Protocol(chat_template=template)
     sides = (base, tuned, adapted)
     remote = HarnessRunner(client(address, *sides))
