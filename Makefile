@@ -44,8 +44,8 @@ test-slow: $(READY)  ## the real model, the wheel, the browser
 test-gpu: $(READY)  ## needs a CUDA device
 	$(BIN)/python -m pytest -m gpu
 
-EXAMPLES ?= 1000
-fuzz: $(READY)  ## parsers against EXAMPLES spoilt files each, other ones every time
+EXAMPLES ?= 10000
+fuzz: $(READY)  ## parsers against EXAMPLES spoilt files each, the same ones every time
 	CLIFFGUARD_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/fuzz
 
 golden: $(READY)  ## rewrite the golden reports; read the diff before you commit it

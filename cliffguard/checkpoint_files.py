@@ -143,6 +143,50 @@ def settings_of(folder: Path, file: str) -> dict[str, Any] | None:
     return {k: v for k, v in read_json(folder / file).items() if k not in _NOT_SETTINGS}
 
 
+_WINDOW_KEYS = (
+    "max_position_embeddings",
+    "n_positions",
+    "n_ctx",
+    "max_seq_len",
+    "max_sequence_length",
+    "model_max_length",
+    "seq_length",
+    "context_length",
+    "max_target_positions",
+)
+_LANGUAGE_PARTS = ("text_config", "language_config", "llm_config", "thinker_config", "decoder")
+_NO_WINDOW = 1 << 40  # tokenizers write 1e30 where they know of no length
+
+
+def window_in(config: Mapping[str, Any]) -> int | None:
+    """Return how many tokens a model's config says that it reads; None where it does not say.
+
+    What is nested for the language model comes first: of a model of several parts, the outer
+    length may be that of another part.
+    """
+    for name in _LANGUAGE_PARTS:
+        inner = config.get(name)
+        if isinstance(inner, Mapping) and (found := window_in(inner)) is not None:
+            return found
+    return next((n for n in (_length(config.get(key)) for key in _WINDOW_KEYS) if n), None)
+
+
+def stated_window(weights: Path, tokenizer: Path) -> int | None:
+    """Return how many tokens a checkpoint's own files say that it reads, or None.
+
+    Where config.json is silent, the tokenizer's settings may say it.
+    """
+    found = window_in(settings_of(weights, "config.json") or {})
+    if found is not None:
+        return found
+    return _length((settings_of(tokenizer, "tokenizer_config.json") or {}).get("model_max_length"))
+
+
+def _length(value: Any) -> int | None:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 < value < _NO_WINDOW else None
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
     try:

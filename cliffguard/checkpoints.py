@@ -20,6 +20,7 @@ from cliffguard.checkpoint_files import (
     read_json,
     refuse_other_files,
     settings_of,
+    stated_window,
     tokenizer_digest,
     weight_files,
     weights_digest,
@@ -92,12 +93,10 @@ def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
     return replace(candidate, chat_template=base.chat_template, files=files)
 
 
-_WINDOW_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
-
-
 def context_window(checkpoint: Checkpoint) -> int | None:
-    """Return how many tokens the model's own config says it reads; None where it does not say."""
-    return _number_in_config(checkpoint, _WINDOW_KEYS)
+    """Return how many tokens the checkpoint's files say it reads; None where they do not say."""
+    files = checkpoint.files
+    return None if files is None else stated_window(files.weights, files.tokenizer)
 
 
 def vocabulary_size(checkpoint: Checkpoint) -> int | None:

@@ -11,7 +11,6 @@ from typing import TypeVar
 
 from cliffguard.checkpoints import (
     FindOptions,
-    context_window,
     find_base,
     find_pair,
     is_adapter,
@@ -35,10 +34,11 @@ from cliffguard.ledger import (
 )
 from cliffguard.looks import known_looks, note_looks
 from cliffguard.mean import refuse_wide_mean
-from cliffguard.measure import Measurement, Progress, measure, never, silent
+from cliffguard.measure import Measurement, measure, never
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
+from cliffguard.progress import Progress, Step, doing, silent
 from cliffguard.records import (
     Checkpoint,
     Comparison,
@@ -49,7 +49,7 @@ from cliffguard.records import (
     Verdict,
 )
 from cliffguard.review import Decision, command_of, write_up
-from cliffguard.runners import Runner
+from cliffguard.runners import Runner, Show
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
 from cliffguard.screens import check_screens, take_screens, with_screens
 from cliffguard.store import Store, default_store_folder
@@ -93,11 +93,16 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     base, candidate = sides or find_sides(plan)
     remarks = check_pair(base, candidate, plan.protocol)
     remarks += tuple(line for side in (base, candidate) for line in runner.rehearse(side))
+    remarks += tuple(
+        line for one in (base, candidate) for line in runner.look_at(one, plan.protocol)
+    )
     known = known_looks(store, base, candidate)
     tasks, cut = within_window(
-        runner.resolve(suites, plan.protocol), context_window(base), context_window(candidate)
+        runner.resolve(suites, plan.protocol),
+        *(runner.window(side, plan.protocol) for side in (base, candidate)),
     )
-    caveats = (*caveats, *not_covered(suites), *remarks, *cut)
+    read = (remark for suite in suites for remark in suite.remarks)
+    caveats = (*caveats, *read, *not_covered(suites), *remarks, *cut)
     refuse_unknown_fields(tasks, policy)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
@@ -128,7 +133,8 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     )
     decision = verdict = accounts = None
     while planned := schedule.next(verdict):
-        answered = [asked(side, planned) for side in (base, candidate)]
+        shown = partial(_at_look, progress, schedule.n_looks)
+        answered = [asked(side, planned, progress=shown) for side in (base, candidate)]
         look, measured = cut_to_both(planned, answered)
         if accounts is None:
             asked_of = zip(*(side.questions for side in measured), strict=True)
@@ -171,6 +177,10 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         taken=taken,
         command=command_of(plan, stops_early=stops_early, max_minutes=max_minutes),
     )
+
+
+def _at_look(progress: Progress, number: int, step: Step) -> None:
+    progress(replace(step, look=number))
 
 
 def compare_samples(
@@ -255,6 +265,7 @@ class _Case:
     accounts: Mapping[str, Account]
 
 
+@doing("comparing the answers")
 def _decide(
     look: Look,
     measured: Sequence[Measurement],
@@ -318,29 +329,32 @@ def _refuse_tasks(policy: Policy) -> None:
 def runner_for(plan: Plan) -> Runner:
     """Return who answers under the plan's settings."""
     # Here, since who compares stored answers needs no lm-eval.
-    from cliffguard.runners.harness import HarnessRunner
+    with doing("loading torch and lm-eval"):
+        from cliffguard.runners.harness import HarnessRunner
 
     return HarnessRunner(
         plan.runner, allow_pickle=plan.allow_pickle, data=plan.data, offline=plan.offline
     )
 
 
-def with_runner(plan: Plan, work: Callable[[Runner], T]) -> T | None:
+def with_runner(plan: Plan, work: Callable[[Runner], T], *, show: Show | None = None) -> T | None:
     """Return what `work` makes of who answers under the plan's settings.
 
     Of several processes (`accelerate launch`) the first works; the others answer for it, and
-    return None.
+    return None. `show` sees prompts in the first.
     """
     from cliffguard.engine.peers import n_processes
 
     runner = runner_for(plan)
     if n_processes() == 1:
+        runner.show = show
         return work(runner)
     from cliffguard.runners.parallel import ParallelRunner
 
     parallel = ParallelRunner(runner)
     try:
         if parallel.leads:
+            runner.show = show
             return work(parallel)
         parallel.serve()
         return None
@@ -353,6 +367,7 @@ def measure_alone(
 ) -> Measurement:
     """Put the answers of one checkpoint to all of the plan's suites into the store."""
     tasks = runner.resolve(suites_of(plan), plan.protocol)
+    runner.window(checkpoint, plan.protocol)
     return measure(
         checkpoint,
         Schedule(tasks, plan.protocol).everything(),
@@ -363,6 +378,7 @@ def measure_alone(
     )
 
 
+@doing("reading the checkpoints")
 def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, Checkpoint]:
     """Return the identities of the plan's base and candidate, or of the one held in memory."""
     if held is not None:
@@ -380,6 +396,7 @@ def is_full(plan: Plan) -> bool:
     return not is_adapter(plan.candidate, _options(plan))
 
 
+@doing("reading the checkpoint")
 def find_alone(plan: Plan) -> Checkpoint:
     """Return the identity of the plan's candidate, which may be a base itself."""
     if plan.base is None and not is_adapter(plan.candidate, _options(plan)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
@@ -49,18 +50,49 @@ def shortened(text: str, n_characters: int = 120) -> str:
 
 
 def read_text(path: Path, error: type[UsageError]) -> str:
-    """Return the text of a UTF-8 file; any failure is `error` with the path."""
+    """Return the text of a file, UTF-8 or what its first bytes name; a failure is `error`."""
     path = user_path(str(path), error)
     try:
-        return path.read_text(encoding="utf-8")
+        return decoded(path.read_bytes(), path, error)
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
     except IsADirectoryError:
         raise error(f"{path}: is a directory, not a file") from None
-    except UnicodeDecodeError as failure:
-        raise error(f"{path}: not UTF-8 text (byte {failure.start})") from None
     except OSError as failure:
         raise error(f"{path}: {failure.strerror}") from None
+
+
+_MARKS = (  # of byte order, as editors on Windows write them; the longer one first
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
+
+
+_BEGUN = 4  # characters
+
+
+def decoded(content: bytes, path: Path, error: type[UsageError]) -> str:
+    """Return the text of a file's bytes: UTF-8, or UTF-16 and UTF-32 by their byte-order mark.
+
+    The mark is no part of the text, and line ends of any system are line feeds.
+    """
+    encoding = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    named = "UTF-8" if encoding.startswith("utf-8") else encoding.upper()
+    try:
+        text = content.decode(encoding)
+        where = text[:_BEGUN].find("\0")
+    except UnicodeDecodeError as failure:
+        text, where = "", failure.start
+    if where >= 0:  # a null character at once is of UTF-16 without its mark, or of no text
+        raise error(
+            f"{path}: not {named} text (byte {where}); save it as UTF-8, in Excel as "
+            '"CSV UTF-8", or by `iconv -f WINDOWS-1252 -t UTF-8`',
+            id="text.not-utf-8",
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 _MOST_VALUES = 100_000  # of a YAML file, each counted as often as aliases repeat it

@@ -20,6 +20,7 @@ from platformdirs import user_cache_path
 
 from cliffguard.errors import CliffguardError, InfrastructureError
 from cliffguard.files import write_whole
+from cliffguard.progress import doing
 
 Stamp = tuple[int, int, int, int]
 """Size in bytes, mtime and ctime in nanoseconds, inode."""
@@ -34,7 +35,10 @@ def sha256_of_files(paths: Sequence[Path]) -> dict[Path, str]:
     """Return the digests of files, read side by side: hashing leaves the interpreter alone."""
     if len(paths) < 2:
         return {path: sha256_of_file(path) for path in paths}
-    with ThreadPoolExecutor(min(_N_THREADS, os.cpu_count() or 1, len(paths))) as pool:
+    with (
+        doing(f"hashing {len(paths)} files"),
+        ThreadPoolExecutor(min(_N_THREADS, os.cpu_count() or 1, len(paths))) as pool,
+    ):
         return dict(zip(paths, pool.map(sha256_of_file, paths), strict=True))
 
 
@@ -66,7 +70,8 @@ def _hashed(path: Path, stamp: Stamp) -> str:
     is_worth = stamp[0] >= _WORTH_BYTES
     if is_worth and (known := _remembered(path, stamp)) is not None:
         return known
-    found = _sha256(path)
+    with doing(f"hashing {path.name}, {stamp[0] / 1e9:,.1f} GB"):
+        found = _sha256(path)
     if is_worth and time.time_ns() - max(stamp[1:3]) > _SETTLED_NS:
         _remember(path, stamp, found)
     return found

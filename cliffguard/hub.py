@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from cliffguard.errors import InfrastructureError, UsageError, nearest
 from cliffguard.files import shortened
+from cliffguard.progress import doing
 from cliffguard.rows import Row
 
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$")
@@ -54,9 +55,10 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
     HTTPError: type[Exception] = vars(errors)["HTTPError"]  # of the HTTP library in use
     name, _, revision = spec.partition("@")
     try:
-        folder = snapshot_download(
-            name, revision=revision or None, local_files_only=offline, allow_patterns=_WANTED
-        )
+        with doing(f"fetching {spec}"):
+            folder = snapshot_download(
+                name, revision=revision or None, local_files_only=offline, allow_patterns=_WANTED
+            )
     except HFValidationError:
         raise UsageError(
             f"{shortened(spec)}: no such directory, and not a name that a model hub can have"
@@ -154,7 +156,7 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
 
     name, _, revision = spec.partition("@")
     try:
-        with no_connection() if offline else contextlib.nullcontext():
+        with no_connection() if offline else contextlib.nullcontext(), doing(f"fetching {spec}"):
             found = datasets.load_dataset(name, subset, revision=revision or None)
     except (datasets.exceptions.DatasetNotFoundError, ValueError, RuntimeError) as failure:
         reason = " ".join(str(failure).split()) or type(failure).__name__

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -34,10 +34,14 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _Hand:
-    """Whether something is in hand that must not be dropped, and the signal that waits for it."""
+    """Whether something is in hand that must not be dropped, and the signal that waits for it.
+
+    `look_up` raises what else may end the work in hand.
+    """
 
     is_full = False
     waiting: int | None = None
+    look_up: Callable[[], None] | None = None
 
 
 _hand = _Hand()
@@ -52,18 +56,32 @@ def listen() -> None:
 
 
 @contextlib.contextmanager
-def finishing() -> Iterator[None]:
+def finishing(look_up: Callable[[], None] | None = None) -> Iterator[None]:
     """Let a first signal wait until the block has ended, then raise Interrupted.
 
-    Without `listen`, as in a notebook, a signal does there what it does anywhere.
+    Without `listen`, as in a notebook, a signal does there what it does anywhere. `look_up` is
+    called by `drop_if_told`, and may raise.
     """
     _stop_if_told()
-    outer, _hand.is_full = _hand.is_full, True
+    outer = _hand.is_full, _hand.look_up
+    _hand.is_full, _hand.look_up = True, look_up or _hand.look_up
     try:
         yield
     finally:
-        _hand.is_full = outer
+        _hand.is_full, _hand.look_up = outer
     _stop_if_told()
+
+
+def drop_if_told() -> None:
+    """Raise Interrupted where a signal waits, whatever is in hand, or what `look_up` raises.
+
+    For work that is not worth its end: while a stranger's program runs, which may have none, and
+    before the first answer.
+    """
+    if _hand.waiting is not None:
+        raise Interrupted(_hand.waiting)
+    if _hand.look_up is not None:
+        _hand.look_up()
 
 
 def _stop_if_told() -> None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
+from cliffguard.errors import InfrastructureError
 from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
+from cliffguard.progress import Progress, Step, doing, silent
 from cliffguard.records import Answer, Checkpoint, Question
 from cliffguard.runners import Notes, Runner
 from cliffguard.schedule import Look, Series, Shard
 from cliffguard.store import Entry, Store, Stored
-
-Progress = Callable[[str, int, int], None]
-"""Called with a label, the items done and the items in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ def never() -> bool:
     return False
 
 
-def silent(label: str, done: int, total: int) -> None:
-    """Show no progress."""
+class _TimeUp(InfrastructureError):
+    """The time was up before the answers in hand were begun."""
 
 
 def measure(
@@ -56,31 +56,31 @@ def measure(
 
     Once the time is up, no further shard is asked, and the answers end with the last whole one.
     """
-    entries = [_entry(checkpoint, series, protocol, store, runner, replicate) for series in look]
     gathered = _Gathered(checkpoint.label, look, progress)
-    absent: list[_Absent] = []
-    for series, (_, entry) in zip(look, entries, strict=True):
-        for shard in series.shards:
-            if entry.has_shard(shard.number):
-                gathered.add(series, shard, entry.read_shard(shard.number, shard.items))
-            else:
-                absent.append(_Absent(series=series, entry=entry, shard=shard))
+    with doing(f"reading the stored answers of {checkpoint.label}"):
+        entries = [_entry(checkpoint, one, protocol, store, runner, replicate) for one in look]
+        absent = _absent_of(look, [entry for _, entry in entries], gathered)
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
+
     try:
         for start in range(0, len(absent), runner.n_workers):
             if is_time_up():
                 break
             group = absent[start : start + runner.n_workers]
             asked = [(one.series.task, one.shard.items) for one in group]
-            with finishing():
+            gathered.tell(asked[0][0].name)
+            with finishing(partial(_stop_where, is_time_up)):
                 told = runner.ask_each(checkpoint, asked, protocol)
                 for one, (answers, notes) in zip(group, told, strict=True):
                     gathered.add(one.series, one.shard, one.stored(answers, notes))
+    except _TimeUp:
+        pass  # as if what was in hand had not been begun
     except Interrupted as stop:
         stop.kept = f"{gathered} in {store.root}"
         raise
+    gathered.tell("")
     return Measurement(
         answers={series.task.name: gathered.in_a_row(series) for series in look},
         questions=tuple(question.key for question, _ in entries),
@@ -88,8 +88,13 @@ def measure(
     )
 
 
+def _stop_where(is_time_up: Callable[[], bool]) -> None:
+    if is_time_up():
+        raise _TimeUp("the time is up")
+
+
 class _Gathered:
-    """The answers to a look that are stored so far; every shard that is added is shown."""
+    """The answers to a look that are stored so far."""
 
     def __init__(self, label: str, look: Look, progress: Progress) -> None:
         self._label = label
@@ -105,7 +110,12 @@ class _Gathered:
         """Take the answers of a shard."""
         self._shards[series.task.name, shard.number] = stored
         self._n_done += len(shard.items)
-        self._progress(f"{self._label}: {series.task.name}", self._n_done, self._n_items)
+
+    def tell(self, task: str) -> None:
+        """Show how many there are, and which task is asked next; none, with an empty name."""
+        self._progress(
+            Step(side=self._label, task=task, n_done=self._n_done, n_items=self._n_items)
+        )
 
     def in_a_row(self, series: Series) -> tuple[Answer, ...]:
         """Return the answers of a task's shards, up to the first that was not asked."""
@@ -133,6 +143,18 @@ class _Absent:
         """Store its answers; return those that are there then: another run may have been first."""
         self.entry.write_shard(self.shard.number, answers, notes)
         return self.entry.read_shard(self.shard.number, self.shard.items)
+
+
+def _absent_of(look: Look, entries: Sequence[Entry], gathered: _Gathered) -> list[_Absent]:
+    """Gather the shards that are stored, and return the others."""
+    absent: list[_Absent] = []
+    for series, entry in zip(look, entries, strict=True):
+        for shard in series.shards:
+            if entry.has_shard(shard.number):
+                gathered.add(series, shard, entry.read_shard(shard.number, shard.items))
+            else:
+                absent.append(_Absent(series=series, entry=entry, shard=shard))
+    return absent
 
 
 def _entry(

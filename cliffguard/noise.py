@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from cliffguard.compare import compare
 from cliffguard.corridor import with_margins
 from cliffguard.errors import UsageError
-from cliffguard.measure import Measurement, Progress, measure, silent
+from cliffguard.measure import Measurement, measure
 from cliffguard.pairs import Pair, pair_answers
 from cliffguard.plans import Plan, Policy
+from cliffguard.progress import Progress, silent
 from cliffguard.records import CapabilityComparison, Checkpoint
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule

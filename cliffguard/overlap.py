@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 
 from cliffguard.ngrams import Index, Runs, Whole, share_within, words
+from cliffguard.progress import doing
 from cliffguard.records import Overlap, Task
 from cliffguard.training import TrainingText
 
@@ -41,6 +42,7 @@ _LEAST_CORE = 4  # words; fewer ("7", "France") say nothing without what stands 
 _PLACES = 4  # decimals of a similarity
 
 
+@doing("looking for items in the training data")
 def without_training(
     tasks: Sequence[Task], texts: Sequence[TrainingText]
 ) -> tuple[tuple[Task, ...], tuple[Overlap, ...]]:
@@ -139,12 +141,12 @@ def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[str, 
 class _Asked:
     """The words of an item's prompt: all, and those between what all of its task's prompts share.
 
-    `answer` are the words of the right one.
+    `answers` are the words of each right one.
     """
 
     all: tuple[str, ...]
     core: tuple[str, ...]
-    answer: tuple[str, ...]
+    answers: tuple[tuple[str, ...], ...]
 
     @property
     def is_short(self) -> bool:
@@ -170,8 +172,8 @@ def _asked(task: Task) -> list[_Asked]:
         if len(core) < _LEAST_CORE:
             core = own
         if len(askers[prompt]) > 1:
-            own = core = tuple(words("\n".join([item.prompt, *(item.choices or (item.answer,))])))
-        found.append(_Asked(own, core, tuple(words(item.answer))))
+            own = core = tuple(words("\n".join([item.prompt, *(item.choices or item.right)])))
+        found.append(_Asked(own, core, tuple(tuple(words(one)) for one in item.right)))
     return found
 
 
@@ -259,8 +261,8 @@ def _said_alone(
     for item in items:
         if item.is_short and item.core:
             for said in (item.core, item.all):
-                wanted.setdefault(said, set()).add(item.core)
-                wanted.setdefault((*said, *item.answer), set()).add(item.core)
+                for answer in ((), *item.answers):
+                    wanted.setdefault((*said, *answer), set()).add(item.core)
     longest = max((sum(map(len, said)) for said in wanted), default=0)
     found: dict[tuple[str, ...], int] = {}
     for place, text in enumerate(texts if wanted else ()):

@@ -25,10 +25,11 @@ class Protocol:
 
     `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
     order, from every level its share. `template_args` are passed to the chat template
-    (`enable_thinking: false`). Of generated answers: `max_tokens` None keeps each task's limit;
-    `think_end` is the mark after which the answer begins; at a `temperature` above 0 they are
-    sampled, `repeats` times an item, and the item's score is the mean. `attention` None is the
-    model's default implementation; `quantization` is done while loading.
+    (`enable_thinking: false`). `max_length` is how many tokens a model reads, prompt and answer,
+    where its files do not say it, or where less is wanted. Of generated answers: `max_tokens` None
+    keeps each task's limit; `think_end` is the mark after which the answer begins; at a
+    `temperature` above 0 they are sampled, `repeats` times an item, and the score is the mean.
+    `attention` None is the model's default implementation; `quantization` is done while loading.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -38,6 +39,7 @@ class Protocol:
     system_prompt: str | None = None
     num_fewshot: int | None = None
     max_tokens: int | None = None
+    max_length: int | None = None
     think_end: str | None = None
     temperature: float = 0.0
     top_p: float = 1.0
@@ -68,6 +70,8 @@ class Protocol:
     def _check_generation(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.max_length is not None and self.max_length < 2:
+            raise ValueError(f"max_length must be at least 2, not {self.max_length}")
         if not 0.0 <= self.temperature <= 10.0:
             raise ValueError(f"temperature must lie between 0 and 10, not {self.temperature}")
         if not 0.0 < self.top_p <= 1.0:
@@ -94,8 +98,9 @@ class CapabilityPolicy:
     same value of `cluster` (a passage's id) stands or falls together, and each value of `strata`
     (a topic) is a part in which a loss is looked for.
 
-    Where there is no suite, in comparing what lm-eval logged, `tasks` (names, or patterns such as
-    `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their scores.
+    Where there is no suite, in comparing what lm-eval logged, `tasks` (names, groups, or patterns
+    such as `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their
+    scores.
     `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
     they do); it is also for lm-eval's tasks in a suite.
     """
@@ -272,7 +277,9 @@ class TargetData:
 
     `data` is a file, a folder that `datasets` has saved, or org/name@revision on a hub, of which
     `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
-    (None: found by their usual names); a prompt may also be a text with columns in braces.
+    (None: found by their usual names); a prompt may also be a text with columns in braces, and
+    choices may be columns in braces, one for each. `system` is a column that is said before the
+    prompt, and `ignore` are columns that are no part of the question.
     `labels` are what every item chooses from. `metric` None is found from the answers, and
     `max_tokens` None is the metric's. `name` is the capability's.
     """
@@ -286,6 +293,8 @@ class TargetData:
     choices: str | None = None
     labels: tuple[str, ...] = ()
     cluster: str | None = None
+    system: str | None = None
+    ignore: tuple[str, ...] = ()
     metric: str | None = None
     max_tokens: int | None = None
     split: str | None = None
@@ -297,7 +306,10 @@ class TargetData:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
         if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
-            raise ValueError("labels must be two or more, each once")
+            raise UsageError(
+                "labels must be two or more, each once; name each with --target-labels",
+                id="target.labels",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

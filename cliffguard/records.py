@@ -101,7 +101,8 @@ class Item:
     """One question of a task. `choices` is empty where the answer is generated.
 
     `digest` covers what is asked and what is right, not the id; `cluster` names items that
-    stand or fall together (None: independent).
+    stand or fall together (None: independent). `answers` are all right ones where there are
+    several, `answer` the first of them; empty, it is the only one.
     """
 
     id: str
@@ -111,6 +112,12 @@ class Item:
     answer: str
     level: int | None
     cluster: str | None
+    answers: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        """All right answers."""
+        return self.answers or (self.answer,)
 
 
 _RIGHT_OR_WRONG = frozenset(
@@ -205,7 +212,10 @@ class Capability:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """A named, versioned, digested set of capabilities; `made` is the day its items were made."""
+    """A named, versioned, digested set of capabilities; `made` is the day its items were made.
+
+    `remarks` are what every report must say of how the items came about.
+    """
 
     name: str
     version: int
@@ -213,6 +223,7 @@ class Suite:
     capabilities: tuple[Capability, ...]
     digest: str
     made: date | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +240,8 @@ class Question:
     def preimage(self) -> dict[str, Any]:
         """Everything that may change an answer by design, in readable form."""
         protocol = {name: getattr(self.protocol, name) for name in _PROTOCOL_KEYS}
+        if self.protocol.max_length is not None:  # answers from before it was a key keep theirs
+            protocol["max_length"] = self.protocol.max_length
         return {
             "format": QUESTION_FORMAT,
             "checkpoint": self.checkpoint.fingerprint,

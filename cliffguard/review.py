@@ -120,7 +120,7 @@ def _example(pair: Pair) -> Example:
         item_id=pair.item.id,
         level=pair.item.level,
         prompt=_shortened(pair.item.prompt),
-        answer=_shortened(pair.item.answer),
+        answer=_shortened(", or ".join(pair.item.right)),
         base_text=_shortened(pair.base.text),
         candidate_text=_shortened(pair.candidate.text),
         base_confidence=pair.base.confidence,

@@ -202,12 +202,14 @@ class Schedule:
             for name in names
         }
         self._step = dict.fromkeys(self._steps, -1)
+        self.n_looks = 0  # taken so far
 
     def next(self, verdict: Verdict | None) -> Look | None:
         """Return the next look, or None when `verdict` needs no more or nothing is left."""
         going_on = self._going_on(verdict)
         if not going_on:
             return None
+        self.n_looks += 1
         for capability, step in going_on.items():
             self._step[capability] = step
         for planned in self._tasks:

@@ -9,24 +9,25 @@ import json
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
+from cliffguard.apart import Stopped
+from cliffguard.apart.patterns import check_pattern, is_found
 from cliffguard.constraints import check_constraints, meets
 
 SCORING = 2
 """Raised whenever a metric gives another score to the same answer: it is part of every key."""
 
-_PATTERN_SECONDS = 2.0  # for one answer; a pattern that takes longer is at fault
 _NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 class PatternTooSlow(Exception):
-    """A pattern did not end in time on what a model said."""
+    """A pattern did not end, within its limits, on what a model said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +38,20 @@ class Scorer:
     said holds nothing that could be right or wrong; `check` raises ValueError for a right answer
     that it cannot be asked about. `is_graded`: scores lie anywhere
     between 0 and 1. `is_one_line`: what follows the first line is no part of the answer.
+    `takes_several`: there may be several right answers, any of which is right.
     """
 
     score: Callable[[str, str], float | None]
     check: Callable[[str], Any] = str
     is_graded: bool = False
     is_one_line: bool = False
+    takes_several: bool = False
     max_tokens: int = 128
+
+    def best(self, said: str, answers: Sequence[str]) -> float | None:
+        """Return the score against the right answer that fits best, as SQuAD and NQ count."""
+        scores = [score for one in answers if (score := self.score(said, one)) is not None]
+        return max(scores, default=None)
 
 
 def exact_match(said: str, answer: str) -> float:
@@ -103,26 +111,14 @@ def _number(text: str) -> Decimal:
 def matches(said: str, pattern: str) -> float:
     """Say whether the pattern is found in what was said."""
     try:
-        return float(_pattern(pattern).search(said, timeout=_PATTERN_SECONDS) is not None)
-    except TimeoutError:
-        raise PatternTooSlow(
-            f"the pattern {pattern!r} takes more than {_PATTERN_SECONDS:g} s on one answer"
-        ) from None
+        return float(is_found(pattern, said))
+    except Stopped as failure:
+        raise PatternTooSlow(f"the pattern {pattern!r} on one answer: {failure}") from None
 
 
 def excludes(said: str, pattern: str) -> float:
     """Say whether the pattern is not found in what was said."""
     return 1.0 - matches(said, pattern)
-
-
-@cache
-def _pattern(pattern: str) -> Any:
-    import regex  # unlike `re`, it can be told when to give up
-
-    try:
-        return regex.compile(pattern)
-    except regex.error as failure:
-        raise ValueError(f"{pattern!r} is no regular expression: {failure}") from None
 
 
 def rouge_l(said: str, answer: str) -> float:
@@ -143,12 +139,14 @@ def constraints(said: str, answer: str) -> float:
 
 
 SCORERS: Mapping[str, Scorer] = {
-    "exact_match": Scorer(score=exact_match, is_one_line=True, max_tokens=16),
-    "normalized_match": Scorer(score=normalized_match, is_one_line=True, max_tokens=32),
-    "numeric": Scorer(score=numeric, check=_number),
-    "regex": Scorer(score=matches, check=_pattern),
-    "excludes": Scorer(score=excludes, check=_pattern),
-    "f1": Scorer(score=token_f1, is_graded=True),
+    "exact_match": Scorer(score=exact_match, is_one_line=True, takes_several=True, max_tokens=16),
+    "normalized_match": Scorer(
+        score=normalized_match, is_one_line=True, takes_several=True, max_tokens=32
+    ),
+    "numeric": Scorer(score=numeric, check=_number, takes_several=True),
+    "regex": Scorer(score=matches, check=check_pattern),
+    "excludes": Scorer(score=excludes, check=check_pattern),
+    "f1": Scorer(score=token_f1, is_graded=True, takes_several=True),
     "rouge_l": Scorer(score=rouge_l, is_graded=True, max_tokens=256),
     "constraints": Scorer(score=constraints, check=check_constraints),
 }

@@ -14,8 +14,8 @@ import numpy as np
 
 from cliffguard.distance import Coverage, coverage, distances, shifts
 from cliffguard.errors import UsageError
-from cliffguard.measure import Progress
 from cliffguard.plans import Plan
+from cliffguard.progress import Progress, Step
 from cliffguard.records import Checkpoint, Comparison, Distance, Shift, Task
 from cliffguard.runners import Runner
 from cliffguard.schedule import in_order
@@ -76,10 +76,10 @@ def take_screens(
         )
     if plan.screen:
         some = [(name, one) for name, own in prompts.items() for one in own[:N_READ]]
-        progress(f"{candidate.label}: predictions", 0, len(some))
+        progress(_step(candidate, "predictions", 0, len(some)))
         read = runner.diverge(base, candidate, [one for _, one in some], plan.protocol)
         told = shifts(read, [name for name, _ in some])
-        progress(f"{candidate.label}: predictions", len(some), len(some))
+        progress(_step(candidate, "", len(some), len(some)))
         found = replace(found, shifts={name: _rounded_shift(one) for name, one in told.items()})
     return found
 
@@ -110,9 +110,9 @@ def cover(
     prompts, drawn = _prompts(tasks, plan), _drawn(production, plan.protocol.seed, N_PRODUCTION)
     pairs = [(name, text) for name, own in prompts.items() for text in own]
     texts = [one.text for one in drawn] + [text for _, text in pairs]
-    progress(f"{base.label}: texts", 0, len(texts))
+    progress(_step(base, "texts", 0, len(texts)))
     vectors = runner.embed(base, texts, plan.protocol)
-    progress(f"{base.label}: texts", len(texts), len(texts))
+    progress(_step(base, "", len(texts), len(texts)))
     found = coverage(vectors[: len(drawn)], vectors[len(drawn) :], [name for name, _ in pairs])
     least = tuple(
         Uncovered(
@@ -160,13 +160,17 @@ def _distances(
 ) -> dict[str, Distance]:
     drawn = _drawn(training, plan.protocol.seed, N_TRAINING)
     texts = [one.text for one in drawn] + [text for own in prompts.values() for text in own]
-    progress(f"{base.label}: distances", 0, len(texts))
+    progress(_step(base, "distances", 0, len(texts)))
     vectors = runner.embed(base, texts, plan.protocol)
-    progress(f"{base.label}: distances", len(texts), len(texts))
+    progress(_step(base, "", len(texts), len(texts)))
     ends = np.cumsum([len(drawn), *(len(own) for own in prompts.values())])
     data, *parts = np.split(vectors, ends[:-1])
     found = distances(dict(zip(prompts, parts, strict=True)), data)
     return {name: _rounded(one) for name, one in found.items()}
+
+
+def _step(side: Checkpoint, what: str, n_done: int, n_texts: int) -> Step:
+    return Step(side=f"{side.label}, screens", task=what, n_done=n_done, n_items=n_texts)
 
 
 def _drawn(texts: Sequence[TrainingText], seed: int, n_texts: int) -> list[TrainingText]:

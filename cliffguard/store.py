@@ -120,7 +120,7 @@ class Entry:
         if self._digest(rows) != self.read_question().get("items"):
             raise self._damaged("items.jsonl does not match its digest in question.json")
         try:
-            return tuple(Item(**{**row, "choices": tuple(row["choices"])}) for row in rows)
+            return tuple(map(_item, rows))
         except (TypeError, KeyError):
             raise self._damaged("items.jsonl does not hold items") from None
 
@@ -214,6 +214,17 @@ class Stored:
     notes: Mapping[str, Any]
 
 
+def _row(item: Item) -> dict[str, Any]:
+    """Return an item as it is kept: several right answers only where there are some."""
+    row: dict[str, Any] = json.loads(canonical_json(dataclasses.asdict(item)))
+    return row if item.answers else {key: one for key, one in row.items() if key != "answers"}
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    lists = {key: tuple(row[key]) for key in ("choices", "answers") if key in row}
+    return Item(**{**row, **lists})
+
+
 def _with_seal(value: Mapping[str, Any]) -> str:
     sealed = {**value, "seal": digest(dict(value))}
     return json.dumps(sealed, indent=2, sort_keys=True) + "\n"
@@ -256,7 +267,7 @@ class Store:
 
     def _create(self, entry: Entry, question: Question, items: Sequence[Item]) -> None:
         self.begin()
-        rows = [json.loads(canonical_json(dataclasses.asdict(item))) for item in items]
+        rows = [_row(item) for item in items]
         text = "".join(canonical_json(row) + "\n" for row in rows)
         write_whole(entry.folder / "items.jsonl", text)
         task = question.task

@@ -30,7 +30,8 @@ Cost = Literal["likelihood", "short generation", "long generation"]
 _SCORING = 1  # raised whenever own items are put or scored in another way
 BY_LIKELIHOOD = ("acc", "acc_norm")
 _ROW_KEYS = [
-    "id", "context", "prompt", "choices", "answer", "question", "expected", "cluster", "fields",
+    "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
+    "fields",
 ]  # fmt: skip
 OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)
 
@@ -125,8 +126,7 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
 
     Raises SuiteError with file and line for anything that is wrong inside.
     """
-    path = _find(name, folder or Path())
-    written = validate(TypeAdapter(SuiteFile), read_yaml(path, SuiteError), str(path), SuiteError)
+    path, written = read_suite(name, folder=folder)
     capabilities = tuple(
         Capability(
             name=capability,
@@ -151,6 +151,13 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
         capabilities=capabilities,
         digest=digest(content),
     )
+
+
+def read_suite(name: str, *, folder: Path | None = None) -> tuple[Path, SuiteFile]:
+    """Return where a suite lies and what its file says, its items unread. Raises SuiteError."""
+    path = _find(name, folder or Path())
+    written = validate(TypeAdapter(SuiteFile), read_yaml(path, SuiteError), str(path), SuiteError)
+    return path, written
 
 
 def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Suite, ...]:
@@ -283,7 +290,7 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     name = str(written.from_suite)
     source = _find(name, path.parent)
     if _is_path(name):
-        source = _inside(path, name, f"{where}: from")
+        source = inside(path, name, f"{where}: from")
     lent = validate(TypeAdapter(SuiteFile), read_yaml(source, SuiteError), str(source), SuiteError)
     tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}
     if written.name not in tasks:
@@ -387,11 +394,11 @@ def _rows(
                 "that the suite was measured with; take the cliffguard that wrote it"
             )
         return f"{where}: items", enumerate(rows, start=1)
-    source = _inside(path, str(written.items), f"{where}: items")
+    source = inside(path, str(written.items), f"{where}: items")
     return str(source), read_jsonl(source, SuiteError)
 
 
-def _inside(path: Path, name: str, where: str) -> Path:
+def inside(path: Path, name: str, where: str) -> Path:
     """Return the file that a suite names, links followed; SuiteError outside the suite's folder."""
     if "\0" in name:
         raise SuiteError(f"{where}: a path cannot hold a null character")
@@ -412,7 +419,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
 
     A row may hold both of an item's forms: `prompt`, `choices` and `answer` for the one by
     likelihood, `question` and `expected` (where it is not the answer) for the generated one;
-    `context` stands before either.
+    `context` stands before either. `answers` in place of `answer` are several, any of them right.
     """
     known = {*_ROW_KEYS, level}
     for key in row:
@@ -426,7 +433,10 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         prompt = _text(row, "context", where) + prompt
     if prompt != prompt.rstrip():
         raise SuiteError(f"{where}: {key} ends in white space, which changes how answers tokenise")
-    answer = _text(row, "expected" if is_asked and "expected" in row else "answer", where)
+    answers = _answers(row, "expected" if is_asked and "expected" in row else "answer", where)
+    answer = answers[0]
+    if len(answers) > 1:
+        refuse_several(metric, where)
     choices = _choices(row, answer, where) if scorer is None else ()
     if scorer is not None:
         if "choices" in row and not is_asked:
@@ -435,7 +445,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
                 "question of the generated form too"
             )
         try:
-            scorer.check(answer)
+            list(map(scorer.check, answers))
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}") from None
     cluster = row.get("cluster")
@@ -443,12 +453,13 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         raise SuiteError(f"{where}: cluster must be text, found {json.dumps(cluster)}")
     return Item(
         id=_text(row, "id", where),
-        digest=digest([prompt, list(choices), answer]),
+        digest=digest([prompt, list(choices), list(answers) if len(answers) > 1 else answer]),
         prompt=prompt,
         choices=choices,
         answer=answer,
         level=_level(row, level, where),
         cluster=cluster,
+        answers=answers if len(answers) > 1 else (),
     )
 
 
@@ -459,6 +470,37 @@ def _text(row: dict[str, Any], key: str, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise SuiteError(f"{where}: {key} must be text, not blank, found {json.dumps(value)}")
     return value
+
+
+def refuse_several(metric: str | None, where: str) -> None:
+    """Refuse several right answers under a metric that takes one."""
+    able = [name for name, one in SCORERS.items() if one.takes_several]
+    if metric not in able:
+        raise SuiteError(
+            f"{where}: has several right answers, and metric {metric} takes one; any of several is "
+            f"right under {', '.join(able)}: name one as metric (--target-metric exact_match)",
+            id="suite.several-answers",
+        )
+
+
+def _answers(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Return the right answers of a row, each once: of `key`, or of the list `answers`."""
+    if "answers" not in row:
+        return (_text(row, key, where),)
+    if key in row:
+        raise SuiteError(
+            f"{where}: has {key} and answers; keep one of them", id="suite.two-answers"
+        )
+    answers = row["answers"]
+    if not isinstance(answers, list) or not answers:
+        raise SuiteError(
+            f"{where}: answers must be a list of texts, one or more", id="suite.answers"
+        )
+    if not all(isinstance(one, str) and one.strip() for one in answers):
+        raise SuiteError(
+            f"{where}: every one of answers must be text that is not blank", id="suite.answers"
+        )
+    return tuple(dict.fromkeys(answers))
 
 
 def _choices(row: dict[str, Any], answer: str, where: str) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from cliffguard.errors import IntegrityError
+
 _PART_BYTES = 1 << 24
 
 
@@ -32,17 +34,34 @@ class Tensor:
 
 
 def tensors_of(files: Sequence[Path]) -> dict[str, Tensor]:
-    """Return the tensors of whole safetensors files by name, from the headers alone."""
+    """Return the tensors of safetensors files by name, from the headers alone.
+
+    Raises IntegrityError for a file that has no such header.
+    """
     found: dict[str, Tensor] = {}
     for path in files:
-        with path.open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            header: dict[str, Any] = json.loads(stream.read(length))
-        for name, about in header.items():
-            if name != "__metadata__":
-                start, stop = (8 + length + offset for offset in about["data_offsets"])
-                shape = tuple(about["shape"])
-                found[name] = Tensor(path, about["dtype"], shape, start, stop)
+        try:
+            found |= _header(path)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as failure:
+            raise IntegrityError(
+                f"{path}: its safetensors header is damaged ({type(failure).__name__}); copy or "
+                "save it again"
+            ) from failure
+    return found
+
+
+def _header(path: Path) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > path.stat().st_size:
+            raise ValueError("longer than the file")
+        header: dict[str, Any] = json.loads(stream.read(length))
+    for name, about in header.items():
+        if name != "__metadata__":
+            start, stop = (8 + length + offset for offset in about["data_offsets"])
+            shape = tuple(int(size) for size in about["shape"])
+            found[name] = Tensor(path, str(about["dtype"]), shape, start, stop)
     return found
 
 

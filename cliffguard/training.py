@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.errors import UsageError
-from cliffguard.rows import Row, read_rows
+from cliffguard.progress import doing
+from cliffguard.rows import Row, index_told, read_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +34,15 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
     Of a row all texts count, of a chat what is said in it. Raises UsageError with file and line
     for a row without any text, or one that cannot be read; none is left out.
     """
-    texts = tuple(map(_text, read_rows(path, text_only=True)))
-    if not texts:
+    rows = tuple(read_rows(path, text_only=True))
+    if not rows:
         raise UsageError(f"{path}: holds no rows; name the data of the fine-tune")
-    return texts
+    if len(rows) == 1 and (told := index_told(rows[0].value)) is not None:
+        raise UsageError(f"{path}: {told}", id="rows.shape")
+    return tuple(map(_text, rows))
 
 
+@doing("reading the training data")
 def read_all_training(paths: Sequence[str]) -> tuple[TrainingText, ...]:
     """Read several files of fine-tuning data, one after the other."""
     return tuple(text for path in paths for text in read_training(path))

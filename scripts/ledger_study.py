@@ -3,12 +3,12 @@
     python scripts/ledger_study.py [--gates 20000] [--out reports/ledger]
 
 Every gate has all of it at once. A capability's items lie in parts of one size; looks are those of
-the schedule; a gate that is open after its first run is run again on twice the items, in one look,
-with what alpha is left. *Nothing lost*: no part has a drop. *Parts at the margin*: half of the
-parts of every capability lose the margin and half gain it, so that every mean is 0 and no part is
-beyond it. *One at the margin*: one capability loses exactly the margin. Prints Markdown and writes
-it into `--out`; exits with 1 where a false verdict is more frequent than 5.5 % and three standard
-errors.
+the schedule; a gate that is open after its first run is run again on twice the items, the old ones
+among them, with all the looks that the schedule takes there and with what alpha is left. *Nothing
+lost*: no part has a drop. *Parts at the margin*: half of the parts of every capability lose the
+margin and half gain it, so that every mean is 0 and no part is beyond it. *One at the margin*: one
+capability loses exactly the margin. Prints Markdown and writes it into `--out`; exits with 1 where
+a false verdict is more frequent than 5.5 % and three standard errors.
 """
 
 from __future__ import annotations
@@ -86,20 +86,29 @@ def judged(
     return found.passed & ~lost, found.failed | lost
 
 
+def _part_looks(n: int, n_parts: int) -> tuple[int, ...]:
+    """Return the items of a part by each look of the schedule at `n` items."""
+    looks = studies.looks_of(n, sequential=True)
+    return tuple(dict.fromkeys(max(1, look // n_parts) for look in looks))
+
+
 def row_of(
     truth: str, n_capabilities: int, n_parts: int, n: int, n_gates: int, rng: np.random.Generator
 ) -> Row:
     """Simulate one setting."""
-    size = n // n_parts
-    looks = tuple(dict.fromkeys(max(1, k // n_parts) for k in studies.looks_of(n, sequential=True)))
+    looks, more = _part_looks(n, n_parts), _part_looks(2 * n, n_parts)
+    sizes = tuple(sorted({*looks, *more}))
+    first_looks, more_looks = ([sizes.index(k) for k in own] for own in (looks, more))
     drops = drops_of(truth, n_capabilities, n_parts)
     first = POLICY.first_level
     second = run_level(alpha=POLICY.alpha, reserve=POLICY.reserve, spent=first)
     totals = np.zeros(4)
     for _ in range(n_gates // AT_ONCE):
-        broken, fixed = drawn((*looks, 2 * size), drops, AT_ONCE, rng)
-        passed, failed = judged(broken[..., :-1], fixed[..., :-1], looks, n_parts, first)
-        again = judged(broken[..., -1:], fixed[..., -1:], (2 * size,), n_parts, second)
+        broken, fixed = drawn(sizes, drops, AT_ONCE, rng)
+        passed, failed = judged(
+            broken[..., first_looks], fixed[..., first_looks], looks, n_parts, first
+        )
+        again = judged(broken[..., more_looks], fixed[..., more_looks], more, n_parts, second)
         is_open = ~passed & ~failed
         totals += [
             passed.sum(),

@@ -27,6 +27,7 @@ import train_demo_adapters as demo
 from cliffguard import Plan, Protocol, Store
 from cliffguard.corridor import find_alone, measure_alone, runner_for
 from cliffguard.plans import RunnerSettings
+from cliffguard.progress import Step
 from cliffguard.suites import load_suites, suites_folder
 
 SUITES = ("support-tickets", "adjacent")
@@ -115,8 +116,8 @@ def _recipes() -> dict[str, Any]:
     return {name: dataclasses.asdict(recipe) for name, recipe in all_of_them.items()}
 
 
-def _say(label: str, done: int, total: int) -> None:
-    print(f"{label}: {done} of {total}", file=sys.stderr, flush=True)
+def _say(step: Step) -> None:
+    print(f"{step.side}: {step.n_done} of {step.n_items}", file=sys.stderr, flush=True)
 
 
 def main() -> None:

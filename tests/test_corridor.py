@@ -13,6 +13,7 @@ import pytest
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.corridor import find_sides, measure_alone
 from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.interrupts import drop_if_told
 from cliffguard.outlook import look_ahead
 from cliffguard.plans import AfterFailure
 from cliffguard.records import Answer, Checkpoint, Item, Task
@@ -393,6 +394,28 @@ def test_a_time_limit_ends_a_run_with_what_it_has(
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
     assert f"The time limit of {limit:g} minutes ended the run." in review.comparison.caveats
     later = guard(long(plan), store=store, runner=FakeRunner(all_right))
+    assert later.verdict.outcome is Outcome.PASS
+
+
+class Stuck(FakeRunner):
+    """Answers the base, and works for ever on the candidate, looking up as a slow template does."""
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer, or never."""
+        while checkpoint.name.endswith("tuned"):
+            drop_if_told()
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_a_time_limit_ends_what_is_in_hand_and_never_ends(plan: Plan, store: Store) -> None:
+    """As if it had not been begun: the run has what was answered by then."""
+    review = guard(plan, store=store, runner=Stuck(all_right), max_minutes=0.02)
+
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+    assert "The time limit of 0.02 minutes ended the run." in review.comparison.caveats
+    later = guard(plan, store=store, runner=FakeRunner(all_right))
     assert later.verdict.outcome is Outcome.PASS
 
 

@@ -153,16 +153,19 @@ NO_SCORES = {
 
 
 @pytest.mark.parametrize("metric", NO_SCORES)
-def test_what_is_no_score_is_refused_as_before(metric: str, tmp_path: Path) -> None:
-    """Its direction changes nothing: other metrics of the task are offered."""
+def test_what_is_no_score_is_refused_or_passed_over(metric: str, tmp_path: Path) -> None:
+    """Whatever its direction: where the policy names it others are offered, else one is taken."""
     file, value = NO_SCORES[metric]
     said = {one["metric"]: one["higher_is_better"] for one in metric_list(file)}
     assert said[metric] is False
     for side in ("base", "tuned"):
         log(tmp_path / side, "t", [{metric: value, "acc": 1.0}] * 3, said)
 
-    with pytest.raises(UsageError, match=rf"{metric} is .*, not a score between 0 and 1; .*acc"):
-        compared(tmp_path)
+    with pytest.raises(UsageError, match=rf"{metric} is .*, not a score .*; .*acc") as caught:
+        compared(tmp_path, under(metric=metric))
+    assert caught.value.id == "samples.no-score"
+    (told,) = [one for one in compared(tmp_path).comparison.caveats if "judged by" in one]
+    assert told.startswith(f"t is judged by acc, the first that is a score ({metric} is ")
 
 
 def test_a_first_metric_called_score_is_not_taken_for_a_good_one(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from cliffguard import Outcome, Policy
 from cliffguard.corridor import compare_samples
 from cliffguard.errors import CliffguardError, IntegrityError, UsageError
-from cliffguard.imports import holds_samples
+from cliffguard.imports import is_logged
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import Review
 from cliffguard.report.json import read_review, render_json
@@ -127,11 +127,11 @@ def test_patterns_gather_subtasks(tmp_path: Path) -> None:
 
 
 def test_what_the_policy_names_and_nobody_measured_is_open(folders: tuple[Path, Path]) -> None:
-    """An absent test is not a pass."""
-    review = compared(folders, policy(reading=("race",), safety=("xstest",)))
+    """An absent test is not a pass: a capability without `tasks` that no folder has."""
+    review = compared(folders, policy(reading=("race",), xstest=()))
 
     absent = review.verdict.findings[-1]
-    assert (absent.capability, absent.outcome) == ("safety", Outcome.NOT_MEASURED)
+    assert (absent.capability, absent.outcome) == ("xstest", Outcome.NOT_MEASURED)
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 
@@ -230,9 +230,16 @@ Damage = Callable[[Path], object]
     [
         (lambda f: write(f, "race", [row(1), row(1)]), IntegrityError, r":2: document 1 stands"),
         (lambda f: write(f, "race", []), IntegrityError, r"holds no sample"),
-        (lambda f: write(f, "race", scored(3), day=2), UsageError, r"are both of race"),
-        (lambda f: write(f, "race", [row(1, -17.5)]), UsageError, r"acc is -17.5, not a score"),
-        (lambda f: write(f, "race", [row(1, [1, 2])]), UsageError, r"acc is \[1, 2\], not"),
+        (
+            lambda f: write(f, "race", scored(3)).rename(f / "samples_race.jsonl.gz").touch(),
+            IntegrityError,
+            r"not compressed as its name says",
+        ),
+        (
+            lambda f: write(f, "race", [row(0), row(1, [1, 2])]),
+            IntegrityError,
+            r":2: acc is \[1, 2\], and a number elsewhere",
+        ),
         (lambda f: write(f, "race", [{"metrics": ["acc"]}]), IntegrityError, r"doc_id is missing"),
         (lambda f: write(f, "race", [row(1, metrics=[])]), IntegrityError, r"names its metrics"),
         (
@@ -273,18 +280,12 @@ def test_a_policy_that_fits_no_sample_is_refused(
         compared(folders, given)
 
 
-def test_a_folder_without_samples_says_where_some_are(folders: tuple[Path, Path]) -> None:
-    """lm-eval makes a folder for the model inside the one that it was given."""
-    with pytest.raises(UsageError, match=r"no samples_\*\.jsonl lies directly in it; there are"):
-        compare_samples(str(folders[0].parent), str(folders[1]))
-
-
 def test_a_checkpoint_is_no_folder_of_samples(folders: tuple[Path, Path]) -> None:
     """Even where somebody logged into it."""
-    assert holds_samples(str(folders[0]))
+    assert is_logged(str(folders[0]))
     (folders[0] / "config.json").write_text("{}")
-    assert not holds_samples(str(folders[0]))
-    assert not holds_samples(str(folders[0] / "nowhere"))
+    assert not is_logged(str(folders[0]))
+    assert not is_logged(str(folders[0] / "nowhere"))
 
 
 def test_a_review_of_samples_survives_its_file(folders: tuple[Path, Path]) -> None:
@@ -413,11 +414,13 @@ def results(folder: Path, day: int = 1, **told: Any) -> None:
 
 
 def test_tasks_of_two_versions_are_refused(folders: tuple[Path, Path]) -> None:
-    """They score otherwise, and no prompt need show it; the latest results count."""
+    """They score otherwise, and no prompt need show it; the results of the samples' run count."""
     results(folders[0], versions={"race": 2.0})
     results(folders[1], versions={"race": 2.0})
     assert told(compared(folders)) == []
     results(folders[1], 2, versions={"race": 3.0})
+    assert told(compared(folders)) == []
+    results(folders[1], versions={"race": 3.0})
 
     with pytest.raises(IntegrityError, match=r"race: version 2\.0 of the task .*, 3\.0 on"):
         compared(folders)

@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
-    {"errors", "canonical", "stats", "ngrams", "stages", "interrupts"},
-    {"plans", "files", "samples", "constraints", "gym", "tensors"},
+    {"errors", "canonical", "stats", "ngrams", "stages", "interrupts", "progress"},
+    {"plans", "files", "samples", "constraints", "gym", "tensors", "apart"},
     {"scorers", "ladders", "rows", "logged", "hashing", "checkpoint_kinds", "adapter_bases"},
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
-    {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
+    {"config", "checkpoints", "tokenizer_files", "engine", "targets", "listing"},
     {"runners", "imports"},
     {"schedule"},
     {"dealing", "measure", "integrity", "sentence", "history", "ledger", "shares"},
@@ -37,7 +37,7 @@ LAYERS: list[set[str]] = [
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-HEAVY = {"torch": {"engine"}, "transformers": {"engine"}, "peft": {"engine"}}
+HEAVY = {"torch": {"engine"}, "transformers": {"engine", "apart"}, "peft": {"engine"}}
 HEAVY |= {
     "lm_eval": {"runners", "engine"},
     "datasets": {"runners", "hub"},

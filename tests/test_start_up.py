@@ -43,6 +43,38 @@ def test_help_answers_at_once() -> None:
     assert min(seconds) < 0.5
 
 
+def test_listing_suites_loads_nothing_heavy() -> None:
+    """`suites ls` needs neither a library of numbers nor one of models."""
+    code = (
+        "import contextlib, io, sys\nsys.argv = ['cliffguard', 'suites', 'ls']\n"
+        "from cliffguard.cli import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()): main()"
+    )
+
+    assert loaded_after(code) & HEAVY == set()
+
+
+def test_listing_suites_takes_less_than_a_second() -> None:
+    """`suites ls` costs less than a second of processor time, whatever else the machine does."""
+    done = subprocess.run(
+        [sys.executable, "-c", CPU_SECONDS, "suites", "ls"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert float(done.stderr.splitlines()[-1]) < 1.0
+    assert "support-tickets" in done.stdout
+
+
+CPU_SECONDS = """
+import atexit, sys, time
+atexit.register(lambda: print(time.process_time(), file=sys.stderr))
+from cliffguard.cli import main
+main()
+"""
+
+
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     """Comparing and reporting load neither torch nor lm-eval."""
     loaded = loaded_after("import cliffguard.report.html, cliffguard.compare, cliffguard.verdict")

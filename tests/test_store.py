@@ -85,9 +85,14 @@ def test_another_process_finds_the_answers(entry: Entry, store: Store) -> None:
 
 def test_the_items_come_back_in_order(store: Store) -> None:
     """What was asked can be read without the suite."""
-    items = (replace(ITEMS[0], level=3, cluster="c"), replace(ITEMS[1], choices=()))
+    several = replace(ITEMS[1], choices=(), answers=("a", "b"))
+    items = (replace(ITEMS[0], level=3, cluster="c"), several)
 
-    assert store.open(question(), items).read_items() == items
+    entry = store.open(question(), items)
+
+    assert entry.read_items() == items
+    lines = (entry.folder / "items.jsonl").read_text(encoding="utf-8").splitlines()
+    assert ["answers" in line for line in lines] == [False, True]  # as stores before had them
 
 
 def test_the_question_is_readable(entry: Entry) -> None:

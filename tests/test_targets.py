@@ -82,9 +82,9 @@ def test_a_prompt_may_be_made_of_columns(tmp_path: Path) -> None:
 
 def test_two_prompts_are_named_with_the_flag(tmp_path: Path) -> None:
     """Which column is asked is not guessed."""
-    told = refusal(tmp_path, [{"instruction": "Add.", "input": "1 and 2", "output": "3"}])
+    told = refusal(tmp_path, [{"question": "Add.", "text": "1 and 2", "output": "3"}])
 
-    assert "data.jsonl: any of input, instruction could be the prompt" in told
+    assert "data.jsonl: any of question, text could be the prompt" in told
     assert "--target-prompt" in told
     assert "target: {prompt: …}" in told
 
@@ -375,7 +375,7 @@ def test_keys_that_do_not_fit_are_refused(
         ({"answer": "a"}, "question is missing"),
         ({"question": "q", "answer": None}, "answer is missing"),
         ({"question": "q", "answer": " "}, "answer must be text or a number, not blank"),
-        ({"question": "q", "answer": ["a"]}, "answer must be text or a number"),
+        ({"question": "q", "answer": [["a"]]}, "answer must be text or a number"),
         ({"question": " ", "answer": "a"}, "prompt must be text, not blank"),
         ({"question": 5, "answer": "a", "choices": ["a", "b"]}, "has choices, which the first row"),
         ({"question": {"a": 1}, "answer": "a"}, "question must be text"),
@@ -397,7 +397,7 @@ def test_an_id_twice_names_both_lines(tmp_path: Path) -> None:
     told = refusal(tmp_path, rows)
 
     assert "data.jsonl:2: the id 'a' stands already in" in told
-    assert told.endswith("data.jsonl:1")
+    assert told.endswith("data.jsonl:1; mend it, or say --target-ignore id")
 
 
 def test_no_rows_no_target(tmp_path: Path) -> None:

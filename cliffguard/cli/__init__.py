@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any, NoReturn
 
 from cliffguard.interrupts import Interrupted, listen
@@ -19,6 +20,7 @@ _QUIET = {
 
 def main() -> NoReturn:
     """Run the command line on sys.argv and exit with the code that the verbs return."""
+    started = time.monotonic()
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     listen()
@@ -27,7 +29,9 @@ def main() -> NoReturn:
     code: object = 0
     try:
         from cliffguard.cli.app import app
+        from cliffguard.cli.console import begin
 
+        begin(started)
         app()
     except SystemExit as stop:
         code = stop.code

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained, failure_recorded
-from cliffguard.cli.given import open_store, plan_of, plans_of, show
+from cliffguard.cli.console import explained, failure_recorded, shown
+from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import finished, folders_of, in_turn, one_of_both, prepare, worst
 from cliffguard.errors import UsageError
 
@@ -54,6 +54,7 @@ def check(
 ) -> None:
     """Measure base and candidate, compare them, judge, and report."""
     flags = {**flags, "candidate": candidate, "policy": policy}
+    screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
         plans = plans_of(plan, flags)
     if show_config:
@@ -69,7 +70,8 @@ def check(
     from cliffguard.corridor import guard, with_runner
     from cliffguard.stages import since
 
-    screen = Screen(quiet=quiet, verbose=verbose)
+    with failure_recorded(out):
+        prompts = say_target(plans, quiet=quiet, is_asked=True)
 
     def work(runner: Runner) -> list[int]:
         # One runner: candidates over one base find it in memory.
@@ -77,7 +79,8 @@ def check(
         answers = open_store(store)
 
         def ask(one: Plan, folder: Path, remarks: Sequence[str]) -> tuple[Asked, int]:
-            screen.start()
+            number = folders.index(folder) + 1
+            screen.start(f"candidate {number} of {len(plans)}" if len(plans) > 1 else "")
             before = runner.spent()
             seen: list[Sequence[Pair]] = []
             with failure_recorded(folder), contextlib.closing(screen):
@@ -96,7 +99,7 @@ def check(
 
         return in_turn(plans, folders, choose, ask, caveats)
 
-    codes = with_runner(plans[0], work)
+    codes = with_runner(plans[0], work, show=prompts)
     if codes is not None:  # another process of this run speaks
         has_verdicts = set(codes) <= {0, 10, 11}
         code = worst(codes)
@@ -119,11 +122,12 @@ def measure(
     verbose: opt.Verbose = False,
 ) -> None:
     """Put the answers of one checkpoint into the store, without a verdict."""
+    screen = shown(quiet=quiet, verbose=verbose)
     resolved = plan_of({**flags, "candidate": [checkpoint]})
     if show_config:
         show([resolved])
         return
-    screen = Screen(quiet=quiet, verbose=verbose)
+    say_target([resolved], quiet=quiet)
     from cliffguard.corridor import find_alone, measure_alone, with_runner
 
     def work(runner: Runner) -> None:
@@ -157,32 +161,37 @@ def compare(
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
-    """Judge two checkpoints from stored answers, or two folders of lm-eval's samples.
+    """Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.
 
-    No model is loaded.
+    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
+    loaded.
     """
-    from cliffguard.imports import holds_samples
+    from cliffguard.imports import is_logged, refuse_other_folder
 
-    logged = [name for name in (base, candidate) if holds_samples(name)]
+    logged = [name for name in (base, candidate) if is_logged(name)]
+    screen = shown(quiet=quiet, verbose=verbose)
     if logged:
         if show_config:
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
         folder = None if out is None else prepare(out)
         with failure_recorded(folder):
             review = _compared(base, candidate, logged, policy, after, flags)
-        code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
+        code = finished(review, folder, screen, output_format)
         raise typer.Exit(0 if exit_zero else code)
     if after is not None:
         raise UsageError(
             "--after: is for folders of samples; the store knows its own looks",
             id="after.only-samples",
         )
+    if not opt.overrides(flags).keys() & {"suites", "target"}:
+        for name in (base, candidate):
+            refuse_other_folder(name)
     flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
     resolved = plan_of(flags)
     if show_config:
         show([resolved])
         return
-    screen = Screen(quiet=quiet, verbose=verbose)
+    say_target([resolved], quiet=quiet)
     from cliffguard.corridor import find_sides, guard
     from cliffguard.runners.stored import find_stored
     from cliffguard.targets import suites_of
@@ -215,7 +224,10 @@ def _compared(
     from cliffguard.corridor import compare_samples
 
     if len(logged) == 1:
+        from cliffguard.imports import refuse_other_folder
+
         other = candidate if logged[0] == base else base
+        refuse_other_folder(other)
         raise UsageError(
             f"{logged[0]} holds samples that lm-eval logged, and {other} does not; compare two "
             "folders of samples, or two checkpoints"

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import functools
 import json
+import os
 import signal
 import sys
 import time
@@ -22,7 +23,8 @@ from cliffguard.interrupts import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, TaskID
+
+    from cliffguard.progress import Step
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,14 +106,17 @@ class Screen:
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
         from rich.console import Console
 
+        from cliffguard.cli.display import Display
+
         self.quiet = quiet
         self.console: Console = Console(stderr=True, quiet=quiet, highlight=False)
         if not self.console.is_terminal:  # a log has no edge to wrap at
             self.console.width = _LOG_WIDTH
-        self.seconds: dict[str, float] = {}
-        self._bar: Progress | None = None
-        self._bar_task: TaskID | None = None
-        self._started = self._last = time.monotonic()
+        self.display = Display(self.console, started=start_of_the_run())
+        self._is_first = True
+        self.seconds: dict[str, float] = {}  # by what was asked
+        self._asked: str | None = None
+        self._asked_at = 0.0
         if not verbose:
             warnings.simplefilter("ignore")
 
@@ -119,46 +124,58 @@ class Screen:
         """Print one line for people."""
         self.console.print(text, markup=False, soft_wrap=True)
 
-    def progress(self, label: str, done: int, total: int) -> None:
-        """Show how far a measurement is; on a terminal as a bar, elsewhere a line per task."""
+    def progress(self, step: Step) -> None:
+        """Show how far a side is; what passed until now was spent on the step before."""
         now = time.monotonic()
-        is_new = label not in self.seconds
-        self.seconds[label] = self.seconds.get(label, 0.0) + now - self._last
-        self._last = now
-        if self.quiet:
-            return
-        if not self.console.is_terminal:
-            if is_new:
-                self.say(f"[{now - self._started:5.0f} s] {label} ({done} of {total} items)")
-            return
-        self._draw(label, done, total)
-
-    def _draw(self, label: str, done: int, total: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
-
-        if self._bar is None:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            self._bar = Progress(*columns, Elapsed(), console=self.console, transient=True)
-            self._bar.start()
-            self._bar_task = self._bar.add_task(label, total=total)
-        assert self._bar_task is not None
-        self._bar.update(self._bar_task, description=label, completed=done, total=total)
+        if self._asked is not None:
+            self.seconds[self._asked] = self.seconds.get(self._asked, 0.0) + now - self._asked_at
+        self._asked = f"{step.side}: {step.task}" if step.task else None
+        self._asked_at = now
+        self.display.step(step)
 
     def close(self) -> None:
-        """Take the bar away, so that the report stands alone."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        """Take the bars away, so that the report stands alone."""
+        self.display.hide()
 
-    def start(self) -> None:
-        """Begin with the next comparison: its clock starts now."""
-        self.seconds = {}
-        self._started = self._last = time.monotonic()
+    def start(self, title: str = "") -> None:
+        """Begin with the next comparison; the first one began with the command itself."""
+        started = None if not self._is_first else time.monotonic() - self.display.elapsed()
+        self._is_first = False
+        self.seconds, self._asked = {}, None
+        self.display.start(title, started)
 
     def wall_seconds(self) -> float:
         """Return the time since the start of the comparison."""
-        return round(time.monotonic() - self._started, 3)
+        return round(self.display.elapsed(), 3)
+
+
+def shown(*, quiet: bool, verbose: bool) -> Screen:
+    """Return the screen of the verb that runs, on which everything that takes long is told.
+
+    Of several processes of one run the first speaks.
+    """
+    from cliffguard.progress import watched_by
+
+    is_led = os.environ.get("RANK", "0") != "0" and "MASTER_ADDR" in os.environ
+    screen = Screen(quiet=quiet or is_led, verbose=verbose)
+    if not screen.quiet:
+        hold(contextlib.closing(screen.display))
+        hold(watched_by(screen.display))
+        screen.display.watch()
+    return screen
+
+
+_began: list[float] = []
+
+
+def begin(seconds: float) -> None:
+    """Note when the command line was started, by time.monotonic()."""
+    _began[:] = [seconds]
+
+
+def start_of_the_run() -> float:
+    """Return when the command line was started, by time.monotonic(); else now."""
+    return _began[0] if _began else time.monotonic()
 
 
 def write_new(files: Mapping[str, str], out: Path, *, force: bool, source: str | None) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained
+from cliffguard.cli.console import explained, shown
+
+if TYPE_CHECKING:
+    from cliffguard.records import Verdict
 
 
 @explained
@@ -26,7 +29,7 @@ def demo(
     """Check a healthy and an over-trained fine-tune of a small model; exit 0 when it ran."""
     from cliffguard import demo as room
 
-    screen = Screen(quiet=quiet, verbose=verbose)
+    screen = shown(quiet=quiet, verbose=verbose)
     base = room.base_path(screen.say)
     if base_path:
         sys.stdout.write(f"{base}\n")
@@ -38,12 +41,12 @@ def demo(
 
     folders = {name: prepare(out / name) for name in room.CANDIDATES}
     answers = open_store(store)
-    summary = []
+    summary: list[tuple[str, Verdict, int, Path]] = []
     runner = None
     for name in room.CANDIDATES:
         plan = room.demo_plan(name, base)
         runner = runner or runner_for(plan)
-        screen.start()
+        screen.start(f"candidate {len(summary) + 1} of {len(folders)}")
         before = runner.spent()
         with contextlib.closing(screen):
             review = guard(plan, store=answers, runner=runner, progress=screen.progress)

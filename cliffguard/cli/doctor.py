@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained
+from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.errors import UsageError
+from cliffguard.progress import doing
 
 if TYPE_CHECKING:
     from cliffguard.doctor import Checkup, Found
@@ -48,12 +49,14 @@ def doctor(
         raise UsageError("--base without --candidate: give both, or neither")
     if candidate is None and load:
         raise UsageError("--load: there is nothing to load; give --candidate, and its --base")
+    shown(quiet=False, verbose=True)
     plan = None
     if candidate is not None:
         # Which items are asked does not matter here.
         suites = flags.get("suites") or ["adjacent"]
         plan = plan_of({**flags, "suites": suites, "candidate": [candidate]})
-    found = examine(plan, open_store(store), runner_for(plan) if plan and load else None)
+    with doing("looking at the machine" + ("" if plan is None else " and the checkpoints")):
+        found = examine(plan, open_store(store), runner_for(plan) if plan and load else None)
     if output_format == "json":
         told = {**dataclasses.asdict(found), "exit_code": found.exit_code}
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")

@@ -12,15 +12,20 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import hold
 from cliffguard.errors import UsageError, redacted
 from cliffguard.plans import are_both
+from cliffguard.progress import doing
 
 if TYPE_CHECKING:
     from cliffguard.plans import Plan
+    from cliffguard.records import Checkpoint, Item, Task
+    from cliffguard.runners import Show
     from cliffguard.store import Store
+    from cliffguard.targets.reading import Reading
 
 
 def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
-    plans = _read_plans(path, opt.overrides(flags))
+    with doing("reading the plan and its data"):
+        plans = _read_plans(path, opt.overrides(flags))
     if any(plan.offline for plan in plans):
         from cliffguard.hub import no_connection
 
@@ -64,6 +69,54 @@ def show(plans: Sequence[Plan]) -> None:
     if len(names) > 1:
         resolved["candidate"] = names
     sys.stdout.write(redacted(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True)))
+
+
+def say_reading(read: Reading) -> None:
+    """Print on stderr how a target's data were read, and the first prompts without a template."""
+    from cliffguard.report.clean import clean
+
+    for line in read.lines():
+        print(clean(line).replace("\n", " "), file=sys.stderr)
+
+
+def say_target(plans: Sequence[Plan], *, quiet: bool, is_asked: bool = False) -> Show | None:
+    """Print on stderr how the target of the plans is read, where they have one.
+
+    Where it `is_asked` under a chat template or with shots, its first prompts are printed once more
+    as each side gets them: by what is returned, which the runner is given.
+    """
+    plan = plans[0]
+    if quiet or plan.target is None:
+        return None
+    from cliffguard.targets import read_target
+
+    shots = plan.protocol.num_fewshot or 0
+    is_rendered = is_asked and (plan.protocol.chat_template != "none" or shots > 0)
+    read = read_target(plan.target, offline=plan.offline)
+    say_reading(read)
+    return _Rendered(read.task.name) if is_rendered else None
+
+
+class _Rendered:
+    """Prints the first prompts of a task as the sides get them, each text once."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._sides: set[str] = set()
+        self._texts: set[str] = set()
+
+    def __call__(self, side: Checkpoint, task: Task, asked: Sequence[tuple[Item, str]]) -> None:
+        from cliffguard.report.clean import clean
+        from cliffguard.targets.reading import prompt_line
+
+        if task.name != self._task or side.name in self._sides:
+            return
+        self._sides.add(side.name)
+        for item, prompt in asked:
+            if prompt not in self._texts:
+                self._texts.add(prompt)
+                line = prompt_line(item, prompt, f" as {side.name} gets it")
+                print(clean(line).replace("\n", " "), file=sys.stderr)
 
 
 def open_store(folder: Path | None) -> Store:

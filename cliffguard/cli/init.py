@@ -11,6 +11,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, write_new
+from cliffguard.cli.given import say_reading
 from cliffguard.cli.suites import suite_of_data
 from cliffguard.errors import UsageError
 from cliffguard.files import user_path
@@ -81,13 +82,16 @@ def init(
     suites = ["adjacent"]
     files: dict[str, str] = {}
     if data is not None:
-        files |= suite_of_data(data, "target", flags)
+        made, read = suite_of_data(data, "target", flags)
+        files |= made
         suites.insert(0, "./target.yaml")
     listed = f"[{', '.join(suites)}]"
     plan = {"base": _quoted(base), "candidate": _quoted(candidate), "suites": listed}
     files["plan.yaml"] = _PLAN.format(name=out / "plan.yaml", **plan)
     files["policy.yaml"] = _POLICY.format(target=_TARGET if data else _NO_TARGET)
     write_new(files, out, force=force, source=data)
+    if data is not None:
+        say_reading(read)
 
 
 def _quoted(name: str) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained
-from cliffguard.cli.given import open_store, plan_of
+from cliffguard.cli.console import explained, shown
+from cliffguard.cli.given import open_store, plan_of, say_target
 from cliffguard.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
@@ -44,12 +44,13 @@ def noise(
 
     if n_processes() > 1:
         raise UsageError("noise runs in one process; start it without a launcher")
+    screen = shown(quiet=quiet, verbose=verbose)
     plan = plan_of({**flags, "candidate": [checkpoint], "policy": policy})
     other = _otherwise(plan, other_dtype, other_device)
     from cliffguard.corridor import find_alone, runner_for
     from cliffguard.noise import measure_noise
 
-    screen = Screen(quiet=quiet, verbose=verbose)
+    say_target([plan], quiet=quiet)
     answers = open_store(store)
     with contextlib.closing(screen):
         found = measure_noise(

@@ -136,10 +136,12 @@ TARGET: dict[str, Any] = {
 
 _FIELDS: dict[str, tuple[Any, str, str | None]] = {  # key → type, help, metavar
     "prompt": (_Text, "Column of prompts, or a text with columns in braces.", "COLUMN"),
+    "system": (_Text, "Column of system prompts, said before the prompt.", "COLUMN"),
     "answer": (_Text, "Column of right answers.", "COLUMN"),
-    "choices": (_Text, "Column of choices.", "COLUMN"),
+    "choices": (_Text, "Column of choices, or columns in braces, one for each.", "COLUMN"),
     "labels": (list[str] | None, "Label that every item chooses from; repeatable.", "LABEL"),
     "cluster": (_Text, "Column that says which items stand or fall together.", "COLUMN"),
+    "ignore": (list[str] | None, "Column that is no part of the question; repeatable.", "COLUMN"),
     "metric": (_Text, "acc, exact_match, numeric, regex, f1, rouge_l, …", None),
     "max_tokens": (_Whole, "Tokens of a generated answer.", None),
     "split": (_Text, "Split of a data set with several.", None),
@@ -246,6 +248,14 @@ PROTOCOL: dict[str, Any] = {
         typer.Option("--system-prompt", "--system_instruction", help="Needs a chat template."),
     ],
     "max_tokens": Annotated[_Whole, typer.Option(help="Tokens of a generated answer.")],
+    "max_length": Annotated[
+        _Whole,
+        typer.Option(
+            "--max-length",
+            "--max_length",
+            help="Tokens that a model reads, prompt and answer; where its files do not say it.",
+        ),
+    ],
     "think_end": Annotated[
         _Text, typer.Option(help="Mark after which a reasoning model answers, such as </think>.")
     ],

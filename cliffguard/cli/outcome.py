@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from cliffguard.cli.console import Screen
 from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.files import user_path, write_whole
 from cliffguard.plans import are_both
+from cliffguard.progress import doing
 
 if TYPE_CHECKING:
     from cliffguard.choice import Asked, Choice
@@ -134,15 +136,19 @@ def finished(
     from cliffguard.stages import Timings
     from cliffguard.verdict import EXIT_CODES
 
-    timings = Timings(wall_seconds=screen.wall_seconds(), stages=spent or {})
+    @functools.cache
+    def timings() -> Timings:
+        return Timings(wall_seconds=screen.wall_seconds(), stages=spent or {})
 
     if not screen.quiet:
         print_review(review, screen.console)
     if out is not None:
-        written = write_reports(review, out, timings)
-        told = {**dataclasses.asdict(timings), "tasks": screen.seconds}
+        with doing("writing the reports"):
+            written = write_reports(review, out, timings)
+        screen.close()
+        told = {**dataclasses.asdict(timings()), "tasks": screen.seconds}
         write_whole(out / "timings.json", json.dumps(told, indent=2) + "\n")
-        screen.say(f"time: {sentence(timings)}")
+        screen.say(f"time: {sentence(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output_format is not None:
         # A reader that leaves early (| head) must not turn the verdict into another exit code.

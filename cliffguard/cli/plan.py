@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained
-from cliffguard.cli.given import open_store, plans_of, show
+from cliffguard.cli.console import explained, shown
+from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.errors import CliffguardError, UsageError
+from cliffguard.progress import doing
 
 if TYPE_CHECKING:
     from cliffguard.aiming import Aim, Change
@@ -57,10 +58,12 @@ def plan(
     if not candidate and path is None:
         # What is compared does not matter here, and need not be there yet.
         candidate = [flags.get("base") or "candidate"]
+    shown(quiet=bool(flags.get("quiet")), verbose=True)
     plans = plans_of(path, {**flags, "candidate": candidate, "policy": policy})
     if show_config:
         show(plans)
         return
+    say_target(plans, quiet=False)
     remarks: tuple[str, ...] = ()
     if choose is not None:
         from cliffguard.choice import foretold, shared
@@ -68,14 +71,17 @@ def plan(
         plans = shared(plans, choose)
         remarks = foretold(choose, plans)
     stops_early = not no_early_stop
-    found, in_force, base = _looked_ahead(plans[0], store, stops_early)
+    with doing("reading what is planned"):
+        found, in_force, base = _looked_ahead(plans[0], store, stops_early)
     found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
     aimed = None
     if aim is not None:
         from cliffguard.aiming import aim_at
 
-        aimed = aim_at(aim, found, in_force, stops_early=stops_early)
-    minutes = _minutes(plans[0], base, found)
+        with doing("looking for what would pass"):
+            aimed = aim_at(aim, found, in_force, stops_early=stops_early)
+    with doing("measuring this machine's speed"):
+        minutes = _minutes(plans[0], base, found)
     if output_format == "json":
         told = {**dataclasses.asdict(found), "minutes": minutes}
         if aimed is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained
+from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.suites import tasks_of
 
@@ -97,9 +97,9 @@ def cover_prompts(
     from cliffguard.screens import cover
     from cliffguard.training import read_all_training
 
+    screen = shown(quiet=quiet, verbose=verbose)
     texts = read_all_training(prompts)
     plan = plan_of({**flags, "suites": names, "candidate": [base]})
-    screen = Screen(quiet=quiet, verbose=verbose)
     with contextlib.closing(screen):
         found, least = cover(
             plan,

@@ -12,10 +12,12 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, write_new
+from cliffguard.cli.given import say_reading
 from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
     from cliffguard.records import Task
+    from cliffguard.targets.reading import Reading
 
 suites_app = typer.Typer(no_args_is_help=True, help="List, show and check suites.")
 
@@ -26,22 +28,26 @@ Name = Annotated[str, typer.Argument(help="A built-in suite or a file.")]
 @explained
 def list_suites(
     output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="json: a list of objects.")
+        Literal["text", "json"],
+        typer.Option("--format", help="json: a list of objects with digests, which take seconds."),
     ] = "text",
 ) -> None:
-    """List the built-in suites."""
+    """List the built-in suites, without reading their items."""
+    from cliffguard.listing import listed
     from cliffguard.report.clean import one_line
     from cliffguard.suites import builtin_names, load_suite
 
-    rows = [_summary(load_suite(name)) for name in builtin_names()]
-    if output_format == "json":
+    if output_format == "json":  # with digests, which take every item
+        rows = [_summary(load_suite(name)) for name in builtin_names()]
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return
-    width = max((len(row["name"]) for row in rows), default=0)
-    for row in rows:
+    found = [listed(name) for name in builtin_names()]
+    width = max((len(one.name) for one in found), default=0)
+    for one in found:
         # Only lm-eval knows how many items its tasks have.
-        count = f"{row['n_items']:>5} items" if row["n_items"] else f"{row['n_stock']:>5} tasks"
-        print(f"{row['name']:<{width}}  {count}  {one_line(row['description'])}")
+        count = f"{one.n_items:>5} items" if one.n_items else f"{one.n_stock:>5} tasks"
+        more = f" (and {one.n_stock} tasks of lm-eval)" if one.n_items and one.n_stock else ""
+        print(f"{one.name:<{width}}  {count}  {one_line(one.description)}{more}")
 
 
 @suites_app.command("show")
@@ -79,6 +85,7 @@ def print_items(name: Name) -> None:
                     "prompt": item.prompt,
                     "choices": list(item.choices),
                     "answer": item.answer,
+                    **({"answers": list(item.answers)} if item.answers else {}),
                 }
                 sys.stdout.write(escaped(json.dumps(row, ensure_ascii=False)) + "\n")
 
@@ -94,16 +101,20 @@ def new_suite(
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
 ) -> None:
     """Write a suite and its items from data, as `--target` makes them."""
-    write_new(suite_of_data(data, name, flags), out, force=force, source=data)
+    files, read = suite_of_data(data, name, flags)
+    write_new(files, out, force=force, source=data)
+    say_reading(read)
 
 
-def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> dict[str, str]:
-    """Return the files of a suite from data; `flags` say which fields it has."""
+def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> tuple[dict[str, str], Reading]:
+    """Return the files of a suite from data, and how these were read; `flags` say the fields."""
     from cliffguard.config import make_target
-    from cliffguard.targets import suite_files
+    from cliffguard.targets import read_target, suite_files
 
     given = opt.overrides({**flags, "target": data, "target_name": name})
-    return suite_files(make_target(given["target"], "target"))
+    target = make_target(given["target"], "target")
+    read = read_target(target)
+    return suite_files(target, read), read
 
 
 @suites_app.command("validate")
@@ -140,7 +151,8 @@ def print_overlap(
     from cliffguard.report.page import place
     from cliffguard.training import read_all_training
 
-    tasks, found = without_training(tasks_of(names), read_all_training(train))
+    texts = read_all_training(train)
+    tasks, found = without_training(tasks_of(names), texts)
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
         sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
@@ -149,7 +161,9 @@ def print_overlap(
         line = f"{one.task}  {one.item_id}  {one.kind}  {one.similarity:.2f}  {place(one)}"
         print(one_line(line))
     n_items = {task.name: len(task.items) for task in tasks}
-    for sentence in told(found, n_items) or (f"None of {sum(n_items.values())} items.",):
+    for sentence in told(found, n_items) or (
+        f"None of {sum(n_items.values())} items, in {len(texts):,} rows of training data.",
+    ):
         print(one_line(sentence))
 
 

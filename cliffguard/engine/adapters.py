@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cliffguard.engine.adapter_settings import refuse_slow_patterns
 from cliffguard.errors import IntegrityError
 from cliffguard.records import Checkpoint
 
@@ -46,6 +47,8 @@ def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = 
     """
     from peft import PeftModel
 
+    if Path(folder).is_dir():
+        refuse_slow_patterns(name, Path(folder), [module for module, _ in model.named_modules()])
     shapes = adapter_shapes(folder) or _pickled_shapes(folder)
     if isinstance(model, PeftModel):
         tuned = model

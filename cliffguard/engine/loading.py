@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import cue_of, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
 from cliffguard.engine.intact import (
@@ -18,6 +19,7 @@ from cliffguard.engine.intact import (
     unread,
 )
 from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
+from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
 from cliffguard.errors import (
     CliffguardError,
     InfrastructureError,
@@ -104,7 +106,8 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
     files = checkpoint.files
-    with damage_explained(checkpoint.name):
+    refuse_growing_text(checkpoint.name, files.tokenizer)
+    with damage_explained(checkpoint.name), panics_explained(checkpoint.name):
         # Said, since transformers would otherwise ask on the terminal whether to run code.
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, **options)
@@ -161,6 +164,7 @@ def put_on(
     assert checkpoint.files is not None
     assert checkpoint.files.adapter is not None
     name, folder = checkpoint.name, checkpoint.files.adapter
+    refuse_endless(checkpoint)
     with out_of_memory_explained(name), damage_explained(name):
         cue, n_rows = cue_of(folder), model.get_input_embeddings().weight.shape[0]
         # First, since a head of another size may compute other last bits.

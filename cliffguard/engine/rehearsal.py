@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.checkpoint_files import read_json
+from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import apart_because
 from cliffguard.engine.foreign_names import advice, foreign_part, without
 from cliffguard.engine.intact import refuse_missing_tokens, unread
@@ -58,6 +59,7 @@ def rehearse(checkpoint: Checkpoint) -> Rehearsal:
     if checkpoint.files is None:  # in memory, or behind a server
         return Rehearsal(all_fit=False)
     adapter = checkpoint.files.adapter
+    refuse_endless(checkpoint)  # before peft runs a pattern
     apart_because(checkpoint)  # reads both configs, and says where a value is of another kind
     with _quiet(), _memory_spared(checkpoint.name), damage_explained(checkpoint.name):
         tokenizer = load_tokenizer(checkpoint)

@@ -1,4 +1,6 @@
-"""Does a chat template take a system turn?
+"""Chat templates: programs of strangers, which run in a child process.
+
+Does one take a system turn?
 
 lm-eval renders a chat again without its system turn where the template refuses it (Gemma's does,
 by `raise_exception`), and logs nothing that a report would show. Others pass over it themselves.
@@ -7,12 +9,16 @@ Either way the model is asked without what it was to be told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from types import FunctionType, MethodType
 from typing import Any
 
+from cliffguard.apart import Apart, Failed, Stopped
 from cliffguard.engine.loading import load_tokenizer
-from cliffguard.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.interrupts import drop_if_told
 from cliffguard.plans import Protocol
 from cliffguard.records import Checkpoint
 
@@ -21,6 +27,12 @@ Render = Callable[[list[dict[str, str]]], Any]
 
 LOST = "protocol.system-prompt-lost"
 """The id of the error that says that a template takes no system turn."""
+
+PROMPT_LOST = "template.prompt-lost"
+"""The id of the error that says that a template leaves out the user's."""
+
+UNRENDERED = "template.not-rendered"
+"""The id of the error that says that a template fails, or takes more than it may."""
 
 
 def takes_system(render: Render, system: str) -> bool:
@@ -53,24 +65,153 @@ def refuse_lost_system(name: str, render: Render, protocol: Protocol, *, way_out
         )
 
 
-def check_system_prompt(checkpoint: Checkpoint, protocol: Protocol, *, way_out: str = "") -> None:
-    """Do the same by the files of a checkpoint, of which the tokenizer alone is loaded.
+def refuse_lost_prompt(name: str, render: Render, protocol: Protocol) -> None:
+    """Raise IntegrityError where what a user says does not come into what the model is fed.
 
-    The template is a stranger's program: transformers runs it in jinja's sandbox, as for a prompt.
-    Raises IntegrityError where it cannot be rendered at all.
+    As of a template that is a constant, or one for parts of images that looks for no plain text.
     """
+    if protocol.chat_template == "none":
+        return
+    asked = [render([{"role": "user", "content": text}]) for text in ("Hello.", "What is 2 + 2?")]
+    if asked[0] == asked[1]:
+        raise IntegrityError(
+            f"{name}: its chat template leaves out what the user says, so that every prompt is the "
+            f"same; mend the template, or use --chat-template none{_or_base(protocol)}",
+            id=PROMPT_LOST,
+        )
+
+
+def _or_base(protocol: Protocol) -> str:
+    return " or base" if protocol.chat_template == "own" else ""
+
+
+def check_system_prompt(checkpoint: Checkpoint, protocol: Protocol, *, way_out: str = "") -> None:
+    """Do the same as `refuse_lost_system` by the files of a checkpoint.
+
+    The tokenizer alone is loaded. Raises IntegrityError where it cannot be rendered at all.
+    """
+    with failures_explained(checkpoint.name):
+        refuse_lost_system(
+            checkpoint.name, _by_files(checkpoint, protocol), protocol, way_out=way_out
+        )
+
+
+def check_template(checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+    """Render a chat by the files of a checkpoint, before it is asked; return what to tell of it.
+
+    Raises IntegrityError where it cannot be rendered, or without what the user says.
+    """
+    with failures_explained(checkpoint.name):
+        render = _by_files(checkpoint, protocol)
+        refuse_lost_prompt(checkpoint.name, render, protocol)
+        rendered = {str(render([{"role": "user", "content": "Hello."}])) for _ in range(_TIMES)}
+    if len(rendered) == 1:
+        return ()
+    return (
+        f"{checkpoint.name}: its chat template draws by chance, and renders one prompt otherwise "
+        "each time, so that answers cannot be repeated.",
+    )
+
+
+_TIMES = 8  # a template that draws one of two texts is missed once in 128
+
+
+def _by_files(checkpoint: Checkpoint, protocol: Protocol) -> Render:
     tokenizer = load_tokenizer(checkpoint)
-    render = partial(
+    render_apart(tokenizer, checkpoint.name)
+    return partial(
         tokenizer.apply_chat_template,
         tokenize=False,
         add_generation_prompt=True,
         **protocol.template_args,
     )
+
+
+@contextmanager
+def failures_explained(name: str) -> Iterator[None]:
+    """Turn what a chat template itself raises, or the lack of one, into an error of ours."""
+    from jinja2 import TemplateError
+
     try:
-        refuse_lost_system(checkpoint.name, render, protocol, way_out=way_out)
-    except CliffguardError:
+        yield
+    except TemplateError as failure:
+        raise _unrendered(name, str(failure)) from failure
+    except ValueError as failure:  # of transformers' `get_chat_template`
+        if "multiple chat templates" in str(failure):
+            raise _unrendered(name, "there are several, and none is the default") from failure
+        if "tokenizer.chat_template is not set" in str(failure):
+            raise UsageError(
+                f"{name}: has no chat template; use --chat-template none or base"
+            ) from failure
         raise
-    except Exception as failure:  # of a program by anyone, whatever it raises
-        raise IntegrityError(
-            f"{checkpoint.name}: its chat template cannot be rendered: {failure}"
-        ) from failure
+
+
+def _unrendered(name: str, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"{name}: its chat template cannot be rendered: {why}; mend it, or use another "
+        "--chat-template",
+        id=UNRENDERED,
+    )
+
+
+# --- in a child process --------------------------------------------------------------------------
+
+PROMPT_SECONDS = 5.0
+"""What rendering one prompt may take by the wall's clock."""
+
+
+def render_apart(tokenizer: Any, name: str) -> None:
+    """Let a tokenizer's chat template run in a child process from now on; `name` is in its errors.
+
+    What stands around the rendering stays transformers' own method, word for word: only the
+    function that runs the template is another one there. A tokenizer that renders otherwise (by a
+    server, without a template) is left alone. A template's own exceptions stay jinja's; past the
+    limits of `cliffguard.apart`, or for any other failure, an IntegrityError is raised.
+    """
+    method = getattr(type(tokenizer), "apply_chat_template", None)
+    names = getattr(getattr(method, "__code__", None), "co_names", ())
+    if method is None or _RENDERER not in names or "apply_chat_template" in vars(tokenizer):
+        return
+    elsewhere = {**method.__globals__, _RENDERER: _Renderer(name)}
+    same = FunctionType(method.__code__, elsewhere, method.__name__, method.__defaults__)
+    same.__kwdefaults__ = method.__kwdefaults__
+    tokenizer.apply_chat_template = MethodType(same, tokenizer)
+
+
+_RENDERER = "render_jinja_template"
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class _Renderer:
+    """Renders in one child process, which lives as long as this does."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._child = Apart("cliffguard.apart.templates")
+
+    def __call__(self, **arguments: Any) -> Any:
+        """Take and return what transformers' own does."""
+        from jinja2 import TemplateError
+
+        drop_if_told()
+        try:
+            answer = self._child.call(arguments, seconds=PROMPT_SECONDS)
+        except (Stopped, Failed) as failure:
+            raise _unrendered(self._name, str(failure)) from failure
+        except (OSError, RuntimeError) as failure:
+            raise InfrastructureError(
+                f"{self._name}: no process can be started for its chat template: {failure}"
+            ) from failure
+        if "refused" in answer:
+            raise TemplateError(answer["refused"])
+        texts, places = answer["rendered"]
+        if not all(_is_text(text) for text in texts):
+            raise _unrendered(self._name, "it writes half a character, which is no text")
+        return texts, places

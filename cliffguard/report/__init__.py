@@ -16,7 +16,7 @@ from typing import cast
 from cliffguard.errors import UsageError, nearest
 from cliffguard.files import write_whole
 from cliffguard.records import Review
-from cliffguard.stages import Timings
+from cliffguard.report.timings import TimingsOrLater
 
 RENDERERS = {
     "text": "cliffguard.report.text:render_text",
@@ -38,7 +38,7 @@ FILES = {
 """File → its format: what `write_reports` leaves in a folder."""
 
 
-def render(review: Review, format: str, timings: Timings | None = None) -> str:
+def render(review: Review, format: str, timings: TimingsOrLater = None) -> str:
     """Return `review` as text in one of the formats of `RENDERERS`.
 
     The same review gives the same bytes; `timings` are shown by HTML and Markdown, at the end.
@@ -55,7 +55,7 @@ def render(review: Review, format: str, timings: Timings | None = None) -> str:
 
 
 def write_reports(
-    review: Review, directory: Path, timings: Timings | None = None
+    review: Review, directory: Path, timings: TimingsOrLater = None
 ) -> tuple[Path, ...]:
     """Write every file of `FILES` into `directory` and return their paths.
 

@@ -29,9 +29,8 @@ from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
 from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
 from cliffguard.report.timings import TITLE as TIMINGS_TITLE
-from cliffguard.report.timings import rows, sentence
+from cliffguard.report.timings import TimingsOrLater, read, rows, sentence
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
-from cliffguard.stages import Timings
 
 _PROMPT_CHARACTERS = 1600
 _ANSWER_CHARACTERS = 1000
@@ -41,7 +40,7 @@ _LINE_CHARACTERS = 400  # of a name, a caveat, a reason: beyond that somebody is
 _TEMPLATE = "templates/report.html.j2"
 
 
-def render_html(review: Review, timings: Timings | None = None) -> str:
+def render_html(review: Review, timings: TimingsOrLater = None) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
     page = lay_out(cleaned(review))
     # The SVG comes from ElementTree, which has escaped every text in it.
@@ -51,6 +50,8 @@ def render_html(review: Review, timings: Timings | None = None) -> str:
         for number, view in enumerate(page.ladders, start=1)
     ]
     placed = reaches(page)
+    reach_figure = Markup(distance_svg(placed)) if placed else None
+    spent = read(timings)  # after all that is drawn
     return (
         _environment()
         .from_string(_source())
@@ -64,7 +65,7 @@ def render_html(review: Review, timings: Timings | None = None) -> str:
             parts_headers=PARTS_HEADERS,
             parts_sides=PARTS_SIDES,
             reaches=placed,
-            reach_figure=Markup(distance_svg(placed)) if placed else None,
+            reach_figure=reach_figure,
             reach_intro=REACH_INTRO,
             reach_headers=REACH_HEADERS,
             classes=class_view(page),
@@ -77,8 +78,8 @@ def render_html(review: Review, timings: Timings | None = None) -> str:
             run_facts=run_facts(page.review),
             timings_title=TIMINGS_TITLE,
             timings_headers=TIMINGS_HEADERS,
-            timings_sentence=None if timings is None else sentence(timings),
-            timings=() if timings is None else rows(timings),
+            timings_sentence=None if spent is None else sentence(spent),
+            timings=() if spent is None else rows(spent),
             marks=MARKS,
             meanings=MEANINGS,
             roles=ROLES,

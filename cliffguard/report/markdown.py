@@ -25,7 +25,7 @@ from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
 from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
 from cliffguard.report.timings import TITLE as TIMINGS_TITLE
-from cliffguard.report.timings import rows, sentence
+from cliffguard.report.timings import TimingsOrLater, read, rows, sentence
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 from cliffguard.stages import Timings
 
@@ -41,7 +41,7 @@ _LINE_START = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
 _NO_MENTION = "@&#8203;"  # an invisible space after the sign, so that nobody is notified
 
 
-def render_markdown(review: Review, timings: Timings | None = None) -> str:
+def render_markdown(review: Review, timings: TimingsOrLater = None) -> str:
     """Return the review as Markdown in which every foreign text is escaped."""
     page = lay_out(cleaned(review))
     parts = [
@@ -57,7 +57,7 @@ def render_markdown(review: Review, timings: Timings | None = None) -> str:
         _health(page),
         _caveats(page),
         _reproduce(page),
-        _timings(timings),
+        _timings(read(timings)),
         _reading(page),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cliffguard.stages import STAGES, Timings
+
+TimingsOrLater = Timings | Callable[[], Timings] | None
+"""Timings, or what gives them: asked at the end, so that drawing the report counts."""
 
 TITLE = "Where the time went"
 HEADERS = ("stage", "seconds", "share", "tokens", "tokens / s")
 OTHER = "everything else: files, digests, statistics, reports"
+
+
+def read(timings: TimingsOrLater) -> Timings | None:
+    """Return the timings as they are now."""
+    return timings() if callable(timings) else timings
 
 
 def rows(timings: Timings) -> tuple[tuple[str, ...], ...]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from glob import glob
 from pathlib import Path
 
 from cliffguard.errors import UsageError, nearest
 from cliffguard.files import has_half_characters, user_path
 from cliffguard.rows import tables
+from cliffguard.rows.cells import header_of, named
+from cliffguard.rows.foreign import index_told, told_by_ending, told_by_shape
+from cliffguard.rows.packed import PACKED, kind_of
 from cliffguard.rows.row import Row
 from cliffguard.rows.texts import TEXTS
 
-__all__ = ["Row", "is_data_file", "label_names", "read_records", "read_rows"]
+__all__ = ["Row", "index_told", "is_data_file", "label_names", "read_records", "read_rows"]
 
 _TABLES = {".parquet": tables.from_parquet, ".arrow": tables.from_arrow}
 _ENDINGS = (*TEXTS, *_TABLES)
@@ -21,18 +25,18 @@ _WITH_HEADER = (".csv", ".tsv")
 def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -> Iterator[Row]:
     """Yield the rows of JSON Lines, a JSON list, CSV, Parquet, text, or a saved dataset.
 
-    `split` chooses one of a saved dataset. With `text_only` the columns of a table that hold no
-    text are not decoded. Raises UsageError with file and line for what cannot be read; none is
-    left out.
+    Text may be compressed, UTF-16, and separated by semicolons or tabs. `split` chooses one of a
+    saved dataset. With `text_only` the columns of a table that hold no text are not decoded.
+    Raises UsageError with file and line for what cannot be read; none is left out.
     """
     place = _place(path, split)
     if place.is_dir():
         for file in tables.arrow_files(place):
             yield from tables.from_arrow(file, text_only)
-    elif place.suffix.lower() in _TABLES:
-        yield from _TABLES[place.suffix.lower()](place, text_only)
+    elif kind_of(place) in _TABLES:
+        yield from _TABLES[kind_of(place)](place, text_only)
     else:
-        yield from TEXTS[place.suffix.lower()](place)
+        yield from TEXTS[kind_of(place)](place)
 
 
 def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
@@ -41,20 +45,39 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
     Raises UsageError with file and line for any other row.
     """
     header: list[str] | None = None
-    for row in read_rows(path, split=split):
+    for row in _in_rows(read_rows(path, split=split)):
         value = row.value
-        if Path(row.source).suffix.lower() in _WITH_HEADER:
+        if kind_of(Path(row.source)) in _WITH_HEADER:
             if header is None:
-                header = _header(row)
+                header = header_of(row)
                 continue
-            value = dict(zip(header, value, strict=True))
+            value = named(row, header)
         if not isinstance(value, Mapping):
             raise UsageError(
-                f"{row.place}: expected a row with named columns, found a {type(value).__name__}"
+                f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "
+                "write each as an object",
+                id="rows.no-columns",
             )
         if has_half_characters(value):
-            raise UsageError(f"{row.place}: holds half a surrogate pair, which is no character")
+            raise UsageError(
+                f"{row.place}: holds half a surrogate pair, which is no character; write it as "
+                "UTF-8 text",
+                id="rows.half-character",
+            )
         yield Row(value=value, source=row.source, line=row.line)
+
+
+def _in_rows(rows: Iterator[Row]) -> Iterator[Row]:
+    """Yield the rows, unless one object is all there is and holds something else than a row."""
+    first, second = next(rows, None), next(rows, None)
+    if first is None:
+        return
+    if second is None and (told := told_by_shape(first.value, Path(first.source))) is not None:
+        raise UsageError(f"{first.source}: {told}", id="rows.shape")
+    yield first
+    if second is not None:
+        yield second
+        yield from rows
 
 
 def label_names(path: str, *, split: str | None = None) -> dict[str, tuple[str, ...]]:
@@ -66,30 +89,37 @@ def label_names(path: str, *, split: str | None = None) -> dict[str, tuple[str, 
 
 def is_data_file(name: str) -> bool:
     """Say whether a name ends as the files do that are read here."""
-    return Path(name).suffix.lower() in _ENDINGS
-
-
-def _header(row: Row) -> list[str]:
-    names = [str(name).strip() for name in row.value]
-    if not all(names) or len(set(names)) < len(names):
-        raise UsageError(
-            f"{row.place}: expected the names of the columns, each once, found {', '.join(names)}"
-        )
-    return names
+    return kind_of(Path(name)) in _ENDINGS
 
 
 def _place(path: str, split: str | None) -> Path:
     """Return the file to read, or the folder of one saved split."""
     place = user_path(path, UsageError)
     if not place.exists():
-        raise UsageError(f"{path}: no such file or folder; check the path")
+        raise UsageError(f"{path}: no such file or folder{_matching(path)}", id="rows.no-file")
     if place.is_dir():
         return tables.split_folder(place, split)
-    if place.suffix.lower() not in _ENDINGS:
+    if kind_of(place) not in _ENDINGS or (place.suffix in PACKED and kind_of(place) in _TABLES):
+        told = told_by_ending(place.suffix.lower()) or nearest(kind_of(place), _ENDINGS)
         raise UsageError(
-            f"{path}: cannot tell what kind of file this is{nearest(place.suffix, _ENDINGS)} "
-            f"(known: {', '.join(_ENDINGS)}, and a folder that datasets has saved)"
+            f"{path}: cannot tell what kind of file this is{told} "
+            f"(known: {', '.join(_ENDINGS)}, compressed as {', '.join(PACKED)}, and a folder that "
+            "datasets has saved)",
+            id="rows.unknown-kind",
         )
     if split is not None:
-        raise UsageError(f"{path}: a file has no splits; leave the split {split!r} out")
+        raise UsageError(
+            f"{path}: a file has no splits; leave the split {split!r} out", id="rows.split"
+        )
     return place
+
+
+def _matching(path: str) -> str:
+    """Return which files a pattern that no shell has resolved stands for."""
+    found = sorted(glob(path))[:_LISTED] if set("*?[") & set(path) else []
+    return (
+        f"; files are named one by one, such as {', '.join(found)}" if found else "; check the path"
+    )
+
+
+_LISTED = 5

@@ -134,8 +134,11 @@ def arrow_files(folder: Path) -> Sequence[Path]:
     """Return the files of what `datasets` has saved with save_to_disk."""
     state = folder / "state.json"
     if not state.is_file():
+        inside = sorted(one.name for one in folder.iterdir() if one.is_file())[:_LISTED]
         raise UsageError(
-            f"{folder}: not a folder that datasets has saved (no state.json); name its files"
+            f"{folder}: not a folder that datasets has saved (no state.json); name its files one "
+            f"by one{': ' if inside else ''}{', '.join(inside)}",
+            id="rows.folder",
         )
     listed = _settings(state).get("_data_files")
     if not isinstance(listed, list) or not all(isinstance(file, dict) for file in listed):
@@ -146,6 +149,9 @@ def arrow_files(folder: Path) -> Sequence[Path]:
             raise UsageError(f"{state}: {name!r} is no file in this folder")
         _refuse_outside(folder, folder / name)
     return [folder / name for name in names]
+
+
+_LISTED = 5  # files that a message names
 
 
 def _refuse_outside(folder: Path, named: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
+from cliffguard.checkpoint_files import stated_window
 from cliffguard.errors import UsageError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
@@ -21,8 +22,17 @@ Notes = Mapping[str, str | int]
 """What should not change an answer: device, batch size."""
 
 
+Show = Callable[[Checkpoint, Task, Sequence[tuple[Item, str]]], None]
+"""Is given some of the items that are asked, each with its prompt as the model gets it."""
+
+
 class Runner(Interface):
-    """Turns questions into answers. Same question, same answers."""
+    """Turns questions into answers. Same question, same answers.
+
+    `show`, where it is set, sees the first prompts of every shard before they are asked.
+    """
+
+    show: Show | None = None
 
     @property
     def identity(self) -> str:
@@ -33,6 +43,13 @@ class Runner(Interface):
 
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items, in the order of the suites."""
+
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """Refuse a checkpoint that cannot be asked, by its files, before either side is asked.
+
+        Returns what a report must tell of it.
+        """
+        return ()
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
@@ -56,6 +73,12 @@ class Runner(Interface):
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether going from one to the other and back loads nothing."""
         return base.weights == candidate.weights
+
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens a checkpoint reads here, or None where nothing says it."""
+        files = checkpoint.files
+        stated = None if files is None else stated_window(files.weights, files.tokenizer)
+        return protocol.max_length or stated
 
     @property
     def n_workers(self) -> int:

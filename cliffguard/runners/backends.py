@@ -6,7 +6,6 @@ all its adapters; any other model is lm-eval's own class, made with the plan's a
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.canonical import canonical_json
 from cliffguard.engine import loading
+from cliffguard.engine.windows import settled, window_of, window_of_model
 from cliffguard.errors import (
     InfrastructureError,
     IntegrityError,
@@ -22,6 +22,7 @@ from cliffguard.errors import (
     redacted,
 )
 from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.progress import doing
 from cliffguard.records import Checkpoint
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ class LocalBackend:
         if self._resident is None or not self._resident.serves(checkpoint, options):
             # The old weights leave memory before the new ones enter.
             self._resident, self._models = None, {}
-            self._resident = Resident(checkpoint, options)
+            with doing(f"loading {checkpoint.name}"):
+                self._resident = Resident(checkpoint, options)
         key = canonical_json([checkpoint.fingerprint, _speech(protocol)])
         if self._last != key:
             self._forget()
         self._last = key
-        network, tokenizer = self._resident.switch_to(checkpoint)
+        with doing(f"switching to {checkpoint.name}"):
+            network, tokenizer = self._resident.switch_to(checkpoint)
         if key not in self._models:
             self._models[key] = self._wrapped(network, tokenizer, protocol)
         model = self._models[key]
@@ -79,7 +82,8 @@ class LocalBackend:
         else:
             if options.device_map is None:
                 refuse_second(first.model, candidate.name)
-            other = Resident(candidate, options)
+            with doing(f"loading {candidate.name}"):
+                other = Resident(candidate, options)
             second = self._wrapped(*other.switch_to(candidate), protocol)
         return (
             Side(name=base.name, lm=first, switch_on=lambda: resident.switch_to(base)),
@@ -91,6 +95,10 @@ class LocalBackend:
         from cliffguard.engine.adapters import apart_because
 
         return base.weights == candidate.weights and not apart_because(candidate)
+
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens a checkpoint reads; UsageError where nothing says it."""
+        return settled(checkpoint.name, window_of(checkpoint), protocol.max_length)
 
     def after(self, model: Any) -> None:
         """Note what a measurement came to: the next one starts where this one ended."""
@@ -136,9 +144,11 @@ class LocalBackend:
             ) from failure
 
     def _as_lm(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
+        found = window_of_model(network.config, tokenizer)
         arguments: dict[str, Any] = {
             "pretrained": network,
             "tokenizer": tokenizer,
+            "max_length": settled(network.name_or_path, found, protocol.max_length),
             "chat_template_args": dict(protocol.template_args),
             "think_end_token": protocol.think_end,
         }
@@ -180,12 +190,26 @@ class ForeignBackend:
         key = canonical_json([checkpoint.fingerprint, _speech(protocol), dtype])
         if self._loaded is None or self._loaded[0] != key:
             self._loaded = None
-            self._loaded = (key, self._made(checkpoint, protocol, dtype))
+            with doing(f"starting {self.settings.model} for {checkpoint.name}"):
+                self._loaded = (key, self._made(checkpoint, protocol, dtype))
         return self._loaded[1]
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether a server has them; a model that lm-eval loads makes room for the other."""
         return "base_url" in self.settings.args
+
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens a checkpoint reads.
+
+        A server is told it, so that it must be known (UsageError); other models know it themselves.
+        """
+        found, said = window_of(checkpoint), protocol.max_length
+        own = self.settings.args.get("max_length")
+        if isinstance(own, int) and said is None:
+            return own
+        if not self.settings.is_served and said is None:
+            return found
+        return settled(checkpoint.name, found, said)
 
     def after(self, model: Any) -> None:
         """Nothing is noted of a model that is not ours."""
@@ -217,7 +241,7 @@ class ForeignBackend:
         if name not in model_registry:
             close = nearest(name, model_registry.keys())
             raise UsageError(f"runner.model: lm-eval knows no model {name!r}{close}")
-        arguments = {**self._about(checkpoint, dtype), **self.settings.args}
+        arguments = {**self._about(checkpoint, protocol, dtype), **self.settings.args}
         if self.settings.is_served:
             self._check_server(checkpoint, protocol, arguments)
             arguments.setdefault("add_bos_token", _adds_bos(checkpoint, protocol))
@@ -250,7 +274,7 @@ class ForeignBackend:
                 f"{', '.join(served)}; say in runner.served_as which of them it is"
             )
 
-    def _about(self, checkpoint: Checkpoint, dtype: str) -> dict[str, Any]:
+    def _about(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> dict[str, Any]:
         files = checkpoint.files
         assert files is not None, "a checkpoint that is asked has files"
         name = self.settings.model
@@ -260,9 +284,11 @@ class ForeignBackend:
                 "model": self.settings.served_as.get(checkpoint.name, checkpoint.name),
                 "tokenizer": str(files.tokenizer),
                 "tokenizer_backend": "huggingface",
-                "max_length": _window(files.weights),
+                "max_length": self.window(checkpoint, protocol),
             }
         about: dict[str, Any] = {**size, "pretrained": str(files.weights), "dtype": dtype}
+        if protocol.max_length is not None:
+            about["max_length"] = protocol.max_length
         if name == "sglang":  # which would otherwise run a checkpoint's own code
             about |= {"tokenizer_path": str(files.tokenizer), "trust_remote_code": False}
         else:
@@ -317,13 +343,5 @@ def _is_of_a_client(failure: Exception) -> bool:
 
 
 def _speech(protocol: Protocol) -> list[Any]:
-    """Return what of a protocol a model object holds: how it speaks, and its seed."""
-    return [dict(protocol.template_args), protocol.think_end, protocol.seed]
-
-
-def _window(weights: Any) -> int:
-    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
-    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
-        if isinstance(config.get(name), int):
-            return int(config[name])
-    return 2048
+    """Return what of a protocol a model object holds: how it speaks, its length, its seed."""
+    return [dict(protocol.template_args), protocol.think_end, protocol.max_length, protocol.seed]

@@ -13,12 +13,23 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from cliffguard.apart import CAN_LIMIT_MEMORY
 from cliffguard.engine import loading
+from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import waits_for
-from cliffguard.engine.templates import refuse_lost_system, takes_system
-from cliffguard.errors import CliffguardError, IntegrityError, SuiteError, UsageError
+from cliffguard.engine.templates import (
+    check_template,
+    failures_explained,
+    refuse_lost_prompt,
+    refuse_lost_system,
+    render_apart,
+    takes_system,
+)
+from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
+from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.progress import doing
 from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
@@ -32,6 +43,8 @@ if TYPE_CHECKING:
 # How many numbers of a version are in the key. lm-eval changes shots, filters and metrics between
 # releases that differ in the third alone.
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
+
+_N_SHOWN = 2  # prompts of a shard
 
 
 class HarnessRunner(Runner):
@@ -56,6 +69,7 @@ class HarnessRunner(Runner):
         self._tasks: dict[str, LoadedTask] = {}
         self._stages = Stages()
         self._is_description_lost = False  # of the task that was asked last
+        self._is_templated = False
 
     @property
     def identity(self) -> str:
@@ -77,6 +91,8 @@ class HarnessRunner(Runner):
         libraries = " ".join(f"{part} {version(part)}" for part in _PARTS)
         lost = "left out, since the chat template takes no system turn"
         told = {"the task's description": lost} if self._is_description_lost else {}
+        if self._is_templated and not CAN_LIMIT_MEMORY:
+            told["chat templates"] = "rendered without a limit of memory, which this system lacks"
         return {**self._backend.notes(), **told, "libraries": libraries}
 
     def spent(self) -> Mapping[str, Spent]:
@@ -95,6 +111,7 @@ class HarnessRunner(Runner):
         """Say whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)
 
+    @doing("reading the tasks")
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
@@ -110,19 +127,35 @@ class HarnessRunner(Runner):
                 tasks.append(loaded.task)
         return tuple(tasks)
 
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """Refuse settings and a chat template that do not end, or leave out what is asked."""
+        if checkpoint.files is None:
+            return ()
+        refuse_endless(checkpoint)
+        refuse_growing_text(checkpoint.name, checkpoint.files.tokenizer)
+        return check_template(checkpoint, protocol) if protocol.chat_template != "none" else ()
+
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
         loaded = self._tasks[task.name]
-        with self._stages.during("prompts"):
+        with (
+            self._stages.during("prompts"),
+            doing(f"making the prompts of {task.name}"),
+            panics_explained(checkpoint.name),
+        ):
             _build(loaded, model, checkpoint, protocol)
+            self._is_templated = protocol.chat_template != "none"
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
             self._is_description_lost = _loses_description(loaded, model, protocol)
         _refuse_no_cue(checkpoint, task, prepared)
+        if self.show is not None:
+            first = prepared[:_N_SHOWN]
+            self.show(checkpoint, task, [(one.item, str(one.requests[0].args[0])) for one in first])
         asked = [one for one in prepared if not one.is_overlong]
-        with self._backend.explained(checkpoint):
+        with self._backend.explained(checkpoint), panics_explained(checkpoint.name):
             respond(model, asked)
         self._backend.after(model)
         with self._stages.during("metrics"):
@@ -134,6 +167,10 @@ class HarnessRunner(Runner):
             model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
         model.stages = self._stages
         return model
+
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens a checkpoint reads; UsageError where it must be known."""
+        return self._backend.window(checkpoint, protocol)
 
     @property
     def loads_models(self) -> bool:
@@ -166,7 +203,7 @@ class HarnessRunner(Runner):
 
         with self._stages.during("loading"):
             one, other = self._backend.sides(base, candidate, protocol, self.dtype(protocol))
-        with _template_explained(base, protocol):
+        with _template_apart(one.lm, base):
             rendered = [_rendered(one.lm, prompt, protocol) for prompt in prompts]
         with self._backend.explained(candidate), self._stages.during("screens"):
             return divergence(one, other, rendered)
@@ -195,8 +232,9 @@ class HarnessRunner(Runner):
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
     try:
-        with _template_explained(checkpoint, protocol):
+        with _template_apart(model, checkpoint):
             refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
+            refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
             loaded.build(model, checkpoint.fingerprint, protocol)
     except UsageError:
         raise
@@ -218,24 +256,11 @@ def _loses_description(loaded: LoadedTask, model: Any, protocol: Protocol) -> bo
 
 
 @contextmanager
-def _template_explained(checkpoint: Checkpoint, protocol: Protocol) -> Iterator[None]:
-    """Turn what a chat template raises, or the lack of one, into an error of ours."""
-    from jinja2 import TemplateError
-
-    try:
+def _template_apart(model: Any, checkpoint: Checkpoint) -> Iterator[None]:
+    """Let a model's chat template run apart; turn what it raises into an error of ours."""
+    render_apart(getattr(model, "tokenizer", None), checkpoint.name)
+    with failures_explained(checkpoint.name):
         yield
-    except CliffguardError:
-        raise
-    except TemplateError as failure:
-        raise IntegrityError(
-            f"{checkpoint.name}: its chat template cannot be rendered: {failure}"
-        ) from failure
-    except ValueError as failure:
-        if protocol.chat_template == "none" or "template" not in str(failure):
-            raise
-        raise UsageError(
-            f"{checkpoint.name}: has no chat template; use --chat-template none or base"
-        ) from failure
 
 
 def _rendered(model: Any, prompt: str, protocol: Protocol) -> str:

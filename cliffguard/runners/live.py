@@ -19,6 +19,7 @@ from cliffguard.canonical import digest
 from cliffguard.engine import live
 from cliffguard.engine.intact import refuse_no_marks
 from cliffguard.engine.probing import probe, refuse_no_numbers
+from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Answer, Checkpoint, Item, Task
@@ -228,6 +229,13 @@ class _LiveBackend(LocalBackend):
             for side in (base, candidate)
         )
         return one, other
+
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens the model in memory reads; UsageError where nothing says it."""
+        if checkpoint.files is not None:
+            return super().window(checkpoint, protocol)
+        found = window_of_model(self._network.config, self._tokenizer)
+        return settled(checkpoint.name, found, protocol.max_length)
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether both are the model in memory, with adapters and without."""

@@ -163,7 +163,12 @@ def load_own(task: Task) -> LoadedTask:
     from lm_eval.api.task import ConfigurableTask
 
     documents = [
-        {"prompt": item.prompt, "choices": list(item.choices), "answer": item.answer}
+        {
+            "prompt": item.prompt,
+            "choices": list(item.choices),
+            "answer": item.answer,
+            "answers": list(item.right),
+        }
         for item in task.items
     ]
     config: dict[str, Any] = {
@@ -204,7 +209,7 @@ def _scoring(task: Task) -> dict[str, Any]:
         "filter_list": [{"name": "none", "filter": clean}],
         "metric_list": [metric],
         "process_results": lambda document, said: {
-            task.metric: scorer.score(said[0], document["answer"])
+            task.metric: scorer.best(said[0], document["answers"])
         },
     }
 

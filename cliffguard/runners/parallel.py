@@ -71,12 +71,20 @@ class ParallelRunner(Runner):
         """As in a single process."""
         return self.inner.holds_both(base, candidate)
 
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """As in a single process."""
+        return self.inner.window(checkpoint, protocol)
+
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; every process builds its own."""
         found: list[tuple[Task, ...]] = self._everywhere("_resolve", tuple(suites), protocol)
         if any([t.digest for t in tasks] != [t.digest for t in found[0]] for tasks in found):
             raise IntegrityError("the processes of this run read different suites or tasks")
         return found[0]
+
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """As in a single process."""
+        return self.inner.look_at(checkpoint, protocol)
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol

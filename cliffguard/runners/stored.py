@@ -54,6 +54,7 @@ class StoredRunner(Runner):
     def __init__(self, entries: Sequence[_Stored]) -> None:
         self._entries = entries
         self._asked = entries[0].asked
+        self._is_by_tokens = False
 
     @property
     def identity(self) -> str:
@@ -78,6 +79,17 @@ class StoredRunner(Runner):
         """Nothing is measured here."""
         return {}
 
+    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+        """Return how many tokens the checkpoint read when it was asked, where an item goes by it.
+
+        Only there, since it may take the model's class, and with it torch.
+        """
+        if (found := super().window(checkpoint, protocol)) or not self._is_by_tokens:
+            return found
+        from cliffguard.engine.windows import window_of
+
+        return window_of(checkpoint)
+
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return the tasks with their items; those of stock tasks as they were measured."""
         tasks: list[Task] = []
@@ -87,6 +99,7 @@ class StoredRunner(Runner):
                 tasks.append(dataclasses.replace(task, filter="none"))
                 continue
             tasks += [_as_measured(task, stored) for stored in _by_name(self._entries, task)]
+        self._is_by_tokens = any(task.level == "tokens" for task in tasks)
         return tuple(tasks)
 
     def ask(
@@ -128,7 +141,8 @@ def find_stored(
         found = "; ".join(sorted(_described(rows[0]) for rows in complete))
         raise UsageError(
             f"both sides were measured under {len(complete)} protocols ({found}); "
-            "choose one with --limit, --num-fewshot, --chat-template, --dtype or --seed"
+            "choose one with --limit, --num-fewshot, --max-length, --chat-template, --dtype or "
+            "--seed"
         )
     return StoredRunner(complete[0])
 

@@ -8,8 +8,13 @@ weighed at random (Dirichlet(1, …, 1) weights, each cluster by its items), wit
 saw: of the size of a random item's cluster, it loses half of its items. The p-value of "the drop is
 D or more" is the chance that such a weighted drop is D or more (`cliffguard.stats.exponentials`).
 Where nothing changed in G clusters of one size it is ``(1 - 2 D)^G``: the chance that none of them
-is one of the share ``2 D`` that would lose half. ``reports/clusters/`` has what it does at
-the margin itself, where topics lose half, at correlations up to 0.3, and for unequal sizes.
+is one of the share ``2 D`` that would lose half.
+
+Clusters of unequal size are no sample of each other: that none of a few large ones fell is likely
+by itself, however many small ones lie beside them. So the p-value is at least the chance that as
+little is lost where a share ``2 D`` of these very clusters loses half (`cliffguard.stats.topics`).
+For clusters of one size both are nearly the same. ``reports/clusters/`` has what it does at the
+margin itself, where topics lose half, at correlations up to 0.3, and for unequal sizes.
 
 *Is a drop proven?* The score statistic is divided by the root of the design effect and compared
 with Student's t, whose degrees of freedom count the clusters that carry the variance. The design
@@ -33,11 +38,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from scipy.stats import t as student_t
 
 from cliffguard.stats.exponentials import positive_chance
 from cliffguard.stats.interval import check_open_fraction
+from cliffguard.stats.topics import LOST, chance_of_as_little
 
 LEAST_CLUSTERS = 20
 """Below it no statement is made."""
@@ -45,8 +52,6 @@ LEAST_CLUSTERS = 20
 _PRIOR_CORRELATION = 0.25
 _PRIOR_CLUSTERS = 6  # changed clusters that outvote the prior one to one
 _USUAL_CORRELATION = 0.05
-_UNSEEN_LOSS = 0.5  # of its items, in the one cluster that nobody saw
-_N_BISECTIONS = 40
 
 
 def least_effective_clusters(*, margin: float, alpha: float) -> int:
@@ -90,6 +95,8 @@ class Clustering:
     sums : tuple of (float, int)
         Of every cluster the sum of its changes and its size, in an order of their own. Empty where
         it is planned with, and nothing changed yet.
+    gained : float
+        Sum of the changes of the items that the candidate does better, without its sign.
     """
 
     n_clusters: int
@@ -97,6 +104,7 @@ class Clustering:
     degrees: float
     n_effective_clusters: float
     sums: tuple[tuple[float, int], ...] = ()
+    gained: float = 0.0
 
     def deflated(self, z: float) -> float:
         """Return a statistic of independent items as these clusters support it."""
@@ -132,23 +140,29 @@ class Clustering:
         """
         if self.n_clusters < LEAST_CLUSTERS:
             return 1.0
-        total, size = np.array(self.sums, dtype=float).T
-        unseen = float((size**2).sum() / size.sum()) * (_UNSEEN_LOSS - drop)
-        return float(positive_chance(np.append(total - drop * size, unseen)[None])[0])
+        return max(self._p_weighed(drop), self._p_as_little(drop))
 
     def highest_drop(self, alpha: float) -> float:
         """Return the largest drop that `p_at_least` does not reject at `alpha`; at most 1."""
+        if self.n_clusters < LEAST_CLUSTERS or self.p_at_least(1.0) > alpha:
+            return 1.0
         total, size = np.array(self.sums, dtype=float).T
-        low, high = float(total.sum() / size.sum()), 1.0
-        if self.n_clusters < LEAST_CLUSTERS or self.p_at_least(high) > alpha:
-            return high
-        for _ in range(_N_BISECTIONS):
-            middle = (low + high) / 2
-            if self.p_at_least(middle) > alpha:
-                low = middle
-            else:
-                high = middle
+        high = float(total.sum() / size.sum())
+        for p_value in (self._p_weighed, self._p_as_little):
+            if p_value(high) > alpha:
+                high = float(brentq(lambda drop, p=p_value: p(drop) - alpha, high, 1.0))
         return high
+
+    def _p_weighed(self, drop: float) -> float:
+        total, size = np.array(self.sums, dtype=float).T
+        unseen = float((size**2).sum() / size.sum()) * (LOST - drop)
+        return float(positive_chance(np.append(total - drop * size, unseen)[None])[0])
+
+    def _p_as_little(self, drop: float) -> float:
+        total, size = np.array(self.sums, dtype=float).T
+        return chance_of_as_little(
+            float(total.sum()), size.astype(int), drop=max(0.0, drop), gained=self.gained
+        )
 
 
 def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Clustering:
@@ -185,7 +199,11 @@ def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Cluste
     # An item alone says nothing of how items fall together.
     n_changed = int(np.count_nonzero(sizes[np.unique(places[x != 0.0])] > 1))
     found = _clustering(sizes, plain, n_changed)
-    return replace(found, sums=tuple(sorted(zip(map(float, sums), map(int, sizes), strict=True))))
+    return replace(
+        found,
+        sums=tuple(sorted(zip(map(float, sums), map(int, sizes), strict=True))),
+        gained=float(-x[x < 0.0].sum()),
+    )
 
 
 def expected_clustering(clusters: Sequence[Hashable], *, churn: float) -> Clustering:
@@ -235,7 +253,7 @@ def expected_power(
     critical value c with the chance ``Φ((m - c) / sqrt(v))``.
     """
     size = n_items / n_clusters  # of the cluster of a random item, as the unseen one has
-    unseen = size * max(0.0, _UNSEEN_LOSS - margin)
+    unseen = size * max(0.0, LOST - margin)
     changed = n_items * churn * (1.0 + (size - 1.0) * _USUAL_CORRELATION)
     squares = changed + margin**2 * n_items * size + unseen**2
     mean = (n_items * margin - unseen) / math.sqrt(squares)

@@ -7,7 +7,8 @@ makes a suite's files, for whoever wants to go on from there.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,6 +21,7 @@ from cliffguard.errors import SuiteError, UsageError, nearest
 from cliffguard.files import user_path, validate
 from cliffguard.hub import download_data, is_hub_id
 from cliffguard.plans import Plan, TargetData
+from cliffguard.progress import doing
 from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites import (
@@ -31,13 +33,20 @@ from cliffguard.suites import (
     make_task,
     together,
 )
-from cliffguard.targets.fields import Draft, draft, find_fields
-from cliffguard.targets.metrics import Way, answer_of, find_way
+from cliffguard.targets.chats import chat_in
+from cliffguard.targets.columns import Columns, find_columns
+from cliffguard.targets.drafts import Draft, draft
+from cliffguard.targets.finals import final_answers
+from cliffguard.targets.known import says
+from cliffguard.targets.metrics import Way, answers_of, find_way
+from cliffguard.targets.reading import Reading, blanks_told, without_conflicts
+from cliffguard.targets.unused import refuse_unused
 
 SUITE = "target"
 """What the suite of a plan's target is called."""
 
 
+@doing("reading the suites")
 def suites_of(plan: Plan) -> tuple[Suite, ...]:
     """Return all suites of a plan: that of its target first, then those that it names.
 
@@ -54,7 +63,48 @@ def target_suite(target: TargetData, *, offline: bool = False) -> Suite:
 
     Its digest is of the items and how they are asked, whatever file holds them.
     """
-    task = _read(target, offline=offline)
+    return read_target(target, offline=offline).suite
+
+
+def read_target(target: TargetData, *, offline: bool = False) -> Reading:
+    """Return a target's suite and how its data were read.
+
+    Raises SuiteError, with an id `target.…` and the flag that mends it, for what is not read right.
+    """
+    where = f"target: {target.data}"
+    if target.metric is not None and target.metric not in OWN_METRICS:
+        raise SuiteError(
+            f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
+            f"{nearest(target.metric, OWN_METRICS)}; mend --target-metric",
+            id="target.unknown-metric",
+        )
+    rows, names = _data(target, offline=offline)
+    if not rows:
+        raise SuiteError(
+            f"{target.data}: holds no items; a target needs at least one: name other data with "
+            "--target",
+            id="target.no-items",
+        )
+    columns = find_columns(rows, target)
+    drafts = [draft(row, columns) for row in rows]
+    refuse_unused(drafts, columns)
+    finals = final_answers(drafts, target.metric)
+    labels = () if columns.answer is None else names.get(columns.answer, ())
+    way = find_way(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
+    items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
+    task = _task(target, way, columns, items, where)
+    remarks = tuple(filter(None, [left_out, *finals.told]))
+    return Reading(
+        suite=_suite(target, task, remarks),
+        source=target.data,
+        n_rows=len(rows),
+        columns=columns,
+        way=way,
+        notes=(*remarks, *blanks_told(drafts)),
+    )
+
+
+def _suite(target: TargetData, task: Task, remarks: tuple[str, ...]) -> Suite:
     capability = Capability(
         name=target.name,
         ring="target",
@@ -69,12 +119,13 @@ def target_suite(target: TargetData, *, offline: bool = False) -> Suite:
         description=capability.description,
         capabilities=(capability,),
         digest=digest([target.name, task.name, task.digest]),
+        remarks=remarks,
     )
 
 
-def suite_files(target: TargetData, *, offline: bool = False) -> dict[str, str]:
-    """Return a commented suite file and its items, by their names, made as `target_suite` is."""
-    task = _read(target, offline=offline)
+def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, str]:
+    """Return a commented suite file and its items, by their names, of what is or was read."""
+    task = (read or read_target(target)).task
     rows = "".join(json.dumps(_as_row(i), ensure_ascii=False) + "\n" for i in task.items)
     optional = {"max_tokens": target.max_tokens, "level": task.level}
     name = json.dumps(target.name)
@@ -114,7 +165,10 @@ def _as_row(item: Item) -> dict[str, Any]:
     row: dict[str, Any] = {"id": item.id, "prompt": item.prompt}
     if item.choices:
         row["choices"] = list(item.choices)
-    row["answer"] = item.answer
+    if item.answers:
+        row["answers"] = list(item.answers)
+    else:
+        row["answer"] = item.answer
     if item.level is not None:
         row["level"] = item.level
     if item.cluster is not None:
@@ -125,35 +179,25 @@ def _as_row(item: Item) -> dict[str, Any]:
 # --- from data to a task -------------------------------------------------------------------------
 
 
-def _read(target: TargetData, *, offline: bool) -> Task:
-    where = f"target: {target.data}"
-    if target.metric is not None and target.metric not in OWN_METRICS:
-        raise SuiteError(
-            f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
-            f"{nearest(target.metric, OWN_METRICS)}"
-        )
-    rows, names = _data(target, offline=offline)
-    if not rows:
-        raise SuiteError(f"{target.data}: holds no items; a target needs at least one")
-    fields = find_fields(rows, target)
-    drafts = [draft(row, fields) for row in rows]
-    labels = () if fields.answer is None else names.get(fields.answer, ())
-    way = find_way(drafts, target, label_names=labels)
-    items = _items(drafts, way, cluster=fields.cluster, level=fields.level)
+def _task(
+    target: TargetData, way: Way, columns: Columns, items: tuple[Item, ...], where: str
+) -> Task:
+    """Return the task over the items, by the rules of a suite's own."""
     written = validate(
         TypeAdapter(TaskFile),
         {
             "name": f"{target.name}_items",
             "items": "items.jsonl",
             "metric": way.metric,
-            "level": fields.level,
+            "level": columns.level,
             "chance": _chance(items),
             "max_tokens": target.max_tokens,
         },
         where,
         SuiteError,
     )
-    check_task(written, where)
+    with _by_flags():
+        check_task(written, where)
     return make_task(written, items, capability=target.name, suite=SUITE, where=where)
 
 
@@ -170,41 +214,79 @@ def _data(target: TargetData, *, offline: bool) -> tuple[Sequence[Row], dict[str
         )
         return found.rows, found.label_names
     if target.subset is not None:
-        raise UsageError(f"{target.data}: only a data set on a hub has subsets; leave it out")
+        raise UsageError(
+            f"{target.data}: only a data set on a hub has subsets; leave --target-subset out",
+            id="target.subset",
+        )
     rows = tuple(read_records(target.data, split=target.split))
     return rows, label_names(target.data, split=target.split)
 
 
-def _items(
-    drafts: Sequence[Draft], way: Way, *, cluster: str | None, level: str | None
-) -> tuple[Item, ...]:
+def _items(drafts: Sequence[Draft], way: Way, columns: Columns) -> tuple[Item, ...]:
     items: list[Item] = []
     seen: dict[str, str] = {}
     for number, one in enumerate(drafts, start=1):
         row = one.row
-        given = row.value.get("id")
+        answers = answers_of(one, way)
         made: dict[str, Any] = {
-            # By its place among the rows, so that the same rows are the same items in any file.
-            "id": f"target-{number:05d}" if given is None else str(given),
+            "id": _id(number, row, columns, seen),
             "prompt": one.prompt,
-            "answer": answer_of(one, way),
+            **({"answers": list(answers)} if len(answers) > 1 else {"answer": answers[0]}),
         }
         if way.is_choice:
             made["choices"] = list(way.labels or one.choices)
-        if cluster is not None and row.value.get(cluster) is not None:
-            made["cluster"] = _cluster(row, cluster)
-        if level is not None:
+        if columns.cluster is not None and row.value.get(columns.cluster) is not None:
+            made["cluster"] = _cluster(row, columns.cluster)
+        if columns.level is not None:
             made["level"] = row.value["level"]
-        item = make_item(made, metric=way.metric, level=level and "level", where=row.place)
-        if item.id in seen:
-            raise SuiteError(f"{row.place}: the id {item.id!r} stands already in {seen[item.id]}")
-        seen[item.id] = row.place
-        items.append(item)
+        level = columns.level and "level"
+        with _by_flags():
+            items.append(make_item(made, metric=way.metric, level=level, where=row.place))
+        seen[items[-1].id] = row.place
     return tuple(items)
+
+
+@contextmanager
+def _by_flags() -> Iterator[None]:
+    """Let what a suite says of an item or a task name the flags by which a target mends it."""
+    try:
+        yield
+    except SuiteError as failure:
+        raise SuiteError(
+            f"{failure}; mend the row, or see --target-prompt, --target-answer, --target-metric",
+            id=failure.id or "target.item",
+        ) from None
+
+
+def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str:
+    """Return the item's id: the row's, or its place, so that the same rows are the same items.
+
+    Ids of chats are of conversations, and repeat where one was cut into several rows: the later
+    ones are counted.
+    """
+    given = None if columns.id is None else row.value.get(columns.id)
+    if not says(given):
+        return f"target-{number:05d}"
+    if str(given) not in seen:
+        return str(given)
+    if chat_in(row.value.get(columns.prompt)) is not None:
+        count = 2
+        while f"{given}-{count}" in seen:
+            count += 1
+        return f"{given}-{count}"
+    raise SuiteError(
+        f"{row.place}: the id {str(given)!r} stands already in {seen[str(given)]}; mend it, or say "
+        f"--target-ignore {columns.id}",
+        id="target.two-ids",
+    )
 
 
 def _cluster(row: Row, column: str) -> str:
     value = row.value[column]
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise SuiteError(f"{row.place}: {column} must be text or a whole number, found {value!r}")
+        raise SuiteError(
+            f"{row.place}: {column} must be text or a whole number, found {value!r}; name "
+            "another column with --target-cluster",
+            id="target.cluster",
+        )
     return str(value)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from cliffguard.errors import SuiteError
+from cliffguard.targets.cells import from_json
+from cliffguard.targets.known import says
 
 _KEYS = (("role", "content"), ("from", "value"))
 _SPEAKERS = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
+_UNSPOKEN = ("tool_calls", "function_call", "tools", "functions", "images", "image", "audio")
+"""Keys by which a turn says something that no text of it holds."""
 
 Turn = tuple[str, str]
 """Who speaks ("system", "user", "assistant", …), and what is said."""
@@ -19,18 +24,37 @@ def is_chat(value: Any) -> bool:
     return (
         isinstance(value, (list, tuple))
         and bool(value)
-        and all(isinstance(turn, Mapping) and _keys(turn) is not None for turn in value)
+        and all(isinstance(turn, Mapping) and is_turn(turn) for turn in value)
     )
 
 
+def chat_in(value: Any) -> Any:
+    """Return the chat that a cell holds, as a list or as its JSON in a table of text, or None."""
+    value = from_json(value)
+    return value if is_chat(value) else None
+
+
+def is_turn(value: Mapping[str, Any]) -> bool:
+    """Say whether a mapping has a role and a content."""
+    return _keys(value) is not None
+
+
 def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
-    """Return the turns of a chat. Raises SuiteError with `where` for what is not text."""
+    """Return the turns of a chat, in order. Raises SuiteError with `where` for what is not text."""
     turns = []
     for turn in value:
         keys = _keys(turn)
         assert keys is not None, "the caller has asked is_chat"
         role = str(turn[keys[0]]).strip().casefold()
-        turns.append((_SPEAKERS.get(role, role), _content(turn[keys[1]], where)))
+        unspoken = next((key for key in _UNSPOKEN if says(turn.get(key))), None)
+        if unspoken is not None:
+            raise SuiteError(
+                f"{where}: a turn of the chat ({role}) has {unspoken}, which a target cannot ask "
+                "yet; leave such rows out, or name columns of text with --target-prompt and "
+                "--target-answer",
+                id="target.tool-call",
+            )
+        turns.append((_SPEAKERS.get(role, role), _content(turn.get(keys[1]), role, where)))
     return turns
 
 
@@ -45,36 +69,50 @@ def before_last_answer(turns: Sequence[Turn]) -> tuple[list[Turn], str | None]:
 
 
 def rendered(turns: Sequence[Turn]) -> str:
-    """Return a chat as one text.
+    """Return a chat as one text, every turn in its place.
 
-    A single turn stands as it is, after a system prompt where there is one. Of several each has
-    a line with its speaker, and the assistant's name is last: the answer follows it.
+    A single turn stands as it is, after the system prompts that begin the chat. Of several each has
+    a line with its speaker, and the assistant's name is last: the answer follows it. A system
+    prompt in the middle is such a line, too; one that says nothing is none.
     """
-    system = [said for role, said in turns if role == "system"]
-    spoken = [(role, said) for role, said in turns if role != "system"]
+    said = [turn for turn in turns if turn[1] or turn[0] != "system"]
+    system = [text for _, text in takewhile(lambda turn: turn[0] == "system", said)]
+    spoken = said[len(system) :]
     if len(spoken) > 1:
-        lines = [f"{role.capitalize()}: {said}" for role, said in spoken]
+        lines = [f"{role.capitalize()}: {text}" for role, text in spoken]
         return "\n\n".join([*system, "\n".join([*lines, "Assistant:"])])
-    return "\n\n".join([*system, *(said for _, said in spoken)])
+    return "\n\n".join([*system, *(text for _, text in spoken)])
 
 
 def _keys(turn: Mapping[str, Any]) -> tuple[str, str] | None:
-    return next((keys for keys in _KEYS if all(key in turn for key in keys)), None)
+    calls = any(key in turn for key in _UNSPOKEN)  # a turn that calls a tool may say nothing
+    return next((keys for keys in _KEYS if keys[0] in turn and (keys[1] in turn or calls)), None)
 
 
-def _content(content: Any, where: str) -> str:
+def _content(content: Any, role: str, where: str) -> str:
     """Return what is said: a text, or the texts of its parts."""
     if content is None:
-        return ""
+        raise SuiteError(
+            f"{where}: a turn of the chat ({role}) says nothing (null); leave such rows out, or "
+            "write what was said",
+            id="target.empty-turn",
+        )
     if isinstance(content, str):
         return content.strip()
     if isinstance(content, (list, tuple)):
         return "\n".join(_part(part, where) for part in content).strip()
-    raise SuiteError(f"{where}: a turn of the chat must be text, found a {type(content).__name__}")
+    raise SuiteError(
+        f"{where}: a turn of the chat must be text, found a {type(content).__name__}; write it as "
+        "text, or leave such rows out",
+        id="target.turn-not-text",
+    )
 
 
 def _part(part: Any, where: str) -> str:
     text = part.get("text") if isinstance(part, Mapping) else part
     if not isinstance(text, str):
-        raise SuiteError(f"{where}: a turn of the chat holds something else than text")
+        raise SuiteError(
+            f"{where}: a turn of the chat holds something else than text; leave such rows out",
+            id="target.turn-not-text",
+        )
     return text

@@ -120,9 +120,18 @@ CASES: Cases = {
         12,
         r"two/samples_t\.jsonl: torn or no JSON Lines",
     ),
-    "samples that are bytes": (lambda p: compared(p, b"\xff\xfe"), 12, r"torn or no JSON Lines"),
-    "samples that are lists": (
-        lambda p: compared(p, [[]]),
+    "samples that are bytes": (
+        lambda p: compared(p, b"\xff\xfe"),
+        12,
+        r"torn or no JSON Lines \(byte 0 is no UTF-8\); save it .* \[samples\.not-utf8\]$",
+    ),
+    "samples that Git LFS keeps": (
+        lambda p: compared(p, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        12,
+        r"samples_t\.jsonl: a pointer of Git LFS, .* \[samples\.lfs-pointer\]$",
+    ),
+    "samples that are numbers": (
+        lambda p: compared(p, [5]),
         12,
         r"samples_t\.jsonl:1: not an object",
     ),
@@ -148,7 +157,7 @@ CASES: Cases = {
         r"samples_t\.jsonl:2: prompt_hash is missing",
     ),
     "a sample without metrics": (
-        lambda p: compared(p, [row(0, metrics=...)]),
+        lambda p: compared(p, [row(0, metrics=..., acc=...)]),
         12,
         r"no sample names its metrics",
     ),
@@ -174,18 +183,23 @@ CASES: Cases = {
     ),
     "a score in percent": (
         lambda p: compared(p, [row(0, acc=55.0)]),
-        2,
-        r"samples_t\.jsonl:1: acc is 55\.0, not a score between 0 and 1",
+        12,
+        r"t\.jsonl:1: acc is 55\.0, and from 0 to 1 on the base.* \[samples\.damaged-score\]$",
     ),
     "a score without end": (
         lambda p: compared(p, [row(0, acc=float("inf"))]),
+        12,
+        r"samples_t\.jsonl:1: acc is inf, and from 0 to 1",
+    ),
+    "scores in percent on both sides": (
+        lambda p: pointing(p, "bleu", "", values=55.0),
         2,
-        r"samples_t\.jsonl:1: acc is inf, not a score",
+        r"no task has a score .*: t \(bleu is 55\.0\); run .* \[samples\.no-scores\]$",
     ),
     "a score in words": (
         lambda p: compared(p, [row(0, acc="good")]),
-        2,
-        r"samples_t\.jsonl:1: acc is good, not a score",
+        12,
+        r"samples_t\.jsonl:1: acc is good, and a number elsewhere; .* \[samples\.damaged-score\]$",
     ),
     "other documents": (
         lambda p: compared(p, [row(n, doc_hash="x") for n in range(3)]),
@@ -210,7 +224,7 @@ CASES: Cases = {
     "two files of one task": (
         lambda p: with_file(p, "two/samples_t_2026-01-01T10-00-00.jsonl", json.dumps(row(0))),
         2,
-        r"are both of t; move the run that is not meant out",
+        r"are both of t, .*; move the run that is not meant out .* \[samples\.undated-runs\]$",
     ),
     "a metric that no sample has": (
         lambda p: under(p, "capabilities: {c: {tasks: [t], metric: f1}}\n"),
@@ -230,7 +244,7 @@ CASES: Cases = {
     "a metric that is no score of an item": (
         lambda p: pointing(p, "word_perplexity", "", values=[-80.5, 40]),
         2,
-        r"word_perplexity is \[-80\.5, 40\], not a score between 0 and 1",
+        r"no task has a score .*: t \(word_perplexity is \[-80\.5, 40\]\)",
     ),
     "a metric of which nobody knows whether it is better high": (
         lambda p: pointing(p, "mae", ""),

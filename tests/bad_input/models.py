@@ -32,6 +32,12 @@ def with_json(folder: Path, name: str, **values: Any) -> Path:
     return folder
 
 
+def without(folder: Path, name: str) -> Path:
+    """Take a file out of a checkpoint."""
+    (folder / name).unlink()
+    return folder
+
+
 def set_first(value: float) -> Callable[[Weights], None]:
     """Return a change that puts a value into the first weight."""
 
@@ -78,6 +84,15 @@ def damaged_pickle(models: Models) -> Path:
 def wide_adapter(models: Models) -> Path:
     """Copy the adapter and claim another rank."""
     return with_json(copied(models.adapter, models.broken), "adapter_config.json", r=7)
+
+
+def tokenizer_that_replaces(models: Models, pattern: dict[str, str], content: str) -> Path:
+    """Copy the tiny model with a tokenizer that replaces, four times over."""
+    folder = copied(models.base, models.broken)
+    rule = {"type": "Replace", "pattern": pattern, "content": content}
+    return with_json(
+        folder, "tokenizer.json", normalizer={"type": "Sequence", "normalizers": [rule] * 4}
+    )
 
 
 def drop_one(weights: Weights) -> None:
@@ -184,6 +199,79 @@ CASES: Made = {
         (),
         12,
         r"broken: cannot be loaded: ",
+    ),
+    "tokenizer that makes a text longer and longer": (
+        lambda m: tokenizer_that_replaces(m, {"String": "a"}, "a" * 1000),
+        (),
+        12,
+        r"broken: .*normalizer makes a text up to 1,000,000,000,000 times longer; .*"
+        r"\[tokenizer\.growing-text\]$",
+    ),
+    "adapter of an absurd rank": (
+        lambda m: with_json(copied(m.adapter, m.broken), "adapter_config.json", r=10**9),
+        (),
+        12,
+        r"broken: .*rank 1,000,000,000, .*\[adapter\.absurd-setting\]$",
+    ),
+    "adapter that repeats layers for ever": (
+        lambda m: with_json(
+            copied(m.adapter, m.broken), "adapter_config.json", layer_replication=[[0, 2]] * 5000
+        ),
+        (),
+        12,
+        r"broken: .*makes 10,000 layers of the base's 2; .*\[adapter\.absurd-setting\]$",
+    ),
+    "adapter that starts with a million rounds": (
+        lambda m: with_json(
+            copied(m.adapter, m.broken),
+            "adapter_config.json",
+            init_lora_weights="pissa_niter_1000000",
+        ),
+        (),
+        12,
+        r"broken: .*1,000,000 rounds .*\[adapter\.absurd-setting\]$",
+    ),
+    "adapter with a pattern that is none": (
+        lambda m: with_json(
+            copied(m.adapter, m.broken), "adapter_config.json", rank_pattern={"(?:" * 3000: 2}
+        ),
+        (),
+        12,
+        r"broken: .*a pattern of its modules cannot be used: .*\[adapter\.pattern\]$",
+    ),
+    "adapter with a pattern without end": (
+        lambda m: with_json(
+            copied(m.adapter, m.broken), "adapter_config.json", target_modules="((.+)+)+!"
+        ),
+        (),
+        12,
+        r"broken: .*cannot be used: it took more than 1 s; .*\[adapter\.pattern\]$",
+    ),
+    "chat template that is a number": (
+        lambda m: with_json(
+            without(copied(m.base, m.broken), "chat_template.jinja"),
+            "tokenizer_config.json",
+            chat_template=7,
+        ),
+        ("--chat-template", "own"),
+        12,
+        r"broken: its chat template cannot be rendered: TypeError.*\[template\.not-rendered\]$",
+    ),
+    "chat templates without a default": (
+        lambda m: with_json(
+            without(copied(m.base, m.broken), "chat_template.jinja"),
+            "tokenizer_config.json",
+            chat_template=[{"name": "x", "template": "{{ messages }}"}],
+        ),
+        ("--chat-template", "own"),
+        12,
+        r"broken: .*none is the default; .*\[template\.not-rendered\]$",
+    ),
+    "chat template without the prompt": (
+        lambda m: with_text(m, "chat_template.jinja", "Hello"),
+        ("--chat-template", "own"),
+        12,
+        r"broken: its chat template leaves out what the user says.*\[template\.prompt-lost\]$",
     ),
     "chat template is garbage": (
         lambda m: with_text(m, "chat_template.jinja", "{% for"),

@@ -118,10 +118,10 @@ CASES: Cases = {
         2,
         r"plan\.yaml: not valid YAML: nested too deeply",
     ),
-    "plan in UTF-16": (
-        lambda p: p.spoil("p.yaml", "base: a\n".encode("utf-16"), ["check", p.root / "p.yaml"]),
+    "plan in UTF-16 without its mark": (
+        lambda p: p.spoil("p.yaml", "base: a\n".encode("utf-16-le"), ["check", p.root / "p.yaml"]),
         2,
-        r"p\.yaml: not UTF-8 text",
+        r"p\.yaml: not UTF-8 text \(byte 1\); save it as UTF-8",
     ),
     "plan with a null character": (
         lambda p: p.plan("train: [a\0]\n"),

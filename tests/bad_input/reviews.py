@@ -138,12 +138,12 @@ CASES: Cases = {
         2,
         r"r\.json:\d+: not valid JSON",
     ),
-    "report behind a byte order mark": (
-        lambda p: shown(p, "\ufeff" + render(samples.failed(), "json")),
+    "report behind two byte order marks": (
+        lambda p: shown(p, "\ufeff\ufeff" + render(samples.failed(), "json")),
         2,
         r"r\.json:1: not valid JSON",
     ),
-    "report of bytes": (lambda p: shown(p, b"\xff\xfe\x00"), 2, r"r\.json: not UTF-8 text"),
+    "report of bytes": (lambda p: shown(p, b"\xff\xfe\x00"), 2, r"r\.json: not UTF-16 text"),
     "report of nothing at all": (lambda p: shown(p, ""), 2, r"r\.json:1: not valid JSON"),
     "report of no format": (lambda p: shown(p, "{}"), 2, r"r\.json: format: missing"),
     "report of a format in words": (

@@ -441,10 +441,10 @@ CASES: Cases = {
         2,
         r"ball\.jsonl:301: not valid JSON: .*digits",
     ),
-    "items behind a byte order mark": (
-        lambda p: p.items(lambda lines: ["\ufeff" + lines[0], *lines[1:]]),
+    "items with a byte order mark in the middle": (
+        lambda p: p.items(lambda lines: [lines[0], "\ufeff" + lines[1], *lines[2:]]),
         2,
-        r"ball\.jsonl:1: not valid JSON: ",
+        r"ball\.jsonl:2: not valid JSON: ",
     ),
     "items are a list of JSON": (
         lambda p: p.items(lambda _: ["[", "]"]),

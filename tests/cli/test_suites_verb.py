@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
+from cliffguard.listing import listed
 from cliffguard.suites import builtin_names, load_suite
 from tests import support
 
@@ -52,6 +54,42 @@ def test_ls_as_json_says_what_text_says() -> None:
     suite = load_suite(row["name"])
     assert (row["version"], row["digest"]) == (suite.version, suite.digest)
     assert row["capabilities"] == {c.name: c.ring for c in suite.capabilities}
+
+
+def test_ls_reads_and_makes_no_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts lines and levels: none of them becomes an item, and no ladder is drawn."""
+
+    def refused(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("a list of suites needs no items")
+
+    monkeypatch.setattr("cliffguard.suites.make_item", refused)
+    monkeypatch.setattr("cliffguard.suites.read_jsonl", refused)
+    monkeypatch.setattr("cliffguard.ladders.make", refused)
+
+    assert run("ls").exit_code == 0
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_ls_counts_as_the_suite_does(name: str) -> None:
+    """Items, tasks of lm-eval, version and rings are those of the suite when it is read."""
+    told, suite = listed(name), load_suite(name)
+
+    tasks = [task for capability in suite.capabilities for task in capability.tasks]
+    assert told.n_items == sum(len(task.items) for task in tasks)
+    assert told.n_stock == sum(task.stock for task in tasks)
+    assert (told.version, told.description) == (suite.version, suite.description)
+    assert told.capabilities == {one.name: one.ring for one in suite.capabilities}
+
+
+def test_ls_counts_borrowed_items_and_tasks_of_both_kinds(suite: Path) -> None:
+    """A task of another suite has that one's items; what lm-eval has is counted beside them."""
+    mine = suite.parent / "mine.yaml"
+    mine.write_text(
+        "name: mine\nversion: 1\ncapabilities:\n  all:\n    ring: general\n    tasks:\n"
+        "      - {name: ball, from: ./small.yaml}\n      - gsm8k\n"
+    )
+
+    assert (listed(str(mine)).n_items, listed(str(mine)).n_stock) == (9, 1)
 
 
 def test_ls_is_silent_on_stderr() -> None:

@@ -149,6 +149,75 @@ def test_logged_samples_have_no_target(tmp_path: Path, sides: list[str]) -> None
     assert "--target: has no effect" in result.stderr
 
 
+# --- what was read is said -----------------------------------------------------------------------
+
+
+def test_check_says_what_it_reads_and_stdout_stays_one_document(
+    tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns, metric and two prompts stand on stderr; rows left out are a caveat as well."""
+    odd = [{"text": "Odd", "label": label} for label in LABELS[:2]]
+    support.write_jsonl(tmp_path / "tickets.jsonl", [*TICKETS, *odd])
+    scripted(monkeypatch, gains)
+    words = [*sides, "--candidate", str(tmp_path / "tuned"), "--store", str(tmp_path / "store")]
+
+    result = run("check", *words, "--format", "json", "--out", str(tmp_path / "out"))
+
+    review = json.loads(result.stdout)
+    told = "2 of 302 rows have a prompt that other rows answer otherwise"
+    assert any(told in caveat for caveat in review["comparison"]["caveats"])
+    for said in (
+        "tickets.jsonl: 302 rows, 300 items",
+        "read: prompt = text; answer = label",
+        "metric: acc (3 answers repeat over 302 rows, and are taken for labels)",
+        told,
+        'target-00001: "Ticket number 0" -> "billing" of 3 choices',
+        'target-00002: "Ticket number 1"',
+    ):
+        assert said in result.stderr
+    assert run("check", *words, "--quiet", "--out", str(tmp_path / "o")).stderr == ""
+
+
+def test_a_refused_target_is_recorded_with_its_id(tmp_path: Path, sides: list[str]) -> None:
+    """Exit 2, one line, and failure.json to go by."""
+    rows = [{**row, "passage": f"Told {n}"} for n, row in enumerate(TICKETS)]
+    support.write_jsonl(tmp_path / "tickets.jsonl", rows)
+
+    words = [*sides, "--candidate", str(tmp_path / "tuned"), "--out", str(tmp_path / "out")]
+    result = run("check", *words)
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    failure = json.loads((tmp_path / "out" / "failure.json").read_text(encoding="utf-8"))
+    assert failure["id"] == "target.unused-column"
+    ignored = run("check", *words, "--target-ignore", "passage", "--show-config")
+    assert yaml.safe_load(ignored.stdout)["target"]["ignore"] == ["passage"]
+
+
+def test_new_says_what_it_reads(tmp_path: Path) -> None:
+    """On stderr: the files stay alone on stdout."""
+    result = new(tmp_path)
+
+    assert "read: prompt = text; answer = label" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_prompts_are_shown_as_the_model_gets_them(
+    tmp_path: Path, tiny_base: Path, tiny_adapter: Path
+) -> None:
+    """Under a chat template: before it, and as it renders them."""
+    rows = [{"question": f"Who wrote {n}?", "answer": ["Ann", "A. Lee"]} for n in range(4)]
+    data = support.write_jsonl(tmp_path / "d.jsonl", rows)
+    words = ["--base", tiny_base, "--candidate", tiny_adapter, "--target", data, "--offline"]
+
+    result = run("check", *map(str, words), "--chat-template", "own", "--out", str(tmp_path / "o"))
+
+    assert 'target-00001: "Who wrote 0?" -> "Ann" or "A. Lee"' in result.stderr
+    assert "<|user|>Who wrote" in result.stderr
+    assert result.exit_code == 11, result.stderr
+
+
 # --- suites new ----------------------------------------------------------------------------------
 
 

@@ -142,6 +142,22 @@ def test_a_comparison_of_nothing_exits_12(
     assert "review.json" not in written
 
 
+def test_what_the_policy_names_and_no_suite_has_exits_11(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An absent test is no pass, and no mistake in the policy either: another suite may have it."""
+    scripted(monkeypatch, all_right)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("capabilities: {translation: {margin: 0.05}}\n")
+
+    result = check(files, "--policy", str(policy))
+
+    assert result.exit_code == 11, result.output
+    review = json.loads((Path(files["out"]) / "review.json").read_text())
+    named = {one["capability"]: one["outcome"] for one in review["verdict"]["findings"]}
+    assert named["translation"] == "NOT_MEASURED"
+
+
 def test_exit_zero_reports_only(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """--exit-zero exits 0 whatever the verdict; the verdict stands in the review."""
     scripted(monkeypatch, loses_hard_levels)
@@ -320,13 +336,17 @@ def test_quiet_is_silent(files: dict[str, str], monkeypatch: pytest.MonkeyPatch)
 def test_progress_names_what_is_measured(
     files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a terminal there is a line for each task of each side."""
+    """Without a terminal there is a line for each task of each side and look, as it begins."""
     scripted(monkeypatch, all_right)
 
-    lines = [line for line in check(files).stderr.splitlines() if line.startswith("[")]
+    lines = [
+        line for line in check(files).stderr.splitlines() if " items" in line and line[0] == "["
+    ]
 
-    assert len(lines) == 4
-    assert "of 380 items" in lines[0]
+    told = [line.partition("] ")[2].partition(" (")[0] for line in lines]
+    assert told[:2] == ["base: ball", "base: say"]
+    assert told[2:] == ["tuned, look 1: ball", "tuned, look 1: say", "tuned, look 2: ball"]
+    assert "(0 of 380 items)" in lines[0]
 
 
 def test_no_color_is_honoured(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

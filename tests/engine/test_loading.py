@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from cliffguard import Protocol, RunnerSettings
 from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import loading
+from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.runners.harness import HarnessRunner
+from tests import support
 
 ON_CPU = loading.LoadOptions(dtype="float32", device="cpu")
 
@@ -253,8 +256,6 @@ def test_a_tokenizer_without_any_mark_is_refused(tiny_base: Path, tmp_path: Path
 
 def test_a_token_far_beyond_the_embedding_is_refused(tiny_base: Path, tmp_path: Path) -> None:
     """As many tokens as rows, and one of them under an id that has none."""
-    import json
-
     folder = copy(tiny_base, tmp_path / "far")
     written = json.loads((folder / "tokenizer.json").read_text())
     vocabulary = written["model"]["vocab"]
@@ -283,3 +284,26 @@ def test_a_pickled_adapter_is_held_to_the_base_as_well(
 
     with pytest.raises(IntegrityError, match=r"adapter weights do not fit the base"):
         loading.load(adapted, loading.LoadOptions(dtype="float32", device="cpu", allow_pickle=True))
+
+
+def test_a_tokenizer_that_gives_up_is_told() -> None:
+    """Its library panics, which is no Exception, where a rule would never come to an end."""
+    from tokenizers import Regex, normalizers
+
+    tokenizer = support.byte_tokenizer()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("^(a|a|aa)+$b"), "x")
+
+    gave_up = pytest.raises(IntegrityError, match="tuned: its tokenizer gave up on a prompt")
+    with gave_up as told, panics_explained("tuned"):
+        tokenizer("a" * 60)
+    assert told.value.id == "tokenizer.gave-up"
+
+
+def test_replacements_of_known_tokenizers_are_none_too_many(tmp_path: Path) -> None:
+    """A blank becomes a mark, of three bytes and one character; a few letters become others."""
+    rules = [("String", " ", "▁"), ("String", "``", '"'), ("Regex", " {2,}", "    ")]
+    known = [{"type": "Replace", "pattern": {k: p}, "content": c} for k, p, c in rules]
+    both = {"normalizer": {"type": "Sequence", "normalizers": known}, "decoder": known[0]}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(both))
+
+    refuse_growing_text("tuned", tmp_path)

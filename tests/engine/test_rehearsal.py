@@ -362,20 +362,26 @@ def test_weights_that_transformers_does_not_read_are_none(tiny_base: Path, tmp_p
 # --- settings of an adapter ----------------------------------------------------------------------
 
 CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
-    "a rank beyond memory": ({"r": 10**9}, "adapter.other-shapes"),
-    "a rank beyond numbers": ({"r": 10**30}, "adapter.refused"),
+    "a rank beyond memory": ({"r": 10**9}, "adapter.absurd-setting"),
+    "a rank beyond numbers": ({"r": 10**30}, "adapter.absurd-setting"),
+    "a rank that was not trained": ({"r": 7}, "adapter.other-shapes"),
+    "a start of more digits than numbers have": (
+        {"init_lora_weights": "pissa_niter_" + "9" * 5000},
+        "adapter.absurd-setting",
+    ),
+    "a pattern without end": ({"target_modules": "(a|a|[a-z._0-9])*!"}, "adapter.pattern"),
     "a rank below zero": ({"r": -4}, "adapter.refused"),
     "a rank in words": ({"r": "8"}, "adapter.refused"),
-    "a rank of one module": ({"rank_pattern": {"q_proj": 10**9}}, "adapter.other-shapes"),
-    "layers for ever": ({"layer_replication": [[0, 2]] * 5000}, "adapter.endless"),
+    "a rank of one module": ({"rank_pattern": {"q_proj": 10**9}}, "adapter.absurd-setting"),
+    "layers for ever": ({"layer_replication": [[0, 2]] * 5000}, "adapter.absurd-setting"),
     "layers for ever, one trained": (
         {"layer_replication": [[0, 10**9]], "layers_to_transform": [0]},
-        "adapter.endless",
+        "adapter.absurd-setting",
     ),
-    "more layers than trained": ({"layer_replication": [[0, 2]] * 3}, "adapter.other-layers"),
+    "more layers than trained": ({"layer_replication": [[0, 2]] * 3}, "adapter.misfit"),
     "a start that takes for ever": (
         {"init_lora_weights": "pissa_niter_1000000"},
-        "adapter.endless",
+        "adapter.absurd-setting",
     ),
     "a start that nobody knows": ({"init_lora_weights": "nosuch"}, "adapter.refused"),
     "modules that are not there": ({"target_modules": ["nosuch"]}, "adapter.refused"),

@@ -432,6 +432,7 @@ KEYED: dict[str, dict[str, Any]] = {
     "system_prompt": {"system_prompt": "Be brief."},
     "num_fewshot": {"num_fewshot": 3},
     "max_tokens": {"max_tokens": 99},
+    "max_length": {"max_length": 512},
     "think_end": {"think_end": "</think>"},
     "temperature": {"temperature": 0.5},
     "top_p": {"top_p": 0.9},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,6 +190,39 @@ def test_a_topic_in_ten_that_loses_half_is_not_held() -> None:
         changes = (rng.random(1200) < 0.5 * np.repeat(lost, 20)).astype(float)
         n_held += clustering(changes, names).p_at_least(0.05) <= 0.05
     assert n_held / 300 <= 0.05 + 3 * (0.05 * 0.95 / 300) ** 0.5
+
+
+def test_a_few_large_clusters_beside_many_items_alone_are_not_held_by_luck() -> None:
+    """Ten of 40 beside 2,000 alone, at the margin: often none of the ten fell, and it is no proof.
+
+    Weighed at random alone they are held in one case of ten and more.
+    """
+    rng = np.random.default_rng(4)
+    sizes = np.repeat([40, 1], [10, 2000])
+    names = np.repeat(np.arange(len(sizes)), sizes)
+    unchanged = clustering(np.zeros(len(names)), names)
+    n_held = n_weighed = 0
+    for _ in range(200):
+        lost = rng.binomial(sizes, 0.5 * (rng.random(len(sizes)) < 0.10))
+        sums = tuple(sorted(zip(map(float, lost), map(int, sizes), strict=True)))
+        found = replace(unchanged, sums=sums)
+        if found._p_weighed(0.05) <= 0.05:
+            n_weighed += 1
+            n_held += found.p_at_least(0.05) <= 0.05
+    assert n_weighed / 200 > 0.08
+    assert n_held / 200 <= 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
+
+
+def test_the_interval_ends_where_the_test_stops_rejecting_large_clusters_too() -> None:
+    """Nothing fell of six clusters of 50; of 300 items alone three were lost and two gained."""
+    names = [*np.repeat(np.arange(6), 50), *range(6, 306)]
+    changes = [0.0] * 300 + [1.0] * 3 + [-1.0] * 2 + [0.0] * 295
+
+    found = clustering(changes, names)
+
+    highest = found.highest_drop(0.05)
+    assert found.p_at_least(highest) == pytest.approx(0.05, rel=1e-4)
+    assert found._p_weighed(highest) < 0.05
 
 
 @pytest.mark.parametrize(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.samples.releases import number_of, prompt_of, samples_in
 
 TELLING = 20
 """Characters of a generated answer from which on two models do not say the same every time."""
 
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
+_NO_SCORE = ", not a score between 0 and 1"
 
 
 class Trace(NamedTuple):
@@ -80,28 +80,58 @@ class Choice:
     filter: str | None
 
 
+class ScoreError(UsageError):
+    """A metric is no score of an item: `metric`, and in words what `found` in its place is."""
+
+    def __init__(
+        self, place: str, metric: str, found: str, there: Sequence[str], why: str = ""
+    ) -> None:
+        self.metric, self.found = metric, found
+        others = [name for name in there if name != metric]
+        offered = (
+            f"choose another with metric: in the policy's capability (there are: "
+            f"{', '.join(others)}), or leave"
+            if others
+            else "there is no other metric; leave"
+        )
+        super().__init__(
+            f"{place}: {metric} {found}{why}; {offered} the task out with a policy that names the "
+            "others",
+            id="samples.no-score",
+        )
+
+
 class Reading:
     """Reads a task's file of each side, by the metric and the filter that the first one settles.
 
     `logged` are all metrics of the file that was read last, and `others` what other filters made
     of its documents: by filter and document the score, None where they read nothing either.
-    `wanted` are fields of documents that are kept.
+    `wanted` are fields of documents that are kept; `unusable` are metrics that are not settled on.
     """
 
-    def __init__(self, choice: Choice, wanted: Sequence[str] = ()) -> None:
+    def __init__(
+        self, choice: Choice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
+    ) -> None:
         self.choice = choice
+        self._unusable = unusable
+        self._is_number = False  # that which was settled on has been one
+        self._is_share = False  # and one from 0 to 1, above 0, in a whole file
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self._wanted = wanted
         self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
 
-    def __call__(self, path: Path) -> dict[str, Sample]:
-        """Return the samples of a file by document, of one filter."""
+    def __call__(self, path: Path, named: Sequence[str] = ()) -> dict[str, Sample]:
+        """Return the samples of a file by document, of one filter.
+
+        `named` are the filters that wrote it, in order, where the results file of its run tells.
+        Raises ScoreError where the metric is no score of an item.
+        """
         found: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
         self.others = {}
-        for line, row in _rows(path):
+        for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
             known.update(dict.fromkeys(_metrics(row)))
@@ -119,11 +149,13 @@ class Reading:
         self.logged = tuple(known)
         self._refuse_unknown(path, filters, known)
         self._twins = found
+        self._is_share = self._is_share or any(one.score for one in found.values())
         return found
 
     def _settle(self, name: str, known: Mapping[str, None]) -> None:
         """Take the first filter, and its first metric, where none was chosen."""
-        metric = self.choice.metric or next(iter(known), None)
+        usable = (one for one in known if one not in self._unusable)
+        metric = self.choice.metric or next(usable, None)
         self.choice = Choice(metric, self.choice.filter or name)
 
     def _refuse_unknown(
@@ -138,19 +170,23 @@ class Reading:
             raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
         if self.choice.metric not in known:
             there = ", ".join(known)
-            raise UsageError(f"{path}: no metric {self.choice.metric!r}; there are: {there}")
+            name, comma, filter = (self.choice.metric or "").partition(",")
+            both = f"; write metric: {name} and filter: {filter}" if comma and name in known else ""
+            raise UsageError(f"{path}: no metric {self.choice.metric!r}; there are: {there}{both}")
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
-        value = row.get(self.choice.metric or "")
-        is_score = isinstance(value, (bool, int, float)) and 0 <= value <= 1
-        is_read = is_score and _said(row.get("filtered_resps")) != _NOTHING_READ
-        told = float(value) if is_read else None  # type: ignore[arg-type]
+        is_read = _said(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
+        try:
+            number = _number(row, self.choice.metric or "")
+        except ValueError:
+            number = None
+        told = number if is_read and number is not None and 0 <= number <= 1 else None
         self.others.setdefault(name, {})[str(row.get("doc_id"))] = told
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
-            said = _said(answer)
+            said = _said(answer, arguments)
             score = self._score(path, line, row)
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
@@ -160,7 +196,7 @@ class Reading:
                 document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
                 prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
                 score=None if said == _NOTHING_READ else score,
-                prompt=_shared(_prompt(arguments), twin.prompt),
+                prompt=_shared(prompt_of(arguments), twin.prompt),
                 target=_shared(str(row.get("target", "")), twin.target),
                 text=_picked(answer, choices) if said is None else said,
                 is_choice=said is None,
@@ -173,46 +209,45 @@ class Reading:
             raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
 
     def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
-        value = row.get(self.choice.metric or "")
-        if value is None or (isinstance(value, float) and math.isnan(value)):
-            return None
-        if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
-            return float(value)
-        names = ", ".join(_metrics(row))
-        raise UsageError(
-            f"{path}:{line}: {self.choice.metric} is {str(value)[:40]}, not a score between 0 and "
-            f"1; choose another with metric: in the policy's capability (there are: {names})"
-        )
+        metric = self.choice.metric
+        if metric is None:
+            if self._unusable:
+                raise ScoreError(f"{path}:{line}", "", "no metric is left", [])
+            return None  # the sample names none; that no other does is seen at the end
+        try:
+            number = _number(row, metric)
+        except ValueError:
+            raise self._no_number(path, line, row, metric) from None
+        if number is None or 0 <= number <= 1:
+            self._is_number = self._is_number or number is not None
+            return number
+        found = f"is {str(row.get(metric))[:40]}"
+        if self._is_share:
+            raise _damaged(path, line, f"{metric} {found}, and from 0 to 1 on the base's side")
+        raise ScoreError(f"{path}:{line}", metric, found, _metrics(row), _NO_SCORE)
+
+    def _no_number(
+        self, path: Path, line: int, row: Mapping[str, Any], metric: str
+    ) -> IntegrityError | ScoreError:
+        """Return what is wrong with a value that is no number: it, or the metric."""
+        value = str(row.get(metric))[:40]
+        if self._is_number:
+            return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
+        why = f"{_NO_SCORE}: it is computed over the whole set"
+        return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                row = parse_json(line)
-                if not isinstance(row, dict):
-                    raise IntegrityError(f"{path}:{number}: not an object; run lm-eval again")
-                yield number, row
-    except ValueError as failure:  # of JSON, and of UTF-8
-        what = getattr(failure, "msg", None) or str(failure)[:100]
-        raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
-    except OSError as failure:
-        raise UsageError(f"{path}: {failure.strerror}") from None
+def _damaged(path: Path, line: int, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}:{line}: {what}; run lm-eval again, or choose another score with metric: in the "
+        "policy's capability",
+        id="samples.damaged-score",
+    )
 
 
 def _metrics(row: Mapping[str, Any]) -> list[str]:
     named = row.get("metrics")
     return [str(name) for name in named] if isinstance(named, list) else []
-
-
-def _prompt(arguments: Any) -> str:
-    """Return what was asked: lm-eval writes a list, or a mapping gen_args_0 → arg_0."""
-    while isinstance(arguments, (list, dict)) and arguments:
-        values = arguments if isinstance(arguments, list) else list(arguments.values())
-        arguments = values[0]
-    return "" if arguments is None else str(arguments)
 
 
 def _short_digest(value: Any) -> bytes:
@@ -275,8 +310,37 @@ def _picked(answer: Any, choices: Sequence[str]) -> str:
     return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
 
 
-def _said(answer: Any) -> str | None:
-    """Return the text that was generated; None of likelihoods, one or several."""
+def _said(answer: Any, arguments: Any = None) -> str | None:
+    """Return the text that was generated; None of likelihoods, one or several.
+
+    Of several texts, as of a task that is repeated, all of them, or one that all of them are.
+    """
     while isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
-    return answer if isinstance(answer, str) else None
+    if isinstance(answer, str):
+        return answer
+    is_of_texts = isinstance(answer, list) and all(isinstance(one, str) for one in answer)
+    return "\n".join(dict.fromkeys(answer)) if is_of_texts and _generates(arguments) else None
+
+
+def _generates(arguments: Any) -> bool:
+    """Say whether a request asks for a text: it says how to generate one after the prompt."""
+    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments
+    if isinstance(first, list) and first and isinstance(first[0], list):
+        first = first[0]
+    values = list(first.values()) if isinstance(first, dict) else first
+    return isinstance(values, list) and len(values) > 1 and isinstance(values[1], dict)
+
+
+def _number(row: Mapping[str, Any], metric: str) -> float | None:
+    value = row.get(metric)
+    if isinstance(value, float) and 0 <= value <= 1:
+        return value  # as nearly every sample has it
+    return number_of(metric, value, _n_repeats(row) if isinstance(value, list) else 1)
+
+
+def _n_repeats(row: Mapping[str, Any]) -> int:
+    """Return how many texts were generated for a document; 1 of likelihoods."""
+    responses = row.get("resps")
+    first = responses[0] if isinstance(responses, list) and responses else None
+    return len(first) if isinstance(first, list) and _generates(row.get("arguments")) else 1

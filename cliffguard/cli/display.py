@@ -1,0 +1,269 @@
+"""How far a run is: bars on a terminal, elsewhere lines; and a clock that runs as long as it does.
+
+`rich` counts, times and draws. A thread looks on, so that what takes long is told while it does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+from rich.table import Column
+from rich.text import Text
+
+from cliffguard.progress import Step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Task, TaskID
+
+PATIENCE_SECONDS = 1.0  # what takes longer says what it is
+LINE_SECONDS = 10.0  # without a terminal the next line comes after so long, hence within 15 s
+_LOOK_SECONDS = 0.25  # how often the thread looks on
+_SPEED_SECONDS = 600.0  # what of the past counts for the time that is left
+
+
+class Display:
+    """Shows steps and what is being done between them.
+
+    `clock` gives seconds; `started` is when the run began on it. Nothing is drawn or written before
+    a step, or before something has taken `PATIENCE_SECONDS`.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        started: float | None = None,
+    ) -> None:
+        self._console, self._clock = console, clock
+        # A log in colour (FORCE_COLOR) is no terminal, and a dumb one redraws nothing.
+        self._can_draw = console.is_interactive and console.file.isatty()
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._doing: list[_Work] = []
+        self._drawn: Progress | None = None
+        self.start("", started)
+
+    def start(self, title: str, started: float | None = None) -> None:
+        """Begin with the next comparison, of which `title` says which one it is of how many."""
+        with self._lock:
+            self.hide()
+            self._title = title
+            self._started = self._clock() if started is None else started
+            self._line_at = self._started
+            self._beginning = _Work("getting ready", self._started)
+            self._told: set[tuple[str, int | None, str]] = set()
+            self._bars: dict[tuple[str, int | None], TaskID] = {}
+            self._step: Step | None = None
+            self._step_at = self._started
+            self._rows = Progress(
+                _Words(
+                    "{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")
+                ),
+                BarColumn(bar_width=20),
+                _Count(),
+                _Clock(self),
+                _Left(self),
+                console=self._console,
+                transient=True,
+                redirect_stdout=False,  # which is not ours: a report may go there
+                get_time=self._clock,
+                speed_estimate_period=_SPEED_SECONDS,
+            )
+            self._head = self._rows.add_task("", total=None)
+
+    def elapsed(self) -> float:
+        """Return the seconds since the comparison began."""
+        return self._clock() - self._started
+
+    def left(self, row: Task) -> float | None:
+        """Return the seconds that a bar's items take at the speed so far, or None: not known."""
+        if row.finished or not row.speed or row.remaining is None or row.stop_time is not None:
+            return None
+        return max(0.0, row.remaining / row.speed - (self._clock() - self._step_at))
+
+    # --- what is told ------------------------------------------------------------------------
+
+    def step(self, step: Step) -> None:
+        """Show how far a side is, and which of its tasks is asked now."""
+        with self._lock:
+            key = (step.side, step.look)
+            if key not in self._bars:
+                if not step.task:  # everything was in the store
+                    return
+                total, done = step.n_items, step.n_done
+                self._bars[key] = self._rows.add_task("", total=total, completed=done)
+            self._step, bar = step, self._bars[key]
+            self._rows.update(bar, description=_name(step))
+            # A sample of speed even where nothing was gained: from here on it is measured.
+            self._rows.advance(bar, step.n_done - self._row(bar).completed)
+            self._step_at = self._clock()
+            if not step.task:
+                self._rows.stop_task(bar)
+            self._head_says()
+            self._show()
+            if step.task and (*key, step.task) not in self._told:
+                self._told.add((*key, step.task))
+                self._line(self._of_step(step))
+
+    def began(self, what: str) -> None:
+        """Something else is done now."""
+        with self._lock:
+            self._doing.append(_Work(what, self._clock()))
+            self._head_says()
+
+    def ended(self) -> None:
+        """What was done last has ended."""
+        with self._lock:
+            self._doing.pop()
+            self._head_says()
+            if not self._doing and not self._bars:
+                self.hide()
+
+    # --- what is seen ------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """Look on: tell what takes long, and that it goes on."""
+        with self._lock:
+            now = self._clock()
+            work = self._work()
+            if work and not work.is_told and now - work.since >= PATIENCE_SECONDS:
+                work.is_told = True
+                self._head_says()
+                self._show()
+                self._line(work.what)
+            if now - self._line_at >= LINE_SECONDS:
+                self._line(self._now())
+
+    def watch(self) -> None:
+        """Look on from a thread, until `close`."""
+        self._thread = threading.Thread(target=self._look_on, daemon=True, name="progress")
+        self._thread.start()
+
+    def hide(self) -> None:
+        """Take the bars away, so that what is printed next stands alone."""
+        drawn, self._drawn = self._drawn, None
+        if drawn is not None:
+            drawn.stop()
+
+    def close(self) -> None:
+        """End."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+        with self._lock:
+            self.hide()
+
+    def _look_on(self) -> None:
+        while not self._stop.wait(_LOOK_SECONDS):
+            self.tick()
+
+    def _show(self) -> None:
+        if self._can_draw and not self._console.quiet and self._drawn is None:
+            self._drawn = self._rows
+            self._rows.start()
+
+    def _head_says(self) -> None:
+        work = self._work()
+        what = "asking" if work is None else work.what
+        self._rows.update(self._head, description=": ".join(filter(None, (self._title, what))))
+
+    def _line(self, what: str) -> None:
+        """Write a line, where there is no terminal to draw on."""
+        self._line_at = self._clock()
+        if not self._can_draw and not self._console.quiet:
+            told = ", ".join(filter(None, (self._title, what)))
+            line = f"[{self.elapsed():5.0f} s] {told}"
+            self._console.print(line, markup=False, soft_wrap=True)
+
+    def _work(self) -> _Work | None:
+        """Return what is done besides asking: before the first step there is always something."""
+        if self._doing:
+            return self._doing[-1]
+        return None if self._bars else self._beginning
+
+    def _now(self) -> str:
+        if work := self._work():
+            return f"{work.what}, for {self._clock() - work.since:.0f} s now"
+        assert self._step is not None, "a bar begins with a step"
+        return self._of_step(self._step)
+
+    def _of_step(self, step: Step) -> str:
+        left = self.left(self._row(self._bars[step.side, step.look]))
+        told = "" if left is None else f", about {_hms(left)} left"
+        return f"{_name(step)} ({step.n_done} of {step.n_items} items{told})"
+
+    def _row(self, bar: TaskID) -> Task:
+        return next(row for row in self._rows.tasks if row.id == bar)
+
+
+@dataclass(slots=True)
+class _Work:
+    """Something besides asking, since when it is done, and whether that was told."""
+
+    what: str
+    since: float
+    is_told: bool = False
+
+
+def _name(step: Step) -> str:
+    where = step.side if step.look is None else f"{step.side}, look {step.look}"
+    return f"{where}: {step.task}" if step.task else where
+
+
+def _hms(seconds: float) -> str:
+    return str(timedelta(seconds=ceil(seconds)))
+
+
+class _Words(TextColumn):
+    """Text as it stands: names of models and tasks are no markup."""
+
+    def __init__(self, text: str, table_column: Column) -> None:
+        super().__init__(text, markup=False, table_column=table_column)
+
+
+class _Count(MofNCompleteColumn):
+    """Items done and to do; of what is not counted, nothing."""
+
+    def render(self, task: Task) -> Text:
+        """Return `12/64`."""
+        return Text() if task.total is None else super().render(task)
+
+
+class _Clock(ProgressColumn):
+    """Time since a bar, or the comparison, began; it stands still only when a side is done."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__()
+        self._display = display
+
+    def render(self, task: Task) -> Text:
+        """Return `0:01:02`."""
+        seconds = self._display.elapsed() if task.total is None else _lasted(task)
+        return Text(str(timedelta(seconds=int(seconds))), style="progress.elapsed")
+
+
+def _lasted(task: Task) -> float:
+    return (task.finished_time if task.finished else task.elapsed) or 0.0
+
+
+class _Left(ProgressColumn):
+    """Time left, counted down between two shards."""
+
+    def __init__(self, display: Display) -> None:
+        super().__init__()
+        self._display = display
+
+    def render(self, task: Task) -> Text:
+        """Return `0:01:02 left`, or nothing where no speed was measured yet."""
+        left = self._display.left(task)
+        return Text("" if left is None else f"{_hms(left)} left", style="progress.remaining")

@@ -1,0 +1,123 @@
+"""Settings of an adapter under which peft would never come to an end, refused before it begins.
+
+peft runs them in the middle of its loading, where neither a signal nor a time limit stops it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cliffguard.apart import Failed, Stopped
+from cliffguard.apart.patterns import match_names
+from cliffguard.errors import IntegrityError
+from cliffguard.records import Checkpoint
+from cliffguard.tensors import tensors_of
+
+_PATTERNS = (
+    "target_modules", "exclude_modules", "rank_pattern", "alpha_pattern", "layers_pattern",
+    "feedforward_modules", "target_parameters", "modules_to_save",
+)  # fmt: skip
+"""In these peft takes a name as a regular expression, or may."""
+
+_REPEATS = re.compile(r"[*+?{|(]")  # without one, a pattern is done as soon as a name is read
+_LAYER = re.compile(r"\.(\d+)\.")
+_ROUNDS = re.compile(r"pissa_niter_(\d+)")
+
+_MOST_REPEATS = 4
+"""How often a base's layers may be repeated; depth-up-scaled models repeat them up to twice."""
+
+_MOST_DIGITS = 20
+_MOST_ROUNDS = 256
+"""Of PiSSA's fast decomposition; its authors use at most 16."""
+
+
+def refuse_endless(checkpoint: Checkpoint) -> None:
+    """Raise IntegrityError for an adapter that would take for ever to load, by the files alone."""
+    files = checkpoint.files
+    if files is None or files.adapter is None:
+        return
+    # Of a base in pickles no module is known before it is loaded; `with_adapter` looks then.
+    weights = tensors_of(sorted(files.weights.glob("*.safetensors")))
+    refuse_slow_patterns(checkpoint.name, files.adapter, _modules_of(weights))
+    path, config = _settings(files.adapter)
+    for finding in _absurd(config, weights, tensors_of(_own_weights(files.adapter))):
+        raise IntegrityError(
+            f"{checkpoint.name}: {path}: {finding}; copy or save it again",
+            id="adapter.absurd-setting",
+        )
+
+
+def refuse_slow_patterns(name: str, folder: Path, modules: Sequence[str]) -> None:
+    """Raise IntegrityError where the patterns of an adapter take too long on a model's modules."""
+    path, config = _settings(folder)
+    patterns = {one for field in _PATTERNS for one in _texts(config.get(field))}
+    asked = sorted(one for one in patterns if _REPEATS.search(one))
+    if not asked:
+        return
+    try:
+        match_names(asked, modules)
+    except (Stopped, Failed) as failure:
+        raise IntegrityError(
+            f"{name}: {path}: a pattern of its modules cannot be used: {failure}; name the "
+            "modules, or write a simpler one",
+            id="adapter.pattern",
+        ) from None
+
+
+def _absurd(
+    config: Mapping[str, Any], base: Iterable[str], own: Mapping[str, Any]
+) -> Iterable[str]:
+    widest = max((size for one in own.values() for size in one.shape), default=0)
+    ranks = [config.get("r"), *_values(config.get("rank_pattern"))]
+    rank = max((one for one in ranks if isinstance(one, int)), default=0)
+    if own and rank > widest:
+        yield f"rank {rank:,}, where no weight of it is wider than {widest:,}"
+    n_layers = 1 + max((int(n) for name in base for n in _LAYER.findall(name)), default=0)
+    spans = config.get("layer_replication")
+    n_made = sum(map(_length, spans)) if isinstance(spans, list) else 0
+    if n_made > _MOST_REPEATS * n_layers:
+        yield f"layer_replication makes {n_made:,} layers of the base's {n_layers:,}"
+    rounds = _ROUNDS.fullmatch(str(config.get("init_lora_weights")))
+    # Python makes no number of more than some thousands of digits.
+    if rounds and (len(rounds[1]) > _MOST_DIGITS or int(rounds[1]) > _MOST_ROUNDS):
+        yield f"init_lora_weights asks for {rounds[1][:20]} rounds of a decomposition"
+
+
+def _own_weights(folder: Path) -> list[Path]:
+    path = folder / "adapter_model.safetensors"
+    return [path] if path.is_file() else []
+
+
+def _modules_of(weights: Iterable[str]) -> list[str]:
+    found: set[str] = set()
+    for name in weights:
+        while name := name.rpartition(".")[0]:
+            found.add(name)
+    return sorted(found)
+
+
+def _settings(folder: Path) -> tuple[Path, dict[str, Any]]:
+    path = folder / "adapter_config.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return path, found
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts of a setting that is a text, a list of them, or a mapping by them."""
+    listed = [value] if isinstance(value, str) else value
+    is_many = isinstance(listed, (list, dict))
+    return [one for one in listed if isinstance(one, str)] if is_many else []
+
+
+def _values(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else []
+
+
+def _length(span: Any) -> int:
+    """Return how many layers a span [from, to) of layer_replication makes."""
+    is_span = isinstance(span, list) and len(span) == 2 and all(isinstance(n, int) for n in span)
+    return max(0, span[1] - span[0]) if is_span else 0

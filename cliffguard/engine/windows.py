@@ -1,0 +1,62 @@
+"""How many tokens a model reads: found in one place for every runner, and never guessed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cliffguard.checkpoint_files import settings_of, stated_window, window_in
+from cliffguard.errors import UsageError
+from cliffguard.records import Checkpoint
+
+
+def window_of(checkpoint: Checkpoint) -> int | None:
+    """Return how many tokens a checkpoint reads; None where neither files nor class say it.
+
+    Its files come first; a config.json that leaves the number out has its model class's own.
+    """
+    files = checkpoint.files
+    if files is None:
+        return None
+    return stated_window(files.weights, files.tokenizer) or _class_default(files.weights)
+
+
+def window_of_model(config: Any, tokenizer: Any) -> int | None:
+    """Return how many tokens a model reads by its loaded config and tokenizer, or None."""
+    own = config.get_text_config(decoder=True)
+    settings = {"model_max_length": getattr(tokenizer, "model_max_length", None)}
+    return window_in(own.to_dict()) or window_in(config.to_dict()) or window_in(settings)
+
+
+def settled(name: str, found: int | None, said: int | None) -> int:
+    """Return the length to ask within: what was said, else what was found of the checkpoint.
+
+    Raises UsageError where neither is there, and where more was said than the model reads.
+    """
+    if found is None and said is None:
+        raise UsageError(
+            f"{name}: neither its config.json nor its tokenizer says how many tokens the model "
+            "reads; say it with --max-length N (protocol.max_length in a plan)",
+            id="context.unknown-length",
+        )
+    if found is not None and said is not None and said > found:
+        raise UsageError(
+            f"{name}: reads {found:,} tokens, and --max-length says {said:,}; leave it out, or "
+            "name a length of at most that",
+            id="context.beyond-length",
+        )
+    return said or found or 0
+
+
+def _class_default(weights: Any) -> int | None:
+    """Return what the class of a config says where its file leaves the number out."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    written = settings_of(weights, "config.json") or {}
+    kind = written.get("model_type")
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
+        return None
+    try:
+        config = CONFIG_MAPPING[kind].from_dict(written)
+        return window_in(config.get_text_config(decoder=True).to_dict())
+    except Exception:  # what a config says may be anything; loading it says what is wrong
+        return None

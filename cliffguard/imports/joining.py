@@ -1,0 +1,135 @@
+"""Both sides' samples of one task, joined: the same items in the same order on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cliffguard.canonical import digest
+from cliffguard.records import SAMPLES, Answer, FinishReason, Item, Task
+from cliffguard.samples import Choice, Sample
+
+_N_NAMED = 3  # differences of a kind that a message spells out
+
+
+def differences(
+    task: str, base: Mapping[str, Sample], candidate: Mapping[str, Sample]
+) -> list[str]:
+    """Return in what documents and prompts of a task differ between the sides."""
+    shared = [(name, base[name], candidate[name]) for name in base if name in candidate]
+    kinds = {
+        "documents": [n for n, a, b in shared if a.document_hash != b.document_hash],
+        "prompts": [n for n, a, b in shared if a.prompt_hash != b.prompt_hash],
+    }
+    found = [
+        f"{task}: {len(names)} of {len(shared)} {kind} differ (number "
+        f"{', '.join(names[:_N_NAMED])}{', …' if len(names) > _N_NAMED else ''})"
+        for kind, names in kinds.items()
+        if names
+    ]
+    return found if shared else [f"{task}: no document in common"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """One task with both sides' answers, item by item."""
+
+    task: Task
+    base: tuple[Answer, ...]
+    candidate: tuple[Answer, ...]
+    other_filters: tuple[str, ...]
+
+
+def join(
+    task: str,
+    capability: str,
+    choice: Choice,
+    is_low: bool,
+    base: Mapping[str, Sample],
+    candidate: Mapping[str, Sample],
+    *,
+    others: Sequence[Mapping[str, Mapping[str, float | None]]],
+    n_all: int | None,
+) -> Joined:
+    documents = list(dict.fromkeys([*base, *candidate]))
+    either = [base.get(name) or candidate[name] for name in documents]
+    made = Task(
+        name=task,
+        entry=task,
+        suite=SAMPLES,
+        capability=capability,
+        stock=True,
+        metric=choice.metric,
+        filter=choice.filter,
+        chance=None,
+        level=None,
+        gate_levels=None,
+        num_fewshot=None,
+        max_tokens=None,
+        stop=(),
+        limit=None,
+        cost=None,
+        items=tuple(map(_item, either)),
+        digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
+        lower_is_better=is_low,
+        fields={sample.document: sample.fields for sample in either if sample.fields},
+        n_in_all=n_all,
+        read_otherwise=_read_otherwise((base, candidate), others),
+    )
+    sides = [
+        tuple(_answer(sample, side.get(sample.document), is_low) for sample in either)
+        for side in (base, candidate)
+    ]
+    names = tuple(dict.fromkeys(name for side in others for name in side))
+    return Joined(task=made, base=sides[0], candidate=sides[1], other_filters=names)
+
+
+def _item(sample: Sample) -> Item:
+    return Item(
+        id=sample.document,
+        digest=sample.document_hash,
+        prompt=sample.prompt,
+        choices=sample.choices,
+        answer=sample.target,
+        level=None,
+        cluster=None,
+    )
+
+
+def _read_otherwise(
+    sides: Sequence[Mapping[str, Sample]],
+    others: Sequence[Mapping[str, Mapping[str, float | None]]],
+) -> str | None:
+    """Say what another filter makes of the candidate's answers that this one cannot read."""
+    unread = [name for name, sample in sides[1].items() if not sample.is_readable]
+    for name, scores in others[1].items():
+        read = [score for one in unread if (score := scores.get(one)) is not None]
+        if read:
+            return (
+                f"{name} reads {len(read)} of the {len(unread)} that this filter does not: "
+                f"{100 * sum(read) / len(read):.0f} %"
+            )
+    return None
+
+
+def _answer(asked: Sample, sample: Sample | None, is_low: bool) -> Answer:
+    """Return one side's answer, its score turned so that higher is better; a lack is unscored."""
+    score = None if sample is None else sample.score
+    return Answer(
+        item_id=asked.document,
+        item_digest=asked.document_hash,
+        prompt_digest=asked.prompt_hash,
+        rendered_digest=asked.prompt_hash,
+        score=1.0 - score if is_low and score is not None else score,
+        text="" if sample is None else sample.text,
+        confidence=None,
+        finish_reason=_how_it_ended(sample),
+        n_prompt_tokens=0,
+        n_answer_tokens=0,
+    )
+
+
+def _how_it_ended(sample: Sample | None) -> FinishReason:
+    if sample is None or (sample.score is None and sample.is_readable):
+        return "missing"  # no line, or no number on it
+    return "choice" if sample.is_choice else "stop"

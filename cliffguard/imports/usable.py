@@ -1,0 +1,71 @@
+"""Which of a task's scores can be judged item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cliffguard.imports.folders import Run
+from cliffguard.plans import CapabilityPolicy
+from cliffguard.samples import Choice, Reading, Sample, ScoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Both sides' samples of a task by document, and how they were read.
+
+    `logged` are the file's metrics, and `others` of each side what other filters made of its
+    documents; `passed` says what stands in place of a score for metrics before the chosen one.
+    """
+
+    choice: Choice
+    sides: list[dict[str, Sample]]
+    logged: tuple[str, ...]
+    others: Sequence[Mapping[str, Mapping[str, float | None]]]
+    passed: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """A task without a score an item, and of each of its metrics what stands there instead."""
+
+    task: str
+    found: Mapping[str, str]
+
+    def __str__(self) -> str:
+        reasons = "; ".join(f"{metric} {found}" for metric, found in self.found.items())
+        return f"{self.task} ({reasons})"
+
+
+def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored | Unscored:
+    """Read a task of both sides, by the policy's metric or else the first that is a score.
+
+    Raises ScoreError where the policy names a metric that is none, IntegrityError for damage.
+    """
+    wanted = tuple(dict.fromkeys(name for name in (own.cluster, own.strata) if name))
+    passed: dict[str, str] = {}
+    while True:
+        read = Reading(Choice(own.metric, own.filter), wanted, passed)
+        try:
+            return _read(task, runs, read, passed)
+        except ScoreError as failure:
+            if own.metric is not None:
+                raise
+            if not failure.metric:
+                return Unscored(task, passed)
+            passed[failure.metric] = failure.found
+
+
+def _read(task: str, runs: Sequence[Run], read: Reading, passed: Mapping[str, str]) -> Scored:
+    sides, others = [], []
+    for run in runs:
+        path = run.path(task)
+        sides.append(read(path, run.told(task).filters.get(task, ())))
+        others.append(read.others)
+        if len(sides) == 1 and all(
+            one.score is None and one.is_readable for one in sides[0].values()
+        ):
+            raise ScoreError(str(path), read.choice.metric or "", "is on no line", read.logged)
+    return Scored(
+        choice=read.choice, sides=sides, logged=read.logged, others=others, passed=dict(passed)
+    )

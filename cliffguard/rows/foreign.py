@@ -1,0 +1,89 @@
+"""What is not read here: what it is, and the one line that makes rows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_SHEET = ("a spreadsheet", 'save the sheet as "CSV UTF-8"')
+_PACK = ("an archive", "unpack it, and name the file of rows inside")
+_FOREIGN: Mapping[str, tuple[str, str]] = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), _SHEET),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), _PACK),
+    ".zst": ("compressed by zstd", "unpack it first: zstd -d FILE"),
+    ".pkl": ("a pickle, which can run code", "write rows.jsonl with pandas: "
+             "frame.to_json('rows.jsonl', orient='records', lines=True)"),
+    ".feather": ("Arrow's file format", "write it with pandas: frame.to_parquet('rows.parquet')"),
+    ".yaml": ("YAML", "write rows as JSON Lines, one object a line"),
+    ".yml": ("YAML", "write rows as JSON Lines, one object a line"),
+    ".xml": ("XML", "write rows as JSON Lines, one object a line"),
+    ".md": ("a page", "write rows as JSON Lines, one object a line"),
+    ".sqlite": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
+    ".db": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
+}  # fmt: skip
+
+
+def told_by_ending(suffix: str) -> str:
+    """Return "; it is …, …" for a file of another kind, or an empty text."""
+    if suffix not in _FOREIGN:
+        return ""
+    what, how = _FOREIGN[suffix]
+    return f": it is {what}; {how}"
+
+
+_INDEX = ("file_name", "hf_hub_url", "ms_hub_url", "script_url", "cloud_file_name")
+
+
+def told_by_shape(value: Any, path: Path) -> str | None:
+    """Return what an object that is a whole file holds in place of rows, and how to make some."""
+    if (told := index_told(value)) is not None:
+        return told
+    inner = list(value.values()) if isinstance(value, Mapping) else []
+    if len(inner) > 1 and all(isinstance(one, list) for one in inner):
+        return _columns_told(value, path)
+    if len(inner) > 1 and all(isinstance(one, Mapping) for one in inner):
+        keys = [tuple(map(str, one)) for one in inner]
+        if len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0]):
+            return f"it holds columns, not rows; {_by_pandas(path, 'read_json(f)')}"
+        return f"it holds rows by name; jq -c '.[]' {path.name} > rows.jsonl makes a row of each"
+    return None
+
+
+def _columns_told(value: Mapping[str, Any], path: Path) -> str | None:
+    if {"columns", "data"} <= value.keys():
+        made = "read_json(f, orient='split')"
+        return f"it holds columns and data apart, as pandas splits them; {_by_pandas(path, made)}"
+    if len({len(one) for one in value.values()}) == 1 and not any(map(_is_chat, value.values())):
+        return f"it holds columns, not rows; {_by_pandas(path, 'DataFrame(json.load(open(f)))')}"
+    if all(isinstance(one, Mapping) and not _is_turn(one) for v in value.values() for one in v):
+        names = ", ".join(map(str, list(value)[:5]))
+        return f"it holds several lists ({names}); write one of them into a file of its own"
+    return None
+
+
+def _is_chat(value: Sequence[Any]) -> bool:
+    return all(isinstance(one, Mapping) and _is_turn(one) for one in value)
+
+
+def _is_turn(value: Mapping[str, Any]) -> bool:
+    return "role" in value or "from" in value
+
+
+def index_told(value: Any) -> str | None:
+    """Return what to do where an object describes data sets and holds none, or None."""
+    if not isinstance(value, Mapping) or not value:
+        return None
+    inner = list(value.values())
+    if all(isinstance(one, Mapping) and any(key in one for key in _INDEX) for one in inner):
+        files = [str(one["file_name"]) for one in inner if one.get("file_name")]
+        named = f", such as {files[0]}" if files else ""
+        return f"it lists data sets and holds none; name the file of rows{named}"
+    if "features" in value and {"builder_name", "dataset_name", "splits"} & value.keys():
+        return "it describes a data set and holds none; name the file of rows"
+    return None
+
+
+def _by_pandas(path: Path, made: str) -> str:
+    write = "to_json('rows.jsonl', orient='records', lines=True)"
+    return f"""python -c "import json, pandas as p; f='{path.name}'; p.{made}.{write}" makes rows"""

@@ -1,0 +1,15 @@
+"""Samples that lm-eval logged: their files, line by line, and the results file beside them."""
+
+from __future__ import annotations
+
+from cliffguard.samples.reading import (
+    TELLING,
+    Choice,
+    Reading,
+    Sample,
+    ScoreError,
+    Trace,
+    told_by,
+)
+
+__all__ = ["TELLING", "Choice", "Reading", "Sample", "ScoreError", "Trace", "told_by"]

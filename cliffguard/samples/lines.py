@@ -1,0 +1,111 @@
+"""A file of samples as rows with their lines: JSON Lines, or one JSON list, compressed or not."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from cliffguard.canonical import parse_json, refuse_depth
+from cliffguard.errors import IntegrityError, UsageError
+
+COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+"""What is unpacked while it is read, by the end of a file's name."""
+
+_LONGEST = 1 << 26
+"""Characters of one line, and of a list as a whole 8 times as many: a small compressed file can
+unpack to any length."""
+
+
+def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the objects of a file, each with its line; of a list, with its number in it.
+
+    Raises IntegrityError for damage, naming its place, and UsageError for what cannot be opened.
+    """
+    try:
+        with _opened(path) as lines:
+            for number, row in _values(path, lines):
+                if not isinstance(row, dict):
+                    raise IntegrityError(f"{path}:{number}: not an object; run lm-eval again")
+                yield number, row
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as failure:
+        raise IntegrityError(
+            f"{path}: torn, or not compressed as its name says ({failure}); copy it again",
+            id="samples.torn-archive",
+        ) from None
+    except UnicodeDecodeError as failure:
+        raise IntegrityError(
+            f"{path}: torn or no JSON Lines (byte {failure.start} is no UTF-8); save it as "
+            "UTF-8, or run lm-eval again",
+            id="samples.not-utf8",
+        ) from None
+    except ValueError as failure:
+        what = getattr(failure, "msg", None) or str(failure)[:100]
+        raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
+    except OSError as failure:
+        raise UsageError(f"{path}: {failure.strerror or failure}") from None
+
+
+def _opened(path: Path) -> IO[str]:
+    if (unpacked := COMPRESSED.get(path.suffix)) is not None:
+        return unpacked(path, "rt", encoding="utf-8")  # type: ignore[no-any-return,operator]
+    return path.open(encoding="utf-8")
+
+
+def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
+    """Yield what stands on each line, or each member of the list that the file is."""
+    numbered = (
+        (number, line) for number, line in enumerate(_bounded(path, lines), start=1) if line.strip()
+    )
+    number, line = next(numbered, (0, ""))
+    line = line.removeprefix("\ufeff")  # a byte-order mark
+    if line.startswith("version https://git-lfs"):
+        raise IntegrityError(
+            f"{path}: a pointer of Git LFS, not the file; run git lfs pull",
+            id="samples.lfs-pointer",
+        )
+    if line.lstrip().startswith("["):
+        yield from enumerate(_listed(path, line, lines), start=1)
+        return
+    if line.strip():
+        yield number, parse_json(line)
+    for number, line in numbered:
+        yield number, parse_json(line)
+
+
+def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
+    """Yield lines; of a compressed file none beyond `_LONGEST`. A plain one is as long as it is."""
+    if path.suffix not in COMPRESSED:
+        yield from lines
+        return
+    while line := lines.readline(_LONGEST + 1):
+        if len(line) > _LONGEST:
+            raise IntegrityError(
+                f"{path}: unpacks to a line of more than {_LONGEST:,} characters, which no sample "
+                "has; run lm-eval again",
+                id="samples.too-long",
+            )
+        yield line
+
+
+def _listed(path: Path, line: str, rest: IO[str]) -> list[Any]:
+    """Return the list that a file is, of which `line` is the first line with something on it."""
+    text = line + rest.read(8 * _LONGEST)
+    if rest.read(1):
+        raise IntegrityError(
+            f"{path}: a list of more than {8 * _LONGEST:,} characters; write it as JSON Lines, one "
+            "sample a line",
+            id="samples.too-long",
+        )
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    refuse_depth(value, text)
+    assert isinstance(value, list), "a JSON text that starts with [ is a list"
+    return value

@@ -1,0 +1,150 @@
+"""Names that columns go by, and what each stands for. Nothing here looks at a value but `says`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PROMPTS = ("prompt", "question", "input", "instruction", "text", "messages", "conversations")
+CHOICES = ("choices", "options")
+ANSWERS = (
+    "answer", "answers", "label", "output", "completion", "response", "target", "expected",
+)  # fmt: skip
+OPTION_LISTS = (
+    *CHOICES, "endings", "candidates", "alternatives", "answer_choices", "distractors",
+)  # fmt: skip
+"""What columns of lists of choices are called; only those of `CHOICES` are read unnamed."""
+
+SYSTEMS = ("system", "system_prompt")
+PREFERRED = "chosen"
+"""The better answer of a preference; whoever means it says so, since a worse one stands beside."""
+
+INDEX = ("Unnamed: 0", "__index_level_0__")
+"""What pandas calls the numbers of rows where it writes them out: no part of anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Columns that many data sets share, all of them the question, in this order.
+
+    Of `optional` ones a row may have none. `answer` None: any usual one. `aside` are known to be
+    no part of the question.
+    """
+
+    name: str
+    prompt: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    answer: str | None = None
+    aside: tuple[str, ...] = ()
+
+    @property
+    def frame(self) -> str:
+        """The prompt as a text with columns in braces."""
+        return "\n".join(f"{{{column}}}" for column in self.prompt)
+
+
+LAYOUTS = (
+    Layout(name="Alpaca", prompt=("instruction", "input"), optional=("input",), aside=("text",)),
+    Layout(
+        name="Dolly",
+        prompt=("instruction", "context"),
+        optional=("context",),
+        answer="response",
+    ),
+    Layout(name="SQuAD", prompt=("context", "question"), answer="answers", aside=("title",)),
+)
+
+BEFORE = (
+    "title", "headline", "passage", "passages", "document", "documents", "doc", "docs", "context",
+    "contexts", "ctxs", "facts", "knowledge", "article",
+    "paragraph", "paragraphs", "story", "background", "abstract", "support", "excerpt", "schema",
+    "dialogue", "dialog", "conversation", "history", "text", "instruction", "premise",
+)  # fmt: skip
+"""Parts of a question that stand before it; where several are there, in this order."""
+
+AFTER = ("body", "question", "input", "hypothesis")
+"""Parts of a question that stand behind it."""
+
+UNASKABLE: Mapping[str, str] = {
+    **dict.fromkeys(("tools", "functions", "tool_calls", "function_call"), "tools"),
+    **dict.fromkeys(("history",), "turns"),
+    **dict.fromkeys(("image", "images", "picture", "pictures", "image_path"), "pictures"),
+    **dict.fromkeys(("audio", "audios", "speech"), "sounds"),
+    **dict.fromkeys(("video", "videos"), "films"),
+}
+"""Parts of a question that no flag can put into a prompt yet, unless they are plain text."""
+
+SEEN_OR_HEARD = ("pictures", "sounds", "films")
+"""Those that are none even as text, which is the name of a file."""
+
+OPTION_STEMS = frozenset(
+    {"", "option", "options", "opt", "op", "choice", "answer", "ans", "ending", "sol", "solution"}
+    | {"alternative", "candidate"}
+)
+"""What names of options in columns of their own begin with: option_a, choice1, A."""
+
+_SERIES = re.compile(
+    r"(?P<stem>.+?)[ _-](?P<letter>[A-Za-z])|(?P<numbered>.+?)[ _-]?(?P<digits>\d{1,2})"
+    r"|(?P<bare>[A-Za-z])|(?P<known>option|opt|op|choice|answer|ans|ending|sol)(?P<last>[A-Za-z])",
+    re.IGNORECASE,
+)
+
+
+def folded(name: str) -> str:
+    """Return a name in the spelling of the names here: "System Prompt" is system_prompt."""
+    return re.sub(r"[\s-]+", "_", name.strip()).casefold()
+
+
+def series(columns: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns that count up, two or more of one stem: {"": [A, B]}, {"option": […]}.
+
+    They begin at a, 0 or 1, and miss none.
+    """
+    found: dict[str, list[tuple[int, str]]] = {}
+    for column in columns:
+        stem, place = _placed(column)
+        if place is not None:
+            found.setdefault(stem, []).append((place, column))
+    lists = {stem: sorted(placed) for stem, placed in found.items()}
+    return {
+        stem: [column for _, column in placed]
+        for stem, placed in lists.items()
+        if len(placed) > 1
+        and placed[0][0] in (0, 1)
+        and [place for place, _ in placed] == list(range(placed[0][0], placed[0][0] + len(placed)))
+    }
+
+
+def suffix_of(column: str) -> str | None:
+    """Return what tells a column of a series from the others: A of option_A, 1 of sol1."""
+    match = _SERIES.fullmatch(column)
+    if match is None:
+        return None
+    return match["letter"] or match["digits"] or match["bare"] or match["last"]
+
+
+def _placed(column: str) -> tuple[str, int | None]:
+    match, suffix = _SERIES.fullmatch(column), suffix_of(column)
+    if match is None or suffix is None:
+        return column, None
+    stem = folded(match["stem"] or match["numbered"] or match["known"] or "")
+    if suffix.isdecimal():
+        return f"{stem}0", int(suffix)
+    return stem, ord(suffix.casefold()) - ord("a")
+
+
+def says(value: Any) -> bool:
+    """Say whether a cell holds anything: not where it is null, blank, NaN, or an empty list."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return False
+    if isinstance(value, str):
+        return value.strip() not in ("", "[]", "{}", "null")
+    return not (isinstance(value, (list, tuple, Mapping)) and not value)
+
+
+def mend(role: str, value: str) -> str:
+    """Return the flag that says what a column is, and the same for a plan."""
+    return f"--target-{role} {value} (in a plan, target: {{{role}: …}})"

@@ -1,0 +1,166 @@
+"""Columns that are part of a question and that nothing reads: refused, with the flag that mends it.
+
+A column whose text stands in every prompt anyway is no loss, and neither is one that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cliffguard.errors import SuiteError
+from cliffguard.ngrams import words
+from cliffguard.targets.chats import chat_in
+from cliffguard.targets.columns import Columns, in_braces
+from cliffguard.targets.drafts import Draft
+from cliffguard.targets.known import (
+    AFTER,
+    BEFORE,
+    OPTION_LISTS,
+    OPTION_STEMS,
+    SEEN_OR_HEARD,
+    SYSTEMS,
+    UNASKABLE,
+    folded,
+    says,
+    series,
+)
+
+
+def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
+    """Raise SuiteError where a known part of a question would not be asked."""
+    source = drafts[0].row.source
+    aside = columns.layout.aside if columns.layout else ()
+    left = [name for name in columns.left if name not in aside]
+    lost = [name for name in left if _is_lost(name, drafts)]
+    for name in lost:
+        what = UNASKABLE.get(folded(name))
+        if what is not None and (what in SEEN_OR_HEARD or not _is_text(name, drafts)):
+            raise SuiteError(
+                f"{source}: has a column {name!r} of {what}, which a target cannot ask yet; leave "
+                f"such rows out, or say --target-ignore {name} where they are no part of the "
+                "question (in a plan, target: {ignore: […]})",
+                id="target.unaskable-column",
+            )
+    for name in lost:
+        if folded(name) in SYSTEMS:
+            raise _unused([name], columns, source, f"--target-system {name} says it before")
+    _refuse_choices(left, lost, drafts, columns)
+    parts = [name for name in lost if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)]
+    parts += [name for names in _series(left, lost, drafts).values() for name in names]
+    if parts:
+        raise _unused(parts, columns, source, _asking(parts, columns, drafts))
+
+
+def _refuse_choices(
+    left: Sequence[str], lost: Sequence[str], drafts: Sequence[Draft], columns: Columns
+) -> None:
+    """Refuse options that nothing reads, in one column or in columns of their own."""
+    source = drafts[0].row.source
+    for name in lost:
+        if folded(name) in OPTION_LISTS and not columns.choices:
+            how = f"--target-choices {name} takes them as choices"
+            raise _unused([name], columns, source, how)
+    for stem, names in _series(left, lost, drafts, is_option=True).items():
+        if columns.choices and stem:  # the choices stand elsewhere, and these are texts of a kind
+            continue
+        listed = "".join(f"{{{name}}}" for name in names)
+        shown = "\\n".join(f"{name}. {{{name}}}" for name in names)
+        how = (
+            f"--target-choices '{listed}' takes them as choices, --target-prompt "
+            f"'{_frame(columns)}\\n{shown}' shows them"
+        )
+        raise _unused(names, columns, source, how)
+
+
+def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> SuiteError:
+    told, them = f"a column {names[0]!r}", "it"
+    if len(names) > 1:
+        told, them = f"columns {', '.join(map(repr, names))}", "them"
+    beside = " and ".join(map(repr, columns.prompts))
+    ignoring = " ".join(f"--target-ignore {_quoted(name)}" for name in names)
+    return SuiteError(
+        f"{source}: has {told} beside {beside}, and nothing reads {them}; {how}; {ignoring} says "
+        f"that {them if len(names) == 1 else 'they'} {'is' if len(names) == 1 else 'are'} no part "
+        "of the question (in a plan, keys of target without the prefix)",
+        id="target.unused-column",
+    )
+
+
+def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[Draft]) -> str:
+    """Return the flag that asks the parts as well."""
+    if chat_in(drafts[0].row.value.get(columns.prompt)) is not None:
+        return "put what is said there into the turns of the chat"
+    if wrong := [name for name in parts if not _is_text(name, drafts)]:
+        return f"{wrong[0]} holds no plain text: write it into a column of text, and ask that one"
+    order = {name: place for place, name in enumerate(BEFORE)}
+    before = [name for name in parts if folded(name) not in AFTER]
+    before.sort(key=lambda name: order.get(folded(name), len(order)))
+    frame = [f"{{{name}}}" for name in before]
+    frame += [_frame(columns), *(f"{{{name}}}" for name in parts if folded(name) in AFTER)]
+    whole = "\\n".join(frame)
+    return f"--target-prompt '{whole}' asks {'it' if len(parts) == 1 else 'them'}"
+
+
+def _frame(columns: Columns) -> str:
+    """Return the prompt as it is made now, as a text with columns in braces."""
+    if in_braces(columns.prompt):
+        return columns.prompt.replace("\n", "\\n")
+    return f"{{{columns.prompt}}}"
+
+
+def _quoted(name: str) -> str:
+    return name if name.replace("_", "").isalnum() else f"'{name}'"
+
+
+def _series(
+    left: Sequence[str], lost: Sequence[str], drafts: Sequence[Draft], *, is_option: bool = False
+) -> dict[str, list[str]]:
+    """Return columns that count up: options, or other texts such as sentence1 and sentence2."""
+    found = {}
+    for stem, names in series(left).items():
+        bare = stem.removesuffix("0")
+        is_text = is_option or all(_is_text(n, drafts, is_number_text=False) for n in names)
+        if (bare in OPTION_STEMS) is is_option and is_text and set(names) & set(lost):
+            found[bare] = names
+    return found
+
+
+def _is_lost(name: str, drafts: Sequence[Draft]) -> bool:
+    """Say whether some row says something in a column that its prompt does not, word for word.
+
+    What holds the whole prompt is a rendering of the row, as trainers write beside it.
+    """
+    return any(
+        says(value := one.row.value.get(name))
+        and not (isinstance(value, str) and _holds(one.prompt, value))
+        and not (isinstance(value, str) and _holds(value, one.prompt))
+        for one in drafts
+    )
+
+
+def _holds(text: str, part: str) -> bool:
+    said = " ".join(words(part))
+    return bool(said) and f" {said} " in f" {' '.join(words(text))} "
+
+
+def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True) -> bool:
+    values = [value for one in drafts if says(value := one.row.value.get(name))]
+    return all(
+        isinstance(value, str)
+        and not _is_structure(value)
+        and (is_number_text or not _is_number(value))
+        for value in values
+    )
+
+
+def _is_structure(value: str) -> bool:
+    return value.lstrip()[:1] in ("[", "{")
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -1,0 +1,299 @@
+"""Chat templates in their child process: the same text to the byte, and an end to what has none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jinja2 import TemplateError
+
+from cliffguard import apart
+from cliffguard.checkpoints import FindOptions, find_base
+from cliffguard.engine import templates
+from cliffguard.engine.templates import PROMPT_LOST, UNRENDERED, check_template, render_apart
+from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.interrupts import finishing
+from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.records import Checkpoint
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.suites import load_suite
+from tests import support
+from tests.engine.test_templates import ALTERNATING, GEMMA, TAKEN, UNDEFINED, copied
+
+OFFLINE = FindOptions(offline=True)
+OWN = Protocol(chat_template="own")
+USER = [{"role": "user", "content": "Hi"}]
+
+# What templates of released models use of jinja and of transformers' additions to it.
+CORPUS = TAKEN | {
+    "refuses a system turn": GEMMA,
+    "alternates": ALTERNATING,
+    "undefined": UNDEFINED,
+    "a namespace": (
+        "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}"
+        "{{ ns.n ~ '. ' ~ m.role ~ ': ' ~ (m['content'] or '') | trim }}\n{% endfor %}"
+    ),
+    "json": "{{ messages | tojson(indent=2) }}{{ tools | tojson }}"
+    "{{ {'b': 1.0, 'a': [none, true]} }}",
+    "loop controls": (
+        "{% for m in messages %}{% if m.role == 'system' %}{% continue %}{% endif %}"
+        "{{ m.content }}{% if loop.last %}{% break %}{% endif %}{% endfor %}"
+    ),
+    "a macro": "{% macro say(m) -%} [{{ m.role }}] {{ m.content }} {%- endmacro %}"
+    "{% for m in messages %}{{ say(m) }}{% endfor %}",
+    "marks of generation": (
+        "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}"
+    ),
+    "slices and strings": (
+        "{% for m in messages[-2:] %}{{ m.content.split('</think>')[-1].lstrip('\n') }}"
+        "{{ m.content[::-1] | upper }}{% endfor %}{{ bos_token }}{{ eos_token }}"
+    ),
+    "its arguments": (
+        "{{ messages[0].content }}{% if enable_thinking is defined and enable_thinking is false %}"
+        "<think></think>{% endif %}{{ big }}{{ small }}{{ nested.a[1] }}{{ absent is defined }}"
+    ),
+    "reasoning": ("{% for m in messages %}{{ m.reasoning_content }}{{ m.thinking }}{% endfor %}"),
+    "parts": (
+        "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}"
+        "{% for part in m.content %}{{ part.text }}{% endfor %}{% endif %}{% endfor %}"
+    ),
+    "several": {"default": "{{ messages[0].content }}", "tool_use": "{{ tools }}{{ messages }}"},
+    "not a template": "{% for",
+    "out of the sandbox": "{{ ''.__class__ }}",
+}
+CHATS: dict[str, Any] = {
+    "a user": [{"role": "user", "content": " Wörter, 字, 🙂 <b>&\"'\u2028\t\0 "}],
+    "a system turn": [{"role": "system", "content": "Be brief."}, *USER],
+    "several turns": [*USER, {"role": "assistant", "content": "<think>\nx</think>\ny"}, *USER],
+    "a thought": [*USER, {"role": "assistant", "content": "y", "reasoning_content": "x"}],
+    "a call": [*USER, {"role": "assistant", "content": None, "tool_calls": [{"n": 1.5}]}],
+    "parts": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}],
+}
+WAYS: dict[str, Any] = {
+    "to be answered": {"add_generation_prompt": True},
+    "to be continued": {"continue_final_message": True},
+    "with arguments": {
+        "add_generation_prompt": True,
+        "enable_thinking": False,
+        "tools": [{"type": "function", "function": {"name": "f"}}],
+        "big": 10**30,
+        "small": 1e-7,
+        "nested": {"a": [1, None]},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Any, Any]:
+    """Return a tokenizer that renders here, and one that renders apart, for all templates."""
+    here, there = support.byte_tokenizer(), support.byte_tokenizer()
+    render_apart(there, "tuned")
+    return here, there
+
+
+Tokenizers = Callable[[Any], tuple[Any, Any]]
+
+
+@pytest.fixture
+def tokenizers(pair: tuple[Any, Any]) -> Tokenizers:
+    """Return what gives both a template."""
+
+    def both(template: Any) -> tuple[Any, Any]:
+        for one in pair:
+            one.chat_template = template
+        return pair
+
+    return both
+
+
+def outcome(tokenizer: Any, chat: Any, way: dict[str, Any]) -> tuple[str, str]:
+    """Return the text, or what the template raised; what else fails has no text to compare."""
+    try:
+        return "text", tokenizer.apply_chat_template(chat, tokenize=False, **way)
+    except TemplateError as failure:
+        return "refused", str(failure)
+    except Exception as failure:
+        return "failed", "" if isinstance(failure, (IntegrityError, TypeError, ValueError)) else "?"
+
+
+@pytest.mark.parametrize("kind", CORPUS)
+def test_the_text_is_the_same_to_the_byte(kind: str, tokenizers: Tokenizers) -> None:
+    """For every chat and every way to ask; and so is what a template refuses."""
+    here, there = tokenizers(CORPUS[kind])
+    asked = [(chat, way) for chat in CHATS.values() for way in WAYS.values()]
+
+    assert [outcome(there, *one) for one in asked] == [outcome(here, *one) for one in asked]
+
+
+def test_a_prompt_takes_less_than_a_millisecond_more(tokenizers: Tokenizers) -> None:
+    """Going to the child and back, once it runs."""
+    here, there = tokenizers(support.CHAT_TEMPLATE)
+    there.apply_chat_template(USER, tokenize=False)
+    took = []
+    for tokenizer in (here, there):
+        rounds = []
+        for _ in range(5):
+            start = time.perf_counter()
+            for _ in range(20):
+                tokenizer.apply_chat_template(USER, tokenize=False)
+            rounds.append((time.perf_counter() - start) / 20)
+        took.append(min(rounds))  # the least is what no other process slowed
+
+    assert took[1] - took[0] < 0.001
+
+
+NESTED = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+HOSTILE: dict[str, tuple[Any, str]] = {
+    "an endless loop": (NESTED, r"took more than 0\.5 s"),
+    "a power of a power": ("{{ 9 ** (9 ** 9) }}", r"took more than 0\.5 s"),
+    "a power": ("{{ 9 ** 99999 }}", "limit|took more"),
+    "a large output": ("{{ 'a' * 5000000 }}", "wrote more than 4 MiB"),
+    "a huge output": ("{{ 'a' * 10 ** 9 }}", "took more than 512 MiB"),
+    "a wide line": ("{{ 'a'.center(2000000000) }}", "took more than 512 MiB"),
+    "a wide number": ("{{ '%2000000000d' % 3 }}", "took more than 512 MiB"),
+    "many texts": (
+        "{{ range(900) | map('string') | map('center', 1000000) | list | length }}",
+        "took more than",
+    ),
+    "a long complaint": ("{{ raise_exception('a' * 5000000) }}", "wrote more than 4 MiB"),
+    "recursion": ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "RecursionError"),
+    "deep nesting": ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "RecursionError"),
+    "deep blocks": ("{% if true %}" * 3000 + "{% endif %}" * 3000, "RecursionError"),
+    "an include": ("{% include 'x' %}", "no loader"),
+    "an import": ("{% import 'x' as y %}", "no loader"),
+    "a number": (7, "TypeError"),
+    "half a character": (r"{{ '\ud800' }}", "half a character"),
+}
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of the time that a prompt may take."""
+    monkeypatch.setattr(templates, "PROMPT_SECONDS", 0.5)
+
+
+@pytest.mark.skipif(not apart.CAN_LIMIT_MEMORY, reason="the system limits no memory")
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_has_no_end_is_ended(kind: str, tokenizers: Tokenizers, short: None) -> None:
+    """In one line that names the side, and soon; the next chat is rendered as any."""
+    template, why = HOSTILE[kind]
+    _, there = tokenizers(template)
+    start = time.monotonic()
+
+    with pytest.raises(IntegrityError, match=f"tuned: its chat template cannot .*({why})") as told:
+        there.apply_chat_template(USER, tokenize=False)
+    assert told.value.id == UNRENDERED
+    assert time.monotonic() - start < 10.0
+    there.chat_template = support.CHAT_TEMPLATE
+    assert there.apply_chat_template(USER, tokenize=False) == "<|user|>Hi\n"
+
+
+def test_what_comes_first_ends_a_template(tokenizers: Tokenizers) -> None:
+    """A signal or the end of the time, in the middle of a prompt or between two, in hand or not."""
+
+    class Told(Exception):
+        pass
+
+    def look_up() -> None:
+        raise Told
+
+    _, there = tokenizers(NESTED)
+    with pytest.raises(Told), finishing(look_up):
+        there.apply_chat_template(USER, tokenize=False)
+
+
+# --- from the files of a checkpoint --------------------------------------------------------------
+
+
+@pytest.fixture
+def base(tiny_base: Path, tmp_path: Path) -> Callable[[str], Checkpoint]:
+    """Return what gives a checkpoint another template."""
+    return lambda template: find_base(str(copied(tiny_base, tmp_path / "tuned", template)), OFFLINE)
+
+
+def test_a_template_is_judged_before_the_base_is_asked(
+    base: Callable[[str], Checkpoint], short: None
+) -> None:
+    """By the files of each side."""
+    with pytest.raises(IntegrityError, match=r"tuned: .*took more than 0\.5 s") as told:
+        HarnessRunner(RunnerSettings(device="cpu")).look_at(base(NESTED), OWN)
+    assert told.value.id == UNRENDERED
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "Hello",
+        "{{ messages | length }}",
+        "{% for p in messages[0].content %}{{ p.text }}{% endfor %}",
+    ],
+)
+def test_a_template_without_what_the_user_says_is_refused(
+    base: Callable[[str], Checkpoint], template: str
+) -> None:
+    """A constant, or one for parts, asks the same whatever the item is."""
+    with pytest.raises(IntegrityError, match="leaves out what the user says") as told:
+        check_template(base(template), OWN)
+    assert told.value.id == PROMPT_LOST
+
+
+def test_of_a_usual_template_nothing_is_told(tiny_base: Path) -> None:
+    """It renders one prompt as one text."""
+    assert check_template(find_base(str(tiny_base), OFFLINE), OWN) == ()
+
+
+@pytest.mark.parametrize("chance", ["{{ range(1000) | random }}", "{{ lipsum(n=1) }}"])
+def test_a_template_that_draws_by_chance_is_told(
+    base: Callable[[str], Checkpoint], chance: str
+) -> None:
+    """No answer under it can be repeated."""
+    told = check_template(base("{{ messages[0].content }}" + chance), OWN)
+
+    assert len(told) == 1
+    assert "draws by chance" in told[0]
+
+
+def test_a_default_that_is_missing_is_told(tiny_base: Path, tmp_path: Path) -> None:
+    """Of several templates none can be taken by chance."""
+    folder = copied(tiny_base, tmp_path / "tuned", "{{ messages }}")
+    (folder / "chat_template.jinja").unlink()
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "one.jinja").write_text("{{ messages }}")
+
+    with pytest.raises((IntegrityError, UsageError), match=r"tuned: .*(default|no chat template)"):
+        check_template(find_base(str(folder), OFFLINE), OWN)
+
+
+@pytest.mark.parametrize("model", ["cliffguard", "hf"])
+def test_prompts_of_every_local_model_are_rendered_apart(
+    model: str, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a template runs in this process."""
+    from transformers.utils import chat_template_utils
+
+    def never(*_: Any) -> Any:
+        raise AssertionError("a template is compiled here")
+
+    monkeypatch.setattr(chat_template_utils, "_compile_jinja_template", never)
+    runner = HarnessRunner(RunnerSettings(model=model, device="cpu", batch_size=4))
+    task = runner.resolve([load_suite(str(support.write_suite(tmp_path / "suite")))], OWN)[0]
+
+    answers = runner.ask(find_base(str(tiny_base), OFFLINE), task, task.items[:1], OWN)
+
+    assert len(answers) == 1
+
+
+def test_where_memory_has_no_limit_the_notes_say_so(
+    tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stand in every report, under what the answers were measured on."""
+    monkeypatch.setattr("cliffguard.runners.harness.CAN_LIMIT_MEMORY", False)
+    runner = HarnessRunner(RunnerSettings(device="cpu", batch_size=4))
+    task = runner.resolve([load_suite(str(support.write_suite(tmp_path / "suite")))], OWN)[0]
+
+    runner.ask(find_base(str(tiny_base), OFFLINE), task, task.items[:1], OWN)
+
+    assert "without a limit of memory" in str(runner.notes()["chat templates"])

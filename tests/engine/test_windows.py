@@ -1,0 +1,125 @@
+"""How many tokens a model reads is found in one place, and never guessed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard.checkpoint_files import stated_window, window_in
+from cliffguard.checkpoints import FindOptions, find_base
+from cliffguard.engine.windows import settled, window_of, window_of_model
+from cliffguard.errors import UsageError
+from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.records import Question
+from cliffguard.runners.backends import backend
+from tests import support
+
+CONFIGS: dict[str, tuple[dict[str, Any], int | None]] = {
+    "llama": ({"max_position_embeddings": 4096}, 4096),
+    "gpt2": ({"n_positions": 1024, "n_ctx": 1024}, 1024),
+    "mpt": ({"max_seq_len": 2048}, 2048),
+    "baichuan": ({"model_max_length": 4096}, 4096),
+    "gemma-3": ({"text_config": {"max_position_embeddings": 131072}}, 131072),
+    "internvl": ({"llm_config": {"max_position_embeddings": 32768}}, 32768),
+    "qwen-omni": (
+        {"thinker_config": {"text_config": {"max_position_embeddings": 32768}}},
+        32768,
+    ),
+    "an encoder's outside": (
+        {"max_position_embeddings": 1200, "text_config": {"max_position_embeddings": 32768}},
+        32768,
+    ),
+    "nested in vain": ({"text_config": {}, "max_position_embeddings": 512}, 512),
+    "mamba": ({"model_type": "mamba", "hidden_size": 768}, None),
+    "no number": ({"max_position_embeddings": True, "n_positions": "many", "n_ctx": -1}, None),
+    "without end": ({"max_position_embeddings": 10**30}, None),
+}
+
+
+@pytest.mark.parametrize(("config", "wanted"), CONFIGS.values(), ids=list(CONFIGS))
+def test_a_config_is_read_as_its_makers_wrote_it(
+    config: dict[str, Any], wanted: int | None
+) -> None:
+    """The language model's own length counts, by whichever name."""
+    assert window_in(config) == wanted
+
+
+def test_the_tokenizer_says_it_where_the_config_is_silent(tmp_path: Path) -> None:
+    """A length in tokenizer_config.json is second; 1e30 there is none."""
+    said = tmp_path / "tokenizer_config.json"
+    (tmp_path / "config.json").write_text('{"model_type": "mamba"}')
+
+    said.write_text('{"model_max_length": 2048}')
+    assert stated_window(tmp_path, tmp_path) == 2048
+    said.write_text('{"model_max_length": 1000000000000000019884624838656}')
+    assert stated_window(tmp_path, tmp_path) is None
+
+
+def _asking(folder: Path, config: dict[str, Any]) -> Any:
+    support.write_checkpoint(folder)
+    (folder / "config.json").write_text(json.dumps(config))
+    return find_base(str(folder), FindOptions())
+
+
+def test_a_number_that_is_left_out_is_its_class_own(tmp_path: Path) -> None:
+    """Published Gemma 3 configs leave the length out: 131,072, not lm-eval's 2,048."""
+    written = {"model_type": "gemma3", "text_config": {"hidden_size": 64}}
+
+    assert window_of(_asking(tmp_path / "gemma", written)) == 131072
+
+
+@pytest.mark.parametrize("model", ["cliffguard", "local-completions"])
+def test_an_unknown_length_is_asked_for(tmp_path: Path, model: str) -> None:
+    """Neither here nor at a server is a length guessed; --max-length says it."""
+    found = _asking(tmp_path / "m", {"model_type": "mamba", "hidden_size": 8})
+    asked = backend(RunnerSettings(model=model), allow_pickle=False)
+
+    with pytest.raises(UsageError, match="--max-length") as refused:
+        asked.window(found, Protocol())
+
+    assert (refused.value.id, refused.value.exit_code) == ("context.unknown-length", 2)
+    assert asked.window(found, Protocol(max_length=512)) == 512
+
+
+def test_a_server_is_told_the_nested_length(tmp_path: Path) -> None:
+    """What a served model is told comes from the one place."""
+    config = {"model_type": "gemma3", "text_config": {"max_position_embeddings": 8192}}
+    asked = backend(RunnerSettings(model="local-completions"), allow_pickle=False)
+    found = _asking(tmp_path / "m", config)
+
+    assert asked._about(found, Protocol(), "float32")["max_length"] == 8192
+
+
+def test_more_than_a_model_reads_is_refused() -> None:
+    """A length beyond the model's own is a mistake."""
+    with pytest.raises(UsageError, match=r"reads 512 tokens, and --max-length says 1,024") as no:
+        settled("m", 512, 1024)
+
+    assert no.value.id == "context.beyond-length"
+    assert settled("m", 512, 256) == 256
+
+
+def test_the_length_is_in_the_key_only_where_it_was_said() -> None:
+    """Answers that are stored keep their keys; a length of one's own asks another question."""
+    kept = {"checkpoint": support.checkpoint(), "task": support.task([support.item()])}
+    kept |= {"dtype": "float32", "runner": "r", "replicate": 0}
+    plain = Question(**kept, protocol=Protocol())
+    said = Question(**kept, protocol=Protocol(max_length=64))
+
+    assert "max_length" not in plain.preimage()["protocol"]
+    assert said.preimage()["protocol"]["max_length"] == 64
+    assert plain.key != said.key
+
+
+def test_what_is_loaded_is_asked_within_it(tiny_base: Path) -> None:
+    """The model that answers has the length that was said, or its config's."""
+    asked = backend(RunnerSettings(device="cpu"), allow_pickle=False)
+    found = find_base(str(tiny_base), FindOptions())
+
+    assert asked.model(found, Protocol(), "float32").max_length == 512
+    assert asked.model(found, Protocol(max_length=64), "float32").max_length == 64
+    network = asked.model(found, Protocol(), "float32").model
+    assert window_of_model(network.config, None) == 512
