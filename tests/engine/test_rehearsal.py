@@ -369,7 +369,6 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
         {"init_lora_weights": "pissa_niter_" + "9" * 5000},
         "adapter.absurd-setting",
     ),
-    "a pattern without end": ({"target_modules": "(a|a|[a-z._0-9])*!"}, "adapter.pattern"),
     "a rank below zero": ({"r": -4}, "adapter.refused"),
     "a rank in words": ({"r": "8"}, "adapter.refused"),
     "a rank of one module": ({"rank_pattern": {"q_proj": 10**9}}, "adapter.absurd-setting"),
