@@ -116,7 +116,10 @@ PLAN: dict[str, Any] = {
     ],
     "offline": Annotated[bool, typer.Option("--offline", help="Open no connection.")],
     "allow_base_mismatch": Annotated[
-        bool, typer.Option("--allow-base-mismatch", help="Accept an adapter of another base.")
+        bool,
+        typer.Option(
+            "--allow-base-mismatch", help="Accept an adapter that names its base otherwise."
+        ),
     ],
     "allow_pickle": Annotated[
         bool, typer.Option("--allow-pickle", help="Load pickled weights, which can run code.")

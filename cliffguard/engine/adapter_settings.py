@@ -30,6 +30,7 @@ _ROUNDS = re.compile(r"pissa_niter_(\d+)")
 _MOST_REPEATS = 4
 """How often a base's layers may be repeated; depth-up-scaled models repeat them up to twice."""
 
+_MOST_DIGITS = 20
 _MOST_ROUNDS = 256
 """Of PiSSA's fast decomposition; its authors use at most 16."""
 
@@ -81,8 +82,9 @@ def _absurd(
     if n_made > _MOST_REPEATS * n_layers:
         yield f"layer_replication makes {n_made:,} layers of the base's {n_layers:,}"
     rounds = _ROUNDS.fullmatch(str(config.get("init_lora_weights")))
-    if rounds and int(rounds[1]) > _MOST_ROUNDS:
-        yield f"init_lora_weights asks for {int(rounds[1]):,} rounds of a decomposition"
+    # Python makes no number of more than some thousands of digits.
+    if rounds and (len(rounds[1]) > _MOST_DIGITS or int(rounds[1]) > _MOST_ROUNDS):
+        yield f"init_lora_weights asks for {rounds[1][:20]} rounds of a decomposition"
 
 
 def _own_weights(folder: Path) -> list[Path]:

@@ -277,6 +277,8 @@ def is_out_of_memory(failure: Exception) -> bool:
 
 def first_line(failure: Exception) -> str:
     """Return the first words of another program's message, on one line."""
+    if isinstance(failure, KeyError):  # whose message is the key alone
+        return f"no {failure} is known"
     lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
     # torch heads a list of mismatched tensors with a line that names only the class.
     return " ".join(lines[:2])[:300] if lines else type(failure).__name__

@@ -10,13 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.checkpoint_files import read_json
-from cliffguard.engine.adapters import adapter_shapes
 from cliffguard.errors import IntegrityError
 
-_NITER = re.compile(r"pissa_niter_([0-9]+)")
-_MOST_NITER = 128  # of an SVD for every matrix; its authors use 16
-_MOST_LAYERS = 512  # of a model whose layers an adapter repeats
-_LAYER = re.compile(r"\.(?:layers|h|blocks)\.([0-9]+)\.")
+_ROUNDS = re.compile(r"pissa_niter_[0-9]+")
 # Not of the method: what peft itself writes beside it, and reads apart.
 _BESIDE = {"peft_version", "auto_mapping", "runtime_config"}
 
@@ -24,8 +20,7 @@ _BESIDE = {"peft_version", "auto_mapping", "runtime_config"}
 def read_config(name: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
     """Return peft's config of the adapter in `folder`, set for inference, and remarks.
 
-    Raises IntegrityError for a kind and for keys that this peft does not know, and for settings
-    that would keep it busy for ever.
+    Raises IntegrityError for a kind and for keys that this peft does not know.
     """
     from peft import PeftConfig
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
@@ -46,10 +41,9 @@ def read_config(name: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
             "changes nothing",
             id="adapter.unknown-keys",
         )
-    _refuse_endless(name, said, adapter_shapes(folder))
     config = PeftConfig.from_pretrained(str(folder), local_files_only=True)
     config.inference_mode = True
-    if _NITER.fullmatch(str(said.get("init_lora_weights"))):
+    if _ROUNDS.fullmatch(str(said.get("init_lora_weights"))):
         config.init_lora_weights = True  # the shapes are the same, and found at once
     left_out = f"{name}: its adapter_config.json has keys without a value that {_this(said)}"
     return config, (f"{left_out}: {', '.join(unknown)}.",) if unknown else ()
@@ -67,39 +61,3 @@ def _known(kind: Any) -> set[str]:
 
 def _says_something(value: Any) -> bool:
     return value is not None and value is not False and value not in ({}, [], "")
-
-
-def _refuse_endless(name: str, said: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
-    niter = _NITER.fullmatch(str(said.get("init_lora_weights")))
-    if niter and (len(niter[1]) > 4 or int(niter[1]) > _MOST_NITER):
-        raise IntegrityError(
-            f"{name}: its init_lora_weights {niter[0][:40]} asks for more than {_MOST_NITER} "
-            "iterations for every matrix; save the adapter converted to plain LoRA "
-            "(path_initial_model_for_weight_conversion)",
-            id="adapter.endless",
-        )
-    n_layers = _n_replicated(said.get("layer_replication"))
-    if n_layers > _MOST_LAYERS:
-        raise IntegrityError(
-            f"{name}: its layer_replication makes a model of {n_layers:,} layers (at most "
-            f"{_MOST_LAYERS}); put the config that it was trained with beside its weights",
-            id="adapter.endless",
-        )
-    trained = [int(m[1]) for key in shapes if (m := _LAYER.search(key))]
-    if n_layers and said.get("layers_to_transform") is None and shapes:
-        n_trained = max(trained, default=-1) + 1
-        if n_layers > n_trained:
-            raise IntegrityError(
-                f"{name}: its layer_replication makes a model of {n_layers:,} layers, and its "
-                f"weights are those of {n_trained:,}; put the config that it was trained with "
-                "beside them",
-                id="adapter.other-layers",
-            )
-
-
-def _n_replicated(ranges: Any) -> int:
-    """Return how many layers a replication makes; 0 of what is none."""
-    try:
-        return sum(max(0, int(stop) - int(start)) for start, stop in ranges or ())
-    except (TypeError, ValueError):
-        return 0  # peft will say what it is

@@ -13,23 +13,28 @@ import copy
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from cliffguard.checkpoint_files import read_json
-from cliffguard.engine.adapters import adapter_shapes, apart_because, grow_embedding, refuse_misfit
+from cliffguard.engine.adapter_settings import refuse_endless
+from cliffguard.engine.adapters import apart_because
 from cliffguard.engine.foreign_names import advice, foreign_part, without
 from cliffguard.engine.intact import refuse_missing_tokens, unread
-from cliffguard.engine.loading import damage_explained, first_line, load_tokenizer
+from cliffguard.engine.loading import (
+    damage_explained,
+    first_line,
+    is_out_of_memory,
+    load_tokenizer,
+)
 from cliffguard.engine.peft_configs import read_config
-from cliffguard.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.engine.rehearsed_adapters import Shapes, adapter_on_paper, refusals_explained
+from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.records import Checkpoint
 from cliffguard.tensors import tensors_of
-
-Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +59,16 @@ def rehearse(checkpoint: Checkpoint) -> Rehearsal:
     if checkpoint.files is None:  # in memory, or behind a server
         return Rehearsal(all_fit=False)
     adapter = checkpoint.files.adapter
+    refuse_endless(checkpoint)  # before peft runs a pattern
     apart_because(checkpoint)  # reads both configs, and says where a value is of another kind
-    with _quiet(), damage_explained(checkpoint.name):
+    with _quiet(), _memory_spared(checkpoint.name), damage_explained(checkpoint.name):
         tokenizer = load_tokenizer(checkpoint)
         own = checkpoint.name if adapter is None else str(checkpoint.files.weights)
-        model, all_fit = _model(own, checkpoint.files.weights)
-        remarks: tuple[str, ...] = ()
+        model, all_fit, remarks = _model(own, checkpoint.files.weights)
         if adapter is not None:
-            with _refusals_explained(checkpoint.name):
+            with refusals_explained(checkpoint.name):
                 config, remarks = read_config(checkpoint.name, adapter)
-                tuned = _with_adapter(model, checkpoint.name, adapter, config)
+                tuned = adapter_on_paper(model, checkpoint.name, adapter, config)
             all_fit, model = all_fit and tuned is not None, tuned or model
         if all_fit:
             remarks += refuse_missing_tokens(checkpoint, model, tokenizer)
@@ -75,28 +80,42 @@ def _quiet() -> Iterator[None]:
     """Keep the libraries' own reports of what is said here in one line off the terminal."""
     from transformers.utils import logging as theirs
 
-    loud = [logging.getLogger(name) for name in ("transformers", "peft")]
-    levels = [one.level for one in loud]
-    shows_bars = theirs.is_progress_bar_enabled()
+    peft = logging.getLogger("peft")
+    before = theirs.get_verbosity(), peft.level, theirs.is_progress_bar_enabled()
     try:
+        theirs.set_verbosity(logging.CRITICAL)
         theirs.disable_progress_bar()
-        for one in loud:
-            one.setLevel(logging.CRITICAL)
+        peft.setLevel(logging.CRITICAL)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for one, level in zip(loud, levels, strict=True):
-            one.setLevel(level)
-        if shows_bars:
+        theirs.set_verbosity(before[0])
+        peft.setLevel(before[1])
+        if before[2]:
             theirs.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _memory_spared(name: str) -> Iterator[None]:
+    """Nothing is allocated here: what fills the memory is a setting that cannot be meant."""
+    try:
+        yield
+    except Exception as failure:
+        if not is_out_of_memory(failure):
+            raise
+        raise IntegrityError(
+            f"{name}: its settings ask for more than memory can hold before a weight is read "
+            f"({first_line(failure)}); copy its config again",
+            id="checkpoint.endless",
+        ) from failure
 
 
 # --- the model -----------------------------------------------------------------------------------
 
 
-def _model(name: str, folder: Path) -> tuple[Any, bool]:
-    """Return the model in `folder` without numbers, and whether the headers were held to it."""
+def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[str, ...]]:
+    """Return the model in `folder` without numbers, whether its headers all fit, and remarks."""
     import torch
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -120,11 +139,24 @@ def _model(name: str, folder: Path) -> tuple[Any, bool]:
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(_plain(config), trust_remote_code=False)
     if is_quantized or not tensors:
-        return model, False
+        return model, False, ()
     shapes = {key: one.shape for key, one in tensors.items()}
     filled, about = _put_in(model, shapes)
-    _refuse_unfit(name, filled, shapes, about)
-    return model, True  # not the filled one, whose weights peft cannot copy
+    left_out = _refuse_unfit(name, filled, shapes, about)
+    # Not the filled one, whose weights peft cannot copy.
+    return model, True, _about_layers(name, model, left_out)
+
+
+def _about_layers(name: str, model: Any, left_out: Sequence[str]) -> tuple[str, ...]:
+    """Tell layers in the files that the config does not count, and that nobody will read."""
+    lists = {key for key, one in model.named_modules() if type(one).__name__ == "ModuleList"}
+    beyond = [key for key in left_out if any(key.startswith(f"{one}.") for one in lists)]
+    if not beyond:
+        return ()
+    return (
+        f"{name}: {len(beyond)} weights of layers that its config.json does not count are not "
+        f"read, from {beyond[0]} on.",
+    )
 
 
 def _plain(config: Any) -> Any:
@@ -205,7 +237,9 @@ def _put_in(model: Any, shapes: Shapes) -> tuple[Any, dict[str, Any]]:
     return filled, about
 
 
-def _refuse_unfit(name: str, model: Any, shapes: Shapes, about: Mapping[str, Any]) -> None:
+def _refuse_unfit(
+    name: str, model: Any, shapes: Shapes, about: Mapping[str, Any]
+) -> tuple[str, ...]:
     missing, extra = sorted(about["missing_keys"]), list(about["unexpected_keys"])
     if about["mismatched_keys"]:
         key, found, expected = sorted(about["mismatched_keys"])[0]
@@ -236,93 +270,4 @@ def _refuse_unfit(name: str, model: Any, shapes: Shapes, about: Mapping[str, Any
             "save or copy the checkpoint again",
             id="weights.missing",
         )
-    unread(name, model, extra)
-
-
-# --- the adapter ---------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _refusals_explained(name: str) -> Iterator[None]:
-    """Turn what peft raises about a config or weights into an error that says where to look."""
-    try:
-        yield
-    except (CliffguardError, ImportError, MemoryError):
-        raise
-    except Exception as failure:  # a config decides what peft stumbles over, so anything may come
-        raise IntegrityError(
-            f"{name}: peft cannot use its adapter_config.json, or not with its weights and this "
-            f"base: {first_line(failure)}; save or copy the adapter again",
-            id="adapter.refused",
-        ) from failure
-
-
-def _with_adapter(model: Any, name: str, folder: Path, config: Any) -> Any:
-    """Return the model with the adapter's structure on it; None where that needs numbers."""
-    import torch
-    from peft import PeftModel, get_peft_model_state_dict
-    from peft.mapping_func import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
-
-    shapes = adapter_shapes(folder)
-    if not shapes:  # pickled
-        return None
-    kind = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(config.task_type, PeftModel)
-    try:
-        # Of a rank that nobody trained, matrices would fill the memory before they were compared.
-        with torch.device("meta"):
-            grow_embedding(model, name, shapes)
-            tuned = kind(model, config, "default", low_cpu_mem_usage=True)
-        expected = get_peft_model_state_dict(tuned, save_embedding_layers=True)
-    except (NotImplementedError, RuntimeError) as failure:
-        if _needs_numbers(failure):
-            return None
-        raise
-    _refuse_foreign(name, shapes, expected)
-    refuse_misfit(tuned, name, "default", set(shapes))
-    _refuse_other_rank(name, config, shapes, expected)
-    return tuned if _takes(tuned, shapes) else None
-
-
-def _needs_numbers(failure: Exception) -> bool:
-    return "meta tensor" in str(failure).lower()
-
-
-def _refuse_foreign(name: str, shapes: Shapes, expected: Mapping[str, Any]) -> None:
-    run = foreign_part(shapes, expected)
-    if run is not None and {without(run)(key) for key in shapes} <= expected.keys():
-        first = next(key for key in sorted(shapes) if key not in expected)
-        raise IntegrityError(
-            f"{name}: the names of its weights have {run!r} in them ({first}), and without it all "
-            f"would fit; they were saved {advice(run)}",
-            id="weights.foreign-names",
-        )
-
-
-def _refuse_other_rank(name: str, config: Any, shapes: Shapes, expected: Mapping[str, Any]) -> None:
-    """Refuse LoRA matrices of another shape than the config and the base give them."""
-    for key, shape in shapes.items():
-        if "lora_" not in key or key not in expected:
-            continue
-        wanted = tuple(expected[key].shape)
-        if wanted != shape:
-            raise IntegrityError(
-                f"{name}: {key} is of shape {list(shape)}, and by its adapter_config.json "
-                f"(r {config.r}) and the base of {list(wanted)}; put the config that it was "
-                "trained with beside it, or give the base that it was trained on",
-                id="adapter.other-shapes",
-            )
-
-
-def _takes(tuned: Any, shapes: Shapes) -> bool:
-    """Let peft take tensors of these shapes; say whether it could without numbers."""
-    import torch
-    from peft import set_peft_model_state_dict
-
-    weights = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
-    try:
-        set_peft_model_state_dict(tuned, weights, low_cpu_mem_usage=True)
-    except (NotImplementedError, RuntimeError) as failure:
-        if _needs_numbers(failure):
-            return False
-        raise
-    return True
+    return unread(name, model, extra)

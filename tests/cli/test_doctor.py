@@ -217,7 +217,7 @@ def setting(**values: object) -> Callable[[Path], None]:
 SPOILT: dict[str, tuple[Callable[[Path], None], int, str]] = {
     "foreign names": (spoilt_names, 12, "weights.foreign-names"),
     "no tensors": (without_tensors, 12, "weights.no-tensors"),
-    "another rank": (setting(r=10**9), 12, "adapter.other-shapes"),
+    "another rank": (setting(r=7), 12, "adapter.other-shapes"),
     "a newer peft": (setting(some_new_config=3), 12, "adapter.unknown-keys"),
     "another base": (setting(base_model_name_or_path="org/x"), 12, "adapter.unknown-base"),
     "a classifier's": (setting(task_type="SEQ_CLS"), 2, "adapter.no-language-model"),

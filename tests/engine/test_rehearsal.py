@@ -301,6 +301,7 @@ SPOILT: dict[str, tuple[Callable[[Weights], Weights], dict[str, Any], int, str]]
     "another width": (dict, {"hidden_size": 32}, 12, "weights.other-shape"),
     "another vocabulary": (dict, {"vocab_size": 300}, 12, "weights.other-shape"),
     "layers for ever": (dict, {"num_hidden_layers": 10**9}, 12, "weights.missing"),
+    "a head beyond memory": (dict, {"head_dim": 10**12}, 12, "checkpoint.endless"),
     "no language model": (dict, {"model_type": "vit"}, 2, "checkpoint.no-language-model"),
     "an encoder-decoder": (dict, {"model_type": "t5"}, 2, "checkpoint.no-language-model"),
     "a library is missing": (
@@ -325,6 +326,31 @@ def test_a_model_that_would_not_load_is_refused(what: str, tiny_base: Path, tmp_
     assert str(found).startswith(f"{folder}: ")
 
 
+def test_layers_that_the_config_does_not_count_are_told(tiny_base: Path, tmp_path: Path) -> None:
+    """A model of fewer layers than were saved is whole to transformers, and hardly meant."""
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "short"))
+    set_json(folder / "config.json", num_hidden_layers=1)
+
+    found = full(folder)
+
+    assert found.all_fit
+    assert found.remarks == (
+        f"{folder}: 9 weights of layers that its config.json does not count are not read, from "
+        "model.layers.1.input_layernorm.weight on.",
+    )
+
+
+def test_the_libraries_are_as_loud_as_before(tiny_base: Path) -> None:
+    """Their reports are kept off while it is looked, and no longer."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+
+    rehearse.__wrapped__(find_base(str(tiny_base), FindOptions(offline=True)))
+
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
 def test_weights_that_transformers_does_not_read_are_none(tiny_base: Path, tmp_path: Path) -> None:
     """They lie in the folder under another name."""
     folder = Path(shutil.copytree(tiny_base, tmp_path / "named"))
@@ -336,20 +362,25 @@ def test_weights_that_transformers_does_not_read_are_none(tiny_base: Path, tmp_p
 # --- settings of an adapter ----------------------------------------------------------------------
 
 CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
-    "a rank beyond memory": ({"r": 10**9}, "adapter.other-shapes"),
-    "a rank beyond numbers": ({"r": 10**30}, "adapter.refused"),
+    "a rank beyond memory": ({"r": 10**9}, "adapter.absurd-setting"),
+    "a rank beyond numbers": ({"r": 10**30}, "adapter.absurd-setting"),
+    "a rank that was not trained": ({"r": 7}, "adapter.other-shapes"),
+    "a start of more digits than numbers have": (
+        {"init_lora_weights": "pissa_niter_" + "9" * 5000},
+        "adapter.absurd-setting",
+    ),
     "a rank below zero": ({"r": -4}, "adapter.refused"),
     "a rank in words": ({"r": "8"}, "adapter.refused"),
-    "a rank of one module": ({"rank_pattern": {"q_proj": 10**9}}, "adapter.other-shapes"),
-    "layers for ever": ({"layer_replication": [[0, 2]] * 5000}, "adapter.endless"),
+    "a rank of one module": ({"rank_pattern": {"q_proj": 10**9}}, "adapter.absurd-setting"),
+    "layers for ever": ({"layer_replication": [[0, 2]] * 5000}, "adapter.absurd-setting"),
     "layers for ever, one trained": (
         {"layer_replication": [[0, 10**9]], "layers_to_transform": [0]},
-        "adapter.endless",
+        "adapter.absurd-setting",
     ),
-    "more layers than trained": ({"layer_replication": [[0, 2]] * 3}, "adapter.other-layers"),
+    "more layers than trained": ({"layer_replication": [[0, 2]] * 3}, "adapter.misfit"),
     "a start that takes for ever": (
         {"init_lora_weights": "pissa_niter_1000000"},
-        "adapter.endless",
+        "adapter.absurd-setting",
     ),
     "a start that nobody knows": ({"init_lora_weights": "nosuch"}, "adapter.refused"),
     "modules that are not there": ({"target_modules": ["nosuch"]}, "adapter.refused"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -29,6 +30,19 @@ def test_a_loss_at_the_easiest_levels_is_told_in_words(format: str) -> None:
 
     assert "at the easiest levels" in told
     assert "cliff at" not in told.split("ball_passing", maxsplit=1)[1]
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "html"])
+def test_what_was_assumed_of_the_sides_stands_at_the_top(format: str) -> None:
+    """Which base an adapter was taken to be trained on comes before any number."""
+    told = "runs/ft names org/tiny; taken for models/tiny."
+    review = samples.failed()
+    candidate = dataclasses.replace(review.comparison.candidate, notes=(told,))
+    comparison = dataclasses.replace(review.comparison, candidate=candidate)
+
+    text = " ".join(render(dataclasses.replace(review, comparison=comparison), format).split())
+
+    assert text.index("taken for models/tiny") < text.index("positive is worse")
 
 
 def test_an_unknown_format_names_the_nearest() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -404,3 +405,25 @@ def test_versions_that_compute_answers_are_in_the_identity(
 
     assert (told[0][0] != told[1][0]) is is_other
     assert (told[0][1] != told[1][1]) is (library != "datasets")
+
+
+def test_a_prompt_with_a_token_that_has_no_row_is_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """A token for padding needs no row, until an item holds it."""
+    folder = tmp_path / "padded"
+    shutil.copytree(tiny_base, folder)
+    tokenizer = support.byte_tokenizer()
+    tokenizer.add_special_tokens({"pad_token": "<|PAD|>"})
+    tokenizer.save_pretrained(folder)
+    rows = [*support.choice_rows(4), {**support.choice_rows(5)[4], "prompt": "Who? <|PAD|>"}]
+    suite = support.write_suite(tmp_path / "suite", n_items=4)
+    support.write_jsonl(tmp_path / "suite" / "ball.jsonl", rows)
+    runner = HarnessRunner(RunnerSettings(device="cpu"))
+    task = tasks_of(runner, suite, Protocol())["ball"]
+    padded = find_base(str(folder), FindOptions())
+
+    answered = runner.ask(padded, task, task.items[:4], Protocol())
+    with pytest.raises(IntegrityError, match=r"holds the token 258, .* only 258 rows") as refused:
+        runner.ask(padded, task, task.items[4:], Protocol())
+
+    assert len(answered) == 4
+    assert refused.value.id == "tokenizer.more-than-rows"
