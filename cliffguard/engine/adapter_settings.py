@@ -84,7 +84,8 @@ def _absurd(
     rounds = _ROUNDS.fullmatch(str(config.get("init_lora_weights")))
     # Python makes no number of more than some thousands of digits.
     if rounds and (len(rounds[1]) > _MOST_DIGITS or int(rounds[1]) > _MOST_ROUNDS):
-        yield f"init_lora_weights asks for {rounds[1][:20]} rounds of a decomposition"
+        number = f"{int(rounds[1][:_MOST_DIGITS]):,}"
+        yield f"init_lora_weights asks for {number} rounds of a decomposition"
 
 
 def _own_weights(folder: Path) -> list[Path]:
