@@ -35,7 +35,7 @@ from cliffguard.ledger import (
 )
 from cliffguard.looks import known_looks, note_looks
 from cliffguard.mean import refuse_wide_mean
-from cliffguard.measure import Measurement, Progress, measure, never, silent
+from cliffguard.measure import Measurement, Progress, measure, never, silent, unheard
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
@@ -72,6 +72,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     max_minutes: float | None = None,
     caveats: Sequence[str] = (),
     progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
     witness: Callable[[Sequence[Pair]], None] | None = None,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
@@ -79,6 +80,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     `sides` are base and candidate where they are models in memory (`runners.live`) and not found
     by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
     nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
+    `tell` hears a line where stored answers are taken over from an earlier form of a question.
     `witness` is given the answers of both sides, item by item, that the verdict is about.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
@@ -118,6 +120,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         runner=runner,
         is_time_up=is_time_up,
         progress=progress,
+        tell=tell,
     )
     if not runner.holds_both(base, candidate):
         # They are not to be loaded in turns at every look.
@@ -348,7 +351,13 @@ def with_runner(plan: Plan, work: Callable[[Runner], T]) -> T | None:
 
 
 def measure_alone(
-    checkpoint: Checkpoint, plan: Plan, *, store: Store, runner: Runner, progress: Progress = silent
+    checkpoint: Checkpoint,
+    plan: Plan,
+    *,
+    store: Store,
+    runner: Runner,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
 ) -> Measurement:
     """Put the answers of one checkpoint to all of the plan's suites into the store."""
     tasks = runner.resolve(suites_of(plan), plan.protocol)
@@ -359,6 +368,7 @@ def measure_alone(
         store=store,
         runner=runner,
         progress=progress,
+        tell=tell,
     )
 
 

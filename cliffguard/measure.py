@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
+from cliffguard.earlier import Forms, find_earlier, together
 from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Question
+from cliffguard.records import Answer, Checkpoint, Item, Question, Task
 from cliffguard.runners import Notes, Runner
 from cliffguard.schedule import Look, Series, Shard
 from cliffguard.store import Entry, Store, Stored
@@ -35,11 +37,15 @@ def never() -> bool:
     return False
 
 
+def unheard(line: str) -> None:
+    """Tell nobody."""
+
+
 def silent(label: str, done: int, total: int) -> None:
     """Show no progress."""
 
 
-def measure(
+def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
     checkpoint: Checkpoint,
     look: Look,
     *,
@@ -49,8 +55,12 @@ def measure(
     replicate: int = 0,
     is_time_up: Callable[[], bool] = never,
     progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
 ) -> Measurement:
     """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones.
+
+    Of an absent shard, answers under an earlier form of the question are taken over; what is taken
+    over of a task that is asked for the first time, and what not, is told in lines for people.
 
     Each `replicate` has answers of its own: the same question, asked again.
 
@@ -59,12 +69,11 @@ def measure(
     entries = [_entry(checkpoint, series, protocol, store, runner, replicate) for series in look]
     gathered = _Gathered(checkpoint.label, look, progress)
     absent: list[_Absent] = []
-    for series, (_, entry) in zip(look, entries, strict=True):
-        for shard in series.shards:
-            if entry.has_shard(shard.number):
-                gathered.add(series, shard, entry.read_shard(shard.number, shard.items))
-            else:
-                absent.append(_Absent(series=series, entry=entry, shard=shard))
+    for one in _missing(look, entries, Forms(store), runner, gathered, tell):
+        if one.asked:
+            absent.append(one)
+        else:
+            gathered.add(one.series, one.shard, one.stored((), {}))
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
@@ -73,7 +82,7 @@ def measure(
             if is_time_up():
                 break
             group = absent[start : start + runner.n_workers]
-            asked = [(one.series.task, one.shard.items) for one in group]
+            asked = [(one.series.task, one.asked) for one in group]
             with finishing():
                 told = runner.ask_each(checkpoint, asked, protocol)
                 for one, (answers, notes) in zip(group, told, strict=True):
@@ -107,6 +116,16 @@ class _Gathered:
         self._n_done += len(shard.items)
         self._progress(f"{self._label}: {series.task.name}", self._n_done, self._n_items)
 
+    def take(self, series: Series, entry: Entry) -> list[Shard]:
+        """Take the shards of a task that are stored; return those that are not."""
+        missing = []
+        for shard in series.shards:
+            if entry.has_shard(shard.number):
+                self.add(series, shard, entry.read_shard(shard.number, shard.items))
+            else:
+                missing.append(shard)
+        return missing
+
     def in_a_row(self, series: Series) -> tuple[Answer, ...]:
         """Return the answers of a task's shards, up to the first that was not asked."""
         keys = [(series.task.name, shard.number) for shard in series.shards]
@@ -123,15 +142,23 @@ class _Gathered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Absent:
-    """A shard that must be asked."""
+    """A shard that is not stored, and what is found of it under earlier forms of its question."""
 
     series: Series
     entry: Entry
     shard: Shard
+    found: Mapping[str, Stored]
+
+    @property
+    def asked(self) -> tuple[Item, ...]:
+        """The items that must be asked."""
+        return tuple(item for item in self.shard.items if item.id not in self.found)
 
     def stored(self, answers: Sequence[Answer], notes: Notes) -> Stored:
         """Store its answers; return those that are there then: another run may have been first."""
-        self.entry.write_shard(self.shard.number, answers, notes)
+        asked = Stored(answers=tuple(answers), notes=notes)
+        whole = together(self.shard.items, self.found, asked)
+        self.entry.write_shard(self.shard.number, whole.answers, whole.notes)
         return self.entry.read_shard(self.shard.number, self.shard.items)
 
 
@@ -152,3 +179,34 @@ def _entry(
         replicate=replicate,
     )
     return question, store.open(question, series.items)
+
+
+def _missing(
+    look: Look,
+    entries: Sequence[tuple[Question, Entry]],
+    forms: Forms,
+    runner: Runner,
+    gathered: _Gathered,
+    tell: Callable[[str], None],
+) -> Iterator[_Absent]:
+    """Gather the shards that are stored; yield the others, with what earlier forms have of them."""
+    for series, (question, entry) in zip(look, entries, strict=True):
+        missing = gathered.take(series, entry)
+        if not missing:
+            continue
+        earlier = find_earlier(
+            forms, question, series.items, partial(_words, runner, series.task, question.protocol)
+        )
+        if not entry.shard_numbers():
+            forms.tell_damage(tell)
+            who = f"{question.checkpoint.label}: {series.task.name}"
+            earlier.tell(tell, who, len(series.items))
+        for shard in missing:
+            found = earlier.within(shard.items)
+            yield _Absent(series=series, entry=entry, shard=shard, found=found)
+
+
+def _words(
+    runner: Runner, task: Task, protocol: Protocol, items: Sequence[Item]
+) -> Sequence[str] | None:
+    return runner.asked_as(task, items, protocol)

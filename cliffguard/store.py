@@ -224,6 +224,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self.root = user_path(str(root), UsageError)
+        self._questions: dict[str, dict[str, Any]] = {}
 
     def open(self, question: Question, items: Sequence[Item]) -> Entry:
         """Return the entry of a question, creating it with its items in the order of the run."""
@@ -251,6 +252,13 @@ class Store:
         found = sorted((self.root / "questions").glob("*/*/question.json"))
         return [Entry(path.parent) for path in found]
 
+    def question_of(self, entry: Entry) -> dict[str, Any]:
+        """Return an entry's question, read once: what is asked under a key never changes."""
+        key = entry.folder.name
+        if key not in self._questions:
+            self._questions[key] = entry.read_question()
+        return self._questions[key]
+
     def _folder(self, key: str) -> Path:
         return self.root / "questions" / key[:2] / key
 
@@ -270,6 +278,8 @@ class Store:
             "shots": task.num_fewshot,
             "limit": task.limit,
             **({"lower_is_better": True} if task.lower_is_better else {}),
+            # By which the answers to items are known again under a later form of the question.
+            **({} if task.terms is None else {"terms": task.terms.key}),
         }
         described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
         # Written last: where question.json is, the items are.

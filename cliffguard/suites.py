@@ -23,6 +23,7 @@ from cliffguard.files import is_special, read_jsonl, read_yaml, user_path, valid
 from cliffguard.plans import Ring
 from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.scorers import SCORERS
+from cliffguard.terms import Terms
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Cost = Literal["likelihood", "short generation", "long generation"]
@@ -247,10 +248,9 @@ def make_task(
         max_tokens = max_tokens or scorer.max_tokens
         stop = (("\n",) if scorer.is_one_line else ()) if stop is None else stop
     # Only what may change an answer: chance and gating levels may be corrected at no cost.
-    asked: list[Any] = [written.name, metric, written.filter, written.num_fewshot, max_tokens]
-    asked += [_SCORING, *with_limit(written.limit)]
-    if scorer is not None and list(stop or ()) != ["\n"]:
-        asked.append(list(stop or ()))
+    is_noted = scorer is not None and list(stop or ()) != ["\n"]
+    settled = (written.name, metric, written.filter, written.num_fewshot, max_tokens, _SCORING)
+    terms = Terms(before=settled, after=(list(stop or ()),) if is_noted else ())
     return Task(
         name=written.name,
         entry=written.name,
@@ -268,7 +268,10 @@ def make_task(
         limit=written.limit,
         cost=written.cost,
         items=items,
-        digest=digest([asked, [[item.id, item.digest, item.level] for item in items]]),
+        digest=terms.digest_of(
+            [(item.id, item.digest, item.level) for item in items], written.limit
+        ),
+        terms=terms,
     )
 
 
@@ -294,11 +297,6 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     if written.gate_levels is not None:
         theirs = theirs.model_copy(update={"gate_levels": written.gate_levels})
     return _task(theirs, capability, lent.name, source)
-
-
-def with_limit(limit: int | None) -> list[dict[str, int]]:
-    """Return what a limit adds to a task's digest: nothing where there is none."""
-    return [] if limit is None else [{"limit": limit}]
 
 
 def check_task(written: TaskFile, where: str) -> None:

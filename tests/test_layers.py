@@ -15,11 +15,11 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams", "stages", "interrupts"},
-    {"plans", "files", "samples", "constraints", "gym", "tensors"},
+    {"plans", "files", "samples", "constraints", "gym", "tensors", "terms"},
     {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
-    {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
+    {"config", "checkpoints", "tokenizer_files", "engine", "targets", "earlier"},
     {"runners", "imports"},
     {"schedule"},
     {"dealing", "measure", "integrity", "sentence", "history", "ledger", "shares"},

@@ -89,6 +89,7 @@ def check(
                     max_minutes=max_minutes,
                     caveats=(*remarks, *one_of_both(one, plans)),
                     progress=screen.progress,
+                    tell=screen.say,
                     witness=seen.append,
                 )
             spent = since(runner.spent(), before)
@@ -131,7 +132,12 @@ def measure(
         answers = open_store(store)
         with contextlib.closing(screen):
             measured = measure_alone(
-                found, resolved, store=answers, runner=runner, progress=screen.progress
+                found,
+                resolved,
+                store=answers,
+                runner=runner,
+                progress=screen.progress,
+                tell=screen.say,
             )
         n_items = sum(len(rows) for rows in measured.answers.values())
         screen.say(

@@ -120,6 +120,12 @@ class HarnessRunner(Runner):
         with self._stages.during("metrics"):
             return [one.answer() for one in prepared]
 
+    def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
+        """Return the digests of what the items are asked as, before any chat template."""
+        loaded = self._tasks[task.name]
+        with self._stages.during("prompts"), _buildable(loaded):
+            return loaded.asked_as(items, protocol)
+
     def _model(self, checkpoint: Checkpoint, protocol: Protocol) -> Any:
         """Return the model that answers for a checkpoint, its time counted with ours."""
         with self._stages.during("loading"):
@@ -186,10 +192,16 @@ class HarnessRunner(Runner):
 
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
+    with _buildable(loaded), _template_explained(checkpoint, protocol):
+        refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
+        loaded.build(model, checkpoint.fingerprint, protocol)
+
+
+@contextmanager
+def _buildable(loaded: LoadedTask) -> Iterator[None]:
+    """Turn what lm-eval raises over prompts that it cannot build into an error of ours."""
     try:
-        with _template_explained(checkpoint, protocol):
-            refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
-            loaded.build(model, checkpoint.fingerprint, protocol)
+        yield
     except UsageError:
         raise
     except ValueError as failure:
