@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -184,7 +186,23 @@ def compare_samples(
     alpha is not spent again. Raises a CliffguardError when the two were not asked the same, with
     what differs, and where `after` is of others.
     """
-    policy = policy or Policy()
+    with _no_search_for_circles():
+        return _compare_samples(base, candidate, policy or Policy(), after)
+
+
+@contextmanager
+def _no_search_for_circles() -> Iterator[None]:
+    """Pause the cyclic collector: it looks through millions of records, which have no circles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _compare_samples(base: str, candidate: str, policy: Policy, after: Review | None) -> Review:
     found = read_samples(base, candidate, policy)
     policy = with_margins(policy, (found.suite,))
     sides = (found.base, found.candidate)

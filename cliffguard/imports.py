@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from cliffguard.canonical import digest
+from cliffguard.canonical import digest, digest_of_rows
 from cliffguard.directions import declared, lower_is_better
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.files import user_path
@@ -90,18 +90,14 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     for name, tasks in capabilities.items():
         own = policy.capabilities.get(name) or CapabilityPolicy()
         for task in tasks:
-            read = Reading(Choice(own.metric, own.filter), _wanted(own))
-            sides, others = [], []
-            for file in files:
-                sides.append(read(file[task]))
-                others.append(read.others)
+            read, sides, others = _read(own, [file[task] for file in files])
             differences += _differences(task, *sides)
             is_low = _is_low(task, name, read, own.lower_is_better, told)
             if differences:
                 continue
             for key, sample in sides[0].items():
                 if key in sides[1]:
-                    one_run.add(sample.trace, sides[1][key].trace)
+                    one_run.add(sample, sides[1][key])
             n_all = _cut_to_limit(sides, [one.limit_of(task) for one in versions])
             joined[task] = _join(
                 task, name, read.choice, is_low, *sides, others=others, n_all=n_all
@@ -127,6 +123,20 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
         ),
         caveats=(*_caveats(files, joined), *_filters(joined, policy), *moved),
     )
+
+
+def _read(
+    own: CapabilityPolicy, files: Sequence[Path]
+) -> tuple[Reading, list[dict[str, Sample]], list[Mapping[str, Mapping[str, float | None]]]]:
+    """Return who read a task's files, the samples of each, and what other filters made of them."""
+    read = Reading(Choice(own.metric, own.filter), _wanted(own))
+    sides: list[dict[str, Sample]] = []
+    others: list[Mapping[str, Mapping[str, float | None]]] = []
+    for file in files:
+        sides.append(read(file))
+        others.append(read.others)
+    read.forget()
+    return read, sides, others
 
 
 def _wanted(own: CapabilityPolicy) -> tuple[str, ...]:
@@ -306,14 +316,26 @@ def _join(
     capability: str,
     choice: Choice,
     is_low: bool,
-    base: Mapping[str, Sample],
-    candidate: Mapping[str, Sample],
+    base: dict[str, Sample],
+    candidate: dict[str, Sample],
     *,
     others: Sequence[Mapping[str, Mapping[str, float | None]]],
     n_all: int | None,
 ) -> _Joined:
-    documents = list(dict.fromkeys([*base, *candidate]))
-    either = [base.get(name) or candidate[name] for name in documents]
+    """Return a task with both sides' answers; the samples are used up, since memory is short."""
+    read_otherwise = _read_otherwise((base, candidate), others)
+    items: list[Item] = []
+    answers: tuple[list[Answer], list[Answer]] = ([], [])
+    fields = {}
+    for name in list(dict.fromkeys([*base, *candidate])):
+        both = (base.pop(name, None), candidate.pop(name, None))
+        asked = both[0] or both[1]
+        assert asked is not None, "a name of one of them"
+        for side, sample in zip(answers, both, strict=True):
+            side.append(_answer(asked, sample, is_low))
+        items.append(_item(asked))
+        if asked.fields:
+            fields[asked.document] = asked.fields
     made = Task(
         name=task,
         entry=task,
@@ -330,19 +352,19 @@ def _join(
         stop=(),
         limit=None,
         cost=None,
-        items=tuple(map(_item, either)),
-        digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
+        items=tuple(items),
+        digest=digest_of_rows([one.item_digest, one.prompt_digest] for one in answers[0]),
         lower_is_better=is_low,
-        fields={sample.document: sample.fields for sample in either if sample.fields},
+        fields=fields,
         n_in_all=n_all,
-        read_otherwise=_read_otherwise((base, candidate), others),
+        read_otherwise=read_otherwise,
     )
-    sides = [
-        tuple(_answer(sample, side.get(sample.document), is_low) for sample in either)
-        for side in (base, candidate)
-    ]
-    names = tuple(dict.fromkeys(name for side in others for name in side))
-    return _Joined(task=made, base=sides[0], candidate=sides[1], other_filters=names)
+    return _Joined(
+        task=made,
+        base=tuple(answers[0]),
+        candidate=tuple(answers[1]),
+        other_filters=tuple(dict.fromkeys(name for side in others for name in side)),
+    )
 
 
 def _item(sample: Sample) -> Item:

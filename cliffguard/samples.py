@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from cliffguard.canonical import parse_json
 from cliffguard.errors import IntegrityError, UsageError
@@ -20,26 +20,21 @@ TELLING = 20
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
 
-
-class Trace(NamedTuple):
-    """What tells one model's answer from another's: no two models agree on all of it by chance.
-
-    `likelihoods` is a digest of those of all choices, as they were logged, if any; `said` one of a
-    generated answer of `TELLING` characters or more, before any filter (None: it is shorter).
-    """
-
-    likelihoods: bytes
-    said: bytes | None
-    score: float | None
+_RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sample:
     """One line of a file.
 
+    Its prompt is for an example of what was lost: where both sides score alike, only its first
+    character stays, which says that there was one.
+
     `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
-    which lm-eval's filter found nothing, which has no score. `fields` are those of the document
-    that are wanted.
+    which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
+    another's: a digest of the likelihoods of all choices as they were logged, or of a generated
+    answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
+    those of the document that are wanted.
     """
 
     document: str
@@ -52,7 +47,7 @@ class Sample:
     is_choice: bool
     is_readable: bool
     choices: tuple[str, ...]
-    trace: Trace
+    trace: bytes | None
     fields: Mapping[str, str]
 
 
@@ -67,7 +62,7 @@ _NOBODY = Sample(
     is_choice=False,
     is_readable=False,
     choices=(),
-    trace=Trace(b"", None, None),
+    trace=None,
     fields={},
 )
 
@@ -121,6 +116,10 @@ class Reading:
         self._twins = found
         return found
 
+    def forget(self) -> None:
+        """Let go of the samples that were read last: no other side is read."""
+        self._twins, self.others = {}, {}
+
     def _settle(self, name: str, known: Mapping[str, None]) -> None:
         """Take the first filter, and its first metric, where none was chosen."""
         metric = self.choice.metric or next(iter(known), None)
@@ -155,18 +154,21 @@ class Reading:
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
             choices = _shared(_choices(arguments) if said is None else (), twin.choices)
+            prompt = _shared(_prompt(arguments), twin.prompt)
+            if score is not None and score == twin.score:
+                prompt = twin.prompt = prompt.strip()[:1]
             return Sample(
-                document=document,
+                document=_shared(document, twin.document),
                 document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
                 prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
                 score=None if said == _NOTHING_READ else score,
-                prompt=_shared(_prompt(arguments), twin.prompt),
+                prompt=prompt,
                 target=_shared(str(row.get("target", "")), twin.target),
                 text=_picked(answer, choices) if said is None else said,
                 is_choice=said is None,
                 is_readable=said != _NOTHING_READ,
                 choices=choices,
-                trace=_trace(row, answer, score, is_choice=said is None),
+                trace=_trace(row, answer, is_choice=said is None),
                 fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
             )
         except KeyError as failure:
@@ -177,7 +179,7 @@ class Reading:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return None
         if isinstance(value, (bool, int, float)) and 0 <= value <= 1:
-            return float(value)
+            return _RIGHT_OR_WRONG.get(value, float(value))
         names = ", ".join(_metrics(row))
         raise UsageError(
             f"{path}:{line}: {self.choice.metric} is {str(value)[:40]}, not a score between 0 and "
@@ -227,10 +229,10 @@ def _shared(value: T, twin: T) -> T:
     return twin if twin == value else value
 
 
-def _trace(row: Mapping[str, Any], answer: Any, score: float | None, *, is_choice: bool) -> Trace:
+def _trace(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | None:
     if is_choice:
-        return Trace(_short_digest(row.get("resps", "")), None, score)
-    return Trace(b"", _long(row.get("resps", answer)), score)
+        return _short_digest(row.get("resps", ""))
+    return _long(row.get("resps", answer))
 
 
 def _long(response: Any) -> bytes | None:
