@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cliffguard.errors import ConfigError
-from cliffguard.files import read_yaml, user_path, validate
+from cliffguard.errors import ConfigError, key_id
+from cliffguard.files import SECTIONS, read_yaml, user_path, validate
 from cliffguard.plans import Plan, Policy, TargetData
 from cliffguard.suites import SuiteFile
 
@@ -32,7 +32,7 @@ BOTH_TEMPLATES = ("own", "base")
 def load_policy(path: Path | str) -> Policy:
     """Read a policy file. Raises ConfigError with the file and the faulty key."""
     path = Path(path)
-    return make_policy(read_yaml(path, ConfigError), str(path))
+    return make_policy(read_yaml(path, ConfigError, kind="policy"), str(path))
 
 
 def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Plan:
@@ -49,7 +49,7 @@ def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> P
 def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> tuple[Plan, ...]:
     """Read a plan file: one plan for each of its candidates."""
     path = Path(path)
-    written = read_yaml(path, ConfigError)
+    written = read_yaml(path, ConfigError, kind="plan")
     for key in _FROM_PLAN_FOLDER:
         where = f"{path}: {key}"
         if isinstance(written.get(key), str):
@@ -80,7 +80,9 @@ def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
     if not isinstance(candidates, list):
         candidates = [candidates] if "candidate" in written else []
     elif not candidates:
-        raise ConfigError(f"{source}: candidate: the list is empty; name at least one")
+        raise ConfigError(
+            f"{source}: candidate: the list is empty; name at least one", id="plan.candidate"
+        )
     if len(candidates) > 1:
         written = {"after_failure": "stop", **written}
     each: list[Mapping[str, Any]] = [{**written, "candidate": one} for one in candidates]
@@ -103,22 +105,26 @@ def make_plan(written: Mapping[str, Any], source: str) -> Plan:
     policy = None
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
-    plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError)
-    _refuse_switches(written, as_written(plan), f"{source}: ")
+    plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError, kind="plan")
+    _refuse_switches(written, as_written(plan), f"{source}: ", kind="plan")
     return plan if policy is None else replace(plan, policy=policy)
 
 
 def make_policy(written: Mapping[str, Any], source: str) -> Policy:
     """Return the policy in a mapping. Raises ConfigError with the source and the faulty key."""
-    policy: Policy = validate(_ADAPTERS["policy"], dict(written), source, ConfigError)
+    policy: Policy = validate(
+        _ADAPTERS["policy"], dict(written), source, ConfigError, kind="policy"
+    )
     read = _ADAPTERS["policy"].dump_python(policy, mode="json")
-    _refuse_switches(written, read, f"{source}: ")
+    _refuse_switches(written, read, f"{source}: ", kind="policy")
     return policy
 
 
 def make_target(written: Mapping[str, Any], source: str) -> TargetData:
     """Return the target in a mapping. Raises ConfigError with the source and the faulty key."""
-    target: TargetData = validate(_ADAPTERS["target"], dict(written), source, ConfigError)
+    target: TargetData = validate(
+        _ADAPTERS["target"], dict(written), source, ConfigError, kind="target"
+    )
     return target
 
 
@@ -156,13 +162,19 @@ def schema(kind: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
-def _refuse_switches(written: Mapping[str, Any], read: Mapping[str, Any], where: str) -> None:
+def _refuse_switches(
+    written: Mapping[str, Any], read: Mapping[str, Any], where: str, *, kind: str
+) -> None:
     """Refuse true and false where a number was made of them."""
     for key, value in written.items():
         if isinstance(value, Mapping):
-            _refuse_switches(value, read[key], f"{where}{key}.")
+            inner = key if kind == "plan" and key in SECTIONS else kind
+            _refuse_switches(value, read[key], f"{where}{key}.", kind=inner)
         elif isinstance(value, bool) and not isinstance(read[key], bool):
-            raise ConfigError(f"{where}{key}: expected a number, found {str(value).lower()}")
+            found = str(value).lower()
+            raise ConfigError(
+                f"{where}{key}: expected a number, found {found}", id=key_id(kind, str(key))
+            )
 
 
 def _from(folder: Path, name: str, where: str) -> str:

@@ -127,7 +127,7 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
     Raises SuiteError with file and line for anything that is wrong inside.
     """
     path = _find(name, folder or Path())
-    written = validate(TypeAdapter(SuiteFile), read_yaml(path, SuiteError), str(path), SuiteError)
+    written = _written(path)
     capabilities = tuple(
         Capability(
             name=capability,
@@ -197,6 +197,11 @@ def not_covered(suites: Iterable[Suite]) -> tuple[str, ...]:
         for name, told in WANTED.items()
         if name not in covered
     )
+
+
+def _written(path: Path) -> SuiteFile:
+    told = read_yaml(path, SuiteError, kind="suite")
+    return validate(TypeAdapter(SuiteFile), told, str(path), SuiteError, kind="suite")
 
 
 def _is_path(name: str) -> bool:
@@ -287,7 +292,7 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     source = _find(name, path.parent)
     if _is_path(name):
         source = _inside(path, name, f"{where}: from")
-    lent = validate(TypeAdapter(SuiteFile), read_yaml(source, SuiteError), str(source), SuiteError)
+    lent = _written(source)
     tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}
     if written.name not in tasks:
         raise SuiteError(f"{where}: {name} has no such task{nearest(written.name, tasks)}")
@@ -303,24 +308,37 @@ def check_task(written: TaskFile, where: str) -> None:
     """Raise SuiteError with `where` for keys of a task that do not go together."""
     metric = written.metric
     if written.gate_levels is not None and written.level is None:
-        raise SuiteError(f"{where}: gate_levels needs level: the name of the items' level field")
+        raise SuiteError(
+            f"{where}: gate_levels needs level: the name of the items' level field",
+            id="suite.gate-levels",
+        )
     if written.items is None:
         if written.level is not None or written.max_tokens is not None or written.stop is not None:
-            raise SuiteError(f"{where}: level, max_tokens and stop need items of your own")
+            raise SuiteError(
+                f"{where}: level, max_tokens and stop need items of your own", id="suite.items"
+            )
         return
     if metric not in OWN_METRICS:
         raise SuiteError(
             f"{where}: metric {metric!r} is not one of {', '.join(OWN_METRICS)}"
-            f"{nearest(str(metric), OWN_METRICS)}"
+            f"{nearest(str(metric), OWN_METRICS)}",
+            id="suite.metric",
         )
     if written.filter is not None:
-        raise SuiteError(f"{where}: filter belongs to lm-eval tasks, not to items of your own")
+        raise SuiteError(
+            f"{where}: filter belongs to lm-eval tasks, not to items of your own",
+            id="suite.filter",
+        )
     if metric in BY_LIKELIHOOD and (written.max_tokens is not None or written.stop is not None):
         raise SuiteError(
-            f"{where}: max_tokens and stop belong to answers that are generated, not to {metric}"
+            f"{where}: max_tokens and stop belong to answers that are generated, not to {metric}",
+            id="suite.max-tokens",
         )
     if written.stop is not None and not all(written.stop):
-        raise SuiteError(f"{where}: stop holds an empty text; leave it out, or name where to stop")
+        raise SuiteError(
+            f"{where}: stop holds an empty text; leave it out, or name where to stop",
+            id="suite.stop",
+        )
 
 
 def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> None:
@@ -328,7 +346,10 @@ def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> Non
         return
     absent = sorted(set(written.gate_levels) - {item.level for item in items})
     if absent:
-        raise SuiteError(f"{where}: gate_levels names {absent}, but no item has such a level")
+        raise SuiteError(
+            f"{where}: gate_levels names {absent}, but no item has such a level",
+            id="suite.gate-levels",
+        )
 
 
 def _items(

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
-    {"errors", "canonical", "stats", "ngrams", "stages", "interrupts"},
+    {"errors", "canonical", "bounds", "stats", "ngrams", "stages", "interrupts"},
     {"plans", "files", "samples", "constraints", "gym", "tensors", "terms"},
     {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
