@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cliffguard.errors import ConfigError, key_id
+from cliffguard.churns import churn_of_file
+from cliffguard.errors import ConfigError, UsageError, key_id
 from cliffguard.files import SECTIONS, read_yaml, user_path, validate
 from cliffguard.plans import Plan, Policy, TargetData
 from cliffguard.suites import SuiteFile
@@ -67,6 +68,8 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
         written["target"] = _target_from(path.parent, written["target"], f"{path}: target")
     if isinstance(written.get("policy"), str):
         written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
+    if isinstance(written.get("churn"), str):
+        written["churn"] = _churn_from(path.parent, written["churn"], f"{path}: churn")
     return make_plans(merge(written, overrides or {}), str(path))
 
 
@@ -149,9 +152,10 @@ def as_written(plan: Plan) -> dict[str, Any]:
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a "plan", "policy" or "suite" file."""
     described = _ADAPTERS[kind].json_schema()
-    if kind == "plan":  # a policy may also be the path of its file, and a target that of its data
+    if kind == "plan":  # a policy, a target and a churn may also be the path of a file
         for key in ("policy", "target"):
             described["properties"][key]["anyOf"].append({"type": "string"})
+        described["properties"]["churn"]["anyOf"].append({"type": "string"})
         several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
         # Two plans in one, which a protocol is not.
@@ -207,6 +211,17 @@ def _target_from(folder: Path, given: Any, where: str) -> Any:
     if isinstance(target, dict) and isinstance(target.get("data"), str):
         return {**target, "data": _from(folder, target["data"], where)}
     return target
+
+
+def _churn_from(folder: Path, name: str, where: str) -> dict[str, float]:
+    """Return what a file of churn says, its id that of the key that names it."""
+    try:
+        return churn_of_file(Path(_from(folder, name, where)))
+    except UsageError as failure:
+        said = str(failure)
+        raise ConfigError(
+            said if said.startswith(where) else f"{where}: {said}", id=key_id("plan", "churn")
+        ) from None
 
 
 def _suite_from(folder: Path, name: Any, where: str) -> Any:

@@ -35,7 +35,7 @@ from cliffguard.ledger import (
     runs_of,
     runs_of_samples,
 )
-from cliffguard.looks import known_looks, note_looks
+from cliffguard.looks import is_past_lost, known_looks, note_looks
 from cliffguard.mean import refuse_wide_mean
 from cliffguard.measure import Measurement, Progress, measure, never, silent, unheard
 from cliffguard.overlap import told, without_training
@@ -131,6 +131,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         plan, tasks, training, base=base, candidate=candidate, runner=runner, progress=progress
     )
     decision = verdict = accounts = None
+    lost = False
     while planned := schedule.next(verdict):
         answered = [asked(side, planned) for side in (base, candidate)]
         look, measured = cut_to_both(planned, answered)
@@ -139,6 +140,11 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
             keys = {one.task.name: both for one, both in zip(planned, asked_of, strict=True)}
             runs = runs_of(schedule, plan.protocol, keys, _gating(suites, policy))
             accounts = accounts_of(runs, known, policy)
+            lost = is_past_lost(
+                store, base, candidate, (*measured[1].questions, *measured[1].earlier)
+            )
+            if lost and not any(account.before for account in accounts.values()):
+                caveats = (*caveats, _PAST_IS_LOST)
         decision = _decide(
             look,
             measured,
@@ -161,7 +167,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     assert decision is not None, "a schedule has at least one look"
     assert accounts is not None
     own, taken = _taken(accounts, decision)
-    note_looks(store, base, candidate, own)
+    note_looks(store, base, candidate, own, questions=measured[1].questions, is_past_lost=lost)
     decision = _listed(decision, overlaps, schedule.everything())
     if witness is not None:
         witness(decision.pairs)
@@ -178,11 +184,11 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
 
 
 def compare_samples(
-    base: str, candidate: str, policy: Policy | None = None, *, after: Review | None = None
+    base: str, candidate: str, policy: Policy | None = None, *, after: Sequence[Review] = ()
 ) -> Review:
     """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
 
-    `after` is the review of an earlier comparison of these two, of fewer samples: what it spent of
+    `after` are reviews of earlier comparisons of these two, of fewer samples: what they spent of
     alpha is not spent again. Raises a CliffguardError when the two were not asked the same, with
     what differs, and where `after` is of others.
     """
@@ -202,7 +208,7 @@ def _no_search_for_circles() -> Iterator[None]:
             gc.enable()
 
 
-def _compare_samples(base: str, candidate: str, policy: Policy, after: Review | None) -> Review:
+def _compare_samples(base: str, candidate: str, policy: Policy, after: Sequence[Review]) -> Review:
     found = read_samples(base, candidate, policy)
     policy = with_margins(policy, (found.suite,))
     sides = (found.base, found.candidate)
@@ -210,9 +216,13 @@ def _compare_samples(base: str, candidate: str, policy: Policy, after: Review | 
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
     refuse_unknown_fields(tasks, policy)
     runs = runs_of_samples(tasks, [one.answers for one in sides], _gating((found.suite,), policy))
-    if after is not None:
-        refuse_other_sides(runs, after.taken)
-    accounts = accounts_of(runs, () if after is None else after.taken, policy)
+    known: tuple[TakenLooks, ...] = ()
+    for review in after:
+        refuse_other_sides(runs, review.taken)
+    # In the order in which they grew, whatever the order in which they are named.
+    for review in sorted(after, key=lambda one: sum(taken.n_items for taken in one.taken)):
+        known = merged(known, review.taken)
+    accounts = accounts_of(runs, known, policy)
     decision = _decide(
         tuple(in_full(task, task.items) for task in tasks),
         measured,
@@ -223,7 +233,7 @@ def _compare_samples(base: str, candidate: str, policy: Policy, after: Review | 
             protocol=None,
             accounts=accounts,
         ),
-        caveats=(*found.caveats, *(() if after is not None else (_AS_A_FIRST_RUN,))),
+        caveats=(*found.caveats, *(() if after else (_AS_A_FIRST_RUN,))),
     )
     return write_up(
         decision,
@@ -232,11 +242,15 @@ def _compare_samples(base: str, candidate: str, policy: Policy, after: Review | 
         measured=measured,
         runner="samples that lm-eval logged",
         looks=(),
-        taken=_taken(accounts, decision, () if after is None else after.taken)[1],
+        taken=_taken(accounts, decision, known)[1],
         command=shlex.join(["cliffguard", "compare", base, candidate]),
     )
 
 
+_PAST_IS_LOST = (
+    "Judged as a first run: the store held these answers and no longer knows, or never did, which "
+    "looks were taken at them."
+)
 _AS_A_FIRST_RUN = (
     "Judged as a first run: whether fewer of these samples were judged before is not known here; "
     "--after REVIEW counts what was."

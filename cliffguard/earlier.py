@@ -35,11 +35,12 @@ class Earlier:
     """What earlier forms of a question hold for the items that it asks now.
 
     `found` has an answer by item id, and how it came about. `again` counts, by the reason, the
-    items with a stored answer that are asked again.
+    items with a stored answer that are asked again. `keys` are of the questions that were used.
     """
 
     found: Mapping[str, Stored]
     again: Mapping[str, int]
+    keys: frozenset[str] = frozenset()
 
     def within(self, items: Sequence[Item]) -> dict[str, Stored]:
         """Return what was found of these items, by their ids."""
@@ -70,10 +71,12 @@ def find_earlier(
         return NOTHING
     stored: dict[str, list[Stored]] = {}
     others: set[str] = set()
+    keys = set()
     for entry, described in forms.of(question):
         if not _has_terms(question, entry, described):
             others |= {one.answers[0].item_digest for one in _answers(entry)}
             continue
+        keys.add(entry.folder.name)
         for one in _answers(entry):
             stored.setdefault(one.answers[0].item_digest, []).append(one)
     wanted = [item for item in items if item.digest in stored]
@@ -92,7 +95,7 @@ def find_earlier(
             found[item.id] = Stored(answers=(answer,), notes=alike[0].notes)
         else:
             again[OTHER_WORDS] += 1
-    return Earlier(found=found, again=+again)
+    return Earlier(found=found, again=+again, keys=frozenset(keys if found else ()))
 
 
 def together(items: Sequence[Item], found: Mapping[str, Stored], asked: Stored) -> Stored:

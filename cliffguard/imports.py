@@ -18,6 +18,7 @@ from typing import Any
 
 from cliffguard.canonical import digest, digest_of_rows
 from cliffguard.directions import declared, lower_is_better
+from cliffguard.directions.registered import HIGHER_IS_BETTER
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.files import user_path
 from cliffguard.logged import (
@@ -87,12 +88,14 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     joined: dict[str, _Joined] = {}
     one_run = OneRun()
     differences: list[str] = []
+    turned: list[str] = []
     for name, tasks in capabilities.items():
         own = policy.capabilities.get(name) or CapabilityPolicy()
         for task in tasks:
             read, sides, others = _read(own, [file[task] for file in files])
             differences += _differences(task, *sides)
             is_low = _is_low(task, name, read, own.lower_is_better, told)
+            turned += _against_registry(task, read, own.lower_is_better, told)
             if differences:
                 continue
             for key, sample in sides[0].items():
@@ -121,7 +124,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
             checkpoint=_identity(candidate, files[1]),
             answers={name: one.candidate for name, one in joined.items()},
         ),
-        caveats=(*_caveats(files, joined), *_filters(joined, policy), *moved),
+        caveats=(*_caveats(files, joined), *_filters(joined, policy), *moved, *turned),
     )
 
 
@@ -260,9 +263,7 @@ def _is_low(
     told: Sequence[Mapping[str, Mapping[str, bool]]],
 ) -> bool:
     """Say whether the metric that was read is better low, by policy, results files or registry."""
-    metric = read.choice.metric
-    assert metric is not None, "reading a file settles its metric"
-    sides = [declared(metric, read.logged, side.get(task, {})) for side in told]
+    metric, sides = _declared(task, read, told)
     said = {one for one in sides if one is not None}
     if len(said) == 2:
         raise IntegrityError(
@@ -278,6 +279,33 @@ def _is_low(
         policy=policy,
         told=not said.pop() if said else None,
     )
+
+
+def _declared(
+    task: str, read: Reading, told: Sequence[Mapping[str, Mapping[str, bool]]]
+) -> tuple[str, list[bool | None]]:
+    """Return the metric that was read, and by each side's results file whether high is better."""
+    metric = read.choice.metric
+    assert metric is not None, "reading a file settles its metric"
+    return metric, [declared(metric, read.logged, side.get(task, {})) for side in told]
+
+
+def _against_registry(
+    task: str,
+    read: Reading,
+    policy: bool | None,
+    told: Sequence[Mapping[str, Mapping[str, bool]]],
+) -> list[str]:
+    """Say where the policy alone turns a metric that lm-eval knows to point the other way."""
+    metric, sides = _declared(task, read, told)
+    known = HIGHER_IS_BETTER.get(metric)
+    if policy is None or known is not policy or any(one is not None for one in sides):
+        return []
+    ways = ("low", "high") if policy else ("high", "low")
+    return [
+        f"{task}: {metric} is taken to be better {ways[0]}, as the policy says; in lm-eval's "
+        f"registry it is better {ways[1]}, and no results file says otherwise."
+    ]
 
 
 # --- joining -------------------------------------------------------------------------------------
@@ -333,7 +361,7 @@ def _join(
         assert asked is not None, "a name of one of them"
         for side, sample in zip(answers, both, strict=True):
             side.append(_answer(asked, sample, is_low))
-        items.append(_item(asked))
+        items.append(_item(asked, prompt=(both[1] or asked).prompt))
         if asked.fields:
             fields[asked.document] = asked.fields
     made = Task(
@@ -367,11 +395,11 @@ def _join(
     )
 
 
-def _item(sample: Sample) -> Item:
+def _item(sample: Sample, *, prompt: str) -> Item:
     return Item(
         id=sample.document,
         digest=sample.document_hash,
-        prompt=sample.prompt,
+        prompt=prompt,
         choices=sample.choices,
         answer=sample.target,
         level=None,

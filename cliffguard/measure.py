@@ -23,13 +23,15 @@ Progress = Callable[[str, int, int], None]
 class Measurement:
     """One checkpoint's answers by task name, in the order of the run.
 
-    `questions` are the keys under which they are stored; `measured_on` has a line for each way in
-    which these answers were measured: device, batches.
+    `questions` are the keys under which they are stored, `earlier` those from which some were taken
+    over; `measured_on` has a line for each way in which these answers were measured: device,
+    batches.
     """
 
     answers: Mapping[str, tuple[Answer, ...]]
     questions: tuple[str, ...]
     measured_on: tuple[str, ...]
+    earlier: tuple[str, ...] = ()
 
 
 def never() -> bool:
@@ -94,6 +96,7 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
         answers={series.task.name: gathered.in_a_row(series) for series in look},
         questions=tuple(question.key for question, _ in entries),
         measured_on=gathered.measured_on,
+        earlier=tuple(sorted(gathered.earlier)),
     )
 
 
@@ -105,6 +108,7 @@ class _Gathered:
         self._progress = progress
         self._shards: dict[tuple[str, int], Stored] = {}
         self._n_done = 0
+        self.earlier: set[str] = set()
         self._n_items = sum(len(shard.items) for series in look for shard in series.shards)
 
     def __str__(self) -> str:
@@ -201,6 +205,7 @@ def _missing(
             forms.tell_damage(tell)
             who = f"{question.checkpoint.label}: {series.task.name}"
             earlier.tell(tell, who, len(series.items))
+        gathered.earlier |= earlier.keys
         for shard in missing:
             found = earlier.within(shard.items)
             yield _Absent(series=series, entry=entry, shard=shard, found=found)

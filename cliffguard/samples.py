@@ -23,12 +23,12 @@ _NOTHING_READ = "[invalid]"
 _RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One line of a file.
 
-    Its prompt is for an example of what was lost: where both sides score alike, only its first
-    character stays, which says that there was one.
+    Its prompt is for an example of what was lost: it stays with the second side, where that scores
+    another way than the first; elsewhere only its first character does, which says there was one.
 
     `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
     which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
@@ -154,9 +154,9 @@ class Reading:
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
             choices = _shared(_choices(arguments) if said is None else (), twin.choices)
-            prompt = _shared(_prompt(arguments), twin.prompt)
-            if score is not None and score == twin.score:
-                prompt = twin.prompt = prompt.strip()[:1]
+            prompt = _prompt(arguments)
+            if not self._twins or (score is not None and score == twin.score):
+                prompt = prompt.strip()[:1]
             return Sample(
                 document=_shared(document, twin.document),
                 document_hash=_shared(str(row["doc_hash"]), twin.document_hash),

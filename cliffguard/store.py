@@ -5,6 +5,7 @@
                              /items.jsonl      what was asked, in the order of the run
                              /shards/0000.jsonl answers, one line per item, and how they came about
                              /noise.json       how many flip by noise, where that was measured
+                             /judged/cd34…     empty: a verdict on this pair was formed on them
 
 A shard is written to a temporary file, flushed and put in its place, once: it is there whole or
 not at all, and of two processes that ask the same the first one's stays. An absent shard is run
@@ -147,6 +148,19 @@ class Entry:
     def write_noise(self, noise: Mapping[str, Any]) -> None:
         """Note a noise floor beside the answers; the last one counts."""
         write_whole(self.folder / "noise.json", _with_seal(noise))
+
+    def notes_terms(self) -> bool:
+        """Say whether the version that began this question kept looks, and noted the terms."""
+        return "terms" in self.read_question()["about"]
+
+    def was_judged(self, pair: str) -> bool:
+        """Say whether a verdict on a pair of checkpoints was formed on these answers."""
+        return (self.folder / "judged" / pair).is_file()
+
+    def mark_judged(self, pair: str) -> None:
+        """Leave the mark that a verdict on a pair was formed, whatever becomes of its looks."""
+        if not self.was_judged(pair):
+            write_new(self.folder / "judged" / pair, "")
 
     def _shard(self, number: int) -> Path:
         return self.shards_folder / f"{number:04d}.jsonl"

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "bounds", "stats", "ngrams", "stages", "interrupts"},
     {"plans", "files", "samples", "constraints", "gym", "tensors", "terms"},
-    {"scorers", "ladders", "rows", "logged", "hashing"},
+    {"churns", "scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
     {"config", "checkpoints", "tokenizer_files", "engine", "targets", "earlier"},

@@ -178,7 +178,7 @@ def compare(
             review = _compared(base, candidate, logged, policy, after, flags)
         code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
         raise typer.Exit(0 if exit_zero else code)
-    if after is not None:
+    if after:
         raise UsageError(
             "--after: is for folders of samples; the store knows its own looks",
             id="after.only-samples",
@@ -213,7 +213,7 @@ def _compared(
     candidate: str,
     logged: Sequence[str],
     policy: Path | None,
-    after: Path | None,
+    after: Sequence[Path] | None,
     flags: Mapping[str, Any],
 ) -> Review:
     """Return the review of two folders of samples; flags about checkpoints have no place here."""
@@ -230,14 +230,16 @@ def _compared(
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
         raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
-    earlier = None
-    if after is not None:
-        from cliffguard.files import read_text
-        from cliffguard.report.json import read_review
-
-        earlier = read_review(read_text(after, UsageError), str(after))
+    earlier = [_review(path) for path in after or ()]
     own = None if policy is None else load_policy(policy)
     return compare_samples(base, candidate, own, after=earlier)
+
+
+def _review(path: Path) -> Review:
+    from cliffguard.files import read_text
+    from cliffguard.report.json import read_review
+
+    return read_review(read_text(path, UsageError), str(path))
 
 
 def _flat(given: Mapping[str, Any]) -> list[str]:
