@@ -134,7 +134,8 @@ class Forms:
             except StoreError as failure:
                 unread.append(str(failure))
                 continue
-            forms.setdefault(_same(described["asked"]), []).append((entry, described))
+            if isinstance(described["asked"], dict) and "protocol" in described["asked"]:
+                forms.setdefault(_same(described["asked"]), []).append((entry, described))
         return forms, tuple(unread)
 
     def tell_damage(self, hear: Callable[[str], None]) -> None:
@@ -177,7 +178,6 @@ def _has_terms(question: Question, entry: Entry, described: Mapping[str, Any]) -
 
 def _answers(entry: Entry) -> Iterator[Stored]:
     """Yield every answer of an entry by itself, with the notes of its shard."""
-    for number in entry.shard_numbers():
-        shard = entry.read_sealed(number)
+    for shard in entry.read_all():
         for answer in shard.answers:
             yield Stored(answers=(answer,), notes=shard.notes)

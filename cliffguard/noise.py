@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from cliffguard.compare import compare
 from cliffguard.corridor import with_margins
 from cliffguard.errors import UsageError
-from cliffguard.measure import Measurement, Progress, measure, silent
+from cliffguard.measure import Measurement, Progress, measure, silent, unheard
 from cliffguard.pairs import Pair, pair_answers
 from cliffguard.plans import Plan, Policy
 from cliffguard.records import CapabilityComparison, Checkpoint
@@ -77,6 +77,7 @@ def measure_noise(
     store: Store,
     make_runner: Callable[[Plan], Runner],
     progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
 ) -> NoiseFloor:
     """Ask a checkpoint as `plan` says and as `other` does, and compare the two.
 
@@ -99,6 +100,7 @@ def measure_noise(
             runner=runner,
             replicate=replicate,
             progress=progress,
+            tell=tell,
         )
         _refuse_elsewhere(side, runner)
         sides.append(side)

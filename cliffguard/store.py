@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,17 @@ class Entry:
         if not isinstance(notes, dict):
             raise self._damaged(f"shard {number} does not say how it was measured")
         return Stored(answers=tuple(self._answer(line) for line in lines), notes=notes)
+
+    def read_all(self) -> Iterator[Stored]:
+        """Yield every shard that is there, whose answers must be to items of this question."""
+        digests = {item.id: item.digest for item in self.read_items()}
+        for number in self.shard_numbers():
+            stored = self.read_sealed(number)
+            for one in stored.answers:
+                is_text = isinstance(one.item_id, str)
+                if not is_text or digests.get(one.item_id) != one.item_digest:
+                    raise self._damaged(f"shard {number} answers other items")
+            yield stored
 
     def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> None:
         """Store the answers of a shard unless it is there.

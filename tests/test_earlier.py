@@ -391,3 +391,30 @@ def replace_fingerprint(fingerprint: str) -> Checkpoint:
 
     own = support.checkpoint()
     return Known(**{name: getattr(own, name) for name in Checkpoint.__dataclass_fields__})
+
+
+def test_answers_to_other_items_are_no_earlier_form(tmp_path: Path) -> None:
+    """A shard that was put into another question's folder matches its seal, and is damage."""
+    ask(tmp_path, support.choice_rows(80))
+    entries = Store(tmp_path / "store").entries()
+    by_task = {entry.read_question()["asked"]["task"]: entry for entry in entries}
+    shutil.copy(
+        by_task["say"].shards_folder / "0000.jsonl", by_task["ball"].shards_folder / "0001.jsonl"
+    )
+
+    with pytest.raises(StoreError, match=r"shard 1 answers other items.*--repair"):
+        ask(tmp_path, support.choice_rows(90))
+
+
+def test_copies_keep_an_answer_each(tmp_path: Path) -> None:
+    """The same question under two ids was asked twice, and is not answered by one of them."""
+    rows = support.choice_rows(70)
+    copies = [*rows, {**rows[0], "id": "copy"}]
+    runner = FakeRunner(lambda _, item: 0.25 if item.id == "copy" else 1.0)
+    ask(tmp_path, copies, runner=runner)
+
+    again = ask(tmp_path, copies[::-1])
+
+    scores = {a.item_id: a.score for a in again.measured.answers["ball"]}
+    assert again.n == 0
+    assert (scores["copy"], scores["ball-000"]) == (0.25, 1.0)
