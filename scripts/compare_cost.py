@@ -9,7 +9,6 @@ The files are made from a seed in a temporary folder; `compare` runs in a proces
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import random
@@ -18,39 +17,38 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 CHOICES = ["in the kitchen", "in the garden", "in the office", "in the hallway"]
 N_WORDS = 60  # of a prompt
 
 
-def row(task: int, number: int, *, chance: random.Random, right: bool) -> dict[str, Any]:
-    """Return one line of a file of samples."""
-    words = random.Random(f"{task}-{number}")
-    prompt = " ".join(words.choices(WORDS, k=N_WORDS)) + f" ({task}, {number})\nAnswer:"
-    gold = words.randrange(len(CHOICES))
+def texts(chance: random.Random) -> list[str]:
+    """Return prompts, of which each stands in many rows with another number at its end."""
+    syllables = [f"{one}{two}" for one in "lmnprst" for two in ("amp", "ime", "ono", "ull", "edge")]
+    return [" ".join(chance.choices(syllables, k=N_WORDS)) for _ in range(1000)]
+
+
+TEXTS = texts(random.Random("texts"))
+
+
+def line(task: int, number: int, *, chance: random.Random, right: bool) -> str:
+    """Return one line of a file of samples, as lm-eval spells it."""
+    name = f"{task}-{number}".encode()
+    prompt = f"{TEXTS[number % len(TEXTS)]} ({task}, {number})\\nAnswer:"
+    gold = number * 7919 % len(CHOICES)
     picked = gold if right else (gold + 1) % len(CHOICES)
-    logs = [-chance.random() - 2.0 * (n != picked) for n in range(len(CHOICES))]
-    return {
-        "doc_id": number,
-        "doc": {"id": number},
-        "target": gold,
-        "arguments": {
-            f"gen_args_{n}": {"arg_0": prompt if n == 0 else "", "arg_1": f" {choice}"}
-            for n, choice in enumerate(CHOICES)
-        },
-        "resps": [[[log, False]] for log in logs],
-        "filtered_resps": [[log, False] for log in logs],
-        "filter": "none",
-        "metrics": ["acc"],
-        "doc_hash": hashlib.sha256(f"doc {task} {number}".encode()).hexdigest(),
-        "prompt_hash": hashlib.sha256(prompt.encode()).hexdigest(),
-        "target_hash": hashlib.sha256(str(gold).encode()).hexdigest(),
-        "acc": float(right),
-    }
-
-
-WORDS = [f"{first}{last}" for first in "lmnprst" for last in ("amp", "ime", "ono", "ull", "edge")]
+    logs = [f"[{-chance.random() - 2.0 * (n != picked)!r}, false]" for n in range(len(CHOICES))]
+    arguments = ", ".join(
+        f'"gen_args_{n}": {{"arg_0": "{prompt if n == 0 else ""}", "arg_1": " {choice}"}}'
+        for n, choice in enumerate(CHOICES)
+    )
+    return (
+        f'{{"doc_id": {number}, "doc": {{"id": {number}}}, "target": {gold}, '
+        f'"arguments": {{{arguments}}}, "resps": [[{"], [".join(logs)}]], '
+        f'"filtered_resps": [{", ".join(logs)}], "filter": "none", "metrics": ["acc"], '
+        f'"doc_hash": "{hashlib.sha256(b"doc" + name).hexdigest()}", '
+        f'"prompt_hash": "{hashlib.sha256(name).hexdigest()}", "acc": {float(right)}}}\n'
+    )
 
 
 def write_folder(folder: Path, *, n_tasks: int, n_rows: int, seed: int) -> int:
@@ -66,7 +64,7 @@ def write_folder(folder: Path, *, n_tasks: int, n_rows: int, seed: int) -> int:
                 right = base.random() < 0.7
                 if seed and chance.random() < 0.05:
                     right = not right
-                file.write(json.dumps(row(task, number, chance=chance, right=right)) + "\n")
+                file.write(line(task, number, chance=chance, right=right))
         n_bytes += path.stat().st_size
     return round(n_bytes / (n_tasks * n_rows))
 
