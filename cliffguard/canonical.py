@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 
@@ -20,6 +21,20 @@ def digest(value: Any) -> str:
     """Return the hexadecimal SHA-256 of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()
 
+
+def digest_of_rows(rows: Iterable[Any]) -> str:
+    """Return the `digest` of the list of these rows, of which memory never holds all."""
+    seen = hashlib.sha256(b"[")
+    rows, is_first = iter(rows), True
+    while some := list(islice(rows, _ROWS)):
+        text = canonical_json(some)[1:-1]
+        seen.update((text if is_first else "," + text).encode("utf-8"))
+        is_first = False
+    seen.update(b"]")
+    return seen.hexdigest()
+
+
+_ROWS = 1024  # that are spelled at once
 
 MOST_LEVELS = 100
 """So deeply may lists and objects lie in each other in a file that is read here."""

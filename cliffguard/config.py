@@ -13,8 +13,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cliffguard.errors import ConfigError
-from cliffguard.files import read_yaml, user_path, validate
+from cliffguard.churns import churn_of_file
+from cliffguard.errors import ConfigError, UsageError, key_id
+from cliffguard.files import SECTIONS, read_yaml, user_path, validate
 from cliffguard.plans import Plan, Policy, TargetData
 from cliffguard.suites import SuiteFile
 
@@ -32,7 +33,7 @@ BOTH_TEMPLATES = ("own", "base")
 def load_policy(path: Path | str) -> Policy:
     """Read a policy file. Raises ConfigError with the file and the faulty key."""
     path = Path(path)
-    return make_policy(read_yaml(path, ConfigError), str(path))
+    return make_policy(read_yaml(path, ConfigError, kind="policy"), str(path))
 
 
 def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Plan:
@@ -49,7 +50,7 @@ def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> P
 def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> tuple[Plan, ...]:
     """Read a plan file: one plan for each of its candidates."""
     path = Path(path)
-    written = read_yaml(path, ConfigError)
+    written = read_yaml(path, ConfigError, kind="plan")
     for key in _FROM_PLAN_FOLDER:
         where = f"{path}: {key}"
         if isinstance(written.get(key), str):
@@ -67,6 +68,8 @@ def load_plans(path: Path | str, overrides: Mapping[str, Any] | None = None) -> 
         written["target"] = _target_from(path.parent, written["target"], f"{path}: target")
     if isinstance(written.get("policy"), str):
         written["policy"] = _from(path.parent, written["policy"], f"{path}: policy")
+    if isinstance(written.get("churn"), str):
+        written["churn"] = _churn_from(path.parent, written["churn"], f"{path}: churn")
     return make_plans(merge(written, overrides or {}), str(path))
 
 
@@ -80,7 +83,9 @@ def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
     if not isinstance(candidates, list):
         candidates = [candidates] if "candidate" in written else []
     elif not candidates:
-        raise ConfigError(f"{source}: candidate: the list is empty; name at least one")
+        raise ConfigError(
+            f"{source}: candidate: the list is empty; name at least one", id="plan.candidate"
+        )
     if len(candidates) > 1:
         written = {"after_failure": "stop", **written}
     each: list[Mapping[str, Any]] = [{**written, "candidate": one} for one in candidates]
@@ -103,22 +108,26 @@ def make_plan(written: Mapping[str, Any], source: str) -> Plan:
     policy = None
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
-    plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError)
-    _refuse_switches(written, as_written(plan), f"{source}: ")
+    plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError, kind="plan")
+    _refuse_switches(written, as_written(plan), f"{source}: ", kind="plan")
     return plan if policy is None else replace(plan, policy=policy)
 
 
 def make_policy(written: Mapping[str, Any], source: str) -> Policy:
     """Return the policy in a mapping. Raises ConfigError with the source and the faulty key."""
-    policy: Policy = validate(_ADAPTERS["policy"], dict(written), source, ConfigError)
+    policy: Policy = validate(
+        _ADAPTERS["policy"], dict(written), source, ConfigError, kind="policy"
+    )
     read = _ADAPTERS["policy"].dump_python(policy, mode="json")
-    _refuse_switches(written, read, f"{source}: ")
+    _refuse_switches(written, read, f"{source}: ", kind="policy")
     return policy
 
 
 def make_target(written: Mapping[str, Any], source: str) -> TargetData:
     """Return the target in a mapping. Raises ConfigError with the source and the faulty key."""
-    target: TargetData = validate(_ADAPTERS["target"], dict(written), source, ConfigError)
+    target: TargetData = validate(
+        _ADAPTERS["target"], dict(written), source, ConfigError, kind="target"
+    )
     return target
 
 
@@ -143,9 +152,10 @@ def as_written(plan: Plan) -> dict[str, Any]:
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a "plan", "policy" or "suite" file."""
     described = _ADAPTERS[kind].json_schema()
-    if kind == "plan":  # a policy may also be the path of its file, and a target that of its data
+    if kind == "plan":  # a policy, a target and a churn may also be the path of a file
         for key in ("policy", "target"):
             described["properties"][key]["anyOf"].append({"type": "string"})
+        described["properties"]["churn"]["anyOf"].append({"type": "string"})
         several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
         # Two plans in one, which a protocol is not.
@@ -156,13 +166,19 @@ def schema(kind: str) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
-def _refuse_switches(written: Mapping[str, Any], read: Mapping[str, Any], where: str) -> None:
+def _refuse_switches(
+    written: Mapping[str, Any], read: Mapping[str, Any], where: str, *, kind: str
+) -> None:
     """Refuse true and false where a number was made of them."""
     for key, value in written.items():
         if isinstance(value, Mapping):
-            _refuse_switches(value, read[key], f"{where}{key}.")
+            inner = key if kind == "plan" and key in SECTIONS else kind
+            _refuse_switches(value, read[key], f"{where}{key}.", kind=inner)
         elif isinstance(value, bool) and not isinstance(read[key], bool):
-            raise ConfigError(f"{where}{key}: expected a number, found {str(value).lower()}")
+            found = str(value).lower()
+            raise ConfigError(
+                f"{where}{key}: expected a number, found {found}", id=key_id(kind, str(key))
+            )
 
 
 def _from(folder: Path, name: str, where: str) -> str:
@@ -195,6 +211,17 @@ def _target_from(folder: Path, given: Any, where: str) -> Any:
     if isinstance(target, dict) and isinstance(target.get("data"), str):
         return {**target, "data": _from(folder, target["data"], where)}
     return target
+
+
+def _churn_from(folder: Path, name: str, where: str) -> dict[str, float]:
+    """Return what a file of churn says, its id that of the key that names it."""
+    try:
+        return churn_of_file(Path(_from(folder, name, where)))
+    except UsageError as failure:
+        said = str(failure)
+        raise ConfigError(
+            said if said.startswith(where) else f"{where}: {said}", id=key_id("plan", "churn")
+        ) from None
 
 
 def _suite_from(folder: Path, name: Any, where: str) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -32,9 +34,9 @@ from cliffguard.ledger import (
     runs_of,
     runs_of_samples,
 )
-from cliffguard.looks import known_looks, note_looks
+from cliffguard.looks import is_past_lost, known_looks, note_looks
 from cliffguard.mean import refuse_wide_mean
-from cliffguard.measure import Measurement, measure, never
+from cliffguard.measure import Measurement, measure, never, unheard
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
@@ -72,6 +74,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     max_minutes: float | None = None,
     caveats: Sequence[str] = (),
     progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
     witness: Callable[[Sequence[Pair]], None] | None = None,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
@@ -79,6 +82,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     `sides` are base and candidate where they are models in memory (`runners.live`) and not found
     by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
     nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
+    `tell` hears a line where stored answers are taken over from an earlier form of a question.
     `witness` is given the answers of both sides, item by item, that the verdict is about.
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
@@ -91,11 +95,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     suites = wanting(suites, policy)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
-    remarks = check_pair(base, candidate, plan.protocol)
-    remarks += tuple(line for side in (base, candidate) for line in runner.rehearse(side))
-    remarks += tuple(
-        line for one in (base, candidate) for line in runner.look_at(one, plan.protocol)
-    )
+    remarks = look_at(base, candidate, plan.protocol, runner)
     known = known_looks(store, base, candidate)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol),
@@ -116,14 +116,14 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         after_failure=plan.after_failure,
         shares=shares,
     )
-    is_time_up = _clock(max_minutes)
     asked = partial(
         measure,
         protocol=plan.protocol,
         store=store,
         runner=runner,
-        is_time_up=is_time_up,
+        is_time_up=(is_time_up := _clock(max_minutes)),
         progress=progress,
+        tell=tell,
     )
     if not runner.holds_both(base, candidate):
         # They are not to be loaded in turns at every look.
@@ -132,15 +132,18 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         plan, tasks, training, base=base, candidate=candidate, runner=runner, progress=progress
     )
     decision = verdict = accounts = None
+    lost = False
     while planned := schedule.next(verdict):
         shown = partial(_at_look, progress, schedule.n_looks)
         answered = [asked(side, planned, progress=shown) for side in (base, candidate)]
         look, measured = cut_to_both(planned, answered)
         if accounts is None:
-            asked_of = zip(*(side.questions for side in measured), strict=True)
-            keys = {one.task.name: both for one, both in zip(planned, asked_of, strict=True)}
+            keys = _keys_of(planned, measured)
             runs = runs_of(schedule, plan.protocol, keys, _gating(suites, policy))
             accounts = accounts_of(runs, known, policy)
+            lost = is_past_lost(store, base, candidate, measured[1].all_questions)
+            if lost and not any(account.before for account in accounts.values()):
+                caveats = (*caveats, _PAST_IS_LOST)
         decision = _decide(
             look,
             measured,
@@ -163,7 +166,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     assert decision is not None, "a schedule has at least one look"
     assert accounts is not None
     own, taken = _taken(accounts, decision)
-    note_looks(store, base, candidate, own)
+    note_looks(store, base, candidate, own, questions=measured[1].questions, is_past_lost=lost)
     decision = _listed(decision, overlaps, schedule.everything())
     if witness is not None:
         witness(decision.pairs)
@@ -179,20 +182,50 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     )
 
 
+def look_at(
+    base: Checkpoint, candidate: Checkpoint, protocol: Protocol, runner: Runner
+) -> tuple[str, ...]:
+    """Refuse sides that cannot be compared, by their files alone; return remarks on the others."""
+    of_each = [line for side in (base, candidate) for line in runner.look_at(side, protocol)]
+    return (*check_pair(base, candidate, protocol), *of_each)
+
+
+def _keys_of(look: Look, measured: Sequence[Measurement]) -> dict[str, tuple[str, ...]]:
+    """Return by task the keys under which the base's and the candidate's answers are stored."""
+    of_both = zip(*(side.questions for side in measured), strict=True)
+    return {one.task.name: both for one, both in zip(look, of_both, strict=True)}
+
+
 def _at_look(progress: Progress, number: int, step: Step) -> None:
     progress(replace(step, look=number))
 
 
 def compare_samples(
-    base: str, candidate: str, policy: Policy | None = None, *, after: Review | None = None
+    base: str, candidate: str, policy: Policy | None = None, *, after: Sequence[Review] = ()
 ) -> Review:
     """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
 
-    `after` is the review of an earlier comparison of these two, of fewer samples: what it spent of
+    `after` are reviews of earlier comparisons of these two, of fewer samples: what they spent of
     alpha is not spent again. Raises a CliffguardError when the two were not asked the same, with
     what differs, and where `after` is of others.
     """
-    policy = policy or Policy()
+    with _no_search_for_circles():
+        return _compare_samples(base, candidate, policy or Policy(), after)
+
+
+@contextmanager
+def _no_search_for_circles() -> Iterator[None]:
+    """Pause the cyclic collector: it looks through millions of records, which have no circles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _compare_samples(base: str, candidate: str, policy: Policy, after: Sequence[Review]) -> Review:
     found = read_samples(base, candidate, policy)
     policy = with_margins(policy, (found.suite,))
     sides = (found.base, found.candidate)
@@ -200,9 +233,13 @@ def compare_samples(
     tasks = [task for capability in found.suite.capabilities for task in capability.tasks]
     refuse_unknown_fields(tasks, policy)
     runs = runs_of_samples(tasks, [one.answers for one in sides], _gating((found.suite,), policy))
-    if after is not None:
-        refuse_other_sides(runs, after.taken)
-    accounts = accounts_of(runs, () if after is None else after.taken, policy)
+    known: tuple[TakenLooks, ...] = ()
+    for review in after:
+        refuse_other_sides(runs, review.taken)
+    # In the order in which they grew, whatever the order in which they are named.
+    for review in sorted(after, key=lambda one: sum(taken.n_items for taken in one.taken)):
+        known = merged(known, review.taken)
+    accounts = accounts_of(runs, known, policy)
     decision = _decide(
         tuple(in_full(task, task.items) for task in tasks),
         measured,
@@ -213,7 +250,7 @@ def compare_samples(
             protocol=None,
             accounts=accounts,
         ),
-        caveats=(*found.caveats, *(() if after is not None else (_AS_A_FIRST_RUN,))),
+        caveats=(*found.caveats, *(() if after else (_AS_A_FIRST_RUN,))),
     )
     return write_up(
         decision,
@@ -222,11 +259,15 @@ def compare_samples(
         measured=measured,
         runner="samples that lm-eval logged",
         looks=(),
-        taken=_taken(accounts, decision, () if after is None else after.taken)[1],
+        taken=_taken(accounts, decision, known)[1],
         command=shlex.join(["cliffguard", "compare", base, candidate]),
     )
 
 
+_PAST_IS_LOST = (
+    "Judged as a first run: the store held these answers and no longer knows, or never did, which "
+    "looks were taken at them."
+)
 _AS_A_FIRST_RUN = (
     "Judged as a first run: whether fewer of these samples were judged before is not known here; "
     "--after REVIEW counts what was."
@@ -363,7 +404,13 @@ def with_runner(plan: Plan, work: Callable[[Runner], T], *, show: Show | None = 
 
 
 def measure_alone(
-    checkpoint: Checkpoint, plan: Plan, *, store: Store, runner: Runner, progress: Progress = silent
+    checkpoint: Checkpoint,
+    plan: Plan,
+    *,
+    store: Store,
+    runner: Runner,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
 ) -> Measurement:
     """Put the answers of one checkpoint to all of the plan's suites into the store."""
     tasks = runner.resolve(suites_of(plan), plan.protocol)
@@ -375,6 +422,7 @@ def measure_alone(
         store=store,
         runner=runner,
         progress=progress,
+        tell=tell,
     )
 
 

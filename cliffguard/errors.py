@@ -13,7 +13,9 @@ Every message says what happened, where, and what to do next, in one line.
 An error may carry an `id`, such as `metric.unknown-direction`: what it is about, then what is wrong
 with that. Messages may be worded anew; an id, once released, keeps its meaning, so that programs
 can go by it. It stands in brackets at the end of the line on stderr, and in failure.json under
-`id`.
+`id`. One about a key of a file that people write is the kind of file and the key (`policy.margin`,
+`suite.chance`); about all of a file it is `policy.file`, about a key that is none
+`policy.unknown-key`.
 """
 
 from __future__ import annotations
@@ -80,6 +82,16 @@ class InfrastructureError(CliffguardError):
     """Resources are missing; the same call may succeed later."""
 
     exit_code = 20
+
+
+def key_id(kind: str, key: str) -> str:
+    """Return the id of an error about a key of a kind of file: `policy.mean-margin`."""
+    return f"{kind}.{key.replace('_', '-')}"
+
+
+def bad_key(kind: str, key: str, what: str) -> UsageError:
+    """Return the error that a key's value is not possible; `what` is said after the key."""
+    return UsageError(f"{key} {what}", id=key_id(kind, key.partition(".")[0].rstrip(":")))
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

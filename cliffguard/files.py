@@ -9,14 +9,15 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
 from cliffguard.canonical import parse_json
-from cliffguard.errors import InfrastructureError, UsageError, nearest
+from cliffguard.errors import InfrastructureError, UsageError, key_id, nearest
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def user_path(name: str, error: type[UsageError]) -> Path:
+def user_path(name: str, error: Callable[[str], UsageError]) -> Path:
     """Return the path that a person wrote, its ~ expanded; an impossible one is `error`."""
     if not name.strip():
         raise error("an empty name is no path; leave the key out, or name a file or folder")
@@ -50,7 +51,7 @@ def shortened(text: str, n_characters: int = 120) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
-def read_text(path: Path, error: type[UsageError]) -> str:
+def read_text(path: Path, error: Callable[..., UsageError]) -> str:
     """Return the text of a file, UTF-8 or what its first bytes name; a failure is `error`."""
     path = user_path(str(path), error)
     try:
@@ -75,7 +76,7 @@ _MARKS = (  # of byte order, as editors on Windows write them; the longer one fi
 _BEGUN = 4  # characters
 
 
-def decoded(content: bytes, path: Path, error: type[UsageError]) -> str:
+def decoded(content: bytes, path: Path, error: Callable[..., UsageError]) -> str:
     """Return the text of a file's bytes: UTF-8, or UTF-16 and UTF-32 by their byte-order mark.
 
     The mark is no part of the text, and line ends of any system are line feeds.
@@ -174,8 +175,15 @@ def _mapping(loader: _PlainData, node: yaml.MappingNode) -> dict[Any, Any]:
 _PlainData.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def read_yaml(path: Path, error: type[UsageError]) -> dict[str, Any]:
-    """Return the mapping in a YAML file, loaded without tags that run code."""
+def read_yaml(path: Path, error: type[UsageError], *, kind: str | None = None) -> dict[str, Any]:
+    """Return the mapping in a YAML file, loaded without tags that run code.
+
+    Of a `kind` of file that people write, an error has the id of the whole (`policy.file`).
+    """
+    return _read_yaml(path, error if kind is None else partial(error, id=key_id(kind, "file")))
+
+
+def _read_yaml(path: Path, error: Callable[[str], UsageError]) -> dict[str, Any]:
     text = read_text(path, error)
     try:
         value = yaml.load(text, Loader=_PlainData)  # a subclass of SafeLoader
@@ -234,23 +242,51 @@ def _has_no_number(value: Any) -> bool:
     return False
 
 
-def validate(adapter: TypeAdapter[T], value: Any, source: str, error: type[UsageError]) -> T:
-    """Return `value` as the adapter's type, or raise `error` with the first fault in one line."""
+def validate(
+    adapter: TypeAdapter[T],
+    value: Any,
+    source: str,
+    error: type[UsageError],
+    *,
+    kind: str | None = None,
+) -> T:
+    """Return `value` as the adapter's type, or raise `error` with the first fault in one line.
+
+    Of a `kind` of file that people write, the error has an id: of the key (`policy.margin`), of a
+    key that is none (`policy.unknown-key`), or of the whole (`policy.file`).
+    """
     from pydantic import ValidationError
 
+    whole = None if kind is None else key_id(kind, "file")
     if has_half_characters(value):
-        raise error(f"{source}: {HALF_CHARACTERS}")
+        raise error(f"{source}: {HALF_CHARACTERS}", id=whole)
     try:
         valid = adapter.validate_python(value)
     except ValidationError as failure:
         first = _first(failure)
         cause = first.get("ctx", {}).get("error")  # what the record itself has raised
-        raise error(
-            f"{source}: {_explain(first, adapter)}", id=getattr(cause, "id", None)
-        ) from None
+        told = getattr(cause, "id", None) or (kind and _id(first, adapter, kind))
+        raise error(f"{source}: {_explain(first, adapter)}", id=told) from None
     if _has_no_number(value):
-        raise error(f"{source}: holds an infinity or NaN, which is no number to go by")
+        raise error(f"{source}: holds an infinity or NaN, which is no number to go by", id=whole)
     return valid
+
+
+SECTIONS = ("policy", "protocol", "runner", "target")
+"""Keys of a plan that are kinds of their own."""
+
+
+def _id(first: Mapping[str, Any], adapter: TypeAdapter[Any], kind: str) -> str:
+    """Return the id of a fault: of the innermost of its keys that the file's schema knows."""
+    parts = [str(part) for part in first["loc"]]
+    if kind == "plan" and len(parts) > 1 and parts[0] in SECTIONS:
+        kind, parts = parts[0], parts[1:]
+    if first["type"] in _UNKNOWN:
+        return key_id(kind, "unknown-key")
+    described = adapter.json_schema()
+    bodies = (described, *described.get("$defs", {}).values())
+    known = {key for body in bodies for key in body.get("properties", {})}
+    return key_id(kind, next((part for part in reversed(parts) if part in known), "file"))
 
 
 def _first(failure: ValidationError) -> Mapping[str, Any]:

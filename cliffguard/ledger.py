@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import NamedTuple
 
-from cliffguard.canonical import digest
+from cliffguard.canonical import digest, digest_of_rows
 from cliffguard.errors import UsageError
 from cliffguard.plans import Policy, Protocol
 from cliffguard.records import Answer, TakenLooks, Task
@@ -50,7 +50,7 @@ class Run:
     capability: str
     how: str
     digest: str
-    items: frozenset[str]
+    items: Set[str]
     planned: tuple[int, ...]
     spends_evenly: bool
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -222,14 +222,15 @@ def runs_of_samples(
                 changed.setdefault(task.capability, set()).add(short(item.digest))
     runs = []
     for name, by_item in scores.items():
-        told = {item: short(" ".join(sorted(both))) for item, both in by_item.items()}
+        in_short: dict[str, str] = {}  # few scores are told apart, of any number of items
+        told = {item: _memoised(" ".join(sorted(both)), in_short) for item, both in by_item.items()}
         n_items = sum(len(both) for both in by_item.values())
         runs.append(
             Run(
                 capability=name,
                 how=_OF_SAMPLES,
-                digest=digest(sorted(told.items())),
-                items=frozenset(told),
+                digest=digest_of_rows(sorted(told.items())),
+                items=told.keys(),
                 planned=(n_items,),
                 spends_evenly=False,
                 answers=told,
@@ -237,6 +238,12 @@ def runs_of_samples(
             )
         )
     return (*runs, *_together([run for run in runs if run.capability in gating]))
+
+
+def _memoised(text: str, known: dict[str, str]) -> str:
+    if text not in known:
+        known[text] = short(text)
+    return known[text]
 
 
 def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cliffguard.errors import IntegrityError
-from cliffguard.samples import TELLING, Trace
+from cliffguard.samples import TELLING, Sample
 from cliffguard.samples.results import Results
 
 _LEAST_ALIKE = 8  # documents
@@ -51,14 +51,15 @@ class OneRun:
     def __init__(self) -> None:
         self._kinds = {"likelihoods": _Alike(), "said": _Alike()}
 
-    def add(self, base: Trace, candidate: Trace) -> None:
+    def add(self, base: Sample, candidate: Sample) -> None:
         """Look at both answers to one document."""
-        if base.likelihoods or candidate.likelihoods:
-            self._kinds["likelihoods"].add(
-                (base.likelihoods, base.score), (candidate.likelihoods, candidate.score)
-            )
-        if base.said or candidate.said:
-            self._kinds["said"].add(base.said, candidate.said)
+        sides = (base, candidate)
+        if base.is_choice or candidate.is_choice:
+            told = ((one.trace if one.is_choice else None, one.score) for one in sides)
+            self._kinds["likelihoods"].add(*told)
+        said = [None if one.is_choice else one.trace for one in sides]
+        if any(said):
+            self._kinds["said"].add(*said)
 
     def refuse(self) -> None:
         """Raise IntegrityError where all that was looked at is one model's."""

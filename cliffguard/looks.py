@@ -27,11 +27,15 @@ LOOKS = re.compile(r"looks/([0-9a-f]{2})/(\1[0-9a-f]{62})\.json")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
-    """The looks at one pair: the fingerprints of base and candidate, and every run's looks."""
+    """The looks at one pair: the fingerprints of base and candidate, and every run's looks.
+
+    `is_past_lost`: there were looks before these, of which the store knows no more.
+    """
 
     base: str
     candidate: str
     runs: tuple[TakenLooks, ...]
+    is_past_lost: bool = False
 
 
 def looks_path(store: Store, base: str, candidate: str) -> Path:
@@ -55,21 +59,55 @@ def known_looks(store: Store, base: Checkpoint, candidate: Checkpoint) -> tuple[
     return read_looks(path).runs if path.is_file() else ()
 
 
+def is_past_lost(
+    store: Store, base: Checkpoint, candidate: Checkpoint, questions: Iterable[str]
+) -> bool:
+    """Say whether looks at a pair were taken of which the store knows no more.
+
+    So it is where answers to `questions`, the candidate's, bear the mark of a look and the file of
+    looks is gone, and where they were stored by a version that kept no looks.
+    """
+    path = looks_path(store, base.fingerprint, candidate.fingerprint)
+    if path.is_file():
+        return read_looks(path).is_past_lost
+    entries = [store.entry(key) for key in questions]
+    return any(entry.was_judged(path.stem) or not entry.notes_terms() for entry in entries)
+
+
 def note_looks(
-    store: Store, base: Checkpoint, candidate: Checkpoint, taken: Iterable[TakenLooks]
+    store: Store,
+    base: Checkpoint,
+    candidate: Checkpoint,
+    taken: Iterable[TakenLooks],
+    *,
+    questions: Iterable[str],
+    is_past_lost: bool,
 ) -> None:
-    """Add looks that were taken at a pair to those that the store knows of."""
-    add_looks(store, Looks(base=base.fingerprint, candidate=candidate.fingerprint, runs=(*taken,)))
+    """Add looks that were taken at a pair to those that the store knows of.
+
+    The candidate's answers to `questions` bear a mark of it, which outlives the file of looks.
+    """
+    looks = Looks(
+        base=base.fingerprint,
+        candidate=candidate.fingerprint,
+        runs=(*taken,),
+        is_past_lost=is_past_lost,
+    )
+    path = looks_path(store, looks.base, looks.candidate)
+    if add_looks(store, looks):
+        for key in questions:
+            store.entry(key).mark_judged(path.stem)
 
 
-def add_looks(store: Store, looks: Looks) -> None:
-    """Add the looks at a pair to those that the store knows of; what it knows stays."""
+def add_looks(store: Store, looks: Looks) -> bool:
+    """Add the looks at a pair to those that the store knows of; say whether any was new."""
     path = looks_path(store, looks.base, looks.candidate)
     known = read_looks(path).runs if path.is_file() else ()
     runs = merged(known, looks.runs)
     if runs != known:
         store.begin()
         write_whole(path, _as_text(dataclasses.replace(looks, runs=runs)))
+    return runs != known
 
 
 def read_looks(path: Path) -> Looks:

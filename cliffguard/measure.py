@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 
+from cliffguard.earlier import Forms, find_earlier, together
 from cliffguard.errors import InfrastructureError
 from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
 from cliffguard.progress import Progress, Step, doing, silent
-from cliffguard.records import Answer, Checkpoint, Question
+from cliffguard.records import Answer, Checkpoint, Item, Question, Task
 from cliffguard.runners import Notes, Runner
 from cliffguard.schedule import Look, Series, Shard
 from cliffguard.store import Entry, Store, Stored
@@ -21,13 +22,20 @@ from cliffguard.store import Entry, Store, Stored
 class Measurement:
     """One checkpoint's answers by task name, in the order of the run.
 
-    `questions` are the keys under which they are stored; `measured_on` has a line for each way in
-    which these answers were measured: device, batches.
+    `questions` are the keys under which they are stored, `earlier` those from which some were taken
+    over; `measured_on` has a line for each way in which these answers were measured: device,
+    batches.
     """
 
     answers: Mapping[str, tuple[Answer, ...]]
     questions: tuple[str, ...]
     measured_on: tuple[str, ...]
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def all_questions(self) -> tuple[str, ...]:
+        """All keys under which some of these answers are stored."""
+        return (*self.questions, *self.earlier)
 
 
 def never() -> bool:
@@ -35,11 +43,15 @@ def never() -> bool:
     return False
 
 
+def unheard(line: str) -> None:
+    """Tell nobody."""
+
+
 class _TimeUp(InfrastructureError):
     """The time was up before the answers in hand were begun."""
 
 
-def measure(
+def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
     checkpoint: Checkpoint,
     look: Look,
     *,
@@ -49,17 +61,26 @@ def measure(
     replicate: int = 0,
     is_time_up: Callable[[], bool] = never,
     progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
 ) -> Measurement:
     """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones.
+
+    Of an absent shard, answers under an earlier form of the question are taken over; what is taken
+    over of a task that is asked for the first time, and what not, is told in lines for people.
 
     Each `replicate` has answers of its own: the same question, asked again.
 
     Once the time is up, no further shard is asked, and the answers end with the last whole one.
     """
     gathered = _Gathered(checkpoint.label, look, progress)
+    absent: list[_Absent] = []
     with doing(f"reading the stored answers of {checkpoint.label}"):
         entries = [_entry(checkpoint, one, protocol, store, runner, replicate) for one in look]
-        absent = _absent_of(look, [entry for _, entry in entries], gathered)
+        for one in _missing(look, entries, Forms(store), runner, gathered, tell):
+            if one.asked:
+                absent.append(one)
+            else:
+                gathered.add(one.series, one.shard, one.stored((), {}))
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
@@ -69,7 +90,7 @@ def measure(
             if is_time_up():
                 break
             group = absent[start : start + runner.n_workers]
-            asked = [(one.series.task, one.shard.items) for one in group]
+            asked = [(one.series.task, one.asked) for one in group]
             gathered.tell(asked[0][0].name)
             with finishing(partial(_stop_where, is_time_up)):
                 told = runner.ask_each(checkpoint, asked, protocol)
@@ -85,6 +106,7 @@ def measure(
         answers={series.task.name: gathered.in_a_row(series) for series in look},
         questions=tuple(question.key for question, _ in entries),
         measured_on=gathered.measured_on,
+        earlier=tuple(sorted(gathered.earlier)),
     )
 
 
@@ -101,6 +123,7 @@ class _Gathered:
         self._progress = progress
         self._shards: dict[tuple[str, int], Stored] = {}
         self._n_done = 0
+        self.earlier: set[str] = set()
         self._n_items = sum(len(shard.items) for series in look for shard in series.shards)
 
     def __str__(self) -> str:
@@ -116,6 +139,16 @@ class _Gathered:
         self._progress(
             Step(side=self._label, task=task, n_done=self._n_done, n_items=self._n_items)
         )
+
+    def take(self, series: Series, entry: Entry) -> list[Shard]:
+        """Take the shards of a task that are stored; return those that are not."""
+        missing = []
+        for shard in series.shards:
+            if entry.has_shard(shard.number):
+                self.add(series, shard, entry.read_shard(shard.number, shard.items))
+            else:
+                missing.append(shard)
+        return missing
 
     def in_a_row(self, series: Series) -> tuple[Answer, ...]:
         """Return the answers of a task's shards, up to the first that was not asked."""
@@ -133,28 +166,24 @@ class _Gathered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Absent:
-    """A shard that must be asked."""
+    """A shard that is not stored, and what is found of it under earlier forms of its question."""
 
     series: Series
     entry: Entry
     shard: Shard
+    found: Mapping[str, Stored]
+
+    @property
+    def asked(self) -> tuple[Item, ...]:
+        """The items that must be asked."""
+        return tuple(item for item in self.shard.items if item.id not in self.found)
 
     def stored(self, answers: Sequence[Answer], notes: Notes) -> Stored:
         """Store its answers; return those that are there then: another run may have been first."""
-        self.entry.write_shard(self.shard.number, answers, notes)
+        asked = Stored(answers=tuple(answers), notes=notes)
+        whole = together(self.shard.items, self.found, asked)
+        self.entry.write_shard(self.shard.number, whole.answers, whole.notes)
         return self.entry.read_shard(self.shard.number, self.shard.items)
-
-
-def _absent_of(look: Look, entries: Sequence[Entry], gathered: _Gathered) -> list[_Absent]:
-    """Gather the shards that are stored, and return the others."""
-    absent: list[_Absent] = []
-    for series, entry in zip(look, entries, strict=True):
-        for shard in series.shards:
-            if entry.has_shard(shard.number):
-                gathered.add(series, shard, entry.read_shard(shard.number, shard.items))
-            else:
-                absent.append(_Absent(series=series, entry=entry, shard=shard))
-    return absent
 
 
 def _entry(
@@ -174,3 +203,35 @@ def _entry(
         replicate=replicate,
     )
     return question, store.open(question, series.items)
+
+
+def _missing(
+    look: Look,
+    entries: Sequence[tuple[Question, Entry]],
+    forms: Forms,
+    runner: Runner,
+    gathered: _Gathered,
+    tell: Callable[[str], None],
+) -> Iterator[_Absent]:
+    """Gather the shards that are stored; yield the others, with what earlier forms have of them."""
+    for series, (question, entry) in zip(look, entries, strict=True):
+        missing = gathered.take(series, entry)
+        if not missing:
+            continue
+        earlier = find_earlier(
+            forms, question, series.items, partial(_words, runner, series.task, question.protocol)
+        )
+        if not entry.shard_numbers():
+            forms.tell_damage(tell)
+            who = f"{question.checkpoint.label}: {series.task.name}"
+            earlier.tell(tell, who, len(series.items))
+        gathered.earlier |= earlier.keys
+        for shard in missing:
+            found = earlier.within(shard.items)
+            yield _Absent(series=series, entry=entry, shard=shard, found=found)
+
+
+def _words(
+    runner: Runner, task: Task, protocol: Protocol, items: Sequence[Item]
+) -> Sequence[str] | None:
+    return runner.asked_as(task, items, protocol)

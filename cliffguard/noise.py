@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from cliffguard.compare import compare
 from cliffguard.corridor import with_margins
 from cliffguard.errors import UsageError
-from cliffguard.measure import Measurement, measure
+from cliffguard.measure import Measurement, measure, unheard
 from cliffguard.pairs import Pair, pair_answers
 from cliffguard.plans import Plan, Policy
 from cliffguard.progress import Progress, silent
@@ -78,6 +78,7 @@ def measure_noise(
     store: Store,
     make_runner: Callable[[Plan], Runner],
     progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
 ) -> NoiseFloor:
     """Ask a checkpoint as `plan` says and as `other` does, and compare the two.
 
@@ -100,6 +101,7 @@ def measure_noise(
             runner=runner,
             replicate=replicate,
             progress=progress,
+            tell=tell,
         )
         _refuse_elsewhere(side, runner)
         sides.append(side)

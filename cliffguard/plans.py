@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from cliffguard.errors import UsageError, is_secret_name
+from cliffguard.bounds import Bounds, first_fault
+from cliffguard.errors import UsageError, bad_key, is_secret_name
 
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
 Estimand = Literal["capability", "suite"]
 AfterFailure = Literal["finish", "stop"]
+
+# Below these no suite decides anything, and numbers lose their digits.
+_LEAST_ALPHA = 1e-9
+_LEAST_MARGIN = 1e-6
+
+Margin = Annotated[float, Bounds(above=0.0, least=_LEAST_MARGIN, most=0.5)]
+Count = Annotated[int, Bounds(least=1)]
+NotNegative = Annotated[int, Bounds(least=0)]
 
 _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
 
@@ -37,19 +46,19 @@ class Protocol:
     chat_template: Literal["none", "own", "base"] = "none"
     template_args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
     system_prompt: str | None = None
-    num_fewshot: int | None = None
-    max_tokens: int | None = None
-    max_length: int | None = None
+    num_fewshot: NotNegative | None = None
+    max_tokens: Count | None = None
+    max_length: Annotated[int, Bounds(least=2)] | None = None
     think_end: str | None = None
-    temperature: float = 0.0
-    top_p: float = 1.0
-    top_k: int = 0
-    repeats: int = 1
+    temperature: Annotated[float, Bounds(least=0.0, most=10.0)] = 0.0
+    top_p: Annotated[float, Bounds(above=0.0, most=1.0)] = 1.0
+    top_k: NotNegative = 0
+    repeats: Count = 1
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     quantization: Literal["none", "4bit", "8bit"] = "none"
     attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = None
     seed: int = 0
-    limit: int | None = None
+    limit: Count | None = None
 
     @property
     def samples(self) -> bool:
@@ -57,33 +66,15 @@ class Protocol:
         return self.temperature > 0.0
 
     def __post_init__(self) -> None:
-        self._check_generation()
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit must be at least 1, not {self.limit}")
-        if self.num_fewshot is not None and self.num_fewshot < 0:
-            raise ValueError(f"num_fewshot must not be negative, got {self.num_fewshot}")
+        _check_bounds(self, "protocol")
         if self.system_prompt is not None and self.chat_template == "none":
-            raise ValueError("system_prompt needs chat_template: own or base")
+            raise bad_key("protocol", "system_prompt", "needs chat_template: own or base")
         if self.template_args and self.chat_template == "none":
-            raise ValueError("template_args need chat_template: own or base")
-
-    def _check_generation(self) -> None:
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
-        if self.max_length is not None and self.max_length < 2:
-            raise ValueError(f"max_length must be at least 2, not {self.max_length}")
-        if not 0.0 <= self.temperature <= 10.0:
-            raise ValueError(f"temperature must lie between 0 and 10, not {self.temperature}")
-        if not 0.0 < self.top_p <= 1.0:
-            raise ValueError(f"top_p must lie above 0 and at most 1, not {self.top_p}")
-        if self.top_k < 0:
-            raise ValueError(f"top_k must not be negative, got {self.top_k}")
-        if self.repeats < 1:
-            raise ValueError(f"repeats must be at least 1, not {self.repeats}")
+            raise bad_key("protocol", "template_args", "need chat_template: own or base")
         if self.repeats > 1 and not self.samples:
-            raise ValueError("repeats above 1 need a temperature above 0")
+            raise bad_key("protocol", "repeats", "above 1 need a temperature above 0")
         if self.think_end is not None and not self.think_end:
-            raise ValueError("think_end is empty; name the mark, such as </think>")
+            raise bad_key("protocol", "think_end", "is empty; name the mark, such as </think>")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +98,9 @@ class CapabilityPolicy:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    margin: float | None = None
-    relative_margin: float | None = None
-    stratum_margin: float | None = None
+    margin: Margin | None = None
+    relative_margin: Annotated[float, Bounds(above=0.0, below=1.0)] | None = None
+    stratum_margin: Margin | None = None
     cluster: str | None = None
     strata: str | None = None
     gate: bool | None = None
@@ -119,20 +110,11 @@ class CapabilityPolicy:
     lower_is_better: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.margin is not None:
-            _check_margin("margin", self.margin)
-        if self.relative_margin is not None:
-            if self.margin is not None:
-                raise UsageError(
-                    "margin and relative_margin exclude each other; keep one",
-                    id="policy.two-margins",
-                )
-            if not 0.0 < self.relative_margin < 1.0:
-                raise ValueError(
-                    f"relative_margin must lie above 0 and below 1, not {self.relative_margin}"
-                )
-        if self.stratum_margin is not None:
-            _check_margin("stratum_margin", self.stratum_margin)
+        _check_bounds(self, "policy")
+        if self.margin is not None and self.relative_margin is not None:
+            raise UsageError(
+                "margin and relative_margin exclude each other; keep one", id="policy.two-margins"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +123,10 @@ class TargetPolicy:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    min_gain: float = 0.0
+    min_gain: Annotated[float, Bounds(above=-1.0, below=1.0)] = 0.0
 
     def __post_init__(self) -> None:
-        if not -1.0 < self.min_gain < 1.0:
-            raise ValueError(f"min_gain must lie between -1 and 1, not {self.min_gain}")
+        _check_bounds(self, "policy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,27 +144,16 @@ class Policy:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    alpha: float = 0.05
-    reserve: float = 0.05
-    default_margin: float = 0.05
-    mean_margin: float | None = None
+    alpha: Annotated[float, Bounds(above=0.0, least=_LEAST_ALPHA, below=0.5)] = 0.05
+    reserve: Annotated[float, Bounds(least=0.0, most=0.5)] = 0.05
+    default_margin: Margin = 0.05
+    mean_margin: Margin | None = None
     estimand: Estimand = "capability"
     target: TargetPolicy | None = None
     capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.alpha < 0.5:
-            raise ValueError(f"alpha must lie between 0 and 0.5, not {self.alpha}")
-        if self.alpha < _LEAST_ALPHA:
-            raise ValueError(f"alpha must be at least {_LEAST_ALPHA:g}, not {self.alpha}")
-        if not 0.0 <= self.reserve <= 0.5:
-            raise UsageError(
-                f"reserve must lie between 0 and 0.5, not {self.reserve}",
-                id="policy.reserve",
-            )
-        _check_margin("default_margin", self.default_margin)
-        if self.mean_margin is not None:
-            _check_margin("mean_margin", self.mean_margin)
+        _check_bounds(self, "policy")
 
     @property
     def first_level(self) -> float:
@@ -236,29 +206,34 @@ class RunnerSettings:
     served_as: Mapping[str, str] = field(default_factory=dict)
     device: str = "auto"
     device_map: Literal["auto"] | None = None
-    batch_size: int | None = None
-    batch_tokens: int | None = None
+    batch_size: Count | None = None
+    batch_tokens: Count | None = None
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "batch_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+        _check_bounds(self, "runner")
         if len(set(self.served_as.values())) < len(self.served_as):
-            raise ValueError("served_as gives two checkpoints one name; they would answer alike")
+            raise bad_key(
+                "runner", "served_as", "gives two checkpoints one name; they would answer alike"
+            )
         if self.batch_tokens is not None and self.model != "cliffguard":
-            raise ValueError(
-                f"batch_tokens is of the runner cliffguard; {self.model} has batch_size"
+            raise bad_key(
+                "runner",
+                "batch_tokens",
+                f"is of the runner cliffguard; {self.model} has batch_size",
             )
         if self.device_map is not None and not self.is_local:
-            raise ValueError(f"device_map: give it to the runner {self.model} in args")
+            raise bad_key("runner", "device_map:", f"give it to the runner {self.model} in args")
         if secret := next(filter(is_secret_name, self.args), None):
-            raise ValueError(
-                f"args.{secret}: a secret would stand in every report; put it into the environment "
-                "(OPENAI_API_KEY)"
+            raise bad_key(
+                "runner",
+                f"args.{secret}:",
+                "a secret would stand in every report; put it into the environment "
+                "(OPENAI_API_KEY)",
             )
         if self.args and self.is_local:
-            raise ValueError(f"args are for lm-eval's other models; {self.model} takes none")
+            raise bad_key(
+                "runner", "args", f"are for lm-eval's other models; {self.model} takes none"
+            )
 
     @property
     def is_local(self) -> bool:
@@ -296,19 +271,19 @@ class TargetData:
     system: str | None = None
     ignore: tuple[str, ...] = ()
     metric: str | None = None
-    max_tokens: int | None = None
+    max_tokens: Count | None = None
     split: str | None = None
     subset: str | None = None
 
     def __post_init__(self) -> None:
         if not self.data.strip():
-            raise ValueError("data is an empty name; name a file of items")
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise ValueError(f"max_tokens must be at least 1, not {self.max_tokens}")
+            raise bad_key("target", "data", "is an empty name; name a file of items")
+        _check_bounds(self, "target")
         if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
-            raise UsageError(
-                "labels must be two or more, each once; name each with --target-labels",
-                id="target.labels",
+            raise bad_key(
+                "target",
+                "labels",
+                "must be two or more, each once; name each with --target-labels",
             )
 
 
@@ -344,8 +319,12 @@ class Plan:
     data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
     train: tuple[str, ...] = ()
     screen: bool = False
-    items: int | None = None
-    churn: float | Mapping[str, float] | None = None
+    items: Count | None = None
+    churn: (
+        Annotated[float, Bounds(above=0.0, most=1.0)]
+        | Mapping[str, Annotated[float, Bounds(least=0.0, most=1.0)]]
+        | None
+    ) = None
     after_failure: AfterFailure = "finish"
     offline: bool = False
     allow_base_mismatch: bool = False
@@ -353,18 +332,20 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not self.candidate.strip() or (self.base is not None and not self.base.strip()):
-            raise ValueError("candidate or base is an empty name; name a directory or a model")
-        if not self.suites and self.target is None:
-            raise ValueError(
-                "suites is empty: name at least one, for example [adjacent], or a target"
+            raise bad_key(
+                "plan", "candidate", "or base is an empty name; name a directory or a model"
             )
-        if self.items is not None and self.items < 1:
-            raise ValueError(f"items must be at least 1, not {self.items}")
-        _check_churn(self.churn)
+        if not self.suites and self.target is None:
+            raise bad_key(
+                "plan", "suites", "is empty: name at least one, for example [adjacent], or a target"
+            )
+        _check_bounds(self, "plan")
         if self.offline and self.runner.is_served:
-            raise ValueError(
-                f"offline opens no connection, and the runner {self.runner.model} asks a server; "
-                "leave one of them out"
+            raise bad_key(
+                "plan",
+                "offline",
+                f"opens no connection, and the runner {self.runner.model} asks a server; leave one "
+                "of them out",
             )
 
 
@@ -376,22 +357,8 @@ def are_both(plans: Sequence[Plan]) -> bool:
 _SUPPOSED_SKILL = 0.5
 _TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
 
-# Below these no suite decides anything, and numbers lose their digits.
-_LEAST_ALPHA = 1e-9
-_LEAST_MARGIN = 1e-6
 
-
-def _check_churn(churn: float | Mapping[str, float] | None) -> None:
-    if isinstance(churn, Mapping):
-        for name, share in churn.items():
-            if not 0.0 <= share <= 1.0:
-                raise ValueError(f"churn.{name} must lie between 0 and 1, not {share:g}")
-    elif churn is not None and not 0.0 < churn <= 1.0:
-        raise ValueError(f"churn must lie above 0 and at most 1, not {churn:g}")
-
-
-def _check_margin(name: str, margin: float) -> None:
-    if not 0.0 < margin <= 0.5:
-        raise ValueError(f"{name} must lie above 0 and at most 0.5, not {margin}")
-    if margin < _LEAST_MARGIN:
-        raise ValueError(f"{name} must be at least {_LEAST_MARGIN:g}, not {margin}")
+def _check_bounds(record: Any, kind: str) -> None:
+    """Raise UsageError for the first key of a record that is out of its bounds."""
+    if (fault := first_fault(record)) is not None:
+        raise bad_key(kind, *fault)

@@ -20,6 +20,7 @@ from cliffguard.plans import Plan, Protocol, Ring, Role
 from cliffguard.scorers import SCORERS, SCORING
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.ladder import Fall, Shape
+from cliffguard.terms import Terms
 
 R = TypeVar("R")
 
@@ -28,6 +29,9 @@ REVIEW_FORMAT = 2
 
 QUESTION_FORMAT = 1
 """Version of what a stored question says. It stands in every key: raising it asks all again."""
+
+ORDER = 1
+"""Version of the order in which a question asks its items. It stands in every key from 2 on."""
 
 SAMPLES = "samples"
 """The name of the suite that two folders of another harness's samples make."""
@@ -151,6 +155,7 @@ class Task:
     neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
     Of samples: `n_in_all` documents would be there without the limit that one side had (None: it
     had none), and `read_otherwise` says what another filter makes of what this one cannot read.
+    `terms` are what its digest says beside the items (None: other programs asked them).
     """
 
     name: str
@@ -176,6 +181,7 @@ class Task:
     fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     n_in_all: int | None = None
     read_otherwise: str | None = None
+    terms: Terms | None = None
 
     def gates(self, item: Item) -> bool:
         """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
@@ -251,6 +257,7 @@ class Question:
             "runner": self.runner,
             "scoring": SCORING,
             "replicate": self.replicate,
+            **({} if ORDER == 1 else {"order": ORDER}),
         }
 
     @property

@@ -5,6 +5,7 @@
                              /items.jsonl      what was asked, in the order of the run
                              /shards/0000.jsonl answers, one line per item, and how they came about
                              /noise.json       how many flip by noise, where that was measured
+                             /judged/cd34…     empty: a verdict on this pair was formed on them
 
 A shard is written to a temporary file, flushed and put in its place, once: it is there whole or
 not at all, and of two processes that ask the same the first one's stays. An absent shard is run
@@ -17,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,17 @@ class Entry:
             raise self._damaged(f"shard {number} does not say how it was measured")
         return Stored(answers=tuple(self._answer(line) for line in lines), notes=notes)
 
+    def read_all(self) -> Iterator[Stored]:
+        """Yield every shard that is there, whose answers must be to items of this question."""
+        digests = {item.id: item.digest for item in self.read_items()}
+        for number in self.shard_numbers():
+            stored = self.read_sealed(number)
+            for one in stored.answers:
+                is_text = isinstance(one.item_id, str)
+                if not is_text or digests.get(one.item_id) != one.item_digest:
+                    raise self._damaged(f"shard {number} answers other items")
+            yield stored
+
     def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> None:
         """Store the answers of a shard unless it is there.
 
@@ -147,6 +159,19 @@ class Entry:
     def write_noise(self, noise: Mapping[str, Any]) -> None:
         """Note a noise floor beside the answers; the last one counts."""
         write_whole(self.folder / "noise.json", _with_seal(noise))
+
+    def notes_terms(self) -> bool:
+        """Say whether the version that began this question kept looks, and noted the terms."""
+        return "terms" in self.read_question()["about"]
+
+    def was_judged(self, pair: str) -> bool:
+        """Say whether a verdict on a pair of checkpoints was formed on these answers."""
+        return (self.folder / "judged" / pair).is_file()
+
+    def mark_judged(self, pair: str) -> None:
+        """Leave the mark that a verdict on a pair was formed, whatever becomes of its looks."""
+        if not self.was_judged(pair):
+            write_new(self.folder / "judged" / pair, "")
 
     def _shard(self, number: int) -> Path:
         return self.shards_folder / f"{number:04d}.jsonl"
@@ -235,6 +260,7 @@ class Store:
 
     def __init__(self, root: Path | str) -> None:
         self.root = user_path(str(root), UsageError)
+        self._questions: dict[str, dict[str, Any]] = {}
 
     def open(self, question: Question, items: Sequence[Item]) -> Entry:
         """Return the entry of a question, creating it with its items in the order of the run."""
@@ -262,6 +288,13 @@ class Store:
         found = sorted((self.root / "questions").glob("*/*/question.json"))
         return [Entry(path.parent) for path in found]
 
+    def question_of(self, entry: Entry) -> dict[str, Any]:
+        """Return an entry's question, read once: what is asked under a key never changes."""
+        key = entry.folder.name
+        if key not in self._questions:
+            self._questions[key] = entry.read_question()
+        return self._questions[key]
+
     def _folder(self, key: str) -> Path:
         return self.root / "questions" / key[:2] / key
 
@@ -281,6 +314,8 @@ class Store:
             "shots": task.num_fewshot,
             "limit": task.limit,
             **({"lower_is_better": True} if task.lower_is_better else {}),
+            # By which the answers to items are known again under a later form of the question.
+            **({} if task.terms is None else {"terms": task.terms.key}),
         }
         described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
         # Written last: where question.json is, the items are.

@@ -23,6 +23,7 @@ from cliffguard.files import is_special, read_jsonl, read_yaml, user_path, valid
 from cliffguard.plans import Ring
 from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.scorers import SCORERS
+from cliffguard.terms import Terms
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Cost = Literal["likelihood", "short generation", "long generation"]
@@ -156,8 +157,7 @@ def load_suite(name: str, *, folder: Path | None = None) -> Suite:
 def read_suite(name: str, *, folder: Path | None = None) -> tuple[Path, SuiteFile]:
     """Return where a suite lies and what its file says, its items unread. Raises SuiteError."""
     path = _find(name, folder or Path())
-    written = validate(TypeAdapter(SuiteFile), read_yaml(path, SuiteError), str(path), SuiteError)
-    return path, written
+    return path, _written(path)
 
 
 def load_suites(names: Iterable[str], *, folder: Path | None = None) -> tuple[Suite, ...]:
@@ -203,6 +203,11 @@ def not_covered(suites: Iterable[Suite]) -> tuple[str, ...]:
         for name, told in WANTED.items()
         if name not in covered
     )
+
+
+def _written(path: Path) -> SuiteFile:
+    told = read_yaml(path, SuiteError, kind="suite")
+    return validate(TypeAdapter(SuiteFile), told, str(path), SuiteError, kind="suite")
 
 
 def _is_path(name: str) -> bool:
@@ -254,10 +259,9 @@ def make_task(
         max_tokens = max_tokens or scorer.max_tokens
         stop = (("\n",) if scorer.is_one_line else ()) if stop is None else stop
     # Only what may change an answer: chance and gating levels may be corrected at no cost.
-    asked: list[Any] = [written.name, metric, written.filter, written.num_fewshot, max_tokens]
-    asked += [_SCORING, *with_limit(written.limit)]
-    if scorer is not None and list(stop or ()) != ["\n"]:
-        asked.append(list(stop or ()))
+    is_noted = scorer is not None and list(stop or ()) != ["\n"]
+    settled = (written.name, metric, written.filter, written.num_fewshot, max_tokens, _SCORING)
+    terms = Terms(before=settled, after=(list(stop or ()),) if is_noted else ())
     return Task(
         name=written.name,
         entry=written.name,
@@ -275,7 +279,10 @@ def make_task(
         limit=written.limit,
         cost=written.cost,
         items=items,
-        digest=digest([asked, [[item.id, item.digest, item.level] for item in items]]),
+        digest=terms.digest_of(
+            [(item.id, item.digest, item.level) for item in items], written.limit
+        ),
+        terms=terms,
     )
 
 
@@ -291,7 +298,7 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     source = _find(name, path.parent)
     if _is_path(name):
         source = inside(path, name, f"{where}: from")
-    lent = validate(TypeAdapter(SuiteFile), read_yaml(source, SuiteError), str(source), SuiteError)
+    lent = _written(source)
     tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}
     if written.name not in tasks:
         raise SuiteError(f"{where}: {name} has no such task{nearest(written.name, tasks)}")
@@ -303,33 +310,41 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     return _task(theirs, capability, lent.name, source)
 
 
-def with_limit(limit: int | None) -> list[dict[str, int]]:
-    """Return what a limit adds to a task's digest: nothing where there is none."""
-    return [] if limit is None else [{"limit": limit}]
-
-
 def check_task(written: TaskFile, where: str) -> None:
     """Raise SuiteError with `where` for keys of a task that do not go together."""
     metric = written.metric
     if written.gate_levels is not None and written.level is None:
-        raise SuiteError(f"{where}: gate_levels needs level: the name of the items' level field")
+        raise SuiteError(
+            f"{where}: gate_levels needs level: the name of the items' level field",
+            id="suite.gate-levels",
+        )
     if written.items is None:
         if written.level is not None or written.max_tokens is not None or written.stop is not None:
-            raise SuiteError(f"{where}: level, max_tokens and stop need items of your own")
+            raise SuiteError(
+                f"{where}: level, max_tokens and stop need items of your own", id="suite.items"
+            )
         return
     if metric not in OWN_METRICS:
         raise SuiteError(
             f"{where}: metric {metric!r} is not one of {', '.join(OWN_METRICS)}"
-            f"{nearest(str(metric), OWN_METRICS)}"
+            f"{nearest(str(metric), OWN_METRICS)}",
+            id="suite.metric",
         )
     if written.filter is not None:
-        raise SuiteError(f"{where}: filter belongs to lm-eval tasks, not to items of your own")
+        raise SuiteError(
+            f"{where}: filter belongs to lm-eval tasks, not to items of your own",
+            id="suite.filter",
+        )
     if metric in BY_LIKELIHOOD and (written.max_tokens is not None or written.stop is not None):
         raise SuiteError(
-            f"{where}: max_tokens and stop belong to answers that are generated, not to {metric}"
+            f"{where}: max_tokens and stop belong to answers that are generated, not to {metric}",
+            id="suite.max-tokens",
         )
     if written.stop is not None and not all(written.stop):
-        raise SuiteError(f"{where}: stop holds an empty text; leave it out, or name where to stop")
+        raise SuiteError(
+            f"{where}: stop holds an empty text; leave it out, or name where to stop",
+            id="suite.stop",
+        )
 
 
 def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> None:
@@ -337,7 +352,10 @@ def _check_levels(written: TaskFile, items: tuple[Item, ...], where: str) -> Non
         return
     absent = sorted(set(written.gate_levels) - {item.level for item in items})
     if absent:
-        raise SuiteError(f"{where}: gate_levels names {absent}, but no item has such a level")
+        raise SuiteError(
+            f"{where}: gate_levels names {absent}, but no item has such a level",
+            id="suite.gate-levels",
+        )
 
 
 def _items(

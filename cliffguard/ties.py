@@ -136,10 +136,15 @@ def without_copies(pairs: Sequence[Pair]) -> list[Pair]:
     A question of which one copy has no answer of one side has none: it counts against HELD as any
     such item does, and proves no drop.
     """
-    groups: defaultdict[Hashable, list[Pair]] = defaultdict(list)
+    first: dict[Hashable, Pair] = {}
+    copies: defaultdict[Hashable, list[Pair]] = defaultdict(list)
     for pair in pairs:
-        groups[copy_key(pair)].append(pair)
-    return [copies[0] if len(copies) == 1 else _mean(copies) for copies in groups.values()]
+        key = copy_key(pair)
+        if first.setdefault(key, pair) is not pair:
+            copies[key].append(pair)
+    if not copies:
+        return list(first.values())
+    return [_mean([one, *copies[key]]) if key in copies else one for key, one in first.items()]
 
 
 def _mean(copies: Sequence[Pair]) -> Pair:

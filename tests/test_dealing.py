@@ -15,8 +15,10 @@ import pytest
 import studies
 
 from cliffguard import Plan, Policy, Protocol, Store, guard
+from cliffguard.churns import churn_of_file
+from cliffguard.config import load_plan
 from cliffguard.dealing import deal, expected_churn
-from cliffguard.errors import UsageError
+from cliffguard.errors import ConfigError, UsageError
 from cliffguard.measure import Measurement
 from cliffguard.pairs import cut_to_both
 from cliffguard.plans import CapabilityPolicy
@@ -316,6 +318,46 @@ def test_a_review_says_how_much_changes(plan: Plan, tmp_path: Path) -> None:
     assert churns == [pytest.approx(61 / 610, abs=1e-4), pytest.approx(51 / 510, abs=1e-4)]
 
 
+@pytest.mark.parametrize("name", ["churn.yaml", "review.json"])
+def test_a_plan_file_names_a_file_of_churn(name: str, tmp_path: Path) -> None:
+    """Beside the plan: shares by name, or the review of an earlier candidate, of any layout."""
+    reviews = Path(__file__).parent / "layouts" / "1" / "reviews"
+    own = {"saying": 0.2} if name == "churn.yaml" else None
+    text = "saying: 0.2\n" if own else (reviews / "healthy.json").read_text(encoding="utf-8")
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    path = tmp_path / "plan.yaml"
+    path.write_text(f"base: b\ncandidate: c\nsuites: [adjacent]\nchurn: {name}\n")
+
+    churn = load_plan(path).churn
+
+    assert churn == (own or churn_of_file(reviews / "healthy.json"))
+    assert isinstance(churn, dict)
+    assert all(0.0 < share < 1.0 for share in churn.values())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"comparison": {}}',
+        '{"comparison": {"capabilities": [{"capability": "a"}]}}',
+        '{"comparison": {"capabilities": [{"capability": "a", "n_items": 3, "square": 7}]}}',
+        "[]",
+        "{",
+    ],
+)
+def test_a_torn_review_is_no_file_of_churn(text: str, tmp_path: Path) -> None:
+    """One line, exit 2, with the key of the plan that names it."""
+    (tmp_path / "review.json").write_text(text, encoding="utf-8")
+    path = tmp_path / "plan.yaml"
+    path.write_text("base: b\ncandidate: c\nsuites: [adjacent]\nchurn: review.json\n")
+
+    with pytest.raises(ConfigError) as caught:
+        load_plan(path)
+
+    assert (caught.value.exit_code, caught.value.id) == (2, "plan.churn")
+    assert "review.json: " in str(caught.value)
+
+
 @pytest.mark.parametrize("verb", ["check", "plan"])
 @pytest.mark.parametrize(
     ("words", "line"),
@@ -371,7 +413,7 @@ def test_bad_input_is_one_line(
         ("churn: 0", "churn must lie above 0"),
         ("churn: {saying: -0.1}", "churn.saying must lie between 0 and 1"),
         ("churn: {saying: true}", "churn.saying: expected a number"),
-        ("churn: lots", "churn"),
+        ("churn: lots", "churn: lots: no such file"),
     ],
 )
 def test_a_plan_file_with_bad_items_is_refused(text: str, line: str, tmp_path: Path) -> None:

@@ -253,7 +253,11 @@ def test_the_policy_goes_before_the_registry(tmp_path: Path) -> None:
     for side, n_ones in (("base", 128), ("tuned", 22)):
         log(tmp_path / side, "t", rates("exact_match", n_ones), None)
 
-    assert compared(tmp_path, under(lower_is_better=True)).verdict.outcome is Outcome.PASS
+    review = compared(tmp_path, under(lower_is_better=True))
+
+    assert review.verdict.outcome is Outcome.PASS
+    told = "t: exact_match is taken to be better low, as the policy says; in lm-eval's registry"
+    assert any(caveat.startswith(told) for caveat in review.comparison.caveats)
 
 
 def test_one_side_with_a_results_file_is_enough(tmp_path: Path) -> None:

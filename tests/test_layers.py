@@ -14,12 +14,21 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
-    {"errors", "canonical", "stats", "ngrams", "stages", "interrupts", "progress"},
-    {"plans", "files", "samples", "constraints", "gym", "tensors", "apart"},
-    {"scorers", "ladders", "rows", "logged", "hashing", "checkpoint_kinds", "adapter_bases"},
+    {"errors", "canonical", "bounds", "stats", "ngrams", "stages", "interrupts", "progress"},
+    {"plans", "files", "samples", "constraints", "gym", "tensors", "apart", "terms"},
+    {
+        "churns",
+        "scorers",
+        "ladders",
+        "rows",
+        "logged",
+        "hashing",
+        "checkpoint_kinds",
+        "adapter_bases",
+    },
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
-    {"config", "checkpoints", "tokenizer_files", "engine", "targets", "listing"},
+    {"config", "checkpoints", "tokenizer_files", "engine", "targets", "listing", "earlier"},
     {"runners", "imports"},
     {"schedule"},
     {"dealing", "measure", "integrity", "sentence", "history", "ledger", "shares"},

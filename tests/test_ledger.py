@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +12,15 @@ from typing import Any
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Review, Store, guard
-from cliffguard.corridor import compare_samples, find_sides
+from cliffguard.canonical import digest
+from cliffguard.corridor import compare_samples, find_sides, measure_alone
 from cliffguard.errors import StoreError, UsageError
 from cliffguard.ledger import Run, accounts_of, further, merged, short
 from cliffguard.looks import all_looks, known_looks, read_looks
 from cliffguard.records import Finding, Item, TakenLooks
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
+from cliffguard.upkeep.damage import examine_looks, move_aside
 from tests import support
 from tests.cli.test_init import run
 from tests.test_imports import row, scored, write
@@ -295,8 +300,8 @@ def sides(folder: Path, n: int, *, lost: int = 25) -> tuple[str, str]:
 def test_samples_are_judged_as_a_first_run(tmp_path: Path) -> None:
     """Which is said; after the review of fewer of them they are not."""
     first = compare_samples(*sides(tmp_path / "one", 200))
-    again = compare_samples(*sides(tmp_path / "two", 400), after=first)
-    same = compare_samples(*sides(tmp_path / "one", 200), after=first)
+    again = compare_samples(*sides(tmp_path / "two", 400), after=[first])
+    same = compare_samples(*sides(tmp_path / "one", 200), after=[first])
 
     assert any("Judged as a first run" in caveat for caveat in first.comparison.caveats)
     assert not any("Judged as a first run" in caveat for caveat in again.comparison.caveats)
@@ -326,7 +331,7 @@ def test_a_review_of_other_sides_is_refused(tmp_path: Path, other: str) -> None:
     assert "the review is of other sides" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     with pytest.raises(UsageError):
-        compare_samples(*one, after=review)
+        compare_samples(*one, after=[review])
 
 
 def judged_pair(place: Path) -> Review:
@@ -360,9 +365,9 @@ def test_swapped_sides_are_other_sides(tmp_path: Path) -> None:
     sides = (str(tmp_path / "a"), str(tmp_path / "b"))
     first = compare_samples(*sides)
 
-    assert compare_samples(*sides, after=first).verdict == first.verdict
+    assert compare_samples(*sides, after=[first]).verdict == first.verdict
     with pytest.raises(UsageError, match="of other sides") as failure:
-        compare_samples(*reversed(sides), after=first)
+        compare_samples(*reversed(sides), after=[first])
 
     assert failure.value.id == "after.other-sides"
 
@@ -378,7 +383,93 @@ def test_looks_that_a_later_run_did_not_take_are_carried_on(tmp_path: Path) -> N
         for path in folder.glob("samples_one*"):
             path.rename(tmp_path / f"{folder.name}_{path.name}")
 
-    second = compare_samples(str(base), str(candidate), after=first)
+    second = compare_samples(str(base), str(candidate), after=[first])
 
     assert {one.capability for one in first.taken} <= {one.capability for one in second.taken}
     assert "one" in {one.capability for one in second.taken}
+
+
+# --- looks that the store no longer knows ---------------------------------------------------------
+
+
+def lose_looks(store: Store) -> None:
+    """Delete the files of looks, as a person would."""
+    shutil.rmtree(store.root / "looks")
+
+
+def damage_looks(store: Store) -> None:
+    """Let `store verify --repair` move them aside."""
+    for path in all_looks(store):
+        path.write_text("{}")
+    move_aside(store, examine_looks(store))
+
+
+def forget_version(store: Store) -> None:
+    """Make the store one of a version that kept no looks and noted no terms."""
+    lose_looks(store)
+    for path in (store.root / "questions").glob("*/*/question.json"):
+        told = json.loads(path.read_text())
+        told.pop("seal")
+        del told["about"]["terms"]
+        path.write_text(json.dumps({**told, "seal": digest(told)}))
+        shutil.rmtree(path.parent / "judged", ignore_errors=True)
+
+
+@pytest.mark.parametrize("lose", [lose_looks, damage_looks, forget_version])
+@pytest.mark.parametrize("n_after", [200, 240])
+def test_looks_that_are_lost_are_told(
+    place: Path, lose: Callable[[Store], None], n_after: int
+) -> None:
+    """Answers that were judged, and no looks at them: a first run, says every report from then."""
+    whole = [judged(place, 200) for _ in range(2)]
+    lose(Store(place / "s"))
+
+    after = [render_json(judged(place, n_after)) for _ in range(2)]
+
+    assert after[0] == after[1]
+    assert after[0].count("Judged as a first run") == 1
+    assert "as a first run" not in render_json(whole[0])
+    assert whole[0] == whole[1]
+
+
+def test_measured_beforehand_is_no_lost_look(place: Path) -> None:
+    """Answers of which no verdict was formed are those of a first run, and nothing is said."""
+    plan, store = plan_of(place, 200), Store(place / "s")
+    for side in find_sides(plan):
+        measure_alone(side, plan, store=store, runner=FakeRunner(flips))
+
+    assert "as a first run" not in render_json(judged(place, 200))
+
+
+def test_damaged_looks_are_called_looks(place: Path) -> None:
+    """By `store verify`, which counts questions apart, and says what moving them aside forgets."""
+    judged(place, 200)
+    (path,) = all_looks(Store(place / "s"))
+    path.write_text("{}")
+
+    told = run("store", "verify", "--store", place / "s")
+
+    assert told.exit_code == 12
+    assert f"{place / 's'}: the looks at 1 pair of checkpoints are damaged; with" in told.stderr
+    assert "what was spent at these looks is forgotten" in told.stderr
+    assert "questions" not in told.stderr
+
+
+def test_several_reviews_count_together(tmp_path: Path) -> None:
+    """`--after` is repeatable: what each of them spent is spent, in any order."""
+    first = compare_samples(*sides(tmp_path / "one", 200))
+    second = compare_samples(*sides(tmp_path / "two", 400), after=[first])
+    (tmp_path / "first.json").write_text(render_json(first))
+    bare = replace(second, taken=tuple(one for one in second.taken if one.n_items == 400))
+    (tmp_path / "second.json").write_text(render_json(bare))
+    names = ["--after", tmp_path / "first.json", "--after", tmp_path / "second.json"]
+
+    told = [
+        run("compare", *sides(tmp_path / "three", 800), *words, "--format", "json")
+        for words in (names, [*names[2:], *names[:2]])
+    ]
+
+    reviews = [read_review(one.stdout, "told") for one in told]
+    assert "run 3 at these two sides" in told[0].stdout
+    assert reviews[0].comparison == reviews[1].comparison
+    assert reviews[0].comparison.capabilities[0].level == pytest.approx(0.05 * 0.05 / 4)

@@ -136,7 +136,7 @@ def test_a_look_at_the_mean_spends_alpha(samples: Samples) -> None:
         samples.add(f"t{number}", *flips(900, 22, 18))
 
     later = compare_samples(
-        str(samples.folder / "base"), str(samples.folder / "tuned"), ASKED, after=first
+        str(samples.folder / "base"), str(samples.folder / "tuned"), ASKED, after=[first]
     )
 
     assert [one.capability for one in first.taken].count("") == 1

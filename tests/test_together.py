@@ -616,7 +616,7 @@ def test_the_interval_of_a_later_run_says_its_own_confidence(samples: Samples) -
         write(samples.folder / side, "t", rows_of(more))
 
     sides = (str(samples.folder / "base"), str(samples.folder / "tuned"))
-    later = compare_samples(*sides, Policy(), after=first)
+    later = compare_samples(*sides, Policy(), after=[first])
 
     assert later.comparison.capabilities[0].level == pytest.approx(0.00125)
     assert "90.5 %" in render(later, "markdown")

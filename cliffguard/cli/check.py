@@ -92,6 +92,7 @@ def check(
                     max_minutes=max_minutes,
                     caveats=(*remarks, *one_of_both(one, plans)),
                     progress=screen.progress,
+                    tell=screen.say,
                     witness=seen.append,
                 )
             spent = since(runner.spent(), before)
@@ -135,7 +136,12 @@ def measure(
         answers = open_store(store)
         with contextlib.closing(screen):
             measured = measure_alone(
-                found, resolved, store=answers, runner=runner, progress=screen.progress
+                found,
+                resolved,
+                store=answers,
+                runner=runner,
+                progress=screen.progress,
+                tell=screen.say,
             )
         n_items = sum(len(rows) for rows in measured.answers.values())
         screen.say(
@@ -178,7 +184,7 @@ def compare(
             review = _compared(base, candidate, logged, policy, after, flags)
         code = finished(review, folder, screen, output_format)
         raise typer.Exit(0 if exit_zero else code)
-    if after is not None:
+    if after:
         raise UsageError(
             "--after: is for folders of samples; the store knows its own looks",
             id="after.only-samples",
@@ -216,7 +222,7 @@ def _compared(
     candidate: str,
     logged: Sequence[str],
     policy: Path | None,
-    after: Path | None,
+    after: Sequence[Path] | None,
     flags: Mapping[str, Any],
 ) -> Review:
     """Return the review of two folders of samples; flags about checkpoints have no place here."""
@@ -236,14 +242,16 @@ def _compared(
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
         raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
-    earlier = None
-    if after is not None:
-        from cliffguard.files import read_text
-        from cliffguard.report.json import read_review
-
-        earlier = read_review(read_text(after, UsageError), str(after))
+    earlier = [_review(path) for path in after or ()]
     own = None if policy is None else load_policy(policy)
     return compare_samples(base, candidate, own, after=earlier)
+
+
+def _review(path: Path) -> Review:
+    from cliffguard.files import read_text
+    from cliffguard.report.json import read_review
+
+    return read_review(read_text(path, UsageError), str(path))
 
 
 def _flat(given: Mapping[str, Any]) -> list[str]:

@@ -49,7 +49,9 @@ def demo(
         screen.start(f"candidate {len(summary) + 1} of {len(folders)}")
         before = runner.spent()
         with contextlib.closing(screen):
-            review = guard(plan, store=answers, runner=runner, progress=screen.progress)
+            review = guard(
+                plan, store=answers, runner=runner, progress=screen.progress, tell=screen.say
+            )
         spent = since(runner.spent(), before)
         code = finished(review, folders[name], screen, None, spent)
         summary.append((name, review.verdict, code, folders[name] / "report.html"))

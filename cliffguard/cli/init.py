@@ -30,7 +30,7 @@ protocol:
   dtype: auto             # bfloat16 on a GPU, float32 on CPU
   seed: 0                 # order of the items
 # items: 4000             # of each side at the most, more where more answers change
-# churn: 0.1              # share of answers that will change, for `items`; or {{capability: share}}
+# churn: 0.1              # share of answers that will change; or by capability, or a review.json
 runner:
   device: auto
   batch_tokens: null         # tokens per batch; null is found from free memory

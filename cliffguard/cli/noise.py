@@ -60,6 +60,7 @@ def noise(
             store=answers,
             make_runner=runner_for,
             progress=screen.progress,
+            tell=screen.say,
         )
     if output_format == "json":
         sys.stdout.write(json.dumps(_as_data(found), indent=2, ensure_ascii=False) + "\n")

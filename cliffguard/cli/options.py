@@ -30,15 +30,28 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
+_ALL = "all"
+
+
+def _limit(text: str) -> int | str:
+    """Return the limit that a flag says; `_ALL` is none, where a flag left alone is None."""
+    if text == _ALL:
+        return _ALL
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a valid integer, and not all") from None
+
+
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", "-p", help="Margins and error rate, a YAML file.")
 ]
 After = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         metavar="REVIEW",
         help="Of folders of samples: the review.json of an earlier comparison of fewer samples, "
-        "whose looks count.",
+        "whose looks count; repeatable.",
     ),
 ]
 Out = Annotated[
@@ -218,7 +231,14 @@ _OF_THE_PLAN = {*PLAN, *TRAIN, *SCREEN, *DEALING, *FAILURE, "candidate", "policy
 
 PROTOCOL: dict[str, Any] = {
     "limit": Annotated[
-        _Whole, typer.Option("--limit", "-L", help="Items per task, balanced over levels.")
+        _Whole,
+        typer.Option(
+            "--limit",
+            "-L",
+            parser=_limit,
+            metavar="N|all",
+            help="Items per task, balanced over levels; all: no limit, whatever the plan says.",
+        ),
     ],
     "num_fewshot": Annotated[
         _Whole,
@@ -403,6 +423,8 @@ def _by_task(given: Sequence[str]) -> dict[str, str | dict[str, str]]:
 
 def _read(name: str, value: Any) -> Any:
     """Return the mapping in a flag that holds one, written as JSON or as k=v,k=v."""
+    if name == "limit" and value == _ALL:
+        return None
     if name not in ("template_args", "model_args"):
         return value
     if value.lstrip().startswith("{"):

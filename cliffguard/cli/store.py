@@ -122,7 +122,9 @@ def verify_store(
     entries = entries_of(answers)
     found = {entry.folder: examine(entry) for entry in entries}
     damaged = {folder: damages for folder, damages in found.items() if damages}
-    damaged |= {one.path: [one] for one in examine_looks(answers)}
+    looks = examine_looks(answers)
+    n_damaged = len(damaged)
+    damaged |= {one.path: [one] for one in looks}
     for folder, damages in damaged.items():
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
         print(one_line(f"{folder}: {damages[0].what}{more}"))
@@ -131,11 +133,19 @@ def verify_store(
             print(one_line(f"moved aside: {path}"))
     elif damaged:
         raise StoreError(
-            f"{answers.root}: {len(damaged)} of {len(entries)} questions are damaged; with "
+            f"{answers.root}: {_counted(n_damaged, len(entries), len(looks))} damaged; with "
             "--repair what is damaged is moved aside, and the next run asks it again"
+            f"{', but what was spent at these looks is forgotten' if looks else ''}"
         )
     if not damaged:
         print(one_line(f"{answers.root}: {len(entries)} questions are whole"))
+
+
+def _counted(n_questions: int, n_all: int, n_looks: int) -> str:
+    """Say how many questions, and how many files of looks at a pair, are meant."""
+    looks = f"the looks at {n_looks} {'pair' if n_looks == 1 else 'pairs'} of checkpoints"
+    told = [f"{n_questions} of {n_all} questions"] if n_questions or not n_looks else []
+    return f"{' and '.join([*told, *([looks] if n_looks else [])])} are"
 
 
 @store_app.command("prune")

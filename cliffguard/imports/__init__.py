@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from cliffguard.canonical import digest
 from cliffguard.directions import declared, lower_is_better
+from cliffguard.directions.registered import HIGHER_IS_BETTER
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.imports.folders import (
     Run,
@@ -106,6 +107,7 @@ class _Tasks:
         self._differences: list[str] = []
         self._unscored: list[Unscored] = []
         self._passed: dict[str, Mapping[str, str]] = {}
+        self._turned: list[str] = []
 
     def add(self, task: str, capability: str, own: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
@@ -116,14 +118,14 @@ class _Tasks:
         base, candidate = read.sides
         self._differences += differences(task, base, candidate)
         told = [run.told(task) for run in self._runs]
-        is_low = _is_low(
-            task, capability, read, own.lower_is_better, [one.directions for one in told]
-        )
+        directions = [one.directions for one in told]
+        is_low = _is_low(task, capability, read, own.lower_is_better, directions)
+        self._turned += _against_registry(task, read, own.lower_is_better, directions)
         if self._differences:
             return
         for key, sample in base.items():
             if key in candidate:
-                self._one_run.add(sample.trace, candidate[key].trace)
+                self._one_run.add(sample, candidate[key])
         n_all = _cut_to_limit(read.sides, [one.limit_of(task) for one in told])
         self.joined[task] = join(
             task, capability, read.choice, is_low, *read.sides, others=read.others, n_all=n_all
@@ -158,6 +160,7 @@ class _Tasks:
                 metric = self.joined[name].task.metric
                 yield f"{name} is judged by {metric}, the first that is a score ({reasons})."
         yield from _filters(self.joined, policy)
+        yield from self._turned
 
 
 def _cut_to_limit(sides: list[dict[str, Sample]], limits: Sequence[int | None]) -> int | None:
@@ -220,9 +223,7 @@ def _is_low(
     told: Sequence[Mapping[str, Mapping[str, bool]]],
 ) -> bool:
     """Say whether the metric that was read is better low, by policy, results files or registry."""
-    metric = read.choice.metric
-    assert metric is not None, "reading a file settles its metric"
-    sides = [declared(metric, read.logged, side.get(task, {})) for side in told]
+    metric, sides = _declared(task, read, told)
     said = {one for one in sides if one is not None}
     if len(said) == 2:
         raise IntegrityError(
@@ -238,6 +239,33 @@ def _is_low(
         policy=policy,
         told=not said.pop() if said else None,
     )
+
+
+def _declared(
+    task: str, read: Scored, told: Sequence[Mapping[str, Mapping[str, bool]]]
+) -> tuple[str, list[bool | None]]:
+    """Return the metric that was read, and by each side's results file whether high is better."""
+    metric = read.choice.metric
+    assert metric is not None, "reading a file settles its metric"
+    return metric, [declared(metric, read.logged, side.get(task, {})) for side in told]
+
+
+def _against_registry(
+    task: str,
+    read: Scored,
+    policy: bool | None,
+    told: Sequence[Mapping[str, Mapping[str, bool]]],
+) -> list[str]:
+    """Say where the policy alone turns a metric that lm-eval knows to point the other way."""
+    metric, sides = _declared(task, read, told)
+    known = HIGHER_IS_BETTER.get(metric)
+    if policy is None or known is not policy or any(one is not None for one in sides):
+        return []
+    ways = ("low", "high") if policy else ("high", "low")
+    return [
+        f"{task}: {metric} is taken to be better {ways[0]}, as the policy says; in lm-eval's "
+        f"registry it is better {ways[1]}, and no results file says otherwise."
+    ]
 
 
 def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]) -> Suite:

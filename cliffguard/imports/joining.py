@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cliffguard.canonical import digest
+from cliffguard.canonical import digest_of_rows
 from cliffguard.records import SAMPLES, Answer, FinishReason, Item, Task
 from cliffguard.samples import Choice, Sample
 
@@ -45,14 +45,26 @@ def join(
     capability: str,
     choice: Choice,
     is_low: bool,
-    base: Mapping[str, Sample],
-    candidate: Mapping[str, Sample],
+    base: dict[str, Sample],
+    candidate: dict[str, Sample],
     *,
     others: Sequence[Mapping[str, Mapping[str, float | None]]],
     n_all: int | None,
 ) -> Joined:
-    documents = list(dict.fromkeys([*base, *candidate]))
-    either = [base.get(name) or candidate[name] for name in documents]
+    """Return a task with both sides' answers; the samples are used up, since memory is short."""
+    read_otherwise = _read_otherwise((base, candidate), others)
+    items: list[Item] = []
+    answers: tuple[list[Answer], list[Answer]] = ([], [])
+    fields = {}
+    for name in list(dict.fromkeys([*base, *candidate])):
+        both = (base.pop(name, None), candidate.pop(name, None))
+        asked = both[0] or both[1]
+        assert asked is not None, "a name of one of them"
+        for side, sample in zip(answers, both, strict=True):
+            side.append(_answer(asked, sample, is_low))
+        items.append(_item(asked, prompt=(both[1] or asked).prompt))
+        if asked.fields:
+            fields[asked.document] = asked.fields
     made = Task(
         name=task,
         entry=task,
@@ -69,26 +81,26 @@ def join(
         stop=(),
         limit=None,
         cost=None,
-        items=tuple(map(_item, either)),
-        digest=digest([[sample.document_hash, sample.prompt_hash] for sample in either]),
+        items=tuple(items),
+        digest=digest_of_rows([one.item_digest, one.prompt_digest] for one in answers[0]),
         lower_is_better=is_low,
-        fields={sample.document: sample.fields for sample in either if sample.fields},
+        fields=fields,
         n_in_all=n_all,
-        read_otherwise=_read_otherwise((base, candidate), others),
+        read_otherwise=read_otherwise,
     )
-    sides = [
-        tuple(_answer(sample, side.get(sample.document), is_low) for sample in either)
-        for side in (base, candidate)
-    ]
-    names = tuple(dict.fromkeys(name for side in others for name in side))
-    return Joined(task=made, base=sides[0], candidate=sides[1], other_filters=names)
+    return Joined(
+        task=made,
+        base=tuple(answers[0]),
+        candidate=tuple(answers[1]),
+        other_filters=tuple(dict.fromkeys(name for side in others for name in side)),
+    )
 
 
-def _item(sample: Sample) -> Item:
+def _item(sample: Sample, *, prompt: str) -> Item:
     return Item(
         id=sample.document,
         digest=sample.document_hash,
-        prompt=sample.prompt,
+        prompt=prompt,
         choices=sample.choices,
         answer=sample.target,
         level=None,

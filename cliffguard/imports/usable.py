@@ -66,6 +66,7 @@ def _read(task: str, runs: Sequence[Run], read: Reading, passed: Mapping[str, st
             one.score is None and one.is_readable for one in sides[0].values()
         ):
             raise ScoreError(str(path), read.choice.metric or "", "is on no line", read.logged)
+    read.forget()
     return Scored(
         choice=read.choice, sides=sides, logged=read.logged, others=others, passed=dict(passed)
     )

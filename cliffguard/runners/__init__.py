@@ -56,15 +56,17 @@ class Runner(Interface):
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
 
+    def asked_as(
+        self, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[str] | None:
+        """Return the digests of what `ask` would put to a checkpoint, without a chat template.
+
+        None where that is not known before it is asked.
+        """
+        return None
+
     def notes(self) -> Notes:
         """Describe what should not change an answer, as it was when it last answered."""
-
-    def rehearse(self, checkpoint: Checkpoint) -> Sequence[str]:
-        """Refuse a checkpoint that could not be loaded, as far as its headers show; return remarks.
-
-        Who loads none here finds nothing.
-        """
-        return ()
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage of answering has taken so far; nothing where it is not known."""

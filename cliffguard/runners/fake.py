@@ -46,9 +46,13 @@ class FakeRunner(Runner):
         self.n_asked += len(items)
         return [self._answer(checkpoint, item) for item in items]
 
+    def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
+        """Return the digests of what is asked."""
+        return [_prompt_digest(item) for item in items]
+
     def _answer(self, checkpoint: Checkpoint, item: Item) -> Answer:
         score = self.script(checkpoint.name, item)
-        prompt = digest([item.prompt, list(item.choices)])
+        prompt = _prompt_digest(item)
         return Answer(
             item_id=item.id,
             item_digest=item.digest,
@@ -61,3 +65,7 @@ class FakeRunner(Runner):
             n_prompt_tokens=0,
             n_answer_tokens=0,
         )
+
+
+def _prompt_digest(item: Item) -> str:
+    return digest([item.prompt, list(item.choices)])

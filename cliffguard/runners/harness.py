@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.apart import CAN_LIMIT_MEMORY
 from cliffguard.engine import loading
-from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import waits_for
 from cliffguard.engine.templates import (
     check_template,
@@ -99,14 +98,6 @@ class HarnessRunner(Runner):
         """Return what each stage has taken so far."""
         return self._stages.spent()
 
-    def rehearse(self, checkpoint: Checkpoint) -> Sequence[str]:
-        """Refuse a checkpoint that could not be loaded here, as far as its headers show."""
-        if not self.loads_models:
-            return ()
-        from cliffguard.engine.rehearsal import rehearse
-
-        return rehearse(checkpoint).remarks
-
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)
@@ -128,12 +119,18 @@ class HarnessRunner(Runner):
         return tuple(tasks)
 
     def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
-        """Refuse settings and a chat template that do not end, or leave out what is asked."""
+        """Refuse what could not be loaded by its headers, and a template that loses its prompt."""
         if checkpoint.files is None:
             return ()
-        refuse_endless(checkpoint)
+        remarks: tuple[str, ...] = ()
+        if self.loads_models:
+            from cliffguard.engine.rehearsal import rehearse
+
+            remarks = rehearse(checkpoint).remarks
         refuse_growing_text(checkpoint.name, checkpoint.files.tokenizer)
-        return check_template(checkpoint, protocol) if protocol.chat_template != "none" else ()
+        if protocol.chat_template != "none":
+            remarks += check_template(checkpoint, protocol)
+        return remarks
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
@@ -160,6 +157,12 @@ class HarnessRunner(Runner):
         self._backend.after(model)
         with self._stages.during("metrics"):
             return [one.answer() for one in prepared]
+
+    def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
+        """Return the digests of what the items are asked as, before any chat template."""
+        loaded = self._tasks[task.name]
+        with self._stages.during("prompts"), _buildable(loaded):
+            return loaded.asked_as(items, protocol)
 
     def _model(self, checkpoint: Checkpoint, protocol: Protocol) -> Any:
         """Return the model that answers for a checkpoint, its time counted with ours."""
@@ -231,11 +234,17 @@ class HarnessRunner(Runner):
 
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
+    with _buildable(loaded), _template_apart(model, checkpoint):
+        refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
+        refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
+        loaded.build(model, checkpoint.fingerprint, protocol)
+
+
+@contextmanager
+def _buildable(loaded: LoadedTask) -> Iterator[None]:
+    """Turn what lm-eval raises over prompts that it cannot build into an error of ours."""
     try:
-        with _template_apart(model, checkpoint):
-            refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
-            refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
-            loaded.build(model, checkpoint.fingerprint, protocol)
+        yield
     except UsageError:
         raise
     except ValueError as failure:

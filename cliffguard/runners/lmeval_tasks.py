@@ -18,7 +18,7 @@ from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
 from cliffguard.samples import told_by
 from cliffguard.scorers import SCORERS, PatternTooSlow
-from cliffguard.suites import with_limit
+from cliffguard.terms import Terms
 
 # lm-eval's own default, so that the shots of a stock task are those that its users know.
 _FEWSHOT_SEED = 1234
@@ -68,6 +68,15 @@ class LoadedTask:
                 system_instruction=protocol.system_prompt,
             )
         self._built = wanted
+
+    def asked_as(self, items: Sequence[Item], protocol: Protocol) -> list[str]:
+        """Return the digests of what the items are asked as, before any chat template."""
+        if self._built is None or self._built[1] != protocol:
+            bare = dataclasses.replace(
+                protocol, chat_template="none", system_prompt=None, template_args={}
+            )
+            self.build(None, "", bare)
+        return [self.prompt_digest(item) for item in items]
 
     def _build(self, protocol: Protocol, **template: Any) -> dict[int, list[Any]]:
         harness = self._harness
@@ -290,12 +299,17 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
     items, ids = _items(name, harness, local)
     fields = _fields(harness, items, ids, task.wanted)
     config = json.loads(_dump(harness))
-    asked = [name, metric, filter_name, task.num_fewshot, config, *with_limit(task.limit)]
-    if is_low:  # its scores are turned, and are not those of the metric
-        asked.append({"lower_is_better": True})
     if local is not None:
         del config["custom_dataset"]  # the source of a function of ours
-        asked.append({"data": local.content})
+    data = () if local is None else ({"data": local.content},)
+    # Turned scores are not those of the metric.
+    turned = ({"lower_is_better": True},) if is_low else ()
+    is_told = _is_told_by_items(harness)
+    terms = Terms(
+        before=(name, metric, filter_name, task.num_fewshot, config),
+        after=turned if is_told else (*turned, *data),
+        content=data if is_told else (),
+    )
     resolved = dataclasses.replace(
         task,
         name=name,
@@ -304,10 +318,19 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
         chance=1.0 - task.chance if is_low and task.chance is not None else task.chance,
         lower_is_better=is_low,
         items=items,
-        digest=digest([asked, [[item.id, item.digest, None] for item in items]]),
+        digest=terms.digest_of([(item.id, item.digest, None) for item in items], task.limit),
         fields=fields,
+        terms=terms,
     )
     return LoadedTask(resolved, harness, ids, local)
+
+
+def _is_told_by_items(harness: Any) -> bool:
+    """Say whether a score depends on no more of a document than an item has of it."""
+    from lm_eval.api.task import ConfigurableTask
+
+    is_usual = type(harness).process_results is ConfigurableTask.process_results
+    return is_usual and harness.get_config("process_results") is None
 
 
 def _metric(task: Task, name: str, harness: Any) -> tuple[str, bool]:

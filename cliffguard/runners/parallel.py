@@ -55,6 +55,12 @@ class ParallelRunner(Runner):
         """Return the dtype of the weights that the protocol's dtype stands for here."""
         return self.inner.dtype(protocol)
 
+    def asked_as(
+        self, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[str] | None:
+        """As in a single process: the leader builds the prompts alone."""
+        return self.inner.asked_as(task, items, protocol)
+
     def notes(self) -> Notes:
         """Describe this process's device and batches."""
         return self.inner.notes()
@@ -62,10 +68,6 @@ class ParallelRunner(Runner):
     def spent(self) -> Mapping[str, Spent]:
         """What this process has taken; the others worked beside it."""
         return self.inner.spent()
-
-    def rehearse(self, checkpoint: Checkpoint) -> Sequence[str]:
-        """As in a single process: the leader looks alone."""
-        return self.inner.rehearse(checkpoint)
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """As in a single process."""

@@ -141,8 +141,8 @@ def find_stored(
         found = "; ".join(sorted(_described(rows[0]) for rows in complete))
         raise UsageError(
             f"both sides were measured under {len(complete)} protocols ({found}); "
-            "choose one with --limit, --num-fewshot, --max-length, --chat-template, --dtype or "
-            "--seed"
+            "choose one with --limit (all: none), --num-fewshot, --max-length, --chat-template, "
+            "--dtype or --seed"
         )
     return StoredRunner(complete[0])
 

@@ -8,8 +8,7 @@ from cliffguard.samples.reading import (
     Reading,
     Sample,
     ScoreError,
-    Trace,
     told_by,
 )
 
-__all__ = ["TELLING", "Choice", "Reading", "Sample", "ScoreError", "Trace", "told_by"]
+__all__ = ["TELLING", "Choice", "Reading", "Sample", "ScoreError", "told_by"]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.samples.releases import number_of, prompt_of, samples_in
@@ -20,26 +20,21 @@ TELLING = 20
 _NOTHING_READ = "[invalid]"
 _NO_SCORE = ", not a score between 0 and 1"
 
-
-class Trace(NamedTuple):
-    """What tells one model's answer from another's: no two models agree on all of it by chance.
-
-    `likelihoods` is a digest of those of all choices, as they were logged, if any; `said` one of a
-    generated answer of `TELLING` characters or more, before any filter (None: it is shorter).
-    """
-
-    likelihoods: bytes
-    said: bytes | None
-    score: float | None
+_RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One line of a file.
 
+    Its prompt is for an example of what was lost: it stays with the second side, where that scores
+    another way than the first; elsewhere only its first character does, which says there was one.
+
     `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
-    which lm-eval's filter found nothing, which has no score. `fields` are those of the document
-    that are wanted.
+    which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
+    another's: a digest of the likelihoods of all choices as they were logged, or of a generated
+    answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
+    those of the document that are wanted.
     """
 
     document: str
@@ -52,7 +47,7 @@ class Sample:
     is_choice: bool
     is_readable: bool
     choices: tuple[str, ...]
-    trace: Trace
+    trace: bytes | None
     fields: Mapping[str, str]
 
 
@@ -67,7 +62,7 @@ _NOBODY = Sample(
     is_choice=False,
     is_readable=False,
     choices=(),
-    trace=Trace(b"", None, None),
+    trace=None,
     fields={},
 )
 
@@ -152,6 +147,10 @@ class Reading:
         self._is_share = self._is_share or any(one.score for one in found.values())
         return found
 
+    def forget(self) -> None:
+        """Let go of the samples that were read last: no other side is read."""
+        self._twins, self.others = {}, {}
+
     def _settle(self, name: str, known: Mapping[str, None]) -> None:
         """Take the first filter, and its first metric, where none was chosen."""
         usable = (one for one in known if one not in self._unusable)
@@ -191,18 +190,21 @@ class Reading:
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
             choices = _shared(_choices(arguments) if said is None else (), twin.choices)
+            prompt = prompt_of(arguments)
+            if not self._twins or (score is not None and score == twin.score):
+                prompt = prompt.strip()[:1]
             return Sample(
-                document=document,
+                document=_shared(document, twin.document),
                 document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
                 prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
                 score=None if said == _NOTHING_READ else score,
-                prompt=_shared(prompt_of(arguments), twin.prompt),
+                prompt=prompt,
                 target=_shared(str(row.get("target", "")), twin.target),
                 text=_picked(answer, choices) if said is None else said,
                 is_choice=said is None,
                 is_readable=said != _NOTHING_READ,
                 choices=choices,
-                trace=_trace(row, answer, score, is_choice=said is None),
+                trace=_trace(row, answer, is_choice=said is None),
                 fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
             )
         except KeyError as failure:
@@ -220,7 +222,7 @@ class Reading:
             raise self._no_number(path, line, row, metric) from None
         if number is None or 0 <= number <= 1:
             self._is_number = self._is_number or number is not None
-            return number
+            return None if number is None else _RIGHT_OR_WRONG.get(number, number)
         found = f"is {str(row.get(metric))[:40]}"
         if self._is_share:
             raise _damaged(path, line, f"{metric} {found}, and from 0 to 1 on the base's side")
@@ -262,10 +264,10 @@ def _shared(value: T, twin: T) -> T:
     return twin if twin == value else value
 
 
-def _trace(row: Mapping[str, Any], answer: Any, score: float | None, *, is_choice: bool) -> Trace:
+def _trace(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | None:
     if is_choice:
-        return Trace(_short_digest(row.get("resps", "")), None, score)
-    return Trace(b"", _long(row.get("resps", answer)), score)
+        return _short_digest(row.get("resps", ""))
+    return _long(row.get("resps", answer))
 
 
 def _long(response: Any) -> bytes | None:

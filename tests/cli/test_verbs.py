@@ -954,3 +954,24 @@ def test_an_empty_folder_is_a_usage_error(flag: str, files: dict[str, str]) -> N
 
     assert result.exit_code == 2
     assert "an empty" in result.stderr
+
+
+def test_a_limit_of_all_is_none(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a plan's limit away, and picks what was stored without one."""
+    scripted(monkeypatch, all_right)
+    assert check(files, "--limit", "50", "--seed", "1").exit_code in (0, 11)
+    assert check(files, "--seed", "1").exit_code in (0, 11)
+    named = (files["base"], files["tuned"], "--suite", files["suite"], "--store", files["store"])
+
+    unsaid = run("compare", *named)
+    shown = run("compare", *named, "--limit", "all", "--show-config")
+
+    assert unsaid.exit_code == 2
+    assert "choose one with --limit (all: none)" in unsaid.stderr
+    reviews = [
+        json.loads(run("compare", *named, "--limit", limit, "--format", "json").stdout)
+        for limit in ("all", "50")
+    ]
+    assert [review["plan"]["protocol"]["limit"] for review in reviews] == [None, 50]
+    assert yaml.safe_load(shown.stdout)["protocol"]["limit"] is None
+    assert check(files, "--limit", "many").exit_code == 2

@@ -97,6 +97,19 @@ def test_the_documents_are_the_files(tmp_path: Path) -> None:
     assert (len(task.items), task.metric) == (6, "acc")
 
 
+def test_a_file_that_grew_has_the_same_terms(tmp_path: Path) -> None:
+    """Its task is another one, and its old items are asked and scored as before."""
+    files = [rows(tmp_path, f"{n}.jsonl", ARC[:n]) for n in (4, 6)]
+
+    few, all_of_them = (resolved(tmp_path, "arc_easy", {"arc_easy": file})[0] for file in files)
+
+    assert few.terms is not None
+    assert all_of_them.terms is not None
+    assert few.terms.key == all_of_them.terms.key
+    assert few.digest != all_of_them.digest
+    assert {item.id for item in few.items} < {item.id for item in all_of_them.items}
+
+
 def test_a_validation_split_is_what_is_evaluated_where_there_is_no_test(tmp_path: Path) -> None:
     """boolq has no test split: one file is its validation split."""
     (task,) = resolved(tmp_path, "boolq", {"boolq": rows(tmp_path, "b.jsonl", BOOLQ)})

@@ -14,8 +14,11 @@ import pytest
 from cliffguard import Protocol, RunnerSettings
 from cliffguard.checkpoints import FindOptions, find_base, find_pair, with_template_of
 from cliffguard.errors import IntegrityError, SuiteError
+from cliffguard.measure import measure
 from cliffguard.records import Answer, Checkpoint, Task
 from cliffguard.runners.harness import HarnessRunner
+from cliffguard.schedule import Schedule
+from cliffguard.store import Store
 from cliffguard.suites import load_suite
 from tests import support
 
@@ -427,3 +430,43 @@ def test_a_prompt_with_a_token_that_has_no_row_is_refused(tiny_base: Path, tmp_p
 
     assert len(answered) == 4
     assert refused.value.id == "tokenizer.more-than-rows"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "n_again"),
+    [
+        (Protocol(), 0),
+        (Protocol(chat_template="own"), 0),
+        # Shots are drawn from the items: with more of them, an old one stands behind others.
+        (Protocol(num_fewshot=3), 24),
+    ],
+    ids=["plain", "template", "shots"],
+)
+def test_a_task_that_grew_asks_its_new_items(
+    tmp_path: Path, runner: HarnessRunner, base: Checkpoint, protocol: Protocol, n_again: int
+) -> None:
+    """Old answers are those to the same words: taken over, unless shots changed the words."""
+    store, told = Store(tmp_path / "store"), list[str]()
+    asked: list[int] = []
+
+    class Counting(HarnessRunner):
+        def ask(self, checkpoint: Any, task: Any, items: Any, protocol: Any) -> Any:
+            asked.append(len(items))
+            return super().ask(checkpoint, task, items, protocol)
+
+    def answers(n_items: int) -> dict[str, Answer]:
+        own = Counting(runner.settings)
+        suite = support.write_suite(tmp_path, n_items=n_items, n_said=6)
+        look = Schedule(own.resolve([load_suite(str(suite))], protocol), protocol).everything()
+        measured = measure(base, look, protocol=protocol, store=store, runner=own, tell=told.append)
+        return {answer.item_id: answer for answer in measured.answers["ball"]}
+
+    before = answers(24)
+    n_before = sum(asked)
+    after = answers(30)
+
+    assert n_before == 30
+    assert sum(asked) - n_before == 6 + n_again
+    same = [after[name] == one for name, one in before.items()]
+    assert all(same) or n_again
+    assert ("other words" in told[-1]) == bool(n_again)

@@ -1,0 +1,99 @@
+"""Between which numbers the keys lie that people write.
+
+Bounds stand in a record's annotations, `Annotated[float, Bounds(above=0.0, most=0.5)]`: the record
+checks itself by them, and its JSON Schema has them from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Between which numbers a value lies: from `least` or `above` to `most` or `below`.
+
+    With `above` and `least` both, what lies between them is possible in principle and too small to
+    compute with.
+    """
+
+    above: float | None = None
+    least: float | None = None
+    most: float | None = None
+    below: float | None = None
+
+    def fault(self, value: float) -> str | None:
+        """Return what is wrong with a value, in words that follow its name; None: nothing."""
+        lows = [self.above is None or self.above < value]
+        if self.above is None:
+            lows.append(self.least is None or self.least <= value)
+        is_low_enough = (self.most is None or value <= self.most) and (
+            self.below is None or value < self.below
+        )
+        if not (all(lows) and is_low_enough):
+            words = self._in_words()
+            return (
+                f"{words}, got {value}" if words.endswith("negative") else f"{words}, not {value}"
+            )
+        if self.least is not None and value < self.least:
+            return f"must be at least {self.least:g}, not {value}"
+        return None
+
+    def _in_words(self) -> str:
+        low = self.least if self.above is None else self.above
+        high = self.most if self.below is None else self.below
+        if high is None:
+            assert low is not None, "bounds have an end"
+            return "must not be negative" if low == 0 else f"must be at least {low:g}"
+        # Of -1 and 1, and of 0 and 0.5, both ends are as impossible as they look.
+        if (self.above is None) == (self.below is None):
+            return f"must lie between {low:g} and {high:g}"
+        return f"must lie above {low:g} and at most {high:g}"
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Any) -> dict[str, Any]:
+        """Return the JSON Schema of the number with its bounds; pydantic calls this."""
+        ends = {
+            "exclusiveMinimum": self.above if self.least is None else None,
+            "minimum": self.least,
+            "maximum": self.most,
+            "exclusiveMaximum": self.below,
+        }
+        found: dict[str, Any] = handler(core)
+        return {**found, **{name: end for name, end in ends.items() if end is not None}}
+
+
+def first_fault(record: Any) -> tuple[str, str] | None:
+    """Return the first field of a record that is out of its bounds, and what is wrong with it."""
+    kind: Any = type(record)
+    for name, (own, inner) in _bounded(kind).items():
+        value = getattr(record, name)
+        if isinstance(value, Mapping):
+            each = [] if inner is None else [(f"{name}.{k}", inner, v) for k, v in value.items()]
+        else:
+            each = [] if own is None or value is None else [(name, own, value)]
+        for key, bounds, one in each:
+            if (fault := bounds.fault(one)) is not None:
+                return key, fault
+    return None
+
+
+@cache
+def _bounded(record: Any) -> dict[str, tuple[Bounds | None, Bounds | None]]:
+    """Return the fields that have bounds: of the number itself, and of those in a mapping."""
+    found = {}
+    for name, hint in get_type_hints(record, include_extras=True).items():
+        own = next(_bounds(hint), None)
+        mappings = (part for part in (hint, *get_args(hint)) if get_origin(part) is Mapping)
+        inner = next((one for part in mappings for one in _bounds(get_args(part)[1])), None)
+        if own is not None or inner is not None:
+            found[name] = (own, inner)
+    return found
+
+
+def _bounds(hint: Any) -> Iterator[Bounds]:
+    """Yield the bounds of a hint, or of those that it is a union of."""
+    for part in (hint, *get_args(hint)):
+        yield from (one for one in getattr(part, "__metadata__", ()) if isinstance(one, Bounds))
