@@ -418,7 +418,11 @@ def damage_files(place: Place, n_faults: int, *, seed: int = SEED) -> Flips:
     expected = undisturbed(place)
     whole = place.folder / "undisturbed"
     told = _meaning(whole)
-    files = sorted(p.relative_to(whole) for p in whole.glob("questions/**/*") if p.is_file())
+    files = sorted(  # an empty one is a mark, which has nothing to damage
+        p.relative_to(whole)
+        for p in whole.glob("questions/**/*")
+        if p.is_file() and p.stat().st_size
+    )
     flips = Flips()
     for number in range(n_faults):
         with tempfile.TemporaryDirectory(dir=place.folder) as folder:

@@ -298,11 +298,9 @@ def stored(folder: Path) -> dict[str, bytes]:
 
 
 def words(said: str) -> list[str]:
-    """Return the lines for people, without seconds and folders, which differ between runs."""
+    """Return the lines for people, without times, progress and folders, which differ."""
     return [
-        line.partition("] ")[2] if line.startswith("[") else line
-        for line in said.splitlines()
-        if not line.startswith(("reports: ", "time: "))
+        line for line in said.splitlines() if not line.startswith(("[", "reports: ", "time: "))
     ]
 
 
