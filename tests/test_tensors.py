@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from cliffguard.errors import IntegrityError
 from cliffguard.tensors import are_same, is_zero, tensors_of
 
 RANDOM = np.random.default_rng(0)
@@ -69,3 +70,24 @@ def test_zero_has_two_signs(dtype: str, value: float, tmp_path: Path) -> None:
     save_torch({"w": filled}, tmp_path / "w.safetensors")
 
     assert is_zero(tensors_of([tmp_path / "w.safetensors"])["w"]) is (value == 0.0)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[]",
+        b"{",
+        b'{"w": 1}',
+        b'{"w": {"shape": [1], "data_offsets": [0, 4]}}',
+        b'{"w": {"dtype": "F32", "shape": [Infinity], "data_offsets": [0, 4]}}',
+        b'{"w": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}',
+        b"[" * 100_000,
+    ],
+)
+def test_what_is_no_header_is_damage(tmp_path: Path, header: bytes) -> None:
+    """One line, whatever stands in the place of a header."""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+
+    with pytest.raises(IntegrityError, match="safetensors header is damaged"):
+        tensors_of([path])
