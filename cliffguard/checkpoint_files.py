@@ -142,6 +142,20 @@ def settings_of(folder: Path, file: str) -> dict[str, Any] | None:
     return {k: v for k, v in read_json(folder / file).items() if k not in _NOT_SETTINGS}
 
 
+SETTINGS_FILES = ("config.json", "generation_config.json")
+
+
+def settings_digest(folder: Path) -> str:
+    """Return the digest of the model's and its generation's settings."""
+    return digest([settings_of(folder, name) for name in SETTINGS_FILES])
+
+
+def adapter_digest(name: str, folder: Path, allow_pickle: bool) -> str:
+    """Return the digest of an adapter's weights and of its own settings."""
+    weights = weight_files(name, folder, "adapter_model.safetensors", allow_pickle)
+    return digest([weights_digest(weights), settings_of(folder, "adapter_config.json")])
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
     try:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cliffguard.canonical import digest
 from cliffguard.checkpoint_files import (
+    adapter_digest,
     chat_template_digest,
     chat_template_of,
     has_tokenizer,
     read_json,
     refuse_other_files,
+    settings_digest,
     settings_of,
     tokenizer_digest,
     weight_files,
@@ -29,7 +30,6 @@ from cliffguard.hashing import sha256_of_files
 from cliffguard.hub import download, is_hub_id
 from cliffguard.records import Checkpoint, CheckpointFiles
 
-_SETTINGS_FILES = ("config.json", "generation_config.json")
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
@@ -153,7 +153,7 @@ def _full(
         adapter=None,
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
-        settings=digest([settings_of(folder, n) for n in _SETTINGS_FILES]),
+        settings=settings_digest(folder),
         notes=notes,
         files=CheckpointFiles(
             weights=folder, tokenizer=tokenizer, chat_template=tokenizer, adapter=None
@@ -165,7 +165,7 @@ def _adapted(
     name: str, folder: Path, revision: str | None, options: FindOptions, base: Checkpoint
 ) -> Checkpoint:
     assert base.files is not None
-    weights = weight_files(name, folder, "adapter_model.safetensors", options.allow_pickle)
+    adapter = adapter_digest(name, folder, options.allow_pickle)
     refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
@@ -177,7 +177,7 @@ def _adapted(
         name=name,
         revision=revision,
         weights=base.weights,
-        adapter=digest([weights_digest(weights), settings_of(folder, "adapter_config.json")]),
+        adapter=adapter,
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
         settings=base.settings,

@@ -57,6 +57,7 @@ from cliffguard.suites import not_covered
 from cliffguard.targets import suites_of
 from cliffguard.ties import refuse_unknown_fields, wanting
 from cliffguard.training import read_all_training
+from cliffguard.unchanged import changed_since
 from cliffguard.verdict import judge
 
 T = TypeVar("T")
@@ -155,6 +156,8 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
             break
     assert decision is not None, "a schedule has at least one look"
     assert accounts is not None
+    late = [line for side in (base, candidate) for line in changed_since(side)]
+    decision = replace(decision, comparison=_with_caveats(decision.comparison, late))
     own, taken = _taken(accounts, decision)
     note_looks(store, base, candidate, own)
     decision = _listed(decision, overlaps, schedule.everything())

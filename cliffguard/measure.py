@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 
+from cliffguard.errors import ChangedFiles
 from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Checkpoint, Question
-from cliffguard.runners import Notes, Runner
+from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Series, Shard
 from cliffguard.store import Entry, Store, Stored
 
@@ -55,9 +58,12 @@ def measure(
     Each `replicate` has answers of its own: the same question, asked again.
 
     Once the time is up, no further shard is asked, and the answers end with the last whole one.
+    Where the checkpoint's files turn out to have changed (ChangedFiles), what was stored here goes
+    to the store's `damaged/`.
     """
     entries = [_entry(checkpoint, series, protocol, store, runner, replicate) for series in look]
     gathered = _Gathered(checkpoint.label, look, progress)
+    written: list[Path] = []
     absent: list[_Absent] = []
     for series, (_, entry) in zip(look, entries, strict=True):
         for shard in series.shards:
@@ -68,7 +74,7 @@ def measure(
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
-    try:
+    with _explained(gathered, written, store):
         for start in range(0, len(absent), runner.n_workers):
             if is_time_up():
                 break
@@ -77,15 +83,29 @@ def measure(
             with finishing():
                 told = runner.ask_each(checkpoint, asked, protocol)
                 for one, (answers, notes) in zip(group, told, strict=True):
-                    gathered.add(one.series, one.shard, one.stored(answers, notes))
-    except Interrupted as stop:
-        stop.kept = f"{gathered} in {store.root}"
-        raise
+                    if one.entry.write_shard(one.shard.number, answers, notes):
+                        written.append(one.entry.shard_file(one.shard.number))
+                    gathered.add(one.series, one.shard, one.stored())
     return Measurement(
         answers={series.task.name: gathered.in_a_row(series) for series in look},
         questions=tuple(question.key for question, _ in entries),
         measured_on=gathered.measured_on,
     )
+
+
+@contextlib.contextmanager
+def _explained(gathered: _Gathered, written: Sequence[Path], store: Store) -> Iterator[None]:
+    """Say what is kept where a measurement is interrupted, and keep nothing of changed weights."""
+    try:
+        yield
+    except Interrupted as stop:
+        stop.kept = f"{gathered} in {store.root}"
+        raise
+    except ChangedFiles:
+        # Which of them are of the weights that were hashed, nobody can say any more.
+        for path in written:
+            store.move_aside(path)
+        raise
 
 
 class _Gathered:
@@ -129,9 +149,8 @@ class _Absent:
     entry: Entry
     shard: Shard
 
-    def stored(self, answers: Sequence[Answer], notes: Notes) -> Stored:
-        """Store its answers; return those that are there then: another run may have been first."""
-        self.entry.write_shard(self.shard.number, answers, notes)
+    def stored(self) -> Stored:
+        """Return the answers that are there now: another run may have been first."""
         return self.entry.read_shard(self.shard.number, self.shard.items)
 
 

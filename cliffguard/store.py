@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Entry:
     def has_shard(self, number: int) -> bool:
         """Say whether shard `number` is stored."""
         try:
-            return self._shard(number).is_file()
+            return self.shard_file(number).is_file()
         except OSError as failure:
             raise read_error(self.shards_folder, failure) from failure
 
@@ -85,7 +86,7 @@ class Entry:
 
     def read_sealed(self, number: int) -> Stored:
         """Return the answers of a shard to whatever items, which must match their seal."""
-        lines = self._lines(self._shard(number))
+        lines = self._lines(self.shard_file(number))
         seal = lines.pop() if lines else {}
         if seal != {"seal": self._digest(lines)}:
             raise self._damaged(f"shard {number} does not match its seal")
@@ -94,15 +95,15 @@ class Entry:
             raise self._damaged(f"shard {number} does not say how it was measured")
         return Stored(answers=tuple(self._answer(line) for line in lines), notes=notes)
 
-    def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> None:
-        """Store the answers of a shard unless it is there.
+    def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> bool:
+        """Store the answers of a shard unless it is there; say whether they were stored.
 
         `notes` say what should not change an answer: device, batches. The last line is a seal, a
         digest of all others.
         """
         lines = [*(dataclasses.asdict(answer) for answer in answers), {"notes": dict(notes)}]
         text = "".join(canonical_json(line) + "\n" for line in [*lines, {"seal": digest(lines)}])
-        write_new(self._shard(number), text)
+        return write_new(self.shard_file(number), text)
 
     def shard_numbers(self) -> list[int]:
         """Return the numbers of the shards that are there, in order."""
@@ -148,7 +149,8 @@ class Entry:
         """Note a noise floor beside the answers; the last one counts."""
         write_whole(self.folder / "noise.json", _with_seal(noise))
 
-    def _shard(self, number: int) -> Path:
+    def shard_file(self, number: int) -> Path:
+        """Return where the answers of a shard lie."""
         return self.shards_folder / f"{number:04d}.jsonl"
 
     def _answer(self, line: dict[str, Any]) -> Answer:
@@ -219,6 +221,15 @@ def _with_seal(value: Mapping[str, Any]) -> str:
     return json.dumps(sealed, indent=2, sort_keys=True) + "\n"
 
 
+def _free(path: Path) -> Path:
+    """Return the path, or where it is taken another one with a number."""
+    taken, number = path, 1
+    while path.exists():
+        path = taken.with_name(f"{taken.name}.{number}")
+        number += 1
+    return path
+
+
 class Store:
     """All answers below one folder, found by the key of their question."""
 
@@ -250,6 +261,16 @@ class Store:
         """Return every entry that was begun, in order of the keys."""
         found = sorted((self.root / "questions").glob("*/*/question.json"))
         return [Entry(path.parent) for path in found]
+
+    def move_aside(self, path: Path) -> Path:
+        """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""
+        target = _free(self.root.joinpath("damaged", *path.relative_to(self.root).parts[2:]))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+        except OSError as failure:
+            raise write_error(target, failure) from failure
+        return target
 
     def _folder(self, key: str) -> Path:
         return self.root / "questions" / key[:2] / key

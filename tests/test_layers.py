@@ -19,7 +19,7 @@ LAYERS: list[set[str]] = [
     {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
-    {"config", "checkpoints", "tokenizer_files", "engine", "targets"},
+    {"config", "checkpoints", "tokenizer_files", "unchanged", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
     {"dealing", "measure", "integrity", "sentence", "history", "ledger", "shares"},

@@ -125,6 +125,7 @@ def measure(
         return
     screen = Screen(quiet=quiet, verbose=verbose)
     from cliffguard.corridor import find_alone, measure_alone, with_runner
+    from cliffguard.unchanged import changed_since
 
     def work(runner: Runner) -> None:
         found = find_alone(resolved)
@@ -133,6 +134,8 @@ def measure(
             measured = measure_alone(
                 found, resolved, store=answers, runner=runner, progress=screen.progress
             )
+        for line in changed_since(found):
+            screen.say(f"! {line}")
         n_items = sum(len(rows) for rows in measured.answers.values())
         screen.say(
             f"{checkpoint}: {n_items} answers to {len(measured.answers)} tasks in {answers.root}"

@@ -17,6 +17,7 @@ from cliffguard.engine.intact import (
     refuse_not_finite,
     unread,
 )
+from cliffguard.engine.mapped import into_memory, refuse_on_disk
 from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.errors import (
     CliffguardError,
@@ -122,6 +123,8 @@ def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
         if options.device_map is None and options.quantization == "none":
             model = model.to(options.device)
         model = model.eval()
+        refuse_on_disk(checkpoint.name, model)
+        into_memory(model)
     refuse_not_finite(checkpoint.name, model)
     with out_of_memory_explained(checkpoint.name):
         refuse_no_numbers(checkpoint.name, probe(model))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.canonical import canonical_json
 from cliffguard.engine import loading
 from cliffguard.errors import (
+    ChangedFiles,
     InfrastructureError,
     IntegrityError,
     UsageError,
@@ -23,6 +24,7 @@ from cliffguard.errors import (
 )
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Checkpoint
+from cliffguard.unchanged import BESIDE_THE_BASE, PARTS, Part, refuse_changed
 
 if TYPE_CHECKING:
     from cliffguard.engine.divergence import Side
@@ -48,16 +50,18 @@ class LocalBackend:
         from cliffguard.engine.resident import Resident
 
         options = self._options(protocol, dtype)
+        parts = BESIDE_THE_BASE
         if self._resident is None or not self._resident.serves(checkpoint, options):
             # The old weights leave memory before the new ones enter.
             self._resident, self._models = None, {}
-            self._resident = Resident(checkpoint, options)
+            self._resident, parts = Resident(checkpoint, options), PARTS
         key = canonical_json([checkpoint.fingerprint, _speech(protocol)])
         if self._last != key:
             self._forget()
         self._last = key
         network, tokenizer = self._resident.switch_to(checkpoint)
         if key not in self._models:
+            self._refuse_changed(checkpoint, parts)
             self._models[key] = self._wrapped(network, tokenizer, protocol)
         model = self._models[key]
         if self._budget is not None:
@@ -80,7 +84,9 @@ class LocalBackend:
             if options.device_map is None:
                 refuse_second(first.model, candidate.name)
             other = Resident(candidate, options)
-            second = self._wrapped(*other.switch_to(candidate), protocol)
+            loaded = other.switch_to(candidate)
+            refuse_changed(candidate)
+            second = self._wrapped(*loaded, protocol)
         return (
             Side(name=base.name, lm=first, switch_on=lambda: resident.switch_to(base)),
             Side(name=candidate.name, lm=second, switch_on=lambda: other.switch_to(candidate)),
@@ -92,7 +98,15 @@ class LocalBackend:
 
         return base.weights == candidate.weights and not apart_because(candidate)
 
-    def after(self, model: Any) -> None:
+    def _refuse_changed(self, checkpoint: Checkpoint, parts: Sequence[Part]) -> None:
+        """Refuse what was just loaded, and let it go, where it is not what was hashed."""
+        try:
+            refuse_changed(checkpoint, parts)
+        except ChangedFiles:
+            self._resident, self._models = None, {}
+            raise
+
+    def after(self, checkpoint: Checkpoint, model: Any) -> None:
         """Note what a measurement came to: the next one starts where this one ended."""
         self._budget = getattr(model, "budget", None)
         self._plain = getattr(model, "plain_because", None)
@@ -187,8 +201,13 @@ class ForeignBackend:
         """Say whether a server has them; a model that lm-eval loads makes room for the other."""
         return "base_url" in self.settings.args
 
-    def after(self, model: Any) -> None:
-        """Nothing is noted of a model that is not ours."""
+    def after(self, checkpoint: Checkpoint, model: Any) -> None:
+        """Look at the files again: whether a model that is not ours reads on in them, who knows.
+
+        A server has loaded them at its own time.
+        """
+        if not self.settings.is_served:
+            refuse_changed(checkpoint)
 
     @contextmanager
     def explained(self, checkpoint: Checkpoint) -> Iterator[None]:
@@ -231,6 +250,7 @@ class ForeignBackend:
             ) from failure
         except (TypeError, ValueError, AssertionError) as failure:
             raise UsageError(f"runner.model {name}: refuses its arguments: {failure}") from failure
+        refuse_changed(checkpoint)
         if not hasattr(model, "max_gen_toks"):  # of lm-eval's models some call it otherwise
             model.max_gen_toks = getattr(model, "_max_gen_toks", 256)
         return model

@@ -116,7 +116,7 @@ class HarnessRunner(Runner):
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint):
             respond(model, asked)
-        self._backend.after(model)
+        self._backend.after(checkpoint, model)
         with self._stages.during("metrics"):
             return [one.answer() for one in prepared]
 
