@@ -1,6 +1,6 @@
 """Checkpoints: from what the user wrote to an identity by content.
 
-"dir", "org/model@revision" or an adapter directory → Checkpoint. Nothing here loads weights.
+"dir", "hf:org/model@revision" or an adapter directory → Checkpoint. Nothing here loads weights.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cliffguard.checkpoint_files import (
 from cliffguard.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.files import user_path
 from cliffguard.hashing import sha256_of_files
-from cliffguard.hub import download, is_hub_id
+from cliffguard.hub import is_said, locate, without_prefix
 from cliffguard.records import Checkpoint, CheckpointFiles
 
 _COMMIT = re.compile("[0-9a-f]{40}")
@@ -35,9 +35,10 @@ _COMMIT = re.compile("[0-9a-f]{40}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindOptions:
-    """How to look for checkpoints."""
+    """How to look for checkpoints. `hub`: a plain org/name may be fetched, as hf:org/name is."""
 
     offline: bool = False
+    hub: bool = False
     allow_pickle: bool = False
     allow_base_mismatch: bool = False
 
@@ -112,7 +113,7 @@ def _number_in_config(checkpoint: Checkpoint, names: Sequence[str]) -> int | Non
 
 def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
     folder = user_path(spec, UsageError)
-    if folder.is_dir():
+    if not is_said(spec) and folder.is_dir():
         try:
             (folder / "config.json").is_file()
         except OSError as failure:  # another user's, closed to us
@@ -120,9 +121,7 @@ def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
         return folder, None
     if folder.is_file():
         raise UsageError(f"{spec}: is a file; give the directory of the checkpoint")
-    if not is_hub_id(spec):
-        raise UsageError(f"{spec}: no such directory; check the path")
-    return download(spec, offline=options.offline)
+    return locate(spec, offline=options.offline, hub=options.hub)
 
 
 def _is_adapter(folder: Path) -> bool:
@@ -147,7 +146,7 @@ def _full(
         tokenizer = base.files.tokenizer
         notes = (f"{name} holds no tokenizer: the tokenizer of {base.name} is used.",)
     return Checkpoint(
-        name=name,
+        name=without_prefix(name),
         revision=revision,
         weights=weights_digest(weights),
         adapter=None,
@@ -174,7 +173,7 @@ def _adapted(
     if not own_tokenizer and chat_template_of(folder) is not None:
         notes += (f"{name} has a chat template and no tokenizer: the template is not used.",)
     return Checkpoint(
-        name=name,
+        name=without_prefix(name),
         revision=revision,
         weights=base.weights,
         adapter=adapter,
@@ -197,10 +196,13 @@ def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
     if not isinstance(named, str) or not named:
         raise UsageError(f"{config} names no base; give it with --base")
     try:
-        return find_base(named, options)
+        # By peft's convention what is no folder is a name on a hub.
+        return find_base(named, replace(options, hub=True))
     except CliffguardError as failure:
         # The user never wrote that name: say where it stands.
-        raise type(failure)(f"{failure} (named by {config}; --base overrides it)") from None
+        raise type(failure)(
+            f"{failure} (named by {config}; --base overrides it)", id=failure.id
+        ) from None
 
 
 def _adapter_config(folder: Path) -> dict[str, Any]:

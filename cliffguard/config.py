@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from cliffguard.errors import ConfigError
 from cliffguard.files import read_yaml, user_path, validate
+from cliffguard.hub import HUB
 from cliffguard.plans import Plan, Policy, TargetData
 from cliffguard.suites import SuiteFile
 
@@ -166,6 +167,8 @@ def _refuse_switches(written: Mapping[str, Any], read: Mapping[str, Any], where:
 
 
 def _from(folder: Path, name: str, where: str) -> str:
+    if name.startswith(HUB):
+        return name
     try:
         beside = folder / user_path(name, ConfigError)
         return str(beside) if user_path(str(beside), ConfigError).exists() else name

@@ -20,6 +20,7 @@ from cliffguard.checkpoints import (
 from cliffguard.compare import compare
 from cliffguard.dealing import dealt
 from cliffguard.errors import UsageError
+from cliffguard.hub import is_offline
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
 from cliffguard.ledger import (
@@ -323,7 +324,10 @@ def runner_for(plan: Plan) -> Runner:
     from cliffguard.runners.harness import HarnessRunner
 
     return HarnessRunner(
-        plan.runner, allow_pickle=plan.allow_pickle, data=plan.data, offline=plan.offline
+        plan.runner,
+        allow_pickle=plan.allow_pickle,
+        data=plan.data,
+        offline=is_offline(plan.offline),
     )
 
 
@@ -392,6 +396,7 @@ def find_alone(plan: Plan) -> Checkpoint:
 def _options(plan: Plan) -> FindOptions:
     return FindOptions(
         offline=plan.offline,
+        hub=plan.hub,
         allow_pickle=plan.allow_pickle,
         allow_base_mismatch=plan.allow_base_mismatch,
     )

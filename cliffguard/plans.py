@@ -270,7 +270,7 @@ class RunnerSettings:
 class TargetData:
     """Data that a target capability is made of, without a suite.
 
-    `data` is a file, a folder that `datasets` has saved, or org/name@revision on a hub, of which
+    `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub, of which
     `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
     (None: found by their usual names); a prompt may also be a text with columns in braces.
     `labels` are what every item chooses from. `metric` None is found from the answers, and
@@ -315,6 +315,7 @@ class Plan:
     proportion to the `churn` that is expected of each capability: the share of its items whose
     score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
     part of a question's key.
+    `hub`: a plain org/name that is no path is looked up on a hub, as hf:org/name is.
     `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
     of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
     candidates that says neither means "stop" (`config.make_plans`).
@@ -336,6 +337,7 @@ class Plan:
     churn: float | Mapping[str, float] | None = None
     after_failure: AfterFailure = "finish"
     offline: bool = False
+    hub: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -193,11 +194,10 @@ def test_what_is_loaded_maps_no_file(candidate: str, models: Path) -> None:
 def test_a_model_that_stays_on_the_disk_is_refused() -> None:
     """Its weights would be read from the files at every pass."""
 
-    class Spread:
-        hf_device_map = {"model.layers.0": "cpu", "model.layers.1": "disk"}
+    spread = SimpleNamespace(hf_device_map={"model.layers.0": "cpu", "model.layers.1": "disk"})
 
     with pytest.raises(InfrastructureError, match=r"the first model\.layers\.1") as failure:
-        refuse_on_disk("big", Spread())
+        refuse_on_disk("big", spread)
     assert failure.value.id == "loading.on-disk"
 
 

@@ -112,7 +112,9 @@ def check(
 @opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def measure(
     flags: Mapping[str, Any],
-    checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
+    checkpoint: Annotated[
+        str, typer.Argument(help="A directory, hf:org/model@revision, an adapter.")
+    ],
     store: opt.StoreFolder = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,

@@ -26,7 +26,7 @@ _MARKS = {"good": "✓", "remark": "!", "fault": "✗"}
 def doctor(
     flags: Mapping[str, Any],
     candidate: Annotated[
-        str | None, typer.Option(help="Candidate: a directory, org/model@revision, an adapter.")
+        str | None, typer.Option(help="Candidate: a directory, hf:org/model@revision, an adapter.")
     ] = None,
     load: Annotated[
         bool, typer.Option("--load", help="Load both sides as well, and let each compute once.")

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
-    plans = _read_plans(path, opt.overrides(flags))
-    if any(plan.offline for plan in plans):
-        from cliffguard.hub import no_connection
+    from cliffguard.hub import is_offline, no_connection
 
+    plans = _read_plans(path, opt.overrides(flags))
+    if is_offline():  # a server of one's own is asked nevertheless
+        plans = tuple(dataclasses.replace(one, offline=not one.runner.is_served) for one in plans)
+    if any(plan.offline for plan in plans):
         hold(no_connection())
     return plans
 

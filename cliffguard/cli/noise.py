@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def noise(
     flags: Mapping[str, Any],
-    checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
+    checkpoint: Annotated[
+        str, typer.Argument(help="A directory, hf:org/model@revision, an adapter.")
+    ],
     policy: opt.PolicyFile = None,
     other_dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,

@@ -22,6 +22,7 @@ from cliffguard.errors import (
     nearest,
     redacted,
 )
+from cliffguard.hub import without_prefix
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.records import Checkpoint
 from cliffguard.unchanged import BESIDE_THE_BASE, PARTS, Part, refuse_changed
@@ -276,8 +277,9 @@ class ForeignBackend:
         name = self.settings.model
         size = {"batch_size": self.settings.batch_size or 1}
         if self.settings.is_served:
+            known = {without_prefix(name): alias for name, alias in self.settings.served_as.items()}
             return size | {
-                "model": self.settings.served_as.get(checkpoint.name, checkpoint.name),
+                "model": known.get(checkpoint.name, checkpoint.name),
                 "tokenizer": str(files.tokenizer),
                 "tokenizer_backend": "huggingface",
                 "max_length": _window(files.weights),

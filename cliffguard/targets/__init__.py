@@ -18,7 +18,7 @@ from cliffguard.canonical import digest
 from cliffguard.directions import with_directions
 from cliffguard.errors import SuiteError, UsageError, nearest
 from cliffguard.files import user_path, validate
-from cliffguard.hub import download_data, is_hub_id
+from cliffguard.hub import find_data, is_hub_id, is_said
 from cliffguard.plans import Plan, TargetData
 from cliffguard.records import Capability, Item, Suite, Task
 from cliffguard.rows import Row, is_data_file, label_names, read_records
@@ -44,17 +44,19 @@ def suites_of(plan: Plan) -> tuple[Suite, ...]:
     Their tasks know what the plan's policy says of them. Raises SuiteError with file and line for
     anything that is wrong inside.
     """
-    own = [] if plan.target is None else [target_suite(plan.target, offline=plan.offline)]
+    own = []
+    if plan.target is not None:
+        own.append(target_suite(plan.target, offline=plan.offline, hub=plan.hub))
     named = together([*own, *(load_suite(name) for name in plan.suites)])
     return with_directions(named, plan.policy)
 
 
-def target_suite(target: TargetData, *, offline: bool = False) -> Suite:
+def target_suite(target: TargetData, *, offline: bool = False, hub: bool = False) -> Suite:
     """Return the suite of one capability, of the ring target, that data make.
 
     Its digest is of the items and how they are asked, whatever file holds them.
     """
-    task = _read(target, offline=offline)
+    task = _read(target, offline=offline, hub=hub)
     capability = Capability(
         name=target.name,
         ring="target",
@@ -125,14 +127,14 @@ def _as_row(item: Item) -> dict[str, Any]:
 # --- from data to a task -------------------------------------------------------------------------
 
 
-def _read(target: TargetData, *, offline: bool) -> Task:
+def _read(target: TargetData, *, offline: bool, hub: bool = False) -> Task:
     where = f"target: {target.data}"
     if target.metric is not None and target.metric not in OWN_METRICS:
         raise SuiteError(
             f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
             f"{nearest(target.metric, OWN_METRICS)}"
         )
-    rows, names = _data(target, offline=offline)
+    rows, names = _data(target, offline=offline, hub=hub)
     if not rows:
         raise SuiteError(f"{target.data}: holds no items; a target needs at least one")
     fields = find_fields(rows, target)
@@ -161,12 +163,14 @@ def _chance(items: Sequence[Item]) -> float:
     return round(fmean(1.0 / len(item.choices) if item.choices else 0.0 for item in items), 4)
 
 
-def _data(target: TargetData, *, offline: bool) -> tuple[Sequence[Row], dict[str, tuple[str, ...]]]:
+def _data(
+    target: TargetData, *, offline: bool, hub: bool
+) -> tuple[Sequence[Row], dict[str, tuple[str, ...]]]:
     """Return the rows, and the names of numbered labels by column."""
     is_here = user_path(target.data, UsageError).exists() or is_data_file(target.data)
-    if not is_here and is_hub_id(target.data):
-        found = download_data(
-            target.data, subset=target.subset, split=target.split, offline=offline
+    if is_said(target.data) or (not is_here and is_hub_id(target.data)):
+        found = find_data(
+            target.data, subset=target.subset, split=target.split, offline=offline, hub=hub
         )
         return found.rows, found.label_names
     if target.subset is not None:
