@@ -153,7 +153,8 @@ class Policy:
     first run of a candidate leaves to later ones with more items, on the side of PASS and on that
     of FAIL. `mean_margin` is the largest mean of the gating capabilities' drops that is tolerated,
     each weighed alike: PASS then takes a proof of it beside that of each capability, whose margins
-    are wider (None: nothing is asked of the mean).
+    are wider (None: nothing is asked of the mean). With `target_only` nothing around a target needs
+    to be measured, or to count, for PASS: the target's gain alone decides.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -164,6 +165,7 @@ class Policy:
     mean_margin: float | None = None
     estimand: Estimand = "capability"
     target: TargetPolicy | None = None
+    target_only: bool = False
     capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -311,7 +313,8 @@ class Plan:
     data: items that stand in them do not count, and capabilities are placed by their distance from
     it. With `screen`, candidate and base also read prompts of each capability side by side, to see
     how far predictions have moved. `target` is data that a target is made of; with it no suite is
-    needed. `items` is how many are asked of each side at the most (None: all there are), dealt in
+    needed (a plan file or a command line without one takes `adjacent`, unless it says none).
+    `items` is how many are asked of each side at the most (None: all there are), dealt in
     proportion to the `churn` that is expected of each capability: the share of its items whose
     score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
     part of a question's key.

@@ -66,12 +66,15 @@ def check(
         caveats = remark(choose, plans)
         plans = shared(plans, choose)
     from cliffguard.choice import Asked
+    from cliffguard.cli.cost import foretold
     from cliffguard.corridor import guard, with_runner
     from cliffguard.stages import since
 
     screen = Screen(quiet=quiet, verbose=verbose)
 
     def work(runner: Runner) -> list[int]:
+        if not quiet and (cost := foretold(plans, store, stops_early=not no_early_stop)):
+            screen.say(cost)
         # One runner: candidates over one base find it in memory.
         folders = [prepare(folder) for folder in folders_of(out, plans)]
         answers = open_store(store)

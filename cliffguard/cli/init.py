@@ -46,6 +46,7 @@ default_margin: 0.05      # the largest drop in mean score that is tolerated, 0â
 #                         # to pass, and the price: of eight capabilities of 500 items one that
 #                         # loses 5 points ships in 36 % (python scripts/mean_study.py)
 {target}
+# target_only: true         # nothing around the target has to hold: its gain alone may pass
 capabilities: {{}}
 #  multi_step_reasoning:
 #    margin: 0.03           # instead of the default

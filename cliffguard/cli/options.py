@@ -112,7 +112,11 @@ PLAN: dict[str, Any] = {
     ],
     "suites": Annotated[
         list[str] | None,
-        typer.Option("--suite", "-s", help="A built-in suite or a file; repeatable."),
+        typer.Option(
+            "--suite",
+            "-s",
+            help="A built-in suite or a file; repeatable. A target alone takes adjacent, or none.",
+        ),
     ],
     "offline": Annotated[
         bool, typer.Option("--offline", help="Open no connection, as under HF_HUB_OFFLINE=1.")
