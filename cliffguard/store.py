@@ -49,9 +49,13 @@ _NOISE = {"against", "items", "flips"}
 _SHARD = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl")
 
 
+STORE_VARIABLE = "CLIFFGUARD_STORE"
+
+
 def default_store_folder() -> Path:
-    """Return the folder of the store where none is named."""
-    return user_cache_path("cliffguard") / "store"
+    """Return the folder of the store where none is named: CLIFFGUARD_STORE, or the user's."""
+    named = os.environ.get(STORE_VARIABLE, "").strip()
+    return Path(named) if named else user_cache_path("cliffguard") / "store"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,17 @@ def test_equal_answers_pass(plan: Plan, store: Store) -> None:
     assert review.verdict.outcome is Outcome.PASS
 
 
+def test_the_store_of_the_environment_is_the_store(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CLIFFGUARD_STORE holds for Python as it does for the command line."""
+    monkeypatch.setenv("CLIFFGUARD_STORE", str(tmp_path / "named"))
+
+    guard(plan, runner=FakeRunner(all_right))
+
+    assert len(Store(tmp_path / "named").entries()) == 4
+
+
 def test_a_cliff_fails_and_is_located(plan: Plan, store: Store) -> None:
     """A loss from level 3 on fails the gate, and the sentence names the level."""
     review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))

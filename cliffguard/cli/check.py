@@ -99,7 +99,8 @@ def check(
 
         return in_turn(plans, folders, choose, ask, caveats)
 
-    codes = with_runner(plans[0], work)
+    with failure_recorded(out):
+        codes = with_runner(plans[0], work)
     if codes is not None:  # another process of this run speaks
         has_verdicts = set(codes) <= {0, 10, 11}
         code = worst(codes)
