@@ -14,6 +14,7 @@ from typing import Any
 
 from cliffguard.canonical import digest, parse_json
 from cliffguard.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
+from cliffguard.growth import MOST_GROWTH, STAGES, growth
 from cliffguard.hashing import sha256_of_file, sha256_of_files
 
 _TOKENIZER_FILES = (
@@ -243,3 +244,17 @@ def n_parameters(folder: Path) -> int | None:
         except (CliffguardError, OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
     return total or None
+
+
+def refuse_growing(name: str, folder: Path) -> None:
+    """Raise IntegrityError for a tokenizer whose rules multiply a text beyond all use."""
+    path = folder / "tokenizer.json"
+    file = read_json(path) if path.is_file() else {}
+    for stage in STAGES:
+        if growth(file.get(stage)) > MOST_GROWTH:
+            raise IntegrityError(
+                f"{name}: the rules of its {path.name} ({stage}) make a text more than "
+                f"{MOST_GROWTH:g} times as long; save the tokenizer that the model was trained "
+                "with",
+                id="tokenizer.grows",
+            )

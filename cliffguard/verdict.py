@@ -15,6 +15,7 @@ from cliffguard.findings import is_mute, is_shielded, judge_family, judge_target
 from cliffguard.parts import with_parts
 from cliffguard.plans import Policy, Ring, Role
 from cliffguard.records import (
+    EXIT_CODES,
     CapabilityComparison,
     Comparison,
     Finding,
@@ -27,8 +28,7 @@ from cliffguard.shapes import shapes_of
 from cliffguard.shares import scaled, shares
 from cliffguard.stats.multiplicity import Share, pooled_p_value
 
-EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
-"""What a verdict means to the shell. Errors carry their own code (cliffguard.errors)."""
+__all__ = ["EXIT_CODES", "absent", "is_decided", "judge"]
 
 
 def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None) -> Verdict:

@@ -53,7 +53,7 @@ def test_equal_answers_pass(plan: Plan, store: Store) -> None:
     """A candidate that answers like its base passes on enough items."""
     review = guard(plan, store=store, runner=FakeRunner(all_right))
 
-    assert review.verdict.outcome is Outcome.PASS
+    assert (review.verdict.outcome, review.verdict.exit_code) == (Outcome.PASS, 0)
 
 
 def test_the_store_of_the_environment_is_the_store(

@@ -15,7 +15,17 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "stats", "ngrams", "stages", "interrupts"},
-    {"plans", "files", "libraries", "extents", "samples", "constraints", "gym", "tensors"},
+    {
+        "plans",
+        "files",
+        "libraries",
+        "extents",
+        "growth",
+        "samples",
+        "constraints",
+        "gym",
+        "tensors",
+    },
     {"scorers", "ladders", "rows", "logged", "hashing"},
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},

@@ -132,7 +132,6 @@ def finished(
     from cliffguard.report.text import print_review
     from cliffguard.report.timings import sentence
     from cliffguard.stages import Timings
-    from cliffguard.verdict import EXIT_CODES
 
     timings = Timings(wall_seconds=screen.wall_seconds(), stages=spent or {})
 
@@ -148,4 +147,4 @@ def finished(
         # A reader that leaves early (| head) must not turn the verdict into another exit code.
         with contextlib.suppress(BrokenPipeError):
             sys.stdout.write(render(review, output_format, timings))
-    return EXIT_CODES[review.verdict.outcome]
+    return review.verdict.exit_code

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cliffguard.checkpoint_files import refuse_growing
 from cliffguard.engine.adapters import cue_of, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
 from cliffguard.engine.intact import (
@@ -105,6 +106,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
     files = checkpoint.files
+    refuse_growing(checkpoint.name, files.tokenizer)
     with _damage_explained(checkpoint.name):
         # Said, since transformers would otherwise ask on the terminal whether to run code.
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
