@@ -19,7 +19,6 @@ import typer
 from cliffguard.errors import CliffguardError, InfrastructureError, UsageError
 from cliffguard.files import user_path, write_whole
 from cliffguard.interrupts import Interrupted
-from cliffguard.libraries import missing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,6 +74,8 @@ def _libraries_explained() -> Iterator[None]:
     try:
         yield
     except ImportError as failure:
+        from cliffguard.libraries import missing
+
         if (lack := missing(failure)) is None:
             raise
         raise lack from failure
