@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +48,9 @@ from cliffguard.records import (
     TakenLooks,
     Verdict,
 )
-from cliffguard.review import Decision, command_of, write_up
+from cliffguard.repeat import LIVE
+from cliffguard.repeat import command as command_of
+from cliffguard.review import Decision, write_up
 from cliffguard.runners import Runner
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
 from cliffguard.screens import check_screens, take_screens, with_screens
@@ -75,13 +76,15 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     caveats: Sequence[str] = (),
     progress: Progress = silent,
     witness: Callable[[Sequence[Pair]], None] | None = None,
+    command: str | None = None,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
     `sides` are base and candidate where they are models in memory (`runners.live`) and not found
     by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
     nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
-    `witness` is given the answers of both sides, item by item, that the verdict is about.
+    `witness` is given the answers of both sides, item by item, that the verdict is about. `command`
+    repeats the comparison (None: that of the plan that `write_reports` leaves beside the review).
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -172,18 +175,28 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         runner=runner.identity,
         looks=schedule.manifest(),
         taken=taken,
-        command=command_of(plan, stops_early=stops_early, max_minutes=max_minutes),
+        command=LIVE if sides else command or _usual_command(stops_early, max_minutes),
     )
 
 
+def _usual_command(stops_early: bool, max_minutes: float | None) -> str:
+    return command_of("check", None, stops_early=stops_early, max_minutes=max_minutes)
+
+
 def compare_samples(
-    base: str, candidate: str, policy: Policy | None = None, *, after: Review | None = None
+    base: str,
+    candidate: str,
+    policy: Policy | None = None,
+    *,
+    after: Review | None = None,
+    command: str | None = None,
 ) -> Review:
     """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
 
     `after` is the review of an earlier comparison of these two, of fewer samples: what it spent of
-    alpha is not spent again. Raises a CliffguardError when the two were not asked the same, with
-    what differs, and where `after` is of others.
+    alpha is not spent again. `command` repeats the comparison, as in `guard`.
+    Raises a CliffguardError when the two were not asked the same, with what differs, and where
+    `after` is of others.
     """
     policy = policy or Policy()
     found = read_samples(base, candidate, policy)
@@ -216,7 +229,7 @@ def compare_samples(
         runner="samples that lm-eval logged",
         looks=(),
         taken=_taken(accounts, decision, () if after is None else after.taken)[1],
-        command=shlex.join(["cliffguard", "compare", base, candidate]),
+        command=command or command_of("compare", None),
     )
 
 

@@ -32,7 +32,7 @@ LAYERS: list[set[str]] = [
     {"config", "checkpoints", "tokenizer_files", "unchanged", "engine", "targets"},
     {"runners", "imports"},
     {"schedule"},
-    {"dealing", "measure", "integrity", "sentence", "history", "ledger", "shares"},
+    {"dealing", "measure", "integrity", "sentence", "history", "ledger", "repeat", "shares"},
     {"pairs", "behaviour", "classes", "screens", "parts", "looks", "shapes"},
     {"ties", "upkeep"},
     {"strata"},

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from cliffguard import Outcome, Plan, Store, TargetData, guard
+from cliffguard.config import load_plan
 from cliffguard.errors import InfrastructureError, UsageError
 from cliffguard.records import Item, Review, Task
+from cliffguard.report import write_reports
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.suites import load_suite
 from cliffguard.targets import suite_files, suites_of, target_suite
@@ -668,14 +670,16 @@ def test_the_target_stands_before_the_suites(tmp_path: Path) -> None:
         suites_of(plan_of(tmp_path, TICKETS, (suite,), name="saying"))
 
 
-def test_the_command_repeats_the_target(tmp_path: Path) -> None:
-    """Every key of the target is a flag."""
+def test_the_plan_of_a_review_repeats_the_target(tmp_path: Path) -> None:
+    """Every key of the target stands in it."""
     plan = plan_of(tmp_path, TICKETS, labels=LABELS, prompt="text", name="routing")
+    review = reviewed(plan, tmp_path)
 
-    command = reviewed(plan, tmp_path).provenance.command
+    write_reports(review, tmp_path / "out")
 
-    assert f"--target {plan.target.data if plan.target else ''} " in command
-    assert "--target-name routing --target-prompt text --target-labels billing" in command
+    read = load_plan(tmp_path / "out" / "plan.yaml")
+    assert (read.target, read.suites) == (plan.target, ())
+    assert read.policy == review.plan.policy
 
 
 # --- a suite's files -----------------------------------------------------------------------------

@@ -13,12 +13,20 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import Screen, explained, failure_recorded
 from cliffguard.cli.given import open_store, plan_of, plans_of, show
-from cliffguard.cli.outcome import finished, folders_of, in_turn, one_of_both, prepare, worst
+from cliffguard.cli.outcome import (
+    finished,
+    folders_of,
+    in_turn,
+    one_of_both,
+    prepare,
+    print_together,
+    worst,
+)
 from cliffguard.errors import UsageError
 
 if TYPE_CHECKING:
     from cliffguard.pairs import Pair
-    from cliffguard.plans import Plan
+    from cliffguard.plans import Plan, Policy
     from cliffguard.records import Review
     from cliffguard.runners import Runner
 
@@ -68,6 +76,7 @@ def check(
     from cliffguard.choice import Asked
     from cliffguard.cli.cost import foretold
     from cliffguard.corridor import guard, with_runner
+    from cliffguard.repeat import command
     from cliffguard.stages import since
 
     screen = Screen(quiet=quiet, verbose=verbose)
@@ -78,6 +87,8 @@ def check(
         # One runner: candidates over one base find it in memory.
         folders = [prepare(folder) for folder in folders_of(out, plans)]
         answers = open_store(store)
+        reviews: dict[int, Review] = {}
+        is_one_document = output_format == "json" and len(plans) > 1
 
         def ask(one: Plan, folder: Path, remarks: Sequence[str]) -> tuple[Asked, int]:
             screen.start()
@@ -93,11 +104,22 @@ def check(
                     caveats=(*remarks, *one_of_both(one, plans)),
                     progress=screen.progress,
                     witness=seen.append,
+                    command=command(
+                        "check",
+                        folder,
+                        stops_early=not no_early_stop,
+                        max_minutes=max_minutes,
+                        store=store,
+                    ),
                 )
+            reviews[folders.index(folder)] = review
             spent = since(runner.spent(), before)
-            return Asked(review, seen[-1]), finished(review, folder, screen, output_format, spent)
+            form = None if is_one_document else output_format
+            return Asked(review, seen[-1]), finished(review, folder, screen, form, spent)
 
-        return in_turn(plans, folders, choose, ask, caveats)
+        codes = in_turn(plans, folders, choose, ask, caveats)
+        print_together(plans, reviews, output_format)
+        return codes
 
     with failure_recorded(out):
         codes = with_runner(plans[0], work)
@@ -154,8 +176,12 @@ def measure(
 @opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.FAILURE, opt.PROTOCOL)
 def compare(
     flags: Mapping[str, Any],
-    base: Annotated[str, typer.Argument(help="The base's directory or name.")],
-    candidate: Annotated[str, typer.Argument(help="The candidate's directory or name.")],
+    base: Annotated[
+        str, typer.Argument(help="The base's directory or name; or a plan of both, a YAML file.")
+    ],
+    candidate: Annotated[
+        str | None, typer.Argument(help="The candidate's directory or name.")
+    ] = None,
     policy: opt.PolicyFile = None,
     after: opt.After = None,
     out: opt.OutIfWanted = None,
@@ -172,56 +198,99 @@ def compare(
     """
     from cliffguard.imports import holds_samples
 
+    path = None
+    if candidate is None:
+        path, base, candidate = _sides_in(base)
     logged = [name for name in (base, candidate) if holds_samples(name)]
+    screen = Screen(quiet=quiet, verbose=verbose)
     if logged:
         if show_config:
             raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
         folder = None if out is None else prepare(out)
         with failure_recorded(folder):
-            review = _compared(base, candidate, logged, policy, after, flags)
-        code = finished(review, folder, Screen(quiet=quiet, verbose=verbose), output_format)
-        raise typer.Exit(0 if exit_zero else code)
-    if after is not None:
+            own = _policy_of(path, policy)
+            review = _compared(base, candidate, logged, own, after, flags, folder)
+    else:
+        if after is not None:
+            raise UsageError(
+                "--after: is for folders of samples; the store knows its own looks",
+                id="after.only-samples",
+            )
+        named = {} if path is not None else {"base": base, "candidate": [candidate]}
+        flags = {**flags, **named, "policy": policy}
+        resolved = plan_of(flags, path)
+        if show_config:
+            show([resolved])
+            return
+        folder = None if out is None else prepare(out)
+        with failure_recorded(folder):
+            review = _from_store(resolved, _protocol(flags, path), store, folder)
+    code = finished(review, folder, screen, output_format)
+    raise typer.Exit(0 if exit_zero else code)
+
+
+def _sides_in(plan: str) -> tuple[Path, str, str]:
+    """Return the path of a plan that stands in place of two sides, and the sides in it."""
+    from cliffguard.config import load_plan
+
+    if not plan.endswith((".yaml", ".yml")):
         raise UsageError(
-            "--after: is for folders of samples; the store knows its own looks",
-            id="after.only-samples",
+            f"{plan}: one side alone; name base and candidate, or a plan of both (a YAML file)",
+            id="compare.one-side",
         )
-    flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
-    resolved = plan_of(flags)
-    if show_config:
-        show([resolved])
-        return
-    screen = Screen(quiet=quiet, verbose=verbose)
+    read = load_plan(plan)
+    if read.base is None:
+        raise UsageError(f"{plan}: names no base, which compare needs", id="compare.one-side")
+    return Path(plan), read.base, read.candidate
+
+
+def _policy_of(plan: Path | None, policy: Path | None) -> Policy | None:
+    from cliffguard.config import load_plan, load_policy
+
+    if policy is not None:
+        return load_policy(policy)
+    return None if plan is None else load_plan(plan).policy
+
+
+def _protocol(flags: Mapping[str, Any], plan: Path | None) -> dict[str, Any]:
+    """Return the keys of the protocol by which stored answers are chosen."""
+    from cliffguard.config import as_written, load_plan
+
+    given: dict[str, Any] = opt.overrides(flags).get("protocol", {})
+    return given if plan is None else {**as_written(load_plan(plan))["protocol"], **given}
+
+
+def _from_store(
+    plan: Plan, protocol: Mapping[str, Any], store: Path | None, folder: Path | None
+) -> Review:
+    """Return the review of what the store has of both sides."""
     from cliffguard.corridor import find_sides, guard
+    from cliffguard.repeat import command
     from cliffguard.runners.stored import find_stored
     from cliffguard.targets import suites_of
 
     answers = open_store(store)
-    runner = find_stored(
-        answers,
-        find_sides(resolved),
-        suites_of(resolved),
-        opt.overrides(flags).get("protocol", {}),
+    runner = find_stored(answers, find_sides(plan), suites_of(plan), protocol)
+    return guard(
+        dataclasses.replace(plan, protocol=runner.protocol),
+        store=answers,
+        runner=runner,
+        command=command("compare", folder, store=store),
     )
-    resolved = dataclasses.replace(resolved, protocol=runner.protocol)
-    folder = None if out is None else prepare(out)
-    with failure_recorded(folder):
-        review = guard(resolved, store=answers, runner=runner)
-    code = finished(review, folder, screen, output_format)
-    raise typer.Exit(0 if exit_zero else code)
 
 
 def _compared(
     base: str,
     candidate: str,
     logged: Sequence[str],
-    policy: Path | None,
+    policy: Policy | None,
     after: Path | None,
     flags: Mapping[str, Any],
+    folder: Path | None,
 ) -> Review:
     """Return the review of two folders of samples; flags about checkpoints have no place here."""
-    from cliffguard.config import load_policy
     from cliffguard.corridor import compare_samples
+    from cliffguard.repeat import command
 
     if len(logged) == 1:
         other = candidate if logged[0] == base else base
@@ -239,8 +308,8 @@ def _compared(
         from cliffguard.report.json import read_review
 
         earlier = read_review(read_text(after, UsageError), str(after))
-    own = None if policy is None else load_policy(policy)
-    return compare_samples(base, candidate, own, after=earlier)
+    told = command("compare", folder, after=after)
+    return compare_samples(base, candidate, policy, after=earlier, command=told)
 
 
 def _flat(given: Mapping[str, Any]) -> list[str]:

@@ -30,9 +30,9 @@ def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     return plans
 
 
-def plan_of(flags: Mapping[str, Any]) -> Plan:
+def plan_of(flags: Mapping[str, Any], path: Path | None = None) -> Plan:
     """Return the one plan of a verb that asks in one way."""
-    plan, *others = plans_of(None, flags)
+    plan, *others = plans_of(path, flags)
     if others:
         raise UsageError("--chat-template both: is for check; here choose own or base")
     return plan
