@@ -16,7 +16,6 @@ from typing import cast
 from cliffguard.errors import UsageError, nearest
 from cliffguard.files import write_whole
 from cliffguard.records import Review
-from cliffguard.repeat import write_plan
 from cliffguard.stages import Timings
 
 RENDERERS = {
@@ -64,6 +63,8 @@ def write_reports(
     rendered before the first file is touched, and each file appears whole or not at all. Raises
     UsageError where the place cannot be written to, InfrastructureError where it is full.
     """
+    from cliffguard.repeat import write_plan  # reads suites, which no renderer needs
+
     texts = {
         Path(directory) / name: render(review, format, timings) for name, format in FILES.items()
     }
