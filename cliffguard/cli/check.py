@@ -152,12 +152,15 @@ def measure(
         show([resolved])
         return
     screen = Screen(quiet=quiet, verbose=verbose)
+    from cliffguard.cli.cost import takes_more
     from cliffguard.corridor import find_alone, measure_alone, with_runner
     from cliffguard.unchanged import changed_since
 
     def work(runner: Runner) -> None:
         found = find_alone(resolved)
         answers = open_store(store)
+        if not quiet and takes_more(resolved):
+            screen.say(f"the target and the suite {resolved.suites[0]}; --suite none: it alone")
         with contextlib.closing(screen):
             measured = measure_alone(
                 found, resolved, store=answers, runner=runner, progress=screen.progress

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from cliffguard.plans import Plan
 
 
+def takes_more(plan: Plan) -> bool:
+    """Say whether what lies around a target is all that is asked beside it."""
+    return plan.target is not None and plan.suites == (AROUND_A_TARGET,)
+
+
 def foretold(plans: Sequence[Plan], store: Path | None, *, stops_early: bool) -> str | None:
     """Return what a target, and the suite that it takes with it, cost; None of any other plan."""
     one = plans[0]
-    if one.target is None or one.suites != (AROUND_A_TARGET,):
+    if not takes_more(one):
         return None
+    assert one.target is not None
     # Items that the training data hold do not count, which makes little of the cost.
     found, _, base = looked_ahead(dataclasses.replace(one, train=()), store, stops_early)
     minutes = minutes_of(one, base, found)

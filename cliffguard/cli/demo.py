@@ -34,6 +34,7 @@ def demo(
     from cliffguard.cli.given import open_store
     from cliffguard.cli.outcome import finished, prepare
     from cliffguard.corridor import guard, runner_for
+    from cliffguard.repeat import command
     from cliffguard.stages import since
 
     folders = {name: prepare(out / name) for name in room.CANDIDATES}
@@ -46,7 +47,13 @@ def demo(
         screen.start()
         before = runner.spent()
         with contextlib.closing(screen):
-            review = guard(plan, store=answers, runner=runner, progress=screen.progress)
+            review = guard(
+                plan,
+                store=answers,
+                runner=runner,
+                progress=screen.progress,
+                command=command("check", folders[name], store=store),
+            )
         spent = since(runner.spent(), before)
         code = finished(review, folders[name], screen, None, spent)
         summary.append((name, review.verdict, code, folders[name] / "report.html"))

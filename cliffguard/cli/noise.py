@@ -46,6 +46,10 @@ def noise(
 
     if n_processes() > 1:
         raise UsageError("noise runs in one process; start it without a launcher")
+    if flags.get("target") and not flags.get("suites"):
+        from cliffguard.config import NO_SUITE
+
+        flags = {**flags, "suites": [NO_SUITE]}  # of a model against itself nothing is gained
     plan = plan_of({**flags, "candidate": [checkpoint], "policy": policy})
     other = _otherwise(plan, other_dtype, other_device)
     from cliffguard.corridor import find_alone, runner_for

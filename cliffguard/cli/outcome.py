@@ -14,7 +14,6 @@ from cliffguard.cli.console import Screen
 from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.files import user_path, write_whole
 from cliffguard.plans import are_both
-from cliffguard.repeat import names_of as shortest_names
 
 if TYPE_CHECKING:
     from cliffguard.choice import Asked, Choice
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 def names_of(plans: Sequence[Plan]) -> list[str]:
     """Return what tells the comparisons of a run apart: the shortest path of each candidate."""
+    from cliffguard.repeat import names_of as shortest_names
+
     candidates = list(dict.fromkeys(plan.candidate for plan in plans))
     short = dict(zip(candidates, shortest_names(candidates), strict=True))
     names = [short[plan.candidate] for plan in plans]
