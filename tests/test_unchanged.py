@@ -112,6 +112,19 @@ def test_what_changed_is_not_what_was_hashed(name: str, models: Path) -> None:
     assert (failure.value.exit_code, failure.value.id) == (12, "checkpoint.changed")
 
 
+def test_a_link_that_points_elsewhere_is_another_checkpoint(models: Path) -> None:
+    """Trainers call the newest one `latest`."""
+    latest = models / "latest"
+    latest.symlink_to(models / "tuned")
+    _, candidate = find_pair(str(models / "base"), str(latest), FindOptions())
+
+    latest.unlink()
+    latest.symlink_to(models / "base")
+
+    with pytest.raises(ChangedFiles):
+        refuse_changed(candidate)
+
+
 def test_a_file_that_was_only_touched_is_hashed_again(models: Path) -> None:
     """Other times and another inode are no difference: the bytes are."""
     path = models / "tuned" / "model.safetensors"

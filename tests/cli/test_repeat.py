@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from cliffguard import Plan, Store, guard
+from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, TargetData, guard
+from cliffguard.config import load_plan
+from cliffguard.plans import CapabilityPolicy, TargetPolicy
 from cliffguard.records import Item, Review
-from cliffguard.repeat import names_of, plan_written
+from cliffguard.repeat import names_of, plan_written, write_plan
 from cliffguard.report import write_reports
 from cliffguard.runners.fake import FakeRunner, Script
 from tests import support, test_imports
 from tests.cli.test_verbs import run, scripted
+from tests.report import samples
 from tests.test_corridor import loses_hard_levels
 
 LABELS = ("billing", "security", "shipping")
@@ -246,8 +250,6 @@ def test_python_writes_the_plan_beside_the_review(
 
 def test_a_model_of_a_hub_is_named_at_its_commit(place: Path) -> None:
     """A branch moves on; what was asked does not."""
-    from dataclasses import replace
-
     plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
     found = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0))
     commit = "c" * 40
@@ -260,6 +262,52 @@ def test_a_model_of_a_hub_is_named_at_its_commit(place: Path) -> None:
 
     assert plan_written(review)["candidate"] == f"hf:org/tuned@{commit}"
     assert yaml.safe_load(yaml.safe_dump(plan_written(review)))["base"] == str(place / "base")
+
+
+PLAN = Plan(candidate="tuned", suites=("adjacent",), policy=Policy())
+PLANS = {
+    "a name in lines": replace(PLAN, candidate="tu\nned"),
+    "a name that YAML reads": replace(PLAN, candidate="true"),
+    "churn": replace(PLAN, churn={"a": 1e-05, "no": 0.3}, items=7),
+    "labels": replace(
+        PLAN,
+        target=TargetData(
+            data="tickets.jsonl", labels=("yes", "no", "1", "null", "~", "1:30", " x ")
+        ),
+        suites=(),
+    ),
+    "a protocol": replace(
+        PLAN,
+        protocol=Protocol(
+            chat_template="own", system_prompt="a: b\n#c\n", template_args={"x": True, "y": None}
+        ),
+    ),
+    "a runner": replace(PLAN, runner=RunnerSettings(model="vllm", args={"a": "1", "b": 2.0})),
+    "switches": replace(PLAN, hub=True, after_failure="stop", screen=True, allow_pickle=True),
+    "a policy": replace(
+        PLAN,
+        policy=Policy(
+            alpha=1e-7,
+            target_only=True,
+            target=TargetPolicy(min_gain=0.02),
+            capabilities={"no": CapabilityPolicy(relative_margin=0.1, strata="on", tasks=("a*",))},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_survives_its_file(name: str, place: Path) -> None:
+    """Whatever is in it, but for paths, which are whole."""
+    plan = PLANS[name]
+
+    write_plan(replace(samples.failed(), plan=plan), place / "out")
+
+    read = load_plan(place / "out" / "plan.yaml")
+    target = plan.target and replace(plan.target, data=str(place / plan.target.data))
+    here = str(place / "tuned")
+    candidate = here if plan.candidate == "tuned" else plan.candidate
+    assert read == replace(plan, target=target, candidate=candidate)
 
 
 # --- several candidates --------------------------------------------------------------------------
