@@ -16,6 +16,7 @@ from fault_study import Place, n_damaged, n_stored
 
 from cliffguard import interrupts
 from cliffguard.interrupts import Interrupted, finishing, listen
+from tests import support
 
 PATIENCE_S = 120.0
 SENT = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
@@ -197,7 +198,7 @@ def test_a_second_signal_ends_at_once(place: Place, tmp_path: Path, second: sign
 
 
 def test_two_processes_write_the_same_review(place: Place, tmp_path: Path) -> None:
-    """Other hash seeds, stores and folders: the same but for OUT; clocks are in what tells of time."""
+    """Other hash seeds, stores and folders: the same but for OUT and clocks."""
     for name, seed in (("one", "1"), ("other", "2")):
         (tmp_path / name).mkdir()
         told = environment(tmp_path / name, PYTHONHASHSEED=seed)
