@@ -16,6 +16,7 @@ from typing import Any
 from cliffguard.canonical import digest, parse_json
 from cliffguard.checkpoint_kinds import refuse_no_weights
 from cliffguard.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
+from cliffguard.growth import MOST_GROWTH, STAGES, growth
 from cliffguard.hashing import sha256_of_file, sha256_of_files
 from cliffguard.tensors import tensors_of
 
@@ -187,6 +188,20 @@ def _length(value: Any) -> int | None:
     return value if is_number and 0 < value < _NO_WINDOW else None
 
 
+SETTINGS_FILES = ("config.json", "generation_config.json")
+
+
+def settings_digest(folder: Path) -> str:
+    """Return the digest of the model's and its generation's settings."""
+    return digest([settings_of(folder, name) for name in SETTINGS_FILES])
+
+
+def adapter_digest(name: str, folder: Path, allow_pickle: bool) -> str:
+    """Return the digest of an adapter's weights and of its own settings."""
+    weights = weight_files(name, folder, "adapter_model.safetensors", allow_pickle)
+    return digest([weights_digest(weights), settings_of(folder, "adapter_config.json")])
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
     try:
@@ -312,3 +327,17 @@ def n_parameters(folder: Path) -> int | None:
         except (CliffguardError, OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
     return total or None
+
+
+def refuse_growing(name: str, folder: Path) -> None:
+    """Raise IntegrityError for a tokenizer whose rules multiply a text beyond all use."""
+    path = folder / "tokenizer.json"
+    file = read_json(path) if path.is_file() else {}
+    for stage in STAGES:
+        if growth(file.get(stage)) > MOST_GROWTH:
+            raise IntegrityError(
+                f"{name}: the rules of its {path.name} ({stage}) make a text more than "
+                f"{MOST_GROWTH:g} times as long; save the tokenizer that the model was trained "
+                "with",
+                id="tokenizer.grows",
+            )

@@ -1,6 +1,6 @@
 """Checkpoints: from what the user wrote to an identity by content.
 
-"dir", "org/model@revision" or an adapter directory → Checkpoint. Nothing here loads weights.
+"dir", "hf:org/model@revision" or an adapter directory → Checkpoint. Nothing here loads weights.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.adapter_bases import base_named_in, is_same_model, refuse_other_shapes
-from cliffguard.canonical import digest
 from cliffguard.checkpoint_files import (
+    adapter_digest,
     chat_template_digest,
     chat_template_of,
     has_tokenizer,
     read_json,
     refuse_other_files,
+    settings_digest,
     settings_of,
     stated_window,
     tokenizer_digest,
@@ -34,18 +35,18 @@ from cliffguard.checkpoint_kinds import (
 from cliffguard.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.files import user_path
 from cliffguard.hashing import sha256_of_files
-from cliffguard.hub import download, is_hub_id
+from cliffguard.hub import is_said, locate, without_prefix
 from cliffguard.records import Checkpoint, CheckpointFiles
 
-_SETTINGS_FILES = ("config.json", "generation_config.json")
 _COMMIT = re.compile("[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindOptions:
-    """How to look for checkpoints."""
+    """How to look for checkpoints. `hub`: a plain org/name may be fetched, as hf:org/name is."""
 
     offline: bool = False
+    hub: bool = False
     allow_pickle: bool = False
     allow_base_mismatch: bool = False
 
@@ -118,7 +119,7 @@ def _number_in_config(checkpoint: Checkpoint, names: Sequence[str]) -> int | Non
 
 def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
     folder = user_path(spec, UsageError)
-    if folder.is_dir():
+    if not is_said(spec) and folder.is_dir():
         try:
             (folder / "config.json").is_file()
         except OSError as failure:  # another user's, closed to us
@@ -126,9 +127,7 @@ def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
         return folder, None
     if folder.is_file():
         raise UsageError(f"{spec}: is a file; give the directory of the checkpoint")
-    if not is_hub_id(spec):
-        raise UsageError(f"{spec}: no such directory; check the path")
-    return download(spec, offline=options.offline)
+    return locate(spec, offline=options.offline, hub=options.hub)
 
 
 def _is_adapter(folder: Path) -> bool:
@@ -153,13 +152,13 @@ def _full(
         tokenizer = base.files.tokenizer
         notes = (f"{name} holds no tokenizer: the tokenizer of {base.name} is used.",)
     return Checkpoint(
-        name=name,
+        name=without_prefix(name),
         revision=revision,
         weights=weights_digest(weights),
         adapter=None,
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
-        settings=digest([settings_of(folder, n) for n in _SETTINGS_FILES]),
+        settings=settings_digest(folder),
         notes=notes,
         files=CheckpointFiles(
             weights=folder, tokenizer=tokenizer, chat_template=tokenizer, adapter=None
@@ -173,20 +172,19 @@ def _adapted(
     assert base.files is not None
     refuse_pointers(name, folder)
     refuse_other_adapters(name, folder, _adapter_config(folder))
-    weights = weight_files(name, folder, "adapter_model.safetensors", options.allow_pickle)
+    adapter = adapter_digest(name, folder, options.allow_pickle)
     refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
-    own_weights = weights_digest(weights)
     notes = _check_base(name, folder, base, options)
     own_tokenizer = has_tokenizer(folder)
     tokenizer = folder if own_tokenizer else base.files.tokenizer
     if not own_tokenizer and chat_template_of(folder) is not None:
         notes += (f"{name} has a chat template and no tokenizer: the template is not used.",)
     return Checkpoint(
-        name=name,
+        name=without_prefix(name),
         revision=revision,
         weights=base.weights,
-        adapter=digest([own_weights, settings_of(folder, "adapter_config.json")]),
+        adapter=adapter,
         tokenizer=tokenizer_digest(tokenizer),
         chat_template=chat_template_digest(tokenizer),
         settings=base.settings,
@@ -206,10 +204,13 @@ def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
     if named is None:
         raise UsageError(f"{config} names no base; give it with --base")
     try:
-        return find_base(named, options)
+        # By peft's convention what is no folder is a name on a hub.
+        return find_base(named, replace(options, hub=True))
     except CliffguardError as failure:
         # The user never wrote that name: say where it stands.
-        raise type(failure)(f"{failure} (named by {config}; --base overrides it)") from None
+        raise type(failure)(
+            f"{failure} (named by {config}; --base overrides it)", id=failure.id
+        ) from None
 
 
 def _adapter_config(folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from cliffguard.churns import churn_of_file
 from cliffguard.errors import ConfigError, UsageError, key_id
 from cliffguard.files import SECTIONS, read_yaml, user_path, validate
+from cliffguard.hub import HUB
 from cliffguard.plans import Plan, Policy, TargetData
 from cliffguard.suites import SuiteFile
 
@@ -105,12 +106,27 @@ def make_plan(written: Mapping[str, Any], source: str) -> Plan:
     written = dict(written)
     if isinstance(written.get("target"), str):
         written["target"] = {"data": written["target"]}
+    written["suites"] = _suites(written)
     policy = None
     if isinstance(written.get("policy"), str):
         policy = load_policy(written.pop("policy"))
     plan: Plan = validate(_ADAPTERS["plan"], written, source, ConfigError, kind="plan")
     _refuse_switches(written, as_written(plan), f"{source}: ", kind="plan")
     return plan if policy is None else replace(plan, policy=policy)
+
+
+AROUND_A_TARGET = "adjacent"
+"""The suite that a target alone takes with it: a gain says nothing of what was lost for it."""
+
+NO_SUITE = "none"
+
+
+def _suites(written: Mapping[str, Any]) -> Any:
+    """Return the suites of a plan: what lies around a target alone, unless none is said."""
+    if "suites" not in written:
+        return [AROUND_A_TARGET] if "target" in written else []
+    said = written["suites"]
+    return [] if said in (NO_SUITE, [NO_SUITE], (NO_SUITE,)) else said
 
 
 def make_policy(written: Mapping[str, Any], source: str) -> Policy:
@@ -156,6 +172,8 @@ def schema(kind: str) -> dict[str, Any]:
         for key in ("policy", "target"):
             described["properties"][key]["anyOf"].append({"type": "string"})
         described["properties"]["churn"]["anyOf"].append({"type": "string"})
+        listed = described["properties"]["suites"]
+        described["properties"]["suites"] = {"anyOf": [listed, {"const": NO_SUITE}]}
         several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
         # Two plans in one, which a protocol is not.
@@ -182,6 +200,8 @@ def _refuse_switches(
 
 
 def _from(folder: Path, name: str, where: str) -> str:
+    if name.startswith(HUB):
+        return name
     try:
         beside = folder / user_path(name, ConfigError)
         return str(beside) if user_path(str(beside), ConfigError).exists() else name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from cliffguard.checkpoints import (
 from cliffguard.compare import compare
 from cliffguard.dealing import dealt
 from cliffguard.errors import UsageError
+from cliffguard.hub import is_offline
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
 from cliffguard.ledger import (
@@ -50,7 +50,9 @@ from cliffguard.records import (
     TakenLooks,
     Verdict,
 )
-from cliffguard.review import Decision, command_of, write_up
+from cliffguard.repeat import LIVE
+from cliffguard.repeat import command as command_of
+from cliffguard.review import Decision, write_up
 from cliffguard.runners import Runner, Show
 from cliffguard.schedule import Look, Schedule, in_full, plan_looks, within_window
 from cliffguard.screens import check_screens, take_screens, with_screens
@@ -59,6 +61,7 @@ from cliffguard.suites import not_covered
 from cliffguard.targets import suites_of
 from cliffguard.ties import refuse_unknown_fields, wanting
 from cliffguard.training import read_all_training
+from cliffguard.unchanged import changed_since
 from cliffguard.verdict import judge
 
 T = TypeVar("T")
@@ -76,6 +79,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     progress: Progress = silent,
     tell: Callable[[str], None] = unheard,
     witness: Callable[[Sequence[Pair]], None] | None = None,
+    command: str | None = None,
 ) -> Review:
     """Compare candidate with base, look by look, until the policy can decide.
 
@@ -83,7 +87,8 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
     nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
     `tell` hears a line where stored answers are taken over from an earlier form of a question.
-    `witness` is given the answers of both sides, item by item, that the verdict is about.
+    `witness` is given the answers of both sides, item by item, that the verdict is about. `command`
+    repeats the comparison (None: that of the plan that `write_reports` leaves beside the review).
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
@@ -95,14 +100,13 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     suites = wanting(suites, policy)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
-    remarks = look_at(base, candidate, plan.protocol, runner)
+    remarks = _look_at(base, candidate, plan.protocol, runner)
     known = known_looks(store, base, candidate)
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol),
         *(runner.window(side, plan.protocol) for side in (base, candidate)),
     )
-    read = (remark for suite in suites for remark in suite.remarks)
-    caveats = (*caveats, *read, *not_covered(suites), *remarks, *cut)
+    caveats = (*caveats, *_remarks_on(suites), *remarks, *cut)
     refuse_unknown_fields(tasks, policy)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
@@ -167,7 +171,8 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     assert accounts is not None
     own, taken = _taken(accounts, decision)
     note_looks(store, base, candidate, own, questions=measured[1].questions, is_past_lost=lost)
-    decision = _listed(decision, overlaps, schedule.everything())
+    late = [line for side in (base, candidate) for line in changed_since(side)]
+    decision = _listed(decision, overlaps, schedule.everything(), late)
     if witness is not None:
         witness(decision.pairs)
     return write_up(
@@ -178,16 +183,23 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         runner=runner.identity,
         looks=schedule.manifest(),
         taken=taken,
-        command=command_of(plan, stops_early=stops_early, max_minutes=max_minutes),
+        command=LIVE if sides else command or _usual_command(stops_early, max_minutes),
     )
 
 
-def look_at(
+def _look_at(
     base: Checkpoint, candidate: Checkpoint, protocol: Protocol, runner: Runner
 ) -> tuple[str, ...]:
     """Refuse sides that cannot be compared, by their files alone; return remarks on the others."""
-    of_each = [line for side in (base, candidate) for line in runner.look_at(side, protocol)]
-    return (*check_pair(base, candidate, protocol), *of_each)
+    remarks = check_pair(base, candidate, protocol)
+    return remarks + tuple(
+        line for side in (base, candidate) for line in runner.look_at(side, protocol)
+    )
+
+
+def _remarks_on(suites: Sequence[Suite]) -> tuple[str, ...]:
+    read = (remark for suite in suites for remark in suite.remarks)
+    return (*read, *not_covered(suites))
 
 
 def _keys_of(look: Look, measured: Sequence[Measurement]) -> dict[str, tuple[str, ...]]:
@@ -200,17 +212,28 @@ def _at_look(progress: Progress, number: int, step: Step) -> None:
     progress(replace(step, look=number))
 
 
+def _usual_command(stops_early: bool, max_minutes: float | None) -> str:
+    return command_of("check", None, stops_early=stops_early, max_minutes=max_minutes)
+
+
 def compare_samples(
-    base: str, candidate: str, policy: Policy | None = None, *, after: Sequence[Review] = ()
+    base: str,
+    candidate: str,
+    policy: Policy | None = None,
+    *,
+    after: Sequence[Review] = (),
+    command: str | None = None,
 ) -> Review:
     """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
 
     `after` are reviews of earlier comparisons of these two, of fewer samples: what they spent of
-    alpha is not spent again. Raises a CliffguardError when the two were not asked the same, with
-    what differs, and where `after` is of others.
+    alpha is not spent again. `command` repeats the comparison, as in `guard`.
+    Raises a CliffguardError when the two were not asked the same, with what differs, and where
+    `after` is of others.
     """
+    command = command or command_of("compare", None)
     with _no_search_for_circles():
-        return _compare_samples(base, candidate, policy or Policy(), after)
+        return _compare_samples(base, candidate, policy or Policy(), after, command)
 
 
 @contextmanager
@@ -225,7 +248,9 @@ def _no_search_for_circles() -> Iterator[None]:
             gc.enable()
 
 
-def _compare_samples(base: str, candidate: str, policy: Policy, after: Sequence[Review]) -> Review:
+def _compare_samples(
+    base: str, candidate: str, policy: Policy, after: Sequence[Review], command: str
+) -> Review:
     found = read_samples(base, candidate, policy)
     policy = with_margins(policy, (found.suite,))
     sides = (found.base, found.candidate)
@@ -260,7 +285,7 @@ def _compare_samples(base: str, candidate: str, policy: Policy, after: Sequence[
         runner="samples that lm-eval logged",
         looks=(),
         taken=_taken(accounts, decision, known)[1],
-        command=shlex.join(["cliffguard", "compare", base, candidate]),
+        command=command,
     )
 
 
@@ -338,13 +363,15 @@ def _with_caveats(comparison: Comparison, caveats: Sequence[str]) -> Comparison:
     return replace(comparison, caveats=(*comparison.caveats, *caveats))
 
 
-def _listed(decision: Decision, overlaps: Sequence[Overlap], look: Look) -> Decision:
-    """Return the decision with the items of the run that stand in the training data."""
+def _listed(
+    decision: Decision, overlaps: Sequence[Overlap], look: Look, late: Sequence[str]
+) -> Decision:
+    """Return the decision with late caveats and the run's items that the training data hold."""
     ids = {series.task.name: {item.id for item in series.planned} for series in look}
     own = tuple(one for one in overlaps if one.item_id in ids[one.task])
     compared = decision.comparison
     caveats = told(own, {task: len(items) for task, items in ids.items()})
-    listed = replace(compared, caveats=(*compared.caveats, *caveats), overlaps=own)
+    listed = replace(compared, caveats=(*compared.caveats, *late, *caveats), overlaps=own)
     return replace(decision, comparison=listed)
 
 
@@ -374,7 +401,10 @@ def runner_for(plan: Plan) -> Runner:
         from cliffguard.runners.harness import HarnessRunner
 
     return HarnessRunner(
-        plan.runner, allow_pickle=plan.allow_pickle, data=plan.data, offline=plan.offline
+        plan.runner,
+        allow_pickle=plan.allow_pickle,
+        data=plan.data,
+        offline=is_offline(plan.offline),
     )
 
 
@@ -455,6 +485,7 @@ def find_alone(plan: Plan) -> Checkpoint:
 def _options(plan: Plan) -> FindOptions:
     return FindOptions(
         offline=plan.offline,
+        hub=plan.hub,
         allow_pickle=plan.allow_pickle,
         allow_base_mismatch=plan.allow_base_mismatch,
     )

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -19,18 +17,11 @@ from cliffguard.engine.rehearsal import rehearse
 from cliffguard.errors import CliffguardError
 from cliffguard.hub import cache_folder
 from cliffguard.integrity import pair_checks
+from cliffguard.libraries import versions
 from cliffguard.plans import Plan
 from cliffguard.records import Checkpoint
 from cliffguard.runners import Runner
 from cliffguard.store import Store
-
-LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets", "safetensors")
-OPTIONAL = {
-    "bitsandbytes": "--quantization",
-    "vllm": "--model vllm",
-    "reasoning-gym": "suites gym",
-}
-"""What is not needed, and what for."""
 
 _LEAST_FREE_BYTES = 1 << 30  # of a disk that answers and weights are written to
 _ROOM = 1.2  # times the weights: activations, logits, keys and values
@@ -105,21 +96,8 @@ def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Ch
         if runner is not None and not any(one.exit_code for one in found):
             found += _about_loading(sides.values(), plan, runner)
     return Checkup(
-        versions=_versions(), devices=there, places=places, loads=loads, found=tuple(found)
+        versions=versions(), devices=there, places=places, loads=loads, found=tuple(found)
     )
-
-
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {
-        "cliffguard": version("cliffguard"),
-        "python": platform.python_version(),
-    }
-    for name in (*LIBRARIES, *OPTIONAL):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
 
 
 # --- the machine ---------------------------------------------------------------------------------

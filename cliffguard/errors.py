@@ -7,6 +7,7 @@ Every message says what happened, where, and what to do next, in one line.
      │    ├── ConfigError             exit 2   a plan or a policy
      │    └── SuiteError              exit 2   a suite file or its items
      ├── IntegrityError               exit 12  the comparison itself cannot be trusted
+     │    ├── ChangedFiles            exit 12  a checkpoint is no longer what was hashed
      │    └── StoreError              exit 12  a damaged entry in the store of answers
      └── InfrastructureError          exit 20  worth a retry: memory, disk, device, hub
 
@@ -72,6 +73,10 @@ class IntegrityError(CliffguardError):
     """The content of a checkpoint, adapter or answer cannot be trusted."""
 
     exit_code = 12
+
+
+class ChangedFiles(IntegrityError):
+    """The files of a checkpoint are no longer what was hashed."""
 
 
 class StoreError(IntegrityError):

@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -65,15 +64,22 @@ def _stamp(path: Path) -> Stamp:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-@lru_cache(maxsize=1024)
+_known: dict[tuple[Path, Stamp], str] = {}
+
+
 def _hashed(path: Path, stamp: Stamp) -> str:
-    is_worth = stamp[0] >= _WORTH_BYTES
-    if is_worth and (known := _remembered(path, stamp)) is not None:
+    if (known := _known.get((path, stamp))) is not None:
         return known
+    is_worth = stamp[0] >= _WORTH_BYTES
+    if is_worth and (noted := _remembered(path, stamp)) is not None:
+        _known[path, stamp] = noted
+        return noted
     with doing(f"hashing {path.name}, {stamp[0] / 1e9:,.1f} GB"):
         found = _sha256(path)
-    if is_worth and time.time_ns() - max(stamp[1:3]) > _SETTLED_NS:
-        _remember(path, stamp, found)
+    if time.time_ns() - max(stamp[1:3]) > _SETTLED_NS:
+        _known[path, stamp] = found
+        if is_worth:
+            _remember(path, stamp, found)
     return found
 
 

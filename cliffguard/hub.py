@@ -1,4 +1,9 @@
-"""What lies on a hub, by name and revision: checkpoints → folders, data sets → rows."""
+"""What lies on a hub, by name and revision: checkpoints → folders, data sets → rows.
+
+A name is looked up there only where it is written `hf:org/name[@revision]`, or with --hub: who
+misspells `runs/ft` must not be handed the model of whoever owns the name `runs`. A plain name may
+be a copy that was fetched before.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +23,56 @@ from cliffguard.files import shortened
 from cliffguard.progress import doing
 from cliffguard.rows import Row
 
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?$")
+HUB = "hf:"
+"""What stands before a name that is to be looked up on a hub."""
+
+_PART = r"[A-Za-z0-9][\w.-]*"
+_REVISION = r"(@[\w./-]+)?"
+_HUB_ID = re.compile(f"{_PART}/{_PART}{_REVISION}")
+_SAID = re.compile(f"{HUB}{_PART}(/{_PART})?{_REVISION}")  # gpt2 has no owner
 _TEXTS = ["*.json", "*.jinja", "*.model", "*.tiktoken", "merges.txt", "vocab.txt"]
 _WANTED = ["*.safetensors", *_TEXTS]
 
 
 def is_hub_id(spec: str) -> bool:
     """Say whether `spec` reads as org/model or org/model@revision rather than as a path."""
-    first = spec.partition("/")[0]
-    return bool(_HUB_ID.match(spec)) and not Path(first).is_dir()
+    return _HUB_ID.fullmatch(spec) is not None
+
+
+def is_said(spec: str) -> bool:
+    """Say whether `spec` is written as a name on a hub: hf:org/name[@revision].
+
+    Raises UsageError where it begins so, and is no name that a hub can have.
+    """
+    if not spec.startswith(HUB):
+        return False
+    if _SAID.fullmatch(spec) is None:
+        raise UsageError(
+            f"{shortened(spec)}: no name that a hub can have; write hf:org/name, or "
+            "hf:org/name@revision",
+            id="hub.bad-name",
+        )
+    return True
+
+
+def without_prefix(spec: str) -> str:
+    """Return a name as the hub has it."""
+    return spec.removeprefix(HUB)
+
+
+def is_looked_up(spec: str, *, hub: bool) -> bool:
+    """Say whether a name that is no path goes to a hub; `hub`: plain ones may, too."""
+    is_below = Path(spec.partition("/")[0]).is_dir()  # a misspelt path below what is there
+    return is_said(spec) or (hub and is_hub_id(spec) and not is_below)
+
+
+_TRUE = {"1", "ON", "YES", "TRUE"}
+
+
+def is_offline(wanted: bool = False) -> bool:
+    """Say whether no connection is to be opened: by --offline, or by the hub's own variables."""
+    told = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return wanted or any(value.strip().upper() in _TRUE for value in told)
 
 
 def cache_folder() -> Path:
@@ -34,6 +80,30 @@ def cache_folder() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
+
+
+def locate(spec: str, *, offline: bool, hub: bool) -> tuple[Path, str]:
+    """Return the local folder and the resolved commit of a name that is no path.
+
+    `hub`: a plain name is looked up, too; otherwise it can only be a copy that is here. Raises
+    UsageError for a name that does not exist (or is not on this machine), and InfrastructureError
+    when the hub cannot be reached.
+    """
+    if is_looked_up(spec, hub=hub):
+        return download(without_prefix(spec), offline=is_offline(offline))
+    if not is_hub_id(spec):
+        raise UsageError(f"{spec}: no such directory; check the path")
+    with contextlib.suppress(UsageError):
+        return download(spec, offline=True)
+    raise _not_here(spec, "directory", "model")
+
+
+def _not_here(spec: str, place: str, kind: str) -> UsageError:
+    return UsageError(
+        f"{shortened(spec)}: no such {place}, and no {kind} of that name was fetched before; check "
+        f"the path, or write hf:{shortened(spec)} to fetch it from the hub",
+        id="hub.not-said",
+    )
 
 
 def download(spec: str, *, offline: bool) -> tuple[Path, str]:
@@ -74,7 +144,9 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
     except LocalEntryNotFoundError:
         if offline:
             raise UsageError(
-                f"{spec}: no such directory, and not on this machine; drop --offline to fetch it"
+                f"{spec}: no such directory, and not on this machine; drop --offline (and "
+                "HF_HUB_OFFLINE) to fetch it",
+                id="hub.offline",
             ) from None
         raise _unreachable(spec) from None
     except (HfHubHTTPError, HTTPError, OSError):
@@ -146,6 +218,23 @@ class HubData:
     label_names: dict[str, tuple[str, ...]]
 
 
+def find_data(
+    spec: str, *, subset: str | None, split: str | None, offline: bool, hub: bool
+) -> HubData:
+    """Return the rows of one split of a data set that is no file, as `locate` finds a model."""
+    if is_looked_up(spec, hub=hub):
+        name = without_prefix(spec)
+        return download_data(name, subset=subset, split=split, offline=is_offline(offline))
+    try:
+        return download_data(spec, subset=subset, split=split, offline=True)
+    except NotFetched:
+        raise _not_here(spec, "file", "data set") from None
+
+
+class NotFetched(UsageError):
+    """A data set of that name is not on this machine."""
+
+
 def download_data(spec: str, *, subset: str | None, split: str | None, offline: bool) -> HubData:
     """Return the rows of one split of org/name@revision; of several, `split` must name one.
 
@@ -165,8 +254,10 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
         ) from None
     except (datasets.exceptions.DatasetsError, OSError) as failure:
         if offline:
-            raise UsageError(
-                f"{spec}: no such file, and not on this machine; drop --offline to fetch it"
+            raise NotFetched(
+                f"{spec}: no such file, and not on this machine; drop --offline (and "
+                "HF_HUB_OFFLINE) to fetch it",
+                id="hub.offline",
             ) from None
         reason = " ".join(str(failure).split())[:200]
         raise InfrastructureError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from cliffguard.checkpoint_files import chat_template_of
+from cliffguard.checkpoint_files import chat_template_of, refuse_growing
 from cliffguard.checkpoints import vocabulary_size
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.logged import ONE_RUN
@@ -37,7 +37,15 @@ PairCheck = Callable[[Checkpoint, Checkpoint, Protocol], Iterable[str]]
 
 def pair_checks() -> tuple[PairCheck, ...]:
     """Return all that is looked at before anything is asked, each on its own."""
-    return (_refuse_same, _refuse_inert, _templates, _system_prompt, _tokenizers, _fewer_rows)
+    return (
+        _refuse_same,
+        _refuse_inert,
+        _growing,
+        _templates,
+        _system_prompt,
+        _tokenizers,
+        _fewer_rows,
+    )
 
 
 def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
@@ -57,6 +65,14 @@ def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[
         f"{f' (what differs: {other})' if other else ''}; was the fine-tune saved elsewhere, or an "
         f"adapter never merged? To ask one checkpoint twice, use `cliffguard noise {base.name}`"
     )
+
+
+def _growing(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+    """A tokenizer that makes a terabyte of a word is told before it reads one."""
+    for side in (base, candidate):
+        if side.files is not None:
+            refuse_growing(side.name, side.files.tokenizer)
+    return ()
 
 
 def _have_same_tensors(base: Checkpoint, candidate: Checkpoint) -> bool:

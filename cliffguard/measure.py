@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
+from pathlib import Path
 
 from cliffguard.earlier import Forms, find_earlier, together
-from cliffguard.errors import InfrastructureError
+from cliffguard.errors import ChangedFiles, InfrastructureError
 from cliffguard.interrupts import Interrupted, finishing
 from cliffguard.plans import Protocol
 from cliffguard.progress import Progress, Step, doing, silent
@@ -71,8 +73,11 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
     Each `replicate` has answers of its own: the same question, asked again.
 
     Once the time is up, no further shard is asked, and the answers end with the last whole one.
+    Where the checkpoint's files turn out to have changed (ChangedFiles), what was stored here goes
+    to the store's `damaged/`.
     """
     gathered = _Gathered(checkpoint.label, look, progress)
+    written: list[Path] = []
     absent: list[_Absent] = []
     with doing(f"reading the stored answers of {checkpoint.label}"):
         entries = [_entry(checkpoint, one, protocol, store, runner, replicate) for one in look]
@@ -80,12 +85,12 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
             if one.asked:
                 absent.append(one)
             else:
-                gathered.add(one.series, one.shard, one.stored((), {}))
+                one.write((), {})
+                gathered.add(one.series, one.shard, one.stored())
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
         absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
-
-    try:
+    with _explained(gathered, written, store):
         for start in range(0, len(absent), runner.n_workers):
             if is_time_up():
                 break
@@ -95,12 +100,9 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
             with finishing(partial(_stop_where, is_time_up)):
                 told = runner.ask_each(checkpoint, asked, protocol)
                 for one, (answers, notes) in zip(group, told, strict=True):
-                    gathered.add(one.series, one.shard, one.stored(answers, notes))
-    except _TimeUp:
-        pass  # as if what was in hand had not been begun
-    except Interrupted as stop:
-        stop.kept = f"{gathered} in {store.root}"
-        raise
+                    if one.write(answers, notes):
+                        written.append(one.entry.shard_file(one.shard.number))
+                    gathered.add(one.series, one.shard, one.stored())
     gathered.tell("")
     return Measurement(
         answers={series.task.name: gathered.in_a_row(series) for series in look},
@@ -113,6 +115,23 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
 def _stop_where(is_time_up: Callable[[], bool]) -> None:
     if is_time_up():
         raise _TimeUp("the time is up")
+
+
+@contextlib.contextmanager
+def _explained(gathered: _Gathered, written: Sequence[Path], store: Store) -> Iterator[None]:
+    """Say what is kept where a measurement is interrupted, and keep nothing of changed weights."""
+    try:
+        yield
+    except _TimeUp:
+        pass  # as if what was in hand had not been begun
+    except Interrupted as stop:
+        stop.kept = f"{gathered} in {store.root}"
+        raise
+    except ChangedFiles:
+        # Which of them are of the weights that were hashed, nobody can say any more.
+        for path in written:
+            store.move_aside(path)
+        raise
 
 
 class _Gathered:
@@ -178,11 +197,14 @@ class _Absent:
         """The items that must be asked."""
         return tuple(item for item in self.shard.items if item.id not in self.found)
 
-    def stored(self, answers: Sequence[Answer], notes: Notes) -> Stored:
-        """Store its answers; return those that are there then: another run may have been first."""
+    def write(self, answers: Sequence[Answer], notes: Notes) -> bool:
+        """Store its answers, with those that were found; say whether they were stored."""
         asked = Stored(answers=tuple(answers), notes=notes)
         whole = together(self.shard.items, self.found, asked)
-        self.entry.write_shard(self.shard.number, whole.answers, whole.notes)
+        return self.entry.write_shard(self.shard.number, whole.answers, whole.notes)
+
+    def stored(self) -> Stored:
+        """Return the answers that are there now: another run may have been first."""
         return self.entry.read_shard(self.shard.number, self.shard.items)
 
 

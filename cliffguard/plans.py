@@ -139,7 +139,8 @@ class Policy:
     first run of a candidate leaves to later ones with more items, on the side of PASS and on that
     of FAIL. `mean_margin` is the largest mean of the gating capabilities' drops that is tolerated,
     each weighed alike: PASS then takes a proof of it beside that of each capability, whose margins
-    are wider (None: nothing is asked of the mean).
+    are wider (None: nothing is asked of the mean). With `target_only` nothing around a target needs
+    to be measured, or to count, for PASS: the target's gain alone decides.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -150,6 +151,7 @@ class Policy:
     mean_margin: Margin | None = None
     estimand: Estimand = "capability"
     target: TargetPolicy | None = None
+    target_only: bool = False
     capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -250,7 +252,7 @@ class RunnerSettings:
 class TargetData:
     """Data that a target capability is made of, without a suite.
 
-    `data` is a file, a folder that `datasets` has saved, or org/name@revision on a hub, of which
+    `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub, of which
     `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
     (None: found by their usual names); a prompt may also be a text with columns in braces, and
     choices may be columns in braces, one for each. `system` is a column that is said before the
@@ -298,10 +300,12 @@ class Plan:
     data: items that stand in them do not count, and capabilities are placed by their distance from
     it. With `screen`, candidate and base also read prompts of each capability side by side, to see
     how far predictions have moved. `target` is data that a target is made of; with it no suite is
-    needed. `items` is how many are asked of each side at the most (None: all there are), dealt in
+    needed (a plan file or a command line without one takes `adjacent`, unless it says none).
+    `items` is how many are asked of each side at the most (None: all there are), dealt in
     proportion to the `churn` that is expected of each capability: the share of its items whose
     score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
     part of a question's key.
+    `hub`: a plain org/name that is no path is looked up on a hub, as hf:org/name is.
     `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
     of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
     candidates that says neither means "stop" (`config.make_plans`).
@@ -327,6 +331,7 @@ class Plan:
     ) = None
     after_failure: AfterFailure = "finish"
     offline: bool = False
+    hub: bool = False
     allow_base_mismatch: bool = False
     allow_pickle: bool = False
 

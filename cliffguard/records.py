@@ -51,6 +51,10 @@ class Outcome(str, Enum):
         return self.value
 
 
+EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
+"""What a verdict means to the shell. Errors carry their own code (cliffguard.errors)."""
+
+
 # --- who answers -----------------------------------------------------------------------------
 
 
@@ -840,6 +844,11 @@ class Verdict:
     findings: tuple[Finding, ...]
     pooled: Pooled | None
     mean_held: bool | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What `cliffguard check` ends with on this verdict."""
+        return EXIT_CODES[self.outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

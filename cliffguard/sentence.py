@@ -30,8 +30,13 @@ def sentence(
     comparison: Comparison,
     pooled: Pooled | None,
     mean_held: bool | None = None,
+    *,
+    target_only: bool = False,
 ) -> str:
-    """Return what was lost, or that nothing was, or what is open."""
+    """Return what was lost, or that nothing was, or what is open.
+
+    With `target_only` a target may pass alone, which is then said.
+    """
     drops = {found.capability: found for found in comparison.capabilities}
     counted = [finding for finding in findings if finding.role != "monitored"]
     if outcome is Outcome.FAIL:
@@ -57,14 +62,22 @@ def sentence(
         held = [finding for finding in counted if finding.role == "gating"]
         gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
         kept = "the gating capability held within its margin"
-        if len(held) != 1:
+        if not held:
+            around = "nothing around it counts" if idle else "nothing around it was asked to hold"
+            kept = f"{around}, which target_only in the policy allows"
+        elif len(held) != 1:
             kept = f"all {len(held)} gating capabilities held within their margins"
         if mean_held and comparison.mean is not None:
             kept += f", and their mean drop is below {100 * comparison.mean.margin:g} points"
         return f"{'; '.join([*gains, kept])}{beside}."
-    if not any(finding.role == "gating" for finding in counted):
+    roles = {finding.role for finding in counted}
+    if "gating" not in roles and not (target_only and "target" in roles):
         told = "nothing that gates counts" if idle else "no capability gates this release"
-        return f"{told}, so nothing can pass{beside}."
+        more = ""
+        if "target" in roles:
+            told = "nothing around the target counts" if idle else "nothing but the target gates"
+            more = " (target_only: true in a policy judges the target alone)"
+        return f"{told}, so nothing can pass{more}{beside}."
     mean = "" if mean_held is not False else _open_mean(comparison.mean)
     if all(finding.outcome is Outcome.HELD for finding in counted):
         return f"all required findings are proven, but {mean}{beside}."

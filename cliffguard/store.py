@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,9 +50,13 @@ _NOISE = {"against", "items", "flips"}
 _SHARD = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl")
 
 
+STORE_VARIABLE = "CLIFFGUARD_STORE"
+
+
 def default_store_folder() -> Path:
-    """Return the folder of the store where none is named."""
-    return user_cache_path("cliffguard") / "store"
+    """Return the folder of the store where none is named: CLIFFGUARD_STORE, or the user's."""
+    named = os.environ.get(STORE_VARIABLE, "").strip()
+    return Path(named) if named else user_cache_path("cliffguard") / "store"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ class Entry:
     def has_shard(self, number: int) -> bool:
         """Say whether shard `number` is stored."""
         try:
-            return self._shard(number).is_file()
+            return self.shard_file(number).is_file()
         except OSError as failure:
             raise read_error(self.shards_folder, failure) from failure
 
@@ -86,7 +91,7 @@ class Entry:
 
     def read_sealed(self, number: int) -> Stored:
         """Return the answers of a shard to whatever items, which must match their seal."""
-        lines = self._lines(self._shard(number))
+        lines = self._lines(self.shard_file(number))
         seal = lines.pop() if lines else {}
         if seal != {"seal": self._digest(lines)}:
             raise self._damaged(f"shard {number} does not match its seal")
@@ -106,15 +111,15 @@ class Entry:
                     raise self._damaged(f"shard {number} answers other items")
             yield stored
 
-    def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> None:
-        """Store the answers of a shard unless it is there.
+    def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> bool:
+        """Store the answers of a shard unless it is there; say whether they were stored.
 
         `notes` say what should not change an answer: device, batches. The last line is a seal, a
         digest of all others.
         """
         lines = [*(dataclasses.asdict(answer) for answer in answers), {"notes": dict(notes)}]
         text = "".join(canonical_json(line) + "\n" for line in [*lines, {"seal": digest(lines)}])
-        write_new(self._shard(number), text)
+        return write_new(self.shard_file(number), text)
 
     def shard_numbers(self) -> list[int]:
         """Return the numbers of the shards that are there, in order."""
@@ -173,7 +178,8 @@ class Entry:
         if not self.was_judged(pair):
             write_new(self.folder / "judged" / pair, "")
 
-    def _shard(self, number: int) -> Path:
+    def shard_file(self, number: int) -> Path:
+        """Return where the answers of a shard lie."""
         return self.shards_folder / f"{number:04d}.jsonl"
 
     def _answer(self, line: dict[str, Any]) -> Answer:
@@ -255,6 +261,15 @@ def _with_seal(value: Mapping[str, Any]) -> str:
     return json.dumps(sealed, indent=2, sort_keys=True) + "\n"
 
 
+def _free(path: Path) -> Path:
+    """Return the path, or where it is taken another one with a number."""
+    taken, number = path, 1
+    while path.exists():
+        path = taken.with_name(f"{taken.name}.{number}")
+        number += 1
+    return path
+
+
 class Store:
     """All answers below one folder, found by the key of their question."""
 
@@ -294,6 +309,16 @@ class Store:
         if key not in self._questions:
             self._questions[key] = entry.read_question()
         return self._questions[key]
+
+    def move_aside(self, path: Path) -> Path:
+        """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""
+        target = _free(self.root.joinpath("damaged", *path.relative_to(self.root).parts[2:]))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+        except OSError as failure:
+            raise write_error(target, failure) from failure
+        return target
 
     def _folder(self, key: str) -> Path:
         return self.root / "questions" / key[:2] / key

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 from cliffguard import ladders
 from cliffguard.canonical import digest
 from cliffguard.errors import SuiteError, nearest
+from cliffguard.extents import refuse_absurd
 from cliffguard.files import is_special, read_jsonl, read_yaml, user_path, validate
 from cliffguard.plans import Ring
 from cliffguard.records import Capability, Item, Suite, Task
@@ -466,6 +467,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
             list(map(scorer.check, answers))
         except ValueError as failure:
             raise SuiteError(f"{where}: answer: {failure}") from None
+    refuse_absurd(prompt, choices, answer, where)
     cluster = row.get("cluster")
     if cluster is not None and not isinstance(cluster, str):
         raise SuiteError(f"{where}: cluster must be text, found {json.dumps(cluster)}")

@@ -15,6 +15,7 @@ from cliffguard.findings import is_mute, is_shielded, judge_family, judge_target
 from cliffguard.parts import with_parts
 from cliffguard.plans import Policy, Ring, Role
 from cliffguard.records import (
+    EXIT_CODES,
     CapabilityComparison,
     Comparison,
     Finding,
@@ -27,8 +28,7 @@ from cliffguard.shapes import shapes_of
 from cliffguard.shares import scaled, shares
 from cliffguard.stats.multiplicity import Share, pooled_p_value
 
-EXIT_CODES = {Outcome.PASS: 0, Outcome.FAIL: 10, Outcome.INCONCLUSIVE: 11}
-"""What a verdict means to the shell. Errors carry their own code (cliffguard.errors)."""
+__all__ = ["EXIT_CODES", "absent", "is_decided", "judge"]
 
 
 def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None) -> Verdict:
@@ -67,12 +67,15 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     pooled = None
     if _is_over(by_role["gating"], findings, held_wait=waits):
         pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
-    outcome = _overall(findings, pooled, _all_shielded(by_role["gating"], findings, policy))
+    is_shielded_all = _all_shielded(by_role["gating"], findings, policy)
+    outcome = _overall(findings, pooled, is_shielded_all, target_only=policy.target_only)
     if outcome is Outcome.PASS and mean_held is False:
         outcome = Outcome.INCONCLUSIVE
     return Verdict(
         outcome=outcome,
-        sentence=sentence(outcome, findings, comparison, pooled, mean_held),
+        sentence=sentence(
+            outcome, findings, comparison, pooled, mean_held, target_only=policy.target_only
+        ),
         findings=tuple(findings),
         pooled=pooled,
         mean_held=mean_held,
@@ -236,12 +239,17 @@ def _all_shielded(
     )
 
 
-def _overall(findings: Sequence[Finding], pooled: Pooled | None, all_shielded: bool) -> Outcome:
+def _overall(
+    findings: Sequence[Finding], pooled: Pooled | None, all_shielded: bool, *, target_only: bool
+) -> Outcome:
     counted = [finding for finding in findings if finding.role != "monitored" and finding.counts]
     if any(finding.outcome is Outcome.REGRESSED for finding in counted):
         return Outcome.FAIL
-    is_any = any(finding.role == "gating" for finding in counted)
-    if is_any and all(finding.outcome is Outcome.HELD for finding in counted):
+    # A gain alone says nothing of what was lost for it.
+    enough = ("gating", "target") if target_only else ("gating",)
+    if any(finding.role in enough for finding in counted) and all(
+        finding.outcome is Outcome.HELD for finding in counted
+    ):
         return Outcome.PASS
     if pooled is not None and pooled.has_dropped and not all_shielded:
         return Outcome.FAIL

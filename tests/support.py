@@ -232,3 +232,8 @@ def saying(texts: Sequence[str]) -> Any:
         ]
 
     return generate
+
+
+def placeless(report: Path, folder: Path) -> str:
+    """Return a report without the folder of its run, which its command names."""
+    return report.read_text(encoding="utf-8").replace(str(folder), "")

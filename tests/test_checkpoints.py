@@ -223,27 +223,106 @@ def test_names_of_the_hub_read_like_org_and_model(spec: str, is_id: bool) -> Non
     assert is_hub_id(spec) is is_id
 
 
-def test_a_name_below_a_directory_is_a_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def online(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing of being offline."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def hub(online: None, monkeypatch: pytest.MonkeyPatch, base: Path) -> list[tuple[str, bool]]:
+    """A hub that has every name; what it was asked, and whether only for copies that are here.
+
+    No copy is here.
+    """
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    asked: list[tuple[str, bool]] = []
+
+    def download(name: str, *, local_files_only: bool, **_: object) -> str:
+        asked.append((name, local_files_only))
+        if local_files_only:
+            raise LocalEntryNotFoundError("not here")
+        return str(base)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    return asked
+
+
+@pytest.mark.parametrize("name", ["runs/ft", "outputs/adapter-42", "org/model@main"])
+def test_a_plain_name_never_goes_to_the_hub(name: str, hub: list[tuple[str, bool]]) -> None:
+    """Whoever owns the name runs there is not tested instead of a path that was never written."""
+    with pytest.raises(UsageError, match=f"write hf:{name} to fetch it") as failure:
+        find_base(name, FindOptions())
+
+    assert (failure.value.exit_code, failure.value.id) == (2, "hub.not-said")
+    assert [is_local for _, is_local in hub] == [True]
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "asked", "name"),
+    [
+        ("hf:org/model@main", FindOptions(), "org/model", "org/model@main"),
+        ("hf:gpt2", FindOptions(), "gpt2", "gpt2"),
+        ("org/model", FindOptions(hub=True), "org/model", "org/model"),
+    ],
+)
+def test_a_name_that_is_said_goes_to_the_hub(
+    spec: str, options: FindOptions, asked: str, name: str, hub: list[tuple[str, bool]]
 ) -> None:
-    """A misspelt runs/checkpoint is not looked for on the hub."""
+    """By its prefix or by --hub; a report calls it as the hub does."""
+    assert find_base(spec, options).name == name
+    assert hub == [(asked, False)]
+
+
+def test_a_name_below_a_directory_is_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: list[tuple[str, bool]]
+) -> None:
+    """A misspelt runs/checkpoint is not looked for on the hub, even with --hub."""
     (tmp_path / "runs").mkdir()
     monkeypatch.chdir(tmp_path)
 
-    assert not is_hub_id("runs/chekpoint")
+    with pytest.raises(UsageError, match="no such directory"):
+        find_base("runs/chekpoint", FindOptions(hub=True))
+    assert ("runs/chekpoint", False) not in hub
 
 
-def test_offline_a_hub_name_must_be_on_this_machine() -> None:
-    """--offline says what to drop."""
-    with pytest.raises(UsageError, match="not on this machine; drop --offline to fetch it"):
-        find_base("some-org/some-model", OFFLINE)
+def test_a_copy_that_was_fetched_before_is_taken(
+    base: Path, online: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain name is one that the cache has; nothing is asked of the hub."""
+
+    def cached(*_: object, local_files_only: bool, **__: object) -> str:
+        assert local_files_only
+        return str(base)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", cached)
+
+    assert find_base("org/model", FindOptions()).revision == base.name
+
+
+@pytest.mark.parametrize("spec", ["hf:", "hf:/etc", "hf:a/b/c", "hf:../x", "hf:org/x@", "hf:a b"])
+def test_a_name_that_no_hub_can_have_is_the_users_error(spec: str) -> None:
+    """It is no path either."""
+    with pytest.raises(UsageError, match="no name that a hub can have") as failure:
+        find_base(spec, FindOptions())
+    assert failure.value.id == "hub.bad-name"
+
+
+@pytest.mark.parametrize("options", [OFFLINE, FindOptions()])
+def test_offline_a_hub_name_must_be_on_this_machine(options: FindOptions) -> None:
+    """--offline and HF_HUB_OFFLINE, which these tests run under, say what to drop."""
+    with pytest.raises(UsageError, match="not on this machine; drop --offline") as failure:
+        find_base("hf:some-org/some-model", options)
+    assert (failure.value.exit_code, failure.value.id) == (2, "hub.offline")
 
 
 @pytest.mark.parametrize("name", ["org/a--b", "org/a..b", "org/model.git", "org/" + "a" * 120])
 def test_names_that_the_hub_refuses_are_the_users_error(name: str) -> None:
     """A name that breaks the hub's own rules is one line."""
     with pytest.raises(UsageError, match=r"^org/"):
-        find_base(name, OFFLINE)
+        find_base(f"hf:{name}", OFFLINE)
 
 
 def hub_raising(failure: Exception) -> Callable[..., str]:
@@ -275,13 +354,17 @@ def hub_error(name: str) -> Exception:
     ],
 )
 def test_the_hubs_errors_are_translated(
-    name: str, kind: type[Exception], message: str, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    kind: type[Exception],
+    message: str,
+    online: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A wrong name is the user's, a model behind a gate says so, a hub that is down is neither."""
     monkeypatch.setattr("huggingface_hub.snapshot_download", hub_raising(hub_error(name)))
 
     with pytest.raises(kind, match=message):
-        find_base("org/model", FindOptions())
+        find_base("hf:org/model", FindOptions())
 
 
 def http_error(name: str) -> Exception:
@@ -305,20 +388,20 @@ def http_error(name: str) -> Exception:
     ids=lambda lost: type(lost).__name__,
 )
 def test_a_connection_that_breaks_in_the_middle_is_worth_a_retry(
-    lost: Exception, monkeypatch: pytest.MonkeyPatch
+    lost: Exception, online: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the hub's HTTP library raises while files travel is not a crash."""
     monkeypatch.setattr("huggingface_hub.snapshot_download", hub_raising(lost))
 
     with pytest.raises(InfrastructureError, match="the hub cannot be reached"):
-        find_base("org/model", FindOptions())
+        find_base("hf:org/model", FindOptions())
 
 
 def test_a_name_of_the_hub_keeps_its_commit(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The revision of the identity is the commit that was resolved, not the branch."""
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(base))
 
-    found = find_base("org/model@main", FindOptions())
+    found = find_base("hf:org/model@main", FindOptions())
 
     assert (found.name, found.revision) == ("org/model@main", base.name)
 

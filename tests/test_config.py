@@ -141,14 +141,14 @@ def test_suites_beside_the_plan_are_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["target: t.jsonl", "target: {data: t.jsonl, labels: [yes, no]}"])
 def test_a_target_beside_the_plan_is_found(tmp_path: Path, text: str) -> None:
-    """Its data is taken from the plan's folder, short or with keys; no suite is needed."""
+    """Its data is taken from the plan's folder, short or with keys; no suite need be named."""
     (tmp_path / "t.jsonl").write_text("")
 
     plan = load_plan(plan_file(tmp_path, text=f"candidate: c\n{text}\n"))
 
     labels = ("yes", "no") if "labels" in text else ()
     assert plan.target == TargetData(data=str(tmp_path / "t.jsonl"), labels=labels)
-    assert plan.suites == ()
+    assert plan.suites == ("adjacent",)
 
 
 def test_a_target_on_a_hub_stays_as_written(tmp_path: Path) -> None:

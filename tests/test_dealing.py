@@ -23,6 +23,7 @@ from cliffguard.measure import Measurement
 from cliffguard.pairs import cut_to_both
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import Review, Suite, Task
+from cliffguard.report import write_reports
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.schedule import SHARD_ITEMS, Schedule, Share, n_asked_at, n_items_at
 from cliffguard.stats.gates import Design
@@ -216,7 +217,6 @@ def test_as_many_items_are_asked_as_were_dealt(plan: Plan, tmp_path: Path) -> No
     assert runner.n_asked == 2 * 628
     assert [one.n_planned for one in review.comparison.capabilities] == [128, 500]
     assert review.plan.churn == plan.churn
-    assert "--items 640 --churn reasoning=0.03 --churn saying=0.12" in review.provenance.command
 
 
 def test_answers_stay_valid_whatever_was_dealt(plan: Plan, tmp_path: Path) -> None:
@@ -267,7 +267,6 @@ def test_stored_noise_deals_items(plan: Plan, tmp_path: Path) -> None:
 
     assert review.plan.churn == {"reasoning": 0.3, "saying": 0.1}
     assert [one.n_items for one in review.provenance.looks] == [(448,), (192,)]
-    assert "--churn reasoning=0.3 --churn saying=0.1" in review.provenance.command
 
 
 def test_the_printed_command_repeats_the_run(
@@ -275,8 +274,10 @@ def test_the_printed_command_repeats_the_run(
 ) -> None:
     """With the items dealt as they were, and no answer asked again."""
     review, _ = one_look(plan, tmp_path / "store")
+    write_reports(review, tmp_path / "once")
     runner = scripted(monkeypatch, all_right)
     words = shlex.split(review.provenance.command)[1:]
+    monkeypatch.chdir(tmp_path / "once")
 
     told = run(*words, "--store", str(tmp_path / "store"), "--out", str(tmp_path / "again"))
 

@@ -33,7 +33,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def another_process() -> None:
     """Forget what this process knows; what lies on disk stays."""
-    hashing._hashed.cache_clear()
+    hashing._known.clear()
 
 
 def file(folder: Path, content: bytes = b"weights") -> Path:

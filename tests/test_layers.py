@@ -15,23 +15,17 @@ PACKAGE = Path(__file__).parent.parent / "cliffguard"
 # ARCHITECTURE.md draws this; a room imports only from strictly lower levels.
 LAYERS: list[set[str]] = [
     {"errors", "canonical", "bounds", "stats", "ngrams", "stages", "interrupts", "progress"},
-    {"plans", "files", "samples", "constraints", "gym", "tensors", "apart", "terms"},
-    {
-        "churns",
-        "scorers",
-        "ladders",
-        "rows",
-        "logged",
-        "hashing",
-        "checkpoint_kinds",
-        "adapter_bases",
-    },
+    {"plans", "files", "samples", "constraints", "gym", "tensors", "apart", "terms"}
+    | {"libraries", "extents", "growth"},
+    {"churns", "scorers", "ladders", "rows", "logged", "hashing"}
+    | {"checkpoint_kinds", "adapter_bases"},
     {"records", "training"},
     {"suites", "checkpoint_files", "commits", "hub", "store", "overlap", "distance", "directions"},
-    {"config", "checkpoints", "tokenizer_files", "engine", "targets", "listing", "earlier"},
+    {"config", "checkpoints", "tokenizer_files", "engine", "targets", "listing", "earlier"}
+    | {"unchanged"},
     {"runners", "imports"},
     {"schedule"},
-    {"dealing", "measure", "integrity", "sentence", "history", "ledger", "shares"},
+    {"dealing", "measure", "integrity", "sentence", "history", "ledger", "repeat", "shares"},
     {"pairs", "behaviour", "classes", "screens", "parts", "looks", "shapes"},
     {"ties", "upkeep"},
     {"strata"},

@@ -122,8 +122,10 @@ def test_a_store_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-def test_the_default_store_is_the_users(tmp_path: Path) -> None:
+def test_the_default_store_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a name the store lies in the user's cache."""
+    monkeypatch.delenv("CLIFFGUARD_STORE")
+
     assert default_store_folder() == tmp_path / "cache-of-the-test" / "store"
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from cliffguard import Outcome, Plan, Store, TargetData, guard
+from cliffguard.config import load_plan
 from cliffguard.errors import InfrastructureError, UsageError
 from cliffguard.records import Item, Review, Task
+from cliffguard.report import write_reports
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.suites import load_suite
 from cliffguard.targets import suite_files, suites_of, target_suite
@@ -525,6 +527,7 @@ def on_hub(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[dict[str, Any]]:
         return datasets.DatasetDict(found)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     return asked
 
 
@@ -532,7 +535,7 @@ def test_a_name_on_a_hub_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """By name and revision, a split chosen; nothing but data is asked for."""
     splits = {"train": numbered((0, 1)), "test": numbered((2, 2))}
     asked = on_hub(monkeypatch, splits)
-    target = TargetData(data="org/tickets@v2", split="test", subset="en")
+    target = TargetData(data="hf:org/tickets@v2", split="test", subset="en")
 
     (capability,) = target_suite(target).capabilities
 
@@ -551,7 +554,7 @@ def test_offline_no_connection_is_opened(monkeypatch: pytest.MonkeyPatch) -> Non
     asked = on_hub(monkeypatch, ConnectionError("offline"))
 
     with pytest.raises(UsageError, match=r"org/x: .*not on this machine; drop --offline"):
-        target_suite(TargetData(data="org/x"), offline=True)
+        target_suite(TargetData(data="hf:org/x"), offline=True)
 
     assert [call["offline"] for call in asked] == [True]
     assert datasets.config.HF_HUB_OFFLINE is False
@@ -568,7 +571,7 @@ def test_a_split_of_the_hub_is_not_guessed(
     on_hub(monkeypatch, {"train": numbered(), "test": numbered()})
 
     with pytest.raises(UsageError, match=message):
-        target_suite(TargetData(data="org/tickets", split=split))
+        target_suite(TargetData(data="hf:org/tickets", split=split))
 
 
 def test_what_the_hub_does_not_have_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -577,10 +580,28 @@ def test_what_the_hub_does_not_have_is_one_line(monkeypatch: pytest.MonkeyPatch)
 
     on_hub(monkeypatch, datasets.exceptions.DatasetNotFoundError("Dataset 'org/x'\nis not there"))
     with pytest.raises(UsageError, match="org/x: no such file, and no data set that can be had"):
-        target_suite(TargetData(data="org/x"))
+        target_suite(TargetData(data="hf:org/x"))
     on_hub(monkeypatch, ConnectionError("no route"))
     with pytest.raises(InfrastructureError, match=r"org/x: .*the hub cannot be reached"):
+        target_suite(TargetData(data="hf:org/x"))
+
+
+def test_a_plain_name_of_data_is_a_copy_that_is_here_or_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is fetched by it, unless --hub says so."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    asked = on_hub(monkeypatch, ConnectionError("offline"))
+
+    with pytest.raises(UsageError, match="write hf:org/x to fetch it") as failure:
         target_suite(TargetData(data="org/x"))
+    with pytest.raises(InfrastructureError, match="cannot be reached"):
+        target_suite(TargetData(data="org/x"), hub=True)
+
+    assert failure.value.id == "hub.not-said"
+    assert [call["offline"] for call in asked] == [True, False]
 
 
 def test_a_misspelt_file_is_not_looked_for_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -649,14 +670,16 @@ def test_the_target_stands_before_the_suites(tmp_path: Path) -> None:
         suites_of(plan_of(tmp_path, TICKETS, (suite,), name="saying"))
 
 
-def test_the_command_repeats_the_target(tmp_path: Path) -> None:
-    """Every key of the target is a flag."""
+def test_the_plan_of_a_review_repeats_the_target(tmp_path: Path) -> None:
+    """Every key of the target stands in it."""
     plan = plan_of(tmp_path, TICKETS, labels=LABELS, prompt="text", name="routing")
+    review = reviewed(plan, tmp_path)
 
-    command = reviewed(plan, tmp_path).provenance.command
+    write_reports(review, tmp_path / "out")
 
-    assert f"--target {plan.target.data if plan.target else ''} " in command
-    assert "--target-name routing --target-prompt text --target-labels billing" in command
+    read = load_plan(tmp_path / "out" / "plan.yaml")
+    assert (read.target, read.suites) == (plan.target, ())
+    assert read.policy == review.plan.policy
 
 
 # --- a suite's files -----------------------------------------------------------------------------

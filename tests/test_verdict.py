@@ -317,6 +317,46 @@ def test_a_demanded_gain_without_a_target_is_open() -> None:
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
+IDLE = replace(capability("a", 6, 0), base_mean=0.04, candidate_mean=0.028)  # nothing to lose
+
+
+@pytest.mark.parametrize("around", [(), (IDLE,)], ids=["nothing around it", "nothing counts"])
+def test_a_gain_alone_passes_only_where_the_policy_says_so(
+    around: tuple[CapabilityComparison, ...],
+) -> None:
+    """A PASS means that something around the target was measured, unless target_only."""
+    target = capability("tickets", 5, 100, ring="target", gain=0.05)
+
+    usual = judged(target, *around, policy=GAIN)
+    alone = judged(target, *around, policy=replace(GAIN, target_only=True))
+
+    assert (usual.outcome, alone.outcome) == (Outcome.INCONCLUSIVE, Outcome.PASS)
+    assert "so nothing can pass (target_only: true in a policy" in usual.sentence
+    assert "which target_only in the policy allows" in alone.sentence
+
+
+@pytest.mark.parametrize(
+    ("n_broken", "n_fixed", "outcome"), [(5, 40, Outcome.INCONCLUSIVE), (60, 10, Outcome.FAIL)]
+)
+def test_target_only_lifts_nothing_of_what_is_open_or_lost(
+    n_broken: int, n_fixed: int, outcome: Outcome
+) -> None:
+    """The gain is demanded as before."""
+    target = capability("tickets", n_broken, n_fixed, ring="target", gain=0.05)
+
+    assert judged(target, policy=replace(GAIN, target_only=True)).outcome is outcome
+
+
+def test_target_only_without_a_demanded_gain_passes_nothing() -> None:
+    """Nothing is demanded of the target, and nothing else is there."""
+    policy = Policy(target_only=True)
+    target = capability("tickets", 5, 100, ring="target")
+
+    assert judged(target, policy=policy).outcome is Outcome.INCONCLUSIVE
+    lost = judged(target, capability("a", 60, 10), policy=policy)
+    assert lost.outcome is Outcome.FAIL
+
+
 def test_a_target_without_demand_is_monitored() -> None:
     """Where nothing is demanded, the target's gain is reported and does not count."""
     verdict = judged(capability("tickets", 60, 10, ring="target"), capability("a", 10, 10))

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from cliffguard.cli.check import check, compare, measure
+from cliffguard.cli.check import check, measure
+from cliffguard.cli.compare import compare
 from cliffguard.cli.demo import demo
 from cliffguard.cli.doctor import doctor
 from cliffguard.cli.init import init

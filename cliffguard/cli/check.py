@@ -1,9 +1,8 @@
-"""check, measure, compare: the verbs that end in answers or in a verdict."""
+"""check and measure: the verbs that ask models."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +12,15 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
-from cliffguard.cli.outcome import finished, folders_of, in_turn, one_of_both, prepare, worst
-from cliffguard.errors import UsageError
+from cliffguard.cli.outcome import (
+    finished,
+    folders_of,
+    in_turn,
+    one_of_both,
+    prepare,
+    print_together,
+    worst,
+)
 
 if TYPE_CHECKING:
     from cliffguard.pairs import Pair
@@ -67,16 +73,22 @@ def check(
         caveats = remark(choose, plans)
         plans = shared(plans, choose)
     from cliffguard.choice import Asked
+    from cliffguard.cli.cost import foretold
     from cliffguard.corridor import guard, with_runner
+    from cliffguard.repeat import command
     from cliffguard.stages import since
 
     with failure_recorded(out):
         prompts = say_target(plans, quiet=quiet, is_asked=True)
 
     def work(runner: Runner) -> list[int]:
+        if not quiet and (cost := foretold(plans, store, stops_early=not no_early_stop)):
+            screen.say(cost)
         # One runner: candidates over one base find it in memory.
         folders = [prepare(folder) for folder in folders_of(out, plans)]
         answers = open_store(store)
+        reviews: dict[int, Review] = {}
+        is_one_document = output_format == "json" and len(plans) > 1
 
         def ask(one: Plan, folder: Path, remarks: Sequence[str]) -> tuple[Asked, int]:
             number = folders.index(folder) + 1
@@ -94,13 +106,25 @@ def check(
                     progress=screen.progress,
                     tell=screen.say,
                     witness=seen.append,
+                    command=command(
+                        "check",
+                        folder,
+                        stops_early=not no_early_stop,
+                        max_minutes=max_minutes,
+                        store=store,
+                    ),
                 )
+            reviews[folders.index(folder)] = review
             spent = since(runner.spent(), before)
-            return Asked(review, seen[-1]), finished(review, folder, screen, output_format, spent)
+            form = None if is_one_document else output_format
+            return Asked(review, seen[-1]), finished(review, folder, screen, form, spent)
 
-        return in_turn(plans, folders, choose, ask, caveats)
+        codes = in_turn(plans, folders, choose, ask, caveats)
+        print_together(plans, reviews, output_format)
+        return codes
 
-    codes = with_runner(plans[0], work, show=prompts)
+    with failure_recorded(out):
+        codes = with_runner(plans[0], work, show=prompts)
     if codes is not None:  # another process of this run speaks
         has_verdicts = set(codes) <= {0, 10, 11}
         code = worst(codes)
@@ -116,7 +140,9 @@ def check(
 @opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def measure(
     flags: Mapping[str, Any],
-    checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
+    checkpoint: Annotated[
+        str, typer.Argument(help="A directory, hf:org/model@revision, an adapter.")
+    ],
     store: opt.StoreFolder = None,
     show_config: opt.ShowConfig = False,
     quiet: opt.Quiet = False,
@@ -129,11 +155,15 @@ def measure(
         show([resolved])
         return
     say_target([resolved], quiet=quiet)
+    from cliffguard.cli.cost import takes_more
     from cliffguard.corridor import find_alone, measure_alone, with_runner
+    from cliffguard.unchanged import changed_since
 
     def work(runner: Runner) -> None:
         found = find_alone(resolved)
         answers = open_store(store)
+        if not quiet and takes_more(resolved):
+            screen.say(f"the target and the suite {resolved.suites[0]}; --suite none: it alone")
         with contextlib.closing(screen):
             measured = measure_alone(
                 found,
@@ -143,127 +173,11 @@ def measure(
                 progress=screen.progress,
                 tell=screen.say,
             )
+        for line in changed_since(found):
+            screen.say(f"! {line}")
         n_items = sum(len(rows) for rows in measured.answers.values())
         screen.say(
             f"{checkpoint}: {n_items} answers to {len(measured.answers)} tasks in {answers.root}"
         )
 
     with_runner(resolved, work)
-
-
-@explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.FAILURE, opt.PROTOCOL)
-def compare(
-    flags: Mapping[str, Any],
-    base: Annotated[str, typer.Argument(help="The base's directory or name.")],
-    candidate: Annotated[str, typer.Argument(help="The candidate's directory or name.")],
-    policy: opt.PolicyFile = None,
-    after: opt.After = None,
-    out: opt.OutIfWanted = None,
-    store: opt.StoreFolder = None,
-    output_format: opt.OutputFormat = None,
-    exit_zero: opt.ExitZero = False,
-    show_config: opt.ShowConfig = False,
-    quiet: opt.Quiet = False,
-    verbose: opt.Verbose = False,
-) -> None:
-    """Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.
-
-    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
-    loaded.
-    """
-    from cliffguard.imports import is_logged, refuse_other_folder
-
-    logged = [name for name in (base, candidate) if is_logged(name)]
-    screen = shown(quiet=quiet, verbose=verbose)
-    if logged:
-        if show_config:
-            raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
-        folder = None if out is None else prepare(out)
-        with failure_recorded(folder):
-            review = _compared(base, candidate, logged, policy, after, flags)
-        code = finished(review, folder, screen, output_format)
-        raise typer.Exit(0 if exit_zero else code)
-    if after:
-        raise UsageError(
-            "--after: is for folders of samples; the store knows its own looks",
-            id="after.only-samples",
-        )
-    if not opt.overrides(flags).keys() & {"suites", "target"}:
-        for name in (base, candidate):
-            refuse_other_folder(name)
-    flags = {**flags, "base": base, "candidate": [candidate], "policy": policy}
-    resolved = plan_of(flags)
-    if show_config:
-        show([resolved])
-        return
-    say_target([resolved], quiet=quiet)
-    from cliffguard.corridor import find_sides, guard
-    from cliffguard.runners.stored import find_stored
-    from cliffguard.targets import suites_of
-
-    answers = open_store(store)
-    runner = find_stored(
-        answers,
-        find_sides(resolved),
-        suites_of(resolved),
-        opt.overrides(flags).get("protocol", {}),
-    )
-    resolved = dataclasses.replace(resolved, protocol=runner.protocol)
-    folder = None if out is None else prepare(out)
-    with failure_recorded(folder):
-        review = guard(resolved, store=answers, runner=runner)
-    code = finished(review, folder, screen, output_format)
-    raise typer.Exit(0 if exit_zero else code)
-
-
-def _compared(
-    base: str,
-    candidate: str,
-    logged: Sequence[str],
-    policy: Path | None,
-    after: Sequence[Path] | None,
-    flags: Mapping[str, Any],
-) -> Review:
-    """Return the review of two folders of samples; flags about checkpoints have no place here."""
-    from cliffguard.config import load_policy
-    from cliffguard.corridor import compare_samples
-
-    if len(logged) == 1:
-        from cliffguard.imports import refuse_other_folder
-
-        other = candidate if logged[0] == base else base
-        refuse_other_folder(other)
-        raise UsageError(
-            f"{logged[0]} holds samples that lm-eval logged, and {other} does not; compare two "
-            "folders of samples, or two checkpoints"
-        )
-    given = opt.overrides(flags)
-    if given:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
-        raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
-    earlier = [_review(path) for path in after or ()]
-    own = None if policy is None else load_policy(policy)
-    return compare_samples(base, candidate, own, after=earlier)
-
-
-def _review(path: Path) -> Review:
-    from cliffguard.files import read_text
-    from cliffguard.report.json import read_review
-
-    return read_review(read_text(path, UsageError), str(path))
-
-
-def _flat(given: Mapping[str, Any]) -> list[str]:
-    names: list[str] = []
-    for name, value in given.items():
-        if name == "target":
-            names += ["target" if key == "data" else f"target_{key}" for key in value]
-        elif name == "churn":
-            names.append(name)
-        else:
-            names += _flat(value) if isinstance(value, Mapping) else [_FLAGS.get(name, name)]
-    return names
-
-
-_FLAGS = {"suites": "suite"}

@@ -46,7 +46,7 @@ def explained(function: F) -> F:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         try:
-            with contextlib.ExitStack() as held:
+            with _libraries_explained(), contextlib.ExitStack() as held:
                 _held.append(held)
                 held.callback(_held.pop)
                 return function(*args, **kwargs)
@@ -71,6 +71,19 @@ def explained(function: F) -> F:
 
 
 @contextlib.contextmanager
+def _libraries_explained() -> Iterator[None]:
+    """Turn a library that cannot be imported into an error of ours: what to install."""
+    try:
+        yield
+    except ImportError as failure:
+        from cliffguard.libraries import missing
+
+        if (lack := missing(failure)) is None:
+            raise
+        raise lack from failure
+
+
+@contextlib.contextmanager
 def failure_recorded(out: Path | None) -> Iterator[None]:
     """Leave a failure.json and a JUnit error in the folder where a report was expected, if any.
 
@@ -78,7 +91,8 @@ def failure_recorded(out: Path | None) -> Iterator[None]:
     writing is for whoever typed it, not for a dashboard.
     """
     try:
-        yield
+        with _libraries_explained():
+            yield
     except CliffguardError as error:
         is_told = error.exit_code in _RECORDED and (error.exit_code != 2 or error.id is not None)
         if out is not None and is_told:

@@ -37,6 +37,7 @@ def demo(
     from cliffguard.cli.given import open_store
     from cliffguard.cli.outcome import finished, prepare
     from cliffguard.corridor import guard, runner_for
+    from cliffguard.repeat import command
     from cliffguard.stages import since
 
     folders = {name: prepare(out / name) for name in room.CANDIDATES}
@@ -50,7 +51,12 @@ def demo(
         before = runner.spent()
         with contextlib.closing(screen):
             review = guard(
-                plan, store=answers, runner=runner, progress=screen.progress, tell=screen.say
+                plan,
+                store=answers,
+                runner=runner,
+                progress=screen.progress,
+                tell=screen.say,
+                command=command("check", folders[name], store=store),
             )
         spent = since(runner.spent(), before)
         code = finished(review, folders[name], screen, None, spent)

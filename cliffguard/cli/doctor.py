@@ -27,7 +27,7 @@ _MARKS = {"good": "✓", "remark": "!", "fault": "✗"}
 def doctor(
     flags: Mapping[str, Any],
     candidate: Annotated[
-        str | None, typer.Option(help="Candidate: a directory, org/model@revision, an adapter.")
+        str | None, typer.Option(help="Candidate: a directory, hf:org/model@revision, an adapter.")
     ] = None,
     load: Annotated[
         bool, typer.Option("--load", help="Load both sides as well, and let each compute once.")
@@ -42,8 +42,11 @@ def doctor(
     Nothing is loaded unless you ask with --load.
     The exit code is what a run would end with before it asks anything: 0, 2, 12 or 20.
     """
-    from cliffguard.corridor import runner_for
-    from cliffguard.doctor import examine
+    try:
+        from cliffguard.corridor import runner_for
+        from cliffguard.doctor import examine
+    except ImportError as failure:  # which is what a doctor is for
+        raise typer.Exit(_print_missing(failure, output_format)) from None
 
     if candidate is None and flags.get("base") is not None:
         raise UsageError("--base without --candidate: give both, or neither")
@@ -65,14 +68,42 @@ def doctor(
     raise typer.Exit(found.exit_code)
 
 
-def _print(found: Checkup) -> None:
-    from cliffguard.doctor import OPTIONAL
-    from cliffguard.report.clean import one_line
+def _print_missing(failure: ImportError, output_format: str) -> int:
+    """Say which library keeps everything else from being looked at; return the exit code."""
+    from cliffguard.libraries import missing, versions
+
+    error = missing(failure)
+    if error is None:
+        raise failure
+    text, _, advice = str(error).partition("; ")
+    if output_format == "json":
+        fault = {"kind": "fault", "about": "libraries", "text": text, "advice": advice}
+        told = {
+            "versions": versions(),
+            "found": [{**fault, "exit_code": error.exit_code}],
+            "exit_code": error.exit_code,
+        }
+        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    else:
+        _print_versions(versions())
+        print("findings")
+        print(f"  {_MARKS['fault']} libraries: {error.line}")
+    return error.exit_code
+
+
+def _print_versions(versions: Mapping[str, str | None]) -> None:
+    from cliffguard.libraries import OPTIONAL
 
     print("versions")
-    for name, number in found.versions.items():
+    for name, number in versions.items():
         missing = f"not installed (for {OPTIONAL[name]})" if name in OPTIONAL else "not installed"
         print(f"  {name:<14} {number or missing}")
+
+
+def _print(found: Checkup) -> None:
+    from cliffguard.report.clean import one_line
+
+    _print_versions(found.versions)
     print("devices")
     for one in found.devices:
         print(

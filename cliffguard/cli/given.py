@@ -26,16 +26,18 @@ def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
     with doing("reading the plan and its data"):
         plans = _read_plans(path, opt.overrides(flags))
-    if any(plan.offline for plan in plans):
-        from cliffguard.hub import no_connection
+    from cliffguard.hub import is_offline, no_connection
 
+    if is_offline():  # a server of one's own is asked nevertheless
+        plans = tuple(dataclasses.replace(one, offline=not one.runner.is_served) for one in plans)
+    if any(plan.offline for plan in plans):
         hold(no_connection())
     return plans
 
 
-def plan_of(flags: Mapping[str, Any]) -> Plan:
+def plan_of(flags: Mapping[str, Any], path: Path | None = None) -> Plan:
     """Return the one plan of a verb that asks in one way."""
-    plan, *others = plans_of(None, flags)
+    plan, *others = plans_of(path, flags)
     if others:
         raise UsageError("--chat-template both: is for check; here choose own or base")
     return plan
@@ -92,7 +94,7 @@ def say_target(plans: Sequence[Plan], *, quiet: bool, is_asked: bool = False) ->
 
     shots = plan.protocol.num_fewshot or 0
     is_rendered = is_asked and (plan.protocol.chat_template != "none" or shots > 0)
-    read = read_target(plan.target, offline=plan.offline)
+    read = read_target(plan.target, offline=plan.offline, hub=plan.hub)
     say_reading(read)
     return _Rendered(read.task.name) if is_rendered else None
 

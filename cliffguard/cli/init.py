@@ -19,7 +19,7 @@ from cliffguard.files import user_path
 _PLAN = """\
 # What is compared. Run it with: cliffguard check {name}
 # Every key can be overridden by a flag; paths are taken from this file's folder.
-base: {base}
+base: {base}   # a folder, or hf:org/name@revision on a hub
 candidate: {candidate}
 suites: {suites}          # built-in names (cliffguard suites ls) or files
 # target: test.jsonl      # your target's data; more keys: {{data: …, prompt: …, metric: …}}
@@ -47,6 +47,7 @@ default_margin: 0.05      # the largest drop in mean score that is tolerated, 0�
 #                         # to pass, and the price: of eight capabilities of 500 items one that
 #                         # loses 5 points ships in 36 % (python scripts/mean_study.py)
 {target}
+# target_only: true         # nothing around the target has to hold: its gain alone may pass
 capabilities: {{}}
 #  multi_step_reasoning:
 #    margin: 0.03           # instead of the default
@@ -72,7 +73,7 @@ def init(
     candidate: Annotated[str, typer.Option(help="Candidate checkpoint or adapter.")] = "runs/ft",
     data: Annotated[
         str | None,
-        typer.Option(help="Data of your target: a file, a saved folder, org/name on a hub."),
+        typer.Option(help="Data of your target: a file, a saved folder, hf:org/name on a hub."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,

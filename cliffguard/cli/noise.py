@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def noise(
     flags: Mapping[str, Any],
-    checkpoint: Annotated[str, typer.Argument(help="A directory, org/model@revision, an adapter.")],
+    checkpoint: Annotated[
+        str, typer.Argument(help="A directory, hf:org/model@revision, an adapter.")
+    ],
     policy: opt.PolicyFile = None,
     other_dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
@@ -45,6 +47,10 @@ def noise(
     if n_processes() > 1:
         raise UsageError("noise runs in one process; start it without a launcher")
     screen = shown(quiet=quiet, verbose=verbose)
+    if flags.get("target") and not flags.get("suites"):
+        from cliffguard.config import NO_SUITE
+
+        flags = {**flags, "suites": [NO_SUITE]}  # of a model against itself nothing is gained
     plan = plan_of({**flags, "candidate": [checkpoint], "policy": policy})
     other = _otherwise(plan, other_dtype, other_device)
     from cliffguard.corridor import find_alone, runner_for

@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 Candidate = Annotated[
     list[str] | None,
-    typer.Option(help="Candidate: a directory, org/model@revision, or an adapter; repeatable."),
+    typer.Option(help="Candidate: a directory, hf:org/model@revision, or an adapter; repeatable."),
 ]
 
 
@@ -121,13 +121,22 @@ _Real = float | None
 PLAN: dict[str, Any] = {
     "base": Annotated[
         _Text,
-        typer.Option(help="Base: a directory, or org/model@revision. An adapter names its own."),
+        typer.Option(help="Base: a directory, or hf:org/model@revision. An adapter names its own."),
     ],
     "suites": Annotated[
         list[str] | None,
-        typer.Option("--suite", "-s", help="A built-in suite or a file; repeatable."),
+        typer.Option(
+            "--suite",
+            "-s",
+            help="A built-in suite or a file; repeatable. A target alone takes adjacent, or none.",
+        ),
     ],
-    "offline": Annotated[bool, typer.Option("--offline", help="Open no connection.")],
+    "offline": Annotated[
+        bool, typer.Option("--offline", help="Open no connection, as under HF_HUB_OFFLINE=1.")
+    ],
+    "hub": Annotated[
+        bool, typer.Option("--hub", help="Look up a plain org/name on the hub, as hf:org/name is.")
+    ],
     "allow_base_mismatch": Annotated[
         bool,
         typer.Option(
@@ -141,7 +150,7 @@ PLAN: dict[str, Any] = {
 TARGET: dict[str, Any] = {
     "target": Annotated[
         _Text,
-        typer.Option(metavar="DATA", help="Data of a target: a file, a saved folder, org/name."),
+        typer.Option(metavar="DATA", help="Data of a target: a file, a saved folder, hf:org/name."),
     ],
     "target_name": Annotated[_Text, typer.Option(help="Name of its capability (target).")],
 }

@@ -24,29 +24,33 @@ if TYPE_CHECKING:
     from cliffguard.stages import Spent
 
 
-def folders_of(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
-    """Return the folder of each plan's reports: of several candidates, one below the other."""
-    names = [_name_of(plan.candidate).replace("@", "-") or "candidate" for plan in plans]
+def names_of(plans: Sequence[Plan]) -> list[str]:
+    """Return what tells the comparisons of a run apart: the shortest path of each candidate."""
+    from cliffguard.repeat import names_of as shortest_names
+
+    candidates = list(dict.fromkeys(plan.candidate for plan in plans))
+    short = dict(zip(candidates, shortest_names(candidates), strict=True))
+    names = [short[plan.candidate] for plan in plans]
     if are_both(plans):
         names = [
             f"{name}-{plan.protocol.chat_template}-template"
             for name, plan in zip(names, plans, strict=True)
         ]
-    if len(plans) == 1:
-        return [out or Path("cliffguard-out") / names[0]]
     twice = [name for number, name in enumerate(names) if name in names[:number]]
     if twice:
         raise UsageError(
-            f"two candidates are called {twice[0]!r}, and would share one folder of reports; "
-            "check them apart, or rename one"
+            f"the candidate {twice[0]!r} is given twice; leave one of them out",
+            id="candidates.twice",
         )
+    return names
+
+
+def folders_of(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
+    """Return the folder of each plan's reports: of several candidates, one below the other."""
+    names = names_of(plans)
+    if len(plans) == 1:
+        return [out or Path("cliffguard-out") / names[0]]
     return [(out or Path("cliffguard-out")) / name for name in names]
-
-
-def _name_of(candidate: str) -> str:
-    """Return the last part of a name, which of `..` is that of the folder it stands for."""
-    name = Path(candidate).name
-    return Path(candidate).resolve().name if name in ("", ".", "..") else name
 
 
 def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[str, ...]:
@@ -129,12 +133,14 @@ def finished(
     output_format: str | None,
     spent: Mapping[str, Spent] | None = None,
 ) -> int:
-    """Print and write the reports of a review; return its exit code."""
+    """Print and write the reports of a review; return its exit code.
+
+    `output_format` None: nothing goes to stdout.
+    """
     from cliffguard.report import render, write_reports
     from cliffguard.report.text import print_review
     from cliffguard.report.timings import sentence
     from cliffguard.stages import Timings
-    from cliffguard.verdict import EXIT_CODES
 
     @functools.cache
     def timings() -> Timings:
@@ -151,7 +157,22 @@ def finished(
         screen.say(f"time: {sentence(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output_format is not None:
-        # A reader that leaves early (| head) must not turn the verdict into another exit code.
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(render(review, output_format, timings))
-    return EXIT_CODES[review.verdict.outcome]
+        printed(render(review, output_format, timings))
+    return review.verdict.exit_code
+
+
+def printed(text: str) -> None:
+    """Write a report to stdout."""
+    # A reader that leaves early (| head) must not turn the verdict into another exit code.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write(text)
+
+
+def print_together(
+    plans: Sequence[Plan], reviews: Mapping[int, Review], output_format: str | None
+) -> None:
+    """Print the reviews of several comparisons as one JSON object, by their names."""
+    if output_format == "json" and len(plans) > 1:
+        from cliffguard.report.json import render_several
+
+        printed(render_several({n: reviews.get(i) for i, n in enumerate(names_of(plans))}))

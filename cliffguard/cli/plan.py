@@ -72,7 +72,7 @@ def plan(
         remarks = foretold(choose, plans)
     stops_early = not no_early_stop
     with doing("reading what is planned"):
-        found, in_force, base = _looked_ahead(plans[0], store, stops_early)
+        found, in_force, base = looked_ahead(plans[0], store, stops_early)
     found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
     aimed = None
     if aim is not None:
@@ -81,7 +81,7 @@ def plan(
         with doing("looking for what would pass"):
             aimed = aim_at(aim, found, in_force, stops_early=stops_early)
     with doing("measuring this machine's speed"):
-        minutes = _minutes(plans[0], base, found)
+        minutes = minutes_of(plans[0], base, found)
     if output_format == "json":
         told = {**dataclasses.asdict(found), "minutes": minutes}
         if aimed is not None:
@@ -91,7 +91,7 @@ def plan(
     _print(found, minutes, aimed)
 
 
-def _looked_ahead(
+def looked_ahead(
     plan: Plan, store: Path | None, stops_early: bool
 ) -> tuple[Outlook, Policy, Checkpoint | None]:
     """Return what the plan can decide, the policy in force, and the base if it is at hand."""
@@ -141,7 +141,7 @@ def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
     return runner_for(plan).resolve(suites, plan.protocol)
 
 
-def _minutes(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | None:
+def minutes_of(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | None:
     """Return a rough estimate on this machine; None where the base is not at hand."""
     if base is None or base.files is None or not plan.runner.is_local:
         return None
@@ -247,7 +247,10 @@ def _sentences(found: Outlook, minutes: float | None) -> list[str]:
             f"{expected} % of the items change."
         )
     else:
-        chance = "Nothing gates but the target: no capability around it is asked about."
+        chance = (
+            "Nothing gates but the target, so nothing can pass unless the policy says "
+            "target_only: true; no capability around it is asked about."
+        )
     cost = (
         f"It is asked about {found.n_expected:,.0f} of {found.n_planned:,} items before it is "
         f"decided: about {found.n_tokens / 1e6:,.2f} million tokens on both sides"

@@ -95,7 +95,7 @@ def print_items(name: Name) -> None:
 @opt.takes(opt.OWN_FIELDS)
 def new_suite(
     flags: Mapping[str, Any],
-    data: Annotated[str, typer.Argument(help="A file, a saved folder, or org/name on a hub.")],
+    data: Annotated[str, typer.Argument(help="A file, a saved folder, or hf:org/name on a hub.")],
     out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path(),
     name: Annotated[str, typer.Option(help="Name of the suite and its capability.")] = "target",
     force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,

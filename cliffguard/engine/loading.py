@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from cliffguard.checkpoint_files import refuse_growing
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import cue_of, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
@@ -18,8 +19,9 @@ from cliffguard.engine.intact import (
     refuse_not_finite,
     unread,
 )
+from cliffguard.engine.mapped import into_memory, refuse_on_disk
 from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
-from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
+from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.errors import (
     CliffguardError,
     InfrastructureError,
@@ -106,7 +108,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
 
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
     files = checkpoint.files
-    refuse_growing_text(checkpoint.name, files.tokenizer)
+    refuse_growing(checkpoint.name, files.tokenizer)
     with damage_explained(checkpoint.name), panics_explained(checkpoint.name):
         # Said, since transformers would otherwise ask on the terminal whether to run code.
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
@@ -125,6 +127,8 @@ def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
         if options.device_map is None and options.quantization == "none":
             model = model.to(options.device)
         model = model.eval()
+        refuse_on_disk(checkpoint.name, model)
+        into_memory(model)
     refuse_not_finite(checkpoint.name, model)
     with out_of_memory_explained(checkpoint.name):
         refuse_no_numbers(checkpoint.name, probe(model))

@@ -59,13 +59,15 @@ def write_reports(
 ) -> tuple[Path, ...]:
     """Write every file of `FILES` into `directory` and return their paths.
 
-    Everything is rendered before the first file is touched, and each file appears whole or not
-    at all. Raises UsageError where the place cannot be written to, InfrastructureError where it
-    is full.
+    Plan and policy lie beside them, for the command that repeats the comparison. Everything is
+    rendered before the first file is touched, and each file appears whole or not at all. Raises
+    UsageError where the place cannot be written to, InfrastructureError where it is full.
     """
+    from cliffguard.repeat import write_plan  # reads suites, which no renderer needs
+
     texts = {
         Path(directory) / name: render(review, format, timings) for name, format in FILES.items()
     }
     for path, text in texts.items():
         write_whole(path, text)
-    return tuple(texts)
+    return (*texts, *write_plan(review, Path(directory)))

@@ -35,6 +35,12 @@ def render_json(review: Review) -> str:
     return escaped(_SURROGATES.sub("\ufffd", text)) + "\n"
 
 
+def render_several(reviews: Mapping[str, Review | None]) -> str:
+    """Return several reviews as one object, by name; null where a comparison could not be made."""
+    plain = {name: one and json.loads(render_json(one)) for name, one in reviews.items()}
+    return escaped(json.dumps(plain, indent=2, ensure_ascii=False)) + "\n"
+
+
 def escaped(text: str) -> str:
     """Return a JSON text with control and direction characters escaped, for whoever prints it."""
     return _TO_ESCAPE.sub(_escape, text)

@@ -7,7 +7,7 @@ all its adapters; any other model is lm-eval's own class, made with the plan's a
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,18 @@ from cliffguard.canonical import canonical_json
 from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of, window_of_model
 from cliffguard.errors import (
+    ChangedFiles,
     InfrastructureError,
     IntegrityError,
     UsageError,
     nearest,
     redacted,
 )
+from cliffguard.hub import without_prefix
 from cliffguard.plans import Protocol, RunnerSettings
 from cliffguard.progress import doing
 from cliffguard.records import Checkpoint
+from cliffguard.unchanged import BESIDE_THE_BASE, PARTS, Part, refuse_changed
 
 if TYPE_CHECKING:
     from cliffguard.engine.divergence import Side
@@ -49,11 +52,12 @@ class LocalBackend:
         from cliffguard.engine.resident import Resident
 
         options = self._options(protocol, dtype)
+        parts = BESIDE_THE_BASE
         if self._resident is None or not self._resident.serves(checkpoint, options):
             # The old weights leave memory before the new ones enter.
             self._resident, self._models = None, {}
             with doing(f"loading {checkpoint.name}"):
-                self._resident = Resident(checkpoint, options)
+                self._resident, parts = Resident(checkpoint, options), PARTS
         key = canonical_json([checkpoint.fingerprint, _speech(protocol)])
         if self._last != key:
             self._forget()
@@ -61,6 +65,7 @@ class LocalBackend:
         with doing(f"switching to {checkpoint.name}"):
             network, tokenizer = self._resident.switch_to(checkpoint)
         if key not in self._models:
+            self._refuse_changed(checkpoint, parts)
             self._models[key] = self._wrapped(network, tokenizer, protocol)
         model = self._models[key]
         if self._budget is not None:
@@ -84,7 +89,9 @@ class LocalBackend:
                 refuse_second(first.model, candidate.name)
             with doing(f"loading {candidate.name}"):
                 other = Resident(candidate, options)
-            second = self._wrapped(*other.switch_to(candidate), protocol)
+                loaded = other.switch_to(candidate)
+            refuse_changed(candidate)
+            second = self._wrapped(*loaded, protocol)
         return (
             Side(name=base.name, lm=first, switch_on=lambda: resident.switch_to(base)),
             Side(name=candidate.name, lm=second, switch_on=lambda: other.switch_to(candidate)),
@@ -100,7 +107,15 @@ class LocalBackend:
         """Return how many tokens a checkpoint reads; UsageError where nothing says it."""
         return settled(checkpoint.name, window_of(checkpoint), protocol.max_length)
 
-    def after(self, model: Any) -> None:
+    def _refuse_changed(self, checkpoint: Checkpoint, parts: Sequence[Part]) -> None:
+        """Refuse what was just loaded, and let it go, where it is not what was hashed."""
+        try:
+            refuse_changed(checkpoint, parts)
+        except ChangedFiles:
+            self._resident, self._models = None, {}
+            raise
+
+    def after(self, checkpoint: Checkpoint, model: Any) -> None:
         """Note what a measurement came to: the next one starts where this one ended."""
         self._budget = getattr(model, "budget", None)
         self._plain = getattr(model, "plain_because", None)
@@ -211,8 +226,13 @@ class ForeignBackend:
             return found
         return settled(checkpoint.name, found, said)
 
-    def after(self, model: Any) -> None:
-        """Nothing is noted of a model that is not ours."""
+    def after(self, checkpoint: Checkpoint, model: Any) -> None:
+        """Look at the files again: whether a model that is not ours reads on in them, who knows.
+
+        A server has loaded them at its own time.
+        """
+        if not self.settings.is_served:
+            refuse_changed(checkpoint)
 
     @contextmanager
     def explained(self, checkpoint: Checkpoint) -> Iterator[None]:
@@ -255,6 +275,7 @@ class ForeignBackend:
             ) from failure
         except (TypeError, ValueError, AssertionError) as failure:
             raise UsageError(f"runner.model {name}: refuses its arguments: {failure}") from failure
+        refuse_changed(checkpoint)
         if not hasattr(model, "max_gen_toks"):  # of lm-eval's models some call it otherwise
             model.max_gen_toks = getattr(model, "_max_gen_toks", 256)
         return model
@@ -280,8 +301,9 @@ class ForeignBackend:
         name = self.settings.model
         size = {"batch_size": self.settings.batch_size or 1}
         if self.settings.is_served:
+            known = {without_prefix(name): alias for name, alias in self.settings.served_as.items()}
             return size | {
-                "model": self.settings.served_as.get(checkpoint.name, checkpoint.name),
+                "model": known.get(checkpoint.name, checkpoint.name),
                 "tokenizer": str(files.tokenizer),
                 "tokenizer_backend": "huggingface",
                 "max_length": self.window(checkpoint, protocol),

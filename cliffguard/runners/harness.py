@@ -24,7 +24,7 @@ from cliffguard.engine.templates import (
     render_apart,
     takes_system,
 )
-from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
+from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.hub import no_connection
 from cliffguard.plans import Protocol, RunnerSettings
@@ -127,7 +127,6 @@ class HarnessRunner(Runner):
             from cliffguard.engine.rehearsal import rehearse
 
             remarks = rehearse(checkpoint).remarks
-        refuse_growing_text(checkpoint.name, checkpoint.files.tokenizer)
         if protocol.chat_template != "none":
             remarks += check_template(checkpoint, protocol)
         return remarks
@@ -154,7 +153,7 @@ class HarnessRunner(Runner):
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint), panics_explained(checkpoint.name):
             respond(model, asked)
-        self._backend.after(model)
+        self._backend.after(checkpoint, model)
         with self._stages.during("metrics"):
             return [one.answer() for one in prepared]
 

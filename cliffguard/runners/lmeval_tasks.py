@@ -12,6 +12,7 @@ from typing import Any
 from cliffguard.canonical import digest
 from cliffguard.directions import lower_is_better
 from cliffguard.errors import CliffguardError, InfrastructureError, SuiteError, nearest
+from cliffguard.extents import refuse_absurd
 from cliffguard.plans import Protocol
 from cliffguard.records import Item, Task
 from cliffguard.runners.lmeval_code import refuse_code
@@ -372,6 +373,7 @@ def _items(
             if local is not None:
                 raise local.misfit(failure, place) from failure
             raise
+        refuse_absurd(prompt, choices, answer, f"{name}: document {place}")
         content = digest([prompt, choices, answer])
         item_id = f"{name}-{content[:16]}"
         while item_id in ids:  # benchmarks do repeat items

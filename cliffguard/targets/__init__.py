@@ -19,7 +19,7 @@ from cliffguard.canonical import digest
 from cliffguard.directions import with_directions
 from cliffguard.errors import SuiteError, UsageError, nearest
 from cliffguard.files import user_path, validate
-from cliffguard.hub import download_data, is_hub_id
+from cliffguard.hub import find_data, is_hub_id, is_said
 from cliffguard.plans import Plan, TargetData
 from cliffguard.progress import doing
 from cliffguard.records import Capability, Item, Suite, Task
@@ -53,20 +53,22 @@ def suites_of(plan: Plan) -> tuple[Suite, ...]:
     Their tasks know what the plan's policy says of them. Raises SuiteError with file and line for
     anything that is wrong inside.
     """
-    own = [] if plan.target is None else [target_suite(plan.target, offline=plan.offline)]
+    own = []
+    if plan.target is not None:
+        own.append(target_suite(plan.target, offline=plan.offline, hub=plan.hub))
     named = together([*own, *(load_suite(name) for name in plan.suites)])
     return with_directions(named, plan.policy)
 
 
-def target_suite(target: TargetData, *, offline: bool = False) -> Suite:
+def target_suite(target: TargetData, *, offline: bool = False, hub: bool = False) -> Suite:
     """Return the suite of one capability, of the ring target, that data make.
 
     Its digest is of the items and how they are asked, whatever file holds them.
     """
-    return read_target(target, offline=offline).suite
+    return read_target(target, offline=offline, hub=hub).suite
 
 
-def read_target(target: TargetData, *, offline: bool = False) -> Reading:
+def read_target(target: TargetData, *, offline: bool = False, hub: bool = False) -> Reading:
     """Return a target's suite and how its data were read.
 
     Raises SuiteError, with an id `target.…` and the flag that mends it, for what is not read right.
@@ -78,7 +80,7 @@ def read_target(target: TargetData, *, offline: bool = False) -> Reading:
             f"{nearest(target.metric, OWN_METRICS)}; mend --target-metric",
             id="target.unknown-metric",
         )
-    rows, names = _data(target, offline=offline)
+    rows, names = _data(target, offline=offline, hub=hub)
     if not rows:
         raise SuiteError(
             f"{target.data}: holds no items; a target needs at least one: name other data with "
@@ -205,12 +207,14 @@ def _chance(items: Sequence[Item]) -> float:
     return round(fmean(1.0 / len(item.choices) if item.choices else 0.0 for item in items), 4)
 
 
-def _data(target: TargetData, *, offline: bool) -> tuple[Sequence[Row], dict[str, tuple[str, ...]]]:
+def _data(
+    target: TargetData, *, offline: bool, hub: bool
+) -> tuple[Sequence[Row], dict[str, tuple[str, ...]]]:
     """Return the rows, and the names of numbered labels by column."""
     is_here = user_path(target.data, UsageError).exists() or is_data_file(target.data)
-    if not is_here and is_hub_id(target.data):
-        found = download_data(
-            target.data, subset=target.subset, split=target.split, offline=offline
+    if is_said(target.data) or (not is_here and is_hub_id(target.data)):
+        found = find_data(
+            target.data, subset=target.subset, split=target.split, offline=offline, hub=hub
         )
         return found.rows, found.label_names
     if target.subset is not None:

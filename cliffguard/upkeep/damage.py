@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cliffguard.errors import StoreError
-from cliffguard.files import write_error
 from cliffguard.looks import all_looks, read_looks
 from cliffguard.records import Answer, Item, TakenLooks
 from cliffguard.schedule import in_shards
@@ -91,29 +89,10 @@ def move_aside(store: Store, damages: Sequence[Damage]) -> list[Path]:
     A question without a readable question.json or items.jsonl goes as a whole; with a file of
     looks it is forgotten what was spent at them.
     """
-    moved = []
-    for damage in outermost(damages):
-        inside = damage.path.relative_to(store.root).parts[2:]
-        target = _free(store.root.joinpath("damaged", *inside))
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(damage.path, target)
-        except OSError as failure:
-            raise write_error(target, failure) from failure
-        moved.append(target)
-    return moved
+    return [store.move_aside(damage.path) for damage in outermost(damages)]
 
 
 def outermost(damages: Sequence[Damage]) -> list[Damage]:
     """Return the damages but for those inside of a folder that is itself one of them."""
     paths = {damage.path for damage in damages}
     return [one for one in damages if not paths & set(one.path.parents)]
-
-
-def _free(path: Path) -> Path:
-    """Return the path, or where it is taken another one with a number."""
-    taken, number = path, 1
-    while path.exists():
-        path = taken.with_name(f"{taken.name}.{number}")
-        number += 1
-    return path

@@ -10,6 +10,7 @@ from typing import Any
 
 from cliffguard.errors import StoreError, UsageError, nearest
 from cliffguard.files import read_error
+from cliffguard.hub import without_prefix
 from cliffguard.plans import Protocol
 from cliffguard.schedule import in_shards
 from cliffguard.store import Entry, Store
@@ -58,7 +59,9 @@ class StoredQuestion:
         """Say whether a checkpoint is meant: its name, the last part of it, or its fingerprint."""
         names = (self.checkpoint, PurePath(self.checkpoint).name)
         is_long = len(checkpoint) >= _FEWEST_DIGITS
-        return checkpoint in names or (is_long and self.fingerprint.startswith(checkpoint))
+        return without_prefix(checkpoint) in names or (
+            is_long and self.fingerprint.startswith(checkpoint)
+        )
 
 
 def entries_of(store: Store) -> list[Entry]:

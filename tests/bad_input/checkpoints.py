@@ -100,17 +100,22 @@ CASES: Cases = {
         r"runs/ft/base: no such directory",
     ),
     "base is not on this machine": (
-        lambda p: p.check("--offline", base="org/model"),
+        lambda p: p.check("--offline", base="hf:org/model"),
         2,
         r"org/model: .*not on this machine; drop --offline",
     ),
-    "hub cannot be reached": (
+    "base is not on this machine, and the environment is offline": (
+        lambda p: p.check(base="hf:org/model"),
+        2,
+        r"org/model: .*not on this machine; drop --offline \(and HF_HUB_OFFLINE\)",
+    ),
+    "base may be a name on a hub": (
         lambda p: p.check(base="org/model"),
-        20,
-        r"org/model: no such directory, and the hub cannot be reached",
+        2,
+        r"org/model: no such directory, .*write hf:org/model to fetch it",
     ),
     "base breaks the rules of the hub": (
-        lambda p: p.check(base="org/model--v1"),
+        lambda p: p.check(base="hf:org/model--v1"),
         2,
         r"org/model--v1: ",
     ),

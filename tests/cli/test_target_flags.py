@@ -38,7 +38,15 @@ def test_check_measures_a_target_without_a_suite(
 ) -> None:
     """One flag instead of a suite; its classes stand in the reports."""
     scripted(monkeypatch, gains)
-    words = [*sides, "--candidate", str(tmp_path / "tuned"), "--store", str(tmp_path / "store")]
+    words = [
+        *sides,
+        "--suite",
+        "none",
+        "--candidate",
+        str(tmp_path / "tuned"),
+        "--store",
+        str(tmp_path / "store"),
+    ]
 
     result = run("check", *words, "--out", str(tmp_path / "out"))
 
@@ -50,12 +58,86 @@ def test_check_measures_a_target_without_a_suite(
     assert "By class" in result.output
 
 
+def test_a_target_alone_takes_what_lies_around_it(
+    tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that costs is said before the first item, and PASS means that something held."""
+    scripted(monkeypatch, lambda name, item: gains(name, item) if "target-" in item.id else 1.0)
+    words = [*sides, "--candidate", str(tmp_path / "tuned"), "--store", str(tmp_path / "store")]
+
+    result = run("check", *words, "--format", "json")
+
+    assert result.exit_code == 0, result.output
+    review = json.loads(result.stdout)
+    assert review["plan"]["suites"] == ["adjacent"]
+    assert "all 3 gating capabilities held" in review["verdict"]["sentence"]
+    first = result.stderr.splitlines()[0]
+    assert first.startswith("target, and around it the suite adjacent: about ")
+    assert re.search(r"of [\d,]+ items, [\d.]+ million tokens on both sides", first)
+    assert "--suite none asks the target alone" in first
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "told"),
+    [
+        ("target: {min_gain: 0.0}", 11, "nothing but the target gates, so nothing can pass"),
+        (
+            "{target: {min_gain: 0.0}, target_only: true}",
+            0,
+            "nothing around it was asked to hold, which target_only in the policy allows",
+        ),
+    ],
+)
+def test_a_gain_alone_is_no_pass_unless_the_policy_says_so(
+    policy: str,
+    code: int,
+    told: str,
+    tmp_path: Path,
+    sides: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And then the sentence says that nothing else was looked at."""
+    scripted(monkeypatch, gains)
+    (tmp_path / "policy.yaml").write_text(policy)
+    words = [*sides, "--candidate", str(tmp_path / "tuned"), "--store", str(tmp_path / "store")]
+
+    result = run(
+        "check", *words, "--suite", "none", "--policy", str(tmp_path / "policy.yaml"),
+        "--format", "json",
+    )  # fmt: skip
+
+    assert result.exit_code == code, result.output
+    assert told in json.loads(result.stdout)["verdict"]["sentence"]
+    assert "around it the suite" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "suites"),
+    [
+        ("target: t.jsonl", ("adjacent",)),
+        ("target: t.jsonl\nsuites: none", ()),
+        ("target: t.jsonl\nsuites: [none]", ()),
+        ("target: t.jsonl\nsuites: []", ()),
+        ("target: t.jsonl\nsuites: [support-tickets]", ("support-tickets",)),
+    ],
+)
+def test_a_plan_says_what_lies_around_a_target(
+    text: str, suites: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Nothing said is adjacent, none is none."""
+    from cliffguard.config import load_plan
+
+    (tmp_path / "plan.yaml").write_text(f"candidate: c\n{text}\n")
+
+    assert load_plan(tmp_path / "plan.yaml").suites == suites
+
+
 def test_measure_then_compare_needs_no_runner(
     tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store's answers to a target are found by the same flag."""
     runner = scripted(monkeypatch, gains)
-    store = ["--store", str(tmp_path / "store")]
+    store = ["--suite", "none", "--store", str(tmp_path / "store")]
     for side in ("base", "tuned"):
         done = run("measure", str(tmp_path / side), *sides[2:], *store)
         assert done.exit_code == 0, done.output

@@ -43,8 +43,11 @@ def test_kill_minus_9_loses_nothing_that_was_stored(tmp_path: Path, tiny_adapter
 
     assert 2 <= len(before) < len(shards(tmp_path / "killed"))
     assert {path: path.stat().st_mtime_ns for path in stored} == before
-    reviews = [tmp_path / f"out-{store}" / "review.json" for store in ("killed", "whole")]
-    assert reviews[0].read_bytes() == reviews[1].read_bytes()
+    reviews = [
+        (tmp_path / f"out-{store}" / "review.json").read_text().replace(store, "")
+        for store in ("killed", "whole")
+    ]
+    assert reviews[0] == reviews[1]
 
 
 def shards(store: Path) -> list[Path]:

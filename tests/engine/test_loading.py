@@ -12,7 +12,7 @@ import pytest
 from cliffguard import Protocol, RunnerSettings
 from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import loading
-from cliffguard.engine.tokenizing import panics_explained, refuse_growing_text
+from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.runners.harness import HarnessRunner
 from tests import support
@@ -297,13 +297,3 @@ def test_a_tokenizer_that_gives_up_is_told() -> None:
     with gave_up as told, panics_explained("tuned"):
         tokenizer("a" * 60)
     assert told.value.id == "tokenizer.gave-up"
-
-
-def test_replacements_of_known_tokenizers_are_none_too_many(tmp_path: Path) -> None:
-    """A blank becomes a mark, of three bytes and one character; a few letters become others."""
-    rules = [("String", " ", "▁"), ("String", "``", '"'), ("Regex", " {2,}", "    ")]
-    known = [{"type": "Replace", "pattern": {k: p}, "content": c} for k, p, c in rules]
-    both = {"normalizer": {"type": "Sequence", "normalizers": known}, "decoder": known[0]}
-    (tmp_path / "tokenizer.json").write_text(json.dumps(both))
-
-    refuse_growing_text("tuned", tmp_path)

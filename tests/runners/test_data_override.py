@@ -17,9 +17,7 @@ from cliffguard.cli.app import app
 from cliffguard.cli.options import overrides
 from cliffguard.config import load_plan
 from cliffguard.errors import ConfigError, UsageError
-from cliffguard.plans import Plan
 from cliffguard.records import Task
-from cliffguard.review import command_of
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.suites import load_suite
 from tests import support
@@ -446,19 +444,6 @@ def test_a_flag_that_says_nothing_or_too_much_is_refused(given: list[str]) -> No
     """A flag without name or path, or for what has a file already, is a usage error."""
     with pytest.raises(UsageError, match=r"^--data "):
         overrides({"data": given})
-
-
-def test_the_command_in_a_review_names_the_files() -> None:
-    """The command that repeats a comparison has the same --data."""
-    plan = Plan(
-        candidate="c",
-        suites=("s",),
-        data={"boolq": "b.jsonl", "gsm8k": {"test": "t.jsonl", "train": "s.jsonl"}},
-    )
-
-    told = command_of(plan)
-
-    assert "--data boolq=b.jsonl --data gsm8k:test=t.jsonl --data gsm8k:train=s.jsonl" in told
 
 
 def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path: Path) -> None:

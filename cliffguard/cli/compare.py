@@ -1,0 +1,203 @@
+"""compare: a verdict from what is stored or logged already."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cliffguard.cli import options as opt
+from cliffguard.cli.console import explained, failure_recorded, shown
+from cliffguard.cli.given import open_store, plan_of, say_target, show
+from cliffguard.cli.outcome import finished, prepare
+from cliffguard.errors import UsageError
+
+if TYPE_CHECKING:
+    from cliffguard.plans import Plan, Policy
+    from cliffguard.records import Review
+
+
+@explained
+@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.FAILURE, opt.PROTOCOL)
+def compare(
+    flags: Mapping[str, Any],
+    base: Annotated[
+        str, typer.Argument(help="The base's directory or name; or a plan of both, a YAML file.")
+    ],
+    candidate: Annotated[
+        str | None, typer.Argument(help="The candidate's directory or name.")
+    ] = None,
+    policy: opt.PolicyFile = None,
+    after: opt.After = None,
+    out: opt.OutIfWanted = None,
+    store: opt.StoreFolder = None,
+    output_format: opt.OutputFormat = None,
+    exit_zero: opt.ExitZero = False,
+    show_config: opt.ShowConfig = False,
+    quiet: opt.Quiet = False,
+    verbose: opt.Verbose = False,
+) -> None:
+    """Judge two checkpoints from stored answers, or two runs of lm-eval from their samples.
+
+    Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
+    loaded.
+    """
+    from cliffguard.imports import is_logged
+
+    path = None
+    if candidate is None:
+        path, base, candidate = _sides_in(base)
+    logged = [name for name in (base, candidate) if is_logged(name)]
+    screen = shown(quiet=quiet, verbose=verbose)
+    folder: Path | None
+    if logged:
+        if show_config:
+            raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
+        folder = None if out is None else prepare(out)
+        with failure_recorded(folder):
+            own = _policy_of(path, policy)
+            review = _compared(base, candidate, logged, own, after or (), flags, folder)
+    else:
+        resolved = _plan_of(base, candidate, path, {**flags, "policy": policy}, after)
+        if show_config:
+            show([resolved])
+            return
+        say_target([resolved], quiet=quiet)
+        folder = None if out is None else prepare(out)
+        with failure_recorded(folder):
+            review = _from_store(resolved, _protocol(flags, path), store, folder)
+    code = finished(review, folder, screen, output_format)
+    raise typer.Exit(0 if exit_zero else code)
+
+
+def _plan_of(
+    base: str,
+    candidate: str,
+    path: Path | None,
+    flags: Mapping[str, Any],
+    after: Sequence[Path] | None,
+) -> Plan:
+    """Return the plan of a comparison of stored answers."""
+    if after:
+        raise UsageError(
+            "--after: is for folders of samples; the store knows its own looks",
+            id="after.only-samples",
+        )
+    if path is not None:
+        return plan_of(flags, path)
+    if not opt.overrides(flags).keys() & {"suites", "target"}:
+        from cliffguard.imports import refuse_other_folder
+
+        for name in (base, candidate):
+            refuse_other_folder(name)
+    return plan_of({**flags, "base": base, "candidate": [candidate]})
+
+
+def _sides_in(plan: str) -> tuple[Path, str, str]:
+    """Return the path of a plan that stands in place of two sides, and the sides in it."""
+    from cliffguard.config import load_plan
+
+    if not plan.endswith((".yaml", ".yml")):
+        raise UsageError(
+            f"{plan}: one side alone; name base and candidate, or a plan of both (a YAML file)",
+            id="compare.one-side",
+        )
+    read = load_plan(plan)
+    if read.base is None:
+        raise UsageError(f"{plan}: names no base, which compare needs", id="compare.one-side")
+    return Path(plan), read.base, read.candidate
+
+
+def _policy_of(plan: Path | None, policy: Path | None) -> Policy | None:
+    from cliffguard.config import load_plan, load_policy
+
+    if policy is not None:
+        return load_policy(policy)
+    return None if plan is None else load_plan(plan).policy
+
+
+def _protocol(flags: Mapping[str, Any], plan: Path | None) -> dict[str, Any]:
+    """Return the keys of the protocol by which stored answers are chosen."""
+    from cliffguard.config import as_written, load_plan
+
+    given: dict[str, Any] = opt.overrides(flags).get("protocol", {})
+    return given if plan is None else {**as_written(load_plan(plan))["protocol"], **given}
+
+
+def _from_store(
+    plan: Plan, protocol: Mapping[str, Any], store: Path | None, folder: Path | None
+) -> Review:
+    """Return the review of what the store has of both sides."""
+    from cliffguard.corridor import find_sides, guard
+    from cliffguard.repeat import command
+    from cliffguard.runners.stored import find_stored
+    from cliffguard.targets import suites_of
+
+    answers = open_store(store)
+    runner = find_stored(answers, find_sides(plan), suites_of(plan), protocol)
+    return guard(
+        dataclasses.replace(plan, protocol=runner.protocol),
+        store=answers,
+        runner=runner,
+        command=command("compare", folder, store=store),
+    )
+
+
+def _compared(
+    base: str,
+    candidate: str,
+    logged: Sequence[str],
+    policy: Policy | None,
+    after: Sequence[Path],
+    flags: Mapping[str, Any],
+    folder: Path | None,
+) -> Review:
+    """Return the review of two folders of samples; flags about checkpoints have no place here."""
+    from cliffguard.corridor import compare_samples
+    from cliffguard.repeat import command
+
+    if len(logged) == 1:
+        from cliffguard.imports import refuse_other_folder
+
+        other = candidate if logged[0] == base else base
+        refuse_other_folder(other)
+        raise UsageError(
+            f"{logged[0]} holds samples that lm-eval logged, and {other} does not; compare two "
+            "folders of samples, or two checkpoints"
+        )
+    given = opt.overrides(flags)
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
+        raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
+    return compare_samples(
+        base,
+        candidate,
+        policy,
+        after=[_review(path) for path in after],
+        command=command("compare", folder, after=after),
+    )
+
+
+def _review(path: Path) -> Review:
+    from cliffguard.files import read_text
+    from cliffguard.report.json import read_review
+
+    return read_review(read_text(path, UsageError), str(path))
+
+
+def _flat(given: Mapping[str, Any]) -> list[str]:
+    names: list[str] = []
+    for name, value in given.items():
+        if name == "target":
+            names += ["target" if key == "data" else f"target_{key}" for key in value]
+        elif name == "churn":
+            names.append(name)
+        else:
+            names += _flat(value) if isinstance(value, Mapping) else [_FLAGS.get(name, name)]
+    return names
+
+
+_FLAGS = {"suites": "suite"}

@@ -1,0 +1,37 @@
+"""What was loaded holds on to no file: whoever rewrites a checkpoint must not change a model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cliffguard.errors import InfrastructureError
+
+
+def into_memory(model: Any) -> None:
+    """Copy every tensor on the CPU, which may be a view of a mapped file, into memory of its own.
+
+    One after the other: beside what the model takes there is one tensor's copy at a time, and the
+    pages of the file, which the system takes back when it needs them. What is tied stays tied.
+    """
+    copies: dict[tuple[int, Any, Any, Any], Any] = {}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.device.type != "cpu":
+            continue
+        own = tensor.detach()
+        place = (own.data_ptr(), own.dtype, own.shape, own.stride())
+        if place not in copies or own.data_ptr() == 0:
+            copies[place] = own.clone()
+        tensor.data = copies[place]
+
+
+def refuse_on_disk(name: str, model: Any) -> None:
+    """Refuse a model of which parts stay on the disk, and are read at every pass."""
+    places = getattr(model, "hf_device_map", None) or {}
+    on_disk = [module for module, place in places.items() if place == "disk"]
+    if on_disk:
+        raise InfrastructureError(
+            f"{name}: {len(on_disk)} of its modules, the first {on_disk[0]}, do not fit into "
+            "memory and would be read from the disk at every pass; use a larger device, or "
+            "--quantization",
+            id="loading.on-disk",
+        )

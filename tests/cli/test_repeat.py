@@ -1,0 +1,373 @@
+"""The command that a report prints gives that report's verdict again, for each kind of run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, TargetData, guard
+from cliffguard.config import load_plan
+from cliffguard.plans import CapabilityPolicy, TargetPolicy
+from cliffguard.records import Item, Review
+from cliffguard.repeat import names_of, plan_written, write_plan
+from cliffguard.report import write_reports
+from cliffguard.runners.fake import FakeRunner, Script
+from tests import support, test_imports
+from tests.cli.test_verbs import run, scripted
+from tests.report import samples
+from tests.test_corridor import loses_hard_levels
+
+LABELS = ("billing", "security", "shipping")
+TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range(300)]
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a base, candidates, a suite, a policy and data, in which one stands."""
+    support.write_checkpoint(tmp_path / "base", seed=0)
+    for seed, name in enumerate(("tuned", "a/final", "b/final"), start=1):
+        support.write_checkpoint(tmp_path / name, seed=seed)
+    support.write_suite(tmp_path / "suite", n_items=300, n_said=80)
+    support.write_jsonl(tmp_path / "tickets.jsonl", TICKETS)
+    support.write_jsonl(tmp_path / "train.jsonl", [{"text": "Where is the ball?"}])
+    (tmp_path / "policy.yaml").write_text("{alpha: 0.1, default_margin: 0.08}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def told(folder: Path) -> dict[str, Any]:
+    """Return the review in a folder."""
+    review: dict[str, Any] = json.loads((folder / "review.json").read_text(encoding="utf-8"))
+    return review
+
+
+def loses(name: str, item: Item) -> float:
+    """Script: the base is half right of tickets, the candidate right; ladders are lost."""
+    if item.id.startswith("target-"):
+        return float(int(item.id[-5:]) % 2 or "tuned" in name or "final" in name)
+    return loses_hard_levels(name, item)
+
+
+RUNS: dict[str, tuple[list[str], Script, int]] = {
+    "checkpoints": ([], loses_hard_levels, 10),
+    "a policy": (["--policy", "policy.yaml"], lambda *_: 1.0, 0),
+    "one look": (["--no-early-stop"], loses_hard_levels, 10),
+    "items dealt": (["--items", "200", "--churn", "reasoning=0.03"], lambda *_: 1.0, 0),
+    "training data": (["--train", "train.jsonl"], lambda *_: 1.0, 0),
+    "a protocol": (["--seed", "3", "--limit", "60", "--dtype", "float32"], lambda *_: 1.0, 0),
+    "a target": (["--target", "tickets.jsonl"], loses, 10),
+    "a target alone": (["--target", "tickets.jsonl", "--suite", "none"], loses, 11),
+    "stopped": (["--after-failure", "stop"], loses_hard_levels, 10),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_check_is_repeated_by_its_command(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From another folder, with nothing but the files beside the review, and nothing asked anew."""
+    words, script, code = RUNS[name]
+    runner = scripted(monkeypatch, script)
+    suite = [] if "--suite" in words else ["--suite", "suite/small.yaml"]
+    given = ["--base", "base", "--candidate", "tuned", *suite, "--store", "store", "--out", "out"]
+
+    assert run("check", *given, *words).exit_code == code
+
+    n_asked = runner.n_asked
+    command = told(place / "out")["provenance"]["command"]
+    assert command.startswith("cliffguard check out/plan.yaml")
+    monkeypatch.chdir(place)
+    once = told(place / "out")
+    result = run(*shlex.split(command)[1:], "--out", "again")
+    assert result.exit_code == code, result.output
+    assert told(place / "again")["verdict"] == once["verdict"]
+    assert (
+        told(place / "again")["comparison"]["capabilities"] == (once["comparison"]["capabilities"])
+    )
+    assert runner.n_asked == n_asked
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_an_adapter_is_repeated(
+    is_named: bool,
+    place: Path,
+    tiny_base: Path,
+    tiny_adapter: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the base that was given, or that it names itself."""
+    scripted(monkeypatch, lambda name, item: loses_hard_levels("tuned" * ("adapter" in name), item))
+    words = ["--candidate", str(tiny_adapter), "--suite", "suite/small.yaml", "--out", "out"]
+    words += ["--base", str(tiny_base)] if is_named else []
+    assert run("check", *words).exit_code == 10
+
+    once = told(Path("out"))
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+
+    assert result.exit_code == 10, result.output
+    assert told(Path("again"))["verdict"] == once["verdict"]
+
+
+def test_a_plan_is_read_from_anywhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its paths are whole, and the policy lies beside it."""
+    scripted(monkeypatch, loses_hard_levels)
+    out = place / "out"
+    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
+    assert run("check", *words, "--out", str(out)).exit_code == 10
+
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir(place / "elsewhere")
+
+    words = shlex.split(told(out)["provenance"]["command"])[1:]
+    assert run(*words, "--out", "again").exit_code == 10
+    assert told(Path("again"))["verdict"] == told(out)["verdict"]
+
+
+@pytest.mark.parametrize("choose", [None, "any", "last"])
+def test_each_of_several_candidates_is_repeated(
+    choose: str | None, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the alpha that it was judged at, whichever way one is chosen."""
+    scripted(
+        monkeypatch, lambda name, item: loses_hard_levels("tuned", item) if "b/" in name else 1
+    )
+    words = ["--base", "base", "--candidate", "a/final", "--candidate", "b/final"]
+    words += ["--suite", "suite/small.yaml", "--store", "store", "--out", "out"]
+    run("check", *words, *(["--choose", choose] if choose else []))
+
+    for name, code in (("a/final", 0), ("b/final", 10)):
+        once = told(Path("out") / name)
+        result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+        assert result.exit_code == code, result.output
+        assert told(Path("again"))["verdict"] == once["verdict"]
+
+
+def test_both_templates_are_repeated_each_by_itself(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each report is of one way to put prompts."""
+    scripted(monkeypatch, lambda *_: 1.0)
+    for side in ("base", "tuned"):
+        (place / side / "chat_template.jinja").write_text(support.CHAT_TEMPLATE)
+    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
+    run("check", *words, "--chat-template", "both", "--out", "out")
+
+    for way in ("own", "base"):
+        once = told(Path("out") / f"tuned-{way}-template")
+        result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+        assert result.exit_code == 0, result.output
+        assert told(Path("again"))["plan"]["protocol"]["chat_template"] == way
+
+
+def test_stored_answers_are_compared_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By `compare` and the plan beside the review; nothing is asked."""
+    runner = scripted(monkeypatch, loses_hard_levels)
+    words = ["--suite", "suite/small.yaml", "--store", "store"]
+    for side in ("base", "tuned"):
+        assert run("measure", side, *words).exit_code == 0
+    n_asked = runner.n_asked
+    assert run("compare", "base", "tuned", *words, "--out", "out").exit_code == 10
+
+    once = told(Path("out"))
+    assert once["provenance"]["command"].startswith("cliffguard compare out/plan.yaml --store ")
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+
+    assert result.exit_code == 10, result.output
+    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert runner.n_asked == n_asked
+
+
+@pytest.mark.parametrize("policy", [True, False])
+def test_samples_are_compared_again(policy: bool, place: Path) -> None:
+    """With the policy that judged them, given or not, and with what an earlier one spent."""
+    for side, wrong in (("one", 0), ("two", 9)):
+        rows = test_imports.scored(300, lambda n, wrong=wrong: n % 10 < wrong)
+        test_imports.write(place / side, "task", rows)
+    (place / "own.yaml").write_text("capabilities: {all: {tasks: ['ta*'], margin: 0.07}}")
+    words = ["--policy", "own.yaml"] if policy else []
+    first = run("compare", "one", "two", *words, "--out", "out")
+
+    once = told(Path("out"))
+    assert once["provenance"]["command"] == "cliffguard compare out/plan.yaml"
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+
+    assert result.exit_code == first.exit_code == 10, result.output
+    assert told(Path("again"))["verdict"] == once["verdict"]
+
+
+def test_a_plan_of_somebody_elses_is_left_alone(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command names the file that lies beside it."""
+    scripted(monkeypatch, lambda *_: 1.0)
+    text = "base: base\ncandidate: tuned\nsuites: [suite/small.yaml]\npolicy: policy.yaml\n"
+    (place / "plan.yaml").write_text(text)
+
+    assert run("check", "plan.yaml", "--out", ".").exit_code == 0
+
+    assert (place / "plan.yaml").read_text() == text
+    assert (place / "policy.yaml").read_text() == "{alpha: 0.1, default_margin: 0.08}"
+    command = told(place)["provenance"]["command"]
+    assert command.startswith("cliffguard check review-plan.yaml")
+    assert run(*shlex.split(command)[1:], "--out", "again").exit_code == 0
+    assert told(place / "again")["plan"]["policy"] == told(place)["plan"]["policy"]
+
+
+def test_a_model_in_memory_says_that_it_cannot_be_repeated(place: Path) -> None:
+    """And no plan lies beside its review."""
+    plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
+    found = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0))
+    sides = (found.comparison.base, found.comparison.candidate)
+
+    live = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0), sides=sides)
+    write_reports(live, place / "live")
+
+    assert "cannot be repeated by a command" in live.provenance.command
+    assert not (place / "live" / "plan.yaml").exists()
+
+
+def test_python_writes_the_plan_beside_the_review(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is read in the folder of the review."""
+    scripted(monkeypatch, loses_hard_levels)
+    plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
+    review = guard(plan, store=Store("store"), runner=FakeRunner(loses_hard_levels))
+    write_reports(review, place / "out")
+    monkeypatch.chdir(place / "out")
+
+    result = run(*shlex.split(review.provenance.command)[1:], "--out", "again")
+
+    assert review.provenance.command == "cliffguard check plan.yaml"
+    assert result.exit_code == review.verdict.exit_code == 10
+
+
+def test_a_model_of_a_hub_is_named_at_its_commit(place: Path) -> None:
+    """A branch moves on; what was asked does not."""
+    plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
+    found = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0))
+    commit = "c" * 40
+    candidate = replace(found.comparison.candidate, revision=commit)
+    review: Review = replace(
+        found,
+        plan=replace(found.plan, candidate="hf:org/tuned@main"),
+        comparison=replace(found.comparison, candidate=candidate),
+    )
+
+    assert plan_written(review)["candidate"] == f"hf:org/tuned@{commit}"
+    assert yaml.safe_load(yaml.safe_dump(plan_written(review)))["base"] == str(place / "base")
+
+
+PLAN = Plan(candidate="tuned", suites=("adjacent",), policy=Policy())
+PLANS = {
+    "a name in lines": replace(PLAN, candidate="tu\nned"),
+    "a name that YAML reads": replace(PLAN, candidate="true"),
+    "churn": replace(PLAN, churn={"a": 1e-05, "no": 0.3}, items=7),
+    "labels": replace(
+        PLAN,
+        target=TargetData(
+            data="tickets.jsonl", labels=("yes", "no", "1", "null", "~", "1:30", " x ")
+        ),
+        suites=(),
+    ),
+    "a protocol": replace(
+        PLAN,
+        protocol=Protocol(
+            chat_template="own", system_prompt="a: b\n#c\n", template_args={"x": True, "y": None}
+        ),
+    ),
+    "a runner": replace(PLAN, runner=RunnerSettings(model="vllm", args={"a": "1", "b": 2.0})),
+    "switches": replace(PLAN, hub=True, after_failure="stop", screen=True, allow_pickle=True),
+    "a policy": replace(
+        PLAN,
+        policy=Policy(
+            alpha=1e-7,
+            target_only=True,
+            target=TargetPolicy(min_gain=0.02),
+            capabilities={"no": CapabilityPolicy(relative_margin=0.1, strata="on", tasks=("a*",))},
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_plan_survives_its_file(name: str, place: Path) -> None:
+    """Whatever is in it, but for paths, which are whole."""
+    plan = PLANS[name]
+
+    write_plan(replace(samples.failed(), plan=plan), place / "out")
+
+    read = load_plan(place / "out" / "plan.yaml")
+    target = plan.target and replace(plan.target, data=str(place / plan.target.data))
+    here = str(place / "tuned")
+    candidate = here if plan.candidate == "tuned" else plan.candidate
+    assert read == replace(plan, target=target, candidate=candidate)
+
+
+# --- several candidates --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (["runs/ft/adapter"], ["adapter"]),
+        (["runs/a/adapter", "runs/b/adapter"], ["a/adapter", "b/adapter"]),
+        (["runs/a/adapter", "runs/b/adapter", "runs/c/final"], ["a/adapter", "b/adapter", "final"]),
+        (["/x/1/ft/adapter", "/x/2/ft/adapter"], ["1/ft/adapter", "2/ft/adapter"]),
+        (["hf:org/model@v1", "hf:other/model@v1"], ["org/model-v1", "other/model-v1"]),
+        (["hf:org/model@v1", "hf:org/model@v2"], ["model-v1", "model-v2"]),
+        (["a/../b/adapter", "c/adapter/"], ["b/adapter", "c/adapter"]),
+        (["adapter", "old/adapter"], ["HERE/adapter", "old/adapter"]),
+    ],
+)
+def test_candidates_have_the_shortest_names_that_tell_them_apart(
+    given: list[str], names: list[str], place: Path
+) -> None:
+    """Each of its own, whatever the others need."""
+    assert names_of(given) == [name.replace("HERE", place.name) for name in names]
+
+
+def test_reports_of_several_lie_under_these_names(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adapters of two runs are called alike, and are checked together."""
+    scripted(monkeypatch, lambda *_: 1.0)
+    words = ["--base", "base", "--candidate", "a/final", "--candidate", "b/final"]
+
+    result = run("check", *words, "--suite", "suite/small.yaml", "--out", "out", "--format", "json")
+
+    assert result.exit_code == 0, result.output
+    both = json.loads(result.stdout)
+    assert list(both) == ["a/final", "b/final"]
+    for name, review in both.items():
+        assert review == told(Path("out") / name)
+
+
+def test_a_candidate_without_a_review_is_null(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads the one object sees that it is missing."""
+    scripted(monkeypatch, lambda *_: 1.0)
+    words = ["--base", "base", "--candidate", "gone", "--candidate", "tuned"]
+
+    result = run("check", *words, "--suite", "suite/small.yaml", "--format", "json")
+
+    assert result.exit_code == 2
+    both = json.loads(result.stdout)
+    assert both["gone"] is None
+    assert both["tuned"]["verdict"]["outcome"] == "PASS"
+
+
+@pytest.mark.parametrize("other", ["tuned", "./tuned", "a/../tuned"])
+def test_one_candidate_given_twice_is_refused(other: str, place: Path) -> None:
+    """By whatever path."""
+    words = ["--base", "base", "--candidate", "tuned", "--candidate", other]
+
+    result = run("check", *words, "--suite", "suite/small.yaml")
+
+    assert result.exit_code == 2
+    assert result.stderr.strip().endswith("leave one of them out [candidates.twice]")
