@@ -147,7 +147,7 @@ def names_of(candidates: Sequence[str]) -> list[str]:
 
 def _parts(candidate: str) -> tuple[str, ...]:
     name = without_prefix(candidate)
-    whole = name if is_said(candidate) else os.path.abspath(Path(name).expanduser())
+    whole = name if is_said(candidate) else os.path.abspath(user_path(name, UsageError))
     return tuple(part.replace("@", "-") for part in whole.split("/") if part)
 
 

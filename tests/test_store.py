@@ -440,6 +440,7 @@ IN_THE_KEY: dict[str, Question] = {
         question(), protocol=Protocol(chat_template="own", template_args={"thinking": False})
     ),
     "max_tokens": replace(question(), protocol=Protocol(max_tokens=9)),
+    "max_length": replace(question(), protocol=Protocol(max_length=512)),
     "temperature": replace(question(), protocol=Protocol(temperature=0.5)),
     "top_p": replace(question(), protocol=Protocol(temperature=0.5, top_p=0.9)),
     "top_k": replace(question(), protocol=Protocol(temperature=0.5, top_k=9)),

@@ -71,10 +71,10 @@ def test_a_target_alone_takes_what_lies_around_it(
     review = json.loads(result.stdout)
     assert review["plan"]["suites"] == ["adjacent"]
     assert "all 3 gating capabilities held" in review["verdict"]["sentence"]
-    first = result.stderr.splitlines()[0]
-    assert first.startswith("target, and around it the suite adjacent: about ")
-    assert re.search(r"of [\d,]+ items, [\d.]+ million tokens on both sides", first)
-    assert "--suite none asks the target alone" in first
+    cost = result.stderr.index("target, and around it the suite adjacent: about ")
+    assert cost < result.stderr.index("look 1")
+    assert re.search(r"of [\d,]+ items, [\d.]+ million tokens on both sides", result.stderr)
+    assert "--suite none asks the target alone" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,7 @@ def test_check_says_what_it_reads_and_stdout_stays_one_document(
     support.write_jsonl(tmp_path / "tickets.jsonl", [*TICKETS, *odd])
     scripted(monkeypatch, gains)
     words = [*sides, "--candidate", str(tmp_path / "tuned"), "--store", str(tmp_path / "store")]
+    words += ["--suite", "none"]
 
     result = run("check", *words, "--format", "json", "--out", str(tmp_path / "out"))
 
