@@ -250,14 +250,20 @@ def expected_power(
     and ``u (1/2 - D)`` for the unseen cluster of u items, exceeds 0. By its mean and its variance
     ``Σ x²`` this is about a normal statistic of mean ``m = (n D - u (1/2 - D)) / sqrt(Σ x²)`` and
     variance ``v = n churn (1 + (u - 1) r) / Σ x²``, r being the correlation; it exceeds the
-    critical value c with the chance ``Φ((m - c) / sqrt(v))``.
+    critical value c with the chance ``Φ((m - c) / sqrt(v))``. The chance of as little is about one
+    of a normal sum of mean n D and variance ``n (u D (1 - 2 D) / 2 + churn)``. HELD takes both, and
+    what speaks for one speaks for the other: the smaller chance is returned.
     """
     size = n_items / n_clusters  # of the cluster of a random item, as the unseen one has
     unseen = size * max(0.0, LOST - margin)
     changed = n_items * churn * (1.0 + (size - 1.0) * _USUAL_CORRELATION)
     squares = changed + margin**2 * n_items * size + unseen**2
-    mean = (n_items * margin - unseen) / math.sqrt(squares)
-    return float(ndtr((mean - float(ndtri(1 - alpha))) / math.sqrt(changed / squares)))
+    z = float(ndtri(1 - alpha))
+    weighed = n_items * margin - unseen - z * math.sqrt(squares)
+    falls = min(1.0, margin / LOST)
+    by_topic = n_items * (size * falls * (1.0 - falls) * LOST**2 + churn)
+    as_little = n_items * margin - z * math.sqrt(by_topic)
+    return float(ndtr(min(weighed, as_little) / math.sqrt(changed)))
 
 
 def _clustering(sizes: NDArray[np.float64], estimate: float, n_changed: float) -> Clustering:
