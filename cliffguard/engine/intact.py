@@ -60,8 +60,9 @@ def refuse_not_finite(name: str, model: Any, only: str = "") -> None:
             continue
         # The sum of absolute values is finite only if every value is (up to overflow of fp16).
         if not torch.isfinite(parameter.detach().abs().sum(dtype=torch.float32)):
+            said = parameter_name.replace(only, "") if only else parameter_name  # as in its file
             raise IntegrityError(
-                f"{name}: {parameter_name} holds NaN or infinite weights; the training diverged"
+                f"{name}: {said} holds NaN or infinite weights; the training diverged"
             )
 
 
