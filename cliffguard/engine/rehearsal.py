@@ -33,7 +33,8 @@ from cliffguard.engine.loading import (
 from cliffguard.engine.peft_configs import read_config
 from cliffguard.engine.rehearsed_adapters import Shapes, adapter_on_paper, refusals_explained
 from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.records import Checkpoint
+from cliffguard.progress import doing
+from cliffguard.records import Checkpoint, CheckpointFiles
 from cliffguard.tensors import tensors_of
 
 
@@ -58,13 +59,18 @@ def rehearse(checkpoint: Checkpoint) -> Rehearsal:
     """
     if checkpoint.files is None:  # in memory, or behind a server
         return Rehearsal(all_fit=False)
-    adapter = checkpoint.files.adapter
+    with doing(f"looking through the headers of {checkpoint.name}"):
+        return _rehearsed(checkpoint, checkpoint.files)
+
+
+def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
+    adapter = files.adapter
     refuse_endless(checkpoint)  # before peft runs a pattern
     apart_because(checkpoint)  # reads both configs, and says where a value is of another kind
     with _quiet(), _memory_spared(checkpoint.name), damage_explained(checkpoint.name):
         tokenizer = load_tokenizer(checkpoint)
-        own = checkpoint.name if adapter is None else str(checkpoint.files.weights)
-        model, all_fit, remarks = _model(own, checkpoint.files.weights)
+        own = checkpoint.name if adapter is None else str(files.weights)
+        model, all_fit, remarks = _model(own, files.weights)
         if adapter is not None:
             with refusals_explained(checkpoint.name):
                 config, remarks = read_config(checkpoint.name, adapter)

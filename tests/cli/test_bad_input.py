@@ -320,8 +320,8 @@ def test_the_program_refuses_like_its_parts(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"cliffguard: {tmp_path / 'plan.yaml'}: no such file; `cliffguard init` writes one to begin "
-        "with [plan.file]\n"
+        f"cliffguard: {tmp_path / 'plan.yaml'}: no such file; `cliffguard init` writes one "
+        "to begin with [plan.file]\n"
     )
 
 
