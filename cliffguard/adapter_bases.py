@@ -7,6 +7,7 @@ What is compared is the model's own name in it.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,9 @@ _PACKAGING = re.compile(
 )
 _GENERIC = re.compile(
     "base|basemodel|models?|llm|checkpoints?|ckpts?|final|latest|last|best|outputs?|results?|merged"
-    "|adapter|lora|snapshot|weights|main|local|default|te?mp|tuned|ft|sft|dpo|trained|finetuned?"
-    "|fine|run|step|epoch|iter|global|pretrained|pytorch|my|new|old|the|v|hf|dir|path|[0-9]+"
+    "|adapter|q?lora|snapshot|weights|main|local|default|te?mp|tuned|ft|sft|[dp]po|trained|training"
+    "|finetuned?|fine|runs?|jobs?|tests?|exp|experiments?|trial|steps?|epoch|iter|global|full|saved"
+    "|pretrained|pytorch|my|new|old|the|version|hf|dir|path|[a-z]|[0-9]+"
 )
 _HASH = re.compile(r"(?=.*[0-9])[0-9a-f]{7,64}")
 _LONGEST = 255  # characters of a name; no file system takes more
@@ -57,12 +59,13 @@ def model_name(spec: str) -> str | None:
     """Return the name of a model in a path or a hub id, in one spelling; None of a generic one.
 
     Dropped are the path, the cache's "models--org--" and "snapshots/COMMIT", a revision, suffixes
-    of quantisation and packaging, case and separators.
+    of quantisation and packaging, case and separators, but for those between two numbers.
     """
     own = _PACKAGING.sub("", _last_part(spec))
-    words = re.findall("[a-z]+|[0-9]+", own)
+    words = re.findall(r"[^\W\d_]+|\d+", own)
     is_generic = all(_GENERIC.fullmatch(word) for word in words)
-    name = "".join(words)
+    # 1.1B is not 11B, and a "2-2b" no "22b".
+    name = re.sub(r"(?<=\d) (?=\d)", ".", " ".join(words)).replace(" ", "")
     return None if is_generic or _HASH.fullmatch(name) else name
 
 
@@ -71,7 +74,7 @@ def _last_part(spec: str) -> str:
     if "snapshots" in parts[1:]:
         parts = parts[: parts.index("snapshots", 1)]
     last = parts[-1].partition("@")[0].rpartition("--")[2] if parts else ""
-    return last.lower()[:_LONGEST]
+    return unicodedata.normalize("NFKC", last).lower()[:_LONGEST]
 
 
 _TUNED_TO_TALK = re.compile(r"(?:^|[^a-z])(?:instruct|chat|it)(?:[^a-z]|$)")

@@ -54,6 +54,13 @@ def refuse_no_checkpoint(name: str, folder: Path) -> None:
             f"of those in it: {_listed(found)}",
             id="checkpoint.run-folder",
         )
+    if next(folder.glob("*.safetensors"), None) is not None:
+        config = "adapter_config.json" if list(folder.glob("adapter_model*")) else "config.json"
+        raise UsageError(
+            f"{name}: weights without settings: no {config} inside; copy the one that they were "
+            "trained with beside them",
+            id="checkpoint.no-config",
+        )
     raise UsageError(
         f"{name}: not a checkpoint: neither config.json nor adapter_config.json inside",
         id="checkpoint.none",
@@ -117,6 +124,13 @@ _FORMATS: tuple[tuple[tuple[str, ...], str, str], ...] = (
         ("iter_[0-9]*", "latest_checkpointed_iteration.txt", "*.nemo"),
         "checkpoint.megatron",
         "a checkpoint of Megatron or NeMo; convert it to the format of Hugging Face, and give that",
+    ),
+    (
+        ("lit_model.pth*",),
+        "checkpoint.litgpt",
+        "a checkpoint of LitGPT; `litgpt convert_from_litgpt {folder} OUT` writes model.pth: "
+        "load it into the base (from_pretrained with state_dict), and give what save_pretrained "
+        "writes",
     ),
     (
         ("*.gguf",),

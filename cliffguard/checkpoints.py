@@ -176,6 +176,11 @@ def _adapted(
     refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
+    if any((folder / one).is_file() for one in _WHOLE):
+        notes += (
+            f"{name} holds the weights of a whole model beside the adapter: they are not read, "
+            f"and the adapter is asked on {base.name}.",
+        )
     own_tokenizer = has_tokenizer(folder)
     tokenizer = folder if own_tokenizer else base.files.tokenizer
     if not own_tokenizer and chat_template_of(folder) is not None:
@@ -193,6 +198,9 @@ def _adapted(
             weights=base.files.weights, tokenizer=tokenizer, chat_template=tokenizer, adapter=folder
         ),
     )
+
+
+_WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 # --- an adapter and its base ---------------------------------------------------------------------

@@ -19,7 +19,7 @@ from cliffguard.checkpoints import (
 )
 from cliffguard.compare import compare
 from cliffguard.dealing import dealt
-from cliffguard.errors import UsageError
+from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.hub import is_offline
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
@@ -195,6 +195,15 @@ def _look_at(
     return remarks + tuple(
         line for side in (base, candidate) for line in runner.look_at(side, protocol)
     )
+
+
+def refused(plan: Plan, runner: Runner) -> CliffguardError | None:
+    """Return what keeps a plan's candidate from being asked, by its files alone."""
+    try:
+        _look_at(*find_sides(plan), plan.protocol, runner)
+    except CliffguardError as failure:
+        return failure
+    return None
 
 
 def _remarks_on(suites: Sequence[Suite]) -> tuple[str, ...]:

@@ -51,13 +51,16 @@ def shortened(text: str, n_characters: int = 120) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
-def read_text(path: Path, error: Callable[..., UsageError]) -> str:
-    """Return the text of a file, UTF-8 or what its first bytes name; a failure is `error`."""
+def read_text(path: Path, error: Callable[..., UsageError], *, advice: str = "") -> str:
+    """Return the text of a file, UTF-8 or what its first bytes name; a failure is `error`.
+
+    `advice` is what to do where there is no such file.
+    """
     path = user_path(str(path), error)
     try:
         return decoded(path.read_bytes(), path, error)
     except FileNotFoundError:
-        raise error(f"{path}: no such file") from None
+        raise error(f"{path}: no such file{advice}") from None
     except IsADirectoryError:
         raise error(f"{path}: is a directory, not a file") from None
     except OSError as failure:
@@ -180,11 +183,16 @@ def read_yaml(path: Path, error: type[UsageError], *, kind: str | None = None) -
 
     Of a `kind` of file that people write, an error has the id of the whole (`policy.file`).
     """
-    return _read_yaml(path, error if kind is None else partial(error, id=key_id(kind, "file")))
+    told = error if kind is None else partial(error, id=key_id(kind, "file"))
+    begun = "; `cliffguard init` writes one to begin with" if kind in _BEGUN_BY_INIT else ""
+    return _read_yaml(path, told, begun)
 
 
-def _read_yaml(path: Path, error: Callable[[str], UsageError]) -> dict[str, Any]:
-    text = read_text(path, error)
+_BEGUN_BY_INIT = ("plan", "policy")
+
+
+def _read_yaml(path: Path, error: Callable[[str], UsageError], advice: str) -> dict[str, Any]:
+    text = read_text(path, error, advice=advice)
     try:
         value = yaml.load(text, Loader=_PlainData)  # a subclass of SafeLoader
     except yaml.MarkedYAMLError as failure:

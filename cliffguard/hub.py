@@ -92,10 +92,30 @@ def locate(spec: str, *, offline: bool, hub: bool) -> tuple[Path, str]:
     if is_looked_up(spec, hub=hub):
         return download(without_prefix(spec), offline=is_offline(offline))
     if not is_hub_id(spec):
-        raise UsageError(f"{spec}: no such directory; check the path")
+        raise _no_directory(spec)
     with contextlib.suppress(UsageError):
         return download(spec, offline=True)
     raise _not_here(spec, "directory", "model")
+
+
+_ADDRESS = re.compile(
+    rf"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/({_PART}/{_PART})(?:/(?:tree|blob)/([^/?#]+))?"
+)
+
+
+def _no_directory(spec: str) -> UsageError:
+    if found := _ADDRESS.match(spec):
+        name = f"hf:{found[1]}" + (f"@{found[2]}" if found[2] else "")
+        return UsageError(
+            f"{shortened(spec)}: is an address, and neither a directory nor a name; write {name}",
+            id="hub.address",
+        )
+    if "://" in spec:
+        return UsageError(
+            f"{shortened(spec)}: is an address; fetch the checkpoint, and give its directory",
+            id="hub.address",
+        )
+    return UsageError(f"{spec}: no such directory; check the path")
 
 
 def _not_here(spec: str, place: str, kind: str) -> UsageError:

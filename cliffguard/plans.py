@@ -71,10 +71,37 @@ class Protocol:
             raise bad_key("protocol", "system_prompt", "needs chat_template: own or base")
         if self.template_args and self.chat_template == "none":
             raise bad_key("protocol", "template_args", "need chat_template: own or base")
+        if taken := sorted(_NO_TEMPLATE_ARGS & self.template_args.keys()):
+            said = f"{taken[0]} is no variable of a template, but one of rendering it; leave it out"
+            raise bad_key("protocol", "template_args:", said)
         if self.repeats > 1 and not self.samples:
             raise bad_key("protocol", "repeats", "above 1 need a temperature above 0")
         if self.think_end is not None and not self.think_end:
             raise bad_key("protocol", "think_end", "is empty; name the mark, such as </think>")
+
+
+# What `apply_chat_template` takes for itself, or fills in.
+_NO_TEMPLATE_ARGS = frozenset(
+    [
+        "self",
+        "conversation",
+        "messages",
+        "tools",
+        "documents",
+        "chat_template",
+        "add_generation_prompt",
+        "continue_final_message",
+        "tokenize",
+        "sanitize_control_tokens",
+        "padding",
+        "truncation",
+        "max_length",
+        "return_tensors",
+        "return_dict",
+        "return_assistant_tokens_mask",
+        "tokenizer_kwargs",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

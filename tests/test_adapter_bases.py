@@ -31,6 +31,8 @@ SAME = [
     ("org/tiny@v1.0", "tiny"),
     ("D:\\models\\Tiny-Model", "tiny_model/"),
     ("hf:org/Tiny", "TINY"),
+    ("org/Qwen2.5-0.5B", "qwen2-5_0.5b"),
+    ("org/Modèle-7B", "Mode\u0300le-7b"),
 ]
 OTHER = [
     ("meta-llama/Llama-3.2-1B", "models/Llama-3.2-1B-Instruct"),
@@ -47,6 +49,13 @@ OTHER = [
     ("final_model", "final-model"),
     ("model", "Model"),
     ("org/x-GGUF", "org/y-GGUF"),
+    ("TinyLlama/TinyLlama-1.1B", "models/TinyLlama-11B"),
+    ("google/gemma-2-2b", "models/gemma-22b"),
+    ("Qwen/Qwen2.5-7B", "Qwen/Qwen2-57B"),
+    ("org/модель-7b", "org/другая-7b"),
+    ("/runs/7b", "/base/7B"),
+    ("sweep/exp-42", "other/exp-42"),
+    ("runs/a", "other/a"),
 ]
 
 
@@ -133,6 +142,18 @@ def test_an_unknown_name_is_refused_in_neutral_words(tmp_path: Path) -> None:
     assert str(refused.value).startswith(f"{doubt}; give the base that it was trained on")
     assert notes_of(base, adapter, allow_base_mismatch=True) == (
         f"{doubt} (--allow-base-mismatch).",
+    )
+
+
+def test_a_whole_model_beside_an_adapter_is_told(tmp_path: Path) -> None:
+    """A merge that left the adapter's settings behind: what is asked is not what was merged."""
+    base = base_with_matrix(tmp_path / "tiny-llama")
+    adapter = write_lora(tmp_path / "adapter", str(base))
+    save_file({"w.weight": np.ones((4, 4), "float32")}, adapter / "model.safetensors")
+
+    assert notes_of(base, adapter) == (
+        f"{adapter} holds the weights of a whole model beside the adapter: they are not read, and "
+        f"the adapter is asked on {base}.",
     )
 
 

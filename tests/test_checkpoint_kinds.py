@@ -175,6 +175,24 @@ FOLDERS: dict[str, tuple[Callable[[Path], Path], int, str, str]] = {
         r"no weights inside",
     ),
     "nothing": (lambda f: tree(f, "README.md"), 2, "checkpoint.none", r"not a checkpoint"),
+    "LitGPT": (
+        lambda f: tree(f, "lit_model.pth", "model_config.yaml"),
+        2,
+        "checkpoint.litgpt",
+        r"litgpt convert_from_litgpt",
+    ),
+    "weights without a config": (
+        lambda f: tree(f, "model.safetensors", "tokenizer.json"),
+        2,
+        "checkpoint.no-config",
+        r"no config\.json inside; copy the one",
+    ),
+    "an adapter without a config": (
+        lambda f: tree(f, "adapter_model.safetensors"),
+        2,
+        "checkpoint.no-config",
+        r"no adapter_config\.json inside",
+    ),
     "a classifier": (
         of_architecture("LlamaForSequenceClassification"),
         2,

@@ -302,6 +302,21 @@ def test_a_copy_that_was_fetched_before_is_taken(
     assert find_base("org/model", FindOptions()).revision == base.name
 
 
+@pytest.mark.parametrize(
+    ("spec", "line"),
+    [
+        ("https://huggingface.co/org/model", "write hf:org/model"),
+        ("https://hf.co/org/model/tree/v1", "write hf:org/model@v1"),
+        ("s3://bucket/model", "fetch the checkpoint, and give its directory"),
+    ],
+)
+def test_an_address_is_told_how_to_be_written(spec: str, line: str) -> None:
+    """It was copied from a browser."""
+    with pytest.raises(UsageError, match=f"is an address.*; {line}$") as failure:
+        find_base(spec, FindOptions())
+    assert failure.value.id == "hub.address"
+
+
 @pytest.mark.parametrize("spec", ["hf:", "hf:/etc", "hf:a/b/c", "hf:../x", "hf:org/x@", "hf:a b"])
 def test_a_name_that_no_hub_can_have_is_the_users_error(spec: str) -> None:
     """It is no path either."""

@@ -269,6 +269,14 @@ FAULTS = [
     ("protocol: {think_end: ''}\n", r"think_end is empty"),
     ("protocol: {max_tokens: 0}\n", r"max_tokens must be at least 1"),
     ("protocol: {template_args: {a: 1}}\n", r"template_args need chat_template"),
+    (
+        "protocol: {chat_template: own, template_args: {tokenize: true}}\n",
+        r"template_args: tokenize is no variable of a template",
+    ),
+    (
+        "protocol: {chat_template: own, template_args: {conversation: x, a: 1}}\n",
+        r"template_args: conversation is no variable",
+    ),
     ("protocol: {quantization: 3bit}\n", r"protocol\.quantization: .*'4bit'"),
     ("policy: [strict.yaml]\n", r"policy: .*dictionary"),
     ("policy: 5\n", r"policy: .*dictionary"),

@@ -19,6 +19,7 @@ from cliffguard.cli.outcome import (
     one_of_both,
     prepare,
     print_together,
+    refusals_of,
     worst,
 )
 
@@ -86,6 +87,8 @@ def check(
             screen.say(cost)
         # One runner: candidates over one base find it in memory.
         folders = [prepare(folder) for folder in folders_of(out, plans)]
+        for line in refusals_of(plans, runner):
+            screen.say(line)
         answers = open_store(store)
         reviews: dict[int, Review] = {}
         is_one_document = output_format == "json" and len(plans) > 1

@@ -193,7 +193,8 @@ class Display:
 
     def _now(self) -> str:
         if work := self._work():
-            return f"{work.what}, for {self._clock() - work.since:.0f} s now"
+            seconds = self._clock() - work.since
+            return work.what + (f", for {seconds:.0f} s now" if seconds >= 1 else "")
         assert self._step is not None, "a bar begins with a step"
         return self._of_step(self._step)
 

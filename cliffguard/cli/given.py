@@ -47,6 +47,11 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
     from cliffguard.config import load_plans, make_plans
 
     if path is not None:
+        if any((path / one).is_file() for one in ("config.json", "adapter_config.json")):
+            raise UsageError(
+                f"{path}: is a checkpoint, not a plan; write --candidate {path}",
+                id="plan.checkpoint",
+            )
         return load_plans(path, given)
     if "candidate" not in given:
         raise UsageError("no candidate: give a plan file, or --candidate (and --base, --suite)")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cliffguard.choice import Asked, Choice
     from cliffguard.plans import Plan
     from cliffguard.records import Review
+    from cliffguard.runners import Runner
     from cliffguard.stages import Spent
 
 
@@ -75,6 +76,15 @@ def prepare(out: Path) -> Path:
     for name in (*FILES, "timings.json", "failure.json"):
         (out / name).unlink(missing_ok=True)
     return out
+
+
+def refusals_of(plans: Sequence[Plan], runner: Runner) -> Iterator[str]:
+    """Yield which of several candidates will not be asked, before hours are spent on the others."""
+    from cliffguard.corridor import refused
+
+    for number, plan in enumerate(plans if len(plans) > 1 else (), start=1):
+        if failure := refused(plan, runner):
+            yield f"! candidate {number} of {len(plans)} will not be asked: {failure.line}"
 
 
 def worst(codes: Sequence[int]) -> int:

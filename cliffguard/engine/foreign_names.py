@@ -35,6 +35,20 @@ def _runs(name: str, known: Collection[str]) -> Iterable[str]:
                 yield ".".join(parts[start:stop]) + "."
 
 
+def wrappers(found: Iterable[str]) -> tuple[str, ...]:
+    """Return the known wrappers that stand in names, which may be in each other, and often."""
+    parts = {f"{part}." for name in found for part in name.split(".")}
+    return tuple(one for one in _WRAPPERS if one in parts)
+
+
+def unwrapped(name: str) -> str:
+    """Return a name without the parts of all known wrappers, wherever they stand."""
+    return ".".join(part for part in name.split(".") if f"{part}." not in _WRAPPERS)
+
+
+_WRAPPERS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
+
+
 def without(run: str) -> Callable[[str], str]:
     """Return what takes a run of parts out of a name, where it stands first."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cliffguard.errors import IntegrityError
 from cliffguard.records import Checkpoint
+from cliffguard.tensors import Tensor
 
 
 def unread(name: str, model: Any, unexpected: Iterable[str]) -> tuple[str, ...]:
@@ -35,6 +36,21 @@ def unread(name: str, model: Any, unexpected: Iterable[str]) -> tuple[str, ...]:
     return tuple(left_out)
 
 
+def refuse_integers(name: str, model: Any, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse integers where the model computes with fractions.
+
+    They are what a quantisation left whose settings are gone, and would be read as numbers.
+    """
+    for key, _ in model.named_parameters():
+        if key in tensors and tensors[key].dtype.startswith(("I", "U", "BOOL")):
+            raise IntegrityError(
+                f"{name}: {key} holds integers ({tensors[key].dtype}), and its config.json names "
+                "no quantisation that they are of; put the config beside the weights that it was "
+                "saved with",
+                id="weights.integers",
+            )
+
+
 def refuse_not_finite(name: str, model: Any, only: str = "") -> None:
     """Refuse weights, those with `only` in their names, that hold NaN or infinity."""
     import torch
@@ -44,8 +60,9 @@ def refuse_not_finite(name: str, model: Any, only: str = "") -> None:
             continue
         # The sum of absolute values is finite only if every value is (up to overflow of fp16).
         if not torch.isfinite(parameter.detach().abs().sum(dtype=torch.float32)):
+            said = parameter_name.replace(only, "") if only else parameter_name  # as in its file
             raise IntegrityError(
-                f"{name}: {parameter_name} holds NaN or infinite weights; the training diverged"
+                f"{name}: {said} holds NaN or infinite weights; the training diverged"
             )
 
 

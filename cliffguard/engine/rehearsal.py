@@ -17,13 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from cliffguard.checkpoint_files import read_json
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import apart_because
-from cliffguard.engine.foreign_names import advice, foreign_part, without
-from cliffguard.engine.intact import refuse_missing_tokens, unread
+from cliffguard.engine.foreign_names import advice, foreign_part, unwrapped, without, wrappers
+from cliffguard.engine.intact import refuse_integers, refuse_missing_tokens, unread
 from cliffguard.engine.loading import (
     damage_explained,
     first_line,
@@ -33,7 +33,8 @@ from cliffguard.engine.loading import (
 from cliffguard.engine.peft_configs import read_config
 from cliffguard.engine.rehearsed_adapters import Shapes, adapter_on_paper, refusals_explained
 from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.records import Checkpoint
+from cliffguard.progress import doing
+from cliffguard.records import Checkpoint, CheckpointFiles
 from cliffguard.tensors import tensors_of
 
 
@@ -58,13 +59,18 @@ def rehearse(checkpoint: Checkpoint) -> Rehearsal:
     """
     if checkpoint.files is None:  # in memory, or behind a server
         return Rehearsal(all_fit=False)
-    adapter = checkpoint.files.adapter
+    with doing(f"looking through the headers of {checkpoint.name}"):
+        return _rehearsed(checkpoint, checkpoint.files)
+
+
+def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
+    adapter = files.adapter
     refuse_endless(checkpoint)  # before peft runs a pattern
     apart_because(checkpoint)  # reads both configs, and says where a value is of another kind
     with _quiet(), _memory_spared(checkpoint.name), damage_explained(checkpoint.name):
         tokenizer = load_tokenizer(checkpoint)
-        own = checkpoint.name if adapter is None else str(checkpoint.files.weights)
-        model, all_fit, remarks = _model(own, checkpoint.files.weights)
+        own = checkpoint.name if adapter is None else str(files.weights)
+        model, all_fit, remarks = _model(own, files.weights)
         if adapter is not None:
             with refusals_explained(checkpoint.name):
                 config, remarks = read_config(checkpoint.name, adapter)
@@ -135,16 +141,27 @@ def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[str, ...]]:
         )
     tensors = tensors_of(_files_read(name, folder))
     _refuse_endless(name, config.to_dict(), len(tensors))
-    is_quantized = _is_quantized(config)
+    is_quantized, told = _is_quantized(config), _about_code(name, config)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(_plain(config), trust_remote_code=False)
     if is_quantized or not tensors:
-        return model, False, ()
+        return model, False, told
     shapes = {key: one.shape for key, one in tensors.items()}
     filled, about = _put_in(model, shapes)
     left_out = _refuse_unfit(name, filled, shapes, about)
+    refuse_integers(name, model, tensors)
     # Not the filled one, whose weights peft cannot copy.
-    return model, True, _about_layers(name, model, left_out)
+    return model, True, (*told, *_about_layers(name, model, left_out))
+
+
+def _about_code(name: str, config: Any) -> tuple[str, ...]:
+    """Tell code in the settings that is not run, since transformers has a class of its own."""
+    if not getattr(config, "auto_map", None):
+        return ()
+    return (
+        f"{name}: its config.json names code of its own (auto_map), which is not run: the "
+        f"{config.model_type} of transformers answers in its place.",
+    )
 
 
 def _about_layers(name: str, model: Any, left_out: Sequence[str]) -> tuple[str, ...]:
@@ -166,6 +183,36 @@ def _plain(config: Any) -> Any:
         if hasattr(part, "quantization_config"):
             del part.quantization_config
     return copied
+
+
+def _refuse_wrapped(name: str, model: Any, shapes: Shapes, extra: Sequence[str]) -> None:
+    """Refuse weights that would all fit but for what wrappers added to their names."""
+    run = foreign_part(extra, model.state_dict())
+    tried = [(run, without(run))] if run is not None else []
+    tried += [(one, unwrapped) for one in wrappers(extra)]
+    for part, rename in tried:
+        _, again = _put_in(model, {rename(key): shape for key, shape in shapes.items()})
+        if not again["missing_keys"] and not again["mismatched_keys"]:
+            raise IntegrityError(
+                f"{name}: the names of its weights have {part!r} in them ({min(extra)}), and "
+                f"without it all would fit; they were saved {advice(part)}",
+                id="weights.foreign-names",
+            )
+
+
+def _refuse_missing(name: str, model: Any, missing: Sequence[str]) -> NoReturn:
+    head = model.get_output_embeddings()
+    if {id(model.get_parameter(key)) for key in missing} <= {id(one) for one in head.parameters()}:
+        raise IntegrityError(
+            f"{name}: has no head that predicts tokens ({missing[0]} is missing): an embedding "
+            "model, or one that was saved without it; save the whole language model",
+            id="weights.missing",
+        )
+    raise IntegrityError(
+        f"{name}: {len(missing)} weights are missing, the first is {missing[0]}; "
+        "save or copy the checkpoint again",
+        id="weights.missing",
+    )
 
 
 _COUNTS = re.compile(r"layers|n_layer|num_.*experts|n_.*experts|blocks")
@@ -248,16 +295,8 @@ def _refuse_unfit(
             "config.json; put the config beside the weights that it was saved with",
             id="weights.other-shape",
         )
-    run = foreign_part(extra, model.state_dict()) if missing or extra else None
-    if run is not None:
-        renamed = {without(run)(key): shape for key, shape in shapes.items()}
-        _, again = _put_in(model, renamed)
-        if not again["missing_keys"] and not again["mismatched_keys"]:
-            raise IntegrityError(
-                f"{name}: the names of its weights have {run!r} in them ({sorted(extra)[0]}), and "
-                f"without it all would fit; they were saved {advice(run)}",
-                id="weights.foreign-names",
-            )
+    if missing or extra:
+        _refuse_wrapped(name, model, shapes, extra)
     if missing and (adapted := [key for key in extra if ".lora_" in key]):
         raise IntegrityError(
             f"{name}: holds an adapter that was never merged ({min(adapted)}); save what "
@@ -265,9 +304,5 @@ def _refuse_unfit(
             id="weights.not-merged",
         )
     if missing:
-        raise IntegrityError(
-            f"{name}: {len(missing)} weights are missing, the first is {missing[0]}; "
-            "save or copy the checkpoint again",
-            id="weights.missing",
-        )
+        _refuse_missing(name, model, missing)
     return unread(name, model, extra)

@@ -6,7 +6,11 @@ from tests.bad_input.place import Cases
 
 CASES: Cases = {
     "plan is missing": (lambda p: ["check", p.root / "paln.yaml"], 2, r"paln\.yaml: no such file"),
-    "plan is a checkpoint": (lambda p: ["check", p.base], 2, r"base: is a directory, not a file"),
+    "plan is a checkpoint": (
+        lambda p: ["check", p.base],
+        2,
+        r"base: is a checkpoint, not a plan; write --can",
+    ),
     "plan is binary": (
         lambda p: ["check", p.base / "model.safetensors"],
         2,

@@ -319,7 +319,10 @@ def test_the_program_refuses_like_its_parts(tmp_path: Path) -> None:
     done = program("check", str(tmp_path / "plan.yaml"), capture_output=True)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"cliffguard: {tmp_path / 'plan.yaml'}: no such file [plan.file]\n"
+    assert done.stderr == (
+        f"cliffguard: {tmp_path / 'plan.yaml'}: no such file; `cliffguard init` writes one "
+        "to begin with [plan.file]\n"
+    )
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -413,6 +413,9 @@ def test_a_candidate_that_cannot_be_judged_stops_no_other(
     result = check(files, "--candidate", str(tmp_path / "nowhere"))
 
     assert "nowhere: no such directory" in result.stderr
+    soon, _, late = result.stderr.partition("tuned, look 1")
+    assert "! candidate 2 of 2 will not be asked: " in soon
+    assert late
     assert (Path(files["out"]) / "tuned" / "review.json").is_file()
     assert result.exit_code == 2
 

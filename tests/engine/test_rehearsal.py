@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -222,6 +223,13 @@ WRAPPED: dict[str, tuple[str, Callable[[str], str]]] = {
         "_fsdp_wrapped_module.",
         lambda name: name.replace("layers.", "_fsdp_wrapped_module.layers."),
     ),
+    "fsdp around every layer": (
+        "_fsdp_wrapped_module.",
+        lambda name: (
+            "_fsdp_wrapped_module."
+            + re.sub(r"(layers\.\d\.)", r"\1_fsdp_wrapped_module._checkpoint_wrapped_module.", name)
+        ),
+    ),
     "a wrapper of one's own": ("student.", lambda name: f"student.{name}"),
 }
 
@@ -295,8 +303,20 @@ def unmerged(weights: Weights) -> Weights:
     return {**found, **lora}
 
 
+def headless(weights: Weights) -> Weights:
+    """Save a model as an embedding model is."""
+    return {name: one for name, one in weights.items() if "lm_head" not in name}
+
+
+def rounded(weights: Weights) -> Weights:
+    """Leave the integers of a quantisation, whose settings are gone."""
+    return {n: (w * 9).to(torch.int8) if "_proj" in n else w for n, w in weights.items()}
+
+
 SPOILT: dict[str, tuple[Callable[[Weights], Weights], dict[str, Any], int, str]] = {
     "a layer is missing": (without_layer, {}, 12, "weights.missing"),
+    "no head": (headless, {}, 12, "weights.missing"),
+    "integers and no quantisation": (rounded, {}, 12, "weights.integers"),
     "an adapter was never merged": (unmerged, {}, 12, "weights.not-merged"),
     "another width": (dict, {"hidden_size": 32}, 12, "weights.other-shape"),
     "another vocabulary": (dict, {"vocab_size": 300}, 12, "weights.other-shape"),
@@ -337,6 +357,17 @@ def test_layers_that_the_config_does_not_count_are_told(tiny_base: Path, tmp_pat
     assert found.remarks == (
         f"{folder}: 9 weights of layers that its config.json does not count are not read, from "
         "model.layers.1.input_layernorm.weight on.",
+    )
+
+
+def test_code_that_is_not_run_is_told(tiny_base: Path, tmp_path: Path) -> None:
+    """What ships may run it, and is then another model than the one that is asked here."""
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "coded"))
+    set_json(folder / "config.json", auto_map={"AutoModelForCausalLM": "modeling.Model"})
+
+    assert full(folder).remarks == (
+        f"{folder}: its config.json names code of its own (auto_map), which is not run: the llama "
+        "of transformers answers in its place.",
     )
 
 
