@@ -142,11 +142,18 @@ def settings_of(folder: Path, file: str) -> dict[str, Any] | None:
     return {k: v for k, v in read_json(folder / file).items() if k not in _NOT_SETTINGS}
 
 
+def _finite(written: str) -> float | str:
+    """Return a number, or the text of one that is too large for any, as 1e999."""
+    number = float(written)
+    return number if math.isfinite(number) else written
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
     try:
         # JSON has no infinity, Python's has: as text it can be compared and digested.
-        value = parse_json(path.read_text(encoding="utf-8"), parse_constant=str)
+        text = path.read_text(encoding="utf-8")
+        value = parse_json(text, parse_constant=str, parse_float=_finite)
     except (OSError, ValueError) as failure:
         raise IntegrityError(f"{path}: not readable as JSON: {failure}") from None
     if not isinstance(value, dict):
