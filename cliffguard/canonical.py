@@ -40,13 +40,18 @@ MOST_LEVELS = 100
 """So deeply may lists and objects lie in each other in a file that is read here."""
 
 
-def parse_json(text: str, *, parse_constant: Callable[[str], Any] | None = None) -> Any:
+def parse_json(
+    text: str,
+    *,
+    parse_constant: Callable[[str], Any] | None = None,
+    parse_float: Callable[[str], Any] | None = None,
+) -> Any:
     """Return the value of a JSON text. Raises ValueError, and no other, for what cannot be read.
 
     That is what is no JSON (JSONDecodeError), and what is too long or too deep for Python.
     """
     try:
-        value = json.loads(text, parse_constant=parse_constant)
+        value = json.loads(text, parse_constant=parse_constant, parse_float=parse_float)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     refuse_depth(value, text)

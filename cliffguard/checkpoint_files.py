@@ -202,11 +202,18 @@ def adapter_digest(name: str, folder: Path, allow_pickle: bool) -> str:
     return digest([weights_digest(weights), settings_of(folder, "adapter_config.json")])
 
 
+def _finite(written: str) -> float | str:
+    """Return a number, or the text of one that is too large for any, as 1e999."""
+    number = float(written)
+    return number if math.isfinite(number) else written
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of a checkpoint; IntegrityError for anything else."""
     try:
         # JSON has no infinity, Python's has: as text it can be compared and digested.
-        value = parse_json(path.read_text(encoding="utf-8"), parse_constant=str)
+        text = path.read_text(encoding="utf-8")
+        value = parse_json(text, parse_constant=str, parse_float=_finite)
     except (OSError, ValueError) as failure:
         raise IntegrityError(f"{path}: not readable as JSON: {failure}; copy it again") from None
     if not isinstance(value, dict):

@@ -525,6 +525,16 @@ def test_settings_may_hold_infinity(base: Path) -> None:
     assert len(fingerprint(base)) == 64
 
 
+def test_a_number_too_large_for_any_is_text(base: Path) -> None:
+    """Python reads it as infinity, which has no digest."""
+    (base / "generation_config.json").write_text('{"temperature": 1e999}')
+
+    one = find_base(str(base), FindOptions(offline=True))
+
+    (base / "generation_config.json").write_text('{"temperature": 1e998}')
+    assert find_base(str(base), FindOptions(offline=True)).settings != one.settings
+
+
 @pytest.fixture
 def two_adapters(base: Path, tmp_path: Path) -> tuple[Path, Path]:
     """The same adapter twice."""
