@@ -11,8 +11,14 @@ from cliffguard.targets.cells import from_json
 from cliffguard.targets.known import says
 
 _KEYS = (("role", "content"), ("from", "value"))
-_SPEAKERS = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
-_UNSPOKEN = ("tool_calls", "function_call", "tools", "functions", "images", "image", "audio")
+_SPEAKERS = {
+    "human": "user",
+    **dict.fromkeys(("gpt", "model", "bot", "ai", "chatbot", "chatgpt"), "assistant"),
+}
+_UNSPOKEN = (
+    *("tool_calls", "function_call", "tools", "functions", "images", "image", "audio", "audios"),
+    *("videos", "video", "attachments", "files"),
+)
 """Keys by which a turn says something that no text of it holds."""
 
 Turn = tuple[str, str]

@@ -22,6 +22,7 @@ from cliffguard.targets.known import (
     SYSTEMS,
     UNASKABLE,
     folded,
+    may_be_part,
     says,
     series,
 )
@@ -44,9 +45,16 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
             )
     for name in lost:
         if folded(name) in SYSTEMS:
-            raise _unused([name], columns, source, f"--target-system {name} says it before")
+            raise _unused(
+                [name], columns, source, f"--target-system {_quoted(name)} says it before"
+            )
     _refuse_choices(left, lost, drafts, columns)
-    parts = [name for name in lost if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)]
+    parts = [
+        name
+        for name in lost
+        if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)
+        or (may_be_part(name) and _is_prose(name, drafts))
+    ]
     parts += [name for names in _series(left, lost, drafts).values() for name in names]
     if parts:
         raise _unused(parts, columns, source, _asking(parts, columns, drafts))
@@ -152,6 +160,12 @@ def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True)
         and (is_number_text or not _is_number(value))
         for value in values
     )
+
+
+def _is_prose(name: str, drafts: Sequence[Draft]) -> bool:
+    """Say whether some row has several words in a column, which no code or name of a thing is."""
+    values = (one.row.value.get(name) for one in drafts)
+    return any(isinstance(value, str) and len(value.split()) > 2 for value in values)
 
 
 def _is_structure(value: str) -> bool:
