@@ -61,6 +61,8 @@ def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
                 id="target.tool-call",
             )
         turns.append((_SPEAKERS.get(role, role), _content(turn.get(keys[1]), role, where)))
+    if blank := [role for role, text in turns[:-1] if not text and role in ("user", "assistant")]:
+        raise _empty(where, blank[0], "blank")
     return turns
 
 
@@ -98,11 +100,7 @@ def _keys(turn: Mapping[str, Any]) -> tuple[str, str] | None:
 def _content(content: Any, role: str, where: str) -> str:
     """Return what is said: a text, or the texts of its parts."""
     if content is None:
-        raise SuiteError(
-            f"{where}: a turn of the chat ({role}) says nothing (null); leave such rows out, or "
-            "write what was said",
-            id="target.empty-turn",
-        )
+        raise _empty(where, role, "null")
     if isinstance(content, str):
         return content.strip()
     if isinstance(content, (list, tuple)):
@@ -111,6 +109,14 @@ def _content(content: Any, role: str, where: str) -> str:
         f"{where}: a turn of the chat must be text, found a {type(content).__name__}; write it as "
         "text, or leave such rows out",
         id="target.turn-not-text",
+    )
+
+
+def _empty(where: str, role: str, found: str) -> SuiteError:
+    return SuiteError(
+        f"{where}: a turn of the chat ({role}) says nothing ({found}); leave such rows out, or "
+        "write what was said",
+        id="target.empty-turn",
     )
 
 

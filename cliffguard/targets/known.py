@@ -92,9 +92,12 @@ UNASKABLE: Mapping[str, str] = {
 SEEN_OR_HEARD = ("pictures", "sounds", "films")
 """Those that are none even as text, which is the name of a file."""
 
+WRONG_STEMS = ("distractor", "incorrect_answer", "wrong_answer")
+"""Those of wrong options, beside which the right one stands in the column of the answer."""
+
 OPTION_STEMS = frozenset(
     {"", "option", "options", "opt", "op", "choice", "answer", "ans", "ending", "sol", "solution"}
-    | {"alternative", "candidate", "mc_answer"}
+    | {"alternative", "candidate", "mc_answer", *WRONG_STEMS}
 )
 """What names of options in columns of their own begin with: option_a, choice1, A."""
 

@@ -89,7 +89,7 @@ def refuse_unlabelled(drafts: Sequence[Draft]) -> None:
 
 
 def refuse_spellings(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
-    """Refuse labels that differ in nothing but case, blanks and Unicode form."""
+    """Refuse labels that differ in nothing but case, blanks, a last period and Unicode form."""
     same: dict[str, list[str]] = {}
     for label in distinct:
         same.setdefault(_folded(label), []).append(label)
@@ -97,9 +97,9 @@ def refuse_spellings(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
     if spellings is not None:
         told = ", ".join(map(repr, spellings[:_NAMED]))
         raise SuiteError(
-            f"{drafts[0].row.source}: the labels {told} differ in case, blanks or Unicode form "
-            "alone; write them alike, or name all labels with --target-labels, once for each (in "
-            "a plan, target: {labels: […]}): then any spelling of one counts as it",
+            f"{drafts[0].row.source}: the labels {told} differ in case, blanks, a last period or "
+            "Unicode form alone; write them alike, or name all labels with --target-labels, once "
+            "for each (in a plan, target: {labels: […]}): then any spelling of one counts as it",
             id="target.label-spellings",
         )
 
@@ -116,4 +116,5 @@ def label_like(text: str, labels: Sequence[str]) -> str | None:
 
 
 def _folded(label: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    text = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    return text.rstrip(".") or text

@@ -21,6 +21,7 @@ from cliffguard.targets.known import (
     SEEN_OR_HEARD,
     SYSTEMS,
     UNASKABLE,
+    WRONG_STEMS,
     folded,
     may_be_part,
     says,
@@ -72,7 +73,14 @@ def _refuse_choices(
     for stem, names in _series(left, lost, drafts, is_option=True).items():
         if columns.choices and stem:  # the choices stand elsewhere, and these are texts of a kind
             continue
-        listed = "".join(f"{{{name}}}" for name in names)
+        right = [columns.answer] if stem in WRONG_STEMS and columns.answer else []
+        listed = "".join(f"{{{name}}}" for name in (*right, *names))
+        if right:
+            how = (
+                f"--target-answer {_quoted(right[0])} --target-choices '{listed}' takes them and "
+                "the right one as choices"
+            )
+            raise _unused(names, columns, source, how)
         shown = "\\n".join(f"{name}. {{{name}}}" for name in names)
         how = (
             f"--target-choices '{listed}' takes them as choices, --target-prompt "

@@ -178,3 +178,8 @@ def test_places_that_never_are_the_first_are_not_guessed(tmp_path: Path, kind: t
     assert "may count from 1" in refused(tmp_path, rows, "target.two-readings")
     rows[7]["answer"] = kind(0)
     assert items(tmp_path, rows)[0].answer == "x"
+
+
+def test_a_period_makes_no_other_label(tmp_path: Path) -> None:
+    """Yes. and yes are one answer of two annotators."""
+    refused(tmp_path, labelled("Yes.", "yes", "no"), "target.label-spellings")

@@ -403,3 +403,27 @@ def test_options_of_belebele_are_options(tmp_path: Path) -> None:
     told = refused(tmp_path, asked(**options), "target.unused-column")
 
     assert "--target-choices '{mc_answer1}{mc_answer2}{mc_answer3}{mc_answer4}'" in told
+
+
+@pytest.mark.parametrize("stem", ["distractor", "Incorrect Answer ", "wrong_answer_"])
+def test_wrong_options_are_offered_with_the_right_one(tmp_path: Path, stem: str) -> None:
+    """SciQ and GPQA have them so; alone before the question they would be told as its text."""
+    wrong = {f"{stem}{n}": f"text {n}" for n in range(1, 4)}
+
+    told = refused(tmp_path, asked(**wrong), "target.unused-column")
+
+    listed = "".join(f"{{{name}}}" for name in ("answer", *wrong))
+    assert f"--target-choices '{listed}' takes them and the right one as choices" in told
+    assert (
+        items(tmp_path, asked(**wrong), choices=listed, answer="answer")[0].answer == "yes it is, 0"
+    )
+
+
+def test_a_turn_that_says_nothing_is_not_asked(tmp_path: Path) -> None:
+    """A tool call that was cut off leaves one; a system prompt may be blank."""
+    turns = [("system", ""), ("user", "q"), ("assistant", " "), ("user", "r"), ("assistant", "a")]
+    rows = [{"messages": [{"role": role, "content": text} for role, text in turns]}]
+
+    assert "(assistant) says nothing (blank)" in refused(tmp_path, rows, "target.empty-turn")
+    rows[0]["messages"].pop(2)
+    assert "q" in items(tmp_path, rows)[0].prompt
