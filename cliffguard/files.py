@@ -77,6 +77,7 @@ _MARKS = (  # of byte order, as editors on Windows write them; the longer one fi
 
 
 _BEGUN = 4  # characters
+_UNMARKED = ("UTF-16LE", "UTF-16BE")  # whose second, or first, bytes are null in Latin text
 
 
 def decoded(content: bytes, path: Path, error: Callable[..., UsageError]) -> str:
@@ -92,9 +93,13 @@ def decoded(content: bytes, path: Path, error: Callable[..., UsageError]) -> str
     except UnicodeDecodeError as failure:
         text, where = "", failure.start
     if where >= 0:  # a null character at once is of UTF-16 without its mark, or of no text
+        begun = content[: 2 * _BEGUN]
+        unmarked = [name for n, name in enumerate(_UNMARKED) if not any(begun[1 - n :: 2])]
+        likely = unmarked[0] if unmarked and len(begun) > 1 else None
+        other = "" if likely else ", or from the encoding that it has, such as SHIFT_JIS"
         raise error(
             f"{path}: not {named} text (byte {where}); save it as UTF-8, in Excel as "
-            '"CSV UTF-8", or by `iconv -f WINDOWS-1252 -t UTF-8`',
+            f'"CSV UTF-8", or by `iconv -f {likely or "WINDOWS-1252"} -t UTF-8`{other}',
             id="text.not-utf-8",
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")

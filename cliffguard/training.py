@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cliffguard.canonical import parse_json
 from cliffguard.errors import UsageError
 from cliffguard.progress import doing
 from cliffguard.rows import Row, index_told, read_rows
@@ -54,11 +55,12 @@ _SPOKEN = (("role", "content"), ("from", "value"), ("type", "text"))
 
 def _text(row: Row) -> TrainingText:
     parts = tuple(_leaves(row.value))
-    if not parts:
+    if not parts or (_is_tokenised(row.value) and all(len(one.split()) < 2 for one in parts)):
         keys = f" (only {', '.join(map(str, row.value))})" if isinstance(row.value, Mapping) else ""
         raise UsageError(
             f"{row.place}: the row holds no text{keys}; give the data as it was before it was "
-            "tokenised"
+            "tokenised",
+            id="training.no-text",
         )
     return TrainingText(parts=parts, source=row.source, line=row.line)
 
@@ -66,7 +68,8 @@ def _text(row: Row) -> TrainingText:
 def _leaves(value: Any) -> Iterator[str]:
     """Yield all texts inside a value, in order."""
     if isinstance(value, str):
-        yield value
+        chat = _chat_in(value)
+        yield from [value] if chat is None else _leaves(chat)
     elif isinstance(value, Mapping):
         unsaid = {label for label, said in _SPOKEN if label in value and said in value}
         for key, inner in value.items():
@@ -75,3 +78,23 @@ def _leaves(value: Any) -> Iterator[str]:
     elif isinstance(value, (list, tuple)):
         for inner in value:
             yield from _leaves(inner)
+
+
+def _chat_in(text: str) -> Any:
+    """Return the chat that a cell of a table holds as JSON, which escapes what is said in it."""
+    if text.lstrip()[:1] != "[":
+        return None
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return None
+    is_chat = value and all(isinstance(turn, Mapping) and _speaks(turn) for turn in value)
+    return value if is_chat else None
+
+
+def _speaks(turn: Mapping[str, Any]) -> bool:
+    return any(label in turn and said in turn for label, said in _SPOKEN)
+
+
+def _is_tokenised(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("input_ids"), (list, tuple))

@@ -607,3 +607,92 @@ def test_a_key_of_a_results_file_is_no_metric(tmp_path: Path) -> None:
 
     line = str(refused(tmp_path / "base", tmp_path / "tuned", given))
     assert line.endswith("there are: acc, acc_norm; write metric: acc and filter: none")
+
+
+# --- what the sides were asked -------------------------------------------------------------------
+
+
+def generated(n: int, said: str, **settings: Any) -> list[Row]:
+    """Return documents that are answered by a text."""
+    return [
+        row(
+            number,
+            arguments={"gen_args_0": {"arg_0": f"Q: q{number}\nA:", "arg_1": settings}},
+            resps=[[f"{said} says a lot about {number}"]],
+            filtered_resps=[said],
+        )
+        for number in range(n)
+    ]
+
+
+def test_texts_of_two_temperatures_are_not_compared(tmp_path: Path) -> None:
+    """What lm-eval was told of generation is part of what was asked."""
+    write(tmp_path / "a", "gsm8k", generated(N, "one", temperature=0.0, until=["Q:"]))
+    write(tmp_path / "b", "gsm8k", generated(N, "two", temperature=1.0, until=["Q:"]))
+
+    error = refused(tmp_path / "a", tmp_path / "b")
+
+    assert (error.exit_code, error.id) == (12, "sides.asked-otherwise")
+    assert "generated with temperature 0.0 and 1.0" in str(error)
+
+
+def test_a_setting_of_one_side_alone_is_a_caveat(tmp_path: Path) -> None:
+    """Releases and backends add their own, and other ends of an answer."""
+    write(tmp_path / "a", "gsm8k", generated(N, "one", until=["Q:"]))
+    write(tmp_path / "b", "gsm8k", generated(N, "two", until=["</s>"], max_gen_toks=32))
+
+    told = [
+        one for one in judged(tmp_path / "a", tmp_path / "b").comparison.caveats if "gen" in one
+    ]
+
+    assert told == [
+        "gsm8k: generated with max_gen_toks 32 on the candidate's side alone; other texts at which "
+        "an answer ends (until), which can move scores."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("target", "0", "gsm8k: 100 of 100 targets differ"),
+        (
+            "arguments",
+            {f"gen_args_{n}": {"arg_0": "Q", "arg_1": f" {n + 3}"} for n in range(2)},
+            "gsm8k: 100 of 100 choices differ",
+        ),
+    ],
+)
+def test_other_choices_and_targets_are_not_compared(
+    key: str, value: Any, line: str, tmp_path: Path
+) -> None:
+    """The hashes of document and prompt say nothing of them."""
+    write(tmp_path / "a", "gsm8k", scored(N))
+    write(tmp_path / "b", "gsm8k", [{**one, key: value} for one in scored(N, fifth)])
+
+    error = refused(tmp_path / "a", tmp_path / "b")
+
+    assert (error.exit_code, error.id) == (12, "sides.asked-otherwise")
+    assert line in str(error)
+
+
+def test_two_files_of_other_names_say_how_to_call_them(tmp_path: Path) -> None:
+    """samples_gsm8k_ft.jsonl would be of a task gsm8k_ft."""
+    for name in ("base", "ft"):
+        write(tmp_path / name, "gsm8k", scored(N)).rename(tmp_path / f"samples_gsm8k_{name}.jsonl")
+
+    error = refused(tmp_path / "samples_gsm8k_base.jsonl", tmp_path / "samples_gsm8k_ft.jsonl")
+
+    assert (error.exit_code, error.id) == (12, "sides.other-tasks")
+    assert "call them samples_TASK.jsonl in two folders" in str(error)
+
+
+def test_answers_without_scores_are_said_to_be_so(tmp_path: Path) -> None:
+    """lm-eval's --predict_only logs the metric bypass alone."""
+    write(tmp_path / "a", "race", scored(N))
+    bare = [{**one, "metrics": ["bypass"], "bypass": 999} for one in scored(N)]
+    write(tmp_path / "b", "race", without(bare, "acc", "acc_norm"))
+
+    error = refused(tmp_path / "a", tmp_path / "b")
+
+    assert (error.exit_code, error.id) == (2, "samples.no-metric")
+    assert "--predict_only" in str(error)

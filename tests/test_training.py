@@ -51,6 +51,25 @@ def test_of_a_chat_only_what_is_said_counts(tmp_path: Path, row: dict[str, Any])
     assert told(str(path)) == [(1, "hi\nyes")]
 
 
+def test_a_chat_in_a_cell_is_read_as_one(tmp_path: Path) -> None:
+    """A table has it as JSON, which escapes line ends and letters; other JSON is what it says."""
+    chat = json.dumps([{"role": "user", "content": "Gr\u00f6\u00dfe?\nNow"}])
+    path = support.write_jsonl(tmp_path / "t.jsonl", [{"messages": chat, "out": '[{"a": "b"}]'}])
+
+    assert told(str(path)) == [(1, 'Gr\u00f6\u00dfe?\nNow\n[{"a": "b"}]')]
+    deep = "[" * 900 + "]" * 900
+    assert told(str(support.write_jsonl(tmp_path / "d.jsonl", [{"t": deep}]))) == [(1, deep)]
+
+
+def test_tokens_beside_a_name_are_no_text(tmp_path: Path) -> None:
+    """Where it came from is all that a tokenised row says: nothing could be found in it."""
+    rows = [{"input_ids": [1, 2], "source": "web"}]
+
+    with pytest.raises(UsageError, match="before it was tokenised") as caught:
+        told(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
+    assert caught.value.id == "training.no-text"
+
+
 def test_a_row_without_text_is_refused_with_its_line(tmp_path: Path) -> None:
     """Token ids hold no text: nothing could be found in them, and nothing is skipped."""
     path = support.write_jsonl(tmp_path / "t.jsonl", [{"text": "a"}, {"input_ids": [1, 2]}])

@@ -25,6 +25,7 @@ from cliffguard.imports.folders import (
     together,
 )
 from cliffguard.imports.joining import Joined, differences, join
+from cliffguard.imports.settings import contradictions, one_sided
 from cliffguard.imports.tasks import capabilities_of, lacking
 from cliffguard.imports.usable import Scored, Unscored, read_task
 from cliffguard.logged import OneRun, drifted, refuse_one_file
@@ -108,6 +109,7 @@ class _Tasks:
         self._unscored: list[Unscored] = []
         self._passed: dict[str, Mapping[str, str]] = {}
         self._turned: list[str] = []
+        self._one_sided: list[str] = []
 
     def add(self, task: str, capability: str, own: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
@@ -117,6 +119,8 @@ class _Tasks:
             return
         base, candidate = read.sides
         self._differences += differences(task, base, candidate)
+        self._differences += contradictions(task, read.settings)
+        self._one_sided += one_sided(task, read.settings)
         told = [run.told(task) for run in self._runs]
         directions = [one.directions for one in told]
         is_low = _is_low(task, capability, read, own.lower_is_better, directions)
@@ -137,7 +141,8 @@ class _Tasks:
         if self._differences:
             raise IntegrityError(
                 f"the two sides were not asked the same: {'; '.join(self._differences)}; run "
-                "lm-eval on both with the same tasks, shots, seed and chat template"
+                "lm-eval on both with the same tasks, shots, seed, chat template and gen_kwargs",
+                id="sides.asked-otherwise",
             )
         if self._unscored and not self.joined:
             raise UsageError(
@@ -161,6 +166,7 @@ class _Tasks:
                 yield f"{name} is judged by {metric}, the first that is a score ({reasons})."
         yield from _filters(self.joined, policy)
         yield from self._turned
+        yield from self._one_sided
 
 
 def _cut_to_limit(sides: list[dict[str, Sample]], limits: Sequence[int | None]) -> int | None:
@@ -191,9 +197,12 @@ def _refuse_half_measured(capabilities: Mapping[str, Sequence[str]], runs: Seque
         if task not in runs[side].files
     ]
     if lacking:
+        how = "measure it on the other side too, or leave it out of the policy"
+        if all(run.is_file for run in runs):
+            how = "if both files are of one task, call them samples_TASK.jsonl in two folders"
         raise IntegrityError(
-            f"the two sides were not asked the same: {'; '.join(lacking)}; measure it on the "
-            "other side too, or leave it out of the policy"
+            f"the two sides were not asked the same: {'; '.join(lacking)}; {how}",
+            id="sides.other-tasks",
         )
 
 

@@ -40,6 +40,7 @@ class Run:
     """What one side has: of every task the newest samples, and the results files beside them.
 
     `older` are the files of earlier runs, and `below` folders with others, which are not read.
+    `is_file`: one file was named, no folder.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Run:
     older: tuple[SampleFile, ...]
     beside: Beside
     below: tuple[Path, ...] = ()
+    is_file: bool = False
 
     def path(self, task: str) -> Path:
         """Return the file of a task's samples."""
@@ -233,7 +235,7 @@ def _single(name: str, path: Path) -> Run:
     match = _FILE.fullmatch(path.name)
     task = match["task"] if match else _task_of(path, beside.tasks)
     file = SampleFile(path=path, task=task, date=match["date"] if match else None)
-    return Run(name=name, files={task: file}, older=(), beside=beside)
+    return Run(name=name, files={task: file}, older=(), beside=beside, is_file=True)
 
 
 # --- what is wrong -------------------------------------------------------------------------------

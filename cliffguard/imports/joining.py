@@ -15,11 +15,13 @@ _N_NAMED = 3  # differences of a kind that a message spells out
 def differences(
     task: str, base: Mapping[str, Sample], candidate: Mapping[str, Sample]
 ) -> list[str]:
-    """Return in what documents and prompts of a task differ between the sides."""
+    """Return in what documents, prompts, choices and targets of a task differ between the sides."""
     shared = [(name, base[name], candidate[name]) for name in base if name in candidate]
     kinds = {
         "documents": [n for n, a, b in shared if a.document_hash != b.document_hash],
         "prompts": [n for n, a, b in shared if a.prompt_hash != b.prompt_hash],
+        "choices": [n for n, a, b in shared if a.choices != b.choices],
+        "targets": [n for n, a, b in shared if a.target.strip() != b.target.strip()],
     }
     found = [
         f"{task}: {len(names)} of {len(shared)} {kind} differ (number "

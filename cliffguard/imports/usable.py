@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cliffguard.imports.folders import Run
+from cliffguard.imports.settings import Settings
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.samples import Choice, Reading, Sample, ScoreError
 
@@ -14,8 +15,9 @@ from cliffguard.samples import Choice, Reading, Sample, ScoreError
 class Scored:
     """Both sides' samples of a task by document, and how they were read.
 
-    `logged` are the file's metrics, and `others` of each side what other filters made of its
-    documents; `passed` says what stands in place of a score for metrics before the chosen one.
+    `logged` are the file's metrics, `others` of each side what other filters made of its
+    documents, `settings` of each side how its texts were generated; `passed` says what stands in
+    place of a score for metrics before the chosen one.
     """
 
     choice: Choice
@@ -23,6 +25,7 @@ class Scored:
     logged: tuple[str, ...]
     others: Sequence[Mapping[str, Mapping[str, float | None]]]
     passed: Mapping[str, str]
+    settings: Sequence[Settings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +60,22 @@ def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored |
 
 
 def _read(task: str, runs: Sequence[Run], read: Reading, passed: Mapping[str, str]) -> Scored:
-    sides, others = [], []
+    sides, others, settings = [], [], []
     for run in runs:
         path = run.path(task)
         sides.append(read(path, run.told(task).filters.get(task, ())))
         others.append(read.others)
+        settings.append({name: frozenset(values) for name, values in read.settings.items()})
         if len(sides) == 1 and all(
             one.score is None and one.is_readable for one in sides[0].values()
         ):
             raise ScoreError(str(path), read.choice.metric or "", "is on no line", read.logged)
     read.forget()
     return Scored(
-        choice=read.choice, sides=sides, logged=read.logged, others=others, passed=dict(passed)
+        choice=read.choice,
+        sides=sides,
+        logged=read.logged,
+        others=others,
+        passed=dict(passed),
+        settings=settings,
     )

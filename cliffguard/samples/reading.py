@@ -19,6 +19,7 @@ TELLING = 20
 # What lm-eval's filters write where they find no answer in what was said, and score as wrong.
 _NOTHING_READ = "[invalid]"
 _NO_SCORE = ", not a score between 0 and 1"
+_MOST_VALUES = 20  # of a setting, of those that a task sets for each document
 
 _RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
 
@@ -101,6 +102,7 @@ class Reading:
 
     `logged` are all metrics of the file that was read last, and `others` what other filters made
     of its documents: by filter and document the score, None where they read nothing either.
+    `settings` are those by which its texts were generated, each with its values as JSON.
     `wanted` are fields of documents that are kept; `unusable` are metrics that are not settled on.
     """
 
@@ -113,6 +115,7 @@ class Reading:
         self._is_share = False  # and one from 0 to 1, above 0, in a whole file
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
+        self.settings: dict[str, set[str]] = {}
         self._wanted = wanted
         self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
 
@@ -125,7 +128,7 @@ class Reading:
         found: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
-        self.others = {}
+        self.others, self.settings = {}, {}
         for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
@@ -135,6 +138,9 @@ class Reading:
                 self._note_other(name, row)
                 continue
             sample = self._sample(path, line, row)
+            for key, value in (_settings(row.get("arguments")) or {}).items():
+                if len(values := self.settings.setdefault(str(key), set())) < _MOST_VALUES:
+                    values.add(json.dumps(value, sort_keys=True))
             if sample.document in found:
                 raise IntegrityError(
                     f"{path}:{line}: document {sample.document} stands twice; two runs were "
@@ -171,7 +177,12 @@ class Reading:
             there = ", ".join(known)
             name, comma, filter = (self.choice.metric or "").partition(",")
             both = f"; write metric: {name} and filter: {filter}" if comma and name in known else ""
-            raise UsageError(f"{path}: no metric {self.choice.metric!r}; there are: {there}{both}")
+            asked = "; answers without scores (--predict_only): run lm-eval without it"
+            raise UsageError(
+                f"{path}: no metric {self.choice.metric!r}; there are: {there}{both}"
+                f"{asked if 'bypass' in known else ''}",
+                id="samples.no-metric",
+            )
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
         is_read = _said(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
@@ -327,11 +338,17 @@ def _said(answer: Any, arguments: Any = None) -> str | None:
 
 def _generates(arguments: Any) -> bool:
     """Say whether a request asks for a text: it says how to generate one after the prompt."""
+    return _settings(arguments) is not None
+
+
+def _settings(arguments: Any) -> Mapping[str, Any] | None:
+    """Return how a text was to be generated; None of a request for likelihoods."""
     first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments
     if isinstance(first, list) and first and isinstance(first[0], list):
         first = first[0]
     values = list(first.values()) if isinstance(first, dict) else first
-    return isinstance(values, list) and len(values) > 1 and isinstance(values[1], dict)
+    told = values[1] if isinstance(values, list) and len(values) > 1 else None
+    return told if isinstance(told, dict) else None
 
 
 def _number(row: Mapping[str, Any], metric: str) -> float | None:

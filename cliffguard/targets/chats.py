@@ -11,8 +11,14 @@ from cliffguard.targets.cells import from_json
 from cliffguard.targets.known import says
 
 _KEYS = (("role", "content"), ("from", "value"))
-_SPEAKERS = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
-_UNSPOKEN = ("tool_calls", "function_call", "tools", "functions", "images", "image", "audio")
+_SPEAKERS = {
+    "human": "user",
+    **dict.fromkeys(("gpt", "model", "bot", "ai", "chatbot", "chatgpt"), "assistant"),
+}
+_UNSPOKEN = (
+    *("tool_calls", "function_call", "tools", "functions", "images", "image", "audio", "audios"),
+    *("videos", "video", "attachments", "files"),
+)
 """Keys by which a turn says something that no text of it holds."""
 
 Turn = tuple[str, str]
@@ -55,6 +61,8 @@ def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
                 id="target.tool-call",
             )
         turns.append((_SPEAKERS.get(role, role), _content(turn.get(keys[1]), role, where)))
+    if blank := [role for role, text in turns[:-1] if not text and role in ("user", "assistant")]:
+        raise _empty(where, blank[0], "blank")
     return turns
 
 
@@ -92,11 +100,7 @@ def _keys(turn: Mapping[str, Any]) -> tuple[str, str] | None:
 def _content(content: Any, role: str, where: str) -> str:
     """Return what is said: a text, or the texts of its parts."""
     if content is None:
-        raise SuiteError(
-            f"{where}: a turn of the chat ({role}) says nothing (null); leave such rows out, or "
-            "write what was said",
-            id="target.empty-turn",
-        )
+        raise _empty(where, role, "null")
     if isinstance(content, str):
         return content.strip()
     if isinstance(content, (list, tuple)):
@@ -105,6 +109,14 @@ def _content(content: Any, role: str, where: str) -> str:
         f"{where}: a turn of the chat must be text, found a {type(content).__name__}; write it as "
         "text, or leave such rows out",
         id="target.turn-not-text",
+    )
+
+
+def _empty(where: str, role: str, found: str) -> SuiteError:
+    return SuiteError(
+        f"{where}: a turn of the chat ({role}) says nothing ({found}); leave such rows out, or "
+        "write what was said",
+        id="target.empty-turn",
     )
 
 

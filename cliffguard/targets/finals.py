@@ -18,6 +18,9 @@ _PATTERNS = ("regex", "excludes", "constraints")
 _FINAL = re.compile(r"(?:^|\n)\s*####[ \t]*(\S[^\n]*?)\s*\Z")
 _THOUGHT = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
 
+_MARK = re.compile(r"<think>|<(?:thinking|reasoning|thought)>|\[THINK\]|<\|channel\|>|◁think▷")
+"""Where models begin to reason; only <think>…</think> is taken away."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finals:
@@ -50,9 +53,10 @@ def final_answers(drafts: Sequence[Draft], metric: str | None) -> Finals:
                 "no part of them: ask with --think-end '</think>', so that it is none of the "
                 "model's either."
             )
-    n_open = sum(isinstance(a, str) and "<think>" in a for one in kept for a in one.answers)
-    if n_open:
-        told.append(f"{n_open} of {len(drafts)} right answers hold <think> as part of the answer.")
+    texts = [a for one in kept for a in one.answers if isinstance(a, str)]
+    if marks := [match[0] for text in texts if (match := _MARK.search(text))]:
+        n = f"{len(marks)} of {len(drafts)}"
+        told.append(f"{n} right answers hold {marks[0]} as part of the answer.")
     suits = None
     if metric in _MATCHES and all(_has_final(a) for one in kept for a in one.answers):
         kept = [_mapped(one, _final) for one in kept]

@@ -18,7 +18,10 @@ OPTION_LISTS = (
 )  # fmt: skip
 """What columns of lists of choices are called; only those of `CHOICES` are read unnamed."""
 
-SYSTEMS = ("system", "system_prompt")
+SYSTEMS = (
+    "system", "system_prompt", "systemprompt", "sys_prompt", "system_message", "system_instruction",
+    "system_instructions", "developer", "developer_prompt", "developer_message",
+)  # fmt: skip
 PREFERRED = "chosen"
 """The better answer of a preference; whoever means it says so, since a worse one stands beside."""
 
@@ -68,10 +71,19 @@ BEFORE = (
 AFTER = ("body", "question", "input", "hypothesis")
 """Parts of a question that stand behind it."""
 
+LOOSE = (
+    "content", "evidence", "hint", "snippet", "snippets", "table", "statement", "scenario", "email",
+    "persona", "transcript", "code",
+)  # fmt: skip
+"""What may be a part of a question, where it holds text of several words, and else is none."""
+
 UNASKABLE: Mapping[str, str] = {
     **dict.fromkeys(("tools", "functions", "tool_calls", "function_call"), "tools"),
-    **dict.fromkeys(("history",), "turns"),
+    **dict.fromkeys(("available_tools", "tool_definitions", "function_calls"), "tools"),
+    **dict.fromkeys(("history", "chat_history", "conversation_history"), "turns"),
+    **dict.fromkeys(("dialogue_history", "dialog_history", "previous_turns"), "turns"),
     **dict.fromkeys(("image", "images", "picture", "pictures", "image_path"), "pictures"),
+    **dict.fromkeys(("image_url", "image_urls", "image_paths", "screenshot"), "pictures"),
     **dict.fromkeys(("audio", "audios", "speech"), "sounds"),
     **dict.fromkeys(("video", "videos"), "films"),
 }
@@ -80,9 +92,12 @@ UNASKABLE: Mapping[str, str] = {
 SEEN_OR_HEARD = ("pictures", "sounds", "films")
 """Those that are none even as text, which is the name of a file."""
 
+WRONG_STEMS = ("distractor", "incorrect_answer", "wrong_answer")
+"""Those of wrong options, beside which the right one stands in the column of the answer."""
+
 OPTION_STEMS = frozenset(
     {"", "option", "options", "opt", "op", "choice", "answer", "ans", "ending", "sol", "solution"}
-    | {"alternative", "candidate"}
+    | {"alternative", "candidate", "mc_answer", *WRONG_STEMS}
 )
 """What names of options in columns of their own begin with: option_a, choice1, A."""
 
@@ -94,8 +109,21 @@ _SERIES = re.compile(
 
 
 def folded(name: str) -> str:
-    """Return a name in the spelling of the names here: "System Prompt" is system_prompt."""
-    return re.sub(r"[\s-]+", "_", name.strip()).casefold()
+    """Return a name in the spelling of the names here: systemPrompt is system_prompt."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name.strip())
+    return re.sub(r"[\s_-]+", "_", apart).casefold()
+
+
+def may_be_part(name: str) -> bool:
+    """Say whether a name may be of a part of a question, by what it is of: sql_context, premise2.
+
+    What is the answer's (answer_context) and a title are none.
+    """
+    tokens = re.sub(r"\d+$", "", folded(name)).strip("_").split("_")
+    if len(tokens) > 1 and tokens[-1] in ("text", "content", "body"):
+        tokens.pop()
+    known = {*BEFORE, *LOOSE} - {"title", "headline", "text", "instruction"}
+    return tokens[-1] in known and not {*tokens} & {*ANSWERS, PREFERRED, "rejected"}
 
 
 def series(columns: Sequence[str]) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from cliffguard.errors import SuiteError
@@ -14,6 +15,7 @@ from cliffguard.targets.known import mend
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
 _FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
 _NAMED = 3  # labels that a message names
+_UNLABELLED = ("-1", "-")  # of GLUE and of SNLI
 
 
 def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None:
@@ -59,6 +61,13 @@ def refuse_unfit(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
             f"{source}: the labels are floats ({shown}), as pandas writes whole numbers; {how}",
             id="target.float-labels",
         )
+    if unknown := [label for label in distinct if label in _UNLABELLED]:
+        raise SuiteError(
+            f"{source}: the label {unknown[0]!r} is what many data sets write where a row has "
+            "none; leave such rows out, or name all labels with --target-labels, once for each (in "
+            "a plan, target: {labels: […]})",
+            id="target.no-label",
+        )
     if set(distinct) == {str(number) for number in range(len(distinct))}:
         raise SuiteError(
             f"{source}: the labels are numbers that count up from 0 ({shown}) and have no names; "
@@ -67,8 +76,20 @@ def refuse_unfit(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
         )
 
 
+def refuse_unlabelled(drafts: Sequence[Draft]) -> None:
+    """Refuse rows that all have the label of those that have none."""
+    found = {as_text(one.answer) for one in drafts}
+    if len(found) == 1 and found <= {*_UNLABELLED} and len(drafts) > 1:
+        raise SuiteError(
+            f"{drafts[0].row.source}: every answer is {found.pop()!r}, which data sets write where "
+            "a row has no label, as in a test split; name a split with labels, or another column "
+            f"with {mend('answer', 'COLUMN')}",
+            id="target.no-label",
+        )
+
+
 def refuse_spellings(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
-    """Refuse labels that differ in nothing but case and blanks."""
+    """Refuse labels that differ in nothing but case, blanks, a last period and Unicode form."""
     same: dict[str, list[str]] = {}
     for label in distinct:
         same.setdefault(_folded(label), []).append(label)
@@ -76,23 +97,24 @@ def refuse_spellings(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
     if spellings is not None:
         told = ", ".join(map(repr, spellings[:_NAMED]))
         raise SuiteError(
-            f"{drafts[0].row.source}: the labels {told} differ in case and blanks alone; write "
-            "them alike, or name all labels with --target-labels, once for each (in a plan, "
-            "target: {labels: […]}): then any spelling of one counts as it",
+            f"{drafts[0].row.source}: the labels {told} differ in case, blanks, a last period or "
+            "Unicode form alone; write them alike, or name all labels with --target-labels, once "
+            "for each (in a plan, target: {labels: […]}): then any spelling of one counts as it",
             id="target.label-spellings",
         )
 
 
 def n_folded(labels: Sequence[str]) -> int:
-    """Return how many labels there are but for case and blanks."""
+    """Return how many labels there are but for spelling."""
     return len(set(map(_folded, labels)))
 
 
 def label_like(text: str, labels: Sequence[str]) -> str | None:
-    """Return the one label that a text is but for case and blanks."""
+    """Return the one label that a text is but for spelling."""
     found = [label for label in labels if _folded(label) == _folded(text)]
     return found[0] if len(found) == 1 else None
 
 
 def _folded(label: str) -> str:
-    return " ".join(label.casefold().split())
+    text = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    return text.rstrip(".") or text

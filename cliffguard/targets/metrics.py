@@ -17,6 +17,7 @@ from cliffguard.targets.labels import (
     refuse_numbers_with_names,
     refuse_spellings,
     refuse_unfit,
+    refuse_unlabelled,
 )
 
 MOST_LABELS = 20
@@ -27,6 +28,7 @@ LEAST_REPEATS = 5
 
 _MATCHED = (("exact_match", 40), ("normalized_match", 100))  # longest answer, in characters
 _PATTERNS = ("regex", "excludes")
+_LEAST_PLACES = 20  # rows; of four balanced places none is 0 once in 300 times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,7 @@ def _first(drafts: Sequence[Draft], data: str) -> int:
     Raises SuiteError where columns count from 1 and the answers could be numbers or places.
     """
     if not all(map(_is_counted, drafts)):
+        _refuse_no_first(drafts, data)
         return 0
     found = [(as_text(one.answer), len(one.choices)) for one in drafts]
     numbers = [(int(text), n_choices) for text, n_choices in found if text.isdecimal()]
@@ -223,6 +226,23 @@ def _first(drafts: Sequence[Draft], data: str) -> int:
         "--target-answer names",
         id="target.two-readings",
     )
+
+
+def _refuse_no_first(drafts: Sequence[Draft], data: str) -> None:
+    """Refuse places of which none is 0 in so many rows that they are likely to count from 1."""
+    places = [
+        int(as_text(one.answer))
+        for one in drafts
+        if as_text(one.answer).isdecimal() and as_text(one.answer) not in one.choices
+    ]
+    is_varied = len(set(places)) > 1 and len(places) == len(drafts) >= _LEAST_PLACES
+    if is_varied and 0 not in places:
+        raise SuiteError(
+            f"{data}: no answer of {len(places)} is 0, the place of the first choice, so that they "
+            "may count from 1; write them as text or letters, in a column that --target-answer "
+            "names",
+            id="target.two-readings",
+        )
 
 
 def _refuse_two_readings(drafts: Sequence[Draft], data: str) -> None:
@@ -243,7 +263,8 @@ def _refuse_two_readings(drafts: Sequence[Draft], data: str) -> None:
 
 
 def _match(drafts: Sequence[Draft]) -> Way:
-    """Return a match of short answers; SuiteError where one is long."""
+    """Return a match of short answers; SuiteError where one is long, or there is none at all."""
+    refuse_unlabelled(drafts)
     place, longest = max(
         ((one.row.place, as_text(value)) for one in drafts for value in one.answers),
         key=lambda found: len(found[1]),

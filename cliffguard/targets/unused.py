@@ -21,7 +21,9 @@ from cliffguard.targets.known import (
     SEEN_OR_HEARD,
     SYSTEMS,
     UNASKABLE,
+    WRONG_STEMS,
     folded,
+    may_be_part,
     says,
     series,
 )
@@ -44,9 +46,16 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
             )
     for name in lost:
         if folded(name) in SYSTEMS:
-            raise _unused([name], columns, source, f"--target-system {name} says it before")
+            raise _unused(
+                [name], columns, source, f"--target-system {_quoted(name)} says it before"
+            )
     _refuse_choices(left, lost, drafts, columns)
-    parts = [name for name in lost if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)]
+    parts = [
+        name
+        for name in lost
+        if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)
+        or (may_be_part(name) and _is_prose(name, drafts))
+    ]
     parts += [name for names in _series(left, lost, drafts).values() for name in names]
     if parts:
         raise _unused(parts, columns, source, _asking(parts, columns, drafts))
@@ -64,7 +73,14 @@ def _refuse_choices(
     for stem, names in _series(left, lost, drafts, is_option=True).items():
         if columns.choices and stem:  # the choices stand elsewhere, and these are texts of a kind
             continue
-        listed = "".join(f"{{{name}}}" for name in names)
+        right = [columns.answer] if stem in WRONG_STEMS and columns.answer else []
+        listed = "".join(f"{{{name}}}" for name in (*right, *names))
+        if right:
+            how = (
+                f"--target-answer {_quoted(right[0])} --target-choices '{listed}' takes them and "
+                "the right one as choices"
+            )
+            raise _unused(names, columns, source, how)
         shown = "\\n".join(f"{name}. {{{name}}}" for name in names)
         how = (
             f"--target-choices '{listed}' takes them as choices, --target-prompt "
@@ -152,6 +168,12 @@ def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True)
         and (is_number_text or not _is_number(value))
         for value in values
     )
+
+
+def _is_prose(name: str, drafts: Sequence[Draft]) -> bool:
+    """Say whether some row has several words in a column, which no code or name of a thing is."""
+    values = (one.row.value.get(name) for one in drafts)
+    return any(isinstance(value, str) and len(value.split()) > 2 for value in values)
 
 
 def _is_structure(value: str) -> bool:

@@ -146,3 +146,13 @@ def test_a_thought_without_an_end_is_said(tmp_path: Path) -> None:
     assert "1 of 1 right answers hold <think>" in reading(tmp_path, rows).notes[0]
     rows = [{"question": "q", "answer": "<think>5</think> "}]
     refused(tmp_path, rows, "target.no-answer")
+
+
+@pytest.mark.parametrize("mark", ["<think>", "<thinking>", "[THINK]", "<|channel|>"])
+def test_reasoning_of_any_mark_is_said(tmp_path: Path, mark: str) -> None:
+    """What is not taken away stays part of the answer, and is told."""
+    rows = [{"prompt": f"q{n}", "response": f"{mark}hm a{n}"} for n in range(4)]
+
+    assert (
+        f"4 of 4 right answers hold {mark} as part of the answer." in reading(tmp_path, rows).notes
+    )

@@ -136,3 +136,50 @@ def test_what_tells_rows_apart_makes_them_two_questions(tmp_path: Path) -> None:
     assert len(items(tmp_path, systems, system="system")) == 4
     copies = [{"prompt": "q", "answer": one} for one in ("Paris", "paris", "Paris")]
     assert len(items(tmp_path, copies)) == 3
+
+
+@pytest.mark.parametrize("unknown", [-1, "-1", "-"])
+def test_a_row_without_a_label_is_no_class(tmp_path: Path, unknown: Any) -> None:
+    """GLUE and SNLI write -1 and - for it, which no model can be right about."""
+    rows = [{"text": f"t{n}", "label": n % 3 if n % 9 else unknown} for n in range(60)]
+    if unknown == "-":
+        rows = [{**one, "label": {0: "yes", 1: "no"}.get(one["label"], "-")} for one in rows]
+
+    assert "leave such rows out" in refused(tmp_path, rows, "target.no-label")
+    names = ("-1", "0", "1", "2", "-", "yes", "no")
+    assert items(tmp_path, rows, labels=names)[0].answer == str(unknown)
+
+
+def test_a_test_split_has_no_labels(tmp_path: Path) -> None:
+    """Where every answer is -1, there is nothing to be right about."""
+    rows = [{"text": f"t{n}", "label": -1} for n in range(30)]
+
+    assert "name a split with labels" in refused(tmp_path, rows, "target.no-label")
+
+
+def test_labels_of_two_unicode_forms_are_one(tmp_path: Path) -> None:
+    """Other systems write an accent as a character of its own."""
+    spelt = ("Gr\u00f6\u00dfe", "Gro\u0308\u00dfe", "Preis")
+    rows = [{"text": f"t{n}", "label": spelt[n % 3]} for n in range(60)]
+
+    refused(tmp_path, rows, "target.label-spellings")
+    made = items(tmp_path, rows, labels=("Gr\u00f6\u00dfe", "Preis"))
+    assert {one.answer for one in made} == {"Gr\u00f6\u00dfe", "Preis"}
+
+
+@pytest.mark.parametrize("kind", [int, str])
+def test_places_that_never_are_the_first_are_not_guessed(tmp_path: Path, kind: type) -> None:
+    """They may count from 1, with the last choice never right."""
+    rows = [
+        {"question": f"q{n}", "choices": ["w", "x", "y", "z"], "answer": kind(n % 3 + 1)}
+        for n in range(40)
+    ]
+
+    assert "may count from 1" in refused(tmp_path, rows, "target.two-readings")
+    rows[7]["answer"] = kind(0)
+    assert items(tmp_path, rows)[0].answer == "x"
+
+
+def test_a_period_makes_no_other_label(tmp_path: Path) -> None:
+    """Yes. and yes are one answer of two annotators."""
+    refused(tmp_path, labelled("Yes.", "yes", "no"), "target.label-spellings")

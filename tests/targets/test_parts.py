@@ -30,7 +30,7 @@ def asked(**more: Any) -> list[dict[str, Any]]:
         ("premise", r"--target-prompt '{premise}\n{question}' asks it"),
         ("hypothesis", r"--target-prompt '{question}\n{hypothesis}' asks it"),
         ("history", r"--target-prompt '{history}\n{question}' asks it"),
-        ("System Prompt", "--target-system System Prompt says it before"),
+        ("System Prompt", "--target-system 'System Prompt' says it before"),
     ],
 )
 def test_a_part_that_nothing_reads_is_refused(tmp_path: Path, column: str, flag: str) -> None:
@@ -368,3 +368,62 @@ def test_ids_clusters_and_levels_can_be_ignored(tmp_path: Path) -> None:
     made = items(tmp_path, rows, ignore=tuple(beside))
 
     assert [(item.id, item.cluster, item.level) for item in made][1] == ("target-00002", None, None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["evidence", "sql_context", "document_text", "premise1", "Context_Text", "user_persona"],
+)
+def test_what_is_named_like_a_part_is_one(tmp_path: Path, name: str) -> None:
+    """What a name is of stands at its end; where it holds no text of several words it is none."""
+    told = refused(tmp_path, asked(**{name: "A tale of two"}), "target.unused-column")
+
+    assert f"--target-ignore {name}" in told
+    assert items(tmp_path, asked(**{name: "B-17"}))
+
+
+@pytest.mark.parametrize("name", ["answer_context", "context_id", "context_length", "label_text"])
+def test_what_is_of_the_answer_or_a_number_is_no_part(tmp_path: Path, name: str) -> None:
+    """Nor is the passage that an answer was made from."""
+    assert items(tmp_path, asked(**{name: "A tale of two"}))
+
+
+@pytest.mark.parametrize("name", ["system_message", "systemPrompt", "SystemPrompt", "developer"])
+def test_a_system_prompt_by_another_name_is_one(tmp_path: Path, name: str) -> None:
+    """Its flag stands in the message."""
+    told = refused(tmp_path, asked(**{name: "Be brief."}), "target.unused-column")
+
+    assert f"--target-system {name}" in told
+
+
+def test_options_of_belebele_are_options(tmp_path: Path) -> None:
+    """They are offered as choices, and not before the question."""
+    options = {f"mc_answer{n}": f"text {n}" for n in range(1, 5)}
+
+    told = refused(tmp_path, asked(**options), "target.unused-column")
+
+    assert "--target-choices '{mc_answer1}{mc_answer2}{mc_answer3}{mc_answer4}'" in told
+
+
+@pytest.mark.parametrize("stem", ["distractor", "Incorrect Answer ", "wrong_answer_"])
+def test_wrong_options_are_offered_with_the_right_one(tmp_path: Path, stem: str) -> None:
+    """SciQ and GPQA have them so; alone before the question they would be told as its text."""
+    wrong = {f"{stem}{n}": f"text {n}" for n in range(1, 4)}
+
+    told = refused(tmp_path, asked(**wrong), "target.unused-column")
+
+    listed = "".join(f"{{{name}}}" for name in ("answer", *wrong))
+    assert f"--target-choices '{listed}' takes them and the right one as choices" in told
+    assert (
+        items(tmp_path, asked(**wrong), choices=listed, answer="answer")[0].answer == "yes it is, 0"
+    )
+
+
+def test_a_turn_that_says_nothing_is_not_asked(tmp_path: Path) -> None:
+    """A tool call that was cut off leaves one; a system prompt may be blank."""
+    turns = [("system", ""), ("user", "q"), ("assistant", " "), ("user", "r"), ("assistant", "a")]
+    rows = [{"messages": [{"role": role, "content": text} for role, text in turns]}]
+
+    assert "(assistant) says nothing (blank)" in refused(tmp_path, rows, "target.empty-turn")
+    rows[0]["messages"].pop(2)
+    assert "q" in items(tmp_path, rows)[0].prompt
