@@ -20,6 +20,7 @@ AfterFailure = Literal["finish", "stop"]
 # Below these no suite decides anything, and numbers lose their digits.
 _LEAST_ALPHA = 1e-9
 _LEAST_MARGIN = 1e-6
+_LEAST_TEMPERATURE = 1e-3  # above 0; what a model says is divided by it
 
 Margin = Annotated[float, Bounds(above=0.0, least=_LEAST_MARGIN, most=0.5)]
 Count = Annotated[int, Bounds(least=1)]
@@ -71,6 +72,12 @@ class Protocol:
             raise bad_key("protocol", "system_prompt", "needs chat_template: own or base")
         if self.template_args and self.chat_template == "none":
             raise bad_key("protocol", "template_args", "need chat_template: own or base")
+        if 0.0 < self.temperature < _LEAST_TEMPERATURE:
+            raise bad_key(
+                "protocol",
+                "temperature",
+                f"below {_LEAST_TEMPERATURE} makes odds that no number holds; 0 takes the likeliest",
+            )
         if self.repeats > 1 and not self.samples:
             raise bad_key("protocol", "repeats", "above 1 need a temperature above 0")
         if self.think_end is not None and not self.think_end:
