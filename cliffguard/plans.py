@@ -76,7 +76,7 @@ class Protocol:
             raise bad_key(
                 "protocol",
                 "temperature",
-                f"below {_LEAST_TEMPERATURE} makes odds that no number holds; 0 takes the likeliest",
+                f"below {_LEAST_TEMPERATURE} makes odds of no number; 0 takes the likeliest",
             )
         if self.repeats > 1 and not self.samples:
             raise bad_key("protocol", "repeats", "above 1 need a temperature above 0")
