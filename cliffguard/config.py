@@ -206,7 +206,8 @@ def _from(folder: Path, name: str, where: str) -> str:
         beside = folder / user_path(name, ConfigError)
         return str(beside) if user_path(str(beside), ConfigError).exists() else name
     except ConfigError as failure:
-        raise ConfigError(f"{where}: {failure}") from None
+        key = where.rpartition(": ")[2].partition(".")[0]
+        raise ConfigError(f"{where}: {failure}", id=key_id("plan", key)) from None
 
 
 def _each_from(folder: Path, names: Sequence[Any], where: str) -> list[Any]:

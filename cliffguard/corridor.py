@@ -143,7 +143,9 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         look, measured = cut_to_both(planned, answered)
         if accounts is None:
             keys = _keys_of(planned, measured)
-            runs = runs_of(schedule, plan.protocol, keys, _gating(suites, policy))
+            runs = runs_of(
+                schedule, plan.protocol, runner.dtype(plan.protocol), keys, _gating(suites, policy)
+            )
             accounts = accounts_of(runs, known, policy)
             lost = is_past_lost(store, base, candidate, measured[1].all_questions)
             if lost and not any(account.before for account in accounts.values()):

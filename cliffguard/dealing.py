@@ -75,7 +75,9 @@ def expected_churn(
     given = plan.churn if isinstance(plan.churn, Mapping) else dict.fromkeys(names, plan.churn)
     for name in given:
         if name not in names:
-            raise UsageError(f"churn: no suite has a capability {name!r}{nearest(name, names)}")
+            raise UsageError(
+                f"churn: no suite has a capability {name!r}{nearest(name, names)}", id="plan.churn"
+            )
     expected = {}
     for name in names:
         known = [flips[t.name] for t in tasks if t.capability == name and t.name in flips]

@@ -7,6 +7,7 @@ to the same checkpoint under the same protocol and terms, is the answer still.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -74,7 +75,8 @@ def find_earlier(
     keys = set()
     for entry, described in forms.of(question):
         if not _has_terms(question, entry, described):
-            others |= {one.answers[0].item_digest for one in _answers(entry)}
+            with contextlib.suppress(StoreError):  # nothing of it belongs here
+                others |= {one.answers[0].item_digest for one in _answers(entry)}
             continue
         keys.add(entry.folder.name)
         for one in _answers(entry):

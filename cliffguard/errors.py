@@ -24,7 +24,8 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 _MOST_CHARACTERS = 1500
 """Of a message: what it quotes may be of any length, and what to do next stands at its end."""
@@ -134,8 +135,20 @@ def redacted(text: str) -> str:
     Those of the environment are the values of variables such as HF_TOKEN and OPENAI_API_KEY; what
     looks like one is a password in an address, a bearer token, a key in its issuer's spelling.
     """
-    for name, value in os.environ.items():
-        is_secret = is_secret_name(name) or _SECRET_VARIABLE.search(name) is not None
-        if is_secret and len(value) >= _LEAST_SECRET and value in text:
-            text = text.replace(value, HIDDEN)
+    return redactor()(text)
+
+
+def redactor() -> Callable[[str], str]:
+    """Return `redacted` over the environment as it is now, for many texts."""
+    secrets = [
+        value
+        for name, value in os.environ.items()
+        if (is_secret_name(name) or _SECRET_VARIABLE.search(name)) and len(value) >= _LEAST_SECRET
+    ]
+    return partial(_without, secrets)
+
+
+def _without(secrets: Sequence[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
     return _TELLTALE.sub(lambda match: HIDDEN + "@" * match[0].endswith("@"), text)

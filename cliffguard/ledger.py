@@ -65,6 +65,10 @@ class Run:
         if (one.capability == TOGETHER) != (self.capability == TOGETHER) or one.how != self.how:
             return False
         n_found = sum(item in self.items for item in one.sketch)
+        is_part = one.n_items > len(one.sketch) > 0
+        if is_part and not n_found and min(self.items, default="") > one.sketch[-1]:
+            # Few items among many, none of which could be in the sketch: the name has to tell.
+            return one.capability == self.capability
         n_shared = one.n_items * n_found / max(1, len(one.sketch))
         return n_found > 0 and 2 * n_shared >= min(one.n_items, len(self.items))
 
@@ -160,14 +164,16 @@ def _is_same(one: TakenLooks, other: TakenLooks) -> bool:
 def runs_of(
     schedule: Schedule,
     protocol: Protocol,
+    dtype: str,
     questions: Mapping[str, Sequence[str]],
     gating: Collection[str],
 ) -> tuple[Run, ...]:
     """Return what a run asks of each capability, and of all that gates together.
 
-    `questions` are the keys of both sides' answers to each task.
+    `dtype` is what the protocol's comes to, as in a question's key; `questions` are the keys of
+    both sides' answers to each task.
     """
-    how = asdict(replace(protocol, limit=None, repeats=1, seed=0))
+    how = {**asdict(replace(protocol, limit=None, repeats=1, seed=0)), "dtype": dtype}
     runs = []
     for looks in schedule.manifest():
         own = [

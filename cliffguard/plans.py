@@ -20,6 +20,7 @@ AfterFailure = Literal["finish", "stop"]
 # Below these no suite decides anything, and numbers lose their digits.
 _LEAST_ALPHA = 1e-9
 _LEAST_MARGIN = 1e-6
+_LEAST_TEMPERATURE = 1e-3  # above 0; what a model says is divided by it
 
 Margin = Annotated[float, Bounds(above=0.0, least=_LEAST_MARGIN, most=0.5)]
 Count = Annotated[int, Bounds(least=1)]
@@ -74,6 +75,12 @@ class Protocol:
         if taken := sorted(_NO_TEMPLATE_ARGS & self.template_args.keys()):
             said = f"{taken[0]} is no variable of a template, but one of rendering it; leave it out"
             raise bad_key("protocol", "template_args:", said)
+        if 0.0 < self.temperature < _LEAST_TEMPERATURE:
+            raise bad_key(
+                "protocol",
+                "temperature",
+                f"below {_LEAST_TEMPERATURE} makes odds of no number; 0 takes the likeliest",
+            )
         if self.repeats > 1 and not self.samples:
             raise bad_key("protocol", "repeats", "above 1 need a temperature above 0")
         if self.think_end is not None and not self.think_end:

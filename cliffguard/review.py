@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from cliffguard.commits import commit_here, own_commit
-from cliffguard.errors import redacted
+from cliffguard.errors import redactor
 from cliffguard.health import health
 from cliffguard.measure import Measurement
 from cliffguard.pairs import Pair
@@ -86,7 +86,7 @@ def write_up(
         taken=taken,
     )
     # What suites and models say is kept to the letter; what people configured may hold a secret.
-    return replace(with_texts(review, redacted), examples=review.examples)
+    return replace(with_texts(review, redactor()), examples=review.examples)
 
 
 def _versions() -> dict[str, str]:

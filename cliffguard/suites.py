@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from cliffguard import ladders
 from cliffguard.canonical import digest
-from cliffguard.errors import SuiteError, nearest
+from cliffguard.errors import SuiteError, key_id, nearest
 from cliffguard.extents import refuse_absurd
 from cliffguard.files import is_special, read_jsonl, read_yaml, user_path, validate
 from cliffguard.plans import Ring
@@ -208,7 +208,24 @@ def not_covered(suites: Iterable[Suite]) -> tuple[str, ...]:
 
 def _written(path: Path) -> SuiteFile:
     told = read_yaml(path, SuiteError, kind="suite")
-    return validate(TypeAdapter(SuiteFile), told, str(path), SuiteError, kind="suite")
+    valid = validate(TypeAdapter(SuiteFile), told, str(path), SuiteError, kind="suite")
+    _refuse_switches(told, f"{path}: ")
+    return valid
+
+
+def _refuse_switches(value: Any, where: str, key: str = "") -> None:
+    """Refuse true and false where a number was made of them: no key of a suite is a switch."""
+    if isinstance(value, bool):
+        found = str(value).lower()
+        raise SuiteError(
+            f"{where.removesuffix('.')}: expected a number, found {found}", id=key_id("suite", key)
+        )
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            _refuse_switches(one, f"{where}{name}.", str(name))
+    if isinstance(value, list):
+        for place, one in enumerate(value):
+            _refuse_switches(one, f"{where}{place}.", key)
 
 
 def _is_path(name: str) -> bool:
@@ -223,7 +240,8 @@ def _find(name: str, folder: Path) -> Path:
         known = builtin_names()
         raise SuiteError(
             f"no suite is called {name!r}{nearest(name, known)} "
-            f"(built-in: {', '.join(known)}; a path needs a slash or .yaml)"
+            f"(built-in: {', '.join(known)}; a path needs a slash or .yaml)",
+            id="suite.unknown-suite",
         )
     return path
 
@@ -232,7 +250,9 @@ def _refuse_repeats(names: Iterable[str], kind: str, where: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise SuiteError(f"{where}: the {kind} {name!r} stands twice; rename one of them")
+            raise SuiteError(
+                f"{where}: the {kind} {name!r} stands twice; rename one of them", id="suite.name"
+            )
         seen.add(name)
 
 
@@ -293,7 +313,8 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     set_too = sorted(written.model_fields_set - own)
     if set_too:
         raise SuiteError(
-            f"{where}: {set_too[0]} is for {written.from_suite} to say, whose task it is"
+            f"{where}: {set_too[0]} is for {written.from_suite} to say, whose task it is",
+            id=key_id("suite", set_too[0]),
         )
     name = str(written.from_suite)
     source = _find(name, path.parent)
@@ -302,10 +323,14 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
     lent = _written(source)
     tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}
     if written.name not in tasks:
-        raise SuiteError(f"{where}: {name} has no such task{nearest(written.name, tasks)}")
+        raise SuiteError(
+            f"{where}: {name} has no such task{nearest(written.name, tasks)}", id="suite.from"
+        )
     theirs = tasks[written.name]
     if theirs.from_suite is not None:
-        raise SuiteError(f"{where}: {name} has it from {theirs.from_suite}; name that suite")
+        raise SuiteError(
+            f"{where}: {name} has it from {theirs.from_suite}; name that suite", id="suite.from"
+        )
     if written.gate_levels is not None:
         theirs = theirs.model_copy(update={"gate_levels": written.gate_levels})
     return _task(theirs, capability, lent.name, source)
@@ -405,7 +430,7 @@ def _rows(
                 made.generator, seed=made.seed, n_per_level=made.n_per_level, levels=made.levels
             )
         except ValueError as failure:
-            raise SuiteError(f"{where}: items: {failure}") from None
+            raise SuiteError(f"{where}: items: {failure}", id="suite.items") from None
         found = digest(rows)
         if found != made.digest:
             raise SuiteError(

@@ -223,6 +223,17 @@ def test_damage_in_an_earlier_form_is_no_second_measurement(tmp_path: Path) -> N
         ask(tmp_path, support.choice_rows(90))
 
 
+def test_damage_in_what_is_asked_again_is_no_obstacle(tmp_path: Path) -> None:
+    """Answers under another metric are of no use here, whole or not."""
+    ask(tmp_path, support.choice_rows(80))
+    for path in (tmp_path / "store" / "questions").glob("*/*/shards/0001.jsonl"):
+        path.write_text(path.read_text().replace('"score":1.0', '"score":0.0', 1))
+
+    again = ask(tmp_path, support.choice_rows(80), text=support.SUITE.replace(*OTHERS["metric"]))
+
+    assert again.n == 80
+
+
 def test_a_question_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     """Where nobody knows what was asked, nothing is taken over, and a line names the folder."""
     ask(tmp_path, support.choice_rows(80))

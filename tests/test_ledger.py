@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Outcome, Plan, Policy, Review, Store, guard
+from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.canonical import digest
 from cliffguard.corridor import compare_samples, find_sides, measure_alone
 from cliffguard.errors import StoreError, UsageError
@@ -86,6 +86,19 @@ def test_a_capability_is_known_by_its_items() -> None:
 
     assert (renamed.level.number, smaller.level.number) == (2, 2)
     assert (other.level.number, overlapping.level.number) == (1, 1)
+
+
+def test_few_items_of_many_are_known_by_their_name() -> None:
+    """Where none of them could be among the 64 that are remembered of many; of few, all are."""
+    _, known = after((), asked(of=items(10_000)))
+    late = frozenset(sorted(items(10_000))[-100:])
+
+    within = after(known, asked(of=late, by="b"))[0]
+    other = after(known, asked("logic", of=late, by="c"))[0]
+    _, known = after((), asked(of=items(40)))
+    none = after(known, asked(of=frozenset({"g" * 16}), by="d"))[0]
+
+    assert (within.level.number, other.level.number, none.level.number) == (2, 1, 1)
 
 
 def test_under_another_protocol_it_is_another_question() -> None:
@@ -206,6 +219,16 @@ def test_a_larger_suite_that_holds_the_old_items_is_a_further_run(place: Path) -
     # What did not grow is judged as it was.
     said = second.comparison.capabilities[1]
     assert said.level == first.comparison.capabilities[1].level
+
+
+def test_a_dtype_by_its_own_name_is_no_other_protocol(place: Path) -> None:
+    """What `auto` stood for, said aloud, asks the same questions and gives nothing back."""
+    judged(place, 200)
+    plan = replace(plan_of(place, 400), protocol=Protocol(dtype="float32"))
+
+    review = guard(plan, store=Store(place / "s"), runner=FakeRunner(flips))
+
+    assert review.comparison.capabilities[0].level == pytest.approx(0.05 * Policy().reserve / 2)
 
 
 def test_the_same_answers_give_the_same_bytes(place: Path) -> None:

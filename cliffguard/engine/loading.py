@@ -44,7 +44,9 @@ def pick_device(wanted: str) -> str:
         return "cpu"
     named = _DEVICE.fullmatch(wanted)
     if named is None:
-        raise UsageError(f"device {wanted!r} is unknown; use auto, cpu, cuda or cuda:N")
+        raise UsageError(
+            f"device {wanted!r} is unknown; use auto, cpu, cuda or cuda:N", id="runner.device"
+        )
     if wanted != "cpu":
         n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(named[1] or 0) >= n_devices:

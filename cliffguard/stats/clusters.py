@@ -39,8 +39,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
-from scipy.stats import t as student_t
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from cliffguard.stats.exponentials import positive_chance
 from cliffguard.stats.interval import check_open_fraction
@@ -115,7 +114,7 @@ class Clustering:
         check_open_fraction("alpha", alpha)
         if self.n_clusters < LEAST_CLUSTERS:
             return math.inf
-        return float(student_t.isf(alpha, self.degrees))
+        return -float(stdtrit(self.degrees, alpha))
 
     def inflated(self, z: float) -> float:
         """Return the value of independent items whose deflated value is as surprising as z."""
@@ -131,7 +130,7 @@ class Clustering:
         """One-sided p-value of a deflated statistic; 1.0 below 20 clusters."""
         if self.n_clusters < LEAST_CLUSTERS:
             return 1.0
-        return float(student_t.sf(z, self.degrees))
+        return float(stdtr(self.degrees, -z))
 
     def p_at_least(self, drop: float) -> float:
         """P-value of "the drop is `drop` or more"; small where the clusters exclude it.

@@ -59,9 +59,15 @@ PLAN = {
     "after_failure: [stop]": "plan.after-failure",
     "screen: 7": "plan.screen",
     "train: 3": "plan.train",
+    "train: ['']": "plan.train",
+    "data: {gsm8k: {test: ' '}}": "plan.data",
+    "target: {data: ''}": "plan.target",
+    "target: ''": "plan.target",
+    "policy: ''": "plan.policy",
     "looks: 3": "plan.unknown-key",
     "protocol: {limit: 0}": "protocol.limit",
     "protocol: {temperature: 11}": "protocol.temperature",
+    "protocol: {temperature: 1.0e-300}": "protocol.temperature",
     "protocol: {repeats: 2}": "protocol.repeats",
     "protocol: {shots: 2}": "protocol.unknown-key",
     "protocol: {limit: true}": "protocol.limit",
@@ -86,6 +92,17 @@ SUITE = {
     ("metric: acc", "gate_levels: [], metric: acc"): "gate-levels",
     ("level: hops", "gate_levels: [1]"): "gate-levels",
     ("name: small", "name: [small"): "file",
+    ("version: 1", "version: true"): "version",
+    ("metric: acc", "num_fewshot: true, metric: acc"): "num-fewshot",
+    ("level: hops", "level: hops, gate_levels: [true]"): "gate-levels",
+    ("items: ball.jsonl", "from: adjacent"): "chance",
+    ("name: say, items", "name: ball, items"): "name",
+    ("name: say, items: say.jsonl, metric: exact_match, max_tokens: 4", "name: s, from: x"): (
+        "unknown-suite"
+    ),
+    ("name: say, items: say.jsonl, metric: exact_match, max_tokens: 4", "name: s, from: ladders"): (
+        "from"
+    ),
 }
 
 
