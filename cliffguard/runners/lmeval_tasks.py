@@ -331,7 +331,19 @@ def _is_told_by_items(harness: Any) -> bool:
     from lm_eval.api.task import ConfigurableTask
 
     is_usual = type(harness).process_results is ConfigurableTask.process_results
-    return is_usual and harness.get_config("process_results") is None
+    filters = [step for ensemble in harness._filters for step in ensemble.filters]
+    return (
+        is_usual
+        and harness.get_config("process_results") is None
+        and not any(map(_reads_document, filters))
+    )
+
+
+def _reads_document(step: Any) -> bool:
+    """Say whether a filter may look at the document, too: of lm-eval's own one alone does."""
+    kind = getattr(step, "func", step)
+    is_own = str(getattr(kind, "__module__", "")).startswith("lm_eval.filters.")
+    return not is_own or kind.__name__ == "MultiChoiceRegexFilter"
 
 
 def _metric(task: Task, name: str, harness: Any) -> tuple[str, bool]:

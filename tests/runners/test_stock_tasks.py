@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from cliffguard.errors import InfrastructureError, SuiteError, UsageError
 from cliffguard.plans import CapabilityPolicy
 from cliffguard.records import Review
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.runners.lmeval_tasks import _dump, _stock_tasks
+from cliffguard.runners.lmeval_tasks import _dump, _is_told_by_items, _stock_tasks
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites import load_suite, load_suites
 from tests import support
@@ -393,3 +394,25 @@ def test_a_task_that_fixes_no_shots_keeps_none(
     )
 
     assert none.prompt_digest == three.prompt_digest
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_told"),
+    [("take_first", True), ("regex", True), ("multi_choice_regex", False), ("their own", False)],
+)
+def test_a_filter_that_reads_documents_is_asked_again_with_its_data(
+    kind: str, is_told: bool
+) -> None:
+    """What an item has of a document says all of a score, unless a filter looks at the rest."""
+    from lm_eval.api.task import ConfigurableTask, TaskConfig
+    from lm_eval.filters import FilterEnsemble, get_filter
+
+    class Own:
+        """A filter out of a task's own file."""
+
+    task = object.__new__(ConfigurableTask)
+    task._config = TaskConfig(task="quiz")
+    step = Own if kind == "their own" else partial(get_filter(kind))
+    task._filters = [FilterEnsemble("none", [step])]
+
+    assert _is_told_by_items(task) is is_told
