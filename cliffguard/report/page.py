@@ -361,6 +361,12 @@ class Page:
         return tuple(one_line(note) for side in sides for note in side.notes)
 
     @property
+    def may_pass_alone(self) -> bool:
+        """Does the policy let a target pass with nothing around it?"""
+        policy = self.review.plan.policy
+        return policy is not None and policy.target_only
+
+    @property
     def confidence(self) -> str:
         """The confidence of every interval, as "90 %"."""
         return f"{100 * self.review.comparison.confidence:.4g} %"

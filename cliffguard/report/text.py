@@ -126,11 +126,22 @@ def next_steps(page: Page) -> tuple[str, ...]:
             steps.append(_more_items(row))
         if row.finding.outcome is Outcome.NOT_MEASURED:
             steps.append(_measure(row))
-    if not counted:
-        steps.append("Let the policy gate at least one capability that the suites measure.")
+    steps += _enough(page, counted)
     if page.outcome is Outcome.PASS:
         steps.append("Nothing to do. Keep review.json with the checkpoint.")
     return tuple(steps)
+
+
+def _enough(page: Page, counted: Sequence[Row]) -> list[str]:
+    """What to add where nothing gates, or nothing but the target."""
+    if not counted:
+        return ["Let the policy gate at least one capability that the suites measure."]
+    if page.may_pass_alone or any(row.finding.role != "target" for row in counted):
+        return []
+    return [
+        "Ask what lies around the target, too (`--suite adjacent`), or let its gain alone pass "
+        "(`target_only: true` in the policy)."
+    ]
 
 
 def _lost(row: Row) -> str:

@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from cliffguard.records import Item
+from cliffguard.report.json import read_review
+from cliffguard.report.text import render_text
 from cliffguard.suites import load_suite
 from tests import support, test_imports
 from tests.cli.test_verbs import run, scripted
@@ -109,6 +111,8 @@ def test_a_gain_alone_is_no_pass_unless_the_policy_says_so(
     assert result.exit_code == code, result.output
     assert told in json.loads(result.stdout)["verdict"]["sentence"]
     assert "around it the suite" not in result.stderr
+    text = render_text(read_review(result.stdout, "stdout"))
+    assert ("Ask what lies around the target" in text) is (code == 11)
 
 
 @pytest.mark.parametrize(
