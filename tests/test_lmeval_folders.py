@@ -633,7 +633,45 @@ def test_texts_of_two_temperatures_are_not_compared(tmp_path: Path) -> None:
     error = refused(tmp_path / "a", tmp_path / "b")
 
     assert (error.exit_code, error.id) == (12, "sides.asked-otherwise")
-    assert "generated with temperature 0.0 and 1.0" in str(error)
+    assert "generated with temperature 0 and 1" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate"),
+    [
+        ({"temperature": 0}, {"temperature": 0.0}),
+        ({"do_sample": False, "max_gen_toks": "256"}, {"do_sample": "False", "max_gen_toks": 256}),
+    ],
+)
+def test_one_setting_in_two_spellings_is_one(base: Row, candidate: Row, tmp_path: Path) -> None:
+    """A task's file, a command line and a backend write numbers and switches otherwise."""
+    write(tmp_path / "a", "gsm8k", generated(N, "one", **base))
+    write(tmp_path / "b", "gsm8k", generated(N, "two", **candidate))
+
+    caveats = judged(tmp_path / "a", tmp_path / "b").comparison.caveats
+
+    assert not [one for one in caveats if "generated with" in one]
+
+
+def test_documents_with_settings_of_their_own_may_be_asked_in_part(tmp_path: Path) -> None:
+    """A limit leaves one side with some of the values."""
+    rows = [generated(n + 1, "one", max_gen_toks=n)[n] for n in range(N)]
+    other = [generated(n + 1, "two", max_gen_toks=n)[n] for n in range(10)]
+    write(tmp_path / "a", "gsm8k", rows)
+    write(tmp_path / "b", "gsm8k", other)
+
+    assert judged(tmp_path / "a", tmp_path / "b").comparison.capabilities
+
+
+def test_another_number_of_draws_is_a_caveat(tmp_path: Path) -> None:
+    """A mean of three is a steadier score than one answer, of the same thing."""
+    write(tmp_path / "a", "gsm8k", generated(N, "one"))
+    thrice = [{**one, "resps": [one["resps"][0] * 3]} for one in generated(N, "two")]
+    write(tmp_path / "b", "gsm8k", thrice)
+
+    caveats = judged(tmp_path / "a", tmp_path / "b").comparison.caveats
+
+    assert any("generated with 1 and 3 responses a document" in one for one in caveats)
 
 
 def test_a_setting_of_one_side_alone_is_a_caveat(tmp_path: Path) -> None:

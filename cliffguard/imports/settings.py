@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cliffguard.samples.reading import REPEATS
+
 Settings = Mapping[str, frozenset[str]]
 """What was said of a task's generation, each setting with its values as JSON."""
 
 _STOPS = "until"
-"""Where an answer ends: a backend may add its model's own end, so that it forbids nothing."""
+"""Where an answer ends. A backend may add its model's own end, so that it forbids nothing."""
+
+_SOFT = (_STOPS, REPEATS)
 
 
 def contradictions(task: str, sides: Sequence[Settings]) -> list[str]:
@@ -17,7 +21,8 @@ def contradictions(task: str, sides: Sequence[Settings]) -> list[str]:
     return [
         f"{task}: generated with {name} {_shown(base[name])} and {_shown(candidate[name])}"
         for name in base
-        if name in candidate and name != _STOPS and base[name] != candidate[name]
+        # Of documents with settings of their own, one side may hold a part.
+        if name in candidate and name not in _SOFT and not base[name] & candidate[name]
     ]
 
 
@@ -32,10 +37,17 @@ def one_sided(task: str, sides: Sequence[Settings]) -> list[str]:
         for name in own
         if name not in other
     ]
-    if _STOPS in base and _STOPS in candidate and base[_STOPS] != candidate[_STOPS]:
+    if _differ(sides, _STOPS):
         found.append("other texts at which an answer ends (until)")
+    if _differ(sides, REPEATS):
+        found.append(f"{_shown(base[REPEATS])} and {_shown(candidate[REPEATS])} {REPEATS}")
     return [f"{task}: generated with {'; '.join(found)}, which can move scores."] if found else []
 
 
+def _differ(sides: Sequence[Settings], name: str) -> bool:
+    both = [one[name] for one in sides if name in one]
+    return len(both) == 2 and both[0] != both[1]
+
+
 def _shown(values: frozenset[str]) -> str:
-    return " or ".join(sorted(values))[:60]
+    return " or ".join(value.removesuffix(".0") for value in sorted(values))[:60]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -20,6 +21,8 @@ TELLING = 20
 _NOTHING_READ = "[invalid]"
 _NO_SCORE = ", not a score between 0 and 1"
 _MOST_VALUES = 20  # of a setting, of those that a task sets for each document
+REPEATS = "responses a document"
+"""Among the settings, how many texts were generated for each."""
 
 _RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
 
@@ -116,6 +119,7 @@ class Reading:
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self.settings: dict[str, set[str]] = {}
+        self._told: Mapping[str, Any] | None = None
         self._wanted = wanted
         self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
 
@@ -128,7 +132,7 @@ class Reading:
         found: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
-        self.others, self.settings = {}, {}
+        self.others, self.settings, self._told = {}, {}, None
         for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
@@ -138,9 +142,7 @@ class Reading:
                 self._note_other(name, row)
                 continue
             sample = self._sample(path, line, row)
-            for key, value in (_settings(row.get("arguments")) or {}).items():
-                if len(values := self.settings.setdefault(str(key), set())) < _MOST_VALUES:
-                    values.add(json.dumps(value, sort_keys=True))
+            self._note_settings(row)
             if sample.document in found:
                 raise IntegrityError(
                     f"{path}:{line}: document {sample.document} stands twice; two runs were "
@@ -183,6 +185,22 @@ class Reading:
                 f"{asked if 'bypass' in known else ''}",
                 id="samples.no-metric",
             )
+
+    def _note_settings(self, row: Mapping[str, Any]) -> None:
+        told = _settings(row.get("arguments"))
+        if told is None:
+            return
+        said = row.get("resps")
+        first = said[0] if isinstance(said, list) and said else None
+        n_said = len(first) if isinstance(first, list) else 1
+        told = {**told, REPEATS: n_said}
+        if told == self._told:
+            return  # as nearly every document is
+        self._told = told
+        for key, value in told.items():
+            values = self.settings.setdefault(str(key), set())
+            if len(values) < _MOST_VALUES:
+                values.add(json.dumps(_plain(value), sort_keys=True))
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
         is_read = _said(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
@@ -339,6 +357,16 @@ def _said(answer: Any, arguments: Any = None) -> str | None:
 def _generates(arguments: Any) -> bool:
     """Say whether a request asks for a text: it says how to generate one after the prompt."""
     return _settings(arguments) is not None
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as what it means: 0 is 0.0, and so is the text "0" of a command line."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return _plain(json.loads(value.lower()))
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+    return float(value) if is_number else value
 
 
 def _settings(arguments: Any) -> Mapping[str, Any] | None:
