@@ -31,6 +31,7 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ),
 }
 PROSE = {"text"}  # languages that nothing could run
+RAN = "__ran__"  # in a page's namespace: the Python blocks that ran in it
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def rooms(
         if page not in made:
             root = tmp_path_factory.mktemp("page")
             furnish(root, tiny_base, tiny_adapter)
-            made[page] = root, {"__name__": "__docs__"}
+            made[page] = root, {"__name__": "__docs__", RAN: set()}
         return made[page]
 
     return room
@@ -133,6 +134,12 @@ def converse(block: Block) -> None:
 
 def run_python(block: Block, names: dict[str, Any], root: Path) -> None:
     """Run a block after those before it; a model that a reader has in memory is made for it."""
+    for before in BLOCKS:  # where the page was begun elsewhere, or this block is run alone
+        is_earlier = before.page == block.page and before.line < block.line
+        is_run = before.language == "python" and "read only" not in before.marks
+        if is_earlier and is_run and before.where not in names[RAN]:
+            run_python(before, names, root)
+    names[RAN].add(block.where)
     read = {one.id for one in ast.walk(ast.parse(block.text)) if isinstance(one, ast.Name)}
     if {"model", "tokenizer"} & (read - names.keys() - vars(builtins).keys()):
         names["model"], names["tokenizer"] = in_training(root)
