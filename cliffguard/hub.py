@@ -99,15 +99,16 @@ def locate(spec: str, *, offline: bool, hub: bool) -> tuple[Path, str]:
 
 
 _ADDRESS = re.compile(
-    rf"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/({_PART}/{_PART})(?:/(?:tree|blob)/([^/?#]+))?"
+    rf"https?://[^/]+/({_PART}/{_PART})(?:/(?:tree|blob)/([^/?#]+))?/?(?:[?#].*)?"
 )
 
 
 def _no_directory(spec: str) -> UsageError:
-    if found := _ADDRESS.match(spec):
+    if found := _ADDRESS.fullmatch(spec):
         name = f"hf:{found[1]}" + (f"@{found[2]}" if found[2] else "")
         return UsageError(
-            f"{shortened(spec)}: is an address, and neither a directory nor a name; write {name}",
+            f"{shortened(spec)}: is an address, and neither a directory nor a name; if it is one "
+            f"of a hub, write {name}",
             id="hub.address",
         )
     if "://" in spec:

@@ -305,8 +305,8 @@ def test_a_copy_that_was_fetched_before_is_taken(
 @pytest.mark.parametrize(
     ("spec", "line"),
     [
-        ("https://huggingface.co/org/model", "write hf:org/model"),
-        ("https://hf.co/org/model/tree/v1", "write hf:org/model@v1"),
+        ("https://hub.example/org/model", "if it is one of a hub, write hf:org/model"),
+        ("https://hub.example/org/model/tree/v1", "if it is one of a hub, write hf:org/model@v1"),
         ("s3://bucket/model", "fetch the checkpoint, and give its directory"),
     ],
 )
