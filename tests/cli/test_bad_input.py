@@ -62,11 +62,12 @@ def test_what_the_user_wrote_leaves_no_failure(place: Place, runner: FakeRunner)
 
 
 @pytest.mark.slow
-def test_an_unknown_task_of_lm_eval_offers_the_nearest(place: Place) -> None:
+def test_an_unknown_task_of_lm_eval_offers_the_nearest(place: Place, models: Models) -> None:
     """A bare task name that lm-eval does not know is answered with one that it does."""
     text = "name: a\nversion: 1\ncapabilities: {maths: {ring: general, tasks: [gsm8kk]}}\n"
 
-    result = run(place.check(suite=place.write("suite/stock.yaml", text)))
+    suite = place.write("suite/stock.yaml", text)
+    result = run(place.check(suite=suite, base=models.base, candidate=models.adapter))
 
     assert_refused(result, 2, r"'gsm8kk' is neither .* nor known to lm-eval; did you mean 'gsm8k")
 
