@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,3 +87,17 @@ def tiny_models(tiny_base: Path, tiny_adapter: Path, tmp_path: Path) -> Models:
     from tests.bad_input.models import Models
 
     return Models(tiny_base, tiny_adapter, tmp_path / "broken")
+
+
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Let this process listen as the command line does, and leave it as it was."""
+    from cliffguard import interrupts
+
+    usual = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.listen()
+    yield
+    for one, handler in usual.items():
+        signal.signal(one, handler)
+    interrupts._hand.is_full, interrupts._hand.waiting = False, None

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cliffguard import apart, interrupts
+from cliffguard import apart
 from cliffguard.apart import Apart, Failed, Stopped, process
 from cliffguard.apart.patterns import check_pattern, is_found, match_names
 from cliffguard.cli.app import app
-from cliffguard.interrupts import Interrupted, finishing, listen
+from cliffguard.interrupts import Interrupted, finishing
 
 NESTED = "(?:(a{1,500}){1,500}){1,500}b"  # in which `regex` looks at the clock late
 
@@ -155,18 +155,6 @@ def _is_running(pid: int) -> bool:
 
 
 # --- signals -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def listening() -> Iterator[None]:
-    """Let this process listen as the command line does, and leave it as it was."""
-    usual = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    listen()
-    yield
-    for one, handler in usual.items():
-        signal.signal(one, handler)
-    interrupts._hand.is_full, interrupts._hand.waiting = False, None
 
 
 @pytest.mark.parametrize("ended", [finishing, nullcontext])

@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fault_study import Place, n_damaged, n_stored
 
-from cliffguard import interrupts
 from cliffguard.interrupts import Interrupted, finishing, listen
 from tests import support
 
@@ -23,18 +22,6 @@ SENT = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")
 
 
 # --- in this process -----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def listening() -> Iterator[None]:
-    """Let this process listen as the command line does, and leave it as it was."""
-    usual = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    listen()
-    yield
-    for one, handler in usual.items():
-        signal.signal(one, handler)
-    interrupts._hand.is_full, interrupts._hand.waiting = False, None
 
 
 @pytest.mark.parametrize(("sent", "code", "says"), SENT)
