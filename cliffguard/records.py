@@ -17,7 +17,6 @@ from typing import Any, Literal, TypeVar
 
 from cliffguard.canonical import digest
 from cliffguard.plans import Plan, Protocol, Ring, Role
-from cliffguard.scorers import SCORERS, SCORING
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.ladder import Fall, Shape
 from cliffguard.terms import Terms
@@ -128,18 +127,15 @@ class Item:
         return self.answers or (self.answer,)
 
 
-_RIGHT_OR_WRONG = frozenset(
+SCORING = 2
+"""Raised whenever a metric of own items gives another score to the same answer: part of every key.
+"""
+
+RIGHT_OR_WRONG = frozenset(
     {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "exact_match", "em", "pass@1"}
-    | {
-        "pass_at_1",
-        "accuracy",
-        "math_verify",
-        "mc1",
-        "prompt_level_strict_acc",
-        "prompt_level_loose_acc",
-        "contains",
-    }
-    | {name for name, scorer in SCORERS.items() if not scorer.is_graded}
+    | {"pass_at_1", "accuracy", "math_verify", "mc1"}
+    | {"prompt_level_strict_acc", "prompt_level_loose_acc"}
+    | {"contains", "constraints", "excludes", "normalized_match", "numeric", "regex"}  # own items'
 )
 """Metrics known to be 0 or 1 on every item."""
 
@@ -201,7 +197,7 @@ class Task:
         So they are under a metric that is not known to say right or wrong, and where the answers
         to an item are averaged.
         """
-        return repeats > 1 or (self.metric is not None and self.metric not in _RIGHT_OR_WRONG)
+        return repeats > 1 or (self.metric is not None and self.metric not in RIGHT_OR_WRONG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

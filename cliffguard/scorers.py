@@ -1,6 +1,7 @@
 """How a generated answer is scored against the right one: each metric of own items, by name.
 
-No metric runs code, neither the suite's nor the model's.
+No metric runs code, neither the suite's nor the model's. Whoever changes what a metric gives for
+the same answer raises `records.SCORING`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,6 @@ from typing import Any
 from cliffguard.apart import Stopped
 from cliffguard.apart.patterns import check_pattern, is_found
 from cliffguard.constraints import check_constraints, meets
-
-SCORING = 2
-"""Raised whenever a metric gives another score to the same answer: it is part of every key."""
 
 _NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
 _ARTICLES = re.compile(r"\b(a|an|the)\b")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliffguard.constraints import check_constraints, meets
+from cliffguard.records import RIGHT_OR_WRONG
 from cliffguard.scorers import SCORERS, PatternTooSlow
 
 
@@ -114,3 +115,9 @@ def test_constraints_are_checked(text: str, wanted: dict[str, object], is_met: b
 def test_signs_and_points_inside_an_answer_count(said: str, answer: str, is_right: bool) -> None:
     """An exact match forgives how a sentence ends, not what it says."""
     assert SCORERS["exact_match"].score(said, answer) == is_right
+
+
+def test_graded_metrics_are_known_as_such() -> None:
+    """A metric of own items is right or wrong for the statistics where its scores are."""
+    assert {name for name, scorer in SCORERS.items() if scorer.is_graded} == {"f1", "rouge_l"}
+    assert SCORERS.keys() & RIGHT_OR_WRONG == SCORERS.keys() - {"f1", "rouge_l"}
