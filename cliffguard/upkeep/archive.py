@@ -42,7 +42,7 @@ from cliffguard.files import (
     write_error,
     write_new,
 )
-from cliffguard.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks
+from cliffguard.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks, turn
 from cliffguard.records import TakenLooks
 from cliffguard.schedule import in_shards
 from cliffguard.store import Entry, Store
@@ -166,7 +166,8 @@ def read_archive(store: Store, path: Path) -> Taken:
             _refuse_conflict(path, entry, store.entry(key))
         store.begin()
         for one in looks:
-            add_looks(store, one)
+            with turn(store, one.base, one.candidate):
+                add_looks(store, one)
         new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
         n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
     return Taken(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
