@@ -87,40 +87,40 @@ def reasoning(looks: Sequence[TakenLooks]) -> list[TakenLooks]:
 
 # --- a run that does not come to its end ----------------------------------------------------------
 
-ENDS = [KeyboardInterrupt(), InfrastructureError("no memory"), SystemExit(9), ValueError("a bug")]
+ENDS = [KeyboardInterrupt(), ValueError("a bug")]
 
 
 @pytest.mark.parametrize("how", ENDS, ids=lambda how: type(how).__name__)
 def test_a_look_is_noted_when_it_is_taken(place: Path, how: BaseException) -> None:
     """However the run ends after it: what was judged by then is known, and nothing else."""
     with pytest.raises(type(how)):
-        judged(place, 600, Ends(14, how))
+        judged(place, 400, Ends(14, how))
 
     (taken,) = reasoning(looks_of(place))
-    whole = reasoning(judged(place, 600, store="other").taken)[0]
+    whole = reasoning(judged(place, 400, store="other").taken)[0]
     assert 1 <= len(taken.counted) < len(whole.counted)
     assert taken.counted == whole.counted[: len(taken.counted)]
     assert taken.spent == pytest.approx(whole.spent * taken.counted[-1] / whole.counted[-1])
 
 
-@pytest.mark.parametrize("n", [0, 5, 8, 10, 14, 17, 19])
+@pytest.mark.parametrize("n", [11, 14])
 def test_a_run_that_goes_on_ends_as_if_it_had_not_been_ended(place: Path, n: int) -> None:
     """Its looks are the same looks: the same bytes, wherever it was ended."""
-    undisturbed = render_json(judged(place, 600, store="whole"))
+    undisturbed = render_json(judged(place, 400, store="whole"))
     with pytest.raises(KeyboardInterrupt):
-        judged(place, 600, Ends(n, KeyboardInterrupt()), store="s")
+        judged(place, 400, Ends(n, KeyboardInterrupt()), store="s")
 
-    assert render_json(judged(place, 600)).replace('/s"', '/whole"') == undisturbed
+    assert render_json(judged(place, 400)).replace('/s"', '/whole"') == undisturbed
     assert looks_of(place) == looks_of(place, "whole")
 
 
 def test_what_an_ended_run_spent_is_not_spent_again(place: Path) -> None:
     """Repeated with more items it is a further run, which has what the looks have left."""
     with pytest.raises(KeyboardInterrupt):
-        judged(place, 600, Ends(14, KeyboardInterrupt()))
+        judged(place, 400, Ends(14, KeyboardInterrupt()))
     (ended,) = reasoning(looks_of(place))
 
-    review = judged(place, 1000)
+    review = judged(place, 600)
 
     left = 0.05 - ended.spent - 0.05 * Policy().reserve
     assert review.comparison.capabilities[0].level == pytest.approx(left)
