@@ -423,7 +423,9 @@ def _clock(max_minutes: float | None) -> Callable[[], bool]:
     if max_minutes is None:
         return never
     if not max_minutes > 0:
-        raise UsageError(f"max_minutes must be above 0, not {max_minutes:g}")
+        raise UsageError(
+            f"max_minutes must be above 0, not {max_minutes:g}", id="max-minutes.not-positive"
+        )
     end = time.monotonic() + 60.0 * max_minutes
     return lambda: time.monotonic() >= end
 
@@ -433,7 +435,8 @@ def _refuse_tasks(policy: Policy) -> None:
         if own.tasks or own.metric or own.filter:
             raise UsageError(
                 f"policy.capabilities.{name}: tasks, metric and filter are for comparing folders "
-                "of lm-eval's samples; here the suite says what a capability is made of"
+                "of lm-eval's samples; here the suite says what a capability is made of",
+                id="policy.only-samples",
             )
 
 
@@ -504,7 +507,10 @@ def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, 
     """Return the identities of the plan's base and candidate, or of the one held in memory."""
     if held is not None:
         if plan.base is None:
-            raise UsageError(f"{held.name}: is in memory, so its base must be named in the plan")
+            raise UsageError(
+                f"{held.name}: is in memory, so its base must be named in the plan",
+                id="base.missing",
+            )
         return find_base(plan.base, _options(plan)), held
     base, candidate = find_pair(plan.base, plan.candidate, _options(plan))
     if plan.protocol.chat_template == "base":

@@ -171,7 +171,9 @@ def read_looks(path: Path) -> Looks:
     if not (is_whole and is_in_place):
         raise StoreError(
             f"{path}: does not match its seal; `cliffguard store verify --store "
-            f"{path.parent.parent.parent} --repair` moves it aside, and what was spent is forgotten"
+            f"{path.parent.parent.parent} --repair` moves it aside, and what was spent is "
+            "forgotten",
+            id="looks.damaged",
         )
     return found
 

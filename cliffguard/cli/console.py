@@ -200,9 +200,14 @@ def write_new(files: Mapping[str, str], out: Path, *, force: bool, source: str |
     out = user_path(str(out), UsageError)
     for name in files:
         if source is not None and (out / name).resolve() == Path(source).resolve():
-            raise UsageError(f"{source}: lies where its items would go; choose another --out")
+            raise UsageError(
+                f"{source}: lies where its items would go; choose another --out",
+                id="out.over-items",
+            )
         if (out / name).exists() and not force:
-            raise UsageError(f"{out / name}: exists already; pass --force to overwrite it")
+            raise UsageError(
+                f"{out / name}: exists already; pass --force to overwrite it", id="out.exists"
+            )
     for name, text in files.items():
         write_whole(out / name, text)
         print(out / name)
