@@ -283,12 +283,13 @@ def validate(
 ) -> T:
     """Return `value` as the adapter's type, or raise `error` with the first fault in one line.
 
-    Of a `kind` of file that people write, the error has an id: of the key (`policy.margin`), of a
-    key that is none (`policy.unknown-key`), or of the whole (`policy.file`).
+    Of a `kind` of file that people write, the error has the id of the key (`policy.margin`), of a
+    key that is none (`policy.unknown-key`), or of the whole (`policy.file`); of another one
+    `file.unexpected`.
     """
     from pydantic import ValidationError
 
-    whole = None if kind is None else key_id(kind, "file")
+    whole = "file.unexpected" if kind is None else key_id(kind, "file")
     if has_half_characters(value):
         raise error(f"{source}: {HALF_CHARACTERS}", id=whole)
     try:
@@ -296,7 +297,7 @@ def validate(
     except ValidationError as failure:
         first = _first(failure)
         cause = first.get("ctx", {}).get("error")  # what the record itself has raised
-        told = getattr(cause, "id", None) or (kind and _id(first, adapter, kind))
+        told = getattr(cause, "id", None) or (_id(first, adapter, kind) if kind else whole)
         raise error(f"{source}: {_explain(first, adapter)}", id=told) from None
     if _has_no_number(value):
         raise error(f"{source}: holds an infinity or NaN, which is no number to go by", id=whole)

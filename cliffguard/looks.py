@@ -63,7 +63,7 @@ def turn(
     the store cannot be written either, and nothing can be lost. Raises InfrastructureError after
     `most_seconds`.
     """
-    path = looks_path(store, base, candidate).with_name(".lock")
+    path = looks_path(store, base, candidate).with_name("lock")
     lock = FileLock(path, timeout=most_seconds, mode=0o666)  # whoever else uses the store
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -248,7 +248,7 @@ def _buildable(loaded: LoadedTask) -> Iterator[None]:
         yield
     except UsageError:
         raise
-    except ValueError as failure:
+    except (ValueError, OverflowError) as failure:
         raise SuiteError(
             f"{loaded.task.name}: its prompts cannot be built: {failure} "
             "(fewer items than --num-fewshot?)",
