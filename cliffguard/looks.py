@@ -59,9 +59,9 @@ def turn(
 ) -> Iterator[None]:
     """Wait until no other run judges this pair of fingerprints, and keep others waiting meanwhile.
 
-    The lock is the system's, which releases it however its holder ends. Where it cannot be taken
-    the store cannot be written either, and nothing can be lost. Raises InfrastructureError after
-    `most_seconds`.
+    The lock is the system's, which releases it however its holder ends. Where there can be none (a
+    store that may only be read, a file system without locks) nobody waits. Raises
+    InfrastructureError after `most_seconds`.
     """
     path = looks_path(store, base, candidate).with_name("lock")
     lock = FileLock(path, timeout=most_seconds, mode=0o666)  # whoever else uses the store

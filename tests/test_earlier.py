@@ -476,6 +476,16 @@ def test_what_was_never_asked_is_not_compared(tmp_path: Path, change: str) -> No
     assert (one.value.id, one.value.exit_code) == ("compare.not-stored", 2)
 
 
+def test_answers_to_just_this_suite_go_before_older_ones(tmp_path: Path) -> None:
+    """Those that an earlier version gave to more items make no second protocol of it."""
+    older = NoFilter(script)
+    older.identity = "fake, of before"  # type: ignore[misc]
+    checked(tmp_path, support.choice_rows(80), "s", older)
+    now = checked(tmp_path, support.choice_rows(60), "s", NoFilter(script))
+
+    assert checked(tmp_path, support.choice_rows(60), "s").verdict == now.verdict
+
+
 def script(name: str, item: Item) -> float:
     """Answer a few items otherwise than the base."""
     return float(not (name.endswith("c") and item.prompt.endswith("3 is with")))

@@ -177,7 +177,10 @@ def find_stored(
             if value != "auto"
         ):
             by_how.setdefault(stored.how, []).append(stored)
-    complete = [rows for rows in by_how.values() if not _missing(rows, sides, suites)]
+    # Answers to just this suite go before those to an earlier form of it.
+    complete = [
+        rows for rows in by_how.values() if not _missing(rows, sides, suites, is_exact=True)
+    ] or [rows for rows in by_how.values() if not _missing(rows, sides, suites)]
     if not complete:
         raise UsageError(_nothing(by_how, sides, suites, store), id="compare.not-stored")
     if len(complete) > 1:
@@ -209,16 +212,25 @@ def _tasks(suites: Sequence[Suite]) -> list[Task]:
 
 
 def _missing(
-    rows: Sequence[_Stored], sides: tuple[Checkpoint, Checkpoint], suites: Sequence[Suite]
+    rows: Sequence[_Stored],
+    sides: tuple[Checkpoint, Checkpoint],
+    suites: Sequence[Suite],
+    *,
+    is_exact: bool = False,
 ) -> list[tuple[Checkpoint, Task]]:
     return [
-        (side, task) for side in sides for task in _tasks(suites) if not _is_there(rows, side, task)
+        (side, task)
+        for side in sides
+        for task in _tasks(suites)
+        if not _is_there(rows, side, task, is_exact=is_exact)
     ]
 
 
-def _is_there(rows: Sequence[_Stored], side: Checkpoint, task: Task) -> bool:
+def _is_there(rows: Sequence[_Stored], side: Checkpoint, task: Task, *, is_exact: bool) -> bool:
     own = [one for one in rows if one.asked["checkpoint"] == side.fingerprint]
-    return any(one.is_of(task) for one in own) or any(one.covers(task) for one in own)
+    if any(one.is_of(task) for one in own):
+        return True
+    return not is_exact and any(one.covers(task) for one in own)
 
 
 def _nothing(
