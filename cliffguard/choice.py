@@ -45,11 +45,15 @@ def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
     Raises UsageError where there is nothing to choose from.
     """
     if len(plans) < 2:
-        raise UsageError("--choose: there is one candidate only; leave it out, or give more")
+        raise UsageError(
+            "--choose: there is one candidate only; leave it out, or give more",
+            id="choose.one-candidate",
+        )
     if are_both(plans):
         raise UsageError(
             "--choose and chat_template: both: a candidate that passes under one template may be "
-            "chosen though it fails under the other; choose under own or base"
+            "chosen though it fails under the other; choose under own or base",
+            id="choose.both-templates",
         )
     if choice == "last":
         return tuple(plans)

@@ -23,7 +23,9 @@ def churn_of_file(path: Path) -> dict[str, float]:
     if "comparison" in written:
         return _of_review(written, path)
     if not written:
-        raise UsageError(f"{path}: names no capability; write a line `name: 0.1` for each")
+        raise UsageError(
+            f"{path}: names no capability; write a line `name: 0.1` for each", id="churn.empty"
+        )
     return {str(name): share_of(share, f"{path}: {name}") for name, share in written.items()}
 
 
@@ -34,7 +36,9 @@ def share_of(given: Any, where: str) -> float:
     except (TypeError, ValueError):
         share = float("nan")
     if not 0.0 <= share <= 1.0:
-        raise UsageError(f"{where}: expected a share between 0 and 1, found {given!r}")
+        raise UsageError(
+            f"{where}: expected a share between 0 and 1, found {given!r}", id="churn.share"
+        )
     return share
 
 
@@ -49,7 +53,9 @@ def _of_review(review: Mapping[str, Any], path: Path) -> dict[str, float]:
         counted = {str(name): int(one["n_items"]) for name, one in told}
         squares = {str(name): one["square"] for name, one in told if counted[str(name)]}
     except (TypeError, ValueError, KeyError) as failure:
-        raise UsageError(f"{path}: is no review that says what changed ({failure})") from None
+        raise UsageError(
+            f"{path}: is no review that says what changed ({failure})", id="churn.no-review"
+        ) from None
     return {
         name: round(
             (share_of(square, f"{path}: {name}") * counted[name] + 1)
@@ -64,7 +70,9 @@ def _json(text: str, path: Path) -> Mapping[str, Any]:
     try:
         value = parse_json(text)
     except ValueError as failure:
-        raise UsageError(f"{path}: not valid JSON: {failure}") from None
+        raise UsageError(f"{path}: not valid JSON: {failure}", id="churn.not-json") from None
     if not isinstance(value, dict):
-        raise UsageError(f"{path}: expected an object, found a {type(value).__name__}")
+        raise UsageError(
+            f"{path}: expected an object, found a {type(value).__name__}", id="churn.not-json"
+        )
     return value

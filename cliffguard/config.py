@@ -43,7 +43,8 @@ def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> P
     if len(plans) > 1:
         raise ConfigError(
             f"{path}: names {len(plans)} comparisons (candidates, or chat_template: both) where "
-            "one is wanted"
+            "one is wanted",
+            id="plan.several-comparisons",
         )
     return plans[0]
 

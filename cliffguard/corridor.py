@@ -26,6 +26,7 @@ from cliffguard.integrity import check_answers, check_pair, differences, instrum
 from cliffguard.ledger import (
     TOGETHER,
     Account,
+    Run,
     accounts_of,
     counted_by,
     later_runs,
@@ -34,7 +35,7 @@ from cliffguard.ledger import (
     runs_of,
     runs_of_samples,
 )
-from cliffguard.looks import is_past_lost, known_looks, note_looks
+from cliffguard.looks import is_past_lost, known_looks, note_looks, turn
 from cliffguard.mean import refuse_wide_mean
 from cliffguard.measure import Measurement, measure, never, unheard
 from cliffguard.overlap import told, without_training
@@ -101,7 +102,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
     remarks = _look_at(base, candidate, plan.protocol, runner)
-    known = known_looks(store, base, candidate)
+    known_looks(store, base, candidate)  # damaged ones are told before anything is asked
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol),
         *(runner.window(side, plan.protocol) for side in (base, candidate)),
@@ -135,34 +136,28 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     screens = take_screens(
         plan, tasks, training, base=base, candidate=candidate, runner=runner, progress=progress
     )
-    decision = verdict = accounts = None
-    lost = False
+    decision = verdict = case = None
+    taken: tuple[TakenLooks, ...] = ()
     while planned := schedule.next(verdict):
         shown = partial(_at_look, progress, schedule.n_looks)
         answered = [asked(side, planned, progress=shown) for side in (base, candidate)]
         look, measured = cut_to_both(planned, answered)
-        if accounts is None:
+        if case is None:
             keys = _keys_of(planned, measured)
-            runs = runs_of(
-                schedule, plan.protocol, runner.dtype(plan.protocol), keys, _gating(suites, policy)
-            )
-            accounts = accounts_of(runs, known, policy)
-            lost = is_past_lost(store, base, candidate, measured[1].all_questions)
-            if lost and not any(account.before for account in accounts.values()):
-                caveats = (*caveats, _PAST_IS_LOST)
-        decision = _decide(
-            look,
-            measured,
-            _Case(
+            case = _Case(
                 sides=(base, candidate),
                 suites=suites,
                 policy=policy,
                 protocol=plan.protocol,
-                accounts=accounts,
-            ),
-            caveats=(*caveats, *differences(*(side.measured_on for side in measured))),
-            before=verdict,
-        )
+                runs=runs_of(
+                    schedule,
+                    plan.protocol,
+                    runner.dtype(plan.protocol),
+                    keys,
+                    _gating(suites, policy),
+                ),
+            )
+        decision, taken = _noted(look, measured, case, store, caveats=caveats, before=verdict)
         verdict = decision.verdict
         if is_time_up():
             if schedule.is_open(verdict) or look != planned:
@@ -170,9 +165,6 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
                 decision = replace(decision, comparison=_with_caveats(decision.comparison, [ended]))
             break
     assert decision is not None, "a schedule has at least one look"
-    assert accounts is not None
-    own, taken = _taken(accounts, decision)
-    note_looks(store, base, candidate, own, questions=measured[1].questions, is_past_lost=lost)
     late = [line for side in (base, candidate) for line in changed_since(side)]
     decision = _listed(decision, overlaps, schedule.everything(), late)
     if witness is not None:
@@ -275,8 +267,7 @@ def _compare_samples(
     # In the order in which they grew, whatever the order in which they are named.
     for review in sorted(after, key=lambda one: sum(taken.n_items for taken in one.taken)):
         known = merged(known, review.taken)
-    accounts = accounts_of(runs, known, policy)
-    decision = _decide(
+    decision, accounts = _decide(
         tuple(in_full(task, task.items) for task in tasks),
         measured,
         _Case(
@@ -284,8 +275,9 @@ def _compare_samples(
             suites=(found.suite,),
             policy=policy,
             protocol=None,
-            accounts=accounts,
+            runs=runs,
         ),
+        known,
         caveats=(*found.caveats, *(() if after else (_AS_A_FIRST_RUN,))),
     )
     return write_up(
@@ -315,11 +307,16 @@ def _gating(suites: Sequence[Suite], policy: Policy) -> set[str]:
     return {c.name for c in capabilities if policy.role(c.name, c.ring) == "gating"}
 
 
+def _counted(pairs: Sequence[Pair]) -> dict[str, tuple[int, ...]]:
+    """Return how many gating items were counted at each look by capability."""
+    return counted_by((pair.task.capability, pair.look) for pair in pairs if pair.gates)
+
+
 def _taken(
     accounts: Mapping[str, Account], decision: Decision, known: Sequence[TakenLooks] = ()
 ) -> tuple[list[TakenLooks], tuple[TakenLooks, ...]]:
     """Return the looks of this run, and with them all that are `known` and those before it."""
-    counted = counted_by((p.task.capability, p.look) for p in decision.pairs if p.gates)
+    counted = _counted(decision.pairs)
     is_together = decision.verdict.pooled is not None or decision.comparison.mean is not None
     if is_together and TOGETHER in accounts:
         counted[TOGETHER] = accounts[TOGETHER].run.planned
@@ -332,14 +329,43 @@ def _taken(
 class _Case:
     """What is the same at every look of a run.
 
-    `protocol` None: it was another harness's. `accounts` say what the run may spend of alpha.
+    `protocol` None: it was another harness's. `runs` say by what its looks are known again.
     """
 
     sides: tuple[Checkpoint, Checkpoint]
     suites: tuple[Suite, ...]
     policy: Policy
     protocol: Protocol | None
-    accounts: Mapping[str, Account]
+    runs: tuple[Run, ...]
+
+
+def _noted(
+    look: Look,
+    measured: Sequence[Measurement],
+    case: _Case,
+    store: Store,
+    *,
+    caveats: Sequence[str],
+    before: Verdict | None,
+) -> tuple[Decision, tuple[TakenLooks, ...]]:
+    """Decide at a look, and note it in the store before anybody can act on what was decided.
+
+    Of runs that judge the same pair at the same time one decides after the other, and the later
+    one counts what the earlier one spent. Return also the looks that a review tells of.
+    """
+    base, candidate = case.sides
+    answered = measured[1]
+    with turn(store, base.fingerprint, candidate.fingerprint):
+        known = known_looks(store, base, candidate)
+        lost = is_past_lost(store, base, candidate, answered.all_questions)
+        accounts = accounts_of(case.runs, known, case.policy)
+        if lost and not any(account.before for account in accounts.values()):
+            caveats = (*caveats, _PAST_IS_LOST)
+        caveats = (*caveats, *differences(*(side.measured_on for side in measured)))
+        decision, accounts = _decide(look, measured, case, known, caveats=caveats, before=before)
+        own, taken = _taken(accounts, decision)
+        note_looks(store, base, candidate, own, questions=answered.questions, is_past_lost=lost)
+    return decision, taken
 
 
 @doing("comparing the answers")
@@ -347,14 +373,19 @@ def _decide(
     look: Look,
     measured: Sequence[Measurement],
     case: _Case,
+    known: Sequence[TakenLooks],
     *,
     caveats: Sequence[str],
     before: Verdict | None = None,
-) -> Decision:
-    """Return the pairs of a look, what they come to, and what is decided after `before`."""
+) -> tuple[Decision, dict[str, Account]]:
+    """Return what a look comes to, decided after `before`, and what it may spend of alpha.
+
+    `known` are the looks that were taken at these sides.
+    """
     protocol, policy = case.protocol, case.policy
     told = check_answers(measured[0].answers, measured[1].answers, protocol)
     pairs = pair_answers(look, *measured)
+    accounts = accounts_of(case.runs, known, policy, _counted(pairs))
     comparison = compare(
         pairs,
         look=look,
@@ -362,12 +393,13 @@ def _decide(
         candidate=case.sides[1],
         suites=case.suites,
         policy=policy,
-        levels={name: account.level for name, account in case.accounts.items()},
+        levels={name: account.level for name, account in accounts.items()},
         repeats=None if protocol is None else protocol.repeats,
     )
-    caveats = (*caveats, *told, *later_runs(case.accounts, policy), *instrument_moved(comparison))
+    caveats = (*caveats, *told, *later_runs(accounts, policy), *instrument_moved(comparison))
     comparison = _with_caveats(comparison, caveats)
-    return Decision(pairs=pairs, comparison=comparison, verdict=judge(comparison, policy, before))
+    verdict = judge(comparison, policy, before)
+    return Decision(pairs=pairs, comparison=comparison, verdict=verdict), accounts
 
 
 def _with_caveats(comparison: Comparison, caveats: Sequence[str]) -> Comparison:
@@ -391,7 +423,9 @@ def _clock(max_minutes: float | None) -> Callable[[], bool]:
     if max_minutes is None:
         return never
     if not max_minutes > 0:
-        raise UsageError(f"max_minutes must be above 0, not {max_minutes:g}")
+        raise UsageError(
+            f"max_minutes must be above 0, not {max_minutes:g}", id="max-minutes.not-positive"
+        )
     end = time.monotonic() + 60.0 * max_minutes
     return lambda: time.monotonic() >= end
 
@@ -401,7 +435,8 @@ def _refuse_tasks(policy: Policy) -> None:
         if own.tasks or own.metric or own.filter:
             raise UsageError(
                 f"policy.capabilities.{name}: tasks, metric and filter are for comparing folders "
-                "of lm-eval's samples; here the suite says what a capability is made of"
+                "of lm-eval's samples; here the suite says what a capability is made of",
+                id="policy.only-samples",
             )
 
 
@@ -472,7 +507,10 @@ def find_sides(plan: Plan, held: Checkpoint | None = None) -> tuple[Checkpoint, 
     """Return the identities of the plan's base and candidate, or of the one held in memory."""
     if held is not None:
         if plan.base is None:
-            raise UsageError(f"{held.name}: is in memory, so its base must be named in the plan")
+            raise UsageError(
+                f"{held.name}: is in memory, so its base must be named in the plan",
+                id="base.missing",
+            )
         return find_base(plan.base, _options(plan)), held
     base, candidate = find_pair(plan.base, plan.candidate, _options(plan))
     if plan.protocol.chat_template == "base":

@@ -132,7 +132,8 @@ def deal(
         told += [f"the target {n_target}"] * (n_target > 0)
         raise UsageError(
             f"items: {plan.items} cannot pass; where nothing changes HELD takes "
-            f"{plan.items - n_left} ({', '.join(told)})"
+            f"{plan.items - n_left} ({', '.join(told)})",
+            id="items.too-few",
         )
     _deal_out(n_left, list(hands.values()))
     return {name: Share(hand.now.fraction, churn[name]) for name, hand in hands.items()}

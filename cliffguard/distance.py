@@ -211,7 +211,9 @@ def _check(groups: Mapping[str, Vectors]) -> None:
         raise ValueError(f"vectors of several models cannot be compared: widths {sorted(widths)}")
     for name, vectors in groups.items():
         if not len(vectors):
-            raise UsageError(f"{name}: no texts, so that there is no distance to measure")
+            raise UsageError(
+                f"{name}: no texts, so that there is no distance to measure", id="distance.no-texts"
+            )
         if not all(np.isfinite(chunk).all() for _, chunk in _chunks(vectors)):
             raise ValueError(f"{name}: vectors that are not finite")
 

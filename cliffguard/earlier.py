@@ -16,7 +16,7 @@ from typing import Any
 
 from cliffguard.canonical import canonical_json
 from cliffguard.errors import StoreError
-from cliffguard.records import Item, Question
+from cliffguard.records import Item, Question, Task
 from cliffguard.store import Entry, Store, Stored
 from cliffguard.suites import BY_LIKELIHOOD
 
@@ -74,7 +74,7 @@ def find_earlier(
     others: set[str] = set()
     keys = set()
     for entry, described in forms.of(question):
-        if not _has_terms(question, entry, described):
+        if not has_terms(question.task, entry, described):
             with contextlib.suppress(StoreError):  # nothing of it belongs here
                 others |= {one.answers[0].item_digest for one in _answers(entry)}
             continue
@@ -158,9 +158,9 @@ def _same(asked: Mapping[str, Any]) -> str:
     return canonical_json([rest, protocol])
 
 
-def _has_terms(question: Question, entry: Entry, described: Mapping[str, Any]) -> bool:
-    """Say whether an entry was asked under the terms of a question's task."""
-    task, about = question.task, described["about"]
+def has_terms(task: Task, entry: Entry, described: Mapping[str, Any]) -> bool:
+    """Say whether an entry, whose question is `described`, was asked under a task's terms."""
+    about = described["about"]
     if task.terms is None:
         return False
     if "terms" in about:

@@ -90,6 +90,11 @@ class InfrastructureError(CliffguardError):
     exit_code = 20
 
 
+def with_id(error: Callable[..., UsageError], id: str) -> Callable[[str], UsageError]:
+    """Return `error` with an id for those that have none of their own."""
+    return error if isinstance(error, partial) else partial(error, id=id)
+
+
 def key_id(kind: str, key: str) -> str:
     """Return the id of an error about a key of a kind of file: `policy.mean-margin`."""
     return f"{kind}.{key.replace('_', '-')}"

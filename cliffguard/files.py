@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from cliffguard.canonical import parse_json
-from cliffguard.errors import InfrastructureError, UsageError, key_id, nearest
+from cliffguard.errors import InfrastructureError, UsageError, key_id, nearest, with_id
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -28,18 +28,24 @@ T = TypeVar("T")
 def user_path(name: str, error: Callable[[str], UsageError]) -> Path:
     """Return the path that a person wrote, its ~ expanded; an impossible one is `error`."""
     if not name.strip():
-        raise error("an empty name is no path; leave the key out, or name a file or folder")
+        raise with_id(error, "path.empty")(
+            "an empty name is no path; leave the key out, or name a file or folder"
+        )
     if "\0" in name:
-        raise error(f"{name}: a path cannot hold a null character")
+        raise with_id(error, "path.impossible")(f"{name}: a path cannot hold a null character")
     try:
         path = Path(name).expanduser()
         path.exists()
         os.fsencode(path)  # half a character is no name, and newer Pythons call it absent
     except RuntimeError:
-        raise error(f"{name}: no such user, so no such home folder") from None
+        raise with_id(error, "path.no-user")(
+            f"{name}: no such user, so no such home folder"
+        ) from None
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", None) or str(failure)
-        raise error(f"{shortened(name)}: not a possible path: {reason}") from None
+        raise with_id(error, "path.impossible")(
+            f"{shortened(name)}: not a possible path: {reason}"
+        ) from None
     return path
 
 
@@ -60,11 +66,11 @@ def read_text(path: Path, error: Callable[..., UsageError], *, advice: str = "")
     try:
         return decoded(path.read_bytes(), path, error)
     except FileNotFoundError:
-        raise error(f"{path}: no such file{advice}") from None
+        raise with_id(error, "file.missing")(f"{path}: no such file{advice}") from None
     except IsADirectoryError:
-        raise error(f"{path}: is a directory, not a file") from None
+        raise with_id(error, "file.is-folder")(f"{path}: is a directory, not a file") from None
     except OSError as failure:
-        raise error(f"{path}: {failure.strerror}") from None
+        raise with_id(error, "file.unreadable")(f"{path}: {failure.strerror}") from None
 
 
 _MARKS = (  # of byte order, as editors on Windows write them; the longer one first
@@ -203,18 +209,26 @@ def _read_yaml(path: Path, error: Callable[[str], UsageError], advice: str) -> d
     except yaml.MarkedYAMLError as failure:
         mark = failure.problem_mark or failure.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise error(f"{path}{line}: not valid YAML: {failure.problem}") from None
+        raise with_id(error, "file.not-yaml")(
+            f"{path}{line}: not valid YAML: {failure.problem}"
+        ) from None
     except yaml.reader.ReaderError as failure:
         line = f":{text.count(chr(10), 0, failure.position) + 1}"
-        raise error(f"{path}{line}: not valid YAML: {str(failure).splitlines()[0]}") from None
+        raise with_id(error, "file.not-yaml")(
+            f"{path}{line}: not valid YAML: {str(failure).splitlines()[0]}"
+        ) from None
     except RecursionError:
-        raise error(f"{path}: not valid YAML: nested too deeply") from None
+        raise with_id(error, "file.not-yaml")(
+            f"{path}: not valid YAML: nested too deeply"
+        ) from None
     except ValueError as failure:  # a date or a number that is none
         reason = (str(failure).splitlines() or [type(failure).__name__])[0]
-        raise error(f"{path}: not valid YAML: {reason}") from None
+        raise with_id(error, "file.not-yaml")(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(value, dict):
         found = "empty" if value is None else f"a {type(value).__name__}"
-        raise error(f"{path}: expected a mapping of keys to values, but the file is {found}")
+        raise with_id(error, "file.not-yaml")(
+            f"{path}: expected a mapping of keys to values, but the file is {found}"
+        )
     return value
 
 
@@ -227,11 +241,15 @@ def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[
             value = parse_json(line)
         except ValueError as failure:
             reason = getattr(failure, "msg", None) or str(failure)
-            raise error(f"{path}:{number}: not valid JSON: {reason}") from None
+            raise with_id(error, "file.not-json")(
+                f"{path}:{number}: not valid JSON: {reason}"
+            ) from None
         if not isinstance(value, dict):
-            raise error(f"{path}:{number}: expected an object, found a {type(value).__name__}")
+            raise with_id(error, "file.not-json")(
+                f"{path}:{number}: expected an object, found a {type(value).__name__}"
+            )
         if has_half_characters(value):
-            raise error(f"{path}:{number}: {HALF_CHARACTERS}")
+            raise with_id(error, "text.half-character")(f"{path}:{number}: {HALF_CHARACTERS}")
         yield number, value
 
 
@@ -265,12 +283,13 @@ def validate(
 ) -> T:
     """Return `value` as the adapter's type, or raise `error` with the first fault in one line.
 
-    Of a `kind` of file that people write, the error has an id: of the key (`policy.margin`), of a
-    key that is none (`policy.unknown-key`), or of the whole (`policy.file`).
+    Of a `kind` of file that people write, the error has the id of the key (`policy.margin`), of a
+    key that is none (`policy.unknown-key`), or of the whole (`policy.file`); of another one
+    `file.unexpected`.
     """
     from pydantic import ValidationError
 
-    whole = None if kind is None else key_id(kind, "file")
+    whole = "file.unexpected" if kind is None else key_id(kind, "file")
     if has_half_characters(value):
         raise error(f"{source}: {HALF_CHARACTERS}", id=whole)
     try:
@@ -278,7 +297,7 @@ def validate(
     except ValidationError as failure:
         first = _first(failure)
         cause = first.get("ctx", {}).get("error")  # what the record itself has raised
-        told = getattr(cause, "id", None) or (kind and _id(first, adapter, kind))
+        told = getattr(cause, "id", None) or (_id(first, adapter, kind) if kind else whole)
         raise error(f"{source}: {_explain(first, adapter)}", id=told) from None
     if _has_no_number(value):
         raise error(f"{source}: holds an infinity or NaN, which is no number to go by", id=whole)
@@ -430,9 +449,13 @@ def write_error(path: Path, failure: OSError) -> UsageError | InfrastructureErro
     """Translate a failed write: no room is worth a retry, no permission is for the user."""
     if failure.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}:
         return InfrastructureError(
-            f"{path}: {failure.strerror}; free some space and run again, what is stored is kept"
+            f"{path}: {failure.strerror}; free some space and run again, what is stored is kept",
+            id="file.no-room",
         )
-    return UsageError(f"{path}: cannot be written: {failure.strerror}; choose another place")
+    return UsageError(
+        f"{path}: cannot be written: {failure.strerror}; choose another place",
+        id="file.not-written",
+    )
 
 
 _UNREACHABLE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -446,7 +469,12 @@ def is_unreachable(failure: OSError) -> bool:
 def read_error(path: Path, failure: OSError) -> UsageError | InfrastructureError:
     """Translate a failed read of a file of ours that may well be whole."""
     if isinstance(failure, PermissionError):
-        return UsageError(f"{path}: cannot be read: {failure.strerror}; choose another place")
+        return UsageError(
+            f"{path}: cannot be read: {failure.strerror}; choose another place",
+            id="file.unreadable",
+        )
     return InfrastructureError(
-        f"{path}: cannot be read: {failure.strerror}; run again when it can, what is stored is kept"
+        f"{path}: cannot be read: {failure.strerror}; run again when it can, what is stored is "
+        "kept",
+        id="file.unreadable",
     )

@@ -60,6 +60,10 @@ class Run:
         """Say whether these looks were taken by this very run, as far as it had come."""
         return one.run == self.digest and set(one.counted) <= set(self.planned)
 
+    def share(self, counted: Sequence[int]) -> float:
+        """Return which part of its level the run has spent once these looks were taken."""
+        return min(1.0, counted[-1] / self.planned[-1]) if self.spends_evenly else 1.0
+
     def is_related(self, one: TakenLooks) -> bool:
         """Say whether these looks and this run share half of the smaller set of items."""
         if (one.capability == TOGETHER) != (self.capability == TOGETHER) or one.how != self.how:
@@ -86,11 +90,15 @@ class Account:
     before: tuple[TakenLooks, ...]
     own: TakenLooks | None
     level: Level
+    alpha: float
 
     def closed(self, counted: Sequence[int]) -> TakenLooks:
         """Return the looks of this run, once `counted` items were judged at each."""
-        share = counted[-1] / self.run.planned[-1] if self.run.spends_evenly else 1.0
-        spent = self.level.now * min(1.0, share)
+        share = self.run.share(counted)
+        spent = self.level.now * share
+        if self.own is not None:  # at levels of their own, where another run came between
+            gone = share - self.run.share(self.own.counted)
+            spent = max(spent, self.own.spent + self.level.now * max(0.0, gone))
         sketch = self.run.sketch
         taken = TakenLooks(
             capability=self.run.capability,
@@ -101,36 +109,74 @@ class Account:
             n_items=len(self.run.items),
             counted=tuple(counted),
             spent=spent,
+            level=self.level.now,
+            alpha=self.alpha,
         )
         return taken if self.own is None else further(self.own, taken)
 
 
 def accounts_of(
-    runs: Iterable[Run], known: Sequence[TakenLooks], policy: Policy
+    runs: Iterable[Run],
+    known: Sequence[TakenLooks],
+    policy: Policy,
+    counted: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, Account]:
-    """Return the account of each run by its capability's name."""
-    return {run.capability: _account(run, known, policy) for run in runs}
+    """Return the account of each run by its capability's name.
+
+    `counted` are the items at each look by then: at looks that are known the run has the level that
+    it had, and at further ones what others have left. None: at the looks that are known.
+    """
+    at = counted or {}
+    return {
+        run.capability: _account(run, known, policy, at.get(run.capability, ())) for run in runs
+    }
 
 
-def _account(run: Run, known: Sequence[TakenLooks], policy: Policy) -> Account:
+def _account(
+    run: Run, known: Sequence[TakenLooks], policy: Policy, counted: Sequence[int]
+) -> Account:
     related = [one for one in known if run.is_of(one) or run.is_related(one)]
     place = next((n for n, one in enumerate(related) if run.is_of(one)), len(related))
     before, own, after = related[:place], related[place : place + 1], related[place + 1 :]
     spent = sum(one.spent for one in before)
     now = run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent)
-    # Under another alpha than theirs, runs after this one may have left less.
+    # Runs after this one may have left less: they began under another alpha, or before it ended.
     left = policy.alpha - spent - sum(one.spent for one in after)
-    now = min(now, left) if left >= LEAST_LEVEL else 0.0
+    now = _level_at(run, own[0] if own else None, counted, policy.alpha, now, left)
     return Account(
         run=run,
         before=tuple(before),
         own=own[0] if own else None,
+        alpha=policy.alpha,
         level=Level(
             now=now,
             next=run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent + now),
             number=place + 1,
         ),
     )
+
+
+def _level_at(
+    run: Run,
+    own: TakenLooks | None,
+    counted: Sequence[int],
+    alpha: float,
+    now: float,
+    left: float,
+) -> float:
+    """Return the level of a run at these looks: `now`, unless others have `left` less of alpha.
+
+    Looks that were taken before are judged at the level that they were judged at.
+    """
+    if own is not None:
+        if own.level is not None and own.alpha == alpha and set(counted) <= set(own.counted):
+            return own.level
+        open_part = 1.0 - run.share(own.counted)
+        if open_part > 0.0:
+            left = (left - own.spent) / open_part
+    if left >= now - LEAST_LEVEL:  # within rounding
+        return now
+    return left if left >= LEAST_LEVEL else 0.0
 
 
 def further(one: TakenLooks, other: TakenLooks) -> TakenLooks:

@@ -49,7 +49,9 @@ def _count(task: TaskFile, path: Path) -> int | None:
         theirs = [one for body in lent.capabilities.values() for one in body.tasks]
         found = next((one for one in theirs if one.name == task.name), None)
         if found is None or found.from_suite is not None:
-            raise SuiteError(f"{path}: {task.from_suite} has no task {task.name} of its own")
+            raise SuiteError(
+                f"{path}: {task.from_suite} has no task {task.name} of its own", id="suite.from"
+            )
         return _count(found, source)
     if task.items is None:
         return None

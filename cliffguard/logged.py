@@ -27,7 +27,8 @@ def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[str, ...]:
         if None not in found and found[0] != found[1]:
             raise IntegrityError(
                 f"{task}: version {found[0]} of the task on the base's side, {found[1]} on the "
-                "candidate's; run lm-eval on both with one installation"
+                "candidate's; run lm-eval on both with one installation",
+                id="sides.other-versions",
             )
         for name in sorted(base.libraries.keys() & candidate.libraries.keys()):
             if base.libraries[name] != candidate.libraries[name]:

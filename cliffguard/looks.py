@@ -3,19 +3,24 @@
     <root>/looks/ab/ab12….json    both fingerprints, the looks of each run, and a seal
 
 A file is rewritten whole, and only where it changes: judging the same answers again writes nothing.
+Runs of one pair take turns (`turn`), from reading what is known to noting what was judged: none is
+lost, and the later one knows of the earlier one's look.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from cliffguard.canonical import digest, parse_json
-from cliffguard.errors import StoreError
+from cliffguard.errors import InfrastructureError, StoreError
 from cliffguard.files import read_error, write_whole
 from cliffguard.ledger import merged
 from cliffguard.records import Checkpoint, TakenLooks
@@ -42,6 +47,40 @@ def looks_path(store: Store, base: str, candidate: str) -> Path:
     """Return where the looks at a pair of fingerprints lie."""
     key = digest([base, candidate])
     return store.root / "looks" / key[:2] / f"{key}.json"
+
+
+_MOST_SECONDS = 600.0
+"""Of waiting: a verdict takes seconds, and who waits longer waits for a process that is stopped."""
+
+
+@contextlib.contextmanager
+def turn(
+    store: Store, base: str, candidate: str, *, most_seconds: float = _MOST_SECONDS
+) -> Iterator[None]:
+    """Wait until no other run judges this pair of fingerprints, and keep others waiting meanwhile.
+
+    The lock is the system's, which releases it however its holder ends. Where there can be none (a
+    store that may only be read, a file system without locks) nobody waits. Raises
+    InfrastructureError after `most_seconds`.
+    """
+    path = looks_path(store, base, candidate).with_name("lock")
+    lock = FileLock(path, timeout=most_seconds, mode=0o666)  # whoever else uses the store
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InfrastructureError(
+            f"{path}: another run has been judging checkpoints of this store for more than "
+            f"{most_seconds:g} seconds; end it, or wait for it, and run again",
+            id="looks.in-use",
+        ) from None
+    except (OSError, NotImplementedError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def all_looks(store: Store) -> list[Path]:
@@ -93,21 +132,28 @@ def note_looks(
         runs=(*taken,),
         is_past_lost=is_past_lost,
     )
+    if not looks.runs:
+        return
     path = looks_path(store, looks.base, looks.candidate)
-    if add_looks(store, looks):
-        for key in questions:
-            store.entry(key).mark_judged(path.stem)
+    add_looks(store, looks)
+    for key in questions:  # also of looks that were noted just before a run was killed
+        store.entry(key).mark_judged(path.stem)
 
 
 def add_looks(store: Store, looks: Looks) -> bool:
-    """Add the looks at a pair to those that the store knows of; say whether any was new."""
+    """Add the looks at a pair to those that the store knows of; say whether anything was new.
+
+    In a `turn` alone.
+    """
     path = looks_path(store, looks.base, looks.candidate)
-    known = read_looks(path).runs if path.is_file() else ()
-    runs = merged(known, looks.runs)
-    if runs != known:
+    known = read_looks(path) if path.is_file() else None
+    runs = merged(() if known is None else known.runs, looks.runs)
+    is_past_lost = looks.is_past_lost or (known is not None and known.is_past_lost)
+    found = dataclasses.replace(looks, runs=runs, is_past_lost=is_past_lost)
+    if found != known and runs:
         store.begin()
-        write_whole(path, _as_text(dataclasses.replace(looks, runs=runs)))
-    return runs != known
+        write_whole(path, _as_text(found))
+    return found != known
 
 
 def read_looks(path: Path) -> Looks:
@@ -125,7 +171,9 @@ def read_looks(path: Path) -> Looks:
     if not (is_whole and is_in_place):
         raise StoreError(
             f"{path}: does not match its seal; `cliffguard store verify --store "
-            f"{path.parent.parent.parent} --repair` moves it aside, and what was spent is forgotten"
+            f"{path.parent.parent.parent} --repair` moves it aside, and what was spent is "
+            "forgotten",
+            id="looks.damaged",
         )
     return found
 

@@ -144,7 +144,8 @@ def _refuse_elsewhere(side: Measurement, runner: Runner) -> None:
     if here is not None and others:
         raise UsageError(
             f"the store holds answers to this that were measured elsewhere ({others[0]}), not on "
-            f"{here}; give another --store"
+            f"{here}; give another --store",
+            id="store.measured-elsewhere",
         )
 
 

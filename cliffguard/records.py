@@ -918,7 +918,8 @@ class TakenLooks:
     is a digest of the order of its items, its looks, and the questions that were answered; `sketch`
     are the least of the digests of its `n_items` different items, by which a larger set that holds
     them is recognised. `answers`, of logged samples, are what both sides scored on these.
-    `counted` items at each look taken; `spent` of alpha by the last of them.
+    `counted` items at each look taken; `spent` of alpha by the last of them. That one was judged at
+    `level`, out of an `alpha` (None: taken before these were noted).
     """
 
     capability: str
@@ -929,6 +930,8 @@ class TakenLooks:
     n_items: int
     counted: tuple[int, ...]
     spent: float
+    level: float | None = None
+    alpha: float | None = None
 
     def __post_init__(self) -> None:
         steps = (0, *self.counted)

@@ -49,7 +49,8 @@ def check_screens(plan: Plan, runner: Runner) -> None:
     if plan.screen and not runner.loads_models:
         raise UsageError(
             f"screen: the runner {runner.identity.partition(':')[0]} gives answers, not "
-            "distributions; leave screen out, or use the runner cliffguard or hf"
+            "distributions; leave screen out, or use the runner cliffguard or hf",
+            id="screen.no-distributions",
         )
 
 

@@ -233,7 +233,8 @@ class Entry:
         root = self.folder.parent.parent.parent
         return StoreError(
             f"{self.folder}: {what}; `cliffguard store verify --store {root} --repair` moves it "
-            "aside, and the next run asks again"
+            "aside, and the next run asks again",
+            id="store.damaged",
         )
 
 

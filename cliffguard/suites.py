@@ -398,24 +398,29 @@ def _items(
         )
         if item.id in seen:
             raise SuiteError(
-                f"{source}:{number}: the id {item.id!r} stands already in line {seen[item.id]}"
+                f"{source}:{number}: the id {item.id!r} stands already in line {seen[item.id]}",
+                id="item.twice",
             )
         seen[item.id] = number
         items.append(item)
         if "fields" in row:
             told[item.id] = _fields(row["fields"], f"{source}:{number}")
     if not items:
-        raise SuiteError(f"{source}: holds no items; a task needs at least one")
+        raise SuiteError(
+            f"{source}: holds no items; a task needs at least one", id="suite.no-items"
+        )
     return tuple(items), told
 
 
 def _fields(value: Any, where: str) -> dict[str, str]:
     """Return what a row says of itself for `cluster` and `strata` of a policy, as texts."""
     if not isinstance(value, dict):
-        raise SuiteError(f'{where}: fields must be an object, such as {{"topic": "law"}}')
+        raise SuiteError(
+            f'{where}: fields must be an object, such as {{"topic": "law"}}', id="item.fields"
+        )
     for name, one in value.items():
         if not isinstance(one, (str, int, float)):
-            raise SuiteError(f"{where}: fields.{name} must be a text or a number")
+            raise SuiteError(f"{where}: fields.{name} must be a text or a number", id="item.fields")
     return {str(name): str(one) for name, one in value.items()}
 
 
@@ -435,7 +440,8 @@ def _rows(
         if found != made.digest:
             raise SuiteError(
                 f"{where}: items: {made.generator} makes other items (digest {found}) than those "
-                "that the suite was measured with; take the cliffguard that wrote it"
+                "that the suite was measured with; take the cliffguard that wrote it",
+                id="suite.other-items",
             )
         return f"{where}: items", enumerate(rows, start=1)
     source = inside(path, str(written.items), f"{where}: items")
@@ -445,16 +451,20 @@ def _rows(
 def inside(path: Path, name: str, where: str) -> Path:
     """Return the file that a suite names, links followed; SuiteError outside the suite's folder."""
     if "\0" in name:
-        raise SuiteError(f"{where}: a path cannot hold a null character")
+        raise SuiteError(f"{where}: a path cannot hold a null character", id="suite.items-path")
     try:
         folder = path.parent.resolve()
         source = (folder / name).resolve()
     except (OSError, RuntimeError):  # links in a circle
-        raise SuiteError(f"{where} {name!r}: no such file; its links lead nowhere") from None
+        raise SuiteError(
+            f"{where} {name!r}: no such file; its links lead nowhere", id="suite.items-path"
+        ) from None
     if not source.is_relative_to(folder):
-        raise SuiteError(f"{where} {name!r} lies outside the suite's folder")
+        raise SuiteError(f"{where} {name!r} lies outside the suite's folder", id="suite.items-path")
     if is_special(source):
-        raise SuiteError(f"{where} {name!r} is a pipe or a device, not a file")
+        raise SuiteError(
+            f"{where} {name!r} is a pipe or a device, not a file", id="suite.items-path"
+        )
     return source
 
 
@@ -468,7 +478,10 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     known = {*_ROW_KEYS, level}
     for key in row:
         if key not in known:
-            raise SuiteError(f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}")
+            raise SuiteError(
+                f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}",
+                id="item.unknown-key",
+            )
     scorer = SCORERS.get(metric or "")
     is_asked = scorer is not None and "question" in row
     key = "question" if is_asked else "prompt"
@@ -476,7 +489,10 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     if "context" in row:
         prompt = _text(row, "context", where) + prompt
     if prompt != prompt.rstrip():
-        raise SuiteError(f"{where}: {key} ends in white space, which changes how answers tokenise")
+        raise SuiteError(
+            f"{where}: {key} ends in white space, which changes how answers tokenise",
+            id="item.white-space",
+        )
     answers = _answers(row, "expected" if is_asked and "expected" in row else "answer", where)
     answer = answers[0]
     if len(answers) > 1:
@@ -486,16 +502,19 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
         if "choices" in row and not is_asked:
             raise SuiteError(
                 f"{where}: choices and metric {metric} exclude each other; use acc, or write the "
-                "question of the generated form too"
+                "question of the generated form too",
+                id="item.choices",
             )
         try:
             list(map(scorer.check, answers))
         except ValueError as failure:
-            raise SuiteError(f"{where}: answer: {failure}") from None
+            raise SuiteError(f"{where}: answer: {failure}", id="item.answer") from None
     refuse_absurd(prompt, choices, answer, where)
     cluster = row.get("cluster")
     if cluster is not None and not isinstance(cluster, str):
-        raise SuiteError(f"{where}: cluster must be text, found {json.dumps(cluster)}")
+        raise SuiteError(
+            f"{where}: cluster must be text, found {json.dumps(cluster)}", id="item.cluster"
+        )
     return Item(
         id=_text(row, "id", where),
         digest=digest([prompt, list(choices), list(answers) if len(answers) > 1 else answer]),
@@ -510,10 +529,12 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
 
 def _text(row: dict[str, Any], key: str, where: str) -> str:
     if key not in row:
-        raise SuiteError(f"{where}: {key} is missing")
+        raise SuiteError(f"{where}: {key} is missing", id="item.missing-key")
     value = row[key]
     if not isinstance(value, str) or not value.strip():
-        raise SuiteError(f"{where}: {key} must be text, not blank, found {json.dumps(value)}")
+        raise SuiteError(
+            f"{where}: {key} must be text, not blank, found {json.dumps(value)}", id="item.text"
+        )
     return value
 
 
@@ -550,16 +571,20 @@ def _answers(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
 
 def _choices(row: dict[str, Any], answer: str, where: str) -> tuple[str, ...]:
     if "choices" not in row:
-        raise SuiteError(f"{where}: choices is missing")
+        raise SuiteError(f"{where}: choices is missing", id="item.choices")
     choices = row["choices"]
     if not isinstance(choices, list) or len(choices) < 2:
-        raise SuiteError(f"{where}: choices must be a list of at least two texts")
+        raise SuiteError(
+            f"{where}: choices must be a list of at least two texts", id="item.choices"
+        )
     if not all(isinstance(choice, str) and choice.strip() for choice in choices):
-        raise SuiteError(f"{where}: every choice must be text that is not blank")
+        raise SuiteError(f"{where}: every choice must be text that is not blank", id="item.choices")
     if len(set(choices)) != len(choices):
-        raise SuiteError(f"{where}: a choice stands twice")
+        raise SuiteError(f"{where}: a choice stands twice", id="item.choices")
     if answer not in choices:
-        raise SuiteError(f"{where}: the answer {answer!r} is not among the choices")
+        raise SuiteError(
+            f"{where}: the answer {answer!r} is not among the choices", id="item.answer"
+        )
     return tuple(choices)
 
 
@@ -568,5 +593,7 @@ def _level(row: dict[str, Any], field: str | None, where: str) -> int | None:
         return None
     level = row.get(field)
     if not isinstance(level, int) or isinstance(level, bool):
-        raise SuiteError(f"{where}: {field} (the level) must be a whole number, found {level!r}")
+        raise SuiteError(
+            f"{where}: {field} (the level) must be a whole number, found {level!r}", id="item.level"
+        )
     return level

@@ -37,7 +37,9 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
     """
     rows = tuple(read_rows(path, text_only=True))
     if not rows:
-        raise UsageError(f"{path}: holds no rows; name the data of the fine-tune")
+        raise UsageError(
+            f"{path}: holds no rows; name the data of the fine-tune", id="training.empty"
+        )
     if len(rows) == 1 and (told := index_told(rows[0].value)) is not None:
         raise UsageError(f"{path}: {told}", id="rows.shape")
     return tuple(map(_text, rows))

@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 
 from cliffguard import records
-from cliffguard.errors import StoreError
+from cliffguard.corridor import find_sides, guard
+from cliffguard.errors import StoreError, UsageError
 from cliffguard.measure import Measurement, measure
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Task
+from cliffguard.plans import Plan, Protocol
+from cliffguard.records import Answer, Checkpoint, Item, Review, Suite, Task
+from cliffguard.runners import Runner
 from cliffguard.runners.fake import FakeRunner
+from cliffguard.runners.stored import find_stored
 from cliffguard.schedule import Schedule
 from cliffguard.store import Store
-from cliffguard.suites import load_suite
+from cliffguard.suites import load_suite, load_suites
 from tests import support
 
 FIRST = Path(__file__).parent / "layouts" / "1"
@@ -429,3 +432,68 @@ def test_copies_keep_an_answer_each(tmp_path: Path) -> None:
     scores = {a.item_id: a.score for a in again.measured.answers["ball"]}
     assert again.n == 0
     assert (scores["copy"], scores["ball-000"]) == (0.25, 1.0)
+
+
+# --- compared from the store ----------------------------------------------------------------------
+
+COMPARED = ["shrunk", "renamed"]
+
+
+def checked(folder: Path, rows: Rows, store: str, runner: Runner | None = None) -> Review:
+    """Compare two checkpoints on a suite whose ladder has these rows; without runner, as stored."""
+    path = support.write_suite(folder / "suite")
+    support.write_jsonl(folder / "suite" / "ball.jsonl", rows)
+    sides = [support.write_checkpoint(folder / name, seed=n) for n, name in enumerate("bc")]
+    plan = Plan(base=str(sides[0]), candidate=str(sides[1]), suites=(str(path),))
+    answers = Store(folder / store)
+    stored = runner or find_stored(answers, find_sides(plan), load_suites(plan.suites), {})
+    return guard(plan, store=answers, runner=stored, stops_early=False)
+
+
+@pytest.mark.parametrize("change", COMPARED)
+def test_what_is_there_is_compared_without_asking(tmp_path: Path, change: str) -> None:
+    """A suite that changed, and all its items were answered: the verdict is that of a check."""
+    rows = support.choice_rows(80)
+    for store in ("compared", "checked"):
+        checked(tmp_path, rows, store, NoFilter(script))
+
+    compared = checked(tmp_path, CHANGES[change][0](rows), "compared")
+    asked = checked(tmp_path, CHANGES[change][0](rows), "checked", NoFilter(script))
+
+    assert compared.verdict == asked.verdict
+    assert compared.comparison == asked.comparison
+
+
+@pytest.mark.parametrize("change", ["grown", "edited"])
+def test_what_was_never_asked_is_not_compared(tmp_path: Path, change: str) -> None:
+    """A suite with new items: exit 2, and the line says what to run."""
+    rows = support.choice_rows(80)
+    checked(tmp_path, rows, "s", NoFilter(script))
+
+    with pytest.raises(UsageError, match=r"run `cliffguard measure .*/b --store .*/s` with") as one:
+        checked(tmp_path, CHANGES[change][0](rows), "s")
+
+    assert (one.value.id, one.value.exit_code) == ("compare.not-stored", 2)
+
+
+def test_answers_to_just_this_suite_go_before_older_ones(tmp_path: Path) -> None:
+    """Those that an earlier version gave to more items make no second protocol of it."""
+    older = NoFilter(script)
+    older.identity = "fake, of before"  # type: ignore[misc]
+    checked(tmp_path, support.choice_rows(80), "s", older)
+    now = checked(tmp_path, support.choice_rows(60), "s", NoFilter(script))
+
+    assert checked(tmp_path, support.choice_rows(60), "s").verdict == now.verdict
+
+
+def script(name: str, item: Item) -> float:
+    """Answer a few items otherwise than the base."""
+    return float(not (name.endswith("c") and item.prompt.endswith("3 is with")))
+
+
+class NoFilter(FakeRunner):
+    """Calls the filter of own tasks as the harness does."""
+
+    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+        """Return the suites' own tasks."""
+        return tuple(replace(task, filter="none") for task in super().resolve(suites, protocol))

@@ -69,15 +69,6 @@ def test_a_named_usage_error_is_recorded(
     assert not (tmp_path / "review.json").exists()
 
 
-def test_another_usage_error_is_not_recorded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without an id, what the user wrote is told on stderr alone."""
-    told(UsageError("m"), tmp_path, capsys)
-
-    assert list(tmp_path.iterdir()) == []
-
-
 @dataclass
 class Refuses:
     """A record that refuses itself with an id."""

@@ -21,14 +21,23 @@ def read_churn(words: Sequence[str]) -> float | dict[str, float]:
         pairs = [word.rpartition("=") for word in words]
         names = [name for name, _, _ in pairs]
         if twice := next((name for name in names if names.count(name) > 1), None):
-            raise UsageError(f"--churn: {twice} stands twice; leave one of them out")
+            raise UsageError(
+                f"--churn: {twice} stands twice; leave one of them out", id="churn.twice"
+            )
         return {name: share_of(text, f"--churn {name}") for name, _, text in pairs}
     if more:
-        raise UsageError("--churn: give one share, one file, or NAME=SHARE as often as you like")
+        raise UsageError(
+            "--churn: give one share, one file, or NAME=SHARE as often as you like",
+            id="churn.mixed",
+        )
     try:
         share = float(first)
     except ValueError:
-        raise UsageError(f"--churn: {first}: no such file, and no share of the items") from None
+        raise UsageError(
+            f"--churn: {first}: no such file, and no share of the items", id="churn.no-file"
+        ) from None
     if not 0.0 < share <= 1.0:
-        raise UsageError(f"--churn: must lie above 0 and at most 1, not {share:g}")
+        raise UsageError(
+            f"--churn: must lie above 0 and at most 1, not {share:g}", id="churn.share"
+        )
     return share

@@ -55,7 +55,10 @@ def compare(
     folder: Path | None
     if logged:
         if show_config:
-            raise UsageError("--show-config: folders of samples have no plan to show; leave it out")
+            raise UsageError(
+                "--show-config: folders of samples have no plan to show; leave it out",
+                id="samples.no-plan",
+            )
         folder = None if out is None else prepare(out)
         with failure_recorded(folder):
             own = _policy_of(path, policy)
@@ -166,12 +169,16 @@ def _compared(
         refuse_other_folder(other)
         raise UsageError(
             f"{logged[0]} holds samples that lm-eval logged, and {other} does not; compare two "
-            "folders of samples, or two checkpoints"
+            "folders of samples, or two checkpoints",
+            id="samples.one-side",
         )
     given = opt.overrides(flags)
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
-        raise UsageError(f"{names}: has no effect on samples that are logged; leave it out")
+        raise UsageError(
+            f"{names}: has no effect on samples that are logged; leave it out",
+            id="samples.no-effect",
+        )
     return compare_samples(
         base,
         candidate,

@@ -87,15 +87,13 @@ def _libraries_explained() -> Iterator[None]:
 def failure_recorded(out: Path | None) -> Iterator[None]:
     """Leave a failure.json and a JUnit error in the folder where a report was expected, if any.
 
-    So it is of exit 12 and 20, and of 2 where the error has an id to go by: any other mistake of
-    writing is for whoever typed it, not for a dashboard.
+    So it is of exit 2, 12 and 20, once the folder is there; each has an id to go by.
     """
     try:
         with _libraries_explained():
             yield
     except CliffguardError as error:
-        is_told = error.exit_code in _RECORDED and (error.exit_code != 2 or error.id is not None)
-        if out is not None and is_told:
+        if out is not None and error.exit_code in _RECORDED:
             _record_failure(error, out)
         raise
 
@@ -200,9 +198,14 @@ def write_new(files: Mapping[str, str], out: Path, *, force: bool, source: str |
     out = user_path(str(out), UsageError)
     for name in files:
         if source is not None and (out / name).resolve() == Path(source).resolve():
-            raise UsageError(f"{source}: lies where its items would go; choose another --out")
+            raise UsageError(
+                f"{source}: lies where its items would go; choose another --out",
+                id="out.over-items",
+            )
         if (out / name).exists() and not force:
-            raise UsageError(f"{out / name}: exists already; pass --force to overwrite it")
+            raise UsageError(
+                f"{out / name}: exists already; pass --force to overwrite it", id="out.exists"
+            )
     for name, text in files.items():
         write_whole(out / name, text)
         print(out / name)

@@ -49,9 +49,14 @@ def doctor(
         raise typer.Exit(_print_missing(failure, output_format)) from None
 
     if candidate is None and flags.get("base") is not None:
-        raise UsageError("--base without --candidate: give both, or neither")
+        raise UsageError(
+            "--base without --candidate: give both, or neither", id="candidate.missing"
+        )
     if candidate is None and load:
-        raise UsageError("--load: there is nothing to load; give --candidate, and its --base")
+        raise UsageError(
+            "--load: there is nothing to load; give --candidate, and its --base",
+            id="candidate.missing",
+        )
     shown(quiet=False, verbose=True)
     plan = None
     if candidate is not None:

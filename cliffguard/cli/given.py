@@ -39,7 +39,9 @@ def plan_of(flags: Mapping[str, Any], path: Path | None = None) -> Plan:
     """Return the one plan of a verb that asks in one way."""
     plan, *others = plans_of(path, flags)
     if others:
-        raise UsageError("--chat-template both: is for check; here choose own or base")
+        raise UsageError(
+            "--chat-template both: is for check; here choose own or base", id="chat-template.both"
+        )
     return plan
 
 
@@ -54,9 +56,14 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
             )
         return load_plans(path, given)
     if "candidate" not in given:
-        raise UsageError("no candidate: give a plan file, or --candidate (and --base, --suite)")
+        raise UsageError(
+            "no candidate: give a plan file, or --candidate (and --base, --suite)",
+            id="candidate.missing",
+        )
     if not {"suites", "target"} & given.keys():
-        raise UsageError("no suite: give --suite NAME (see `cliffguard suites ls`), or --target")
+        raise UsageError(
+            "no suite: give --suite NAME (see `cliffguard suites ls`), or --target", id="suite.none"
+        )
     return make_plans(given, "command line")
 
 

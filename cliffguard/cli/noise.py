@@ -45,7 +45,9 @@ def noise(
     from cliffguard.engine.peers import n_processes
 
     if n_processes() > 1:
-        raise UsageError("noise runs in one process; start it without a launcher")
+        raise UsageError(
+            "noise runs in one process; start it without a launcher", id="noise.launcher"
+        )
     screen = shown(quiet=quiet, verbose=verbose)
     if flags.get("target") and not flags.get("suites"):
         from cliffguard.config import NO_SUITE
@@ -76,7 +78,8 @@ def noise(
     if drifted:
         raise IntegrityError(
             f"{found.checkpoint}: its own mean moved in {', '.join(drifted)} ({found.against}); "
-            "measure base and candidate alike, or find what differs, before any comparison"
+            "measure base and candidate alike, or find what differs, before any comparison",
+            id="noise.moved",
         )
 
 
@@ -91,7 +94,8 @@ def _otherwise(plan: Plan, dtype: str | None, device: str | None) -> Plan:
         if not runner.is_local:
             raise UsageError(
                 f"the batches of {runner.model} are its own; say what is to be other with "
-                "--other-dtype or --other-device"
+                "--other-dtype or --other-device",
+                id="noise.batches",
             )
         runner = dataclasses.replace(runner, batch_size=1, batch_tokens=None)
     return dataclasses.replace(plan, protocol=protocol, runner=runner)

@@ -419,14 +419,18 @@ def _by_task(given: Sequence[str]) -> dict[str, str | dict[str, str]]:
         name, sign, path = text.partition("=")
         task, colon, split = name.partition(":")
         if not (sign and task.strip() and path.strip() and bool(colon) == bool(split.strip())):
-            raise UsageError(f"--data {text}: expected TASK=PATH or TASK:SPLIT=PATH")
+            raise UsageError(
+                f"--data {text}: expected TASK=PATH or TASK:SPLIT=PATH", id="data.form"
+            )
         known = files.get(task)
         if colon and (known is None or (isinstance(known, dict) and split not in known)):
             files[task] = {**(known or {}), split: path}
         elif not colon and known is None:
             files[task] = path
         else:
-            raise UsageError(f"--data {text}: {name} has a file already; leave one of them out")
+            raise UsageError(
+                f"--data {text}: {name} has a file already; leave one of them out", id="data.twice"
+            )
     return files
 
 
@@ -440,10 +444,14 @@ def _read(name: str, value: Any) -> Any:
         try:
             return parse_json(value)
         except ValueError as failure:
-            raise UsageError(f"--{name.replace('_', '-')}: not valid JSON: {failure}") from None
+            raise UsageError(
+                f"--{name.replace('_', '-')}: not valid JSON: {failure}", id="flag.not-json"
+            ) from None
     pairs = [part.partition("=") for part in value.split(",") if part]
     if wrong := [key for key, sign, _ in pairs if not sign]:
-        raise UsageError(f"--{name.replace('_', '-')}: {wrong[0]!r} is no key=value")
+        raise UsageError(
+            f"--{name.replace('_', '-')}: {wrong[0]!r} is no key=value", id="flag.key-value"
+        )
     return {key.strip(): _scalar(text) for key, _, text in pairs}
 
 

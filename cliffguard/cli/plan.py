@@ -54,7 +54,7 @@ def plan(
 ) -> None:
     """Say what a plan can decide: items, the drops it sees, the chance to pass, the cost."""
     if aim is not None and not 0.0 < aim < 1.0:
-        raise UsageError(f"--aim: must lie between 0 and 1, not {aim:g}")
+        raise UsageError(f"--aim: must lie between 0 and 1, not {aim:g}", id="aim.share")
     if not candidate and path is None:
         # What is compared does not matter here, and need not be there yet.
         candidate = [flags.get("base") or "candidate"]

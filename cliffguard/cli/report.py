@@ -35,7 +35,10 @@ def report(
     from cliffguard.report.json import read_review
 
     if output is not None and output.exists() and review.exists() and output.samefile(review):
-        raise UsageError(f"{output}: is the review itself, which would be lost; name another file")
+        raise UsageError(
+            f"{output}: is the review itself, which would be lost; name another file",
+            id="out.is-review",
+        )
     read = read_review(read_text(review, UsageError), str(review))
     timings = _timings_beside(review)
     try:
@@ -43,7 +46,8 @@ def report(
     except (ValueError, LookupError, TypeError) as failure:
         raise UsageError(
             f"{review}: cannot be shown, since it holds what no check writes "
-            f"({type(failure).__name__}: {failure}); take the review as it was written"
+            f"({type(failure).__name__}: {failure}); take the review as it was written",
+            id="review.impossible",
         ) from failure
     if output is not None:
         write_whole(user_path(str(output), UsageError), text)
@@ -63,7 +67,9 @@ def _timings_beside(review: Path) -> Timings | None:
     try:
         told = parse_json(read_text(path, UsageError))
     except ValueError:
-        raise UsageError(f"{path}: not valid JSON; remove it, or run the check again") from None
+        raise UsageError(
+            f"{path}: not valid JSON; remove it, or run the check again", id="failure.not-json"
+        ) from None
     if isinstance(told, dict):
         told = {key: value for key, value in told.items() if key != "tasks"}
     return validate(TypeAdapter(Timings), told, str(path), UsageError)

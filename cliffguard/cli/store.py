@@ -135,7 +135,8 @@ def verify_store(
         raise StoreError(
             f"{answers.root}: {_counted(n_damaged, len(entries), len(looks))} damaged; with "
             "--repair what is damaged is moved aside, and the next run asks it again"
-            f"{', but what was spent at these looks is forgotten' if looks else ''}"
+            f"{', but what was spent at these looks is forgotten' if looks else ''}",
+            id="store.damaged",
         )
     if not damaged:
         print(one_line(f"{answers.root}: {len(entries)} questions are whole"))
@@ -169,7 +170,9 @@ def prune_store(
 
     age_s = None if older_than is None else _seconds(older_than)
     if age_s is None and checkpoint is None and not unreadable:
-        raise UsageError("say what may go: --older-than, --checkpoint or --unreadable")
+        raise UsageError(
+            "say what may go: --older-than, --checkpoint or --unreadable", id="prune.nothing-named"
+        )
     answers = open_store(store)
     if checkpoint is not None and not unreadable:
         select(answers, checkpoint=checkpoint)  # a misspelt name is no empty answer
@@ -208,7 +211,7 @@ def export_answers(
     answers = open_store(store)
     rows = select(answers, checkpoint=checkpoint, suite=suite, task=task)
     if not rows:
-        raise UsageError(f"{answers.root}: holds no answers; nothing was written")
+        raise UsageError(f"{answers.root}: holds no answers; nothing was written", id="store.empty")
     n_bytes = write_archive(answers, rows, out)
     n_answers = sum(row.n_answers for row in rows)
     print(f"{out}: {n_answers:,} answers to {len(rows)} questions, {_in_bytes(n_bytes)}")
@@ -234,7 +237,9 @@ def import_answers(
 def _seconds(age: str) -> float:
     found = re.fullmatch(r"(\d{1,6})([mhdw])", age.strip())
     if found is None:
-        raise UsageError(f"--older-than {age}: expected a number and m, h, d or w, such as 30d")
+        raise UsageError(
+            f"--older-than {age}: expected a number and m, h, d or w, such as 30d", id="prune.age"
+        )
     return int(found[1]) * _UNITS_S[found[2]]
 
 

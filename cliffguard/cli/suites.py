@@ -206,7 +206,9 @@ def freeze_gym(
     validate(TypeAdapter(SuiteName), name, "--name", UsageError)
     out = user_path(str(out), UsageError)
     if (out / f"{name}.yaml").exists() and not force:
-        raise UsageError(f"{out / name}.yaml: exists already; pass --force to overwrite it")
+        raise UsageError(
+            f"{out / name}.yaml: exists already; pass --force to overwrite it", id="out.exists"
+        )
     files = freeze(generator, name=name, seed=seed, n_levels=levels, n_per_level=per_level)
     for file, text in files.items():
         write_whole(out / file, text)

@@ -54,15 +54,21 @@ def check_generator(name: str) -> None:
         return
     allowed = f"(allowed: {', '.join(ALLOWED)})"
     if name in REFUSED:
-        raise UsageError(f"reasoning-gym's {name} is not allowed: {REFUSED[name]} {allowed}")
+        raise UsageError(
+            f"reasoning-gym's {name} is not allowed: {REFUSED[name]} {allowed}",
+            id="gym.not-allowed",
+        )
     theirs = _reasoning_gym().factory.DATASETS
     if name in theirs:
         raise UsageError(
             f"reasoning-gym's {name} is not allowed: nobody has looked whether its answers are "
-            f"right and its levels in order {allowed}"
+            f"right and its levels in order {allowed}",
+            id="gym.not-allowed",
         )
     near = nearest(name, [*ALLOWED, *theirs])
-    raise UsageError(f"no generator of reasoning-gym is called {name!r}{near} {allowed}")
+    raise UsageError(
+        f"no generator of reasoning-gym is called {name!r}{near} {allowed}", id="gym.unknown"
+    )
 
 
 def _check_levels(name: str, n_levels: int) -> None:
@@ -71,7 +77,8 @@ def _check_levels(name: str, n_levels: int) -> None:
         told = ", ".join(map(str, known))
         raise UsageError(
             f"--levels {n_levels}: {name} has {len(known)} levels "
-            f"({ALLOWED[name].unit} {told}); ask for fewer"
+            f"({ALLOWED[name].unit} {told}); ask for fewer",
+            id="gym.levels",
         )
 
 
@@ -81,7 +88,8 @@ def _reasoning_gym() -> Any:
     except ImportError as failure:
         raise UsageError(
             f"reasoning-gym cannot be imported ({failure}); install it with "
-            'pip install "cliffguard[gym]"'
+            'pip install "cliffguard[gym]"',
+            id="environment.missing-library",
         ) from None
 
 
@@ -125,7 +133,8 @@ def _rows(
         if n_made < n_per_level:
             raise UsageError(
                 f"{name} has {n_made} different sound items at {entry.unit} {level} in "
-                f"{_DRAWS_AN_ITEM * n_per_level} draws, not {n_per_level}; ask for fewer per level"
+                f"{_DRAWS_AN_ITEM * n_per_level} draws, not {n_per_level}; ask for fewer per level",
+                id="gym.too-few",
             )
 
 
@@ -142,7 +151,8 @@ def _drawn(
     except (TypeError, ValueError, KeyError, AssertionError) as failure:
         raise UsageError(
             f"reasoning-gym {_version()} does not make {name} with {dict(config)} ({failure}); "
-            'take the one of pip install "cliffguard[gym]"'
+            'take the one of pip install "cliffguard[gym]"',
+            id="gym.other-release",
         ) from None
 
 

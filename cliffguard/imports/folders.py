@@ -86,7 +86,7 @@ def find_run(name: str) -> Run:
     if path.is_file():
         return _single(name, path)
     if not path.is_dir():
-        raise UsageError(f"{name}: no such folder")
+        raise UsageError(f"{name}: no such folder", id="samples.no-folder")
     levels = list(_levels(path))
     for depth, level in enumerate(levels):
         holding = [(folder, files) for folder in level if (files := list(_files(folder)))]

@@ -44,7 +44,9 @@ def _refuse_twice(found: Mapping[str, Sequence[str]]) -> None:
         for task in members:
             if task in taken:
                 raise UsageError(
-                    f"policy: the task {task} is in {taken[task]} and in {name}; a task counts once"
+                    f"policy: the task {task} is in {taken[task]} and in {name}; a task counts "
+                    "once",
+                    id="policy.task-twice",
                 )
             taken[task] = name
 

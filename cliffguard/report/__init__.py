@@ -47,7 +47,8 @@ def render(review: Review, format: str, timings: TimingsOrLater = None) -> str:
     if format not in RENDERERS:
         known = ", ".join(RENDERERS)
         raise UsageError(
-            f"no report format is called {format!r}{nearest(format, RENDERERS)} (known: {known})"
+            f"no report format is called {format!r}{nearest(format, RENDERERS)} (known: {known})",
+            id="report.unknown-format",
         )
     module, name = RENDERERS[format].split(":")
     renderer = cast(Callable[..., str], getattr(import_module(module), name))

@@ -60,12 +60,12 @@ def read_review(text: str, source: str) -> Review:
     try:
         review = validate(TypeAdapter(Review), value, source, UsageError)
     except UsageError as failure:
-        raise UsageError(f"{failure}; {_NEXT}") from None
+        raise UsageError(f"{failure}; {_NEXT}", id="review.damaged") from None
     # A reader that is generous would let a changed review pass for the one that was written.
     is_older = value["format"] < REVIEW_FORMAT
     difference = _difference(value, _plain(review, ""), "", may_lack=is_older)
     if difference is not None:
-        raise UsageError(f"{source}: {difference}; {_NEXT}")
+        raise UsageError(f"{source}: {difference}; {_NEXT}", id="review.damaged")
     return review
 
 
@@ -78,7 +78,8 @@ def _plain(value: Any, where: str) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise IntegrityError(
             f"review: {where} is {value}, not a number; the measurement behind it cannot be "
-            "trusted: look at the answers of that capability"
+            "trusted: look at the answers of that capability",
+            id="review.not-finite",
         )
     if isinstance(value, tuple):
         return [_plain(part, f"{where}.{place}") for place, part in enumerate(value)]
@@ -103,12 +104,18 @@ def _load(text: str, source: str) -> dict[str, Any]:
         value = parse_json(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as failure:
         raise UsageError(
-            f"{source}:{failure.lineno}: not valid JSON: {failure.msg}; {_NEXT}"
+            f"{source}:{failure.lineno}: not valid JSON: {failure.msg}; {_NEXT}",
+            id="review.not-json",
         ) from None
     except ValueError as failure:
-        raise UsageError(f"{source}: not valid JSON: {failure}; {_NEXT}") from None
+        raise UsageError(
+            f"{source}: not valid JSON: {failure}; {_NEXT}", id="review.not-json"
+        ) from None
     if not isinstance(value, dict):
-        raise UsageError(f"{source}: expected an object, found a {type(value).__name__}; {_NEXT}")
+        raise UsageError(
+            f"{source}: expected an object, found a {type(value).__name__}; {_NEXT}",
+            id="review.not-json",
+        )
     return value
 
 
@@ -118,14 +125,20 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _check_format(value: dict[str, Any], source: str) -> None:
     if "format" not in value:
-        raise UsageError(f"{source}: format: missing, so this is not a review; {_NEXT}")
+        raise UsageError(
+            f"{source}: format: missing, so this is not a review; {_NEXT}", id="review.format"
+        )
     found = value["format"]
     if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise UsageError(f"{source}: format: expected a whole number, found {found!r}; {_NEXT}")
+        raise UsageError(
+            f"{source}: format: expected a whole number, found {found!r}; {_NEXT}",
+            id="review.format",
+        )
     if found > REVIEW_FORMAT:
         raise UsageError(
             f"{source}: format: {found} is newer than this cliffguard, which reads up to "
-            f"{REVIEW_FORMAT}; update cliffguard to read it"
+            f"{REVIEW_FORMAT}; update cliffguard to read it",
+            id="review.newer",
         )
 
 

@@ -68,7 +68,7 @@ def _names(schema: Any) -> dict[str, tuple[str, ...]]:
 
 def _unreadable(path: Path, failure: Exception) -> UsageError:
     reason = (str(failure).splitlines() or [type(failure).__name__])[0]
-    return UsageError(f"{path}: cannot be read as a table: {reason[:200]}")
+    return UsageError(f"{path}: cannot be read as a table: {reason[:200]}", id="rows.table")
 
 
 def _table(schema: Any, batches: Any, path: Path, text_only: bool) -> Iterator[Row]:
@@ -77,7 +77,8 @@ def _table(schema: Any, batches: Any, path: Path, text_only: bool) -> Iterator[R
     if not names:
         raise UsageError(
             f"{path}: no column holds text (there are: {', '.join(schema.names)}); give the data "
-            "as it was before it was tokenised"
+            "as it was before it was tokenised",
+            id="rows.tokenised",
         )
     number = 0
     for batch in batches:
@@ -109,24 +110,34 @@ def split_folder(folder: Path, split: str | None) -> Path:
     splits = folder / "dataset_dict.json"
     if not splits.is_file():
         if split is not None:
-            raise UsageError(f"{folder}: has no splits; leave the split {split!r} out")
+            raise UsageError(
+                f"{folder}: has no splits; leave the split {split!r} out", id="rows.split"
+            )
         return folder
     names = _settings(splits).get("splits")
     if not isinstance(names, list) or not all(_is_plain(name) for name in names):
-        raise UsageError(f"{splits}: does not name splits; save the dataset again")
+        raise UsageError(
+            f"{splits}: does not name splits; save the dataset again", id="rows.saved-dataset"
+        )
     if split is None and len(names) != 1:
         raise UsageError(
             f"{folder}: holds the splits {', '.join(names)}; name the one that is meant, such as "
-            f"{folder / (names[0] if names else 'train')}"
+            f"{folder / (names[0] if names else 'train')}",
+            id="rows.split",
         )
     if split is not None and split not in names:
         raise UsageError(
-            f"{folder}: has no split {split!r}{nearest(split, names)} (it holds {', '.join(names)})"
+            f"{folder}: has no split {split!r}{nearest(split, names)} (it holds "
+            f"{', '.join(names)})",
+            id="rows.split",
         )
     chosen = folder / (split or names[0])
     _refuse_outside(folder, chosen)
     if not os.path.isdir(chosen):  # unlike Path's, it takes a name that is too long for one
-        raise UsageError(f"{chosen}: no such folder, though {splits.name} names it; save it again")
+        raise UsageError(
+            f"{chosen}: no such folder, though {splits.name} names it; save it again",
+            id="rows.saved-dataset",
+        )
     return chosen
 
 
@@ -142,11 +153,15 @@ def arrow_files(folder: Path) -> Sequence[Path]:
         )
     listed = _settings(state).get("_data_files")
     if not isinstance(listed, list) or not all(isinstance(file, dict) for file in listed):
-        raise UsageError(f"{state}: does not name files; save the dataset again")
+        raise UsageError(
+            f"{state}: does not name files; save the dataset again", id="rows.saved-dataset"
+        )
     names = [file.get("filename") for file in listed]
     for name in names:
         if not _is_plain(name):
-            raise UsageError(f"{state}: {name!r} is no file in this folder")
+            raise UsageError(
+                f"{state}: {name!r} is no file in this folder", id="rows.saved-dataset"
+            )
         _refuse_outside(folder, folder / name)
     return [folder / name for name in names]
 
@@ -159,9 +174,13 @@ def _refuse_outside(folder: Path, named: Path) -> None:
     try:
         is_inside = Path(os.path.realpath(named)).is_relative_to(os.path.realpath(folder))
     except (OSError, ValueError):  # half a character, which no file is called by
-        raise UsageError(f"{named.name!r} is no file in {folder}") from None
+        raise UsageError(
+            f"{named.name!r} is no file in {folder}", id="rows.saved-dataset"
+        ) from None
     if not is_inside:
-        raise UsageError(f"{named}: leads out of the folder; copy what it points to")
+        raise UsageError(
+            f"{named}: leads out of the folder; copy what it points to", id="rows.leads-out"
+        )
 
 
 def _is_plain(name: Any) -> bool:
@@ -174,7 +193,9 @@ def _settings(path: Path) -> Mapping[str, Any]:
     try:
         value = parse_json(text)
     except ValueError:
-        raise UsageError(f"{path}: not valid JSON; save the dataset again") from None
+        raise UsageError(
+            f"{path}: not valid JSON; save the dataset again", id="rows.saved-dataset"
+        ) from None
     if not isinstance(value, Mapping):
-        raise UsageError(f"{path}: not a mapping; save the dataset again")
+        raise UsageError(f"{path}: not a mapping; save the dataset again", id="rows.saved-dataset")
     return value

@@ -133,5 +133,6 @@ def _refuse_remote(runner: Runner, what: str) -> NoReturn:
     who = runner.identity.partition(":")[0]
     raise UsageError(
         f"runner {who}: {what} are read only of models that are loaded here; use the runner "
-        "cliffguard or hf"
+        "cliffguard or hf",
+        id="runner.no-model-here",
     )

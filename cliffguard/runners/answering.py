@@ -80,7 +80,8 @@ class Prepared:
             raise IntegrityError(
                 f"{self.loaded.task.name}: the prompt of item {self.item.id} begins with "
                 f"{self.n_bos} tokens that mark the beginning of a text, where one belongs; take "
-                "it out of the chat template or the items, or switch add_bos_token off"
+                "it out of the chat template or the items, or switch add_bos_token off",
+                id="template.two-beginnings",
             )
 
     def _n_tokens(self) -> int:
@@ -107,7 +108,8 @@ class Prepared:
         if surety is not None and not math.isfinite(surety):
             raise IntegrityError(
                 f"item {self.item.id}: the mean log-probability of the answer is "
-                f"{first.mean_logprob}; the model computes no numbers"
+                f"{first.mean_logprob}; the model computes no numbers",
+                id="model.not-finite",
             )
         return self._record(self._mean(), first.text, surety, first.finish_reason, first.n_tokens)
 
@@ -125,7 +127,8 @@ class Prepared:
         logs = [float(request.resps[0][0]) for request in self.requests]
         if not all(math.isfinite(value) for value in logs):
             raise IntegrityError(
-                f"item {self.item.id}: a log-likelihood is {logs}; the model computes no numbers"
+                f"item {self.item.id}: a log-likelihood is {logs}; the model computes no numbers",
+                id="model.not-finite",
             )
         picked = self.loaded.picked(self.item, logs)
         top = max(logs)

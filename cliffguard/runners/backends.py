@@ -155,7 +155,8 @@ class LocalBackend:
                 return self._as_lm(network, tokenizer, protocol)
         except ValueError as failure:  # what a config says may be anything
             raise IntegrityError(
-                f"{network.name_or_path}: cannot be asked as its config.json says: {failure}"
+                f"{network.name_or_path}: cannot be asked as its config.json says: {failure}",
+                id="checkpoint.config-misfit",
             ) from failure
 
     def _as_lm(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
@@ -246,7 +247,8 @@ class ForeignBackend:
             place = self.settings.args.get("base_url", self.settings.model)
             raise InfrastructureError(
                 f"{checkpoint.name}: {place} gave no answer ({type(failure).__name__}: "
-                f"{str(failure).splitlines()[0][:200] if str(failure) else 'no reason'})"
+                f"{str(failure).splitlines()[0][:200] if str(failure) else 'no reason'})",
+                id="runner.no-answer",
             ) from failure
 
     def notes(self) -> Mapping[str, str | int]:
@@ -260,7 +262,9 @@ class ForeignBackend:
         name = self.settings.model
         if name not in model_registry:
             close = nearest(name, model_registry.keys())
-            raise UsageError(f"runner.model: lm-eval knows no model {name!r}{close}")
+            raise UsageError(
+                f"runner.model: lm-eval knows no model {name!r}{close}", id="runner.unknown-model"
+            )
         arguments = {**self._about(checkpoint, protocol, dtype), **self.settings.args}
         if self.settings.is_served:
             self._check_server(checkpoint, protocol, arguments)
@@ -271,10 +275,13 @@ class ForeignBackend:
             model = get_model(name)(**arguments)
         except ImportError as failure:
             raise InfrastructureError(
-                f"runner.model {name}: needs a library that is not installed: {failure}"
+                f"runner.model {name}: needs a library that is not installed: {failure}",
+                id="environment.missing-library",
             ) from failure
         except (TypeError, ValueError, AssertionError) as failure:
-            raise UsageError(f"runner.model {name}: refuses its arguments: {failure}") from failure
+            raise UsageError(
+                f"runner.model {name}: refuses its arguments: {failure}", id="runner.refused-args"
+            ) from failure
         refuse_changed(checkpoint)
         if not hasattr(model, "max_gen_toks"):  # of lm-eval's models some call it otherwise
             model.max_gen_toks = getattr(model, "_max_gen_toks", 256)
@@ -285,14 +292,21 @@ class ForeignBackend:
     ) -> None:
         """Refuse a server that would answer for another model, or cannot be asked as planned."""
         if self.settings.model.startswith("local-") and not arguments.get("base_url"):
-            raise UsageError("runner.args.base_url: missing; name the server's completions address")
+            raise UsageError(
+                "runner.args.base_url: missing; name the server's completions address",
+                id="runner.base-url",
+            )
         if protocol.chat_template != "none" and arguments.get("tokenized_requests") is False:
-            raise UsageError("runner.args: a chat template needs tokenized_requests: true")
+            raise UsageError(
+                "runner.args: a chat template needs tokenized_requests: true",
+                id="runner.tokenized-requests",
+            )
         served = _served_names(str(arguments.get("base_url", "")))
         if served and arguments["model"] not in served:
             raise UsageError(
                 f"{checkpoint.name}: the server knows no model {arguments['model']!r}, only "
-                f"{', '.join(served)}; say in runner.served_as which of them it is"
+                f"{', '.join(served)}; say in runner.served_as which of them it is",
+                id="runner.served-as",
             )
 
     def _about(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> dict[str, Any]:
@@ -320,7 +334,8 @@ class ForeignBackend:
         if name != "vllm":
             raise UsageError(
                 f"{checkpoint.name}: lm-eval's {name} takes no adapter; merge it into full "
-                "weights, or use the runners cliffguard or vllm"
+                "weights, or use the runners cliffguard or vllm",
+                id="runner.no-adapters",
             )
         return about | {"lora_local_path": str(files.adapter)}
 

@@ -36,7 +36,9 @@ class FakeRunner(Runner):
         tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
         for task in tasks:
             if task.stock:
-                raise SuiteError(f"{task.name}: a fake runner has no tasks of lm-eval")
+                raise SuiteError(
+                    f"{task.name}: a fake runner has no tasks of lm-eval", id="runner.fake"
+                )
         return tuple(tasks)
 
     def ask(

@@ -221,14 +221,16 @@ class HarnessRunner(Runner):
         if self.settings.model != "cliffguard" and protocol.samples:
             raise UsageError(
                 f"temperature {protocol.temperature}: the runner {self.settings.model} draws from "
-                "seeds that are not recorded; use the runner cliffguard, or temperature 0"
+                "seeds that are not recorded; use the runner cliffguard, or temperature 0",
+                id="runner.temperature",
             )
         own = ("attention", "quantization", "think_end", "template_args")
         asked = [n for n in own if getattr(protocol, n) != getattr(Protocol(), n)]
         if not self.settings.is_local and asked:
             raise UsageError(
                 f"protocol.{asked[0]}: give it to the runner {self.settings.model} in runner.args, "
-                "in its own words"
+                "in its own words",
+                id="runner.own-words",
             )
 
 
@@ -246,10 +248,11 @@ def _buildable(loaded: LoadedTask) -> Iterator[None]:
         yield
     except UsageError:
         raise
-    except ValueError as failure:
+    except (ValueError, OverflowError) as failure:
         raise SuiteError(
             f"{loaded.task.name}: its prompts cannot be built: {failure} "
-            "(fewer items than --num-fewshot?)"
+            "(fewer items than --num-fewshot?)",
+            id="task.no-prompts",
         ) from failure
 
 
@@ -288,5 +291,6 @@ def _refuse_no_cue(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepar
         raise IntegrityError(
             f"{checkpoint.name}: the adapter begins after the tokens {list(cue)}, and no prompt of "
             f"{task.name} holds them, so that its base would answer; ask under the chat template "
-            "that has them (--chat-template own)"
+            "that has them (--chat-template own)",
+            id="adapter.no-cue",
         )

@@ -52,7 +52,8 @@ class LiveRunner(HarnessRunner):
         super().__init__(settings)
         if self.settings.model != "cliffguard":
             raise UsageError(
-                f"runner {self.settings.model}: a model in memory is asked by cliffguard's own"
+                f"runner {self.settings.model}: a model in memory is asked by cliffguard's own",
+                id="live.other-runner",
             )
         self.model = live.unwrapped(model)
         self.name = name
@@ -68,12 +69,14 @@ class LiveRunner(HarnessRunner):
         if not hasattr(self.model, "disable_adapter"):
             raise UsageError(
                 f"{self.name}: full weights in memory hold no base; find_base() finds its files, "
-                "and candidate() is this model"
+                "and candidate() is this model",
+                id="live.no-base",
             )
         if live.are_merged(self.model):
             raise UsageError(
                 f"{self.name}: its adapters are merged into the base, which is no longer in memory "
-                "apart; unmerge them first (model.unmerge_adapter())"
+                "apart; unmerge them first (model.unmerge_adapter())",
+                id="live.merged",
             )
         self._refuse_trained_base()
         return self._live.base(self.name), self._live.candidate(self.name)
@@ -87,7 +90,8 @@ class LiveRunner(HarnessRunner):
             raise UsageError(
                 f"{self.name}: the base's own weights are trained too "
                 f"({trained[0] if trained else 'its biases'}), so that it is no longer in memory; "
-                "compare candidate() with the base's files"
+                "compare candidate() with the base's files",
+                id="live.trained-base",
             )
 
     def candidate(self) -> Checkpoint:
@@ -99,11 +103,13 @@ class LiveRunner(HarnessRunner):
         own = str(self.model.dtype).removeprefix("torch.")
         if protocol.dtype not in ("auto", own):
             raise UsageError(
-                f"protocol.dtype {protocol.dtype}: the model in memory is in {own}; leave it auto"
+                f"protocol.dtype {protocol.dtype}: the model in memory is in {own}; leave it auto",
+                id="live.other-dtype",
             )
         if protocol.chat_template == "base" or protocol.quantization != "none":
             raise UsageError(
-                "a model in memory is asked as it is: chat_template none or own, no quantization"
+                "a model in memory is asked as it is: chat_template none or own, no quantization",
+                id="live.as-it-is",
             )
         return own
 
@@ -202,7 +208,8 @@ class _LiveBackend(LocalBackend):
         base, own = live.parts(self._network)
         if sums is None or sums != live.sums({**base, **own} if is_on else base):
             raise IntegrityError(
-                f"{checkpoint.name}: the model in memory is another by now; ask for sides() again"
+                f"{checkpoint.name}: the model in memory is another by now; ask for sides() again",
+                id="live.changed",
             )
         self._network.eval()
         if not hasattr(self._network, "peft_config"):
@@ -219,7 +226,9 @@ class _LiveBackend(LocalBackend):
         from cliffguard.engine.divergence import Side
 
         if not {base.fingerprint, candidate.fingerprint} <= self._known.keys():
-            raise UsageError("screen: both sides must be in memory; leave screen out")
+            raise UsageError(
+                "screen: both sides must be in memory; leave screen out", id="live.screen"
+            )
         one, other = (
             Side(
                 name=side.name,

@@ -27,7 +27,10 @@ def refuse_code(index: Mapping[str, Any], name: str) -> None:
     """Raise SuiteError where a task, or one of a group's or tag's, would run foreign code."""
     for entry in _entries(index, name, set()):
         if entry.yaml_path is None:
-            raise SuiteError(f"{entry.name}: lm-eval has it as a program, and not as a task file")
+            raise SuiteError(
+                f"{entry.name}: lm-eval has it as a program, and not as a task file",
+                id="task.program",
+            )
         config = _config(entry.yaml_path)
         if config.get("unsafe_code"):
             raise _refused(entry.name, "runs code that the model wrote (marked unsafe by lm-eval)")
@@ -38,7 +41,8 @@ def refuse_code(index: Mapping[str, Any], name: str) -> None:
 def _refused(name: str, reason: str) -> SuiteError:
     return SuiteError(
         f"{name}: {reason}; cliffguard does not run it: measure it in a sandbox with lm-eval's own "
-        "command line and --log_samples, and compare the samples"
+        "command line and --log_samples, and compare the samples",
+        id="task.runs-code",
     )
 
 

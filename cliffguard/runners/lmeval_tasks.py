@@ -129,21 +129,25 @@ class LoadedTask:
         try:
             values = self._harness.process_results(first.doc, said)
         except PatternTooSlow as failure:
-            raise SuiteError(f"{self.task.name}: {failure}; write a simpler one") from None
+            raise SuiteError(
+                f"{self.task.name}: {failure}; write a simpler one", id="task.pattern"
+            ) from None
         except Exception as failure:
             if self._local is not None:
                 raise self._local.misfit(failure, first.doc_id) from failure
             raise
         if self.task.metric not in values:
             raise SuiteError(
-                f"{self.task.name}: lm-eval gave no {self.task.metric}, only {sorted(values)}"
+                f"{self.task.name}: lm-eval gave no {self.task.metric}, only {sorted(values)}",
+                id="task.no-metric",
             )
         value = values[self.task.metric]
         if value is None:
             return None
         if isinstance(value, (tuple, list)) or not 0.0 <= float(value) <= 1.0:
             raise SuiteError(
-                f"{self.task.name}: the metric {self.task.metric} is no score in 0…1; take another"
+                f"{self.task.name}: the metric {self.task.metric} is no score in 0…1; take another",
+                id="task.no-share",
             )
         return 1.0 - float(value) if self.task.lower_is_better else float(value)
 
@@ -247,7 +251,8 @@ def load_stock(
     if task.name not in manager.all_tasks:
         close = nearest(task.name, manager.all_tasks)
         raise SuiteError(
-            f"{task.suite}: {task.name!r} is neither a task with items nor known to lm-eval{close}"
+            f"{task.suite}: {task.name!r} is neither a task with items nor known to lm-eval{close}",
+            id="task.unknown",
         )
     refuse_code(manager.task_index, task.name)
     if data:
@@ -261,12 +266,14 @@ def load_stock(
     except ModuleNotFoundError as failure:
         raise SuiteError(
             f"{task.name}: needs the package {failure.name}, which is not installed; lm-eval names "
-            f"it in an extra of its own (for example lm-eval[{task.name}])"
+            f"it in an extra of its own (for example lm-eval[{task.name}])",
+            id="environment.missing-library",
         ) from failure
     except Exception as failure:  # lm-eval lets through whatever datasets and the hub raise
         reason = (str(failure).splitlines() or [type(failure).__name__])[0]
         raise InfrastructureError(
-            f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason[:200]})"
+            f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason[:200]})",
+            id="task.no-data",
         ) from failure
     return [_stock(task, name, made, local.get(name)) for name, made in sorted(harnesses.items())]
 
@@ -290,12 +297,21 @@ def _stock_tasks() -> Any:
 
 def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> LoadedTask:
     if getattr(harness, "UNSAFE_CODE", False):
-        raise SuiteError(f"{name}: runs code that the model wrote; cliffguard does not run it")
+        raise SuiteError(
+            f"{name}: runs code that the model wrote; cliffguard does not run it",
+            id="task.runs-code",
+        )
     if harness.OUTPUT_TYPE not in _SCORED_KINDS or getattr(harness, "MULTIMODAL", False):
-        raise SuiteError(f"{name}: tasks of kind {harness.OUTPUT_TYPE} have no score per item")
+        raise SuiteError(
+            f"{name}: tasks of kind {harness.OUTPUT_TYPE} have no score per item",
+            id="task.no-item-score",
+        )
     metric, is_low = _metric(task, name, harness)
     if (getattr(harness.config, "generation_kwargs", None) or {}).get("do_sample"):
-        raise SuiteError(f"{name}: samples its answers; the same question must have one answer")
+        raise SuiteError(
+            f"{name}: samples its answers; the same question must have one answer",
+            id="task.samples",
+        )
     filter_name = _pick(name, "filter", task.filter, [one.name for one in harness._filters])
     items, ids = _items(name, harness, local)
     fields = _fields(harness, items, ids, task.wanted)
@@ -368,7 +384,8 @@ def _pick(name: str, kind: str, wanted: str | None, known: list[str]) -> str:
         return known[0]
     if wanted not in known:
         raise SuiteError(
-            f"{name}: has no {kind} {wanted!r}{nearest(wanted, known)} (it has {', '.join(known)})"
+            f"{name}: has no {kind} {wanted!r}{nearest(wanted, known)} (it has {', '.join(known)})",
+            id="task.no-such-part",
         )
     return wanted
 

@@ -57,7 +57,8 @@ class LocalData:
         reason = (str(failure).splitlines() or [""])[0][:200]
         return ConfigError(
             f"{where}: does not fit {self.task}, which takes the layout of its own data set: "
-            f"{type(failure).__name__}: {reason}"
+            f"{type(failure).__name__}: {reason}",
+            id="data.misfit",
         )
 
 
@@ -93,10 +94,12 @@ def refuse_unknown(names: Iterable[str], entries: Iterable[str], index: Mapping[
         if inner:
             raise ConfigError(
                 f"data.{name}: stands for {len(inner)} tasks; give each its own file "
-                f"({', '.join(inner[:3])}{', …' if len(inner) > 3 else ''})"
+                f"({', '.join(inner[:3])}{', …' if len(inner) > 3 else ''})",
+                id="data.several-tasks",
             )
         raise ConfigError(
-            f"data.{name}: no suite asks lm-eval for a task of this name{nearest(name, asked)}"
+            f"data.{name}: no suite asks lm-eval for a task of this name{nearest(name, asked)}",
+            id="data.unknown-task",
         )
 
 
@@ -148,10 +151,15 @@ def _read(
     """Return the documents that the plan gives for a task."""
     where = f"data.{name}"
     if "class" in config:
-        raise ConfigError(f"{where}: lm-eval has this task as a program that loads its own data")
+        raise ConfigError(
+            f"{where}: lm-eval has this task as a program that loads its own data",
+            id="task.program",
+        )
     asked = config.get("test_split") or config.get("validation_split")
     if asked is None:
-        raise ConfigError(f"{where}: lm-eval's task names no split that is evaluated")
+        raise ConfigError(
+            f"{where}: lm-eval's task names no split that is evaluated", id="data.no-split"
+        )
     shots = config.get("fewshot_config") or {}
     splits = [*(config.get(key) for key in _SPLITS), shots.get("split")]
     known = sorted({split for split in splits if split is not None})
@@ -160,17 +168,22 @@ def _read(
         if split not in known:
             raise ConfigError(
                 f"{where}.{split}: the task has no such split (it has {', '.join(known)})"
-                f"{nearest(split, known)}"
+                f"{nearest(split, known)}",
+                id="data.unknown-split",
             )
     if asked not in paths:
-        raise ConfigError(f"{where}: gives no file for {asked}, the split that is evaluated")
+        raise ConfigError(
+            f"{where}: gives no file for {asked}, the split that is evaluated",
+            id="data.no-evaluated-split",
+        )
     source = shots.get("split") or config.get("fewshot_split")
     if source is None and "samples" not in shots:
         source = config.get("training_split") or config.get("validation_split") or asked
     if n_shots and source is not None and source not in paths:
         raise ConfigError(
             f"{where}: its {n_shots} shots are of the split {source}; give it a file as well "
-            f"({{{asked}: …, {source}: …}}, or --data {name}:{source}=PATH), or ask without shots"
+            f"({{{asked}: …, {source}: …}}, or --data {name}:{source}=PATH), or ask without shots",
+            id="data.no-shots",
         )
     return LocalData(
         task=name,
@@ -207,19 +220,23 @@ def _table(name: str, where: str) -> Table:
     try:
         path = user_path(name, ConfigError)
         if path.suffix.lower() not in _ENDINGS:
-            raise ConfigError(f"{path}: is none of {', '.join(_ENDINGS)}, by its ending")
+            raise ConfigError(
+                f"{path}: is none of {', '.join(_ENDINGS)}, by its ending", id="data.ending"
+            )
         if path.suffix.lower() == ".parquet":
             return _parquet(path)
         text = read_text(path, ConfigError)
         rows = _csv(path, text) if path.suffix.lower() == ".csv" else _json(path, text)
         _refuse_uneven(rows, path)
     except ConfigError as failure:
-        raise ConfigError(f"{where}: {failure}") from None
+        raise ConfigError(f"{where}: {failure}", id="data.misfit") from None
     try:
         made = datasets.Dataset.from_list(list(rows.values()))
     except Exception as failure:  # pyarrow's, of many kinds
         reason = (str(failure).splitlines() or [type(failure).__name__])[0][:200]
-        raise ConfigError(f"{where}: {path}: its rows make no table: {reason}") from None
+        raise ConfigError(
+            f"{where}: {path}: its rows make no table: {reason}", id="data.no-table"
+        ) from None
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Table(path=path, rows=made, places=tuple(rows), sha256=digest)
 
@@ -231,13 +248,15 @@ Rows = dict[str, dict[str, Any]]
 def _refuse_uneven(rows: Rows, path: Path) -> None:
     """Refuse no rows, and rows with other keys than the first; `datasets` would fill or drop."""
     if not rows:
-        raise ConfigError(f"{path}: holds no documents")
+        raise ConfigError(f"{path}: holds no documents", id="data.empty")
     first = next(iter(rows.values())).keys()
     for place, row in rows.items():
         if row.keys() != first:
             odd = sorted(first ^ row.keys())[0]
             has = "lacks" if odd in first else "has"
-            raise ConfigError(f"{place}: {has} {odd!r}, unlike the first document")
+            raise ConfigError(
+                f"{place}: {has} {odd!r}, unlike the first document", id="data.uneven"
+            )
 
 
 def _json(path: Path, text: str) -> Rows:
@@ -248,10 +267,12 @@ def _json(path: Path, text: str) -> Rows:
     except (ValueError, RecursionError) as failure:
         line = getattr(failure, "lineno", 1)
         reason = getattr(failure, "msg", None) or "nested too deeply"
-        raise ConfigError(f"{path}:{line}: not valid JSON: {reason}") from None
+        raise ConfigError(f"{path}:{line}: not valid JSON: {reason}", id="data.not-json") from None
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
-            raise ConfigError(f"{path}: row {number}: expected an object, found {row!r:.40}")
+            raise ConfigError(
+                f"{path}: row {number}: expected an object, found {row!r:.40}", id="data.not-json"
+            )
     return {f"{path}: row {number}": row for number, row in enumerate(rows, start=1)}
 
 
@@ -262,16 +283,19 @@ def _csv(path: Path, text: str) -> Rows:
     try:
         header = next(reader, [])
         if len(set(header)) < len(header):
-            raise ConfigError(f"{path}:1: a heading stands twice")
+            raise ConfigError(f"{path}:1: a heading stands twice", id="data.csv")
         for cells in reader:
             if cells and len(cells) != len(header):
                 raise ConfigError(
-                    f"{path}:{reader.line_num}: {len(cells)} cells under {len(header)} headings"
+                    f"{path}:{reader.line_num}: {len(cells)} cells under {len(header)} headings",
+                    id="data.csv",
                 )
             if cells:
                 rows[f"{path}:{reader.line_num}"] = dict(zip(header, cells, strict=True))
     except csv.Error as failure:
-        raise ConfigError(f"{path}:{reader.line_num}: not valid CSV: {failure}") from None
+        raise ConfigError(
+            f"{path}:{reader.line_num}: not valid CSV: {failure}", id="data.csv"
+        ) from None
     for name in header:
         if all(re.fullmatch(r"-?\d{1,18}", row[name]) for row in rows.values()):
             for row in rows.values():
@@ -283,15 +307,17 @@ def _parquet(path: Path) -> Table:
     import datasets
 
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file")
+        raise ConfigError(f"{path}: no such file", id="data.no-file")
     try:
         with tempfile.TemporaryDirectory() as cache:  # never what another run left in one
             made = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except Exception as failure:  # pyarrow's and datasets', of many kinds
         reason = (str(failure.__cause__ or failure).splitlines() or [type(failure).__name__])[0]
-        raise ConfigError(f"{path}: cannot be read as Parquet: {reason[:200]}") from None
+        raise ConfigError(
+            f"{path}: cannot be read as Parquet: {reason[:200]}", id="data.parquet"
+        ) from None
     if not len(made):
-        raise ConfigError(f"{path}: holds no documents")
+        raise ConfigError(f"{path}: holds no documents", id="data.empty")
     places = tuple(f"{path}: row {number}" for number in range(1, len(made) + 1))
     return Table(path=path, rows=made, places=places, sha256=digest)

@@ -81,7 +81,10 @@ class ParallelRunner(Runner):
         """Return all tasks with their items; every process builds its own."""
         found: list[tuple[Task, ...]] = self._everywhere("_resolve", tuple(suites), protocol)
         if any([t.digest for t in tasks] != [t.digest for t in found[0]] for tasks in found):
-            raise IntegrityError("the processes of this run read different suites or tasks")
+            raise IntegrityError(
+                "the processes of this run read different suites or tasks",
+                id="process.other-suites",
+            )
         return found[0]
 
     def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
@@ -192,5 +195,6 @@ def _check_complete(task: Task, items: Sequence[Item], given: Sequence[Answer]) 
     raise IntegrityError(
         f"{task.name}: a process answered other items than it was asked "
         f"({len(missing)} missing, {len(doubled)} twice; the first is "
-        f"{(missing or doubled or found)[0]})"
+        f"{(missing or doubled or found)[0]})",
+        id="process.other-items",
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from cliffguard.canonical import canonical_json
 from cliffguard.directions import lower_is_better
+from cliffguard.earlier import has_terms
 from cliffguard.errors import UsageError
 from cliffguard.plans import Protocol
 from cliffguard.records import Checkpoint, Item, Suite, Task
@@ -47,6 +49,29 @@ class _Stored:
             )
         return bool(self.asked["task_digest"] == task.digest)
 
+    def covers(self, task: Task) -> bool:
+        """Say whether an own task's items were all asked here, under an earlier form of it.
+
+        Its words are those of the items alone; shots are drawn from other items, which may be other
+        ones now.
+        """
+        if task.stock or self.asked["task"] != task.name or self._n_shots(task):
+            return False
+        task = _as_asked(task)
+        if not has_terms(task, self.entry, {"asked": self.asked, "about": self.about}):
+            return False
+        there = {item.digest for item in self.entry.read_items()}
+        return {item.digest for item in task.items} <= there
+
+    def _n_shots(self, task: Task) -> int:
+        said = self.protocol.num_fewshot
+        return (task.num_fewshot if said is None else said) or 0
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol under which it was asked."""
+        return Protocol(**self.asked["protocol"])
+
 
 class StoredRunner(Runner):
     """Reads a protocol and a runner's identity from the store, and gives no new answers."""
@@ -64,8 +89,7 @@ class StoredRunner(Runner):
     @property
     def protocol(self) -> Protocol:
         """Return the protocol under which both sides were measured."""
-        stored = {k: v for k, v in self._asked["protocol"].items() if k != "dtype"}
-        return Protocol(**stored, dtype=self._asked["protocol"]["dtype"])
+        return self._entries[0].protocol
 
     def dtype(self, protocol: Protocol) -> str:
         """Return the dtype of the measurement."""
@@ -95,12 +119,30 @@ class StoredRunner(Runner):
         tasks: list[Task] = []
         for task in _tasks(suites):
             if not task.stock:
-                # The harness keeps the one filter of own tasks under this name.
-                tasks.append(dataclasses.replace(task, filter="none"))
+                tasks.append(_as_asked(task))
                 continue
             tasks += [_as_measured(task, stored) for stored in _by_name(self._entries, task)]
         self._is_by_tokens = any(task.level == "tokens" for task in tasks)
         return tuple(tasks)
+
+    def asked_as(
+        self, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[str] | None:
+        """Return the words in which an own task's items were asked before; no other task's.
+
+        Empty of an item that was asked in several ways.
+        """
+        if not any(one.covers(task) for one in self._entries):
+            return None
+        words: dict[str, set[str]] = {}
+        for one in self._entries:
+            if one.asked["task"] == task.name:
+                for answer in (
+                    answer for shard in one.entry.read_all() for answer in shard.answers
+                ):
+                    words.setdefault(answer.item_digest, set()).add(answer.prompt_digest)
+        found = (words.get(item.digest, set()) for item in items)
+        return [next(iter(one)) if len(one) == 1 else "" for one in found]
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
@@ -108,8 +150,9 @@ class StoredRunner(Runner):
         """Refuse: what is not stored must be measured first."""
         raise UsageError(
             f"{checkpoint.name}: only part of {task.name} is stored; finish it with "
-            f"`cliffguard measure {checkpoint.name}` and the same suites, or, where the run ended "
-            "with a FAIL, compare with --after-failure stop"
+            f"`cliffguard measure {shlex.quote(checkpoint.name)}`, the same suites, store and "
+            "protocol, or, where the run ended with a FAIL, compare with --after-failure stop",
+            id="compare.stored-in-part",
         )
 
 
@@ -134,15 +177,19 @@ def find_stored(
             if value != "auto"
         ):
             by_how.setdefault(stored.how, []).append(stored)
-    complete = [rows for rows in by_how.values() if not _missing(rows, sides, suites)]
+    # Answers to just this suite go before those to an earlier form of it.
+    complete = [
+        rows for rows in by_how.values() if not _missing(rows, sides, suites, is_exact=True)
+    ] or [rows for rows in by_how.values() if not _missing(rows, sides, suites)]
     if not complete:
-        raise UsageError(_nothing(by_how, sides, suites, store))
+        raise UsageError(_nothing(by_how, sides, suites, store), id="compare.not-stored")
     if len(complete) > 1:
         found = "; ".join(sorted(_described(rows[0]) for rows in complete))
         raise UsageError(
             f"both sides were measured under {len(complete)} protocols ({found}); "
             "choose one with --limit (all: none), --num-fewshot, --max-length, --chat-template, "
-            "--dtype or --seed"
+            "--dtype or --seed",
+            id="compare.several-protocols",
         )
     return StoredRunner(complete[0])
 
@@ -155,19 +202,35 @@ def _all_stored(store: Store) -> list[_Stored]:
     return found
 
 
+def _as_asked(task: Task) -> Task:
+    # The harness keeps the one filter of own tasks under this name.
+    return dataclasses.replace(task, filter="none")
+
+
 def _tasks(suites: Sequence[Suite]) -> list[Task]:
     return [t for suite in suites for c in suite.capabilities for t in c.tasks]
 
 
 def _missing(
-    rows: Sequence[_Stored], sides: tuple[Checkpoint, Checkpoint], suites: Sequence[Suite]
+    rows: Sequence[_Stored],
+    sides: tuple[Checkpoint, Checkpoint],
+    suites: Sequence[Suite],
+    *,
+    is_exact: bool = False,
 ) -> list[tuple[Checkpoint, Task]]:
     return [
         (side, task)
         for side in sides
         for task in _tasks(suites)
-        if not any(r.asked["checkpoint"] == side.fingerprint and r.is_of(task) for r in rows)
+        if not _is_there(rows, side, task, is_exact=is_exact)
     ]
+
+
+def _is_there(rows: Sequence[_Stored], side: Checkpoint, task: Task, *, is_exact: bool) -> bool:
+    own = [one for one in rows if one.asked["checkpoint"] == side.fingerprint]
+    if any(one.is_of(task) for one in own):
+        return True
+    return not is_exact and any(one.covers(task) for one in own)
 
 
 def _nothing(
@@ -189,8 +252,8 @@ def _nothing(
     drifted = f" (it has some under {elsewhere[0]})" if elsewhere else ""
     return (
         f"{store.root}: holds no answers of {side.name} to {task.name} under a protocol that "
-        f"both sides share{drifted}; run `cliffguard measure {side.name}` with the same suites "
-        "first"
+        f"both sides share{drifted}; run `cliffguard measure {shlex.quote(side.name)} --store "
+        f"{shlex.quote(str(store.root))}` with the same suites and flags of the protocol first"
     )
 
 
@@ -213,7 +276,8 @@ def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
             raise UsageError(
                 f"{task.suite}: {stored.asked['task']} is stored with {same.about['filter']} and "
                 f"{stored.about['filter']}, or with other items; name metric and filter in the "
-                "suite, or run `cliffguard check`"
+                "suite, or run `cliffguard check`",
+                id="compare.measured-twice",
             )
     return [found[name] for name in sorted(found)]
 

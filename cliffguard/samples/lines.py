@@ -31,7 +31,10 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         with _opened(path) as lines:
             for number, row in _values(path, lines):
                 if not isinstance(row, dict):
-                    raise IntegrityError(f"{path}:{number}: not an object; run lm-eval again")
+                    raise IntegrityError(
+                        f"{path}:{number}: not an object; run lm-eval again",
+                        id="samples.not-an-object",
+                    )
                 yield number, row
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as failure:
         raise IntegrityError(
@@ -46,9 +49,13 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         ) from None
     except ValueError as failure:
         what = getattr(failure, "msg", None) or str(failure)[:100]
-        raise IntegrityError(f"{path}: torn or no JSON Lines ({what}); run lm-eval again") from None
+        raise IntegrityError(
+            f"{path}: torn or no JSON Lines ({what}); run lm-eval again", id="samples.torn"
+        ) from None
     except OSError as failure:
-        raise UsageError(f"{path}: {failure.strerror or failure}") from None
+        raise UsageError(
+            f"{path}: {failure.strerror or failure}", id="samples.unreadable"
+        ) from None
 
 
 def _opened(path: Path) -> IO[str]:

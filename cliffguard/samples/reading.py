@@ -146,7 +146,8 @@ class Reading:
             if sample.document in found:
                 raise IntegrityError(
                     f"{path}:{line}: document {sample.document} stands twice; two runs were "
-                    "written into one file"
+                    "written into one file",
+                    id="samples.twice",
                 )
             found[sample.document] = sample
         self.logged = tuple(known)
@@ -169,12 +170,17 @@ class Reading:
         self, path: Path, filters: Mapping[str, None], known: Mapping[str, None]
     ) -> None:
         if not filters:
-            raise IntegrityError(f"{path}: holds no sample; run lm-eval again")
+            raise IntegrityError(f"{path}: holds no sample; run lm-eval again", id="samples.empty")
         if self.choice.filter not in filters:
             there = ", ".join(filters)
-            raise UsageError(f"{path}: no filter {self.choice.filter!r}; there are: {there}")
+            raise UsageError(
+                f"{path}: no filter {self.choice.filter!r}; there are: {there}",
+                id="samples.no-filter",
+            )
         if not known:
-            raise IntegrityError(f"{path}: no sample names its metrics; run lm-eval again")
+            raise IntegrityError(
+                f"{path}: no sample names its metrics; run lm-eval again", id="samples.no-metric"
+            )
         if self.choice.metric not in known:
             there = ", ".join(known)
             name, comma, filter = (self.choice.metric or "").partition(",")
@@ -237,7 +243,9 @@ class Reading:
                 fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
             )
         except KeyError as failure:
-            raise IntegrityError(f"{path}:{line}: {failure.args[0]} is missing") from None
+            raise IntegrityError(
+                f"{path}:{line}: {failure.args[0]} is missing", id="samples.missing-key"
+            ) from None
 
     def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
         metric = self.choice.metric

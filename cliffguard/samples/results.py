@@ -175,10 +175,12 @@ def _object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as failure:
         reason = getattr(failure, "msg", None) or type(failure).__name__
         raise IntegrityError(
-            f"{path}: not readable as JSON ({reason}); run lm-eval again"
+            f"{path}: not readable as JSON ({reason}); run lm-eval again", id="results.not-json"
         ) from None
     if isinstance(value, dict):
         return value
     if path.name == "results.json":  # of another program
         return {}
-    raise IntegrityError(f"{path}: does not hold an object; run lm-eval again")
+    raise IntegrityError(
+        f"{path}: does not hold an object; run lm-eval again", id="results.not-json"
+    )

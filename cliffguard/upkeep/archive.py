@@ -42,7 +42,7 @@ from cliffguard.files import (
     write_error,
     write_new,
 )
-from cliffguard.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks
+from cliffguard.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks, turn
 from cliffguard.records import TakenLooks
 from cliffguard.schedule import in_shards
 from cliffguard.store import Entry, Store
@@ -87,7 +87,8 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
         if damages := examine(entry):
             raise StoreError(
                 f"{damages[0].path}: {damages[0].what}; `cliffguard store verify --store "
-                f"{store.root} --repair` moves it aside"
+                f"{store.root} --repair` moves it aside",
+                id="store.damaged",
             )
         files = sorted(path for path in entry.folder.rglob("*") if path.is_file())
         names += [path.relative_to(store.root).as_posix() for path in files]
@@ -126,7 +127,7 @@ def _sha256(path: Path) -> str:
 def _written_whole(path: Path) -> Iterator[io.BufferedWriter]:
     """Lend a stream whose file is put in its place when all is written."""
     if not path.name or is_special(path):
-        raise UsageError(f"{path}: is no place for a file; name one")
+        raise UsageError(f"{path}: is no place for a file; name one", id="out.no-file")
     path = Path(os.path.realpath(path))
     temporary = path.with_name(f".{path.name}.part")
     try:
@@ -160,13 +161,16 @@ def read_archive(store: Store, path: Path) -> Taken:
         for entry in staged.values():
             if damages := examine(entry):
                 where = damages[0].path.relative_to(folder).as_posix()
-                raise IntegrityError(f"{path}: {where}: {damages[0].what}; export it again")
+                raise IntegrityError(
+                    f"{path}: {where}: {damages[0].what}; export it again", id="archive.damaged"
+                )
         looks = [_whole_looks(path, one) for one in all_looks(Store(folder))]
         for key, entry in staged.items():
             _refuse_conflict(path, entry, store.entry(key))
         store.begin()
         for one in looks:
-            add_looks(store, one)
+            with turn(store, one.base, one.candidate):
+                add_looks(store, one)
         new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
         n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
     return Taken(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
@@ -196,12 +200,13 @@ def _unpack(path: Path, staged: Store) -> list[str]:
     except _NO_TAR as failure:
         raise UsageError(
             f"{path}: is no archive of `cliffguard store export`, which is a plain tar file "
-            f"({str(failure) or 'a header promises more than memory holds'})"
+            f"({str(failure) or 'a header promises more than memory holds'})",
+            id="archive.none",
         ) from None
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
+        raise UsageError(f"{path}: no such file", id="archive.no-file") from None
     except IsADirectoryError:
-        raise UsageError(f"{path}: is a directory, not an archive") from None
+        raise UsageError(f"{path}: is a directory, not an archive", id="archive.none") from None
     except OSError as failure:
         raise read_error(path, failure) from failure
     try:
@@ -238,7 +243,7 @@ def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -
     """Return the digest of every file that an archive of this format says it holds."""
     stream = tar.extractfile(first) if first is not None and _is_plain(first) else None
     if first is None or stream is None or first.name != _MANIFEST or first.size > MOST_BYTES:
-        raise UsageError(f"{path}: is no archive of `cliffguard store export`")
+        raise UsageError(f"{path}: is no archive of `cliffguard store export`", id="archive.none")
     try:
         about = json.loads(stream.read())
     except (ValueError, RecursionError):
@@ -246,7 +251,8 @@ def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise UsageError(
             f"{path}: is of another format than {FORMAT}, the one that this version reads; export "
-            "it again with this version"
+            "it again with this version",
+            id="archive.format",
         )
     files = about.get("files")
     if not isinstance(files, dict) or not all(isinstance(one, str) for one in files.values()):
@@ -276,7 +282,9 @@ def _check_member(
 
 
 def _refused(path: Path, what: str) -> IntegrityError:
-    return IntegrityError(f"{path}: {what}; nothing of it was imported, export it again")
+    return IntegrityError(
+        f"{path}: {what}; nothing of it was imported, export it again", id="archive.damaged"
+    )
 
 
 def _copied(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
@@ -324,7 +332,8 @@ def _refuse_conflict(path: Path, new: Entry, old: Entry) -> None:
 def _conflict(path: Path, old: Entry, what: str) -> IntegrityError:
     return IntegrityError(
         f"{path}: has {what} than {old.folder}; nothing of it was imported. The same question was "
-        "measured twice and differs: import into a store of its own (--store), or prune one"
+        "measured twice and differs: import into a store of its own (--store), or prune one",
+        id="archive.conflict",
     )
 
 
@@ -345,5 +354,6 @@ def _text(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except OSError as failure:
         raise InfrastructureError(
-            f"{path}: {failure.strerror}; run it again, what was imported is kept"
+            f"{path}: {failure.strerror}; run it again, what was imported is kept",
+            id="archive.unreadable",
         ) from failure

@@ -75,7 +75,7 @@ def _check_shard(entry: Entry, number: int, items: Sequence[Item] | None) -> Non
 
 
 def _damaged(entry: Entry, what: str) -> StoreError:
-    return StoreError(f"{entry.folder}: {what}")
+    return StoreError(f"{entry.folder}: {what}", id="store.damaged")
 
 
 def _reason(entry: Entry, failure: StoreError) -> str:

@@ -79,7 +79,9 @@ def describe(entry: Entry) -> StoredQuestion:
     question = entry.read_question()
     asked, about = question["asked"], question["about"]
     if not isinstance(asked, dict) or not _has(asked, _ASKED) or not _has(about, _ABOUT):
-        raise StoreError(f"{entry.folder}: question.json does not hold a question")
+        raise StoreError(
+            f"{entry.folder}: question.json does not hold a question", id="store.damaged"
+        )
     shards = in_shards(entry.read_items())
     files = [path for path in entry.folder.rglob("*") if path.is_file()]
     told = [path.stat() for path in files]
@@ -149,6 +151,7 @@ def select(
         if not rows:
             raise UsageError(
                 f"{store.root}: holds no answers of {wanted}{nearest(wanted, known)}; "
-                "`cliffguard store ls` shows what it holds"
+                "`cliffguard store ls` shows what it holds",
+                id="store.no-answers",
             )
     return rows

@@ -47,7 +47,7 @@ CASES: Cases = {
     "compare what was not measured": (
         emptied_store,
         2,
-        r"holds no answers of .*base to ball .*run `cliffguard measure .*base` with the same",
+        r"holds no answers of .*base to ball .*run `cliffguard measure .*base --store .*` with ",
     ),
     "compare without suite": (
         lambda p: ["compare", p.base, p.tuned],

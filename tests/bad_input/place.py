@@ -129,7 +129,7 @@ def run(words: Sequence[str]) -> Result:
 
 
 def assert_refused(result: Result, code: int, pattern: str) -> None:
-    """One line on stderr that says what, the exact exit code, nothing on stdout, no crash."""
+    """One line on stderr that says what, with an id, the exact code, nothing else, no crash."""
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         pytest.fail(f"crashed with {result.exception!r}")
     assert "Traceback" not in result.output
@@ -138,5 +138,7 @@ def assert_refused(result: Result, code: int, pattern: str) -> None:
     assert re.search(pattern, lines[0]), lines[0]
     assert lines[0].startswith("cliffguard: ")
     assert not lines[0].startswith("cliffguard: :")
+    if code < 128:  # beyond it is a signal, which is no error
+        assert re.search(r" \[[a-z-]+\.[a-z0-9-]+\]$", lines[0]), lines[0]
     assert result.stdout == ""
     assert result.exit_code == code

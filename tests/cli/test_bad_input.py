@@ -54,11 +54,17 @@ def test_what_cannot_be_trusted_leaves_a_failure(place: Place, models: Models) -
     assert not (place.out / "review.json").exists()
 
 
-def test_what_the_user_wrote_leaves_no_failure(place: Place, runner: FakeRunner) -> None:
-    """A usage error is for whoever typed it, not for a dashboard."""
-    run(place.check(candidate="runs/ft/nowhere"))
+@pytest.mark.parametrize("side", ["base", "candidate"])
+def test_a_checkpoint_that_is_not_there_leaves_a_failure(
+    place: Place, runner: FakeRunner, side: str
+) -> None:
+    """With its id, as every failure once the folder of the reports is there."""
+    result = run(place.check(**{side: "runs/ft/nowhere"}))
 
-    assert list(place.out.iterdir()) == []
+    failure = json.loads((place.out / "failure.json").read_text())
+    assert result.exit_code == 2
+    assert result.stderr.endswith("[checkpoint.no-folder]\n")
+    assert (failure["exit_code"], failure["id"]) == (2, "checkpoint.no-folder")
 
 
 @pytest.mark.slow

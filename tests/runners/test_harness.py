@@ -215,12 +215,15 @@ def test_an_exact_match_forgives_case_space_and_punctuation(
     assert [answer.score for answer in answers] == [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 
 
+@pytest.mark.parametrize("shots", [20, 2**31, 2**63, 10**30])
 def test_too_many_shots_are_a_fault_of_the_suite(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
+    runner: HarnessRunner, suite_file: Path, base: Checkpoint, shots: int
 ) -> None:
-    """More examples than items is one clear line, not a traceback."""
-    with pytest.raises(SuiteError, match="say: its prompts cannot be built"):
-        asked(runner, suite_file, base, "say", Protocol(num_fewshot=20))
+    """More examples than items is one clear line, not a traceback, however many more."""
+    with pytest.raises(SuiteError, match="say: its prompts cannot be built") as caught:
+        asked(runner, suite_file, base, "say", Protocol(num_fewshot=shots))
+
+    assert (caught.value.exit_code, caught.value.id) == (2, "task.no-prompts")
 
 
 def test_an_adapter_changes_the_answers(
