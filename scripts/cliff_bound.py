@@ -109,7 +109,7 @@ def named(n_levels: int, cut: int, n_ladders: int, rng: np.random.Generator) -> 
     for _ in range(n_ladders):
         changes, bases = drawn(truth, N_ITEMS, rng)
         seed = int(rng.integers(2**31))
-        fall = find_fall(changes, bases, n_permutations=199, n_lines=499, seed=seed)
+        fall = find_fall(changes, bases, n_permutations=199, n_lines=999, seed=seed)
         n_named += shape(fall) == "cliff"
     return n_named / n_ladders
 

@@ -18,6 +18,10 @@ LEAST_LEVELS = 4
 LEAST_ITEMS = 25
 """Nor can fewer items than this at any level."""
 
+ABRUPT_SHARE = 1.1
+"""Of alpha, at which "a line or a rate" is rejected: a cliff takes two more findings, so that lines
+and rates would be called one less often than at alpha (decision 68)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fall:
@@ -74,7 +78,7 @@ def shape_of(
         A cliff's mean drop past the cut exceeds it, and one at the easiest levels that before it
         where no drop over the whole ladder is proven.
     alpha : float
-        Error rate of each question.
+        Error rate of each question; a cliff's abruptness is tested at `ABRUPT_SHARE` of it.
     has_dropped : bool
         Whether a drop over the whole ladder is proven: tells *uniform* from *level*.
     """
@@ -82,6 +86,10 @@ def shape_of(
         return "uniform" if has_dropped else "level"
     if fall.eases:
         return "easiest" if has_dropped or fall.drop_where_worse > margin else "level"
-    if fall.p_abrupt is not None and fall.p_abrupt <= alpha and fall.drop_past > margin:
+    if (
+        fall.p_abrupt is not None
+        and fall.p_abrupt <= ABRUPT_SHARE * alpha
+        and fall.drop_past > margin
+    ):
         return "cliff"
     return "unresolved" if fall.fits_step else "gradual"

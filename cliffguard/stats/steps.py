@@ -3,8 +3,9 @@
 Two nulls, with two free numbers each as a step has its two heights. *A straight line*: the drop
 grows by the same points from level to level. *A constant rate*: of what the base earns above
 chance, the candidate keeps a share that shrinks by the same factor from level to level, as where
-every hop is one more chance to err. A step has to fit better than both, by more than it does where
-the null is true.
+every hop is one more chance to err. A step has to fit better than the better of both, by more than
+it does where either is true. A step in the middle is the hardest to tell from a line, so it is
+asked for less: without that, falls would be named by where they lie.
 
 How much that is, is drawn from the fitted null item by item, not from normal means: changes are
 rare, a level's variance comes from the few that were seen, and a level where none was seen would be
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -31,13 +32,14 @@ FloatArray = NDArray[np.float64]
 _IMAGINARY_ITEMS = 15.0  # a level, with the ladder's own share of changes; see the study of cliffs
 _LEAST_SQUARE = 1e-4  # of a level's change per item, where all that was seen is alike
 _MOST_LOST = 3.0  # minus the logarithm of the factor from level to level: one twentieth is kept
+_ADVANCE = 4.0  # squares, times what a line hides of a cut more than of the plainest; decision 68
 _N_RATES, _N_ZOOMS, _ZOOM = 9, 6, 0.3  # a grid of rates, narrowed so often and so far
 _CHUNK = 2_000_000  # values drawn at a time, for memory
 _ROUNDING = 1e-9
 
 
 class Abruptness(NamedTuple):
-    """The larger p-value of the two nulls, and whether a step fits better than both at all."""
+    """The larger p-value under the two nulls, and whether a step fits better than both at all."""
 
     p_value: float
     fits_step: bool
@@ -98,30 +100,45 @@ def abruptness(
             for levels in (rungs.bases, rungs.changes, [level**2 for level in rungs.changes])
         )
     )
-    p_value, fits_step = 0.0, True
-    for null in (_line, partial(_constant_rate, chance=chance)):
-        advantage, expected = _advantage(seen, rungs.sizes, null)
-        drawn = _drawn(rungs, seen, expected[0], n_replicates, rng)
-        by_chance, _ = _advantage(drawn, rungs.sizes, null)
+    nulls = (_line, partial(_constant_rate, chance=chance))
+    fits, advantage, lead = _advantage(seen, rungs.sizes, nulls)
+    p_value = 0.0
+    for fit in fits:
+        drawn = _drawn(rungs, seen, fit.drop[0], n_replicates, rng)
+        _, by_chance, _ = _advantage(drawn, rungs.sizes, nulls)
         n_as_large = 1 + np.count_nonzero(by_chance >= advantage[0] - _ROUNDING)
         p_value = max(p_value, float(n_as_large) / (n_replicates + 1))
-        fits_step = fits_step and bool(advantage[0] > 0)
-    return Abruptness(p_value, fits_step)
+    return Abruptness(p_value, bool(lead[0] > 0))
 
 
 # --- fits -----------------------------------------------------------------------------------------
 
 
 def _advantage(
-    means: _Means, sizes: NDArray[np.int64], null: _Null
-) -> tuple[FloatArray, FloatArray]:
-    """Return by how much the best step fits better than the null, and the drops of the null."""
+    means: _Means, sizes: NDArray[np.int64], nulls: Sequence[_Null]
+) -> tuple[list[_Fit], FloatArray, FloatArray]:
+    """Return the nulls' fits, and by how much a step fits better than the best of them.
+
+    Twice, of shape (rows,): with the advance that its cut is given, and without.
+    """
     variance = np.maximum(_shrunk(means.square, sizes) - means.drop**2, _LEAST_SQUARE)
     weights = sizes / variance
-    fit = null(means, weights)
+    fits = [null(means, weights) for null in nulls]
     places = np.arange(len(sizes))
     steps = [_straight(means.drop, weights, (places >= cut).astype(float)) for cut in places[1:]]
-    return fit.left - np.min([step.left for step in steps], axis=0), fit.drop
+    left = np.stack([step.left for step in steps])  # cuts × rows
+    best = np.min([fit.left for fit in fits], axis=0)
+    return fits, best - (left - _advance(len(sizes))[:, None]).min(axis=0), best - left.min(axis=0)
+
+
+@cache
+def _advance(n_levels: int) -> FloatArray:
+    """Return what every cut is given: nothing where a line leaves most of a step, else more."""
+    places = np.arange(n_levels) - (n_levels - 1) / 2
+    steps = np.array([np.arange(n_levels) >= cut for cut in range(1, n_levels)], dtype=float)
+    steps -= steps.mean(axis=1, keepdims=True)
+    left = (steps**2).sum(axis=1) - (steps @ places) ** 2 / (places @ places)
+    return np.asarray(_ADVANCE * (1 - left / left.max()))
 
 
 def _shrunk(square: FloatArray, sizes: NDArray[np.int64]) -> FloatArray:
