@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import hold
@@ -58,6 +61,24 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
     if not {"suites", "target"} & given.keys():
         raise UsageError("no suite: give --suite NAME (see `cliffguard suites ls`), or --target")
     return make_plans(given, "command line")
+
+
+def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:
+    """Return the command that runs, word for word but for the parameters `without`."""
+    words = ["cliffguard", context.info_name or ""]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in without or source is None or source.name not in ("COMMANDLINE", "ENVIRONMENT"):
+            continue
+        value = context.params[name]
+        if parameter.param_type_name == "argument":
+            words.append(str(value))
+            continue
+        flag = max(parameter.opts, key=len)
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words += [flag] if one is True else [flag, str(one)]
+    return shlex.join(words)
 
 
 def show(plans: Sequence[Plan]) -> None:

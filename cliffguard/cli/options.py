@@ -59,7 +59,8 @@ Out = Annotated[
     typer.Option(
         parser=_folder,
         metavar="FOLDER",
-        help="Folder for the reports (default: cliffguard-out/<candidate>).",
+        help="Folder for the reports (default: cliffguard-out/<candidate>, or <candidate>-2 and so "
+        "on where that is another run's).",
     ),
 ]
 OutIfWanted = Annotated[
