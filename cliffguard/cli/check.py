@@ -106,6 +106,7 @@ def check(
                     runner=runner,
                     stops_early=not no_early_stop,
                     max_minutes=max_minutes,
+                    began=screen.began(),
                     caveats=(*remarks, *one_of_both(one, plans)),
                     progress=screen.progress,
                     tell=screen.say,

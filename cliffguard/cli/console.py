@@ -153,10 +153,14 @@ class Screen:
 
     def start(self, title: str = "") -> None:
         """Begin with the next comparison; the first one began with the command itself."""
-        started = None if not self._is_first else time.monotonic() - self.display.elapsed()
+        started = self.began() if self._is_first else None
         self._is_first = False
         self.seconds, self._asked = {}, None
         self.display.start(title, started)
+
+    def began(self) -> float:
+        """Return when the comparison began, by time.monotonic()."""
+        return time.monotonic() - self.display.elapsed()
 
     def wall_seconds(self) -> float:
         """Return the time since the start of the comparison."""

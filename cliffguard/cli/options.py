@@ -106,7 +106,8 @@ Choose = Annotated[
 MaxMinutes = Annotated[
     float | None,
     typer.Option(
-        "--max-minutes", help="For each candidate; then nothing more is asked, what is open stays."
+        "--max-minutes",
+        help="Of each candidate, from its start; then nothing more is asked, what is open stays.",
     ),
 ]
 OutputFormat = Annotated[
