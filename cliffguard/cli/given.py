@@ -35,6 +35,10 @@ def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
         plans = tuple(dataclasses.replace(one, offline=not one.runner.is_served) for one in plans)
     if any(plan.offline for plan in plans):
         hold(no_connection())
+    if any(plan.target is not None for plan in plans):
+        from cliffguard.targets.reading import read_once
+
+        hold(read_once())
     return plans
 
 

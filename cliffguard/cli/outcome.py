@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.canonical import digest
 from cliffguard.cli.console import Screen
-from cliffguard.config import as_written
 from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.files import user_path, write_whole
 from cliffguard.plans import are_both
@@ -65,6 +64,8 @@ def places_of(
     `how` is what of a run no plan says. The same plan asked in the same way has the same folder;
     another one has the next that is free, which `tell` hears.
     """
+    from cliffguard.config import as_written
+
     folders = folders_of(out, plans)
     if out is not None:
         return folders

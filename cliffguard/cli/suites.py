@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping
@@ -29,19 +30,20 @@ Name = Annotated[str, typer.Argument(help="A built-in suite or a file.")]
 def list_suites(
     output_format: Annotated[
         Literal["text", "json"],
-        typer.Option("--format", help="json: a list of objects with digests, which take seconds."),
+        typer.Option("--format", help="json: a list of objects, with digests."),
     ] = "text",
 ) -> None:
     """List the built-in suites, without reading their items."""
-    from cliffguard.listing import listed
+    from cliffguard.listing import listed, recorded_digests
     from cliffguard.report.clean import one_line
-    from cliffguard.suites import builtin_names, load_suite
+    from cliffguard.suites import builtin_names
 
-    if output_format == "json":  # with digests, which take every item
-        rows = [_summary(load_suite(name)) for name in builtin_names()]
+    found = [listed(name) for name in builtin_names()]
+    if output_format == "json":
+        digests = recorded_digests()
+        rows = [{**dataclasses.asdict(one), "digest": digests[one.name]} for one in found]
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return
-    found = [listed(name) for name in builtin_names()]
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         # Only lm-eval knows how many items its tasks have.
@@ -143,8 +145,6 @@ def print_overlap(
     ] = "text",
 ) -> None:
     """Print the items that stand in the fine-tune's data, word for word or nearly so."""
-    import dataclasses
-
     from cliffguard.overlap import told, without_training
     from cliffguard.report.clean import one_line
     from cliffguard.report.json import escaped
