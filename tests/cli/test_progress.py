@@ -245,14 +245,49 @@ def test_a_side_that_ran_out_of_time_stands_still() -> None:
     shown.display.close()
 
 
-@pytest.mark.parametrize("width", [20, 40, 80])
+LONG = "/scratch/somebody/runs/a-very-long-name-that-was-given-in-a-hurry/checkpoint-12000"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 99, 100, 120])
 def test_a_narrow_terminal_keeps_one_line_a_bar(width: int) -> None:
     """Long names are cut, and markup in them is text."""
     shown = Shown(is_terminal=True, width=width)
-    shown.display.step(step(0, "[bold]mmlu_high_school_government_and_politics" * 2))
+    shown.display.step(step(0, "[bold]mmlu_high_school_government_and_politics" * 2, side=LONG))
+    shown.clock.now += 3700
+    shown.display.step(step(100, "[bold]mmlu_high_school_government" * 2, side=LONG))
+    with watched_by(shown.display), doing(f"reading the stored answers of {LONG}"):
+        rows = shown.rows
 
-    assert len(shown.rows) == 2
-    assert all(len(row) <= width for row in shown.rows)
+    assert len(rows) == 2
+    assert all(len(row) <= width for row in rows)
+    assert rows[0].endswith(" 1:01:40")
+    shown.display.close()
+
+
+def test_eighty_columns_have_room_for_what_counts() -> None:
+    """Side, look, task, items done and to do, time taken and left, whatever a side is called."""
+    shown = Shown(is_terminal=True, width=80)
+    shown.display.step(step(0, "race", side=LONG))
+    shown.clock.now += 60
+    shown.display.step(step(100, "race", side=LONG))
+
+    (row,) = shown.rows[1:]
+
+    assert row.startswith("…ry/checkpoint-12000, look 1: race")
+    assert re.search(r"━ 100/400 0:01:00 0:03:00 left$", row)
+    shown.display.close()
+
+
+def test_a_low_terminal_shows_the_bars_that_run() -> None:
+    """More sides and looks than rows: the first ones make room."""
+    shown = Shown(is_terminal=True)
+    shown.console.height = 8
+    for look in range(1, 13):
+        shown.display.step(step(100, look=look))
+
+    assert [row.split(":")[0] for row in shown.rows[1:]] == [
+        f"base, look {n}" for n in range(8, 13)
+    ]
     shown.display.close()
 
 
