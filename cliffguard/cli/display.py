@@ -98,13 +98,14 @@ class Display:
         """Show how far a side is, and which of its tasks is asked now."""
         with self._lock:
             key = (step.side, step.look)
+            name = _name(step, most=max(10, self._console.width // 6))
             if key not in self._bars:
                 if not step.task:  # everything was in the store
                     return
                 total, done = step.n_items, step.n_done
-                self._bars[key] = self._rows.add_task("", total=total, completed=done)
+                self._bars[key] = self._rows.add_task(name, total=total, completed=done)
             self._step, bar = step, self._bars[key]
-            self._rows.update(bar, description=_name(step, most=self._console.width // 4))
+            self._rows.update(bar, description=name)
             # A sample of speed even where nothing was gained: from here on it is measured.
             self._rows.advance(bar, step.n_done - self._row(bar).completed)
             self._step_at = self._clock()

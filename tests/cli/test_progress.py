@@ -273,8 +273,8 @@ def test_eighty_columns_have_room_for_what_counts() -> None:
 
     (row,) = shown.rows[1:]
 
-    assert row.startswith("…ry/checkpoint-12000, look 1: race")
-    assert re.search(r"━ 100/400 0:01:00 0:03:00 left$", row)
+    assert row.startswith("…kpoint-12000, look 1: race")
+    assert re.search(r" 100/400 0:01:00 0:03:00 left$", row)
     shown.display.close()
 
 
