@@ -183,6 +183,17 @@ def shown(*, quiet: bool, verbose: bool) -> Screen:
     return screen
 
 
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Say what the block does as soon as it takes long, in a verb that shows nothing else."""
+    from cliffguard.progress import doing, watched_by
+
+    screen = Screen(quiet=False, verbose=True)
+    with contextlib.closing(screen.display), watched_by(screen.display), doing(what):
+        screen.display.watch()
+        yield
+
+
 _began: list[float] = []
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from cliffguard import Plan, Store, guard
 from cliffguard.cli import console as console_room
 from cliffguard.cli import display as room
+from cliffguard.cli.app import app
 from cliffguard.cli.console import Screen
 from cliffguard.cli.display import Display
 from cliffguard.plans import Protocol
@@ -330,6 +332,22 @@ def test_a_thread_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert n_lines >= 3
     assert file.getvalue().count("loading a model") == n_lines
+
+
+def test_a_verb_that_asks_nobody_says_what_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look through a large store takes minutes; stdout is what it was."""
+    monkeypatch.setattr(room, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(room, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(
+        "cliffguard.upkeep.questions.entries_of", lambda store: time.sleep(0.3) or []
+    )
+
+    result = CliRunner().invoke(app, ["store", "verify", "--store", str(tmp_path / "store")])
+
+    assert result.stderr.count("reading what is stored") == 1
+    assert "reading" not in result.stdout
 
 
 def test_time_in_all_begins_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
