@@ -69,7 +69,7 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
 
 def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:
     """Return the command that runs, word for word but for the parameters `without`."""
-    words = ["cliffguard", context.info_name or ""]
+    words, sides = ["cliffguard", context.info_name or ""], []
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
@@ -77,12 +77,14 @@ def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:
             continue
         value = context.params[name]
         if parameter.param_type_name == "argument":
-            words.append(str(value))
+            sides.append(str(value))
             continue
         flag = max(parameter.opts, key=len)
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words += [flag] if one is True else [flag, str(one)]
-    return shlex.join(words)
+    if any(one.startswith("-") for one in sides):  # a path that reads as a flag
+        return shlex.join([*words, "--", *sides])
+    return shlex.join([*words[:2], *sides, *words[2:]])
 
 
 def show(plans: Sequence[Plan]) -> None:

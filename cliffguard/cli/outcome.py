@@ -87,11 +87,11 @@ def _is_ours(folder: Path, own: str) -> bool:
     mark = folder / _MARK
     try:
         if mark.exists() or (folder / "review.json").exists():
-            return mark.exists() and mark.read_text() == own
+            return mark.is_file() and mark.read_text(encoding="utf-8") == own
         folder.mkdir(parents=True, exist_ok=True)
-        with mark.open("x") as file:
+        with mark.open("x", encoding="utf-8") as file:
             file.write(own)
-    except FileExistsError:  # another run was first, a moment ago
+    except (FileExistsError, UnicodeError):  # another run was first, or it is no mark of ours
         return False
     except OSError:  # for `prepare` to say
         return True

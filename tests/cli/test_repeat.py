@@ -302,6 +302,18 @@ def test_a_comparison_that_leaves_no_plan_names_itself(
     assert again["provenance"]["command"] == command
 
 
+def test_a_side_that_reads_as_a_flag_is_named_again(place: Path) -> None:
+    """Behind the mark that ends the flags."""
+    for side in ("one", "-two"):
+        test_imports.write(place / side, "task", test_imports.scored(300))
+
+    first = run("compare", "--format", "json", "--", "one", "-two")
+
+    command = json.loads(first.stdout)["provenance"]["command"]
+    assert command == "cliffguard compare -- one -two"
+    assert run(*shlex.split(command)[1:]).exit_code == first.exit_code == 0
+
+
 def test_samples_that_leave_no_plan_name_themselves(place: Path) -> None:
     """With the policy and the earlier reviews of the command."""
     for side, wrong in (("one", 0), ("two", 9)):
