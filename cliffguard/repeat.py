@@ -67,6 +67,18 @@ def plan_place(folder: Path) -> Path:
     return _place(folder, _PLAN)
 
 
+def placed(review: Review, folder: Path) -> Review:
+    """Return the review with the command that reads its plan in `folder`, as that is called there.
+
+    Whoever makes a review without a folder cannot know that somebody else's plan lies in it.
+    """
+    words, name = review.provenance.command.split(" "), plan_place(folder).name
+    if words[2:3] != [_PLAN] or name == _PLAN:
+        return review
+    again = " ".join([*words[:2], name, *words[3:]])
+    return replace(review, provenance=replace(review.provenance, command=again))
+
+
 def write_plan(review: Review, folder: Path) -> tuple[Path, ...]:
     """Write plan and policy beside a review, and return their paths; none where none repeats it."""
     if not is_repeatable(review):

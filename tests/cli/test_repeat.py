@@ -472,6 +472,26 @@ def test_python_writes_the_plan_beside_the_review(
     assert result.exit_code == review.verdict.exit_code == 10
 
 
+def test_python_names_the_plan_beside_somebody_elses(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The review in the folder says which of the two is its own."""
+    scripted(monkeypatch, loses_hard_levels)
+    plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
+    review = guard(
+        plan, store=Store("store"), runner=FakeRunner(loses_hard_levels), stops_early=False
+    )
+    (place / "out").mkdir()
+    (place / "out" / "plan.yaml").write_text("candidate: another\n")
+    write_reports(review, place / "out")
+    monkeypatch.chdir(place / "out")
+
+    command = told(place / "out")["provenance"]["command"]
+
+    assert command == "cliffguard check review-plan.yaml --no-early-stop"
+    assert run(*shlex.split(command)[1:], "--out", "again").exit_code == 10
+
+
 def test_a_model_of_a_hub_is_named_at_its_commit(place: Path) -> None:
     """A branch moves on; what was asked does not."""
     plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
