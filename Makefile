@@ -53,6 +53,7 @@ golden: $(READY)  ## rewrite the golden reports; read the diff before you commit
 
 schemas: $(READY)  ## rewrite the JSON Schemas
 	$(BIN)/python scripts/make_schemas.py
+	$(BIN)/python scripts/make_digests.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

@@ -10,6 +10,7 @@ import math
 import os
 import struct
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -359,12 +360,20 @@ def n_parameters(folder: Path) -> int | None:
 def refuse_growing(name: str, folder: Path) -> None:
     """Raise IntegrityError for a tokenizer whose rules multiply a text beyond all use."""
     path = folder / "tokenizer.json"
-    file = read_json(path) if path.is_file() else {}
-    for stage in STAGES:
-        if growth(file.get(stage)) > MOST_GROWTH:
-            raise IntegrityError(
-                f"{name}: the rules of its {path.name} ({stage}) make a text more than "
-                f"{MOST_GROWTH:g} times as long; save the tokenizer that the model was trained "
-                "with",
-                id="tokenizer.grows",
-            )
+    if not path.is_file():
+        return
+    found = path.stat()
+    stage = _growing_stage(path.absolute(), found.st_mtime_ns, found.st_size, found.st_ino)
+    if stage is not None:
+        raise IntegrityError(
+            f"{name}: the rules of its {path.name} ({stage}) make a text more than "
+            f"{MOST_GROWTH:g} times as long; save the tokenizer that the model was trained with",
+            id="tokenizer.grows",
+        )
+
+
+@lru_cache(maxsize=64)
+def _growing_stage(path: Path, *_: int) -> str | None:
+    """Return what of a tokenizer.json grows; read once, since it is loaded often and is large."""
+    file = read_json(path)
+    return next((one for one in STAGES if growth(file.get(one)) > MOST_GROWTH), None)

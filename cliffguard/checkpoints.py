@@ -342,6 +342,22 @@ def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
     return recorded if isinstance(recorded, dict) else None
 
 
+def is_called_from_here(candidate: Checkpoint, base: Checkpoint) -> bool:
+    """Say whether an adapter's base is known by a path that the adapter takes from where we stand.
+
+    From another folder the same path names nothing.
+    """
+    files = candidate.files
+    if files is None or files.adapter is None or base.revision is not None:
+        return False
+    if _recorded_weights(files.adapter) is not None:
+        return False
+    named = base_named_in(files.adapter / "adapter_config.json", _adapter_config(files.adapter))
+    if named is None or Path(named).is_absolute():
+        return False
+    return _is_called(named, base) and not is_same_model(named, _spellings(base)[1:])
+
+
 def _is_called(named: str, base: Checkpoint) -> bool:
     assert base.files is not None
     if named == base.name.removeprefix("hf:").partition("@")[0]:

@@ -23,6 +23,7 @@ from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.hub import is_offline
 from cliffguard.imports import read_samples
 from cliffguard.integrity import check_answers, check_pair, differences, instrument_moved
+from cliffguard.interrupts import looking_up
 from cliffguard.ledger import (
     TOGETHER,
     Account,
@@ -37,7 +38,7 @@ from cliffguard.ledger import (
 )
 from cliffguard.looks import is_past_lost, known_looks, note_looks, turn
 from cliffguard.mean import refuse_wide_mean
-from cliffguard.measure import Measurement, measure, never, unheard
+from cliffguard.measure import Measurement, TimeUp, measure, never, stop_where, unheard
 from cliffguard.overlap import told, without_training
 from cliffguard.pairs import Pair, cut_to_both, pair_answers
 from cliffguard.plans import CapabilityPolicy, Plan, Policy, Protocol, TargetPolicy
@@ -76,6 +77,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     sides: tuple[Checkpoint, Checkpoint] | None = None,
     stops_early: bool = True,
     max_minutes: float | None = None,
+    began: float | None = None,
     caveats: Sequence[str] = (),
     progress: Progress = silent,
     tell: Callable[[str], None] = unheard,
@@ -86,13 +88,15 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
 
     `sides` are base and candidate where they are models in memory (`runners.live`) and not found
     by the plan's names. Without `stops_early` there is one look, at everything. After `max_minutes`
-    nothing more is asked, and what is open by then stays open. `caveats` stand in every report.
+    nothing more is asked, and what is open by then stays open; they count from when the run `began`
+    by time.monotonic() (None: now). `caveats` stand in every report.
     `tell` hears a line where stored answers are taken over from an earlier form of a question.
     `witness` is given the answers of both sides, item by item, that the verdict is about. `command`
     repeats the comparison (None: that of the plan that `write_reports` leaves beside the review).
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
     """
+    is_time_up = _clock(max_minutes, began)
     store = store or Store(default_store_folder())
     runner = runner or runner_for(plan)
     suites = suites_of(plan)
@@ -101,7 +105,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     suites = wanting(suites, policy)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
-    remarks = _look_at(base, candidate, plan.protocol, runner)
+    remarks = _look_at(base, candidate, plan.protocol, runner, is_time_up)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
     tasks, cut = within_window(
         runner.resolve(suites, plan.protocol),
@@ -126,7 +130,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
         protocol=plan.protocol,
         store=store,
         runner=runner,
-        is_time_up=(is_time_up := _clock(max_minutes)),
+        is_time_up=is_time_up,
         progress=progress,
         tell=tell,
     )
@@ -165,8 +169,12 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
                 decision = replace(decision, comparison=_with_caveats(decision.comparison, [ended]))
             break
     assert decision is not None, "a schedule has at least one look"
-    late = [line for side in (base, candidate) for line in changed_since(side)]
-    decision = _listed(decision, overlaps, schedule.everything(), late)
+    decision = _listed(
+        decision,
+        overlaps,
+        schedule.everything(),
+        late=(*changed_since(base), *changed_since(candidate)),
+    )
     if witness is not None:
         witness(decision.pairs)
     return write_up(
@@ -182,13 +190,24 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
 
 
 def _look_at(
-    base: Checkpoint, candidate: Checkpoint, protocol: Protocol, runner: Runner
+    base: Checkpoint,
+    candidate: Checkpoint,
+    protocol: Protocol,
+    runner: Runner,
+    is_time_up: Callable[[], bool] = never,
 ) -> tuple[str, ...]:
-    """Refuse sides that cannot be compared, by their files alone; return remarks on the others."""
-    remarks = check_pair(base, candidate, protocol)
-    return remarks + tuple(
-        line for side in (base, candidate) for line in runner.look_at(side, protocol)
-    )
+    """Refuse sides that cannot be compared, by their files alone; return remarks on the others.
+
+    Once the time is up, no template is rendered any more.
+    """
+    remarks = list(check_pair(base, candidate, protocol))
+    for side in (base, candidate):
+        try:
+            with looking_up(partial(stop_where, is_time_up)):
+                remarks += runner.look_at(side, protocol)
+        except TimeUp:
+            remarks.append(f"{side.name}: the time was up before its chat template was tried.")
+    return tuple(remarks)
 
 
 def refused(plan: Plan, runner: Runner) -> CliffguardError | None:
@@ -418,15 +437,15 @@ def _listed(
     return replace(decision, comparison=listed)
 
 
-def _clock(max_minutes: float | None) -> Callable[[], bool]:
-    """Return what says, from now on, whether the time is up."""
+def _clock(max_minutes: float | None, began: float | None) -> Callable[[], bool]:
+    """Return what says whether the time is up, which counts from `began` (None: now)."""
     if max_minutes is None:
         return never
     if not max_minutes > 0:
         raise UsageError(
             f"max_minutes must be above 0, not {max_minutes:g}", id="max-minutes.not-positive"
         )
-    end = time.monotonic() + 60.0 * max_minutes
+    end = (time.monotonic() if began is None else began) + 60.0 * max_minutes
     return lambda: time.monotonic() >= end
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from cliffguard.apart import CAN_LIMIT_MEMORY
 from cliffguard.checkpoint_files import n_parameters
 from cliffguard.corridor import find_alone, find_sides
 from cliffguard.engine import loading
@@ -86,7 +87,7 @@ def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Ch
     """
     there = devices()
     places = _places(store)
-    found = [*_about_devices(there), *_about_places(places)]
+    found = [*_about_devices(there), *_about_limits(), *_about_places(places)]
     loads: tuple[Load, ...] = ()
     if plan is not None:
         sides, about = _sides(plan, will_load=runner is not None)
@@ -124,6 +125,17 @@ def _about_devices(there: Sequence[Device]) -> Iterator[Found]:
             about="devices",
             text="no CUDA device that torch can use: models run on the CPU",
             advice="for a card, install the torch build of its CUDA version",
+        )
+
+
+def _about_limits() -> Iterator[Found]:
+    if not CAN_LIMIT_MEMORY:
+        yield Found(
+            kind="remark",
+            about="limits",
+            text="this system limits no process's memory: chat templates and patterns are held to "
+            "time and output alone",
+            advice="check strangers' checkpoints on Linux, with /proc",
         )
 
 

@@ -72,6 +72,16 @@ def finishing(look_up: Callable[[], None] | None = None) -> Iterator[None]:
     _stop_if_told()
 
 
+@contextlib.contextmanager
+def looking_up(look_up: Callable[[], None]) -> Iterator[None]:
+    """Let `drop_if_told` call `look_up`, which may raise; a signal ends the block as ever."""
+    outer, _hand.look_up = _hand.look_up, look_up
+    try:
+        yield
+    finally:
+        _hand.look_up = outer
+
+
 def drop_if_told() -> None:
     """Raise Interrupted where a signal waits, whatever is in hand, or what `look_up` raises.
 

@@ -5,15 +5,20 @@ Whether a suite is sound is for `suites.load_suite` to say.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cliffguard import ladders
 from cliffguard.errors import SuiteError
 from cliffguard.files import read_text
 from cliffguard.plans import Ring
-from cliffguard.suites import GeneratedItems, TaskFile, inside, read_suite
+from cliffguard.suites import GeneratedItems, TaskFile, inside, read_suite, suites_folder
+
+DIGESTS = "digests.json"
+"""The file beside the built-in suites that has the digest of each, of all its items."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +31,13 @@ class Listed:
     n_items: int
     n_stock: int
     capabilities: Mapping[str, Ring]
+
+
+@cache
+def recorded_digests() -> Mapping[str, str]:
+    """Return the digests of the built-in suites by name, which `scripts/make_digests.py` writes."""
+    digests: dict[str, str] = json.loads(read_text(suites_folder() / DIGESTS, SuiteError))
+    return digests
 
 
 def listed(name: str) -> Listed:

@@ -49,8 +49,8 @@ def unheard(line: str) -> None:
     """Tell nobody."""
 
 
-class _TimeUp(InfrastructureError):
-    """The time was up before the answers in hand were begun."""
+class TimeUp(InfrastructureError):
+    """The time was up before what was in hand had come to its end."""
 
 
 def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
@@ -97,7 +97,7 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
             group = absent[start : start + runner.n_workers]
             asked = [(one.series.task, one.asked) for one in group]
             gathered.tell(asked[0][0].name)
-            with finishing(partial(_stop_where, is_time_up)):
+            with finishing(partial(stop_where, is_time_up)):
                 told = runner.ask_each(checkpoint, asked, protocol)
                 for one, (answers, notes) in zip(group, told, strict=True):
                     if one.write(answers, notes):
@@ -112,9 +112,10 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
     )
 
 
-def _stop_where(is_time_up: Callable[[], bool]) -> None:
+def stop_where(is_time_up: Callable[[], bool]) -> None:
+    """Raise TimeUp if it is: for what `interrupts.drop_if_told` looks up."""
     if is_time_up():
-        raise _TimeUp("the time is up")
+        raise TimeUp("the time is up")
 
 
 @contextlib.contextmanager
@@ -122,7 +123,7 @@ def _explained(gathered: _Gathered, written: Sequence[Path], store: Store) -> It
     """Say what is kept where a measurement is interrupted, and keep nothing of changed weights."""
     try:
         yield
-    except _TimeUp:
+    except TimeUp:
         pass  # as if what was in hand had not been begun
     except Interrupted as stop:
         stop.kept = f"{gathered} in {store.root}"

@@ -15,11 +15,12 @@ from typing import Any, Literal
 
 import yaml
 
+from cliffguard.checkpoints import is_called_from_here
 from cliffguard.config import as_written
 from cliffguard.errors import UsageError
 from cliffguard.files import user_path, write_whole
 from cliffguard.hub import HUB, is_hub_id, is_said, without_prefix
-from cliffguard.plans import Policy
+from cliffguard.plans import Plan, Policy
 from cliffguard.records import Checkpoint, Review
 
 _OURS = "# Written by cliffguard beside its review; the next one overwrites it.\n"
@@ -66,6 +67,18 @@ def plan_place(folder: Path) -> Path:
     return _place(folder, _PLAN)
 
 
+def placed(review: Review, folder: Path) -> Review:
+    """Return the review with the command that reads its plan in `folder`, as that is called there.
+
+    Whoever makes a review without a folder cannot know that somebody else's plan lies in it.
+    """
+    words, name = review.provenance.command.split(" "), plan_place(folder).name
+    if words[2:3] != [_PLAN] or name == _PLAN:
+        return review
+    again = " ".join([*words[:2], name, *words[3:]])
+    return replace(review, provenance=replace(review.provenance, command=again))
+
+
 def write_plan(review: Review, folder: Path) -> tuple[Path, ...]:
     """Write plan and policy beside a review, and return their paths; none where none repeats it."""
     if not is_repeatable(review):
@@ -101,14 +114,53 @@ def plan_written(review: Review) -> dict[str, Any]:
     plan, compared = review.plan, review.comparison
     written = as_written(plan)
     written["candidate"] = _model(plan.candidate, compared.candidate)
-    if plan.base is not None:
-        written["base"] = _model(plan.base, compared.base)
+    written["base"] = _base(plan, compared.base)
+    if is_called_from_here(compared.candidate, compared.base):
+        written["allow_base_mismatch"] = True
+    written["runner"].update(_runner(plan, written, (compared.base, compared.candidate)))
     written["suites"] = [_suite(name) for name in plan.suites]
     written["data"] = {task: _files(given) for task, given in plan.data.items()}
     written["train"] = [_whole(path) for path in plan.train]
     if plan.target is not None:
         written["target"]["data"] = _whole(plan.target.data)
     return written
+
+
+def _base(plan: Plan, found: Checkpoint) -> str | None:
+    """Return the base's place or name; of one that its adapter named, what was found by it."""
+    if plan.base is not None:
+        return _model(plan.base, found)
+    if found.files is None:
+        return None
+    if found.revision is not None:
+        return f"{HUB}{found.name.partition('@')[0]}@{found.revision}"
+    return os.path.abspath(found.files.weights)
+
+
+def _runner(
+    plan: Plan, written: Mapping[str, Any], sides: Sequence[Checkpoint]
+) -> dict[str, dict[str, Any]]:
+    """Return what of the runner's settings names files, or sides by what the plan calls them."""
+    args = {key: _whole_in_args(value) for key, value in plan.runner.args.items()}
+    if not plan.runner.is_served:
+        return {"args": args}
+    known = {without_prefix(name): alias for name, alias in plan.runner.served_as.items()}
+    names = (
+        without_prefix(written[key] or side.name) for key, side in zip(_SIDES, sides, strict=True)
+    )
+    served = {
+        name: known.get(side.name, side.name)
+        for name, side in zip(names, sides, strict=True)
+        if name != side.name or side.name in known
+    }
+    return {"args": args, "served_as": served}
+
+
+_SIDES = ("base", "candidate")
+
+
+def _whole_in_args(value: Any) -> Any:
+    return _whole(value) if isinstance(value, str) and "/" in value else value
 
 
 def _model(name: str, found: Checkpoint) -> str:

@@ -187,3 +187,25 @@ def test_a_suite_with_a_hostile_pattern_is_refused(tmp_path: Path, pattern: str)
     assert result.exit_code == 2
     assert "say.jsonl" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("lack", ["another system", "no RLIMIT_AS", "no /proc"])
+def test_a_system_that_limits_no_memory_runs_programs_all_the_same(
+    lack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limits of time hold there, and no limit is tried that is not there."""
+    if lack == "another system":
+        monkeypatch.setattr(sys, "platform", "darwin")
+    elif lack == "no RLIMIT_AS":
+        monkeypatch.delattr("resource.RLIMIT_AS")
+    else:
+        monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert not process.can_limit_memory()
+    monkeypatch.undo()
+
+    monkeypatch.setattr(process, "CAN_LIMIT_MEMORY", False)
+    child = Apart("cliffguard.apart.patterns")
+
+    assert child.call({"find": "a+b", "in": "aab"}, seconds=5.0) is True
+    with pytest.raises(Stopped, match=r"took more than 0\.5 s"):
+        child.call({"find": "^(a|a|aa)+$b", "in": "a" * 60}, seconds=0.5)

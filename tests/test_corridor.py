@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -426,6 +427,37 @@ def test_a_time_limit_ends_what_is_in_hand_and_never_ends(plan: Plan, store: Sto
     assert "The time limit of 0.02 minutes ended the run." in review.comparison.caveats
     later = guard(plan, store=store, runner=FakeRunner(all_right))
     assert later.verdict.outcome is Outcome.PASS
+
+
+class TriesTemplates(FakeRunner):
+    """Takes for ever to look at the sides, looking up as a slow template does."""
+
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """Look at it, and never end."""
+        while True:
+            drop_if_told()
+
+
+def test_a_time_limit_ends_the_trial_of_templates(plan: Plan, store: Store) -> None:
+    """It counts from the beginning; nothing is asked, and what was not tried is said."""
+    runner = TriesTemplates(all_right)
+
+    review = guard(plan, store=store, runner=runner, max_minutes=0.005)
+
+    assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
+    for side in (plan.base, plan.candidate):
+        untried = f"{side}: the time was up before its chat template was tried."
+        assert untried in review.comparison.caveats
+
+
+def test_a_time_limit_counts_from_when_the_run_began(plan: Plan, store: Store) -> None:
+    """What passed before the first item, reading and loading, is part of it."""
+    runner = FakeRunner(all_right)
+
+    review = guard(plan, store=store, runner=runner, max_minutes=1.0, began=time.monotonic() - 61.0)
+
+    assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
+    assert "The time limit of 1 minutes ended the run." in review.comparison.caveats
 
 
 def test_the_command_says_how_the_run_was_cut_short(plan: Plan, store: Store) -> None:

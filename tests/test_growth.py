@@ -64,3 +64,24 @@ def test_rules_without_end_are_looked_at_so_far(tmp_path: Path) -> None:
     rules = [{"type": "Lowercase"}] * 200_000
 
     assert growth(in_turn(*rules)) == 1.0
+
+
+def test_a_tokenizer_is_looked_through_once_as_long_as_it_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is loaded several times in a run, and may be 30 MB; another file in its place counts."""
+    read: list[Path] = []
+    monkeypatch.setattr(
+        "cliffguard.checkpoint_files.read_json",
+        lambda path: read.append(path) or json.loads(path.read_text()),
+    )
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({"normalizer": rule("a", "b")}))
+    for _ in range(3):
+        refuse_growing("tuned", tmp_path)
+    assert len(read) == 1
+
+    path.write_text(json.dumps({"normalizer": rule("a", "b" * 1000)}))
+
+    with pytest.raises(IntegrityError):
+        refuse_growing("tuned", tmp_path)

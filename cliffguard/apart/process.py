@@ -21,7 +21,17 @@ from typing import Any
 
 from cliffguard.interrupts import drop_if_told
 
-CAN_LIMIT_MEMORY = sys.platform == "linux"
+
+def can_limit_memory() -> bool:
+    """Say whether the system has the limits, keeps to them, and says what a process has by now."""
+    if sys.platform != "linux":
+        return False
+    import resource
+
+    return hasattr(resource, "RLIMIT_AS") and os.access("/proc/self/statm", os.R_OK)
+
+
+CAN_LIMIT_MEMORY = can_limit_memory()
 """Whether the system holds a child to what it is allowed; elsewhere only time and output are."""
 
 MEMORY_BYTES = 512 * 2**20

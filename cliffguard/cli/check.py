@@ -14,9 +14,9 @@ from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import (
     finished,
-    folders_of,
     in_turn,
     one_of_both,
+    places_of,
     prepare,
     print_together,
     refusals_of,
@@ -86,7 +86,8 @@ def check(
         if not quiet and (cost := foretold(plans, store, stops_early=not no_early_stop)):
             screen.say(cost)
         # One runner: candidates over one base find it in memory.
-        folders = [prepare(folder) for folder in folders_of(out, plans)]
+        how = [no_early_stop, max_minutes, str(store)]
+        folders = [prepare(folder) for folder in places_of(out, plans, how, screen.say)]
         for line in refusals_of(plans, runner):
             screen.say(line)
         answers = open_store(store)
@@ -105,6 +106,7 @@ def check(
                     runner=runner,
                     stops_early=not no_early_stop,
                     max_minutes=max_minutes,
+                    began=screen.began(),
                     caveats=(*remarks, *one_of_both(one, plans)),
                     progress=screen.progress,
                     tell=screen.say,

@@ -11,7 +11,7 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, failure_recorded, shown
-from cliffguard.cli.given import open_store, plan_of, say_target, show
+from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, prepare
 from cliffguard.errors import UsageError
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @explained
 @opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.FAILURE, opt.PROTOCOL)
 def compare(
+    context: typer.Context,
     flags: Mapping[str, Any],
     base: Annotated[
         str, typer.Argument(help="The base's directory or name; or a plan of both, a YAML file.")
@@ -60,9 +61,10 @@ def compare(
                 id="samples.no-plan",
             )
         folder = None if out is None else prepare(out)
+        again = _command(folder, context, after=after or ())
         with failure_recorded(folder):
             own = _policy_of(path, policy)
-            review = _compared(base, candidate, logged, own, after or (), flags, folder)
+            review = _compared(base, candidate, logged, own, after or (), flags, again)
     else:
         resolved = _plan_of(base, candidate, path, {**flags, "policy": policy}, after)
         if show_config:
@@ -70,10 +72,24 @@ def compare(
             return
         say_target([resolved], quiet=quiet)
         folder = None if out is None else prepare(out)
+        again = _command(folder, context, store=store)
         with failure_recorded(folder):
-            review = _from_store(resolved, _protocol(flags, path), store, folder)
+            review = _from_store(resolved, _protocol(flags, path), store, again)
     code = finished(review, folder, screen, output_format)
     raise typer.Exit(0 if exit_zero else code)
+
+
+def _command(folder: Path | None, context: typer.Context, **flags: Any) -> str:
+    """Return what repeats this: the plan beside the review; without one, the command as given."""
+    from cliffguard.repeat import command
+
+    if folder is None:
+        of_files = {"store"} if "after" in flags else set()  # samples stand in no store
+        return said_again(context, without={"output_format", "exit_zero", *_LOUDNESS, *of_files})
+    return command("compare", folder, **flags)
+
+
+_LOUDNESS = ("quiet", "verbose")
 
 
 def _plan_of(
@@ -130,12 +146,9 @@ def _protocol(flags: Mapping[str, Any], plan: Path | None) -> dict[str, Any]:
     return given if plan is None else {**as_written(load_plan(plan))["protocol"], **given}
 
 
-def _from_store(
-    plan: Plan, protocol: Mapping[str, Any], store: Path | None, folder: Path | None
-) -> Review:
+def _from_store(plan: Plan, protocol: Mapping[str, Any], store: Path | None, again: str) -> Review:
     """Return the review of what the store has of both sides."""
     from cliffguard.corridor import find_sides, guard
-    from cliffguard.repeat import command
     from cliffguard.runners.stored import find_stored
     from cliffguard.targets import suites_of
 
@@ -145,7 +158,7 @@ def _from_store(
         dataclasses.replace(plan, protocol=runner.protocol),
         store=answers,
         runner=runner,
-        command=command("compare", folder, store=store),
+        command=again,
     )
 
 
@@ -156,11 +169,10 @@ def _compared(
     policy: Policy | None,
     after: Sequence[Path],
     flags: Mapping[str, Any],
-    folder: Path | None,
+    again: str,
 ) -> Review:
     """Return the review of two folders of samples; flags about checkpoints have no place here."""
     from cliffguard.corridor import compare_samples
-    from cliffguard.repeat import command
 
     if len(logged) == 1:
         from cliffguard.imports import refuse_other_folder
@@ -184,7 +196,7 @@ def _compared(
         candidate,
         policy,
         after=[_review(path) for path in after],
-        command=command("compare", folder, after=after),
+        command=again,
     )
 
 

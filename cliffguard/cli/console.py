@@ -151,10 +151,14 @@ class Screen:
 
     def start(self, title: str = "") -> None:
         """Begin with the next comparison; the first one began with the command itself."""
-        started = None if not self._is_first else time.monotonic() - self.display.elapsed()
+        started = self.began() if self._is_first else None
         self._is_first = False
         self.seconds, self._asked = {}, None
         self.display.start(title, started)
+
+    def began(self) -> float:
+        """Return when the comparison began, by time.monotonic()."""
+        return time.monotonic() - self.display.elapsed()
 
     def wall_seconds(self) -> float:
         """Return the time since the start of the comparison."""
@@ -175,6 +179,17 @@ def shown(*, quiet: bool, verbose: bool) -> Screen:
         hold(watched_by(screen.display))
         screen.display.watch()
     return screen
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Say what the block does as soon as it takes long, in a verb that shows nothing else."""
+    from cliffguard.progress import doing, watched_by
+
+    screen = Screen(quiet=False, verbose=True)
+    with contextlib.closing(screen.display), watched_by(screen.display), doing(what):
+        screen.display.watch()
+        yield
 
 
 _began: list[float] = []

@@ -7,25 +7,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn
 from rich.table import Column
 from rich.text import Text
 
 from cliffguard.progress import Step
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Task, TaskID
 
 PATIENCE_SECONDS = 1.0  # what takes longer says what it is
 LINE_SECONDS = 10.0  # without a terminal the next line comes after so long, hence within 15 s
 _LOOK_SECONDS = 0.25  # how often the thread looks on
+_WIDE = 100  # columns of a terminal that has room for longer bars
 _SPEED_SECONDS = 600.0  # what of the past counts for the time that is left
 
 
@@ -65,13 +66,14 @@ class Display:
             self._bars: dict[tuple[str, int | None], TaskID] = {}
             self._step: Step | None = None
             self._step_at = self._started
-            self._rows = Progress(
-                _Words(
-                    "{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")
+            self._rows = _Rows(
+                self._head,
+                _Words(),
+                BarColumn(
+                    bar_width=10 if self._console.width < _WIDE else 20, table_column=_fixed()
                 ),
-                BarColumn(bar_width=20),
-                _Count(),
-                _Clock(self),
+                MofNCompleteColumn(table_column=_fixed()),
+                _Clock(table_column=_fixed()),
                 _Left(self),
                 console=self._console,
                 transient=True,
@@ -79,7 +81,6 @@ class Display:
                 get_time=self._clock,
                 speed_estimate_period=_SPEED_SECONDS,
             )
-            self._head = self._rows.add_task("", total=None)
 
     def elapsed(self) -> float:
         """Return the seconds since the comparison began."""
@@ -97,19 +98,19 @@ class Display:
         """Show how far a side is, and which of its tasks is asked now."""
         with self._lock:
             key = (step.side, step.look)
+            name = _name(step, most=max(10, self._console.width // 6))
             if key not in self._bars:
                 if not step.task:  # everything was in the store
                     return
                 total, done = step.n_items, step.n_done
-                self._bars[key] = self._rows.add_task("", total=total, completed=done)
+                self._bars[key] = self._rows.add_task(name, total=total, completed=done)
             self._step, bar = step, self._bars[key]
-            self._rows.update(bar, description=_name(step))
+            self._rows.update(bar, description=name)
             # A sample of speed even where nothing was gained: from here on it is measured.
             self._rows.advance(bar, step.n_done - self._row(bar).completed)
             self._step_at = self._clock()
             if not step.task:
                 self._rows.stop_task(bar)
-            self._head_says()
             self._show()
             if step.task and (*key, step.task) not in self._told:
                 self._told.add((*key, step.task))
@@ -119,13 +120,11 @@ class Display:
         """Something else is done now."""
         with self._lock:
             self._doing.append(_Work(what, self._clock()))
-            self._head_says()
 
     def ended(self) -> None:
         """What was done last has ended."""
         with self._lock:
             self._doing.pop()
-            self._head_says()
             if not self._doing and not self._bars:
                 self.hide()
 
@@ -138,7 +137,6 @@ class Display:
             work = self._work()
             if work and not work.is_told and now - work.since >= PATIENCE_SECONDS:
                 work.is_told = True
-                self._head_says()
                 self._show()
                 self._line(work.what)
             if now - self._line_at >= LINE_SECONDS:
@@ -172,10 +170,14 @@ class Display:
             self._drawn = self._rows
             self._rows.start()
 
-    def _head_says(self) -> None:
+    def _head(self) -> Text:
+        """Return the line above the bars: what is done now, and the clock of the comparison."""
         work = self._work()
-        what = "asking" if work is None else work.what
-        self._rows.update(self._head, description=": ".join(filter(None, (self._title, what))))
+        what = ": ".join(filter(None, (self._title, "asking" if work is None else work.what)))
+        clock = Text(f" {timedelta(seconds=int(self.elapsed()))}", style="progress.elapsed")
+        told = Text(what)
+        told.truncate(max(1, self._console.width - len(clock)), overflow="ellipsis")
+        return told.append_text(clock)
 
     def _line(self, what: str) -> None:
         """Write a line, where there is no terminal to draw on."""
@@ -187,8 +189,9 @@ class Display:
 
     def _work(self) -> _Work | None:
         """Return what is done besides asking: before the first step there is always something."""
-        if self._doing:
-            return self._doing[-1]
+        innermost = self._doing[-1:]  # at once, since rich draws from a thread of its own
+        if innermost:
+            return innermost[0]
         return None if self._bars else self._beginning
 
     def _now(self) -> str:
@@ -216,8 +219,10 @@ class _Work:
     is_told: bool = False
 
 
-def _name(step: Step) -> str:
-    where = step.side if step.look is None else f"{step.side}, look {step.look}"
+def _name(step: Step, most: int | None = None) -> str:
+    """Return side, look and task; of a long side the end, which tells paths apart."""
+    side = step.side if most is None or len(step.side) <= most else f"…{step.side[1 - most :]}"
+    where = side if step.look is None else f"{side}, look {step.look}"
     return f"{where}: {step.task}" if step.task else where
 
 
@@ -225,43 +230,47 @@ def _hms(seconds: float) -> str:
     return str(timedelta(seconds=ceil(seconds)))
 
 
-class _Words(TextColumn):
-    """Text as it stands: names of models and tasks are no markup."""
-
-    def __init__(self, text: str, table_column: Column) -> None:
-        super().__init__(text, markup=False, table_column=table_column)
+def _fixed() -> Column:
+    """Return a column that keeps its width: what is long is cut in the words alone."""
+    return Column(no_wrap=True)
 
 
-class _Count(MofNCompleteColumn):
-    """Items done and to do; of what is not counted, nothing."""
+class _Rows(Progress):
+    """Bars below a line of their own, as many of the last as the terminal has rows for."""
+
+    def __init__(self, head: Callable[[], Text], *columns: ProgressColumn, **more: Any) -> None:
+        self._head = head
+        super().__init__(*columns, **more)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """Yield the line, and the bars."""
+        yield self._head()
+        if self.tasks:
+            yield self.make_tasks_table(self.tasks[-max(1, self.console.height - 3) :])
+
+
+class _Words(ProgressColumn):
+    """What a bar is of, as it stands (names of models and tasks are no markup), cut to one line."""
 
     def render(self, task: Task) -> Text:
-        """Return `12/64`."""
-        return Text() if task.total is None else super().render(task)
+        """Return `base, look 1: boolq`."""
+        return Text(task.description, no_wrap=True, overflow="ellipsis")
 
 
 class _Clock(ProgressColumn):
-    """Time since a bar, or the comparison, began; it stands still only when a side is done."""
-
-    def __init__(self, display: Display) -> None:
-        super().__init__()
-        self._display = display
+    """Time since a bar began; it stands still only when a side is done."""
 
     def render(self, task: Task) -> Text:
         """Return `0:01:02`."""
-        seconds = self._display.elapsed() if task.total is None else _lasted(task)
+        seconds = (task.finished_time if task.finished else task.elapsed) or 0.0
         return Text(str(timedelta(seconds=int(seconds))), style="progress.elapsed")
-
-
-def _lasted(task: Task) -> float:
-    return (task.finished_time if task.finished else task.elapsed) or 0.0
 
 
 class _Left(ProgressColumn):
     """Time left, counted down between two shards."""
 
     def __init__(self, display: Display) -> None:
-        super().__init__()
+        super().__init__(table_column=_fixed())
         self._display = display
 
     def render(self, task: Task) -> Text:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import hold
@@ -32,6 +35,10 @@ def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
         plans = tuple(dataclasses.replace(one, offline=not one.runner.is_served) for one in plans)
     if any(plan.offline for plan in plans):
         hold(no_connection())
+    if any(plan.target is not None for plan in plans):
+        from cliffguard.targets.reading import read_once
+
+        hold(read_once())
     return plans
 
 
@@ -65,6 +72,26 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
             "no suite: give --suite NAME (see `cliffguard suites ls`), or --target", id="suite.none"
         )
     return make_plans(given, "command line")
+
+
+def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:
+    """Return the command that runs, word for word but for the parameters `without`."""
+    words, sides = ["cliffguard", context.info_name or ""], []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in without or source is None or source.name not in ("COMMANDLINE", "ENVIRONMENT"):
+            continue
+        value = context.params[name]
+        if parameter.param_type_name == "argument":
+            sides.append(str(value))
+            continue
+        flag = max(parameter.opts, key=len)
+        for one in value if isinstance(value, (list, tuple)) else [value]:
+            words += [flag] if one is True else [flag, str(one)]
+    if any(one.startswith("-") for one in sides):  # a path that reads as a flag
+        return shlex.join([*words, "--", *sides])
+    return shlex.join([*words[:2], *sides, *words[2:]])
 
 
 def show(plans: Sequence[Plan]) -> None:

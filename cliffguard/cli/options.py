@@ -59,7 +59,8 @@ Out = Annotated[
     typer.Option(
         parser=_folder,
         metavar="FOLDER",
-        help="Folder for the reports (default: cliffguard-out/<candidate>).",
+        help="Folder for the reports (default: cliffguard-out/<candidate>, or <candidate>-2 and so "
+        "on where that is another run's).",
     ),
 ]
 OutIfWanted = Annotated[
@@ -105,7 +106,8 @@ Choose = Annotated[
 MaxMinutes = Annotated[
     float | None,
     typer.Option(
-        "--max-minutes", help="For each candidate; then nothing more is asked, what is open stays."
+        "--max-minutes",
+        help="Of each candidate, from its start; then nothing more is asked, what is open stays.",
     ),
 ]
 OutputFormat = Annotated[

@@ -8,9 +8,11 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cliffguard.canonical import digest
 from cliffguard.cli.console import Screen
 from cliffguard.errors import CliffguardError, UsageError
 from cliffguard.files import user_path, write_whole
@@ -52,6 +54,48 @@ def folders_of(out: Path | None, plans: Sequence[Plan]) -> list[Path]:
     if len(plans) == 1:
         return [out or Path("cliffguard-out") / names[0]]
     return [(out or Path("cliffguard-out")) / name for name in names]
+
+
+def places_of(
+    out: Path | None, plans: Sequence[Plan], how: Sequence[Any], tell: Callable[[str], None]
+) -> list[Path]:
+    """Return the folders of `folders_of`; without `out`, none that holds another run's review.
+
+    `how` is what of a run no plan says. The same plan asked in the same way has the same folder;
+    another one has the next that is free, which `tell` hears.
+    """
+    from cliffguard.config import as_written
+
+    folders = folders_of(out, plans)
+    if out is not None:
+        return folders
+    places = []
+    for folder, plan in zip(folders, plans, strict=True):
+        own = digest([as_written(plan), *how])
+        numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
+        places.append(next(one for one in chain([folder], numbered) if _is_ours(one, own)))
+        if places[-1] != folder:
+            tell(f"! {folder} is of another run; the reports go to {places[-1]}")
+    return places
+
+
+_MARK = ".plan"
+
+
+def _is_ours(folder: Path, own: str) -> bool:
+    """Claim a folder for the run of the digest `own`, if no other has; say whether it is ours."""
+    mark = folder / _MARK
+    try:
+        if mark.exists() or (folder / "review.json").exists():
+            return mark.is_file() and mark.read_text(encoding="utf-8") == own
+        folder.mkdir(parents=True, exist_ok=True)
+        with mark.open("x", encoding="utf-8") as file:
+            file.write(own)
+    except (FileExistsError, UnicodeError):  # another run was first, or it is no mark of ours
+        return False
+    except OSError:  # for `prepare` to say
+        return True
+    return True
 
 
 def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained
+from cliffguard.cli.console import explained, told
 from cliffguard.cli.given import open_store
 from cliffguard.errors import StoreError, UsageError
 
@@ -44,14 +44,15 @@ def list_store(
     answers = open_store(store)
     rows: list[StoredQuestion] = []
     damaged: list[str] = []
-    for entry in entries_of(answers):
-        try:
-            rows.append(describe(entry))
-        except StoreError as failure:
-            damaged.append(str(failure))
+    with told("listing what is stored"):
+        for entry in entries_of(answers):
+            try:
+                rows.append(describe(entry))
+            except StoreError as failure:
+                damaged.append(str(failure))
     if output_format == "json":
-        told = [dataclasses.asdict(row) | {"written": _moment(row.written)} for row in rows]
-        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        listed = [dataclasses.asdict(row) | {"written": _moment(row.written)} for row in rows]
+        sys.stdout.write(json.dumps(listed, indent=2) + "\n")
     else:
         _print_rows(rows, answers)
     for line in damaged:
@@ -119,10 +120,11 @@ def verify_store(
     from cliffguard.upkeep.questions import entries_of
 
     answers = open_store(store)
-    entries = entries_of(answers)
-    found = {entry.folder: examine(entry) for entry in entries}
+    with told("reading what is stored"):
+        entries = entries_of(answers)
+        found = {entry.folder: examine(entry) for entry in entries}
+        looks = examine_looks(answers)
     damaged = {folder: damages for folder, damages in found.items() if damages}
-    looks = examine_looks(answers)
     n_damaged = len(damaged)
     damaged |= {one.path: [one] for one in looks}
     for folder, damages in damaged.items():
@@ -176,13 +178,17 @@ def prune_store(
     answers = open_store(store)
     if checkpoint is not None and not unreadable:
         select(answers, checkpoint=checkpoint)  # a misspelt name is no empty answer
-    found = removable(answers, older_than_s=age_s, checkpoint=checkpoint, is_unreadable=unreadable)
+    with told("looking for what may go"):
+        found = removable(
+            answers, older_than_s=age_s, checkpoint=checkpoint, is_unreadable=unreadable
+        )
     for one in found:
         where = one.path.relative_to(answers.root)
         print(one_line(f"{_in_bytes(one.n_bytes)}  {where}  {one.what}"))
     size = _in_bytes(sum(one.n_bytes for one in found))
     if yes:
-        remove(answers, found)
+        with told("removing it"):
+            remove(answers, found)
         print(f"removed: {len(found)} ({size})")
     else:
         print(f"would be removed with --yes: {len(found)} ({size})")
@@ -212,7 +218,8 @@ def export_answers(
     rows = select(answers, checkpoint=checkpoint, suite=suite, task=task)
     if not rows:
         raise UsageError(f"{answers.root}: holds no answers; nothing was written", id="store.empty")
-    n_bytes = write_archive(answers, rows, out)
+    with told(f"writing {out}"):
+        n_bytes = write_archive(answers, rows, out)
     n_answers = sum(row.n_answers for row in rows)
     print(f"{out}: {n_answers:,} answers to {len(rows)} questions, {_in_bytes(n_bytes)}")
 
@@ -227,7 +234,8 @@ def import_answers(
     from cliffguard.upkeep.archive import read_archive
 
     answers = open_store(store)
-    taken = read_archive(answers, archive)
+    with told(f"reading {archive}"):
+        taken = read_archive(answers, archive)
     print(
         f"{answers.root}: {taken.n_questions} questions, {taken.n_new} shards are new, "
         f"{taken.n_known} were there"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, shown
+from cliffguard.cli.console import explained, shown, told
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.suites import tasks_of
 
@@ -40,13 +40,15 @@ def check_suites(
     from cliffguard.plans import Policy
     from cliffguard.suites import load_suites, not_covered
 
-    suites = load_suites(names)
-    lines = [
-        *static_health(suites, load_policy(policy) if policy else Policy()),
-        *_aged(suites, date.today()),
-        *_still(suites, store),
-        *not_covered(suites),
-    ]
+    in_force = load_policy(policy) if policy else Policy()
+    with told("looking through the suites"):
+        suites = load_suites(names)
+        lines = [
+            *static_health(suites, in_force),
+            *_aged(suites, date.today()),
+            *_still(suites, store),
+            *not_covered(suites),
+        ]
     for line in lines:
         print(f"! {line}")
     if not lines:
@@ -110,8 +112,8 @@ def cover_prompts(
             progress=screen.progress,
         )
     if output_format == "json":
-        told = {**dataclasses.asdict(found), "least": [dataclasses.asdict(one) for one in least]}
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        row = {**dataclasses.asdict(found), "least": [dataclasses.asdict(one) for one in least]}
+        sys.stdout.write(json.dumps(row, indent=2, ensure_ascii=False) + "\n")
     else:
         _print(found, least)
 

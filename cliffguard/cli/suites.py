@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, write_new
+from cliffguard.cli.console import explained, told, write_new
 from cliffguard.cli.given import say_reading
 from cliffguard.errors import UsageError
 
@@ -29,19 +30,20 @@ Name = Annotated[str, typer.Argument(help="A built-in suite or a file.")]
 def list_suites(
     output_format: Annotated[
         Literal["text", "json"],
-        typer.Option("--format", help="json: a list of objects with digests, which take seconds."),
+        typer.Option("--format", help="json: a list of objects, with digests."),
     ] = "text",
 ) -> None:
     """List the built-in suites, without reading their items."""
-    from cliffguard.listing import listed
+    from cliffguard.listing import listed, recorded_digests
     from cliffguard.report.clean import one_line
-    from cliffguard.suites import builtin_names, load_suite
+    from cliffguard.suites import builtin_names
 
-    if output_format == "json":  # with digests, which take every item
-        rows = [_summary(load_suite(name)) for name in builtin_names()]
+    found = [listed(name) for name in builtin_names()]
+    if output_format == "json":
+        digests = recorded_digests()
+        rows = [{**dataclasses.asdict(one), "digest": digests[one.name]} for one in found]
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return
-    found = [listed(name) for name in builtin_names()]
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         # Only lm-eval knows how many items its tasks have.
@@ -113,8 +115,9 @@ def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> tuple[dict[
 
     given = opt.overrides({**flags, "target": data, "target_name": name})
     target = make_target(given["target"], "target")
-    read = read_target(target)
-    return suite_files(target, read), read
+    with told(f"reading {data}"):
+        read = read_target(target)
+        return suite_files(target, read), read
 
 
 @suites_app.command("validate")
@@ -143,16 +146,16 @@ def print_overlap(
     ] = "text",
 ) -> None:
     """Print the items that stand in the fine-tune's data, word for word or nearly so."""
-    import dataclasses
-
-    from cliffguard.overlap import told, without_training
+    from cliffguard.overlap import told as sentences_of
+    from cliffguard.overlap import without_training
     from cliffguard.report.clean import one_line
     from cliffguard.report.json import escaped
     from cliffguard.report.page import place
     from cliffguard.training import read_all_training
 
-    texts = read_all_training(train)
-    tasks, found = without_training(tasks_of(names), texts)
+    with told("comparing the items with the training data"):
+        texts = read_all_training(train)
+        tasks, found = without_training(tasks_of(names), texts)
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
         sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
@@ -161,7 +164,7 @@ def print_overlap(
         line = f"{one.task}  {one.item_id}  {one.kind}  {one.similarity:.2f}  {place(one)}"
         print(one_line(line))
     n_items = {task.name: len(task.items) for task in tasks}
-    for sentence in told(found, n_items) or (
+    for sentence in sentences_of(found, n_items) or (
         f"None of {sum(n_items.values())} items, in {len(texts):,} rows of training data.",
     ):
         print(one_line(sentence))
@@ -209,7 +212,8 @@ def freeze_gym(
         raise UsageError(
             f"{out / name}.yaml: exists already; pass --force to overwrite it", id="out.exists"
         )
-    files = freeze(generator, name=name, seed=seed, n_levels=levels, n_per_level=per_level)
+    with told("making the items"):
+        files = freeze(generator, name=name, seed=seed, n_levels=levels, n_per_level=per_level)
     for file, text in files.items():
         write_whole(out / file, text)
         print(out / file)

@@ -31,6 +31,7 @@ from cliffguard.engine.packing import Scored
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
 from cliffguard.engine.stopping import GeneratedText, Stop, as_text, from_plain_text
+from cliffguard.engine.tokenizing import panics_held
 from cliffguard.errors import IntegrityError
 from cliffguard.stages import Stages
 
@@ -121,7 +122,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         return tokens[-left_truncate_len:] if left_truncate_len else tokens
 
     def _encode(self, string: str, add_special_tokens: bool | None) -> tuple[int, ...]:
-        return tuple(super().tok_encode(string, add_special_tokens))
+        with panics_held():
+            return tuple(super().tok_encode(string, add_special_tokens))
 
     # --- log-likelihoods -------------------------------------------------------------------------
 

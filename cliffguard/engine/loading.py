@@ -21,7 +21,7 @@ from cliffguard.engine.intact import (
 )
 from cliffguard.engine.mapped import into_memory, refuse_on_disk
 from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
-from cliffguard.engine.tokenizing import panics_explained
+from cliffguard.engine.tokenizing import panics_explained, panics_held
 from cliffguard.errors import (
     CliffguardError,
     InfrastructureError,
@@ -112,7 +112,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
     assert checkpoint.files is not None, "a checkpoint that is loaded has files"
     files = checkpoint.files
     refuse_growing(checkpoint.name, files.tokenizer)
-    with damage_explained(checkpoint.name), panics_explained(checkpoint.name):
+    with damage_explained(checkpoint.name), panics_explained(checkpoint.name), panics_held():
         # Said, since transformers would otherwise ask on the terminal whether to run code.
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         tokenizer = AutoTokenizer.from_pretrained(files.tokenizer, **options)

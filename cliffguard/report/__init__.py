@@ -64,8 +64,9 @@ def write_reports(
     rendered before the first file is touched, and each file appears whole or not at all. Raises
     UsageError where the place cannot be written to, InfrastructureError where it is full.
     """
-    from cliffguard.repeat import write_plan  # reads suites, which no renderer needs
+    from cliffguard.repeat import placed, write_plan  # reads suites, which no renderer needs
 
+    review = placed(review, Path(directory))
     texts = {
         Path(directory) / name: render(review, format, timings) for name, format in FILES.items()
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 from cliffguard.canonical import digest
 from cliffguard.engine.intact import refuse_unread_tokens
+from cliffguard.engine.tokenizing import panics_held
 from cliffguard.errors import IntegrityError
 from cliffguard.plans import Protocol
 from cliffguard.records import Answer, Item
@@ -91,7 +92,8 @@ class Prepared:
         return max(len(self._encoded(text)) for text in whole)
 
     def _encoded(self, text: str) -> list[int]:
-        tokens = [int(token) for token in self._model.tok_encode(text)]
+        with panics_held():
+            tokens = [int(token) for token in self._model.tok_encode(text)]
         network = getattr(self._model, "model", None)
         if hasattr(network, "get_input_embeddings"):  # and not the name of a served one
             refuse_unread_tokens(self.item.id, network, tokens)

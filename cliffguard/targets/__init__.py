@@ -39,7 +39,7 @@ from cliffguard.targets.drafts import Draft, draft
 from cliffguard.targets.finals import final_answers
 from cliffguard.targets.known import says
 from cliffguard.targets.metrics import Way, answers_of, find_way
-from cliffguard.targets.reading import Reading, blanks_told, without_conflicts
+from cliffguard.targets.reading import Reading, blanks_told, readings, without_conflicts
 from cliffguard.targets.unused import refuse_unused
 
 SUITE = "target"
@@ -69,10 +69,17 @@ def target_suite(target: TargetData, *, offline: bool = False, hub: bool = False
 
 
 def read_target(target: TargetData, *, offline: bool = False, hub: bool = False) -> Reading:
-    """Return a target's suite and how its data were read.
+    """Return a target's suite and how its data were read, which `read_once` makes one reading.
 
     Raises SuiteError, with an id `target.…` and the flag that mends it, for what is not read right.
     """
+    known = readings()
+    if (key := (target, offline, hub)) not in known:
+        known[key] = _read(target, offline=offline, hub=hub)
+    return known[key]
+
+
+def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     where = f"target: {target.data}"
     if target.metric is not None and target.metric not in OWN_METRICS:
         raise SuiteError(

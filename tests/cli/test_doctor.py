@@ -53,6 +53,18 @@ def test_without_a_pair_it_looks_at_the_machine() -> None:
         assert word in result.stdout
 
 
+def test_a_system_without_limits_of_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is asked; where there are some, nothing is said."""
+    assert "limits" not in [one["about"] for one in found()["found"]]
+
+    monkeypatch.setattr("cliffguard.doctor.CAN_LIMIT_MEMORY", False)
+
+    told = found()
+    (about,) = [one for one in told["found"] if one["about"] == "limits"]
+    assert about["text"].startswith("this system limits no process's memory")
+    assert (about["kind"], told["exit_code"]) == ("remark", 0)
+
+
 def test_a_sound_pair_is_told_with_what_would_be_loaded(sides: tuple[Path, Path]) -> None:
     """Its weights by the headers, in float32 on a CPU, and that they were not loaded."""
     told = found("--base", sides[0], "--candidate", sides[1], "--device", "cpu")

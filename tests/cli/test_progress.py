@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from cliffguard import Plan, Store, guard
 from cliffguard.cli import console as console_room
 from cliffguard.cli import display as room
+from cliffguard.cli.app import app
 from cliffguard.cli.console import Screen
 from cliffguard.cli.display import Display
 from cliffguard.plans import Protocol
@@ -245,14 +247,49 @@ def test_a_side_that_ran_out_of_time_stands_still() -> None:
     shown.display.close()
 
 
-@pytest.mark.parametrize("width", [20, 40, 80])
+LONG = "/scratch/somebody/runs/a-very-long-name-that-was-given-in-a-hurry/checkpoint-12000"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 99, 100, 120])
 def test_a_narrow_terminal_keeps_one_line_a_bar(width: int) -> None:
     """Long names are cut, and markup in them is text."""
     shown = Shown(is_terminal=True, width=width)
-    shown.display.step(step(0, "[bold]mmlu_high_school_government_and_politics" * 2))
+    shown.display.step(step(0, "[bold]mmlu_high_school_government_and_politics" * 2, side=LONG))
+    shown.clock.now += 3700
+    shown.display.step(step(100, "[bold]mmlu_high_school_government" * 2, side=LONG))
+    with watched_by(shown.display), doing(f"reading the stored answers of {LONG}"):
+        rows = shown.rows
 
-    assert len(shown.rows) == 2
-    assert all(len(row) <= width for row in shown.rows)
+    assert len(rows) == 2
+    assert all(len(row) <= width for row in rows)
+    assert rows[0].endswith(" 1:01:40")
+    shown.display.close()
+
+
+def test_eighty_columns_have_room_for_what_counts() -> None:
+    """Side, look, task, items done and to do, time taken and left, whatever a side is called."""
+    shown = Shown(is_terminal=True, width=80)
+    shown.display.step(step(0, "race", side=LONG))
+    shown.clock.now += 60
+    shown.display.step(step(100, "race", side=LONG))
+
+    (row,) = shown.rows[1:]
+
+    assert row.startswith("…kpoint-12000, look 1: race")
+    assert re.search(r" 100/400 0:01:00 0:03:00 left$", row)
+    shown.display.close()
+
+
+def test_a_low_terminal_shows_the_bars_that_run() -> None:
+    """More sides and looks than rows: the first ones make room."""
+    shown = Shown(is_terminal=True)
+    shown.console.height = 8
+    for look in range(1, 13):
+        shown.display.step(step(100, look=look))
+
+    assert [row.split(":")[0] for row in shown.rows[1:]] == [
+        f"base, look {n}" for n in range(8, 13)
+    ]
     shown.display.close()
 
 
@@ -295,6 +332,22 @@ def test_a_thread_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert n_lines >= 3
     assert file.getvalue().count("loading a model") == n_lines
+
+
+def test_a_verb_that_asks_nobody_says_what_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look through a large store takes minutes; stdout is what it was."""
+    monkeypatch.setattr(room, "_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(room, "PATIENCE_SECONDS", 0.02)
+    monkeypatch.setattr(
+        "cliffguard.upkeep.questions.entries_of", lambda store: time.sleep(0.3) or []
+    )
+
+    result = CliRunner().invoke(app, ["store", "verify", "--store", str(tmp_path / "store")])
+
+    assert result.stderr.count("reading what is stored") == 1
+    assert "reading" not in result.stdout
 
 
 def test_time_in_all_begins_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, TargetData, guard
-from cliffguard.config import load_plan
+from cliffguard.config import load_plan, make_plan
 from cliffguard.plans import CapabilityPolicy, TargetPolicy
 from cliffguard.records import Item, Review
 from cliffguard.repeat import names_of, plan_written, write_plan
@@ -36,6 +37,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     support.write_suite(tmp_path / "suite", n_items=300, n_said=80)
     support.write_jsonl(tmp_path / "tickets.jsonl", TICKETS)
     support.write_jsonl(tmp_path / "train.jsonl", [{"text": "Where is the ball?"}])
+    seen = [{"text": row["prompt"]} for row in support.choice_rows(300)[:30]]
+    support.write_jsonl(tmp_path / "seen.jsonl", seen)
     (tmp_path / "policy.yaml").write_text("{alpha: 0.1, default_margin: 0.08}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -64,6 +67,9 @@ RUNS: dict[str, tuple[list[str], Script, int]] = {
     "a target": (["--target", "tickets.jsonl"], loses, 10),
     "a target alone": (["--target", "tickets.jsonl", "--suite", "none"], loses, 11),
     "stopped": (["--after-failure", "stop"], loses_hard_levels, 10),
+    "training data that hold items": (["--train", "seen.jsonl"], loses_hard_levels, 10),
+    "answers drawn": (["--temperature", "0.7", "--repeats", "3"], loses_hard_levels, 10),
+    "minutes that sufficed": (["--max-minutes", "9"], loses_hard_levels, 10),
 }
 
 
@@ -129,6 +135,75 @@ def test_a_plan_is_read_from_anywhere(place: Path, monkeypatch: pytest.MonkeyPat
     assert told(Path("again"))["verdict"] == told(out)["verdict"]
 
 
+def everything_relative(place: Path, tiny_base: Path, tiny_adapter: Path) -> list[str]:
+    """Return a check in which all that can be a path is one from here; the files are made."""
+    shutil.copytree(tiny_base, place / "models" / "base")
+    shutil.copytree(tiny_adapter, place / "runs" / "adapter")
+    config = place / "runs" / "adapter" / "adapter_config.json"
+    named = {**json.loads(config.read_text()), "base_model_name_or_path": "models/base"}
+    config.write_text(json.dumps(named))
+    (place / "plan.yaml").write_text(
+        "{candidate: runs/adapter, suites: [suite/small.yaml, ./other/more.yaml], "
+        "target: {data: tickets.jsonl}, train: [train.jsonl], policy: policy.yaml, "
+        "churn: churn.yaml, items: 505}"
+    )
+    (place / "churn.yaml").write_text("reasoning: 0.05\n")
+    rows = [{**row, "prompt": f"More: {row['prompt']}"} for row in support.choice_rows(90)]
+    support.write_jsonl(place / "other" / "more.jsonl", rows)
+    (place / "other" / "more.yaml").write_text(
+        "{name: more, version: 1, description: x, capabilities: {more: {ring: adjacent, "
+        "description: x, tasks: [{name: more, items: more.jsonl, level: hops, metric: acc, "
+        "chance: 0.25}]}}}"
+    )
+    return ["check", "plan.yaml", "--store", "store"]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_paths_of_every_kind_are_found_from_elsewhere(
+    is_named: bool,
+    place: Path,
+    tiny_base: Path,
+    tiny_adapter: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also the base that an adapter names by a path from where its trainer stood."""
+    runner = scripted(monkeypatch, loses)
+    words = everything_relative(place, tiny_base, tiny_adapter)
+    words += ["--base", "models/base"] if is_named else []
+    first = run(*words, "--out", str(place / "out"))
+    assert first.exit_code in (0, 10, 11), first.output
+    once, n_asked = told(place / "out"), runner.n_asked
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir(place / "elsewhere")
+
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+
+    assert result.exit_code == first.exit_code, result.output
+    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert runner.n_asked == n_asked
+
+
+def test_a_server_knows_a_side_by_the_name_that_it_was_given() -> None:
+    """Its path is whole in the plan, and the server still hears the short one."""
+    review = samples.failed()
+    settings = RunnerSettings(model="local-completions", args={"base_url": "http://x/v1"})
+    given = replace(
+        review.plan,
+        base=review.comparison.base.name,
+        candidate=review.comparison.candidate.name,
+        runner=settings,
+    )
+
+    def asked_as(plan: Plan) -> list[str]:
+        known = plan.runner.served_as
+        return [known.get(name or "", name or "") for name in (plan.base, plan.candidate)]
+
+    for served in ({}, {given.candidate: "tuned-served"}):
+        plan = replace(given, runner=replace(settings, served_as=served))
+        written = make_plan(plan_written(replace(review, plan=plan)), "plan")
+        assert asked_as(written) == asked_as(plan)
+
+
 @pytest.mark.parametrize("choose", [None, "any", "last"])
 def test_each_of_several_candidates_is_repeated(
     choose: str | None, place: Path, monkeypatch: pytest.MonkeyPatch
@@ -163,6 +238,155 @@ def test_both_templates_are_repeated_each_by_itself(
         result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
         assert result.exit_code == 0, result.output
         assert told(Path("again"))["plan"]["protocol"]["chat_template"] == way
+
+
+def test_items_dealt_by_measured_noise_are_dealt_again(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also from a store that has learnt more of the noise since."""
+    runner = scripted(monkeypatch, lambda *_: 1.0)
+    asked = ["--suite", "suite/small.yaml", "--store", "store"]
+    assert run("noise", "base", *asked).exit_code == 0
+    words = ["--base", "base", "--candidate", "tuned", *asked, "--items", "200"]
+    code = run("check", *words, "--out", "out").exit_code
+    n_asked = runner.n_asked
+    for entry in Store("store").entries():
+        if (noise := entry.read_noise()) is not None:
+            entry.write_noise({**noise, "flips": noise["items"] // 2})
+
+    once = told(Path("out"))
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+
+    assert result.exit_code == code, result.output
+    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert runner.n_asked == n_asked
+
+
+def test_a_run_that_its_time_ended_is_repeated(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it had asked is in the store, and what it had not is still for later."""
+    scripted(monkeypatch, lambda *_: 1.0)
+    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
+    words += ["--store", "store", "--max-minutes", "1e-9"]
+    assert run("check", *words, "--out", "out").exit_code == 11
+
+    once = told(Path("out"))
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+
+    assert result.exit_code == 11, result.output
+    assert told(Path("again"))["verdict"] == once["verdict"]
+
+
+def test_a_comparison_that_leaves_no_plan_names_itself(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --out the command is the one that was given, and gives the verdict again."""
+    scripted(monkeypatch, loses_hard_levels)
+    asked = ["--suite", "suite/small.yaml", "--limit", "60"]
+    for side in ("base", "tuned"):
+        assert run("measure", side, *asked, "--store", "store").exit_code == 0
+    words = ["base", "tuned", "-s", "suite/small.yaml", "-L", "60", "--store", "store"]
+    words += ["-p", "policy.yaml", "--train", "train.jsonl", "--chat-template", "none"]
+    words += ["--churn", "reasoning=0.03", "--churn", "saying=0.1", "--items", "120", "--offline"]
+
+    first = run("compare", *words, "--format", "json", "--quiet")
+
+    once = json.loads(first.stdout)
+    command = once["provenance"]["command"]
+    assert command.startswith("cliffguard compare base tuned --")
+    result = run(*shlex.split(command)[1:], "--format", "json")
+    assert result.exit_code == first.exit_code == 10, result.output
+    again = json.loads(result.stdout)
+    assert (again["verdict"], again["plan"]) == (once["verdict"], once["plan"])
+    assert again["provenance"]["command"] == command
+
+
+def test_a_side_that_reads_as_a_flag_is_named_again(place: Path) -> None:
+    """Behind the mark that ends the flags."""
+    for side in ("one", "-two"):
+        test_imports.write(place / side, "task", test_imports.scored(300))
+
+    first = run("compare", "--format", "json", "--", "one", "-two")
+
+    command = json.loads(first.stdout)["provenance"]["command"]
+    assert command == "cliffguard compare -- one -two"
+    assert run(*shlex.split(command)[1:]).exit_code == first.exit_code == 0
+
+
+def test_samples_that_leave_no_plan_name_themselves(place: Path) -> None:
+    """With the policy and the earlier reviews of the command."""
+    for side, wrong in (("one", 0), ("two", 9)):
+        rows = test_imports.scored(300, lambda n, wrong=wrong: n % 10 < wrong)
+        test_imports.write(place / side, "task", rows)
+    (place / "own.yaml").write_text("capabilities: {all: {tasks: ['ta*'], margin: 0.07}}")
+    assert run("compare", "one", "two", "-p", "own.yaml", "--out", "out").exit_code == 10
+    words = ["one", "two", "--policy", "own.yaml", "--after", "out/review.json"]
+
+    first = run("compare", *words, "--format", "json")
+
+    once = json.loads(first.stdout)
+    command = once["provenance"]["command"]
+    assert command == f"cliffguard compare {' '.join(words)}"
+    result = run(*shlex.split(command)[1:], "--format", "json")
+    assert result.exit_code == first.exit_code == 10, result.output
+    assert json.loads(result.stdout)["verdict"] == once["verdict"]
+
+
+def test_what_an_earlier_comparison_spent_is_counted_again(place: Path) -> None:
+    """More samples of the same two, after fewer of them: the command names the earlier review."""
+    for side in ("one", "two"):
+        for n_rows, name in ((100, "few"), (300, "all")):
+            rows = test_imports.scored(n_rows, lambda n, side=side: side == "two" and n % 14 == 0)
+            test_imports.write(place / name / side, "task", rows)
+    run("compare", "few/one", "few/two", "--out", "few/out")
+    words = ["all/one", "all/two", "--after", "few/out/review.json", "--out", "out"]
+    first = run("compare", *words)
+
+    once = told(Path("out"))
+    assert "--after" in once["provenance"]["command"]
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+
+    assert result.exit_code == first.exit_code, result.output
+    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert told(Path("again"))["taken"] == once["taken"]
+
+
+def test_a_repeat_without_a_place_leaves_other_reviews_alone(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two plans of one candidate are repeated, none over the review of the other."""
+    scripted(monkeypatch, loses_hard_levels)
+    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
+    run("check", *words, "--out", "one")
+    run("check", *words, "--policy", "policy.yaml", "--out", "two")
+
+    results = [run("check", f"{one}/plan.yaml") for one in ("one", "two", "one")]
+
+    here = place / "cliffguard-out"
+    assert sorted(path.name for path in here.iterdir()) == ["tuned", "tuned-2"]
+    assert told(here / "tuned")["verdict"] == told(place / "one")["verdict"]
+    assert told(here / "tuned-2")["verdict"] == told(place / "two")["verdict"]
+    away = "! cliffguard-out/tuned is of another run; the reports go to cliffguard-out/tuned-2"
+    assert [away in result.stderr for result in results] == [False, True, False]
+
+
+def test_a_review_that_somebody_put_there_stays(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it was written with --out or by an older release: nothing says whose it is."""
+    scripted(monkeypatch, loses_hard_levels)
+    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
+    run("check", *words, "--out", "cliffguard-out/tuned")
+    once = (place / "cliffguard-out" / "tuned" / "review.json").read_bytes()
+
+    command = shlex.split(told(place / "cliffguard-out" / "tuned")["provenance"]["command"])
+    for _ in range(2):
+        assert run(*command[1:]).exit_code == 10
+
+    assert (place / "cliffguard-out" / "tuned" / "review.json").read_bytes() == once
+    assert told(place / "cliffguard-out" / "tuned-2")["verdict"] == json.loads(once)["verdict"]
+    assert not (place / "cliffguard-out" / "tuned-3").exists()
 
 
 def test_stored_answers_are_compared_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +470,26 @@ def test_python_writes_the_plan_beside_the_review(
 
     assert review.provenance.command == "cliffguard check plan.yaml"
     assert result.exit_code == review.verdict.exit_code == 10
+
+
+def test_python_names_the_plan_beside_somebody_elses(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The review in the folder says which of the two is its own."""
+    scripted(monkeypatch, loses_hard_levels)
+    plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
+    review = guard(
+        plan, store=Store("store"), runner=FakeRunner(loses_hard_levels), stops_early=False
+    )
+    (place / "out").mkdir()
+    (place / "out" / "plan.yaml").write_text("candidate: another\n")
+    write_reports(review, place / "out")
+    monkeypatch.chdir(place / "out")
+
+    command = told(place / "out")["provenance"]["command"]
+
+    assert command == "cliffguard check review-plan.yaml --no-early-stop"
+    assert run(*shlex.split(command)[1:], "--out", "again").exit_code == 10
 
 
 def test_a_model_of_a_hub_is_named_at_its_commit(place: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.listing import listed
+from cliffguard.listing import listed, recorded_digests
 from cliffguard.suites import builtin_names, load_suite
 from tests import support
 
@@ -56,7 +56,8 @@ def test_ls_as_json_says_what_text_says() -> None:
     assert row["capabilities"] == {c.name: c.ring for c in suite.capabilities}
 
 
-def test_ls_reads_and_makes_no_item(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_ls_reads_and_makes_no_item(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts lines and levels: none of them becomes an item, and no ladder is drawn."""
 
     def refused(*_: object, **__: object) -> NoReturn:
@@ -66,13 +67,14 @@ def test_ls_reads_and_makes_no_item(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cliffguard.suites.read_jsonl", refused)
     monkeypatch.setattr("cliffguard.ladders.make", refused)
 
-    assert run("ls").exit_code == 0
+    assert run("ls", "--format", format).exit_code == 0
 
 
 @pytest.mark.parametrize("name", builtin_names())
 def test_ls_counts_as_the_suite_does(name: str) -> None:
     """Items, tasks of lm-eval, version and rings are those of the suite when it is read."""
     told, suite = listed(name), load_suite(name)
+    assert recorded_digests()[name] == suite.digest, "run python scripts/make_digests.py"
 
     tasks = [task for capability in suite.capabilities for task in capability.tasks]
     assert told.n_items == sum(len(task.items) for task in tasks)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cliffguard import targets
 from cliffguard.records import Item
 from cliffguard.report.json import read_review
 from cliffguard.report.text import render_text
@@ -358,3 +359,35 @@ def test_init_takes_the_fields(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     (capability,) = load_suite(str(tmp_path / "out" / "target.yaml")).capabilities
     assert capability.tasks[0].items[0].prompt == "q"
+
+
+def test_data_are_read_once(
+    tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said of them, what is foretold and what is asked are of one reading in each verb."""
+    scripted(monkeypatch, lambda *_: 1.0)
+    read: list[str] = []
+    one = targets.read_records
+    monkeypatch.setattr(
+        targets, "read_records", lambda path, **more: read.append(path) or one(path, **more)
+    )
+    base, tuned = sides[1], str(tmp_path / "tuned")
+    words = ["--target", sides[3], "--store", str(tmp_path / "store")]
+    alone, out = [*words, "--suite", "none"], ["--out", str(tmp_path / "out")]
+
+    for verb in (
+        ["check", "--base", base, "--candidate", tuned, *words, *out],
+        ["check", "--base", base, "--candidate", tuned, *alone, *out, "-q"],
+        ["check", "--base", base, "--candidate", tuned, *alone, "--show-config"],
+        ["plan", "--base", base, "--candidate", tuned, *words],
+        ["compare", base, tuned, *alone],
+        ["measure", base, *alone],
+        ["noise", base, *alone],
+    ):
+        assert run(*verb).exit_code in (0, 10, 11)
+        assert len(read) == 1, verb
+        read.clear()
+
+    run("measure", base, *alone)
+    (tmp_path / "tickets.jsonl").write_text('{"text": "Another?", "label": "yes"}\n' * 2)
+    assert "2 rows" in run("measure", base, *alone).stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from cliffguard import Protocol, RunnerSettings
 from cliffguard.checkpoints import FindOptions, find_base, find_pair
 from cliffguard.engine import loading
-from cliffguard.engine.tokenizing import panics_explained
+from cliffguard.engine.tokenizing import panics_explained, panics_held
 from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.runners.harness import HarnessRunner
 from tests import support
@@ -286,14 +287,41 @@ def test_a_pickled_adapter_is_held_to_the_base_as_well(
         loading.load(adapted, loading.LoadOptions(dtype="float32", device="cpu", allow_pickle=True))
 
 
-def test_a_tokenizer_that_gives_up_is_told() -> None:
-    """Its library panics, which is no Exception, where a rule would never come to an end."""
+def test_a_tokenizer_that_gives_up_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    """In one line: what its library writes of a panic, which is no Exception, stands nowhere."""
     from tokenizers import Regex, normalizers
 
     tokenizer = support.byte_tokenizer()
     tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("^(a|a|aa)+$b"), "x")
 
     gave_up = pytest.raises(IntegrityError, match="tuned: its tokenizer gave up on a prompt")
-    with gave_up as told, panics_explained("tuned"):
+    with gave_up as told, panics_explained("tuned"), panics_held():
+        os.write(2, b"before\n")
         tokenizer("a" * 60)
     assert told.value.id == "tokenizer.gave-up"
+    assert capfd.readouterr().err == "before\n"
+
+
+def test_what_is_no_panic_comes_late_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    """Warnings of libraries, and words about threads, whether or not something else is raised."""
+    said = b"warning\n\nthread 'main' is busy\n"
+    with panics_held(), panics_held():
+        os.write(2, said)
+        assert not capfd.readouterr().err
+    assert capfd.readouterr().err.encode() == said
+
+    with pytest.raises(ValueError, match="other"), panics_held():
+        raise ValueError(f"other, after {os.write(2, said)} bytes")
+    assert capfd.readouterr().err.encode() == said
+
+
+def test_nobody_need_have_a_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    """A daemon has closed it."""
+    real = os.dup(2)
+    os.close(2)
+    try:
+        with panics_held():
+            pass
+    finally:
+        os.dup2(real, 2)
+        os.close(real)
