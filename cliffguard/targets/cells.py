@@ -43,6 +43,18 @@ def value_of(row: Row, column: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def keeping(source: str, condition: str) -> str:
+    """Return the command that keeps those rows of a file that a condition in Python on r holds of.
+
+    Whatever kind of file it is: it is read as here.
+    """
+    rows = f"(x.value for x in read_records({source!r}))"
+    return (
+        f'python -c "import json; from cliffguard.rows import read_records; [print(json.dumps(r)) '
+        f'for r in {rows} if {condition}]" > rows.jsonl'
+    )
+
+
 def from_json(value: Any) -> Any:
     """Return what a cell of a table holds that can hold text alone."""
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):

@@ -15,6 +15,7 @@ from cliffguard.targets.known import (
     AFTER,
     ANSWERS,
     BEFORE,
+    CHATS,
     CHOICES,
     INDEX,
     LAYOUTS,
@@ -105,7 +106,11 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
 def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
     # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
     usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
-    found = _only("prompt", PROMPTS, usual or columns, rows[0])
+    chats = {name for name in columns & {*CHATS} if len(chat_in(rows[0].value[name]) or ()) > 1}
+    if usual or not chats:
+        found = _only("prompt", PROMPTS, usual or columns, rows[0])
+    else:
+        found = _only("prompt", CHATS, chats, rows[0])
     assert found is not None, "one is needed"
     return found
 
@@ -228,6 +233,16 @@ def _refuse_unknown(columns: Sequence[str], target: TargetData, source: str) -> 
                     "leave one of them out",
                     id="target.ignored-column",
                 )
+
+
+def named_by(target: TargetData) -> tuple[str, ...]:
+    """Return all columns that a target names."""
+    single = [target.answer, target.system, target.cluster, *target.ignore]
+    return (
+        *_names(target.prompt),
+        *_names(target.choices),
+        *(one for one in single if one is not None),
+    )
 
 
 def _names(given: str | None) -> list[str]:
