@@ -19,8 +19,8 @@ __all__ = ["Row", "index_told", "is_data_file", "label_names", "read_records", "
 
 _TABLES = {".parquet": tables.from_parquet, ".arrow": tables.from_arrow}
 _ENDINGS = (*TEXTS, *_TABLES)
-_WITH_HEADER = (".csv", ".tsv")
-_TABBED = "a table separated by tabs, as Excel's Unicode Text, is named .tsv"
+_WITH_HEADER = (".csv", ".tsv", ".psv")
+_TABLE = "a table is named .tsv (tabs) or .csv (commas, semicolons, bars): rename it"
 
 
 def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -> Iterator[Row]:
@@ -54,7 +54,8 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
                 continue
             value = named(row, header)
         if not isinstance(value, Mapping):
-            how = _TABBED if "\t" in str(value) else "write each as an object"
+            is_table = isinstance(value, str) and any(one in value for one in "\t|;,")
+            how = _TABLE if is_table else "write each as an object"
             raise UsageError(
                 f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "
                 + how,

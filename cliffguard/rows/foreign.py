@@ -46,8 +46,24 @@ def told_by_shape(value: Any, path: Path) -> str | None:
         keys = [tuple(map(str, one)) for one in inner]
         if len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0]):
             return f"it holds columns, not rows; {_by_pandas(path, 'read_json(f)')}"
+        if all("qa_pairs" in one and "passage" in one for one in inner):
+            return _drop_told(path)
         return f"it holds rows by name; jq -c '.[]' {path.name} > rows.jsonl makes a row of each"
     return None
+
+
+def _drop_told(path: Path) -> str:
+    """Return how rows are made of DROP's file; several spans of one answer are right together."""
+    answers = (
+        "[s for s in (a['number'], ' '.join(filter(None, a['date'].values())), *a['spans'][:1]) "
+        "if s]"
+    )
+    row = f"{{'context': p['passage'], 'question': q['question'], 'answers': {answers}}}"
+    each = "for p in rows for q in p['qa_pairs'] for a in [q['answer']] if len(a['spans']) < 2"
+    return (
+        f"it holds DROP's passages by name; python -c \"import json; rows = json.load(open("
+        f"'{path.name}')).values(); [print(json.dumps({row})) {each}]\" > rows.jsonl makes rows"
+    )
 
 
 def _columns_told(value: Mapping[str, Any], path: Path) -> str | None:

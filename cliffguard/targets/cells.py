@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cliffguard.errors import SuiteError
@@ -43,16 +44,21 @@ def value_of(row: Row, column: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def keeping(source: str, condition: str) -> str:
-    """Return the command that keeps those rows of a file that a condition in Python on r holds of.
+def rewritten(source: str, row: str, each: str = "") -> str:
+    """Return the command that writes `row`, in Python, for each row r of a file.
 
-    Whatever kind of file it is: it is read as here.
+    Whatever kind of file it is: it is read as here. `each` are further clauses, as of a list.
     """
-    rows = f"(x.value for x in read_records({source!r}))"
+    rows = f"(x.value for x in read_records({named_file(source)}))"
     return (
-        f'python -c "import json; from cliffguard.rows import read_records; [print(json.dumps(r)) '
-        f'for r in {rows} if {condition}]" > rows.jsonl'
+        'python -c "import json; from cliffguard.rows import read_records; '
+        f'[print(json.dumps({row})) for r in {rows}{each and " "}{each}]" > rows.jsonl'
     )
+
+
+def named_file(name: str) -> str:
+    """Return a file's name for Python inside the quotes of a shell, or FILE where it cannot be."""
+    return repr("FILE" if {*name} & {*"\"'$`\\"} else name)
 
 
 def from_json(value: Any) -> Any:
@@ -63,6 +69,16 @@ def from_json(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
+
+
+def inside(value: Any) -> Sequence[tuple[str, Any]]:
+    """Return what a cell holds by name or by number, also as JSON in a table of text."""
+    value = from_json(value)
+    if isinstance(value, Mapping):
+        return [(str(name), one) for name, one in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [(str(number), one) for number, one in enumerate(value)]
+    return ()
 
 
 def shown(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from cliffguard.errors import SuiteError, nearest
 from cliffguard.plans import TargetData
 from cliffguard.rows import Row
+from cliffguard.targets.cells import inside
 from cliffguard.targets.chats import chat_in
 from cliffguard.targets.known import (
     AFTER,
@@ -32,6 +33,7 @@ _COLUMN = re.compile(r"\{([^{}]+)\}")
 _RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
 """Where the answer begins in a text as trainers render rows."""
 
+_INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
 
 
@@ -186,6 +188,7 @@ def _only(
         more = _of_parts(columns)
     elif any(isinstance(one, str) and _RENDERED.search(one) for one in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
+    more = more or _inner_told(row)
     raise SuiteError(
         f"{row.place}: {usual[0]} is missing, and so is any column that is usually the {role} "
         f"({listed(row.value)}); name it with {how}{more}",
@@ -202,6 +205,18 @@ def _of_several(role: str, found: Sequence[str], row: Row) -> str:
         return f"; --target-prompt {chats[0]} is the chat"
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
     return f"; '{_frame(sorted(found, key=lambda name: order.index(folded(name))))}' is all of them"
+
+
+def _inner_told(row: Row) -> str:
+    """Return how texts inside of columns are named, with the first of them."""
+    texts = [
+        f"{column}.{name}"
+        for column, value in row.value.items()
+        for name, one in inside(value)
+        if isinstance(one, str) and says(one)
+    ]
+    such = ", ".join(dict.fromkeys(texts[:_INNER]))
+    return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
 
 
 def _of_parts(columns: set[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from cliffguard.hub import without_prefix
 from cliffguard.plans import TargetData
 from cliffguard.rows import Row
+from cliffguard.targets.cells import named_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,14 +178,14 @@ CONVERTED = (
     Converted(
         name="ChatGPT's conversations, as it exports them",
         has=("mapping/*", "current_node"),
-        before="up = lambda d, n: (up(d, d[n].get('parent')) + [d[n]['message']] if n in d else [])",
+        before="up = lambda d, n: up(d, d[n].get('parent')) + [d[n]['message']] if n in d else []",
         row="{'messages': [{'role': m['author']['role'], 'content': "
         "''.join(m['content']['parts'])} for m in up(r['mapping'], r['current_node']) if m and "
         "m['content'].get('parts') and ''.join(m['content']['parts'])]}",
         more="--target-metric rouge_l",
     ),
     Converted(
-        name="answers of a batch of OpenAI's; beside the requests, as requests.jsonl,",
+        name="answers of a batch of OpenAI's; with their requests beside it, as requests.jsonl",
         has=("custom_id", "response/body/choices/0/message"),
         before="asked = {r['custom_id']: r['body'] for r in map(json.loads, "
         "open('requests.jsonl'))}",
@@ -193,7 +194,7 @@ CONVERTED = (
         more="--target-metric rouge_l",
     ),
     Converted(
-        name="answers of a batch of Anthropic's; beside the requests, as requests.jsonl,",
+        name="answers of a batch of Anthropic's; with their requests beside it, as requests.jsonl",
         has=("custom_id", "result/message/content"),
         before="asked = {r['custom_id']: r['params'] for r in map(json.loads, "
         "open('requests.jsonl'))}",
@@ -207,8 +208,8 @@ CONVERTED = (
         has=("chosen~\n\nHuman:", "rejected"),
         before="import re",
         row="{'messages': [{'role': {'Human': 'user'}.get(a, 'assistant'), 'content': b.strip()} "
-        "for a, b in re.findall(r'(?s)(Human|Assistant): ?(.*?)(?=\\n\\n(?:Human|Assistant):|\\Z)', "
-        "r['chosen'])]}",
+        "for a, b in re.findall(r'(?s)(Human|Assistant): ?(.*?)'"
+        "r'(?=\\n\\n(?:Human|Assistant):|\\Z)', r['chosen'])]}",
         more="--target-metric rouge_l",
     ),
 )
@@ -269,7 +270,7 @@ def command(kind: Converted, row: Row, target: TargetData) -> str:
     if Path(row.source).is_file():
         part = f", split={target.split!r}" if target.split else ""
         made = "from cliffguard.rows import read_records"
-        read = f"(x.value for x in read_records({target.data!r}{part}))"
+        read = f"(x.value for x in read_records({named_file(target.data)}{part}))"
     else:
         name, _, revision = without_prefix(target.data).partition("@")
         given = {"name": target.subset, "revision": revision, "split": row.source.split()[-1]}

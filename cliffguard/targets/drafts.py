@@ -9,7 +9,7 @@ from typing import Any
 
 from cliffguard.errors import SuiteError
 from cliffguard.rows import Row
-from cliffguard.targets.cells import Value, as_text, from_json, has, keeping, shown, value_of
+from cliffguard.targets.cells import Value, as_text, from_json, has, rewritten, shown, value_of
 from cliffguard.targets.chats import (
     Turn,
     before_last_answer,
@@ -171,14 +171,15 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     for one in found:
         _refuse_no_answer(one, row, column)
     if are_together(row.value.get(column), found) and not columns.is_answer_named:
-        inner = f"r[{column!r}]['spans']"
+        few = rewritten(row.source, "r", f"if len(r[{column!r}]['spans']) < 2")
         raise SuiteError(
             f"{row.place}: {column} holds {len(found)} spans that are right together, "
-            f"{shown(found)}; leave such rows out: {keeping(row.source, f'len({inner}) < 2')}; or "
-            f"say that any of them is right with {mend('answer', column)}",
+            f"{shown(found)}; leave such rows out: {few}; or say that any of them is right with "
+            f"{mend('answer', column)}",
             id="target.several-answers",
         )
-    if len(found) > 1 and not columns.is_answer_named and column not in _LISTS:
+    is_one = len({as_text(one) for one in found}) == 1
+    if not is_one and not columns.is_answer_named and column.casefold() not in _LISTS:
         raise SuiteError(
             f"{row.place}: {column} holds {len(found)} texts, {shown(found)}; where any of them "
             f"is a right answer, say so with {mend('answer', column)}",
@@ -195,7 +196,7 @@ def _keeping_answered(row: Row, column: str) -> str:
     """Return the command that keeps the rows with an answer, as SQuAD 2.0 has others."""
     if not isinstance(row.value.get(column), Mapping):
         return ""
-    return f": {keeping(row.source, f'any(r[{column!r}].values())')}"
+    return f": {rewritten(row.source, 'r', f'if any(r[{column!r}].values())')}"
 
 
 def _refuse_no_answer(value: Any, row: Row, column: str) -> None:

@@ -75,10 +75,10 @@ EXPORTS = (
     Export(name="an export of doccano", has=("data", "label/0"), prompt="data", answer=("label",)),
     Export(
         name="Natural Questions",
-        has=("question/text", "annotations/short_answers/0/text"),
+        has=("question/text", "annotations/short_answers/0/text", "document"),
         prompt="question/text",
         answer=("annotations/short_answers/0/text",),
-        more="--target-ignore document.title",
+        more="--target-ignore document",
     ),
     Export(
         name="ARC's rows (or OpenBookQA's, CommonsenseQA's)",
@@ -120,6 +120,19 @@ EXPORTS = (
         prompt="{context}\\n{question}",
         answer=("label", "correct"),
         more="--target-choices '{answerA}{answerB}{answerC}'",
+    ),
+    Export(
+        name="SciQ's rows",
+        has=("support", "question", "distractor3", "correct_answer"),
+        prompt="{support}\\n{question}",
+        answer=("correct_answer",),
+        more="--target-choices '{correct_answer}{distractor1}{distractor2}{distractor3}'",
+    ),
+    Export(
+        name="LogiQA's rows",
+        has=("context", "query", "options", "correct_option"),
+        prompt="{context}\\n{query}",
+        answer=("correct_option",),
     ),
     Export(
         name="COPA's rows",
@@ -165,7 +178,9 @@ EXPORTS = (
         prompt="input/messages",
         answer=("preferred_output",),
     ),
-    Export(name="rows of OpenAI's evals", has=("input", "ideal"), prompt="input", answer=("ideal",)),
+    Export(
+        name="rows of OpenAI's evals", has=("input", "ideal"), prompt="input", answer=("ideal",)
+    ),
     Export(
         name="rows of OpenAI's reinforcement tuning",
         has=("messages", "reference_answer"),
@@ -221,25 +236,22 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     if target.prompt is not None or target.answer is not None:
         return
     row = rows[0]
-    for kind in CONVERTED:
-        if _has(row.value, kind.has):
-            raise SuiteError(
-                f"{row.source}: holds {kind.name}; {command(kind, row, target)} makes rows "
-                f"of it, for --target rows.jsonl{kind.more and ' '}{kind.more}",
-                id="target.other-form",
-            )
-    for unasked in UNASKED:
-        if _has(row.value, unasked.has):
-            raise SuiteError(
-                f"{row.source}: holds {unasked.name}; {unasked.how}", id="target.other-form"
-            )
+    if (told := _told(row, target)) is not None:
+        raise SuiteError(f"{row.source}: holds {told}", id="target.other-form")
+
+
+def _told(row: Row, target: TargetData) -> str | None:
+    """Return what the rows are and how they are read, where they are of a known form."""
     for export in EXPORTS:
         if _has(row.value, export.has) and (flags := _flags(export, row.value)):
-            raise SuiteError(
-                f"{row.source}: holds {export.name}; {flags} reads it (in a plan, keys of target "
-                "without the prefix)",
-                id="target.other-form",
-            )
+            return f"{export.name}; {flags} reads it (in a plan, keys of target without the prefix)"
+    for kind in CONVERTED:
+        if _has(row.value, kind.has):
+            more = kind.more and f" {kind.more}"
+            made = command(kind, row, target)
+            return f"{kind.name}; {made} makes rows of it, for --target rows.jsonl{more}"
+    found = (f"{one.name}; {one.how}" for one in UNASKED if _has(row.value, one.has))
+    return next(found, None)
 
 
 def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:

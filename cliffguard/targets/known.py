@@ -119,6 +119,12 @@ def folded(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", apart).casefold()
 
 
+def last_name(name: str) -> str:
+    """Return the last name of a path: context of fields.context; a number is none."""
+    last = name.rpartition(".")[2]
+    return last if any(map(str.isalpha, last)) else name
+
+
 def may_be_part(name: str) -> bool:
     """Say whether a name may be of a part of a question, by what it is of: sql_context, premise2.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cliffguard.plans import TargetData
 from cliffguard.rows import Row
-from cliffguard.targets.cells import from_json
+from cliffguard.targets.cells import inside
 from cliffguard.targets.columns import named_by
 
 
@@ -43,16 +43,6 @@ def _opened(pairs: Iterable[tuple[str, Any]], outer: set[str]) -> Iterator[tuple
             yield from _opened(((f"{key}.{name}", one) for name, one in inner), outer)
         else:
             yield key, value
-
-
-def inside(value: Any) -> Sequence[tuple[str, Any]]:
-    """Return what a cell holds by name or by number, also as JSON in a table of text."""
-    value = from_json(value)
-    if isinstance(value, Mapping):
-        return [(str(name), one) for name, one in value.items()]
-    if isinstance(value, (list, tuple)):
-        return [(str(number), one) for number, one in enumerate(value)]
-    return ()
 
 
 def found(value: Mapping[str, Any], pattern: str) -> list[tuple[str, Any]]:
