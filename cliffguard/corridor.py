@@ -60,7 +60,7 @@ from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import not_covered
 from cliffguard.targets import suites_of
 from cliffguard.ties import refuse_unknown_fields, wanting
-from cliffguard.training import read_all_training
+from cliffguard.training import blanks_told, read_all_training
 from cliffguard.unchanged import changed_since
 from cliffguard.verdict import judge
 
@@ -109,6 +109,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     caveats = (*caveats, *_remarks_on(suites), *remarks, *cut)
     refuse_unknown_fields(tasks, policy)
     training = read_all_training(plan.train)
+    caveats = (*caveats, *blanks_told(training))
     tasks, overlaps = without_training(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
     schedule = plan_looks(

@@ -149,9 +149,11 @@ def print_overlap(
     from cliffguard.report.clean import one_line
     from cliffguard.report.json import escaped
     from cliffguard.report.page import place
-    from cliffguard.training import read_all_training
+    from cliffguard.training import blanks_told, read_all_training
 
     texts = read_all_training(train)
+    for sentence in blanks_told(texts):
+        print(one_line(sentence), file=sys.stderr)
     tasks, found = without_training(tasks_of(names), texts)
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]

@@ -20,7 +20,7 @@ __all__ = ["Row", "index_told", "is_data_file", "label_names", "read_records", "
 _TABLES = {".parquet": tables.from_parquet, ".arrow": tables.from_arrow}
 _ENDINGS = (*TEXTS, *_TABLES)
 _WITH_HEADER = (".csv", ".tsv", ".psv")
-_TABLE = "a table is named .tsv (tabs) or .csv (commas, semicolons, bars): rename it"
+_TABLE = "a table, whatever is between its cells, is named .csv: cp {file} rows.csv"
 
 
 def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -> Iterator[Row]:
@@ -55,7 +55,9 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
             value = named(row, header)
         if not isinstance(value, Mapping):
             is_table = isinstance(value, str) and any(one in value for one in "\t|;,")
-            how = _TABLE if is_table else "write each as an object"
+            how = (
+                _TABLE.format(file=Path(row.source).name) if is_table else "write each as an object"
+            )
             raise UsageError(
                 f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "
                 + how,
@@ -103,7 +105,7 @@ def _place(path: str, split: str | None) -> Path:
     if place.is_dir():
         return tables.split_folder(place, split)
     if kind_of(place) not in _ENDINGS or (place.suffix in PACKED and kind_of(place) in _TABLES):
-        told = told_by_ending(place.suffix.lower()) or nearest(kind_of(place), _ENDINGS)
+        told = told_by_ending(place) or nearest(kind_of(place), _ENDINGS)
         raise UsageError(
             f"{path}: cannot tell what kind of file this is{told} "
             f"(known: {', '.join(_ENDINGS)}, compressed as {', '.join(PACKED)}, and a folder that "

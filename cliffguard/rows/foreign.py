@@ -8,28 +8,36 @@ from typing import Any
 
 _SHEET = ("a spreadsheet", 'save the sheet as "CSV UTF-8"')
 _PACK = ("an archive", "unpack it, and name the file of rows inside")
+_YAML = (
+    "YAML",
+    "write its list as JSON Lines: python -c \"import json, yaml; [print(json.dumps(r)) for r in "
+    "yaml.safe_load(open('{file}'))]\" > rows.jsonl",
+)
 _FOREIGN: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), _SHEET),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), _PACK),
     ".zst": ("compressed by zstd", "unpack it first: zstd -d FILE"),
     ".pkl": ("a pickle, which can run code", "write rows.jsonl with pandas: "
              "frame.to_json('rows.jsonl', orient='records', lines=True)"),
-    ".feather": ("Arrow's file format", "write it with pandas: frame.to_parquet('rows.parquet')"),
-    ".yaml": ("YAML", "write rows as JSON Lines, one object a line"),
-    ".yml": ("YAML", "write rows as JSON Lines, one object a line"),
-    ".xml": ("XML", "write rows as JSON Lines, one object a line"),
+    ".feather": ("Arrow's file format", "write it with pandas: python -c \"import pandas as p; "
+                 "p.read_feather('{file}').to_parquet('rows.parquet')\""),
+    ".yaml": _YAML,
+    ".yml": _YAML,
+    ".xml": ("XML", "write its elements with pandas: python -c \"import pandas as p; "
+             "p.read_xml('{file}', parser='etree').to_json('rows.jsonl', orient='records', "
+             "lines=True)\""),
     ".md": ("a page", "write rows as JSON Lines, one object a line"),
     ".sqlite": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
     ".db": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
 }  # fmt: skip
 
 
-def told_by_ending(suffix: str) -> str:
-    """Return "; it is …, …" for a file of another kind, or an empty text."""
-    if suffix not in _FOREIGN:
+def told_by_ending(path: Path) -> str:
+    """Return ": it is …; …" for a file of another kind, or an empty text."""
+    if path.suffix.lower() not in _FOREIGN:
         return ""
-    what, how = _FOREIGN[suffix]
-    return f": it is {what}; {how}"
+    what, how = _FOREIGN[path.suffix.lower()]
+    return f": it is {what}; {how.replace('{file}', path.name)}"
 
 
 _INDEX = ("file_name", "hf_hub_url", "ms_hub_url", "script_url", "cloud_file_name")

@@ -211,12 +211,14 @@ EXPORTS = (
         has=("doc_id", "doc", "arguments/0/0", "target"),
         prompt="arguments/0/0",
         answer=("target",),
+        more="--target-ignore doc",
     ),
     Export(
         name="a log of samples of lm-eval (which compare reads by its folder)",
         has=("doc_id", "doc", "arguments/gen_args_0/arg_0", "target"),
         prompt="arguments/gen_args_0/arg_0",
         answer=("target",),
+        more="--target-ignore doc",
     ),
     Export(
         name="pairs of translations",

@@ -108,10 +108,13 @@ def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> Su
 def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[Draft]) -> str:
     """Return the flag that asks the parts as well."""
     if chat_in(drafts[0].row.value.get(columns.prompt)) is not None:
+        if len(parts) == 1 and _is_text(parts[0], drafts) and columns.system is None:
+            return f"--target-system {_quoted(parts[0])} says it before"
         return "put what is said there into the turns of the chat"
     if wrong := [name for name in parts if not _is_text(name, drafts)]:
+        told = f"{wrong[0]}:"  # what begins with a bracket is no plain text
         made = rewritten(
-            drafts[0].row.source, f"{{**r, {wrong[0]!r}: json.dumps(r[{wrong[0]!r}])}}"
+            drafts[0].row.source, f"{{**r, {wrong[0]!r}: '{told} ' + json.dumps(r[{wrong[0]!r}])}}"
         )
         return f"{wrong[0]} holds no plain text: {made} makes text of it, which can be asked"
     order = {name: place for place, name in enumerate(BEFORE)}
