@@ -132,7 +132,12 @@ PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
         ("d.csv", "a,b\n1,2\n".encode("utf-16-le"), "text.not-utf-8", "-f UTF-16LE -t UTF-8`$"),
         ("d.csv", "a,b\n1,2\n".encode("utf-16-be"), "text.not-utf-8", "-f UTF-16BE -t UTF-8`$"),
         ("d.csv", "a,答\n".encode("shift-jis"), "text.not-utf-8", "encoding that it has"),
-        ("d.txt", b"Text\tLabel\na\tb\n", "rows.no-columns", "is named .tsv"),
+        (
+            "d.txt",
+            b"Text\tLabel\na\tb\n",
+            "rows.no-columns",
+            r"is named \.csv: cp d\.txt rows\.csv$",
+        ),
         ("d.csv.gz", b"no gzip", "rows.packed", "unpack it"),
         ("d.csv", b"a,b,\n1,2,3\n", "rows.header", "column without a name"),
     ],

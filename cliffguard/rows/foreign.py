@@ -10,7 +10,7 @@ _SHEET = ("a spreadsheet", 'save the sheet as "CSV UTF-8"')
 _PACK = ("an archive", "unpack it, and name the file of rows inside")
 _YAML = (
     "YAML",
-    "write its list as JSON Lines: python -c \"import json, yaml; [print(json.dumps(r)) for r in "
+    'write its list as JSON Lines: python -c "import json, yaml; [print(json.dumps(r)) for r in '
     "yaml.safe_load(open('{file}'))]\" > rows.jsonl",
 )
 _FOREIGN: Mapping[str, tuple[str, str]] = {

@@ -34,6 +34,7 @@ from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import LocalBackend, arguments_in_key, backend
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
+from cliffguard.runners.preview import N_SHOWN, first_prompts
 from cliffguard.stages import Spent, Stages
 
 if TYPE_CHECKING:
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 # How many numbers of a version are in the key. lm-eval changes shots, filters and metrics between
 # releases that differ in the third alone.
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
-
-_N_SHOWN = 2  # prompts of a shard
 
 
 class HarnessRunner(Runner):
@@ -131,6 +130,23 @@ class HarnessRunner(Runner):
             remarks += check_template(checkpoint, protocol)
         return remarks
 
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
+        """Let `show` see the first prompts of a task by the tokenizer alone, or say why it cannot.
+
+        A server is not asked: lm-eval's model of it renders what it will be sent.
+        """
+        if self.show is None:
+            return None
+        server = None
+        if protocol.chat_template != "none" and self.settings.is_served:
+            server = self._model(checkpoint, protocol)
+        elif protocol.chat_template != "none" and not (self.loads_models and checkpoint.files):
+            return super().preview(checkpoint, task, protocol)
+        loaded = self._tasks[task.name]
+        with _buildable(loaded), doing(f"making the first prompts of {task.name}"):
+            self.show(checkpoint, task, first_prompts(loaded, checkpoint, protocol, server))
+        return None
+
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:
@@ -148,7 +164,7 @@ class HarnessRunner(Runner):
             self._is_description_lost = _loses_description(loaded, model, protocol)
         _refuse_no_cue(checkpoint, task, prepared)
         if self.show is not None:
-            first = prepared[:_N_SHOWN]
+            first = prepared[:N_SHOWN]
             self.show(checkpoint, task, [(one.item, str(one.requests[0].args[0])) for one in first])
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint), panics_explained(checkpoint.name):
