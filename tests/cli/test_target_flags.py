@@ -303,6 +303,10 @@ def test_prompts_are_shown_as_the_model_gets_them(
     assert 'target-00001: "Who wrote 0?" -> "Ann" or "A. Lee"' in result.stderr
     assert "<|user|>Who wrote" in result.stderr
     assert result.exit_code == 11, result.stderr
+    again = run("check", *map(str, words), "--chat-template", "own", "--out", str(tmp_path / "o"))
+    assert [line for line in again.stderr.splitlines() if "gets it" in line] == [
+        line for line in result.stderr.splitlines() if "gets it" in line
+    ], "all answers are stored, and the prompts are shown"
 
 
 # --- suites new ----------------------------------------------------------------------------------
