@@ -10,12 +10,26 @@ from cliffguard.errors import UsageError, nearest
 from cliffguard.files import has_half_characters, user_path
 from cliffguard.rows import tables
 from cliffguard.rows.cells import header_of, named
-from cliffguard.rows.foreign import index_told, told_by_ending, told_by_shape
+from cliffguard.rows.foreign import (
+    in_shell,
+    index_told,
+    named_file,
+    told_by_ending,
+    told_by_shape,
+)
 from cliffguard.rows.packed import PACKED, kind_of
 from cliffguard.rows.row import Row
 from cliffguard.rows.texts import TEXTS
 
-__all__ = ["Row", "index_told", "is_data_file", "label_names", "read_records", "read_rows"]
+__all__ = [
+    "Row",
+    "index_told",
+    "is_data_file",
+    "label_names",
+    "named_file",
+    "read_records",
+    "read_rows",
+]
 
 _TABLES = {".parquet": tables.from_parquet, ".arrow": tables.from_arrow}
 _ENDINGS = (*TEXTS, *_TABLES)
@@ -56,7 +70,9 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
         if not isinstance(value, Mapping):
             is_table = isinstance(value, str) and any(one in value for one in "\t|;,")
             how = (
-                _TABLE.format(file=Path(row.source).name) if is_table else "write each as an object"
+                _TABLE.format(file=in_shell(Path(row.source)))
+                if is_table
+                else "write each as an object"
             )
             raise UsageError(
                 f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from cliffguard.errors import UsageError
+from cliffguard.rows.foreign import in_shell
 from cliffguard.rows.packed import kind_of, read_packed
 from cliffguard.rows.row import Row, row_of
 
@@ -42,7 +43,7 @@ def from_csv(path: Path) -> Iterator[Row]:
             if separator == "|" and line == first + 2 and all(map(_RULE.fullmatch, written)):
                 raise UsageError(
                     f"{path}:{line}: a table of Markdown; sed -E '2d; s/^ *[|] *//; s/ *[|] *$//; "
-                    f"s/ *[|] */|/g' {path.name} > rows.csv makes one of cells",
+                    f"s/ *[|] */|/g' {in_shell(path)} > rows.csv makes one of cells",
                     id="rows.markdown",
                 )
             if any(cell.strip() for cell in written):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,23 @@ _FOREIGN: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+def named_file(name: str) -> str:
+    """Return a file's name for Python inside the quotes of a shell, or FILE where it cannot be."""
+    return repr("FILE" if {*name} & {*"\"'$`\\!"} or not name.isprintable() else name)
+
+
+def in_shell(path: Path) -> str:
+    """Return a file's bare name as a word of a command."""
+    return shlex.quote(path.name) if path.name.isprintable() else "FILE"
+
+
 def told_by_ending(path: Path) -> str:
     """Return ": it is …; …" for a file of another kind, or an empty text."""
     if path.suffix.lower() not in _FOREIGN:
         return ""
     what, how = _FOREIGN[path.suffix.lower()]
-    return f": it is {what}; {how.replace('{file}', path.name)}"
+    how = how.replace("'{file}'", named_file(path.name))
+    return f": it is {what}; {how}"
 
 
 _INDEX = ("file_name", "hf_hub_url", "ms_hub_url", "script_url", "cloud_file_name")
@@ -56,7 +68,9 @@ def told_by_shape(value: Any, path: Path) -> str | None:
             return f"it holds columns, not rows; {_by_pandas(path, 'read_json(f)')}"
         if all("qa_pairs" in one and "passage" in one for one in inner):
             return _drop_told(path)
-        return f"it holds rows by name; jq -c '.[]' {path.name} > rows.jsonl makes a row of each"
+        return (
+            f"it holds rows by name; jq -c '.[]' {in_shell(path)} > rows.jsonl makes a row of each"
+        )
     return None
 
 
@@ -70,7 +84,8 @@ def _drop_told(path: Path) -> str:
     each = "for p in rows for q in p['qa_pairs'] for a in [q['answer']] if len(a['spans']) < 2"
     return (
         f"it holds DROP's passages by name; python -c \"import json; rows = json.load(open("
-        f"'{path.name}')).values(); [print(json.dumps({row})) {each}]\" > rows.jsonl makes rows"
+        f'{named_file(path.name)})).values(); [print(json.dumps({row})) {each}]" > rows.jsonl '
+        "makes rows"
     )
 
 
@@ -110,4 +125,5 @@ def index_told(value: Any) -> str | None:
 
 def _by_pandas(path: Path, made: str) -> str:
     write = "to_json('rows.jsonl', orient='records', lines=True)"
-    return f"""python -c "import json, pandas as p; f='{path.name}'; p.{made}.{write}" makes rows"""
+    named = f"import json, pandas as p; f={named_file(path.name)}"
+    return f"""python -c "{named}; p.{made}.{write}" makes rows"""

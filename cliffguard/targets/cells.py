@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cliffguard.errors import SuiteError
-from cliffguard.rows import Row
+from cliffguard.rows import Row, named_file
 from cliffguard.targets.known import mend
 
 Value = str | int | float
@@ -36,9 +36,10 @@ def value_of(row: Row, column: str) -> str:
             id="target.blank",
         )
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        within = "".join(f", such as {column}.{name}" for name, _ in inside(value)[:1])
         raise SuiteError(
-            f"{row.place}: {column} must be text, found {shown(value)}; name another column with "
-            f"{mend('prompt', 'COLUMN')}",
+            f"{row.place}: {column} must be text, found {shown(value)}; name another column"
+            f"{within} with {mend('prompt', 'COLUMN')}",
             id="target.no-text",
         )
     return value if isinstance(value, str) else json.dumps(value)
@@ -54,11 +55,6 @@ def rewritten(source: str, row: str, each: str = "") -> str:
         'python -c "import json; from cliffguard.rows import read_records; '
         f'[print(json.dumps({row})) for r in {rows}{each and " "}{each}]" > rows.jsonl'
     )
-
-
-def named_file(name: str) -> str:
-    """Return a file's name for Python inside the quotes of a shell, or FILE where it cannot be."""
-    return repr("FILE" if {*name} & {*"\"'$`\\"} else name)
 
 
 def from_json(value: Any) -> Any:

@@ -85,14 +85,15 @@ def before_last_answer(turns: Sequence[Turn]) -> tuple[list[Turn], str | None]:
 def rendered(turns: Sequence[Turn]) -> str:
     """Return a chat as one text, every turn in its place.
 
-    A single turn stands as it is, after the system prompts that begin the chat. Of several each has
-    a line with its speaker, and the assistant's name is last: the answer follows it. A system
-    prompt in the middle is such a line, too; one that says nothing is none.
+    A single turn stands as it is, unless it is a developer's, after the system prompts that begin
+    the chat. Of several each has a line with its speaker, and the assistant's name is last: the
+    answer follows it. A system prompt in the middle is such a line, too; one that says nothing is
+    none.
     """
     said = [turn for turn in turns if turn[1] or turn[0] != "system"]
     system = [text for _, text in takewhile(lambda turn: turn[0] == "system", said)]
     spoken = said[len(system) :]
-    if len(spoken) > 1:
+    if len(spoken) > 1 or [role for role, _ in spoken] == ["developer"]:
         lines = [f"{role.capitalize()}: {text}" for role, text in spoken]
         return "\n\n".join([*system, "\n".join([*lines, "Assistant:"])])
     return "\n\n".join([*system, *(text for _, text in spoken)])

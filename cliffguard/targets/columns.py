@@ -185,7 +185,7 @@ def _only(
         if role == "answer" or is_whole:
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
-        more = _of_parts(columns)
+        more = _of_parts({name for name in columns if not inside(row.value[name])})
     elif any(isinstance(one, str) and _RENDERED.search(one) for one in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
     more = more or _inner_told(row)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from cliffguard.hub import without_prefix
 from cliffguard.plans import TargetData
-from cliffguard.rows import Row
-from cliffguard.targets.cells import named_file
+from cliffguard.rows import Row, named_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +70,13 @@ CONVERTED = (
         each="for t in [(talk(r).append('Q: ' + r['question']), [*talk(r), 'A:'])] if "
         "not talk(r).append('A: ' + r['orig_answer']['text'])",
         more="--target-metric f1",
+    ),
+    Converted(
+        name="Natural Questions",
+        has=("question/text", "annotations/short_answers"),
+        row="{'question': r['question']['text'], 'answers': found}",
+        each="for found in [[t for a in r['annotations']['short_answers'] for t in a['text']]] if "
+        "found",
     ),
     Converted(
         name="Natural Questions with their answers as places",
@@ -151,7 +157,7 @@ CONVERTED = (
     ),
     Converted(
         name="UltraChat's conversations, whose turns have no roles",
-        has=("data/1", "id"),
+        has=("data/1~ ", "id"),
         row="{'messages': [{'role': ('user', 'assistant')[i % 2], 'content': t} for i, t in "
         "enumerate(r['data'][:len(r['data']) // 2 * 2])]}",
         more="--target-metric rouge_l",
@@ -202,6 +208,21 @@ CONVERTED = (
         "asked[r['custom_id']]['messages'] + [{'role': 'assistant', 'content': "
         "r['result']['message']['content']}]}",
         more="--target-system system --target-metric rouge_l",
+    ),
+    Converted(
+        name="segments of Axolotl",
+        has=("segments/0/label", "segments/0/text"),
+        row="{'prompt': ''.join(s['text'] for s in r['segments'][:-1]), 'answer': "
+        "r['segments'][-1]['text']}",
+        each="if r['segments'][-1]['label']",
+        more="--target-metric rouge_l",
+    ),
+    Converted(
+        name="chats of Cohere's older form",
+        has=("chat_history/0/message", "message"),
+        row="{'messages': [*({'role': 'system', 'content': s} for s in [r.get('preamble')] if s), "
+        "*({'role': h['role'], 'content': h['message']} for h in r['chat_history']), {'role': "
+        "'user', 'content': r['message']}], 'answer': r.get('response') or r.get('text')}",
     ),
     Converted(
         name="transcripts with Human: and Assistant: in one text",

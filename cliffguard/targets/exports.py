@@ -74,13 +74,6 @@ EXPORTS = (
     ),
     Export(name="an export of doccano", has=("data", "label/0"), prompt="data", answer=("label",)),
     Export(
-        name="Natural Questions",
-        has=("question/text", "annotations/short_answers/0/text", "document"),
-        prompt="question/text",
-        answer=("annotations/short_answers/0/text",),
-        more="--target-ignore document",
-    ),
-    Export(
         name="ARC's rows (or OpenBookQA's, CommonsenseQA's)",
         has=("question/stem", "question/choices", "answerKey"),
         prompt="question/stem",
@@ -230,6 +223,9 @@ EXPORTS = (
 )
 
 
+_N_TRIED = 20  # rows by which a form is told: the first may lack an answer
+
+
 def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     """Raise SuiteError for rows of a known form that their usual names do not read, with how to.
 
@@ -237,9 +233,9 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     """
     if target.prompt is not None or target.answer is not None:
         return
-    row = rows[0]
-    if (told := _told(row, target)) is not None:
-        raise SuiteError(f"{row.source}: holds {told}", id="target.other-form")
+    for row in rows[:_N_TRIED]:
+        if (told := _told(row, target)) is not None:
+            raise SuiteError(f"{row.source}: holds {told}", id="target.other-form")
 
 
 def _told(row: Row, target: TargetData) -> str | None:

@@ -51,15 +51,6 @@ FLAGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "label studio, text": (labelled({"text": ["a light"]}), "the lamp", "a light"),
     "label studio, rating": (labelled({"rating": 4}), "the lamp", "4"),
     "doccano": ({"data": "Good", "label": ["pos"]}, "Good", "pos"),
-    "natural questions": (
-        {
-            "question": {"text": "Who?", "tokens": ["Who"]},
-            "document": {"title": "T", "html": "<p>"},
-            "annotations": {"short_answers": [{"text": ["Ann"]}]},
-        },
-        "Who?",
-        "Ann",
-    ),
     "arc": ({"question": STEM, "answerKey": "B"}, "Sky?", "blue"),
     "openbookqa": (
         {"question_stem": "Sky?", "choices": ["red", "blue"], "answerKey": "B"},
@@ -174,6 +165,15 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "B.\nC.\nQ: Q?\nA: a\nQ: R?\nA:",
         "b",
     ),
+    "natural questions, data set": (
+        {
+            "question": {"text": "Who?", "tokens": ["Who"]},
+            "document": {"title": "T", "html": "<p>"},
+            "annotations": {"short_answers": [{"text": ["Ann"]}]},
+        },
+        "Who?",
+        "Ann",
+    ),
     "natural questions": (
         {
             "question_text": "Who?",
@@ -217,7 +217,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "label studio, spans": (labelled(PLACE), "the lamp", "ORG: lamp"),
     "tags": ({"tokens": ["the", "lamp"], "ner_tags": [0, 3]}, "the lamp", "0 3"),
-    "ultrachat": ({"id": "1", "data": ["Hi?", "Yo"]}, "Hi?", "Yo"),
+    "ultrachat": ({"id": "1", "data": ["Hi?", "Yo then"]}, "Hi?", "Yo then"),
     "trees": (
         {
             "message_tree_id": "m",
@@ -246,6 +246,20 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
             },
         },
         "Hi?",
+        "Yo",
+    ),
+    "axolotl": (
+        {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]},
+        "Hi?",
+        "Yo",
+    ),
+    "cohere, old": (
+        {
+            "chat_history": [{"role": "USER", "message": "A"}, {"role": "CHATBOT", "message": "B"}],
+            "message": "Hi?",
+            "response": "Yo",
+        },
+        "User: A\nAssistant: B\nUser: Hi?\nAssistant:",
         "Yo",
     ),
     "transcripts": (

@@ -166,6 +166,23 @@ def test_every_form_has_an_example() -> None:
     assert len(FLAGS) >= len(EXPORTS)
 
 
+def test_a_form_is_told_though_the_first_row_lacks_its_answer(tmp_path: Path) -> None:
+    """As where a first text was skipped."""
+    rows = [FLAGS["label studio"][0] | {"annotations": []}, FLAGS["label studio"][0]]
+
+    assert "Label Studio" in refused(tmp_path, rows, "target.other-form")
+
+
+@pytest.mark.parametrize("name", ["a'b.jsonl", "$(id).jsonl", "`id`.jsonl", '"; id; ".jsonl'])
+def test_a_name_of_a_file_is_no_command(tmp_path: Path, name: str) -> None:
+    """What a shell would run stands in no command that people copy."""
+    path = support.write_jsonl(tmp_path / name, [COMMANDS["ultrachat"][0]] * 2)
+    with pytest.raises(UsageError) as caught:
+        read_target(TargetData(data=str(path)))
+    command = str(caught.value).split("python -c")[1]
+    assert "read_records('FILE')" in command
+
+
 # --- paths ---------------------------------------------------------------------------------------
 
 

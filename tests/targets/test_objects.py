@@ -92,6 +92,13 @@ def test_arc_is_read_as_it_is(tmp_path: Path) -> None:
     assert [item.answer for item in found[:2]] == ["red", "blue"]
 
 
+def test_a_test_split_of_triviaqa_has_no_answers(tmp_path: Path) -> None:
+    """Its answers are all <unk>, which nobody could say."""
+    answer = {"value": "<unk>", "aliases": []}
+
+    refused(tmp_path, [{"question": f"{n}?", "answer": answer} for n in (1, 2)], "target.no-label")
+
+
 # --- places of choices ---------------------------------------------------------------------------
 
 
