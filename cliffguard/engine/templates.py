@@ -96,13 +96,16 @@ def check_system_prompt(checkpoint: Checkpoint, protocol: Protocol, *, way_out: 
         )
 
 
-def check_template(checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+def check_template(
+    checkpoint: Checkpoint, protocol: Protocol, render: Callable[..., Any] | None = None
+) -> tuple[str, ...]:
     """Render a chat by the files of a checkpoint, before it is asked; return what to tell of it.
 
-    Raises IntegrityError where it cannot be rendered, or without what the user says.
+    `render` is `by_files`' (None: made here). Raises IntegrityError where it cannot be rendered, or
+    without what the user says.
     """
     with failures_explained(checkpoint.name):
-        render = by_files(checkpoint, protocol)
+        render = render or by_files(checkpoint, protocol)
         refuse_lost_prompt(checkpoint.name, render, protocol)
         rendered = {str(render([{"role": "user", "content": "Hello."}])) for _ in range(_TIMES)}
     if len(rendered) == 1:

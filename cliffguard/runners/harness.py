@@ -8,7 +8,7 @@ used, since it is not keyed by the model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from cliffguard.apart import CAN_LIMIT_MEMORY
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
 from cliffguard.engine.templates import (
+    by_files,
     check_template,
     failures_explained,
     refuse_lost_prompt,
@@ -65,6 +66,7 @@ class HarnessRunner(Runner):
         self._offline = offline
         self._backend = backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
+        self._renders: dict[str, Callable[..., Any]] = {}
         self._stages = Stages()
         self._is_description_lost = False  # of the task that was asked last
         self._is_templated = False
@@ -127,7 +129,10 @@ class HarnessRunner(Runner):
 
             remarks = rehearse(checkpoint).remarks
         if protocol.chat_template != "none":
-            remarks += check_template(checkpoint, protocol)
+            render = by_files(checkpoint, protocol)
+            remarks += check_template(checkpoint, protocol, render)
+            if self.show is not None:  # `preview` needs it, too, and loading it takes seconds
+                self._renders[checkpoint.fingerprint] = render
         return remarks
 
     def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
@@ -138,13 +143,16 @@ class HarnessRunner(Runner):
         if self.show is None:
             return None
         server = None
+        render = self._renders.pop(checkpoint.fingerprint, None)
         if protocol.chat_template != "none" and self.settings.is_served:
             server = self._model(checkpoint, protocol)
-        elif protocol.chat_template != "none" and not (self.loads_models and checkpoint.files):
+        elif protocol.chat_template != "none" and not (self.loads_models and render):
             return super().preview(checkpoint, task, protocol)
         loaded = self._tasks[task.name]
         with _buildable(loaded), doing(f"making the first prompts of {task.name}"):
-            self.show(checkpoint, task, first_prompts(loaded, checkpoint, protocol, server))
+            self.show(
+                checkpoint, task, first_prompts(loaded, checkpoint, protocol, server or render)
+            )
         return None
 
     def ask(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from cliffguard.engine.templates import (
-    by_files,
     failures_explained,
     refuse_lost_system,
     render_apart,
@@ -20,21 +19,22 @@ N_SHOWN = 2
 
 
 def first_prompts(
-    loaded: LoadedTask, checkpoint: Checkpoint, protocol: Protocol, server: Any = None
+    loaded: LoadedTask, checkpoint: Checkpoint, protocol: Protocol, speaker: Any
 ) -> Sequence[tuple[Item, str]]:
     """Return the first items of a task, each with its prompt as the checkpoint gets it.
 
-    `server` is lm-eval's model of a checkpoint that a server has, whose way of rendering counts.
-    Raises what asking would: UsageError or IntegrityError for a template that cannot be used.
+    `speaker` renders chats: what `by_files` returns, or lm-eval's model of a checkpoint that a
+    server has, whose way of rendering counts; under no chat template it is not looked at. Raises
+    what asking would: UsageError or IntegrityError for a template that cannot be used.
     """
     if protocol.chat_template == "none":
         return loaded.first(N_SHOWN, None, protocol)
     with failures_explained(checkpoint.name):
-        if server is None:
-            render = _as_lm_eval(by_files(checkpoint, protocol))
+        if callable(speaker):
+            render = _as_lm_eval(speaker)
         else:
-            render_apart(getattr(server, "tokenizer", None), checkpoint.name)
-            render = server.apply_chat_template
+            render_apart(getattr(speaker, "tokenizer", None), checkpoint.name)
+            render = speaker.apply_chat_template
         refuse_lost_system(checkpoint.name, render, protocol)
         return loaded.first(N_SHOWN, render, protocol)
 
