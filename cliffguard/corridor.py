@@ -50,6 +50,7 @@ from cliffguard.records import (
     Review,
     Suite,
     TakenLooks,
+    Task,
     Verdict,
 )
 from cliffguard.repeat import LIVE
@@ -62,7 +63,7 @@ from cliffguard.store import Store, default_store_folder
 from cliffguard.suites import not_covered
 from cliffguard.targets import suites_of
 from cliffguard.ties import refuse_unknown_fields, wanting
-from cliffguard.training import read_all_training
+from cliffguard.training import blanks_told, read_all_training
 from cliffguard.unchanged import changed_since
 from cliffguard.verdict import judge
 
@@ -107,13 +108,10 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     base, candidate = sides or find_sides(plan)
     remarks = _look_at(base, candidate, plan.protocol, runner, is_time_up)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
-    tasks, cut = within_window(
-        runner.resolve(suites, plan.protocol),
-        *(runner.window(side, plan.protocol) for side in (base, candidate)),
-    )
-    caveats = (*caveats, *_remarks_on(suites), *remarks, *cut)
+    tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, tell)
     refuse_unknown_fields(tasks, policy)
     training = read_all_training(plan.train)
+    caveats = (*caveats, *_remarks_on(suites), *remarks, *cut, *blanks_told(training))
     tasks, overlaps = without_training(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
     schedule = plan_looks(
@@ -217,6 +215,27 @@ def refused(plan: Plan, runner: Runner) -> CliffguardError | None:
     except CliffguardError as failure:
         return failure
     return None
+
+
+def _tasks_of(
+    plan: Plan,
+    suites: Sequence[Suite],
+    sides: Sequence[Checkpoint],
+    runner: Runner,
+    tell: Callable[[str], None],
+) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+    """Return the tasks with what both sides have room for, and what a report tells of the others.
+
+    The first prompts of the plan's target are shown as each side gets them.
+    """
+    windows = (runner.window(side, plan.protocol) for side in sides)
+    tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
+    target = None if plan.target is None else plan.target.name
+    for task in [one for one in tasks if one.capability == target][:1]:
+        for side in sides:
+            if (why := runner.preview(side, task, plan.protocol)) is not None:
+                tell(why)
+    return tasks, cut
 
 
 def _remarks_on(suites: Sequence[Suite]) -> tuple[str, ...]:

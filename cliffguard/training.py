@@ -28,12 +28,18 @@ class TrainingText:
         """All texts of the row, each on lines of its own."""
         return "\n".join(self.parts)
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether none of its texts says anything."""
+        return not any(part.strip() for part in self.parts)
+
 
 def read_training(path: str) -> tuple[TrainingText, ...]:
     """Read fine-tuning data: JSON Lines, a JSON list, CSV, Parquet, text, a saved dataset.
 
     Of a row all texts count, of a chat what is said in it. Raises UsageError with file and line
-    for a row without any text, or one that cannot be read; none is left out.
+    for a row without any text, or one that cannot be read, and for data whose texts are all blank;
+    no row is left out.
     """
     rows = tuple(read_rows(path, text_only=True))
     if not rows:
@@ -42,7 +48,26 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
         )
     if len(rows) == 1 and (told := index_told(rows[0].value)) is not None:
         raise UsageError(f"{path}: {told}", id="rows.shape")
-    return tuple(map(_text, rows))
+    texts = tuple(map(_text, rows))
+    if all(one.is_blank for one in texts):
+        raise UsageError(
+            f"{path}: the text of every row is blank ({len(texts):,} of them), so that nothing "
+            "could be found in it; name the data that hold the texts",
+            id="training.blank",
+        )
+    return texts
+
+
+def blanks_told(texts: Sequence[TrainingText]) -> tuple[str, ...]:
+    """Return a sentence that counts the rows whose texts are all blank, where there are some."""
+    blank = [one for one in texts if one.is_blank]
+    if not blank:
+        return ()
+    first = f"{blank[0].source}:{blank[0].line}"
+    return (
+        f"{len(blank):,} of {len(texts):,} rows of the training data hold blank texts alone, such "
+        f"as {first}: nothing can be found in them.",
+    )
 
 
 @doing("reading the training data")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cliffguard.errors import UsageError
-from cliffguard.training import TrainingText, read_training
+from cliffguard.training import TrainingText, blanks_told, read_training
 from tests import support
 
 
@@ -76,6 +76,28 @@ def test_a_row_without_text_is_refused_with_its_line(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"t\.jsonl:2: the row holds no text \(only input_ids\)"):
         read_training(str(path))
+
+
+def test_rows_of_blank_text_are_counted(tmp_path: Path) -> None:
+    """They are rows in which nothing is found, and are said to be."""
+    rows = [{"text": ""}, {"text": "a"}, {"prompt": " \n", "completion": "\t"}, {"text": "b"}]
+
+    texts = read_training(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
+
+    (told,) = blanks_told(texts)
+    assert told.startswith("2 of 4 rows of the training data hold blank texts alone, such as ")
+    assert "t.jsonl:1" in told
+    assert blanks_told(texts[1:2]) == ()
+
+
+@pytest.mark.parametrize("blank", ["", " \n\t", "\u00a0"])
+def test_data_of_blank_texts_alone_are_refused(tmp_path: Path, blank: str) -> None:
+    """Nothing could be found in any row: no overlap would be no news."""
+    path = support.write_jsonl(tmp_path / "t.jsonl", [{"text": blank}, {"text": blank}])
+
+    with pytest.raises(UsageError, match="every row is blank") as caught:
+        read_training(str(path))
+    assert (caught.value.id, caught.value.exit_code) == ("training.blank", 2)
 
 
 # --- formats -------------------------------------------------------------------------------------

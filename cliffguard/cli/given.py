@@ -135,6 +135,8 @@ def say_target(plans: Sequence[Plan], *, quiet: bool, is_asked: bool = False) ->
     is_rendered = is_asked and (plan.protocol.chat_template != "none" or shots > 0)
     read = read_target(plan.target, offline=plan.offline, hub=plan.hub)
     say_reading(read)
+    if is_asked and not is_rendered:
+        print("  asked as they are, without a chat template or shots", file=sys.stderr)
     return _Rendered(read.task.name) if is_rendered else None
 
 

@@ -99,14 +99,18 @@ def looked_ahead(
     from cliffguard.dealing import expected_churn, stored_flips
     from cliffguard.outlook import look_ahead
     from cliffguard.overlap import without_training
+    from cliffguard.report.clean import one_line
     from cliffguard.targets import suites_of
     from cliffguard.ties import refuse_unknown_fields, wanting
-    from cliffguard.training import read_all_training
+    from cliffguard.training import blanks_told, read_all_training
 
     suites = suites_of(plan)
     policy = with_margins(plan.policy or default_policy(suites), suites)
     suites = wanting(suites, policy)
-    tasks, _ = without_training(_tasks(plan, suites), read_all_training(plan.train))
+    training = read_all_training(plan.train)
+    for sentence in blanks_told(training):
+        print(one_line(sentence), file=sys.stderr)
+    tasks, _ = without_training(_tasks(plan, suites), training)
     refuse_unknown_fields(tasks, policy)
     base = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)

@@ -97,10 +97,12 @@ def cover_prompts(
     """Say how much of production no capability covers, with the prompts least like any item."""
     from cliffguard.corridor import find_alone, runner_for
     from cliffguard.screens import cover
-    from cliffguard.training import read_all_training
+    from cliffguard.training import blanks_told, read_all_training
 
     screen = shown(quiet=quiet, verbose=verbose)
     texts = read_all_training(prompts)
+    for sentence in blanks_told(texts):
+        screen.say(sentence.replace("the training data", "production"))
     plan = plan_of({**flags, "suites": names, "candidate": [base]})
     with contextlib.closing(screen):
         found, least = cover(

@@ -151,11 +151,13 @@ def print_overlap(
     from cliffguard.report.clean import one_line
     from cliffguard.report.json import escaped
     from cliffguard.report.page import place
-    from cliffguard.training import read_all_training
+    from cliffguard.training import blanks_told, read_all_training
 
     with told("comparing the items with the training data"):
         texts = read_all_training(train)
         tasks, found = without_training(tasks_of(names), texts)
+    for sentence in blanks_told(texts):
+        print(one_line(sentence), file=sys.stderr)
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
         sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")

@@ -92,17 +92,20 @@ def check_system_prompt(checkpoint: Checkpoint, protocol: Protocol, *, way_out: 
     """
     with failures_explained(checkpoint.name):
         refuse_lost_system(
-            checkpoint.name, _by_files(checkpoint, protocol), protocol, way_out=way_out
+            checkpoint.name, by_files(checkpoint, protocol), protocol, way_out=way_out
         )
 
 
-def check_template(checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+def check_template(
+    checkpoint: Checkpoint, protocol: Protocol, render: Callable[..., Any] | None = None
+) -> tuple[str, ...]:
     """Render a chat by the files of a checkpoint, before it is asked; return what to tell of it.
 
-    Raises IntegrityError where it cannot be rendered, or without what the user says.
+    `render` is `by_files`' (None: made here). Raises IntegrityError where it cannot be rendered, or
+    without what the user says.
     """
     with failures_explained(checkpoint.name):
-        render = _by_files(checkpoint, protocol)
+        render = render or by_files(checkpoint, protocol)
         refuse_lost_prompt(checkpoint.name, render, protocol)
         rendered = {str(render([{"role": "user", "content": "Hello."}])) for _ in range(_TIMES)}
     if len(rendered) == 1:
@@ -116,7 +119,11 @@ def check_template(checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...
 _TIMES = 8  # a template that draws one of two texts is missed once in 128
 
 
-def _by_files(checkpoint: Checkpoint, protocol: Protocol) -> Render:
+def by_files(checkpoint: Checkpoint, protocol: Protocol) -> Callable[..., Any]:
+    """Return what renders chats as a checkpoint's files say; its tokenizer alone is loaded.
+
+    Besides turns it takes what transformers' `apply_chat_template` does.
+    """
     tokenizer = load_tokenizer(checkpoint)
     render_apart(tokenizer, checkpoint.name)
     return partial(

@@ -10,17 +10,31 @@ from cliffguard.errors import UsageError, nearest
 from cliffguard.files import has_half_characters, user_path
 from cliffguard.rows import tables
 from cliffguard.rows.cells import header_of, named
-from cliffguard.rows.foreign import index_told, told_by_ending, told_by_shape
+from cliffguard.rows.foreign import (
+    in_shell,
+    index_told,
+    named_file,
+    told_by_ending,
+    told_by_shape,
+)
 from cliffguard.rows.packed import PACKED, kind_of
 from cliffguard.rows.row import Row
 from cliffguard.rows.texts import TEXTS
 
-__all__ = ["Row", "index_told", "is_data_file", "label_names", "read_records", "read_rows"]
+__all__ = [
+    "Row",
+    "index_told",
+    "is_data_file",
+    "label_names",
+    "named_file",
+    "read_records",
+    "read_rows",
+]
 
 _TABLES = {".parquet": tables.from_parquet, ".arrow": tables.from_arrow}
 _ENDINGS = (*TEXTS, *_TABLES)
-_WITH_HEADER = (".csv", ".tsv")
-_TABBED = "a table separated by tabs, as Excel's Unicode Text, is named .tsv"
+_WITH_HEADER = (".csv", ".tsv", ".psv")
+_TABLE = "a table, whatever is between its cells, is named .csv: cp {file} rows.csv"
 
 
 def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -> Iterator[Row]:
@@ -54,7 +68,12 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
                 continue
             value = named(row, header)
         if not isinstance(value, Mapping):
-            how = _TABBED if "\t" in str(value) else "write each as an object"
+            is_table = isinstance(value, str) and any(one in value for one in "\t|;,")
+            how = (
+                _TABLE.format(file=in_shell(Path(row.source)))
+                if is_table
+                else "write each as an object"
+            )
             raise UsageError(
                 f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "
                 + how,
@@ -102,7 +121,7 @@ def _place(path: str, split: str | None) -> Path:
     if place.is_dir():
         return tables.split_folder(place, split)
     if kind_of(place) not in _ENDINGS or (place.suffix in PACKED and kind_of(place) in _TABLES):
-        told = told_by_ending(place.suffix.lower()) or nearest(kind_of(place), _ENDINGS)
+        told = told_by_ending(place) or nearest(kind_of(place), _ENDINGS)
         raise UsageError(
             f"{path}: cannot tell what kind of file this is{told} "
             f"(known: {', '.join(_ENDINGS)}, compressed as {', '.join(PACKED)}, and a folder that "

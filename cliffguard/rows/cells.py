@@ -1,4 +1,4 @@
-"""Rows of text tables: commas, semicolons or tabs, as spreadsheets write them."""
+"""Rows of text tables: commas, semicolons, tabs or bars between cells."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from itertools import islice
 from pathlib import Path
 
 from cliffguard.errors import UsageError
+from cliffguard.rows.foreign import in_shell
 from cliffguard.rows.packed import kind_of, read_packed
 from cliffguard.rows.row import Row, row_of
 
 INDEX = "Unnamed: 0"
 """The column of row numbers, as pandas itself calls it."""
 
-_SEPARATORS = (",", ";", "\t")
+_SEPARATORS = (",", ";", "\t", "|")
 _SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?[^\n]*\n')  # of Excel, for itself
+_RULE = re.compile(r" *:?-*:? *")  # of Markdown, under the header
 _N_TRIED = 20  # rows by which the separator is found
 
 
@@ -38,6 +40,12 @@ def from_csv(path: Path) -> Iterator[Row]:
     n_cells = None
     try:
         for written in rows:
+            if separator == "|" and line == first + 2 and all(map(_RULE.fullmatch, written)):
+                raise UsageError(
+                    f"{path}:{line}: a table of Markdown; sed -E '2d; s/^ *[|] *//; s/ *[|] *$//; "
+                    f"s/ *[|] */|/g' {in_shell(path)} > rows.csv makes one of cells",
+                    id="rows.markdown",
+                )
             if any(cell.strip() for cell in written):
                 n_cells = n_cells or len(written)
                 cells = _trimmed(written, n_cells)

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 _SHEET = ("a spreadsheet", 'save the sheet as "CSV UTF-8"')
 _PACK = ("an archive", "unpack it, and name the file of rows inside")
+_YAML = (
+    "YAML",
+    'write its list as JSON Lines: python -c "import json, yaml; [print(json.dumps(r)) for r in '
+    "yaml.safe_load(open('{file}'))]\" > rows.jsonl",
+)
 _FOREIGN: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), _SHEET),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), _PACK),
     ".zst": ("compressed by zstd", "unpack it first: zstd -d FILE"),
     ".pkl": ("a pickle, which can run code", "write rows.jsonl with pandas: "
              "frame.to_json('rows.jsonl', orient='records', lines=True)"),
-    ".feather": ("Arrow's file format", "write it with pandas: frame.to_parquet('rows.parquet')"),
-    ".yaml": ("YAML", "write rows as JSON Lines, one object a line"),
-    ".yml": ("YAML", "write rows as JSON Lines, one object a line"),
-    ".xml": ("XML", "write rows as JSON Lines, one object a line"),
+    ".feather": ("Arrow's file format", "write it with pandas: python -c \"import pandas as p; "
+                 "p.read_feather('{file}').to_parquet('rows.parquet')\""),
+    ".yaml": _YAML,
+    ".yml": _YAML,
+    ".xml": ("XML", "write its elements with pandas: python -c \"import pandas as p; "
+             "p.read_xml('{file}', parser='etree').to_json('rows.jsonl', orient='records', "
+             "lines=True)\""),
     ".md": ("a page", "write rows as JSON Lines, one object a line"),
     ".sqlite": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
     ".db": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
 }  # fmt: skip
 
 
-def told_by_ending(suffix: str) -> str:
-    """Return "; it is …, …" for a file of another kind, or an empty text."""
-    if suffix not in _FOREIGN:
+def named_file(name: str) -> str:
+    """Return a file's name for Python inside the quotes of a shell, or FILE where it cannot be."""
+    return repr("FILE" if {*name} & {*"\"'$`\\!"} or not name.isprintable() else name)
+
+
+def in_shell(path: Path) -> str:
+    """Return a file's bare name as a word of a command."""
+    return shlex.quote(path.name) if path.name.isprintable() else "FILE"
+
+
+def told_by_ending(path: Path) -> str:
+    """Return ": it is …; …" for a file of another kind, or an empty text."""
+    if path.suffix.lower() not in _FOREIGN:
         return ""
-    what, how = _FOREIGN[suffix]
+    what, how = _FOREIGN[path.suffix.lower()]
+    how = how.replace("'{file}'", named_file(path.name))
     return f": it is {what}; {how}"
 
 
@@ -46,8 +66,27 @@ def told_by_shape(value: Any, path: Path) -> str | None:
         keys = [tuple(map(str, one)) for one in inner]
         if len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0]):
             return f"it holds columns, not rows; {_by_pandas(path, 'read_json(f)')}"
-        return f"it holds rows by name; jq -c '.[]' {path.name} > rows.jsonl makes a row of each"
+        if all("qa_pairs" in one and "passage" in one for one in inner):
+            return _drop_told(path)
+        return (
+            f"it holds rows by name; jq -c '.[]' {in_shell(path)} > rows.jsonl makes a row of each"
+        )
     return None
+
+
+def _drop_told(path: Path) -> str:
+    """Return how rows are made of DROP's file; several spans of one answer are right together."""
+    answers = (
+        "[s for s in (a['number'], ' '.join(filter(None, a['date'].values())), *a['spans'][:1]) "
+        "if s]"
+    )
+    row = f"{{'context': p['passage'], 'question': q['question'], 'answers': {answers}}}"
+    each = "for p in rows for q in p['qa_pairs'] for a in [q['answer']] if len(a['spans']) < 2"
+    return (
+        f"it holds DROP's passages by name; python -c \"import json; rows = json.load(open("
+        f'{named_file(path.name)})).values(); [print(json.dumps({row})) {each}]" > rows.jsonl '
+        "makes rows"
+    )
 
 
 def _columns_told(value: Mapping[str, Any], path: Path) -> str | None:
@@ -86,4 +125,5 @@ def index_told(value: Any) -> str | None:
 
 def _by_pandas(path: Path, made: str) -> str:
     write = "to_json('rows.jsonl', orient='records', lines=True)"
-    return f"""python -c "import json, pandas as p; f='{path.name}'; p.{made}.{write}" makes rows"""
+    named = f"import json, pandas as p; f={named_file(path.name)}"
+    return f"""python -c "{named}; p.{made}.{write}" makes rows"""

@@ -13,7 +13,7 @@ from cliffguard.rows.packed import kind_of, read_packed
 from cliffguard.rows.row import Row, row_of
 
 WRAPPERS = (
-    "data", "rows", "examples", "items", "instances", "records", "samples", "questions",
+    "data", "Data", "rows", "examples", "items", "instances", "records", "samples", "questions",
     "dataset", "train", "validation", "dev", "test", "eval",
 )  # fmt: skip
 """Keys under which an object may hold the rows of a whole file."""

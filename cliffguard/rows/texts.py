@@ -23,6 +23,7 @@ TEXTS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
     ".json": from_json,
     ".csv": from_csv,
     ".tsv": from_csv,
+    ".psv": from_csv,
     ".txt": _from_lines,
 }
 """The readers of text files, by the ending of the name (that of compression left out)."""

@@ -56,6 +56,15 @@ class Runner(Interface):
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
 
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
+        """Let `show` see a task's first prompts before it is asked, also where all is stored.
+
+        Returns a sentence that says why it cannot.
+        """
+        if self.show is None:
+            return None
+        return f"as {checkpoint.name} gets them: not known before it is asked by this runner"
+
     def asked_as(
         self, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[str] | None:

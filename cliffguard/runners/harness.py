@@ -8,7 +8,7 @@ used, since it is not keyed by the model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from cliffguard.apart import CAN_LIMIT_MEMORY
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
 from cliffguard.engine.templates import (
+    by_files,
     check_template,
     failures_explained,
     refuse_lost_prompt,
@@ -34,6 +35,7 @@ from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import LocalBackend, arguments_in_key, backend
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
+from cliffguard.runners.preview import N_SHOWN, first_prompts
 from cliffguard.stages import Spent, Stages
 
 if TYPE_CHECKING:
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
 # How many numbers of a version are in the key. lm-eval changes shots, filters and metrics between
 # releases that differ in the third alone.
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
-
-_N_SHOWN = 2  # prompts of a shard
 
 
 class HarnessRunner(Runner):
@@ -66,6 +66,7 @@ class HarnessRunner(Runner):
         self._offline = offline
         self._backend = backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
+        self._renders: dict[str, Callable[..., Any]] = {}
         self._stages = Stages()
         self._is_description_lost = False  # of the task that was asked last
         self._is_templated = False
@@ -128,8 +129,31 @@ class HarnessRunner(Runner):
 
             remarks = rehearse(checkpoint).remarks
         if protocol.chat_template != "none":
-            remarks += check_template(checkpoint, protocol)
+            render = by_files(checkpoint, protocol)
+            remarks += check_template(checkpoint, protocol, render)
+            if self.show is not None:  # `preview` needs it, too, and loading it takes seconds
+                self._renders[checkpoint.fingerprint] = render
         return remarks
+
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
+        """Let `show` see the first prompts of a task by the tokenizer alone, or say why it cannot.
+
+        A server is not asked: lm-eval's model of it renders what it will be sent.
+        """
+        if self.show is None:
+            return None
+        server = None
+        render = self._renders.pop(checkpoint.fingerprint, None)
+        if protocol.chat_template != "none" and self.settings.is_served:
+            server = self._model(checkpoint, protocol)
+        elif protocol.chat_template != "none" and not (self.loads_models and render):
+            return super().preview(checkpoint, task, protocol)
+        loaded = self._tasks[task.name]
+        with _buildable(loaded), doing(f"making the first prompts of {task.name}"):
+            self.show(
+                checkpoint, task, first_prompts(loaded, checkpoint, protocol, server or render)
+            )
+        return None
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
@@ -148,7 +172,7 @@ class HarnessRunner(Runner):
             self._is_description_lost = _loses_description(loaded, model, protocol)
         _refuse_no_cue(checkpoint, task, prepared)
         if self.show is not None:
-            first = prepared[:_N_SHOWN]
+            first = prepared[:N_SHOWN]
             self.show(checkpoint, task, [(one.item, str(one.requests[0].args[0])) for one in first])
         asked = [one for one in prepared if not one.is_overlong]
         with self._backend.explained(checkpoint), panics_explained(checkpoint.name):

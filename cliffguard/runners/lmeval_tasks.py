@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import Any
 
@@ -61,14 +61,21 @@ class LoadedTask:
         self._prompts = {i: _prompt_digest(rows) for i, rows in self._requests.items()}
         if templated:
             self._requests = self._build(
-                protocol,
-                apply_chat_template=True,
-                fewshot_as_multiturn=True,
-                chat_template=model.apply_chat_template,
-                tokenizer_name=model.tokenizer_name,
-                system_instruction=protocol.system_prompt,
+                protocol, **_templated(model.apply_chat_template, model.tokenizer_name, protocol)
             )
         self._built = wanted
+
+    def first(
+        self, n: int, render: Callable[..., Any] | None, protocol: Protocol
+    ) -> list[tuple[Item, str]]:
+        """Return the first items, each with its prompt as `render` makes it of a chat.
+
+        None: without a template. What was built to be asked stays as it is.
+        """
+        template = {} if render is None else _templated(render, "", protocol)
+        requests = self._build(protocol, limit=n, **template)
+        items = [one for one in self.task.items if self._document_ids[one.id] in requests]
+        return [(one, str(requests[self._document_ids[one.id]][0].args[0])) for one in items]
 
     def asked_as(self, items: Sequence[Item], protocol: Protocol) -> list[str]:
         """Return the digests of what the items are asked as, before any chat template."""
@@ -79,14 +86,16 @@ class LoadedTask:
             self.build(None, "", bare)
         return [self.prompt_digest(item) for item in items]
 
-    def _build(self, protocol: Protocol, **template: Any) -> dict[int, list[Any]]:
+    def _build(
+        self, protocol: Protocol, *, limit: int | None = None, **template: Any
+    ) -> dict[int, list[Any]]:
         harness = self._harness
         shots = _n_shots(self.task, protocol, self._own_shots)
         harness.set_config(key="num_fewshot", value=shots)
         # The sampler keeps state: every build starts it anew.
         harness.set_fewshot_seed(seed=_FEWSHOT_SEED + protocol.seed)
         try:
-            harness.build_all_requests(limit=None, rank=0, world_size=1, **template)
+            harness.build_all_requests(limit=limit, rank=0, world_size=1, **template)
         except Exception as failure:
             if self._local is not None and not template:  # of what the checkpoint has no part in
                 raise self._local.misfit(failure) from failure
@@ -164,6 +173,17 @@ class LoadedTask:
         if self.task.metric == "acc_norm":
             values = [v / len(c) for v, c in zip(values, item.choices, strict=True)]
         return values.index(max(values))
+
+
+def _templated(render: Callable[..., Any], name: str, protocol: Protocol) -> dict[str, Any]:
+    """Return what lm-eval's tasks take to render their prompts by a chat template."""
+    return {
+        "apply_chat_template": True,
+        "fewshot_as_multiturn": True,
+        "chat_template": render,
+        "tokenizer_name": name,
+        "system_instruction": protocol.system_prompt,
+    }
 
 
 def _bare(said: Any) -> Any:

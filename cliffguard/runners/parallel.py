@@ -55,6 +55,10 @@ class ParallelRunner(Runner):
         """Return the dtype of the weights that the protocol's dtype stands for here."""
         return self.inner.dtype(protocol)
 
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
+        """As in a single process: the leader shows them."""
+        return self.inner.preview(checkpoint, task, protocol)
+
     def asked_as(
         self, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[str] | None:

@@ -36,9 +36,11 @@ from cliffguard.suites import (
 from cliffguard.targets.chats import chat_in
 from cliffguard.targets.columns import Columns, find_columns
 from cliffguard.targets.drafts import Draft, draft
+from cliffguard.targets.exports import refuse_exports
 from cliffguard.targets.finals import final_answers
 from cliffguard.targets.known import says
 from cliffguard.targets.metrics import Way, answers_of, find_way
+from cliffguard.targets.paths import opened
 from cliffguard.targets.reading import Reading, blanks_told, readings, without_conflicts
 from cliffguard.targets.unused import refuse_unused
 
@@ -94,6 +96,8 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
             "--target",
             id="target.no-items",
         )
+    refuse_exports(rows, target)
+    rows = opened(rows, target)
     columns = find_columns(rows, target)
     drafts = [draft(row, columns) for row in rows]
     refuse_unused(drafts, columns)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cliffguard.errors import SuiteError
-from cliffguard.rows import Row
+from cliffguard.rows import Row, named_file
 from cliffguard.targets.known import mend
 
 Value = str | int | float
@@ -35,12 +36,25 @@ def value_of(row: Row, column: str) -> str:
             id="target.blank",
         )
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        within = "".join(f", such as {column}.{name}" for name, _ in inside(value)[:1])
         raise SuiteError(
-            f"{row.place}: {column} must be text, found {shown(value)}; name another column with "
-            f"{mend('prompt', 'COLUMN')}",
+            f"{row.place}: {column} must be text, found {shown(value)}; name another column"
+            f"{within} with {mend('prompt', 'COLUMN')}",
             id="target.no-text",
         )
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def rewritten(source: str, row: str, each: str = "") -> str:
+    """Return the command that writes `row`, in Python, for each row r of a file.
+
+    Whatever kind of file it is: it is read as here. `each` are further clauses, as of a list.
+    """
+    rows = f"(x.value for x in read_records({named_file(source)}))"
+    return (
+        'python -c "import json; from cliffguard.rows import read_records; '
+        f'[print(json.dumps({row})) for r in {rows}{each and " "}{each}]" > rows.jsonl'
+    )
 
 
 def from_json(value: Any) -> Any:
@@ -51,6 +65,16 @@ def from_json(value: Any) -> Any:
         except (ValueError, RecursionError):
             return value
     return value
+
+
+def inside(value: Any) -> Sequence[tuple[str, Any]]:
+    """Return what a cell holds by name or by number, also as JSON in a table of text."""
+    value = from_json(value)
+    if isinstance(value, Mapping):
+        return [(str(name), one) for name, one in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [(str(number), one) for number, one in enumerate(value)]
+    return ()
 
 
 def shown(value: Any) -> str:

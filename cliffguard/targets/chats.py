@@ -10,7 +10,13 @@ from cliffguard.errors import SuiteError
 from cliffguard.targets.cells import from_json
 from cliffguard.targets.known import says
 
-_KEYS = (("role", "content"), ("from", "value"))
+_KEYS = (
+    ("role", "content"),
+    ("from", "value"),
+    ("role", "parts"),  # Gemini's
+    ("author", "content"),  # PaLM's
+    ("sender", "text"),  # Claude's, as it exports them
+)
 _SPEAKERS = {
     "human": "user",
     **dict.fromkeys(("gpt", "model", "bot", "ai", "chatbot", "chatgpt"), "assistant"),
@@ -79,14 +85,15 @@ def before_last_answer(turns: Sequence[Turn]) -> tuple[list[Turn], str | None]:
 def rendered(turns: Sequence[Turn]) -> str:
     """Return a chat as one text, every turn in its place.
 
-    A single turn stands as it is, after the system prompts that begin the chat. Of several each has
-    a line with its speaker, and the assistant's name is last: the answer follows it. A system
-    prompt in the middle is such a line, too; one that says nothing is none.
+    A single turn stands as it is, unless it is a developer's, after the system prompts that begin
+    the chat. Of several each has a line with its speaker, and the assistant's name is last: the
+    answer follows it. A system prompt in the middle is such a line, too; one that says nothing is
+    none.
     """
     said = [turn for turn in turns if turn[1] or turn[0] != "system"]
     system = [text for _, text in takewhile(lambda turn: turn[0] == "system", said)]
     spoken = said[len(system) :]
-    if len(spoken) > 1:
+    if len(spoken) > 1 or [role for role, _ in spoken] == ["developer"]:
         lines = [f"{role.capitalize()}: {text}" for role, text in spoken]
         return "\n\n".join([*system, "\n".join([*lines, "Assistant:"])])
     return "\n\n".join([*system, *(text for _, text in spoken)])
@@ -122,9 +129,20 @@ def _empty(where: str, role: str, found: str) -> SuiteError:
 
 def _part(part: Any, where: str) -> str:
     text = part.get("text") if isinstance(part, Mapping) else part
-    if not isinstance(text, str):
+    is_thought = isinstance(part, Mapping) and part.get("thought") is True  # of Gemini
+    if not isinstance(text, str) or is_thought:
         raise SuiteError(
             f"{where}: a turn of the chat holds something else than text; leave such rows out",
             id="target.turn-not-text",
         )
     return text
+
+
+def said_in(value: Any) -> Any:
+    """Return the text of a system prompt that is written as parts, or the value as it is."""
+    parts = value.get("parts") if isinstance(value, Mapping) else value
+    if isinstance(parts, (list, tuple)) and parts:
+        texts = [one.get("text") if isinstance(one, Mapping) else None for one in parts]
+        if all(isinstance(text, str) for text in texts):
+            return "\n".join(map(str, texts))
+    return value

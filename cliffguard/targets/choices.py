@@ -16,7 +16,7 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
     """Return the choices of a row and the names that an answer may call them by.
 
     A column for each choice; or a list, a list of texts beside one of labels, labels with their
-    texts, or one of these in JSON.
+    texts, objects of a label and a text, or one of these in JSON.
     """
     if not columns:
         return (), {}
@@ -38,6 +38,8 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
         else:
             kept = {key: one for key, one in given.items() if one is not None}
             given, names = list(kept.values()), list(kept)
+    elif _are_named(given):  # ARC's raw rows, Prodigy's options
+        given, names = [one["text"] for one in given], [_name_of(one) for one in given]
     is_list = isinstance(given, (list, tuple)) and len(given) >= 2
     if not is_list or not all(isinstance(one, (str, int, float)) for one in given):
         told = " (a list in a cell is written as JSON)" if isinstance(given, str) else ""
@@ -49,6 +51,17 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
         )
     called = {str(name): place for place, name in enumerate(names[: len(given)])}
     return tuple(map(as_text, given)), called
+
+
+def _are_named(given: Any) -> bool:
+    """Say whether choices are a list of objects, each with a text and a label or an id."""
+    return isinstance(given, (list, tuple)) and all(
+        isinstance(one, Mapping) and "text" in one and {"label", "id"} & one.keys() for one in given
+    )
+
+
+def _name_of(one: Mapping[str, Any]) -> Any:
+    return one.get("label", one.get("id"))
 
 
 def _from_columns(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:

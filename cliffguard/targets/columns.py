@@ -10,11 +10,13 @@ from typing import Any
 from cliffguard.errors import SuiteError, nearest
 from cliffguard.plans import TargetData
 from cliffguard.rows import Row
+from cliffguard.targets.cells import inside
 from cliffguard.targets.chats import chat_in
 from cliffguard.targets.known import (
     AFTER,
     ANSWERS,
     BEFORE,
+    CHATS,
     CHOICES,
     INDEX,
     LAYOUTS,
@@ -31,6 +33,7 @@ _COLUMN = re.compile(r"\{([^{}]+)\}")
 _RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
 """Where the answer begins in a text as trainers render rows."""
 
+_INNER = 4  # paths that a message names
 _LISTED = 12  # columns that a message names
 
 
@@ -105,7 +108,11 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
 def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
     # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
     usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
-    found = _only("prompt", PROMPTS, usual or columns, rows[0])
+    chats = {name for name in columns & {*CHATS} if len(chat_in(rows[0].value[name]) or ()) > 1}
+    if usual or not chats:
+        found = _only("prompt", PROMPTS, usual or columns, rows[0])
+    else:
+        found = _only("prompt", CHATS, chats, rows[0])
     assert found is not None, "one is needed"
     return found
 
@@ -178,9 +185,10 @@ def _only(
         if role == "answer" or is_whole:
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
-        more = _of_parts(columns)
+        more = _of_parts({name for name in columns if not inside(row.value[name])})
     elif any(isinstance(one, str) and _RENDERED.search(one) for one in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
+    more = more or _inner_told(row)
     raise SuiteError(
         f"{row.place}: {usual[0]} is missing, and so is any column that is usually the {role} "
         f"({listed(row.value)}); name it with {how}{more}",
@@ -197,6 +205,18 @@ def _of_several(role: str, found: Sequence[str], row: Row) -> str:
         return f"; --target-prompt {chats[0]} is the chat"
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
     return f"; '{_frame(sorted(found, key=lambda name: order.index(folded(name))))}' is all of them"
+
+
+def _inner_told(row: Row) -> str:
+    """Return how texts inside of columns are named, with the first of them."""
+    texts = [
+        f"{column}.{name}"
+        for column, value in row.value.items()
+        for name, one in inside(value)
+        if isinstance(one, str) and says(one)
+    ]
+    such = ", ".join(dict.fromkeys(texts[:_INNER]))
+    return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
 
 
 def _of_parts(columns: set[str]) -> str:
@@ -228,6 +248,16 @@ def _refuse_unknown(columns: Sequence[str], target: TargetData, source: str) -> 
                     "leave one of them out",
                     id="target.ignored-column",
                 )
+
+
+def named_by(target: TargetData) -> tuple[str, ...]:
+    """Return all columns that a target names."""
+    single = [target.answer, target.system, target.cluster, *target.ignore]
+    return (
+        *_names(target.prompt),
+        *_names(target.choices),
+        *(one for one in single if one is not None),
+    )
 
 
 def _names(given: str | None) -> list[str]:

@@ -9,19 +9,20 @@ from typing import Any
 
 from cliffguard.errors import SuiteError
 from cliffguard.rows import Row
-from cliffguard.targets.cells import Value, as_text, from_json, has, shown, value_of
+from cliffguard.targets.cells import Value, as_text, from_json, has, rewritten, shown, value_of
 from cliffguard.targets.chats import (
     Turn,
     before_last_answer,
     chat_in,
-    is_chat,
     is_turn,
     rendered,
+    said_in,
     turns_of,
 )
 from cliffguard.targets.choices import choices_of
 from cliffguard.targets.columns import Columns, filled_in, in_braces
 from cliffguard.targets.known import PREFERRED, mend
+from cliffguard.targets.rights import are_together, unwrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,8 @@ def _with_system(turns: list[Turn], row: Row, column: str | None) -> list[Turn]:
     """Return the turns after the system prompt that a column holds, where it holds one."""
     if column is None or not has(row, column):
         return turns
-    said = value_of(row, column).strip()
+    parts = said_in(from_json(row.value[column]))
+    said = (parts if isinstance(parts, str) else value_of(row, column)).strip()
     if ("system", said) in turns[:1]:
         return turns
     if any(role in ("system", "developer") for role, _ in turns):
@@ -153,7 +155,7 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     user names the column.
     """
     column = str(columns.answer)
-    value = _unwrapped(row.value.get(column), column)
+    value = unwrapped(row.value.get(column), column)
     if isinstance(value, Mapping) and is_turn(value):
         value = [value]
     if (chat := chat_in(value)) is not None:
@@ -161,13 +163,23 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     found = list(value) if isinstance(value, (list, tuple)) else [value]
     if not found:
         raise SuiteError(
-            f"{row.place}: {column} holds no answer; leave the row out, or name another column "
-            f"with {mend('answer', 'COLUMN')}",
+            f"{row.place}: {column} holds no answer; leave such rows out"
+            f"{_keeping_answered(row, column)}, or name another column with "
+            f"{mend('answer', 'COLUMN')}",
             id="target.blank",
         )
     for one in found:
         _refuse_no_answer(one, row, column)
-    if len(found) > 1 and not columns.is_answer_named and column not in _LISTS:
+    if are_together(row.value.get(column), found) and not columns.is_answer_named:
+        few = rewritten(row.source, "r", f"if len(r[{column!r}]['spans']) < 2")
+        raise SuiteError(
+            f"{row.place}: {column} holds {len(found)} spans that are right together, "
+            f"{shown(found)}; leave such rows out: {few}; or say that any of them is right with "
+            f"{mend('answer', column)}",
+            id="target.several-answers",
+        )
+    is_one = len({as_text(one) for one in found}) == 1
+    if not is_one and not columns.is_answer_named and column.casefold() not in _LISTS:
         raise SuiteError(
             f"{row.place}: {column} holds {len(found)} texts, {shown(found)}; where any of them "
             f"is a right answer, say so with {mend('answer', column)}",
@@ -180,16 +192,11 @@ _LISTS = ("answer", "answers")
 """Columns whose lists are of right answers."""
 
 
-def _unwrapped(value: Any, column: str) -> Any:
-    """Return what a list of answers is written as: {"text": […]} of SQuAD, or JSON in a cell."""
-    if column == "answers" and isinstance(value, str):
-        value = from_json(value)
-    if isinstance(value, Mapping) and isinstance(value.get("text"), (list, tuple)):
-        return value["text"]
-    if isinstance(value, (list, tuple)) and value and not is_chat(value):
-        texts = [one.get("text") if isinstance(one, Mapping) else None for one in value]
-        return value if None in texts else texts
-    return value
+def _keeping_answered(row: Row, column: str) -> str:
+    """Return the command that keeps the rows with an answer, as SQuAD 2.0 has others."""
+    if not isinstance(row.value.get(column), Mapping):
+        return ""
+    return f": {rewritten(row.source, 'r', f'if any(r[{column!r}].values())')}"
 
 
 def _refuse_no_answer(value: Any, row: Row, column: str) -> None:

@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 PROMPTS = ("prompt", "question", "input", "instruction", "text", "messages", "conversations")
+CHATS = ("contents", "conversation", "dialogue", "dialog", "chat", "thread", "chat_messages")
+"""Columns that are the prompt where they hold a chat, and nothing else is it."""
+
 CHOICES = ("choices", "options")
 ANSWERS = (
     "answer", "answers", "label", "output", "completion", "response", "target", "expected",
+    "answers_spans",
 )  # fmt: skip
 OPTION_LISTS = (
     *CHOICES, "endings", "candidates", "alternatives", "answer_choices", "distractors",
@@ -57,6 +61,7 @@ LAYOUTS = (
         optional=("context",),
         answer="response",
     ),
+    Layout(name="ARC", prompt=("question",), answer="answerKey"),
     Layout(name="SQuAD", prompt=("context", "question"), answer="answers", aside=("title",)),
 )
 
@@ -112,6 +117,12 @@ def folded(name: str) -> str:
     """Return a name in the spelling of the names here: systemPrompt is system_prompt."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])", "_", name.strip())
     return re.sub(r"[\s_-]+", "_", apart).casefold()
+
+
+def last_name(name: str) -> str:
+    """Return the last name of a path: context of fields.context; a number is none."""
+    last = name.rpartition(".")[2]
+    return last if any(map(str.isalpha, last)) else name
 
 
 def may_be_part(name: str) -> bool:

@@ -15,7 +15,7 @@ from cliffguard.targets.known import mend
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
 _FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
 _NAMED = 3  # labels that a message names
-_UNLABELLED = ("-1", "-")  # of GLUE and of SNLI
+_UNLABELLED = ("-1", "-", "<unk>")  # of GLUE, of SNLI and of TriviaQA
 
 
 def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None:

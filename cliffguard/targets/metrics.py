@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cliffguard.errors import SuiteError
 from cliffguard.plans import TargetData
 from cliffguard.suites import BY_LIKELIHOOD, refuse_several
-from cliffguard.targets.cells import Value, as_text
+from cliffguard.targets.cells import Value, as_text, rewritten
 from cliffguard.targets.columns import Columns
 from cliffguard.targets.drafts import Draft
 from cliffguard.targets.labels import (
@@ -66,7 +66,9 @@ def find_way(
     acc. Else by the metric named, or the one `suggested` by how the answers are written, or by a
     match, where they are short.
     """
-    way = _by_place(drafts, target, label_names) or _by_answers(drafts, target, columns, suggested)
+    way = _by_place(drafts, target, columns, label_names) or _by_answers(
+        drafts, target, columns, suggested
+    )
     several = next((one for one in drafts if len(one.answers) > 1), None)
     if several is not None:
         refuse_several(way.metric, several.row.place)
@@ -74,7 +76,7 @@ def find_way(
 
 
 def _by_place(
-    drafts: Sequence[Draft], target: TargetData, label_names: tuple[str, ...]
+    drafts: Sequence[Draft], target: TargetData, columns: Columns, label_names: tuple[str, ...]
 ) -> Way | None:
     """Return the way where there are choices or named labels, of which an answer may be a place."""
     metric = target.metric or "acc"
@@ -91,7 +93,9 @@ def _by_place(
     if drafts[0].choices:
         _refuse_two_readings(drafts, target.data)
         why += "each row has its choices" if metric in BY_LIKELIHOOD else "choices are not shown"
-        return Way(metric=metric, is_by_place=True, why=why, first=_first(drafts, target.data))
+        first = _first(drafts, columns, target.data)
+        why += ", and answers count them from 1" if first else ""
+        return Way(metric=metric, is_by_place=True, why=why, first=first)
     if label_names:
         why += "the data name the labels"
         return Way(metric=metric, labels=label_names, is_by_place=True, why=why)
@@ -204,13 +208,19 @@ def _is_counted(one: Draft) -> bool:
     return "2" in one.names and "0" not in one.names and len(one.names) > len(one.choices)
 
 
-def _first(drafts: Sequence[Draft], data: str) -> int:
-    """Return the number of the first choice: 0, or 1 where columns count and the answers agree.
+def _first(drafts: Sequence[Draft], columns: Columns, data: str) -> int:
+    """Return the number of the first choice: 0, or 1 where the answers leave nothing else.
 
-    Raises SuiteError where columns count from 1 and the answers could be numbers or places.
+    So they do where each of 1, 2, … up to the number of choices is an answer, and 0 is none; or
+    where columns count from 1 and the last is an answer. Raises SuiteError for what could be both.
     """
     if not all(map(_is_counted, drafts)):
-        _refuse_no_first(drafts, data)
+        places = _places(drafts)
+        if len(places) == len(drafts) and all(
+            {*places} == {*range(1, 1 + len(one.choices))} for one in drafts
+        ):
+            return 1
+        _refuse_no_first(places, drafts, columns, data)
         return 0
     found = [(as_text(one.answer), len(one.choices)) for one in drafts]
     numbers = [(int(text), n_choices) for text, n_choices in found if text.isdecimal()]
@@ -228,21 +238,35 @@ def _first(drafts: Sequence[Draft], data: str) -> int:
     )
 
 
-def _refuse_no_first(drafts: Sequence[Draft], data: str) -> None:
-    """Refuse places of which none is 0 in so many rows that they are likely to count from 1."""
-    places = [
-        int(as_text(one.answer))
-        for one in drafts
-        if as_text(one.answer).isdecimal() and as_text(one.answer) not in one.choices
+def _places(drafts: Sequence[Draft]) -> list[int]:
+    """Return the answers that are numbers and neither a choice nor the label of one."""
+    found = [(as_text(one.answer), one) for one in drafts]
+    return [
+        int(text)
+        for text, one in found
+        if text.isdecimal() and text not in one.choices and text not in one.names
     ]
+
+
+def _refuse_no_first(
+    places: Sequence[int], drafts: Sequence[Draft], columns: Columns, data: str
+) -> None:
+    """Refuse places of which none is 0 in so many rows that they are likely to count from 1."""
     is_varied = len(set(places)) > 1 and len(places) == len(drafts) >= _LEAST_PLACES
     if is_varied and 0 not in places:
         raise SuiteError(
             f"{data}: no answer of {len(places)} is 0, the place of the first choice, so that they "
-            "may count from 1; write them as text or letters, in a column that --target-answer "
-            "names",
+            f"may count from 1; where they do, {_as_letters(drafts, columns, 1)} makes letters of "
+            f"them, and else {_as_letters(drafts, columns, 0)}",
             id="target.two-readings",
         )
+
+
+def _as_letters(drafts: Sequence[Draft], columns: Columns, first: int) -> str:
+    """Return the command that writes letters for places that count from `first`."""
+    name = columns.answer
+    counted = f"int(r[{name!r}]) - {first}" if first else f"int(r[{name!r}])"
+    return rewritten(drafts[0].row.source, f"{{**r, {name!r}: chr(65 + {counted})}}")
 
 
 def _refuse_two_readings(drafts: Sequence[Draft], data: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from cliffguard.errors import SuiteError
 from cliffguard.ngrams import words
+from cliffguard.targets.cells import rewritten
 from cliffguard.targets.chats import chat_in
 from cliffguard.targets.columns import Columns, in_braces
 from cliffguard.targets.drafts import Draft
@@ -23,6 +24,7 @@ from cliffguard.targets.known import (
     UNASKABLE,
     WRONG_STEMS,
     folded,
+    last_name,
     may_be_part,
     says,
     series,
@@ -36,7 +38,7 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
     left = [name for name in columns.left if name not in aside]
     lost = [name for name in left if _is_lost(name, drafts)]
     for name in lost:
-        what = UNASKABLE.get(folded(name))
+        what = UNASKABLE.get(folded(last_name(name)))
         if what is not None and (what in SEEN_OR_HEARD or not _is_text(name, drafts)):
             raise SuiteError(
                 f"{source}: has a column {name!r} of {what}, which a target cannot ask yet; leave "
@@ -45,7 +47,7 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
                 id="target.unaskable-column",
             )
     for name in lost:
-        if folded(name) in SYSTEMS:
+        if folded(last_name(name)) in SYSTEMS:
             raise _unused(
                 [name], columns, source, f"--target-system {_quoted(name)} says it before"
             )
@@ -53,8 +55,8 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
     parts = [
         name
         for name in lost
-        if folded(name) in (*BEFORE, *AFTER, *UNASKABLE)
-        or (may_be_part(name) and _is_prose(name, drafts))
+        if folded(last_name(name)) in (*BEFORE, *AFTER, *UNASKABLE)
+        or (may_be_part(last_name(name)) and _is_prose(name, drafts))
     ]
     parts += [name for names in _series(left, lost, drafts).values() for name in names]
     if parts:
@@ -67,7 +69,7 @@ def _refuse_choices(
     """Refuse options that nothing reads, in one column or in columns of their own."""
     source = drafts[0].row.source
     for name in lost:
-        if folded(name) in OPTION_LISTS and not columns.choices:
+        if folded(last_name(name)) in OPTION_LISTS and not columns.choices:
             how = f"--target-choices {name} takes them as choices"
             raise _unused([name], columns, source, how)
     for stem, names in _series(left, lost, drafts, is_option=True).items():
@@ -106,14 +108,23 @@ def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> Su
 def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[Draft]) -> str:
     """Return the flag that asks the parts as well."""
     if chat_in(drafts[0].row.value.get(columns.prompt)) is not None:
+        if len(parts) == 1 and _is_text(parts[0], drafts) and columns.system is None:
+            return f"--target-system {_quoted(parts[0])} says it before"
         return "put what is said there into the turns of the chat"
     if wrong := [name for name in parts if not _is_text(name, drafts)]:
-        return f"{wrong[0]} holds no plain text: write it into a column of text, and ask that one"
+        told = f"{wrong[0]}:"  # what begins with a bracket is no plain text
+        made = rewritten(
+            drafts[0].row.source, f"{{**r, {wrong[0]!r}: '{told} ' + json.dumps(r[{wrong[0]!r}])}}"
+        )
+        return f"{wrong[0]} holds no plain text: {made} makes text of it, which can be asked"
     order = {name: place for place, name in enumerate(BEFORE)}
-    before = [name for name in parts if folded(name) not in AFTER]
-    before.sort(key=lambda name: order.get(folded(name), len(order)))
+    before = [name for name in parts if folded(last_name(name)) not in AFTER]
+    before.sort(key=lambda name: order.get(folded(last_name(name)), len(order)))
     frame = [f"{{{name}}}" for name in before]
-    frame += [_frame(columns), *(f"{{{name}}}" for name in parts if folded(name) in AFTER)]
+    frame += [
+        _frame(columns),
+        *(f"{{{name}}}" for name in parts if folded(last_name(name)) in AFTER),
+    ]
     whole = "\\n".join(frame)
     return f"--target-prompt '{whole}' asks {'it' if len(parts) == 1 else 'them'}"
 

@@ -282,6 +282,25 @@ def test_a_refused_target_is_recorded_with_its_id(tmp_path: Path, sides: list[st
     assert yaml.safe_load(ignored.stdout)["target"]["ignore"] == ["passage"]
 
 
+def test_blank_rows_of_training_data_are_a_caveat(
+    tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are counted in the report; data of nothing else are refused before anything is asked."""
+    scripted(monkeypatch, gains)
+    train = support.write_jsonl(tmp_path / "train.jsonl", [{"text": ""}, {"text": "Some text"}])
+    words = [*sides, "--suite", "none", "--candidate", str(tmp_path / "tuned")]
+    words += ["--store", str(tmp_path / "store"), "--train", str(train), "--format", "json"]
+
+    review = json.loads(run("check", *words).stdout)
+    support.write_jsonl(train, [{"text": ""}, {"text": " "}])
+    refused = run("check", *words)
+
+    told = "1 of 2 rows of the training data hold blank texts alone"
+    assert any(told in caveat for caveat in review["comparison"]["caveats"])
+    assert refused.exit_code == 2
+    assert "[training.blank]" in refused.stderr
+
+
 def test_new_says_what_it_reads(tmp_path: Path) -> None:
     """On stderr: the files stay alone on stdout."""
     result = new(tmp_path)
@@ -304,6 +323,10 @@ def test_prompts_are_shown_as_the_model_gets_them(
     assert 'target-00001: "Who wrote 0?" -> "Ann" or "A. Lee"' in result.stderr
     assert "<|user|>Who wrote" in result.stderr
     assert result.exit_code == 11, result.stderr
+    again = run("check", *map(str, words), "--chat-template", "own", "--out", str(tmp_path / "o"))
+    assert [line for line in again.stderr.splitlines() if "gets it" in line] == [
+        line for line in result.stderr.splitlines() if "gets it" in line
+    ], "all answers are stored, and the prompts are shown"
 
 
 # --- suites new ----------------------------------------------------------------------------------

@@ -189,6 +189,8 @@ def test_a_developer_keeps_its_role(tmp_path: Path) -> None:
     (item,) = items(tmp_path, [chat(("developer", "Terse."), ("user", "Go"), ("assistant", "OK"))])
 
     assert item.prompt == "Developer: Terse.\nUser: Go\nAssistant:"
+    (item,) = items(tmp_path, [chat(("developer", "Go"), ("assistant", "OK"))])
+    assert item.prompt == "Developer: Go\nAssistant:"
 
 
 def test_a_column_of_system_prompts_is_the_first_turn(tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""What a checkpoint is asked first, before it is loaded: its tokenizer alone renders it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cliffguard.engine.templates import (
+    failures_explained,
+    refuse_lost_system,
+    render_apart,
+)
+from cliffguard.plans import Protocol
+from cliffguard.records import Checkpoint, Item
+from cliffguard.runners.lmeval_tasks import LoadedTask
+
+N_SHOWN = 2
+"""So many prompts are shown."""
+
+
+def first_prompts(
+    loaded: LoadedTask, checkpoint: Checkpoint, protocol: Protocol, speaker: Any
+) -> Sequence[tuple[Item, str]]:
+    """Return the first items of a task, each with its prompt as the checkpoint gets it.
+
+    `speaker` renders chats: what `by_files` returns, or lm-eval's model of a checkpoint that a
+    server has, whose way of rendering counts; under no chat template it is not looked at. Raises
+    what asking would: UsageError or IntegrityError for a template that cannot be used.
+    """
+    if protocol.chat_template == "none":
+        return loaded.first(N_SHOWN, None, protocol)
+    with failures_explained(checkpoint.name):
+        if callable(speaker):
+            render = _as_lm_eval(speaker)
+        else:
+            render_apart(getattr(speaker, "tokenizer", None), checkpoint.name)
+            render = speaker.apply_chat_template
+        refuse_lost_system(checkpoint.name, render, protocol)
+        return loaded.first(N_SHOWN, render, protocol)
+
+
+def _as_lm_eval(render: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a way to render with the one argument that lm-eval's models have."""
+
+    def rendered(chat: list[dict[str, str]], add_generation_prompt: bool = True) -> Any:
+        return render(
+            chat,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=not add_generation_prompt,
+        )
+
+    return rendered

@@ -1,0 +1,277 @@
+"""Rows of forms that tools and data sets write: a row, its last prompt, and what is right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TALK = [{"role": "user", "content": "Hi?"}]
+SAID = {"role": "assistant", "content": "Yo"}
+QA = [{"id": "pos", "text": "POS"}, {"id": "neg", "text": "NEG"}]
+STEM = {"stem": "Sky?", "choices": [{"label": "A", "text": "red"}, {"label": "B", "text": "blue"}]}
+MARK = [{"start": 4, "end": 8, "label": "ORG"}]
+CHOSEN = {"choices": ["pos"]}
+PLACE = {"start": 4, "end": 8, "text": "lamp", "labels": ["ORG"]}
+SQUARE = {"choices": ["four", "five"], "labels": [0, 1]}
+
+
+def labelled(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of Label Studio."""
+    result = [{"value": value, "type": "labels", "from_name": "x", "to_name": "text"}]
+    return {"data": {"text": "the lamp"}, "annotations": [{"result": result}]}
+
+
+FLAGS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "argilla": (
+        {"fields": {"text": "Good"}, "responses": {"label": [{"value": "pos"}]}, "suggestions": {}},
+        "Good",
+        "pos",
+    ),
+    "argilla, two fields": (
+        {"fields": {"a": "One", "b": "Two"}, "responses": {"label": [{"value": "pos"}]}},
+        "One\nTwo",
+        "pos",
+    ),
+    "argilla, suggestions": (
+        {"fields": {"text": "Good"}, "responses": {}, "suggestions": {"label": {"value": "pos"}}},
+        "Good",
+        "pos",
+    ),
+    "argilla, old": (
+        {"text": "Good", "inputs": {"text": "Good"}, "prediction": None, "annotation": "pos"},
+        "Good",
+        "pos",
+    ),
+    "argilla, flat": ({"text": "Good", "label.responses": ["pos"]}, "Good", "pos"),
+    "argilla, data set": (
+        {"text": "Good", "label": [{"user_id": "u", "value": "pos"}], "label-suggestion": "neg"},
+        "Good",
+        "pos",
+    ),
+    "label studio": (labelled(CHOSEN), "the lamp", "pos"),
+    "label studio, text": (labelled({"text": ["a light"]}), "the lamp", "a light"),
+    "label studio, rating": (labelled({"rating": 4}), "the lamp", "4"),
+    "doccano": ({"data": "Good", "label": ["pos"]}, "Good", "pos"),
+    "arc": ({"question": STEM, "answerKey": "B"}, "Sky?", "blue"),
+    "openbookqa": (
+        {"question_stem": "Sky?", "choices": ["red", "blue"], "answerKey": "B"},
+        "Sky?",
+        "blue",
+    ),
+    "hellaswag": (
+        {"ctx_a": "A", "ctx_b": "b", "ctx": "A b", "endings": ["c", "d"], "label": "1"},
+        "A b",
+        "d",
+    ),
+    "winogrande": (
+        {"sentence": "He _.", "option1": "ran", "option2": "sat", "answer": "2"},
+        "He _.",
+        "sat",
+    ),
+    "sciq": (
+        {"support": "S.", "question": "Q?", "correct_answer": "c"}
+        | {f"distractor{n}": f"w{n}" for n in (1, 2, 3)},
+        "S.\nQ?",
+        "c",
+    ),
+    "logiqa": (
+        {"context": "C.", "query": "Q?", "options": ["a", "b"], "correct_option": 1},
+        "C.\nQ?",
+        "b",
+    ),
+    "copa": (
+        {"premise": "P.", "question": "cause", "choice1": "a", "choice2": "b", "label": 0},
+        "P.\ncause",
+        "a",
+    ),
+    "multirc": (
+        {"paragraph": "P.", "question": "Q?", "answer": "a", "label": 1},
+        "P.\nQ?\na",
+        "yes",
+    ),
+    "truthfulqa": (
+        {"question": "Q?", "best_answer": "b", "correct_answers": ["b"], "incorrect_answers": []},
+        "Q?",
+        "b",
+    ),
+    "big-bench": (
+        {"inputs": "Q?", "targets": ["b"], "multiple_choice_targets": ["a", "b"]},
+        "Q?",
+        "b",
+    ),
+    "flan": ({"inputs": "Q?", "targets": "b"}, "Q?", "b"),
+    "gemini, text": ({"text_input": "Q?", "output": "b"}, "Q?", "b"),
+    "palm": ({"input_text": "Q?", "output_text": "b"}, "Q?", "b"),
+    "preferences": ({"input": {"messages": TALK}, "preferred_output": [SAID]}, "Hi?", "Yo"),
+    "evals": ({"input": TALK, "ideal": "Yo"}, "Hi?", "Yo"),
+    "reinforcement": ({"messages": TALK, "reference_answer": "Yo"}, "Hi?", "Yo"),
+    "langsmith": ({"inputs": {"q": "Q?"}, "outputs": {"a": "b"}}, "Q?", "b"),
+    "promptfoo": ({"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"),
+    "mt-bench": ({"question_id": 1, "turns": ["Q?", "R?"], "reference": ["b", "c"]}, "Q?", "b"),
+    "samples": ({"doc_id": 0, "doc": {"q": "Q?"}, "arguments": [["Q?"]], "target": "b"}, "Q?", "b"),
+    "samples, new": (
+        {"doc_id": 0, "doc": {}, "arguments": {"gen_args_0": {"arg_0": "Q?"}}, "target": "b"},
+        "Q?",
+        "b",
+    ),
+    "translations": ({"translation": {"en": "yes", "de": "ja"}}, "yes", "ja"),
+}
+
+COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "coqa": (
+        {
+            "story": "S.",
+            "questions": [{"input_text": "Q?"}, {"input_text": "R?"}],
+            "answers": [{"input_text": "a"}, {"input_text": "b"}],
+        },
+        "S.\nQ: Q?\nA: a\nQ: R?\nA:",
+        "b",
+    ),
+    "coqa, data set": (
+        {"story": "S.", "questions": ["Q?", "R?"], "answers": {"input_text": ["a", "b"]}},
+        "S.\nQ: Q?\nA: a\nQ: R?\nA:",
+        "b",
+    ),
+    "quac, data set": (
+        {
+            "background": "B.",
+            "context": "C.",
+            "questions": ["Q?", "R?"],
+            "answers": {"texts": [["a"], ["b"]]},
+            "orig_answers": {"texts": ["a", "b"]},
+        },
+        "B.\nC.\nQ: Q?\nA: a\nQ: R?\nA:",
+        "b",
+    ),
+    "quac": (
+        {
+            "background": "B.",
+            "paragraphs": [
+                {
+                    "context": "C.",
+                    "qas": [
+                        {
+                            "id": f"C_q{n}",
+                            "question": q,
+                            "followup": "y",
+                            "yesno": "x",
+                            "answers": [{"text": a}],
+                            "orig_answer": {"text": a},
+                        }
+                        for n, (q, a) in enumerate([("Q?", "a"), ("R?", "b")])
+                    ],
+                }
+            ],
+        },
+        "B.\nC.\nQ: Q?\nA: a\nQ: R?\nA:",
+        "b",
+    ),
+    "natural questions, data set": (
+        {
+            "question": {"text": "Who?", "tokens": ["Who"]},
+            "document": {"title": "T", "html": "<p>"},
+            "annotations": {"short_answers": [{"text": ["Ann"]}]},
+        },
+        "Who?",
+        "Ann",
+    ),
+    "natural questions": (
+        {
+            "question_text": "Who?",
+            "document_text": "It was Ann .",
+            "annotations": [{"short_answers": [{"start_token": 2, "end_token": 3}]}],
+        },
+        "Who?",
+        "Ann",
+    ),
+    "truthfulqa": ({"question": "Q?", "mc1_targets": SQUARE}, "Q?", "five"),
+    "big-bench": ({"input": "Q?", "target_scores": {"a": 0, "b": 1}}, "Q?", "b"),
+    "natural instructions": (
+        {
+            "Definition": ["Do."],
+            "Positive Examples": [],
+            "Instances": [{"input": "Q?", "output": ["b"]}],
+        },
+        "Do.\nQ?",
+        "b",
+    ),
+    "prodigy, options": (
+        {"text": "Good", "options": QA, "accept": ["neg"], "answer": "accept", "_input_hash": 1},
+        "Good",
+        "NEG",
+    ),
+    "prodigy, spans": (
+        {"text": "the lamp", "spans": MARK, "answer": "accept", "_input_hash": 1},
+        "the lamp",
+        "ORG: lamp",
+    ),
+    "prodigy": (
+        {"text": "Good", "label": "POS", "answer": "reject", "_input_hash": 1},
+        "Good\nIs it POS?",
+        "no",
+    ),
+    "doccano, spans": ({"text": "the lamp", "label": [[4, 8, "ORG"]]}, "the lamp", "ORG: lamp"),
+    "doccano, entities": (
+        {"text": "the lamp", "entities": [{"label": "ORG", "start_offset": 4, "end_offset": 8}]},
+        "the lamp",
+        "ORG: lamp",
+    ),
+    "label studio, spans": (labelled(PLACE), "the lamp", "ORG: lamp"),
+    "tags": ({"tokens": ["the", "lamp"], "ner_tags": [0, 3]}, "the lamp", "0 3"),
+    "ultrachat": ({"id": "1", "data": ["Hi?", "Yo then"]}, "Hi?", "Yo then"),
+    "trees": (
+        {
+            "message_tree_id": "m",
+            "prompt": {
+                "text": "Hi?",
+                "role": "prompter",
+                "replies": [{"text": "Yo", "role": "assistant", "replies": []}],
+            },
+        },
+        "Hi?",
+        "Yo",
+    ),
+    "chatgpt": (
+        {
+            "current_node": "c",
+            "mapping": {
+                "a": {"message": None, "parent": None},
+                "b": {
+                    "message": {"author": {"role": "user"}, "content": {"parts": ["Hi?"]}},
+                    "parent": "a",
+                },
+                "c": {
+                    "message": {"author": {"role": "assistant"}, "content": {"parts": ["Yo"]}},
+                    "parent": "b",
+                },
+            },
+        },
+        "Hi?",
+        "Yo",
+    ),
+    "axolotl": (
+        {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]},
+        "Hi?",
+        "Yo",
+    ),
+    "cohere, old": (
+        {
+            "chat_history": [{"role": "USER", "message": "A"}, {"role": "CHATBOT", "message": "B"}],
+            "message": "Hi?",
+            "response": "Yo",
+        },
+        "User: A\nAssistant: B\nUser: Hi?\nAssistant:",
+        "Yo",
+    ),
+    "transcripts": (
+        {
+            "chosen": "\n\nHuman: Hi?\n\nAssistant: Yo",
+            "rejected": "\n\nHuman: Hi?\n\nAssistant: No",
+        },
+        "Hi?",
+        "Yo",
+    ),
+}
+
+
+WHOLE = ("natural instructions",)
+"""Forms of which one object is a whole file."""
