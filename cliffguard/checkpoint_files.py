@@ -56,7 +56,8 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
     if not allow_pickle:
         raise UsageError(
             f"{name}: weights are pickled ({pickled[0].name}), which can run code when loaded; "
-            "convert them to safetensors, or pass --allow-pickle if you trust their author"
+            "convert them to safetensors, or pass --allow-pickle if you trust their author",
+            id="weights.pickled",
         )
     return pickled
 
@@ -67,18 +68,22 @@ def _refuse_missing_shards(name: str, folder: Path) -> None:
         return
     shards = read_json(index).get("weight_map")
     if not isinstance(shards, dict) or not all(isinstance(s, str) for s in shards.values()):
-        raise IntegrityError(f"{index}: does not map weights to files; copy the checkpoint again")
+        raise IntegrityError(
+            f"{index}: does not map weights to files; copy the checkpoint again", id="weights.index"
+        )
     # A loader follows these names wherever they lead, and unpickles what is no safetensors.
     strange = sorted({s for s in shards.values() if not _is_shard(s)})
     if strange:
         raise IntegrityError(
             f"{index}: names {strange[0]!r}, which is no safetensors file beside it; save or copy "
-            "the checkpoint again"
+            "the checkpoint again",
+            id="weights.index",
         )
     missing = sorted({s for s in shards.values() if not os.path.isfile(folder / s)})
     if missing:
         raise IntegrityError(
-            f"{name}: the shard {missing[0]} is missing; copy the checkpoint again"
+            f"{name}: the shard {missing[0]} is missing; copy the checkpoint again",
+            id="weights.shard-missing",
         )
 
 
@@ -109,7 +114,9 @@ def _template_in(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failure:
-        raise IntegrityError(f"{path}: not readable as text: {failure}") from None
+        raise IntegrityError(
+            f"{path}: not readable as text: {failure}", id="checkpoint.config"
+        ) from None
 
 
 # With these keys transformers reads other files than those by the usual names, which are hashed.
@@ -127,7 +134,8 @@ def refuse_other_files(name: str, folder: Path) -> None:
             if said.get(key):
                 raise IntegrityError(
                     f"{name}: its {file} sets {key}, so that other files than the usual ones would "
-                    "be read; take the key out, and put the files in their usual places"
+                    "be read; take the key out, and put the files in their usual places",
+                    id="checkpoint.reads-elsewhere",
                 )
 
 
@@ -215,9 +223,14 @@ def read_json(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         value = parse_json(text, parse_constant=str, parse_float=_finite)
     except (OSError, ValueError) as failure:
-        raise IntegrityError(f"{path}: not readable as JSON: {failure}; copy it again") from None
+        raise IntegrityError(
+            f"{path}: not readable as JSON: {failure}; copy it again", id="checkpoint.config"
+        ) from None
     if not isinstance(value, dict):
-        raise IntegrityError(f"{path}: expected a JSON object, found a {type(value).__name__}")
+        raise IntegrityError(
+            f"{path}: expected a JSON object, found a {type(value).__name__}",
+            id="checkpoint.config",
+        )
     return value
 
 
@@ -283,7 +296,9 @@ def check_safetensors(path: Path) -> None:
     `data_offsets` are relative to the end of the header.
     """
     if not path.is_file():
-        raise IntegrityError(f"{path}: not a file, or a link to nothing; copy it again")
+        raise IntegrityError(
+            f"{path}: not a file, or a link to nothing; copy it again", id="weights.not-a-file"
+        )
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
@@ -292,20 +307,25 @@ def check_safetensors(path: Path) -> None:
             fits = 2 <= length <= min(size - 8, _MAX_HEADER_BYTES)
             header_bytes = stream.read(length) if fits else b""
     except OSError as failure:
-        raise InfrastructureError(f"{path}: cannot be read: {failure.strerror}") from None
+        raise InfrastructureError(
+            f"{path}: cannot be read: {failure.strerror}", id="weights.unreadable"
+        ) from None
     if not fits:
-        raise IntegrityError(f"{path}: torn or not a safetensors file; copy or save it again")
+        raise IntegrityError(
+            f"{path}: torn or not a safetensors file; copy or save it again", id="weights.torn"
+        )
     try:
         header = parse_json(header_bytes.decode("utf-8"))
         ends = [_end(about) for name, about in header.items() if name != "__metadata__"]
         expected = 8 + length + max(ends, default=0)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise IntegrityError(
-            f"{path}: its safetensors header is damaged; copy or save it again"
+            f"{path}: its safetensors header is damaged; copy or save it again", id="weights.torn"
         ) from None
     if expected != size:
         raise IntegrityError(
-            f"{path}: torn: {size} bytes where its header promises {expected}; copy it again"
+            f"{path}: torn: {size} bytes where its header promises {expected}; copy it again",
+            id="weights.torn",
         )
 
 

@@ -62,7 +62,10 @@ def find_pair(
     candidate_folder, revision = _locate(candidate, options)
     if not _is_adapter(candidate_folder):
         if base is None:
-            raise UsageError(f"{candidate}: not an adapter, so its base must be given with --base")
+            raise UsageError(
+                f"{candidate}: not an adapter, so its base must be given with --base",
+                id="checkpoint.no-base",
+            )
         base_found = find_base(base, options)
         return base_found, _full(candidate, candidate_folder, revision, options, base_found)
     base_found = (
@@ -77,7 +80,10 @@ def find_base(spec: str, options: FindOptions) -> Checkpoint:
     """Return the identity of a checkpoint with weights and tokenizer of its own."""
     folder, revision = _locate(spec, options)
     if _is_adapter(folder):
-        raise UsageError(f"{spec}: is an adapter; a base must have weights of its own")
+        raise UsageError(
+            f"{spec}: is an adapter; a base must have weights of its own",
+            id="checkpoint.base-is-adapter",
+        )
     return _full(spec, folder, revision, options, None)
 
 
@@ -123,10 +129,14 @@ def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
         try:
             (folder / "config.json").is_file()
         except OSError as failure:  # another user's, closed to us
-            raise UsageError(f"{spec}: cannot be looked into: {failure.strerror}") from None
+            raise UsageError(
+                f"{spec}: cannot be looked into: {failure.strerror}", id="checkpoint.unreadable"
+            ) from None
         return folder, None
     if folder.is_file():
-        raise UsageError(f"{spec}: is a file; give the directory of the checkpoint")
+        raise UsageError(
+            f"{spec}: is a file; give the directory of the checkpoint", id="checkpoint.is-file"
+        )
     return locate(spec, offline=options.offline, hub=options.hub)
 
 
@@ -148,7 +158,10 @@ def _full(
     tokenizer = folder
     if not has_tokenizer(folder):
         if base is None or base.files is None:
-            raise UsageError(f"{name}: no tokenizer inside; copy the tokenizer's files into it")
+            raise UsageError(
+                f"{name}: no tokenizer inside; copy the tokenizer's files into it",
+                id="tokenizer.missing",
+            )
         tokenizer = base.files.tokenizer
         notes = (f"{name} holds no tokenizer: the tokenizer of {base.name} is used.",)
     return Checkpoint(
@@ -210,7 +223,7 @@ def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
     config = folder / "adapter_config.json"
     named = base_named_in(config, _adapter_config(folder))
     if named is None:
-        raise UsageError(f"{config} names no base; give it with --base")
+        raise UsageError(f"{config} names no base; give it with --base", id="adapter.names-no-base")
     try:
         # By peft's convention what is no folder is a name on a hub.
         return find_base(named, replace(options, hub=True))
@@ -236,7 +249,8 @@ def _refuse_kernels(name: str, folder: Path) -> None:
             if any("/" in said for said in _texts(part.get(key))):
                 raise IntegrityError(
                     f"{name}: its config.json takes {key} from a hub, which is a program, and "
-                    "cliffguard runs no checkpoint's code; take the key out, or use --attention"
+                    "cliffguard runs no checkpoint's code; take the key out, or use --attention",
+                    id="checkpoint.code",
                 )
 
 
@@ -258,7 +272,8 @@ def _refuse_elsewhere(name: str, config: Mapping[str, Any]) -> None:
         if config.get(key):
             raise IntegrityError(
                 f"{name}: its adapter_config.json sets {key}, which makes a loader read or run "
-                "what lies outside the adapter; save the adapter without it"
+                "what lies outside the adapter; save the adapter without it",
+                id="adapter.reads-elsewhere",
             )
 
 

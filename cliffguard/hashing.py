@@ -52,11 +52,14 @@ def sha256_of_file(path: Path) -> str:
         found = _hashed(real, stamp)
         if _stamp(real) != stamp:
             raise InfrastructureError(
-                f"{path}: changed while it was read; wait until whoever writes it is done"
+                f"{path}: changed while it was read; wait until whoever writes it is done",
+                id="weights.changing",
             )
         return found
     except OSError as failure:
-        raise InfrastructureError(f"{path}: cannot be read: {failure.strerror}") from None
+        raise InfrastructureError(
+            f"{path}: cannot be read: {failure.strerror}", id="weights.unreadable"
+        ) from None
 
 
 def _stamp(path: Path) -> Stamp:

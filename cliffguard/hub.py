@@ -116,7 +116,7 @@ def _no_directory(spec: str) -> UsageError:
             f"{shortened(spec)}: is an address; fetch the checkpoint, and give its directory",
             id="hub.address",
         )
-    return UsageError(f"{spec}: no such directory; check the path")
+    return UsageError(f"{spec}: no such directory; check the path", id="checkpoint.not-found")
 
 
 def _not_here(spec: str, place: str, kind: str) -> UsageError:
@@ -152,15 +152,18 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
             )
     except HFValidationError:
         raise UsageError(
-            f"{shortened(spec)}: no such directory, and not a name that a model hub can have"
+            f"{shortened(spec)}: no such directory, and not a name that a model hub can have",
+            id="checkpoint.not-found",
         ) from None
     except GatedRepoError:
         raise UsageError(
-            f"{spec}: access to this model is gated; ask for it on the hub and log in"
+            f"{spec}: access to this model is gated; ask for it on the hub and log in",
+            id="hub.gated",
         ) from None
     except (RepositoryNotFoundError, RevisionNotFoundError):
         raise UsageError(
-            f"{spec}: no such directory, and no such model or revision on the hub"
+            f"{spec}: no such directory, and no such model or revision on the hub",
+            id="checkpoint.not-found",
         ) from None
     except LocalEntryNotFoundError:
         if offline:
@@ -177,7 +180,8 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
 
 def _unreachable(spec: str) -> InfrastructureError:
     return InfrastructureError(
-        f"{spec}: no such directory, and the hub cannot be reached; check the path or try again"
+        f"{spec}: no such directory, and the hub cannot be reached; check the path or try again",
+        id="hub.unreachable",
     )
 
 
@@ -271,7 +275,8 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
     except (datasets.exceptions.DatasetNotFoundError, ValueError, RuntimeError) as failure:
         reason = " ".join(str(failure).split()) or type(failure).__name__
         raise UsageError(
-            f"{shortened(spec)}: no such file, and no data set that can be had: {reason[:300]}"
+            f"{shortened(spec)}: no such file, and no data set that can be had: {reason[:300]}",
+            id="rows.no-file",
         ) from None
     except (datasets.exceptions.DatasetsError, OSError) as failure:
         if offline:
@@ -283,7 +288,8 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
         reason = " ".join(str(failure).split())[:200]
         raise InfrastructureError(
             f"{spec}: no such file, and the hub cannot be reached ({reason}); check the path or "
-            "try again"
+            "try again",
+            id="hub.unreachable",
         ) from None
     return _split_of(found, spec, split)
 
@@ -291,10 +297,13 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
 def _split_of(found: Any, spec: str, split: str | None) -> HubData:
     names = list(found)
     if split is None and len(names) > 1:
-        raise UsageError(f"{spec}: has the splits {', '.join(names)}; name one (target.split)")
+        raise UsageError(
+            f"{spec}: has the splits {', '.join(names)}; name one (target.split)", id="rows.split"
+        )
     if split is not None and split not in names:
         raise UsageError(
-            f"{spec}: has no split {split!r}{nearest(split, names)} (it has {', '.join(names)})"
+            f"{spec}: has no split {split!r}{nearest(split, names)} (it has {', '.join(names)})",
+            id="rows.split",
         )
     table = found[split or names[0]]
     return HubData(

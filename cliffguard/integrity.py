@@ -63,7 +63,8 @@ def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[
     raise IntegrityError(
         f"{candidate.name}: its weights are those of {base.name}, bit for bit"
         f"{f' (what differs: {other})' if other else ''}; was the fine-tune saved elsewhere, or an "
-        f"adapter never merged? To ask one checkpoint twice, use `cliffguard noise {base.name}`"
+        f"adapter never merged? To ask one checkpoint twice, use `cliffguard noise {base.name}`",
+        id="weights.same-as-base",
     )
 
 
@@ -94,7 +95,8 @@ def _refuse_inert(_: Checkpoint, candidate: Checkpoint, __: Protocol) -> tuple[(
     if ups and _is_plain_lora(tensors) and all(map(is_zero, ups)):
         raise IntegrityError(
             f"{candidate.name}: the adapter changes nothing: all its B matrices are zero; was it "
-            "trained?"
+            "trained?",
+            id="adapter.no-effect",
         )
     return ()
 
@@ -148,10 +150,13 @@ def _refuse_no_template(
 ) -> None:
     """Tell before hours are spent on the base that the candidate cannot be asked like this."""
     if policy != "none" and templates["base"] is None:
-        raise UsageError(f"{base.name}: has no chat template; use --chat-template none")
+        raise UsageError(
+            f"{base.name}: has no chat template; use --chat-template none", id="template.missing"
+        )
     if policy == "own" and templates["candidate"] is None:
         raise UsageError(
-            f"{candidate.name}: has no chat template; use --chat-template none or base"
+            f"{candidate.name}: has no chat template; use --chat-template none or base",
+            id="template.missing",
         )
 
 
@@ -182,7 +187,8 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
         raise IntegrityError(
             f"{candidate.name}: its tokenizer has {change.n_moved:,} tokens of {base.name} under "
             "other ids, and the adapter brings no embedding for them: every prompt would be "
-            "misread; save the adapter with the tokenizer that it was trained with"
+            "misread; save the adapter with the tokenizer that it was trained with",
+            id="tokenizer.moved-ids",
         )
     if change.told:
         yield f"The tokenizers differ: {change.told}."
@@ -221,7 +227,8 @@ def check_answers(
     """
     if base.keys() != candidate.keys():
         raise IntegrityError(
-            f"base and candidate answered other tasks: {sorted(base)} and {sorted(candidate)}"
+            f"base and candidate answered other tasks: {sorted(base)} and {sorted(candidate)}",
+            id="sides.other-tasks",
         )
     is_one_template = protocol is None or protocol.chat_template != "own"
     for task, base_answers in base.items():
@@ -229,7 +236,8 @@ def check_answers(
         if len(base_answers) != len(candidate_answers):
             raise IntegrityError(
                 f"{task}: {len(base_answers)} answers of the base, "
-                f"{len(candidate_answers)} of the candidate"
+                f"{len(candidate_answers)} of the candidate",
+                id="sides.other-items",
             )
         for left, right in zip(base_answers, candidate_answers, strict=True):
             _check_pair(task, left, right, same_template=is_one_template)
@@ -255,17 +263,20 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
     if (base.item_id, base.item_digest) != (candidate.item_id, candidate.item_digest):
         raise IntegrityError(
             f"{task}: base answered item {base.item_id}, candidate {candidate.item_id}, "
-            "at the same place; measure both again with one suite"
+            "at the same place; measure both again with one suite",
+            id="sides.other-items",
         )
     if base.prompt_digest != candidate.prompt_digest:
         raise IntegrityError(
             f"{task}: item {base.item_id} was put to the two sides differently; where its shots or "
-            "its wording changed since one side was stored, measure both into another --store"
+            "its wording changed since one side was stored, measure both into another --store",
+            id="sides.asked-otherwise",
         )
     if same_template and base.rendered_digest != candidate.rendered_digest:
         raise IntegrityError(
             f"{task}: the rendered prompts of item {base.item_id} differ between the sides; does "
-            "the chat template write the date, or another special token?"
+            "the chat template write the date, or another special token?",
+            id="sides.asked-otherwise",
         )
     marks = [one.n_bos or 0 for one in (base, candidate)]
     n_text = [one.n_prompt_tokens - n for one, n in zip((base, candidate), marks, strict=True)]
@@ -273,7 +284,8 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
         raise IntegrityError(
             f"{task}: the prompts of the base begin with {marks[0]} tokens that mark the beginning "
             f"of a text, those of the candidate with {marks[1]}; save the candidate with its "
-            "base's tokenizer (bos_token, add_bos_token)"
+            "base's tokenizer (bos_token, add_bos_token)",
+            id="sides.asked-otherwise",
         )
 
 

@@ -48,7 +48,8 @@ def tensors_of(files: Sequence[Path]) -> dict[str, Tensor]:
         except _NO_HEADER as failure:
             raise IntegrityError(
                 f"{path}: its safetensors header is damaged ({type(failure).__name__}); copy or "
-                "save it again"
+                "save it again",
+                id="weights.torn",
             ) from failure
     return found
 

@@ -24,7 +24,8 @@ def adapter_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
             return {name: tuple(file.get_slice(name).get_shape()) for name in names}
     except (SafetensorError, OSError) as failure:
         raise IntegrityError(
-            f"{stored}: its safetensors header is damaged: {failure}; copy or save it again"
+            f"{stored}: its safetensors header is damaged: {failure}; copy or save it again",
+            id="weights.torn",
         ) from None
 
 
@@ -107,7 +108,8 @@ def grow_embedding(model: Any, name: str, shapes: dict[str, tuple[int, ...]]) ->
     if not is_tied and _rows_in_file(model, head, shapes) < n_rows:
         raise IntegrityError(
             f"{name}: brings embeddings of added tokens and no rows of the head for them, which "
-            "would be random; save the adapter with save_embedding_layers=True"
+            "would be random; save the adapter with save_embedding_layers=True",
+            id="adapter.rows-without-head",
         )
     model.resize_token_embeddings(n_rows, mean_resizing=False)
 
@@ -126,7 +128,8 @@ def _refuse_no_effect(tuned: Any, name: str, adapter_name: str) -> None:
     ups = [p for n, p in tuned.named_parameters() if f"lora_B.{adapter_name}." in n]
     if ups and not any(p.detach().any() for p in ups):
         raise IntegrityError(
-            f"{name}: the adapter changes nothing: all its B matrices are zero; was it trained?"
+            f"{name}: the adapter changes nothing: all its B matrices are zero; was it trained?",
+            id="adapter.no-effect",
         )
 
 
@@ -167,7 +170,8 @@ def apart_because(checkpoint: Checkpoint) -> str | None:
     except (TypeError, ValueError, KeyError, AttributeError) as failure:
         raise IntegrityError(
             f"{path}: it, or its base's config.json, holds a value of another kind than peft "
-            f"writes ({failure}); copy or save it again"
+            f"writes ({failure}); copy or save it again",
+            id="adapter.config",
         ) from None
 
 

@@ -53,7 +53,8 @@ class Budget:
         if self.batch_tokens <= _FEWEST_TOKENS:
             raise InfrastructureError(
                 f"{name}: out of memory even at {self.batch_tokens} tokens a batch; use another "
-                "--device, a smaller --dtype, or --device-map auto"
+                "--device, a smaller --dtype, or --device-map auto",
+                id="runner.memory",
             )
         sequences = self.batch_sequences
         return replace(
@@ -99,7 +100,8 @@ def refuse_second(model: Any, name: str) -> None:
         raise InfrastructureError(
             f"{name}: has full weights, {needed / 2**30:.1f} GiB, that must lie in memory beside "
             f"its base's, and {free / 2**30:.1f} GiB are free; use another --device or a smaller "
-            "--dtype"
+            "--dtype",
+            id="runner.memory",
         )
 
 

@@ -59,7 +59,8 @@ def divergence(
             if np.isnan(mean):
                 raise IntegrityError(
                     f"{candidate.name}: after prompt {number + 1} it or its base predicts what is "
-                    "no number; use --dtype float32 or bfloat16"
+                    "no number; use --dtype float32 or bfloat16",
+                    id="weights.no-numbers",
                 )
             found[number] = Divergence(
                 kl_nats=mean, agreement=float(same.double().mean()), n_tokens=len(nats)
@@ -74,7 +75,8 @@ def _tokens(base: Side, candidate: Side, number: int, text: str) -> Ints:
     if not np.array_equal(tokens, encoded(candidate.lm, text)):
         raise IntegrityError(
             f"{candidate.name}: its tokenizer cuts prompt {number + 1} into other tokens than that "
-            f"of {base.name}; predictions can only be compared after the same tokens"
+            f"of {base.name}; predictions can only be compared after the same tokens",
+            id="tokenizer.cuts-otherwise",
         )
     return tokens[-min(base.lm.max_length, candidate.lm.max_length) :]
 

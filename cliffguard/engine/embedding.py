@@ -69,7 +69,8 @@ def pooled(
     read_all(sequences, read, budget=budget_of(lm), name=name_of(lm))
     if not all(np.isfinite(vectors).all() for vectors in found):
         raise IntegrityError(
-            f"{name_of(lm)}: its hidden states are not finite; use --dtype float32 or bfloat16"
+            f"{name_of(lm)}: its hidden states are not finite; use --dtype float32 or bfloat16",
+            id="weights.no-numbers",
         )
     return found
 
@@ -121,5 +122,6 @@ def _blocks(lm: Any) -> list[Any]:
             return list(module)
     raise UsageError(
         f"{name_of(lm)}: its {n_blocks} blocks cannot be found in {type(model).__name__}, so that "
-        "texts cannot be embedded; leave distances and coverage out"
+        "texts cannot be embedded; leave distances and coverage out",
+        id="model.no-blocks",
     )

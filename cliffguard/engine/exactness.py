@@ -119,7 +119,9 @@ def _difference(model: Any) -> tuple[float, float]:
     found = [one.logprobs for one in score(packed, asked, limits)]
     alone = [_plainly(packed, one, n_rows=1) for one in sequences]
     if np.isnan(alone).any():
-        raise IntegrityError("the model computes no numbers: its logits on a trial are NaN")
+        raise IntegrityError(
+            "the model computes no numbers: its logits on a trial are NaN", id="weights.no-numbers"
+        )
     step = _decoded(packed, prefix, sequences[0])
     moved = np.abs(np.array(found) - np.array(alone)).ravel()
     moved = np.append(moved, abs(float(step[sequences[0][-1]]) - alone[0][-1]))

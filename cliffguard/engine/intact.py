@@ -31,7 +31,8 @@ def unread(name: str, model: Any, unexpected: Iterable[str]) -> tuple[str, ...]:
             continue
         raise IntegrityError(
             f"{name}: holds {key}, which the model of its config.json has no place for; was the "
-            "adapter never merged, or the config changed? Save the checkpoint again"
+            "adapter never merged, or the config changed? Save the checkpoint again",
+            id="weights.unread",
         )
     return tuple(left_out)
 
@@ -62,7 +63,8 @@ def refuse_not_finite(name: str, model: Any, only: str = "") -> None:
         if not torch.isfinite(parameter.detach().abs().sum(dtype=torch.float32)):
             said = parameter_name.replace(only, "") if only else parameter_name  # as in its file
             raise IntegrityError(
-                f"{name}: {said} holds NaN or infinite weights; the training diverged"
+                f"{name}: {said} holds NaN or infinite weights; the training diverged",
+                id="weights.not-finite",
             )
 
 
@@ -115,5 +117,6 @@ def refuse_no_marks(name: str, tokenizer: Any) -> None:
     if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
         raise IntegrityError(
             f"{name}: its tokenizer names neither a bos_token nor an eos_token; an answer would "
-            "never end. Save the tokenizer that the model was trained with"
+            "never end. Save the tokenizer that the model was trained with",
+            id="tokenizer.no-marks",
         )

@@ -26,7 +26,8 @@ def unwrapped(model: Any) -> Any:
         is_elsewhere = parameter.numel() == 0 or parameter.device.type == "meta"
         if is_elsewhere or hasattr(parameter, "full_tensor"):
             raise UsageError(
-                f"{name} lies on several devices or on none; save a checkpoint, and check that"
+                f"{name} lies on several devices or on none; save a checkpoint, and check that",
+                id="live.several-devices",
             )
     return model
 
@@ -43,7 +44,8 @@ def parts(model: Any) -> tuple[Tensors, Tensors]:
     if prefix is None:
         raise UsageError(
             "the model in memory has an adapter that is not switched on and off by peft (a learnt "
-            "prompt, or one of transformers' own); save it, and check the files"
+            "prompt, or one of transformers' own); save it, and check the files",
+            id="live.adapter",
         )
     own = {name for name in weights if prefix in name or "modules_to_save" in name}
     return (
@@ -152,7 +154,8 @@ def left_as_it_was(model: Any) -> Iterator[None]:
     if marks(model) != before or _adapters(model) != adapters:
         raise IntegrityError(
             "the model in memory changed while it was asked: a weight was written to, or an "
-            "adapter switched; let training wait until the answers are there"
+            "adapter switched; let training wait until the answers are there",
+            id="live.changed",
         )
 
 

@@ -240,7 +240,8 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             except ValueError as failure:  # what a generation config says may be anything
                 raise IntegrityError(
                     "transformers cannot generate with these settings of the checkpoint's "
-                    f"generation_config.json, or of the task: {str(failure).strip()}"
+                    f"generation_config.json, or of the task: {str(failure).strip()}",
+                    id="checkpoint.generation-config",
                 ) from failure
         return [from_plain_text(self, text, n_new) for text in texts]
 

@@ -51,7 +51,8 @@ def pick_device(wanted: str) -> str:
         n_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if int(named[1] or 0) >= n_devices:
             raise InfrastructureError(
-                f"device {wanted}: this machine has {n_devices} CUDA devices; use --device cpu"
+                f"device {wanted}: this machine has {n_devices} CUDA devices; use --device cpu",
+                id="runner.no-device",
             )
     return wanted
 
@@ -212,7 +213,8 @@ def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
         # transformers would fill them with random numbers and only warn.
         raise IntegrityError(
             f"{checkpoint.name}: {len(missing)} weights are missing, the first is {missing[0]}; "
-            "save or copy the checkpoint again"
+            "save or copy the checkpoint again",
+            id="weights.missing",
         )
     model.unread = unread(checkpoint.name, model, about["unexpected_keys"])
     return model
@@ -223,7 +225,9 @@ def _quantization(options: LoadOptions) -> Any:
     from transformers import BitsAndBytesConfig
 
     if not options.device.startswith("cuda"):
-        raise UsageError(f"quantization {options.quantization} needs a CUDA device")
+        raise UsageError(
+            f"quantization {options.quantization} needs a CUDA device", id="runner.quantization"
+        )
     if options.quantization == "8bit":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
@@ -242,7 +246,8 @@ def out_of_memory_explained(name: str) -> Iterator[None]:
         if not is_out_of_memory(failure):
             raise
         raise InfrastructureError(
-            f"{name}: out of memory; use a smaller --batch-size or another --device"
+            f"{name}: out of memory; use a smaller --batch-size or another --device",
+            id="runner.memory",
         ) from failure
 
 
@@ -264,9 +269,12 @@ def damage_explained(name: str) -> Iterator[None]:
         if "trust_remote_code" in str(failure):
             raise IntegrityError(
                 f"{name}: needs code of its own (auto_map in its settings), and cliffguard runs no "
-                "checkpoint's code; convert it to an architecture that transformers knows"
+                "checkpoint's code; convert it to an architecture that transformers knows",
+                id="checkpoint.code",
             ) from failure
-        raise IntegrityError(f"{name}: cannot be loaded: {first_line(failure)}") from failure
+        raise IntegrityError(
+            f"{name}: cannot be loaded: {first_line(failure)}", id="weights.refused"
+        ) from failure
 
 
 def is_out_of_memory(failure: Exception) -> bool:

@@ -63,5 +63,6 @@ def _with_all(talk: Callable[[], T]) -> T:
     except RuntimeError as failure:  # the only kind there is of a lost connection
         raise InfrastructureError(
             f"a process of this run was lost ({str(failure).splitlines()[0][:160]}); what is "
-            "stored is kept, run again to go on"
+            "stored is kept, run again to go on",
+            id="runner.lost-process",
         ) from failure

@@ -48,7 +48,8 @@ def refuse_no_numbers(name: str, logits: torch.Tensor) -> None:
     if torch.isnan(logits).any() or torch.isposinf(logits).any() or torch.isinf(logits).all():
         raise IntegrityError(
             f"{name}: its logits are NaN or infinite; if its weights overflow in float16, use "
-            "--dtype bfloat16 or float32"
+            "--dtype bfloat16 or float32",
+            id="weights.no-numbers",
         )
 
 
@@ -57,5 +58,6 @@ def refuse_no_effect(name: str, before: torch.Tensor, after: torch.Tensor) -> No
     if torch.equal(before, after):
         raise IntegrityError(
             f"{name}: the adapter changes nothing: with it and without, the logits are the same; "
-            "is it trained, scaled by more than 0, and of this base?"
+            "is it trained, scaled by more than 0, and of this base?",
+            id="adapter.no-effect",
         )

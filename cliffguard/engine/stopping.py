@@ -77,7 +77,8 @@ def _end_tokens(lm: Any) -> set[int]:
     more = listed if isinstance(listed, (list, tuple)) else [listed]
     if any(not isinstance(token, int) for token in more if token is not None):
         raise IntegrityError(
-            f"generation_config.json: eos_token_id {listed!r} is no token's id; save it again"
+            f"generation_config.json: eos_token_id {listed!r} is no token's id; save it again",
+            id="checkpoint.eos-token",
         )
     return {token for token in [lm.eot_token_id, *more] if token is not None}
 

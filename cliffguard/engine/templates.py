@@ -141,7 +141,8 @@ def failures_explained(name: str) -> Iterator[None]:
             raise _unrendered(name, "there are several, and none is the default") from failure
         if "tokenizer.chat_template is not set" in str(failure):
             raise UsageError(
-                f"{name}: has no chat template; use --chat-template none or base"
+                f"{name}: has no chat template; use --chat-template none or base",
+                id="template.missing",
             ) from failure
         raise
 
@@ -207,7 +208,8 @@ class _Renderer:
             raise _unrendered(self._name, str(failure)) from failure
         except (OSError, RuntimeError) as failure:
             raise InfrastructureError(
-                f"{self._name}: no process can be started for its chat template: {failure}"
+                f"{self._name}: no process can be started for its chat template: {failure}",
+                id="template.no-process",
             ) from failure
         if "refused" in answer:
             raise TemplateError(answer["refused"])

@@ -92,7 +92,7 @@ CASES: Cases = {
     "candidate is not there": (
         lambda p: p.check(candidate=p.root / "nowhere"),
         2,
-        r"nowhere: no such directory; check the path$",
+        r"nowhere: no such directory; check the path \[checkpoint\.not-found\]$",
     ),
     "base is not there": (
         lambda p: p.check(base="runs/ft/base"),
