@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from cliffguard.checkpoint_files import read_json
 from cliffguard.engine.adapter_settings import refuse_endless
-from cliffguard.engine.adapters import apart_because
+from cliffguard.engine.adapters import adapter_shapes, apart_because
 from cliffguard.engine.foreign_names import advice, foreign_part, unwrapped, without, wrappers
 from cliffguard.engine.intact import refuse_integers, refuse_missing_tokens, unread
 from cliffguard.engine.loading import (
@@ -75,10 +75,20 @@ def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
             with refusals_explained(checkpoint.name):
                 config, remarks = read_config(checkpoint.name, adapter)
                 tuned = adapter_on_paper(model, checkpoint.name, adapter, config)
+                remarks += _not_rehearsed(checkpoint.name, adapter, config) if tuned is None else ()
             all_fit, model = all_fit and tuned is not None, tuned or model
         if all_fit:
             remarks += refuse_missing_tokens(checkpoint, model, tokenizer)
     return Rehearsal(all_fit=all_fit, remarks=remarks)
+
+
+def _not_rehearsed(name: str, adapter: Path, config: Any) -> tuple[str, ...]:
+    if not adapter_shapes(adapter):  # pickled
+        return ()
+    return (
+        f"{name}: an adapter of type {config.peft_type.value} computes with its base's numbers "
+        "while it is put on: whether it fits is not rehearsed, and shows when it is loaded.",
+    )
 
 
 @contextlib.contextmanager

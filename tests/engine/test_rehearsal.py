@@ -127,6 +127,8 @@ def sorts_of_adapters() -> dict[str, Any]:
         "loha": peft.LoHaConfig(r=2, **q_proj),
         "lokr": peft.LoKrConfig(r=2, **q_proj),
         "oft": peft.OFTConfig(oft_block_size=8, r=0, **q_proj),
+        "boft": peft.BOFTConfig(boft_block_size=4, **q_proj),
+        "unilora": peft.UniLoraConfig(r=2, **q_proj),
         "adalora": peft.AdaLoraConfig(total_step=10, **q_proj),
         "norms": peft.LNTuningConfig(target_modules=["input_layernorm"]),
         "prompt": peft.PromptTuningConfig(num_virtual_tokens=4),
@@ -155,6 +157,26 @@ def test_every_usual_adapter_fits_its_base(sort: str, tiny_base: Path, tmp_path:
     folder = write_adapter(tiny_base, tmp_path / "adapter", SORTS[sort])
 
     assert adapted(tiny_base, folder) == Rehearsal(all_fit=True)
+
+
+@pytest.mark.parametrize("sort", ["ADAMSS", "FROD", "SHIRA"])
+def test_an_adapter_that_needs_numbers_is_not_rehearsed(
+    sort: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    """It starts from the base's own: nothing is refused, nor called whole."""
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    ranks: dict[str, dict[str, int]] = {"ADAMSS": {"r": 2, "subspace_rank": 1}, "SHIRA": {"r": 2}}
+    kind: Any = PEFT_TYPE_TO_CONFIG_MAPPING[sort]
+    config = kind(target_modules=["q_proj"], **ranks.get(sort, {}))
+    folder = write_adapter(tiny_base, tmp_path / "adapter", config)
+
+    found = adapted(tiny_base, folder)
+
+    assert not found.all_fit
+    (line,) = found.remarks
+    assert line.startswith(f"{folder}: an adapter of type {sort} computes with its base's numbers")
+    assert "is not rehearsed" in line
 
 
 def test_an_adapter_may_bring_rows_for_tokens_of_its_own(tiny_base: Path, tmp_path: Path) -> None:
