@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import json
 import re
 import shutil
@@ -15,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.engine import rehearsed_weights
 from cliffguard.engine.foreign_names import foreign_part, without
 from cliffguard.engine.rehearsal import Rehearsal, rehearse
 from cliffguard.errors import CliffguardError
@@ -24,6 +27,7 @@ from tests.engine.test_architectures import PACKED, PLAIN
 
 Weights = dict[str, Any]
 PEFT = version("peft")
+DEEPCOPY = copy.deepcopy
 
 
 def renamed(folder: Path, target: Path, change: Callable[[str], str]) -> Path:
@@ -38,6 +42,13 @@ def changed(folder: Path, target: Path, change: Callable[[Weights], Weights]) ->
     weights = {name: tensor.contiguous() for name, tensor in change(load_file(file)).items()}
     save_file(weights, file, metadata={"format": "pt"})
     return target
+
+
+def changed_in_place(file: Path) -> Weights:
+    """Make other weights of the same names and shapes, since digests tell sides apart."""
+    weights = {name: tensor + torch.rand(()) for name, tensor in load_file(file).items()}
+    save_file(weights, file, metadata={"format": "pt"})
+    return weights
 
 
 def set_json(file: Path, **values: Any) -> None:
@@ -87,6 +98,37 @@ def test_every_architecture_fits_its_own_headers(name: str, tmp_path: Path) -> N
     support.byte_tokenizer().save_pretrained(tmp_path / "model")
 
     assert full(tmp_path / "model") == Rehearsal(all_fit=True)
+
+
+def test_headers_are_put_in_once_and_converters_copied_when_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a mixture transformers copies a converter for every expert, and throws most away."""
+    from transformers import core_model_loading as theirs
+
+    model = tiny.build(**{**PACKED, **PLAIN}["mixtral"])
+    for name in ("base", "tuned"):
+        model.save_pretrained(tmp_path / name)
+        support.byte_tokenizer().save_pretrained(tmp_path / name)
+        weights = changed_in_place(tmp_path / name / "model.safetensors")
+    copied: list[object] = []
+
+    def counted(value: Any, memo: Any = None) -> Any:
+        copied.extend([value] if isinstance(value, theirs.WeightConverter) else [])
+        return DEEPCOPY(value, memo)
+
+    monkeypatch.setattr(copy, "deepcopy", counted)
+    monkeypatch.setattr(theirs, "deepcopy", counted)
+    put_in_before = rehearsed_weights._filled.cache_info().misses
+
+    assert full(tmp_path / "base").all_fit
+    assert full(tmp_path / "tuned").all_fit
+
+    n_experts = sum("experts" in name for name in weights)
+    assert 0 < len(copied) < n_experts / 2
+    assert rehearsed_weights._filled.cache_info().misses == put_in_before + 1
+    assert theirs.deepcopy is counted
+    assert gc.isenabled()
 
 
 def sorts_of_adapters() -> dict[str, Any]:
