@@ -168,6 +168,7 @@ OTHERWISE: dict[str, tuple[bytes, int, str, str]] = {
     ),
     "out.tar.gz": (b"", 2, "samples.archive", r"`mkdir '.*/out' && tar -xf '.*out\.tar\.gz' -C"),
     "samples_race.jsonl.zip": (b"PK", 12, "samples.torn-archive", "copy it again"),
+    "empty.zip": (zipped(b""), 12, "samples.torn-archive", "no file is in it"),
     "samples_race.parquet": (b"PAR1", 12, "samples.torn-archive", "copy it again"),
     "samples_race.jsonl.lz4": (b"", 2, "samples.unknown-compression", r"`lz4 -d '/.*\.lz4'`"),
     "samples_race.jsonl.crdownload": (b"", 2, "samples.unfinished-download", "fetch it again"),
@@ -191,9 +192,14 @@ def test_a_packed_task_is_not_left_out_in_silence(tmp_path: Path) -> None:
     """What lies beside samples that are read, and is not unpacked, is a task of its own."""
     for side in ("base", "tuned"):
         write(tmp_path / side, "race", scored(N, fifth))
-        (tmp_path / side / "samples_boolq_2026-01-01T10-00-00.jsonl.lz4").write_bytes(b"x")
+        for name in ("samples_boolq_2026-01-01T10-00-00.jsonl.lz4", f"{DATED} (2).jsonl.part"):
+            (tmp_path / side / name).write_bytes(b"x")
 
     assert refused(tmp_path / "base", tmp_path / "tuned").id == "samples.unknown-compression"
+    for packed in tmp_path.rglob("*boolq*"):
+        packed.unlink()
+    # Half a download of what is read is none.
+    assert set(by_name(judged(tmp_path / "base", tmp_path / "tuned"))) == {"race"}
 
 
 def test_zstd_is_read_where_its_library_is_there(
@@ -249,6 +255,8 @@ COPIES = (
     "{}.jsonl (1).gz",
     "{} (1).jsonl.gz",
     "{}.jsonl.gz",
+    "{} (1).JSONL",
+    "{} (1).jsonl.GZ",
 )
 
 
@@ -268,7 +276,7 @@ def test_a_second_copy_is_no_task_of_its_own(copy: str, stem: str, tmp_path: Pat
         path = write(tmp_path / side, "race", scored(N, wrong))
         path = path.rename(path.with_name(f"{stem}.jsonl"))
     second = tmp_path / "tuned" / copy.format(stem)
-    pack = gzip.compress if second.suffix == ".gz" else bytes
+    pack = gzip.compress if second.suffix.lower() == ".gz" else bytes
     whole = path.read_bytes()
     second.write_bytes(pack(whole))
 

@@ -11,7 +11,7 @@ from cliffguard.errors import UsageError
 from cliffguard.samples.packing import PACKED, digest_of
 
 _PACKED = "|".join(re.escape(end) for end in PACKED)
-ENDS = rf"(?:\.jsonl?(?:{_PACKED})?|\.parquet|\.zip)"
+ENDS = rf"(?i:\.jsonl?(?:{_PACKED})?|\.parquet|\.zip)"
 """How the name of a file of samples may end."""
 
 _FIRST = re.compile(r"(?:copy of|kopie von|copie de|copia de|cópia de) ", re.IGNORECASE)
@@ -55,7 +55,7 @@ def without_copies(folder: Path, task: str, files: Sequence[Path]) -> tuple[Path
             if digest_of(other) != meant:
                 raise UsageError(
                     f"{folder}: {first.name} and {other.name} are both of {task}, of one run, and "
-                    f"hold other samples ({first.stat().st_size:,} and {other.stat().st_size:,} "
+                    f"do not hold the same ({first.stat().st_size:,} and {other.stat().st_size:,} "
                     f"bytes); remove {other.name}, or {first.name} if that is the one that is torn "
                     "or old",
                     id="samples.other-copy",
@@ -64,4 +64,4 @@ def without_copies(folder: Path, task: str, files: Sequence[Path]) -> tuple[Path
 
 
 def _rank(path: Path) -> tuple[bool, int, str]:
-    return path.suffix in PACKED, len(path.name), path.name
+    return path.suffix.lower() in PACKED, len(path.name), path.name

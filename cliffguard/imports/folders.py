@@ -292,7 +292,7 @@ def _is_packed_otherwise(name: str) -> bool:
 def _refuse_packed(name: str, folder: Path, read: set[str]) -> None:
     """Refuse a folder in which a task would be left out since its file is not unpacked here."""
     for path in _inside(folder):
-        match = _NOT_UNPACKED.fullmatch(path.name)
+        match = _NOT_UNPACKED.fullmatch(unmarked(path.name))
         if match and _is_packed_otherwise(path.name) and match["task"] not in read:
             raise not_unpacked(name, path)
 

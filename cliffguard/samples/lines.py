@@ -23,7 +23,7 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     Raises IntegrityError for damage, naming its place, and UsageError for what cannot be opened.
     """
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             yield from _of_table(path)
             return
         with io.TextIOWrapper(opened(path), encoding="utf-8") as lines:
@@ -106,7 +106,7 @@ def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
 
 def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
     """Yield lines; of a compressed file none beyond `_LONGEST`. A plain one is as long as it is."""
-    if path.suffix not in PACKED:
+    if path.suffix.lower() not in PACKED:
         yield from lines
         return
     while line := lines.readline(_LONGEST + 1):

@@ -34,7 +34,7 @@ def opened(path: Path) -> IO[bytes]:
 
     Raises UsageError for an archive of several files, and where a library is missing.
     """
-    unpack = PACKED.get(path.suffix)
+    unpack = PACKED.get(path.suffix.lower())
     return path.open("rb") if unpack is None else unpack(path)
 
 
@@ -108,7 +108,9 @@ def _unzipped(path: Path) -> IO[bytes]:
             # macOS puts a shadow of every file into an archive.
             if not one.is_dir() and not one.filename.startswith("__MACOSX/")
         ]
-        if len(inside) != 1:
+        if not inside:
+            raise zipfile.BadZipFile("no file is in it")
+        if len(inside) > 1:
             raise UsageError(
                 f"{path}: an archive of {len(inside)} files; run `unzip '{path}' -d "
                 f"'{path.with_suffix('')}'`, and give that folder",
