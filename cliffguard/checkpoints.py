@@ -308,6 +308,8 @@ def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) ->
         return _doubted(name, doubt, "adapter.other-base", options)
     if _is_called(named, base):
         return ()
+    if _holds_weights_of(named, base):
+        return (f"{name} names {named}, which holds the weights of {base.name}, byte for byte.",)
     if is_same_model(named, _spellings(base)):
         return (f"{name} names {named}; taken for {base.name}.",)
     doubt = f"names {named!r}; whether {base.name} is {named!r} is not known"
@@ -366,4 +368,20 @@ def _is_called(named: str, base: Checkpoint) -> bool:
         path = user_path(named, UsageError)
         return path.is_dir() and path.resolve() == base.files.weights.resolve()
     except (UsageError, OSError):  # on the machine of its trainer it was a path
+        return False
+
+
+def _holds_weights_of(named: str, base: Checkpoint) -> bool:
+    """Say whether an adapter names a folder of this machine that is a copy of the base.
+
+    It is hashed only where its files are called as the base's and as large. Other weights there
+    tell nothing: a quantised copy is the same model.
+    """
+    assert base.files is not None
+    try:
+        folder = user_path(named, UsageError)
+        both = [sorted(one.glob("*.safetensors")) for one in (folder, base.files.weights)]
+        own, its = ([(one.name, one.stat().st_size) for one in files] for files in both)
+        return bool(own) and own == its and weights_digest(both[0]) == base.weights
+    except (CliffguardError, OSError):  # whatever it is, it is no whole copy
         return False

@@ -32,7 +32,8 @@ _ROOM = 1.2  # times the weights: activations, logits, keys and values
 class Found:
     """One thing that was looked at. `exit_code` is what a run would end with; 0 of a remark.
 
-    `advice` says what to do; it is empty where all is well.
+    `advice` says what to do; it is empty where all is well. `id` is the stable one of a fault, as
+    a run's own error line has it.
     """
 
     kind: Literal["good", "remark", "fault"]
@@ -40,6 +41,13 @@ class Found:
     text: str
     advice: str = ""
     exit_code: int = 0
+    id: str | None = None
+
+    @property
+    def line(self) -> str:
+        """What is printed of it: text, advice, and the id at the end."""
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{self.text}{advice}" + ("" if self.id is None else f" [{self.id}]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +163,7 @@ def _about_places(places: Sequence[Place]) -> Iterator[Found]:
                 text=f"{one.folder}: cannot be written to",
                 advice="choose another place (--store, HF_HOME)",
                 exit_code=2 if one.name.startswith("store") else 0,
+                id="store.unwritable" if one.name.startswith("store") else "hub.unwritable",
             )
 
 
@@ -219,6 +228,7 @@ def _fault(about: str, failure: CliffguardError) -> Found:
         text=text or advice,
         advice=advice if text else "",
         exit_code=failure.exit_code,
+        id=failure.id,
     )
 
 
@@ -274,6 +284,7 @@ def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Fo
             text=f"device {device}: this machine has no such device",
             advice="use --device cpu, or auto",
             exit_code=20,
+            id="runner.no-device",
         )
     elif _ROOM * max(sizes) > place.free_bytes:
         yield Found(
@@ -283,4 +294,5 @@ def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Fo
             f"free on {place.name}",
             advice="--dtype bfloat16, --quantization 8bit, --device-map auto, or a larger device",
             exit_code=20,
+            id="runner.memory",
         )

@@ -39,6 +39,7 @@ def pair_checks() -> tuple[PairCheck, ...]:
     """Return all that is looked at before anything is asked, each on its own."""
     return (
         _refuse_same,
+        _refuse_zeros,
         _refuse_inert,
         _growing,
         _templates,
@@ -85,6 +86,28 @@ def _safetensors(checkpoint: Checkpoint) -> list[Path]:
     if checkpoint.files is None:
         return []
     return sorted(checkpoint.files.weights.glob("*.safetensors"))
+
+
+def _refuse_zeros(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+    """Weights of nothing but zeros were never written: a copy that broke off, an empty gather.
+
+    Of full weights the matrices count, beside which norms may be ones. As soon as one value is
+    none the rest is not read.
+    """
+    for side in (base, candidate):
+        weights = _of_adapter(side) if side.adapter is not None else _matrices(side)
+        if weights and all(map(is_zero, weights.values())):
+            raise IntegrityError(
+                f"{side.name}: all its {len(weights):,} matrices of weights are zero: its training "
+                "or its copy never wrote them; save or copy it again",
+                id="weights.all-zero",
+            )
+    return ()
+
+
+def _matrices(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    tensors = tensors_of(_safetensors(checkpoint))
+    return {name: one for name, one in tensors.items() if len(one.shape) > 1}
 
 
 def _refuse_inert(_: Checkpoint, candidate: Checkpoint, __: Protocol) -> tuple[()]:

@@ -145,6 +145,24 @@ def test_an_unknown_name_is_refused_in_neutral_words(tmp_path: Path) -> None:
     )
 
 
+def test_a_copy_of_the_base_is_the_base(tmp_path: Path) -> None:
+    """A path of this machine with the same weights: the digest says what no name can."""
+    base = base_with_matrix(tmp_path / "base")
+    copied = base_with_matrix(tmp_path / "checkpoint-7")
+    adapter = write_lora(tmp_path / "adapter", str(copied))
+
+    assert notes_of(base, adapter) == (
+        f"{adapter} names {copied}, which holds the weights of {base}, byte for byte.",
+    )
+
+    save_file({"w.weight": np.zeros((4, 4), "float32")}, copied / "model.safetensors")
+    with pytest.raises(IntegrityError, match=r"is not known"):
+        notes_of(base, adapter)
+    (copied / "model.safetensors").write_bytes(b"\0" * (base / "model.safetensors").stat().st_size)
+    with pytest.raises(IntegrityError, match=r"is not known"):
+        notes_of(base, adapter)
+
+
 def test_a_whole_model_beside_an_adapter_is_told(tmp_path: Path) -> None:
     """A merge that left the adapter's settings behind: what is asked is not what was merged."""
     base = base_with_matrix(tmp_path / "tiny-llama")

@@ -269,7 +269,10 @@ def test_damage_is_named_with_its_place(
     [
         (policy(a=("race",), b=("ra*",)), r"the task race is in a and in b"),
         (policy(a=CapabilityPolicy(tasks=("race",), metric="f1")), r"no metric 'f1'; there are"),
-        (policy(a=CapabilityPolicy(tasks=("race",), filter="x")), r"no filter 'x'; there are"),
+        (
+            policy(a=CapabilityPolicy(tasks=("race",), filter="x")),
+            r"the filter 'x', and this file has no samples of it; there are: none; choose",
+        ),
     ],
 )
 def test_a_policy_that_fits_no_sample_is_refused(

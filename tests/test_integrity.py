@@ -302,6 +302,36 @@ def test_an_adapter_that_adds_nothing_is_refused_unloaded(base: Path, tmp_path: 
         checked(base, write_lora(tmp_path / "adapter", base, b=-0.0))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("side", ["base", "tuned"])
+def test_weights_of_nothing_but_zeros_are_refused(
+    side: str, dtype: str, base: Path, tuned: Path
+) -> None:
+    """A copy that broke off has its header and zeros; one layer of zeros may be meant."""
+    file = {"base": base, "tuned": tuned}[side] / "model.safetensors"
+    zeros = {f"layers.{n}.weight": np.full((4, 4), -0.0, dtype) for n in range(3)}
+    save_file({**zeros, "norm.weight": np.ones(4, dtype)}, file)
+
+    with pytest.raises(IntegrityError, match=f"{side}: all its 3 matrices") as refused:
+        checked(base, tuned)
+
+    assert (refused.value.exit_code, refused.value.id) == (12, "weights.all-zero")
+    save_file({**zeros, "layers.3.weight": np.ones((4, 4), dtype)}, file)
+    assert checked(base, tuned) == ()
+
+
+def test_an_adapter_of_nothing_but_zeros_is_refused(base: Path, tmp_path: Path) -> None:
+    """Whatever kind it is of: here both matrices of LoRA."""
+    adapter = write_lora(tmp_path / "adapter", base, b=0.0)
+    file = adapter / "adapter_model.safetensors"
+    save_file({name: 0 * one for name, one in load_file(file).items()}, file)
+
+    with pytest.raises(IntegrityError) as refused:
+        checked(base, adapter)
+
+    assert (refused.value.exit_code, refused.value.id) == (12, "weights.all-zero")
+
+
 def test_a_trained_adapter_passes(base: Path, tmp_path: Path) -> None:
     """So does one that only trained a head beside zeros."""
     head = {"base_model.model.lm_head.weight": np.ones((4, 4), "float32")}

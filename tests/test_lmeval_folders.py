@@ -5,9 +5,12 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import io
 import json
 import lzma
 import re
+import sys
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -119,6 +122,181 @@ def test_compressed_samples_are_unpacked(end: str, tmp_path: Path) -> None:
     assert (found.n_items, found.n_broken) == (N, N // 5)
 
 
+def zipped(content: bytes, *names: str) -> bytes:
+    """Return an archive with this content under each name."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("end", [".zip", ".jsonl.zip"])
+def test_an_archive_of_one_file_is_read(end: str, tmp_path: Path) -> None:
+    """As a file manager packs it, with macOS's shadow beside it or not."""
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        path = write(tmp_path / side, "race", scored(N, wrong))
+        packed = zipped(path.read_bytes(), "out/x.jsonl", "__MACOSX/out/._x.jsonl")
+        path.with_name(path.name.replace(".jsonl", end)).write_bytes(packed)
+        path.unlink()
+
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+
+
+def test_a_parquet_file_is_read(tmp_path: Path) -> None:
+    """A hub converts logs to it; a column has a value in every row, even if that is nothing."""
+    import pyarrow
+    from pyarrow import parquet
+
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        path = write(tmp_path / side, "race", scored(N, wrong))
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows[0]["arguments"]["gen_args_9"] = {"arg_0": "x", "arg_1": "y"}
+        table = pyarrow.Table.from_pylist([{**one, "resps": str(one["resps"])} for one in rows])
+        parquet.write_table(table, path.with_suffix(".parquet"))
+        path.unlink()
+
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+
+
+OTHERWISE: dict[str, tuple[bytes, int, str, str]] = {
+    "out.zip": (
+        zipped(b"{}", "a.jsonl", "b.jsonl"),
+        2,
+        "samples.archive",
+        r"`unzip '.*out\.zip' -d",
+    ),
+    "out.tar.gz": (b"", 2, "samples.archive", r"`mkdir '.*/out' && tar -xf '.*out\.tar\.gz' -C"),
+    "samples_race.jsonl.zip": (b"PK", 12, "samples.torn-archive", "copy it again"),
+    "empty.zip": (zipped(b""), 12, "samples.torn-archive", "no file is in it"),
+    "samples_race.parquet": (b"PAR1", 12, "samples.torn-archive", "copy it again"),
+    "samples_race.jsonl.lz4": (b"", 2, "samples.unknown-compression", r"`lz4 -d '/.*\.lz4'`"),
+    "samples_race.jsonl.crdownload": (b"", 2, "samples.unfinished-download", "fetch it again"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_what_is_not_unpacked_says_what_to_run(name: str, tmp_path: Path) -> None:
+    """One line, with the command."""
+    content, code, id, says = OTHERWISE[name]
+    write(tmp_path / "base", "race", scored(3))
+    (tmp_path / name).write_bytes(content)
+
+    error = refused(tmp_path / "base", tmp_path / name)
+
+    assert (error.exit_code, error.id) == (code, id)
+    assert re.search(says, str(error))
+
+
+def test_a_packed_task_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    """What lies beside samples that are read, and is not unpacked, is a task of its own."""
+    for side in ("base", "tuned"):
+        write(tmp_path / side, "race", scored(N, fifth))
+        for name in ("samples_boolq_2026-01-01T10-00-00.jsonl.lz4", f"{DATED} (2).jsonl.part"):
+            (tmp_path / side / name).write_bytes(b"x")
+
+    assert refused(tmp_path / "base", tmp_path / "tuned").id == "samples.unknown-compression"
+    for packed in tmp_path.rglob("*boolq*"):
+        packed.unlink()
+    # Half a download of what is read is none.
+    assert set(by_name(judged(tmp_path / "base", tmp_path / "tuned"))) == {"race"}
+
+
+def test_zstd_is_read_where_its_library_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the line has the command that unpacks it."""
+    write(tmp_path / "base", "race", scored(N))
+    path = write(tmp_path / "tuned", "race", scored(N, fifth))
+    packed = path.with_name(f"{path.name}.zst")
+    path.rename(packed)
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+
+    error = refused(tmp_path / "base", tmp_path / "tuned")
+
+    assert (error.exit_code, error.id) == (2, "samples.unknown-compression")
+    assert f"run `zstd -d '{packed}'`, or `pip install zstandard`" in str(error)
+
+    # The library's own interface, with a packing that leaves everything as it is.
+    class Frame:
+        eof, unused_data = True, b""
+
+        def decompress(self, packed: bytes) -> bytes:
+            return packed
+
+    class Plain:
+        class ZstdError(Exception): ...
+
+        class ZstdDecompressor:
+            decompressobj = Frame
+
+    monkeypatch.setitem(sys.modules, "zstandard", Plain)
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+
+    monkeypatch.setattr(Frame, "eof", False)
+    assert refused(tmp_path / "base", tmp_path / "tuned").id == "samples.torn-archive"
+
+
+# --- copies --------------------------------------------------------------------------------------
+
+COPIES = (
+    "{} (1).jsonl",
+    "{}(1).jsonl",
+    "{} copy.jsonl",
+    "{} copy 2.jsonl",
+    "{} 2.jsonl",
+    "{} - Copy.jsonl",
+    "{} - Kopie (2).jsonl",
+    "{} (copy).jsonl",
+    "{} (another copy).jsonl",
+    "{} (3rd copy).jsonl",
+    "Copy of {}.jsonl",
+    "{}.jsonl.1",
+    "{}.jsonl (1).gz",
+    "{} (1).jsonl.gz",
+    "{}.jsonl.gz",
+    "{} (1).JSONL",
+    "{} (1).jsonl.GZ",
+)
+
+
+DATED = "samples_race_2026-01-01T10-00-00.123456"
+
+
+@pytest.mark.parametrize(
+    ("copy", "stem"),
+    [
+        *((copy, DATED) for copy in (*COPIES, "{}-1.jsonl", "{}_backup.jsonl")),
+        *((copy, "samples_race") for copy in COPIES[::7]),
+    ],
+)
+def test_a_second_copy_is_no_task_of_its_own(copy: str, stem: str, tmp_path: Path) -> None:
+    """Of the same samples it is left out, and named; of others one line says which to remove."""
+    for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
+        path = write(tmp_path / side, "race", scored(N, wrong))
+        path = path.rename(path.with_name(f"{stem}.jsonl"))
+    second = tmp_path / "tuned" / copy.format(stem)
+    pack = gzip.compress if second.suffix.lower() == ".gz" else bytes
+    whole = path.read_bytes()
+    second.write_bytes(pack(whole))
+
+    review = judged(tmp_path / "base", tmp_path / "tuned")
+
+    (only,) = review.comparison.capabilities
+    assert (only.capability, only.n_broken) == ("race", N // 5)
+    told = f"candidate: {second.name} holds what {path.name} does, and is left out."
+    assert told in review.comparison.caveats
+
+    second.write_bytes(pack(whole.partition(b"\n")[2]))
+    error = refused(tmp_path / "base", tmp_path / "tuned")
+    assert (error.exit_code, error.id) == (2, "samples.other-copy")
+    assert f"remove {second.name}, or {path.name} if" in str(error)
+
+    path.unlink()  # a copy alone is the run
+    second.write_bytes(pack(whole))
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+
+
 def test_a_compressed_file_that_is_torn_is_named(tmp_path: Path) -> None:
     """Half an archive is no half of the samples."""
     for side in ("base", "tuned"):
@@ -183,7 +361,7 @@ def test_a_json_list_is_read(tmp_path: Path) -> None:
 
 EXPECTED: dict[str, tuple[str, str]] = {
     "results_2026-01-01T10-00-00.json": ("samples.only-results", "--log_samples"),
-    "samples_race_2026-01-01T10-00-00.jsonl.zst": ("samples.unknown-compression", r"\.jsonl$"),
+    "samples_race_2026-01-01T10-00-00.jsonl.lz4": ("samples.unknown-compression", r"run `lz4 -d "),
     "pretrained__x_race.jsonl": ("samples.none-found", r"results\.json beside them, or one by one"),
     "details.parquet": ("samples.none-found", r"samples_TASK_DATE\.jsonl.*details\.parquet"),
     "": ("samples.none-found", r"samples_TASK_DATE\.jsonl.*there is nothing"),
@@ -379,7 +557,7 @@ def test_filters_without_a_name_are_told_apart(
                 *({**one, "resps": [["x"]]} for one in two_filters(fifth)[N:]),
             ],
             {},
-            "samples.two-runs",
+            "samples.twice",
         ),
     ],
 )
@@ -394,6 +572,76 @@ def test_what_cannot_be_told_apart_is_refused(
     error = refused(tmp_path / "base", tmp_path / "tuned")
 
     assert (error.exit_code, error.id) == (12, id or "samples.filters-uneven")
+
+
+NEWER = [
+    {**one, "filter": FILTERS[number // N]["name"], "metrics": ["acc"]}
+    for number, one in enumerate(two_filters(lambda _: False))
+]
+
+
+@pytest.mark.parametrize("old", ["base", "tuned"])
+def test_filters_without_a_name_are_those_of_the_other_side(old: str, tmp_path: Path) -> None:
+    """Of two releases one names them; as many, in one order, they are the same."""
+    new = "tuned" if old == "base" else "base"
+    write(tmp_path / old, "gsm8k", two_filters(fifth))
+    write(tmp_path / new, "gsm8k", NEWER)
+    given = policy(
+        maths=CapabilityPolicy(tasks=("gsm8k",), metric="acc", filter="flexible-extract")
+    )
+
+    review = judged(tmp_path / "base", tmp_path / "tuned", given)
+
+    found = by_name(review)["maths"]
+    assert (found.n_broken + found.n_fixed, found.n_items) == (N // 5, N)
+    assert any(
+        "does not name its filters: by their order they are taken for strict-match, "
+        "flexible-extract, as on the other side" in line
+        for line in review.comparison.caveats
+    )
+
+
+def test_filters_of_another_number_say_which_file_is_wanted(tmp_path: Path) -> None:
+    """One filter without a name may be either of two."""
+    write(tmp_path / "base", "gsm8k", two_filters(fifth)[N:])
+    write(tmp_path / "tuned", "gsm8k", NEWER)
+
+    error = refused(tmp_path / "base", tmp_path / "tuned")
+
+    assert (error.exit_code, error.id) == (2, "samples.unnamed-filters")
+    assert re.search(
+        r"1 filters? wrote it.*has 2 \(strict.*put .*\(results_2.*\.json\)", str(error)
+    )
+
+
+def test_a_file_alone_says_what_it_lacks(tmp_path: Path) -> None:
+    """A filter of the policy's, and neither side says what its own are called."""
+    for side in ("base", "tuned"):
+        write(tmp_path / side, "gsm8k", two_filters(fifth)).rename(tmp_path / f"{side}.jsonl")
+    given = policy(maths=CapabilityPolicy(tasks=("*",), filter="strict-match"))
+
+    error = refused(tmp_path / "base.jsonl", tmp_path / "tuned.jsonl", given)
+
+    assert (error.exit_code, error.id) == (2, "samples.no-filter")
+    assert re.search(
+        r"base\.jsonl: the policy's capability names the filter 'strict-match', and this file was "
+        r"written by an lm-eval before 0\.4\.7, which names none \(here: 1, 2\); put the results "
+        r"file of its run \(results\.json, or .*write filter: 1 in the policy",
+        str(error),
+    )
+
+
+def test_rows_of_another_program_are_no_samples(tmp_path: Path) -> None:
+    """A data set, say."""
+    for side in ("a", "b"):
+        (tmp_path / f"{side}.jsonl").write_text('{"question": "x", "answer": "y"}\n')
+
+    error = refused(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+
+    assert (error.exit_code, error.id) == (12, "samples.no-sample")
+    assert "expected is samples_TASK_DATE.jsonl, as lm-eval writes it with --log_samples" in str(
+        error
+    )
 
 
 # --- scores --------------------------------------------------------------------------------------

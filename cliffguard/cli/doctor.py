@@ -85,7 +85,7 @@ def _print_missing(failure: ImportError, output_format: str) -> int:
         fault = {"kind": "fault", "about": "libraries", "text": text, "advice": advice}
         told = {
             "versions": versions(),
-            "found": [{**fault, "exit_code": error.exit_code}],
+            "found": [{**fault, "exit_code": error.exit_code, "id": error.id}],
             "exit_code": error.exit_code,
         }
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
@@ -126,8 +126,7 @@ def _print(found: Checkup) -> None:
         print(f"  {load.side:<10} {one_line(load.name)}: {told}")
     print("findings")
     for note in found.found or (_nothing(),):
-        advice = f"; {note.advice}" if note.advice else ""
-        print(f"  {_MARKS[note.kind]} {note.about}: {one_line(note.text + advice)}")
+        print(f"  {_MARKS[note.kind]} {note.about}: {one_line(note.line)}")
 
 
 def _nothing() -> Found:

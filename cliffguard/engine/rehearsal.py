@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from cliffguard.checkpoint_files import read_json
 from cliffguard.engine.adapter_settings import refuse_endless
-from cliffguard.engine.adapters import apart_because
+from cliffguard.engine.adapters import adapter_shapes, apart_because
 from cliffguard.engine.foreign_names import advice, foreign_part, unwrapped, without, wrappers
 from cliffguard.engine.intact import refuse_integers, refuse_missing_tokens, unread
 from cliffguard.engine.loading import (
@@ -31,7 +31,8 @@ from cliffguard.engine.loading import (
     load_tokenizer,
 )
 from cliffguard.engine.peft_configs import read_config
-from cliffguard.engine.rehearsed_adapters import Shapes, adapter_on_paper, refusals_explained
+from cliffguard.engine.rehearsed_adapters import adapter_on_paper, refusals_explained
+from cliffguard.engine.rehearsed_weights import Shapes, put_in
 from cliffguard.errors import IntegrityError, UsageError
 from cliffguard.progress import doing
 from cliffguard.records import Checkpoint, CheckpointFiles
@@ -75,10 +76,20 @@ def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
             with refusals_explained(checkpoint.name):
                 config, remarks = read_config(checkpoint.name, adapter)
                 tuned = adapter_on_paper(model, checkpoint.name, adapter, config)
+                remarks += _not_rehearsed(checkpoint.name, adapter, config) if tuned is None else ()
             all_fit, model = all_fit and tuned is not None, tuned or model
         if all_fit:
             remarks += refuse_missing_tokens(checkpoint, model, tokenizer)
     return Rehearsal(all_fit=all_fit, remarks=remarks)
+
+
+def _not_rehearsed(name: str, adapter: Path, config: Any) -> tuple[str, ...]:
+    if not adapter_shapes(adapter):  # pickled
+        return ()
+    return (
+        f"{name}: an adapter of type {config.peft_type.value} computes with its base's numbers "
+        "while it is put on: whether it fits is not rehearsed, and shows when it is loaded.",
+    )
 
 
 @contextlib.contextmanager
@@ -147,7 +158,7 @@ def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[str, ...]]:
     if is_quantized or not tensors:
         return model, False, told
     shapes = {key: one.shape for key, one in tensors.items()}
-    filled, about = _put_in(model, shapes)
+    filled, about = put_in(model, shapes)
     left_out = _refuse_unfit(name, filled, shapes, about)
     refuse_integers(name, model, tensors)
     # Not the filled one, whose weights peft cannot copy.
@@ -191,7 +202,7 @@ def _refuse_wrapped(name: str, model: Any, shapes: Shapes, extra: Sequence[str])
     tried = [(run, without(run))] if run is not None else []
     tried += [(one, unwrapped) for one in wrappers(extra)]
     for part, rename in tried:
-        _, again = _put_in(model, {rename(key): shape for key, shape in shapes.items()})
+        _, again = put_in(model, {rename(key): shape for key, shape in shapes.items()})
         if not again["missing_keys"] and not again["mismatched_keys"]:
             raise IntegrityError(
                 f"{name}: the names of its weights have {part!r} in them ({min(extra)}), and "
@@ -264,24 +275,6 @@ def _files_read(name: str, folder: Path) -> list[Path]:
             id="weights.unread-file",
         )
     return []
-
-
-def _put_in(model: Any, shapes: Shapes) -> tuple[Any, dict[str, Any]]:
-    """Return a model of this class with tensors of these shapes in it, and what misfits."""
-    import torch
-
-    weights = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-    filled, about = type(model).from_pretrained(
-        None,
-        config=model.config,
-        state_dict=weights,
-        device_map={"": "meta"},
-        dtype=torch.float32,
-        ignore_mismatched_sizes=True,
-        output_loading_info=True,
-        local_files_only=True,
-    )
-    return filled, about
 
 
 def _refuse_unfit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -40,24 +41,33 @@ def adapter_on_paper(model: Any, name: str, folder: Path, config: Any) -> Any:
     if not shapes:  # pickled
         return None
     kind = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(config.task_type, PeftModel)
-    try:
-        # Of a rank that nobody trained, matrices would fill the memory before they were compared.
-        with torch.device("meta"):
-            grow_embedding(model, name, shapes)
-            tuned = kind(model, config, "default", low_cpu_mem_usage=True)
-        expected = get_peft_model_state_dict(tuned, save_embedding_layers=True)
-    except (NotImplementedError, RuntimeError) as failure:
-        if _needs_numbers(failure):
-            return None
-        raise
+    for device in _DEVICES:
+        own = copy.deepcopy(model)  # what fails leaves a part of the adapter behind
+        try:
+            with torch.device(device):
+                grow_embedding(own, name, shapes)
+                tuned = kind(own, copy.deepcopy(config), "default", low_cpu_mem_usage=True)
+            expected = get_peft_model_state_dict(tuned, save_embedding_layers=True)
+            break
+        except (NotImplementedError, RuntimeError) as failure:
+            if not _needs_numbers(failure):
+                raise
+    else:
+        return None
     _refuse_foreign(name, shapes, expected)
     refuse_misfit(tuned, name, "default", set(shapes))
     _refuse_other_rank(name, config, shapes, expected)
     return tuned if _takes(tuned, shapes) else None
 
 
+# Of a rank that nobody trained, matrices would fill the memory before they were compared; but some
+# kinds compute with numbers of their own (indices, permutations) while they are put on, and with
+# none of the base's.
+_DEVICES = ("meta", "cpu")
+
+
 def _needs_numbers(failure: Exception) -> bool:
-    return "meta tensor" in str(failure).lower()
+    return isinstance(failure, NotImplementedError) or "meta" in str(failure).lower()
 
 
 def _refuse_foreign(name: str, shapes: Shapes, expected: Mapping[str, Any]) -> None:

@@ -110,6 +110,7 @@ class _Tasks:
         self._passed: dict[str, Mapping[str, str]] = {}
         self._turned: list[str] = []
         self._one_sided: list[str] = []
+        self._remarks: list[str] = []  # about filters
 
     def add(self, task: str, capability: str, own: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
@@ -135,6 +136,7 @@ class _Tasks:
             task, capability, read.choice, is_low, *read.sides, others=read.others, n_all=n_all
         )
         self._passed[task] = read.passed
+        self._remarks += [] if read.remark is None else [read.remark]
 
     def refuse(self) -> None:
         """Raise what forbids a comparison of all that was read."""
@@ -164,6 +166,7 @@ class _Tasks:
                 reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items())
                 metric = self.joined[name].task.metric
                 yield f"{name} is judged by {metric}, the first that is a score ({reasons})."
+        yield from self._remarks
         yield from _filters(self.joined, policy)
         yield from self._turned
         yield from self._one_sided

@@ -13,13 +13,15 @@ from pathlib import Path
 
 from cliffguard.errors import UsageError
 from cliffguard.files import user_path
-from cliffguard.samples.lines import COMPRESSED
+from cliffguard.imports.copies import ENDS, Copy, unmarked, without_copies
+from cliffguard.samples.packing import archive, not_unpacked
 from cliffguard.samples.results import DATE, Beside, Results
 
-_ENDS = rf"\.jsonl?(?:{'|'.join(re.escape(end) for end in COMPRESSED)})?"
-_FILE = re.compile(rf"samples_(?P<task>.+?)(?:_(?P<date>{DATE}))?{_ENDS}")
-_OLD = re.compile(rf"(?P<stem>.+?){_ENDS}")  # MODEL_ARGS_TASK.jsonl
-_NOT_UNPACKED = re.compile(r"samples_.+\.jsonl?\.\w+")
+# lm-eval writes nothing behind the date: what stands there, a person or a program added.
+_FILE = re.compile(rf"samples_(?P<task>.+?)(?:_(?P<date>{DATE})(?:[ _-][^.]*)?)?{ENDS}")
+_OLD = re.compile(rf"(?P<stem>.+?){ENDS}")  # MODEL_ARGS_TASK.jsonl
+_NOT_UNPACKED = re.compile(r"samples_(?P<task>.+?)(?:_" + DATE + r")?\.jsonl?(?:\.\w+)+")
+_ARCHIVE = re.compile(r".+\.(?:tar|tar\.\w+|tgz|tbz2?|txz|7z|rar)")
 _RESULTS = re.compile(r"results.*\.json")
 _CHECKPOINT_FILES = ("config.json", "adapter_config.json")
 _EXPECTED = "samples_TASK_DATE.jsonl, as lm-eval writes it with --log_samples"
@@ -40,7 +42,7 @@ class Run:
     """What one side has: of every task the newest samples, and the results files beside them.
 
     `older` are the files of earlier runs, and `below` folders with others, which are not read.
-    `is_file`: one file was named, no folder.
+    `is_file`: one file was named, no folder. `copies` hold what a file that is read holds.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Run:
     older: tuple[SampleFile, ...]
     beside: Beside
     below: tuple[Path, ...] = ()
+    copies: tuple[Copy, ...] = ()
     is_file: bool = False
 
     def path(self, task: str) -> Path:
@@ -63,7 +66,8 @@ def is_logged(name: str) -> bool:
     """Say whether a name is of something that lm-eval wrote, and not of a checkpoint."""
     path = user_path(name, UsageError)
     if path.is_file():
-        return any(known.fullmatch(path.name) for known in (_OLD, _NOT_UNPACKED))
+        names = (_OLD, _NOT_UNPACKED, _ARCHIVE)
+        return any(known.fullmatch(unmarked(path.name)) for known in names)
     if not path.is_dir() or _is_checkpoint(path):
         return False
     return any(_of_lm_eval(file.name) for folder in _reached(path) for file in _inside(folder))
@@ -99,10 +103,17 @@ def find_run(name: str) -> Run:
             )
         if holding:
             folder, files = holding[0]
+            _refuse_packed(name, folder, {one.task for one in files})
+            files, copies = _once(folder, files)
             newest, older = _newest(folder, files)
             below = [one for deeper in levels[depth + 1 :] for one in deeper if any(_files(one))]
             return Run(
-                name=name, files=newest, older=older, beside=Beside(folder), below=tuple(below)
+                name=name,
+                files=newest,
+                older=older,
+                beside=Beside(folder),
+                below=tuple(below),
+                copies=tuple(copies),
             )
     raise _nothing(name, path)
 
@@ -135,6 +146,8 @@ def left_out(side: str, run: Run) -> Iterator[str]:
     if run.below:
         folders = _shown([str(one) for one in run.below])
         yield f"{side}: what lies directly in {run.name} is judged; not read: {folders}."
+    for copy in run.copies:
+        yield f"{side}: {copy.path.name} holds what {copy.of.name} does, and is left out."
     if run.older:
         tasks = sorted({one.task for one in run.older})
         names = [one.path.name for one in run.older]
@@ -171,6 +184,7 @@ def _reached(folder: Path) -> Iterator[Path]:
 
 
 def _of_lm_eval(name: str) -> bool:
+    name = unmarked(name)
     return any(known.fullmatch(name) for known in (_FILE, _NOT_UNPACKED, _RESULTS))
 
 
@@ -179,7 +193,7 @@ def _files(folder: Path) -> Iterator[SampleFile]:
     found = [
         SampleFile(path=path, task=match["task"], date=match["date"])
         for path in there
-        if (match := _FILE.fullmatch(path.name)) is not None
+        if (match := _FILE.fullmatch(unmarked(path.name))) is not None
     ]
     if found:
         yield from found
@@ -201,8 +215,23 @@ def _task_of(path: Path, tasks: set[str]) -> str:
 
 
 def _stem(name: str) -> str:
-    match = _OLD.fullmatch(name)
+    match = _OLD.fullmatch(unmarked(name))
     return "" if match is None else match["stem"]
+
+
+def _once(folder: Path, files: Sequence[SampleFile]) -> tuple[list[SampleFile], list[Copy]]:
+    """Return one file of every task and run, and the copies of it."""
+    same: dict[tuple[str, str | None, str], list[SampleFile]] = {}
+    for file in files:
+        # Without a date it is one run if nothing but a mark of copying, or packing, differs.
+        named = "" if file.date else _stem(file.path.name)
+        same.setdefault((file.task, file.date, named), []).append(file)
+    read, copies = [], []
+    for (task, _, _), group in same.items():
+        first, others = without_copies(folder, task, [one.path for one in group])
+        read.append(replace(group[0], path=first))
+        copies += others
+    return read, copies
 
 
 def _newest(
@@ -221,7 +250,7 @@ def _newest(
                 "folder",
                 id="samples.undated-runs",
             )
-        runs.sort(key=lambda one: (one.date or "", one.path.suffix not in COMPRESSED))
+        runs.sort(key=lambda one: one.date or "")
         older += runs[:-1]
     return {task: runs[-1] for task, runs in by_task.items()}, tuple(older)
 
@@ -229,10 +258,12 @@ def _newest(
 def _single(name: str, path: Path) -> Run:
     if _RESULTS.fullmatch(path.name):
         raise _only_results(name)
-    if _NOT_UNPACKED.fullmatch(path.name) and not _FILE.fullmatch(path.name):
-        raise _not_unpacked(name, path.name)
+    if _is_packed_otherwise(path.name):
+        raise not_unpacked(name, path)
+    if _ARCHIVE.fullmatch(path.name):
+        raise archive(name, path)
     beside = Beside(path.parent)
-    match = _FILE.fullmatch(path.name)
+    match = _FILE.fullmatch(unmarked(path.name))
     task = match["task"] if match else _task_of(path, beside.tasks)
     file = SampleFile(path=path, task=task, date=match["date"] if match else None)
     return Run(name=name, files={task: file}, older=(), beside=beside, is_file=True)
@@ -242,11 +273,10 @@ def _single(name: str, path: Path) -> Run:
 
 
 def _nothing(name: str, folder: Path) -> UsageError:
-    names = [file.name for one in _reached(folder) for file in _inside(one)]
-    packed = [one for one in names if _NOT_UNPACKED.fullmatch(one) and not _FILE.fullmatch(one)]
-    if packed:
-        return _not_unpacked(name, packed[0])
-    if any(_RESULTS.fullmatch(one) for one in names):
+    there = [file for one in _reached(folder) for file in _inside(one)]
+    if packed := [one for one in there if _is_packed_otherwise(one.name)]:
+        return not_unpacked(name, packed[0])
+    if any(_RESULTS.fullmatch(one.name) for one in there):
         return _only_results(name)
     return UsageError(
         f"{name}: no samples in it ({_EXPECTED}), nor in a folder below; there is "
@@ -255,12 +285,16 @@ def _nothing(name: str, folder: Path) -> UsageError:
     )
 
 
-def _not_unpacked(name: str, file: str) -> UsageError:
-    return UsageError(
-        f"{name}: {file} is not of a kind that is unpacked here ({', '.join(COMPRESSED)}); unpack "
-        "it to .jsonl",
-        id="samples.unknown-compression",
-    )
+def _is_packed_otherwise(name: str) -> bool:
+    return _NOT_UNPACKED.fullmatch(name) is not None and not _FILE.fullmatch(unmarked(name))
+
+
+def _refuse_packed(name: str, folder: Path, read: set[str]) -> None:
+    """Refuse a folder in which a task would be left out since its file is not unpacked here."""
+    for path in _inside(folder):
+        match = _NOT_UNPACKED.fullmatch(unmarked(path.name))
+        if match and _is_packed_otherwise(path.name) and match["task"] not in read:
+            raise not_unpacked(name, path)
 
 
 def _only_results(name: str) -> UsageError:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from cliffguard.imports.filters import filters_by_side
 from cliffguard.imports.folders import Run
 from cliffguard.imports.settings import Settings
 from cliffguard.plans import CapabilityPolicy
@@ -17,7 +18,7 @@ class Scored:
 
     `logged` are the file's metrics, `others` of each side what other filters made of its
     documents, `settings` of each side how its texts were generated; `passed` says what stands in
-    place of a score for metrics before the chosen one.
+    place of a score for metrics before the chosen one; `remark` is about its filters.
     """
 
     choice: Choice
@@ -26,6 +27,7 @@ class Scored:
     others: Sequence[Mapping[str, Mapping[str, float | None]]]
     passed: Mapping[str, str]
     settings: Sequence[Settings]
+    remark: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,11 @@ def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored |
     """
     wanted = tuple(dict.fromkeys(name for name in (own.cluster, own.strata) if name))
     passed: dict[str, str] = {}
+    filters, remark = filters_by_side(task, runs)
     while True:
         read = Reading(Choice(own.metric, own.filter), wanted, passed)
         try:
-            return _read(task, runs, read, passed)
+            return replace(_read(task, runs, read, passed, filters), remark=remark)
         except ScoreError as failure:
             if own.metric is not None:
                 raise
@@ -59,11 +62,17 @@ def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored |
             passed[failure.metric] = failure.found
 
 
-def _read(task: str, runs: Sequence[Run], read: Reading, passed: Mapping[str, str]) -> Scored:
+def _read(
+    task: str,
+    runs: Sequence[Run],
+    read: Reading,
+    passed: Mapping[str, str],
+    filters: Sequence[Sequence[str]],
+) -> Scored:
     sides, others, settings = [], [], []
-    for run in runs:
+    for run, named in zip(runs, filters, strict=True):
         path = run.path(task)
-        sides.append(read(path, run.told(task).filters.get(task, ())))
+        sides.append(read(path, named))
         others.append(read.others)
         settings.append({name: frozenset(values) for name, values in read.settings.items()})
         if len(sides) == 1 and all(

@@ -1,21 +1,16 @@
-"""A file of samples as rows with their lines: JSON Lines, or one JSON list, compressed or not."""
+"""A file of samples as rows with their lines: JSON Lines, one JSON list, or Parquet."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
+import io
 import json
-import lzma
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from cliffguard.canonical import parse_json, refuse_depth
 from cliffguard.errors import IntegrityError, UsageError
-
-COMPRESSED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
-"""What is unpacked while it is read, by the end of a file's name."""
+from cliffguard.samples.packing import DAMAGE, PACKED, opened, torn
 
 _LONGEST = 1 << 26
 """Characters of one line, and of a list as a whole 8 times as many: a small compressed file can
@@ -28,7 +23,10 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     Raises IntegrityError for damage, naming its place, and UsageError for what cannot be opened.
     """
     try:
-        with _opened(path) as lines:
+        if path.suffix.lower() == ".parquet":
+            yield from _of_table(path)
+            return
+        with io.TextIOWrapper(opened(path), encoding="utf-8") as lines:
             for number, row in _values(path, lines):
                 if not isinstance(row, dict):
                     raise IntegrityError(
@@ -36,17 +34,16 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                         id="samples.not-an-object",
                     )
                 yield number, row
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as failure:
-        raise IntegrityError(
-            f"{path}: torn, or not compressed as its name says ({failure}); copy it again",
-            id="samples.torn-archive",
-        ) from None
+    except DAMAGE as failure:
+        raise torn(path, failure) from None
     except UnicodeDecodeError as failure:
         raise IntegrityError(
             f"{path}: torn or no JSON Lines (byte {failure.start} is no UTF-8); save it as "
             "UTF-8, or run lm-eval again",
             id="samples.not-utf8",
         ) from None
+    except UsageError:  # which is a ValueError, too
+        raise
     except ValueError as failure:
         what = getattr(failure, "msg", None) or str(failure)[:100]
         raise IntegrityError(
@@ -58,10 +55,32 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         ) from None
 
 
-def _opened(path: Path) -> IO[str]:
-    if (unpacked := COMPRESSED.get(path.suffix)) is not None:
-        return unpacked(path, "rt", encoding="utf-8")  # type: ignore[no-any-return,operator]
-    return path.open(encoding="utf-8")
+def _of_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the rows of a Parquet file, without what its columns added.
+
+    There every row has all the keys that any has, with nothing in those it never had.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                batch.validate(full=True)  # a damaged one may point outside its own memory
+                for row in batch.to_pylist():
+                    number += 1
+                    if "arguments" in row:
+                        row["arguments"] = _without_nothing(row["arguments"])
+                    yield number, row
+    except pyarrow.ArrowException as failure:
+        raise torn(path, failure) from None
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nothing(one) for key, one in value.items() if one is not None}
+    return [_without_nothing(one) for one in value] if isinstance(value, list) else value
 
 
 def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
@@ -87,7 +106,7 @@ def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
 
 def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
     """Yield lines; of a compressed file none beyond `_LONGEST`. A plain one is as long as it is."""
-    if path.suffix not in COMPRESSED:
+    if path.suffix.lower() not in PACKED:
         yield from lines
         return
     while line := lines.readline(_LONGEST + 1):

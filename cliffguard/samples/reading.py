@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.samples.releases import number_of, prompt_of, samples_in
+from cliffguard.samples.releases import names_filters, number_of, prompt_of, samples_in
 
 TELLING = 20
 """Characters of a generated answer from which on two models do not say the same every time."""
@@ -113,6 +113,7 @@ class Reading:
         self, choice: Choice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
     ) -> None:
         self.choice = choice
+        self._is_filter_asked = choice.filter is not None
         self._unusable = unusable
         self._is_number = False  # that which was settled on has been one
         self._is_share = False  # and one from 0 to 1, above 0, in a whole file
@@ -172,11 +173,7 @@ class Reading:
         if not filters:
             raise IntegrityError(f"{path}: holds no sample; run lm-eval again", id="samples.empty")
         if self.choice.filter not in filters:
-            there = ", ".join(filters)
-            raise UsageError(
-                f"{path}: no filter {self.choice.filter!r}; there are: {there}",
-                id="samples.no-filter",
-            )
+            raise self._no_filter(path, tuple(filters))
         if not known:
             raise IntegrityError(
                 f"{path}: no sample names its metrics; run lm-eval again", id="samples.no-metric"
@@ -191,6 +188,28 @@ class Reading:
                 f"{asked if 'bypass' in known else ''}",
                 id="samples.no-metric",
             )
+
+    def _no_filter(self, path: Path, there: Sequence[str]) -> UsageError:
+        is_asked = self._is_filter_asked
+        who = "the policy's capability names" if is_asked else "the base is judged by"
+        rerun = "run lm-eval on both sides with one release"
+        if names_filters(path):
+            what = f"has no samples of it; there are: {', '.join(there)}"
+            how = (
+                f"choose one of these with filter: in the policy, or {rerun}" if is_asked else rerun
+            )
+        else:
+            names = ", ".join(there)
+            what = f"was written by an lm-eval before 0.4.7, which names none (here: {names})"
+            choose = f", or write filter: {there[0]} in the policy" if is_asked else ""
+            how = (
+                "put the results file of its run (results.json, or results_DATE.json of the same "
+                f"DATE) beside it, which names them{choose}, or {rerun}"
+            )
+        return UsageError(
+            f"{path}: {who} the filter {self.choice.filter!r}, and this file {what}; {how}",
+            id="samples.no-filter",
+        )
 
     def _note_settings(self, row: Mapping[str, Any]) -> None:
         told = _settings(row.get("arguments"))
@@ -244,7 +263,9 @@ class Reading:
             )
         except KeyError as failure:
             raise IntegrityError(
-                f"{path}:{line}: {failure.args[0]} is missing", id="samples.missing-key"
+                f"{path}:{line}: {failure.args[0]} is missing; copy the file again, or run lm-eval "
+                "again",
+                id="samples.missing-key",
             ) from None
 
     def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:

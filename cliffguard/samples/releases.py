@@ -44,6 +44,12 @@ def samples_in(path: Path, filters: Sequence[str] = ()) -> Iterator[tuple[int, M
     first = next(rows, None)
     if first is None:
         return
+    if "doc_id" not in first[1]:
+        raise IntegrityError(
+            f"{path}:{first[0]}: doc_id is missing, so that it is no sample of lm-eval's; expected "
+            "is samples_TASK_DATE.jsonl, as lm-eval writes it with --log_samples",
+            id="samples.no-sample",
+        )
     lacking = {"filter", "metrics", "doc_hash", "prompt_hash"} - first[1].keys()
     rows = chain((first,), rows)
     if not lacking:
@@ -56,6 +62,22 @@ def samples_in(path: Path, filters: Sequence[str] = ()) -> Iterator[tuple[int, M
         told = _told(row, lacking, names[times[document]] if names else None)
         times[document] += 1
         yield line, {**row, **told}
+
+
+def names_filters(path: Path) -> bool:
+    """Say whether a file's first sample names its filter, or there is none."""
+    first = next(rows_in(path), None)
+    return first is None or "filter" in first[1]
+
+
+def filters_of(path: Path, named: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the filters that wrote a file, in order: as its samples name them, else as `named`.
+
+    Where nobody names them they are called 1, 2, …, and the only one "none".
+    """
+    if not names_filters(path):
+        return _filters(path, named)
+    return tuple(dict.fromkeys(str(row.get("filter", "none")) for _, row in rows_in(path)))
 
 
 def _told(row: Mapping[str, Any], lacking: set[str], filter: str | None) -> dict[str, Any]:

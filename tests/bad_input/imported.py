@@ -234,7 +234,7 @@ CASES: Cases = {
     "a filter that no sample has": (
         lambda p: under(p, "capabilities: {c: {tasks: [t], filter: strict}}\n"),
         2,
-        r"samples_t\.jsonl: no filter 'strict'; there are: none",
+        r"samples_t\.jsonl: .* the filter 'strict', and .* there are: none; choose .*no-filter\]$",
     ),
     "a task in two capabilities": (
         lambda p: under(p, "capabilities: {c: {tasks: [t]}, d: {tasks: ['*']}}\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+import cliffguard
 from cliffguard.cli.app import app
 from cliffguard.engine.devices import Device
 from tests import support
@@ -260,6 +262,38 @@ def test_doctor_and_check_find_the_same_before_the_base_is_asked(
     (line,) = checked.stderr.splitlines()
     assert line.endswith(f"[{told}]")
     said, _, advice = line.removeprefix("cliffguard: ").rpartition(" [")[0].rpartition("; ")
-    assert f"✗ pair: {said}; {advice}" in looked_at.stdout
+    assert f"✗ pair: {said}; {advice} [{told}]" in looked_at.stdout
     failure = json.loads((tmp_path / "out" / "failure.json").read_text())
     assert failure["id"] == told
+
+
+def of_no_id(file: Path) -> list[str]:
+    """Return where a module raises, or makes, one of our errors without an id."""
+    made = (one for one in ast.walk(ast.parse(file.read_text())) if isinstance(one, ast.Call))
+    return [
+        f"{file.name}:{one.lineno}"
+        for one in made
+        if isinstance(one.func, ast.Name)
+        and one.func.id in {"UsageError", "IntegrityError", "InfrastructureError"}
+        and all(keyword.arg != "id" for keyword in one.keywords)
+    ]
+
+
+def test_whatever_is_found_of_a_pair_has_an_id() -> None:
+    """The modules that judge checkpoints refuse nothing without a name that programs can go by."""
+    home = Path(cliffguard.__file__).parent
+    judges = ("checkpoint*", "adapter_bases", "integrity", "tensors", "hashing", "hub", "engine/*")
+    files = [file for name in judges for file in sorted(home.glob(f"{name}.py"))]
+
+    assert len(files) > len(judges)
+    assert [place for file in files for place in of_no_id(file)] == []
+
+
+def test_a_fault_of_the_machine_has_an_id(sides: tuple[Path, Path]) -> None:
+    """A device that is not there is told as a run would tell it."""
+    words = ("--base", sides[0], "--candidate", sides[1], "--device", "cuda:7")
+
+    (fault,) = [one for one in found(*words)["found"] if one["kind"] == "fault"]
+
+    assert (fault["exit_code"], fault["id"]) == (20, "device.absent")
+    assert f"✗ memory: {fault['text']}; {fault['advice']} [device.absent]" in run(*words).stdout

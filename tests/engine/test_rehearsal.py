@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import json
 import re
 import shutil
@@ -15,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.engine import rehearsed_weights
 from cliffguard.engine.foreign_names import foreign_part, without
 from cliffguard.engine.rehearsal import Rehearsal, rehearse
 from cliffguard.errors import CliffguardError
@@ -24,6 +27,7 @@ from tests.engine.test_architectures import PACKED, PLAIN
 
 Weights = dict[str, Any]
 PEFT = version("peft")
+DEEPCOPY = copy.deepcopy
 
 
 def renamed(folder: Path, target: Path, change: Callable[[str], str]) -> Path:
@@ -38,6 +42,13 @@ def changed(folder: Path, target: Path, change: Callable[[Weights], Weights]) ->
     weights = {name: tensor.contiguous() for name, tensor in change(load_file(file)).items()}
     save_file(weights, file, metadata={"format": "pt"})
     return target
+
+
+def changed_in_place(file: Path) -> Weights:
+    """Make other weights of the same names and shapes, since digests tell sides apart."""
+    weights = {name: tensor + torch.rand(()) for name, tensor in load_file(file).items()}
+    save_file(weights, file, metadata={"format": "pt"})
+    return weights
 
 
 def set_json(file: Path, **values: Any) -> None:
@@ -89,6 +100,37 @@ def test_every_architecture_fits_its_own_headers(name: str, tmp_path: Path) -> N
     assert full(tmp_path / "model") == Rehearsal(all_fit=True)
 
 
+def test_headers_are_put_in_once_and_converters_copied_when_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a mixture transformers copies a converter for every expert, and throws most away."""
+    from transformers import core_model_loading as theirs
+
+    model = tiny.build(**{**PACKED, **PLAIN}["mixtral"])
+    for name in ("base", "tuned"):
+        model.save_pretrained(tmp_path / name)
+        support.byte_tokenizer().save_pretrained(tmp_path / name)
+        weights = changed_in_place(tmp_path / name / "model.safetensors")
+    copied: list[object] = []
+
+    def counted(value: Any, memo: Any = None) -> Any:
+        copied.extend([value] if isinstance(value, theirs.WeightConverter) else [])
+        return DEEPCOPY(value, memo)
+
+    monkeypatch.setattr(copy, "deepcopy", counted)
+    monkeypatch.setattr(theirs, "deepcopy", counted)
+    put_in_before = rehearsed_weights._filled.cache_info().misses
+
+    assert full(tmp_path / "base").all_fit
+    assert full(tmp_path / "tuned").all_fit
+
+    n_experts = sum("experts" in name for name in weights)
+    assert 0 < len(copied) < n_experts / 2
+    assert rehearsed_weights._filled.cache_info().misses == put_in_before + 1
+    assert theirs.deepcopy is counted
+    assert gc.isenabled()
+
+
 def sorts_of_adapters() -> dict[str, Any]:
     """Return configs of the adapters that people train."""
     import peft
@@ -127,6 +169,8 @@ def sorts_of_adapters() -> dict[str, Any]:
         "loha": peft.LoHaConfig(r=2, **q_proj),
         "lokr": peft.LoKrConfig(r=2, **q_proj),
         "oft": peft.OFTConfig(oft_block_size=8, r=0, **q_proj),
+        "boft": peft.BOFTConfig(boft_block_size=4, **q_proj),
+        "unilora": peft.UniLoraConfig(r=2, **q_proj),
         "adalora": peft.AdaLoraConfig(total_step=10, **q_proj),
         "norms": peft.LNTuningConfig(target_modules=["input_layernorm"]),
         "prompt": peft.PromptTuningConfig(num_virtual_tokens=4),
@@ -155,6 +199,26 @@ def test_every_usual_adapter_fits_its_base(sort: str, tiny_base: Path, tmp_path:
     folder = write_adapter(tiny_base, tmp_path / "adapter", SORTS[sort])
 
     assert adapted(tiny_base, folder) == Rehearsal(all_fit=True)
+
+
+@pytest.mark.parametrize("sort", ["ADAMSS", "FROD", "SHIRA"])
+def test_an_adapter_that_needs_numbers_is_not_rehearsed(
+    sort: str, tiny_base: Path, tmp_path: Path
+) -> None:
+    """It starts from the base's own: nothing is refused, nor called whole."""
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    ranks: dict[str, dict[str, int]] = {"ADAMSS": {"r": 2, "subspace_rank": 1}, "SHIRA": {"r": 2}}
+    kind: Any = PEFT_TYPE_TO_CONFIG_MAPPING[sort]
+    config = kind(target_modules=["q_proj"], **ranks.get(sort, {}))
+    folder = write_adapter(tiny_base, tmp_path / "adapter", config)
+
+    found = adapted(tiny_base, folder)
+
+    assert not found.all_fit
+    (line,) = found.remarks
+    assert line.startswith(f"{folder}: an adapter of type {sort} computes with its base's numbers")
+    assert "is not rehearsed" in line
 
 
 def test_an_adapter_may_bring_rows_for_tokens_of_its_own(tiny_base: Path, tmp_path: Path) -> None:
