@@ -557,7 +557,7 @@ def test_filters_without_a_name_are_told_apart(
                 *({**one, "resps": [["x"]]} for one in two_filters(fifth)[N:]),
             ],
             {},
-            "samples.twice",
+            "samples.two-runs",
         ),
     ],
 )

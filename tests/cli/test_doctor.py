@@ -295,5 +295,5 @@ def test_a_fault_of_the_machine_has_an_id(sides: tuple[Path, Path]) -> None:
 
     (fault,) = [one for one in found(*words)["found"] if one["kind"] == "fault"]
 
-    assert (fault["exit_code"], fault["id"]) == (20, "device.absent")
-    assert f"✗ memory: {fault['text']}; {fault['advice']} [device.absent]" in run(*words).stdout
+    assert (fault["exit_code"], fault["id"]) == (20, "runner.no-device")
+    assert f"✗ memory: {fault['text']}; {fault['advice']} [runner.no-device]" in run(*words).stdout
