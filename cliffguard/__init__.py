@@ -12,13 +12,19 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cliffguard.config import load_plan, load_policy
-    from cliffguard.corridor import guard
-    from cliffguard.errors import CliffguardError
-    from cliffguard.plans import (
+    from cliffguard.core.errors import CliffguardError
+    from cliffguard.core.reviews import Outcome, Review
+    from cliffguard.core.settings import (
         CapabilityPolicy,
         Plan,
         Policy,
@@ -27,10 +33,10 @@ if TYPE_CHECKING:
         TargetData,
         TargetPolicy,
     )
-    from cliffguard.records import Outcome, Review
+    from cliffguard.gate import guard
     from cliffguard.report import render
     from cliffguard.report.json import read_review
-    from cliffguard.store import Store
+    from cliffguard.store.answers import Store
 
 # No library below reports what it is used for. Read when they are imported, which is later.
 for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
@@ -55,23 +61,53 @@ __all__ = [
     "render",
 ]
 
-_HOMES = {  # of the others, plans
-    "CliffguardError": "errors",
-    "Outcome": "records",
-    "Review": "records",
-    "Store": "store",
-    "guard": "corridor",
+_HOMES = {  # of the others, core.settings
+    "CliffguardError": "core.errors",
+    "Outcome": "core.reviews",
+    "Review": "core.reviews",
+    "Store": "store.answers",
+    "guard": "gate",
     "load_plan": "config",
     "load_policy": "config",
     "read_review": "report.json",
     "render": "report",
 }
 
+_MOVED = {"cliffguard.corridor": "cliffguard.gate"}
+"""Modules that README or docs named, by their old names: found until the next release."""
+
+
+class _Moved(MetaPathFinder, Loader):
+    """Finds a module under its old name, with a warning."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(fullname, self) if fullname in _MOVED else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        new = _MOVED[module.__name__]
+        warnings.warn(
+            f"{module.__name__} is now {new}; the old name goes with the next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        vars(module).update(
+            {
+                name: value
+                for name, value in vars(importlib.import_module(new)).items()
+                if not name.startswith("__")
+            }
+        )
+
+
+sys.meta_path.append(_Moved())
+
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'cliffguard' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"cliffguard.{_HOMES.get(name, 'plans')}"), name)
+    return getattr(importlib.import_module(f"cliffguard.{_HOMES.get(name, 'core.settings')}"), name)
 
 
 def __dir__() -> list[str]:

@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cliffguard.churns import churn_of_file
-from cliffguard.errors import ConfigError, UsageError, key_id
-from cliffguard.files import SECTIONS, read_yaml, user_path, validate
-from cliffguard.hub import HUB
-from cliffguard.plans import Plan, Policy, TargetData
-from cliffguard.suites import SuiteFile
+from cliffguard.core.churn import churn_of_file
+from cliffguard.core.errors import ConfigError, UsageError, key_id
+from cliffguard.core.files import SECTIONS, read_yaml, user_path, validate
+from cliffguard.core.hub_names import HUB
+from cliffguard.core.settings import Plan, Policy, TargetData
+from cliffguard.suites.loading import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "plan": TypeAdapter(Plan),

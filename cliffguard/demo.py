@@ -20,10 +20,10 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from cliffguard.errors import InfrastructureError, IntegrityError
-from cliffguard.files import write_error
-from cliffguard.plans import Plan, RunnerSettings
-from cliffguard.suites import suites_folder
+from cliffguard.core.errors import InfrastructureError, IntegrityError
+from cliffguard.core.files import write_error
+from cliffguard.core.settings import Plan, RunnerSettings
+from cliffguard.suites.loading import suites_folder
 
 CANDIDATES = ("healthy", "overtrained")
 

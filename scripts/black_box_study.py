@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from calibrate import table
 
-from cliffguard.corridor import compare_samples
-from cliffguard.plans import CapabilityPolicy, Policy
-from cliffguard.records import Outcome
+from cliffguard.core.reviews import Outcome
+from cliffguard.core.settings import CapabilityPolicy, Policy
+from cliffguard.gate import compare_samples
 
 MARGIN, CHURN, LIMIT = 0.05, 0.10, 0.055
 Array = Any

@@ -2,7 +2,7 @@
 
     python scripts/calibrate.py [--runs 2000] [--out reports/operating-characteristics]
 
-The decisions are those of `cliffguard.stats.gates`, which the project's tests hold to the gate
+The decisions are those of `cliffguard.stats.simulate`, which the project's tests hold to the gate
 itself. Prints Markdown, and writes `README.md` and `figures.json` into `--out`. Exits with 1 when
 a false verdict is more frequent than alpha and three standard errors.
 """

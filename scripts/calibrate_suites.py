@@ -21,9 +21,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cliffguard.records import Capability, Item, Task
-from cliffguard.scorers import SCORERS
-from cliffguard.suites import load_suite
+from cliffguard.core.items import Capability, Item, Task
+from cliffguard.suites.loading import load_suite
+from cliffguard.suites.scorers import SCORERS
 
 SUITES = ("support-tickets", "adjacent")  # those of the table in reports/base-scores/README.md
 N_THREADS = 2

@@ -23,7 +23,7 @@ from ladder_studies import CHURN, drawn, lost, shape
 from scipy.optimize import minimize
 from scipy.special import xlogy
 
-from cliffguard.stats.cliff import find_fall
+from cliffguard.stats.onset import find_fall
 
 N_ITEMS = 200
 LEVELS = (0.05, 0.06)

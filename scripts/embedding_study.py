@@ -24,10 +24,10 @@ from calibrate import table
 from items.tickets import training_examples
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from cliffguard.distance import coverage, distances
+from cliffguard.compare.diagnostics.distance import coverage, distances
 from cliffguard.engine.embedding import embed, pooled
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.suites import load_suites
+from cliffguard.suites.loading import load_suites
 
 SUITES = ("support-tickets", "adjacent")
 N_EXAMPLES = 5

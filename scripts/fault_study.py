@@ -33,16 +33,18 @@ from typing import Any
 from unittest import mock
 
 from cliffguard import Plan, Store, guard
-from cliffguard.canonical import digest
-from cliffguard.errors import CliffguardError, InfrastructureError
-from cliffguard.files import write_whole
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Task
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import CliffguardError, InfrastructureError
+from cliffguard.core.files import write_whole
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Protocol
 from cliffguard.report.json import render_json
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.store import Entry
-from cliffguard.upkeep.damage import examine, move_aside
-from cliffguard.upkeep.questions import entries_of
+from cliffguard.store.answers import Entry
+from cliffguard.store.maintenance.damage import examine, move_aside
+from cliffguard.store.maintenance.questions import entries_of
 from tests import support
 
 SEED = 20

@@ -4,8 +4,8 @@
 
 Changes are drawn from distributions whose mean is exactly the margin, or exactly nothing; among
 them are those that break other tests. Beside the order-free bound (`cliffguard.stats.graded`) stand
-bets in the order drawn (`cliffguard.stats.betting`) and Johnson's t, corrected for skewness. Prints
-Markdown, and writes `graded.md` and `graded.json` into `--out` (default
+bets in the order drawn (`cliffguard.stats.e_values`) and Johnson's t, corrected for skewness.
+Prints Markdown, and writes `graded.md` and `graded.json` into `--out` (default
 reports/operating-characteristics). Exits with 1 when a false verdict is more frequent than 5.5 %
 and three standard errors.
 """
@@ -24,7 +24,7 @@ from graded_draws import CLUSTERS, SETTINGS, SIZES, sizes_of
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from cliffguard.stats.betting import held_fortune, p_value
+from cliffguard.stats.e_values import held_fortune, p_value
 from cliffguard.stats.graded import each_p_at_least
 
 ALPHA = 0.05

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from cliffguard.apart import Failed, Stopped
-from cliffguard.apart.patterns import check_pattern, is_found, match_names
+from cliffguard.core.errors import CliffguardError
+from cliffguard.core.sandbox import Failed, Stopped
+from cliffguard.core.sandbox.patterns import check_pattern, is_found, match_names
 from cliffguard.engine.templates import render_apart
-from cliffguard.errors import CliffguardError
 from tests import support
 from tests.engine.test_rendered_apart import HOSTILE, USER
 

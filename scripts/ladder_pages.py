@@ -21,9 +21,9 @@ from typing import Any
 from ladder_texts import TEXTS, Text
 from make_suites import LADDER_SEED, N_PER_LEVEL, SUITES
 
-from cliffguard import ladders
-from cliffguard.records import Capability, Task
-from cliffguard.suites import load_suite
+from cliffguard.core.items import Capability, Task
+from cliffguard.suites import ladders
+from cliffguard.suites.loading import load_suite
 
 HOME = SUITES.parent
 PAGES = HOME / "docs" / "ladders"
@@ -90,7 +90,7 @@ _COMMON = (
     "repeats another."
 )
 _LICENCE = (
-    "The items are our own, made by `cliffguard/ladders/` and under Apache-2.0 as all of "
+    "The items are our own, made by `cliffguard/suites/ladders/` and under Apache-2.0 as all of "
     "cliffguard. None is taken from a benchmark."
 )
 

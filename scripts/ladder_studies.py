@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from cliffguard.stats.cliff import find_fall
-from cliffguard.stats.ladder import Fall, Shape, shape_of
+from cliffguard.stats.ladder_shapes import Fall, Shape, shape_of
+from cliffguard.stats.onset import find_fall
 
 ALPHA = 0.05
 MARGIN = 0.05

@@ -19,15 +19,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cliffguard.checkpoints import context_window
-from cliffguard.constraints import words
-from cliffguard.corridor import find_alone
-from cliffguard.plans import Plan, Protocol
-from cliffguard.records import Item, Task
+from cliffguard.checkpoints.identity import context_window
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Plan, Protocol
+from cliffguard.evaluate.schedule import within_window
+from cliffguard.gate import find_alone
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.schedule import in_order, within_window
 from cliffguard.stats.interval import wilson_interval
-from cliffguard.suites import load_suites
+from cliffguard.store.shards import in_order
+from cliffguard.suites.constraints import words
+from cliffguard.suites.loading import load_suites
 
 Strategy = Callable[[Item], Sequence[str]]
 """Returns the choices that it leaves open, among which it guesses; none: it has nothing to say."""

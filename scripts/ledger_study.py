@@ -23,11 +23,11 @@ import numpy as np
 import studies
 from calibrate import table
 
-from cliffguard.plans import Policy
-from cliffguard.shares import PARTS, TOGETHER
-from cliffguard.stats.gates import Counts, Design, decide
+from cliffguard.core.settings import Policy
+from cliffguard.evaluate.alpha_shares import PARTS, TOGETHER
 from cliffguard.stats.paired import beyond_p_values
 from cliffguard.stats.runs import run_level
+from cliffguard.stats.simulate import Counts, Design, decide
 
 MARGIN, CHURN, LIMIT = 0.05, 0.12, 0.055
 POLICY = Policy()

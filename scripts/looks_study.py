@@ -2,8 +2,8 @@
 
     python scripts/looks_study.py [--runs 4000] [--out reports/looks]
 
-Simulated gates of eight capabilities, decided by `cliffguard.stats.gates`. Every rule of a setting
-sees the same answers. Prints Markdown and writes it to `README.md` in `--out`.
+Simulated gates of eight capabilities, decided by `cliffguard.stats.simulate`. Every rule of a
+setting sees the same answers. Prints Markdown and writes it to `README.md` in `--out`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ import numpy as np
 from calibrate import table
 from studies import ALPHA, Row, looks_of
 
-from cliffguard.dealing import deal
-from cliffguard.plans import Plan, Policy
-from cliffguard.records import Item, Task
-from cliffguard.schedule import SHARD_ITEMS, n_items_at
-from cliffguard.shares import TOGETHER
-from cliffguard.stats.gates import Counts, Design, Outcomes, decide, draw
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Plan, Policy
+from cliffguard.evaluate.allocation import deal
+from cliffguard.evaluate.alpha_shares import TOGETHER
+from cliffguard.evaluate.schedule import n_items_at
 from cliffguard.stats.sequential import HELD_SPENDING, Spending, look_sizes
+from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
+from cliffguard.store.shards import SHARD_ITEMS
 
 N_CAPABILITIES = 8
 SPENDINGS: tuple[Spending, ...] = ("linear", "quadratic", "cubic")

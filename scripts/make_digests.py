@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 
-from cliffguard.listing import DIGESTS
-from cliffguard.suites import builtin_names, load_suite, suites_folder
+from cliffguard.suites.listing import DIGESTS
+from cliffguard.suites.loading import builtin_names, load_suite, suites_folder
 
 
 def main() -> None:

@@ -12,7 +12,13 @@ import json
 import sys
 from pathlib import Path
 
-FILE = Path(__file__).resolve().parent.parent / "cliffguard" / "directions" / "registered.py"
+FILE = (
+    Path(__file__).resolve().parent.parent
+    / "cliffguard"
+    / "suites"
+    / "directions"
+    / "registered.py"
+)
 
 _HEAD = '''\
 """What lm-eval's registry says of its metrics; written by scripts/make_metric_directions.py."""

@@ -31,8 +31,8 @@ from items.refusals import harmful_requests, harmless_requests
 from items.tickets import ticket_resolution, ticket_routing, training_examples
 from items.translated import LANGUAGES
 
-from cliffguard import ladders
-from cliffguard.canonical import digest
+from cliffguard.core.canonical_json import digest
+from cliffguard.suites import ladders
 
 SUITES = Path(__file__).resolve().parent.parent / "suites"
 

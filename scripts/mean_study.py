@@ -2,7 +2,7 @@
 
     python scripts/mean_study.py [--runs 2000] [--out reports/mean-margin]
 
-Simulated gates with all looks, decided by `cliffguard.stats.gates` at the level of a first run.
+Simulated gates with all looks, decided by `cliffguard.stats.simulate` at the level of a first run.
 Prints Markdown and writes it to `README.md` in `--out`; exits with 1 where a candidate whose mean
 drop is the margin passes in more than 5.5 %.
 """
@@ -20,11 +20,11 @@ from calibrate import table
 from scipy.special import ndtr
 from studies import Row, looks_in_step, looks_of
 
-from cliffguard.plans import Policy
-from cliffguard.shares import TOGETHER
-from cliffguard.stats.gates import Design, decide, draw
-from cliffguard.stats.mean import MeanTable
+from cliffguard.core.settings import Policy
+from cliffguard.evaluate.alpha_shares import TOGETHER
+from cliffguard.stats.mean_margin import MeanTable
 from cliffguard.stats.paired import null_variance
+from cliffguard.stats.simulate import Design, decide, draw
 
 MEAN, EACH = 0.015, 0.08
 LIMIT = 0.055

@@ -20,10 +20,12 @@ from items.ladders import HOPS, nested_places
 from items.reading import reading_in_context
 from items.tickets import ticket_resolution, ticket_routing, training_examples
 
-from cliffguard import ngrams, overlap
-from cliffguard.records import Overlap, Task
-from cliffguard.suites import load_suites
-from cliffguard.training import TrainingText, read_training
+from cliffguard.core.comparisons import Overlap
+from cliffguard.core.items import Task
+from cliffguard.suites import contamination as overlap
+from cliffguard.suites import ngrams
+from cliffguard.suites.loading import load_suites
+from cliffguard.suites.train_data import TrainingText, read_training
 
 SEED = 7
 N_PLANTED = 40  # of each task, for each change

@@ -22,11 +22,11 @@ from typing import Any
 
 import yaml
 
-from cliffguard.plans import Plan, Protocol, RunnerSettings
-from cliffguard.records import Task
+from cliffguard.core.items import Task
+from cliffguard.core.settings import Plan, Protocol, RunnerSettings
 from cliffguard.runners.lmeval_tasks import _stock_tasks
 from cliffguard.runners.local_data import leaves
-from cliffguard.suites import load_suite
+from cliffguard.suites.loading import load_suite
 
 Files = dict[str, str]
 
@@ -82,8 +82,8 @@ def _cut(data: Path, splits: Files, n_items: int, folder: Path) -> Files:
 
 def _ours(base: Path, name: str, entry: Task, files: Files, max_tokens: int | None) -> list[float]:
     """Return cliffguard's scores, in the order of the documents."""
-    from cliffguard.corridor import find_alone, measure_alone, runner_for
-    from cliffguard.store import Store
+    from cliffguard.gate import find_alone, measure_alone, runner_for
+    from cliffguard.store.answers import Store
 
     with tempfile.TemporaryDirectory() as scratch:
         told = {key: getattr(entry, key) for key in ("metric", "filter", "num_fewshot")}

@@ -25,10 +25,10 @@ import torch
 import train_demo_adapters as demo
 
 from cliffguard import Plan, Protocol, Store
-from cliffguard.corridor import find_alone, measure_alone, runner_for
-from cliffguard.plans import RunnerSettings
-from cliffguard.progress import Step
-from cliffguard.suites import load_suites, suites_folder
+from cliffguard.core.progress import Step
+from cliffguard.core.settings import RunnerSettings
+from cliffguard.gate import find_alone, measure_alone, runner_for
+from cliffguard.suites.loading import load_suites, suites_folder
 
 SUITES = ("support-tickets", "adjacent")
 

@@ -25,16 +25,19 @@ import calibrate
 import numpy as np
 import studies
 
-from cliffguard.compare import compare
-from cliffguard.measure import Measurement
-from cliffguard.pairs import pair_answers
-from cliffguard.plans import CapabilityPolicy, Policy, Protocol, TargetPolicy
-from cliffguard.records import Answer, Capability, Checkpoint, Item, Outcome, Suite, Task, Verdict
-from cliffguard.schedule import Schedule
+from cliffguard.compare.comparison import compare
+from cliffguard.compare.pairs import pair_answers
+from cliffguard.compare.verdict import judge
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Capability, Item, Suite, Task
+from cliffguard.core.reviews import Outcome, Verdict
+from cliffguard.core.settings import CapabilityPolicy, Policy, Protocol, TargetPolicy
+from cliffguard.evaluate.measure import Measurement
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import Sample, sequential_evidence
 from cliffguard.stats.paired import PairedCounts
-from cliffguard.verdict import judge
 
 ALPHA = studies.ALPHA
 CANDIDATES = ("healthy", "gentle", "warm", "hot", "overtrained")

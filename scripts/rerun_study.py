@@ -24,12 +24,12 @@ import numpy as np
 import studies
 from scipy.special import ndtr
 
-from cliffguard.shares import TOGETHER
-from cliffguard.stats.gates import Design, decide, draw
+from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.stats.paired import mcnemar_mid_p, non_inferiority_p
 from cliffguard.stats.power import items_to_decide
 from cliffguard.stats.runs import run_level, worst_error
 from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, boundaries
+from cliffguard.stats.simulate import Design, decide, draw
 
 ALPHA = studies.ALPHA
 RESERVES = (0.0, 0.05, 0.1, 0.2)

@@ -23,8 +23,8 @@ import studies
 from scipy.special import bdtr, ndtr
 from scipy.stats import t as student_t
 
-from cliffguard.shares import TOGETHER
-from cliffguard.stats.gates import Counts, Design, decide, draw
+from cliffguard.evaluate.alpha_shares import TOGETHER
+from cliffguard.stats.simulate import Counts, Design, decide, draw
 
 N_CAPABILITIES = 8
 N_ITEMS = 2000

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from cliffguard.plans import Policy
-from cliffguard.schedule import look_fractions, n_items_at
-from cliffguard.shares import TOGETHER
+from cliffguard.core.settings import Policy
+from cliffguard.evaluate.alpha_shares import TOGETHER
+from cliffguard.evaluate.schedule import look_fractions, n_items_at
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import Sample, betting_evidence
-from cliffguard.stats.gates import Counts, Design, Outcomes, decide, draw
 from cliffguard.stats.paired import PairedCounts
+from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 
 ALPHA = 0.05
 Array = Any

@@ -24,16 +24,19 @@ import numpy as np
 from calibrate import table
 from public_sizes import PARTS, SIZES
 
-from cliffguard.compare import compare
-from cliffguard.corridor import default_policy, with_margins
-from cliffguard.measure import Measurement
-from cliffguard.outlook import Outlook, look_ahead
-from cliffguard.pairs import pair_answers
-from cliffguard.plans import Plan, Policy
-from cliffguard.records import Answer, Checkpoint, Item, Outcome, Suite, Task
-from cliffguard.schedule import plan_looks
-from cliffguard.suites import load_suite
-from cliffguard.verdict import judge
+from cliffguard.compare.comparison import compare
+from cliffguard.compare.pairs import pair_answers
+from cliffguard.compare.verdict import judge
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.reviews import Outcome
+from cliffguard.core.settings import Plan, Policy
+from cliffguard.evaluate.measure import Measurement
+from cliffguard.evaluate.schedule import plan_looks
+from cliffguard.gate import default_policy, with_margins
+from cliffguard.planning.power import Outlook, look_ahead
+from cliffguard.suites.loading import load_suite
 
 SUITES = (
     "adjacent", "neighbours", "general-knowledge", "format-leak", "refusals", "ladders",
@@ -219,7 +222,7 @@ def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
     """Return what becomes of `n_runs` candidates that lose each of these in turn."""
     rng = np.random.default_rng(_SEED)
     # How a fall grows along a ladder decides nothing, and takes half of the time.
-    with patch("cliffguard.compare.find_fall", return_value=None):
+    with patch("cliffguard.compare.comparison.find_fall", return_value=None):
         found = [judged(trial, drawn(trial, losing[n % len(losing)], rng)) for n in range(n_runs)]
     outcomes = [outcome for outcome, _ in found]
     return Tally(

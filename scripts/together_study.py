@@ -27,13 +27,13 @@ from calibrate import table
 from cluster_study import ALPHA, drawn, held_now
 from scipy.special import ndtr
 
-from cliffguard.plans import Policy
-from cliffguard.schedule import look_fractions, n_items_at
-from cliffguard.shares import PARTS, TOGETHER
-from cliffguard.stats.gates import Design, decide, draw
+from cliffguard.compare.strata import BEFORE_HELD
+from cliffguard.core.settings import Policy
+from cliffguard.evaluate.alpha_shares import PARTS, TOGETHER
+from cliffguard.evaluate.schedule import look_fractions, n_items_at
 from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
 from cliffguard.stats.paired import beyond_p, non_inferiority_p_values
-from cliffguard.strata import BEFORE_HELD
+from cliffguard.stats.simulate import Design, decide, draw
 
 LEVEL = Policy().first_level
 LIMIT = 0.065

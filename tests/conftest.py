@@ -32,9 +32,9 @@ os.environ.update(
 def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A test that names no store gets one of its own, never the user's."""
     monkeypatch.setenv("CLIFFGUARD_STORE", str(tmp_path / "store-of-the-test"))
-    for room in ("store", "hashing"):
+    for module in ("store.answers", "core.hashing"):
         monkeypatch.setattr(
-            f"cliffguard.{room}.user_cache_path", lambda _: tmp_path / "cache-of-the-test"
+            f"cliffguard.{module}.user_cache_path", lambda _: tmp_path / "cache-of-the-test"
         )
 
 
@@ -92,7 +92,7 @@ def tiny_models(tiny_base: Path, tiny_adapter: Path, tmp_path: Path) -> Models:
 @pytest.fixture
 def listening() -> Iterator[None]:
     """Let this process listen as the command line does, and leave it as it was."""
-    from cliffguard import interrupts
+    from cliffguard.core import signals as interrupts
 
     usual = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)

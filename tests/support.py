@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cliffguard.canonical import digest
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Task
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Protocol
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
 

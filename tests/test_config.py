@@ -20,8 +20,8 @@ from cliffguard.config import (
     merge,
     schema,
 )
-from cliffguard.errors import ConfigError, UsageError
-from cliffguard.plans import CapabilityPolicy, Plan, Policy, TargetData, TargetPolicy
+from cliffguard.core.errors import ConfigError, UsageError
+from cliffguard.core.settings import CapabilityPolicy, Plan, Policy, TargetData, TargetPolicy
 from tests import support
 
 CHECKOUT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ import pytest
 
 from cliffguard.config import load_plan, load_policy, schema
 from cliffguard.runners.lmeval_tasks import _stock_tasks
-from cliffguard.suites import load_suite, load_suites
+from cliffguard.suites.loading import load_suite, load_suites
 
 CHECKOUT = Path(__file__).parent.parent
 PLANS = sorted((CHECKOUT / "configs").glob("*.yaml"))

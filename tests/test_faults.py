@@ -24,7 +24,7 @@ from fault_study import (
 )
 
 from cliffguard import Store, guard
-from cliffguard.errors import UsageError
+from cliffguard.core.errors import UsageError
 
 N_KILLS = 8
 

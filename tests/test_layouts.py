@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from cliffguard import Outcome
 from cliffguard.cli.app import app
-from cliffguard.records import QUESTION_FORMAT, REVIEW_FORMAT
+from cliffguard.core.answers import QUESTION_FORMAT
+from cliffguard.core.reviews import REVIEW_FORMAT
 from cliffguard.report.json import read_review, render_json
-from cliffguard.store import Store
+from cliffguard.store.answers import Store
 
 FIRST = Path(__file__).parent / "layouts" / "1"
 REVIEWS = sorted((FIRST / "reviews").glob("[!f]*.json"))

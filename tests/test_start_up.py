@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import resource
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import cliffguard
+from cliffguard import gate
 
 HEAVY = {"torch", "transformers", "peft", "datasets", "lm_eval", "scipy", "matplotlib", "numpy"}
 
@@ -77,7 +79,9 @@ def test_listing_suites_takes_less_than_a_second(format: str) -> None:
 
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     """Comparing and reporting load neither torch nor lm-eval."""
-    loaded = loaded_after("import cliffguard.report.html, cliffguard.compare, cliffguard.verdict")
+    loaded = loaded_after(
+        "import cliffguard.report.html, cliffguard.compare.comparison, cliffguard.compare.verdict"
+    )
 
     assert loaded & {"torch", "transformers", "peft", "datasets", "lm_eval"} == set()
 
@@ -92,3 +96,11 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     """A name that is not exported is refused as Python refuses it."""
     with pytest.raises(AttributeError, match="no attribute 'gaurd'"):
         _ = cliffguard.gaurd
+
+
+def test_a_module_is_found_under_its_old_name() -> None:
+    """What docs named before modules moved can be imported for one release, with a warning."""
+    with pytest.warns(DeprecationWarning, match=r"cliffguard\.corridor is now cliffguard\.gate"):
+        corridor = importlib.import_module("cliffguard.corridor")
+
+    assert corridor.guard is gate.guard

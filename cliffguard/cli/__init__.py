@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any, NoReturn
 
-from cliffguard.interrupts import Interrupted, listen
+from cliffguard.core.signals import Interrupted, listen
 
 # What the libraries below us read when they are imported: no bars and no remarks of their own.
 _QUIET = {

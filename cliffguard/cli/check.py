@@ -24,9 +24,9 @@ from cliffguard.cli.outcome import (
 )
 
 if TYPE_CHECKING:
-    from cliffguard.pairs import Pair
-    from cliffguard.plans import Plan
-    from cliffguard.records import Review
+    from cliffguard.compare.pairs import Pair
+    from cliffguard.core.reviews import Review
+    from cliffguard.core.settings import Plan
     from cliffguard.runners import Runner
 
 
@@ -69,15 +69,15 @@ def check(
         return
     caveats: tuple[str, ...] = ()
     if choose is not None:
-        from cliffguard.choice import remark, shared
+        from cliffguard.planning.selection import remark, shared
 
         caveats = remark(choose, plans)
         plans = shared(plans, choose)
-    from cliffguard.choice import Asked
     from cliffguard.cli.cost import foretold
-    from cliffguard.corridor import guard, with_runner
-    from cliffguard.repeat import command
-    from cliffguard.stages import since
+    from cliffguard.compare.repeat_command import command
+    from cliffguard.core.timing import since
+    from cliffguard.gate import guard, with_runner
+    from cliffguard.planning.selection import Asked
 
     with failure_recorded(out):
         prompts = say_target(plans, quiet=quiet, is_asked=True)
@@ -134,7 +134,7 @@ def check(
         has_verdicts = set(codes) <= {0, 10, 11}
         code = worst(codes)
         if choose is not None:
-            from cliffguard.choice import told
+            from cliffguard.planning.selection import told
 
             screen.say(told(choose, [one.candidate for one in plans], [c == 0 for c in codes]))
             code = 0 if 0 in codes else code
@@ -160,9 +160,9 @@ def measure(
         show([resolved])
         return
     say_target([resolved], quiet=quiet)
+    from cliffguard.checkpoints.unchanged import changed_since
     from cliffguard.cli.cost import takes_more
-    from cliffguard.corridor import find_alone, measure_alone, with_runner
-    from cliffguard.unchanged import changed_since
+    from cliffguard.gate import find_alone, measure_alone, with_runner
 
     def work(runner: Runner) -> None:
         found = find_alone(resolved)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cliffguard.churns import churn_of_file, share_of
-from cliffguard.errors import UsageError
+from cliffguard.core.churn import churn_of_file, share_of
+from cliffguard.core.errors import UsageError
 
 
 def read_churn(words: Sequence[str]) -> float | dict[str, float]:

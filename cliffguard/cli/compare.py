@@ -13,11 +13,11 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, prepare
-from cliffguard.errors import UsageError
+from cliffguard.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from cliffguard.plans import Plan, Policy
-    from cliffguard.records import Review
+    from cliffguard.core.reviews import Review
+    from cliffguard.core.settings import Plan, Policy
 
 
 @explained
@@ -46,7 +46,7 @@ def compare(
     Of lm-eval a side is what `--output_path` was given, a folder in it, or one file. No model is
     loaded.
     """
-    from cliffguard.imports import is_logged
+    from cliffguard.runners.lmeval_import import is_logged
 
     path = None
     if candidate is None:
@@ -81,7 +81,7 @@ def compare(
 
 def _command(folder: Path | None, context: typer.Context, **flags: Any) -> str:
     """Return what repeats this: the plan beside the review; without one, the command as given."""
-    from cliffguard.repeat import command
+    from cliffguard.compare.repeat_command import command
 
     if folder is None:
         of_files = {"store"} if "after" in flags else set()  # samples stand in no store
@@ -108,7 +108,7 @@ def _plan_of(
     if path is not None:
         return plan_of(flags, path)
     if not opt.overrides(flags).keys() & {"suites", "target"}:
-        from cliffguard.imports import refuse_other_folder
+        from cliffguard.runners.lmeval_import import refuse_other_folder
 
         for name in (base, candidate):
             refuse_other_folder(name)
@@ -148,9 +148,9 @@ def _protocol(flags: Mapping[str, Any], plan: Path | None) -> dict[str, Any]:
 
 def _from_store(plan: Plan, protocol: Mapping[str, Any], store: Path | None, again: str) -> Review:
     """Return the review of what the store has of both sides."""
-    from cliffguard.corridor import find_sides, guard
+    from cliffguard.gate import find_sides, guard
     from cliffguard.runners.stored import find_stored
-    from cliffguard.targets import suites_of
+    from cliffguard.suites.target import suites_of
 
     answers = open_store(store)
     runner = find_stored(answers, find_sides(plan), suites_of(plan), protocol)
@@ -172,10 +172,10 @@ def _compared(
     again: str,
 ) -> Review:
     """Return the review of two folders of samples; flags about checkpoints have no place here."""
-    from cliffguard.corridor import compare_samples
+    from cliffguard.gate import compare_samples
 
     if len(logged) == 1:
-        from cliffguard.imports import refuse_other_folder
+        from cliffguard.runners.lmeval_import import refuse_other_folder
 
         other = candidate if logged[0] == base else base
         refuse_other_folder(other)
@@ -201,7 +201,7 @@ def _compared(
 
 
 def _review(path: Path) -> Review:
-    from cliffguard.files import read_text
+    from cliffguard.core.files import read_text
     from cliffguard.report.json import read_review
 
     return read_review(read_text(path, UsageError), str(path))

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from cliffguard.errors import CliffguardError, InfrastructureError, UsageError
-from cliffguard.files import user_path, write_whole
-from cliffguard.interrupts import Interrupted
+from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError
+from cliffguard.core.files import user_path, write_whole
+from cliffguard.core.signals import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cliffguard.progress import Step
+    from cliffguard.core.progress import Step
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,7 +76,7 @@ def _libraries_explained() -> Iterator[None]:
     try:
         yield
     except ImportError as failure:
-        from cliffguard.libraries import missing
+        from cliffguard.core.libraries import missing
 
         if (lack := missing(failure)) is None:
             raise
@@ -170,7 +170,7 @@ def shown(*, quiet: bool, verbose: bool) -> Screen:
 
     Of several processes of one run the first speaks.
     """
-    from cliffguard.progress import watched_by
+    from cliffguard.core.progress import watched_by
 
     is_led = os.environ.get("RANK", "0") != "0" and "MASTER_ADDR" in os.environ
     screen = Screen(quiet=quiet or is_led, verbose=verbose)
@@ -184,7 +184,7 @@ def shown(*, quiet: bool, verbose: bool) -> Screen:
 @contextlib.contextmanager
 def told(what: str) -> Iterator[None]:
     """Say what the block does as soon as it takes long, in a verb that shows nothing else."""
-    from cliffguard.progress import doing, watched_by
+    from cliffguard.core.progress import doing, watched_by
 
     screen = Screen(quiet=False, verbose=True)
     with contextlib.closing(screen.display), watched_by(screen.display), doing(what):

@@ -11,7 +11,7 @@ from cliffguard.cli.plan import looked_ahead, minutes_of
 from cliffguard.config import AROUND_A_TARGET
 
 if TYPE_CHECKING:
-    from cliffguard.plans import Plan
+    from cliffguard.core.settings import Plan
 
 
 def takes_more(plan: Plan) -> bool:

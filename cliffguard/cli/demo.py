@@ -13,7 +13,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 
 if TYPE_CHECKING:
-    from cliffguard.records import Verdict
+    from cliffguard.core.reviews import Verdict
 
 
 @explained
@@ -36,9 +36,9 @@ def demo(
         return
     from cliffguard.cli.given import open_store
     from cliffguard.cli.outcome import finished, prepare
-    from cliffguard.corridor import guard, runner_for
-    from cliffguard.repeat import command
-    from cliffguard.stages import since
+    from cliffguard.compare.repeat_command import command
+    from cliffguard.core.timing import since
+    from cliffguard.gate import guard, runner_for
 
     folders = {name: prepare(out / name) for name in room.CANDIDATES}
     answers = open_store(store)

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.table import Column
 from rich.text import Text
 
-from cliffguard.progress import Step
+from cliffguard.core.progress import Step
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -13,11 +13,11 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plan_of
-from cliffguard.errors import UsageError
-from cliffguard.progress import doing
+from cliffguard.core.errors import UsageError
+from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
-    from cliffguard.doctor import Checkup, Found
+    from cliffguard.planning.doctor import Checkup, Found
 
 _MARKS = {"good": "✓", "remark": "!", "fault": "✗"}
 
@@ -43,8 +43,8 @@ def doctor(
     The exit code is what a run would end with before it asks anything: 0, 2, 12 or 20.
     """
     try:
-        from cliffguard.corridor import runner_for
-        from cliffguard.doctor import examine
+        from cliffguard.gate import runner_for
+        from cliffguard.planning.doctor import examine
     except ImportError as failure:  # which is what a doctor is for
         raise typer.Exit(_print_missing(failure, output_format)) from None
 
@@ -75,7 +75,7 @@ def doctor(
 
 def _print_missing(failure: ImportError, output_format: str) -> int:
     """Say which library keeps everything else from being looked at; return the exit code."""
-    from cliffguard.libraries import missing, versions
+    from cliffguard.core.libraries import missing, versions
 
     error = missing(failure)
     if error is None:
@@ -97,7 +97,7 @@ def _print_missing(failure: ImportError, output_format: str) -> int:
 
 
 def _print_versions(versions: Mapping[str, str | None]) -> None:
-    from cliffguard.libraries import OPTIONAL
+    from cliffguard.core.libraries import OPTIONAL
 
     print("versions")
     for name, number in versions.items():
@@ -130,7 +130,7 @@ def _print(found: Checkup) -> None:
 
 
 def _nothing() -> Found:
-    from cliffguard.doctor import Found
+    from cliffguard.planning.doctor import Found
 
     return Found(kind="good", about="machine", text="nothing to remark")
 

@@ -13,30 +13,31 @@ import typer
 
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import hold
-from cliffguard.errors import UsageError, redacted
-from cliffguard.plans import are_both
-from cliffguard.progress import doing
+from cliffguard.core.errors import UsageError, redacted
+from cliffguard.core.progress import doing
+from cliffguard.core.settings import are_both
 
 if TYPE_CHECKING:
-    from cliffguard.plans import Plan
-    from cliffguard.records import Checkpoint, Item, Task
+    from cliffguard.core.checkpoint import Checkpoint
+    from cliffguard.core.items import Item, Task
+    from cliffguard.core.settings import Plan
     from cliffguard.runners import Show
-    from cliffguard.store import Store
-    from cliffguard.targets.reading import Reading
+    from cliffguard.store.answers import Store
+    from cliffguard.suites.target.reading import Reading
 
 
 def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     """Return one plan per candidate."""
     with doing("reading the plan and its data"):
         plans = _read_plans(path, opt.overrides(flags))
-    from cliffguard.hub import is_offline, no_connection
+    from cliffguard.core.hub_names import is_offline, no_connection
 
     if is_offline():  # a server of one's own is asked nevertheless
         plans = tuple(dataclasses.replace(one, offline=not one.runner.is_served) for one in plans)
     if any(plan.offline for plan in plans):
         hold(no_connection())
     if any(plan.target is not None for plan in plans):
-        from cliffguard.targets.reading import read_once
+        from cliffguard.suites.target.reading import read_once
 
         hold(read_once())
     return plans
@@ -98,8 +99,8 @@ def show(plans: Sequence[Plan]) -> None:
     import yaml
 
     from cliffguard.config import as_written
-    from cliffguard.corridor import default_policy, with_margins
-    from cliffguard.targets import suites_of
+    from cliffguard.gate import default_policy, with_margins
+    from cliffguard.suites.target import suites_of
 
     suites = suites_of(plans[0])
     policy = with_margins(plans[0].policy or default_policy(suites), suites)
@@ -129,7 +130,7 @@ def say_target(plans: Sequence[Plan], *, quiet: bool, is_asked: bool = False) ->
     plan = plans[0]
     if quiet or plan.target is None:
         return None
-    from cliffguard.targets import read_target
+    from cliffguard.suites.target import read_target
 
     shots = plan.protocol.num_fewshot or 0
     is_rendered = is_asked and (plan.protocol.chat_template != "none" or shots > 0)
@@ -150,7 +151,7 @@ class _Rendered:
 
     def __call__(self, side: Checkpoint, task: Task, asked: Sequence[tuple[Item, str]]) -> None:
         from cliffguard.report.clean import clean
-        from cliffguard.targets.reading import prompt_line
+        from cliffguard.suites.target.reading import prompt_line
 
         if task.name != self._task or side.name in self._sides:
             return
@@ -164,6 +165,6 @@ class _Rendered:
 
 def open_store(folder: Path | None) -> Store:
     """Return the store in `folder`, or the user's."""
-    from cliffguard.store import Store, default_store_folder
+    from cliffguard.store.answers import Store, default_store_folder
 
     return Store(folder or default_store_folder())

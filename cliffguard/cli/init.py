@@ -13,8 +13,8 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, write_new
 from cliffguard.cli.given import say_reading
 from cliffguard.cli.suites import suite_of_data
-from cliffguard.errors import UsageError
-from cliffguard.files import user_path
+from cliffguard.core.errors import UsageError
+from cliffguard.core.files import user_path
 
 _PLAN = """\
 # What is compared. Run it with: cliffguard check {name}

@@ -14,11 +14,11 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plan_of, say_target
-from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.core.errors import IntegrityError, UsageError
 
 if TYPE_CHECKING:
-    from cliffguard.noise import NoiseFloor
-    from cliffguard.plans import Plan
+    from cliffguard.core.settings import Plan
+    from cliffguard.planning.self_test import NoiseFloor
 
 
 @explained
@@ -42,7 +42,7 @@ def noise(
     verbose: opt.Verbose = False,
 ) -> None:
     """Ask a checkpoint twice: again one sequence at a time, or as is said; exit 12 on drift."""
-    from cliffguard.engine.peers import n_processes
+    from cliffguard.engine.distributed import n_processes
 
     if n_processes() > 1:
         raise UsageError(
@@ -55,8 +55,8 @@ def noise(
         flags = {**flags, "suites": [NO_SUITE]}  # of a model against itself nothing is gained
     plan = plan_of({**flags, "candidate": [checkpoint], "policy": policy})
     other = _otherwise(plan, other_dtype, other_device)
-    from cliffguard.corridor import find_alone, runner_for
-    from cliffguard.noise import measure_noise
+    from cliffguard.gate import find_alone, runner_for
+    from cliffguard.planning.self_test import measure_noise
 
     say_target([plan], quiet=quiet)
     answers = open_store(store)

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
-from cliffguard.canonical import parse_json
-from cliffguard.errors import UsageError
+from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,24 +12,24 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.canonical import digest
 from cliffguard.cli.console import Screen
-from cliffguard.errors import CliffguardError, UsageError
-from cliffguard.files import user_path, write_whole
-from cliffguard.plans import are_both
-from cliffguard.progress import doing
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.core.files import user_path, write_whole
+from cliffguard.core.progress import doing
+from cliffguard.core.settings import are_both
 
 if TYPE_CHECKING:
-    from cliffguard.choice import Asked, Choice
-    from cliffguard.plans import Plan
-    from cliffguard.records import Review
+    from cliffguard.core.reviews import Review
+    from cliffguard.core.settings import Plan
+    from cliffguard.core.timing import Spent
+    from cliffguard.planning.selection import Asked, Choice
     from cliffguard.runners import Runner
-    from cliffguard.stages import Spent
 
 
 def names_of(plans: Sequence[Plan]) -> list[str]:
     """Return what tells the comparisons of a run apart: the shortest path of each candidate."""
-    from cliffguard.repeat import names_of as shortest_names
+    from cliffguard.compare.repeat_command import names_of as shortest_names
 
     candidates = list(dict.fromkeys(plan.candidate for plan in plans))
     short = dict(zip(candidates, shortest_names(candidates), strict=True))
@@ -124,7 +124,7 @@ def prepare(out: Path) -> Path:
 
 def refusals_of(plans: Sequence[Plan], runner: Runner) -> Iterator[str]:
     """Yield which of several candidates will not be asked, before hours are spent on the others."""
-    from cliffguard.corridor import refused
+    from cliffguard.gate import refused
 
     for number, plan in enumerate(plans if len(plans) > 1 else (), start=1):
         if failure := refused(plan, runner):
@@ -173,7 +173,7 @@ def in_turn(
             codes.append(code)
         asked += [None] * (len(codes) - len(asked))  # one that could not be compared
     if choose == "any":
-        from cliffguard.choice import raised, raised_remark
+        from cliffguard.planning.selection import raised, raised_remark
 
         for place, one in raised(asked, plans).items():
             _, codes[place] = ask(one, folders[place], [raised_remark(one, len(plans))])
@@ -191,10 +191,10 @@ def finished(
 
     `output_format` None: nothing goes to stdout.
     """
+    from cliffguard.core.timing import Timings
     from cliffguard.report import render, write_reports
     from cliffguard.report.text import print_review
     from cliffguard.report.timings import sentence
-    from cliffguard.stages import Timings
 
     @functools.cache
     def timings() -> Timings:

@@ -14,14 +14,15 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plans_of, say_target, show
-from cliffguard.errors import CliffguardError, UsageError
-from cliffguard.progress import doing
+from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
-    from cliffguard.aiming import Aim, Change
-    from cliffguard.outlook import Outlook
-    from cliffguard.plans import Plan, Policy
-    from cliffguard.records import Checkpoint, Suite, Task
+    from cliffguard.core.checkpoint import Checkpoint
+    from cliffguard.core.items import Suite, Task
+    from cliffguard.core.settings import Plan, Policy
+    from cliffguard.planning.power import Outlook
+    from cliffguard.planning.power_advice import Aim, Change
 
 
 @explained
@@ -66,7 +67,7 @@ def plan(
     say_target(plans, quiet=False)
     remarks: tuple[str, ...] = ()
     if choose is not None:
-        from cliffguard.choice import foretold, shared
+        from cliffguard.planning.selection import foretold, shared
 
         plans = shared(plans, choose)
         remarks = foretold(choose, plans)
@@ -76,7 +77,7 @@ def plan(
     found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
     aimed = None
     if aim is not None:
-        from cliffguard.aiming import aim_at
+        from cliffguard.planning.power_advice import aim_at
 
         with doing("looking for what would pass"):
             aimed = aim_at(aim, found, in_force, stops_early=stops_early)
@@ -95,14 +96,14 @@ def looked_ahead(
     plan: Plan, store: Path | None, stops_early: bool
 ) -> tuple[Outlook, Policy, Checkpoint | None]:
     """Return what the plan can decide, the policy in force, and the base if it is at hand."""
-    from cliffguard.corridor import default_policy, with_margins
-    from cliffguard.dealing import expected_churn, stored_flips
-    from cliffguard.outlook import look_ahead
-    from cliffguard.overlap import without_training
+    from cliffguard.compare.clusters import refuse_unknown_fields, wanting
+    from cliffguard.evaluate.allocation import expected_churn, stored_flips
+    from cliffguard.gate import default_policy, with_margins
+    from cliffguard.planning.power import look_ahead
     from cliffguard.report.clean import one_line
-    from cliffguard.targets import suites_of
-    from cliffguard.ties import refuse_unknown_fields, wanting
-    from cliffguard.training import blanks_told, read_all_training
+    from cliffguard.suites.contamination import without_training
+    from cliffguard.suites.target import suites_of
+    from cliffguard.suites.train_data import blanks_told, read_all_training
 
     suites = suites_of(plan)
     policy = with_margins(plan.policy or default_policy(suites), suites)
@@ -128,7 +129,7 @@ def looked_ahead(
 
 def _is_adapter(plan: Plan) -> bool:
     """Say whether the candidate is switched over its base in memory; what is not there yet, is."""
-    from cliffguard.corridor import is_full
+    from cliffguard.gate import is_full
 
     try:
         return not is_full(dataclasses.replace(plan, offline=True))
@@ -140,7 +141,7 @@ def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
     tasks = tuple(t for suite in suites for c in suite.capabilities for t in c.tasks)
     if not plan.data and not any(task.stock for task in tasks):
         return tasks
-    from cliffguard.corridor import runner_for  # only lm-eval knows what its tasks hold
+    from cliffguard.gate import runner_for  # only lm-eval knows what its tasks hold
 
     return runner_for(plan).resolve(suites, plan.protocol)
 
@@ -149,7 +150,7 @@ def minutes_of(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | N
     """Return a rough estimate on this machine; None where the base is not at hand."""
     if base is None or base.files is None or not plan.runner.is_local:
         return None
-    from cliffguard.checkpoint_files import n_parameters
+    from cliffguard.checkpoints.files import n_parameters
     from cliffguard.engine.speed import tokens_a_second
 
     size = n_parameters(base.files.weights)
@@ -164,7 +165,7 @@ def minutes_of(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | N
 
 def _base(plan: Plan) -> Checkpoint | None:
     """Return the plan's base if it lies on this machine; the candidate need not be there yet."""
-    from cliffguard.corridor import find_alone, find_sides
+    from cliffguard.gate import find_alone, find_sides
 
     here = dataclasses.replace(plan, offline=True)
     try:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from cliffguard.cli.console import explained
-from cliffguard.errors import UsageError
-from cliffguard.files import read_text, user_path, validate, write_whole
+from cliffguard.core.errors import UsageError
+from cliffguard.core.files import read_text, user_path, validate, write_whole
 
 if TYPE_CHECKING:
-    from cliffguard.stages import Timings
+    from cliffguard.core.timing import Timings
 
 
 @explained
@@ -61,8 +61,8 @@ def _timings_beside(review: Path) -> Timings | None:
         return None
     from pydantic import TypeAdapter
 
-    from cliffguard.canonical import parse_json
-    from cliffguard.stages import Timings
+    from cliffguard.core.canonical_json import parse_json
+    from cliffguard.core.timing import Timings
 
     try:
         told = parse_json(read_text(path, UsageError))

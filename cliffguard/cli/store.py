@@ -16,11 +16,11 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, told
 from cliffguard.cli.given import open_store
-from cliffguard.errors import StoreError, UsageError
+from cliffguard.core.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from cliffguard.store import Store
-    from cliffguard.upkeep.questions import StoredQuestion
+    from cliffguard.store.answers import Store
+    from cliffguard.store.maintenance.questions import StoredQuestion
 
 store_app = typer.Typer(no_args_is_help=True, help="Look after the stored answers.")
 
@@ -39,7 +39,7 @@ def list_store(
     ] = "text",
 ) -> None:
     """List what is stored: of which checkpoint, which task, how it was asked, how much, how old."""
-    from cliffguard.upkeep.questions import describe, entries_of
+    from cliffguard.store.maintenance.questions import describe, entries_of
 
     answers = open_store(store)
     rows: list[StoredQuestion] = []
@@ -116,8 +116,8 @@ def verify_store(
 ) -> None:
     """Read every stored answer and check it against its seal; exit 12 where one is damaged."""
     from cliffguard.report.clean import one_line
-    from cliffguard.upkeep.damage import examine, examine_looks, move_aside
-    from cliffguard.upkeep.questions import entries_of
+    from cliffguard.store.maintenance.damage import examine, examine_looks, move_aside
+    from cliffguard.store.maintenance.questions import entries_of
 
     answers = open_store(store)
     with told("reading what is stored"):
@@ -167,8 +167,8 @@ def prune_store(
 ) -> None:
     """Show what meets all conditions that are given; with --yes remove it."""
     from cliffguard.report.clean import one_line
-    from cliffguard.upkeep.pruning import removable, remove
-    from cliffguard.upkeep.questions import select
+    from cliffguard.store.maintenance.pruning import removable, remove
+    from cliffguard.store.maintenance.questions import select
 
     age_s = None if older_than is None else _seconds(older_than)
     if age_s is None and checkpoint is None and not unreadable:
@@ -211,8 +211,8 @@ def export_answers(
     task: Annotated[str | None, typer.Option(help="Name of a task.")] = None,
 ) -> None:
     """Write stored answers into one tar file: those of a checkpoint, a suite, a task, or all."""
-    from cliffguard.upkeep.archive import write_archive
-    from cliffguard.upkeep.questions import select
+    from cliffguard.store.maintenance.archive import write_archive
+    from cliffguard.store.maintenance.questions import select
 
     answers = open_store(store)
     rows = select(answers, checkpoint=checkpoint, suite=suite, task=task)
@@ -231,7 +231,7 @@ def import_answers(
     store: opt.StoreFolder = None,
 ) -> None:
     """Put the answers of an archive into the store, verified; what is there already stays."""
-    from cliffguard.upkeep.archive import read_archive
+    from cliffguard.store.maintenance.archive import read_archive
 
     answers = open_store(store)
     with told(f"reading {archive}"):

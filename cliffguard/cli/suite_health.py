@@ -19,9 +19,9 @@ from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.suites import tasks_of
 
 if TYPE_CHECKING:
-    from cliffguard.distance import Coverage
-    from cliffguard.records import Suite
-    from cliffguard.screens import Uncovered
+    from cliffguard.compare.diagnostics.distance import Coverage
+    from cliffguard.compare.diagnostics.screens import Uncovered
+    from cliffguard.core.items import Suite
 
 _OLD_DAYS = 365
 _STILL = 0.8  # share of items that never changed
@@ -35,10 +35,10 @@ def check_suites(
     store: opt.StoreFolder = None,
 ) -> None:
     """Say what is weak in suites before any model is asked; their health is in every report."""
+    from cliffguard.compare.diagnostics.item_health import static_health
     from cliffguard.config import load_policy
-    from cliffguard.health import static_health
-    from cliffguard.plans import Policy
-    from cliffguard.suites import load_suites, not_covered
+    from cliffguard.core.settings import Policy
+    from cliffguard.suites.loading import load_suites, not_covered
 
     in_force = load_policy(policy) if policy else Policy()
     with told("looking through the suites"):
@@ -67,7 +67,7 @@ def _aged(suites: Sequence[Suite], today: date) -> Iterator[str]:
 
 def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
     """Say which tasks hardly ever change, by the answers of all checkpoints that are stored."""
-    from cliffguard.history import stillness
+    from cliffguard.store.saturation import stillness
 
     tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
     for one in stillness(open_store(store), tasks):
@@ -95,9 +95,9 @@ def cover_prompts(
     verbose: opt.Verbose = False,
 ) -> None:
     """Say how much of production no capability covers, with the prompts least like any item."""
-    from cliffguard.corridor import find_alone, runner_for
-    from cliffguard.screens import cover
-    from cliffguard.training import blanks_told, read_all_training
+    from cliffguard.compare.diagnostics.screens import cover
+    from cliffguard.gate import find_alone, runner_for
+    from cliffguard.suites.train_data import blanks_told, read_all_training
 
     screen = shown(quiet=quiet, verbose=verbose)
     texts = read_all_training(prompts)

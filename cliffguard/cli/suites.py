@@ -14,11 +14,11 @@ import typer
 from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, told, write_new
 from cliffguard.cli.given import say_reading
-from cliffguard.errors import UsageError
+from cliffguard.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from cliffguard.records import Task
-    from cliffguard.targets.reading import Reading
+    from cliffguard.core.items import Task
+    from cliffguard.suites.target.reading import Reading
 
 suites_app = typer.Typer(no_args_is_help=True, help="List, show and check suites.")
 
@@ -34,9 +34,9 @@ def list_suites(
     ] = "text",
 ) -> None:
     """List the built-in suites, without reading their items."""
-    from cliffguard.listing import listed, recorded_digests
     from cliffguard.report.clean import one_line
-    from cliffguard.suites import builtin_names
+    from cliffguard.suites.listing import listed, recorded_digests
+    from cliffguard.suites.loading import builtin_names
 
     found = [listed(name) for name in builtin_names()]
     if output_format == "json":
@@ -57,7 +57,7 @@ def list_suites(
 def show_suite(name: Name) -> None:
     """Show a suite's capabilities and tasks, with rings, levels and chance."""
     from cliffguard.report.clean import one_line
-    from cliffguard.suites import load_suite
+    from cliffguard.suites.loading import load_suite
 
     suite = load_suite(name)
     print(f"{suite.name} {suite.version}: {one_line(suite.description)}\ndigest {suite.digest}")
@@ -73,7 +73,7 @@ def show_suite(name: Name) -> None:
 def print_items(name: Name) -> None:
     """Print a suite's own items as JSON Lines; those of another suite are printed by that one."""
     from cliffguard.report.json import escaped
-    from cliffguard.suites import load_suite
+    from cliffguard.suites.loading import load_suite
 
     suite = load_suite(name)
     for capability in suite.capabilities:
@@ -111,7 +111,7 @@ def new_suite(
 def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> tuple[dict[str, str], Reading]:
     """Return the files of a suite from data, and how these were read; `flags` say the fields."""
     from cliffguard.config import make_target
-    from cliffguard.targets import read_target, suite_files
+    from cliffguard.suites.target import read_target, suite_files
 
     given = opt.overrides({**flags, "target": data, "target_name": name})
     target = make_target(given["target"], "target")
@@ -126,7 +126,7 @@ def validate_suites(
     names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
 ) -> None:
     """Check suites as they would be used together; exit 2 with file and line of the first fault."""
-    from cliffguard.suites import load_suites
+    from cliffguard.suites.loading import load_suites
 
     for suite in load_suites(names):
         row = _summary(suite)
@@ -146,12 +146,12 @@ def print_overlap(
     ] = "text",
 ) -> None:
     """Print the items that stand in the fine-tune's data, word for word or nearly so."""
-    from cliffguard.overlap import told as sentences_of
-    from cliffguard.overlap import without_training
     from cliffguard.report.clean import one_line
     from cliffguard.report.json import escaped
     from cliffguard.report.page import place
-    from cliffguard.training import blanks_told, read_all_training
+    from cliffguard.suites.contamination import told as sentences_of
+    from cliffguard.suites.contamination import without_training
+    from cliffguard.suites.train_data import blanks_told, read_all_training
 
     with told("comparing the items with the training data"):
         texts = read_all_training(train)
@@ -174,9 +174,9 @@ def print_overlap(
 
 def tasks_of(names: list[str]) -> tuple[Task, ...]:
     """Return the tasks of suites; what lm-eval's own hold, only lm-eval knows."""
-    from cliffguard.corridor import runner_for
-    from cliffguard.plans import Plan
-    from cliffguard.suites import load_suites
+    from cliffguard.core.settings import Plan
+    from cliffguard.gate import runner_for
+    from cliffguard.suites.loading import load_suites
 
     suites = load_suites(names)
     tasks = tuple(t for suite in suites for c in suite.capabilities for t in c.tasks)
@@ -203,10 +203,10 @@ def freeze_gym(
     """Freeze ladders of reasoning-gym as a suite: pip install "cliffguard[gym]"."""
     from pydantic import TypeAdapter
 
-    from cliffguard.files import user_path, validate, write_whole
-    from cliffguard.gym import freeze
-    from cliffguard.suites import Name as SuiteName
-    from cliffguard.suites import load_suite
+    from cliffguard.core.files import user_path, validate, write_whole
+    from cliffguard.suites.gym import freeze
+    from cliffguard.suites.loading import Name as SuiteName
+    from cliffguard.suites.loading import load_suite
 
     validate(TypeAdapter(SuiteName), name, "--name", UsageError)
     out = user_path(str(out), UsageError)

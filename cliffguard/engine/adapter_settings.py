@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cliffguard.apart import Failed, Stopped
-from cliffguard.apart.patterns import match_names
-from cliffguard.errors import IntegrityError
-from cliffguard.records import Checkpoint
-from cliffguard.tensors import tensors_of
+from cliffguard.checkpoints.tensors import tensors_of
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError
+from cliffguard.core.sandbox import Failed, Stopped
+from cliffguard.core.sandbox.patterns import match_names
 
 _PATTERNS = (
     "target_modules", "exclude_modules", "rank_pattern", "alpha_pattern", "layers_pattern",

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError
 from cliffguard.engine.adapter_settings import refuse_slow_patterns
-from cliffguard.errors import IntegrityError
-from cliffguard.records import Checkpoint
 
 
 def adapter_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cliffguard.core.errors import InfrastructureError
 from cliffguard.engine.packing import Limits
-from cliffguard.errors import InfrastructureError
 
 # Of a CPU measured (a few times more or less is within 10 %); of a card not measured yet.
 _MOST_TOKENS = {"cpu": 1024, "cuda": 16384}

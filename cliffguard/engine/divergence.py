@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from cliffguard.distance import Divergence
+from cliffguard.core.errors import IntegrityError
+from cliffguard.core.vectors import Divergence
 from cliffguard.engine.packing import Ints
 from cliffguard.engine.passes import only_at
 from cliffguard.engine.texts import Batch, budget_of, encoded, name_of, read_all, run
-from cliffguard.errors import IntegrityError
 
 MAX_READS = 512
 """Of a longer prompt the last so many tokens are compared; those before them are read."""

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.engine.texts import Batch, budget_of, encoded, name_of, read_all, run
-from cliffguard.errors import IntegrityError, UsageError
 
 Vectors = npt.NDArray[np.float32]
 """One row per text."""

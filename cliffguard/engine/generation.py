@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from cliffguard.core.timing import Stages
 from cliffguard.engine.decoding import RowCache, Sampling, joined, pick
 from cliffguard.engine.packing import Ints, chain, in_order, shared_with_previous
 from cliffguard.engine.passes import KeyValues, Model, stacked
-from cliffguard.stages import Stages
 
 MIN_SHARED_TOKENS = 32
 """A prefix of prompts gets a pass of its own from this length on."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from cliffguard.canonical import digest
-from cliffguard.errors import IntegrityError, UsageError
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.errors import IntegrityError, UsageError
 
 _NOT_SETTINGS = {"_name_or_path", "transformers_version", "use_cache"}
 

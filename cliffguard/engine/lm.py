@@ -21,19 +21,19 @@ from lm_eval.models.utils import (
     normalize_gen_kwargs,
 )
 
+from cliffguard.core.errors import IntegrityError
+from cliffguard.core.timing import Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import with_adapter
 from cliffguard.engine.budget import Budget, find_budget
 from cliffguard.engine.decoding import Sampling
-from cliffguard.engine.exactness import plain_reason
 from cliffguard.engine.generation import Generated, Prompt, generate
 from cliffguard.engine.packing import Scored
+from cliffguard.engine.packing_support import plain_reason
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
 from cliffguard.engine.stopping import GeneratedText, Stop, as_text, from_plain_text
 from cliffguard.engine.tokenizing import panics_held
-from cliffguard.errors import IntegrityError
-from cliffguard.stages import Stages
 
 T = TypeVar("T")
 

@@ -9,26 +9,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cliffguard.checkpoint_files import refuse_growing
+from cliffguard.checkpoints.files import refuse_growing
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import cue_of, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
-from cliffguard.engine.intact import (
+from cliffguard.engine.mapped import into_memory, refuse_on_disk
+from cliffguard.engine.smoke_test import probe, refuse_no_effect, refuse_no_numbers
+from cliffguard.engine.tokenizing import panics_explained, panics_held
+from cliffguard.engine.weight_checks import (
     refuse_missing_tokens,
     refuse_no_marks,
     refuse_not_finite,
     unread,
 )
-from cliffguard.engine.mapped import into_memory, refuse_on_disk
-from cliffguard.engine.probing import probe, refuse_no_effect, refuse_no_numbers
-from cliffguard.engine.tokenizing import panics_explained, panics_held
-from cliffguard.errors import (
-    CliffguardError,
-    InfrastructureError,
-    IntegrityError,
-    UsageError,
-)
-from cliffguard.records import Checkpoint
 
 _DEVICE = re.compile(r"cpu|cuda(?::([0-9]{1,3}))?")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cliffguard.errors import InfrastructureError
+from cliffguard.core.errors import InfrastructureError
 
 
 def into_memory(model: Any) -> None:

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from cliffguard.checkpoint_files import read_json
-from cliffguard.errors import IntegrityError
+from cliffguard.checkpoints.files import read_json
+from cliffguard.core.errors import IntegrityError
 
 _ROUNDS = re.compile(r"pissa_niter_[0-9]+")
 # Not of the method: what peft itself writes beside it, and reads apart.

@@ -19,11 +19,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cliffguard.checkpoint_files import read_json
+from cliffguard.checkpoints.files import read_json
+from cliffguard.checkpoints.tensors import tensors_of
+from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.progress import doing
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import adapter_shapes, apart_because
 from cliffguard.engine.foreign_names import advice, foreign_part, unwrapped, without, wrappers
-from cliffguard.engine.intact import refuse_integers, refuse_missing_tokens, unread
 from cliffguard.engine.loading import (
     damage_explained,
     first_line,
@@ -33,10 +36,7 @@ from cliffguard.engine.loading import (
 from cliffguard.engine.peft_configs import read_config
 from cliffguard.engine.rehearsed_adapters import adapter_on_paper, refusals_explained
 from cliffguard.engine.rehearsed_weights import Shapes, put_in
-from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.progress import doing
-from cliffguard.records import Checkpoint, CheckpointFiles
-from cliffguard.tensors import tensors_of
+from cliffguard.engine.weight_checks import refuse_integers, refuse_missing_tokens, unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cliffguard.core.errors import CliffguardError, IntegrityError
 from cliffguard.engine.adapters import adapter_shapes, grow_embedding, refuse_misfit
 from cliffguard.engine.foreign_names import advice, foreign_part, without
 from cliffguard.engine.loading import first_line
-from cliffguard.errors import CliffguardError, IntegrityError
 
 Shapes = dict[str, tuple[int, ...]]
 

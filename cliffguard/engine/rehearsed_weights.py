@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from cliffguard.canonical import digest
+from cliffguard.core.canonical_json import digest
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from lm_eval.models.utils import postprocess_generated_text
 
+from cliffguard.core.errors import IntegrityError
 from cliffguard.engine.generation import Generated
-from cliffguard.errors import IntegrityError
 
 Reason = Literal["stop", "string", "length", "stopped", "thinking"]
 

@@ -15,12 +15,12 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
-from cliffguard.apart import Apart, Failed, Stopped
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.core.sandbox import Apart, Failed, Stopped
+from cliffguard.core.settings import Protocol
+from cliffguard.core.signals import drop_if_told
 from cliffguard.engine.loading import load_tokenizer
-from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
-from cliffguard.interrupts import drop_if_told
-from cliffguard.plans import Protocol
-from cliffguard.records import Checkpoint
 
 Render = Callable[[list[dict[str, str]]], Any]
 """From turns, each with its role and content, to what is fed in."""
@@ -174,7 +174,7 @@ def render_apart(tokenizer: Any, name: str) -> None:
     What stands around the rendering stays transformers' own method, word for word: only the
     function that runs the template is another one there. A tokenizer that renders otherwise (by a
     server, without a template) is left alone. A template's own exceptions stay jinja's; past the
-    limits of `cliffguard.apart`, or for any other failure, an IntegrityError is raised.
+    limits of `cliffguard.core.sandbox`, or for any other failure, an IntegrityError is raised.
     """
     method = getattr(type(tokenizer), "apply_chat_template", None)
     names = getattr(getattr(method, "__code__", None), "co_names", ())
@@ -202,7 +202,7 @@ class _Renderer:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._child = Apart("cliffguard.apart.templates")
+        self._child = Apart("cliffguard.core.sandbox.templates")
 
     def __call__(self, **arguments: Any) -> Any:
         """Take and return what transformers' own does."""

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from cliffguard.errors import IntegrityError
+from cliffguard.core.errors import IntegrityError
 
 
 @contextlib.contextmanager

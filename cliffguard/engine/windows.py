@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cliffguard.checkpoint_files import settings_of, stated_window, window_in
-from cliffguard.errors import UsageError
-from cliffguard.records import Checkpoint
+from cliffguard.checkpoints.files import settings_of, stated_window, window_in
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import UsageError
 
 
 def window_of(checkpoint: Checkpoint) -> int | None:

@@ -13,9 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from cliffguard.errors import UsageError, nearest
-from cliffguard.files import write_whole
-from cliffguard.records import Review
+from cliffguard.core.errors import UsageError, nearest
+from cliffguard.core.files import write_whole
+from cliffguard.core.reviews import Review
 from cliffguard.report.timings import TimingsOrLater
 
 RENDERERS = {
@@ -64,7 +64,10 @@ def write_reports(
     rendered before the first file is touched, and each file appears whole or not at all. Raises
     UsageError where the place cannot be written to, InfrastructureError where it is full.
     """
-    from cliffguard.repeat import placed, write_plan  # reads suites, which no renderer needs
+    from cliffguard.compare.repeat_command import (  # reads suites, which no renderer needs
+        placed,
+        write_plan,
+    )
 
     review = placed(review, Path(directory))
     texts = {

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cliffguard.records import Behaviour, CapabilityComparison, Manner, Outcome, Shift
+from cliffguard.core.comparisons import Behaviour, CapabilityComparison, Manner, Shift
+from cliffguard.core.reviews import Outcome
 from cliffguard.report import numbers
 from cliffguard.report.page import Page, Row
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cliffguard.records import ClassComparison, ClassesComparison
+from cliffguard.core.comparisons import ClassComparison, ClassesComparison
 from cliffguard.report import numbers
 from cliffguard.report.clean import clip, one_line
 from cliffguard.report.page import Page

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-from cliffguard.records import with_texts
+from cliffguard.core.reviews import with_texts
 
 T = TypeVar("T")
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from cliffguard.records import CapabilityComparison, Cause
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.reviews import Cause
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
-from matplotlib.transforms import Bbox
+from typing import TYPE_CHECKING, Any
 
 from cliffguard.report.clean import clip, one_line
 from cliffguard.report.numbers import points, points_range
@@ -17,6 +11,12 @@ from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WOR
 from cliffguard.report.placing import place
 from cliffguard.report.reach import Reach
 from cliffguard.report.svg import draw_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
+
 
 TITLE = "Drop against distance from the fine-tuning data"
 
@@ -37,6 +37,8 @@ def distance_figure(rows: Sequence[Reach]) -> Figure:
     place in it and are named below its title; of more than eight, marks are numbered and named
     beside the plot.
     """
+    from matplotlib.figure import Figure
+
     drawn = [row for row in rows if row.drop is not None]
     is_keyed = len(drawn) > _MOST_NAMES
     height = max(_HEIGHT, _TOP + _BOTTOM + _KEY_ROW * len(drawn) * is_keyed)
@@ -82,6 +84,8 @@ def distance_description(rows: Sequence[Reach]) -> str:
 
 
 def _draw_axes(axes: Axes, rows: Sequence[Reach]) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     axes.patch.set_visible(False)
     across = [end for row in rows for end in (row.distance.low, row.distance.high)] or [0.0, 1.0]
     ends = [0.0] + [100 * end for row in rows for end in _ends(row)]
@@ -206,6 +210,8 @@ def _place(axes: Axes, row: Reach) -> tuple[float, float]:
 
 def _boxes(axes: Axes, row: Reach) -> list[Bbox]:
     """Return what a row has drawn, in pixels: its mark and its bars."""
+    from matplotlib.transforms import Bbox
+
     x, y = _place(axes, row)
     ends = [100 * end for end in _ends(row)]
     left, bottom = axes.transData.transform((row.distance.low, min(ends)))
@@ -219,6 +225,8 @@ def _boxes(axes: Axes, row: Reach) -> list[Bbox]:
 
 def _across(axes: Axes, level: float) -> Bbox:
     """Return the line at a drop of `level`, in pixels."""
+    from matplotlib.transforms import Bbox
+
     whole = axes.get_window_extent()
     _, y = axes.transData.transform((0.0, 100 * level))
     return Bbox.from_extents(whole.x0, y - 1, whole.x1, y + 1)
@@ -226,6 +234,9 @@ def _across(axes: Axes, level: float) -> Bbox:
 
 def _size(axes: Axes, lines: _Lines) -> tuple[float, float]:
     """Return width and height of words in pixels."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     assert isinstance(axes.figure, Figure)
     canvas: Any = FigureCanvasAgg(axes.figure)
     widths = []

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from cliffguard.plans import Plan, Policy, Protocol
-from cliffguard.records import (
-    Checkpoint,
-    Commit,
-    PlannedLooks,
-    Provenance,
-    Review,
-    TakenLooks,
-)
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.reviews import Commit, PlannedLooks, Provenance, Review, TakenLooks
+from cliffguard.core.settings import Plan, Policy, Protocol
 from cliffguard.report.clean import one_line
 
 _SHORT = 16  # characters of a digest that tell two apart by eye; all of it is in review.json

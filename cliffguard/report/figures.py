@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cliffguard.records import Review
+from cliffguard.core.reviews import Review
 from cliffguard.report.forest import forest_description, forest_figure
 from cliffguard.report.ladders import draw_ladder, ladder_figure
 from cliffguard.report.page import LadderView, Page

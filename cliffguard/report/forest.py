@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
-
-from cliffguard.records import Review
+from cliffguard.core.reviews import Review
 from cliffguard.report.clean import cleaned, clip
 from cliffguard.report.numbers import MISSING
 from cliffguard.report.page import Page, Row, lay_out
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 # Pixels; the figure is drawn at 72 dots per inch, so that a point is a pixel.
 _WIDTH = 900
@@ -70,6 +70,8 @@ def forest_figure(review: Review) -> Figure:
     The interval of a row that is held ends inside the shaded zone, which reaches to the row's own
     margin. Unmeasured capabilities keep their row.
     """
+    from matplotlib.figure import Figure
+
     panels = _panels(lay_out(cleaned(review)))
     height = sum(panel.height for panel in panels) or _ROW
     figure = Figure(figsize=(_WIDTH / 72, height / 72), dpi=72)
@@ -141,6 +143,8 @@ def _draw_panel(axes: Axes, panel: _Panel) -> None:
 
 
 def _draw_zone(axes: Axes, line: _Line, panel: _Panel) -> None:
+    from matplotlib.patches import Rectangle
+
     if line.limit is None:
         return
     low, high = panel.limits
@@ -221,6 +225,8 @@ def _draw_headings(axes: Axes, panel: _Panel) -> None:
 
 
 def _draw_axis(axes: Axes, panel: _Panel) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(FAINT)

@@ -8,7 +8,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
-from cliffguard.records import Review
+from cliffguard.core.reviews import Review
 from cliffguard.report import numbers
 from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.classes import HEADERS as CLASSES_HEADERS

@@ -10,10 +10,11 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, NoReturn
 
-from cliffguard.canonical import parse_json
-from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.files import validate
-from cliffguard.records import REVIEW_FORMAT, CheckpointFiles, Review
+from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.checkpoint import CheckpointFiles
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.files import validate
+from cliffguard.core.reviews import REVIEW_FORMAT, Review
 
 _NEXT = "read a review.json as cliffguard wrote it, or run the check again"
 

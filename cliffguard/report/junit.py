@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from cliffguard.records import CapabilityComparison, Finding, Outcome, Review
+from cliffguard.compare.summary import DIRECTIONS
+from cliffguard.compare.verdict import EXIT_CODES
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.reviews import Finding, Outcome, Review
 from cliffguard.report.clean import clean, cleaned, one_line
 from cliffguard.report.wording import SHAPES
-from cliffguard.sentence import DIRECTIONS
-from cliffguard.verdict import EXIT_CODES
 
 _FAILURES = {
     Outcome.REGRESSED: "regression",

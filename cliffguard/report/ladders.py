@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
-
-from cliffguard.records import Ladder, LevelComparison, Review
+from cliffguard.core.comparisons import Ladder, LevelComparison
+from cliffguard.core.reviews import Review
 from cliffguard.report.clean import cleaned, clip
 from cliffguard.report.page import LadderView, lay_out
 from cliffguard.report.palette import BASE, BREAK, CANDIDATE, FAINT, INK, MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 
 _WIDTH, _PLOT_HEIGHT = 600, 240
 _LEFT, _RIGHT, _BOTTOM = 52, 126, 44
@@ -34,6 +37,8 @@ def ladder_figure(review: Review, ladder: Ladder) -> Figure:
 
 def draw_ladder(view: LadderView) -> Figure:
     """Draw a ladder that was laid out before."""
+    from matplotlib.figure import Figure
+
     levels = view.ladder.levels
     height = _BOTTOM + _PLOT_HEIGHT + _top(view)
     figure = Figure(figsize=(_WIDTH / 72, height / 72), dpi=72)
@@ -164,6 +169,8 @@ def _spread(heights: list[float]) -> list[float]:
 
 
 def _draw_axes(axes: Axes, view: LadderView) -> None:
+    from matplotlib.ticker import FuncFormatter
+
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):

@@ -6,7 +6,8 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from cliffguard.records import Example, Review
+from cliffguard.core.reviews import Example, Review
+from cliffguard.core.timing import Timings
 from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
 from cliffguard.report.classes import TITLE as CLASSES_TITLE
@@ -27,7 +28,6 @@ from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
 from cliffguard.report.timings import TITLE as TIMINGS_TITLE
 from cliffguard.report.timings import TimingsOrLater, read, rows, sentence
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
-from cliffguard.stages import Timings
 
 _PROMPT_CHARACTERS = 600
 _ANSWER_CHARACTERS = 300

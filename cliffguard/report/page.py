@@ -8,25 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cliffguard.records import (
+from cliffguard.compare.summary import DIRECTIONS
+from cliffguard.compare.verdict import EXIT_CODES
+from cliffguard.core.comparisons import (
     CapabilityComparison,
-    Example,
-    Finding,
     Ladder,
-    LadderFinding,
     LevelComparison,
-    Outcome,
     Overlap,
-    Review,
     TaskComparison,
 )
+from cliffguard.core.reviews import Example, Finding, LadderFinding, Outcome, Review
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 from cliffguard.report.details import details
 from cliffguard.report.wording import EDGES, MARKS, ROLE_ORDER, SHAPES
-from cliffguard.sentence import DIRECTIONS
-from cliffguard.stats.ladder import Shape
-from cliffguard.verdict import EXIT_CODES
+from cliffguard.stats.ladder_shapes import Shape
 
 _WEIGHED_SINCE = 2  # layout of reviews whose pooled test weighs, and whose missing are missing
 _N_SHARED_NAMED = 3

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cliffguard.records import Outcome
+from cliffguard.core.reviews import Outcome
 
 INK = "#1f2328"
 MUTED = "#59636e"

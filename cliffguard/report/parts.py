@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cliffguard.parts import adjusted_parts
-from cliffguard.plans import Policy
-from cliffguard.records import StratumComparison
+from cliffguard.compare.strata_evidence import adjusted_parts
+from cliffguard.core.comparisons import StratumComparison
+from cliffguard.core.settings import Policy
+from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
 from cliffguard.report.clean import clip, one_line
 from cliffguard.report.page import Page, Row
-from cliffguard.shares import shares
 
 N_LARGEST = 5
 """Parts with the largest drops that are shown of each capability, beside every proven one."""

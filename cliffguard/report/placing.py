@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.transforms import Bbox
+if TYPE_CHECKING:
+    from matplotlib.transforms import Bbox
+
 
 _GAP = 9.0  # pixels between a mark's middle and its words
 _STEP = 4.0  # by which words move up or down until they have room
@@ -26,6 +29,8 @@ def place(
 
 def _around(at: Sequence[float], width: float, height: float) -> Iterator[Bbox]:
     """Return boxes to the right and to the left of a mark, the nearest first."""
+    from matplotlib.transforms import Bbox
+
     for step in range(_MOST_STEPS):
         for shift in (step * _STEP, -step * _STEP) if step else (0.0,):
             for left in (at[0] + _GAP, at[0] - _GAP - width):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cliffguard.plans import Ring
-from cliffguard.records import Distance, Outcome
+from cliffguard.core.comparisons import Distance
+from cliffguard.core.reviews import Outcome
+from cliffguard.core.settings import Ring
 from cliffguard.report.numbers import points, points_range
 from cliffguard.report.page import Page
 from cliffguard.stats.interval import Interval

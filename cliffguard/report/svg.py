@@ -6,9 +6,12 @@ import re
 import warnings
 from collections.abc import Callable
 from io import StringIO
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cliffguard.records import Outcome, Review
+from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report.behaviour import behaviour_view
 from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
 from cliffguard.report.classes import TITLE as CLASSES_TITLE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cliffguard.stages import STAGES, Timings
+from cliffguard.core.timing import STAGES, Timings
 
 TimingsOrLater = Timings | Callable[[], Timings] | None
 """Timings, or what gives them: asked at the end, so that drawing the report counts."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cliffguard.plans import Role
-from cliffguard.records import Outcome
-from cliffguard.stats.ladder import Shape
+from cliffguard.core.reviews import Outcome
+from cliffguard.core.settings import Role
+from cliffguard.stats.ladder_shapes import Shape
 
 MARKS = {
     Outcome.PASS: "✓",

@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
-from cliffguard.checkpoint_files import stated_window
-from cliffguard.errors import UsageError
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
-from cliffguard.stages import Spent
+from cliffguard.checkpoints.files import stated_window
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import UsageError
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.settings import Protocol
+from cliffguard.core.timing import Spent
 
 if TYPE_CHECKING:
-    from cliffguard.distance import Divergence, Vectors
+    from cliffguard.core.vectors import Divergence, Vectors
 
 Asked = tuple[Task, Sequence[Item]]
 """A shard on its way to a runner."""

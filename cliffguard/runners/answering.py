@@ -9,12 +9,13 @@ from itertools import takewhile
 from statistics import fmean
 from typing import Any
 
-from cliffguard.canonical import digest
-from cliffguard.engine.intact import refuse_unread_tokens
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.errors import IntegrityError
+from cliffguard.core.items import Item
+from cliffguard.core.settings import Protocol
 from cliffguard.engine.tokenizing import panics_held
-from cliffguard.errors import IntegrityError
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Item
+from cliffguard.engine.weight_checks import refuse_unread_tokens
 from cliffguard.runners.lmeval_tasks import LoadedTask
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.canonical import canonical_json
-from cliffguard.engine import loading
-from cliffguard.engine.windows import settled, window_of, window_of_model
-from cliffguard.errors import (
+from cliffguard.checkpoints.unchanged import BESIDE_THE_BASE, PARTS, Part, refuse_changed
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import (
     ChangedFiles,
     InfrastructureError,
     IntegrityError,
@@ -22,11 +22,11 @@ from cliffguard.errors import (
     nearest,
     redacted,
 )
-from cliffguard.hub import without_prefix
-from cliffguard.plans import Protocol, RunnerSettings
-from cliffguard.progress import doing
-from cliffguard.records import Checkpoint
-from cliffguard.unchanged import BESIDE_THE_BASE, PARTS, Part, refuse_changed
+from cliffguard.core.hub_names import without_prefix
+from cliffguard.core.progress import doing
+from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.engine import loading
+from cliffguard.engine.windows import settled, window_of, window_of_model
 
 if TYPE_CHECKING:
     from cliffguard.engine.divergence import Side
@@ -49,7 +49,7 @@ class LocalBackend:
 
     def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
         """Return the lm-eval model of a checkpoint, loading its base unless it is in memory."""
-        from cliffguard.engine.resident import Resident
+        from cliffguard.engine.model_cache import Resident
 
         options = self._options(protocol, dtype)
         parts = BESIDE_THE_BASE
@@ -78,7 +78,7 @@ class LocalBackend:
         """Return both, ready to run in turns: over one base in memory, or each on its weights."""
         from cliffguard.engine.budget import refuse_second
         from cliffguard.engine.divergence import Side
-        from cliffguard.engine.resident import Resident
+        from cliffguard.engine.model_cache import Resident
 
         options = self._options(protocol, dtype)
         first, resident = self.model(base, protocol, dtype), self._resident

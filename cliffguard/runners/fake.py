@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from cliffguard.canonical import digest
-from cliffguard.errors import SuiteError
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import SuiteError
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.settings import Protocol
 from cliffguard.runners import Runner
 
 Script = Callable[[str, Item], float | None]

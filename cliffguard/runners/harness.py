@@ -13,7 +13,15 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.apart import CAN_LIMIT_MEMORY
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, SuiteError, UsageError
+from cliffguard.core.hub_names import no_connection
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.progress import doing
+from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
+from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.timing import Spent, Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
 from cliffguard.engine.templates import (
@@ -26,20 +34,14 @@ from cliffguard.engine.templates import (
     takes_system,
 )
 from cliffguard.engine.tokenizing import panics_explained
-from cliffguard.errors import IntegrityError, SuiteError, UsageError
-from cliffguard.hub import no_connection
-from cliffguard.plans import Protocol, RunnerSettings
-from cliffguard.progress import doing
-from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import LocalBackend, arguments_in_key, backend
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
 from cliffguard.runners.preview import N_SHOWN, first_prompts
-from cliffguard.stages import Spent, Stages
 
 if TYPE_CHECKING:
-    from cliffguard.distance import Divergence, Vectors
+    from cliffguard.core.vectors import Divergence, Vectors
 
 # How many numbers of a version are in the key. lm-eval changes shots, filters and metrics between
 # releases that differ in the third alone.

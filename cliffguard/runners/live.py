@@ -15,19 +15,21 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cliffguard.canonical import digest
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Protocol, RunnerSettings
 from cliffguard.engine import live
-from cliffguard.engine.intact import refuse_no_marks
-from cliffguard.engine.probing import probe, refuse_no_numbers
+from cliffguard.engine.smoke_test import probe, refuse_no_numbers
+from cliffguard.engine.weight_checks import refuse_no_marks
 from cliffguard.engine.windows import settled, window_of_model
-from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.plans import Protocol, RunnerSettings
-from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.runners.backends import LocalBackend
 from cliffguard.runners.harness import HarnessRunner
 
 if TYPE_CHECKING:
-    from cliffguard.distance import Divergence, Vectors
+    from cliffguard.core.vectors import Divergence, Vectors
     from cliffguard.engine.divergence import Side
 
 T = TypeVar("T")

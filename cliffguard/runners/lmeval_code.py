@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from cliffguard.errors import SuiteError
+from cliffguard.core.errors import SuiteError
 
 _RUNS = frozenset({"exec", "eval", "compile", "__import__"})
 _RUNNERS = frozenset({"subprocess", "multiprocessing", "os", "pty", "runpy", "pickle", "marshal"})

@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import Any
 
-from cliffguard.canonical import digest
-from cliffguard.directions import lower_is_better
-from cliffguard.errors import CliffguardError, InfrastructureError, SuiteError, nearest
-from cliffguard.extents import refuse_absurd
-from cliffguard.plans import Protocol
-from cliffguard.records import Item, Task
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.errors import CliffguardError, InfrastructureError, SuiteError, nearest
+from cliffguard.core.extents import refuse_absurd
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Protocol
+from cliffguard.core.terms import Terms
 from cliffguard.runners.lmeval_code import refuse_code
+from cliffguard.runners.lmeval_logs import told_by
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
-from cliffguard.samples import told_by
-from cliffguard.scorers import SCORERS, PatternTooSlow
-from cliffguard.terms import Terms
+from cliffguard.suites.directions import lower_is_better
+from cliffguard.suites.scorers import SCORERS, PatternTooSlow
 
 # lm-eval's own default, so that the shots of a stock task are those that its users know.
 _FEWSHOT_SEED = 1234

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cliffguard.errors import CliffguardError, ConfigError, nearest
-from cliffguard.files import read_jsonl, read_text, user_path
+from cliffguard.core.errors import CliffguardError, ConfigError, nearest
+from cliffguard.core.files import read_jsonl, read_text, user_path
 
 _ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 _SPLITS = ("test_split", "validation_split", "training_split", "fewshot_split")

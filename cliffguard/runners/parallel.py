@@ -12,16 +12,18 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.engine.peers import Peers
-from cliffguard.errors import CliffguardError, InfrastructureError, IntegrityError
-from cliffguard.interrupts import finishing
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.settings import Protocol
+from cliffguard.core.signals import finishing
+from cliffguard.core.timing import Spent
+from cliffguard.engine.distributed import Peers
 from cliffguard.runners import Asked, Notes, Runner
-from cliffguard.stages import Spent
 
 if TYPE_CHECKING:
-    from cliffguard.distance import Divergence, Vectors
+    from cliffguard.core.vectors import Divergence, Vectors
 
 
 class ParallelRunner(Runner):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Item
+from cliffguard.core.settings import Protocol
 from cliffguard.engine.templates import (
     failures_explained,
     refuse_lost_system,
     render_apart,
 )
-from cliffguard.plans import Protocol
-from cliffguard.records import Checkpoint, Item
 from cliffguard.runners.lmeval_tasks import LoadedTask
 
 N_SHOWN = 2

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from cliffguard.canonical import canonical_json
-from cliffguard.directions import lower_is_better
-from cliffguard.earlier import has_terms
-from cliffguard.errors import UsageError
-from cliffguard.plans import Protocol
-from cliffguard.records import Checkpoint, Item, Suite, Task
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import UsageError
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.settings import Protocol
 from cliffguard.runners import Runner
-from cliffguard.store import Entry, Store
+from cliffguard.store.answers import Entry, Store
+from cliffguard.store.earlier import has_terms
+from cliffguard.suites.directions import lower_is_better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

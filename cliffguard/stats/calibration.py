@@ -48,7 +48,7 @@ def confident_wrong(
 def confidence_gap(confidences: Sequence[float], scores: Sequence[float]) -> FloatArray:
     """Confidence minus score of every answer, in [-1, 1]; its mean is the overconfidence.
 
-    Half the difference of two sides' gaps lies in [-1, 1] again, as `cliffguard.stats.betting`
+    Half the difference of two sides' gaps lies in [-1, 1] again, as `cliffguard.stats.e_values`
     asks of a change.
     """
     confidence, score = _checked(confidences, scores)

@@ -29,14 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from cliffguard.stats.betting import (
+from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering
+from cliffguard.stats.e_values import (
     dropped_fortune,
     held_fortune,
     log_fortune,
     mean_interval,
     p_value,
 )
-from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering
 from cliffguard.stats.graded import mean_interval as order_free_interval
 from cliffguard.stats.graded import p_at_least, p_at_most
 from cliffguard.stats.interval import Interval, check_open_fraction

@@ -76,7 +76,7 @@ def test_a_model_that_cannot_be_asked_is_one_line(
 ) -> None:
     """The same for what shows only when a model is loaded."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("cliffguard.apart.patterns.MATCH_SECONDS", 1.0)
+    monkeypatch.setattr("cliffguard.core.sandbox.patterns.MATCH_SECONDS", 1.0)
     make, more, code, pattern = models.CASES[case]
 
     result = run(place.measure(make(tiny_models), *more))

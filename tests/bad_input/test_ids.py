@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from cliffguard import Plan, Policy, Protocol
 from cliffguard.cli.app import app
 from cliffguard.config import load_plans, load_policy, schema
-from cliffguard.errors import CliffguardError, ConfigError, SuiteError
-from cliffguard.suites import load_suite
+from cliffguard.core.errors import CliffguardError, ConfigError, SuiteError
+from cliffguard.suites.loading import load_suite
 from tests import support
 
 POLICY = {

@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from cliffguard.plans import Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Task
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Protocol
 from cliffguard.runners.fake import FakeRunner
 from tests.bad_input.models import Models, copied, pickled_tiny, set_first
 from tests.bad_input.place import Place, answering, assert_refused, run

@@ -43,7 +43,7 @@ def sides(tiny_base: Path, tiny_tuned: Path, tmp_path: Path) -> tuple[Path, Path
 
 def with_memory(monkeypatch: pytest.MonkeyPatch, devices: Sequence[Device]) -> None:
     """Let the machine have other devices."""
-    monkeypatch.setattr("cliffguard.doctor.devices", lambda: tuple(devices))
+    monkeypatch.setattr("cliffguard.engine.devices.devices", lambda: tuple(devices))
 
 
 def test_without_a_pair_it_looks_at_the_machine() -> None:
@@ -59,7 +59,7 @@ def test_a_system_without_limits_of_memory_is_told(monkeypatch: pytest.MonkeyPat
     """Before anything is asked; where there are some, nothing is said."""
     assert "limits" not in [one["about"] for one in found()["found"]]
 
-    monkeypatch.setattr("cliffguard.doctor.CAN_LIMIT_MEMORY", False)
+    monkeypatch.setattr("cliffguard.planning.doctor.CAN_LIMIT_MEMORY", False)
 
     told = found()
     (about,) = [one for one in told["found"] if one["about"] == "limits"]

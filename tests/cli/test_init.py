@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
 from cliffguard.config import load_plan, load_policy
-from cliffguard.plans import TargetPolicy
-from cliffguard.suites import load_suite
+from cliffguard.core.settings import TargetPolicy
+from cliffguard.suites.loading import load_suite
 from tests import support
 
 CHOICES = [

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard.libraries import missing
+from cliffguard.core.libraries import missing
 from tests import support
 from tests.cli.test_verbs import run
 
@@ -27,7 +27,7 @@ class Without:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
-_OF_OURS = ("cliffguard.engine", "cliffguard.doctor", "cliffguard.runners.")
+_OF_OURS = ("cliffguard.engine", "cliffguard.planning.doctor", "cliffguard.runners.")
 
 
 @pytest.fixture(params=["torch", "lm_eval"])

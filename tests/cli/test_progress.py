@@ -19,9 +19,11 @@ from cliffguard.cli import display as room
 from cliffguard.cli.app import app
 from cliffguard.cli.console import Screen
 from cliffguard.cli.display import Display
-from cliffguard.plans import Protocol
-from cliffguard.progress import Step, doing, watched_by
-from cliffguard.records import Answer, Checkpoint, Item, Task
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Item, Task
+from cliffguard.core.progress import Step, doing, watched_by
+from cliffguard.core.settings import Protocol
 from cliffguard.runners.fake import FakeRunner
 from tests import support
 
@@ -341,7 +343,7 @@ def test_a_verb_that_asks_nobody_says_what_it_does(
     monkeypatch.setattr(room, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(room, "PATIENCE_SECONDS", 0.02)
     monkeypatch.setattr(
-        "cliffguard.upkeep.questions.entries_of", lambda store: time.sleep(0.3) or []
+        "cliffguard.store.maintenance.questions.entries_of", lambda store: time.sleep(0.3) or []
     )
 
     result = CliRunner().invoke(app, ["store", "verify", "--store", str(tmp_path / "store")])

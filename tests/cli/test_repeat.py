@@ -13,16 +13,18 @@ import pytest
 import yaml
 
 from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, TargetData, guard
+from cliffguard.compare.repeat_command import names_of, plan_written, write_plan
 from cliffguard.config import load_plan, make_plan
-from cliffguard.plans import CapabilityPolicy, TargetPolicy
-from cliffguard.records import Item, Review
-from cliffguard.repeat import names_of, plan_written, write_plan
+from cliffguard.core.items import Item
+from cliffguard.core.reviews import Review
+from cliffguard.core.settings import CapabilityPolicy, TargetPolicy
 from cliffguard.report import write_reports
 from cliffguard.runners.fake import FakeRunner, Script
-from tests import support, test_imports
+from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.report import samples
-from tests.test_corridor import loses_hard_levels
+from tests.runners import test_imports
+from tests.test_gate import loses_hard_levels
 
 LABELS = ("billing", "security", "shipping")
 TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range(300)]

@@ -11,9 +11,9 @@ from fault_study import Place, Scripted
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.store import Store
-from cliffguard.upkeep.questions import entries_of
-from tests.upkeep.stores import answered, content, filled, question
+from cliffguard.store.answers import Store
+from cliffguard.store.maintenance.questions import entries_of
+from tests.store.maintenance.stores import answered, content, filled, question
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.distance import Vectors
-from cliffguard.plans import Protocol
-from cliffguard.records import Checkpoint
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.settings import Protocol
+from cliffguard.core.vectors import Vectors
 from cliffguard.runners.fake import FakeRunner
 from tests import support
 
@@ -51,7 +51,7 @@ def cover(suite: Path, tmp_path: Path, *words: str) -> Result:
 
 @pytest.fixture
 def _reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cliffguard.corridor.runner_for", lambda plan: Reading())
+    monkeypatch.setattr("cliffguard.gate.runner_for", lambda plan: Reading())
 
 
 @pytest.mark.usefixtures("_reads")
@@ -99,7 +99,7 @@ def test_check_says_that_a_suite_is_old(tmp_path: Path, days: int, is_told: bool
 
 def test_the_day_is_no_part_of_a_suites_digest(tmp_path: Path) -> None:
     """To say later when items were made changes no item."""
-    from cliffguard.suites import load_suite
+    from cliffguard.suites.loading import load_suite
 
     plain = load_suite(str(support.write_suite(tmp_path)))
     dated = support.SUITE.replace("version: 1", "version: 1\nmade: 2026-01-31")

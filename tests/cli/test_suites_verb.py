@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.listing import listed, recorded_digests
-from cliffguard.suites import builtin_names, load_suite
+from cliffguard.suites.listing import listed, recorded_digests
+from cliffguard.suites.loading import builtin_names, load_suite
 from tests import support
 
 
@@ -63,9 +63,9 @@ def test_ls_reads_and_makes_no_item(format: str, monkeypatch: pytest.MonkeyPatch
     def refused(*_: object, **__: object) -> NoReturn:
         raise AssertionError("a list of suites needs no items")
 
-    monkeypatch.setattr("cliffguard.suites.make_item", refused)
-    monkeypatch.setattr("cliffguard.suites.read_jsonl", refused)
-    monkeypatch.setattr("cliffguard.ladders.make", refused)
+    monkeypatch.setattr("cliffguard.suites.loading.make_item", refused)
+    monkeypatch.setattr("cliffguard.suites.loading.read_jsonl", refused)
+    monkeypatch.setattr("cliffguard.suites.ladders.make", refused)
 
     assert run("ls", "--format", format).exit_code == 0
 

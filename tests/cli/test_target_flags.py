@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from cliffguard import targets
-from cliffguard.records import Item
+from cliffguard.core.items import Item
 from cliffguard.report.json import read_review
 from cliffguard.report.text import render_text
-from cliffguard.suites import load_suite
-from tests import support, test_imports
+from cliffguard.suites import target as targets
+from cliffguard.suites.loading import load_suite
+from tests import support
 from tests.cli.test_verbs import run, scripted
+from tests.runners import test_imports
 
 LABELS = ("billing", "security", "shipping")
 TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range(300)]

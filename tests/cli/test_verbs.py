@@ -17,12 +17,15 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.timing import Spent
 from cliffguard.engine.loading import out_of_memory_explained
-from cliffguard.plans import Protocol, RunnerSettings
-from cliffguard.records import Answer, Checkpoint, Item, Task
 from cliffguard.runners.fake import FakeRunner, Script
-from cliffguard.stages import Spent
-from tests import support, test_imports
+from tests import support
+from tests.runners import test_imports
 
 REPORTS = ("junit.xml", "report.html", "report.md", "review.json", "timings.json")
 

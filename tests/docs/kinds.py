@@ -10,14 +10,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from cliffguard.canonical import parse_json
 from cliffguard.config import make_plans, make_policy
-from cliffguard.errors import CliffguardError, ConfigError
-from cliffguard.files import read_yaml
-from cliffguard.plans import Plan, Policy
+from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.errors import CliffguardError, ConfigError
+from cliffguard.core.files import read_yaml
+from cliffguard.core.settings import Plan, Policy
 from cliffguard.report.json import read_review
-from cliffguard.scorers import SCORERS
-from cliffguard.suites import SuiteFile, make_item, read_suite
+from cliffguard.suites.loading import SuiteFile, make_item, read_suite
+from cliffguard.suites.scorers import SCORERS
 from tests.docs.blocks import Block
 
 _NAMED = re.compile(r"# (\S+\.ya?ml)\b")

@@ -11,8 +11,10 @@ from typing import Any
 
 import yaml
 
-from cliffguard.plans import Plan, Protocol
-from cliffguard.records import Answer, Checkpoint, Item, Suite, Task
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.settings import Plan, Protocol
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
 from tests import support

@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 
 from cliffguard.cli.app import app
-from cliffguard.errors import (
-    CliffguardError,
-    InfrastructureError,
-    IntegrityError,
-    UsageError,
-)
-from cliffguard.verdict import EXIT_CODES
+from cliffguard.compare.verdict import EXIT_CODES
+from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 
 CHECKOUT = Path(__file__).parent.parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")

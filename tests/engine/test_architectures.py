@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
-from cliffguard.engine import exactness, generation, scoring
+from cliffguard.engine import generation, scoring
+from cliffguard.engine import packing_support as exactness
 from cliffguard.engine.packing import Ints, Limits, Scored
 from cliffguard.engine.passes import Model
 from tests.engine import tiny

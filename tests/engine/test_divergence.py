@@ -12,12 +12,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard import Protocol, RunnerSettings
-from cliffguard.checkpoints import FindOptions, find_base, find_pair
-from cliffguard.distance import Divergence
+from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
+from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.core.vectors import Divergence
 from cliffguard.engine import budget
 from cliffguard.engine import divergence as diverging
 from cliffguard.engine.divergence import Side, divergence
-from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
 from tests import support

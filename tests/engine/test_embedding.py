@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from cliffguard import Protocol, RunnerSettings
-from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
+from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine import texts as reading
 from cliffguard.engine.embedding import embed, pooled
-from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.parallel import ParallelRunner

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from cliffguard.core.errors import IntegrityError
 from cliffguard.engine import generation
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.engine.passes import Model
 from cliffguard.engine.stopping import GeneratedText, from_plain_text
-from cliffguard.errors import IntegrityError
 from tests.engine import tiny
 from tests.support import byte_tokenizer
 

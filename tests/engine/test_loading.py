@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from cliffguard import Protocol, RunnerSettings
-from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
+from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine import loading
 from cliffguard.engine.tokenizing import panics_explained, panics_held
-from cliffguard.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.runners.harness import HarnessRunner
 from tests import support
 

@@ -16,11 +16,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
+from cliffguard.core.errors import CliffguardError
 from cliffguard.engine import rehearsed_weights
 from cliffguard.engine.foreign_names import foreign_part, without
 from cliffguard.engine.rehearsal import Rehearsal, rehearse
-from cliffguard.errors import CliffguardError
 from tests import support
 from tests.engine import tiny
 from tests.engine.test_architectures import PACKED, PLAIN

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from jinja2 import TemplateError
 
-from cliffguard import apart
-from cliffguard.checkpoints import FindOptions, find_base
+from cliffguard.checkpoints.identity import FindOptions, find_base
+from cliffguard.core import sandbox as apart
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.signals import finishing
 from cliffguard.engine import templates
 from cliffguard.engine.templates import PROMPT_LOST, UNRENDERED, check_template, render_apart
-from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.interrupts import finishing
-from cliffguard.plans import Protocol, RunnerSettings
-from cliffguard.records import Checkpoint
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.suites import load_suite
+from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.engine.test_templates import ALTERNATING, GEMMA, TAKEN, UNDEFINED, copied
 

@@ -12,11 +12,11 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from cliffguard.core.errors import InfrastructureError
 from cliffguard.engine import passes, scoring
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.engine.packing import Limits
-from cliffguard.errors import InfrastructureError
 from tests.engine import tiny
 
 Answers = Sequence[tuple[float, bool]]

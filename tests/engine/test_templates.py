@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from cliffguard.checkpoints import FindOptions, find_base, find_pair, with_template_of
+from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.settings import Protocol, RunnerSettings
 from cliffguard.engine.templates import takes_system
-from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.integrity import check_pair
-from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.suites import load_suite
+from cliffguard.suites.loading import load_suite
 from tests import support
 
 # As google/gemma-2-2b-it has it, shortened: the turn is refused.

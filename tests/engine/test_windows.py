@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from cliffguard.checkpoint_files import stated_window, window_in
-from cliffguard.checkpoints import FindOptions, find_base
+from cliffguard.checkpoints.files import stated_window, window_in
+from cliffguard.checkpoints.identity import FindOptions, find_base
+from cliffguard.core.answers import Question
+from cliffguard.core.errors import UsageError
+from cliffguard.core.settings import Protocol, RunnerSettings
 from cliffguard.engine.windows import settled, window_of, window_of_model
-from cliffguard.errors import UsageError
-from cliffguard.plans import Protocol, RunnerSettings
-from cliffguard.records import Question
 from cliffguard.runners.backends import backend
 from tests import support
 

@@ -27,22 +27,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliffguard import Plan, Policy, Review, Store, TargetData, guard
-from cliffguard.checkpoint_files import n_parameters
-from cliffguard.checkpoints import FindOptions, context_window, find_pair
+from cliffguard.checkpoints.files import n_parameters
+from cliffguard.checkpoints.identity import FindOptions, context_window, find_pair
 from cliffguard.cli.options import overrides
 from cliffguard.config import load_plans, load_policy
-from cliffguard.corridor import compare_samples, find_sides
+from cliffguard.core.errors import CliffguardError
+from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import apart_because
-from cliffguard.errors import CliffguardError
-from cliffguard.plans import CapabilityPolicy
+from cliffguard.gate import compare_samples, find_sides
 from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
-from cliffguard.suites import load_suite
-from cliffguard.targets import suite_files, suites_of
-from cliffguard.training import read_training
+from cliffguard.suites.loading import load_suite
+from cliffguard.suites.target import suite_files, suites_of
+from cliffguard.suites.train_data import read_training
 from tests import support
 from tests.fuzz.mutations import as_json, deepened, spoilt_bytes, spoilt_value
 from tests.report import samples as reviews

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cliffguard import Plan
-from cliffguard.hub import no_connection
+from cliffguard.core.hub_names import no_connection
 from tests.bad_input.place import Place, run
 
 QUIET = {"HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"}
@@ -72,7 +72,7 @@ def test_offline_holds_for_a_whole_verb(
             seen.append(str(failure))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cliffguard.corridor.find_sides", seek)
+    monkeypatch.setattr("cliffguard.gate.find_sides", seek)
 
     run(place.check("--offline") if how == "flag" else place.plan("offline: true\n"))
 

@@ -10,7 +10,7 @@ import pytest
 
 from cliffguard import Plan, RunnerSettings, Store, guard
 from cliffguard.config import make_plan
-from cliffguard.errors import CliffguardError, ConfigError, is_secret_name, redacted
+from cliffguard.core.errors import CliffguardError, ConfigError, is_secret_name, redacted
 from cliffguard.report import RENDERERS, render, write_reports
 from cliffguard.report.json import read_review
 from cliffguard.runners.backends import ForeignBackend, arguments_in_key

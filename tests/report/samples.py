@@ -10,7 +10,41 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
-from cliffguard.plans import (
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.comparisons import (
+    Behaviour,
+    CapabilityComparison,
+    ClassComparison,
+    ClassesComparison,
+    Comparison,
+    Distance,
+    Ladder,
+    LevelComparison,
+    Manner,
+    MeanComparison,
+    Readable,
+    Shared,
+    Shift,
+    StratumComparison,
+    TaskComparison,
+)
+from cliffguard.core.reviews import (
+    REVIEW_FORMAT,
+    Commit,
+    Example,
+    Finding,
+    HealthNote,
+    LadderFinding,
+    Outcome,
+    PlannedLooks,
+    Pooled,
+    Provenance,
+    Review,
+    SuiteStamp,
+    TakenLooks,
+    Verdict,
+)
+from cliffguard.core.settings import (
     CapabilityPolicy,
     Plan,
     Policy,
@@ -19,40 +53,8 @@ from cliffguard.plans import (
     Role,
     TargetPolicy,
 )
-from cliffguard.records import (
-    REVIEW_FORMAT,
-    Behaviour,
-    CapabilityComparison,
-    Checkpoint,
-    ClassComparison,
-    ClassesComparison,
-    Commit,
-    Comparison,
-    Distance,
-    Example,
-    Finding,
-    HealthNote,
-    Ladder,
-    LadderFinding,
-    LevelComparison,
-    Manner,
-    MeanComparison,
-    Outcome,
-    PlannedLooks,
-    Pooled,
-    Provenance,
-    Readable,
-    Review,
-    Shared,
-    Shift,
-    StratumComparison,
-    SuiteStamp,
-    TakenLooks,
-    TaskComparison,
-    Verdict,
-)
 from cliffguard.stats.interval import Interval
-from cliffguard.stats.ladder import Fall
+from cliffguard.stats.ladder_shapes import Fall
 
 HOSTILE = (
     "<script>alert(1)</script> \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202egnp.exe\u202c "

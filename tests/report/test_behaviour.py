@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cliffguard.records import Behaviour, CapabilityComparison, Outcome
+from cliffguard.core.comparisons import Behaviour, CapabilityComparison
+from cliffguard.core.reviews import Outcome
 from cliffguard.report.behaviour import BehaviourView, behaviour_view
 from cliffguard.report.html import render_html
 from cliffguard.report.markdown import render_markdown

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cliffguard.records import ClassComparison, ClassesComparison, Outcome, Review
+from cliffguard.core.comparisons import ClassComparison, ClassesComparison
+from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report.classes import MOST_ROWS, class_view
 from cliffguard.report.html import render_html
 from cliffguard.report.markdown import render_markdown

@@ -12,7 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from cliffguard.records import Distance, Outcome
+from cliffguard.core.comparisons import Distance
+from cliffguard.core.reviews import Outcome
 from cliffguard.report.distance import (
     TITLE,
     distance_description,

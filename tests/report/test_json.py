@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.records import REVIEW_FORMAT, CheckpointFiles, Review
+from cliffguard.core.checkpoint import CheckpointFiles
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.reviews import REVIEW_FORMAT, Review
 from cliffguard.report import render
 from cliffguard.report.json import read_review, render_json
 from tests.report import samples

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cliffguard.records import Outcome, Review
+from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report.junit import render_junit, render_junit_error
 from tests.report import samples
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cliffguard.errors import InfrastructureError, UsageError
+from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.report import FILES, RENDERERS, render, write_reports
 from tests.report import samples
 

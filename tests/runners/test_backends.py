@@ -20,14 +20,16 @@ import pytest
 import torch
 
 from cliffguard import Protocol, RunnerSettings
-from cliffguard.checkpoints import FindOptions, find_base, find_pair
+from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
+from cliffguard.core.answers import Answer, Question
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import InfrastructureError, UsageError
+from cliffguard.core.items import Task
 from cliffguard.engine import passes
 from cliffguard.engine.devices import cpu_model
-from cliffguard.errors import InfrastructureError, UsageError
-from cliffguard.records import Answer, Checkpoint, Question, Task
 from cliffguard.runners.backends import ForeignBackend
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.suites import load_suite
+from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.completions_server import JsonHandler, served
 from tests.engine import tiny

@@ -12,14 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from cliffguard import Protocol, RunnerSettings
-from cliffguard.checkpoints import FindOptions, find_base
+from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.cli.app import app
 from cliffguard.cli.options import overrides
 from cliffguard.config import load_plan
-from cliffguard.errors import ConfigError, UsageError
-from cliffguard.records import Task
+from cliffguard.core.errors import ConfigError, UsageError
+from cliffguard.core.items import Task
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.suites import load_suite
+from cliffguard.suites.loading import load_suite
 from tests import support
 
 # Reading lm-eval's index takes seconds, once a process.

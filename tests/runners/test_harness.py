@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from cliffguard import Protocol, RunnerSettings
-from cliffguard.checkpoints import FindOptions, find_base, find_pair, with_template_of
-from cliffguard.errors import IntegrityError, SuiteError
-from cliffguard.measure import measure
-from cliffguard.records import Answer, Checkpoint, Task
+from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, SuiteError
+from cliffguard.core.items import Task
+from cliffguard.evaluate.measure import measure
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.runners.harness import HarnessRunner
-from cliffguard.schedule import Schedule
-from cliffguard.store import Store
-from cliffguard.suites import load_suite
+from cliffguard.store.answers import Store
+from cliffguard.suites.loading import load_suite
 from tests import support
 
 

@@ -17,13 +17,13 @@ from tokenizers import normalizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard import Plan, Store, guard
-from cliffguard.corridor import find_alone
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.settings import Protocol, RunnerSettings
 from cliffguard.engine import live
-from cliffguard.errors import IntegrityError, UsageError
-from cliffguard.plans import Protocol, RunnerSettings
+from cliffguard.gate import find_alone
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.live import LiveRunner
-from cliffguard.suites import load_suite
+from cliffguard.suites.loading import load_suite
 from tests import support
 
 

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from cliffguard import Protocol
-from cliffguard.errors import (
+from cliffguard.core.answers import Answer
+from cliffguard.core.errors import (
     CliffguardError,
     InfrastructureError,
     IntegrityError,
@@ -26,10 +27,10 @@ from cliffguard.errors import (
     SuiteError,
     UsageError,
 )
-from cliffguard.records import Answer, Item, Task
+from cliffguard.core.items import Item, Task
 from cliffguard.runners import parallel
 from cliffguard.runners.parallel import ParallelRunner
-from cliffguard.suites import load_suite
+from cliffguard.suites.loading import load_suite
 from tests import support
 
 PATIENCE_S = 240  # a run that hangs fails here
@@ -217,7 +218,7 @@ LAUNCHERS = {
 FAILING = """\
 import os
 
-from cliffguard.errors import IntegrityError
+from cliffguard.core.errors import IntegrityError
 from cliffguard.runners.harness import HarnessRunner
 
 ask = HarnessRunner.ask

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, guard
-from cliffguard.checkpoints import FindOptions, find_base
-from cliffguard.corridor import find_sides, measure_alone
-from cliffguard.errors import InfrastructureError, SuiteError, UsageError
-from cliffguard.plans import CapabilityPolicy
-from cliffguard.records import Review
+from cliffguard.checkpoints.identity import FindOptions, find_base
+from cliffguard.core.errors import InfrastructureError, SuiteError, UsageError
+from cliffguard.core.reviews import Review
+from cliffguard.core.settings import CapabilityPolicy
+from cliffguard.gate import find_sides, measure_alone
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_tasks import _dump, _is_told_by_items, _stock_tasks
 from cliffguard.runners.stored import find_stored
-from cliffguard.suites import load_suite, load_suites
+from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
 
 SUITE = """\

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from cliffguard.stats.betting import held_fortune, p_value
+from cliffguard.stats.e_values import held_fortune, p_value
 from cliffguard.stats.evidence import graded_evidence
 from cliffguard.stats.graded import each_p_at_least, mean_interval, p_at_least, p_at_most
 

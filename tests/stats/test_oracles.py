@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cliffguard.stats.betting import log_fortune
 from cliffguard.stats.calibration import smooth_calibration_error
 from cliffguard.stats.clusters import clustering
+from cliffguard.stats.e_values import log_fortune
 from cliffguard.stats.multiplicity import holm
 from cliffguard.stats.paired import tango_interval
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rerun_study
 
-from cliffguard.plans import Policy
+from cliffguard.core.settings import Policy
 from cliffguard.stats.runs import run_level, worst_error
 
 

@@ -1,0 +1,1 @@
+"""Who is asked: checkpoints by content, their files, tokenizers, an adapter's base, the hub."""

@@ -1,0 +1,388 @@
+"""Checkpoints: from what the user wrote to an identity by content.
+
+"dir", "hf:org/model@revision" or an adapter directory → Checkpoint. Nothing here loads weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cliffguard.checkpoints.adapter_bases import base_named_in, is_same_model, refuse_other_shapes
+from cliffguard.checkpoints.files import (
+    adapter_digest,
+    chat_template_digest,
+    chat_template_of,
+    has_tokenizer,
+    read_json,
+    refuse_other_files,
+    settings_digest,
+    settings_of,
+    stated_window,
+    tokenizer_digest,
+    weight_files,
+    weights_digest,
+)
+from cliffguard.checkpoints.formats import (
+    refuse_no_checkpoint,
+    refuse_other_adapters,
+    refuse_other_models,
+    refuse_pointers,
+)
+from cliffguard.checkpoints.hub import locate
+from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
+from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.core.files import user_path
+from cliffguard.core.hashing import sha256_of_files
+from cliffguard.core.hub_names import is_said, without_prefix
+
+_COMMIT = re.compile("[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindOptions:
+    """How to look for checkpoints. `hub`: a plain org/name may be fetched, as hf:org/name is."""
+
+    offline: bool = False
+    hub: bool = False
+    allow_pickle: bool = False
+    allow_base_mismatch: bool = False
+
+
+def find_pair(
+    base: str | None, candidate: str, options: FindOptions
+) -> tuple[Checkpoint, Checkpoint]:
+    """Return the identities of base and candidate.
+
+    An adapter as candidate names its own base where `base` is None. Raises UsageError for what
+    is not there, IntegrityError for torn weights and for an adapter of another base.
+    """
+    candidate_folder, revision = _locate(candidate, options)
+    if not _is_adapter(candidate_folder):
+        if base is None:
+            raise UsageError(
+                f"{candidate}: not an adapter, so its base must be given with --base",
+                id="base.missing",
+            )
+        base_found = find_base(base, options)
+        return base_found, _full(candidate, candidate_folder, revision, options, base_found)
+    base_found = (
+        find_base(base, options)
+        if base is not None
+        else _find_base_of_adapter(candidate_folder, options)
+    )
+    return base_found, _adapted(candidate, candidate_folder, revision, options, base_found)
+
+
+def find_base(spec: str, options: FindOptions) -> Checkpoint:
+    """Return the identity of a checkpoint with weights and tokenizer of its own."""
+    folder, revision = _locate(spec, options)
+    if _is_adapter(folder):
+        raise UsageError(
+            f"{spec}: is an adapter; a base must have weights of its own", id="base.is-adapter"
+        )
+    return _full(spec, folder, revision, options, None)
+
+
+def is_adapter(spec: str, options: FindOptions) -> bool:
+    """Say whether `spec` is an adapter, which needs a base, or has weights of its own."""
+    return _is_adapter(_locate(spec, options)[0])
+
+
+def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
+    """Return `candidate` under the base's chat template (policy "base")."""
+    assert candidate.files is not None
+    assert base.files is not None
+    files = replace(candidate.files, chat_template=base.files.chat_template)
+    return replace(candidate, chat_template=base.chat_template, files=files)
+
+
+def context_window(checkpoint: Checkpoint) -> int | None:
+    """Return how many tokens the checkpoint's files say it reads; None where they do not say."""
+    files = checkpoint.files
+    return None if files is None else stated_window(files.weights, files.tokenizer)
+
+
+def vocabulary_size(checkpoint: Checkpoint) -> int | None:
+    """Return how many rows the embedding has by the model's own config; None where it is silent."""
+    return _number_in_config(checkpoint, ("vocab_size",))
+
+
+def _number_in_config(checkpoint: Checkpoint, names: Sequence[str]) -> int | None:
+    if checkpoint.files is None:
+        return None
+    config = settings_of(checkpoint.files.weights, "config.json") or {}
+    inner = config.get("text_config")
+    for part in (config, inner if isinstance(inner, dict) else {}):
+        for name in names:
+            if isinstance(part.get(name), int) and part[name] > 0:
+                return int(part[name])
+    return None
+
+
+def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:
+    folder = user_path(spec, UsageError)
+    if not is_said(spec) and folder.is_dir():
+        try:
+            (folder / "config.json").is_file()
+        except OSError as failure:  # another user's, closed to us
+            raise UsageError(
+                f"{spec}: cannot be looked into: {failure.strerror}", id="checkpoint.unreadable"
+            ) from None
+        return folder, None
+    if folder.is_file():
+        raise UsageError(
+            f"{spec}: is a file; give the directory of the checkpoint", id="checkpoint.is-file"
+        )
+    return locate(spec, offline=options.offline, hub=options.hub)
+
+
+def _is_adapter(folder: Path) -> bool:
+    return (folder / "adapter_config.json").is_file()
+
+
+def _full(
+    name: str, folder: Path, revision: str | None, options: FindOptions, base: Checkpoint | None
+) -> Checkpoint:
+    if not (folder / "config.json").is_file():
+        refuse_no_checkpoint(name, folder)
+    refuse_pointers(name, folder)
+    refuse_other_models(name, read_json(folder / "config.json"))
+    refuse_other_files(name, folder)
+    _refuse_kernels(name, folder)
+    weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
+    notes: tuple[str, ...] = ()
+    tokenizer = folder
+    if not has_tokenizer(folder):
+        if base is None or base.files is None:
+            raise UsageError(
+                f"{name}: no tokenizer inside; copy the tokenizer's files into it",
+                id="tokenizer.missing",
+            )
+        tokenizer = base.files.tokenizer
+        notes = (f"{name} holds no tokenizer: the tokenizer of {base.name} is used.",)
+    return Checkpoint(
+        name=without_prefix(name),
+        revision=revision,
+        weights=weights_digest(weights),
+        adapter=None,
+        tokenizer=tokenizer_digest(tokenizer),
+        chat_template=chat_template_digest(tokenizer),
+        settings=settings_digest(folder),
+        notes=notes,
+        files=CheckpointFiles(
+            weights=folder, tokenizer=tokenizer, chat_template=tokenizer, adapter=None
+        ),
+    )
+
+
+def _adapted(
+    name: str, folder: Path, revision: str | None, options: FindOptions, base: Checkpoint
+) -> Checkpoint:
+    assert base.files is not None
+    refuse_pointers(name, folder)
+    refuse_other_adapters(name, folder, _adapter_config(folder))
+    adapter = adapter_digest(name, folder, options.allow_pickle)
+    refuse_other_files(name, folder)
+    _refuse_elsewhere(name, _adapter_config(folder))
+    notes = _check_base(name, folder, base, options)
+    if any((folder / one).is_file() for one in _WHOLE):
+        notes += (
+            f"{name} holds the weights of a whole model beside the adapter: they are not read, "
+            f"and the adapter is asked on {base.name}.",
+        )
+    own_tokenizer = has_tokenizer(folder)
+    tokenizer = folder if own_tokenizer else base.files.tokenizer
+    if not own_tokenizer and chat_template_of(folder) is not None:
+        notes += (f"{name} has a chat template and no tokenizer: the template is not used.",)
+    return Checkpoint(
+        name=without_prefix(name),
+        revision=revision,
+        weights=base.weights,
+        adapter=adapter,
+        tokenizer=tokenizer_digest(tokenizer),
+        chat_template=chat_template_digest(tokenizer),
+        settings=base.settings,
+        notes=notes,
+        files=CheckpointFiles(
+            weights=base.files.weights, tokenizer=tokenizer, chat_template=tokenizer, adapter=folder
+        ),
+    )
+
+
+_WHOLE = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+
+
+# --- an adapter and its base ---------------------------------------------------------------------
+
+
+def _find_base_of_adapter(folder: Path, options: FindOptions) -> Checkpoint:
+    config = folder / "adapter_config.json"
+    named = base_named_in(config, _adapter_config(folder))
+    if named is None:
+        raise UsageError(f"{config} names no base; give it with --base", id="adapter.no-base")
+    try:
+        # By peft's convention what is no folder is a name on a hub.
+        return find_base(named, replace(options, hub=True))
+    except CliffguardError as failure:
+        # The user never wrote that name: say where it stands.
+        raise type(failure)(
+            f"{failure} (named by {config}; --base overrides it)", id=failure.id
+        ) from None
+
+
+def _adapter_config(folder: Path) -> dict[str, Any]:
+    return read_json(folder / "adapter_config.json")
+
+
+def _refuse_kernels(name: str, folder: Path) -> None:
+    """Refuse a model whose settings name attention kernels on a hub, which are programs."""
+    waiting: list[Any] = [read_json(folder / "config.json")]
+    while waiting:
+        part = waiting.pop()
+        inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        waiting += inner
+        for key in _KERNEL_KEYS if isinstance(part, dict) else ():
+            if any("/" in said for said in _texts(part.get(key))):
+                raise IntegrityError(
+                    f"{name}: its config.json takes {key} from a hub, which is a program, and "
+                    "cliffguard runs no checkpoint's code; take the key out, or use --attention",
+                    id="checkpoint.own-code",
+                )
+
+
+_KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "experts_implementation")
+
+
+def _texts(value: Any) -> list[str]:
+    """Return a text, or the texts of a mapping, as transformers takes them by sub-model."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return [one for one in values if isinstance(one, str)]
+
+
+# What peft would import, or read from wherever they point to, besides the adapter's own weights.
+_ELSEWHERE = ("megatron_config", "prompt_tuning_init_state_dict_path", "adapters")
+
+
+def _refuse_elsewhere(name: str, config: Mapping[str, Any]) -> None:
+    for key in _ELSEWHERE:
+        if config.get(key):
+            raise IntegrityError(
+                f"{name}: its adapter_config.json sets {key}, which makes a loader read or run "
+                "what lies outside the adapter; save the adapter without it",
+                id="adapter.outside-files",
+            )
+
+
+def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:
+    """Refuse an adapter that was, or may have been, trained on another base; return remarks.
+
+    A recorded digest decides; then the shapes; then the names, as far as they can.
+    """
+    assert base.files is not None
+    recorded = _recorded_weights(folder)
+    weights = sorted(base.files.weights.glob("*.safetensors"))
+    if recorded is not None:
+        actual = {path.name: sha256 for path, sha256 in sha256_of_files(weights).items()}
+        if recorded == actual:
+            return ()
+        doubt = f"its provenance.json records other weights than those of {base.name}"
+        return _doubted(name, doubt, "adapter.other-base", options)
+    own = [path for path in (folder / "adapter_model.safetensors",) if path.is_file()]
+    refuse_other_shapes(name, base.name, own, weights)
+    return _by_name(name, folder, base, options)
+
+
+def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:
+    """Judge by the name that an adapter's config gives its base."""
+    config = _adapter_config(folder)
+    named = base_named_in(folder / "adapter_config.json", config)
+    if named is None:
+        return (f"{name} names no base: that it was trained on {base.name} is assumed.",)
+    revision = str(config.get("revision"))
+    # A branch moves; a commit does not.
+    if base.revision is not None and _COMMIT.fullmatch(revision) and revision != base.revision:
+        doubt = f"names {named!r} at {revision}, and {base.name} is at {base.revision}"
+        return _doubted(name, doubt, "adapter.other-base", options)
+    if _is_called(named, base):
+        return ()
+    if _holds_weights_of(named, base):
+        return (f"{name} names {named}, which holds the weights of {base.name}, byte for byte.",)
+    if is_same_model(named, _spellings(base)):
+        return (f"{name} names {named}; taken for {base.name}.",)
+    doubt = f"names {named!r}; whether {base.name} is {named!r} is not known"
+    return _doubted(name, doubt, "adapter.unknown-base", options)
+
+
+def _doubted(name: str, doubt: str, told: str, options: FindOptions) -> tuple[str, ...]:
+    """Return a doubt as a remark where the user allows it, which claims no more than is known."""
+    if options.allow_base_mismatch:
+        return (f"{name}: {doubt} (--allow-base-mismatch).",)
+    raise IntegrityError(
+        f"{name}: {doubt}; give the base that it was trained on with --base, or "
+        "--allow-base-mismatch if this is it",
+        id=told,
+    )
+
+
+def _spellings(base: Checkpoint) -> tuple[str, ...]:
+    """Return what a base is called: by the user, by its folder, by its own config."""
+    assert base.files is not None
+    folder = base.files.weights
+    own = read_json(folder / "config.json").get("_name_or_path")
+    return (base.name, str(folder.resolve()), *([own] if isinstance(own, str) else []))
+
+
+def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
+    """Return {file name: sha256} of the base's weights where the adapter's trainer recorded it."""
+    if not (folder / "provenance.json").is_file():
+        return None
+    base = read_json(folder / "provenance.json").get("base")
+    recorded = base.get("weights_sha256") if isinstance(base, dict) else None
+    return recorded if isinstance(recorded, dict) else None
+
+
+def is_called_from_here(candidate: Checkpoint, base: Checkpoint) -> bool:
+    """Say whether an adapter's base is known by a path that the adapter takes from where we stand.
+
+    From another folder the same path names nothing.
+    """
+    files = candidate.files
+    if files is None or files.adapter is None or base.revision is not None:
+        return False
+    if _recorded_weights(files.adapter) is not None:
+        return False
+    named = base_named_in(files.adapter / "adapter_config.json", _adapter_config(files.adapter))
+    if named is None or Path(named).is_absolute():
+        return False
+    return _is_called(named, base) and not is_same_model(named, _spellings(base)[1:])
+
+
+def _is_called(named: str, base: Checkpoint) -> bool:
+    assert base.files is not None
+    if named == base.name.removeprefix("hf:").partition("@")[0]:
+        return True
+    try:
+        path = user_path(named, UsageError)
+        return path.is_dir() and path.resolve() == base.files.weights.resolve()
+    except (UsageError, OSError):  # on the machine of its trainer it was a path
+        return False
+
+
+def _holds_weights_of(named: str, base: Checkpoint) -> bool:
+    """Say whether an adapter names a folder of this machine that is a copy of the base.
+
+    It is hashed only where its files are called as the base's and as large. Other weights there
+    tell nothing: a quantised copy is the same model.
+    """
+    assert base.files is not None
+    try:
+        folder = user_path(named, UsageError)
+        both = [sorted(one.glob("*.safetensors")) for one in (folder, base.files.weights)]
+        own, its = ([(one.name, one.stat().st_size) for one in files] for files in both)
+        return bool(own) and own == its and weights_digest(both[0]) == base.weights
+    except (CliffguardError, OSError):  # whatever it is, it is no whole copy
+        return False

@@ -1,0 +1,1 @@
+"""Pairs of answers → evidence, findings, the verdict and the review; diagnostics beside it."""

@@ -1,0 +1,174 @@
+"""Items that belong together: copies of one question count once, what is tied is a cluster.
+
+Without this the same twenty-four questions, written forty times, look like a thousand independent
+ones, and a verdict errs as often as chance likes. *Copies* are the same prompt with the same
+choices (in samples of lm-eval's the same document under the same prompt). *Tied* are the forms of
+one document: other choices, another task, another language of it; and what a cluster of the suite
+or the policy names. Groups that touch are one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from cliffguard.compare.pairs import Pair
+from cliffguard.core.answers import Answer
+from cliffguard.core.errors import UsageError
+from cliffguard.core.items import Capability, Item, Suite, Task
+from cliffguard.core.reviews import SAMPLES
+from cliffguard.core.settings import Policy
+
+_MOST_OF_A_TASK = 0.5  # a prompt that more of a task's items share is an instruction, no document
+
+
+def copy_key(pair: Pair) -> Hashable:
+    """Return what copies of one question have in common."""
+    if pair.task.suite == SAMPLES:  # where choices are not always known
+        return (pair.item.digest, pair.base.prompt_digest)
+    return question_of(pair.item)
+
+
+def question_of(item: Item) -> Hashable:
+    """Return what an item asks: its prompt and choices, or where it has neither its content."""
+    if not item.choices and not item.prompt.strip():  # a text that is scored as a whole
+        return item.digest
+    return (item.prompt, item.choices)
+
+
+def tied_by(policy: Policy, pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Yield the pairs with what the field says that the policy's `cluster` names."""
+    fields = {name: own.cluster for name, own in policy.capabilities.items() if own.cluster}
+    for pair in pairs:
+        field = fields.get(pair.task.capability)
+        value = None if field is None else pair.task.fields.get(pair.item.id, {}).get(field)
+        yield pair if value is None else replace(pair, tie=value)
+
+
+def wanting(suites: Sequence[Suite], policy: Policy) -> tuple[Suite, ...]:
+    """Return the suites, their tasks wanting the fields that the policy names of documents."""
+
+    def task(one: Task) -> Task:
+        own = policy.capabilities.get(one.capability)
+        named = () if own is None else (own.cluster, own.strata)
+        return replace(one, wanted=tuple(dict.fromkeys(name for name in named if name)))
+
+    def capability(one: Capability) -> Capability:
+        return replace(one, tasks=tuple(map(task, one.tasks)))
+
+    return tuple(
+        replace(suite, capabilities=tuple(map(capability, suite.capabilities))) for suite in suites
+    )
+
+
+def refuse_unknown_fields(tasks: Iterable[Task], policy: Policy) -> None:
+    """Raise UsageError for a field in `cluster` or `strata` that no document has."""
+    had: defaultdict[str, set[str]] = defaultdict(set)
+    for task in tasks:
+        had[task.capability] |= {name for said in task.fields.values() for name in said}
+    for name, own in policy.capabilities.items():
+        for key, field in (("cluster", own.cluster), ("strata", own.strata)):
+            if field is not None and name in had and field not in had[name]:
+                raise UsageError(
+                    f"policy.capabilities.{name}.{key}: no document has a field {field!r}; name "
+                    "one of lm-eval's document, or of `fields` in an item",
+                    id="policy.unknown-field",
+                )
+
+
+def with_groups(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs, each with the number of its group; None where it stands alone.
+
+    Groups are the connected components of everything that ties two items, copies included.
+    """
+    parents = list(range(len(pairs)))
+
+    def root(place: int) -> int:
+        while parents[place] != place:
+            parents[place] = parents[parents[place]]
+            place = parents[place]
+        return place
+
+    for keys in _ties(pairs):
+        first: dict[Hashable, int] = {}
+        for place, key in enumerate(keys):
+            if key is not None and (other := first.setdefault(key, place)) != place:
+                parents[root(place)] = root(other)
+    roots = [root(place) for place in range(len(pairs))]
+    sizes = Counter(roots)
+    return [
+        pair if sizes[one] == 1 else replace(pair, group=one)
+        for pair, one in zip(pairs, roots, strict=True)
+    ]
+
+
+def _ties(pairs: Sequence[Pair]) -> Iterable[Iterable[Hashable]]:
+    """Return, for each kind of tie, what every pair is tied by; None: by nothing."""
+    yield (copy_key(pair) for pair in pairs)
+    yield (pair.item.digest for pair in pairs)
+    yield _documents(pairs)
+    yield (pair.item.cluster for pair in pairs)
+    yield (pair.tie for pair in pairs)
+
+
+def _documents(pairs: Sequence[Pair]) -> list[Hashable]:
+    """Return the prompt of every pair where it names a document, and is no bare instruction."""
+    n_of_task = Counter(pair.task.name for pair in pairs)
+    shared = Counter((pair.task.name, _prompt(pair)) for pair in pairs)
+    bare = {
+        prompt
+        for (task, prompt), n in shared.items()
+        if n > max(1, _MOST_OF_A_TASK * n_of_task[task])
+    }
+    return [
+        None if not pair.item.prompt.strip() or _prompt(pair) in bare else _prompt(pair)
+        for pair in pairs
+    ]
+
+
+def _prompt(pair: Pair) -> Hashable:
+    return pair.base.prompt_digest if pair.task.suite == SAMPLES else pair.item.prompt
+
+
+def without_copies(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return one pair a question: of copies their mean, in the place of the first.
+
+    A question of which one copy has no answer of one side has none: it counts against HELD as any
+    such item does, and proves no drop.
+    """
+    first: dict[Hashable, Pair] = {}
+    copies: defaultdict[Hashable, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        key = copy_key(pair)
+        if first.setdefault(key, pair) is not pair:
+            copies[key].append(pair)
+    if not copies:
+        return list(first.values())
+    return [_mean([one, *copies[key]]) if key in copies else one for key, one in first.items()]
+
+
+def _mean(copies: Sequence[Pair]) -> Pair:
+    # No name of a task, and no order, says which copy stands for all.
+    copies = sorted(copies, key=_content)
+    missing = next((pair for pair in copies if not pair.is_scored), None)
+    if missing is not None:
+        return replace(missing, n_copies=len(copies))
+    unreadable = (any(p.unreadable[0] for p in copies), any(p.unreadable[1] for p in copies))
+    return replace(
+        copies[0],
+        base=_mean_answer([pair.base for pair in copies]),
+        candidate=_mean_answer([pair.candidate for pair in copies]),
+        n_copies=len(copies),
+        unreadable=unreadable,
+    )
+
+
+def _content(pair: Pair) -> tuple[str, ...]:
+    sides = (pair.base, pair.candidate)
+    return tuple(part for one in sides for part in (one.finish_reason, one.text, str(one.score)))
+
+
+def _mean_answer(answers: Sequence[Answer]) -> Answer:
+    return replace(answers[0], score=fmean(float(one.score or 0.0) for one in answers))

@@ -1,0 +1,195 @@
+"""What of a capability's answers counts: copies once, ties as clusters, empty levels not at all."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby
+
+from cliffguard.compare.clusters import with_groups, without_copies
+from cliffguard.compare.pairs import Pair
+from cliffguard.compare.strata import split_levels
+from cliffguard.core.comparisons import CapabilityComparison, Shared
+
+_N_NAMED = 5
+_CEILING = 0.97
+_MUCH_OF_IT = 0.5  # of what the base has beyond guessing; a margin above it excludes little
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The answers to one capability, as its statistics count them.
+
+    `rows` are all answers, item by item, and `counted` those of them that count, with their groups;
+    `gating` are the same, one a question, of `n_planned` questions. `n_copies` rows and `n_empty`
+    questions, at levels where the base has nothing to lose, are left out.
+    """
+
+    rows: tuple[Pair, ...]
+    counted: tuple[Pair, ...]
+    gating: tuple[Pair, ...]
+    n_planned: int
+    n_copies: int
+    n_empty: int
+
+    @property
+    def scored(self) -> list[Pair]:
+        """Those that count and have both scores."""
+        return [pair for pair in self.gating if pair.is_scored]
+
+    @property
+    def answered(self) -> list[Pair]:
+        """Those that count and that the base has a score for, whether or not the candidate has."""
+        return [pair for pair in self.gating if pair.base.score is not None]
+
+    @property
+    def base_mean(self) -> float | None:
+        """Mean score of the base on all that it answered; no answer of the candidate enters."""
+        scores = [pair.base.score or 0.0 for pair in self.answered]
+        return math.fsum(scores) / len(scores) if scores else None
+
+    @property
+    def chance(self) -> float | None:
+        """What guessing earns on the mean of these; None where it is known of none."""
+        known = [chance for pair in self.answered if (chance := chance_of(pair)) is not None]
+        return math.fsum(known) / len(self.answered) if known else None
+
+    @property
+    def skill(self) -> float:
+        """What the base has beyond guessing on all that it answered; at least 0."""
+        return max(0.0, (self.base_mean or 0.0) - (self.chance or 0.0))
+
+
+def gather(pairs: Sequence[Pair], *, margin: float, n_planned: int, stands_alone: bool) -> Gathered:
+    """Return what counts of these answers.
+
+    `n_planned` questions are planned. With `stands_alone` rows count as they are, as they do where
+    the suite itself is the contract.
+    """
+    counted = gating = [pair for pair in pairs if pair.gates]
+    if not stands_alone:
+        counted = with_groups(counted)
+        gating = without_copies(counted)
+    n_copies = len(counted) - len(gating)
+    empty: list[Pair] = []
+    if len(gating) >= n_planned:  # before the end a level may only seem to be empty
+        gating, empty = split_levels(gating, margin)
+    if empty:
+        away = {(pair.task.name, pair.item.level) for pair in empty}
+        counted = [pair for pair in counted if (pair.task.name, pair.item.level) not in away]
+    return Gathered(
+        rows=tuple(pairs),
+        counted=tuple(counted),
+        gating=tuple(gating),
+        n_planned=max(n_planned - len(empty), len(gating)),
+        n_copies=n_copies,
+        n_empty=len(empty),
+    )
+
+
+def chance_of(pair: Pair) -> float | None:
+    """Return what guessing earns on an item: the task's, else one in as many as it has choices."""
+    if pair.task.chance is not None:
+        return pair.task.chance
+    n_choices = len(pair.item.choices)
+    # Of one continuation, or of a metric that is better low, nobody knows what guessing earns.
+    return 1.0 / n_choices if n_choices > 1 and not pair.task.lower_is_better else None
+
+
+def shared_documents(capabilities: Sequence[tuple[str, Gathered]]) -> tuple[Shared, ...]:
+    """Return which capabilities ask about the same documents, and how that ties their drops.
+
+    The covariance of two mean drops, if neither dropped, is ``Σ_documents S_a S_b / (n_a n_b)`` for
+    the sums S of a document's changes in either.
+    """
+    all_pairs = [pair for _, items in capabilities for pair in items.scored]
+    n_items = {name: len(items.scored) for name, items in capabilities}
+    sums: defaultdict[int, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for pair in with_groups(all_pairs):
+        if pair.group is not None:
+            sums[pair.group][pair.task.capability] += pair.change
+    n_documents: defaultdict[tuple[str, str], int] = defaultdict(int)
+    covariance: defaultdict[tuple[str, str], float] = defaultdict(float)
+    place = {name: at for at, (name, _) in enumerate(capabilities)}
+    for of_document in sums.values():
+        for a, b in combinations(sorted(of_document, key=place.__getitem__), 2):
+            n_documents[a, b] += 1
+            covariance[a, b] += of_document[a] * of_document[b] / (n_items[a] * n_items[b])
+    return tuple(
+        Shared(capabilities=pair, n_documents=n, covariance=covariance[pair])
+        for pair, n in n_documents.items()
+    )
+
+
+def unknown_chance(gathered: Sequence[Gathered]) -> Iterator[str]:
+    """Say of which tasks nobody knows what guessing earns."""
+    names = {
+        pair.task.name: None
+        for items in gathered
+        for pair in items.gating
+        if chance_of(pair) is None
+    }
+    if names:
+        told = ", ".join(list(names)[:_N_NAMED]) + (" and others" if len(names) > _N_NAMED else "")
+        yield f"What guessing earns is not known of {told}, and taken to be 0."
+
+
+def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
+    """Say what of a capability's items a reader would not expect."""
+    name = found.capability
+    if items.n_copies:
+        yield (
+            f"{name}: {items.n_copies:,} rows are copies of the {len(items.gating):,} that count; "
+            "copies count once."
+        )
+    declared = {pair.item.cluster for pair in items.gating} - {None}
+    n_groups = found.n_clusters or 0
+    if n_groups and n_groups < len(items.gating) and not declared:
+        yield (
+            f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what belongs "
+            "together counts as a cluster."
+        )
+    n_without = sum(pair.tie is None for pair in items.gating)
+    if 0 < n_without < len(items.gating):
+        yield f"{name}: {n_without:,} items lack the field that `cluster` names, and stand alone."
+    if items.n_empty:
+        yield (
+            f"{name}: {items.n_empty:,} items do not count, at levels where the base has nothing "
+            f"to lose ({_levels(items)})."
+        )
+    yield from _base(found)
+
+
+def _base(found: CapabilityComparison) -> Iterator[str]:
+    if found.base_mean is None or found.skill is None or found.margin <= 0:
+        return
+    has = found.skill
+    if found.base_mean >= _CEILING:
+        shown = 100 * (found.in_own_numbers(found.base_mean) or 0.0)
+        yield (
+            f"{found.capability}: the base is at the ceiling ({shown:.1f} %); what "
+            "harder items would show is not seen."
+        )
+    if found.margin < has and found.margin > _MUCH_OF_IT * has:
+        yield (
+            f"{found.capability}: the margin of {100 * found.margin:g} points is more than half of "
+            f"what the base has beyond guessing ({100 * has:.1f} points)."
+        )
+
+
+def _levels(items: Gathered) -> str:
+    kept = {(pair.task.name, pair.item.level) for pair in items.gating}
+    away = sorted(
+        {
+            (pair.task.name, pair.item.level)
+            for pair in items.rows
+            if pair.gates and (pair.task.name, pair.item.level) not in kept
+        },
+        key=str,
+    )
+    return "; ".join(
+        f"{task} {', '.join(str(level) for _, level in rows)}"
+        for task, rows in groupby(away, key=lambda one: one[0])
+    )

@@ -1,0 +1,1 @@
+"""Diagnostics beside the verdict: how both sides answer, classes, embedding distance, drift."""

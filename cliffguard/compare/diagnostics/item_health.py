@@ -1,0 +1,185 @@
+"""What a suite can still show of this base: whether its items are fit to tell a loss.
+
+Notes for a reader; nothing here decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from cliffguard.core.comparisons import CapabilityComparison, Comparison, Ladder, TaskComparison
+from cliffguard.core.items import Capability, Suite
+from cliffguard.core.reviews import Finding, HealthNote, Outcome
+from cliffguard.core.settings import Policy
+from cliffguard.stats.clusters import LEAST_CLUSTERS
+from cliffguard.stats.power import items_needed
+from cliffguard.suites.contamination import near_duplicates
+
+SATURATED = 0.98
+"""A base that scores this much has items that are too easy to tell more of it."""
+
+POWER = 0.9
+"""The probability behind the number of items that a margin needs."""
+
+Kind = Literal["saturated", "floor", "too_few", "shadow"]
+
+_LEAST_CHURN = 0.02  # assumed where fewer items changed than that
+
+
+def health(
+    comparison: Comparison, findings: Sequence[Finding], policy: Policy
+) -> tuple[HealthNote, ...]:
+    """Return what is wrong with the items of each capability that was measured."""
+    outcomes = {finding.capability: finding.outcome for finding in findings}
+    notes = [
+        note
+        for found in comparison.capabilities
+        if found.drop is not None and found.ring != "target"
+        for note in _notes(found, outcomes.get(found.capability), policy)
+    ]
+    return (*notes, *_shadow_notes(comparison.capabilities))
+
+
+SHADOW = "_shadow"
+"""Ends the name of a capability that asks the like of another one, by items that lie in no file."""
+
+_SURE = 2.6  # standard errors; about one false note in a hundred
+
+
+def _shadow_notes(capabilities: Sequence[CapabilityComparison]) -> Iterator[HealthNote]:
+    """Say where a side does better on frozen items than on fresh ones of the same kind."""
+    by_name = {found.capability: found for found in capabilities}
+    for name, fresh in by_name.items():
+        frozen = by_name.get(name.removesuffix(SHADOW))
+        if frozen is None or frozen is fresh:
+            continue
+        for side, known, unknown in (
+            ("base", frozen.base_mean, fresh.base_mean),
+            ("candidate", frozen.candidate_mean, fresh.candidate_mean),
+        ):
+            if known is None or unknown is None:
+                continue
+            spread = known * (1 - known) / frozen.n_items + unknown * (1 - unknown) / fresh.n_items
+            if known - unknown > _SURE * math.sqrt(spread):
+                yield _note(
+                    frozen,
+                    None,
+                    "shadow",
+                    f"the {side} is at {100 * known:.0f} % on these items and at "
+                    f"{100 * unknown:.0f} % on fresh ones of the same kind: they have been learned",
+                )
+
+
+USUAL_CHURN = 0.10
+"""Share of items whose score changes, where nothing is known of a fine-tune."""
+
+
+def static_health(suites: Sequence[Suite], policy: Policy) -> tuple[str, ...]:
+    """Return what is weak in suites as they stand, before any model is asked."""
+    return tuple(
+        line
+        for suite in suites
+        for capability in suite.capabilities
+        for line in _weak(capability, policy)
+    )
+
+
+def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
+    items = [item for task in capability.tasks for item in task.items if task.gates(item)]
+    own = policy.capabilities.get(capability.name)
+    is_named = own is not None and own.margin is not None
+    margin = policy.margin(capability.name) if is_named else capability.margin
+    margin = policy.default_margin if margin is None else margin
+    needed = items_needed(
+        margin=margin, alpha=policy.first_level, power=POWER, discordance=USUAL_CHURN
+    )
+    if items and len(items) < needed:
+        yield (
+            f"{capability.name}: {len(items):,} items count, and about {needed:,} exclude a loss "
+            f"of {100 * margin:g} points where {100 * USUAL_CHURN:.0f} % change"
+        )
+    n_clusters = len({item.cluster for item in items if item.cluster is not None})
+    if 0 < n_clusters < LEAST_CLUSTERS and all(item.cluster for item in items):
+        yield f"{capability.name}: {n_clusters} clusters; under {LEAST_CLUSTERS} decide nothing"
+    for task in capability.tasks:
+        pairs = near_duplicates(task)
+        if pairs:
+            one, other, _ = pairs[0]
+            yield (
+                f"{task.name}: {len(pairs):,} pairs of items are nearly the same, such as {one} "
+                f"and {other}"
+            )
+
+
+def _notes(
+    found: CapabilityComparison, outcome: Outcome | None, policy: Policy
+) -> Iterator[HealthNote]:
+    ladders = {ladder.task: ladder for ladder in found.ladders}
+    for task in found.tasks:
+        if task.base_mean is None:
+            continue
+        if task.task in ladders:
+            yield from _ladder_notes(found.capability, ladders[task.task])
+        elif task.base_mean >= SATURATED:
+            yield _note(found, task.task, "saturated", _saturated(_own(task)))
+        elif task.chance and _is_guessing(task.base_mean, task.chance, task.n_items):
+            told = f"the base is at {100 * _own(task):.0f} %, no better than guessing"
+            yield _note(found, task.task, "floor", told)
+    if outcome is Outcome.INCONCLUSIVE:
+        yield from _too_few(found, policy)
+
+
+def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
+    at_floor = [level.level for level in ladder.gating if level.base_interval.low <= ladder.chance]
+    easy = [level.level for level in ladder.gating if level.base_mean >= SATURATED]
+    if at_floor:
+        told = ", ".join(map(str, at_floor))
+        yield HealthNote(
+            capability=capability,
+            task=ladder.task,
+            kind="floor",
+            text=f"at {ladder.level_name} {told} the base cannot be told from guessing: no loss "
+            "can show there, and one elsewhere is diluted; leave them out of gate_levels",
+        )
+    if len(easy) == len(ladder.gating):
+        yield HealthNote(
+            capability=capability,
+            task=ladder.task,
+            kind="saturated",
+            text="every level is saturated for this base; add harder ones",
+        )
+
+
+def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
+    churn = max(_LEAST_CHURN, (found.n_broken + found.n_fixed) / found.n_items)
+    margin = found.margin if found.margin > 0.0 else policy.margin(found.capability)
+    needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
+    if needed > found.n_effective:
+        worth = "" if found.n_effective >= found.n_items else f", worth {found.n_effective:.0f}"
+        yield _note(
+            found,
+            None,
+            "too_few",
+            f"{found.n_items:,} items{worth}: to exclude a loss of {100 * margin:g} points where "
+            f"{100 * churn:.0f} % change takes about {needed:,}",
+        )
+
+
+def _is_guessing(mean: float, chance: float, n_items: int) -> bool:
+    """Say whether the mean lies within two standard errors of chance, or below."""
+    return mean <= chance + 2.0 * math.sqrt(chance * (1.0 - chance) / max(1, n_items))
+
+
+def _own(task: TaskComparison) -> float:
+    """Return the base's mean in the metric's own numbers."""
+    return task.in_own_numbers(task.base_mean) or 0.0
+
+
+def _saturated(mean: float) -> str:
+    return f"the base is at {100 * mean:.0f} %: too easy to tell more than a large loss"
+
+
+def _note(found: CapabilityComparison, task: str | None, kind: Kind, text: str) -> HealthNote:
+    return HealthNote(capability=found.capability, task=task, kind=kind, text=text)

@@ -1,0 +1,192 @@
+"""How two checkpoints answer the same items, beside what is right: answers in, one record out.
+
+Nothing here needs a right answer but the counts that say so, and nothing here is decided: how
+often two models agree says that something changed, not that it is worse.
+
+References
+----------
+Dutta et al. (2024), arXiv:2407.09141 (answers flip while scores stay). Welleck et al. (2020),
+ICLR, arXiv:1908.04319 (repetition as the share of n-grams seen before).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from cliffguard.core.answers import Answer
+from cliffguard.core.comparisons import Behaviour, Manner
+from cliffguard.stats.calibration import (
+    confidence_gap,
+    confident_wrong,
+    smooth_calibration_error,
+)
+from cliffguard.stats.interval import Interval
+from cliffguard.stats.paired import tango_interval
+
+Both = tuple[Answer, Answer]
+"""The base's and the candidate's answer to one item."""
+
+LEAST_CONFIDENT = 30
+"""Fewer items with a probability have no smECE and no interval: both would be mostly noise."""
+
+_UNANSWERED = ("overlong", "missing")
+
+# A word, a sign, or one character of a script that has no spaces between words.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]")
+_LEAST_WORDS = 20  # a short answer may repeat itself in good faith
+_N_GRAM = 4
+_LEAST_DISTINCT = 0.5  # of a text's n-grams
+_CIRCLE_WORDS = 30  # at the end of a text, all of them one block again and again
+_CIRCLE_ROUNDS = 3
+
+
+def behaviour_of(answers: Sequence[Both], *, confidence: float) -> Behaviour | None:
+    """Return how both sides answered, over the items that both answered; None where there is none.
+
+    `confidence` is that of the interval.
+    """
+    both = [pair for pair in answers if not any(one.finish_reason in _UNANSWERED for one in pair)]
+    if not both:
+        return None
+    generated = [pair for pair in both if not any(_is_choice(one) for one in pair)]
+    picked = [pair for pair in both if all(_is_sure(one) for one in pair)]
+    known = [pair for pair in both if all(map(_is_known, pair))]
+    # What another harness logged has no lengths; so has nothing, if all answers have none.
+    has_lengths = any(one.n_answer_tokens for pair in generated for one in pair)
+    sides = [
+        _manner(
+            [pair[side] for pair in generated],
+            [pair[side] for pair in picked],
+            has_lengths=has_lengths,
+        )
+        for side in (0, 1)
+    ]
+    agreed = [_agree(*pair) for pair in known]
+    return Behaviour(
+        agreement=sum(agreed) / len(known) if known else None,
+        n_other_wrong=(
+            sum(_are_wrong(pair) and not same for pair, same in zip(known, agreed, strict=True))
+            if known
+            else None
+        ),
+        n_generated=len(generated),
+        n_confident=len(picked),
+        n_worse_cut=sum(is_worse_cut(*pair) for pair in generated),
+        confident_wrong_rise=_rise(picked, confidence),
+        base=sides[0],
+        candidate=sides[1],
+    )
+
+
+def runs_in_a_circle(text: str) -> bool:
+    """Say whether a text repeats itself as a model does that does not find the end.
+
+    So it does if it ends in 30 words or more that are one block three times or oftener, or if it
+    has 20 words or more and less than half of its runs of four words are distinct.
+    """
+    words = _WORD.findall(text.casefold())
+    if len(words) < _LEAST_WORDS:
+        return False
+    n_grams = [tuple(words[place : place + _N_GRAM]) for place in range(len(words) - _N_GRAM + 1)]
+    if len(set(n_grams)) < _LEAST_DISTINCT * len(n_grams):
+        return True
+    return any(
+        _n_repeated(words, period) >= max(_CIRCLE_WORDS, _CIRCLE_ROUNDS * period)
+        for period in range(1, len(words) // _CIRCLE_ROUNDS + 1)
+    )
+
+
+def _n_repeated(words: Sequence[str], period: int) -> int:
+    """Return how many words at the end repeat the one a period before, and the first period."""
+    n_same = 0
+    for place in range(len(words) - 1, period - 1, -1):
+        if words[place] != words[place - period]:
+            break
+        n_same += 1
+    return n_same + period
+
+
+# --- one side ------------------------------------------------------------------------------------
+
+
+def _manner(generated: Sequence[Answer], picked: Sequence[Answer], *, has_lengths: bool) -> Manner:
+    texts = [one.text for one in generated]
+    sure = [float(one.confidence or 0.0) for one in picked]
+    right = [float(one.score or 0.0) for one in picked]
+    is_enough = len(picked) >= LEAST_CONFIDENT
+    return Manner(
+        mean_tokens=_share([one.n_answer_tokens for one in generated]) if has_lengths else None,
+        cut=_share([one.is_cut for one in generated]) if has_lengths else None,
+        repeated=_share([runs_in_a_circle(text) for text in texts]),
+        empty=_share([not text.strip() for text in texts]),
+        confident_wrong=float(confident_wrong(sure, right).mean()) if picked else None,
+        overconfidence=float(confidence_gap(sure, right).mean()) if picked else None,
+        calibration_error=smooth_calibration_error(sure, right) if is_enough else None,
+    )
+
+
+def _share(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+# --- one answer, one pair ------------------------------------------------------------------------
+
+
+def _is_choice(answer: Answer) -> bool:
+    return answer.finish_reason == "choice"
+
+
+def _is_sure(answer: Answer) -> bool:
+    """Say whether it is a choice with a probability, and right or wrong."""
+    return _is_choice(answer) and answer.confidence is not None and answer.score in (0.0, 1.0)
+
+
+def _is_known(answer: Answer) -> bool:
+    """Say whether it is known what was said: of a choice without a probability it is not.
+
+    Such a choice is a likelihood of one text, or was logged by another harness.
+    """
+    return not _is_choice(answer) or (answer.confidence is not None and bool(answer.text))
+
+
+def _agree(base: Answer, candidate: Answer) -> bool:
+    if _is_choice(base) or _is_choice(candidate):
+        return base.text == candidate.text
+    return _bare(base.text) == _bare(candidate.text)
+
+
+def _bare(text: str) -> str:
+    return " ".join(text.split()).rstrip(".,;:!? ").casefold()
+
+
+def _are_wrong(pair: Both) -> bool:
+    return all(one.score == 0.0 for one in pair)
+
+
+def is_worse_cut(base: Answer, candidate: Answer) -> bool:
+    """Say whether the candidate lost this item, or its score, where it alone was cut."""
+    if base.is_cut or not candidate.is_cut:
+        return False
+    return (base.score or 0.0) > (candidate.score or 0.0)
+
+
+def _rise(picked: Sequence[Both], confidence: float) -> Interval | None:
+    """Return the interval of the rise of answers that are confident and wrong."""
+    if len(picked) < LEAST_CONFIDENT:
+        return None
+    before, after = (
+        confident_wrong(
+            [float(pair[side].confidence or 0.0) for pair in picked],
+            [float(pair[side].score or 0.0) for pair in picked],
+        )
+        for side in (0, 1)
+    )
+    return tango_interval(
+        n_broken=int(np.sum(after & ~before)),
+        n_fixed=int(np.sum(before & ~after)),
+        n_items=len(picked),
+        confidence=confidence,
+    )

@@ -1,0 +1,314 @@
+"""The evidence of one capability: which procedure its answers call for, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliffguard.compare.counts import chance_of
+from cliffguard.compare.diagnostics.responses import is_worse_cut, runs_in_a_circle
+from cliffguard.compare.pairs import Pair
+from cliffguard.core.answers import Answer
+from cliffguard.core.comparisons import Readable, Uncut
+from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
+from cliffguard.stats.evidence import (
+    Evidence,
+    Sample,
+    betting_evidence,
+    betting_on_gain,
+    fixed_evidence,
+    gain_evidence,
+    graded_evidence,
+    graded_gain_evidence,
+    repeated_p_of,
+    sequential_evidence,
+    suite_evidence,
+)
+from cliffguard.stats.graded import p_at_least, p_at_most
+from cliffguard.stats.paired import PairedCounts
+from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked about a capability's drop.
+
+    Of `n_planned` items; against `margin`, or a demanded `gain` (None: it is no target), or the
+    share `relative` of what the base has beyond guessing (None: the margin is in points, as it
+    stands). `alpha` is that of each end of the interval.
+    """
+
+    n_planned: int
+    margin: float
+    gain: float | None
+    relative: float | None
+    is_graded: bool
+    about_suite: bool
+    alpha: float
+
+
+def evidence_of(gating: Sequence[Pair], asked: Question) -> Evidence:
+    """Return the p-values and the interval, by the procedure that these answers call for."""
+    if asked.about_suite:
+        return _about_suite(gating, asked)
+    told = _graded(gating, asked) if asked.is_graded else _right_or_wrong(gating, asked)
+    return told if asked.relative is None else _relative(told, gating, asked)
+
+
+def uncut_of(gating: Sequence[Pair], asked: Question) -> Uncut | None:
+    """Return what is left of a drop if the answers that were cut would have been as the base's.
+
+    Answers that run in a circle are not among them: no limit would have led to their end.
+    """
+    is_cut = [
+        is_worse_cut(pair.base, pair.candidate) and not runs_in_a_circle(pair.candidate.text)
+        for pair in gating
+    ]
+    if not any(is_cut):
+        return None
+    pairs = [
+        replace(pair, candidate=replace(pair.candidate, score=pair.base.score)) if cut else pair
+        for pair, cut in zip(gating, is_cut, strict=True)
+    ]
+    evidence = evidence_of(pairs, asked)
+    scored = [pair for pair in pairs if pair.is_scored]
+    return Uncut(
+        n_cut=sum(is_cut),
+        n_items=len(scored),
+        drop=fmean(pair.change for pair in scored),
+        square=fmean(pair.change**2 for pair in scored),
+        p_held=evidence.p_held,
+        p_drop=evidence.p_dropped,
+    )
+
+
+def readable_of(gating: Sequence[Pair], asked: Question) -> Readable | None:
+    """Return what is lost on the items on which both sides said something readable."""
+    if not any(any(pair.unreadable) for pair in gating):
+        return None
+    pairs = [pair for pair in gating if not any(pair.unreadable)]
+    scored = [pair for pair in pairs if pair.is_scored]
+    return Readable(
+        n_items=len(scored),
+        base_mean=mean_score(pair.base for pair in scored) if scored else None,
+        candidate_mean=mean_score(pair.candidate for pair in scored) if scored else None,
+        drop=fmean(pair.change for pair in scored) if scored else None,
+        p_drop=evidence_of(pairs, asked).p_dropped if scored else 1.0,
+        other=next((pair.task.read_otherwise for pair in gating if pair.task.read_otherwise), None),
+    )
+
+
+def p_of_part(
+    scored: Sequence[Pair], drop: float, *, is_graded: bool, alpha: float
+) -> float | None:
+    """Return the p-value of "the drop of this part is `drop` or less"; None: too few clusters."""
+    grouping = grouping_of(scored)
+    if grouping is not None and grouping.n_clusters < LEAST_CLUSTERS:
+        return None
+    if not is_graded:
+        return _sample(scored).p_beyond(drop)
+    asked = Question(
+        n_planned=len(scored),
+        margin=drop,
+        gain=None,
+        relative=None,
+        is_graded=True,
+        about_suite=False,
+        alpha=alpha,
+    )
+    at_once = [replace(pair, look=0) for pair in scored]  # once, when no more is asked
+    return _graded(at_once, asked).p_beyond
+
+
+# --- right or wrong ------------------------------------------------------------------------------
+
+
+def _right_or_wrong(gating: Sequence[Pair], asked: Question) -> Evidence:
+    looks = [_sample(rows) for rows in _by_look(gating)]
+    looks = [look for look in looks if look.counts.n_items]
+    if asked.gain is not None:
+        return gain_evidence(looks[-1], gain=asked.gain, alpha=asked.alpha)
+    margin = max(asked.margin, _LEAST_MARGIN)  # a relative one, of a base that has nothing
+    if len(looks) == 1 and looks[0].n_asked >= asked.n_planned:
+        return fixed_evidence(looks[0], margin=margin, alpha=asked.alpha)
+    return sequential_evidence(looks, n_planned=asked.n_planned, margin=margin, alpha=asked.alpha)
+
+
+_LEAST_MARGIN = 1e-6
+
+
+def _by_look(gating: Sequence[Pair]) -> list[list[Pair]]:
+    """Return what was asked by each look, that of the looks before it included."""
+    numbers = sorted({pair.look for pair in gating})
+    return [[pair for pair in gating if pair.look <= number] for number in numbers]
+
+
+def _sample(pairs: Sequence[Pair]) -> Sample:
+    scored = [pair for pair in pairs if pair.is_scored]
+    return Sample(
+        counts=counts_of(scored),
+        n_lost=sum(pair.is_lost for pair in pairs),
+        n_asked=len(pairs),
+        clustering=grouping_of(_counted(pairs)),
+    )
+
+
+def _counted(pairs: Iterable[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair.is_scored or pair.is_lost]
+
+
+def counts_of(scored: Sequence[Pair]) -> PairedCounts:
+    """Return how many items broke and were fixed."""
+    return PairedCounts(
+        n_broken=sum(pair.is_broken for pair in scored),
+        n_fixed=sum(pair.is_fixed for pair in scored),
+        n_items=len(scored),
+    )
+
+
+def grouping_of(pairs: Sequence[Pair]) -> Clustering | None:
+    """Return what clusters do to these items; None where every item stands alone."""
+    names = [cluster_of(pair) for pair in pairs]
+    if len(set(names)) == len(names):
+        return None
+    # A lost item counts as broken here: a passage that falls silent falls together.
+    return clustering([pair.worst_change for pair in pairs], names)
+
+
+def n_effective_of(pairs: Sequence[Pair]) -> float:
+    """Return how many independent items these are worth."""
+    grouping = grouping_of(pairs)
+    return len(pairs) / (1.0 if grouping is None else grouping.design_effect)
+
+
+def cluster_of(pair: Pair) -> Hashable:
+    """Return what a pair's group is known by; of one that stands alone, its own name."""
+    return (pair.task.name, pair.item.id) if pair.group is None else pair.group
+
+
+def mean_score(answers: Iterable[Answer]) -> float:
+    """Return the mean score of answers that have one."""
+    return fmean(float(answer.score or 0.0) for answer in answers)
+
+
+# --- a margin relative to what the base has ------------------------------------------------------
+
+
+def _relative(told: Evidence, gating: Sequence[Pair], asked: Question) -> Evidence:
+    """Return evidence whose margin is the share `relative` of what the base has beyond guessing.
+
+    Of every item ``base - candidate - r (base - chance)`` is asked to have a mean below 0, so that
+    the base's own error is in it. No order enters; at several looks the p-values are repeated.
+    """
+    looks = _by_look(gating)
+    held, beyond = [], []
+    for rows in looks:
+        worst, weights = _excesses(_counted(rows), asked, at_worst=True)
+        held.append(p_at_least(worst, 0.0, weights=weights))
+        seen, weights = _excesses([p for p in rows if p.is_scored], asked, at_worst=False)
+        beyond.append(p_at_most(seen, 0.0, weights=weights))
+    if len(looks) == 1 and len(gating) >= asked.n_planned:
+        return replace(told, p_held=held[0], p_beyond=beyond[0])
+    n_asked = tuple(map(len, looks))
+    repeated = partial(repeated_p_of, n_asked=n_asked, n_planned=asked.n_planned)
+    return replace(
+        told,
+        p_held=repeated(held, spending=HELD_SPENDING),
+        p_beyond=repeated(beyond, spending=DROP_SPENDING),
+    )
+
+
+def _excesses(
+    pairs: Sequence[Pair], asked: Question, *, at_worst: bool
+) -> tuple[list[float], NDArray[np.float64] | None]:
+    """Return what each item, or cluster, loses beyond its share, and the clusters' weights."""
+    assert asked.relative is not None
+    values = []
+    for pair in pairs:
+        base = 1.0 if pair.base.score is None else pair.base.score
+        change = pair.worst_change if at_worst else pair.change
+        values.append(change - asked.relative * (base - (chance_of(pair) or 0.0)))
+    if grouping_of(pairs) is None:
+        return values, None
+    return _by_cluster(pairs, values)
+
+
+# --- graded scores, and suites that are the contract ---------------------------------------------
+
+
+def _graded(gating: Sequence[Pair], asked: Question) -> Evidence:
+    """Return the evidence on graded scores: without an order in one look, else by bets."""
+    is_one_look = len({pair.look for pair in gating}) == 1 and len(gating) >= asked.n_planned
+    gating = gating if is_one_look else _in_betting_order(gating)
+    scored, counted = [pair for pair in gating if pair.is_scored], _counted(gating)
+    changes = [pair.change for pair in scored]
+    at_worst = [pair.worst_change for pair in counted]
+    weights = worst_weights = None
+    if grouping_of(counted) is not None:
+        changes, weights = _by_cluster(scored, changes)
+        at_worst, worst_weights = _by_cluster(counted, at_worst)
+    told = partial(
+        _GRADED_EVIDENCE[is_one_look, asked.gain is not None],
+        changes,
+        at_worst=at_worst,
+        alpha=asked.alpha,
+        weights=weights,
+        worst_weights=worst_weights,
+    )
+    if asked.gain is not None:
+        return told(gain=asked.gain)
+    return told(margin=max(asked.margin, _LEAST_MARGIN))
+
+
+_GRADED_EVIDENCE: dict[tuple[bool, bool], Callable[..., Evidence]] = {
+    (True, False): graded_evidence,
+    (True, True): graded_gain_evidence,
+    (False, False): betting_evidence,
+    (False, True): betting_on_gain,
+}
+"""By whether there is one look, and whether a gain is demanded."""
+
+
+def _about_suite(gating: Sequence[Pair], asked: Question) -> Evidence:
+    """Return the evidence of bets about the suite itself, whatever its scores are."""
+    gating = _in_betting_order(gating)
+    counted = _counted(gating)
+    changes = [pair.change for pair in gating if pair.is_scored]
+    at_worst = [pair.worst_change for pair in counted]
+    # Items without any score are no part of the suite's mean, on either side.
+    n_suite = asked.n_planned - (len(gating) - len(counted))
+    if asked.gain is not None:
+        return betting_on_gain(
+            changes, at_worst=at_worst, gain=asked.gain, alpha=asked.alpha, n_suite=n_suite
+        )
+    margin = max(asked.margin, _LEAST_MARGIN)
+    return suite_evidence(
+        changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=asked.alpha
+    )
+
+
+def _in_betting_order(gating: Sequence[Pair]) -> list[Pair]:
+    """Sort by look, and within one by what was asked: no name of a task places an item.
+
+    Tasks then come in turn, not one after the other: a bet must not see one task's items first.
+    """
+    return sorted(
+        gating,
+        key=lambda pair: (pair.look, pair.item.digest, pair.base.prompt_digest, pair.item.id),
+    )
+
+
+def _by_cluster(
+    pairs: Sequence[Pair], changes: Sequence[float]
+) -> tuple[list[float], NDArray[np.float64]]:
+    """Return each cluster's mean change and its size over the largest, as they first appear."""
+    groups: dict[Hashable, list[float]] = {}
+    for pair, change in zip(pairs, changes, strict=True):
+        groups.setdefault(cluster_of(pair), []).append(change)
+    sizes = np.array([len(group) for group in groups.values()], dtype=float)
+    return [fmean(group) for group in groups.values()], sizes / sizes.max()

@@ -1,0 +1,103 @@
+"""The judgement of a capability's parts: a loss in one of them goes before HELD of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from cliffguard.compare.summary import change_in
+from cliffguard.core.comparisons import CapabilityComparison, StratumComparison
+from cliffguard.core.reviews import Finding, Outcome
+from cliffguard.core.settings import Policy
+from cliffguard.evaluate.alpha_shares import at_alpha
+from cliffguard.stats.multiplicity import holm
+
+Part = tuple[str, StratumComparison]
+"""The name of a capability, and one of its parts."""
+
+
+def with_parts(
+    capabilities: Sequence[CapabilityComparison],
+    findings: Sequence[Finding],
+    policy: Policy,
+    share: float,
+    *,
+    held_wait: bool = False,
+) -> list[Finding]:
+    """Return the findings, REGRESSED by a part where its loss beyond its margin is proven.
+
+    All tested parts of `capabilities` are one family, by Holm, with their share of alpha. Those of
+    a capability that is asked further weigh in it as if nothing had been found; with `held_wait`
+    those that HELD are asked further.
+    """
+    lost: dict[str, tuple[float, StratumComparison]] = {}
+    adjusted = adjusted_parts(capabilities, findings, policy, share, held_wait=held_wait)
+    for (name, part), p_value in adjusted:
+        if p_value <= policy.alpha and (name not in lost or p_value < lost[name][0]):
+            lost[name] = (p_value, part)
+    changes = {found.capability: found for found in capabilities}
+    return [
+        _with_part(one, *lost[one.capability], changes[one.capability])
+        if one.capability in lost and one.cause is None
+        else one
+        for one in findings
+    ]
+
+
+def adjusted_parts(
+    capabilities: Sequence[CapabilityComparison],
+    findings: Sequence[Finding],
+    policy: Policy,
+    share: float,
+    *,
+    held_wait: bool = False,
+) -> list[tuple[Part, float]]:
+    """Return every tested part with its p-value as it is compared with alpha.
+
+    Holm-adjusted over all of them, divided by their share of alpha, and at most 1.
+    """
+    own = {finding.capability: finding for finding in findings}
+    compared = {found.capability: found for found in capabilities}
+    parts = list(_tested(capabilities, own, held_wait=held_wait))
+    adjusted = holm(
+        [
+            at_alpha(part.p_beyond, compared[name], policy) if is_due else 1.0
+            for (name, part), is_due in parts
+        ]
+    )
+    return [
+        (part, min(1.0, p_value / share))
+        for (part, _), p_value in zip(parts, adjusted, strict=True)
+    ]
+
+
+def _tested(
+    capabilities: Sequence[CapabilityComparison], findings: dict[str, Finding], *, held_wait: bool
+) -> Iterator[tuple[tuple[str, StratumComparison], bool]]:
+    """Return every part that has a p-value, and whether its capability is asked no further."""
+    last = (Outcome.REGRESSED,) if held_wait else (Outcome.HELD, Outcome.REGRESSED)
+    for found in capabilities:
+        finding = findings[found.capability]
+        is_due = finding.counts and (found.is_finished or finding.outcome in last)
+        for part in found.strata:
+            if part.p_beyond is not None:
+                yield (found.capability, part), is_due
+
+
+def _with_part(
+    finding: Finding, p_value: float, part: StratumComparison, found: CapabilityComparison
+) -> Finding:
+    n_alike = sum(one.kind == part.kind for one in found.strata)
+    return replace(
+        finding,
+        outcome=Outcome.REGRESSED,
+        cause="stratum",
+        stratum=part.name,
+        p_regressed=p_value,
+        is_material=True,
+        n_items_needed=None,
+        reason=(
+            f"a drop beyond {100 * part.margin:g} points is proven in {part.name}, one of "
+            f"{n_alike} ({change_in(part, found)})"
+        ),
+    )

@@ -1,0 +1,165 @@
+"""A verdict in one sentence, for whoever reads nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cliffguard.core.comparisons import (
+    CapabilityComparison,
+    Comparison,
+    MeanComparison,
+    StratumComparison,
+    TaskComparison,
+)
+from cliffguard.core.reviews import Finding, LadderFinding, Outcome, Pooled
+
+DIRECTIONS = {
+    "higher": "",
+    "lower": "lower is better",
+    "mixed": "scores that are better low counted as 1 − score",
+}
+"""What is said beside a change of means, by which way the metrics point."""
+
+
+def sentence(
+    outcome: Outcome,
+    findings: Sequence[Finding],
+    comparison: Comparison,
+    pooled: Pooled | None,
+    mean_held: bool | None = None,
+    *,
+    target_only: bool = False,
+) -> str:
+    """Return what was lost, or that nothing was, or what is open.
+
+    With `target_only` a target may pass alone, which is then said.
+    """
+    drops = {found.capability: found for found in comparison.capabilities}
+    counted = [finding for finding in findings if finding.role != "monitored"]
+    if outcome is Outcome.FAIL:
+        lost = [finding for finding in counted if finding.outcome is Outcome.REGRESSED]
+        if not lost:
+            assert pooled is not None
+            return (
+                f"no single loss is proven, but the {pooled.n_capabilities} gating capabilities "
+                f"together dropped by {100 * pooled.drop:.1f} points on average."
+            )
+        # The steepest loss first: it is what the reader must know.
+        lost.sort(key=lambda finding: -(drops[finding.capability].drop or 0.0))
+        return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
+    idle = [finding for finding in counted if not finding.counts]
+    beside = "".join(f"; {_nothing_to_lose(drops[one.capability])}" for one in idle)
+    beside += "".join(
+        f"; {one.capability} on {one.n_items} of {one.n_in_all}"
+        for one in comparison.capabilities
+        if one.n_in_all is not None
+    )
+    counted = [finding for finding in counted if finding.counts]
+    if outcome is Outcome.PASS:
+        held = [finding for finding in counted if finding.role == "gating"]
+        gains = [_gain(drops[f.capability]) for f in counted if f.role == "target"]
+        kept = "the gating capability held within its margin"
+        if not held:
+            around = "nothing around it counts" if idle else "nothing around it was asked to hold"
+            kept = f"{around}, which target_only in the policy allows"
+        elif len(held) != 1:
+            kept = f"all {len(held)} gating capabilities held within their margins"
+        if mean_held and comparison.mean is not None:
+            kept += f", and their mean drop is below {100 * comparison.mean.margin:g} points"
+        return f"{'; '.join([*gains, kept])}{beside}."
+    roles = {finding.role for finding in counted}
+    if "gating" not in roles and not (target_only and "target" in roles):
+        told = "nothing that gates counts" if idle else "no capability gates this release"
+        more = ""
+        if "target" in roles:
+            told = "nothing around the target counts" if idle else "nothing but the target gates"
+            more = " (target_only: true in a policy judges the target alone)"
+        return f"{told}, so nothing can pass{more}{beside}."
+    mean = "" if mean_held is not False else _open_mean(comparison.mean)
+    if all(finding.outcome is Outcome.HELD for finding in counted):
+        return f"all required findings are proven, but {mean}{beside}."
+    return f"{_undecided(counted)}{mean and f'; {mean}'}{beside}."
+
+
+def _open_mean(mean: MeanComparison | None) -> str:
+    if mean is None:
+        return "the mean drop is not known"
+    return (
+        f"the mean drop ({100 * mean.drop:+.1f} points) is not proven to be below "
+        f"{100 * mean.margin:g} points"
+    )
+
+
+def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
+    found = drops[finding.capability]
+    if finding.role == "target" and finding.stratum is None:
+        return f"{finding.capability}: {finding.reason} ({_change(found)})"
+    if finding.stratum is not None:
+        (part, *_) = (one for one in found.strata if one.name == finding.stratum)
+        return f"{finding.capability} regressed in {part.name} ({change_in(part, found)})"
+    if finding.cause == "format":
+        return (
+            f"{finding.capability} regressed by format ({_change(found)}): "
+            f"{found.n_unreadable_candidate} answers hold nothing that the metric reads"
+        )
+    falls = [
+        f", {where_it_falls(ladder)}{'' if ladder.edge is None else ' on'} "
+        f"({100 * (ladder.base_mean or 0.0):.0f} → {100 * (ladder.candidate_mean or 0.0):.0f} %)"
+        for ladder in finding.ladders
+        if ladder.is_placed
+    ]
+    return f"{finding.capability} regressed ({_change(found)}){''.join(falls)}"
+
+
+def _nothing_to_lose(found: CapabilityComparison) -> str:
+    return f"{found.capability} had nothing to lose on this base ({_change(found)})"
+
+
+def _gain(found: CapabilityComparison) -> str:
+    return f"{found.capability} gained ({_change(found)})"
+
+
+def _change(found: CapabilityComparison) -> str:
+    told = _told(found, found.base_mean, found.candidate_mean)
+    return told if found.n_in_all is None else f"{told} on {found.n_items} of {found.n_in_all}"
+
+
+def change_in(part: StratumComparison, found: CapabilityComparison) -> str:
+    """Return the change of a part, which of a task is in that task's own numbers."""
+    tasks = [one for one in found.tasks if part.kind == "task" and one.task == part.name]
+    return _told(tasks[0] if tasks else found, part.base_mean, part.candidate_mean)
+
+
+def _told(
+    scored: CapabilityComparison | TaskComparison, base: float | None, candidate: float | None
+) -> str:
+    """Return a change of means in the numbers of the metric, with its direction."""
+    words = DIRECTIONS[scored.direction]
+    shown = [100 * (scored.in_own_numbers(mean) or 0.0) for mean in (base, candidate)]
+    return f"{shown[0]:.1f} → {shown[1]:.1f} %{f', {words}' if words else ''}"
+
+
+def _undecided(counted: Sequence[Finding]) -> str:
+    open_findings = [finding for finding in counted if finding.outcome is not Outcome.HELD]
+    parts = []
+    for finding in open_findings:
+        if finding.outcome is Outcome.NOT_MEASURED:
+            parts.append(f"{finding.capability} was not measured")
+        elif finding.n_items_needed is not None:
+            parts.append(f"{finding.capability} needs about {finding.n_items_needed} items")
+        else:
+            parts.append(f"{finding.capability} is undecided")
+    return (
+        f"no gating capability is proven lost, but {len(open_findings)} of {len(counted)} "
+        f"required findings are open: {'; '.join(parts)}"
+    )
+
+
+def where_it_falls(ladder: LadderFinding) -> str:
+    """Say where a ladder that differs by level is worse, and how."""
+    if ladder.until is not None:
+        return f"worse at the easiest levels, up to {ladder.level_name} = {ladder.until}"
+    words = {"cliff": "a cliff at", "gradual": "in decline, most from"}.get(
+        ladder.shape, "worse from"
+    )
+    return f"{words} {ladder.level_name} = {ladder.edge}"

@@ -1,0 +1,249 @@
+"""The one place where a comparison becomes a decision. Counts in, outcomes out; no arrays.
+
+Two questions per capability, never one: "is a drop of the margin or more excluded?" earns HELD,
+"is any drop at all proven?" earns REGRESSED. Both: HELD, a real drop that the margin bounds.
+Neither: INCONCLUSIVE. "No significant drop" passes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+
+from cliffguard.compare.findings import is_mute, is_shielded, judge_family, judge_target
+from cliffguard.compare.ladder_shapes import shapes_of
+from cliffguard.compare.strata_evidence import with_parts
+from cliffguard.compare.summary import sentence
+from cliffguard.core.comparisons import CapabilityComparison, Comparison
+from cliffguard.core.reviews import EXIT_CODES, Finding, Outcome, Pooled, Verdict
+from cliffguard.core.settings import Policy, Ring, Role
+from cliffguard.evaluate.alpha_shares import scaled, shares
+from cliffguard.stats.multiplicity import Share, pooled_p_value
+
+__all__ = ["EXIT_CODES", "absent", "is_decided", "judge"]
+
+
+def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None) -> Verdict:
+    """Decide every capability and the whole, with one alpha for each kind of error.
+
+    PASS by intersection–union: every gating capability HELD, the mean of their drops below its own
+    margin where the policy has one, and the demanded gain proven. FAIL
+    when a gating capability REGRESSED by Holm's procedure, when the gain is disproven, or when,
+    though no single loss is proven, all gating capabilities together have provably dropped. Holm
+    and the pooled test share alpha. A drop that is not proven without the candidate's answers that
+    were cut is INCONCLUSIVE, and never HELD for that. What REGRESSED in `before`, the verdict at
+    the look before, stays REGRESSED whatever this look says alone.
+
+    Margins that hold at 5 % shield from FAIL even where a stricter alpha asks more of PASS. So a
+    stricter alpha turns a verdict into INCONCLUSIVE and into nothing else.
+    """
+    by_role: dict[Role, list[CapabilityComparison]] = {"target": [], "gating": [], "monitored": []}
+    for found in comparison.capabilities:
+        by_role[policy.role(found.capability, found.ring)].append(found)
+    shapes = shapes_of(comparison, policy)
+    asked = [*by_role["target"], *by_role["gating"]]
+    share = shares(len(by_role["gating"]), has_parts=any(found.strata for found in asked))
+    findings = [
+        *(judge_target(found, policy) for found in by_role["target"]),
+        *judge_family(by_role["gating"], "gating", policy, share.single, shapes),
+        *judge_family(by_role["monitored"], "monitored", policy, 1.0, shapes),
+    ]
+    mean_held = _mean_held(comparison, policy)
+    waits = mean_held is False and not _has_failed(findings, before)
+    findings = with_parts(asked, findings, policy, share.parts, held_wait=waits)
+    failed = {} if before is None else {finding.capability: finding for finding in before.findings}
+    findings = [_still_failed(finding, failed.get(finding.capability)) for finding in findings]
+    findings += _absent(comparison, policy)
+    order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
+    findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
+    pooled = None
+    if _is_over(by_role["gating"], findings, held_wait=waits):
+        pooled = _pool(by_role["gating"], findings, comparison, policy, share.together)
+    is_shielded_all = _all_shielded(by_role["gating"], findings, policy)
+    outcome = _overall(findings, pooled, is_shielded_all, target_only=policy.target_only)
+    if outcome is Outcome.PASS and mean_held is False:
+        outcome = Outcome.INCONCLUSIVE
+    return Verdict(
+        outcome=outcome,
+        sentence=sentence(
+            outcome, findings, comparison, pooled, mean_held, target_only=policy.target_only
+        ),
+        findings=tuple(findings),
+        pooled=pooled,
+        mean_held=mean_held,
+    )
+
+
+def is_decided(finding: Finding) -> bool:
+    """Say whether more items could not change the finding for the better of anyone."""
+    return finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
+
+
+def _still_failed(finding: Finding, before: Finding | None) -> Finding:
+    """Return the finding, REGRESSED if it was so before: what failed stays failed.
+
+    Repeated p-values do not rise, so that a proven drop stays proven; but HELD goes first, and a
+    ladder that is asked to its end may earn it later, or may be explained by answers that were cut.
+    """
+    if before is None or before.outcome is not Outcome.REGRESSED:
+        return finding
+    if finding.outcome is Outcome.REGRESSED:
+        return finding
+    size = " beyond the margin" if before.is_material else ""
+    where = "" if before.stratum is None else f" in {before.stratum}"
+    return replace(
+        finding,
+        outcome=Outcome.REGRESSED,
+        p_regressed=before.p_regressed,
+        is_material=before.is_material,
+        n_items_needed=None,
+        reason=f"a drop{size} was proven{where} at an earlier look",
+        cause=before.cause,
+        stratum=before.stratum,
+        counts=True,
+    )
+
+
+# --- what nobody measured ------------------------------------------------------------------------
+
+
+def _absent(comparison: Comparison, policy: Policy) -> list[Finding]:
+    rings = {found.capability: found.ring for found in comparison.capabilities}
+    return [_unmeasured(*one) for one in absent(policy, rings)]
+
+
+def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role, float]]:
+    """What the policy demands and no suite measures, with its margin: no test is not a pass."""
+    found: list[tuple[str, Role, float]] = []
+    if policy.target is not None and "target" not in measured.values():
+        found.append(("target", "target", -policy.target.min_gain))
+    for name, own in policy.capabilities.items():
+        if name not in measured:
+            role: Role = "monitored" if own.gate is False else "gating"
+            found.append((name, role, policy.margin(name)))
+    return found
+
+
+def _unmeasured(capability: str, role: Role, margin: float) -> Finding:
+    return Finding(
+        capability=capability,
+        suite="",
+        ring="target" if role == "target" else "general",
+        role=role,
+        outcome=Outcome.NOT_MEASURED,
+        margin=margin,
+        p_regressed=None,
+        is_material=False,
+        ladders=(),
+        n_items_needed=None,
+        reason="the policy names it, but no suite measures it",
+    )
+
+
+# --- the whole -----------------------------------------------------------------------------------
+
+
+def _mean_held(comparison: Comparison, policy: Policy) -> bool | None:
+    """Say whether the mean drop is proven to be below its margin; None where there is none."""
+    if policy.mean_margin is None:
+        return None
+    mean = comparison.mean
+    return mean is not None and scaled(mean.p_held, mean.level, policy) <= policy.alpha
+
+
+def _has_failed(findings: Sequence[Finding], before: Verdict | None) -> bool:
+    if before is not None and before.outcome is Outcome.FAIL:
+        return True
+    return any(one.outcome is Outcome.REGRESSED and one.role != "monitored" for one in findings)
+
+
+def _is_over(
+    gating: Sequence[CapabilityComparison], findings: Sequence[Finding], *, held_wait: bool
+) -> bool:
+    """Say whether nothing more of the gating capabilities will be measured.
+
+    With `held_wait` those that held are asked on, for the mean of all.
+    """
+    outcomes = {finding.capability: finding for finding in findings}
+    return all(
+        found.is_finished or (is_decided(outcomes[found.capability]) and not held_wait)
+        for found in gating
+    )
+
+
+def _pool(
+    gating: Sequence[CapabilityComparison],
+    findings: Sequence[Finding],
+    comparison: Comparison,
+    policy: Policy,
+    share: float,
+) -> Pooled | None:
+    """Test all gating capabilities together: a drop that is spread thinly shows only here."""
+    outcomes = {finding.capability: finding for finding in findings}
+    measured = [
+        found
+        for found in gating
+        if found.drop is not None
+        and not is_mute(found)
+        and not found.has_nothing_to_lose
+        and outcomes[found.capability].counts
+    ]
+    if len(measured) < 2:
+        return None
+    tied = {one.capabilities: one.covariance for one in comparison.shared}
+    names = [found.capability for found in measured]
+    covariances = {
+        (a, b): tied[names[a], names[b]]
+        for a in range(len(names))
+        for b in range(len(names))
+        if (names[a], names[b]) in tied
+    }
+    own = [Share(found.drop or 0.0, found.square, found.n_effective) for found in measured]
+    # A drop of all together is held to answers that were not cut, as that of each is.
+    p_value = max(
+        pooled_p_value(rows, covariances) for rows in (own, [_uncut_share(f) for f in measured])
+    )
+    p_value = scaled(min(1.0, p_value / share), comparison.pooled_level, policy)
+    return Pooled(
+        drop=fmean(one.drop for one in own),
+        p_value=p_value,
+        n_capabilities=len(own),
+        has_dropped=p_value <= policy.alpha,
+    )
+
+
+def _uncut_share(found: CapabilityComparison) -> Share:
+    if found.uncut is None:
+        return Share(found.drop or 0.0, found.square, found.n_effective)
+    n_effective = found.uncut.n_items * found.n_effective / found.n_items
+    return Share(found.uncut.drop, found.uncut.square, n_effective)
+
+
+def _all_shielded(
+    gating: Sequence[CapabilityComparison], findings: Sequence[Finding], policy: Policy
+) -> bool:
+    """Say whether everything measured that counts holds: small drops within margins may be real."""
+    counts = {finding.capability: finding.counts for finding in findings}
+    return all(
+        found.p_held is None or is_shielded(found.p_held, policy)
+        for found in gating
+        if counts[found.capability]
+    )
+
+
+def _overall(
+    findings: Sequence[Finding], pooled: Pooled | None, all_shielded: bool, *, target_only: bool
+) -> Outcome:
+    counted = [finding for finding in findings if finding.role != "monitored" and finding.counts]
+    if any(finding.outcome is Outcome.REGRESSED for finding in counted):
+        return Outcome.FAIL
+    # A gain alone says nothing of what was lost for it.
+    enough = ("gating", "target") if target_only else ("gating",)
+    if any(finding.role in enough for finding in counted) and all(
+        finding.outcome is Outcome.HELD for finding in counted
+    ):
+        return Outcome.PASS
+    if pooled is not None and pooled.has_dropped and not all_shielded:
+        return Outcome.FAIL
+    return Outcome.INCONCLUSIVE

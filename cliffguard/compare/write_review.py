@@ -1,0 +1,132 @@
+"""From a finished comparison to its record: the examples a reader needs, and how to repeat it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+from cliffguard.compare.diagnostics.item_health import health
+from cliffguard.compare.pairs import Pair
+from cliffguard.core.commits import commit_here, own_commit
+from cliffguard.core.comparisons import Comparison
+from cliffguard.core.errors import redactor
+from cliffguard.core.items import Suite
+from cliffguard.core.reviews import (
+    REVIEW_FORMAT,
+    Example,
+    PlannedLooks,
+    Provenance,
+    Review,
+    SuiteStamp,
+    TakenLooks,
+    Verdict,
+    with_texts,
+)
+from cliffguard.core.settings import Plan, Policy
+from cliffguard.evaluate.measure import Measurement
+
+N_EXAMPLES = 5
+"""Broken items per capability that a review carries."""
+
+_EXAMPLE_CHARACTERS = 1500
+_LIBRARIES = (
+    "torch", "transformers", "tokenizers", "peft", "lm-eval", "datasets", "numpy", "scipy",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the answers so far come to."""
+
+    pairs: tuple[Pair, ...]
+    comparison: Comparison
+    verdict: Verdict
+
+
+def write_up(
+    decision: Decision,
+    *,
+    plan: Plan,
+    suites: Sequence[Suite],
+    measured: Sequence[Measurement],
+    runner: str,
+    looks: tuple[PlannedLooks, ...],
+    taken: tuple[TakenLooks, ...],
+    command: str,
+) -> Review:
+    """Return the record of a comparison, from which every report is made."""
+    review = Review(
+        format=REVIEW_FORMAT,
+        plan=plan,
+        comparison=decision.comparison,
+        verdict=decision.verdict,
+        health=health(decision.comparison, decision.verdict.findings, plan.policy or Policy()),
+        examples=pick_examples(decision.pairs),
+        provenance=Provenance(
+            cliffguard_version=version("cliffguard"),
+            cliffguard_commit=own_commit(),
+            commit=commit_here(),
+            runner=runner,
+            measured_on=tuple(
+                f"{who}: {place}"
+                for who, side in zip(("base", "candidate"), measured, strict=True)
+                for place in side.measured_on
+            ),
+            suites=tuple(
+                SuiteStamp(name=suite.name, version=suite.version, digest=suite.digest)
+                for suite in suites
+            ),
+            questions=tuple(key for side in measured for key in side.questions),
+            looks=looks,
+            versions=_versions(),
+            command=command,
+        ),
+        taken=taken,
+    )
+    # What suites and models say is kept to the letter; what people configured may hold a secret.
+    return replace(with_texts(review, redactor()), examples=review.examples)
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+
+
+def pick_examples(pairs: Sequence[Pair]) -> tuple[Example, ...]:
+    """Return the first broken items of each capability, easiest level first.
+
+    An easy item that broke says more about what was lost than a hard one.
+    """
+    by_capability: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        if pair.is_broken:
+            by_capability.setdefault(pair.task.capability, []).append(pair)
+    picked = [
+        pair
+        for broken in by_capability.values()
+        for pair in sorted(broken, key=lambda pair: pair.item.level or 0)[:N_EXAMPLES]
+    ]
+    return tuple(_example(pair) for pair in picked)
+
+
+def _example(pair: Pair) -> Example:
+    return Example(
+        capability=pair.task.capability,
+        task=pair.task.name,
+        item_id=pair.item.id,
+        level=pair.item.level,
+        prompt=_shortened(pair.item.prompt),
+        answer=_shortened(", or ".join(pair.item.right)),
+        base_text=_shortened(pair.base.text),
+        candidate_text=_shortened(pair.candidate.text),
+        base_confidence=pair.base.confidence,
+        candidate_confidence=pair.candidate.confidence,
+    )
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _EXAMPLE_CHARACTERS:
+        return text
+    half = _EXAMPLE_CHARACTERS // 2
+    return f"{text[:half]} […] {text[-half:]}"

@@ -1,0 +1,1 @@
+"""What crosses packages: errors, settings, records, files, hashing, signals, timing."""

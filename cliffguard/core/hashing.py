@@ -1,0 +1,120 @@
+"""SHA-256 of files, computed once as long as a file stays what it is.
+
+Digests of large files are remembered in the user's cache by path, size, times of change and inode.
+Among the times is that of the inode's change (ctime): unlike mtime, no tool can set it back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from cliffguard.core.errors import CliffguardError, InfrastructureError
+from cliffguard.core.files import write_whole
+from cliffguard.core.progress import doing
+
+Stamp = tuple[int, int, int, int]
+"""Size in bytes, mtime and ctime in nanoseconds, inode."""
+
+_WORTH_BYTES = 8 << 20  # what is smaller is hashed sooner than looked up
+_BLOCK_BYTES = 1 << 20
+_SETTLED_NS = 2_000_000_000  # a file that changed just now may change again within one tick
+_N_THREADS = 8
+
+
+def sha256_of_files(paths: Sequence[Path]) -> dict[Path, str]:
+    """Return the digests of files, read side by side: hashing leaves the interpreter alone."""
+    if len(paths) < 2:
+        return {path: sha256_of_file(path) for path in paths}
+    with (
+        doing(f"hashing {len(paths)} files"),
+        ThreadPoolExecutor(min(_N_THREADS, os.cpu_count() or 1, len(paths))) as pool,
+    ):
+        return dict(zip(paths, pool.map(sha256_of_file, paths), strict=True))
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file.
+
+    Raises InfrastructureError when it cannot be read, or changes while it is.
+    """
+    try:
+        real = path.resolve()
+        stamp = _stamp(real)
+        found = _hashed(real, stamp)
+        if _stamp(real) != stamp:
+            raise InfrastructureError(
+                f"{path}: changed while it was read; wait until whoever writes it is done",
+                id="file.being-written",
+            )
+        return found
+    except OSError as failure:
+        raise InfrastructureError(
+            f"{path}: cannot be read: {failure.strerror}", id="file.unreadable"
+        ) from None
+
+
+def _stamp(path: Path) -> Stamp:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+_known: dict[tuple[Path, Stamp], str] = {}
+
+
+def _hashed(path: Path, stamp: Stamp) -> str:
+    if (known := _known.get((path, stamp))) is not None:
+        return known
+    is_worth = stamp[0] >= _WORTH_BYTES
+    if is_worth and (noted := _remembered(path, stamp)) is not None:
+        _known[path, stamp] = noted
+        return noted
+    with doing(f"hashing {path.name}, {stamp[0] / 1e9:,.1f} GB"):
+        found = _sha256(path)
+    if time.time_ns() - max(stamp[1:3]) > _SETTLED_NS:
+        _known[path, stamp] = found
+        if is_worth:
+            _remember(path, stamp, found)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    running = hashlib.sha256()
+    block = memoryview(bytearray(_BLOCK_BYTES))
+    with path.open("rb", buffering=0) as stream:
+        while n_bytes := stream.readinto(block):
+            running.update(block[:n_bytes])
+    return running.hexdigest()
+
+
+# --- across runs ---------------------------------------------------------------------------------
+
+
+def _note(path: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()
+    return user_cache_path("cliffguard") / "digests" / f"{name}.json"
+
+
+def _remembered(path: Path, stamp: Stamp) -> str | None:
+    """Return what was noted of the file as it is now; a note that cannot be read is none."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        known = json.loads(_note(path).read_text(encoding="utf-8"))
+        if known.get("path") == str(path) and known.get("stamp") == list(stamp):
+            found = known.get("sha256")
+            return found if isinstance(found, str) and len(found) == 64 else None
+    return None
+
+
+def _remember(path: Path, stamp: Stamp, sha256: str) -> None:
+    # Where nothing can be noted it is hashed again the next time.
+    with contextlib.suppress(CliffguardError, OSError):
+        told = {"path": str(path), "stamp": stamp, "sha256": sha256}
+        write_whole(_note(path), json.dumps(told) + "\n")

@@ -1,0 +1,141 @@
+"""What is asked: items, tasks, capabilities, suites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from cliffguard.core.settings import Ring
+from cliffguard.core.terms import Terms
+
+# --- what is asked ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One question of a task. `choices` is empty where the answer is generated.
+
+    `digest` covers what is asked and what is right, not the id; `cluster` names items that
+    stand or fall together (None: independent). `answers` are all right ones where there are
+    several, `answer` the first of them; empty, it is the only one.
+    """
+
+    id: str
+    digest: str
+    prompt: str
+    choices: tuple[str, ...]
+    answer: str
+    level: int | None
+    cluster: str | None
+    answers: tuple[str, ...] = ()
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        """All right answers."""
+        return self.answers or (self.answer,)
+
+
+SCORING = 2
+"""Raised whenever a metric of own items gives another score to the same answer: part of every key.
+"""
+
+RIGHT_OR_WRONG = frozenset(
+    {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "exact_match", "em", "pass@1"}
+    | {"pass_at_1", "accuracy", "math_verify", "mc1"}
+    | {"prompt_level_strict_acc", "prompt_level_loose_acc"}
+    | {"contains", "constraints", "excludes", "normalized_match", "numeric", "regex"}  # own items'
+)
+"""Metrics known to be 0 or 1 on every item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One kind of item with one way to score it.
+
+    `stock` tasks are lm-eval's own: their items come from the runner, and `entry`, the name in
+    the suite file, may stand for several of them. `metric` None: the task's first. `chance` is
+    the expected score of guessing (None: unknown); `gate_levels` are the levels that count
+    (None: all). At most `limit` of its items are asked, in seeded order. `cost` says what an
+    answer takes: "likelihood", "short generation" or "long generation" (None: not said). A
+    generated answer ends before any of `stop`. `excluded` are the ids of items that the training
+    data hold: they do not count, and are no part of the digest, so that stored answers, orders and
+    shards stay what they are. `fields` has, by item, what the `wanted` fields of its document say;
+    neither is part of the digest. `lower_is_better` None: nobody has said yet that its metric is.
+    Of samples: `n_in_all` documents would be there without the limit that one side had (None: it
+    had none), and `read_otherwise` says what another filter makes of what this one cannot read.
+    `terms` are what its digest says beside the items (None: other programs asked them).
+    """
+
+    name: str
+    entry: str
+    suite: str
+    capability: str
+    stock: bool
+    metric: str | None
+    filter: str | None
+    chance: float | None
+    level: str | None
+    gate_levels: tuple[int, ...] | None
+    num_fewshot: int | None
+    max_tokens: int | None
+    stop: tuple[str, ...]
+    limit: int | None
+    cost: str | None
+    items: tuple[Item, ...]
+    digest: str
+    excluded: frozenset[str] = frozenset()
+    lower_is_better: bool | None = None
+    wanted: tuple[str, ...] = ()
+    fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    n_in_all: int | None = None
+    read_otherwise: str | None = None
+    terms: Terms | None = None
+
+    def gates(self, item: Item) -> bool:
+        """Say whether `item` counts for the verdict, or is only shown on the ladder, or not."""
+        return self.would_gate(item) and item.id not in self.excluded
+
+    def would_gate(self, item: Item) -> bool:
+        """Say whether `item` counts for the verdict unless the training data hold it."""
+        return self.gate_levels is None or item.level in self.gate_levels
+
+    def is_graded(self, repeats: int) -> bool:
+        """Say whether its scores are taken to lie anywhere between 0 and 1, before one is seen.
+
+        So they are under a metric that is not known to say right or wrong, and where the answers
+        to an item are averaged.
+        """
+        return repeats > 1 or (self.metric is not None and self.metric not in RIGHT_OR_WRONG)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability:
+    """What a model can do; the unit of a decision.
+
+    `covers` names what else it stands for; `margin` is the drop (0…1) that is tolerated where the
+    policy names none for it.
+    """
+
+    name: str
+    ring: Ring
+    description: str
+    covers: tuple[str, ...]
+    margin: float | None
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """A named, versioned, digested set of capabilities; `made` is the day its items were made.
+
+    `remarks` are what every report must say of how the items came about.
+    """
+
+    name: str
+    version: int
+    description: str
+    capabilities: tuple[Capability, ...]
+    digest: str
+    made: date | None = None
+    remarks: tuple[str, ...] = ()

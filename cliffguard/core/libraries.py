@@ -1,0 +1,55 @@
+"""The libraries that cliffguard stands on: which are there, and what to say where one is not."""
+
+from __future__ import annotations
+
+import platform
+import re
+from importlib.metadata import PackageNotFoundError, requires, version
+
+from cliffguard.core.errors import InfrastructureError
+
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets", "safetensors")
+OPTIONAL = {
+    "bitsandbytes": "--quantization",
+    "vllm": "--model vllm",
+    "reasoning-gym": "suites gym",
+}
+"""What is not needed, and what for."""
+
+_CALLED = {"yaml": "pyyaml"}  # where the module's name is not the package's
+
+
+def versions() -> dict[str, str | None]:
+    """Return the version of each library, and ours; None of what is not installed."""
+    found: dict[str, str | None] = {
+        "cliffguard": version("cliffguard"),
+        "python": platform.python_version(),
+    }
+    for name in (*LIBRARIES, *OPTIONAL):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def missing(failure: ImportError) -> InfrastructureError | None:
+    """Return what to tell of a library that cannot be imported; None where it is a file of ours."""
+    module = (failure.name or "").partition(".")[0]
+    if not module or module == "cliffguard":
+        return None
+    name = _CALLED.get(module, module).replace("_", "-")
+    wanted = next((one for one in requires("cliffguard") or () if _name_of(one) == name), name)
+    told = "is not installed"
+    if not isinstance(failure, ModuleNotFoundError):
+        told = f"cannot be imported ({str(failure).splitlines()[0][:200]})"
+    return InfrastructureError(
+        f"{name} {told}, and this needs it; pip install '{wanted.partition(';')[0].strip()}', or "
+        "install cliffguard again with all that it needs",
+        id="environment.missing-library",
+    )
+
+
+def _name_of(requirement: str) -> str:
+    found = re.match(r"[\w.-]+", requirement)
+    return found[0].lower().replace("_", "-") if found else ""

@@ -1,0 +1,403 @@
+"""What people decide before the results: plans, protocols and policies. They have defaults.
+
+pydantic reads YAML straight into these records; each refuses by itself what makes no sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from cliffguard.core.bounds import Bounds, first_fault
+from cliffguard.core.errors import UsageError, bad_key, is_secret_name
+
+Ring = Literal["target", "adjacent", "general", "safety", "control"]
+Role = Literal["target", "gating", "monitored"]
+Estimand = Literal["capability", "suite"]
+AfterFailure = Literal["finish", "stop"]
+
+# Below these no suite decides anything, and numbers lose their digits.
+_LEAST_ALPHA = 1e-9
+_LEAST_MARGIN = 1e-6
+_LEAST_TEMPERATURE = 1e-3  # above 0; what a model says is divided by it
+
+Margin = Annotated[float, Bounds(above=0.0, least=_LEAST_MARGIN, most=0.5)]
+Count = Annotated[int, Bounds(least=1)]
+NotNegative = Annotated[int, Bounds(least=0)]
+
+_STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How the items are put to both sides. All of it is part of every question's key.
+
+    `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
+    order, from every level its share. `template_args` are passed to the chat template
+    (`enable_thinking: false`). `max_length` is how many tokens a model reads, prompt and answer,
+    where its files do not say it, or where less is wanted. Of generated answers: `max_tokens` None
+    keeps each task's limit; `think_end` is the mark after which the answer begins; at a
+    `temperature` above 0 they are sampled, `repeats` times an item, and the score is the mean.
+    `attention` None is the model's default implementation; `quantization` is done while loading.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    chat_template: Literal["none", "own", "base"] = "none"
+    template_args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    system_prompt: str | None = None
+    num_fewshot: NotNegative | None = None
+    max_tokens: Count | None = None
+    max_length: Annotated[int, Bounds(least=2)] | None = None
+    think_end: str | None = None
+    temperature: Annotated[float, Bounds(least=0.0, most=10.0)] = 0.0
+    top_p: Annotated[float, Bounds(above=0.0, most=1.0)] = 1.0
+    top_k: NotNegative = 0
+    repeats: Count = 1
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    quantization: Literal["none", "4bit", "8bit"] = "none"
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = None
+    seed: int = 0
+    limit: Count | None = None
+
+    @property
+    def samples(self) -> bool:
+        """Say whether generated answers are drawn rather than the likeliest."""
+        return self.temperature > 0.0
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, "protocol")
+        if self.system_prompt is not None and self.chat_template == "none":
+            raise bad_key("protocol", "system_prompt", "needs chat_template: own or base")
+        if self.template_args and self.chat_template == "none":
+            raise bad_key("protocol", "template_args", "need chat_template: own or base")
+        if taken := sorted(_NO_TEMPLATE_ARGS & self.template_args.keys()):
+            said = f"{taken[0]} is no variable of a template, but one of rendering it; leave it out"
+            raise bad_key("protocol", "template_args:", said)
+        if 0.0 < self.temperature < _LEAST_TEMPERATURE:
+            raise bad_key(
+                "protocol",
+                "temperature",
+                f"below {_LEAST_TEMPERATURE} makes odds of no number; 0 takes the likeliest",
+            )
+        if self.repeats > 1 and not self.samples:
+            raise bad_key("protocol", "repeats", "above 1 need a temperature above 0")
+        if self.think_end is not None and not self.think_end:
+            raise bad_key("protocol", "think_end", "is empty; name the mark, such as </think>")
+
+
+# What `apply_chat_template` takes for itself, or fills in.
+_NO_TEMPLATE_ARGS = frozenset(
+    [
+        "self",
+        "conversation",
+        "messages",
+        "tools",
+        "documents",
+        "chat_template",
+        "add_generation_prompt",
+        "continue_final_message",
+        "tokenize",
+        "sanitize_control_tokens",
+        "padding",
+        "truncation",
+        "max_length",
+        "return_tensors",
+        "return_dict",
+        "return_assistant_tokens_mask",
+        "tokenizer_kwargs",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityPolicy:
+    """`margin` None: the policy's default. `gate` None: every ring but control gates.
+
+    `relative_margin` is the share of what the base has beyond guessing that may be lost, instead of
+    a margin in points. `stratum_margin` is the drop that is tolerated in one part of the
+    capability, a task or a level or a class (None: the margin; of a target 10 points, or its margin
+    where that is wider).
+    `cluster` and `strata` name a field of its documents, or of a suite's own items: what has the
+    same value of `cluster` (a passage's id) stands or falls together, and each value of `strata`
+    (a topic) is a part in which a loss is looked for.
+
+    Where there is no suite, in comparing what lm-eval logged, `tasks` (names, groups, or patterns
+    such as `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their
+    scores.
+    `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
+    they do); it is also for lm-eval's tasks in a suite.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    margin: Margin | None = None
+    relative_margin: Annotated[float, Bounds(above=0.0, below=1.0)] | None = None
+    stratum_margin: Margin | None = None
+    cluster: str | None = None
+    strata: str | None = None
+    gate: bool | None = None
+    tasks: tuple[str, ...] = ()
+    metric: str | None = None
+    filter: str | None = None
+    lower_is_better: bool | None = None
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, "policy")
+        if self.margin is not None and self.relative_margin is not None:
+            raise UsageError(
+                "margin and relative_margin exclude each other; keep one", id="policy.two-margins"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPolicy:
+    """The gain in the target's mean score (0…1) that must be proven for PASS."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    min_gain: Annotated[float, Bounds(above=-1.0, below=1.0)] = 0.0
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, "policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Margins and error rate, written before the results. Margins are drops in score, 0…1.
+
+    `estimand`: what a drop is a drop of. "capability": of the skill that the items are a sample
+    of; "suite": of the score on exactly these items, which are then the contract. `target` None:
+    the gain is reported and nothing is demanded of it. `reserve` is the share of alpha that the
+    first run of a candidate leaves to later ones with more items, on the side of PASS and on that
+    of FAIL. `mean_margin` is the largest mean of the gating capabilities' drops that is tolerated,
+    each weighed alike: PASS then takes a proof of it beside that of each capability, whose margins
+    are wider (None: nothing is asked of the mean). With `target_only` nothing around a target needs
+    to be measured, or to count, for PASS: the target's gain alone decides.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    alpha: Annotated[float, Bounds(above=0.0, least=_LEAST_ALPHA, below=0.5)] = 0.05
+    reserve: Annotated[float, Bounds(least=0.0, most=0.5)] = 0.05
+    default_margin: Margin = 0.05
+    mean_margin: Margin | None = None
+    estimand: Estimand = "capability"
+    target: TargetPolicy | None = None
+    target_only: bool = False
+    capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, "policy")
+
+    @property
+    def first_level(self) -> float:
+        """Alpha less the reserve: the error rate of a candidate's first run."""
+        return self.alpha * (1.0 - self.reserve)
+
+    def margin(self, capability: str) -> float:
+        """Return the largest drop of a capability that is tolerated.
+
+        Of a relative one, of a base that has half of what there is beyond guessing: before it is
+        asked nobody knows what it has.
+        """
+        own = self.capabilities.get(capability)
+        if own is not None and own.relative_margin is not None:
+            return own.relative_margin * _SUPPOSED_SKILL
+        return self.default_margin if own is None or own.margin is None else own.margin
+
+    def stratum_margin(self, capability: str, role: Role, *, margin: float) -> float:
+        """Return the largest drop of a part that is tolerated; `margin` is that of the whole."""
+        own = self.capabilities.get(capability)
+        if own is not None and own.stratum_margin is not None:
+            return own.stratum_margin
+        if role == "target":
+            return max(self.margin(capability), _TARGET_STRATUM_MARGIN)
+        return max(margin, _LEAST_MARGIN)
+
+    def role(self, capability: str, ring: Ring) -> Role:
+        """Return what a capability can do to the verdict."""
+        if ring == "target":
+            return "target" if self.target is not None else "monitored"
+        own = self.capabilities.get(capability)
+        gates = ring != "control" if own is None or own.gate is None else own.gate
+        return "gating" if gates else "monitored"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerSettings:
+    """Who answers, and what should not change an answer: devices and the size of a batch.
+
+    `model` is a name of lm-eval's: "cliffguard" is this package's engine, "hf" lm-eval's own
+    over the same loader; any other ("vllm", "local-completions", …) is made by lm-eval with
+    `args`. `served_as` says under which name a server knows a checkpoint (by default, its own).
+    `batch_tokens` None is found from free memory; `batch_size` counts sequences instead.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    model: str = "cliffguard"
+    args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    served_as: Mapping[str, str] = field(default_factory=dict)
+    device: str = "auto"
+    device_map: Literal["auto"] | None = None
+    batch_size: Count | None = None
+    batch_tokens: Count | None = None
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, "runner")
+        if len(set(self.served_as.values())) < len(self.served_as):
+            raise bad_key(
+                "runner", "served_as", "gives two checkpoints one name; they would answer alike"
+            )
+        if self.batch_tokens is not None and self.model != "cliffguard":
+            raise bad_key(
+                "runner",
+                "batch_tokens",
+                f"is of the runner cliffguard; {self.model} has batch_size",
+            )
+        if self.device_map is not None and not self.is_local:
+            raise bad_key("runner", "device_map:", f"give it to the runner {self.model} in args")
+        if secret := next(filter(is_secret_name, self.args), None):
+            raise bad_key(
+                "runner",
+                f"args.{secret}:",
+                "a secret would stand in every report; put it into the environment "
+                "(OPENAI_API_KEY)",
+            )
+        if self.args and self.is_local:
+            raise bad_key(
+                "runner", "args", f"are for lm-eval's other models; {self.model} takes none"
+            )
+
+    @property
+    def is_local(self) -> bool:
+        """Say whether checkpoints are loaded here, by our own loader."""
+        return self.model in ("cliffguard", "hf")
+
+    @property
+    def is_served(self) -> bool:
+        """Say whether the model runs in a server, which is asked over a connection."""
+        return "base_url" in self.args or "completions" in self.model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetData:
+    """Data that a target capability is made of, without a suite.
+
+    `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub, of which
+    `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
+    (None: found by their usual names); a prompt may also be a text with columns in braces, and
+    choices may be columns in braces, one for each. `system` is a column that is said before the
+    prompt, and `ignore` are columns that are no part of the question.
+    `labels` are what every item chooses from. `metric` None is found from the answers, and
+    `max_tokens` None is the metric's. `name` is the capability's.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    data: str
+    name: str = "target"
+    prompt: str | None = None
+    answer: str | None = None
+    choices: str | None = None
+    labels: tuple[str, ...] = ()
+    cluster: str | None = None
+    system: str | None = None
+    ignore: tuple[str, ...] = ()
+    metric: str | None = None
+    max_tokens: Count | None = None
+    split: str | None = None
+    subset: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.data.strip():
+            raise bad_key("target", "data", "is an empty name; name a file of items")
+        _check_bounds(self, "target")
+        if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
+            raise bad_key(
+                "target",
+                "labels",
+                "must be two or more, each once; name each with --target-labels",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a plan file says.
+
+    `base` None: read it from the adapter's own config. `policy` None: the default margins, and a
+    proven gain where the suites measure a target. `data` are local files with the documents of
+    lm-eval's tasks, by the task's own name: one file with the documents that are evaluated, or
+    one for each split, by the names that the task gives them. `train` are files of the fine-tune's
+    data: items that stand in them do not count, and capabilities are placed by their distance from
+    it. With `screen`, candidate and base also read prompts of each capability side by side, to see
+    how far predictions have moved. `target` is data that a target is made of; with it no suite is
+    needed (a plan file or a command line without one takes `adjacent`, unless it says none).
+    `items` is how many are asked of each side at the most (None: all there are), dealt in
+    proportion to the `churn` that is expected of each capability: the share of its items whose
+    score changes, one for all or by name (where none is given: stored noise, or 10 %). Neither is
+    part of a question's key.
+    `hub`: a plain org/name that is no path is looked up on a hub, as hf:org/name is.
+    `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
+    of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
+    candidates that says neither means "stop" (`config.make_plans`).
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
+    candidate: str
+    base: str | None = None
+    suites: tuple[str, ...] = ()
+    target: TargetData | None = None
+    protocol: Protocol = field(default_factory=Protocol)
+    runner: RunnerSettings = field(default_factory=RunnerSettings)
+    policy: Policy | None = None
+    data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    train: tuple[str, ...] = ()
+    screen: bool = False
+    items: Count | None = None
+    churn: (
+        Annotated[float, Bounds(above=0.0, most=1.0)]
+        | Mapping[str, Annotated[float, Bounds(least=0.0, most=1.0)]]
+        | None
+    ) = None
+    after_failure: AfterFailure = "finish"
+    offline: bool = False
+    hub: bool = False
+    allow_base_mismatch: bool = False
+    allow_pickle: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.candidate.strip() or (self.base is not None and not self.base.strip()):
+            raise bad_key(
+                "plan", "candidate", "or base is an empty name; name a directory or a model"
+            )
+        if not self.suites and self.target is None:
+            raise bad_key(
+                "plan", "suites", "is empty: name at least one, for example [adjacent], or a target"
+            )
+        _check_bounds(self, "plan")
+        if self.offline and self.runner.is_served:
+            raise bad_key(
+                "plan",
+                "offline",
+                f"opens no connection, and the runner {self.runner.model} asks a server; leave one "
+                "of them out",
+            )
+
+
+def are_both(plans: Sequence[Plan]) -> bool:
+    """Say whether plans compare each candidate under two policies for chat templates."""
+    return len({plan.protocol.chat_template for plan in plans}) > 1
+
+
+_SUPPOSED_SKILL = 0.5
+_TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
+
+
+def _check_bounds(record: Any, kind: str) -> None:
+    """Raise UsageError for the first key of a record that is out of its bounds."""
+    if (fault := first_fault(record)) is not None:
+        raise bad_key(kind, *fault)

@@ -1,0 +1,1 @@
+"""Checks of a pair, the schedule of (interim) looks, measuring a look, the ledger of alpha."""

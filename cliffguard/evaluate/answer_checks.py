@@ -1,0 +1,190 @@
+"""Checks of answers before they are compared: same items, same prompts, two models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from cliffguard.core.answers import Answer
+from cliffguard.core.comparisons import Comparison
+from cliffguard.core.errors import IntegrityError
+from cliffguard.core.settings import Protocol
+from cliffguard.runners.import_checks import ONE_RUN
+from cliffguard.runners.lmeval_logs import TELLING
+
+# --- before anything is judged -------------------------------------------------------------------
+
+
+def check_answers(
+    base: Mapping[str, Sequence[Answer]],
+    candidate: Mapping[str, Sequence[Answer]],
+    protocol: Protocol | None,
+) -> tuple[str, ...]:
+    """Raise IntegrityError unless both sides answered the same items from the same prompts.
+
+    The untemplated prompts must always agree. The rendered ones must agree where the protocol
+    gives both sides the same template, and then begin alike; without a protocol another harness
+    asked, and what it logged has been looked through by who read it. Answers that are the same to
+    the last bit, or long ones to the letter, were not given by two models. Return what a reader
+    must know of answers that do not count.
+    """
+    if base.keys() != candidate.keys():
+        raise IntegrityError(
+            f"base and candidate answered other tasks: {sorted(base)} and {sorted(candidate)}",
+            id="sides.other-tasks",
+        )
+    is_one_template = protocol is None or protocol.chat_template != "own"
+    for task, base_answers in base.items():
+        candidate_answers = candidate[task]
+        if len(base_answers) != len(candidate_answers):
+            raise IntegrityError(
+                f"{task}: {len(base_answers)} answers of the base, "
+                f"{len(candidate_answers)} of the candidate",
+                id="sides.other-items",
+            )
+        for left, right in zip(base_answers, candidate_answers, strict=True):
+            _check_pair(task, left, right, same_template=is_one_template)
+    _refuse_one_model(base, candidate)
+    if protocol is not None:  # of samples, texts are what a filter left of them
+        _refuse_one_voice(base, candidate)
+    return tuple(
+        line
+        for task, base_answers in base.items()
+        for line in _uncounted(task, base_answers, candidate[task])
+    )
+
+
+def differences(base: Sequence[str], candidate: Sequence[str]) -> tuple[str, ...]:
+    """Return a caveat when the sides were measured on other devices or in other batches."""
+    if tuple(base) == tuple(candidate):
+        return ()
+    sides = f"base: {'; '.join(base)}. Candidate: {'; '.join(candidate)}."
+    return (f"The sides were not measured alike, which can flip near-ties. {sides}",)
+
+
+def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bool) -> None:
+    if (base.item_id, base.item_digest) != (candidate.item_id, candidate.item_digest):
+        raise IntegrityError(
+            f"{task}: base answered item {base.item_id}, candidate {candidate.item_id}, "
+            "at the same place; measure both again with one suite",
+            id="sides.other-items",
+        )
+    if base.prompt_digest != candidate.prompt_digest:
+        raise IntegrityError(
+            f"{task}: item {base.item_id} was put to the two sides differently; where its shots or "
+            "its wording changed since one side was stored, measure both into another --store",
+            id="sides.asked-otherwise",
+        )
+    if same_template and base.rendered_digest != candidate.rendered_digest:
+        raise IntegrityError(
+            f"{task}: the rendered prompts of item {base.item_id} differ between the sides; does "
+            "the chat template write the date, or another special token?",
+            id="sides.rendered-otherwise",
+        )
+    marks = [one.n_bos or 0 for one in (base, candidate)]
+    n_text = [one.n_prompt_tokens - n for one, n in zip((base, candidate), marks, strict=True)]
+    if same_template and marks[0] != marks[1] and n_text[0] == n_text[1]:
+        raise IntegrityError(
+            f"{task}: the prompts of the base begin with {marks[0]} tokens that mark the beginning "
+            f"of a text, those of the candidate with {marks[1]}; save the candidate with its "
+            "base's tokenizer (bos_token, add_bos_token)",
+            id="sides.begun-otherwise",
+        )
+
+
+# In bfloat16 a slight fine-tune may leave the logits of four choices as they were, now and then.
+_LEAST_ALIKE = 30
+
+
+def _refuse_one_model(
+    base: Mapping[str, Sequence[Answer]], candidate: Mapping[str, Sequence[Answer]]
+) -> None:
+    """Two models do not give the same probabilities to the last bit, whatever they pick.
+
+    Where they seem to, one was asked twice: an adapter that is not switched on, a server that
+    has one model under two names, a cache that knows no models.
+    """
+    both = [pair for task, own in base.items() for pair in zip(own, candidate[task], strict=True)]
+    told = [pair for pair in both if all(one.confidence is not None for one in pair)]
+    is_alike = all(
+        (one.confidence, one.text, one.score) == (other.confidence, other.text, other.score)
+        for one, other in told
+    )
+    # Where a choice is certain, its probability is 1 under many models.
+    n_telling = sum(one.confidence != 1.0 for one, _ in told)
+    if is_alike and n_telling >= _LEAST_ALIKE:
+        raise IntegrityError(
+            f"all {len(told):,} answers of base and candidate have the same probabilities to the "
+            "last bit: one model answered for both; is the adapter active, and does the server "
+            "know the candidate?",
+            id=ONE_RUN,
+        )
+
+
+_LEAST_TEXTS = 8
+
+
+def _refuse_one_voice(
+    base: Mapping[str, Sequence[Answer]], candidate: Mapping[str, Sequence[Answer]]
+) -> None:
+    """Two models do not write every long answer alike.
+
+    Where probabilities are known, a gentle fine-tune that writes as its base does shows in them;
+    a server's answers have none.
+    """
+    both = [pair for task, own in base.items() for pair in zip(own, candidate[task], strict=True)]
+    told = [pair for pair in both if any(map(_is_long, pair))]
+    is_alike = all((a.text, a.confidence) == (b.text, b.confidence) for a, b in told)
+    if is_alike and len({one.text for one, _ in told}) >= _LEAST_TEXTS:
+        raise IntegrityError(
+            f"all {len(told):,} generated answers of {TELLING} characters or more are the same on "
+            "both sides, to the letter: one model answered for both; is the adapter active, and "
+            "does the server know the candidate?",
+            id=ONE_RUN,
+        )
+
+
+def _is_long(answer: Answer) -> bool:
+    return answer.finish_reason != "choice" and len(answer.text) >= TELLING
+
+
+def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[str]:
+    """Say how many items count on neither side, since an answer is missing on one."""
+    for what, is_so in _UNCOUNTED.items():
+        sides = [sum(map(is_so, own)) for own in (base, candidate)]
+        if any(sides):
+            yield (
+                f"{task}: of {len(base):,} items, {sides[0]:,} of the base and {sides[1]:,} of the "
+                f"candidate {what}."
+            )
+    other = [
+        one.tokens_digest != two.tokens_digest and one.rendered_digest == two.rendered_digest
+        for one, two in zip(base, candidate, strict=True)
+    ]
+    if any(other):
+        yield (
+            f"{task}: {sum(other):,} of {len(base):,} prompts are the same text in other tokens; "
+            "what a tokenizer does is part of the drop."
+        )
+
+
+_SAID = ("choice", "stop", "string", "length", "stopped")
+_UNCOUNTED: dict[str, Callable[[Answer], bool]] = {
+    "do not fit the context": lambda one: one.finish_reason == "overlong",
+    "were cut before an answer came": lambda one: one.finish_reason == "thinking",
+    "are missing": lambda one: one.finish_reason == "missing",
+    "hold no answer that can be read": lambda one: one.score is None and one.finish_reason in _SAID,
+}
+
+
+def instrument_moved(comparison: Comparison) -> tuple[str, ...]:
+    """Return a line for each capability of the control ring whose score has provably changed."""
+    return tuple(
+        f"The control {found.capability} moved by {-100 * found.drop:+.1f} points, and a fine-tune "
+        "has no reason to touch it: look for a change of the instrument (chat template, tokenizer, "
+        "dtype, quantization) before you believe the other numbers."
+        for found in comparison.capabilities
+        if found.ring == "control"
+        and found.drop is not None
+        and found.drop_interval is not None
+        and not found.drop_interval.low <= 0.0 <= found.drop_interval.high
+    )

@@ -1,0 +1,337 @@
+"""Which run this is of the same two sides, and what of alpha it may spend.
+
+A run that judges more items after one that judged some looks twice. What earlier runs have spent
+is known from the store (`looks`), or from a review; `stats.runs` says what that leaves. A
+capability is known by the content of its items, not by its name: half of the smaller set has to be
+in the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field, replace
+from typing import NamedTuple
+
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest, digest_of_rows
+from cliffguard.core.errors import UsageError
+from cliffguard.core.items import Task
+from cliffguard.core.reviews import TakenLooks
+from cliffguard.core.settings import Policy, Protocol
+from cliffguard.evaluate.schedule import Schedule
+from cliffguard.stats.runs import LEAST_LEVEL, run_level
+from cliffguard.store.looks import further
+
+TOGETHER = ""
+"""The name of all capabilities that gate, where they are tested as one."""
+
+_N_SKETCHED = 64  # items by which a set is known again
+_N_DIGITS = 16
+_OF_SAMPLES = "samples"
+
+
+class Level(NamedTuple):
+    """What a run may spend of alpha, what a further one could, and which run it is, from 1."""
+
+    now: float
+    next: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A capability as one run asks it: its items by content, and when it is judged.
+
+    `how` it is asked is a digest of the protocol, but for what only says how much is asked: under
+    another one the questions are others. `digest` is the same wherever the same answers are judged
+    at the same looks. `answers` by item are known of logged samples alone, and which of these have
+    `changed` between the sides.
+    """
+
+    capability: str
+    how: str
+    digest: str
+    items: Set[str]
+    planned: tuple[int, ...]
+    spends_evenly: bool
+    answers: Mapping[str, str] = field(default_factory=dict)
+    changed: frozenset[str] = frozenset()
+
+    def is_of(self, one: TakenLooks) -> bool:
+        """Say whether these looks were taken by this very run, as far as it had come."""
+        return one.run == self.digest and set(one.counted) <= set(self.planned)
+
+    def share(self, counted: Sequence[int]) -> float:
+        """Return which part of its level the run has spent once these looks were taken."""
+        return min(1.0, counted[-1] / self.planned[-1]) if self.spends_evenly else 1.0
+
+    def is_related(self, one: TakenLooks) -> bool:
+        """Say whether these looks and this run share half of the smaller set of items."""
+        if (one.capability == TOGETHER) != (self.capability == TOGETHER) or one.how != self.how:
+            return False
+        n_found = sum(item in self.items for item in one.sketch)
+        is_part = one.n_items > len(one.sketch) > 0
+        if is_part and not n_found and min(self.items, default="") > one.sketch[-1]:
+            # Few items among many, none of which could be in the sketch: the name has to tell.
+            return one.capability == self.capability
+        n_shared = one.n_items * n_found / max(1, len(one.sketch))
+        return n_found > 0 and 2 * n_shared >= min(one.n_items, len(self.items))
+
+    @property
+    def sketch(self) -> tuple[str, ...]:
+        """The least of the items' digests: as good as drawn at random, and the same every time."""
+        return tuple(sorted(self.items)[:_N_SKETCHED])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A run among the known ones at the same items; they are in the order of their first looks."""
+
+    run: Run
+    before: tuple[TakenLooks, ...]
+    own: TakenLooks | None
+    level: Level
+    alpha: float
+
+    def closed(self, counted: Sequence[int]) -> TakenLooks:
+        """Return the looks of this run, once `counted` items were judged at each."""
+        share = self.run.share(counted)
+        spent = self.level.now * share
+        if self.own is not None:  # at levels of their own, where another run came between
+            gone = share - self.run.share(self.own.counted)
+            spent = max(spent, self.own.spent + self.level.now * max(0.0, gone))
+        sketch = self.run.sketch
+        taken = TakenLooks(
+            capability=self.run.capability,
+            how=self.run.how,
+            run=self.run.digest,
+            sketch=sketch,
+            answers=tuple(self.run.answers[item] for item in sketch) if self.run.answers else (),
+            n_items=len(self.run.items),
+            counted=tuple(counted),
+            spent=spent,
+            level=self.level.now,
+            alpha=self.alpha,
+        )
+        return taken if self.own is None else further(self.own, taken)
+
+
+def accounts_of(
+    runs: Iterable[Run],
+    known: Sequence[TakenLooks],
+    policy: Policy,
+    counted: Mapping[str, Sequence[int]] | None = None,
+) -> dict[str, Account]:
+    """Return the account of each run by its capability's name.
+
+    `counted` are the items at each look by then: at looks that are known the run has the level that
+    it had, and at further ones what others have left. None: at the looks that are known.
+    """
+    at = counted or {}
+    return {
+        run.capability: _account(run, known, policy, at.get(run.capability, ())) for run in runs
+    }
+
+
+def _account(
+    run: Run, known: Sequence[TakenLooks], policy: Policy, counted: Sequence[int]
+) -> Account:
+    related = [one for one in known if run.is_of(one) or run.is_related(one)]
+    place = next((n for n, one in enumerate(related) if run.is_of(one)), len(related))
+    before, own, after = related[:place], related[place : place + 1], related[place + 1 :]
+    spent = sum(one.spent for one in before)
+    now = run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent)
+    # Runs after this one may have left less: they began under another alpha, or before it ended.
+    left = policy.alpha - spent - sum(one.spent for one in after)
+    now = _level_at(run, own[0] if own else None, counted, policy.alpha, now, left)
+    return Account(
+        run=run,
+        before=tuple(before),
+        own=own[0] if own else None,
+        alpha=policy.alpha,
+        level=Level(
+            now=now,
+            next=run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent + now),
+            number=place + 1,
+        ),
+    )
+
+
+def _level_at(
+    run: Run,
+    own: TakenLooks | None,
+    counted: Sequence[int],
+    alpha: float,
+    now: float,
+    left: float,
+) -> float:
+    """Return the level of a run at these looks: `now`, unless others have `left` less of alpha.
+
+    Looks that were taken before are judged at the level that they were judged at.
+    """
+    if own is not None:
+        if own.level is not None and own.alpha == alpha and set(counted) <= set(own.counted):
+            return own.level
+        open_part = 1.0 - run.share(own.counted)
+        if open_part > 0.0:
+            left = (left - own.spent) / open_part
+    if left >= now - LEAST_LEVEL:  # within rounding
+        return now
+    return left if left >= LEAST_LEVEL else 0.0
+
+
+# --- the runs of a comparison --------------------------------------------------------------------
+
+
+def runs_of(
+    schedule: Schedule,
+    protocol: Protocol,
+    dtype: str,
+    questions: Mapping[str, Sequence[str]],
+    gating: Collection[str],
+) -> tuple[Run, ...]:
+    """Return what a run asks of each capability, and of all that gates together.
+
+    `dtype` is what the protocol's comes to, as in a question's key; `questions` are the keys of
+    both sides' answers to each task.
+    """
+    how = {**asdict(replace(protocol, limit=None, repeats=1, seed=0)), "dtype": dtype}
+    runs = []
+    for looks in schedule.manifest():
+        own = [
+            series for series in schedule.everything() if series.task.capability == looks.capability
+        ]
+        keys = [sorted(questions[series.task.name]) for series in own]
+        runs.append(
+            Run(
+                capability=looks.capability,
+                how=digest(how),
+                digest=digest([looks.order, list(looks.n_items), looks.spending, keys]),
+                items=frozenset(
+                    short(item.digest)
+                    for series in own
+                    for item in series.items
+                    if series.task.gates(item)
+                ),
+                planned=looks.n_items,
+                spends_evenly=looks.spending in ("held: cubic, drop: linear", "linear"),
+            )
+        )
+    return (*runs, *_together([run for run in runs if run.capability in gating]))
+
+
+def _together(runs: Sequence[Run]) -> list[Run]:
+    if len(runs) < 2:
+        return []
+    return [
+        Run(
+            capability=TOGETHER,
+            how=runs[0].how,
+            digest=digest([run.digest for run in runs]),
+            items=frozenset().union(*(run.items for run in runs)),
+            planned=(sum(run.planned[-1] for run in runs),),
+            spends_evenly=False,
+        )
+    ]
+
+
+def runs_of_samples(
+    tasks: Sequence[Task], sides: Sequence[Mapping[str, Sequence[Answer]]], gating: Collection[str]
+) -> tuple[Run, ...]:
+    """Return what is judged of logged samples: by what each document is, and what both scored."""
+    scores: dict[str, dict[str, list[str]]] = {}
+    changed: dict[str, set[str]] = {}
+    for task in tasks:
+        own = scores.setdefault(task.capability, {})
+        answers = zip(*(side[task.name] for side in sides), strict=True)
+        for item, (base, candidate) in zip(task.items, answers, strict=True):
+            own.setdefault(short(item.digest), []).append(f"{base.score} {candidate.score}")
+            if base.score != candidate.score:
+                changed.setdefault(task.capability, set()).add(short(item.digest))
+    runs = []
+    for name, by_item in scores.items():
+        in_short: dict[str, str] = {}  # few scores are told apart, of any number of items
+        told = {item: _memoised(" ".join(sorted(both)), in_short) for item, both in by_item.items()}
+        n_items = sum(len(both) for both in by_item.values())
+        runs.append(
+            Run(
+                capability=name,
+                how=_OF_SAMPLES,
+                digest=digest_of_rows(sorted(told.items())),
+                items=told.keys(),
+                planned=(n_items,),
+                spends_evenly=False,
+                answers=told,
+                changed=frozenset(changed.get(name, ())),
+            )
+        )
+    return (*runs, *_together([run for run in runs if run.capability in gating]))
+
+
+def _memoised(text: str, known: dict[str, str]) -> str:
+    if text not in known:
+        known[text] = short(text)
+    return known[text]
+
+
+def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None:
+    """Raise UsageError unless looks at logged samples were at these ones, or at some of them."""
+    told = {item: answer for run in runs for item, answer in run.answers.items()}
+    changed = frozenset().union(*(run.changed for run in runs))
+    shared = [
+        (item, told[item] == answer)
+        for one in known
+        for item, answer in zip(one.sketch, one.answers, strict=False)
+        if item in told
+    ]
+    n_alike = sum(is_alike for _, is_alike in shared)
+    # Most answers are alike on any two sides: what changed tells these two from others.
+    flips = [is_alike for item, is_alike in shared if item in changed]
+    is_foreign = len(flips) >= _LEAST_FLIPS and sum(flips) < len(flips) / 2
+    if not shared or n_alike < _LEAST_ALIKE * len(shared) or is_foreign:
+        what = "none of its samples are in these folders"
+        if shared:
+            n_other = len(shared) - n_alike
+            what = f"{n_other} of {len(shared)} samples that were looked up have other scores here"
+        raise UsageError(
+            f"--after: the review is of other sides: {what}; name the review of fewer samples of "
+            "these two, or leave it out",
+            id="after.other-sides",
+        )
+
+
+_LEAST_FLIPS = 3
+_LEAST_ALIKE = 0.95  # of the scores; a model that is asked again in other batches flips some
+
+
+def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[str]:
+    """Return what a report says of capabilities that were judged before on fewer items."""
+    return [
+        f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
+        f"{', '.join(str(one.counted[-1]) for one in account.before)} items; of alpha's "
+        f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %."
+        for name, account in accounts.items()
+        if name != TOGETHER and account.before
+    ]
+
+
+def short(text: str) -> str:
+    """Return the beginning of a text's digest."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_N_DIGITS]
+
+
+def counted_by(looks: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
+    """Return the items that count at each look by capability, of the look that each came in."""
+    by_capability: dict[str, Counter[int]] = {}
+    for capability, number in looks:
+        by_capability.setdefault(capability, Counter())[number] += 1
+    found = {}
+    for capability, sizes in by_capability.items():
+        n_so_far, counted = 0, []
+        for number in sorted(sizes):
+            n_so_far += sizes[number]
+            counted.append(n_so_far)
+        found[capability] = tuple(counted)
+    return found

@@ -1,0 +1,263 @@
+"""Answers to a look: from the store where they are, from the runner where they are not."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+
+from cliffguard.core.answers import Answer, Question
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import ChangedFiles, InfrastructureError
+from cliffguard.core.items import Item, Task
+from cliffguard.core.progress import Progress, Step, doing, silent
+from cliffguard.core.settings import Protocol
+from cliffguard.core.signals import Interrupted, finishing
+from cliffguard.evaluate.schedule import Look, Series
+from cliffguard.runners import Notes, Runner
+from cliffguard.store.answers import Entry, Store, Stored
+from cliffguard.store.earlier import Forms, find_earlier, together
+from cliffguard.store.shards import Shard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One checkpoint's answers by task name, in the order of the run.
+
+    `questions` are the keys under which they are stored, `earlier` those from which some were taken
+    over; `measured_on` has a line for each way in which these answers were measured: device,
+    batches.
+    """
+
+    answers: Mapping[str, tuple[Answer, ...]]
+    questions: tuple[str, ...]
+    measured_on: tuple[str, ...]
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def all_questions(self) -> tuple[str, ...]:
+        """All keys under which some of these answers are stored."""
+        return (*self.questions, *self.earlier)
+
+
+def never() -> bool:
+    """Say that there is time left."""
+    return False
+
+
+def unheard(line: str) -> None:
+    """Tell nobody."""
+
+
+class TimeUp(InfrastructureError):
+    """The time was up before what was in hand had come to its end."""
+
+
+def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
+    checkpoint: Checkpoint,
+    look: Look,
+    *,
+    protocol: Protocol,
+    store: Store,
+    runner: Runner,
+    replicate: int = 0,
+    is_time_up: Callable[[], bool] = never,
+    progress: Progress = silent,
+    tell: Callable[[str], None] = unheard,
+) -> Measurement:
+    """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones.
+
+    Of an absent shard, answers under an earlier form of the question are taken over; what is taken
+    over of a task that is asked for the first time, and what not, is told in lines for people.
+
+    Each `replicate` has answers of its own: the same question, asked again.
+
+    Once the time is up, no further shard is asked, and the answers end with the last whole one.
+    Where the checkpoint's files turn out to have changed (ChangedFiles), what was stored here goes
+    to the store's `damaged/`.
+    """
+    gathered = _Gathered(checkpoint.label, look, progress)
+    written: list[Path] = []
+    absent: list[_Absent] = []
+    with doing(f"reading the stored answers of {checkpoint.label}"):
+        entries = [_entry(checkpoint, one, protocol, store, runner, replicate) for one in look]
+        for one in _missing(look, entries, Forms(store), runner, gathered, tell):
+            if one.asked:
+                absent.append(one)
+            else:
+                one.write((), {})
+                gathered.add(one.series, one.shard, one.stored())
+    if is_time_up is not never:
+        # Task by task shares more of the prompts; side by side leaves no task behind.
+        absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
+    with _explained(gathered, written, store):
+        for start in range(0, len(absent), runner.n_workers):
+            if is_time_up():
+                break
+            group = absent[start : start + runner.n_workers]
+            asked = [(one.series.task, one.asked) for one in group]
+            gathered.tell(asked[0][0].name)
+            with finishing(partial(stop_where, is_time_up)):
+                told = runner.ask_each(checkpoint, asked, protocol)
+                for one, (answers, notes) in zip(group, told, strict=True):
+                    if one.write(answers, notes):
+                        written.append(one.entry.shard_file(one.shard.number))
+                    gathered.add(one.series, one.shard, one.stored())
+    gathered.tell("")
+    return Measurement(
+        answers={series.task.name: gathered.in_a_row(series) for series in look},
+        questions=tuple(question.key for question, _ in entries),
+        measured_on=gathered.measured_on,
+        earlier=tuple(sorted(gathered.earlier)),
+    )
+
+
+def stop_where(is_time_up: Callable[[], bool]) -> None:
+    """Raise TimeUp if it is: for what `interrupts.drop_if_told` looks up."""
+    if is_time_up():
+        raise TimeUp("the time is up")
+
+
+@contextlib.contextmanager
+def _explained(gathered: _Gathered, written: Sequence[Path], store: Store) -> Iterator[None]:
+    """Say what is kept where a measurement is interrupted, and keep nothing of changed weights."""
+    try:
+        yield
+    except TimeUp:
+        pass  # as if what was in hand had not been begun
+    except Interrupted as stop:
+        stop.kept = f"{gathered} in {store.root}"
+        raise
+    except ChangedFiles:
+        # Which of them are of the weights that were hashed, nobody can say any more.
+        for path in written:
+            store.move_aside(path)
+        raise
+
+
+class _Gathered:
+    """The answers to a look that are stored so far."""
+
+    def __init__(self, label: str, look: Look, progress: Progress) -> None:
+        self._label = label
+        self._progress = progress
+        self._shards: dict[tuple[str, int], Stored] = {}
+        self._n_done = 0
+        self.earlier: set[str] = set()
+        self._n_items = sum(len(shard.items) for series in look for shard in series.shards)
+
+    def __str__(self) -> str:
+        return f"{self._label}: {self._n_done} of {self._n_items} answers"
+
+    def add(self, series: Series, shard: Shard, stored: Stored) -> None:
+        """Take the answers of a shard."""
+        self._shards[series.task.name, shard.number] = stored
+        self._n_done += len(shard.items)
+
+    def tell(self, task: str) -> None:
+        """Show how many there are, and which task is asked next; none, with an empty name."""
+        self._progress(
+            Step(side=self._label, task=task, n_done=self._n_done, n_items=self._n_items)
+        )
+
+    def take(self, series: Series, entry: Entry) -> list[Shard]:
+        """Take the shards of a task that are stored; return those that are not."""
+        missing = []
+        for shard in series.shards:
+            if entry.has_shard(shard.number):
+                self.add(series, shard, entry.read_shard(shard.number, shard.items))
+            else:
+                missing.append(shard)
+        return missing
+
+    def in_a_row(self, series: Series) -> tuple[Answer, ...]:
+        """Return the answers of a task's shards, up to the first that was not asked."""
+        keys = [(series.task.name, shard.number) for shard in series.shards]
+        there = takewhile(lambda key: key in self._shards, keys)
+        return tuple(answer for key in there for answer in self._shards[key].answers)
+
+    @property
+    def measured_on(self) -> tuple[str, ...]:
+        """One line for each way in which a shard was measured: device, batches."""
+        notes = [stored.notes for stored in self._shards.values() if stored.notes]
+        lines = {", ".join(f"{name} {n[name]}" for name in sorted(n)) for n in notes}
+        return tuple(sorted(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Absent:
+    """A shard that is not stored, and what is found of it under earlier forms of its question."""
+
+    series: Series
+    entry: Entry
+    shard: Shard
+    found: Mapping[str, Stored]
+
+    @property
+    def asked(self) -> tuple[Item, ...]:
+        """The items that must be asked."""
+        return tuple(item for item in self.shard.items if item.id not in self.found)
+
+    def write(self, answers: Sequence[Answer], notes: Notes) -> bool:
+        """Store its answers, with those that were found; say whether they were stored."""
+        asked = Stored(answers=tuple(answers), notes=notes)
+        whole = together(self.shard.items, self.found, asked)
+        return self.entry.write_shard(self.shard.number, whole.answers, whole.notes)
+
+    def stored(self) -> Stored:
+        """Return the answers that are there now: another run may have been first."""
+        return self.entry.read_shard(self.shard.number, self.shard.items)
+
+
+def _entry(
+    checkpoint: Checkpoint,
+    series: Series,
+    protocol: Protocol,
+    store: Store,
+    runner: Runner,
+    replicate: int,
+) -> tuple[Question, Entry]:
+    question = Question(
+        checkpoint=checkpoint,
+        task=series.task,
+        protocol=protocol,
+        dtype=runner.dtype(protocol),
+        runner=runner.identity,
+        replicate=replicate,
+    )
+    return question, store.open(question, series.items)
+
+
+def _missing(
+    look: Look,
+    entries: Sequence[tuple[Question, Entry]],
+    forms: Forms,
+    runner: Runner,
+    gathered: _Gathered,
+    tell: Callable[[str], None],
+) -> Iterator[_Absent]:
+    """Gather the shards that are stored; yield the others, with what earlier forms have of them."""
+    for series, (question, entry) in zip(look, entries, strict=True):
+        missing = gathered.take(series, entry)
+        if not missing:
+            continue
+        earlier = find_earlier(
+            forms, question, series.items, partial(_words, runner, series.task, question.protocol)
+        )
+        if not entry.shard_numbers():
+            forms.tell_damage(tell)
+            who = f"{question.checkpoint.label}: {series.task.name}"
+            earlier.tell(tell, who, len(series.items))
+        gathered.earlier |= earlier.keys
+        for shard in missing:
+            found = earlier.within(shard.items)
+            yield _Absent(series=series, entry=entry, shard=shard, found=found)
+
+
+def _words(
+    runner: Runner, task: Task, protocol: Protocol, items: Sequence[Item]
+) -> Sequence[str] | None:
+    return runner.asked_as(task, items, protocol)

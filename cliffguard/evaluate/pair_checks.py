@@ -1,0 +1,230 @@
+"""Canaries: what must hold before two sets of answers may be compared at all.
+
+`check_pair` reads files and is done before anything is asked; `check_answers` reads answers, at
+every look, before anything is judged. Each raises IntegrityError for what makes a comparison
+void, and returns a line for what a reader must know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from cliffguard.checkpoints.files import chat_template_of, refuse_growing
+from cliffguard.checkpoints.identity import vocabulary_size
+from cliffguard.checkpoints.tensors import Tensor, are_same, is_zero, tensors_of
+from cliffguard.checkpoints.tokenizers import tokenizer_change
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.settings import Protocol
+
+# --- before anything is asked --------------------------------------------------------------------
+
+
+def check_pair(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+    """Refuse a pair whose comparison would say nothing; return remarks for the report.
+
+    No weights are loaded: files of weights are read only as far as they are alike.
+    """
+    return tuple(line for check in pair_checks() for line in check(base, candidate, protocol))
+
+
+PairCheck = Callable[[Checkpoint, Checkpoint, Protocol], Iterable[str]]
+"""Returns remarks about a pair; raises a CliffguardError where it cannot be compared."""
+
+
+def pair_checks() -> tuple[PairCheck, ...]:
+    """Return all that is looked at before anything is asked, each on its own."""
+    return (
+        _refuse_same,
+        _refuse_zeros,
+        _refuse_inert,
+        _growing,
+        _templates,
+        _system_prompt,
+        _tokenizers,
+        _fewer_rows,
+    )
+
+
+def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+    """A candidate with the weights of its base was not trained, or not saved, or not merged."""
+    if candidate.adapter is not None:
+        return ()
+    if candidate.weights != base.weights and not _have_same_tensors(base, candidate):
+        return ()
+    parts = {
+        "tokenizer": base.tokenizer != candidate.tokenizer,
+        "chat template": base.chat_template != candidate.chat_template,
+        "settings": base.settings != candidate.settings,
+    }
+    other = ", ".join(name for name, differs in parts.items() if differs)
+    raise IntegrityError(
+        f"{candidate.name}: its weights are those of {base.name}, bit for bit"
+        f"{f' (what differs: {other})' if other else ''}; was the fine-tune saved elsewhere, or an "
+        f"adapter never merged? To ask one checkpoint twice, use `cliffguard noise {base.name}`",
+        id="sides.same-weights",
+    )
+
+
+def _growing(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+    """A tokenizer that makes a terabyte of a word is told before it reads one."""
+    for side in (base, candidate):
+        if side.files is not None:
+            refuse_growing(side.name, side.files.tokenizer)
+    return ()
+
+
+def _have_same_tensors(base: Checkpoint, candidate: Checkpoint) -> bool:
+    sides = [_safetensors(side) for side in (base, candidate)]
+    return all(sides) and are_same(*sides)
+
+
+def _safetensors(checkpoint: Checkpoint) -> list[Path]:
+    if checkpoint.files is None:
+        return []
+    return sorted(checkpoint.files.weights.glob("*.safetensors"))
+
+
+def _refuse_zeros(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+    """Weights of nothing but zeros were never written: a copy that broke off, an empty gather.
+
+    Of full weights the matrices count, beside which norms may be ones. As soon as one value is
+    none the rest is not read.
+    """
+    for side in (base, candidate):
+        weights = _of_adapter(side) if side.adapter is not None else _matrices(side)
+        if weights and all(map(is_zero, weights.values())):
+            raise IntegrityError(
+                f"{side.name}: all its {len(weights):,} matrices of weights are zero: its training "
+                "or its copy never wrote them; save or copy it again",
+                id="weights.all-zero",
+            )
+    return ()
+
+
+def _matrices(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    tensors = tensors_of(_safetensors(checkpoint))
+    return {name: one for name, one in tensors.items() if len(one.shape) > 1}
+
+
+def _refuse_inert(_: Checkpoint, candidate: Checkpoint, __: Protocol) -> tuple[()]:
+    """A LoRA adapter whose B matrices are all zero, as before training, is its base."""
+    tensors = _of_adapter(candidate)
+    ups = [one for name, one in tensors.items() if ".lora_B" in name or ".lora_embedding_B" in name]
+    # What else it holds (a head of its own, biases, magnitudes) may do something.
+    if ups and _is_plain_lora(tensors) and all(map(is_zero, ups)):
+        raise IntegrityError(
+            f"{candidate.name}: the adapter changes nothing: all its B matrices are zero; was it "
+            "trained?",
+            id="adapter.zero",
+        )
+    return ()
+
+
+def _of_adapter(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    if checkpoint.files is None or checkpoint.files.adapter is None:
+        return {}
+    file = checkpoint.files.adapter / "adapter_model.safetensors"
+    return tensors_of([file]) if file.is_file() else {}
+
+
+def _is_plain_lora(tensors: Mapping[str, Tensor]) -> bool:
+    parts = (".lora_A", ".lora_B", ".lora_embedding_A", ".lora_embedding_B")
+    return all(any(part in name for part in parts) for name in tensors)
+
+
+def _templates(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> Iterator[str]:
+    """Judge chat templates by the protocol's policy; yield remarks.
+
+    Under "none" no template is applied, and a difference can change nothing. Under "own" it is
+    part of what is compared, and is told. Under "base" the candidate's own is not used.
+    """
+    if base.files is None or candidate.files is None:
+        return
+    policy = protocol.chat_template
+    own = {"base": base.files.tokenizer, "candidate": candidate.files.tokenizer}
+    templates = {side: chat_template_of(folder) for side, folder in own.items()}
+    _refuse_no_template(base, candidate, templates, policy)
+    if templates["base"] != templates["candidate"]:
+        which = [side for side, template in templates.items() if template is not None]
+        what = "differ" if len(which) == 2 else f"differ: only the {which[0]} has one"
+        yield f"The chat templates {what}; {_BY_POLICY[policy]} (chat_template: {policy})."
+    used = {"none": [], "base": [templates["base"]], "own": list(templates.values())}[policy]
+    is_dated = any("strftime_now" in str(template) for template in used)
+    if is_dated and "date_string" not in protocol.template_args:
+        yield (
+            "The chat template may write the day's date, so that answers of different days are to "
+            "different prompts; where it takes one, fix it with template_args: date_string."
+        )
+
+
+_BY_POLICY = {
+    "none": "none is applied",
+    "own": "each side is asked under its own, and what that does is part of every drop",
+    "base": "both sides are asked under the base's",
+}
+
+
+def _refuse_no_template(
+    base: Checkpoint, candidate: Checkpoint, templates: Mapping[str, object], policy: str
+) -> None:
+    """Tell before hours are spent on the base that the candidate cannot be asked like this."""
+    if policy != "none" and templates["base"] is None:
+        raise UsageError(
+            f"{base.name}: has no chat template; use --chat-template none", id="template.missing"
+        )
+    if policy == "own" and templates["candidate"] is None:
+        raise UsageError(
+            f"{candidate.name}: has no chat template; use --chat-template none or base",
+            id="template.missing",
+        )
+
+
+def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[()]:
+    """Refuse a system prompt that a side's chat template would drop, before either is asked."""
+    if protocol.system_prompt is None or base.files is None or candidate.files is None:
+        return ()
+    from cliffguard.engine.templates import check_system_prompt
+
+    check_system_prompt(base, protocol)
+    if protocol.chat_template == "own":  # under "base" the two have one
+        check_system_prompt(candidate, protocol, way_out=", or use --chat-template base")
+    return ()
+
+
+def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:
+    """Judge tokenizers by what their difference can change; yield remarks.
+
+    An adapter that brings no embedding reads with its base's rows, so that a token under another
+    id is another word to it. Whatever else differs is told; that it splits prompts otherwise,
+    `check_answers` sees.
+    """
+    if base.files is None or candidate.files is None or base.tokenizer == candidate.tokenizer:
+        return
+    change = tokenizer_change(base.files.tokenizer, candidate.files.tokenizer)
+    tensors = _of_adapter(candidate)
+    if change.n_moved and tensors and not any(map(_is_of_embedding, tensors)):
+        raise IntegrityError(
+            f"{candidate.name}: its tokenizer has {change.n_moved:,} tokens of {base.name} under "
+            "other ids, and the adapter brings no embedding for them: every prompt would be "
+            "misread; save the adapter with the tokenizer that it was trained with",
+            id="tokenizer.moved",
+        )
+    if change.told:
+        yield f"The tokenizers differ: {change.told}."
+
+
+def _is_of_embedding(name: str) -> bool:
+    parts = ("embed", "wte", "trainable_tokens")
+    return "prompt_embeddings" not in name and any(part in name for part in parts)
+
+
+def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:
+    """A vocabulary that shrank: the softmax of the candidate runs over less than the base's."""
+    before, after = vocabulary_size(base), vocabulary_size(candidate)
+    if before is not None and after is not None and after < before:
+        yield (
+            f"The vocabulary shrank from {before:,} rows to {after:,}: the candidate's "
+            "probabilities are spread over fewer tokens than the base's."
+        )

@@ -1,0 +1,308 @@
+"""What this machine has, and what stands in the way of a comparison, before anything is asked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cliffguard.checkpoints.files import n_parameters
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import CliffguardError
+from cliffguard.core.hub_names import cache_folder
+from cliffguard.core.libraries import versions
+from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
+from cliffguard.core.settings import Plan
+from cliffguard.evaluate.pair_checks import pair_checks
+from cliffguard.gate import find_alone, find_sides
+from cliffguard.runners import Runner
+from cliffguard.store.answers import Store
+
+if TYPE_CHECKING:
+    from cliffguard.engine.devices import Device
+
+
+_LEAST_FREE_BYTES = 1 << 30  # of a disk that answers and weights are written to
+_ROOM = 1.2  # times the weights: activations, logits, keys and values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One thing that was looked at. `exit_code` is what a run would end with; 0 of a remark.
+
+    `advice` says what to do; it is empty where all is well. `id` is the stable one of a fault, as
+    a run's own error line has it.
+    """
+
+    kind: Literal["good", "remark", "fault"]
+    about: str
+    text: str
+    advice: str = ""
+    exit_code: int = 0
+    id: str | None = None
+
+    @property
+    def line(self) -> str:
+        """What is printed of it: text, advice, and the id at the end."""
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"{self.text}{advice}" + ("" if self.id is None else f" [{self.id}]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A folder that is written to, with the free space of its disk in bytes."""
+
+    name: str
+    folder: str
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """A checkpoint that would be loaded: its weights, and what they take in memory."""
+
+    side: Literal["base", "candidate"]
+    name: str
+    what: str
+    n_parameters: int | None
+    dtype: str
+    device: str
+    n_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkup:
+    """All of it. Versions are None of what is not installed."""
+
+    versions: Mapping[str, str | None]
+    devices: tuple[Device, ...]
+    places: tuple[Place, ...]
+    loads: tuple[Load, ...]
+    found: tuple[Found, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """What a run would end with, before it asks anything."""
+        return max((one.exit_code for one in self.found), default=0)
+
+
+def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Checkup:
+    """Look at the machine and, with a plan, at its base and candidate.
+
+    Weights are loaded only where a `runner` is given, and nothing else stands in the way.
+    """
+    from cliffguard.engine.devices import devices
+
+    there = devices()
+    places = _places(store)
+    found = [*_about_devices(there), *_about_limits(), *_about_places(places)]
+    loads: tuple[Load, ...] = ()
+    if plan is not None:
+        sides, about = _sides(plan, will_load=runner is not None)
+        found += about
+        loads = tuple(_load(side, one, plan) for side, one in sides.items())
+        found += _about_memory(loads, there)
+        if runner is not None and not any(one.exit_code for one in found):
+            found += _about_loading(sides.values(), plan, runner)
+    return Checkup(
+        versions=versions(), devices=there, places=places, loads=loads, found=tuple(found)
+    )
+
+
+# --- the machine ---------------------------------------------------------------------------------
+
+
+def _places(store: Store) -> tuple[Place, ...]:
+    folders = {"store of answers": store.root, "hub cache": cache_folder()}
+    return tuple(
+        Place(name=name, folder=str(folder), free_bytes=shutil.disk_usage(_first(folder)).free)
+        for name, folder in folders.items()
+    )
+
+
+def _first(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it that is there and can be looked into."""
+    # Unlike Path's, it takes a name that is too long for one.
+    return next(one for one in (folder, *folder.absolute().parents) if os.path.isdir(one))
+
+
+def _about_devices(there: Sequence[Device]) -> Iterator[Found]:
+    if len(there) == 1:
+        yield Found(
+            kind="remark",
+            about="devices",
+            text="no CUDA device that torch can use: models run on the CPU",
+            advice="for a card, install the torch build of its CUDA version",
+        )
+
+
+def _about_limits() -> Iterator[Found]:
+    if not CAN_LIMIT_MEMORY:
+        yield Found(
+            kind="remark",
+            about="limits",
+            text="this system limits no process's memory: chat templates and patterns are held to "
+            "time and output alone",
+            advice="check strangers' checkpoints on Linux, with /proc",
+        )
+
+
+def _about_places(places: Sequence[Place]) -> Iterator[Found]:
+    for one in places:
+        if one.free_bytes < _LEAST_FREE_BYTES:
+            yield Found(
+                kind="remark",
+                about=one.name,
+                text=f"{one.folder}: {one.free_bytes / 2**20:,.0f} MiB free",
+                advice="free some space; a full disk ends a run (exit 20), which goes on later",
+            )
+        if not os.access(_first(Path(one.folder)), os.W_OK):
+            yield Found(
+                kind="fault",
+                about=one.name,
+                text=f"{one.folder}: cannot be written to",
+                advice="choose another place (--store, HF_HOME)",
+                exit_code=2 if one.name.startswith("store") else 0,
+                id="store.unwritable" if one.name.startswith("store") else "hub.unwritable",
+            )
+
+
+# --- base and candidate --------------------------------------------------------------------------
+
+
+def _sides(
+    plan: Plan, *, will_load: bool
+) -> tuple[dict[Literal["base", "candidate"], Checkpoint], list[Found]]:
+    """Return the sides as far as they are found, and what is to be said of them."""
+    try:
+        base, candidate = find_sides(plan)
+    except CliffguardError as failure:
+        return _base_alone(plan), [_fault("pair", failure)]
+    about = list(_about_pair(base, candidate, plan, will_load=will_load))
+    return {"base": base, "candidate": candidate}, about
+
+
+def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:
+    if plan.base is None:
+        return {}
+    try:
+        return {"base": find_alone(replace(plan, candidate=plan.base, base=None))}
+    except CliffguardError:
+        return {}
+
+
+def _about_pair(
+    base: Checkpoint, candidate: Checkpoint, plan: Plan, *, will_load: bool
+) -> Iterator[Found]:
+    """Yield all that a run would find in their files, what would end it and what it would tell."""
+    from cliffguard.engine.rehearsal import rehearse
+
+    faults = []
+    for note in (*base.notes, *candidate.notes):
+        yield Found(kind="remark", about="pair", text=note)
+    for check in pair_checks():
+        try:
+            for line in check(base, candidate, plan.protocol):
+                yield Found(kind="remark", about="pair", text=line)
+        except CliffguardError as failure:
+            faults.append(_fault("pair", failure))
+    all_fit = plan.runner.is_local
+    for side in (base, candidate) if plan.runner.is_local else ():
+        try:
+            found = rehearse(side)
+        except CliffguardError as failure:
+            faults.append(_fault("pair", failure))
+            break
+        all_fit &= found.all_fit
+        for line in found.remarks:
+            yield Found(kind="remark", about="pair", text=line)
+    told = "headers fit" if all_fit else "files are whole, and not all headers can be judged"
+    more = "" if will_load else "; not loaded (--load)"
+    yield from faults or [Found(kind="good", about="pair", text=told + more)]
+
+
+def _fault(about: str, failure: CliffguardError) -> Found:
+    """Return what would end a run; what follows the last semicolon is advice."""
+    text, _, advice = str(failure).rpartition("; ")
+    return Found(
+        kind="fault",
+        about=about,
+        text=text or advice,
+        advice=advice if text else "",
+        exit_code=failure.exit_code,
+        id=failure.id,
+    )
+
+
+def _about_loading(sides: Iterable[Checkpoint], plan: Plan, runner: Runner) -> Iterator[Found]:
+    """Load each side and let it compute once."""
+    try:
+        for one in sides:
+            runner.load(one, plan.protocol)
+            yield Found(kind="good", about="loading", text=f"{one.name}: loaded, and computes")
+    except CliffguardError as failure:
+        yield _fault("loading", failure)
+
+
+def _load(side: Literal["base", "candidate"], found: Checkpoint, plan: Plan) -> Load:
+    from cliffguard.engine import loading
+    from cliffguard.engine.devices import BYTES_A_WEIGHT
+
+    assert found.files is not None, "sides that are found have files"
+    adapter = found.files.adapter
+    device = _device(plan)
+    dtype = loading.pick_dtype(plan.protocol.dtype, device)
+    n = n_parameters(adapter or found.files.weights)
+    kind = plan.protocol.quantization if plan.protocol.quantization != "none" else dtype
+    if adapter is not None:
+        kind = "float32"  # peft keeps an adapter's weights so, whatever its base is in
+    return Load(
+        side=side,
+        name=found.name,
+        what="adapter on the base" if adapter is not None else "full weights",
+        n_parameters=n,
+        dtype=kind,
+        device=device,
+        n_bytes=None if n is None else int(n * BYTES_A_WEIGHT[kind]),
+    )
+
+
+def _device(plan: Plan) -> str:
+    from cliffguard.engine import loading
+
+    try:
+        return loading.pick_device(plan.runner.device)
+    except CliffguardError:
+        return plan.runner.device
+
+
+def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Found]:
+    """Say whether the larger of what is loaded alone fits; two full models are not held at once."""
+    sizes = [one.n_bytes for one in loads if one.n_bytes is not None]
+    if not sizes:
+        return
+    device = loads[0].device
+    names = {device, f"{device}:0"}
+    place = next((one for one in there if one.name in names), None)
+    if place is None:
+        yield Found(
+            kind="fault",
+            about="memory",
+            text=f"device {device}: this machine has no such device",
+            advice="use --device cpu, or auto",
+            exit_code=20,
+            id="runner.no-device",
+        )
+    elif _ROOM * max(sizes) > place.free_bytes:
+        yield Found(
+            kind="fault",
+            about="memory",
+            text=f"{max(sizes) / 2**30:.1f} GiB of weights, and {place.free_bytes / 2**30:.1f} GiB "
+            f"free on {place.name}",
+            advice="--dtype bfloat16, --quantization 8bit, --device-map auto, or a larger device",
+            exit_code=20,
+            id="runner.memory",
+        )

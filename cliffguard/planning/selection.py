@@ -1,0 +1,222 @@
+"""Several candidates of which one is to be shipped: the best-looking one looks better than it is.
+
+Each candidate's verdict alone errs with alpha. Whoever looks at all of them and takes one that
+passed has that chance of error with every one of them. Two ways to keep it at alpha in all: the
+candidates share it, or they are tested in an order that is fixed beforehand and only as long as
+they pass (Maurer, Hothorn and Lehmacher 1995), as the checkpoints of one training run are. Those
+that share it get more than an equal part in the end, where their answers changed together: see
+`cliffguard.stats.joint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cliffguard.compare.counts import gather
+from cliffguard.compare.pairs import Pair, counted
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.errors import UsageError
+from cliffguard.core.reviews import Outcome, Review
+from cliffguard.core.settings import Plan, are_both
+from cliffguard.evaluate.ledger import TOGETHER
+from cliffguard.gate import default_policy
+from cliffguard.stats.joint import Together, correlation_of, joint_levels
+from cliffguard.suites.target import suites_of
+
+Choice = Literal["any", "last"]
+"""*any*: whichever passed may be shipped. *last*: the last that passed, in the order given."""
+
+
+def remark(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
+    """Return what the reports say of the choice."""
+    if choice == "last":
+        return ("One of several candidates, tested in order as long as they pass.",)
+    return (f"One of {len(plans)} candidates of which one is chosen; they share alpha.",)
+
+
+def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
+    """Return the plans with what each may spend of alpha.
+
+    Raises UsageError where there is nothing to choose from.
+    """
+    if len(plans) < 2:
+        raise UsageError(
+            "--choose: there is one candidate only; leave it out, or give more",
+            id="choose.one-candidate",
+        )
+    if are_both(plans):
+        raise UsageError(
+            "--choose and chat_template: both: a candidate that passes under one template may be "
+            "chosen though it fails under the other; choose under own or base",
+            id="choose.both-templates",
+        )
+    if choice == "last":
+        return tuple(plans)
+    return tuple(
+        replace(plan, policy=replace(policy, alpha=policy.alpha / len(plans)))
+        for plan in plans
+        for policy in [plan.policy or default_policy(suites_of(plan))]
+    )
+
+
+def foretold(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
+    """Return what an outlook says of the choice; the plans are those at their shares."""
+    if choice == "last":
+        return ("all of this is of one candidate at the whole alpha, tested in order",)
+    policy = plans[0].policy
+    assert policy is not None
+    return (
+        f"all of this is of one candidate at {100 * policy.alpha:.2g} %, since {len(plans)} share "
+        "alpha; where their answers change together, each may spend more in the end",
+    )
+
+
+# --- after all have been asked -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A candidate that was judged at its equal share, and the answers that the verdict is about."""
+
+    review: Review
+    pairs: Sequence[Pair]
+
+
+def raised(asked: Sequence[Asked | None], plans: Sequence[Plan]) -> dict[int, Plan]:
+    """Return which candidates to judge again, by their place, each with the alpha that it may have.
+
+    `asked` are all candidates, in the order of their `plans` at equal shares; None where one could
+    not be compared. Only those are judged again that are open and now within reach of PASS; what
+    has failed stays failed.
+    """
+    found = [one for one in asked if one is not None]
+    if not found or not all(_is_joint(one.review) for one in found):
+        return {}
+    proofs = _proofs(found[0])
+    p_values = np.array([_p_values(one, proofs) for one in asked])
+    levels = _levels(asked, p_values, proofs, found[0].review)
+    largest = float(levels.max())
+    return {
+        place: replace(plan, policy=replace(policy, alpha=largest / (1 - policy.reserve)))
+        for place, (one, plan) in enumerate(zip(asked, plans, strict=True))
+        if one is not None and one.review.verdict.outcome is Outcome.INCONCLUSIVE
+        for policy in [plan.policy]
+        if policy is not None and (p_values[place] <= levels).all() and largest > policy.first_level
+    }
+
+
+def raised_remark(plan: Plan, n_candidates: int) -> str:
+    """Return what the report of a candidate that is judged again says of its alpha."""
+    assert plan.policy is not None
+    return (
+        f"One of {n_candidates} candidates of which one is chosen; by how their answers changed "
+        f"together, it may spend {100 * plan.policy.alpha:.2g} %."
+    )
+
+
+def _is_joint(review: Review) -> bool:
+    """Say whether the proofs that PASS takes are all tests whose joint distribution is known.
+
+    A margin on the mean is a proof of its own; how items are dealt depends on alpha; and of looks
+    at fewer items, in an earlier run, no joint distribution is known.
+    """
+    plan, policy = review.plan, review.plan.policy
+    assert policy is not None
+    has_mean = policy.mean_margin is not None
+    judged = [one.capability for one in review.taken if one.capability != TOGETHER]
+    own = {found.capability for found in review.comparison.capabilities}
+    is_first = len(set(judged)) == len(judged) and own.issuperset(judged)
+    return policy.estimand == "capability" and plan.items is None and not has_mean and is_first
+
+
+def _levels(
+    asked: Sequence[Asked | None],
+    p_values: NDArray[np.float64],
+    proofs: Sequence[CapabilityComparison],
+    review: Review,
+) -> NDArray[np.float64]:
+    """Return at which level each proof may be given, by what all candidates answered."""
+    policy = review.plan.policy
+    assert policy is not None
+    looks = {one.capability: one.n_items for one in review.provenance.looks}
+    together = []
+    for proof in proofs:
+        changes = [{} if one is None else _changes(one, proof) for one in asked]
+        planned = looks.get(proof.capability, (proof.n_planned,))
+        if policy.role(proof.capability, proof.ring) == "target":  # is asked in full, once
+            planned = planned[-1:]
+        together.append(Together(_correlation(changes), planned))
+    return joint_levels(p_values, together, alpha=policy.first_level * len(asked))
+
+
+def _proofs(one: Asked) -> list[CapabilityComparison]:
+    """Return the capabilities that PASS takes a proof of."""
+    policy = one.review.plan.policy
+    assert policy is not None
+    return [
+        found
+        for found in one.review.comparison.capabilities
+        if policy.role(found.capability, found.ring) != "monitored"
+    ]
+
+
+def _p_values(one: Asked | None, proofs: Sequence[CapabilityComparison]) -> list[float]:
+    """Return the p-value of each proof, 1 where there is none."""
+    if one is None:
+        return [1.0] * len(proofs)
+    found = {row.capability: row.p_held for row in one.review.comparison.capabilities}
+    return [1.0 if (p := found.get(proof.capability)) is None else p for proof in proofs]
+
+
+Changes = Mapping[tuple[str, str], float]
+"""Of each item, by task and id, its change."""
+
+
+def _changes(one: Asked, proof: CapabilityComparison) -> Changes | None:
+    """Return the changes that a proof is about; None where they are graded, or in clusters.
+
+    How near a normal distribution the tests of those come was not measured.
+    """
+    pairs = [counted(pair) for pair in one.pairs if pair.task.capability == proof.capability]
+    n_repeats = one.review.plan.protocol.repeats
+    found = gather(pairs, margin=proof.margin, n_planned=proof.n_planned, stands_alone=False)
+    if any(
+        pair.group is not None or pair.is_graded or pair.task.is_graded(n_repeats)
+        for pair in found.gating
+    ):
+        return None
+    return {(pair.task.name, pair.item.id): pair.worst_change for pair in found.gating}
+
+
+def _correlation(changes: Sequence[Changes | None]) -> NDArray[np.float64] | None:
+    """Return how the candidates change together, each two on the items that both were asked."""
+    if any(one is None for one in changes):
+        return None
+    found = np.eye(len(changes))
+    for (a, one), (b, other) in combinations(enumerate(changes), 2):
+        assert one is not None
+        assert other is not None
+        shared = [key for key in one if key in other]
+        if len(shared) > 1:
+            x = np.array([[side[key] for key in shared] for side in (one, other)])
+            found[a, b] = found[b, a] = correlation_of(x)[0, 1]
+    return found
+
+
+def told(choice: Choice, names: Sequence[str], passed: Sequence[bool]) -> str:
+    """Return in one line what may be shipped; `passed` ends where the testing did."""
+    good = [name for name, has_passed in zip(names, passed, strict=False) if has_passed]
+    if choice == "any":
+        them = f"of {len(names)} candidates, which share alpha"
+        return f"{them}, {' or '.join(good)} may be shipped" if good else f"{them}, none passed"
+    untested = len(names) - len(passed)
+    after = f"; {untested} after the first that did not pass not tested" if untested else ""
+    if not good:
+        return f"in the order given, the first did not pass{after}"
+    return f"in the order given, {good[-1]} is the last that passed{after}"

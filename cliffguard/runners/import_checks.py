@@ -1,0 +1,108 @@
+"""What two runs that lm-eval logged must not share, and what may differ: responses, versions."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from cliffguard.core.errors import IntegrityError
+from cliffguard.runners.lmeval_logs import TELLING, Sample
+from cliffguard.runners.lmeval_logs.results import Results
+
+_LEAST_ALIKE = 8  # documents
+ONE_RUN = "sides.one-run"
+"""The id of every error that says that one model answered for both sides."""
+
+
+def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[str, ...]:
+    """Refuse tasks of two versions, which ask or score otherwise; return other drift in words.
+
+    `sides` are what the results files say of the tasks of either side.
+    """
+    moved: dict[str, None] = {}
+    for task, base in sides[0].items():
+        candidate = sides[1][task]
+        found = [one.versions.get(task) for one in (base, candidate)]
+        if None not in found and found[0] != found[1]:
+            raise IntegrityError(
+                f"{task}: version {found[0]} of the task on the base's side, {found[1]} on the "
+                "candidate's; run lm-eval on both with one installation",
+                id="sides.other-versions",
+            )
+        for name in sorted(base.libraries.keys() & candidate.libraries.keys()):
+            if base.libraries[name] != candidate.libraries[name]:
+                moved[f"{name} {base.libraries[name]} and {candidate.libraries[name]}"] = None
+    if not moved:
+        return ()
+    return (
+        f"The sides were measured with different versions ({'; '.join(moved)}), which can move "
+        "scores by itself.",
+    )
+
+
+class OneRun:
+    """Looks for one model that answered for both sides, pair by pair.
+
+    Likelihoods that are the same to the last digit are one model's, as where lm-eval's `use_cache`
+    answers for a candidate what it knows of the base; so are generated answers of some length that
+    are all the same to the letter.
+    """
+
+    def __init__(self) -> None:
+        self._kinds = {"likelihoods": _Alike(), "said": _Alike()}
+
+    def add(self, base: Sample, candidate: Sample) -> None:
+        """Look at both answers to one document."""
+        sides = (base, candidate)
+        if base.is_choice or candidate.is_choice:
+            told = ((one.trace if one.is_choice else None, one.score) for one in sides)
+            self._kinds["likelihoods"].add(*told)
+        said = [None if one.is_choice else one.trace for one in sides]
+        if any(said):
+            self._kinds["said"].add(*said)
+
+    def refuse(self) -> None:
+        """Raise IntegrityError where all that was looked at is one model's."""
+        told = {
+            "likelihoods": "likelihoods are the same on both sides, to the last digit",
+            "said": f"generated answers of {TELLING} characters or more are the same on both "
+            "sides, to the letter",
+        }
+        for kind, seen in self._kinds.items():
+            if seen.is_one_run:
+                raise IntegrityError(
+                    f"all {seen.n:,} {told[kind]}: one model was asked twice; were both runs given "
+                    "one --use_cache, or was an adapter not loaded?",
+                    id=ONE_RUN,
+                )
+
+
+class _Alike:
+    """Counts pairs, and whether all of them are alike; of different ones it keeps a few."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self._is_alike = True
+        self._different: set[object] = set()
+
+    def add(self, base: object, candidate: object) -> None:
+        self.n += 1
+        self._is_alike = self._is_alike and base == candidate
+        # A document that stands there again and again says no more than once.
+        if self._is_alike and len(self._different) < _LEAST_ALIKE:
+            self._different.add(base)
+
+    @property
+    def is_one_run(self) -> bool:
+        return self._is_alike and len(self._different) >= _LEAST_ALIKE
+
+
+def refuse_one_file(task: str, base: Path, candidate: Path) -> None:
+    """Refuse a task's samples that are the same file on both sides, byte for byte."""
+    if filecmp.cmp(base, candidate, shallow=False):
+        raise IntegrityError(
+            f"{task}: {candidate} is {base} byte for byte; was one run copied, or an adapter not "
+            "loaded? Run lm-eval on the candidate, or leave the task out of the policy",
+            id=ONE_RUN,
+        )

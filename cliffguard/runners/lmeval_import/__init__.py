@@ -1,0 +1,325 @@
+"""Answers that lm-eval wrote elsewhere: the samples of two runs with `--log_samples`.
+
+No results file is needed; one that is there is read for its versions, for which way each metric
+points, for groups of tasks and names of filters. Items are paired by task, filter and document
+number; the hashes of document and prompt, which lm-eval computed, must agree between the sides.
+What one side lacks stays in, unscored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cliffguard.core.answers import Answer
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.items import Capability, Suite, Task
+from cliffguard.core.progress import doing
+from cliffguard.core.reviews import SAMPLES
+from cliffguard.core.settings import CapabilityPolicy, Policy
+from cliffguard.runners.import_checks import OneRun, drifted, refuse_one_file
+from cliffguard.runners.lmeval_import.folders import (
+    Run,
+    find_run,
+    is_logged,
+    left_out,
+    refuse_other_folder,
+    together,
+)
+from cliffguard.runners.lmeval_import.joining import Joined, differences, join
+from cliffguard.runners.lmeval_import.settings import contradictions, one_sided
+from cliffguard.runners.lmeval_import.tasks import capabilities_of, lacking
+from cliffguard.runners.lmeval_import.usable import Scored, Unscored, read_task
+from cliffguard.runners.lmeval_logs import Sample
+from cliffguard.suites.directions import declared, lower_is_better
+from cliffguard.suites.directions.registered import HIGHER_IS_BETTER
+
+__all__ = ["Imported", "Side", "is_logged", "read_samples", "refuse_other_folder"]
+
+_A_PIECE = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One run: who answered, and the answers by task."""
+
+    checkpoint: Checkpoint
+    answers: Mapping[str, tuple[Answer, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Both runs, joined: the same items in the same order on either side."""
+
+    suite: Suite
+    base: Side
+    candidate: Side
+    caveats: tuple[str, ...]
+
+
+@doing("reading the samples")
+def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
+    """Pair the samples of two runs, under the capabilities that the policy makes of their tasks.
+
+    Raises UsageError for what the user wrote (a folder without samples, a task in two
+    capabilities), IntegrityError where a file is damaged or the sides were not asked the same.
+    """
+    runs = together(find_run(base), find_run(candidate))
+    there = sorted({task for run in runs for task in run.files})
+    groups = runs[0].beside.groups | runs[1].beside.groups
+    capabilities = capabilities_of(policy, there, groups)
+    _refuse_half_measured(capabilities, runs)
+    read = _Tasks(runs)
+    for name, tasks in capabilities.items():
+        own = policy.capabilities.get(name) or CapabilityPolicy()
+        for task in tasks:
+            read.add(task, name, own)
+    read.refuse()
+    joined = read.joined
+    moved = drifted([{task: run.told(task) for task in joined} for run in runs])
+    return Imported(
+        suite=_suite(capabilities, {name: one.task for name, one in joined.items()}),
+        base=Side(
+            checkpoint=_identity(base, runs[0]),
+            answers={name: one.base for name, one in joined.items()},
+        ),
+        candidate=Side(
+            checkpoint=_identity(candidate, runs[1]),
+            answers={name: one.candidate for name, one in joined.items()},
+        ),
+        caveats=(
+            *left_out("base", runs[0]),
+            *left_out("candidate", runs[1]),
+            *lacking(policy, there, groups),
+            *_unnamed(there, capabilities),
+            *read.caveats(policy),
+            *moved,
+        ),
+    )
+
+
+class _Tasks:
+    """Reads task after task of both sides, and keeps what forbids or qualifies a comparison."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.joined: dict[str, Joined] = {}
+        self._runs = runs
+        self._one_run = OneRun()
+        self._differences: list[str] = []
+        self._unscored: list[Unscored] = []
+        self._passed: dict[str, Mapping[str, str]] = {}
+        self._turned: list[str] = []
+        self._one_sided: list[str] = []
+        self._remarks: list[str] = []  # about filters
+
+    def add(self, task: str, capability: str, own: CapabilityPolicy) -> None:
+        """Read a task, and join its sides unless others were not asked the same already."""
+        read = read_task(task, self._runs, own)
+        if isinstance(read, Unscored):
+            self._unscored.append(read)
+            return
+        base, candidate = read.sides
+        self._differences += differences(task, base, candidate)
+        self._differences += contradictions(task, read.settings)
+        self._one_sided += one_sided(task, read.settings)
+        told = [run.told(task) for run in self._runs]
+        directions = [one.directions for one in told]
+        is_low = _is_low(task, capability, read, own.lower_is_better, directions)
+        self._turned += _against_registry(task, read, own.lower_is_better, directions)
+        if self._differences:
+            return
+        for key, sample in base.items():
+            if key in candidate:
+                self._one_run.add(sample, candidate[key])
+        n_all = _cut_to_limit(read.sides, [one.limit_of(task) for one in told])
+        self.joined[task] = join(
+            task, capability, read.choice, is_low, *read.sides, others=read.others, n_all=n_all
+        )
+        self._passed[task] = read.passed
+        self._remarks += [] if read.remark is None else [read.remark]
+
+    def refuse(self) -> None:
+        """Raise what forbids a comparison of all that was read."""
+        if self._differences:
+            raise IntegrityError(
+                f"the two sides were not asked the same: {'; '.join(self._differences)}; run "
+                "lm-eval on both with the same tasks, shots, seed, chat template and gen_kwargs",
+                id="sides.asked-otherwise",
+            )
+        if self._unscored and not self.joined:
+            raise UsageError(
+                "no task has a score between 0 and 1 an item: "
+                f"{'; '.join(map(str, self._unscored))}; run lm-eval with tasks that have one",
+                id="samples.no-scores",
+            )
+        self._one_run.refuse()
+        for task in self.joined:
+            refuse_one_file(task, *(run.path(task) for run in self._runs))
+
+    def caveats(self, policy: Policy) -> Iterator[str]:
+        """Say what was left out, and by which metric and filter the rest is judged."""
+        if self._unscored:
+            told = "; ".join(map(str, self._unscored))
+            yield f"Not judged, since it has no score between 0 and 1 an item: {told}."
+        for name, passed in self._passed.items():
+            if passed:
+                reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items())
+                metric = self.joined[name].task.metric
+                yield f"{name} is judged by {metric}, the first that is a score ({reasons})."
+        yield from self._remarks
+        yield from _filters(self.joined, policy)
+        yield from self._turned
+        yield from self._one_sided
+
+
+def _cut_to_limit(sides: list[dict[str, Sample]], limits: Sequence[int | None]) -> int | None:
+    """Leave out what one side was told not to ask; return how many documents there are in all.
+
+    lm-eval asks the first documents of a task, so that those from the limit's number on are outside
+    it. Within it, what a side lacks is missing. None where nothing is left out.
+    """
+    n_all = max(map(len, sides))
+    for own, other in ((0, 1), (1, 0)):
+        limit = limits[own]
+        if limit is None or any(not _is_within(key, limit) for key in sides[own]):
+            continue  # no limit, or one that these documents were not asked under
+        sides[other] = {k: one for k, one in sides[other].items() if _is_within(k, limit)}
+    return n_all if max(map(len, sides)) < n_all else None
+
+
+def _is_within(document: str, limit: int) -> bool:
+    return document.isdecimal() and int(document) < limit
+
+
+def _refuse_half_measured(capabilities: Mapping[str, Sequence[str]], runs: Sequence[Run]) -> None:
+    wanted = [task for tasks in capabilities.values() for task in tasks]
+    lacking = [
+        f"{task} only in {runs[1 - side].name}"
+        for task in wanted
+        for side in (0, 1)
+        if task not in runs[side].files
+    ]
+    if lacking:
+        how = "measure it on the other side too, or leave it out of the policy"
+        if all(run.is_file for run in runs):
+            how = "if both files are of one task, call them samples_TASK.jsonl in two folders"
+        raise IntegrityError(
+            f"the two sides were not asked the same: {'; '.join(lacking)}; {how}",
+            id="sides.other-tasks",
+        )
+
+
+def _unnamed(there: Sequence[str], capabilities: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    named = {task for tasks in capabilities.values() for task in tasks}
+    unused = [task for task in there if task not in named]
+    if unused:
+        yield f"Not judged, since the policy names them nowhere: {', '.join(unused)}."
+
+
+def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[str]:
+    """Say by which of several filters a task is judged where the policy names none."""
+    for name, one in joined.items():
+        own = policy.capabilities.get(one.task.capability)
+        if one.other_filters and (own is None or own.filter is None):
+            yield (
+                f"{name} is judged by the filter {one.task.filter}, the first in its file; there "
+                f"are also {', '.join(one.other_filters)} (`filter` in the policy)."
+            )
+
+
+def _is_low(
+    task: str,
+    capability: str,
+    read: Scored,
+    policy: bool | None,
+    told: Sequence[Mapping[str, Mapping[str, bool]]],
+) -> bool:
+    """Say whether the metric that was read is better low, by policy, results files or registry."""
+    metric, sides = _declared(task, read, told)
+    said = {one for one in sides if one is not None}
+    if len(said) == 2:
+        raise IntegrityError(
+            f"{task}: {metric} is better {'high' if sides[0] else 'low'} by the base's results "
+            f"file, and {'high' if sides[1] else 'low'} by the candidate's; run lm-eval on both "
+            "with one installation",
+            id="metric.direction-differs",
+        )
+    return lower_is_better(
+        metric,
+        task=task,
+        capability=capability,
+        policy=policy,
+        told=not said.pop() if said else None,
+    )
+
+
+def _declared(
+    task: str, read: Scored, told: Sequence[Mapping[str, Mapping[str, bool]]]
+) -> tuple[str, list[bool | None]]:
+    """Return the metric that was read, and by each side's results file whether high is better."""
+    metric = read.choice.metric
+    assert metric is not None, "reading a file settles its metric"
+    return metric, [declared(metric, read.logged, side.get(task, {})) for side in told]
+
+
+def _against_registry(
+    task: str,
+    read: Scored,
+    policy: bool | None,
+    told: Sequence[Mapping[str, Mapping[str, bool]]],
+) -> list[str]:
+    """Say where the policy alone turns a metric that lm-eval knows to point the other way."""
+    metric, sides = _declared(task, read, told)
+    known = HIGHER_IS_BETTER.get(metric)
+    if policy is None or known is not policy or any(one is not None for one in sides):
+        return []
+    ways = ("low", "high") if policy else ("high", "low")
+    return [
+        f"{task}: {metric} is taken to be better {ways[0]}, as the policy says; in lm-eval's "
+        f"registry it is better {ways[1]}, and no results file says otherwise."
+    ]
+
+
+def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]) -> Suite:
+    made = tuple(
+        Capability(
+            name=name,
+            ring="general",
+            description="",
+            covers=(),
+            margin=None,
+            tasks=tuple(tasks[task] for task in names if task in tasks),
+        )
+        for name, names in capabilities.items()
+        if any(task in tasks for task in names)
+    )
+    return Suite(
+        name=SAMPLES,
+        version=1,
+        description="samples that lm-eval logged",
+        capabilities=made,
+        digest=digest([task.digest for one in made for task in one.tasks]),
+    )
+
+
+def _identity(name: str, run: Run) -> Checkpoint:
+    """Return who answered, as far as samples tell: by the bytes of the files."""
+    content = hashlib.sha256()
+    for task in run.files:
+        with run.path(task).open("rb") as file:
+            while piece := file.read(_A_PIECE):
+                content.update(piece)
+    return Checkpoint(
+        name=name,
+        revision=None,
+        weights=content.hexdigest(),
+        adapter=None,
+        tokenizer="unknown",
+        chat_template=None,
+        settings="unknown",
+        notes=(),
+        files=None,
+    )

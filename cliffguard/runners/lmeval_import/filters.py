@@ -1,0 +1,46 @@
+"""Filters of a file that does not name them, taken from the other side if order and count agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cliffguard.core.errors import UsageError
+from cliffguard.runners.lmeval_import.folders import Run
+from cliffguard.runners.lmeval_logs.releases import filters_of, names_filters
+
+_NO_FILTER = ("none",)  # lm-eval's own name for it, and ours for the only one of a file
+
+
+def filters_by_side(task: str, runs: Sequence[Run]) -> tuple[list[tuple[str, ...]], str | None]:
+    """Return the filters of each side's file as far as results files tell, and a remark.
+
+    lm-eval before 0.4.7 does not write a sample's filter. Where one side has neither the names nor
+    a results file, it has as many as the other, and that one's names are taken, in its order, which
+    is that of the task. Raises UsageError where they are not as many.
+    """
+    told = [run.told(task).filters.get(task, ()) for run in runs]
+    paths = [run.path(task) for run in runs]
+    named = [names_filters(path) for path in paths]
+    nameless = [side for side in (0, 1) if not named[side] and not told[side]]
+    if len(nameless) != 1:
+        return told, None
+    own, other = nameless[0], 1 - nameless[0]
+    names = filters_of(paths[other], told[other])
+    if names == _NO_FILTER:
+        return told, None
+    there = filters_of(paths[own])
+    shown = ", ".join(names)
+    if len(there) != len(names):
+        date = runs[own].files[task].date
+        raise UsageError(
+            f"{paths[own]}: {len(there)} filters wrote it, which lm-eval before 0.4.7 does not "
+            f"name, and {paths[other]} has {len(names)} ({shown}); put the results file of its run "
+            f"(results{f'_{date}' if date else ''}.json) beside it, or run lm-eval on both sides "
+            "with one release",
+            id="samples.unnamed-filters",
+        )
+    told[own] = names
+    return told, (
+        f"{task}: {paths[own].name} of the {('base', 'candidate')[own]} does not name its filters: "
+        f"by their order they are taken for {shown}, as on the other side."
+    )

@@ -1,0 +1,151 @@
+"""Both sides' samples of one task, joined: the same items in the same order on either side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cliffguard.core.answers import Answer, FinishReason
+from cliffguard.core.canonical_json import digest_of_rows
+from cliffguard.core.items import Item, Task
+from cliffguard.core.reviews import SAMPLES
+from cliffguard.runners.lmeval_logs import Choice, Sample
+
+_N_NAMED = 3  # differences of a kind that a message spells out
+
+
+def differences(
+    task: str, base: Mapping[str, Sample], candidate: Mapping[str, Sample]
+) -> list[str]:
+    """Return in what documents, prompts, choices and targets of a task differ between the sides."""
+    shared = [(name, base[name], candidate[name]) for name in base if name in candidate]
+    kinds = {
+        "documents": [n for n, a, b in shared if a.document_hash != b.document_hash],
+        "prompts": [n for n, a, b in shared if a.prompt_hash != b.prompt_hash],
+        "choices": [n for n, a, b in shared if a.choices != b.choices],
+        "targets": [n for n, a, b in shared if a.target.strip() != b.target.strip()],
+    }
+    found = [
+        f"{task}: {len(names)} of {len(shared)} {kind} differ (number "
+        f"{', '.join(names[:_N_NAMED])}{', …' if len(names) > _N_NAMED else ''})"
+        for kind, names in kinds.items()
+        if names
+    ]
+    return found if shared else [f"{task}: no document in common"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """One task with both sides' answers, item by item."""
+
+    task: Task
+    base: tuple[Answer, ...]
+    candidate: tuple[Answer, ...]
+    other_filters: tuple[str, ...]
+
+
+def join(
+    task: str,
+    capability: str,
+    choice: Choice,
+    is_low: bool,
+    base: dict[str, Sample],
+    candidate: dict[str, Sample],
+    *,
+    others: Sequence[Mapping[str, Mapping[str, float | None]]],
+    n_all: int | None,
+) -> Joined:
+    """Return a task with both sides' answers; the samples are used up, since memory is short."""
+    read_otherwise = _read_otherwise((base, candidate), others)
+    items: list[Item] = []
+    answers: tuple[list[Answer], list[Answer]] = ([], [])
+    fields = {}
+    for name in list(dict.fromkeys([*base, *candidate])):
+        both = (base.pop(name, None), candidate.pop(name, None))
+        asked = both[0] or both[1]
+        assert asked is not None, "a name of one of them"
+        for side, sample in zip(answers, both, strict=True):
+            side.append(_answer(asked, sample, is_low))
+        items.append(_item(asked, prompt=(both[1] or asked).prompt))
+        if asked.fields:
+            fields[asked.document] = asked.fields
+    made = Task(
+        name=task,
+        entry=task,
+        suite=SAMPLES,
+        capability=capability,
+        stock=True,
+        metric=choice.metric,
+        filter=choice.filter,
+        chance=None,
+        level=None,
+        gate_levels=None,
+        num_fewshot=None,
+        max_tokens=None,
+        stop=(),
+        limit=None,
+        cost=None,
+        items=tuple(items),
+        digest=digest_of_rows([one.item_digest, one.prompt_digest] for one in answers[0]),
+        lower_is_better=is_low,
+        fields=fields,
+        n_in_all=n_all,
+        read_otherwise=read_otherwise,
+    )
+    return Joined(
+        task=made,
+        base=tuple(answers[0]),
+        candidate=tuple(answers[1]),
+        other_filters=tuple(dict.fromkeys(name for side in others for name in side)),
+    )
+
+
+def _item(sample: Sample, *, prompt: str) -> Item:
+    return Item(
+        id=sample.document,
+        digest=sample.document_hash,
+        prompt=prompt,
+        choices=sample.choices,
+        answer=sample.target,
+        level=None,
+        cluster=None,
+    )
+
+
+def _read_otherwise(
+    sides: Sequence[Mapping[str, Sample]],
+    others: Sequence[Mapping[str, Mapping[str, float | None]]],
+) -> str | None:
+    """Say what another filter makes of the candidate's answers that this one cannot read."""
+    unread = [name for name, sample in sides[1].items() if not sample.is_readable]
+    for name, scores in others[1].items():
+        read = [score for one in unread if (score := scores.get(one)) is not None]
+        if read:
+            return (
+                f"{name} reads {len(read)} of the {len(unread)} that this filter does not: "
+                f"{100 * sum(read) / len(read):.0f} %"
+            )
+    return None
+
+
+def _answer(asked: Sample, sample: Sample | None, is_low: bool) -> Answer:
+    """Return one side's answer, its score turned so that higher is better; a lack is unscored."""
+    score = None if sample is None else sample.score
+    return Answer(
+        item_id=asked.document,
+        item_digest=asked.document_hash,
+        prompt_digest=asked.prompt_hash,
+        rendered_digest=asked.prompt_hash,
+        score=1.0 - score if is_low and score is not None else score,
+        text="" if sample is None else sample.text,
+        confidence=None,
+        finish_reason=_how_it_ended(sample),
+        n_prompt_tokens=0,
+        n_answer_tokens=0,
+    )
+
+
+def _how_it_ended(sample: Sample | None) -> FinishReason:
+    if sample is None or (sample.score is None and sample.is_readable):
+        return "missing"  # no line, or no number on it
+    return "choice" if sample.is_choice else "stop"

@@ -1,0 +1,90 @@
+"""Which of a task's scores can be judged item by item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cliffguard.core.settings import CapabilityPolicy
+from cliffguard.runners.lmeval_import.filters import filters_by_side
+from cliffguard.runners.lmeval_import.folders import Run
+from cliffguard.runners.lmeval_import.settings import Settings
+from cliffguard.runners.lmeval_logs import Choice, Reading, Sample, ScoreError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Both sides' samples of a task by document, and how they were read.
+
+    `logged` are the file's metrics, `others` of each side what other filters made of its
+    documents, `settings` of each side how its texts were generated; `passed` says what stands in
+    place of a score for metrics before the chosen one; `remark` is about its filters.
+    """
+
+    choice: Choice
+    sides: list[dict[str, Sample]]
+    logged: tuple[str, ...]
+    others: Sequence[Mapping[str, Mapping[str, float | None]]]
+    passed: Mapping[str, str]
+    settings: Sequence[Settings]
+    remark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """A task without a score an item, and of each of its metrics what stands there instead."""
+
+    task: str
+    found: Mapping[str, str]
+
+    def __str__(self) -> str:
+        reasons = "; ".join(f"{metric} {found}" for metric, found in self.found.items())
+        return f"{self.task} ({reasons})"
+
+
+def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored | Unscored:
+    """Read a task of both sides, by the policy's metric or else the first that is a score.
+
+    Raises ScoreError where the policy names a metric that is none, IntegrityError for damage.
+    """
+    wanted = tuple(dict.fromkeys(name for name in (own.cluster, own.strata) if name))
+    passed: dict[str, str] = {}
+    filters, remark = filters_by_side(task, runs)
+    while True:
+        read = Reading(Choice(own.metric, own.filter), wanted, passed)
+        try:
+            return replace(_read(task, runs, read, passed, filters), remark=remark)
+        except ScoreError as failure:
+            if own.metric is not None:
+                raise
+            if not failure.metric:
+                return Unscored(task, passed)
+            passed[failure.metric] = failure.found
+
+
+def _read(
+    task: str,
+    runs: Sequence[Run],
+    read: Reading,
+    passed: Mapping[str, str],
+    filters: Sequence[Sequence[str]],
+) -> Scored:
+    sides, others, settings = [], [], []
+    for run, named in zip(runs, filters, strict=True):
+        path = run.path(task)
+        sides.append(read(path, named))
+        others.append(read.others)
+        settings.append({name: frozenset(values) for name, values in read.settings.items()})
+        if len(sides) == 1 and all(
+            one.score is None and one.is_readable for one in sides[0].values()
+        ):
+            raise ScoreError(str(path), read.choice.metric or "", "is on no line", read.logged)
+    read.forget()
+    return Scored(
+        choice=read.choice,
+        sides=sides,
+        logged=read.logged,
+        others=others,
+        passed=dict(passed),
+        settings=settings,
+    )

@@ -1,0 +1,14 @@
+"""Samples that lm-eval logged: their files, line by line, and the results file beside them."""
+
+from __future__ import annotations
+
+from cliffguard.runners.lmeval_logs.reading import (
+    TELLING,
+    Choice,
+    Reading,
+    Sample,
+    ScoreError,
+    told_by,
+)
+
+__all__ = ["TELLING", "Choice", "Reading", "Sample", "ScoreError", "told_by"]

@@ -1,0 +1,137 @@
+"""A file of samples as rows with their lines: JSON Lines, one JSON list, or Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from cliffguard.core.canonical_json import parse_json, refuse_depth
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.runners.lmeval_logs.packing import DAMAGE, PACKED, opened, torn
+
+_LONGEST = 1 << 26
+"""Characters of one line, and of a list as a whole 8 times as many: a small compressed file can
+unpack to any length."""
+
+
+def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the objects of a file, each with its line; of a list, with its number in it.
+
+    Raises IntegrityError for damage, naming its place, and UsageError for what cannot be opened.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            yield from _of_table(path)
+            return
+        with io.TextIOWrapper(opened(path), encoding="utf-8") as lines:
+            for number, row in _values(path, lines):
+                if not isinstance(row, dict):
+                    raise IntegrityError(
+                        f"{path}:{number}: not an object; run lm-eval again",
+                        id="samples.not-an-object",
+                    )
+                yield number, row
+    except DAMAGE as failure:
+        raise torn(path, failure) from None
+    except UnicodeDecodeError as failure:
+        raise IntegrityError(
+            f"{path}: torn or no JSON Lines (byte {failure.start} is no UTF-8); save it as "
+            "UTF-8, or run lm-eval again",
+            id="samples.not-utf8",
+        ) from None
+    except UsageError:  # which is a ValueError, too
+        raise
+    except ValueError as failure:
+        what = getattr(failure, "msg", None) or str(failure)[:100]
+        raise IntegrityError(
+            f"{path}: torn or no JSON Lines ({what}); run lm-eval again", id="samples.torn"
+        ) from None
+    except OSError as failure:
+        raise UsageError(
+            f"{path}: {failure.strerror or failure}", id="samples.unreadable"
+        ) from None
+
+
+def _of_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Yield the rows of a Parquet file, without what its columns added.
+
+    There every row has all the keys that any has, with nothing in those it never had.
+    """
+    import pyarrow
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                batch.validate(full=True)  # a damaged one may point outside its own memory
+                for row in batch.to_pylist():
+                    number += 1
+                    if "arguments" in row:
+                        row["arguments"] = _without_nothing(row["arguments"])
+                    yield number, row
+    except pyarrow.ArrowException as failure:
+        raise torn(path, failure) from None
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nothing(one) for key, one in value.items() if one is not None}
+    return [_without_nothing(one) for one in value] if isinstance(value, list) else value
+
+
+def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
+    """Yield what stands on each line, or each member of the list that the file is."""
+    numbered = (
+        (number, line) for number, line in enumerate(_bounded(path, lines), start=1) if line.strip()
+    )
+    number, line = next(numbered, (0, ""))
+    line = line.removeprefix("\ufeff")  # a byte-order mark
+    if line.startswith("version https://git-lfs"):
+        raise IntegrityError(
+            f"{path}: a pointer of Git LFS, not the file; run git lfs pull",
+            id="samples.lfs-pointer",
+        )
+    if line.lstrip().startswith("["):
+        yield from enumerate(_listed(path, line, lines), start=1)
+        return
+    if line.strip():
+        yield number, parse_json(line)
+    for number, line in numbered:
+        yield number, parse_json(line)
+
+
+def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
+    """Yield lines; of a compressed file none beyond `_LONGEST`. A plain one is as long as it is."""
+    if path.suffix.lower() not in PACKED:
+        yield from lines
+        return
+    while line := lines.readline(_LONGEST + 1):
+        if len(line) > _LONGEST:
+            raise IntegrityError(
+                f"{path}: unpacks to a line of more than {_LONGEST:,} characters, which no sample "
+                "has; run lm-eval again",
+                id="samples.too-long",
+            )
+        yield line
+
+
+def _listed(path: Path, line: str, rest: IO[str]) -> list[Any]:
+    """Return the list that a file is, of which `line` is the first line with something on it."""
+    text = line + rest.read(8 * _LONGEST)
+    if rest.read(1):
+        raise IntegrityError(
+            f"{path}: a list of more than {8 * _LONGEST:,} characters; write it as JSON Lines, one "
+            "sample a line",
+            id="samples.too-long",
+        )
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    refuse_depth(value, text)
+    assert isinstance(value, list), "a JSON text that starts with [ is a list"
+    return value

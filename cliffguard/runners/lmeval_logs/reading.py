@@ -1,0 +1,422 @@
+"""Files of samples that lm-eval logged, read line by line; damage is named with its place."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.runners.lmeval_logs.releases import names_filters, number_of, prompt_of, samples_in
+
+TELLING = 20
+"""Characters of a generated answer from which on two models do not say the same every time."""
+
+# What lm-eval's filters write where they find no answer in what was said, and score as wrong.
+_NOTHING_READ = "[invalid]"
+_NO_SCORE = ", not a score between 0 and 1"
+_MOST_VALUES = 20  # of a setting, of those that a task sets for each document
+REPEATS = "responses a document"
+"""Among the settings, how many texts were generated for each."""
+
+_RIGHT_OR_WRONG = {0.0: 0.0, 1.0: 1.0}  # most scores, of which memory holds one each
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of a file.
+
+    Its prompt is for an example of what was lost: it stays with the second side, where that scores
+    another way than the first; elsewhere only its first character does, which says there was one.
+
+    `score` is what the metric says, whichever way it points; `is_readable` is false of an answer in
+    which lm-eval's filter found nothing, which has no score. `trace` tells one model's answer from
+    another's: a digest of the likelihoods of all choices as they were logged, or of a generated
+    answer of `TELLING` characters or more before any filter (None: it is shorter). `fields` are
+    those of the document that are wanted.
+    """
+
+    document: str
+    document_hash: str
+    prompt_hash: str
+    score: float | None
+    prompt: str
+    target: str
+    text: str
+    is_choice: bool
+    is_readable: bool
+    choices: tuple[str, ...]
+    trace: bytes | None
+    fields: Mapping[str, str]
+
+
+_NOBODY = Sample(
+    document="",
+    document_hash="",
+    prompt_hash="",
+    score=None,
+    prompt="",
+    target="",
+    text="",
+    is_choice=False,
+    is_readable=False,
+    choices=(),
+    trace=None,
+    fields={},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which of a file's scores counts; None: the first."""
+
+    metric: str | None
+    filter: str | None
+
+
+class ScoreError(UsageError):
+    """A metric is no score of an item: `metric`, and in words what `found` in its place is."""
+
+    def __init__(
+        self, place: str, metric: str, found: str, there: Sequence[str], why: str = ""
+    ) -> None:
+        self.metric, self.found = metric, found
+        others = [name for name in there if name != metric]
+        offered = (
+            f"choose another with metric: in the policy's capability (there are: "
+            f"{', '.join(others)}), or leave"
+            if others
+            else "there is no other metric; leave"
+        )
+        super().__init__(
+            f"{place}: {metric} {found}{why}; {offered} the task out with a policy that names the "
+            "others",
+            id="samples.no-score",
+        )
+
+
+class Reading:
+    """Reads a task's file of each side, by the metric and the filter that the first one settles.
+
+    `logged` are all metrics of the file that was read last, and `others` what other filters made
+    of its documents: by filter and document the score, None where they read nothing either.
+    `settings` are those by which its texts were generated, each with its values as JSON.
+    `wanted` are fields of documents that are kept; `unusable` are metrics that are not settled on.
+    """
+
+    def __init__(
+        self, choice: Choice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
+    ) -> None:
+        self.choice = choice
+        self._is_filter_asked = choice.filter is not None
+        self._unusable = unusable
+        self._is_number = False  # that which was settled on has been one
+        self._is_share = False  # and one from 0 to 1, above 0, in a whole file
+        self.logged: tuple[str, ...] = ()
+        self.others: dict[str, dict[str, float | None]] = {}
+        self.settings: dict[str, set[str]] = {}
+        self._told: Mapping[str, Any] | None = None
+        self._wanted = wanted
+        self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
+
+    def __call__(self, path: Path, named: Sequence[str] = ()) -> dict[str, Sample]:
+        """Return the samples of a file by document, of one filter.
+
+        `named` are the filters that wrote it, in order, where the results file of its run tells.
+        Raises ScoreError where the metric is no score of an item.
+        """
+        found: dict[str, Sample] = {}
+        filters: dict[str, None] = {}
+        known: dict[str, None] = {}
+        self.others, self.settings, self._told = {}, {}, None
+        for line, row in samples_in(path, named):
+            name = str(row.get("filter", "none"))
+            filters[name] = None
+            known.update(dict.fromkeys(_metrics(row)))
+            self._settle(name, known)
+            if name != self.choice.filter:
+                self._note_other(name, row)
+                continue
+            sample = self._sample(path, line, row)
+            self._note_settings(row)
+            if sample.document in found:
+                raise IntegrityError(
+                    f"{path}:{line}: document {sample.document} stands twice; two runs were "
+                    "written into one file",
+                    id="samples.twice",
+                )
+            found[sample.document] = sample
+        self.logged = tuple(known)
+        self._refuse_unknown(path, filters, known)
+        self._twins = found
+        self._is_share = self._is_share or any(one.score for one in found.values())
+        return found
+
+    def forget(self) -> None:
+        """Let go of the samples that were read last: no other side is read."""
+        self._twins, self.others = {}, {}
+
+    def _settle(self, name: str, known: Mapping[str, None]) -> None:
+        """Take the first filter, and its first metric, where none was chosen."""
+        usable = (one for one in known if one not in self._unusable)
+        metric = self.choice.metric or next(usable, None)
+        self.choice = Choice(metric, self.choice.filter or name)
+
+    def _refuse_unknown(
+        self, path: Path, filters: Mapping[str, None], known: Mapping[str, None]
+    ) -> None:
+        if not filters:
+            raise IntegrityError(f"{path}: holds no sample; run lm-eval again", id="samples.empty")
+        if self.choice.filter not in filters:
+            raise self._no_filter(path, tuple(filters))
+        if not known:
+            raise IntegrityError(
+                f"{path}: no sample names its metrics; run lm-eval again", id="samples.no-metric"
+            )
+        if self.choice.metric not in known:
+            there = ", ".join(known)
+            name, comma, filter = (self.choice.metric or "").partition(",")
+            both = f"; write metric: {name} and filter: {filter}" if comma and name in known else ""
+            asked = "; answers without scores (--predict_only): run lm-eval without it"
+            raise UsageError(
+                f"{path}: no metric {self.choice.metric!r}; there are: {there}{both}"
+                f"{asked if 'bypass' in known else ''}",
+                id="samples.no-metric",
+            )
+
+    def _no_filter(self, path: Path, there: Sequence[str]) -> UsageError:
+        is_asked = self._is_filter_asked
+        who = "the policy's capability names" if is_asked else "the base is judged by"
+        rerun = "run lm-eval on both sides with one release"
+        if names_filters(path):
+            what = f"has no samples of it; there are: {', '.join(there)}"
+            how = (
+                f"choose one of these with filter: in the policy, or {rerun}" if is_asked else rerun
+            )
+        else:
+            names = ", ".join(there)
+            what = f"was written by an lm-eval before 0.4.7, which names none (here: {names})"
+            choose = f", or write filter: {there[0]} in the policy" if is_asked else ""
+            how = (
+                "put the results file of its run (results.json, or results_DATE.json of the same "
+                f"DATE) beside it, which names them{choose}, or {rerun}"
+            )
+        return UsageError(
+            f"{path}: {who} the filter {self.choice.filter!r}, and this file {what}; {how}",
+            id="samples.no-filter",
+        )
+
+    def _note_settings(self, row: Mapping[str, Any]) -> None:
+        told = _settings(row.get("arguments"))
+        if told is None:
+            return
+        said = row.get("resps")
+        first = said[0] if isinstance(said, list) and said else None
+        n_said = len(first) if isinstance(first, list) else 1
+        told = {**told, REPEATS: n_said}
+        if told == self._told:
+            return  # as nearly every document is
+        self._told = told
+        for key, value in told.items():
+            values = self.settings.setdefault(str(key), set())
+            if len(values) < _MOST_VALUES:
+                values.add(json.dumps(_plain(value), sort_keys=True))
+
+    def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
+        is_read = _said(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
+        try:
+            number = _number(row, self.choice.metric or "")
+        except ValueError:
+            number = None
+        told = number if is_read and number is not None and 0 <= number <= 1 else None
+        self.others.setdefault(name, {})[str(row.get("doc_id"))] = told
+
+    def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
+        try:
+            arguments, answer = row.get("arguments"), row.get("filtered_resps")
+            said = _said(answer, arguments)
+            score = self._score(path, line, row)
+            document = str(row["doc_id"])
+            twin = self._twins.get(document, _NOBODY)
+            choices = _shared(_choices(arguments) if said is None else (), twin.choices)
+            prompt = prompt_of(arguments)
+            if not self._twins or (score is not None and score == twin.score):
+                prompt = prompt.strip()[:1]
+            return Sample(
+                document=_shared(document, twin.document),
+                document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
+                prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
+                score=None if said == _NOTHING_READ else score,
+                prompt=prompt,
+                target=_shared(str(row.get("target", "")), twin.target),
+                text=_picked(answer, choices) if said is None else said,
+                is_choice=said is None,
+                is_readable=said != _NOTHING_READ,
+                choices=choices,
+                trace=_trace(row, answer, is_choice=said is None),
+                fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
+            )
+        except KeyError as failure:
+            raise IntegrityError(
+                f"{path}:{line}: {failure.args[0]} is missing; copy the file again, or run lm-eval "
+                "again",
+                id="samples.missing-key",
+            ) from None
+
+    def _score(self, path: Path, line: int, row: Mapping[str, Any]) -> float | None:
+        metric = self.choice.metric
+        if metric is None:
+            if self._unusable:
+                raise ScoreError(f"{path}:{line}", "", "no metric is left", [])
+            return None  # the sample names none; that no other does is seen at the end
+        try:
+            number = _number(row, metric)
+        except ValueError:
+            raise self._no_number(path, line, row, metric) from None
+        if number is None or 0 <= number <= 1:
+            self._is_number = self._is_number or number is not None
+            return None if number is None else _RIGHT_OR_WRONG.get(number, number)
+        found = f"is {str(row.get(metric))[:40]}"
+        if self._is_share:
+            raise _damaged(path, line, f"{metric} {found}, and from 0 to 1 on the base's side")
+        raise ScoreError(f"{path}:{line}", metric, found, _metrics(row), _NO_SCORE)
+
+    def _no_number(
+        self, path: Path, line: int, row: Mapping[str, Any], metric: str
+    ) -> IntegrityError | ScoreError:
+        """Return what is wrong with a value that is no number: it, or the metric."""
+        value = str(row.get(metric))[:40]
+        if self._is_number:
+            return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
+        why = f"{_NO_SCORE}: it is computed over the whole set"
+        return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
+
+
+def _damaged(path: Path, line: int, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}:{line}: {what}; run lm-eval again, or choose another score with metric: in the "
+        "policy's capability",
+        id="samples.damaged-score",
+    )
+
+
+def _metrics(row: Mapping[str, Any]) -> list[str]:
+    named = row.get("metrics")
+    return [str(name) for name in named] if isinstance(named, list) else []
+
+
+def _short_digest(value: Any) -> bytes:
+    return hashlib.blake2b(json.dumps(value).encode("utf-8"), digest_size=12).digest()
+
+
+T = TypeVar("T")
+
+
+def _shared(value: T, twin: T) -> T:
+    """Return the other side's equal value, so that memory holds it once."""
+    return twin if twin == value else value
+
+
+def _trace(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | None:
+    if is_choice:
+        return _short_digest(row.get("resps", ""))
+    return _long(row.get("resps", answer))
+
+
+def _long(response: Any) -> bytes | None:
+    """Return the digest of what was generated where it is long enough to tell models apart."""
+    said = _said(response)
+    said = json.dumps(response) if said is None else said
+    return _short_digest(said) if len(said) >= TELLING else None
+
+
+def _choices(arguments: Any) -> tuple[str, ...]:
+    """Return the choices of a question by likelihood: what follows each request's context."""
+    rows = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    if not isinstance(rows, list):
+        return ()
+    pairs = [list(row.values()) if isinstance(row, dict) else row for row in rows]
+    return tuple(
+        sys.intern(str(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) > 1
+    )
+
+
+def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
+    """Return what the wanted fields of a document say, as texts; what it does not have is left out.
+
+    `a.b` is the field b of the object a.
+    """
+    found = {}
+    for name in wanted:
+        value = document
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if value is not None and not isinstance(value, (Mapping, list)):
+            found[name] = sys.intern(str(value))
+    return found
+
+
+def _picked(answer: Any, choices: Sequence[str]) -> str:
+    """Return the choice with the largest likelihood; empty where the line does not tell."""
+    try:
+        values = [float(one[0]) for one in answer]
+    except (TypeError, ValueError, IndexError, KeyError):
+        return ""
+    return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
+
+
+def _said(answer: Any, arguments: Any = None) -> str | None:
+    """Return the text that was generated; None of likelihoods, one or several.
+
+    Of several texts, as of a task that is repeated, all of them, or one that all of them are.
+    """
+    while isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    if isinstance(answer, str):
+        return answer
+    is_of_texts = isinstance(answer, list) and all(isinstance(one, str) for one in answer)
+    return "\n".join(dict.fromkeys(answer)) if is_of_texts and _generates(arguments) else None
+
+
+def _generates(arguments: Any) -> bool:
+    """Say whether a request asks for a text: it says how to generate one after the prompt."""
+    return _settings(arguments) is not None
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as what it means: 0 is 0.0, and so is the text "0" of a command line."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return _plain(json.loads(value.lower()))
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+    return float(value) if is_number else value
+
+
+def _settings(arguments: Any) -> Mapping[str, Any] | None:
+    """Return how a text was to be generated; None of a request for likelihoods."""
+    first = next(iter(arguments.values()), None) if isinstance(arguments, dict) else arguments
+    if isinstance(first, list) and first and isinstance(first[0], list):
+        first = first[0]
+    values = list(first.values()) if isinstance(first, dict) else first
+    told = values[1] if isinstance(values, list) and len(values) > 1 else None
+    return told if isinstance(told, dict) else None
+
+
+def _number(row: Mapping[str, Any], metric: str) -> float | None:
+    value = row.get(metric)
+    if isinstance(value, float) and 0 <= value <= 1:
+        return value  # as nearly every sample has it
+    return number_of(metric, value, _n_repeats(row) if isinstance(value, list) else 1)
+
+
+def _n_repeats(row: Mapping[str, Any]) -> int:
+    """Return how many texts were generated for a document; 1 of likelihoods."""
+    responses = row.get("resps")
+    first = responses[0] if isinstance(responses, list) and responses else None
+    return len(first) if isinstance(first, list) and _generates(row.get("arguments")) else 1

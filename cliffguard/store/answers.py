@@ -1,0 +1,349 @@
+"""The store of answers: one directory per question, written shard by shard.
+
+    <root>/README                          what this folder is
+    <root>/questions/ab/ab12…/question.json    the readable pre-image of the key
+                             /items.jsonl      what was asked, in the order of the run
+                             /shards/0000.jsonl answers, one line per item, and how they came about
+                             /noise.json       how many flip by noise, where that was measured
+                             /judged/cd34…     empty: a verdict on this pair was formed on them
+
+A shard is written to a temporary file, flushed and put in its place, once: it is there whole or
+not at all, and of two processes that ask the same the first one's stays. An absent shard is run
+again as a whole, so that a resumed run has the same batches as an undisturbed one. Of every file
+a digest is kept. Damage is an error that names the directory, never a silent second measurement.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from cliffguard.core.answers import Answer, Question
+from cliffguard.core.canonical_json import canonical_json, digest, parse_json
+from cliffguard.core.errors import StoreError, UsageError
+from cliffguard.core.files import (
+    is_unreachable,
+    read_error,
+    user_path,
+    write_error,
+    write_new,
+    write_whole,
+)
+from cliffguard.core.items import Item
+
+_README = """\
+Answers of language models, measured by cliffguard and kept so that none is computed twice.
+Safe to delete as a whole; what is missing is measured again.
+"""
+
+
+_ABOUT = {"name", "suite", "entry", "metric", "filter", "shots"}
+_QUESTION = {"asked", "about", "items"}
+_NOISE = {"against", "items", "flips"}
+_SHARD = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl")
+
+
+STORE_VARIABLE = "CLIFFGUARD_STORE"
+
+
+def default_store_folder() -> Path:
+    """Return the folder of the store where none is named: CLIFFGUARD_STORE, or the user's."""
+    named = os.environ.get(STORE_VARIABLE, "").strip()
+    return Path(named) if named else user_cache_path("cliffguard") / "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The answers to one question, as far as they are there."""
+
+    folder: Path
+
+    @property
+    def shards_folder(self) -> Path:
+        """Where the answers lie."""
+        return self.folder / "shards"
+
+    def has_shard(self, number: int) -> bool:
+        """Say whether shard `number` is stored."""
+        try:
+            return self.shard_file(number).is_file()
+        except OSError as failure:
+            raise read_error(self.shards_folder, failure) from failure
+
+    def read_shard(self, number: int, items: Sequence[Item]) -> Stored:
+        """Return the answers of a shard, which must be those to `items`, in order.
+
+        Raises StoreError naming the directory when the file is damaged or holds other items.
+        """
+        stored = self.read_sealed(number)
+        if [(a.item_id, a.item_digest) for a in stored.answers] != [
+            (i.id, i.digest) for i in items
+        ]:
+            raise self._damaged(f"shard {number} answers other items")
+        return stored
+
+    def read_sealed(self, number: int) -> Stored:
+        """Return the answers of a shard to whatever items, which must match their seal."""
+        lines = self._lines(self.shard_file(number))
+        seal = lines.pop() if lines else {}
+        if seal != {"seal": self._digest(lines)}:
+            raise self._damaged(f"shard {number} does not match its seal")
+        notes = lines.pop()["notes"] if lines and lines[-1].keys() == {"notes"} else {}
+        if not isinstance(notes, dict):
+            raise self._damaged(f"shard {number} does not say how it was measured")
+        return Stored(answers=tuple(self._answer(line) for line in lines), notes=notes)
+
+    def read_all(self) -> Iterator[Stored]:
+        """Yield every shard that is there, whose answers must be to items of this question."""
+        digests = {item.id: item.digest for item in self.read_items()}
+        for number in self.shard_numbers():
+            stored = self.read_sealed(number)
+            for one in stored.answers:
+                is_text = isinstance(one.item_id, str)
+                if not is_text or digests.get(one.item_id) != one.item_digest:
+                    raise self._damaged(f"shard {number} answers other items")
+            yield stored
+
+    def write_shard(self, number: int, answers: Sequence[Answer], notes: Mapping[str, Any]) -> bool:
+        """Store the answers of a shard unless it is there; say whether they were stored.
+
+        `notes` say what should not change an answer: device, batches. The last line is a seal, a
+        digest of all others.
+        """
+        lines = [*(dataclasses.asdict(answer) for answer in answers), {"notes": dict(notes)}]
+        text = "".join(canonical_json(line) + "\n" for line in [*lines, {"seal": digest(lines)}])
+        return write_new(self.shard_file(number), text)
+
+    def shard_numbers(self) -> list[int]:
+        """Return the numbers of the shards that are there, in order."""
+        try:
+            names = [path.name for path in self.shards_folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as failure:
+            raise read_error(self.shards_folder, failure) from failure
+        return sorted(int(found[1]) for name in names if (found := _SHARD.fullmatch(name)))
+
+    def read_items(self) -> tuple[Item, ...]:
+        """Return what was asked, in the order of the run."""
+        rows = self._lines(self.folder / "items.jsonl")
+        if self._digest(rows) != self.read_question().get("items"):
+            raise self._damaged("items.jsonl does not match its digest in question.json")
+        try:
+            return tuple(map(_item, rows))
+        except (TypeError, KeyError):
+            raise self._damaged("items.jsonl does not hold items") from None
+
+    def read_question(self) -> dict[str, Any]:
+        """Return the pre-image of the key, checked against the folder's name."""
+        question = self._sealed(self.folder / "question.json", _QUESTION)
+        if self._digest(question["asked"]) != self.folder.name:
+            raise self._damaged("question.json does not match the folder's name")
+        about = question["about"]
+        if not isinstance(about, dict) or not about.keys() >= _ABOUT:
+            raise self._damaged("question.json lacks the names that lie beside the question")
+        return question
+
+    def read_noise(self) -> dict[str, Any] | None:
+        """Return the noise floor that was noted of these answers: against what, items, flips."""
+        path = self.folder / "noise.json"
+        if not path.exists():
+            return None
+        noise = self._sealed(path, _NOISE)
+        if not all(isinstance(noise[count], int) for count in ("items", "flips")):
+            raise self._damaged("noise.json does not hold counts")
+        return noise
+
+    def write_noise(self, noise: Mapping[str, Any]) -> None:
+        """Note a noise floor beside the answers; the last one counts."""
+        write_whole(self.folder / "noise.json", _with_seal(noise))
+
+    def notes_terms(self) -> bool:
+        """Say whether the version that began this question kept looks, and noted the terms."""
+        return "terms" in self.read_question()["about"]
+
+    def was_judged(self, pair: str) -> bool:
+        """Say whether a verdict on a pair of checkpoints was formed on these answers."""
+        return (self.folder / "judged" / pair).is_file()
+
+    def mark_judged(self, pair: str) -> None:
+        """Leave the mark that a verdict on a pair was formed, whatever becomes of its looks."""
+        if not self.was_judged(pair):
+            write_new(self.folder / "judged" / pair, "")
+
+    def shard_file(self, number: int) -> Path:
+        """Return where the answers of a shard lie."""
+        return self.shards_folder / f"{number:04d}.jsonl"
+
+    def _answer(self, line: dict[str, Any]) -> Answer:
+        try:
+            return Answer(**line)
+        except (TypeError, ValueError):
+            raise self._damaged("a line does not hold an answer") from None
+
+    def _digest(self, rows: Any) -> str:
+        try:
+            return digest(rows)
+        except ValueError:  # NaN, which we never write
+            raise self._damaged("question.json or a line holds a number that is none") from None
+
+    def _lines(self, path: Path) -> list[dict[str, Any]]:
+        lines = [self._parsed(path, line) for line in self._text(path).split("\n") if line]
+        if not all(isinstance(line, dict) for line in lines):
+            raise self._damaged(f"{path.name} does not hold an object a line")
+        return lines
+
+    def _sealed(self, path: Path, keys: set[str]) -> dict[str, Any]:
+        """Return the object in a file with exactly these keys, checked against its seal."""
+        value = self._parsed(path, self._text(path))
+        if not isinstance(value, dict):
+            raise self._damaged(f"{path.name} does not hold an object")
+        seal = value.pop("seal", None)
+        # None: begun before these files had seals.
+        if value.keys() != keys or seal not in (None, self._digest(value)):
+            raise self._damaged(f"{path.name} does not match its seal")
+        return value
+
+    def _text(self, path: Path) -> str:
+        try:
+            return path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise self._damaged(f"{path.name} is missing") from None
+        except OSError as failure:
+            if is_unreachable(failure):
+                raise read_error(path, failure) from failure
+            raise self._damaged(f"{path.name} cannot be read ({failure.strerror})") from None
+        except ValueError as failure:
+            raise self._damaged(f"{path.name} cannot be read ({failure})") from None
+
+    def _parsed(self, path: Path, text: str) -> Any:
+        try:
+            return parse_json(text)
+        except (ValueError, RecursionError) as failure:
+            raise self._damaged(f"{path.name} cannot be read ({failure})") from None
+
+    def _damaged(self, what: str) -> StoreError:
+        root = self.folder.parent.parent.parent
+        return StoreError(
+            f"{self.folder}: {what}; `cliffguard store verify --store {root} --repair` moves it "
+            "aside, and the next run asks again",
+            id="store.damaged",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The answers of a shard, and what was noted of the device and batches that gave them."""
+
+    answers: tuple[Answer, ...]
+    notes: Mapping[str, Any]
+
+
+def _row(item: Item) -> dict[str, Any]:
+    """Return an item as it is kept: several right answers only where there are some."""
+    row: dict[str, Any] = json.loads(canonical_json(dataclasses.asdict(item)))
+    return row if item.answers else {key: one for key, one in row.items() if key != "answers"}
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    lists = {key: tuple(row[key]) for key in ("choices", "answers") if key in row}
+    return Item(**{**row, **lists})
+
+
+def _with_seal(value: Mapping[str, Any]) -> str:
+    sealed = {**value, "seal": digest(dict(value))}
+    return json.dumps(sealed, indent=2, sort_keys=True) + "\n"
+
+
+def _free(path: Path) -> Path:
+    """Return the path, or where it is taken another one with a number."""
+    taken, number = path, 1
+    while path.exists():
+        path = taken.with_name(f"{taken.name}.{number}")
+        number += 1
+    return path
+
+
+class Store:
+    """All answers below one folder, found by the key of their question."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = user_path(str(root), UsageError)
+        self._questions: dict[str, dict[str, Any]] = {}
+
+    def open(self, question: Question, items: Sequence[Item]) -> Entry:
+        """Return the entry of a question, creating it with its items in the order of the run."""
+        entry = Entry(self._folder(question.key))
+        try:
+            is_new = not (entry.folder / "question.json").is_file()
+        except OSError as failure:  # a folder above that may not be entered
+            raise write_error(self.root, failure) from failure
+        if is_new:
+            self._create(entry, question, items)
+        entry.read_question()
+        return entry
+
+    def begin(self) -> None:
+        """Leave a note for whoever stumbles over the folder."""
+        if not (self.root / "README").is_file():
+            write_whole(self.root / "README", _README)
+
+    def entry(self, key: str) -> Entry:
+        """Return the entry of a question that was opened before."""
+        return Entry(self._folder(key))
+
+    def entries(self) -> list[Entry]:
+        """Return every entry that was begun, in order of the keys."""
+        found = sorted((self.root / "questions").glob("*/*/question.json"))
+        return [Entry(path.parent) for path in found]
+
+    def question_of(self, entry: Entry) -> dict[str, Any]:
+        """Return an entry's question, read once: what is asked under a key never changes."""
+        key = entry.folder.name
+        if key not in self._questions:
+            self._questions[key] = entry.read_question()
+        return self._questions[key]
+
+    def move_aside(self, path: Path) -> Path:
+        """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""
+        target = _free(self.root.joinpath("damaged", *path.relative_to(self.root).parts[2:]))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+        except OSError as failure:
+            raise write_error(target, failure) from failure
+        return target
+
+    def _folder(self, key: str) -> Path:
+        return self.root / "questions" / key[:2] / key
+
+    def _create(self, entry: Entry, question: Question, items: Sequence[Item]) -> None:
+        self.begin()
+        rows = [_row(item) for item in items]
+        text = "".join(canonical_json(row) + "\n" for row in rows)
+        write_whole(entry.folder / "items.jsonl", text)
+        task = question.task
+        # For a reader, and to find the entry again by the name that a suite gives a stock task.
+        about = {
+            "name": question.checkpoint.name,
+            "suite": task.suite,
+            "entry": task.entry,
+            "metric": task.metric,
+            "filter": task.filter,
+            "shots": task.num_fewshot,
+            "limit": task.limit,
+            **({"lower_is_better": True} if task.lower_is_better else {}),
+            # By which the answers to items are known again under a later form of the question.
+            **({} if task.terms is None else {"terms": task.terms.key}),
+        }
+        described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
+        # Written last: where question.json is, the items are.
+        write_whole(entry.folder / "question.json", _with_seal(described))

@@ -1,0 +1,186 @@
+"""Answers that are stored under an earlier form of a question, and taken over item by item.
+
+A task that grew or shrank, whose items are in another order or have another limit is another
+question, under another key. Its items are not: an answer to the same content, put in the same words
+to the same checkpoint under the same protocol and terms, is the answer still.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from cliffguard.core.answers import Question
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.errors import StoreError
+from cliffguard.core.items import Item, Task
+from cliffguard.store.answers import Entry, Store, Stored
+from cliffguard.suites.loading import BY_LIKELIHOOD
+
+Form = tuple[Entry, Mapping[str, Any]]
+"""An entry of a store, and what its question.json says."""
+
+Prompts = Callable[[Sequence[Item]], Sequence[str] | None]
+"""From items to the digests of what is asked of them now (None: nobody here knows)."""
+
+OTHER_TERMS = "metric, filter, token limit or stop strings are others, or not noted"
+OTHER_WORDS = "they are put in other words now (shots?)"
+UNKNOWN_WORDS = "who answers here cannot say in which words"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What earlier forms of a question hold for the items that it asks now.
+
+    `found` has an answer by item id, and how it came about. `again` counts, by the reason, the
+    items with a stored answer that are asked again. `keys` are of the questions that were used.
+    """
+
+    found: Mapping[str, Stored]
+    again: Mapping[str, int]
+    keys: frozenset[str] = frozenset()
+
+    def within(self, items: Sequence[Item]) -> dict[str, Stored]:
+        """Return what was found of these items, by their ids."""
+        return {item.id: self.found[item.id] for item in items if item.id in self.found}
+
+    def tell(self, hear: Callable[[str], None], who: str, n_items: int) -> None:
+        """Say a line about each thing that people would not expect."""
+        if self.found:
+            hear(
+                f"{who}: {len(self.found):,} of {n_items:,} answers are taken over from an earlier "
+                "form of the question"
+            )
+        for why, n_again in self.again.items():
+            hear(f"{who}: {n_again:,} stored answers are asked again: {why}")
+
+
+NOTHING = Earlier(found={}, again={})
+
+
+def find_earlier(
+    forms: Forms, question: Question, items: Sequence[Item], prompts: Prompts
+) -> Earlier:
+    """Return what is stored under earlier forms of a question for these items.
+
+    Raises StoreError where an answer that belongs here is damaged: it is not asked anew in silence.
+    """
+    if question.replicate:  # which is there to be asked again
+        return NOTHING
+    stored: dict[str, list[Stored]] = {}
+    others: set[str] = set()
+    keys = set()
+    for entry, described in forms.of(question):
+        if not has_terms(question.task, entry, described):
+            with contextlib.suppress(StoreError):  # nothing of it belongs here
+                others |= {one.answers[0].item_digest for one in _answers(entry)}
+            continue
+        keys.add(entry.folder.name)
+        for one in _answers(entry):
+            stored.setdefault(one.answers[0].item_digest, []).append(one)
+    wanted = [item for item in items if item.digest in stored]
+    again = Counter({OTHER_TERMS: sum(i.digest in others - stored.keys() for i in items)})
+    words = prompts(wanted) if wanted else ()
+    if words is None:
+        again[UNKNOWN_WORDS] += len(wanted)
+        wanted, words = [], ()
+    found: dict[str, Stored] = {}
+    for item, prompt in zip(wanted, words, strict=True):
+        alike = [one for one in stored[item.digest] if one.answers[0].prompt_digest == prompt]
+        # Of copies each has its own answer, as far as they can be told apart.
+        alike.sort(key=lambda one: one.answers[0].item_id != item.id)
+        if alike:
+            answer = replace(alike[0].answers[0], item_id=item.id)
+            found[item.id] = Stored(answers=(answer,), notes=alike[0].notes)
+        else:
+            again[OTHER_WORDS] += 1
+    return Earlier(found=found, again=+again, keys=frozenset(keys if found else ()))
+
+
+def together(items: Sequence[Item], found: Mapping[str, Stored], asked: Stored) -> Stored:
+    """Return the answers to `items` in order: those that were found, and those asked just now.
+
+    Where they came about in several ways, the notes name each.
+    """
+    answers = {answer.item_id: answer for answer in asked.answers}
+    answers |= {name: one.answers[0] for name, one in found.items()}
+    ways = [one.notes for one in found.values()] + [asked.notes] * bool(asked.answers)
+    names = sorted({name for notes in ways for name in notes})
+    return Stored(
+        answers=tuple(answers[item.id] for item in items),
+        notes={name: _joined([n[name] for n in ways if name in n]) for name in names},
+    )
+
+
+def _joined(values: Sequence[str | int]) -> str | int:
+    distinct = sorted(set(values), key=str)
+    return distinct[0] if len(distinct) == 1 else " and ".join(map(str, distinct))
+
+
+class Forms:
+    """The questions of a store, found by what all forms of a question have in common."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, list[Form]], tuple[str, ...]]:
+        forms: dict[str, list[Form]] = {}
+        unread = []
+        for entry in self._store.entries():
+            try:
+                described = self._store.question_of(entry)
+            except StoreError as failure:
+                unread.append(str(failure))
+                continue
+            if isinstance(described["asked"], dict) and "protocol" in described["asked"]:
+                forms.setdefault(_same(described["asked"]), []).append((entry, described))
+        return forms, tuple(unread)
+
+    def tell_damage(self, hear: Callable[[str], None]) -> None:
+        """Say where nobody knows what was asked, so that nothing can be taken over."""
+        for what in self._read[1]:
+            hear(f"{what}; nothing is taken over from it")
+
+    def of(self, question: Question) -> list[Form]:
+        """Return the forms of a question but for itself."""
+        same = self._read[0].get(_same(question.preimage()), [])
+        return [form for form in same if form[0].folder.name != question.key]
+
+
+def _same(asked: Mapping[str, Any]) -> str:
+    """Return what all forms of a question have in common."""
+    protocol = {name: value for name, value in asked["protocol"].items() if name != "limit"}
+    rest = {k: v for k, v in asked.items() if k not in ("task_digest", "order", "protocol")}
+    return canonical_json([rest, protocol])
+
+
+def has_terms(task: Task, entry: Entry, described: Mapping[str, Any]) -> bool:
+    """Say whether an entry, whose question is `described`, was asked under a task's terms."""
+    about = described["about"]
+    if task.terms is None:
+        return False
+    if "terms" in about:
+        return bool(about["terms"] == task.terms.key)
+    # Stored before terms were noted. The task's digest proves them where it can be made again: the
+    # items that it was made of, in the order of today's, under today's terms.
+    places = {item.id: place for place, item in enumerate(task.items)}
+    items = sorted(entry.read_items(), key=lambda item: places.get(item.id, len(places)))
+    rows = [(item.id, item.digest, item.level) for item in items]
+    if task.terms.digest_of(rows, about.get("limit")) == described["asked"]["task_digest"]:
+        return True
+    # By likelihood there is no more to an answer than what is noted.
+    noted = (about["metric"], about["filter"], about["shots"])
+    is_said = task.metric in BY_LIKELIHOOD and not task.stock and all(i.choices for i in items)
+    return is_said and noted == (task.metric, task.filter, task.num_fewshot)
+
+
+def _answers(entry: Entry) -> Iterator[Stored]:
+    """Yield every answer of an entry by itself, with the notes of its shard."""
+    for shard in entry.read_all():
+        for answer in shard.answers:
+            yield Stored(answers=(answer,), notes=shard.notes)

@@ -1,0 +1,359 @@
+"""Answers between machines: chosen questions as one tar file, and back.
+
+    cliffguard-answers.json               the format, and the SHA-256 of every other file
+    questions/ab/ab12…/question.json      as they lie in the store
+                      /items.jsonl
+                      /noise.json
+                      /shards/0000.jsonl
+    looks/ab/ab12….json                   the looks that were taken at these checkpoints
+
+The same questions give the same bytes. An archive comes from elsewhere: nothing of it is put into
+a store before all of it is read and verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.errors import (
+    CliffguardError,
+    InfrastructureError,
+    IntegrityError,
+    StoreError,
+    UsageError,
+)
+from cliffguard.core.files import (
+    is_special,
+    read_error,
+    shortened,
+    user_path,
+    write_error,
+    write_new,
+)
+from cliffguard.core.reviews import TakenLooks
+from cliffguard.store.answers import Entry, Store
+from cliffguard.store.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks, turn
+from cliffguard.store.maintenance.damage import examine
+from cliffguard.store.maintenance.pruning import STAGING
+from cliffguard.store.maintenance.questions import StoredQuestion
+from cliffguard.store.maintenance.types import are
+from cliffguard.store.shards import in_shards
+
+FORMAT = 1
+MOST_BYTES = 2**30
+"""Of one file in an archive; the items of a suite, or a shard of long answers, are far smaller."""
+
+_MANIFEST = "cliffguard-answers.json"
+_NAME = re.compile(
+    r"questions/([0-9a-f]{2})/(\1[0-9a-f]{62})/"
+    r"(question\.json|items\.jsonl|noise\.json|shards/(?:\d{4}|[1-9]\d{4,8})\.jsonl)"
+)
+_A_PIECE = 2**20  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of an archive: its questions, shards that are new, shards that were there."""
+
+    n_questions: int
+    n_new: int
+    n_known: int
+
+
+# --- out -----------------------------------------------------------------------------------------
+
+
+def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> int:
+    """Write questions of a store into a tar file; return its size in bytes.
+
+    Raises StoreError where one of them is damaged: nothing is written then.
+    """
+    out = user_path(str(out), UsageError)
+    names: list[str] = []
+    for row in sorted(rows, key=lambda row: row.key):
+        entry = store.entry(row.key)
+        if damages := examine(entry):
+            raise StoreError(
+                f"{damages[0].path}: {damages[0].what}; `cliffguard store verify --store "
+                f"{store.root} --repair` moves it aside",
+                id="store.damaged",
+            )
+        files = sorted(path for path in entry.folder.rglob("*") if path.is_file())
+        names += [path.relative_to(store.root).as_posix() for path in files]
+    taken = pairs_with(all_looks(store), {row.fingerprint for row in rows})
+    names += [path.relative_to(store.root).as_posix() for path in taken]
+    names = [name for name in names if _NAME.fullmatch(name) or LOOKS.fullmatch(name)]
+    digests = {name: _sha256(store.root / name) for name in names}
+    about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
+    with _written_whole(out) as stream, tarfile.open(fileobj=stream, mode="w", format=_TAR) as tar:
+        tar.addfile(_plain(_MANIFEST, len(about)), io.BytesIO(about))
+        for name in names:
+            with (store.root / name).open("rb") as file:
+                tar.addfile(_plain(name, os.fstat(file.fileno()).st_size), file)
+    return out.stat().st_size
+
+
+_TAR = tarfile.USTAR_FORMAT  # whose bytes have no room for what differs between machines
+
+
+def _plain(name: str, n_bytes: int) -> tarfile.TarInfo:
+    """Return a header without owner and time."""
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = n_bytes, 0o644
+    return member
+
+
+def _sha256(path: Path) -> str:
+    seen = hashlib.sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(_A_PIECE):
+            seen.update(piece)
+    return seen.hexdigest()
+
+
+@contextlib.contextmanager
+def _written_whole(path: Path) -> Iterator[io.BufferedWriter]:
+    """Lend a stream whose file is put in its place when all is written."""
+    if not path.name or is_special(path):
+        raise UsageError(f"{path}: is no place for a file; name one", id="out.no-file")
+    path = Path(os.path.realpath(path))
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as failure:
+        raise write_error(path, failure) from failure
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+# --- in ------------------------------------------------------------------------------------------
+
+
+def read_archive(store: Store, path: Path) -> Taken:
+    """Put the questions of an archive into a store; what is there already stays.
+
+    Raises UsageError where the file is no archive of ours, IntegrityError where it is damaged,
+    holds what no export writes, or has other answers to a question that the store holds. The
+    store is then as it was.
+    """
+    path = user_path(str(path), UsageError)
+    with _staging(store) as folder:
+        keys = _unpack(path, Store(folder))
+        staged = {key: Store(folder).entry(key) for key in keys}
+        for entry in staged.values():
+            if damages := examine(entry):
+                where = damages[0].path.relative_to(folder).as_posix()
+                raise IntegrityError(
+                    f"{path}: {where}: {damages[0].what}; export it again", id="archive.damaged"
+                )
+        looks = [_whole_looks(path, one) for one in all_looks(Store(folder))]
+        for key, entry in staged.items():
+            _refuse_conflict(path, entry, store.entry(key))
+        store.begin()
+        for one in looks:
+            with turn(store, one.base, one.candidate):
+                add_looks(store, one)
+        new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
+        n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
+    return Taken(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
+
+
+@contextlib.contextmanager
+def _staging(store: Store) -> Iterator[Path]:
+    """Lend a folder beside the questions, which is gone afterwards."""
+    try:
+        store.root.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(dir=store.root, prefix=STAGING[0]))
+    except OSError as failure:
+        raise write_error(store.root, failure) from failure
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_NO_TAR = (tarfile.TarError, MemoryError)  # a header may promise a name of any length
+
+
+def _unpack(path: Path, staged: Store) -> list[str]:
+    """Unpack an archive into a store of its own; return the keys of its questions."""
+    try:
+        tar = tarfile.open(path, mode="r:")  # noqa: SIM115 (closed below)
+    except _NO_TAR as failure:
+        raise UsageError(
+            f"{path}: is no archive of `cliffguard store export`, which is a plain tar file "
+            f"({str(failure) or 'a header promises more than memory holds'})",
+            id="archive.none",
+        ) from None
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file", id="archive.no-file") from None
+    except IsADirectoryError:
+        raise UsageError(f"{path}: is a directory, not an archive", id="archive.none") from None
+    except OSError as failure:
+        raise read_error(path, failure) from failure
+    try:
+        with tar:
+            return _unpacked(path, tar, staged)
+    except CliffguardError:
+        raise
+    except OSError as failure:
+        raise read_error(path, failure) from failure
+    except (*_NO_TAR, ValueError, OverflowError, RecursionError, EOFError) as failure:
+        told = str(failure) or type(failure).__name__
+        raise _refused(path, f"cannot be read to its end ({told})") from None
+
+
+def _unpacked(path: Path, tar: tarfile.TarFile, staged: Store) -> list[str]:
+    first = tar.next()
+    digests = _manifest(path, tar, first)
+    seen: set[str] = set()
+    keys: dict[str, None] = {}
+    while (member := tar.next()) is not None:
+        _check_member(path, member, digests, seen)
+        seen.add(member.name)
+        if not LOOKS.fullmatch(member.name):
+            keys[PurePosixPath(member.name).parts[2]] = None
+        found = _copied(tar, member, staged.root / member.name)
+        if found != digests[member.name]:
+            raise _refused(path, f"{member.name} does not match its digest")
+    if missing := sorted(digests.keys() - seen):
+        raise _refused(path, f"{missing[0]} is missing, with {len(missing) - 1} more")
+    return list(keys)
+
+
+def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -> dict[str, str]:
+    """Return the digest of every file that an archive of this format says it holds."""
+    stream = tar.extractfile(first) if first is not None and _is_plain(first) else None
+    if first is None or stream is None or first.name != _MANIFEST or first.size > MOST_BYTES:
+        raise UsageError(f"{path}: is no archive of `cliffguard store export`", id="archive.none")
+    try:
+        about = json.loads(stream.read())
+    except (ValueError, RecursionError):
+        raise _refused(path, f"{_MANIFEST} cannot be read") from None
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise UsageError(
+            f"{path}: is of another format than {FORMAT}, the one that this version reads; export "
+            "it again with this version",
+            id="archive.format",
+        )
+    files = about.get("files")
+    if not isinstance(files, dict) or not all(isinstance(one, str) for one in files.values()):
+        raise _refused(path, f"{_MANIFEST} does not list files")
+    return files
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    """Say whether a member is a file with all its bytes: no link, device, folder or sparse file."""
+    return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+
+
+def _check_member(
+    path: Path, member: tarfile.TarInfo, digests: Mapping[str, str], seen: set[str]
+) -> None:
+    name = shortened(member.name)
+    if not _is_plain(member):
+        raise _refused(path, f"{name} is a link, a device or a folder")
+    if not (_NAME.fullmatch(member.name) or LOOKS.fullmatch(member.name)):
+        raise _refused(path, f"{name} is no place of a store")
+    if member.size > MOST_BYTES:
+        raise _refused(path, f"{name} has {member.size:,} bytes, which no answers have")
+    if member.name in seen:
+        raise _refused(path, f"{name} is in it twice")
+    if member.name not in digests:
+        raise _refused(path, f"{name} is not in its list")
+
+
+def _refused(path: Path, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}: {what}; nothing of it was imported, export it again", id="archive.damaged"
+    )
+
+
+def _copied(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
+    """Write a member's bytes; return their SHA-256."""
+    stream = tar.extractfile(member)
+    assert stream is not None, "a plain file has bytes"
+    seen = hashlib.sha256()
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as out:
+            while piece := stream.read(_A_PIECE):
+                seen.update(piece)
+                out.write(piece)
+    except OSError as failure:
+        raise write_error(target, failure) from failure
+    return seen.hexdigest()
+
+
+def _whole_looks(path: Path, looks: Path) -> Looks:
+    """Return looks of an archive, which must match their seal."""
+    try:
+        found = read_looks(looks)
+    except StoreError:
+        found = None
+    if found is None or not are(TakenLooks, found.runs):
+        raise _refused(path, f"{looks.name} does not hold the looks that were taken")
+    return found
+
+
+def _refuse_conflict(path: Path, new: Entry, old: Entry) -> None:
+    """Refuse answers that differ from those of the store to the same question."""
+    if not (old.folder / "question.json").is_file():
+        return
+    if old.read_question()["items"] != new.read_question()["items"]:
+        raise _conflict(path, old, "other items")
+    shards = in_shards(new.read_items())
+    for number in new.shard_numbers():
+        items = shards[number].items
+        if not old.has_shard(number):
+            continue
+        if old.read_shard(number, items).answers != new.read_shard(number, items).answers:
+            raise _conflict(path, old, f"other answers in shard {number}")
+
+
+def _conflict(path: Path, old: Entry, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{path}: has {what} than {old.folder}; nothing of it was imported. The same question was "
+        "measured twice and differs: import into a store of its own (--store), or prune one",
+        id="archive.conflict",
+    )
+
+
+def _placed(new: Entry, old: Entry) -> int:
+    """Put a question's files in their place where none is; return how many shards are new."""
+    shards = [f"shards/{number:04d}.jsonl" for number in new.shard_numbers()]
+    # What was asked first: answers without their question look damaged to whoever looks now.
+    for name in ("items.jsonl", "question.json"):
+        write_new(old.folder / name, _text(new.folder / name))
+    n_new = sum(write_new(old.folder / name, _text(new.folder / name)) for name in shards)
+    if (new.folder / "noise.json").is_file():
+        write_new(old.folder / "noise.json", _text(new.folder / "noise.json"))
+    return n_new
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as failure:
+        raise InfrastructureError(
+            f"{path}: {failure.strerror}; run it again, what was imported is kept",
+            id="archive.unreadable",
+        ) from failure

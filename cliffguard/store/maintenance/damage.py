@@ -1,0 +1,100 @@
+"""Whether a store is whole. What is damaged can be moved aside, below `<root>/damaged`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cliffguard.core.answers import Answer
+from cliffguard.core.errors import StoreError
+from cliffguard.core.items import Item
+from cliffguard.core.reviews import TakenLooks
+from cliffguard.store.answers import Entry, Store
+from cliffguard.store.looks import all_looks, read_looks
+from cliffguard.store.maintenance.questions import describe
+from cliffguard.store.maintenance.types import are
+from cliffguard.store.shards import in_shards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A file of a question, or all of them, that cannot be trusted, and why, in one line."""
+
+    path: Path
+    what: str
+
+
+def examine(entry: Entry) -> list[Damage]:
+    """Return what is damaged in a question: every file is read, and checked against its seal."""
+    found: list[Damage] = []
+    items: Sequence[Item] | None = None
+    try:
+        describe(entry)
+        items = entry.read_items()
+        if not are(Item, items):
+            raise _damaged(entry, "items.jsonl does not hold items")
+    except StoreError as failure:
+        found.append(Damage(path=entry.folder, what=_reason(entry, failure)))
+    for number in entry.shard_numbers():
+        try:
+            _check_shard(entry, number, items)
+        except StoreError as failure:
+            path = entry.shards_folder / f"{number:04d}.jsonl"
+            found.append(Damage(path=path, what=_reason(entry, failure)))
+    try:
+        entry.read_noise()
+    except StoreError as failure:
+        found.append(Damage(path=entry.folder / "noise.json", what=_reason(entry, failure)))
+    return found
+
+
+def examine_looks(store: Store) -> list[Damage]:
+    """Return the files of looks that were taken which are damaged."""
+    found: list[Damage] = []
+    for path in all_looks(store):
+        try:
+            is_whole = are(TakenLooks, read_looks(path).runs)
+        except StoreError:
+            is_whole = False
+        if not is_whole:
+            found.append(Damage(path=path, what="does not hold the looks that were taken"))
+    return found
+
+
+def _check_shard(entry: Entry, number: int, items: Sequence[Item] | None) -> None:
+    if items is None:
+        stored = entry.read_sealed(number)
+    else:
+        shards = in_shards(items)
+        if number >= len(shards):
+            raise _damaged(entry, f"shard {number} answers no items")
+        stored = entry.read_shard(number, shards[number].items)
+    if not are(Answer, stored.answers):
+        raise _damaged(entry, f"shard {number} does not hold answers")
+    if not all(isinstance(note, (str, int)) for note in stored.notes.values()):
+        raise _damaged(entry, f"shard {number} does not say how it was measured")
+
+
+def _damaged(entry: Entry, what: str) -> StoreError:
+    return StoreError(f"{entry.folder}: {what}", id="store.damaged")
+
+
+def _reason(entry: Entry, failure: StoreError) -> str:
+    """Return what is wrong, without the folder before it and the advice behind it."""
+    return str(failure).removeprefix(f"{entry.folder}: ").partition("; `cliffguard")[0]
+
+
+def move_aside(store: Store, damages: Sequence[Damage]) -> list[Path]:
+    """Move what is damaged below `<root>/damaged`; return where it lies now.
+
+    A question without a readable question.json or items.jsonl goes as a whole; with a file of
+    looks it is forgotten what was spent at them.
+    """
+    return [store.move_aside(damage.path) for damage in outermost(damages)]
+
+
+def outermost(damages: Sequence[Damage]) -> list[Damage]:
+    """Return the damages but for those inside of a folder that is itself one of them."""
+    paths = {damage.path for damage in damages}
+    return [one for one in damages if not paths & set(one.path.parents)]

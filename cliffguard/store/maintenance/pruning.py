@@ -1,0 +1,150 @@
+"""What may go from a store. Nothing is removed that was not named."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cliffguard.core.errors import StoreError
+from cliffguard.core.files import write_error
+from cliffguard.store.answers import Entry, Store
+from cliffguard.store.looks import all_looks, pairs_with
+from cliffguard.store.maintenance.damage import examine, examine_looks, outermost
+from cliffguard.store.maintenance.questions import KEY, StoredQuestion, describe, entries_of
+
+_A_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removable:
+    """What may be removed from a store: a path below its root, what it is, and its bytes."""
+
+    path: Path
+    what: str
+    n_bytes: int
+
+
+def removable(
+    store: Store,
+    *,
+    older_than_s: float | None = None,
+    checkpoint: str | None = None,
+    is_unreadable: bool = False,
+    now: float | None = None,
+) -> list[Removable]:
+    """Return the questions that meet all of the conditions that are given.
+
+    With a checkpoint's questions go the looks that were taken at it. `is_unreadable` means damaged
+    questions and looks, and with them what lies about: what was moved aside, and what killed runs
+    left a day ago or earlier. `now` is in seconds since 1970.
+    """
+    now = time.time() if now is None else now
+    found: list[Removable] = []
+    fingerprints: set[str] = set()
+    for entry in entries_of(store):
+        row = _described(entry)
+        if row is not None and (checkpoint is None or row.is_of(checkpoint)):
+            fingerprints.add(row.fingerprint)
+        written = entry.folder.stat().st_mtime if row is None else row.written
+        if checkpoint is not None and (row is None or not row.is_of(checkpoint)):
+            continue
+        if older_than_s is not None and now - written < older_than_s:
+            continue
+        if is_unreadable:
+            found += [_removable(one.path, one.what) for one in outermost(examine(entry))]
+        elif row is None:
+            found.append(_removable(entry.folder, "cannot be read"))
+        else:
+            told = f"{row.checkpoint}, {row.task}, {row.n_answers} answers"
+            found.append(_removable(entry.folder, told))
+    if is_unreadable and checkpoint is None:
+        found += _leftovers(store, now, older_than_s or 0.0)
+    looks = _looks(store, None if checkpoint is None else fingerprints, is_unreadable)
+    found += [one for one in looks if now - one.path.stat().st_mtime >= (older_than_s or 0.0)]
+    return found
+
+
+def _looks(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
+    """Return the files of looks at these fingerprints (None: at any), or those that are damaged."""
+    damaged = examine_looks(store)
+    if is_unreadable:
+        return [] if of is not None else [_removable(one.path, one.what) for one in damaged]
+    whole = sorted({*all_looks(store)} - {one.path for one in damaged})
+    kept = whole if of is None else pairs_with(whole, of)
+    return [_removable(path, "looks that were taken, and what they spent") for path in kept]
+
+
+def _described(entry: Entry) -> StoredQuestion | None:
+    try:
+        return describe(entry)
+    except StoreError:
+        return None
+
+
+def _leftovers(store: Store, now: float, older_than_s: float) -> list[Removable]:
+    """Return what was moved aside, and what runs that were killed a day ago have left.
+
+    Only what is called as we call it: a store may be given as a folder that holds other things.
+    """
+    aside = [path for path in store.root.glob("damaged/*") if KEY.match(path.name)]
+    known = {entry.folder for entry in entries_of(store)}
+    left = [
+        *(path for path in store.root.glob("*-*") if _STAGED.fullmatch(path.name)),
+        *(
+            path
+            for folder in ("questions", "looks")
+            for path in (store.root / folder).rglob(".*")
+            if _PART.fullmatch(path.name)
+        ),
+        *(
+            path
+            for path in store.root.glob("questions/*/*")
+            if KEY.fullmatch(path.name) and path not in known
+        ),
+    ]
+    ages = [
+        *((path, "moved aside", older_than_s) for path in aside),
+        *((path, "left by a killed run", max(_A_DAY_S, older_than_s)) for path in left),
+    ]
+    return [
+        _removable(path, what)
+        for path, what, age_s in sorted(ages)
+        if now - path.stat().st_mtime >= age_s and not set(left) & set(path.parents)
+    ]
+
+
+def _removable(path: Path, what: str) -> Removable:
+    return Removable(path=path, what=what, n_bytes=_size(path))
+
+
+STAGING = ("incoming-", "removed-")
+"""How folders below the root begin that live only while something is imported or removed."""
+_STAGED = re.compile(r"(?:incoming|removed)-[a-z0-9_]{8}")
+_PART = re.compile(
+    r"\.(?:question\.json|items\.jsonl|noise\.json|\d+\.jsonl|[0-9a-f]{64}\.json)\.[a-z0-9_]{8}"
+)
+
+
+def remove(store: Store, found: Sequence[Removable]) -> None:
+    """Remove files and folders of a store; each vanishes at once or stays as it is."""
+    for one in found:
+        try:
+            if one.path.is_dir():
+                grave = Path(tempfile.mkdtemp(dir=store.root, prefix=STAGING[1]))
+                os.replace(one.path, grave / one.path.name)
+                shutil.rmtree(grave)
+            else:
+                one.path.unlink(missing_ok=True)
+        except OSError as failure:
+            raise write_error(one.path, failure) from failure
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
+    return sum(one.stat().st_size for one in files)

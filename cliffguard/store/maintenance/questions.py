@@ -1,0 +1,157 @@
+"""What a store holds: its questions, each with how far it is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import PurePath
+from typing import Any
+
+from cliffguard.core.errors import StoreError, UsageError, nearest
+from cliffguard.core.files import read_error
+from cliffguard.core.hub_names import without_prefix
+from cliffguard.core.settings import Protocol
+from cliffguard.store.answers import Entry, Store
+from cliffguard.store.maintenance.types import fits
+from cliffguard.store.shards import in_shards
+
+KEY = re.compile(r"[0-9a-f]{64}")
+"""How the folder of a question is called."""
+
+_FEWEST_DIGITS = 6  # of a fingerprint that stands for a checkpoint
+_USUAL = {field.name: getattr(Protocol(), field.name) for field in fields(Protocol)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredQuestion:
+    """One question of a store, as far as it is answered.
+
+    `checkpoint` is the name under which it was first measured, `fingerprint` its identity;
+    `written` is the time of the newest answer, in seconds since 1970.
+    """
+
+    key: str
+    checkpoint: str
+    fingerprint: str
+    suite: str
+    task: str
+    protocol: Mapping[str, Any]
+    runner: str
+    replicate: int
+    n_answers: int
+    n_items: int
+    n_bytes: int
+    written: float
+
+    @property
+    def how(self) -> str:
+        """The protocol in short: the dtype, and what is not as usual."""
+        unusual = {
+            name: value
+            for name, value in sorted(self.protocol.items())
+            if name != "dtype" and value != _USUAL.get(name)
+        }
+        parts = [str(self.protocol.get("dtype")), *(f"{n} {v}" for n, v in unusual.items())]
+        return ", ".join([*parts, *([f"replicate {self.replicate}"] if self.replicate else [])])
+
+    def is_of(self, checkpoint: str) -> bool:
+        """Say whether a checkpoint is meant: its name, the last part of it, or its fingerprint."""
+        names = (self.checkpoint, PurePath(self.checkpoint).name)
+        is_long = len(checkpoint) >= _FEWEST_DIGITS
+        return without_prefix(checkpoint) in names or (
+            is_long and self.fingerprint.startswith(checkpoint)
+        )
+
+
+def entries_of(store: Store) -> list[Entry]:
+    """Return every question of a store, also those that lack their question.json."""
+    try:
+        folders = sorted(path for path in (store.root / "questions").glob("*/*") if path.is_dir())
+    except OSError as failure:
+        raise read_error(store.root, failure) from failure
+    entries = [Entry(path) for path in folders if KEY.fullmatch(path.name)]
+    return [e for e in entries if e.shard_numbers() or (e.folder / "question.json").exists()]
+
+
+def describe(entry: Entry) -> StoredQuestion:
+    """Return what a question is and how far it is answered; raises StoreError on damage."""
+    question = entry.read_question()
+    asked, about = question["asked"], question["about"]
+    if not isinstance(asked, dict) or not _has(asked, _ASKED) or not _has(about, _ABOUT):
+        raise StoreError(
+            f"{entry.folder}: question.json does not hold a question", id="store.damaged"
+        )
+    shards = in_shards(entry.read_items())
+    files = [path for path in entry.folder.rglob("*") if path.is_file()]
+    told = [path.stat() for path in files]
+    return StoredQuestion(
+        key=entry.folder.name,
+        checkpoint=about["name"],
+        fingerprint=asked["checkpoint"],
+        suite=about["suite"],
+        task=asked["task"],
+        protocol=asked["protocol"],
+        runner=asked["runner"],
+        replicate=asked["replicate"],
+        n_answers=sum(
+            len(shards[number].items) for number in entry.shard_numbers() if number < len(shards)
+        ),
+        n_items=sum(len(shard.items) for shard in shards),
+        n_bytes=sum(one.st_size for one in told),
+        written=max(one.st_mtime for one in told),
+    )
+
+
+_ASKED = {
+    "format": int,
+    "checkpoint": str,
+    "task": str,
+    "task_digest": str,
+    "protocol": dict,
+    "runner": str,
+    "replicate": int,
+}
+_ABOUT: dict[str, Any] = {
+    "name": str,
+    "suite": str,
+    "entry": str,
+    "metric": str | None,
+    "filter": str | None,
+    "shots": int | None,
+}
+
+
+def _has(value: Mapping[str, Any], kinds: Mapping[str, Any]) -> bool:
+    """Say whether a mapping has values of these types under these names."""
+    return all(name in value and fits(value[name], kind) for name, kind in kinds.items())
+
+
+def select(
+    store: Store,
+    *,
+    checkpoint: str | None = None,
+    suite: str | None = None,
+    task: str | None = None,
+) -> list[StoredQuestion]:
+    """Return the questions that a checkpoint, a suite and a task name, each where it is given.
+
+    Raises StoreError where one of the store cannot be read, UsageError where nothing fits.
+    """
+    rows = [describe(entry) for entry in entries_of(store)]
+    tests: list[tuple[str | None, Callable[[StoredQuestion, str], bool], list[str]]] = [
+        (checkpoint, StoredQuestion.is_of, [row.checkpoint for row in rows]),
+        (suite, lambda row, name: row.suite == name, [row.suite for row in rows]),
+        (task, lambda row, name: row.task == name, [row.task for row in rows]),
+    ]
+    for wanted, is_meant, known in tests:
+        if wanted is None:
+            continue
+        rows = [row for row in rows if is_meant(row, wanted)]
+        if not rows:
+            raise UsageError(
+                f"{store.root}: holds no answers of {wanted}{nearest(wanted, known)}; "
+                "`cliffguard store ls` shows what it holds",
+                id="store.no-answers",
+            )
+    return rows

@@ -1,0 +1,274 @@
+"""Items that the training data hold: a score on them says what was learned by heart.
+
+Exact: the words of the item's prompt stand in one training text, in a row, without those that all
+prompts of the task begin or end with ("Question:", "Answer:"). Near: one text holds enough of the
+prompt's runs of three words. A run weighs log((n + 1) / k), of which k of the task's
+n items have it: what all items share, such as an instruction, weighs next to nothing.
+`reports/overlap/` has what this finds, and what it takes for a copy though it is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+
+from cliffguard.core.comparisons import Overlap
+from cliffguard.core.items import Task
+from cliffguard.core.progress import doing
+from cliffguard.suites.ngrams import Index, Runs, Whole, share_within, words
+from cliffguard.suites.train_data import TrainingText
+
+LEAST_WORDS = 8
+"""A shorter prompt overlaps only where it is all that is said: as a part it is found anywhere."""
+
+LEAST_NEAR_WORDS = 12
+"""A shorter prompt has no near duplicates: with one word changed it may be another question."""
+
+LEAST_SHARE = 0.7
+"""Of the weight of an item's runs, in one training text: of 12 words it allows one to differ."""
+
+_ROOM = 2  # times an item's words: in a longer text its runs must stand within so many
+_N_KEPT = 64  # training texts whose words are kept: items of a task tend to meet the same ones
+_MARKS = (
+    3  # times the letters of a short item: in a longer text there is more than marks and spaces
+)
+_LEAST_FRAMED = 10  # items; what fewer of them all begin with may be what they are about
+_LEAST_CORE = 4  # words; fewer ("7", "France") say nothing without what stands around them
+_PLACES = 4  # decimals of a similarity
+
+
+@doing("looking for items in the training data")
+def without_training(
+    tasks: Sequence[Task], texts: Sequence[TrainingText]
+) -> tuple[tuple[Task, ...], tuple[Overlap, ...]]:
+    """Return the tasks, with the items that the training data hold excluded, and these."""
+    if not texts:
+        return tuple(tasks), ()
+    overlaps = find_overlap(texts, tasks)
+    ids: dict[str, set[str]] = {}
+    for one in overlaps:
+        ids.setdefault(one.task, set()).add(one.item_id)
+    kept = (replace(task, excluded=frozenset(ids.get(task.name, ()))) for task in tasks)
+    return tuple(kept), overlaps
+
+
+def find_overlap(texts: Sequence[TrainingText], tasks: Sequence[Task]) -> tuple[Overlap, ...]:
+    """Return the items of the tasks that the texts hold, in the tasks' order.
+
+    Of each item one place: an exact one before a near one, then the most similar, then the first.
+    """
+    asked = [_asked(task) for task in tasks]
+    index = Index(one.all for items in asked for one in items)
+    index.read(words(text.text) for text in texts)
+    search = _Search(index, texts)
+    alone = _said_alone(texts, [one for items in asked for one in items])
+    found: list[Overlap] = []
+    for task, items in zip(tasks, asked, strict=True):
+        weighed = _runs_of(index, [one.all for one in items])
+        for item, one, runs in zip(task.items, items, weighed, strict=True):
+            hit = search.exact(one) or search.near(one, runs)
+            if one.is_short and (place := alone.get(one.core)) is not None:
+                hit = _Hit(place, "exact", 1.0)
+            if hit is not None:
+                found.append(
+                    Overlap(
+                        task=task.name,
+                        item_id=item.id,
+                        kind=hit.kind,
+                        similarity=round(hit.similarity, _PLACES),
+                        source=texts[hit.place].source,
+                        line=texts[hit.place].line,
+                    )
+                )
+    return tuple(found)
+
+
+def near_duplicates(task: Task) -> tuple[tuple[str, str, float], ...]:
+    """Return pairs of items of one task that are exact or near duplicates, with their similarity.
+
+    The similarity is the smaller of the shares that each holds of the other: an item that goes on
+    where another one ends is no duplicate of it.
+    """
+    items = [one.all for one in _asked(task)]
+    index = Index(items)
+    index.read(items)
+    shares: dict[tuple[int, int], float] = {}
+    for place, (own, runs) in enumerate(zip(items, _runs_of(index, items), strict=True)):
+        if len(own) >= LEAST_NEAR_WORDS:
+            found = index.closest(runs, LEAST_SHARE)
+            shares |= {(place, other): share for other, share in found if other != place}
+    pairs = {
+        (one, other): min(share, shares[other, one])
+        for (one, other), share in shares.items()
+        if one < other and (other, one) in shares
+    }
+    same: dict[tuple[str, ...], list[int]] = {}
+    for place, own in enumerate(items):
+        same.setdefault(own, []).append(place)
+    for places in same.values():
+        pairs |= dict.fromkeys(combinations(places, 2), 1.0)
+    return tuple(
+        (task.items[one].id, task.items[other].id, round(pairs[one, other], _PLACES))
+        for one, other in sorted(pairs)
+    )
+
+
+def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[str, ...]:
+    """Return a sentence for each task of which items overlap; `n_items` are those of each task."""
+    kinds: dict[str, Counter[str]] = {}
+    for one in overlaps:
+        kinds.setdefault(one.task, Counter())[one.kind] += 1
+    verbs = {True: ("is", "does"), False: ("are", "do")}
+    lines = []
+    for task, n in kinds.items():
+        are, do = verbs[n.total() == 1]
+        lines.append(
+            f"{n.total()} of {n_items[task]} items of {task} {are} in the training data "
+            f"({n['exact']} exact, {n['near']} near) and {do} not count."
+        )
+    return tuple(lines)
+
+
+# --- one task's items ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The words of an item's prompt: all, and those between what all of its task's prompts share.
+
+    `answers` are the words of each right one.
+    """
+
+    all: tuple[str, ...]
+    core: tuple[str, ...]
+    answers: tuple[tuple[str, ...], ...]
+
+    @property
+    def is_short(self) -> bool:
+        """Say whether its words may well stand in texts that have nothing to do with it."""
+        return len(self.core) < LEAST_WORDS
+
+
+def _asked(task: Task) -> list[_Asked]:
+    """Return the words of a task's items.
+
+    Where different items share a prompt ("Which of these is true?"), what they choose among is
+    read with it.
+    """
+    prompts = [tuple(words(item.prompt)) for item in task.items]
+    askers: dict[tuple[str, ...], set[str]] = {}
+    for prompt, item in zip(prompts, task.items, strict=True):
+        askers.setdefault(prompt, set()).add(item.digest)
+    before = _n_shared(prompts)
+    after = _n_shared([prompt[before:][::-1] for prompt in prompts])
+    found = []
+    for prompt, item in zip(prompts, task.items, strict=True):
+        own, core = prompt, prompt[before : len(prompt) - after]
+        if len(core) < _LEAST_CORE:
+            core = own
+        if len(askers[prompt]) > 1:
+            own = core = tuple(words("\n".join([item.prompt, *(item.choices or item.right)])))
+        found.append(_Asked(own, core, tuple(tuple(words(one)) for one in item.right)))
+    return found
+
+
+def _n_shared(prompts: Sequence[Sequence[str]]) -> int:
+    """Return with how many words all prompts begin, of which each must have more."""
+    if len(prompts) < _LEAST_FRAMED:
+        return 0
+    n_words = 0
+    for at_place in zip(*(prompt[:-1] for prompt in prompts), strict=False):
+        if len(set(at_place)) > 1:
+            break
+        n_words += 1
+    return n_words
+
+
+def _runs_of(index: Index, items: Sequence[Sequence[str]]) -> list[Runs]:
+    """Return each item's runs, weighed by how few of the items have them."""
+    if not items:
+        return []
+    numbers = [index.runs(own) for own in items]
+    _, places, counts = np.unique(np.concatenate(numbers), return_inverse=True, return_counts=True)
+    weights = np.log((len(items) + 1) / counts)[places]
+    ends = np.cumsum([len(own) for own in numbers])
+    split = np.split(weights, ends[:-1])
+    return [Runs(own, w / w.sum()) for own, w in zip(numbers, split, strict=True)]
+
+
+# --- training texts ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    """Where an item was found: the place of a text among all."""
+
+    place: int
+    kind: Literal["exact", "near"]
+    similarity: float
+
+
+class _Search:
+    """Looks for items among the training texts of an index."""
+
+    def __init__(self, index: Index, texts: Sequence[TrainingText]) -> None:
+        self._index = index
+        self._texts = texts
+        self._read = lru_cache(maxsize=_N_KEPT)(self._in_words)
+
+    def exact(self, item: _Asked) -> _Hit | None:
+        """Return the first text in which the item's words stand in a row; None for a short one."""
+        if item.is_short:
+            return None
+        numbers = self._index.runs(item.core)
+        runs = Runs(numbers, np.full(len(numbers), 1.0 / len(numbers)))
+        for place, _ in self._index.closest(runs, 1.0):
+            if f" {' '.join(item.core)} " in self._read(place)[0]:
+                return _Hit(place, "exact", 1.0)
+        return None
+
+    def near(self, item: _Asked, runs: Runs) -> _Hit | None:
+        """Return the text that holds most of the item, if it holds enough."""
+        if len(item.all) < LEAST_NEAR_WORDS:
+            return None
+        best: _Hit | None = None
+        for place, share in self._index.closest(runs, LEAST_SHARE):
+            if best is not None and share <= best.similarity:
+                break  # the following hold no more than this one
+            similarity = share_within(self._read(place)[1], runs, _ROOM * len(item.all))
+            if similarity >= LEAST_SHARE and (best is None or similarity > best.similarity):
+                best = _Hit(place, "near", similarity)
+        return best
+
+    def _in_words(self, place: int) -> tuple[str, Whole]:
+        text = words(self._texts[place].text)
+        return f" {' '.join(text)} ", self._index.in_order(text)
+
+
+def _said_alone(
+    texts: Sequence[TrainingText], items: Sequence[_Asked]
+) -> dict[tuple[str, ...], int]:
+    """Return, by its core, the first text in which a short item is all that is said.
+
+    All of a row or one text in it; also with its answer, which in plain text follows the prompt.
+    """
+    wanted: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for item in items:
+        if item.is_short and item.core:
+            for said in (item.core, item.all):
+                for answer in ((), *item.answers):
+                    wanted.setdefault((*said, *answer), set()).add(item.core)
+    longest = max((sum(map(len, said)) for said in wanted), default=0)
+    found: dict[tuple[str, ...], int] = {}
+    for place, text in enumerate(texts if wanted else ()):
+        for part in (text.text, *text.parts):
+            if len(part) <= _MARKS * longest:
+                for core in wanted.get(tuple(words(part)), ()):
+                    found.setdefault(core, place)
+    return found

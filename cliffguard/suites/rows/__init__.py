@@ -1,0 +1,146 @@
+"""Rows of data, whatever file holds them, each with its line; a damaged one is named by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from glob import glob
+from pathlib import Path
+
+from cliffguard.core.errors import UsageError, nearest
+from cliffguard.core.files import has_half_characters, user_path
+from cliffguard.suites.rows import tables
+from cliffguard.suites.rows.cells import header_of, named
+from cliffguard.suites.rows.foreign import (
+    in_shell,
+    index_told,
+    named_file,
+    told_by_ending,
+    told_by_shape,
+)
+from cliffguard.suites.rows.packed import PACKED, kind_of
+from cliffguard.suites.rows.row import Row
+from cliffguard.suites.rows.texts import TEXTS
+
+__all__ = [
+    "Row",
+    "index_told",
+    "is_data_file",
+    "label_names",
+    "named_file",
+    "read_records",
+    "read_rows",
+]
+
+_TABLES = {".parquet": tables.from_parquet, ".arrow": tables.from_arrow}
+_ENDINGS = (*TEXTS, *_TABLES)
+_WITH_HEADER = (".csv", ".tsv", ".psv")
+_TABLE = "a table, whatever is between its cells, is named .csv: cp {file} rows.csv"
+
+
+def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -> Iterator[Row]:
+    """Yield the rows of JSON Lines, a JSON list, CSV, Parquet, text, or a saved dataset.
+
+    Text may be compressed, UTF-16, and separated by semicolons or tabs. `split` chooses one of a
+    saved dataset. With `text_only` the columns of a table that hold no text are not decoded.
+    Raises UsageError with file and line for what cannot be read; none is left out.
+    """
+    place = _place(path, split)
+    if place.is_dir():
+        for file in tables.arrow_files(place):
+            yield from tables.from_arrow(file, text_only)
+    elif kind_of(place) in _TABLES:
+        yield from _TABLES[kind_of(place)](place, text_only)
+    else:
+        yield from TEXTS[kind_of(place)](place)
+
+
+def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
+    """Yield rows whose value is a mapping of columns; the first row of a CSV names them.
+
+    Raises UsageError with file and line for any other row.
+    """
+    header: list[str] | None = None
+    for row in _in_rows(read_rows(path, split=split)):
+        value = row.value
+        if kind_of(Path(row.source)) in _WITH_HEADER:
+            if header is None:
+                header = header_of(row)
+                continue
+            value = named(row, header)
+        if not isinstance(value, Mapping):
+            is_table = isinstance(value, str) and any(one in value for one in "\t|;,")
+            how = (
+                _TABLE.format(file=in_shell(Path(row.source)))
+                if is_table
+                else "write each as an object"
+            )
+            raise UsageError(
+                f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "
+                + how,
+                id="rows.no-columns",
+            )
+        if has_half_characters(value):
+            raise UsageError(
+                f"{row.place}: holds half a surrogate pair, which is no character; write it as "
+                "UTF-8 text",
+                id="rows.half-character",
+            )
+        yield Row(value=value, source=row.source, line=row.line)
+
+
+def _in_rows(rows: Iterator[Row]) -> Iterator[Row]:
+    """Yield the rows, unless one object is all there is and holds something else than a row."""
+    first, second = next(rows, None), next(rows, None)
+    if first is None:
+        return
+    if second is None and (told := told_by_shape(first.value, Path(first.source))) is not None:
+        raise UsageError(f"{first.source}: {told}", id="rows.shape")
+    yield first
+    if second is not None:
+        yield second
+        yield from rows
+
+
+def label_names(path: str, *, split: str | None = None) -> dict[str, tuple[str, ...]]:
+    """Return the names of numbered labels by column, where `datasets` wrote them into a table."""
+    place = _place(path, split)
+    files = tables.arrow_files(place)[:1] if place.is_dir() else [place]
+    return {column: names for file in files for column, names in tables.label_names(file).items()}
+
+
+def is_data_file(name: str) -> bool:
+    """Say whether a name ends as the files do that are read here."""
+    return kind_of(Path(name)) in _ENDINGS
+
+
+def _place(path: str, split: str | None) -> Path:
+    """Return the file to read, or the folder of one saved split."""
+    place = user_path(path, UsageError)
+    if not place.exists():
+        raise UsageError(f"{path}: no such file or folder{_matching(path)}", id="rows.no-file")
+    if place.is_dir():
+        return tables.split_folder(place, split)
+    if kind_of(place) not in _ENDINGS or (place.suffix in PACKED and kind_of(place) in _TABLES):
+        told = told_by_ending(place) or nearest(kind_of(place), _ENDINGS)
+        raise UsageError(
+            f"{path}: cannot tell what kind of file this is{told} "
+            f"(known: {', '.join(_ENDINGS)}, compressed as {', '.join(PACKED)}, and a folder that "
+            "datasets has saved)",
+            id="rows.unknown-kind",
+        )
+    if split is not None:
+        raise UsageError(
+            f"{path}: a file has no splits; leave the split {split!r} out", id="rows.split"
+        )
+    return place
+
+
+def _matching(path: str) -> str:
+    """Return which files a pattern that no shell has resolved stands for."""
+    found = sorted(glob(path))[:_LISTED] if set("*?[") & set(path) else []
+    return (
+        f"; files are named one by one, such as {', '.join(found)}" if found else "; check the path"
+    )
+
+
+_LISTED = 5

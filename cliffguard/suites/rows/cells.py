@@ -1,0 +1,111 @@
+"""Rows of text tables: commas, semicolons, tabs or bars between cells."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from cliffguard.core.errors import UsageError
+from cliffguard.suites.rows.foreign import in_shell
+from cliffguard.suites.rows.packed import kind_of, read_packed
+from cliffguard.suites.rows.row import Row, row_of
+
+INDEX = "Unnamed: 0"
+"""The column of row numbers, as pandas itself calls it."""
+
+_SEPARATORS = (",", ";", "\t", "|")
+_SEPARATOR_LINE = re.compile(r'\A"?sep=(.)"?[^\n]*\n')  # of Excel, for itself
+_RULE = re.compile(r" *:?-*:? *")  # of Markdown, under the header
+_N_TRIED = 20  # rows by which the separator is found
+
+
+def from_csv(path: Path) -> Iterator[Row]:
+    """Yield the rows of a table of text, without those whose cells are all blank.
+
+    Its header is read as a row, since some have none. Blank cells beyond the first row's are
+    dropped: spreadsheets leave them. Raises UsageError with file and line.
+    """
+    csv.field_size_limit(sys.maxsize)
+    text = read_packed(path)
+    told = _SEPARATOR_LINE.match(text)
+    text, line = (text[told.end() :], 2) if told else (text, 1)
+    separator = told[1] if told else _separator(text, "\t" if kind_of(path) == ".tsv" else ",")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    first = line - 1  # lines that csv does not count
+    n_cells = None
+    try:
+        for written in rows:
+            if separator == "|" and line == first + 2 and all(map(_RULE.fullmatch, written)):
+                raise UsageError(
+                    f"{path}:{line}: a table of Markdown; sed -E '2d; s/^ *[|] *//; s/ *[|] *$//; "
+                    f"s/ *[|] */|/g' {in_shell(path)} > rows.csv makes one of cells",
+                    id="rows.markdown",
+                )
+            if any(cell.strip() for cell in written):
+                n_cells = n_cells or len(written)
+                cells = _trimmed(written, n_cells)
+                if len(cells) != n_cells:
+                    raise UsageError(
+                        f"{path}:{line}: {len(cells)} cells, where the first row has {n_cells}; "
+                        "a cell that holds the separator or a line break needs quotes around it",
+                        id="rows.uneven",
+                    )
+                yield row_of(cells, path, line)
+            line = first + rows.line_num + 1
+    except csv.Error as failure:
+        raise UsageError(f"{path}:{line}: not valid CSV: {failure}", id="rows.csv") from None
+
+
+def _trimmed(cells: list[str], n_cells: int) -> list[str]:
+    is_blank = len(cells) > n_cells and not any(cell.strip() for cell in cells[n_cells:])
+    return cells[:n_cells] if is_blank else cells
+
+
+def _separator(text: str, usual: str) -> str:
+    """Return what separates cells: the usual, unless only another makes an even table of them."""
+    candidates = (usual, *(one for one in _SEPARATORS if one != usual))
+    return next((one for one in candidates if _is_even(text, one)), usual)
+
+
+def _is_even(text: str, separator: str) -> bool:
+    """Say whether the first rows have the same number of cells, two or more."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        tried = [row for row in islice(rows, _N_TRIED) if any(cell.strip() for cell in row)]
+    except csv.Error:
+        return False
+    return bool(tried) and len(tried[0]) > 1 and len({*map(len, tried)}) == 1
+
+
+def header_of(row: Row) -> list[str]:
+    """Return the names of a table's columns, without empty ones at its end.
+
+    Pandas writes the numbers of rows into a first column without a name.
+    """
+    names = [str(name).strip() for name in row.value]
+    while names and not names[-1]:
+        names.pop()
+    if len(names) > 1 and not names[0]:
+        names[0] = INDEX
+    if not all(names) or len(set(names)) < len(names):
+        raise UsageError(
+            f"{row.place}: expected the names of the columns, each once, found {', '.join(names)}",
+            id="rows.header",
+        )
+    return names
+
+
+def named(row: Row, names: Sequence[str]) -> dict[str, str]:
+    """Return a table's row by the names of its columns; cells without a name must be blank."""
+    beyond = [cell for cell in row.value[len(names) :] if cell.strip()]
+    if beyond:
+        raise UsageError(
+            f"{row.place}: has {beyond[0][:40]!r} in a column without a name; name it in line 1",
+            id="rows.header",
+        )
+    return dict(zip(names, row.value, strict=False))

@@ -1,0 +1,192 @@
+"""Rows of JSON: one on each line, one after the other, a list, or a list inside an object."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cliffguard.core.canonical_json import refuse_depth
+from cliffguard.core.errors import UsageError
+from cliffguard.suites.rows.packed import kind_of, read_packed
+from cliffguard.suites.rows.row import Row, row_of
+
+WRAPPERS = (
+    "data", "Data", "rows", "examples", "items", "instances", "records", "samples", "questions",
+    "dataset", "train", "validation", "dev", "test", "eval",
+)  # fmt: skip
+"""Keys under which an object may hold the rows of a whole file."""
+
+
+def from_json(path: Path) -> Iterator[Row]:
+    """Yield the rows of JSON text, each with the line on which it begins.
+
+    Values follow each other on lines of their own, as JSON Lines have them, or spread over several
+    lines each. A list that is the whole file is read row by row, and so is one under a key of
+    `WRAPPERS` in an object that is the whole file.
+    """
+    text = read_packed(path)
+    if _is_list(text, may_be_lines=kind_of(path) != ".json"):
+        start = text.index("[")
+        yield from _listed(text, start, path, 1 + text.count("\n", 0, start))
+        return
+    values = _values(text, path)
+    first = next(values, None)
+    if first is None:
+        return
+    second = next(values, None)
+    inside = None if second is not None else _wrapped(first[0])
+    if inside is not None:
+        yield from _inner(text, path, inside)
+        return
+    for value, line in (first, *([] if second is None else [second]), *values):
+        yield row_of(value, path, line)
+
+
+def _is_list(text: str, *, may_be_lines: bool) -> bool:
+    """Say whether the file is one list, and not JSON Lines whose rows are lists."""
+    begun = text.lstrip(_SPACE)
+    line, _, more = begun.partition("\n")
+    return begun.startswith("[") and not (may_be_lines and more.strip() and _is_whole(line))
+
+
+def _is_whole(line: str) -> bool:
+    try:
+        _, end = _JSON.raw_decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return not line[end:].strip()
+
+
+def _values(text: str, path: Path) -> Iterator[tuple[Any, int]]:
+    """Yield values that each begin on a line of their own, with that line."""
+    place, line = 0, 1
+    while True:
+        start = _past_space(text, place)
+        line += text.count("\n", place, start)
+        if start == len(text):
+            return
+        value, end = _decoded(text, start, path, line)
+        rest = text[end : _line_end(text, end)].strip()
+        if rest:
+            place_of_it = line + text.count("\n", start, end)
+            told = "; a list needs its brackets [ ], JSON Lines no commas" if rest == "," else ""
+            raise UsageError(
+                f"{path}:{place_of_it}: not valid JSON: something follows the row{told}",
+                id="rows.json",
+            )
+        yield value, line
+        line += text.count("\n", start, end)
+        place = end
+
+
+def _line_end(text: str, place: int) -> int:
+    end = text.find("\n", place)
+    return len(text) if end < 0 else end
+
+
+def _listed(text: str, start: int, path: Path, line: int) -> Iterator[Row]:
+    """Yield the values of the list that begins at a place, which nothing follows."""
+    end = start
+    for value, begun, past in _elements(text, start, path, line):
+        end = past
+        if begun:
+            yield row_of(value, path, begun)
+    if rest := text[end:].strip():
+        line += text.count("\n", start, text.index(rest, end))
+        raise UsageError(
+            f"{path}:{line}: not valid JSON: something follows the list", id="rows.json"
+        )
+
+
+def _elements(text: str, start: int, path: Path, line: int) -> Iterator[tuple[Any, int, int]]:
+    """Yield (value, line, end) for all of a list; the last is (None, 0, end of the list)."""
+    place = start + 1
+    while True:
+        begun = _past_space(text, place)
+        line += text.count("\n", place, begun)
+        if text[begun : begun + 1] == "]":
+            yield None, 0, begun + 1
+            return
+        value, place = _decoded(text, begun, path, line)
+        yield value, line, place
+        line += text.count("\n", begun, place)
+        end = _past_space(text, place)
+        line += text.count("\n", place, end)
+        if text[end : end + 1] not in (",", "]"):
+            raise UsageError(
+                f"{path}:{line}: not valid JSON: the list ends without a bracket", id="rows.json"
+            )
+        place = end + (text[end] == ",")
+
+
+def _wrapped(value: Any) -> str | None:
+    """Return the key under which an object that is a whole file holds its rows, or None."""
+    if not isinstance(value, Mapping):
+        return None
+    found = [key for key in WRAPPERS if _is_rows(value.get(key))]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(o, Mapping) for o in value)
+
+
+def _inner(text: str, path: Path, key: str) -> Iterator[Row]:
+    """Yield the rows of the list under a key, once the text is known to hold it.
+
+    They keep their lines: the object is walked over again, key by key.
+    """
+    place = _past_space(text, 0) + 1
+    while True:
+        name, place = _JSON.raw_decode(text, _past_space(text, place))
+        start = _past_space(text, _past_space(text, place) + 1)  # past the colon
+        if name == key:
+            for value, line, _ in _elements(text, start, path, 1 + text.count("\n", 0, start)):
+                if line:
+                    yield from _unnested(value, path, line)
+            return
+        _, place = _JSON.raw_decode(text, start)
+        place = _past_space(text, place) + 1  # past the comma
+
+
+def _unnested(value: Any, path: Path, line: int) -> Iterator[Row]:
+    """Yield a row, or the questions inside it: SQuAD's files have them below their paragraphs."""
+    paragraphs = value.get("paragraphs")
+    if _is_rows(paragraphs) and all(_is_rows(one.get("qas")) for one in paragraphs):
+        about = {key: one for key, one in value.items() if key != "paragraphs"}
+        for paragraph in paragraphs:
+            passage = {key: one for key, one in paragraph.items() if key != "qas"}
+            for question in paragraph["qas"]:
+                yield row_of({**about, **passage, **question}, path, line)
+        return
+    inner = value.get("row")
+    if "row_idx" in value and isinstance(inner, Mapping):  # a page of a data set's viewer
+        value = inner
+    yield row_of(value, path, line)
+
+
+_SPACE = " \t\r\n"
+_JSON = json.JSONDecoder()
+
+
+def _past_space(text: str, place: int) -> int:
+    while place < len(text) and text[place] in _SPACE:
+        place += 1
+    return place
+
+
+def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
+    """Return the JSON value that begins at a place, and where it ends."""
+    try:
+        value, end = _JSON.raw_decode(text, start)
+        refuse_depth(value, text[start:end])
+    except (ValueError, RecursionError) as failure:
+        if not isinstance(failure, json.JSONDecodeError):  # it may well be valid
+            reason = "nested too deeply" if isinstance(failure, RecursionError) else str(failure)
+            told = f"too much for one row: {reason}; leave the row out"
+        else:
+            told = f"not valid JSON: {failure.msg}"
+        raise UsageError(f"{path}:{line}: {told}", id="rows.json") from None
+    return value, end

@@ -1,0 +1,151 @@
+"""How a generated answer is scored against the right one: each metric of own items, by name.
+
+No metric runs code, neither the suite's nor the model's. Whoever changes what a metric gives for
+the same answer raises `records.SCORING`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Any
+
+from cliffguard.core.sandbox import Stopped
+from cliffguard.core.sandbox.patterns import check_pattern, is_found
+from cliffguard.suites.constraints import check_constraints, meets
+
+_NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+
+
+class PatternTooSlow(Exception):
+    """A pattern did not end, within its limits, on what a model said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorer:
+    """A metric of generated answers.
+
+    `score` takes what was said and the right answer, and returns 0 to 1, or None where what was
+    said holds nothing that could be right or wrong; `check` raises ValueError for a right answer
+    that it cannot be asked about. `is_graded`: scores lie anywhere
+    between 0 and 1. `is_one_line`: what follows the first line is no part of the answer.
+    `takes_several`: there may be several right answers, any of which is right.
+    """
+
+    score: Callable[[str, str], float | None]
+    check: Callable[[str], Any] = str
+    is_graded: bool = False
+    is_one_line: bool = False
+    takes_several: bool = False
+    max_tokens: int = 128
+
+    def best(self, said: str, answers: Sequence[str]) -> float | None:
+        """Return the score against the right answer that fits best, as SQuAD and NQ count."""
+        scores = [score for one in answers if (score := self.score(said, one)) is not None]
+        return max(scores, default=None)
+
+
+def exact_match(said: str, answer: str) -> float:
+    """Compare what counts of a short answer: not its case, its quotes, or how it ends.
+
+    Signs and points inside stay: -5 is not 5, and 1.5 is not 15.
+    """
+    return float(_bare(said) == _bare(answer))
+
+
+def _bare(text: str) -> str:
+    text = text.strip()
+    return text.strip("\"'`").rstrip(".,;:!?").strip().casefold() or text
+
+
+def normalized_match(said: str, answer: str) -> float:
+    """Compare words alone: without case, punctuation, articles and white space.
+
+    The normalisation of Rajpurkar et al. (2016), SQuAD, EMNLP.
+    """
+    return float(_words(said) == _words(answer))
+
+
+def token_f1(said: str, answer: str) -> float:
+    """Return the F1 of the words that both have, each as often as in the poorer (SQuAD)."""
+    said_words, right_words = _words(said), _words(answer)
+    if not said_words or not right_words:
+        return float(said_words == right_words)
+    n_common = sum((Counter(said_words) & Counter(right_words)).values())
+    return 2 * n_common / (len(said_words) + len(right_words))
+
+
+def _words(text: str) -> list[str]:
+    text = text.casefold().translate(str.maketrans("", "", string.punctuation))
+    return _ARTICLES.sub(" ", text).split()
+
+
+def numeric(said: str, answer: str) -> float | None:
+    """Compare the last number that was said with the right one, digit by digit of its value.
+
+    None where no number was said.
+    """
+    numbers = _NUMBER.findall(said)
+    return float(_number(numbers[-1]) == _number(answer)) if numbers else None
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text.strip().replace(",", "").replace("\u2212", "-").rstrip("."))
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not number.is_finite():
+        raise ValueError(f"{text!r} is not a number that can be counted to")
+    return number
+
+
+def matches(said: str, pattern: str) -> float:
+    """Say whether the pattern is found in what was said."""
+    try:
+        return float(is_found(pattern, said))
+    except Stopped as failure:
+        raise PatternTooSlow(f"the pattern {pattern!r} on one answer: {failure}") from None
+
+
+def excludes(said: str, pattern: str) -> float:
+    """Say whether the pattern is not found in what was said."""
+    return 1.0 - matches(said, pattern)
+
+
+def rouge_l(said: str, answer: str) -> float:
+    """Return the F-measure of the longest common subsequence of stemmed words (Lin, 2004)."""
+    return float(_rouge().score(answer, said)["rougeL"].fmeasure)
+
+
+@cache
+def _rouge() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    return RougeScorer(["rougeL"], use_stemmer=True)
+
+
+def constraints(said: str, answer: str) -> float:
+    """Say whether what was said meets every constraint; see `cliffguard.suites.constraints`."""
+    return float(meets(said, json.loads(answer)))
+
+
+SCORERS: Mapping[str, Scorer] = {
+    "exact_match": Scorer(score=exact_match, is_one_line=True, takes_several=True, max_tokens=16),
+    "normalized_match": Scorer(
+        score=normalized_match, is_one_line=True, takes_several=True, max_tokens=32
+    ),
+    "numeric": Scorer(score=numeric, check=_number, takes_several=True),
+    "regex": Scorer(score=matches, check=check_pattern),
+    "excludes": Scorer(score=excludes, check=check_pattern),
+    "f1": Scorer(score=token_f1, is_graded=True, takes_several=True),
+    "rouge_l": Scorer(score=rouge_l, is_graded=True, max_tokens=256),
+    "constraints": Scorer(score=constraints, check=check_constraints),
+}
+"""The metrics of own items that are answered by generation."""

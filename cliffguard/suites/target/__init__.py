@@ -1,0 +1,308 @@
+"""A target capability from a data file: one line of a plan instead of a suite.
+
+Columns are found by their usual names or named; the metric follows from the answers. The same
+makes a suite's files, for whoever wants to go on from there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.errors import SuiteError, UsageError, nearest
+from cliffguard.core.files import user_path, validate
+from cliffguard.core.hub_names import is_hub_id, is_said
+from cliffguard.core.items import Capability, Item, Suite, Task
+from cliffguard.core.progress import doing
+from cliffguard.core.settings import Plan, TargetData
+from cliffguard.suites.directions import with_directions
+from cliffguard.suites.hub_data import find_data
+from cliffguard.suites.loading import (
+    OWN_METRICS,
+    TaskFile,
+    check_task,
+    load_suite,
+    make_item,
+    make_task,
+    together,
+)
+from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
+from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.columns import Columns, find_columns
+from cliffguard.suites.target.drafts import Draft, draft
+from cliffguard.suites.target.exports import refuse_exports
+from cliffguard.suites.target.finals import final_answers
+from cliffguard.suites.target.known import says
+from cliffguard.suites.target.metrics import Way, answers_of, find_way
+from cliffguard.suites.target.paths import opened
+from cliffguard.suites.target.reading import Reading, blanks_told, readings, without_conflicts
+from cliffguard.suites.target.unused import refuse_unused
+
+SUITE = "target"
+"""What the suite of a plan's target is called."""
+
+
+@doing("reading the suites")
+def suites_of(plan: Plan) -> tuple[Suite, ...]:
+    """Return all suites of a plan: that of its target first, then those that it names.
+
+    Their tasks know what the plan's policy says of them. Raises SuiteError with file and line for
+    anything that is wrong inside.
+    """
+    own = []
+    if plan.target is not None:
+        own.append(target_suite(plan.target, offline=plan.offline, hub=plan.hub))
+    named = together([*own, *(load_suite(name) for name in plan.suites)])
+    return with_directions(named, plan.policy)
+
+
+def target_suite(target: TargetData, *, offline: bool = False, hub: bool = False) -> Suite:
+    """Return the suite of one capability, of the ring target, that data make.
+
+    Its digest is of the items and how they are asked, whatever file holds them.
+    """
+    return read_target(target, offline=offline, hub=hub).suite
+
+
+def read_target(target: TargetData, *, offline: bool = False, hub: bool = False) -> Reading:
+    """Return a target's suite and how its data were read, which `read_once` makes one reading.
+
+    Raises SuiteError, with an id `target.…` and the flag that mends it, for what is not read right.
+    """
+    known = readings()
+    if (key := (target, offline, hub)) not in known:
+        known[key] = _read(target, offline=offline, hub=hub)
+    return known[key]
+
+
+def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
+    where = f"target: {target.data}"
+    if target.metric is not None and target.metric not in OWN_METRICS:
+        raise SuiteError(
+            f"{where}: metric {target.metric!r} is not one of {', '.join(OWN_METRICS)}"
+            f"{nearest(target.metric, OWN_METRICS)}; mend --target-metric",
+            id="target.unknown-metric",
+        )
+    rows, names = _data(target, offline=offline, hub=hub)
+    if not rows:
+        raise SuiteError(
+            f"{target.data}: holds no items; a target needs at least one: name other data with "
+            "--target",
+            id="target.no-items",
+        )
+    refuse_exports(rows, target)
+    rows = opened(rows, target)
+    columns = find_columns(rows, target)
+    drafts = [draft(row, columns) for row in rows]
+    refuse_unused(drafts, columns)
+    finals = final_answers(drafts, target.metric)
+    labels = () if columns.answer is None else names.get(columns.answer, ())
+    way = find_way(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
+    items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
+    task = _task(target, way, columns, items, where)
+    remarks = tuple(filter(None, [left_out, *finals.told]))
+    return Reading(
+        suite=_suite(target, task, remarks),
+        source=target.data,
+        n_rows=len(rows),
+        columns=columns,
+        way=way,
+        notes=(*remarks, *blanks_told(drafts)),
+    )
+
+
+def _suite(target: TargetData, task: Task, remarks: tuple[str, ...]) -> Suite:
+    capability = Capability(
+        name=target.name,
+        ring="target",
+        description=_described(target),
+        covers=(),
+        margin=None,
+        tasks=(task,),
+    )
+    return Suite(
+        name=SUITE,
+        version=1,
+        description=capability.description,
+        capabilities=(capability,),
+        digest=digest([target.name, task.name, task.digest]),
+        remarks=remarks,
+    )
+
+
+def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, str]:
+    """Return a commented suite file and its items, by their names, of what is or was read."""
+    task = (read or read_target(target)).task
+    rows = "".join(json.dumps(_as_row(i), ensure_ascii=False) + "\n" for i in task.items)
+    optional = {"max_tokens": target.max_tokens, "level": task.level}
+    name = json.dumps(target.name)
+    text = _SUITE.format(
+        name=name,
+        description=json.dumps(_described(target), ensure_ascii=False),
+        task=json.dumps(task.name),
+        items=json.dumps(f"{target.name}.jsonl"),
+        metric=task.metric,
+        chance=task.chance,
+        more="".join(f"        {key}: {one}\n" for key, one in optional.items() if one is not None),
+    )
+    return {f"{target.name}.yaml": text, f"{target.name}.jsonl": rows}
+
+
+_SUITE = """\
+# A suite of your own. Check it with: cliffguard suites validate, and cliffguard suites check
+name: {name}
+version: 1                  # raise it when items change
+description: {description}
+capabilities:
+  {name}:
+    ring: target            # the job itself: a policy can demand a gain of it
+    tasks:
+      - name: {task}
+        items: {items}
+        metric: {metric}
+        chance: {chance}         # the score of guessing, for the reports
+{more}"""
+
+
+def _described(target: TargetData) -> str:
+    return f"items of our own, from {Path(target.data).name or target.data}"
+
+
+def _as_row(item: Item) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": item.id, "prompt": item.prompt}
+    if item.choices:
+        row["choices"] = list(item.choices)
+    if item.answers:
+        row["answers"] = list(item.answers)
+    else:
+        row["answer"] = item.answer
+    if item.level is not None:
+        row["level"] = item.level
+    if item.cluster is not None:
+        row["cluster"] = item.cluster
+    return row
+
+
+# --- from data to a task -------------------------------------------------------------------------
+
+
+def _task(
+    target: TargetData, way: Way, columns: Columns, items: tuple[Item, ...], where: str
+) -> Task:
+    """Return the task over the items, by the rules of a suite's own."""
+    written = validate(
+        TypeAdapter(TaskFile),
+        {
+            "name": f"{target.name}_items",
+            "items": "items.jsonl",
+            "metric": way.metric,
+            "level": columns.level,
+            "chance": _chance(items),
+            "max_tokens": target.max_tokens,
+        },
+        where,
+        SuiteError,
+    )
+    with _by_flags():
+        check_task(written, where)
+    return make_task(written, items, capability=target.name, suite=SUITE, where=where)
+
+
+def _chance(items: Sequence[Item]) -> float:
+    return round(fmean(1.0 / len(item.choices) if item.choices else 0.0 for item in items), 4)
+
+
+def _data(
+    target: TargetData, *, offline: bool, hub: bool
+) -> tuple[Sequence[Row], dict[str, tuple[str, ...]]]:
+    """Return the rows, and the names of numbered labels by column."""
+    is_here = user_path(target.data, UsageError).exists() or is_data_file(target.data)
+    if is_said(target.data) or (not is_here and is_hub_id(target.data)):
+        found = find_data(
+            target.data, subset=target.subset, split=target.split, offline=offline, hub=hub
+        )
+        return found.rows, found.label_names
+    if target.subset is not None:
+        raise UsageError(
+            f"{target.data}: only a data set on a hub has subsets; leave --target-subset out",
+            id="target.subset",
+        )
+    rows = tuple(read_records(target.data, split=target.split))
+    return rows, label_names(target.data, split=target.split)
+
+
+def _items(drafts: Sequence[Draft], way: Way, columns: Columns) -> tuple[Item, ...]:
+    items: list[Item] = []
+    seen: dict[str, str] = {}
+    for number, one in enumerate(drafts, start=1):
+        row = one.row
+        answers = answers_of(one, way)
+        made: dict[str, Any] = {
+            "id": _id(number, row, columns, seen),
+            "prompt": one.prompt,
+            **({"answers": list(answers)} if len(answers) > 1 else {"answer": answers[0]}),
+        }
+        if way.is_choice:
+            made["choices"] = list(way.labels or one.choices)
+        if columns.cluster is not None and row.value.get(columns.cluster) is not None:
+            made["cluster"] = _cluster(row, columns.cluster)
+        if columns.level is not None:
+            made["level"] = row.value["level"]
+        level = columns.level and "level"
+        with _by_flags():
+            items.append(make_item(made, metric=way.metric, level=level, where=row.place))
+        seen[items[-1].id] = row.place
+    return tuple(items)
+
+
+@contextmanager
+def _by_flags() -> Iterator[None]:
+    """Let what a suite says of an item or a task name the flags by which a target mends it."""
+    try:
+        yield
+    except SuiteError as failure:
+        raise SuiteError(
+            f"{failure}; mend the row, or see --target-prompt, --target-answer, --target-metric",
+            id=failure.id or "target.item",
+        ) from None
+
+
+def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str:
+    """Return the item's id: the row's, or its place, so that the same rows are the same items.
+
+    Ids of chats are of conversations, and repeat where one was cut into several rows: the later
+    ones are counted.
+    """
+    given = None if columns.id is None else row.value.get(columns.id)
+    if not says(given):
+        return f"target-{number:05d}"
+    if str(given) not in seen:
+        return str(given)
+    if chat_in(row.value.get(columns.prompt)) is not None:
+        count = 2
+        while f"{given}-{count}" in seen:
+            count += 1
+        return f"{given}-{count}"
+    raise SuiteError(
+        f"{row.place}: the id {str(given)!r} stands already in {seen[str(given)]}; mend it, or say "
+        f"--target-ignore {columns.id}",
+        id="target.two-ids",
+    )
+
+
+def _cluster(row: Row, column: str) -> str:
+    value = row.value[column]
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise SuiteError(
+            f"{row.place}: {column} must be text or a whole number, found {value!r}; name "
+            "another column with --target-cluster",
+            id="target.cluster",
+        )
+    return str(value)

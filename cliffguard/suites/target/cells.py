@@ -1,0 +1,83 @@
+"""Cells of a row: whether they hold something, as text, as JSON; and how messages show them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cliffguard.core.errors import SuiteError
+from cliffguard.suites.rows import Row, named_file
+from cliffguard.suites.target.known import mend
+
+Value = str | int | float
+"""A right answer as data have it."""
+
+
+def as_text(value: Value) -> str:
+    """Return an answer or a choice as text, without white space around it."""
+    return value.strip() if isinstance(value, str) else json.dumps(value)
+
+
+def has(row: Row, column: str) -> bool:
+    """Say whether a cell is neither empty nor blank; a table has NaN where one is empty."""
+    value = row.value.get(column)
+    is_nan = isinstance(value, float) and not math.isfinite(value)
+    return not (value is None or is_nan or (isinstance(value, str) and not value.strip()))
+
+
+def value_of(row: Row, column: str) -> str:
+    """Return a cell as text. Raises SuiteError with its place where it holds none."""
+    value = row.value.get(column)
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        raise SuiteError(
+            f"{row.place}: {column} is missing; fill it in, or leave the row out",
+            id="target.blank",
+        )
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        within = "".join(f", such as {column}.{name}" for name, _ in inside(value)[:1])
+        raise SuiteError(
+            f"{row.place}: {column} must be text, found {shown(value)}; name another column"
+            f"{within} with {mend('prompt', 'COLUMN')}",
+            id="target.no-text",
+        )
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def rewritten(source: str, row: str, each: str = "") -> str:
+    """Return the command that writes `row`, in Python, for each row r of a file.
+
+    Whatever kind of file it is: it is read as here. `each` are further clauses, as of a list.
+    """
+    rows = f"(x.value for x in read_records({named_file(source)}))"
+    return (
+        'python -c "import json; from cliffguard.suites.rows import read_records; '
+        f'[print(json.dumps({row})) for r in {rows}{each and " "}{each}]" > rows.jsonl'
+    )
+
+
+def from_json(value: Any) -> Any:
+    """Return what a cell of a table holds that can hold text alone."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def inside(value: Any) -> Sequence[tuple[str, Any]]:
+    """Return what a cell holds by name or by number, also as JSON in a table of text."""
+    value = from_json(value)
+    if isinstance(value, Mapping):
+        return [(str(name), one) for name, one in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [(str(number), one) for number, one in enumerate(value)]
+    return ()
+
+
+def shown(value: Any) -> str:
+    """Return a value as messages quote it."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,148 @@
+"""Chats in data: who said what, and what of it is the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any
+
+from cliffguard.core.errors import SuiteError
+from cliffguard.suites.target.cells import from_json
+from cliffguard.suites.target.known import says
+
+_KEYS = (
+    ("role", "content"),
+    ("from", "value"),
+    ("role", "parts"),  # Gemini's
+    ("author", "content"),  # PaLM's
+    ("sender", "text"),  # Claude's, as it exports them
+)
+_SPEAKERS = {
+    "human": "user",
+    **dict.fromkeys(("gpt", "model", "bot", "ai", "chatbot", "chatgpt"), "assistant"),
+}
+_UNSPOKEN = (
+    *("tool_calls", "function_call", "tools", "functions", "images", "image", "audio", "audios"),
+    *("videos", "video", "attachments", "files"),
+)
+"""Keys by which a turn says something that no text of it holds."""
+
+Turn = tuple[str, str]
+"""Who speaks ("system", "user", "assistant", …), and what is said."""
+
+
+def is_chat(value: Any) -> bool:
+    """Say whether a value is a list of turns, each with a role and a content."""
+    return (
+        isinstance(value, (list, tuple))
+        and bool(value)
+        and all(isinstance(turn, Mapping) and is_turn(turn) for turn in value)
+    )
+
+
+def chat_in(value: Any) -> Any:
+    """Return the chat that a cell holds, as a list or as its JSON in a table of text, or None."""
+    value = from_json(value)
+    return value if is_chat(value) else None
+
+
+def is_turn(value: Mapping[str, Any]) -> bool:
+    """Say whether a mapping has a role and a content."""
+    return _keys(value) is not None
+
+
+def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
+    """Return the turns of a chat, in order. Raises SuiteError with `where` for what is not text."""
+    turns = []
+    for turn in value:
+        keys = _keys(turn)
+        assert keys is not None, "the caller has asked is_chat"
+        role = str(turn[keys[0]]).strip().casefold()
+        unspoken = next((key for key in _UNSPOKEN if says(turn.get(key))), None)
+        if unspoken is not None:
+            raise SuiteError(
+                f"{where}: a turn of the chat ({role}) has {unspoken}, which a target cannot ask "
+                "yet; leave such rows out, or name columns of text with --target-prompt and "
+                "--target-answer",
+                id="target.tool-call",
+            )
+        turns.append((_SPEAKERS.get(role, role), _content(turn.get(keys[1]), role, where)))
+    if blank := [role for role, text in turns[:-1] if not text and role in ("user", "assistant")]:
+        raise _empty(where, blank[0], "blank")
+    return turns
+
+
+def before_last_answer(turns: Sequence[Turn]) -> tuple[list[Turn], str | None]:
+    """Return a chat without the assistant's turn that ends it, and that turn (None: there is none).
+
+    What is called by the assistant (tools) or said after its last turn ends a chat otherwise.
+    """
+    if turns and turns[-1][0] == "assistant":
+        return list(turns[:-1]), turns[-1][1]
+    return list(turns), None
+
+
+def rendered(turns: Sequence[Turn]) -> str:
+    """Return a chat as one text, every turn in its place.
+
+    A single turn stands as it is, unless it is a developer's, after the system prompts that begin
+    the chat. Of several each has a line with its speaker, and the assistant's name is last: the
+    answer follows it. A system prompt in the middle is such a line, too; one that says nothing is
+    none.
+    """
+    said = [turn for turn in turns if turn[1] or turn[0] != "system"]
+    system = [text for _, text in takewhile(lambda turn: turn[0] == "system", said)]
+    spoken = said[len(system) :]
+    if len(spoken) > 1 or [role for role, _ in spoken] == ["developer"]:
+        lines = [f"{role.capitalize()}: {text}" for role, text in spoken]
+        return "\n\n".join([*system, "\n".join([*lines, "Assistant:"])])
+    return "\n\n".join([*system, *(text for _, text in spoken)])
+
+
+def _keys(turn: Mapping[str, Any]) -> tuple[str, str] | None:
+    calls = any(key in turn for key in _UNSPOKEN)  # a turn that calls a tool may say nothing
+    return next((keys for keys in _KEYS if keys[0] in turn and (keys[1] in turn or calls)), None)
+
+
+def _content(content: Any, role: str, where: str) -> str:
+    """Return what is said: a text, or the texts of its parts."""
+    if content is None:
+        raise _empty(where, role, "null")
+    if isinstance(content, str):
+        return content.strip()
+    if isinstance(content, (list, tuple)):
+        return "\n".join(_part(part, where) for part in content).strip()
+    raise SuiteError(
+        f"{where}: a turn of the chat must be text, found a {type(content).__name__}; write it as "
+        "text, or leave such rows out",
+        id="target.turn-not-text",
+    )
+
+
+def _empty(where: str, role: str, found: str) -> SuiteError:
+    return SuiteError(
+        f"{where}: a turn of the chat ({role}) says nothing ({found}); leave such rows out, or "
+        "write what was said",
+        id="target.empty-turn",
+    )
+
+
+def _part(part: Any, where: str) -> str:
+    text = part.get("text") if isinstance(part, Mapping) else part
+    is_thought = isinstance(part, Mapping) and part.get("thought") is True  # of Gemini
+    if not isinstance(text, str) or is_thought:
+        raise SuiteError(
+            f"{where}: a turn of the chat holds something else than text; leave such rows out",
+            id="target.turn-not-text",
+        )
+    return text
+
+
+def said_in(value: Any) -> Any:
+    """Return the text of a system prompt that is written as parts, or the value as it is."""
+    parts = value.get("parts") if isinstance(value, Mapping) else value
+    if isinstance(parts, (list, tuple)) and parts:
+        texts = [one.get("text") if isinstance(one, Mapping) else None for one in parts]
+        if all(isinstance(text, str) for text in texts):
+            return "\n".join(map(str, texts))
+    return value

@@ -1,0 +1,82 @@
+"""What an item is chosen from, and the names that an answer may call the choices by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
+from typing import Any
+
+from cliffguard.core.errors import SuiteError
+from cliffguard.suites.rows import Row
+from cliffguard.suites.target.cells import as_text, from_json, has, shown, value_of
+from cliffguard.suites.target.known import mend, suffix_of
+
+
+def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the choices of a row and the names that an answer may call them by.
+
+    A column for each choice; or a list, a list of texts beside one of labels, labels with their
+    texts, objects of a label and a text, or one of these in JSON.
+    """
+    if not columns:
+        return (), {}
+    if len(columns) > 1:
+        return _from_columns(row, columns)
+    (column,) = columns
+    value = row.value.get(column)
+    if value is None:
+        raise SuiteError(
+            f"{row.place}: {column} is missing; give every row choices, or say --target-ignore "
+            f"{column}",
+            id="target.blank",
+        )
+    given = from_json(value)
+    names: Sequence[Any] = ascii_uppercase
+    if isinstance(given, Mapping):
+        if isinstance(given.get("text"), list) and isinstance(given.get("label"), list):
+            given, names = given["text"], given["label"]
+        else:
+            kept = {key: one for key, one in given.items() if one is not None}
+            given, names = list(kept.values()), list(kept)
+    elif _are_named(given):  # ARC's raw rows, Prodigy's options
+        given, names = [one["text"] for one in given], [_name_of(one) for one in given]
+    is_list = isinstance(given, (list, tuple)) and len(given) >= 2
+    if not is_list or not all(isinstance(one, (str, int, float)) for one in given):
+        told = " (a list in a cell is written as JSON)" if isinstance(given, str) else ""
+        raise SuiteError(
+            f"{row.place}: {column} must be a list of at least two texts, found {shown(value)}"
+            f"{told}; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
+            f"{column}",
+            id="target.choices",
+        )
+    called = {str(name): place for place, name in enumerate(names[: len(given)])}
+    return tuple(map(as_text, given)), called
+
+
+def _are_named(given: Any) -> bool:
+    """Say whether choices are a list of objects, each with a text and a label or an id."""
+    return isinstance(given, (list, tuple)) and all(
+        isinstance(one, Mapping) and "text" in one and {"label", "id"} & one.keys() for one in given
+    )
+
+
+def _name_of(one: Mapping[str, Any]) -> Any:
+    return one.get("label", one.get("id"))
+
+
+def _from_columns(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the choices that stand in columns of their own; a blank one is none in this row."""
+    texts: list[str] = []
+    names: dict[str, int] = {}
+    for column in columns:
+        if has(row, column):
+            suffix = suffix_of(column) or column
+            names |= dict.fromkeys((column, suffix, suffix.upper(), suffix.lower()), len(texts))
+            texts.append(as_text(value_of(row, column)))
+    if len(texts) < 2:
+        raise SuiteError(
+            f"{row.place}: has {len(texts)} choices in {', '.join(columns)}, and takes two or "
+            "more; fill them in, or leave the row out",
+            id="target.choices",
+        )
+    return tuple(texts), names

@@ -1,0 +1,295 @@
+"""What each column of a target's data is: the one model by which rows are read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cliffguard.core.errors import SuiteError, nearest
+from cliffguard.core.settings import TargetData
+from cliffguard.suites.rows import Row
+from cliffguard.suites.target.cells import inside
+from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.known import (
+    AFTER,
+    ANSWERS,
+    BEFORE,
+    CHATS,
+    CHOICES,
+    INDEX,
+    LAYOUTS,
+    PREFERRED,
+    PROMPTS,
+    Layout,
+    folded,
+    mend,
+    says,
+    series,
+)
+
+_COLUMN = re.compile(r"\{([^{}]+)\}")
+_RENDERED = re.compile(r"###? ?(?:Response|Answer|Assistant|Output)|\[/INST\]|<\|.{0,12}assistant")
+"""Where the answer begins in a text as trainers render rows."""
+
+_INNER = 4  # paths that a message names
+_LISTED = 12  # columns that a message names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Which column is which part of an item; a column has one part, or is left.
+
+    `prompt` is a column, of texts or of chats, or a text with columns in braces, of which any may
+    be blank, unless a known `layout` says which. `system` is said before it. `choices` is one
+    column of lists, or a column for each choice. `answer` None: the last turn of the chat in
+    `prompt`. `ignored` are said to be no part of the question, and `left` are all others.
+    """
+
+    prompt: str
+    system: str | None
+    choices: tuple[str, ...]
+    answer: str | None
+    cluster: str | None
+    level: str | None
+    id: str | None
+    is_answer_named: bool
+    layout: Layout | None
+    ignored: tuple[str, ...]
+    left: tuple[str, ...]
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The columns that the prompt is made of, in order."""
+        return tuple(dict.fromkeys(in_braces(self.prompt))) or (self.prompt,)
+
+
+def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
+    """Return what the columns are: as the target names them, or by their usual names.
+
+    Raises SuiteError with the columns and the flag where several could be meant, or none.
+    """
+    everywhere = list(dict.fromkeys(key for row in rows for key in row.value))
+    _refuse_unknown(everywhere, target, rows[0].source)
+    hidden = {*target.ignore, *INDEX}
+    columns = _filled(rows[0]) - hidden
+    layout = None if target.prompt else _layout(rows, target, hidden)
+    prompt = target.prompt or (layout.frame if layout else _prompt(rows, columns))
+    taken = {prompt, target.answer, target.system, *in_braces(prompt)}
+    choices = _choices(rows, target, columns - taken)
+    answer = target.answer or (layout.answer if layout else None)
+    if answer is None:
+        is_asked = chat_in(rows[0].value.get(prompt)) is None
+        usual = [name for name in ANSWERS if name not in {*taken, *choices}]
+        answer = _only("answer", usual, columns, rows[0], is_needed=is_asked)
+    used = {*taken, *choices, answer}
+    _refuse_late(rows, columns, target, used)
+    beside = {name for name in ("id", "cluster", "level") if name in everywhere} - hidden - used
+    if not all(_is_whole(row.value.get("level")) for row in rows):
+        beside -= {"level"}
+    cluster = target.cluster or ("cluster" if "cluster" in beside else None)
+    used |= {cluster, *beside, *hidden}
+    return Columns(
+        prompt=prompt,
+        system=target.system,
+        choices=choices,
+        answer=answer,
+        is_answer_named=target.answer is not None,
+        cluster=cluster,
+        level="level" if "level" in beside else None,
+        id="id" if "id" in beside else None,
+        layout=layout,
+        ignored=tuple(name for name in everywhere if name in hidden),
+        left=tuple(name for name in everywhere if name not in used),
+    )
+
+
+def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
+    # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
+    usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
+    chats = {name for name in columns & {*CHATS} if len(chat_in(rows[0].value[name]) or ()) > 1}
+    if usual or not chats:
+        found = _only("prompt", PROMPTS, usual or columns, rows[0])
+    else:
+        found = _only("prompt", CHATS, chats, rows[0])
+    assert found is not None, "one is needed"
+    return found
+
+
+def _choices(rows: Sequence[Row], target: TargetData, columns: set[str]) -> tuple[str, ...]:
+    """Return the column of choices, or the column of each."""
+    named = _names(target.choices)
+    if named or target.labels:
+        return tuple(named)
+    found = _only("choices", CHOICES, columns, rows[0], is_needed=False)
+    return () if found is None else (found,)
+
+
+def in_braces(text: str) -> list[str]:
+    """Return the columns that a text names in braces, in order."""
+    return _COLUMN.findall(text)
+
+
+def filled_in(text: str, value: Any) -> str:
+    """Return a text with each column in braces replaced by `value` of its name."""
+    return _COLUMN.sub(lambda match: str(value(match[1])), text)
+
+
+def listed(columns: Iterable[str]) -> str:
+    """Return the columns to choose from, for a message."""
+    names = [str(name) for name in columns]
+    more = ", …" if len(names) > _LISTED else ""
+    return f"there are: {', '.join(names[:_LISTED])}{more}"
+
+
+def _filled(row: Row) -> set[str]:
+    """Return the columns that hold something in a row; tables have all columns in every row."""
+    return {key for key, value in row.value.items() if value is not None}
+
+
+def _layout(rows: Sequence[Row], target: TargetData, hidden: set[str]) -> Layout | None:
+    """Return the known layout that the rows have, if any."""
+    there = {key for row in rows for key, value in row.value.items() if says(value)} - hidden
+    for layout in LAYOUTS:
+        others = {name for name in PROMPTS if name in there} - {*layout.prompt, "text"}
+        answer = target.answer or layout.answer
+        is_whole = there >= {*layout.prompt, *filter(None, [layout.answer])}
+        if is_whole and not others and answer not in layout.prompt:
+            return layout
+    return None
+
+
+def _only(
+    role: str, usual: Sequence[str], columns: set[str], row: Row, *, is_needed: bool = True
+) -> str | None:
+    """Return the one column that goes by a usual name; None where there is none and none is needed.
+
+    Raises SuiteError where there are several.
+    """
+    found = [name for name in usual if name in columns]
+    # Spreadsheets have "Question" and "Answer".
+    found = found or [name for name in row.value if name in columns and folded(name) in usual]
+    if len(found) == 1 or (not found and not is_needed):
+        return found[0] if found else None
+    if found:
+        raise SuiteError(
+            f"{row.source}: any of {', '.join(found)} could be the {role}; name it with "
+            f"{mend(role, 'COLUMN')}{_of_several(role, found, row)}",
+            id="target.two-columns",
+        )
+    # The first row may lack what the others have: then the line says more.
+    how, more = mend(role, "COLUMN"), ""
+    if PREFERRED in columns:
+        is_whole = len(chat_in(row.value[PREFERRED]) or ()) > 1
+        if role == "answer" or is_whole:
+            more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
+    elif role == "prompt":
+        more = _of_parts({name for name in columns if not inside(row.value[name])})
+    elif any(isinstance(one, str) and _RENDERED.search(one) for one in row.value.values()):
+        more = "; a text here holds prompt and answer in one: write them into two columns"
+    more = more or _inner_told(row)
+    raise SuiteError(
+        f"{row.place}: {usual[0]} is missing, and so is any column that is usually the {role} "
+        f"({listed(row.value)}); name it with {how}{more}",
+        id="target.no-column",
+    )
+
+
+def _of_several(role: str, found: Sequence[str], row: Row) -> str:
+    """Return what is likely meant by several columns of one role."""
+    if role != "prompt":
+        return ""
+    chats = [name for name in found if chat_in(row.value.get(name))]
+    if chats:
+        return f"; --target-prompt {chats[0]} is the chat"
+    order = (*BEFORE, *PROMPTS)  # a text is what a question is about
+    return f"; '{_frame(sorted(found, key=lambda name: order.index(folded(name))))}' is all of them"
+
+
+def _inner_told(row: Row) -> str:
+    """Return how texts inside of columns are named, with the first of them."""
+    texts = [
+        f"{column}.{name}"
+        for column, value in row.value.items()
+        for name, one in inside(value)
+        if isinstance(one, str) and says(one)
+    ]
+    such = ", ".join(dict.fromkeys(texts[:_INNER]))
+    return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
+
+
+def _of_parts(columns: set[str]) -> str:
+    parts = [name for name in (*BEFORE, *AFTER) if name in columns]
+    parts = parts or [name for names in series(sorted(columns)).values() for name in names]
+    return f"; '{_frame(parts)}' is all that could be asked" if parts else ""
+
+
+def _frame(columns: Sequence[str]) -> str:
+    return "\\n".join(f"{{{name}}}" for name in columns)
+
+
+def _refuse_unknown(columns: Sequence[str], target: TargetData, source: str) -> None:
+    """Refuse a named column that no row has, and one that is named and ignored."""
+    named = {"prompt": _names(target.prompt), "choices": _names(target.choices)}
+    for role in ("answer", "system", "cluster"):
+        named[role] = [name for name in [getattr(target, role)] if name is not None]
+    for role, names in {**named, "ignore": list(target.ignore)}.items():
+        for name in names:
+            if name not in columns:
+                raise SuiteError(
+                    f"{source}: has no column {name!r}{nearest(name, columns)} "
+                    f"({listed(columns)}); mend --target-{role}",
+                    id="target.unknown-column",
+                )
+            if role != "ignore" and name in target.ignore:
+                raise SuiteError(
+                    f"{source}: {name!r} is named by --target-{role} and by --target-ignore; "
+                    "leave one of them out",
+                    id="target.ignored-column",
+                )
+
+
+def named_by(target: TargetData) -> tuple[str, ...]:
+    """Return all columns that a target names."""
+    single = [target.answer, target.system, target.cluster, *target.ignore]
+    return (
+        *_names(target.prompt),
+        *_names(target.choices),
+        *(one for one in single if one is not None),
+    )
+
+
+def _names(given: str | None) -> list[str]:
+    return in_braces(given or "") or [name for name in [given] if name is not None]
+
+
+def _refuse_late(
+    rows: Sequence[Row], columns: set[str], target: TargetData, used: set[str | None]
+) -> None:
+    """Refuse a row with a column that would have been read, had the first row had it."""
+    roles = ((target.prompt, PROMPTS), (target.choices, CHOICES), (target.answer, ANSWERS))
+    usual = {name for given, names in roles if given is None for name in names}
+    usual -= {*used, *target.ignore}
+    if target.labels:
+        usual -= {*CHOICES}
+    for row in rows:
+        late = [name for name in row.value if name in usual and name in _filled(row) - columns]
+        if late:
+            raise SuiteError(
+                f"{row.place}: has {late[0]}, which the first row lacks; give every row the same "
+                f"columns, or say --target-ignore {late[0]}",
+                id="target.late-column",
+            )
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def named_parts(columns: Columns) -> Mapping[str, Sequence[str]]:
+    """Return the columns that are read, by the part that they are."""
+    single = ("system", "answer", "cluster", "level", "id")
+    parts: dict[str, Sequence[str]] = {"prompt": columns.prompts, "choices": columns.choices}
+    parts |= {name: [one] for name in single if (one := getattr(columns, name)) is not None}
+    return {name: found for name, found in parts.items() if found}

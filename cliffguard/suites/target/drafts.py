@@ -1,0 +1,241 @@
+"""What a row holds for one item, by the columns that are its parts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cliffguard.core.errors import SuiteError
+from cliffguard.suites.rows import Row
+from cliffguard.suites.target.cells import (
+    Value,
+    as_text,
+    from_json,
+    has,
+    rewritten,
+    shown,
+    value_of,
+)
+from cliffguard.suites.target.chats import (
+    Turn,
+    before_last_answer,
+    chat_in,
+    is_turn,
+    rendered,
+    said_in,
+    turns_of,
+)
+from cliffguard.suites.target.choices import choices_of
+from cliffguard.suites.target.columns import Columns, filled_in, in_braces
+from cliffguard.suites.target.known import PREFERRED, mend
+from cliffguard.suites.target.rights import are_together, unwrapped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One row on its way to an item. `answers` are as the data have them, any of them right.
+
+    `names` are what an answer may call the choices by, and their places: A, B, C, … `blank` are
+    the columns of the prompt that this row has nothing in.
+    """
+
+    row: Row
+    prompt: str
+    choices: tuple[str, ...]
+    names: Mapping[str, int]
+    answers: tuple[Value, ...]
+    blank: tuple[str, ...] = ()
+
+    @property
+    def answer(self) -> Value:
+        """The right answer, or the first of several."""
+        return self.answers[0]
+
+
+def draft(row: Row, columns: Columns) -> Draft:
+    """Return what a row asks. Raises SuiteError with file, line and column for what it lacks."""
+    prompt, last = _prompt(row, columns)
+    if columns.answer is not None and last is not None:
+        raise SuiteError(
+            f"{row.place}: the chat in {columns.prompt} ends with the assistant's turn, and "
+            f"{columns.answer} is the answer; end the chat with what is asked, or say "
+            f"--target-ignore {columns.answer}",
+            id="target.two-answers",
+        )
+    if columns.answer is None and last is None:
+        raise SuiteError(
+            f"{row.place}: the chat in {columns.prompt} does not end with the assistant's turn, "
+            "which would be the answer; add it, or name a column: "
+            f"{mend('answer', PREFERRED if PREFERRED in row.value else 'COLUMN')}",
+            id="target.no-answer",
+        )
+    choices, names = choices_of(row, columns.choices)
+    answers = (last,) if columns.answer is None else _answers(row, columns, prompt)
+    if any(isinstance(one, str) and not one.strip() for one in answers):
+        raise SuiteError(
+            f"{row.place}: the assistant's last turn is blank, and it is the answer; leave the row "
+            f"out, or name a column: {mend('answer', 'COLUMN')}",
+            id="target.no-answer",
+        )
+    blank = tuple(name for name in in_braces(columns.prompt) if not has(row, name))
+    return Draft(
+        row=row,
+        prompt=prompt,
+        choices=choices,
+        names=names,
+        answers=tuple(one for one in answers if one is not None),
+        blank=blank,
+    )
+
+
+# --- the prompt ----------------------------------------------------------------------------------
+
+
+def _prompt(row: Row, columns: Columns) -> tuple[str, str | None]:
+    """Return the prompt, and the assistant's turn that ends it where it is a chat.
+
+    White space at the end goes: how an answer is put after a prompt is the harness's affair.
+    """
+    chat, last = chat_in(row.value.get(columns.prompt)), None
+    if chat is not None:
+        turns, last = before_last_answer(turns_of(chat, row.place))
+    elif in_braces(columns.prompt):
+        turns = [("user", _framed(row, columns))]
+    else:
+        turns = [("user", value_of(row, columns.prompt))]
+    return rendered(_with_system(turns, row, columns.system)).rstrip(), last
+
+
+def _with_system(turns: list[Turn], row: Row, column: str | None) -> list[Turn]:
+    """Return the turns after the system prompt that a column holds, where it holds one."""
+    if column is None or not has(row, column):
+        return turns
+    parts = said_in(from_json(row.value[column]))
+    said = (parts if isinstance(parts, str) else value_of(row, column)).strip()
+    if ("system", said) in turns[:1]:
+        return turns
+    if any(role in ("system", "developer") for role, _ in turns):
+        raise SuiteError(
+            f"{row.place}: has a system prompt in {column} and another one in its chat; keep one, "
+            f"or say --target-ignore {column}",
+            id="target.two-systems",
+        )
+    return [("system", said), *turns]
+
+
+def _framed(row: Row, columns: Columns) -> str:
+    """Return the text that columns in braces make.
+
+    A line of nothing but columns that are blank in this row is left out; a known layout says which
+    may be.
+    """
+    lines = []
+    for line in columns.prompt.replace("\\n", "\n").split("\n"):  # so it can be typed in a shell
+        inside = in_braces(line)
+        is_bare = bool(inside) and not filled_in(line, lambda _: "").strip()
+        if is_bare and not any(has(row, name) for name in inside):
+            for name in inside:
+                _refuse_absent(row, name, columns)
+            continue
+        lines.append(filled_in(line, lambda name: value_of(row, name)))
+    return "\n".join(lines)
+
+
+def _refuse_absent(row: Row, name: str, columns: Columns) -> None:
+    """Refuse a row that lacks a column, or is blank in one that its layout always has."""
+    if name not in row.value or (columns.layout and name not in columns.layout.optional):
+        raise SuiteError(
+            f"{row.place}: {name} is missing; give every row one, or name the prompt with "
+            f"{mend('prompt', 'COLUMN')}",
+            id="target.blank",
+        )
+
+
+# --- the answer ----------------------------------------------------------------------------------
+
+
+def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
+    """Return the right answers of a row: one, or a list of which any is right.
+
+    A list under any other name than answers may be of labels that are right together, unless the
+    user names the column.
+    """
+    column = str(columns.answer)
+    value = unwrapped(row.value.get(column), column)
+    if isinstance(value, Mapping) and is_turn(value):
+        value = [value]
+    if (chat := chat_in(value)) is not None:
+        return (_last_of(row, column, chat, prompt),)
+    found = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not found:
+        raise SuiteError(
+            f"{row.place}: {column} holds no answer; leave such rows out"
+            f"{_keeping_answered(row, column)}, or name another column with "
+            f"{mend('answer', 'COLUMN')}",
+            id="target.blank",
+        )
+    for one in found:
+        _refuse_no_answer(one, row, column)
+    if are_together(row.value.get(column), found) and not columns.is_answer_named:
+        few = rewritten(row.source, "r", f"if len(r[{column!r}]['spans']) < 2")
+        raise SuiteError(
+            f"{row.place}: {column} holds {len(found)} spans that are right together, "
+            f"{shown(found)}; leave such rows out: {few}; or say that any of them is right with "
+            f"{mend('answer', column)}",
+            id="target.several-answers",
+        )
+    is_one = len({as_text(one) for one in found}) == 1
+    if not is_one and not columns.is_answer_named and column.casefold() not in _LISTS:
+        raise SuiteError(
+            f"{row.place}: {column} holds {len(found)} texts, {shown(found)}; where any of them "
+            f"is a right answer, say so with {mend('answer', column)}",
+            id="target.several-answers",
+        )
+    return tuple({as_text(one): one for one in found}.values())
+
+
+_LISTS = ("answer", "answers")
+"""Columns whose lists are of right answers."""
+
+
+def _keeping_answered(row: Row, column: str) -> str:
+    """Return the command that keeps the rows with an answer, as SQuAD 2.0 has others."""
+    if not isinstance(row.value.get(column), Mapping):
+        return ""
+    return f": {rewritten(row.source, 'r', f'if any(r[{column!r}].values())')}"
+
+
+def _refuse_no_answer(value: Any, row: Row, column: str) -> None:
+    # A table has NaN where a cell is empty.
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        raise SuiteError(
+            f"{row.place}: {column} is missing; fill it in, or leave the row out",
+            id="target.blank",
+        )
+    if not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.strip()):
+        raise SuiteError(
+            f"{row.place}: {column} must be text or a number, not blank, found {shown(value)}; "
+            f"fill it in, or name another column with {mend('answer', 'COLUMN')}",
+            id="target.blank",
+        )
+
+
+def _last_of(row: Row, column: str, value: Sequence[Mapping[str, Any]], prompt: str) -> str:
+    """Return the assistant's turn that ends a chat whose other turns ask what the prompt asks."""
+    turns, last = before_last_answer(turns_of(value, row.place))
+    if last is None:
+        raise SuiteError(
+            f"{row.place}: the chat in {column} does not end with the assistant's turn, which "
+            f"would be the answer; name another column with {mend('answer', 'COLUMN')}",
+            id="target.no-answer",
+        )
+    before = rendered(turns).rstrip()
+    if before and before.strip() != prompt.strip():
+        raise SuiteError(
+            f"{row.place}: the chat in {column} asks something else than the prompt; take all of "
+            f"it with --target-prompt {column}",
+            id="target.two-prompts",
+        )
+    return last

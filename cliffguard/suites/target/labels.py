@@ -1,0 +1,120 @@
+"""Answers that would be labels and are not fit to be: numbers, and spellings of one word."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from cliffguard.core.errors import SuiteError
+from cliffguard.suites.target.cells import as_text
+from cliffguard.suites.target.columns import Columns
+from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.known import mend
+
+_WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
+_FLOAT = re.compile(r"-?\d+\.\d+(?:[eE][-+]?\d+)?")
+_NAMED = 3  # labels that a message names
+_UNLABELLED = ("-1", "-", "<unk>")  # of GLUE, of SNLI and of TriviaQA
+
+
+def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None:
+    """Refuse whole numbers, or true and false, where another column has a name for each.
+
+    A model is good at names; that 2 is "grief" it cannot know.
+    """
+    answers = [as_text(one.answer) for one in drafts]
+    is_switch = all(isinstance(one.answer, bool) for one in drafts)
+    if not is_switch and not all(_WHOLE.fullmatch(one) for one in answers):
+        return
+    distinct = set(answers)
+    if not 2 <= len(distinct) < len(answers):
+        return
+    for column in columns.left:
+        names = [one.row.value.get(column) for one in drafts]
+        if not all(isinstance(name, str) and name.strip() for name in names):
+            continue
+        pairs = set(zip(answers, names, strict=True))
+        is_named = len(pairs) == len(distinct) == len({name for _, name in pairs})
+        if is_named and not all(_WHOLE.fullmatch(str(name)) for _, name in pairs):
+            kind = "true and false" if is_switch else "numbers"
+            raise SuiteError(
+                f"{drafts[0].row.source}: the answers are {kind}, and {column!r} names them; take "
+                f"the names with {mend('answer', column)}, or say that they are no part of it with "
+                f"--target-ignore {column}",
+                id="target.numbered-labels",
+            )
+
+
+def refuse_unfit(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
+    """Refuse answers as labels: floats, numbers that count up from 0, spellings of one word."""
+    source = drafts[0].row.source
+    shown = ", ".join(distinct[:_NAMED]) + (", …" if len(distinct) > _NAMED else "")
+    named = " ".join(f"--target-labels {label}" for label in distinct[:_NAMED])
+    how = (
+        "name all labels in their order with --target-labels, once for each (in a plan, target: "
+        f"{{labels: […]}}), keep these by {named}{' …' if len(distinct) > _NAMED else ''}, "
+        "or have answers generated with --target-metric exact_match"
+    )
+    if all(_FLOAT.fullmatch(label) for label in distinct):
+        raise SuiteError(
+            f"{source}: the labels are floats ({shown}), as pandas writes whole numbers; {how}",
+            id="target.float-labels",
+        )
+    if unknown := [label for label in distinct if label in _UNLABELLED]:
+        raise SuiteError(
+            f"{source}: the label {unknown[0]!r} is what many data sets write where a row has "
+            "none; leave such rows out, or name all labels with --target-labels, once for each (in "
+            "a plan, target: {labels: […]})",
+            id="target.no-label",
+        )
+    if set(distinct) == {str(number) for number in range(len(distinct))}:
+        raise SuiteError(
+            f"{source}: the labels are numbers that count up from 0 ({shown}) and have no names; "
+            f"{how}",
+            id="target.numbered-labels",
+        )
+
+
+def refuse_unlabelled(drafts: Sequence[Draft]) -> None:
+    """Refuse rows that all have the label of those that have none."""
+    found = {as_text(one.answer) for one in drafts}
+    if len(found) == 1 and found <= {*_UNLABELLED} and len(drafts) > 1:
+        raise SuiteError(
+            f"{drafts[0].row.source}: every answer is {found.pop()!r}, which data sets write where "
+            "a row has no label, as in a test split; name a split with labels, or another column "
+            f"with {mend('answer', 'COLUMN')}",
+            id="target.no-label",
+        )
+
+
+def refuse_spellings(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
+    """Refuse labels that differ in nothing but case, blanks, a last period and Unicode form."""
+    same: dict[str, list[str]] = {}
+    for label in distinct:
+        same.setdefault(_folded(label), []).append(label)
+    spellings = next((found for found in same.values() if len(found) > 1), None)
+    if spellings is not None:
+        told = ", ".join(map(repr, spellings[:_NAMED]))
+        raise SuiteError(
+            f"{drafts[0].row.source}: the labels {told} differ in case, blanks, a last period or "
+            "Unicode form alone; write them alike, or name all labels with --target-labels, once "
+            "for each (in a plan, target: {labels: […]}): then any spelling of one counts as it",
+            id="target.label-spellings",
+        )
+
+
+def n_folded(labels: Sequence[str]) -> int:
+    """Return how many labels there are but for spelling."""
+    return len(set(map(_folded, labels)))
+
+
+def label_like(text: str, labels: Sequence[str]) -> str | None:
+    """Return the one label that a text is but for spelling."""
+    found = [label for label in labels if _folded(label) == _folded(text)]
+    return found[0] if len(found) == 1 else None
+
+
+def _folded(label: str) -> str:
+    text = " ".join(unicodedata.normalize("NFKC", label).casefold().split())
+    return text.rstrip(".") or text

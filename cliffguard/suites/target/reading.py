@@ -1,0 +1,137 @@
+"""How a target's data were read, for people: columns, metric, what was left out, two prompts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from cliffguard.core.errors import SuiteError
+from cliffguard.core.files import shortened
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.suites.target.columns import Columns, named_parts
+from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.metrics import Way
+
+_readings: ContextVar[dict[Any, Reading] | None] = ContextVar("readings", default=None)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Read the data of each target once in the block, however often they are asked for."""
+    before = _readings.set({})
+    try:
+        yield
+    finally:
+        _readings.reset(before)
+
+
+def readings() -> dict[Any, Reading]:
+    """Return what was read so far in the block of `read_once`; outside of one, nothing."""
+    known = _readings.get()
+    return {} if known is None else known
+
+
+MOST_CONFLICTS = 0.05
+"""Share of rows that may be left out since others answer their prompt otherwise."""
+
+_N_SHOWN = 2  # prompts
+_N_CHARACTERS = 300  # of a prompt that is shown
+_N_LISTED = 5  # labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A target's suite, and how its data were read. `notes` are sentences."""
+
+    suite: Suite
+    source: str
+    n_rows: int
+    columns: Columns
+    way: Way
+    notes: tuple[str, ...]
+
+    @property
+    def task(self) -> Task:
+        """The one task of the suite."""
+        return self.suite.capabilities[0].tasks[0]
+
+    def lines(self) -> Iterator[str]:
+        """Yield what was read and the first prompts, a line each."""
+        yield f"{self.source}: {self.n_rows} rows, {len(self.task.items)} items"
+        parts = named_parts(self.columns)
+        told = [f"{part} = {' + '.join(names)}" for part, names in parts.items()]
+        if self.columns.answer is None:
+            told.append(f"answer = the last turn of {self.columns.prompt}")
+        if self.columns.layout is not None:
+            told.append(f"as {self.columns.layout.name} has them")
+        yield f"  read: {'; '.join(told)}"
+        if self.columns.left or self.columns.ignored:
+            ignored = f"; ignored: {', '.join(self.columns.ignored)}"
+            left = f"  left: {', '.join(self.columns.left) or 'nothing'}"
+            yield left + (ignored if self.columns.ignored else "")
+        yield f"  metric: {self.way.metric} ({self.way.why}){self._choices()}"
+        yield from (f"  note: {note}" for note in self.notes)
+        yield from (prompt_line(item, item.prompt) for item in self.task.items[:_N_SHOWN])
+
+    def _choices(self) -> str:
+        labels = self.way.labels
+        more = ", …" if len(labels) > _N_LISTED else ""
+        listed = ", ".join(json.dumps(one, ensure_ascii=False) for one in labels[:_N_LISTED])
+        return f": {listed}{more}" if labels else ""
+
+
+def prompt_line(item: Item, prompt: str, side: str = "") -> str:
+    """Return a line that shows what is asked, and what is right. `side` says of whom."""
+    asked = json.dumps(shortened(prompt, _N_CHARACTERS), ensure_ascii=False)
+    right = " or ".join(json.dumps(one, ensure_ascii=False) for one in item.right)
+    among = f" of {len(item.choices)} choices" if item.choices else ""
+    return f"  {item.id}{side}: {asked} -> {shortened(right)}{among}"
+
+
+def blanks_told(drafts: Sequence[Draft]) -> tuple[str, ...]:
+    """Return a sentence for each column of the prompt that some rows have nothing in."""
+    columns = dict.fromkeys(name for one in drafts for name in one.blank)
+    counts = {name: sum(name in one.blank for one in drafts) for name in columns}
+    return tuple(
+        f"{name} is blank in {n} of {len(drafts)} rows, and its line left out there."
+        for name, n in counts.items()
+    )
+
+
+def without_conflicts(
+    items: Sequence[Item], drafts: Sequence[Draft]
+) -> tuple[tuple[Item, ...], str | None]:
+    """Return the items without those that another one with the same question answers otherwise.
+
+    With a sentence that counts them. Raises SuiteError where they are more than `MOST_CONFLICTS`.
+    """
+    places: dict[tuple[str, frozenset[str]], list[int]] = {}
+    for place, item in enumerate(items):
+        places.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(place)
+    wrong = [same for same in places.values() if len({_rights(items[n]) for n in same}) > 1]
+    if not wrong:
+        return tuple(items), None
+    out = {place for same in wrong for place in same}
+    first = items[wrong[0][0]]
+    other = next(n for n in wrong[0] if _rights(items[n]) != _rights(first))
+    told = (
+        f"{len(out)} of {len(items)} rows have a prompt that other rows answer otherwise, such as "
+        f"{drafts[wrong[0][0]].row.place} ({shortened(first.answer, 40)!r}) and "
+        f"{drafts[other].row.place} ({shortened(items[other].answer, 40)!r})"
+    )
+    if len(out) > MOST_CONFLICTS * len(items):
+        raise SuiteError(
+            f"{told}; mend the answers, write several right ones as a list in one row, or name "
+            "what tells the rows apart with --target-prompt",
+            id="target.conflicting-answers",
+        )
+    kept = tuple(item for place, item in enumerate(items) if place not in out)
+    return kept, f"{told}: they are left out."
+
+
+def _rights(item: Item) -> frozenset[str]:
+    return frozenset(" ".join(one.casefold().split()) for one in item.right)

@@ -1,0 +1,47 @@
+"""Right answers that data sets write as an object: what of it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cliffguard.suites.target.cells import from_json
+from cliffguard.suites.target.chats import is_chat
+from cliffguard.suites.target.known import says
+
+
+def unwrapped(value: Any, column: str) -> Any:
+    """Return the answer, or the list of answers, that a cell holds in some data set's form.
+
+    {"text": […]} of SQuAD, {"value", "aliases"} of TriviaQA, {"number", "date", "spans"} of DROP,
+    [{"text"}, …], and any of them as JSON. What is of no such form is returned as it is.
+    """
+    held = from_json(value)
+    if isinstance(held, Mapping):
+        found = _in_object({str(key).casefold(): one for key, one in held.items()})
+        return value if found is None else found
+    if column == "answers":
+        value = held
+    if isinstance(value, (list, tuple)) and value and not is_chat(value):
+        texts = [one.get("text") if isinstance(one, Mapping) else None for one in value]
+        return value if None in texts else texts
+    return value
+
+
+def _in_object(held: Mapping[str, Any]) -> Sequence[Any] | None:
+    if isinstance(held.get("text"), (list, tuple)):
+        return list(held["text"])
+    if "value" in held and isinstance(held.get("aliases"), (list, tuple)):
+        return [one for one in (held["value"], *held["aliases"]) if says(one)]
+    if isinstance(held.get("spans"), (list, tuple)) and {"number", "date", "types"} & held.keys():
+        date = held.get("date")
+        parts = date.values() if isinstance(date, Mapping) else ()
+        said = " ".join(str(part) for part in parts if says(part))
+        return [one for one in (held.get("number"), said, *held["spans"]) if says(one)]
+    return None
+
+
+def are_together(value: Any, found: Sequence[Any]) -> bool:
+    """Say whether the answers are spans of DROP of which there are several: all of them are it."""
+    held = from_json(value)
+    return isinstance(held, Mapping) and "spans" in held and len(set(map(str, found))) > 1

@@ -1,0 +1,199 @@
+"""Columns that are part of a question and that nothing reads: refused, with the flag that mends it.
+
+A column whose text stands in every prompt anyway is no loss, and neither is one that holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cliffguard.core.errors import SuiteError
+from cliffguard.suites.ngrams import words
+from cliffguard.suites.target.cells import rewritten
+from cliffguard.suites.target.chats import chat_in
+from cliffguard.suites.target.columns import Columns, in_braces
+from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.known import (
+    AFTER,
+    BEFORE,
+    OPTION_LISTS,
+    OPTION_STEMS,
+    SEEN_OR_HEARD,
+    SYSTEMS,
+    UNASKABLE,
+    WRONG_STEMS,
+    folded,
+    last_name,
+    may_be_part,
+    says,
+    series,
+)
+
+
+def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
+    """Raise SuiteError where a known part of a question would not be asked."""
+    source = drafts[0].row.source
+    aside = columns.layout.aside if columns.layout else ()
+    left = [name for name in columns.left if name not in aside]
+    lost = [name for name in left if _is_lost(name, drafts)]
+    for name in lost:
+        what = UNASKABLE.get(folded(last_name(name)))
+        if what is not None and (what in SEEN_OR_HEARD or not _is_text(name, drafts)):
+            raise SuiteError(
+                f"{source}: has a column {name!r} of {what}, which a target cannot ask yet; leave "
+                f"such rows out, or say --target-ignore {name} where they are no part of the "
+                "question (in a plan, target: {ignore: […]})",
+                id="target.unaskable-column",
+            )
+    for name in lost:
+        if folded(last_name(name)) in SYSTEMS:
+            raise _unused(
+                [name], columns, source, f"--target-system {_quoted(name)} says it before"
+            )
+    _refuse_choices(left, lost, drafts, columns)
+    parts = [
+        name
+        for name in lost
+        if folded(last_name(name)) in (*BEFORE, *AFTER, *UNASKABLE)
+        or (may_be_part(last_name(name)) and _is_prose(name, drafts))
+    ]
+    parts += [name for names in _series(left, lost, drafts).values() for name in names]
+    if parts:
+        raise _unused(parts, columns, source, _asking(parts, columns, drafts))
+
+
+def _refuse_choices(
+    left: Sequence[str], lost: Sequence[str], drafts: Sequence[Draft], columns: Columns
+) -> None:
+    """Refuse options that nothing reads, in one column or in columns of their own."""
+    source = drafts[0].row.source
+    for name in lost:
+        if folded(last_name(name)) in OPTION_LISTS and not columns.choices:
+            how = f"--target-choices {name} takes them as choices"
+            raise _unused([name], columns, source, how)
+    for stem, names in _series(left, lost, drafts, is_option=True).items():
+        if columns.choices and stem:  # the choices stand elsewhere, and these are texts of a kind
+            continue
+        right = [columns.answer] if stem in WRONG_STEMS and columns.answer else []
+        listed = "".join(f"{{{name}}}" for name in (*right, *names))
+        if right:
+            how = (
+                f"--target-answer {_quoted(right[0])} --target-choices '{listed}' takes them and "
+                "the right one as choices"
+            )
+            raise _unused(names, columns, source, how)
+        shown = "\\n".join(f"{name}. {{{name}}}" for name in names)
+        how = (
+            f"--target-choices '{listed}' takes them as choices, --target-prompt "
+            f"'{_frame(columns)}\\n{shown}' shows them"
+        )
+        raise _unused(names, columns, source, how)
+
+
+def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> SuiteError:
+    told, them = f"a column {names[0]!r}", "it"
+    if len(names) > 1:
+        told, them = f"columns {', '.join(map(repr, names))}", "them"
+    beside = " and ".join(map(repr, columns.prompts))
+    ignoring = " ".join(f"--target-ignore {_quoted(name)}" for name in names)
+    return SuiteError(
+        f"{source}: has {told} beside {beside}, and nothing reads {them}; {how}; {ignoring} says "
+        f"that {them if len(names) == 1 else 'they'} {'is' if len(names) == 1 else 'are'} no part "
+        "of the question (in a plan, keys of target without the prefix)",
+        id="target.unused-column",
+    )
+
+
+def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[Draft]) -> str:
+    """Return the flag that asks the parts as well."""
+    if chat_in(drafts[0].row.value.get(columns.prompt)) is not None:
+        if len(parts) == 1 and _is_text(parts[0], drafts) and columns.system is None:
+            return f"--target-system {_quoted(parts[0])} says it before"
+        return "put what is said there into the turns of the chat"
+    if wrong := [name for name in parts if not _is_text(name, drafts)]:
+        told = f"{wrong[0]}:"  # what begins with a bracket is no plain text
+        made = rewritten(
+            drafts[0].row.source, f"{{**r, {wrong[0]!r}: '{told} ' + json.dumps(r[{wrong[0]!r}])}}"
+        )
+        return f"{wrong[0]} holds no plain text: {made} makes text of it, which can be asked"
+    order = {name: place for place, name in enumerate(BEFORE)}
+    before = [name for name in parts if folded(last_name(name)) not in AFTER]
+    before.sort(key=lambda name: order.get(folded(last_name(name)), len(order)))
+    frame = [f"{{{name}}}" for name in before]
+    frame += [
+        _frame(columns),
+        *(f"{{{name}}}" for name in parts if folded(last_name(name)) in AFTER),
+    ]
+    whole = "\\n".join(frame)
+    return f"--target-prompt '{whole}' asks {'it' if len(parts) == 1 else 'them'}"
+
+
+def _frame(columns: Columns) -> str:
+    """Return the prompt as it is made now, as a text with columns in braces."""
+    if in_braces(columns.prompt):
+        return columns.prompt.replace("\n", "\\n")
+    return f"{{{columns.prompt}}}"
+
+
+def _quoted(name: str) -> str:
+    return name if name.replace("_", "").isalnum() else f"'{name}'"
+
+
+def _series(
+    left: Sequence[str], lost: Sequence[str], drafts: Sequence[Draft], *, is_option: bool = False
+) -> dict[str, list[str]]:
+    """Return columns that count up: options, or other texts such as sentence1 and sentence2."""
+    found = {}
+    for stem, names in series(left).items():
+        bare = stem.removesuffix("0")
+        is_text = is_option or all(_is_text(n, drafts, is_number_text=False) for n in names)
+        if (bare in OPTION_STEMS) is is_option and is_text and set(names) & set(lost):
+            found[bare] = names
+    return found
+
+
+def _is_lost(name: str, drafts: Sequence[Draft]) -> bool:
+    """Say whether some row says something in a column that its prompt does not, word for word.
+
+    What holds the whole prompt is a rendering of the row, as trainers write beside it.
+    """
+    return any(
+        says(value := one.row.value.get(name))
+        and not (isinstance(value, str) and _holds(one.prompt, value))
+        and not (isinstance(value, str) and _holds(value, one.prompt))
+        for one in drafts
+    )
+
+
+def _holds(text: str, part: str) -> bool:
+    said = " ".join(words(part))
+    return bool(said) and f" {said} " in f" {' '.join(words(text))} "
+
+
+def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True) -> bool:
+    values = [value for one in drafts if says(value := one.row.value.get(name))]
+    return all(
+        isinstance(value, str)
+        and not _is_structure(value)
+        and (is_number_text or not _is_number(value))
+        for value in values
+    )
+
+
+def _is_prose(name: str, drafts: Sequence[Draft]) -> bool:
+    """Say whether some row has several words in a column, which no code or name of a thing is."""
+    values = (one.row.value.get(name) for one in drafts)
+    return any(isinstance(value, str) and len(value.split()) > 2 for value in values)
+
+
+def _is_structure(value: str) -> bool:
+    return value.lstrip()[:1] in ("[", "{")
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True

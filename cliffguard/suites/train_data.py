@@ -1,0 +1,127 @@
+"""Fine-tuning data → texts, whatever file holds them; a damaged row is named with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.errors import UsageError
+from cliffguard.core.progress import doing
+from cliffguard.suites.rows import Row, index_told, read_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingText:
+    """One row: its texts in their order. `line` is where it begins in `source`, from 1.
+
+    Of Parquet and Arrow files, which have no lines, it is the number of the row.
+    """
+
+    parts: tuple[str, ...]
+    source: str
+    line: int
+
+    @property
+    def text(self) -> str:
+        """All texts of the row, each on lines of its own."""
+        return "\n".join(self.parts)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether none of its texts says anything."""
+        return not any(part.strip() for part in self.parts)
+
+
+def read_training(path: str) -> tuple[TrainingText, ...]:
+    """Read fine-tuning data: JSON Lines, a JSON list, CSV, Parquet, text, a saved dataset.
+
+    Of a row all texts count, of a chat what is said in it. Raises UsageError with file and line
+    for a row without any text, or one that cannot be read, and for data whose texts are all blank;
+    no row is left out.
+    """
+    rows = tuple(read_rows(path, text_only=True))
+    if not rows:
+        raise UsageError(
+            f"{path}: holds no rows; name the data of the fine-tune", id="training.empty"
+        )
+    if len(rows) == 1 and (told := index_told(rows[0].value)) is not None:
+        raise UsageError(f"{path}: {told}", id="rows.shape")
+    texts = tuple(map(_text, rows))
+    if all(one.is_blank for one in texts):
+        raise UsageError(
+            f"{path}: the text of every row is blank ({len(texts):,} of them), so that nothing "
+            "could be found in it; name the data that hold the texts",
+            id="training.blank",
+        )
+    return texts
+
+
+def blanks_told(texts: Sequence[TrainingText]) -> tuple[str, ...]:
+    """Return a sentence that counts the rows whose texts are all blank, where there are some."""
+    blank = [one for one in texts if one.is_blank]
+    if not blank:
+        return ()
+    first = f"{blank[0].source}:{blank[0].line}"
+    return (
+        f"{len(blank):,} of {len(texts):,} rows of the training data hold blank texts alone, such "
+        f"as {first}: nothing can be found in them.",
+    )
+
+
+@doing("reading the training data")
+def read_all_training(paths: Sequence[str]) -> tuple[TrainingText, ...]:
+    """Read several files of fine-tuning data, one after the other."""
+    return tuple(text for path in paths for text in read_training(path))
+
+
+# Who speaks, and what kind of content it is, is not what is said.
+_SPOKEN = (("role", "content"), ("from", "value"), ("type", "text"))
+
+
+def _text(row: Row) -> TrainingText:
+    parts = tuple(_leaves(row.value))
+    if not parts or (_is_tokenised(row.value) and all(len(one.split()) < 2 for one in parts)):
+        keys = f" (only {', '.join(map(str, row.value))})" if isinstance(row.value, Mapping) else ""
+        raise UsageError(
+            f"{row.place}: the row holds no text{keys}; give the data as it was before it was "
+            "tokenised",
+            id="training.no-text",
+        )
+    return TrainingText(parts=parts, source=row.source, line=row.line)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Yield all texts inside a value, in order."""
+    if isinstance(value, str):
+        chat = _chat_in(value)
+        yield from [value] if chat is None else _leaves(chat)
+    elif isinstance(value, Mapping):
+        unsaid = {label for label, said in _SPOKEN if label in value and said in value}
+        for key, inner in value.items():
+            if key not in unsaid:
+                yield from _leaves(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _leaves(inner)
+
+
+def _chat_in(text: str) -> Any:
+    """Return the chat that a cell of a table holds as JSON, which escapes what is said in it."""
+    if text.lstrip()[:1] != "[":
+        return None
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return None
+    is_chat = value and all(isinstance(turn, Mapping) and _speaks(turn) for turn in value)
+    return value if is_chat else None
+
+
+def _speaks(turn: Mapping[str, Any]) -> bool:
+    return any(label in turn and said in turn for label, said in _SPOKEN)
+
+
+def _is_tokenised(value: Any) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("input_ids"), (list, tuple))

@@ -1,0 +1,81 @@
+"""Every error line has an id, by which programs go, and all ids are of one form."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from cliffguard.core import errors
+from cliffguard.core.errors import CliffguardError
+
+PACKAGE = Path(errors.__file__).parent.parent
+CLASSES = {
+    name for name, one in vars(errors).items()
+    if isinstance(one, type) and issubclass(one, CliffguardError)
+}  # fmt: skip
+ID = re.compile(r"[a-z]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
+
+
+def without_id(tree: ast.AST) -> list[ast.Call]:
+    """Return the calls that make an error of ours without an id.
+
+    Of a class, or of a parameter that is one (`error: type[UsageError]`); a bare `partial` of a
+    class is given on to those who add the id.
+    """
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and not any(k.arg == "id" for k in node.keywords):
+            made = node.func
+            name = made.attr if isinstance(made, ast.Attribute) else getattr(made, "id", None)
+            if name in CLASSES or name == "error":
+                found.append(node)
+    return found
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.AST]:
+    """The syntax trees of the package."""
+    return {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def test_every_error_has_an_id(trees: dict[Path, ast.AST]) -> None:
+    """Programs go by ids, and a message that has none can never be worded anew."""
+    bare = [f"{path}:{node.lineno}" for path, tree in trees.items() for node in without_id(tree)]
+
+    assert bare == []
+
+
+def test_an_error_without_an_id_is_found() -> None:
+    """However it is raised."""
+    tree = ast.parse(
+        "raise UsageError('a')\nx = errors.StoreError('b')\nraise error('c') from None"
+    )
+
+    assert [node.lineno for node in without_id(tree)] == [1, 2, 3]
+
+
+def test_ids_are_of_one_form(trees: dict[Path, ast.AST]) -> None:
+    """What it is about, a period, and what is wrong with that; in small letters and hyphens."""
+    told = {
+        word.value.value
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for word in node.keywords
+        if word.arg == "id" and isinstance(word.value, ast.Constant)
+    }
+
+    assert len(told) > 200
+    assert [one for one in told if not ID.fullmatch(str(one))] == []
+
+
+def test_an_id_of_its_own_goes_before_a_general_one() -> None:
+    """What knows the kind of file says it; what does not takes the reader's id."""
+    own = partial(errors.ConfigError, id="policy.file")
+
+    assert errors.with_id(own, "file.missing")("a").id == "policy.file"
+    assert errors.with_id(errors.ConfigError, "file.missing")("a").id == "file.missing"

@@ -1,0 +1,92 @@
+"""Errors: one line for people, and an id for programs."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import typer
+from pydantic import TypeAdapter
+
+from cliffguard.cli.console import explained, failure_recorded
+from cliffguard.core.errors import CliffguardError, ConfigError, IntegrityError, UsageError
+from cliffguard.core.files import validate
+
+
+def told(error: CliffguardError, out: Path | None, capsys: pytest.CaptureFixture[str]) -> str:
+    """Raise an error inside a verb that writes into `out`; return what stands on stderr."""
+
+    @explained
+    def verb() -> None:
+        with failure_recorded(out):
+            raise error
+
+    with pytest.raises(typer.Exit):
+        verb()
+    return capsys.readouterr().err
+
+
+def test_an_id_stands_at_the_end_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr the id follows the message, in brackets; the message itself is without it."""
+    error = UsageError("what, where, what next", id="a.b")
+
+    assert told(error, None, capsys) == "cliffguard: what, where, what next [a.b]\n"
+    assert str(error) == "what, where, what next"
+
+
+def test_a_line_without_an_id_is_the_message() -> None:
+    """Most errors have none, and nothing is put in its place."""
+    assert UsageError("a").line == "a"
+
+
+@pytest.mark.parametrize(("identity", "kind"), [("a.b", IntegrityError), (None, IntegrityError)])
+def test_an_id_stands_in_failure_json(
+    identity: str | None,
+    kind: type[CliffguardError],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The key is always there; it is null where the error has none."""
+    told(kind("m", id=identity), tmp_path, capsys)
+
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert failure == {"exit_code": 12, "kind": "integrity", "id": identity, "message": "m"}
+
+
+def test_a_named_usage_error_is_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistake that programs can tell by its id is written down, in place of an old verdict."""
+    (tmp_path / "review.json").write_text("{}")
+
+    told(UsageError("m", id="policy.x"), tmp_path, capsys)
+
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert (failure["exit_code"], failure["kind"], failure["id"]) == (2, "usage", "policy.x")
+    assert not (tmp_path / "review.json").exists()
+
+
+@dataclass
+class Refuses:
+    """A record that refuses itself with an id."""
+
+    a: int
+
+    def __post_init__(self) -> None:
+        raise UsageError("a is never right", id="a.never")
+
+
+def test_a_record_that_refuses_itself_keeps_the_id() -> None:
+    """What is raised with an id while a file is read has it still, as an error of that file."""
+    with pytest.raises(ConfigError, match=r"x\.yaml: a is never right") as caught:
+        validate(TypeAdapter(Refuses), {"a": 1}, "x.yaml", ConfigError)
+
+    assert caught.value.id == "a.never"
+
+
+def test_an_id_travels_between_processes() -> None:
+    """Errors of other processes are pickled, ids and all."""
+    assert pickle.loads(pickle.dumps(UsageError("m", id="a.b"))).id == "a.b"

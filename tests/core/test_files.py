@@ -1,0 +1,408 @@
+"""Files at the door: what people write is read strictly, what we write is written whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from cliffguard.core.errors import ConfigError, InfrastructureError, SuiteError, UsageError
+from cliffguard.core.files import (
+    is_special,
+    read_jsonl,
+    read_text,
+    read_yaml,
+    validate,
+    write_error,
+    write_whole,
+)
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    """Write text or bytes as they are and return the path."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def failing(number: int) -> Callable[..., Any]:
+    """Return a function that raises the OSError of that number, whatever it is given."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def test_text_is_read_as_utf_8(tmp_path: Path) -> None:
+    """The encoding does not depend on the locale."""
+    assert read_text(written(tmp_path / "a.txt", "größer 语言"), UsageError) == "größer 语言"
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A file that is not there is named with its path."""
+    with pytest.raises(ConfigError, match=r"plan\.yaml: no such file$"):
+        read_text(tmp_path / "plan.yaml", ConfigError)
+
+
+def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
+    """A directory in place of a file says so."""
+    with pytest.raises(UsageError, match="is a directory, not a file"):
+        read_text(tmp_path, UsageError)
+
+
+def test_a_file_used_as_a_folder_is_the_users_error(tmp_path: Path) -> None:
+    """A path through a file is one line, not a crash."""
+    inside = written(tmp_path / "file", "") / "plan.yaml"
+
+    with pytest.raises(UsageError, match="Not a directory"):
+        read_text(inside, UsageError)
+
+
+def test_other_encodings_are_refused_with_the_byte(tmp_path: Path) -> None:
+    """Latin-1 text is refused and the first foreign byte counted."""
+    with pytest.raises(UsageError, match=r"not UTF-8 text \(byte 3\)"):
+        read_text(written(tmp_path / "latin.txt", b"gr\xfc\xdf"[:2] + b"a\xfc"), UsageError)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0b.yaml", "x" * 300, "\ud800"], ids=["null byte", "too long", "half a character"]
+)
+def test_impossible_names_are_the_users_error(name: str, tmp_path: Path) -> None:
+    """A name that no file system takes is refused like one that is not there."""
+    with pytest.raises(UsageError):
+        read_text(tmp_path / name, UsageError)
+
+
+# --- YAML ----------------------------------------------------------------------------------------
+
+
+def test_yaml_mappings_are_read(tmp_path: Path) -> None:
+    """A mapping of keys to values comes back as a dict."""
+    path = written(tmp_path / "a.yaml", "a: 1\nb: [x, y]\n")
+
+    assert read_yaml(path, ConfigError) == {"a": 1, "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: [\n", r":3: not valid YAML: "),
+        ("a: 1\n\tb: 2\n", r":2: not valid YAML: .*cannot start any token"),
+        ("a: 1\nb: 2\na: 3\n", r":3: not valid YAML: the key 'a' stands twice"),
+        ("a:\n  b: 1\n  c: 2\n  b: 3\n", r":4: not valid YAML: the key 'b' stands twice"),
+        ("a: *nowhere\n", r":1: not valid YAML: found undefined alias"),
+        (
+            "a: !!python/object/apply:os.system [id]\n",
+            r":1: not valid YAML: the tag !!python/object/apply:os.system is no plain data",
+        ),
+        ("a: 1\n---\nb: 2\n", r":2: not valid YAML: but found another document"),
+        ("? [a]\n: 1\n", r":1: not valid YAML: found unhashable key"),
+        ("a: b: c\n", r":1: not valid YAML: mapping values are not allowed here"),
+        ("a: \x07\n", r": not valid YAML: unacceptable character"),
+        ("", r"expected a mapping of keys to values, but the file is empty"),
+        ("# nothing yet\n", r"expected a mapping of keys to values, but the file is empty"),
+        ("- a\n", r"expected a mapping of keys to values, but the file is a list"),
+        ("plain\n", r"expected a mapping of keys to values, but the file is a str"),
+        ("a: " + "[" * 5000 + "\n", r"not valid YAML: nested too deeply"),
+    ],
+)
+def test_bad_yaml_is_explained(text: str, message: str, tmp_path: Path) -> None:
+    """What is not a mapping, or not YAML, is refused with the line and the reason."""
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_yaml(written(tmp_path / "a.yaml", text), ConfigError)
+
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2024-13-45", "0x_", "0b_", "1" * 5000],
+    ids=["date that is none", "hexadecimal without digits", "binary without digits", "long number"],
+)
+def test_values_that_yaml_chokes_on_are_explained(value: str, tmp_path: Path) -> None:
+    """A scalar that looks like a date or a number but is none is an error with the file's name."""
+    with pytest.raises(ConfigError, match=r"a\.yaml.*not valid YAML"):
+        read_yaml(written(tmp_path / "a.yaml", f"a: {value}\n"), ConfigError)
+
+
+def test_a_merged_mapping_may_be_overridden(tmp_path: Path) -> None:
+    """A key beside `<<` replaces the merged one, which is what merging is for."""
+    text = "a: &shared {margin: 0.1, gate: true}\nb:\n  <<: *shared\n  margin: 0.2\n"
+
+    found = read_yaml(written(tmp_path / "a.yaml", text), ConfigError)
+
+    assert found["b"] == {"margin": 0.2, "gate": True}
+
+
+def test_a_byte_order_mark_before_yaml_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+    """A file saved by an editor that marks UTF-8 reads like any other."""
+    assert read_yaml(written(tmp_path / "a.yaml", b"\xef\xbb\xbfa: 1\n"), ConfigError) == {"a": 1}
+
+
+# --- JSON Lines ----------------------------------------------------------------------------------
+
+
+def test_json_lines_are_counted_from_one(tmp_path: Path) -> None:
+    """Every object comes with the number of its line; blank lines count and are passed over."""
+    path = written(tmp_path / "a.jsonl", '{"a": 1}\n\n   \n{"a": 2}')
+
+    assert list(read_jsonl(path, SuiteError)) == [(1, {"a": 1}), (4, {"a": 2})]
+
+
+def test_odd_line_separators_do_not_end_a_line(tmp_path: Path) -> None:
+    """U+2028 and its like inside a text are text."""
+    path = written(tmp_path / "a.jsonl", '{"a": "x\u2028y\u0085z\u000bw"}\n'.replace("\u000b", ""))
+
+    assert list(read_jsonl(path, SuiteError)) == [(1, {"a": "x\u2028y\u0085zw"})]
+
+
+def test_lines_may_end_as_on_windows(tmp_path: Path) -> None:
+    """A carriage return before the line feed is no part of the line."""
+    path = written(tmp_path / "a.jsonl", b'{"a": 1}\r\n{"a": 2}\r\n')
+
+    assert [number for number, _ in read_jsonl(path, SuiteError)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "not valid JSON: Expecting property name"),
+        ("{'a': 1}", "not valid JSON: Expecting property name"),
+        ('{"a": 1,}', "not valid JSON: "),
+        ('{"a": 1} {"b": 2}', "not valid JSON: Extra data"),
+        ("[1]", "expected an object, found a list"),
+        ("null", "expected an object, found a NoneType"),
+        ("[" * 100_000, "not valid JSON: nested too deeply"),
+        ('{"a": "\\ud83d"}', "holds half a surrogate pair"),
+        ('{"a": ' + "1" * 5000 + "}", "not valid JSON: "),
+    ],
+    ids=["torn", "single quotes", "comma", "two", "list", "null", "deep", "half", "long number"],
+)
+def test_bad_json_lines_are_explained(line: str, message: str, tmp_path: Path) -> None:
+    """A line that is no JSON object is refused with file, line and reason."""
+    path = written(tmp_path / "a.jsonl", '{"a": 1}\n' + line + "\n")
+
+    with pytest.raises(SuiteError, match=rf"a\.jsonl:2: {message}"):
+        list(read_jsonl(path, SuiteError))
+
+
+# --- values --------------------------------------------------------------------------------------
+
+
+class Inner(BaseModel):
+    """A group of keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    margin: float = 0.0
+    gate_levels: int = 0
+
+
+class Outer(BaseModel):
+    """A file of two keys and a group."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    group: Inner = Inner()
+
+
+def refusal(value: Any) -> str:
+    """Return the message with which the value is refused as an Outer."""
+    with pytest.raises(ConfigError) as caught:
+        validate(TypeAdapter(Outer), value, "plan.yaml", ConfigError)
+    return str(caught.value)
+
+
+def test_a_good_value_has_its_type() -> None:
+    """What fits comes back as the type."""
+    assert validate(TypeAdapter(Outer), {"name": "a"}, "plan.yaml", ConfigError).name == "a"
+
+
+def test_an_unknown_key_offers_the_nearest() -> None:
+    """A misspelt key is named with its place, and the one it may have meant."""
+    assert refusal({"name": "a", "group": {"margn": 0.1}}) == (
+        "plan.yaml: group.margn: unknown key; did you mean 'margin'?"
+    )
+
+
+def test_a_key_unlike_any_offers_none() -> None:
+    """Where nothing is near, nothing is offered."""
+    assert refusal({"name": "a", "zzzzzz": 1}) == "plan.yaml: zzzzzz: unknown key"
+
+
+def test_a_key_is_not_offered_as_its_own_correction() -> None:
+    """A known key in the wrong group is not answered with its own name."""
+    assert "did you mean 'margin'" not in refusal({"name": "a", "margin": 0.1})
+
+
+def test_a_missing_key_is_named() -> None:
+    """What must be there and is not is called missing."""
+    assert refusal({}) == "plan.yaml: name: missing"
+
+
+def test_a_wrong_type_is_named_with_its_place() -> None:
+    """The dotted key leads the reason."""
+    assert refusal({"name": "a", "group": {"margin": "much"}}).startswith(
+        "plan.yaml: group.margin: Input should be a valid number"
+    )
+
+
+def test_a_key_with_a_line_break_stays_in_one_line() -> None:
+    """Whatever stands in the file, the message is one line."""
+    assert "\n" not in refusal({"name": "a", "x\ny": 1})
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+def test_writing_makes_the_folders(tmp_path: Path) -> None:
+    """Folders on the way are made."""
+    path = tmp_path / "a" / "b" / "c.txt"
+
+    write_whole(path, "x")
+
+    assert path.read_text() == "x"
+
+
+def test_writing_replaces(tmp_path: Path) -> None:
+    """The new text takes the place of the old, and nothing else is left."""
+    path = written(tmp_path / "a.txt", "old, and longer")
+
+    write_whole(path, "new")
+
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_line_ends_are_the_same_everywhere(tmp_path: Path) -> None:
+    """A line feed is written as one byte."""
+    write_whole(tmp_path / "a.txt", "a\nb\n")
+
+    assert (tmp_path / "a.txt").read_bytes() == b"a\nb\n"
+
+
+def test_others_may_read_what_is_written(tmp_path: Path) -> None:
+    """A report is not private to its writer, as temporary files are."""
+    write_whole(tmp_path / "a.txt", "x")
+
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_full_disk_is_worth_a_retry(
+    step: str, number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No room is an infrastructure error."""
+    monkeypatch.setattr(os, step, failing(number))
+
+    with pytest.raises(InfrastructureError, match="free some space and run again"):
+        write_whole(tmp_path / "a.txt", "x")
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_alone(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failure the old text is there, and no part of the new."""
+    path = written(tmp_path / "a.txt", "old")
+    monkeypatch.setattr(os, step, failing(errno.ENOSPC))
+
+    with pytest.raises(InfrastructureError):
+        write_whole(path, "new")
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_write_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """^C in the middle of a write takes the temporary file away."""
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "a.txt", "x")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_the_users_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only place is for the user to change."""
+    monkeypatch.setattr("tempfile.mkstemp", failing(errno.EROFS))
+
+    with pytest.raises(UsageError, match="cannot be written: Read-only file system; choose"):
+        write_whole(tmp_path / "a.txt", "x")
+
+
+def test_a_file_in_the_way_is_the_users_error(tmp_path: Path) -> None:
+    """A file where a folder is wanted is one line that names the path."""
+    inside = written(tmp_path / "file", "") / "a.txt"
+
+    with pytest.raises(UsageError, match=r"file/a\.txt: cannot be written: "):
+        write_whole(inside, "x")
+
+
+def test_a_folder_in_the_way_is_the_users_error(tmp_path: Path) -> None:
+    """A folder where a file is wanted is one line, and the folder stays."""
+    (tmp_path / "a.txt").mkdir()
+
+    with pytest.raises(UsageError, match="Is a directory"):
+        write_whole(tmp_path / "a.txt", "x")
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
+
+
+def test_text_that_is_no_unicode_leaves_no_temporary_file(tmp_path: Path) -> None:
+    """Half a surrogate pair cannot be written as UTF-8; nothing is left of the try."""
+    with pytest.raises(Exception, match=r"surrogate|UTF-8"):
+        write_whole(tmp_path / "a.txt", "\ud800")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG])
+def test_permission_and_names_are_for_the_user(number: int) -> None:
+    """What a retry cannot mend is no infrastructure error."""
+    failure = OSError(number, os.strerror(number))
+
+    assert write_error(Path("a"), failure).exit_code == 2
+
+
+def test_into_a_pipe_it_is_written_as_it_comes(tmp_path: Path) -> None:
+    """A file in its place would break whoever reads it; /dev/null is such a one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    write_whole(pipe, "told")
+
+    assert os.read(reader, 10) == b"told"
+    os.close(reader)
+    assert is_special(pipe)
+
+
+def test_what_a_link_points_to_is_written(tmp_path: Path) -> None:
+    """The link stays one."""
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+
+    write_whole(tmp_path / "link", "new")
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"

@@ -1,0 +1,317 @@
+"""Looks are noted when they are taken, whoever else takes some, and however the run ends."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import InfrastructureError
+from cliffguard.core.items import Item, Task
+from cliffguard.core.reviews import TakenLooks
+from cliffguard.evaluate.ledger import Run, accounts_of, short
+from cliffguard.gate import find_sides
+from cliffguard.report.json import render_json
+from cliffguard.runners.fake import FakeRunner
+from cliffguard.store.looks import all_looks, known_looks, merged, read_looks, turn
+from tests import support
+
+
+def flips(name: str, item: Item) -> float:
+    """Script: a fifth of the items changes, as often for better as for worse."""
+    number = int(item.id.split("-")[1])
+    if number % 10 not in (0, 1):
+        return 1.0
+    return float((number % 10 == 0) == ("tuned" in name))
+
+
+def all_right(_: str, __: Item) -> float:
+    """Script: everyone is always right."""
+    return 1.0
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Two checkpoints."""
+    support.write_checkpoint(tmp_path / "base", seed=0)
+    support.write_checkpoint(tmp_path / "tuned", seed=1)
+    return tmp_path
+
+
+def plan_of(place: Path, n_items: int) -> Plan:
+    """Return a plan over a suite with so many items in its first capability."""
+    suite = support.write_suite(place / f"suite-{n_items}", n_items=n_items, n_said=100)
+    return Plan(base=str(place / "base"), candidate=str(place / "tuned"), suites=(str(suite),))
+
+
+def looks_of(place: Path, store: str = "s") -> tuple[TakenLooks, ...]:
+    """Return the looks that a store knows of the two checkpoints."""
+    return known_looks(Store(place / store), *find_sides(plan_of(place, 200)))
+
+
+class Ends(FakeRunner):
+    """Is ended when it is asked for its `n`-th shard."""
+
+    def __init__(self, n: int, how: BaseException) -> None:
+        super().__init__(flips)
+        self.n_left, self.how = n, how
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer, or end."""
+        self.n_left -= 1
+        if self.n_left < 0:
+            raise self.how
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def judged(place: Path, n_items: int, runner: FakeRunner | None = None, store: str = "s") -> Review:
+    """Judge a suite of so many items, item by item scripted."""
+    return guard(
+        plan_of(place, n_items), store=Store(place / store), runner=runner or FakeRunner(flips)
+    )
+
+
+def reasoning(looks: Sequence[TakenLooks]) -> list[TakenLooks]:
+    """Return the looks at the ladder."""
+    return [one for one in looks if one.capability == "reasoning"]
+
+
+# --- a run that does not come to its end ----------------------------------------------------------
+
+ENDS = [KeyboardInterrupt(), ValueError("a bug")]
+
+
+@pytest.mark.parametrize("how", ENDS, ids=lambda how: type(how).__name__)
+def test_a_look_is_noted_when_it_is_taken(place: Path, how: BaseException) -> None:
+    """However the run ends after it: what was judged by then is known, and nothing else."""
+    with pytest.raises(type(how)):
+        judged(place, 400, Ends(14, how))
+
+    (taken,) = reasoning(looks_of(place))
+    whole = reasoning(judged(place, 400, store="other").taken)[0]
+    assert 1 <= len(taken.counted) < len(whole.counted)
+    assert taken.counted == whole.counted[: len(taken.counted)]
+    assert taken.spent == pytest.approx(whole.spent * taken.counted[-1] / whole.counted[-1])
+
+
+@pytest.mark.parametrize("n", [11, 14])
+def test_a_run_that_goes_on_ends_as_if_it_had_not_been_ended(place: Path, n: int) -> None:
+    """Its looks are the same looks: the same bytes, wherever it was ended."""
+    undisturbed = render_json(judged(place, 400, store="whole"))
+    with pytest.raises(KeyboardInterrupt):
+        judged(place, 400, Ends(n, KeyboardInterrupt()), store="s")
+
+    assert render_json(judged(place, 400)).replace('/s"', '/whole"') == undisturbed
+    assert looks_of(place) == looks_of(place, "whole")
+
+
+def test_what_an_ended_run_spent_is_not_spent_again(place: Path) -> None:
+    """Repeated with more items it is a further run, which has what the looks have left."""
+    with pytest.raises(KeyboardInterrupt):
+        judged(place, 400, Ends(14, KeyboardInterrupt()))
+    (ended,) = reasoning(looks_of(place))
+
+    review = judged(place, 600)
+
+    left = 0.05 - ended.spent - 0.05 * Policy().reserve
+    assert review.comparison.capabilities[0].level == pytest.approx(left)
+    assert any("reasoning: run 2 at these two sides" in c for c in review.comparison.caveats)
+
+
+def test_marks_that_a_killed_run_did_not_leave_are_left_by_the_next(place: Path) -> None:
+    """Killed between noting its looks and marking its answers: nothing is forgotten for that."""
+    judged(place, 200)
+    marks = list((place / "s").glob("questions/*/*/judged/*"))
+    for path in marks:
+        path.unlink()
+
+    judged(place, 200)
+
+    assert marks
+    assert all(path.is_file() for path in marks)
+
+
+def test_looks_before_the_end_are_the_same_after_a_larger_run(place: Path) -> None:
+    """A run that was decided early left alpha to a further one; judged again it is what it was."""
+    first = render_json(judged(place, 600, FakeRunner(all_right)))
+    (taken,) = reasoning(looks_of(place))
+    assert taken.counted[-1] < 600
+
+    larger = judged(place, 1000, FakeRunner(all_right))
+
+    assert larger.verdict.outcome is Outcome.PASS
+    assert render_json(judged(place, 600, FakeRunner(all_right))) == first
+    assert sum(one.spent for one in reasoning(looks_of(place))) <= 0.05
+
+
+# --- several runs at the same time ----------------------------------------------------------------
+
+
+class Meets(FakeRunner):
+    """Waits before its last look until another run has come as far."""
+
+    def __init__(self, barrier: threading.Barrier, n_items: int) -> None:
+        super().__init__(flips)
+        self.barrier, self.n_items = barrier, n_items
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer when the other one does."""
+        if checkpoint.name.endswith("tuned") and items[-1] in task.items and self.n_asked == 0:
+            self.barrier.wait(timeout=60)
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_two_checks_at_the_same_time_know_of_each_other(place: Path) -> None:
+    """Both looks are noted, and the one that is judged later has what the other one left."""
+    barrier = threading.Barrier(2)
+    reviews: list[Review] = []
+
+    def check(n_items: int) -> None:
+        reviews.append(
+            guard(
+                plan_of(place, n_items),
+                store=Store(place / "s"),
+                runner=Meets(barrier, n_items),
+                stops_early=False,
+            )
+        )
+
+    for n in (200, 400):
+        plan_of(place, n)
+    threads = [threading.Thread(target=check, args=(n,)) for n in (200, 400)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    taken = reasoning(looks_of(place))
+    levels = sorted(review.comparison.capabilities[0].level or 0.0 for review in reviews)
+    assert sorted(one.counted[-1] for one in taken) == [200, 400]
+    assert levels == pytest.approx([0.05 * Policy().reserve / 2, Policy().first_level])
+    assert sum(one.spent for one in taken) == pytest.approx(sum(levels))
+
+
+WRITER = """
+import sys
+from cliffguard.store.looks import Looks, add_looks, turn
+from cliffguard.core.reviews import TakenLooks
+from cliffguard.store.answers import Store
+
+store, name = Store(sys.argv[1]), sys.argv[2]
+input()
+for n in range(1, 26):
+    one = TakenLooks(capability=name, how="p", run=f"{name}{n}", sketch=(), answers=(), n_items=n,
+                     counted=(n,), spent=0.0)
+    with turn(store, "b", "c"):
+        add_looks(store, Looks(base="b", candidate="c", runs=(one,)))
+"""
+
+
+def test_no_look_of_several_processes_is_lost(tmp_path: Path) -> None:
+    """They write the same file at the same time, and every look of each is in it."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), name], stdin=subprocess.PIPE)
+        for name in "ab"
+    ]
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write(b"\n")
+        writer.stdin.flush()
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+
+    (path,) = all_looks(Store(tmp_path))
+    assert sorted(one.run for one in read_looks(path).runs) == sorted(
+        f"{name}{n}" for name in "ab" for n in range(1, 26)
+    )
+
+
+HOLDER = """
+import sys, time
+from cliffguard.store.looks import turn
+from cliffguard.store.answers import Store
+
+with turn(Store(sys.argv[1]), "b", "c"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_process_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """The system releases the lock of a process that is killed; a living one keeps it."""
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with (
+        pytest.raises(InfrastructureError) as caught,
+        turn(Store(tmp_path), "b", "c", most_seconds=0.2),
+    ):
+        pytest.fail("two hold it")
+    assert (caught.value.id, caught.value.exit_code) == ("looks.in-use", 20)
+
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+
+    with turn(Store(tmp_path), "b", "c", most_seconds=5):
+        pass
+
+
+def test_runs_side_by_side_never_spend_more_than_alpha() -> None:
+    """Whatever the order of their looks; and each, judged again at the end, is what it was."""
+    policy = Policy()
+    for seed in range(300):
+        draw = random.Random(seed)
+        runs = [some_run(draw, number) for number in range(draw.randint(2, 4))]
+        known: tuple[TakenLooks, ...] = ()
+        left = {run.digest: draw.randint(1, len(run.planned)) for run in runs}
+        levels, steps = {}, dict.fromkeys(left, 0)
+        while going := [run for run in runs if steps[run.digest] < left[run.digest]]:
+            run = draw.choice(going)
+            steps[run.digest] += 1
+            counted = run.planned[: steps[run.digest]]
+            account = accounts_of([run], known, policy, {"reading": counted})["reading"]
+            levels[run.digest] = account.level.now
+            known = merged(known, [account.closed(counted)])
+            assert sum(one.spent for one in known) <= policy.alpha + 1e-9
+
+        for run in runs:
+            counted = run.planned[: left[run.digest]]
+            again = accounts_of([run], known, policy, {"reading": counted})["reading"]
+            assert again.level.now == levels[run.digest]
+            assert merged(known, [again.closed(counted)]) == known
+
+
+def some_run(draw: random.Random, number: int) -> Run:
+    """Return a run over some of the same items, with some looks."""
+    n_items = 100 * (number + 2)
+    planned = sorted({*draw.sample(range(50, n_items, 10), draw.randint(0, 4)), n_items})
+    return Run(
+        capability="reading",
+        how="p",
+        digest=str(number),
+        items=frozenset(short(str(item)) for item in range(n_items)),
+        planned=tuple(planned),
+        spends_evenly=draw.random() < 0.8,
+    )
+
+
+def test_looks_of_before_levels_were_noted_are_read(place: Path) -> None:
+    """They have the level that what they spent tells of, as before."""
+    run = some_run(random.Random(1), 1)
+    account = accounts_of([run], (), Policy())["reading"]
+    older = replace(account.closed(run.planned), level=None, alpha=None)
+
+    assert accounts_of([run], (older,), Policy())["reading"].level.now == account.level.now

@@ -1,0 +1,55 @@
+"""Small stores for tests of what looks after them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cliffguard.core.answers import Question
+from cliffguard.core.settings import Protocol
+from cliffguard.store.answers import Entry, Store
+from tests import support
+
+ITEMS = tuple(support.item(number) for number in range(70))
+
+
+def question(name: str = "base", task: str = "ball", **fields: object) -> Question:
+    """Return a question about 70 items, which are two shards."""
+    from dataclasses import replace
+
+    asked = Question(
+        checkpoint=support.checkpoint(name),
+        task=replace(support.task(ITEMS), name=task, entry=task),
+        protocol=Protocol(),
+        dtype="float32",
+        runner="hf: torch 2.6",
+        replicate=0,
+    )
+    return replace(asked, **fields)  # type: ignore[arg-type]
+
+
+def answered(store: Store, asked: Question, *, score: float = 1.0, n_shards: int = 2) -> Entry:
+    """Store the answers to a question, or to its first shards."""
+    entry = store.open(asked, ITEMS)
+    for number in range(n_shards):
+        part = ITEMS[64 * number : 64 * (number + 1)]
+        answers = [support.answer(item, score) for item in part]
+        entry.write_shard(number, answers, {"device": "cpu"})
+    return entry
+
+
+def filled(root: Path) -> Store:
+    """Return a store with three questions: a base's two, one of a candidate half answered."""
+    store = Store(root)
+    answered(store, question())
+    answered(store, question(task="bowl"))
+    answered(store, question("runs/tuned"), n_shards=1)
+    return store
+
+
+def content(root: Path) -> dict[str, bytes]:
+    """Return every file below a folder, by its place there."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }

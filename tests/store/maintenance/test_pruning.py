@@ -1,0 +1,129 @@
+"""What may go from a store, and that nothing else does."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from cliffguard.store.answers import Store
+from cliffguard.store.maintenance.damage import examine, move_aside
+from cliffguard.store.maintenance.pruning import removable, remove
+from cliffguard.store.maintenance.questions import describe, entries_of
+from tests.store.maintenance.stores import content, filled
+
+A_DAY_S = 86_400.0
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Three questions of two checkpoints."""
+    return filled(tmp_path / "store")
+
+
+def age(folder: Path, days: float) -> None:
+    """Let everything in a folder be written some days ago."""
+    moment = time.time() - days * A_DAY_S
+    for path in [folder, *folder.rglob("*")]:
+        os.utime(path, (moment, moment))
+
+
+def test_old_questions_may_go(store: Store) -> None:
+    """Age is counted from the newest file of a question."""
+    first, *_ = entries_of(store)
+    age(first.folder, days=40)
+
+    found = removable(store, older_than_s=30 * A_DAY_S)
+
+    assert [one.path for one in found] == [first.folder]
+
+
+def test_a_checkpoint_may_go(store: Store) -> None:
+    """All its questions, and no other's."""
+    remove(store, removable(store, checkpoint="base"))
+
+    assert [describe(entry).checkpoint for entry in entries_of(store)] == ["runs/tuned"]
+
+
+def test_conditions_hold_together(store: Store) -> None:
+    """An old question of another checkpoint stays."""
+    for entry in entries_of(store):
+        if describe(entry).checkpoint == "base":
+            age(entry.folder, days=40)
+
+    assert removable(store, older_than_s=30 * A_DAY_S, checkpoint="tuned") == []
+
+
+def test_only_what_is_damaged_is_unreadable(store: Store) -> None:
+    """Of a question with one damaged shard, that shard."""
+    shard = entries_of(store)[0].shards_folder / "0000.jsonl"
+    shard.write_text("torn")
+
+    remove(store, removable(store, is_unreadable=True))
+
+    assert not shard.exists()
+    assert [examine(entry) for entry in entries_of(store)] == [[], [], []]
+
+
+def test_what_was_moved_aside_may_go(store: Store) -> None:
+    """It is kept until it is named."""
+    (entries_of(store)[0].shards_folder / "0000.jsonl").write_text("torn")
+    move_aside(store, [one for entry in entries_of(store) for one in examine(entry)])
+
+    remove(store, removable(store, is_unreadable=True))
+
+    assert list((store.root / "damaged").iterdir()) == []
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_what_killed_runs_leave_goes_after_a_day(days: int, store: Store) -> None:
+    """A temporary file may belong to a run that goes on; a day later it does not."""
+    entry = entries_of(store)[0]
+    left = [
+        entry.shards_folder / ".0001.jsonl.ab12_xyz",
+        store.root / "incoming-ab12_xyz" / "questions" / "x",
+        store.root / "questions" / "00" / ("0" * 64) / "items.jsonl",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+        age(path, days)
+    age(left[1].parent.parent, days)
+    age(left[2].parent, days)
+
+    remove(store, removable(store, is_unreadable=True))
+
+    assert [path.exists() for path in left] == [days == 0] * 3
+
+
+def test_nothing_of_others_goes(store: Store) -> None:
+    """A folder that holds other things, too, keeps them, however old they are."""
+    own = [
+        store.root / ".bashrc",
+        store.root / "incoming-mail" / "letter",
+        store.root / "damaged" / "car.jpg",
+        store.root / "questions" / ".hidden",
+        store.root / "questions" / "ab" / "notes" / "text",
+    ]
+    for path in own:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    age(store.root, days=400)
+
+    remove(store, removable(store, older_than_s=A_DAY_S))
+    remove(store, removable(store, is_unreadable=True))
+
+    assert [path.read_text() for path in own] == ["mine"] * len(own)
+    assert entries_of(store) == []
+
+
+def test_what_stays_is_not_touched(store: Store) -> None:
+    """The files of other questions are the same to the byte."""
+    kept = [e.folder for e in entries_of(store) if describe(e).checkpoint != "base"]
+    before = [content(folder) for folder in kept]
+
+    remove(store, removable(store, checkpoint="base"))
+
+    assert [content(folder) for folder in kept] == before

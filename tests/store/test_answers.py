@@ -1,0 +1,624 @@
+"""The store of answers: round trips, resuming, damage, and what is in the key."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import json
+import os
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard.core.answers import Answer, Question
+from cliffguard.core.canonical_json import canonical_json, digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import InfrastructureError, StoreError, UsageError
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import Protocol
+from cliffguard.evaluate.measure import measure
+from cliffguard.evaluate.schedule import in_full
+from cliffguard.runners.fake import FakeRunner
+from cliffguard.store.answers import Entry, Store, Stored, default_store_folder
+from tests import support
+
+ITEMS = tuple(support.item(number) for number in range(6))
+ANSWERS = tuple(support.answer(item, float(number % 2)) for number, item in enumerate(ITEMS))
+NOTES = {"device": "cpu"}
+
+
+def task(items: tuple[Item, ...] = ITEMS) -> Task:
+    """Return a task over these items."""
+    return support.task(items)
+
+
+def question() -> Question:
+    """Return a question about the task."""
+    return Question(
+        checkpoint=support.checkpoint(),
+        task=task(),
+        protocol=Protocol(),
+        dtype="float32",
+        runner="hf: torch 2.6",
+        replicate=0,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def entry(store: Store) -> Entry:
+    """An entry with two shards of three answers."""
+    opened = store.open(question(), ITEMS)
+    opened.write_shard(0, ANSWERS[:3], NOTES)
+    opened.write_shard(1, ANSWERS[3:], NOTES)
+    return opened
+
+
+def shard(entry: Entry, number: int = 0) -> Path:
+    """Return the file of a shard."""
+    return entry.shards_folder / f"{number:04d}.jsonl"
+
+
+# --- round trips ---------------------------------------------------------------------------------
+
+
+def test_answers_come_back_as_they_were(entry: Entry) -> None:
+    """What is read is what was written, in order."""
+    found = [entry.read_shard(0, ITEMS[:3]), entry.read_shard(1, ITEMS[3:])]
+
+    assert found[0].answers + found[1].answers == ANSWERS
+
+
+def test_another_process_finds_the_answers(entry: Entry, store: Store) -> None:
+    """The key is enough to find an entry again."""
+    again = Store(store.root).open(question(), ITEMS)
+
+    assert again == entry
+    assert again.has_shard(1)
+
+
+def test_the_items_come_back_in_order(store: Store) -> None:
+    """What was asked can be read without the suite."""
+    several = replace(ITEMS[1], choices=(), answers=("a", "b"))
+    items = (replace(ITEMS[0], level=3, cluster="c"), several)
+
+    entry = store.open(question(), items)
+
+    assert entry.read_items() == items
+    lines = (entry.folder / "items.jsonl").read_text(encoding="utf-8").splitlines()
+    assert ["answers" in line for line in lines] == [False, True]  # as stores before had them
+
+
+def test_the_question_is_readable(entry: Entry) -> None:
+    """The pre-image of the key lies beside the answers, with names for people."""
+    found = entry.read_question()
+
+    assert found["asked"] == question().preimage()
+    assert (found["about"]["name"], found["about"]["suite"]) == ("base", "small")
+
+
+def test_a_store_explains_itself(entry: Entry, store: Store) -> None:
+    """Whoever stumbles over the folder learns that it may be deleted."""
+    assert "Safe to delete" in (store.root / "README").read_text()
+
+
+def test_entries_are_found_without_their_questions(entry: Entry, store: Store) -> None:
+    """Every entry that was begun is listed."""
+    store.open(replace(question(), replicate=1), ITEMS)
+
+    assert len(store.entries()) == 2
+    assert entry in store.entries()
+
+
+def test_a_store_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    """Looking for entries makes nothing."""
+    assert Store(tmp_path / "none").entries() == []
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_default_store_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a name the store lies in the user's cache."""
+    monkeypatch.delenv("CLIFFGUARD_STORE")
+
+    assert default_store_folder() == tmp_path / "cache-of-the-test" / "store"
+
+
+def test_a_shard_says_how_it_was_measured(entry: Entry) -> None:
+    """Device and batches lie with the answers that they gave, under one seal."""
+    entry.write_shard(7, ANSWERS[:1], {"device": "cuda", "batch tokens": 512})
+
+    assert entry.read_shard(7, ITEMS[:1]).notes == {"device": "cuda", "batch tokens": 512}
+    assert entry.read_shard(0, ITEMS[:3]).notes == NOTES
+
+
+def test_a_shard_of_before_there_were_notes_is_read(entry: Entry) -> None:
+    """Answers without a line of notes are sealed as ever."""
+    rows = [dataclasses.asdict(answer) for answer in ANSWERS[:3]]
+    text = "".join(canonical_json(row) + "\n" for row in [*rows, {"seal": digest(rows)}])
+    shard(entry).write_text(text)
+
+    found = entry.read_shard(0, ITEMS[:3])
+
+    assert (found.answers, found.notes) == (ANSWERS[:3], {})
+
+
+def test_a_question_of_before_it_had_a_seal_is_read(entry: Entry) -> None:
+    """Answers that were stored by an earlier version are not asked again."""
+    path = entry.folder / "question.json"
+    question = json.loads(path.read_text())
+    del question["seal"]
+    path.write_text(json.dumps(question))
+
+    assert entry.read_question() == question
+
+
+def test_the_first_of_two_writers_counts(entry: Entry) -> None:
+    """A shard that is there stays: whoever reported it as stored finds what it reported."""
+    others = tuple(replace(answer, confidence=0.5) for answer in ANSWERS[:3])
+
+    entry.write_shard(0, others, {"device": "another"})
+
+    assert entry.read_shard(0, ITEMS[:3]) == Stored(answers=ANSWERS[:3], notes=NOTES)
+
+
+def test_both_of_two_writers_go_on_with_what_is_stored(store: Store) -> None:
+    """A run that comes second continues with the answers of the first, as a later one will."""
+    items = ITEMS
+    look = (in_full(task(items), items),)
+
+    class Overtaken(FakeRunner):
+        """A runner during whose work another run stores the same shard."""
+
+        def ask(self, checkpoint: Checkpoint, *rest: Any) -> Any:
+            """Let the other run be first."""
+            other = FakeRunner(lambda *_: 1.0)
+            measure(checkpoint, look, protocol=Protocol(), store=store, runner=other)
+            return super().ask(checkpoint, *rest)
+
+    mine = Overtaken(lambda *_: 0.0)
+
+    found = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=mine)
+
+    assert [answer.score for answer in found.answers["ball"]] == [1.0] * 6
+
+
+ODD_TEXTS = {
+    "line separator": "a\u2028b\u2029c",
+    "next line": "a\u0085b",
+    "line feeds": "a\nb\r\nc\r",
+    "null and escape": "\0\x1b[31m",
+    "quotes": "\"'\\",
+    "beyond the basic plane": "🤖𝒳",
+    "right to left": "\u202eabc",
+    "byte order mark": "\ufeffx",
+    "replacement character": "\ufffd",
+    "not normalised": "e\u0301",
+    "empty": "",
+    "long": "x" * 100_000,
+    "JSON": '{"seal": "x"}\n',
+}
+
+
+@pytest.mark.parametrize("name", ODD_TEXTS)
+def test_odd_texts_survive(name: str, entry: Entry) -> None:
+    """Whatever a model says is kept to the letter."""
+    said = tuple(support.answer(item, text=ODD_TEXTS[name]) for item in ITEMS[:2])
+
+    entry.write_shard(7, said, NOTES)
+
+    assert entry.read_shard(7, ITEMS[:2]).answers == said
+
+
+def test_half_a_surrogate_is_stored_or_refused(entry: Entry) -> None:
+    """Text that is no Unicode leaves a readable shard or an explained error, and no debris."""
+    said = (support.answer(ITEMS[0], text="\ud800"),)
+    before = sorted(entry.shards_folder.iterdir())
+
+    try:
+        entry.write_shard(7, said, NOTES)
+    except (StoreError, UsageError):
+        assert sorted(entry.shards_folder.iterdir()) == before
+    else:
+        assert len(entry.read_shard(7, ITEMS[:1]).answers) == 1
+
+
+@pytest.mark.parametrize("score", [None, 0.0, 1.0, 0.1 + 0.2, 1e-300])
+def test_scores_survive_to_the_last_bit(score: float | None, entry: Entry) -> None:
+    """Unscored stays None, and no score is rounded."""
+    entry.write_shard(7, (support.answer(ITEMS[0], score),), NOTES)
+
+    assert entry.read_shard(7, ITEMS[:1]).answers[0].score == score
+
+
+def test_an_empty_shard_is_whole(entry: Entry) -> None:
+    """A shard of no items is sealed like any other."""
+    entry.write_shard(7, (), NOTES)
+
+    assert entry.read_shard(7, ()).answers == ()
+
+
+# --- resuming ------------------------------------------------------------------------------------
+
+
+class Counting(FakeRunner):
+    """A fake runner that remembers which items it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda *_: 1.0)
+        self.asked: list[str] = []
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Any, protocol: Protocol
+    ) -> list[Answer]:
+        """Answer, and remember."""
+        self.asked += [item.id for item in items]
+        return list(super().ask(checkpoint, task, items, protocol))
+
+
+def test_only_absent_shards_are_asked(store: Store) -> None:
+    """A shard that was lost is asked again as a whole, the others are read."""
+    items = tuple(support.item(number) for number in range(130))
+    look = (in_full(task(items), items),)
+    runner = Counting()
+    whole = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=runner)
+    shard(store.entries()[0], 1).unlink()
+    runner.asked.clear()
+
+    resumed = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=runner)
+
+    assert runner.asked == [item.id for item in items[64:128]]
+    assert resumed == whole
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+
+def flip(path: Path, old: str, new: str) -> None:
+    """Replace the first occurrence of a text in a file."""
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def rewrite(path: Path, change: Callable[[list[str]], list[str]]) -> None:
+    """Rewrite the lines of a file."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(change(lines)), encoding="utf-8")
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "a flipped score": lambda p: flip(p, '"score":0.0', '"score":1.0'),
+    "a flipped letter of an answer": lambda p: flip(p, '"text":"yes"', '"text":"yfs"'),
+    "a flipped letter of the seal": lambda p: rewrite(
+        p, lambda lines: [*lines[:-1], '{"seal":"' + "0" * 64 + '"}\n']
+    ),
+    "a score that is none": lambda p: flip(p, '"score":0.0', '"score":7'),
+    "a score in words": lambda p: flip(p, '"score":0.0', '"score":"good"'),
+    "NaN as a confidence": lambda p: flip(p, '"confidence":0.75', '"confidence":NaN'),
+    "half a surrogate": lambda p: flip(p, '"text":"yes"', '"text":"\\ud800"'),
+    "a torn last line": lambda p: p.write_bytes(p.read_bytes()[:-10]),
+    "a file cut in the middle": lambda p: p.write_bytes(p.read_bytes()[:300]),
+    "an empty file": lambda p: p.write_bytes(b""),
+    "zeros": lambda p: p.write_bytes(b"\0" * p.stat().st_size),
+    "no text": lambda p: p.write_bytes(b"\xff\xfe" + p.read_bytes()),
+    "a removed line": lambda p: rewrite(p, lambda lines: lines[1:]),
+    "a removed seal": lambda p: rewrite(p, lambda lines: lines[:-1]),
+    "a doubled line": lambda p: rewrite(p, lambda lines: [lines[0], *lines]),
+    "swapped lines": lambda p: rewrite(p, lambda lines: [lines[1], lines[0], *lines[2:]]),
+    "an unknown key": lambda p: flip(p, '"score":', '"scorn":'),
+    "numbers for lines": lambda p: p.write_text("1\n2\n"),
+    "lists for lines": lambda p: p.write_text("[]\n[]\n"),
+    "something appended": lambda p: p.write_bytes(p.read_bytes() + b'{"seal":"x"}\n'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_shard_is_refused(damage: str, entry: Entry) -> None:
+    """Damage names the directory and what to do, and is never measured again in silence."""
+    DAMAGE[damage](shard(entry))
+
+    with pytest.raises(StoreError, match=r"; `cliffguard store verify .* moves it aside") as caught:
+        entry.read_shard(0, ITEMS[:3])
+    assert str(entry.folder) in str(caught.value)
+
+
+def test_swapped_shards_are_refused(entry: Entry) -> None:
+    """A shard under another's number is whole, but answers other items."""
+    one, two = shard(entry, 0), shard(entry, 1)
+    first = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(first)
+
+    with pytest.raises(StoreError, match="shard 0 answers other items"):
+        entry.read_shard(0, ITEMS[:3])
+
+
+def test_answers_to_an_item_that_was_changed_are_refused(entry: Entry) -> None:
+    """The same id with another content is another item."""
+    changed = (replace(ITEMS[0], digest="0" * 64), *ITEMS[1:3])
+
+    with pytest.raises(StoreError, match="shard 0 answers other items"):
+        entry.read_shard(0, changed)
+
+
+def test_a_changed_question_is_refused(entry: Entry, store: Store) -> None:
+    """A question.json that was edited no longer matches its folder."""
+    flip(entry.folder / "question.json", '"replicate": 0', '"replicate": 1')
+
+    with pytest.raises(StoreError, match=r"question\.json does not match its seal"):
+        store.open(question(), ITEMS)
+
+
+def test_a_question_of_another_folder_is_refused(entry: Entry, store: Store) -> None:
+    """A whole question.json in the wrong folder is not the question of these answers."""
+    other = store.open(replace(question(), replicate=1), ITEMS)
+    (entry.folder / "question.json").write_bytes((other.folder / "question.json").read_bytes())
+
+    with pytest.raises(StoreError, match=r"question\.json does not match the folder's name"):
+        store.open(question(), ITEMS)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"asked": NaN}'])
+def test_a_torn_question_is_refused(text: str, entry: Entry, store: Store) -> None:
+    """A question.json that is no question is damage."""
+    (entry.folder / "question.json").write_text(text)
+
+    with pytest.raises(StoreError, match=r"question\.json"):
+        store.open(question(), ITEMS)
+
+
+@pytest.mark.parametrize("about", [None, [], {}], ids=repr)
+def test_a_question_without_its_names_is_refused(about: Any, entry: Entry) -> None:
+    """What lies beside the pre-image is read later, so that it is missed now."""
+    path = entry.folder / "question.json"
+    changed = {**json.loads(path.read_text()), "about": about}
+    del changed["seal"]
+    path.write_text(json.dumps(changed))
+
+    with pytest.raises(StoreError, match=r"question\.json"):
+        entry.read_question()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"against": "", "items": 1, "flips": "x"}'])
+def test_a_torn_noise_floor_is_refused(text: str, entry: Entry) -> None:
+    """A noise.json that cannot be read is damage, not absence."""
+    (entry.folder / "noise.json").write_text(text)
+
+    with pytest.raises(StoreError, match=r"noise\.json"):
+        entry.read_noise()
+
+
+@pytest.mark.parametrize("text", ["{", "1\n", "[]\n", "{}\n", '{"id": "a"}\n'])
+def test_torn_items_are_refused(text: str, entry: Entry) -> None:
+    """An items.jsonl that holds no items is damage."""
+    (entry.folder / "items.jsonl").write_text(text)
+
+    with pytest.raises(StoreError, match=r"items\.jsonl"):
+        entry.read_items()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: lines[:-1],
+        lambda lines: [lines[0].replace("question 0", "question 9"), *lines[1:]],
+        lambda lines: [lines[0].replace('"level":null', '"level":2'), *lines[1:]],
+    ],
+    ids=["a line lost", "a prompt changed", "a level changed"],
+)
+def test_changed_items_are_refused(change: Callable[[list[str]], list[str]], entry: Entry) -> None:
+    """What was asked is as much part of the record as what was answered."""
+    rewrite(entry.folder / "items.jsonl", change)
+
+    with pytest.raises(StoreError, match=r"items\.jsonl"):
+        entry.read_items()
+
+
+# --- the key -------------------------------------------------------------------------------------
+
+
+def with_checkpoint(**fields: Any) -> Question:
+    """Return the question about another checkpoint."""
+    return replace(question(), checkpoint=replace(support.checkpoint(), **fields))
+
+
+IN_THE_KEY: dict[str, Question] = {
+    "chat_template": replace(question(), protocol=Protocol(chat_template="own")),
+    "system_prompt": replace(
+        question(), protocol=Protocol(chat_template="own", system_prompt="Be brief.")
+    ),
+    "num_fewshot": replace(question(), protocol=Protocol(num_fewshot=0)),
+    "seed": replace(question(), protocol=Protocol(seed=1)),
+    "limit": replace(question(), protocol=Protocol(limit=6)),
+    "template_args": replace(
+        question(), protocol=Protocol(chat_template="own", template_args={"thinking": False})
+    ),
+    "max_tokens": replace(question(), protocol=Protocol(max_tokens=9)),
+    "max_length": replace(question(), protocol=Protocol(max_length=512)),
+    "temperature": replace(question(), protocol=Protocol(temperature=0.5)),
+    "top_p": replace(question(), protocol=Protocol(temperature=0.5, top_p=0.9)),
+    "top_k": replace(question(), protocol=Protocol(temperature=0.5, top_k=9)),
+    "repeats": replace(question(), protocol=Protocol(temperature=0.5, repeats=2)),
+    "quantization": replace(question(), protocol=Protocol(quantization="8bit")),
+    "attention": replace(question(), protocol=Protocol(attention="eager")),
+    "dtype": replace(question(), dtype="bfloat16"),
+    "runner": replace(question(), runner="hf: torch 2.7"),
+    "replicate": replace(question(), replicate=1),
+    "think_end": replace(question(), protocol=Protocol(think_end="</think>")),
+    "task name": replace(question(), task=replace(task(), name="bowl")),
+    "task digest": replace(question(), task=replace(task(), digest="e" * 64)),
+    "weights": with_checkpoint(weights="other"),
+    "adapter": with_checkpoint(adapter="a"),
+    "tokenizer": with_checkpoint(tokenizer="other"),
+    "template of the checkpoint": with_checkpoint(chat_template="t"),
+    "settings": with_checkpoint(settings="other"),
+}
+
+
+@pytest.mark.parametrize("field", IN_THE_KEY)
+def test_what_may_change_an_answer_is_in_the_key(field: str) -> None:
+    """Another value is another question, and its answers lie elsewhere."""
+    assert IN_THE_KEY[field].key != question().key
+
+
+def test_no_field_of_the_protocol_or_of_an_identity_is_left_out() -> None:
+    """A field that is added must be in the key, or be shown to change no answer."""
+    protocol = {field.name for field in fields(Protocol)}
+    identity = {field.name for field in fields(support.checkpoint())}
+
+    assert protocol <= IN_THE_KEY.keys()
+    assert identity - {"name", "revision", "notes", "files", "chat_template"} <= IN_THE_KEY.keys()
+
+
+def test_the_version_of_the_metrics_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers that another cliffguard scored otherwise are not compared with those of this one."""
+    before = question().key
+    monkeypatch.setattr("cliffguard.core.answers.SCORING", 10_000)
+
+    assert question().key != before
+
+
+def test_no_two_of_those_questions_share_a_key() -> None:
+    """All keys above differ from each other, too."""
+    assert len({asked.key for asked in IN_THE_KEY.values()}) == len(IN_THE_KEY)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        with_checkpoint(name="elsewhere/base"),
+        with_checkpoint(revision="0" * 40),
+        with_checkpoint(notes=("a remark",)),
+        replace(question(), task=replace(task(), chance=0.5)),
+        replace(question(), task=replace(task(), gate_levels=(1,))),
+        replace(question(), task=replace(task(), suite="other", capability="other")),
+        replace(question(), protocol=Protocol(dtype="float32")),
+    ],
+    ids=["name", "revision", "notes", "chance", "gating levels", "suite", "spelling of the dtype"],
+)
+def test_what_changes_no_answer_is_not_in_the_key(same: Question) -> None:
+    """Names, remarks and decisions leave the answers where they are."""
+    assert same.key == question().key
+
+
+@pytest.mark.parametrize("notes", [{"device": "cuda"}, {"batch size": 32}], ids=["device", "batch"])
+def test_device_and_batch_size_are_not_in_the_key(notes: dict[str, Any], store: Store) -> None:
+    """What a runner notes about its machine does not make another question."""
+    items = ITEMS
+    look = (in_full(task(items), items),)
+
+    class Elsewhere(Counting):
+        """A runner on another machine."""
+
+        def notes(self) -> dict[str, Any]:
+            """Describe the other machine."""
+            return notes
+
+    measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=Counting())
+    elsewhere = Elsewhere()
+
+    measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=elsewhere)
+
+    assert elsewhere.asked == []
+
+
+# --- a store that cannot be written --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["fsync", "link"])
+def test_a_full_disk_leaves_no_half_shard(
+    step: str, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a shard does not fit nothing of it stays, and the others do."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, step, full)
+
+    with pytest.raises(InfrastructureError, match="what is stored is kept"):
+        entry.write_shard(2, ANSWERS[:3], NOTES)
+
+    assert [path.name for path in sorted(entry.shards_folder.iterdir())] == [
+        "0000.jsonl",
+        "0001.jsonl",
+    ]
+
+
+def test_a_full_disk_leaves_no_entry_without_items(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that could not be begun does not look as if it had been."""
+
+    def full(source: str, target: Path) -> None:
+        if target.name == "question.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.rename(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+
+    with pytest.raises(InfrastructureError):
+        store.open(question(), ITEMS)
+
+    assert store.entries() == []
+
+
+def test_a_store_that_is_a_file_is_the_users_error(tmp_path: Path) -> None:
+    """A file where the store should be is named."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UsageError, match=r"file/.*cannot be written"):
+        Store(tmp_path / "file").open(question(), ITEMS)
+
+
+def test_a_read_only_store_is_the_users_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that may not be written to is answered with a remedy."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("tempfile.mkstemp", read_only)
+
+    with pytest.raises(UsageError, match="Read-only file system; choose another place"):
+        store.open(question(), ITEMS)
+
+
+def test_a_store_behind_a_closed_door_is_the_users_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may not even be looked into is a usage error, not a crash."""
+    look = Path.stat
+
+    def closed(path: Path, **options: bool) -> os.stat_result:
+        if path.is_relative_to(store.root):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", closed)
+
+    with pytest.raises(UsageError):
+        store.open(question(), ITEMS)
+
+
+def test_a_store_in_the_home_of_nobody_is_the_users_error() -> None:
+    """~name of a user that is not there is one line."""
+    with pytest.raises(UsageError):
+        Store("~nobody-of-that-name/store")
+
+
+def test_a_shard_is_one_json_object_a_line(entry: Entry) -> None:
+    """The files can be read with any tool: answers, how they came about, then the seal."""
+    rows = [json.loads(line) for line in shard(entry).read_text().splitlines()]
+
+    assert [row.get("item_id") for row in rows] == ["item-0", "item-1", "item-2", None, None]
+    assert [list(row) for row in rows[-2:]] == [["notes"], ["seal"]]

@@ -1,0 +1,228 @@
+"""Rows as other tools and data sets write them: what refuses them says how to read them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard import TargetData
+from cliffguard.core.errors import UsageError
+from cliffguard.suites.target import read_target
+from cliffguard.suites.target.exports import EXPORTS
+from tests import support
+from tests.suites.target.data import items, reading, refused
+from tests.suites.target.forms import COMMANDS, FLAGS, SAID, TALK, WHOLE
+
+
+def flags_in(text: str) -> dict[str, Any]:
+    """Return the keys of a target that the flags in a line set."""
+    keys: dict[str, Any] = {}
+    for name, value in re.findall(r"--target-(\w+) ('[^']*'|\S+)", text):
+        (said,) = shlex.split(value)
+        keys[name] = (*keys.get(name, ()), said) if name in ("ignore", "labels") else said
+    return keys
+
+
+def run(command: str, folder: Path) -> None:
+    """Run the Python of a command in a folder, as `python -c` does, and write what it prints."""
+    match = re.fullmatch(r'python -c "([^"$`]+)" > (rows\.jsonl)', command)
+    assert match is not None, command
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(match[1], {})
+    (folder / match[2]).write_text(printed.getvalue(), encoding="utf-8")
+
+
+def command_in(line: str) -> tuple[str, str]:
+    """Return the command that a line names, and what follows it."""
+    _, command, after = re.split(r'(python -c "[^"]+" > rows\.jsonl)', line, maxsplit=1)
+    return command, after
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_flags_read_it(tmp_path: Path, name: str) -> None:
+    """The flags in the line are all that it takes."""
+    row, prompt, right = FLAGS[name]
+
+    line = refused(tmp_path, [row, row], "target.other-form")
+    item, _ = items(tmp_path, [row, row], **flags_in(line.split(" reads it")[0]))
+
+    assert (item.prompt, item.answer) == (prompt, right)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_makes_rows_of_it(tmp_path: Path, name: str) -> None:
+    """The command in the line runs, and what it writes is read under the flags in the line."""
+    row, prompt, right = COMMANDS[name]
+    written = [{"data": [row]}] if name == "quac" else [row] if name in WHOLE else [row, row]
+    path = support.write_jsonl(tmp_path / "rows here.json", written)
+
+    with pytest.raises(UsageError) as caught:
+        read_target(TargetData(data=str(path)))
+    assert caught.value.id == "target.other-form"
+    command, after = command_in(caught.value.line)
+    run(command, tmp_path)
+    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
+
+    last = found.task.items[-1]
+    assert (last.prompt, last.answer) == (prompt, right)
+
+
+def test_messages_in_rows_of_their_own_are_put_together(tmp_path: Path) -> None:
+    """OpenAssistant's rows: every answer with all that was said before it."""
+    rows = [
+        {"message_id": "a", "parent_id": None, "text": "Hi?", "role": "prompter"},
+        {"message_id": "b", "parent_id": "a", "text": "Yo", "role": "assistant", "rank": 0},
+        {"message_id": "c", "parent_id": "a", "text": "No", "role": "assistant", "rank": 1},
+        {"message_id": "d", "parent_id": "b", "text": "So?", "role": "prompter"},
+        {"message_id": "e", "parent_id": "d", "text": "So.", "role": "assistant"},
+    ]
+
+    command, after = command_in(refused(tmp_path, rows, "target.other-form"))
+    run(command, tmp_path)
+    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
+
+    prompts = ["Hi?", "User: Hi?\nAssistant: Yo\nUser: So?\nAssistant:"]
+    assert [item.prompt for item in found.task.items] == prompts
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"body": {"messages": TALK}}, {"response": {"body": {"choices": [{"message": SAID}]}}}),
+        (
+            {"params": {"messages": TALK, "system": "Short."}},
+            {"result": {"message": {"content": [{"type": "text", "text": "Yo"}]}}},
+        ),
+    ],
+)
+def test_a_batch_is_put_together(
+    tmp_path: Path, asked: dict[str, Any], said: dict[str, Any]
+) -> None:
+    """Answers name their requests; neither is a target alone."""
+    name = {"custom_id": "r1"}
+    (tmp_path / "requests.jsonl").write_text(json.dumps({**name, **asked}), encoding="utf-8")
+    assert "no right answers" in refused(tmp_path, [{**name, **asked}], "target.other-form")
+
+    command, after = command_in(refused(tmp_path, [{**name, **said}], "target.other-form"))
+    run(command, tmp_path)
+    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
+
+    (item,) = found.task.items
+    assert item.prompt.endswith("Hi?")
+    assert item.answer == "Yo"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"question_id": 1, "turns": ["Q?"]}, "--target-prompt turns.0"),
+        ({"question_id": 1, "choices": [{"turns": ["a"]}]}, "the file of the questions"),
+        ({"object": "chat.completion", "choices": [{"message": SAID}]}, "file of the questions"),
+        ({"info": {}, "images": [{}], "annotations": [{}], "categories": []}, "pictures"),
+        ({"task_id": "H/0", "prompt": "def f():", "entry_point": "f", "test": ""}, "humaneval"),
+        ({"task_id": 1, "text": "Write.", "code": "", "test_list": ["assert f"]}, "mbpp"),
+    ],
+)
+def test_what_holds_nothing_to_ask_says_so(tmp_path: Path, row: dict[str, Any], told: str) -> None:
+    """Answers without questions, questions without answers, pictures, tests."""
+    assert told in refused(tmp_path, [row], "target.other-form")
+
+
+def test_who_names_columns_is_not_told(tmp_path: Path) -> None:
+    """Flags that name the prompt and the answer read the rows, whatever they look like."""
+    row = {"text": "Good", "label": "POS", "answer": "accept", "_input_hash": 1}
+
+    (item,) = items(tmp_path, [row], prompt="text", answer="label")
+
+    assert item.answer == "POS"
+
+
+def test_a_command_runs_in_a_shell(tmp_path: Path) -> None:
+    """Its quotes are a shell's, also around a name with a blank."""
+    path = tmp_path / "a b.jsonl"
+    path.write_text(json.dumps({"input": "Q?", "target_scores": {"a": 0, "b": 1}}), "utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_target(TargetData(data=str(path)))
+    command, _ = command_in(str(caught.value))
+
+    words = command.replace("python", shlex.quote(sys.executable), 1)
+    subprocess.run(words, shell=True, check=True, cwd=tmp_path)
+
+    made = json.loads((tmp_path / "rows.jsonl").read_text(encoding="utf-8"))
+    assert made == {"input": "Q?", "choices": ["a", "b"], "answer": "b"}
+
+
+def test_every_form_has_an_example() -> None:
+    """A form is added with rows that show that its flags work."""
+    assert len(FLAGS) >= len(EXPORTS)
+
+
+def test_a_form_is_told_though_the_first_row_lacks_its_answer(tmp_path: Path) -> None:
+    """As where a first text was skipped."""
+    rows = [FLAGS["label studio"][0] | {"annotations": []}, FLAGS["label studio"][0]]
+
+    assert "Label Studio" in refused(tmp_path, rows, "target.other-form")
+
+
+@pytest.mark.parametrize("name", ["a'b.jsonl", "$(id).jsonl", "`id`.jsonl", '"; id; ".jsonl'])
+def test_a_name_of_a_file_is_no_command(tmp_path: Path, name: str) -> None:
+    """What a shell would run stands in no command that people copy."""
+    path = support.write_jsonl(tmp_path / name, [COMMANDS["ultrachat"][0]] * 2)
+    with pytest.raises(UsageError) as caught:
+        read_target(TargetData(data=str(path)))
+    command = str(caught.value).split("python -c")[1]
+    assert "read_records('FILE')" in command
+
+
+# --- paths ---------------------------------------------------------------------------------------
+
+
+def test_what_stands_beside_a_path_is_not_lost(tmp_path: Path) -> None:
+    """A context next to the question in the same outer column is a part of it."""
+    rows = [{"doc": {"question": "Q?", "context": "In short."}, "answer": "a"}]
+
+    line = refused(tmp_path, rows, "target.unused-column", prompt="doc.question")
+    (item,) = items(tmp_path, rows, **flags_in(line.split("asks")[0].split("nothing reads")[1]))
+
+    assert item.prompt == "In short.\nQ?"
+
+
+def test_a_column_with_a_period_is_itself(tmp_path: Path) -> None:
+    """As pandas and Argilla write them: no path is looked for."""
+    rows = [{"meta.q": "Q?", "meta": {"q": "other"}, "answer": "a"}]
+
+    (item,) = items(tmp_path, rows, prompt="meta.q")
+
+    assert item.prompt == "Q?"
+
+
+def test_a_path_leads_into_json_in_a_cell(tmp_path: Path) -> None:
+    """A table of text has objects as JSON."""
+    found = reading(tmp_path, [{"doc": '{"q": "Q?"}', "answer": "a"}], prompt="doc.q")
+
+    assert found.task.items[0].prompt == "Q?"
+
+
+def test_a_misspelt_path_is_corrected(tmp_path: Path) -> None:
+    """By the names beside it."""
+    line = refused(tmp_path, [{"doc": {"query": "Q?"}, "answer": "a"}], "target.unknown-column",
+                   prompt="doc.quary")  # fmt: skip
+    assert "doc.query" in line
+
+
+def test_unknown_objects_are_told_by_their_paths(tmp_path: Path) -> None:
+    """No usual column, and texts inside of others: the message names one."""
+    rows = [{"payload": {"ask": "Q?", "reply": "a"}}] * 2
+
+    assert "such as payload.ask" in refused(tmp_path, rows, "target.no-column")
+    item, _ = items(tmp_path, rows, prompt="payload.ask", answer="payload.reply")
+    assert item.answer == "a"

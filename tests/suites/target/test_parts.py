@@ -1,0 +1,431 @@
+"""Parts of a question: none is dropped in silence, and none is moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.suites.target.data import items, reading, refused
+
+
+def asked(**more: Any) -> list[dict[str, Any]]:
+    """Return rows with a question, an answer and more; # in a text is the row's number."""
+    given = {"question": "Is it so, in #?", **more}
+    return [
+        {key: one.replace("#", str(n)) if isinstance(one, str) else one for key, one in row.items()}
+        for n in range(6)
+        for row in [{**given, "answer": "yes it is, #"}]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "flag"),
+    [
+        ("passage", r"--target-prompt '{passage}\n{question}' asks it"),
+        ("Document", r"--target-prompt '{Document}\n{question}' asks it"),
+        ("context", r"--target-prompt '{context}\n{question}' asks it"),
+        ("title", r"--target-prompt '{title}\n{question}' asks it"),
+        ("premise", r"--target-prompt '{premise}\n{question}' asks it"),
+        ("hypothesis", r"--target-prompt '{question}\n{hypothesis}' asks it"),
+        ("history", r"--target-prompt '{history}\n{question}' asks it"),
+        ("System Prompt", "--target-system 'System Prompt' says it before"),
+    ],
+)
+def test_a_part_that_nothing_reads_is_refused(tmp_path: Path, column: str, flag: str) -> None:
+    """A question without its passage is another question; the message has the flag."""
+    told = refused(tmp_path, asked(**{column: "Told #"}), "target.unused-column")
+
+    assert f"has a column {column!r} beside 'question'" in told
+    assert flag in told
+    assert "--target-ignore" in told
+
+
+def test_a_part_is_asked_by_the_flag_or_left_by_the_other(tmp_path: Path) -> None:
+    """Both flags of the message mend it."""
+    rows = asked(passage="Told #")
+
+    with_it = items(tmp_path, rows, prompt="{passage}\n{question}")
+    without = reading(tmp_path, rows, ignore=("passage",))
+
+    assert with_it[1].prompt == "Told 1\nIs it so, in 1?"
+    assert without.task.items[1].prompt == "Is it so, in 1?"
+    assert without.columns.ignored == ("passage",)
+
+
+def test_a_named_prompt_drops_nothing_either(tmp_path: Path) -> None:
+    """To name one column is not to say that the others are no part of the question."""
+    rows = [{"instruction": "Add.", "input": f"{n} and {n}", "output": f"={n}"} for n in range(6)]
+
+    told = refused(tmp_path, rows, "target.unused-column", prompt="instruction")
+
+    assert r"--target-prompt '{instruction}\n{input}'" in told
+
+
+def test_what_the_prompt_holds_anyway_is_no_loss(tmp_path: Path) -> None:
+    """A title that stands in the text of every row is asked already."""
+    rows = [{"title": f"T{n}", "text": f"T{n}: help", "answer": f"a {n}"} for n in range(6)]
+
+    assert reading(tmp_path, rows).columns.left == ("title",)
+
+
+def test_a_part_that_is_blank_everywhere_is_none(tmp_path: Path) -> None:
+    """Exporters write columns that nobody has filled."""
+    rows = asked(context=" ", history=[], system="", tools="[]", title=None)
+
+    assert len(items(tmp_path, rows)) == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("tools", [{"name": "track"}]),
+        ("tools", '[{"name": "track"}]'),
+        ("history", [["Hi", "Hello"]]),
+        ("image", "a.png"),
+    ],
+)
+def test_what_no_flag_can_ask_is_refused(tmp_path: Path, column: str, value: Any) -> None:
+    """Tools, turns and pictures are no text; one line says so, and how to leave them."""
+    told = refused(tmp_path, asked(**{column: value}), "target.unaskable-column")
+
+    assert f"--target-ignore {column}" in told
+    assert len(items(tmp_path, asked(**{column: value}), ignore=(column,))) == 6
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("A", "B", "C"), ("option_1", "option_2"), ("optiona", "optionb"), ("choice 1", "choice 2")],
+)
+def test_options_in_columns_of_their_own_are_refused(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """A letter as the answer to a question whose options are never shown measures nothing."""
+    texts = {name: f"text {place} of #" for place, name in enumerate(names)}
+
+    told = refused(tmp_path, asked(**texts), "target.unused-column")
+
+    assert "--target-choices '" + "".join(f"{{{name}}}" for name in names) + "'" in told
+
+
+@pytest.mark.parametrize("answer", ["B", "b", 1, "option_b", "second"])
+def test_columns_in_braces_are_choices(tmp_path: Path, answer: Any) -> None:
+    """The answer is a letter, a place, a column or the text."""
+    row = {"question": "q", "option_a": "first", "option_b": "second", "answer": answer}
+
+    (item,) = items(tmp_path, [row], choices="{option_a}{option_b}")
+
+    assert (item.choices, item.answer) == (("first", "second"), "second")
+
+
+@pytest.mark.parametrize(("numbers", "right"), [([0, 1, 2], "x0"), ([1, 2, 3], "x1")])
+def test_columns_that_count_from_one_are_placed_by_the_answers(
+    tmp_path: Path, numbers: list[int], right: str
+) -> None:
+    """0 says that answers are places, the last number that they are the columns' own."""
+    rows = [
+        {"question": f"q{n}", "choice1": "x0", "choice2": "x1", "choice3": "x2", "label": number}
+        for n, number in enumerate(numbers)
+    ]
+
+    made = items(tmp_path, rows, choices="{choice1}{choice2}{choice3}")
+
+    assert made[0].answer == "x0"
+    assert [item.answer for item in made] == ["x0", "x1", "x2"]
+
+
+def test_numbers_that_could_count_from_0_or_1_are_refused(tmp_path: Path) -> None:
+    """With neither 0 nor the last number, both readings are possible."""
+    rows = [
+        {"question": f"q{n}", "choice1": "x", "choice2": "y", "choice3": "z", "label": n % 2 + 1}
+        for n in range(4)
+    ]
+
+    told = refused(tmp_path, rows, "target.two-readings", choices="{choice1}{choice2}{choice3}")
+
+    assert "count from 1" in told
+
+
+def test_texts_that_count_up_are_parts(tmp_path: Path) -> None:
+    """Which of two sentences is meant, their names do not say: both are."""
+    told = refused(tmp_path, asked(sentence1="One #", sentence2="Two #"), "target.unused-column")
+
+    assert r"--target-prompt '{sentence1}\n{sentence2}\n{question}'" in told
+
+
+def test_an_ignored_column_is_none(tmp_path: Path) -> None:
+    """It is looked for under no usual name; one that is not there, or named as well, is refused."""
+    rows = [{"text": f"t {n}", "label": f"a {n}", "output": "long"} for n in range(4)]
+
+    assert items(tmp_path, rows, ignore=("output",))[0].answer == "a 0"
+    assert "did you mean 'output'" in refused(
+        tmp_path, rows, "target.unknown-column", ignore=("outptu",)
+    )
+    refused(tmp_path, rows, "target.ignored-column", answer="label", ignore=("label",))
+
+
+# --- chats ---------------------------------------------------------------------------------------
+
+
+def chat(*turns: tuple[str, Any], **more: Any) -> dict[str, Any]:
+    """Return a row with a chat."""
+    return {"messages": [{"role": role, "content": said} for role, said in turns], **more}
+
+
+def test_a_system_turn_stays_where_it_is(tmp_path: Path) -> None:
+    """In the middle it speaks of what follows."""
+    said = [("user", "Hi"), ("assistant", "Hi."), ("system", "Now French."), ("user", "Go")]
+
+    (item,) = items(tmp_path, [chat(("system", "Be short."), *said, ("assistant", "Oui"))])
+
+    assert item.prompt == (
+        "Be short.\n\nUser: Hi\nAssistant: Hi.\nSystem: Now French.\nUser: Go\nAssistant:"
+    )
+
+
+def test_a_developer_keeps_its_role(tmp_path: Path) -> None:
+    """It is neither the system nor the user."""
+    (item,) = items(tmp_path, [chat(("developer", "Terse."), ("user", "Go"), ("assistant", "OK"))])
+
+    assert item.prompt == "Developer: Terse.\nUser: Go\nAssistant:"
+    (item,) = items(tmp_path, [chat(("developer", "Go"), ("assistant", "OK"))])
+    assert item.prompt == "Developer: Go\nAssistant:"
+
+
+def test_a_column_of_system_prompts_is_the_first_turn(tmp_path: Path) -> None:
+    """Of a text and of a chat; one that the chat has already is not said twice."""
+    rows = [
+        chat(("user", "Go"), ("assistant", "OK"), system="Be short."),
+        chat(("system", "Be short."), ("user", "Go"), ("assistant", "OK"), system="Be short."),
+    ]
+
+    made = items(tmp_path, rows, system="system")
+
+    assert {item.prompt for item in made} == {"Be short.\n\nGo"}
+    rows[1]["system"] = "Be long."
+    assert "data.jsonl:2" in refused(tmp_path, rows, "target.two-systems", system="system")
+
+
+@pytest.mark.parametrize("content", [{"content": None}, {}])
+def test_a_tool_call_is_no_empty_turn(tmp_path: Path, content: dict[str, Any]) -> None:
+    """What the assistant did is not left out of the chat."""
+    call = {"role": "assistant", **content, "tool_calls": [{"function": {"name": "f"}}]}
+    row = chat(("user", "u"), ("assistant", "a"))
+    row["messages"].insert(1, call)
+
+    assert "has tool_calls" in refused(tmp_path, [row], "target.tool-call")
+
+
+def test_a_turn_of_nothing_is_refused(tmp_path: Path) -> None:
+    """Null is not an empty text."""
+    row = chat(("user", "u"), ("assistant", None), ("user", "v"), ("assistant", "a"))
+
+    assert "says nothing (null)" in refused(tmp_path, [row], "target.empty-turn")
+
+
+def test_a_chat_in_a_cell_of_text_is_one(tmp_path: Path) -> None:
+    """A table of text holds chats as JSON."""
+    row = {"messages": '[{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}]'}
+
+    (item,) = items(tmp_path, [row])
+
+    assert (item.prompt, item.answer) == ("u", "a")
+
+
+def test_ids_of_conversations_are_counted(tmp_path: Path) -> None:
+    """A chat that was cut into rows has one id in all of them; the first keeps it."""
+    rows = [
+        {**chat(("user", f"u{n}"), ("assistant", "a")), "id": "c1" if n < 3 else "c2"}
+        for n in range(4)
+    ]
+
+    assert [item.id for item in items(tmp_path, rows)] == ["c1", "c1-2", "c1-3", "c2"]
+
+
+# --- known layouts -------------------------------------------------------------------------------
+
+
+def test_alpaca_has_its_instruction_first(tmp_path: Path) -> None:
+    """A row without an input has no line for it, whether blank or null."""
+    rows = [
+        {"instruction": "Sort.", "input": given, "output": "a b", "text": "Sort. …"}
+        for given in ("b a", "", None)
+    ]
+
+    read = reading(tmp_path, rows)
+
+    assert read.columns.layout is not None
+    assert read.columns.layout.name == "Alpaca"
+    assert [item.prompt for item in read.task.items] == ["Sort.\nb a", "Sort.", "Sort."]
+
+
+def test_blank_parts_have_no_line(tmp_path: Path) -> None:
+    """In Dolly's layout and in a text with columns in braces alike; the rows are counted."""
+    rows = [
+        {"instruction": f"Where is {n}?", "context": "" if n % 2 else f"{n}: hall", "response": "h"}
+        for n in range(4)
+    ]
+
+    read = reading(tmp_path, rows)
+    framed = items(tmp_path, rows, prompt=r"{context}\n{instruction}\nA:", answer="response")
+
+    assert [i.prompt for i in read.task.items[:2]] == ["Where is 0?\n0: hall", "Where is 1?"]
+    assert [i.prompt for i in framed[:2]] == ["0: hall\nWhere is 0?\nA:", "Where is 1?\nA:"]
+    assert "context is blank in 2 of 4 rows, and its line left out there." in read.notes
+
+
+def test_a_layout_without_what_it_always_has_is_refused(tmp_path: Path) -> None:
+    """An input alone is no question of Alpaca's."""
+    rows = [{"instruction": "Sort.", "input": "b a", "output": "x"}]
+
+    told = refused(tmp_path, [*rows, {**rows[0], "instruction": ""}], "target.blank")
+
+    assert "data.jsonl:2: instruction is missing" in told
+
+
+def test_squad_is_read_with_all_its_answers(tmp_path: Path) -> None:
+    """Its title is known to be no part of the question."""
+    row = {
+        "title": "Halls",
+        "context": "It is in the hall.",
+        "question": "Where?",
+        "answers": {"text": ["the hall", "hall", "hall"], "answer_start": [9, 13, 13]},
+    }
+
+    (item,) = items(tmp_path, [row])
+
+    assert item.prompt == "It is in the hall.\nWhere?"
+    assert item.right == ("the hall", "hall")
+
+
+def test_preferences_are_read_by_flag(tmp_path: Path) -> None:
+    """The better answer is a text, a turn, or a chat whose beginning is the prompt."""
+    turn = {"from": "gpt", "value": "good"}
+    user = [{"from": "human", "value": "q"}]
+    for prompt, chosen in (("q", "good"), (user, turn), (user, [turn]), ("q", [*user, turn])):
+        row = {"prompt": prompt, "chosen": chosen, "rejected": "bad"}
+        (item,) = items(tmp_path, [row], answer="chosen")
+        assert (item.prompt, item.answer) == ("q", "good")
+
+    row = {"prompt": "q", "chosen": "good", "rejected": "bad"}
+    assert "--target-answer chosen" in refused(tmp_path, [row], "target.no-column")
+    row = {"prompt": "other", "chosen": [*user, turn], "rejected": "bad"}
+    told = refused(tmp_path, [row], "target.two-prompts", answer="chosen")
+    assert "--target-prompt chosen" in told
+
+
+def test_a_prompt_beside_its_chat_points_to_the_chat(tmp_path: Path) -> None:
+    """A list of turns cannot stand in braces."""
+    row = chat(("user", "q"), ("assistant", "a"), prompt="q")
+
+    assert "--target-prompt messages is the chat" in refused(tmp_path, [row], "target.two-columns")
+
+
+def test_a_part_within_a_word_is_not_said(tmp_path: Path) -> None:
+    """The context "c" does not stand in "Which?"."""
+    refused(
+        tmp_path, [{"context": "c", "question": "Which?", "answer": "a"}], "target.unused-column"
+    )
+
+
+def test_names_are_found_in_any_case(tmp_path: Path) -> None:
+    """Spreadsheets have "Question"; a column spelt as usual comes first."""
+    assert items(tmp_path, [{"Question": "q", "Answer": "a"}])[0].prompt == "q"
+    assert items(tmp_path, [{"Text": "no", "text": "q", "label": "a"}], ignore=("Text",))
+
+
+def test_a_part_that_is_no_text_names_no_flag_that_cannot_work(tmp_path: Path) -> None:
+    """Passages in lists cannot stand in braces."""
+    told = refused(tmp_path, asked(ctxs=[{"title": "t"}]), "target.unused-column")
+
+    assert "ctxs holds no plain text" in told
+    assert "--target-prompt" not in told
+
+
+def test_parts_without_a_prompt_are_offered_as_one(tmp_path: Path) -> None:
+    """Two questions to compare are both the prompt."""
+    rows = [{"question1": f"a{n}", "question2": "b", "label": "yes"} for n in range(3)]
+
+    assert r"'{question1}\n{question2}'" in refused(tmp_path, rows, "target.no-column")
+
+
+def test_a_rendering_of_the_row_is_no_part(tmp_path: Path) -> None:
+    """Trainers write the whole text beside its parts; a passage is none."""
+    rows = [
+        {"prompt": f"Is {n} so?", "answer": f"yes {n}", "text": f"Is {n} so? yes"} for n in (1, 2)
+    ]
+
+    assert items(tmp_path, rows, prompt="prompt")[0].prompt == "Is 1 so?"
+    rows[1]["text"] = "A passage."
+    told = refused(tmp_path, rows, "target.unused-column", prompt="prompt")
+    assert r"--target-prompt '{text}\n{prompt}'" in told
+
+
+def test_ids_clusters_and_levels_can_be_ignored(tmp_path: Path) -> None:
+    """A column is no part of anything where it is said to be none."""
+    beside = {"id": "a", "cluster": "c", "level": 1}
+    rows = [{"question": f"q{n}", "answer": f"a{n}", **beside} for n in range(3)]
+
+    made = items(tmp_path, rows, ignore=tuple(beside))
+
+    assert [(item.id, item.cluster, item.level) for item in made][1] == ("target-00002", None, None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["evidence", "sql_context", "document_text", "premise1", "Context_Text", "user_persona"],
+)
+def test_what_is_named_like_a_part_is_one(tmp_path: Path, name: str) -> None:
+    """What a name is of stands at its end; where it holds no text of several words it is none."""
+    told = refused(tmp_path, asked(**{name: "A tale of two"}), "target.unused-column")
+
+    assert f"--target-ignore {name}" in told
+    assert items(tmp_path, asked(**{name: "B-17"}))
+
+
+@pytest.mark.parametrize("name", ["answer_context", "context_id", "context_length", "label_text"])
+def test_what_is_of_the_answer_or_a_number_is_no_part(tmp_path: Path, name: str) -> None:
+    """Nor is the passage that an answer was made from."""
+    assert items(tmp_path, asked(**{name: "A tale of two"}))
+
+
+@pytest.mark.parametrize("name", ["system_message", "systemPrompt", "SystemPrompt", "developer"])
+def test_a_system_prompt_by_another_name_is_one(tmp_path: Path, name: str) -> None:
+    """Its flag stands in the message."""
+    told = refused(tmp_path, asked(**{name: "Be brief."}), "target.unused-column")
+
+    assert f"--target-system {name}" in told
+
+
+def test_options_of_belebele_are_options(tmp_path: Path) -> None:
+    """They are offered as choices, and not before the question."""
+    options = {f"mc_answer{n}": f"text {n}" for n in range(1, 5)}
+
+    told = refused(tmp_path, asked(**options), "target.unused-column")
+
+    assert "--target-choices '{mc_answer1}{mc_answer2}{mc_answer3}{mc_answer4}'" in told
+
+
+@pytest.mark.parametrize("stem", ["distractor", "Incorrect Answer ", "wrong_answer_"])
+def test_wrong_options_are_offered_with_the_right_one(tmp_path: Path, stem: str) -> None:
+    """SciQ and GPQA have them so; alone before the question they would be told as its text."""
+    wrong = {f"{stem}{n}": f"text {n}" for n in range(1, 4)}
+
+    told = refused(tmp_path, asked(**wrong), "target.unused-column")
+
+    listed = "".join(f"{{{name}}}" for name in ("answer", *wrong))
+    assert f"--target-choices '{listed}' takes them and the right one as choices" in told
+    assert (
+        items(tmp_path, asked(**wrong), choices=listed, answer="answer")[0].answer == "yes it is, 0"
+    )
+
+
+def test_a_turn_that_says_nothing_is_not_asked(tmp_path: Path) -> None:
+    """A tool call that was cut off leaves one; a system prompt may be blank."""
+    turns = [("system", ""), ("user", "q"), ("assistant", " "), ("user", "r"), ("assistant", "a")]
+    rows = [{"messages": [{"role": role, "content": text} for role, text in turns]}]
+
+    assert "(assistant) says nothing (blank)" in refused(tmp_path, rows, "target.empty-turn")
+    rows[0]["messages"].pop(2)
+    assert "q" in items(tmp_path, rows)[0].prompt

@@ -1,0 +1,533 @@
+"""Suites: every refusal with file and line, and what alters a task's digest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.errors import SuiteError
+from cliffguard.core.items import Suite, Task
+from cliffguard.suites import ladders
+from cliffguard.suites import loading as room
+from cliffguard.suites.loading import builtin_names, load_suite, load_suites
+from tests import support
+
+CHOICE = {"id": "a", "prompt": "Who?", "choices": ["Ann", "Bob"], "answer": "Ann", "hops": 1}
+GENERATED = {"id": "a", "prompt": "Say 1:", "answer": "1"}
+LADDER = "name: one, items: one.jsonl, level: hops, metric: acc"
+SAID = "name: one, items: one.jsonl, metric: exact_match"
+
+
+def made(generator: str, levels: Sequence[int] = (1, 2), digest: str = "d" * 64) -> str:
+    """Return a task whose items are made."""
+    return (
+        f"name: one, level: stage, items: {{generator: {generator}, seed: s, n_per_level: 3, "
+        f"levels: {list(levels)}, digest: {digest}}}"
+    )
+
+
+def write(folder: Path, task: str, rows: list[dict[str, Any]] | str) -> Path:
+    """Write a suite of one task with these items and return its file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(rows, str):
+        (folder / "one.jsonl").write_text(rows, encoding="utf-8")
+    else:
+        support.write_jsonl(folder / "one.jsonl", rows)
+    path = folder / "suite.yaml"
+    path.write_text(
+        "name: trial\nversion: 1\ncapabilities:\n  skill:\n    ring: adjacent\n"
+        f"    tasks:\n      - {{{task}}}\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def task_of(suite: Suite) -> Task:
+    """Return the first task of a suite."""
+    return suite.capabilities[0].tasks[0]
+
+
+def loaded(folder: Path, task: str = LADDER, rows: list[dict[str, Any]] | None = None) -> Task:
+    """Write, load and return a task."""
+    return task_of(load_suite(str(write(folder, task, rows or [CHOICE]))))
+
+
+def without(row: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the row without a key."""
+    return {name: value for name, value in row.items() if name != key}
+
+
+# --- finding -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_the_built_in_suites_are_sound(name: str) -> None:
+    """Every suite that ships loads, under the name of its file."""
+    assert load_suite(name).name == name
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    """A misspelt built-in suite is answered with the name it resembles, and the list."""
+    with pytest.raises(SuiteError, match=r"'adjacnt'; did you mean 'adjacent'\? \(built-in: "):
+        load_suite("adjacnt")
+
+
+def test_a_bare_word_is_never_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder or file of that name in the working directory does not shadow the built-in."""
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SuiteError, match=r"no suite is called 'mine'.*a path needs a slash"):
+        load_suite("mine")
+
+
+def test_a_path_is_taken_from_the_given_folder(tmp_path: Path) -> None:
+    """A relative path starts at `folder`."""
+    support.write_suite(tmp_path / "deep")
+
+    assert load_suite("deep/small.yaml", folder=tmp_path).name == "small"
+
+
+def test_an_absolute_path_ignores_the_folder(tmp_path: Path) -> None:
+    """An absolute path stands for itself."""
+    path = support.write_suite(tmp_path / "deep")
+
+    assert load_suite(str(path), folder=tmp_path / "elsewhere").name == "small"
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A path that leads nowhere is named."""
+    with pytest.raises(SuiteError, match=r"none\.yaml: no such file"):
+        load_suite(str(tmp_path / "none.yaml"))
+
+
+def test_the_home_of_nobody_is_the_users_error() -> None:
+    """~name of a user that is not there is one line."""
+    with pytest.raises(SuiteError):
+        load_suite("~nobody-of-that-name/suite.yaml")
+
+
+# --- the suite file ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: small", "nme: small", r"nme: unknown key; did you mean 'name'\?"),
+        ("name: small\n", "", r": name: missing"),
+        ("version: 1\n", "", r": version: missing"),
+        ("version: 1", "version: 0", r"version: .*greater than or equal to 1"),
+        ("version: 1", "version: one", r"version: .*valid integer"),
+        ("name: small", "name: two words", r"name: .*pattern"),
+        ("name: small", "name: ../up", r"name: .*pattern"),
+        ("name: small", "name: 7", r"name: .*valid string"),
+        ("ring: adjacent", "ring: adjcent", r"capabilities.reasoning.ring: .*'adjacent'"),
+        ("    ring: adjacent\n", "", r"capabilities.reasoning.ring: missing"),
+        ("level: hops", "levl: hops", r"levl: unknown key; did you mean 'level'\?"),
+        ("chance: 0.25", "chance: 1.0", r"chance: .*less than 1"),
+        ("chance: 0.25", "chance: -0.1", r"chance: .*greater than or equal to 0"),
+        ("chance: 0.25", "chance: .nan", r"chance: "),
+        ("max_tokens: 4", "max_tokens: 0", r"max_tokens: "),
+        ("version: 1", "version: 1\nversion: 2", r":3: not valid YAML: the key 'version' stands"),
+        ("  saying:", "  reasoning:", r":9: not valid YAML: the key 'reasoning' stands twice"),
+    ],
+)
+def test_a_faulty_suite_file_is_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    """A key that is wrong in the suite file is named with its place."""
+    text = support.SUITE.replace(old, new, 1)
+    assert text != support.SUITE
+
+    with pytest.raises(SuiteError, match=message):
+        load_suite(str(support.write_suite(tmp_path, text=text)))
+
+
+@pytest.mark.parametrize("text", ["", "# to be written\n"])
+def test_an_empty_suite_file_is_refused(text: str, tmp_path: Path) -> None:
+    """A file without content says so."""
+    with pytest.raises(SuiteError, match="the file is empty"):
+        load_suite(str(support.write_suite(tmp_path, text=text)))
+
+
+@pytest.mark.parametrize("body", ["capabilities: {}", "capabilities:"])
+def test_a_suite_without_capabilities_is_refused(body: str, tmp_path: Path) -> None:
+    """A suite measures something."""
+    with pytest.raises(SuiteError, match="capabilities: "):
+        load_suite(str(support.write_suite(tmp_path, text=f"name: a\nversion: 1\n{body}\n")))
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("name: one, items: one.jsonl, metric: acuracy", r"'acuracy' is not one of acc, acc_norm"),
+        ("name: one, items: one.jsonl, metric: acc, filter: x", r"filter belongs to lm-eval tasks"),
+        (
+            "name: one, items: one.jsonl, max_tokens: 4",
+            r"max_tokens and stop belong to answers that",
+        ),
+        ("name: one, items: one.jsonl, stop: [x]", r"max_tokens and stop belong to answers that"),
+        (f"{SAID}, stop: ['']", r"stop holds an empty text"),
+        ("name: one, level: hops", r"level, max_tokens and stop need items of your own"),
+        ("name: one, max_tokens: 4", r"level, max_tokens and stop need items of your own"),
+        ("name: one, from: adjacent", r"skill\.one: adjacent has no such task"),
+        ("name: agreement, from: adjacent, metric: acc", r"metric is for adjacent to say"),
+        ("name: one, from: nowhere", r"no suite is called 'nowhere'"),
+        (made("hop"), r"one: items: no generator is called 'hop'"),
+        (made("arithmetic", levels=[9]), r"one: items: arithmetic has no level 9"),
+        (made("arithmetic"), r"arithmetic makes other items \(digest \w{64}\) than those"),
+        ("name: one, gate_levels: [1]", r"gate_levels needs level"),
+        ("name: one, items: one.jsonl, gate_levels: [1]", r"gate_levels needs level: the name"),
+        (f"{LADDER}, gate_levels: [1, 7]", r"gate_levels names \[7\], but no item has such"),
+        (f"{LADDER}, gate_levels: []", r"gate_levels"),
+        ("name: one, items: none.jsonl", r"none\.jsonl: no such file"),
+        ("name: one, items: .", r"is a directory, not a file"),
+        ('name: one, items: "a\\0b"', r"one: .*(null|no such file|possible)"),
+        (f"name: one, items: {'x' * 300}", r"xxx"),
+        ("name: one, items: ../one.jsonl", r"skill\.one: items '\.\./one\.jsonl' lies outside"),
+        ("name: one, items: /etc/passwd", r"items '/etc/passwd' lies outside the suite's folder"),
+    ],
+)
+def test_a_faulty_task_is_refused(task: str, message: str, tmp_path: Path) -> None:
+    """A task whose keys do not go together is refused with its name."""
+    with pytest.raises(SuiteError, match=message):
+        load_suite(str(write(tmp_path / "suite", task, [CHOICE])))
+
+
+def test_a_metric_near_a_known_one_is_offered(tmp_path: Path) -> None:
+    """A misspelt metric names the one it resembles."""
+    with pytest.raises(SuiteError, match="did you mean 'exact_match'"):
+        load_suite(
+            str(write(tmp_path, "name: one, items: one.jsonl, metric: exactmatch", [CHOICE]))
+        )
+
+
+def test_a_link_that_leads_outside_is_outside(tmp_path: Path) -> None:
+    """A symbolic link does not smuggle items in from another folder."""
+    path = write(tmp_path / "suite", LADDER, [CHOICE])
+    outside = support.write_jsonl(tmp_path / "secret.jsonl", [CHOICE])
+    (tmp_path / "suite" / "one.jsonl").unlink()
+    (tmp_path / "suite" / "one.jsonl").symlink_to(outside)
+
+    with pytest.raises(SuiteError, match="lies outside the suite's folder"):
+        load_suite(str(path))
+
+
+def test_a_task_twice_in_one_suite_is_refused(tmp_path: Path) -> None:
+    """Task names are unique within a suite."""
+    text = support.SUITE.replace("name: say", "name: ball")
+
+    with pytest.raises(SuiteError, match="the task 'ball' stands twice"):
+        load_suite(str(support.write_suite(tmp_path, text=text)))
+
+
+@pytest.mark.parametrize(
+    ("renames", "message"),
+    [
+        ({}, "the suite 'small' stands twice"),
+        ({"name: small": "name: other"}, "the capability 'reasoning' stands twice"),
+        (
+            {"name: small": "name: other", "reasoning:": "thinking:", "saying:": "talking:"},
+            "the task 'ball' stands twice",
+        ),
+    ],
+)
+def test_two_suites_share_no_names(renames: dict[str, str], message: str, tmp_path: Path) -> None:
+    """Suites that are used together may not share a suite, capability or task name."""
+    text = support.SUITE
+    for old, new in renames.items():
+        text = text.replace(old, new)
+    one, two = support.write_suite(tmp_path / "a"), support.write_suite(tmp_path / "b", text=text)
+
+    with pytest.raises(SuiteError, match=message):
+        load_suites([str(one), str(two)])
+
+
+# --- the items -----------------------------------------------------------------------------------
+
+BAD_CHOICE_ROWS: list[tuple[dict[str, Any], str]] = [
+    (without(CHOICE, "id"), r"id is missing"),
+    (without(CHOICE, "prompt"), r"prompt is missing"),
+    (without(CHOICE, "answer"), r"answer is missing"),
+    (without(CHOICE, "choices"), r"choices is missing"),
+    (without(CHOICE, "hops"), r"hops \(the level\) must be a whole number, found None"),
+    ({**CHOICE, "id": 7}, r"id must be text, not blank, found 7"),
+    ({**CHOICE, "id": " "}, r'id must be text, not blank, found " "'),
+    ({**CHOICE, "prompt": ""}, r"prompt must be text, not blank"),
+    ({**CHOICE, "prompt": None}, r"prompt must be text, not blank, found null"),
+    ({**CHOICE, "prompt": "Who? "}, r"prompt ends in white space"),
+    ({**CHOICE, "prompt": "Who?\n"}, r"prompt ends in white space"),
+    ({**CHOICE, "answer": "Carl"}, r"the answer 'Carl' is not among the choices"),
+    ({**CHOICE, "answer": 0}, r"answer must be text, not blank, found 0"),
+    ({**CHOICE, "choices": "Ann"}, r"choices must be a list of at least two"),
+    ({**CHOICE, "choices": ["Ann"]}, r"choices must be a list of at least two"),
+    ({**CHOICE, "choices": ["Ann", "Ann"]}, r"a choice stands twice"),
+    ({**CHOICE, "choices": ["Ann", " "]}, r"every choice must be text that is not blank"),
+    ({**CHOICE, "choices": ["Ann", 3]}, r"every choice must be text that is not blank"),
+    ({**CHOICE, "choices": ["Ann", ["Bob"]]}, r"every choice must be text that is not blank"),
+    ({**CHOICE, "hops": "1"}, r"hops \(the level\) must be a whole number, found '1'"),
+    ({**CHOICE, "hops": 1.0}, r"hops \(the level\) must be a whole number, found 1\.0"),
+    ({**CHOICE, "hops": True}, r"hops \(the level\) must be a whole number, found True"),
+    ({**CHOICE, "cluster": 3}, r"cluster must be text, found 3"),
+    ({**CHOICE, "promt": "x"}, r"unknown key 'promt'; did you mean 'prompt'\?"),
+    ({**CHOICE, "hop": 1}, r"unknown key 'hop'; did you mean 'hops'\?"),
+    ({**CHOICE, "prompt": "\ud800"}, r".*half a surrogate pair"),
+    ({**CHOICE, "id": "b\udc00"}, r".*half a surrogate pair"),
+]
+
+
+@pytest.mark.parametrize(("row", "message"), BAD_CHOICE_ROWS, ids=[m for _, m in BAD_CHOICE_ROWS])
+def test_a_faulty_choice_item_is_refused_with_its_line(
+    row: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    """An item that cannot be asked is named by file and line."""
+    first = {**CHOICE, "id": "first"}
+
+    with pytest.raises(SuiteError, match=rf"one\.jsonl:2: {message}"):
+        load_suite(str(write(tmp_path, LADDER, [first, row])))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({**GENERATED, "choices": ["1", "2"]}, r"choices and metric exact_match exclude each"),
+        ({**GENERATED, "question": "Say? "}, r"question ends in white space"),
+        ({**GENERATED, "question": "Say?", "expected": 1}, r"expected must be text"),
+        ({**GENERATED, "context": ""}, r"context must be text, not blank"),
+        ({**GENERATED, "hops": 1}, r"unknown key 'hops'"),
+        ({**GENERATED, "answer": ""}, r"answer must be text, not blank"),
+    ],
+)
+def test_a_faulty_generated_item_is_refused_with_its_line(
+    row: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    """Items that are answered in free text have rules of their own."""
+    with pytest.raises(SuiteError, match=rf"one\.jsonl:1: {message}"):
+        load_suite(str(write(tmp_path, SAID, [row])))
+
+
+def test_the_same_id_twice_names_both_lines(tmp_path: Path) -> None:
+    """A repeated id is refused with the line of the first."""
+    rows = [CHOICE, {**CHOICE, "id": "b"}, CHOICE]
+
+    with pytest.raises(SuiteError, match=r"one\.jsonl:3: the id 'a' stands already in line 1"):
+        load_suite(str(write(tmp_path, LADDER, rows)))
+
+
+def test_a_torn_line_is_named(tmp_path: Path) -> None:
+    """A copy that broke off in the middle of a line is refused with that line."""
+    text = json.dumps(CHOICE) + "\n" + json.dumps({**CHOICE, "id": "b"})[:-9] + "\n"
+
+    with pytest.raises(SuiteError, match=r"one\.jsonl:2: not valid JSON"):
+        load_suite(str(write(tmp_path, LADDER, text)))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_items_that_are_none_are_refused(text: str, tmp_path: Path) -> None:
+    """An empty file of items is not a task with nothing to lose."""
+    with pytest.raises(SuiteError, match=r"one\.jsonl: holds no items"):
+        load_suite(str(write(tmp_path, LADDER, text)))
+
+
+# --- what was read -------------------------------------------------------------------------------
+
+
+def test_a_bare_name_is_a_task_of_lm_eval(tmp_path: Path) -> None:
+    """An entry without items stands for lm-eval's task of that name."""
+    text = "name: a\nversion: 1\ncapabilities: {maths: {ring: general, tasks: [gsm8k]}}\n"
+
+    task = task_of(load_suite(str(support.write_suite(tmp_path, text=text))))
+
+    assert (task.stock, task.name, task.metric, task.items) == (True, "gsm8k", None, ())
+
+
+BOTH = {**CHOICE, "context": "Ann is here.", "question": "\nWho is here?", "expected": "Ann!"}
+
+
+def test_a_row_may_hold_both_forms(tmp_path: Path) -> None:
+    """The context stands before either."""
+    scored = loaded(tmp_path / "a", rows=[{**BOTH, "prompt": " Here is"}]).items[0]
+    said = loaded(tmp_path / "b", f"{SAID}, level: hops", rows=[BOTH]).items[0]
+
+    assert (scored.prompt, scored.answer) == ("Ann is here. Here is", "Ann")
+    assert (said.prompt, said.answer, said.choices) == ("Ann is here.\nWho is here?", "Ann!", ())
+    assert scored.digest != said.digest
+
+
+def test_made_items_are_checked_by_their_digest(tmp_path: Path) -> None:
+    """They are those that the suite was measured with."""
+    rows = ladders.make("arithmetic", seed="s", n_per_level=3, levels=[1, 2])
+
+    task = loaded(tmp_path, made("arithmetic", digest=digest(rows)))
+
+    assert [item.id for item in task.items] == [row["id"] for row in rows]
+
+
+def test_a_task_of_another_suite_is_the_same_task(tmp_path: Path) -> None:
+    """With its own digest, so that its stored answers serve both."""
+    there = write(tmp_path / "there", LADDER, [CHOICE])
+    here = tmp_path / "here.yaml"
+    here.write_text(
+        "name: here\nversion: 1\ncapabilities:\n  other:\n    ring: general\n    tasks:\n"
+        f"      - {{name: one, from: there/{there.name}, gate_levels: [1]}}\n",
+        encoding="utf-8",
+    )
+
+    lent, task = task_of(load_suite(str(there))), task_of(load_suite(str(here)))
+
+    assert (task.digest, task.items, task.suite) == (lent.digest, lent.items, lent.suite)
+    assert (task.capability, task.gate_levels) == ("other", (1,))
+
+
+def test_a_borrowed_task_is_not_lent_again(tmp_path: Path) -> None:
+    """Who has it is asked; two suites that lend to each other would have nothing."""
+    path = write(tmp_path, "name: one, from: ./suite.yaml", [CHOICE])
+
+    with pytest.raises(SuiteError, match="has it from"):
+        load_suite(str(path))
+
+
+def test_an_answer_that_its_metric_cannot_read_is_refused(tmp_path: Path) -> None:
+    """With its line."""
+    rows = [{**GENERATED, "answer": "seven"}]
+
+    with pytest.raises(SuiteError, match=r"one\.jsonl:1: answer: 'seven' is not a number"):
+        loaded(tmp_path, "name: one, items: one.jsonl, metric: numeric", rows)
+
+
+def test_where_an_answer_stops_is_in_the_digest(tmp_path: Path) -> None:
+    """Only where it is not the end of the line, as it ever was."""
+    usual = loaded(tmp_path / "a", SAID, [GENERATED])
+    said = loaded(tmp_path / "b", f"{SAID}, stop: ['#']", [GENERATED])
+    spelt = loaded(tmp_path / "c", f'{SAID}, stop: ["\\n"]', [GENERATED])
+
+    assert usual.digest == spelt.digest != said.digest
+    assert said.stop == ("#",)
+
+
+def test_an_item_keeps_what_was_written(tmp_path: Path) -> None:
+    """Prompt, choices, answer, level and cluster arrive unchanged."""
+    item = loaded(tmp_path, rows=[{**CHOICE, "cluster": "c"}]).items[0]
+
+    assert (item.id, item.prompt, item.choices) == ("a", "Who?", ("Ann", "Bob"))
+    assert (item.answer, item.level, item.cluster) == ("Ann", 1, "c")
+
+
+def test_generated_items_have_a_token_limit(tmp_path: Path) -> None:
+    """Without max_tokens a generated answer gets sixteen."""
+    assert loaded(tmp_path, SAID, [GENERATED]).max_tokens == 16
+
+
+def test_levels_may_be_restricted_to_those_that_gate(tmp_path: Path) -> None:
+    """Items of other levels are shown, not counted."""
+    rows = [CHOICE, {**CHOICE, "id": "b", "hops": 2}]
+    task = loaded(tmp_path, f"{LADDER}, gate_levels: [2]", rows)
+
+    assert [task.gates(item) for item in task.items] == [False, True]
+
+
+# --- digests -------------------------------------------------------------------------------------
+
+TWO = [CHOICE, {**CHOICE, "id": "b", "prompt": "Who else?", "hops": 2}]
+
+
+@pytest.mark.parametrize(
+    ("task", "rows"),
+    [
+        (LADDER.replace("one,", "uno,"), TWO),
+        (LADDER.replace("acc", "acc_norm"), TWO),
+        (f"{LADDER}, num_fewshot: 0", TWO),
+        (LADDER, TWO[:1]),
+        (LADDER, TWO[::-1]),
+        (LADDER, [{**TWO[0], "prompt": "Who!"}, TWO[1]]),
+        (LADDER, [{**TWO[0], "answer": "Bob"}, TWO[1]]),
+        (LADDER, [{**TWO[0], "choices": ["Bob", "Ann"]}, TWO[1]]),
+        (LADDER, [{**TWO[0], "id": "z"}, TWO[1]]),
+        (LADDER, [{**TWO[0], "hops": 3}, TWO[1]]),
+    ],
+    ids=[
+        "name", "metric", "shots", "fewer items", "order", "prompt", "answer", "choices", "id",
+        "level",
+    ],
+)  # fmt: skip
+def test_what_may_change_an_answer_is_in_the_digest(
+    task: str, rows: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """A change of what is asked, or of what is right, makes another task."""
+    before = loaded(tmp_path / "before", LADDER, TWO)
+
+    assert loaded(tmp_path / "after", task, rows).digest != before.digest
+
+
+def test_the_token_limit_is_in_the_digest(tmp_path: Path) -> None:
+    """A longer answer is another answer."""
+    before = loaded(tmp_path / "before", SAID, [GENERATED])
+
+    after = loaded(tmp_path / "after", f"{SAID}, max_tokens: 4", [GENERATED])
+
+    assert after.digest != before.digest
+
+
+@pytest.mark.parametrize(
+    "task",
+    [f"{LADDER}, chance: 0.5", f"{LADDER}, gate_levels: [1]", f"{LADDER}, filter: null"],
+)
+def test_what_changes_no_answer_is_not_in_the_digest(task: str, tmp_path: Path) -> None:
+    """Chance and gating levels may be corrected without measuring again."""
+    before = loaded(tmp_path / "before", LADDER, TWO)
+
+    assert loaded(tmp_path / "after", task, TWO).digest == before.digest
+
+
+def test_clusters_are_not_in_the_digest(tmp_path: Path) -> None:
+    """Which items stand or fall together is a matter of the statistics."""
+    before = loaded(tmp_path / "before", LADDER, TWO)
+
+    after = loaded(tmp_path / "after", LADDER, [{**row, "cluster": "c"} for row in TWO])
+
+    assert after.digest == before.digest
+
+
+def test_the_spelling_of_a_row_is_not_in_the_digest(tmp_path: Path) -> None:
+    """Order of keys, escapes and blank lines do not make another task."""
+    before = loaded(tmp_path / "before", LADDER, [{**CHOICE, "prompt": "Größer?"}])
+    text = json.dumps(dict(reversed({**CHOICE, "prompt": "Größer?"}.items())), ensure_ascii=False)
+
+    after = task_of(load_suite(str(write(tmp_path / "after", LADDER, f"\n{text}\n\n"))))
+
+    assert after.digest == before.digest
+
+
+def test_the_folder_is_not_in_a_suites_digest(tmp_path: Path) -> None:
+    """A suite that was moved is the same suite."""
+    one, two = (load_suite(str(support.write_suite(tmp_path / name))) for name in ("a", "b"))
+
+    assert one.digest == two.digest
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("version: 1", "version: 2"),
+        ("a suite for tests", "another"),
+        ("ring: adjacent", "ring: general"),
+        ("chance: 0.25", "chance: 0.2"),
+    ],
+)
+def test_all_that_was_written_is_in_a_suites_digest(old: str, new: str, tmp_path: Path) -> None:
+    """The stamp in a report tells two versions of a suite apart."""
+    before = load_suite(str(support.write_suite(tmp_path / "a")))
+
+    after = load_suite(
+        str(support.write_suite(tmp_path / "b", text=support.SUITE.replace(old, new)))
+    )
+
+    assert after.digest != before.digest
+
+
+def test_the_checkouts_suites_come_first() -> None:
+    """In a checkout the built-in suites are those of the checkout, not of an older install."""
+    assert room.suites_folder() == Path(__file__).parent.parent.parent / "suites"

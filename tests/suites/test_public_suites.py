@@ -1,0 +1,303 @@
+"""The suites of public benchmarks: known to the installed lm-eval, usable, and what they add."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from cliffguard import CapabilityPolicy, Plan, Policy, Protocol, Store, guard
+from cliffguard.cli.app import app
+from cliffguard.core.errors import SuiteError
+from cliffguard.core.items import Suite, Task
+from cliffguard.gate import with_margins
+from cliffguard.runners.fake import FakeRunner
+from cliffguard.runners.lmeval_tasks import _stock_tasks, load_stock
+from cliffguard.runners.local_data import leaves
+from cliffguard.store.shards import in_order
+from cliffguard.suites.loading import load_suite, load_suites
+from tests import support
+
+PUBLIC = ("public-quick", "public-standard", "public-full")
+SUITE = """\
+name: small
+version: 1
+capabilities:
+  reasoning:
+    ring: adjacent{margin}
+    tasks:
+      - {{name: ball, items: ball.jsonl, metric: acc, level: hops{more}}}
+"""
+
+
+def entries(name: str) -> list[Task]:
+    """Return the tasks of a built-in suite as it writes them."""
+    return [task for capability in load_suite(name).capabilities for task in capability.tasks]
+
+
+def configs(entry: Task) -> list[dict[str, Any]]:
+    """Return the configuration of each lm-eval task that an entry stands for; no data is loaded."""
+    index = _stock_tasks().task_index
+    return [index[name].cfg for name in sorted(leaves(index, entry.name))]
+
+
+def small(folder: Path, *, margin: str = "", more: str = "", n_items: int = 30) -> Suite:
+    """Write and load a suite of one task with keys of ours."""
+    support.write_jsonl(folder / "ball.jsonl", support.choice_rows(n_items))
+    path = folder / "small.yaml"
+    path.write_text(SUITE.format(margin=margin, more=more), encoding="utf-8")
+    return load_suite(str(path))
+
+
+def ball(suite: Suite) -> Task:
+    """Return the task of the small suite."""
+    return suite.capabilities[0].tasks[0]
+
+
+# --- the suites ----------------------------------------------------------------------------------
+
+
+@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_task_is_known_to_lm_eval(name: str) -> None:
+    """Each entry is a task, group or tag of the installed lm-eval."""
+    known = set(_stock_tasks().all_tasks)
+
+    assert {entry.name for entry in entries(name)} - known == set()
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+@pytest.mark.parametrize("name", PUBLIC)
+def test_metrics_and_filters_are_the_tasks_own(name: str) -> None:
+    """What an entry names is in the configuration of every task that it stands for."""
+    for entry in entries(name):
+        for config in configs(entry):
+            metrics = [metric["metric"] for metric in config["metric_list"]]
+            filters = [one["name"] for one in config.get("filter_list") or []]
+            assert entry.metric in metrics, config["task"]
+            assert entry.filter is None or entry.filter in filters, config["task"]
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+@pytest.mark.parametrize("name", PUBLIC)
+def test_nothing_is_asked_that_the_runner_refuses(name: str) -> None:
+    """No task samples, runs code, lacks a score per item, or is a program of its own."""
+    for config in (config for entry in entries(name) for config in configs(entry)):
+        assert config["output_type"] in {"multiple_choice", "loglikelihood", "generate_until"}
+        assert not (config.get("generation_kwargs") or {}).get("do_sample"), config["task"]
+        assert "unsafe_code" not in config, config["task"]
+        assert "class" not in config
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+@pytest.mark.parametrize("name", PUBLIC)
+def test_no_task_is_asked_twice(name: str) -> None:
+    """No group of a suite holds what another entry of it asks already."""
+    index = _stock_tasks().task_index
+
+    asked = Counter(leaf for entry in entries(name) for leaf in leaves(index, entry.name))
+
+    assert [leaf for leaf, count in asked.items() if count > 1] == []
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_cost_is_that_of_the_kind_of_task(name: str) -> None:
+    """What is generated is called so, and what is not is called a likelihood."""
+    for entry in entries(name):
+        kinds = {config["output_type"] == "generate_until" for config in configs(entry)}
+        assert kinds == {str(entry.cost).endswith("generation")}, entry.name
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+@pytest.mark.parametrize("name", PUBLIC)
+def test_zero_shots_are_not_asked_of_tasks_with_examples(name: str) -> None:
+    """A task that lm-eval gives its own examples is asked with as many, never with fewer."""
+    for entry in entries(name):
+        for config in configs(entry):
+            assert (entry.num_fewshot or 0) >= (config.get("num_fewshot") or 0), config["task"]
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_rings_around_a_target_are_covered(name: str) -> None:
+    """A public suite has every ring but the target, and a margin for each capability."""
+    capabilities = load_suite(name).capabilities
+
+    assert {c.ring for c in capabilities} == {"adjacent", "general", "safety", "control"}
+    assert all(c.margin is not None for c in capabilities)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_suite_goes_with_our_own(name: str) -> None:
+    """No capability or task has the name of one in the other built-in suites."""
+    assert load_suites([name, "adjacent", "support-tickets"])
+
+
+@pytest.mark.xdist_group("index of lm-eval")
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task whose checks need a package that is not installed says which, and where it is."""
+
+    def load(*_: Any) -> Any:
+        raise ModuleNotFoundError("No module named 'langdetect'", name="langdetect")
+
+    monkeypatch.setattr(type(_stock_tasks()), "load", load)
+    (ifeval,) = (entry for entry in entries("public-standard") if entry.name == "ifeval")
+
+    with pytest.raises(SuiteError, match=r"ifeval: needs the package langdetect.*lm-eval\[ifeval"):
+        load_stock(ifeval)
+
+
+# --- limit ---------------------------------------------------------------------------------------
+
+
+def test_a_limit_takes_the_first_items_of_the_order(tmp_path: Path) -> None:
+    """What a limit leaves is what stands first in the order without it."""
+    whole = in_order(ball(small(tmp_path)), Protocol())
+
+    cut = in_order(ball(small(tmp_path, more=", limit: 9")), Protocol())
+
+    assert cut == whole[:9]
+
+
+@pytest.mark.parametrize(("protocol", "n_items"), [(5, 5), (20, 9)])
+def test_the_smaller_limit_counts(tmp_path: Path, protocol: int, n_items: int) -> None:
+    """A protocol's limit cuts further, and does not lift a task's own."""
+    task = ball(small(tmp_path, more=", limit: 9"))
+
+    assert len(in_order(task, Protocol(limit=protocol))) == n_items
+
+
+def test_a_limit_is_part_of_the_task(tmp_path: Path) -> None:
+    """Another limit is another question; cost and margin are none."""
+    plain = ball(small(tmp_path))
+
+    assert ball(small(tmp_path, more=", limit: 9")).digest != plain.digest
+    same = ball(small(tmp_path, margin="\n    margin: 0.1", more=", cost: likelihood"))
+    assert same.digest == plain.digest
+
+
+def test_suites_without_the_new_keys_keep_their_digest(tmp_path: Path) -> None:
+    """A suite that names no limit, cost or margin is the one it was before there were any."""
+    suite = small(tmp_path)
+
+    assert suite.digest[:16] == "815ff8adb8087082"
+    assert ball(suite).digest[:16] == "292728a4e8d0d5c0"
+
+
+def test_a_limit_below_one_is_refused(tmp_path: Path) -> None:
+    """A task of which nothing is asked measures nothing."""
+    with pytest.raises(SuiteError, match="limit: Input should be greater than or equal to 1"):
+        small(tmp_path, more=", limit: 0")
+
+
+# --- margin --------------------------------------------------------------------------------------
+
+
+def test_a_suites_margin_stands_in_the_review(tmp_path: Path) -> None:
+    """The policy that judged, with the suite's margin in it, is what the review records."""
+    support.write_checkpoint(tmp_path / "base")
+    support.write_checkpoint(tmp_path / "tuned", seed=1)
+    small(tmp_path, margin="\n    margin: 0.11")
+    plan = Plan(
+        base=str(tmp_path / "base"),
+        candidate=str(tmp_path / "tuned"),
+        suites=(str(tmp_path / "small.yaml"),),
+    )
+
+    review = guard(plan, store=Store(tmp_path / "store"), runner=FakeRunner(lambda *_: 1.0))
+
+    assert review.plan.policy is not None
+    assert review.plan.policy.capabilities["reasoning"].margin == 0.11
+    assert review.comparison.capabilities[0].margin == 0.11
+
+
+@pytest.mark.parametrize(
+    ("own", "margin"), [(None, 0.11), (CapabilityPolicy(gate=False), 0.11)], ids=["none", "gate"]
+)
+def test_a_suites_margin_comes_before_the_default(
+    tmp_path: Path, own: CapabilityPolicy | None, margin: float
+) -> None:
+    """Where the policy names no margin for a capability, the suite's holds and the rest stays."""
+    suite = small(tmp_path, margin="\n    margin: 0.11")
+    policy = Policy(default_margin=0.02, capabilities={} if own is None else {"reasoning": own})
+
+    filled = with_margins(policy, [suite])
+
+    assert filled.margin("reasoning") == margin
+    assert filled.role("reasoning", "adjacent") == policy.role("reasoning", "adjacent")
+
+
+def test_a_policys_margin_comes_before_the_suites(tmp_path: Path) -> None:
+    """What the policy says of a capability is what holds."""
+    suite = small(tmp_path, margin="\n    margin: 0.11")
+    policy = Policy(capabilities={"reasoning": CapabilityPolicy(margin=0.01)})
+
+    assert with_margins(policy, [suite]) == policy
+
+
+def test_suites_without_margins_leave_a_policy_as_it_is() -> None:
+    """A suite that names no margin changes nothing."""
+    assert with_margins(Policy(), load_suites(["ladders"])) == Policy()
+
+
+def test_a_margin_beyond_the_possible_is_refused(tmp_path: Path) -> None:
+    """A margin lies above 0 and at most at one half, as in a policy."""
+    with pytest.raises(SuiteError, match=r"margin: Input should be less than or equal to 0\.5"):
+        small(tmp_path, margin="\n    margin: 0.6")
+
+
+def test_the_resolved_plan_shows_the_margins(tmp_path: Path) -> None:
+    """--show-config prints the policy as it would judge."""
+    small(tmp_path, margin="\n    margin: 0.11")
+    words = ["--candidate", "c", "--suite", str(tmp_path / "small.yaml"), "--show-config"]
+
+    shown = yaml.safe_load(CliRunner().invoke(app, ["check", *words]).stdout)
+
+    assert shown["policy"]["capabilities"]["reasoning"]["margin"] == 0.11
+
+
+def test_planning_counts_with_limit_and_margin(tmp_path: Path) -> None:
+    """`plan` tells of as many items as are asked, and of the margin that would judge."""
+    small(tmp_path, margin="\n    margin: 0.11", more=", limit: 9")
+    words = ["plan", "--base", "b", "--suite", str(tmp_path / "small.yaml"), "--format", "json"]
+
+    told = yaml.safe_load(CliRunner().invoke(app, words).stdout)["capabilities"][0]
+
+    assert (told["n_asked"], told["margin"]) == (9, 0.11)
+
+
+# --- shown ---------------------------------------------------------------------------------------
+
+
+def test_show_tells_limit_cost_and_margin() -> None:
+    """What a suite asks at most, what an answer takes, and which drop it lets pass."""
+    shown = CliRunner().invoke(app, ["suites", "show", "public-quick"]).stdout
+
+    assert "mathematics (adjacent, margin 7 points)" in shown
+    assert "nq_open: lm-eval's own, 5-shot, at most 300 items, short generation" in shown
+
+
+def test_the_cost_is_one_of_three(tmp_path: Path) -> None:
+    """Another word for what an answer takes is refused."""
+    with pytest.raises(SuiteError, match="cost: Input should be 'likelihood'"):
+        small(tmp_path, more=", cost: cheap")
+
+
+def test_a_likelihood_costs_no_generated_tokens(tmp_path: Path) -> None:
+    """Planning counts no answer tokens for a task without choices that only reads."""
+    from cliffguard.evaluate.schedule import in_full
+    from cliffguard.planning.power import _tokens
+
+    items = tuple(dataclasses.replace(support.item(n), choices=()) for n in range(4))
+    task = dataclasses.replace(support.task(items), cost="likelihood")
+    spoken = dataclasses.replace(task, cost="long generation")
+
+    assert (
+        _tokens([in_full(spoken, items)], Protocol()) - _tokens([in_full(task, items)], Protocol())
+        == 256
+    )

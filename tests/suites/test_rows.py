@@ -1,0 +1,198 @@
+"""Rows as the world writes them: what is read, and what says how to make rows of it."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard.core.errors import SuiteError, UsageError
+from cliffguard.core.files import read_jsonl
+from cliffguard.suites.rows import packed, read_records
+from cliffguard.suites.train_data import read_training
+
+ROWS = [{"prompt": "größe, 0", "answer": "a;b"}, {"prompt": "größe, 1", "answer": "c"}]
+
+
+def written(path: Path, content: str | bytes, encoding: str = "utf-8") -> str:
+    """Write a file and return its name."""
+    path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    return str(path)
+
+
+def read(path: str) -> list[Any]:
+    """Return the rows that a file holds."""
+    return [row.value for row in read_records(path)]
+
+
+LINES = "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS)
+TABLE = 'prompt,answer\n"größe, 0",a;b\n"größe, 1",c\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("lines.jsonl", LINES),
+        ("mark.jsonl", "\ufeff" + LINES),
+        ("list.json", json.dumps(ROWS)),
+        ("list.jsonl", json.dumps(ROWS)),
+        ("pretty.jsonl", json.dumps(ROWS, indent=1)),
+        ("objects.jsonl", "\n".join(json.dumps(row, indent=1) for row in ROWS)),
+        ("wrapped.json", json.dumps({"data": ROWS})),
+        ("version.json", json.dumps({"version": "1.1", "data": ROWS}, indent=1)),
+        ("after.json", json.dumps({"rows": ROWS, "features": [{"name": "prompt"}]})),
+        ("page.json", json.dumps({"rows": [{"row_idx": 0, "row": row} for row in ROWS]})),
+        ("table.csv", TABLE),
+        ("mark.csv", "\ufeff" + TABLE.replace("\n", "\r\n")),
+        ("semicolons.csv", 'prompt;answer\ngröße, 0;"a;b"\ngröße, 1;c\n'),
+        ("sep.csv", '\ufeffsep=;\nprompt;answer\ngröße, 0;"a;b"\ngröße, 1;c\n'),
+        ("bars.csv", "prompt|answer\ngröße, 0|a;b\ngröße, 1|c\n"),
+        ("bars.psv", "prompt|answer\ngröße, 0|a;b\ngröße, 1|c\n"),
+        ("tabs.csv", "prompt\tanswer\ngröße, 0\ta;b\ngröße, 1\tc\n"),
+        ("tabs.tsv", "prompt\tanswer\ngröße, 0\ta;b\ngröße, 1\tc\n"),
+        ("trailing.csv", 'prompt,answer,,\n"größe, 0",a;b,,\n"größe, 1",c,,\n,,,\n,,,\n'),
+        ("ragged.csv", 'prompt,answer\n"größe, 0",a;b,\n"größe, 1",c,,\n'),
+    ],
+)
+def test_the_same_rows_in_any_dress(tmp_path: Path, name: str, content: str) -> None:
+    """Whoever wrote them, and with whatever: UTF-8, UTF-16, or compressed."""
+    assert read(written(tmp_path / name, content)) == ROWS
+    if not content.startswith("\ufeff"):
+        assert read(written(tmp_path / name, content, "utf-16")) == ROWS
+        content = "\ufeff" + content
+        assert read(written(tmp_path / name, content, "utf-16-be")) == ROWS
+    for ending, module in ((".gz", gzip), (".bz2", bz2), (".xz", lzma)):
+        packed_file = written(tmp_path / f"{name}{ending}", module.compress(content.encode()))
+        assert read(packed_file) == ROWS
+
+
+def test_rows_keep_their_lines(tmp_path: Path) -> None:
+    """A fault is named by the line on which its row begins."""
+    text = json.dumps({"version": 1, "data": ROWS}, indent=1)
+    path = written(tmp_path / "d.json", text)
+
+    assert [row.line for row in read_records(path)] == [4, 8]
+    path = written(tmp_path / "d.csv", "sep=;\na;b\n\n1;2\n")
+    assert [row.line for row in read_records(path)] == [4]
+
+
+def test_the_numbers_of_rows_are_named_as_pandas_does(tmp_path: Path) -> None:
+    """The first column of to_csv has no name."""
+    path = written(tmp_path / "d.csv", ",text\n0,a\n1,b\n")
+
+    assert read(path)[1] == {"Unnamed: 0": "1", "text": "b"}
+
+
+def test_a_comma_in_one_column_is_no_separator(tmp_path: Path) -> None:
+    """A table of one column stays one."""
+    assert read(written(tmp_path / "d.csv", "text\nhello; you\nworld\n")) == [
+        {"text": "hello; you"},
+        {"text": "world"},
+    ]
+
+
+def test_squads_questions_are_rows(tmp_path: Path) -> None:
+    """Each with its paragraph's context and its article's title."""
+    question = {"id": "1", "question": "Where?", "answers": [{"text": "hall"}]}
+    article = {"title": "T", "paragraphs": [{"context": "C", "qas": [question, question]}]}
+
+    found = read(written(tmp_path / "d.json", json.dumps({"version": "2", "data": [article]})))
+
+    assert found == [{"title": "T", "context": "C", **question}] * 2
+
+
+def test_one_row_is_no_wrapper(tmp_path: Path) -> None:
+    """A chat, or a list of answers, is what a row may hold."""
+    row = {"messages": [{"role": "user", "content": "u"}], "answers": [{"text": "x"}]}
+
+    assert read(written(tmp_path / "d.jsonl", json.dumps(row))) == [row]
+
+
+PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error_id", "told"),
+    [
+        ("d.json", {"a": ["x", "y"], "b": ["1", "2"]}, "rows.shape", PANDAS),
+        ("d.json", {"a": {"0": "x", "1": "y"}, "b": {"0": 1, "1": 2}}, "rows.shape", PANDAS),
+        ("d.json", {"columns": ["a"], "index": [0, 1], "data": [[1]]}, "rows.shape", PANDAS),
+        ("d.json", {"x": {"a": 1}, "y": {"a": 2}}, "rows.shape", r"jq -c '\.\[\]' d\.json"),
+        ("d.json", {"train": [{"a": 1}], "test": [{"a": 1}, {"a": 2}]}, "rows.shape", "one of"),
+        ("d.json", {"my": {"file_name": "oa.jsonl"}}, "rows.shape", "such as oa.jsonl"),
+        ("d.jsonl", b'{"a": 1},\n{"a": 2},\n', "rows.json", "JSON Lines no commas"),
+        ("d.xlsx", b"PK", "rows.unknown-kind", 'spreadsheet; save the sheet as "CSV UTF-8"'),
+        ("d.jsonl.zst", b"x", "rows.unknown-kind", "zstd -d"),
+        ("d.zip", b"PK", "rows.unknown-kind", "unpack it"),
+        ("d.csv", b"a,b\ngr\xf6\xdfe,x\n", "text.not-utf-8", "iconv -f WINDOWS-1252 -t UTF-8"),
+        ("d.csv", "a,b\n1,2\n".encode("utf-16-le"), "text.not-utf-8", "save it as UTF-8"),
+        ("d.csv", "a,b\n1,2\n".encode("utf-16-le"), "text.not-utf-8", "-f UTF-16LE -t UTF-8`$"),
+        ("d.csv", "a,b\n1,2\n".encode("utf-16-be"), "text.not-utf-8", "-f UTF-16BE -t UTF-8`$"),
+        ("d.csv", "a,答\n".encode("shift-jis"), "text.not-utf-8", "encoding that it has"),
+        (
+            "d.txt",
+            b"Text\tLabel\na\tb\n",
+            "rows.no-columns",
+            r"is named \.csv: cp d\.txt rows\.csv$",
+        ),
+        ("d.txt", b"Text|Label\na|b\n", "rows.no-columns", r"cp d\.txt rows\.csv$"),
+        ("d.csv", b"| a | b |\n|:--|---|\n| 1 | 2 |\n", "rows.markdown", "sed -E"),
+        ("d.yaml", b"- a: 1\n", "rows.unknown-kind", "yaml.safe_load"),
+        ("d.xml", b"<a/>", "rows.unknown-kind", "read_xml"),
+        (
+            "d.json",
+            {f"p{n}": {"passage": "P", "qa_pairs": [{"question": "Q"}]} for n in range(2)},
+            "rows.shape",
+            "DROP",
+        ),
+        ("d.csv.gz", b"no gzip", "rows.packed", "unpack it"),
+        ("d.csv", b"a,b,\n1,2,3\n", "rows.header", "column without a name"),
+    ],
+)
+def test_what_is_not_read_says_what_it_is(
+    tmp_path: Path, name: str, content: Any, error_id: str, told: str
+) -> None:
+    """And how to convert it, in one line; valid JSON is never called invalid."""
+    content = content if isinstance(content, bytes) else json.dumps(content).encode()
+
+    with pytest.raises(UsageError, match=told) as caught:
+        read(written(tmp_path / name, content))
+
+    assert caught.value.id == error_id
+    assert caught.value.exit_code == 2
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is larger than the limit is refused once the limit is reached."""
+    monkeypatch.setattr(packed, "MOST_BYTES", 1000)
+    path = written(tmp_path / "d.jsonl.gz", gzip.compress(b'{"a": 1}\n' * 1000))
+
+    with pytest.raises(UsageError, match="unpack it and name the file"):
+        read(path)
+
+
+def test_training_data_that_are_none_are_refused(tmp_path: Path) -> None:
+    """An index of data sets holds no text of theirs; a folder and a pattern name their files."""
+    index = written(tmp_path / "dataset_info.json", '{"my": {"file_name": "oa.jsonl"}}')
+    written(tmp_path / "a.jsonl", "1")
+
+    for path, told in (
+        (index, "lists data sets and holds none; name the file of rows, such as oa.jsonl"),
+        (str(tmp_path), "name its files one by one: a.jsonl, dataset_info.json"),
+        (str(tmp_path / "*.jsonl"), r"files are named one by one, such as .*a\.jsonl"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            read_training(path)
+
+
+def test_items_of_a_suite_may_begin_with_a_mark(tmp_path: Path) -> None:
+    """Editors on Windows put one there."""
+    path = tmp_path / "items.jsonl"
+    written(path, '\ufeff{"id": "1"}\n')
+
+    assert list(read_jsonl(path, SuiteError)) == [(1, {"id": "1"})]

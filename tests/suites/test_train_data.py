@@ -1,0 +1,244 @@
+"""Fine-tuning data: every format gives its texts with their lines; damage is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cliffguard.core.errors import UsageError
+from cliffguard.suites.train_data import TrainingText, blanks_told, read_training
+from tests import support
+
+
+def write(path: Path, text: str) -> str:
+    """Write a file; return its path as a user names it."""
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def told(path: str) -> list[tuple[int, str]]:
+    """Return line and text of every row."""
+    return [(row.line, row.text) for row in read_training(path)]
+
+
+# --- what a row says -----------------------------------------------------------------------------
+
+
+def test_a_row_is_all_of_its_texts_in_order(tmp_path: Path) -> None:
+    """Texts at any depth count, numbers and the names of keys do not."""
+    row = {"prompt": "a", "n": 3, "meta": {"tags": ["b", "c"], "flag": True}, "completion": "d"}
+    path = support.write_jsonl(tmp_path / "t.jsonl", [row])
+
+    assert told(str(path)) == [(1, "a\nb\nc\nd")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]},
+        {"conversations": [{"from": "human", "value": "hi"}, {"from": "gpt", "value": "yes"}]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}, "yes"]},
+    ],
+)
+def test_of_a_chat_only_what_is_said_counts(tmp_path: Path, row: dict[str, Any]) -> None:
+    """Who speaks is no text of the fine-tune."""
+    path = support.write_jsonl(tmp_path / "t.jsonl", [row])
+
+    assert told(str(path)) == [(1, "hi\nyes")]
+
+
+def test_a_chat_in_a_cell_is_read_as_one(tmp_path: Path) -> None:
+    """A table has it as JSON, which escapes line ends and letters; other JSON is what it says."""
+    chat = json.dumps([{"role": "user", "content": "Gr\u00f6\u00dfe?\nNow"}])
+    path = support.write_jsonl(tmp_path / "t.jsonl", [{"messages": chat, "out": '[{"a": "b"}]'}])
+
+    assert told(str(path)) == [(1, 'Gr\u00f6\u00dfe?\nNow\n[{"a": "b"}]')]
+    deep = "[" * 900 + "]" * 900
+    assert told(str(support.write_jsonl(tmp_path / "d.jsonl", [{"t": deep}]))) == [(1, deep)]
+
+
+def test_tokens_beside_a_name_are_no_text(tmp_path: Path) -> None:
+    """Where it came from is all that a tokenised row says: nothing could be found in it."""
+    rows = [{"input_ids": [1, 2], "source": "web"}]
+
+    with pytest.raises(UsageError, match="before it was tokenised") as caught:
+        told(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
+    assert caught.value.id == "training.no-text"
+
+
+def test_a_row_without_text_is_refused_with_its_line(tmp_path: Path) -> None:
+    """Token ids hold no text: nothing could be found in them, and nothing is skipped."""
+    path = support.write_jsonl(tmp_path / "t.jsonl", [{"text": "a"}, {"input_ids": [1, 2]}])
+
+    with pytest.raises(UsageError, match=r"t\.jsonl:2: the row holds no text \(only input_ids\)"):
+        read_training(str(path))
+
+
+def test_rows_of_blank_text_are_counted(tmp_path: Path) -> None:
+    """They are rows in which nothing is found, and are said to be."""
+    rows = [{"text": ""}, {"text": "a"}, {"prompt": " \n", "completion": "\t"}, {"text": "b"}]
+
+    texts = read_training(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
+
+    (told,) = blanks_told(texts)
+    assert told.startswith("2 of 4 rows of the training data hold blank texts alone, such as ")
+    assert "t.jsonl:1" in told
+    assert blanks_told(texts[1:2]) == ()
+
+
+@pytest.mark.parametrize("blank", ["", " \n\t", "\u00a0"])
+def test_data_of_blank_texts_alone_are_refused(tmp_path: Path, blank: str) -> None:
+    """Nothing could be found in any row: no overlap would be no news."""
+    path = support.write_jsonl(tmp_path / "t.jsonl", [{"text": blank}, {"text": blank}])
+
+    with pytest.raises(UsageError, match="every row is blank") as caught:
+        read_training(str(path))
+    assert (caught.value.id, caught.value.exit_code) == ("training.blank", 2)
+
+
+# --- formats -------------------------------------------------------------------------------------
+
+
+def test_json_lines_keep_their_lines_over_blank_ones(tmp_path: Path) -> None:
+    """The line is the one in an editor."""
+    path = write(tmp_path / "t.jsonl", '{"text": "a"}\n\n"b"\n')
+
+    assert told(path) == [(1, "a"), (3, "b")]
+
+
+def test_a_json_list_keeps_the_lines_of_its_rows(tmp_path: Path) -> None:
+    """A row of an indented list begins where its bracket stands."""
+    path = write(tmp_path / "t.json", json.dumps([{"text": "a"}, {"text": "b\nc"}], indent=2))
+
+    assert told(path) == [(2, "a"), (5, "b\nc")]
+
+
+def test_json_may_be_json_lines(tmp_path: Path) -> None:
+    """Trainers call both .json."""
+    path = write(tmp_path / "t.json", '{"text": "a"}\n{"text": "b"}\n')
+
+    assert told(path) == [(1, "a"), (2, "b")]
+
+
+def test_csv_keeps_lines_over_cells_with_breaks(tmp_path: Path) -> None:
+    """The header is a row like any other, since not every table has one."""
+    path = write(tmp_path / "t.csv", 'text,label\n"a\nb",x\nc,y\n')
+
+    assert told(path) == [(1, "text\nlabel"), (2, "a\nb\nx"), (4, "c\ny")]
+
+
+def test_a_text_file_has_one_text_a_line(tmp_path: Path) -> None:
+    """Blank lines are no texts."""
+    path = write(tmp_path / "t.txt", "a b\n\nc\n")
+
+    assert told(path) == [(1, "a b"), (3, "c")]
+
+
+def test_parquet_counts_rows(tmp_path: Path) -> None:
+    """Columns that hold no text are left alone, nested ones are read."""
+    import pyarrow
+    from pyarrow import parquet
+
+    rows = [
+        {"n": 1, "messages": [{"role": "user", "content": "a"}]},
+        {"n": 2, "messages": [{"role": "user", "content": "b"}, {"role": "x", "content": "c"}]},
+    ]
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+
+    assert told(str(path)) == [(1, "a"), (2, "b\nc")]
+
+
+def test_a_saved_dataset_is_read(tmp_path: Path) -> None:
+    """What save_to_disk writes is a folder of Arrow files; the source names the file."""
+    import datasets
+
+    datasets.Dataset.from_list([{"text": "a"}, {"text": "b"}]).save_to_disk(tmp_path / "saved")
+
+    rows = read_training(str(tmp_path / "saved"))
+
+    assert [(row.line, row.text) for row in rows] == [(1, "a"), (2, "b")]
+    assert Path(rows[0].source).parent == tmp_path / "saved"
+
+
+def save_splits(folder: Path, names: Sequence[str]) -> Path:
+    """Save a dataset of several splits."""
+    import datasets
+
+    one = datasets.Dataset.from_list([{"text": "a"}])
+    datasets.DatasetDict(dict.fromkeys(names, one)).save_to_disk(folder)
+    return folder
+
+
+def test_the_only_split_of_a_saved_dataset_is_read(tmp_path: Path) -> None:
+    """Where there is one, there is nothing to choose."""
+    assert told(str(save_splits(tmp_path / "saved", ["train"]))) == [(1, "a")]
+
+
+def test_of_several_splits_one_must_be_named(tmp_path: Path) -> None:
+    """Which split was trained on is not guessed; its own folder can be given."""
+    folder = save_splits(tmp_path / "saved", ["train", "test"])
+
+    with pytest.raises(UsageError, match="holds the splits train, test; name the one"):
+        read_training(str(folder))
+    assert told(str(folder / "train")) == [(1, "a")]
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.jsonl", '{"a": "b"}\n{"a": \n', r"t\.jsonl:2: not valid JSON"),
+        ("t.jsonl", '{"a": "b"} {"c": "d"}\n', r"t\.jsonl:1: not valid JSON: something follows"),
+        ("t.jsonl", '{"a": "b"}\n' + "[" * 100_000, r"t\.jsonl:2: .*nested too deeply"),
+        ("t.json", '[\n{"a": "b"},\n{"a" "b"}\n]', r"t\.json:3: not valid JSON"),
+        ("t.json", '[\n{"a": "b"}\n', r"t\.json:3: .*ends without a bracket"),
+        ("t.json", '["a"]\n\n"b"', r"t\.json:3: .*something follows the list"),
+        ("t.json", '["a",\n7]', r"t\.json:2: the row holds no text"),
+        ("t.json", "[]", r"t\.json: holds no rows"),
+        ("t.csv", "a,b\nc\n", r"t\.csv:2: 1 cells, where the first row has 2"),
+        ("t.csv", 'a,b\nc,"d', r"t\.csv:2: not valid CSV"),
+        ("t.txt", "\n \n", r"t\.txt: holds no rows"),
+        ("t.parquet", "PAR1", r"t\.parquet: cannot be read as a table"),
+        ("t.jsonI", "{}", r"cannot tell what kind of file this is; did you mean '\.json"),
+    ],
+)
+def test_damage_is_named_with_its_place(tmp_path: Path, name: str, text: str, message: str) -> None:
+    """One line with file, line and reason."""
+    with pytest.raises(UsageError, match=message):
+        read_training(write(tmp_path / name, text))
+
+
+def test_a_parquet_file_of_numbers_is_refused(tmp_path: Path) -> None:
+    """Tokenised data cannot be compared with prompts."""
+    import pyarrow
+    from pyarrow import parquet
+
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pyarrow.table({"input_ids": [[1, 2], [3]]}), path)
+
+    with pytest.raises(UsageError, match=r"no column holds text .*input_ids"):
+        read_training(str(path))
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    """A typing error in a plan is one line."""
+    with pytest.raises(UsageError, match="nothing: no such file or folder"):
+        read_training(str(tmp_path / "nothing"))
+
+
+def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
+    """Files are named one by one, so that nothing is read by accident."""
+    with pytest.raises(UsageError, match="not a folder that datasets has saved"):
+        read_training(str(tmp_path))
+
+
+def test_the_text_of_a_row_is_its_parts() -> None:
+    """Parts are joined by line breaks."""
+    assert TrainingText(parts=("a", "b"), source="t", line=1).text == "a\nb"

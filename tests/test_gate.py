@@ -1,0 +1,751 @@
+"""The corridor with scripted answers: what is asked, stored, resumed, compared and recorded."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard.core.answers import Answer
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.items import Item, Task
+from cliffguard.core.settings import AfterFailure
+from cliffguard.core.signals import drop_if_told
+from cliffguard.gate import find_sides, measure_alone
+from cliffguard.planning.power import look_ahead
+from cliffguard.report.json import read_review, render_json
+from cliffguard.runners.fake import FakeRunner
+from cliffguard.runners.stored import find_stored
+from cliffguard.store.shards import in_order
+from cliffguard.suites.loading import load_suites
+from tests import support
+
+
+def all_right(_: str, __: Item) -> float:
+    """Script: everyone is always right."""
+    return 1.0
+
+
+def loses_hard_levels(name: str, item: Item) -> float:
+    """Script: the candidate fails from level 3 on."""
+    return 0.0 if "tuned" in name and (item.level or 0) >= 3 else 1.0
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """A plan over a suite of 300 ladder items and 80 generated ones, default policy."""
+    suite = support.write_suite(tmp_path / "suite", n_items=300, n_said=80)
+    base = support.write_checkpoint(tmp_path / "base", seed=0)
+    tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
+    return Plan(base=str(base), candidate=str(tuned), suites=(str(suite),), offline=True)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "store")
+
+
+def test_equal_answers_pass(plan: Plan, store: Store) -> None:
+    """A candidate that answers like its base passes on enough items."""
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    assert (review.verdict.outcome, review.verdict.exit_code) == (Outcome.PASS, 0)
+
+
+def test_the_store_of_the_environment_is_the_store(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CLIFFGUARD_STORE holds for Python as it does for the command line."""
+    monkeypatch.setenv("CLIFFGUARD_STORE", str(tmp_path / "named"))
+
+    guard(plan, runner=FakeRunner(all_right))
+
+    assert len(Store(tmp_path / "named").entries()) == 4
+
+
+def test_a_cliff_fails_and_is_located(plan: Plan, store: Store) -> None:
+    """A loss from level 3 on fails the gate, and the sentence names the level."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    assert review.verdict.outcome is Outcome.FAIL
+    assert (
+        "reasoning regressed (100.0 → 66.7 %), worse from hops = 3 on (100 → 0 %)"
+        in review.verdict.sentence
+    )
+
+
+def test_counts_are_those_of_the_script(plan: Plan, store: Store) -> None:
+    """Broken, fixed and means are counted over the pairs."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_items, found.n_broken, found.n_fixed) == (300, 100, 0)
+    assert (found.base_mean, found.candidate_mean) == (1.0, pytest.approx(2 / 3))
+    assert found.drop == pytest.approx(1 / 3)
+
+
+def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path: Path) -> None:
+    """What one way round is broken is the other way round fixed."""
+
+    def loses_a_third(name: str, item: Item) -> float:
+        return float("tuned" not in name or int(item.id[-3:]) // 3 % 3 > 0)
+
+    script = FakeRunner(loses_a_third)
+    forward = guard(plan, store=store, runner=script, stops_early=False)
+    swapped = replace(plan, base=plan.candidate, candidate=str(plan.base))
+    back = guard(swapped, store=store, runner=script, stops_early=False)
+
+    one, other = forward.comparison.capabilities[0], back.comparison.capabilities[0]
+    assert one.drop == -(other.drop or 0.0)
+    assert (one.n_broken, one.n_fixed) == (other.n_fixed, other.n_broken)
+
+
+def test_a_second_candidate_does_not_measure_the_base_again(plan: Plan, store: Store) -> None:
+    """The base's answers come from the store."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    third = support.write_checkpoint(Path(plan.candidate).parent / "third", seed=2)
+    runner = FakeRunner(all_right)
+
+    guard(replace(plan, candidate=str(third)), store=store, runner=runner, stops_early=False)
+
+    assert runner.n_asked == 380
+
+
+def test_the_same_question_is_not_asked_twice(plan: Plan, store: Store) -> None:
+    """A repeated run reads everything from the store and gives the same review."""
+    first = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+    runner = FakeRunner(loses_hard_levels)
+
+    second = guard(plan, store=store, runner=runner)
+
+    assert runner.n_asked == 0
+    assert second == first
+
+
+def test_another_protocol_is_another_question(plan: Plan, store: Store) -> None:
+    """Another seed gives a question of its own, of which nothing is stored."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    runner = FakeRunner(all_right)
+
+    guard(replace(plan, protocol=Protocol(limit=30, seed=1)), store=store, runner=runner)
+
+    assert runner.n_asked == 2 * 60
+
+
+class Interrupted(FakeRunner):
+    """A runner that is interrupted at its third shard."""
+
+    n_shards = 0
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer two shards, then stop as ^C would."""
+        self.n_shards += 1
+        if self.n_shards == 3:
+            raise KeyboardInterrupt
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(plan: Plan, store: Store) -> None:
+    """What was stored before the interruption is not asked again, and the review is the same."""
+    broken_off = Interrupted(loses_hard_levels)
+    with pytest.raises(KeyboardInterrupt):
+        guard(plan, store=store, runner=broken_off)
+    runner = FakeRunner(loses_hard_levels)
+
+    review = guard(plan, store=store, runner=runner)
+
+    undisturbed = guard(
+        plan, store=Store(store.root.parent / "other"), runner=FakeRunner(loses_hard_levels)
+    )
+    assert runner.n_asked == 2 * 380 - broken_off.n_asked
+    assert render_json(review) == render_json(undisturbed)
+
+
+def test_unscored_items_are_counted_and_leave_the_means(plan: Plan, store: Store) -> None:
+    """A missing score takes the pair out on both sides, and the count says so."""
+
+    def script(name: str, item: Item) -> float | None:
+        return None if "tuned" in name and item.level == 1 else 1.0
+
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_items, found.n_unscored, found.candidate_mean) == (200, 100, 1.0)
+
+
+def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store: Store) -> None:
+    """A loss on a level outside gate_levels stays on the ladder and out of the drop."""
+    text = support.SUITE.replace("level: hops", "level: hops, gate_levels: [1, 2]")
+    suite = support.write_suite(tmp_path / "suite", text=text, n_items=300, n_said=80)
+    base = support.write_checkpoint(tmp_path / "base", seed=0)
+    tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
+    plan = Plan(base=str(base), candidate=str(tuned), suites=(str(suite),))
+
+    script = FakeRunner(loses_hard_levels)
+    review = guard(plan, store=store, runner=script, stops_early=False)
+
+    found = review.comparison.capabilities[0]
+    assert (found.n_items, found.n_broken) == (200, 0)
+    assert [(one.level, one.is_gating) for one in found.ladders[0].levels] == [
+        (1, True),
+        (2, True),
+        (3, False),
+    ]
+    assert found.ladders[0].levels[2].candidate_mean == 0.0
+    assert review.verdict.outcome is Outcome.PASS
+
+
+def test_graded_scores_are_judged_by_betting(plan: Plan, store: Store) -> None:
+    """Half the points lost on every third item: proven, without pretending right or wrong."""
+
+    def script(name: str, item: Item) -> float:
+        return 0.5 if "tuned" in name and item.level == 2 else 1.0
+
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    found = review.comparison.capabilities[0]
+    assert (found.method, found.candidate_mean) == (
+        "betting on graded scores",
+        pytest.approx(5 / 6, abs=0.01),
+    )
+    assert review.verdict.findings[0].outcome is Outcome.REGRESSED
+
+
+def loses_saying(name: str, item: Item) -> float:
+    """Script: the candidate can say nothing, and changes some of the rest for better and worse."""
+    if item.level is None:
+        return 0.0 if "tuned" in name else 1.0
+    number = int(item.id.split("-")[1])
+    return float(number % 11 != (1 if "tuned" in name else 0))  # in every level and class alike
+
+
+def test_a_clear_loss_takes_few_items(plan: Plan, store: Store) -> None:
+    """`after_failure: stop`: the run ends at the first look that proves it."""
+    stopping = replace(long(plan), after_failure="stop")
+
+    review = guard(stopping, store=store, runner=FakeRunner(loses_saying))
+
+    reasoning, saying = review.comparison.capabilities
+    assert review.verdict.outcome is Outcome.FAIL
+    assert review.verdict.findings[0].outcome is Outcome.INCONCLUSIVE
+    assert (saying.n_asked, saying.n_planned) == (128, 500)
+    assert (reasoning.n_asked, reasoning.n_planned) == (128, 1500)
+
+
+def test_a_failed_run_tells_everything(plan: Plan, store: Store) -> None:
+    """What was lost is asked no further; the rest, until it is decided."""
+    review = guard(long(plan), store=store, runner=FakeRunner(loses_saying))
+
+    reasoning, saying = review.comparison.capabilities
+    assert review.verdict.outcome is Outcome.FAIL
+    assert review.verdict.findings[0].outcome is Outcome.HELD
+    assert review.verdict.findings[1].outcome is Outcome.REGRESSED
+    assert saying.n_asked == 128
+    assert 128 < reasoning.n_asked < 1500
+
+
+@pytest.mark.parametrize("after_failure", ["finish", "stop"])
+def test_what_failed_at_a_look_fails_at_the_end(
+    plan: Plan, store: Store, after_failure: AfterFailure
+) -> None:
+    """Its ladder is asked to its end, where the margin would hold: HELD, had it not been lost."""
+    tasks = FakeRunner(all_right).resolve(load_suites(long(plan).suites), Protocol())
+    early = {item.id for item in in_order(tasks[0], Protocol())[:128]}
+
+    def script(name: str, item: Item) -> float:
+        is_early = item.id in early and int(item.id.split("-")[1]) % 5 == 0
+        return 0.0 if "tuned" in name and is_early else 1.0
+
+    whole = replace(long(plan), after_failure=after_failure)
+    review = guard(whole, store=store, runner=FakeRunner(script))
+    at_once = guard(whole, store=store, runner=FakeRunner(script), stops_early=False)
+
+    lost = review.verdict.findings[0]
+    assert at_once.verdict.findings[0].outcome is Outcome.HELD
+    assert review.comparison.capabilities[0].n_asked == 1500
+    assert review.comparison.capabilities[0].p_held is not None
+    assert review.comparison.capabilities[0].p_held <= 0.05
+    assert review.verdict.outcome is Outcome.FAIL
+    assert lost.outcome is Outcome.REGRESSED
+    assert "at an earlier look" in lost.reason
+    assert review.verdict.sentence.startswith("reasoning regressed (")
+
+
+def test_a_lost_ladder_is_asked_to_its_end(plan: Plan, store: Store) -> None:
+    """Where it falls is what people ask next."""
+    review = guard(long(plan), store=store, runner=FakeRunner(loses_hard_levels))
+
+    reasoning, saying = review.comparison.capabilities
+    assert (reasoning.n_asked, saying.n_asked) == (1500, 192)
+    assert reasoning.n_looks == 2
+    assert review.verdict.findings[1].outcome is Outcome.HELD
+    assert "group-sequential" in reasoning.method
+
+
+def test_a_candidate_like_its_base_takes_few_items(plan: Plan, store: Store) -> None:
+    """Without a single flip both capabilities are held at the second look."""
+    review = guard(long(plan), store=store, runner=FakeRunner(all_right))
+
+    assert review.verdict.outcome is Outcome.PASS
+    assert [found.n_asked for found in review.comparison.capabilities] == [256, 192]
+
+
+def test_without_early_stop_everything_is_asked(plan: Plan, store: Store) -> None:
+    """And judged at one look."""
+    review = guard(long(plan), store=store, runner=FakeRunner(all_right), stops_early=False)
+
+    assert [found.n_asked for found in review.comparison.capabilities] == [1500, 500]
+    assert "sequential" not in review.comparison.capabilities[0].method
+
+
+def test_a_suite_that_is_the_contract_is_decided_by_its_own_items(plan: Plan, store: Store) -> None:
+    """estimand: suite bets without replacement, and stops as soon as the rest cannot matter."""
+    review = guard(
+        replace(long(plan), policy=Policy(estimand="suite")),
+        store=store,
+        runner=FakeRunner(all_right),
+    )
+
+    assert review.verdict.outcome is Outcome.PASS
+    assert "about this suite" in review.comparison.capabilities[0].method
+
+
+def test_a_loss_at_the_end_of_a_suite_is_not_held(plan: Plan, store: Store) -> None:
+    """Two tasks of one capability, of which the second fell: known exactly when all are asked."""
+    text = support.SUITE.replace(
+        "  saying:\n    ring: general\n    tasks:\n      - {name: say", "      - {name: say"
+    )
+    folder = Path(plan.candidate).parent / "joined"
+    suite = support.write_suite(folder, text=text, n_items=600, n_said=200)
+
+    def script(name: str, item: Item) -> float:
+        return 0.0 if "tuned" in name and item.level is None and int(item.answer) < 60 else 1.0
+
+    joined = replace(plan, suites=(str(suite),), policy=Policy(estimand="suite"))
+    review = guard(joined, store=store, runner=FakeRunner(script), stops_early=False)
+
+    found = review.comparison.capabilities[0]
+    assert (found.drop, found.p_held, found.p_drop) == (pytest.approx(0.075), 1.0, 0.0)
+    assert review.verdict.outcome is Outcome.FAIL
+
+
+def test_full_weights_have_their_base_measured_first(plan: Plan, store: Store) -> None:
+    """Two models that share no weights are not loaded in turns at every look."""
+
+    turns: list[str] = []
+
+    class Noted(FakeRunner):
+        def ask(
+            self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        ) -> Sequence[Answer]:
+            turns.append(checkpoint.label)
+            return super().ask(checkpoint, task, items, protocol)
+
+    guard(long(plan), store=store, runner=Noted(loses_hard_levels))
+
+    assert sum(one != next_one for one, next_one in itertools.pairwise(turns)) == 1
+
+
+def test_what_is_stored_in_part_is_compared_as_far_as_its_looks_need(
+    plan: Plan, store: Store
+) -> None:
+    """A comparison from the store loads nothing, so that no base is asked in full beforehand."""
+
+    class Switching(FakeRunner):
+        def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+            return True
+
+    stopped = guard(long(plan), store=store, runner=Switching(all_right))
+    assert stopped.comparison.capabilities[0].n_asked < 1500
+
+    runner = find_stored(store, find_sides(plan), load_suites(long(plan).suites), {})
+    again = guard(replace(long(plan), protocol=runner.protocol), store=store, runner=runner)
+
+    assert again.verdict == stopped.verdict
+
+
+class Slow(FakeRunner):
+    """A runner whose every shard takes a minute of a clock that the test moves."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Stand the clock at zero."""
+        super().__init__(all_right)
+        self.seconds = 0.0
+        monkeypatch.setattr("time.monotonic", lambda: self.seconds)
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer, a minute later."""
+        self.seconds += 60.0
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_a_time_limit_ends_a_run_with_what_it_has(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Open is open: exit 11 and not an error; a later run goes on from there."""
+    shards_of_base = 1500 // 64 + 1 + 500 // 64 + 1
+    limit = shards_of_base + 1.5
+
+    review = guard(long(plan), store=store, runner=Slow(monkeypatch), max_minutes=limit)
+
+    monkeypatch.undo()
+    reasoning, saying = review.comparison.capabilities
+    assert (reasoning.n_asked, saying.n_asked) == (64, 64)  # side by side, once time is short
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"The time limit of {limit:g} minutes ended the run." in review.comparison.caveats
+    later = guard(long(plan), store=store, runner=FakeRunner(all_right))
+    assert later.verdict.outcome is Outcome.PASS
+
+
+class Stuck(FakeRunner):
+    """Answers the base, and works for ever on the candidate, looking up as a slow template does."""
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer, or never."""
+        while checkpoint.name.endswith("tuned"):
+            drop_if_told()
+        return super().ask(checkpoint, task, items, protocol)
+
+
+def test_a_time_limit_ends_what_is_in_hand_and_never_ends(plan: Plan, store: Store) -> None:
+    """As if it had not been begun: the run has what was answered by then."""
+    review = guard(plan, store=store, runner=Stuck(all_right), max_minutes=0.02)
+
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+    assert "The time limit of 0.02 minutes ended the run." in review.comparison.caveats
+    later = guard(plan, store=store, runner=FakeRunner(all_right))
+    assert later.verdict.outcome is Outcome.PASS
+
+
+class TriesTemplates(FakeRunner):
+    """Takes for ever to look at the sides, looking up as a slow template does."""
+
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+        """Look at it, and never end."""
+        while True:
+            drop_if_told()
+
+
+def test_a_time_limit_ends_the_trial_of_templates(plan: Plan, store: Store) -> None:
+    """It counts from the beginning; nothing is asked, and what was not tried is said."""
+    runner = TriesTemplates(all_right)
+
+    review = guard(plan, store=store, runner=runner, max_minutes=0.005)
+
+    assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
+    for side in (plan.base, plan.candidate):
+        untried = f"{side}: the time was up before its chat template was tried."
+        assert untried in review.comparison.caveats
+
+
+def test_a_time_limit_counts_from_when_the_run_began(plan: Plan, store: Store) -> None:
+    """What passed before the first item, reading and loading, is part of it."""
+    runner = FakeRunner(all_right)
+
+    review = guard(plan, store=store, runner=runner, max_minutes=1.0, began=time.monotonic() - 61.0)
+
+    assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
+    assert "The time limit of 1 minutes ended the run." in review.comparison.caveats
+
+
+def test_the_command_says_how_the_run_was_cut_short(plan: Plan, store: Store) -> None:
+    """Who repeats it gets the same looks."""
+    runner = FakeRunner(all_right)
+    review = guard(plan, store=store, runner=runner, stops_early=False, max_minutes=30)
+    usual = guard(plan, store=store, runner=runner)
+
+    words = "--no-early-stop --max-minutes 30"
+    assert review.provenance.command == f"cliffguard check plan.yaml {words}"
+    assert usual.provenance.command == "cliffguard check plan.yaml"
+
+
+def test_a_time_limit_that_was_not_reached_changes_nothing(plan: Plan, store: Store) -> None:
+    """The review is that of a run without one."""
+    runner = FakeRunner(loses_hard_levels)
+    limited = guard(plan, store=store, runner=runner, max_minutes=60)
+    usual = guard(plan, store=store, runner=runner)
+
+    assert limited.comparison == usual.comparison
+    assert limited.verdict == usual.verdict
+
+
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("nan")])
+def test_an_impossible_time_limit_is_refused(plan: Plan, store: Store, minutes: float) -> None:
+    """At the door."""
+    with pytest.raises(UsageError, match="max_minutes must be above 0"):
+        guard(plan, store=store, runner=FakeRunner(all_right), max_minutes=minutes)
+
+
+def long(plan: Plan) -> Plan:
+    """Return the plan over a suite that is worth stopping early on."""
+    suite = support.write_suite(Path(plan.candidate).parent / "long", n_items=1500, n_said=500)
+    return replace(plan, suites=(str(suite),))
+
+
+def test_examples_are_broken_items_easiest_first(plan: Plan, store: Store) -> None:
+    """The review carries a few items that broke, with both answers."""
+
+    def script(name: str, item: Item) -> float:
+        return 0.0 if "tuned" in name and (item.level or 0) >= 2 else 1.0
+
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    assert [example.level for example in review.examples] == [2, 2, 2, 2, 2]
+    assert all(e.base_text == e.answer != e.candidate_text for e in review.examples)
+
+
+def test_the_review_tells_what_was_fixed_beforehand(plan: Plan, store: Store) -> None:
+    """A decision is tried where it was told, and nowhere else."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    assert review.plan.policy is not None
+    suites = load_suites(plan.suites)
+    tasks = [task for suite in suites for c in suite.capabilities for task in c.tasks]
+    told = review.provenance.looks
+    assert told == look_ahead(plan, suites, tasks, review.plan.policy).looks
+    for found, planned in zip(review.comparison.capabilities, told, strict=True):
+        assert found.capability == planned.capability
+        assert found.n_asked in planned.n_items
+
+
+def test_what_the_suites_lack_is_a_caveat(plan: Plan, store: Store) -> None:
+    """Rings that a fine-tune loses in silence are named, unless something covers them."""
+
+    def not_measured() -> list[str]:
+        caveats = guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats
+        return [caveat.split(",")[0] for caveat in caveats if caveat.startswith("Not measured")]
+
+    before = not_measured()
+    path = Path(plan.suites[0])
+    text = path.read_text(encoding="utf-8")
+    covers = "covers: [multi_step_reasoning, out_of_domain_qa]"
+    path.write_text(text.replace("ring: general", f"ring: general\n    {covers}"), encoding="utf-8")
+
+    assert before == [
+        "Not measured: questions of several steps",
+        "Not measured: questions outside the target's domain",
+    ]
+    assert not_measured() == []
+
+
+def test_a_control_that_moves_is_a_change_of_the_instrument(plan: Plan, store: Store) -> None:
+    """What no fine-tune has a reason to touch is not judged, but told."""
+    path = Path(plan.suites[0])
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("ring: adjacent", "ring: control"), encoding="utf-8")
+
+    moved = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+    still = guard(plan, store=Store(store.root / "other"), runner=FakeRunner(all_right))
+
+    assert any("The control reasoning moved by -" in c for c in moved.comparison.caveats)
+    assert not any("The control" in c for c in still.comparison.caveats)
+
+
+def test_levels_beyond_the_window_are_left_out(plan: Plan, store: Store) -> None:
+    """Of the smaller one, where a level is a number of tokens; and it is said."""
+    path = Path(plan.suites[0])
+    text = path.read_text(encoding="utf-8").replace("level: hops", "level: tokens")
+    path.write_text(text, encoding="utf-8")
+    items = path.parent / "ball.jsonl"
+    items.write_text(items.read_text(encoding="utf-8").replace('"hops"', '"tokens"'))
+    for folder, window in ((str(plan.base), 8), (plan.candidate, 2)):
+        config = {"model_type": "llama", "max_position_embeddings": window}
+        (Path(folder) / "config.json").write_text(json.dumps(config))
+
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    (ladder,) = review.comparison.capabilities[0].ladders
+    assert [level.level for level in ladder.levels] == [1, 2]
+    assert any("ball: levels above 2 tokens are left out" in c for c in review.comparison.caveats)
+
+
+def test_a_review_survives_its_file(plan: Plan, store: Store) -> None:
+    """Written and read again, a review is the same but for where the files lay."""
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    again = read_review(render_json(review), "review.json")
+
+    assert again == without_files(review)
+
+
+def without_files(review: Review) -> Review:
+    """Return the review as a file holds it."""
+    compared = review.comparison
+    sides = [replace(side, files=None) for side in (compared.base, compared.candidate)]
+    return replace(review, comparison=replace(compared, base=sides[0], candidate=sides[1]))
+
+
+def test_the_policy_of_the_review_is_the_one_that_judged(plan: Plan, store: Store) -> None:
+    """A plan without policy is recorded with the default that was used."""
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    assert review.plan.policy == Policy()
+
+
+def test_stored_answers_walk_the_same_corridor(plan: Plan, store: Store) -> None:
+    """compare finds protocol and runner in the store and gives the same verdict."""
+    measured = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
+
+    runner = find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+    stored = guard(replace(plan, protocol=runner.protocol), store=store, runner=runner)
+
+    assert stored.verdict == measured.verdict
+    assert stored.comparison == measured.comparison
+
+
+def test_several_stored_protocols_are_refused_with_the_list(plan: Plan, store: Store) -> None:
+    """Which of two measurements is meant is not guessed."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    limited = replace(plan, protocol=Protocol(limit=30))
+    guard(limited, store=store, runner=FakeRunner(all_right))
+
+    with pytest.raises(UsageError, match=r"under 2 protocols \(.*limit 30.*choose one with"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+def test_a_wanted_limit_picks_the_stored_protocol(plan: Plan, store: Store) -> None:
+    """A flag that names the protocol ends the ambiguity."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    limited = replace(plan, protocol=Protocol(limit=30))
+    guard(limited, store=store, runner=FakeRunner(all_right))
+
+    runner = find_stored(store, find_sides(plan), load_suites(plan.suites), {"limit": 30})
+
+    assert runner.protocol.limit == 30
+
+
+def test_nothing_stored_says_what_to_run(plan: Plan, store: Store) -> None:
+    """Without answers the message names the missing side and the command."""
+    with pytest.raises(UsageError, match=r"no answers of .*/base to ball .*cliffguard measure"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+def test_a_side_that_was_measured_by_other_versions_is_not_compared(
+    plan: Plan, store: Store
+) -> None:
+    """A base that was stored before an update is named with what it was measured by."""
+    newer = FakeRunner(all_right)
+    newer.identity = "fake: lm-eval 0.4.14"  # type: ignore[misc]
+    for side, runner in zip(find_sides(plan), (FakeRunner(all_right), newer), strict=True):
+        measure_alone(side, plan, store=store, runner=runner)
+
+    with pytest.raises(UsageError, match=r"a protocol that both sides share \(it has some under"):
+        find_stored(store, find_sides(plan), load_suites(plan.suites), {})
+
+
+class Reworded(FakeRunner):
+    """A runner whose harness now puts another example before every item."""
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer other prompts than were asked before."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        return [replace(answer, prompt_digest="other") for answer in answers]
+
+
+def test_shots_that_changed_since_the_base_was_stored_are_refused(plan: Plan, store: Store) -> None:
+    """Nothing in the key told them apart; the prompts do."""
+    measure_alone(find_sides(plan)[0], plan, store=store, runner=FakeRunner(all_right))
+
+    with pytest.raises(IntegrityError, match=r"put to the two sides differently.*another --store"):
+        guard(plan, store=store, runner=Reworded(all_right))
+
+
+def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: Store) -> None:
+    """Items that the base had right and the candidate did not answer stand in the comparison."""
+
+    def script(name: str, item: Item) -> float | None:
+        return None if "tuned" in name and item.level == 1 else 1.0
+
+    review = guard(plan, store=store, runner=FakeRunner(script))
+
+    assert review.comparison.capabilities[0].n_lost == 100
+    assert review.verdict.outcome is Outcome.INCONCLUSIVE
+
+
+class Cut(FakeRunner):
+    """A runner whose candidate talks beyond the limit on every third item of those it is asked."""
+
+    def __init__(self, said: str) -> None:
+        """Remember what is said until the limit."""
+        super().__init__(all_right)
+        self.said = said
+
+    def ask(
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+    ) -> Sequence[Answer]:
+        """Answer; where the limit came, there is no right answer yet."""
+        answers = super().ask(checkpoint, task, items, protocol)
+        if "tuned" not in checkpoint.label or task.name != "say":
+            return answers
+        return [
+            replace(answer, score=0.0, text=self.said, finish_reason="length")
+            if int(answer.item_id[-3:]) % 3 == 0
+            else answer
+            for answer in answers
+        ]
+
+
+def test_a_drop_by_the_token_limit_is_inconclusive(plan: Plan, store: Store) -> None:
+    """It is counted, it is said, more items are asked, and nothing passes."""
+    review = guard(plan, store=store, runner=Cut("Let me think about it step by step"))
+
+    saying = review.comparison.capabilities[1]
+    (task,) = saying.tasks
+    told = review.verdict.findings[1]
+    assert (task.n_truncated_candidate, task.finish_candidate) == (27, {"length": 27, "stop": 53})
+    assert task.finish_base == {"stop": 80}
+    assert saying.uncut is not None
+    assert (saying.uncut.n_cut, saying.uncut.drop) == (27, 0.0)
+    assert (told.outcome, review.verdict.outcome) == (Outcome.INCONCLUSIVE,) * 2
+    assert "not without 27 answers of the candidate that were cut" in told.reason
+
+
+def test_a_model_that_runs_in_a_circle_is_not_excused_by_the_limit(
+    plan: Plan, store: Store
+) -> None:
+    """No limit would have led to an end: that is a loss, and a grave one."""
+    review = guard(plan, store=store, runner=Cut("and so on " * 20))
+
+    assert review.comparison.capabilities[1].uncut is None
+    assert review.verdict.outcome is Outcome.FAIL
+
+
+class OnAnotherDevice(FakeRunner):
+    """A runner that notes another device."""
+
+    def notes(self) -> dict[str, str | int]:
+        """Describe a device that the base was not measured on."""
+        return {"device": "elsewhere"}
+
+
+def test_sides_that_were_measured_differently_are_a_caveat(plan: Plan, store: Store) -> None:
+    """A base from the store of another device is compared, and the report says so."""
+    measure_alone(find_sides(plan)[0], plan, store=store, runner=FakeRunner(all_right))
+
+    review = guard(plan, store=store, runner=OnAnotherDevice(all_right))
+
+    assert any("not measured alike" in caveat for caveat in review.comparison.caveats)
+    assert review.provenance.measured_on == ("base: device none", "candidate: device elsewhere")
+
+
+def test_sides_that_were_measured_alike_are_no_caveat(plan: Plan, store: Store) -> None:
+    """Nothing is remarked where nothing differs."""
+    review = guard(plan, store=store, runner=FakeRunner(all_right))
+
+    assert not any("not measured alike" in caveat for caveat in review.comparison.caveats)
