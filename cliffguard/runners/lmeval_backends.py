@@ -18,6 +18,7 @@ from cliffguard.core.errors import InfrastructureError, UsageError, nearest, red
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.texts import first_line
 from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of
 from cliffguard.runners.backends import Backend, speech
@@ -62,7 +63,7 @@ class LmevalBackend(Backend):
             place = self.settings.args.get("base_url", self.settings.model)
             raise InfrastructureError(
                 f"{checkpoint.name}: {place} gave no answer ({type(failure).__name__}: "
-                f"{str(failure).splitlines()[0][:200] if str(failure) else 'no reason'})",
+                f"{first_line(failure, otherwise='no reason')})",
                 id="runner.no-answer",
             ) from failure
 

@@ -21,7 +21,8 @@ import numpy as np
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.items import Task
 from cliffguard.core.progress import doing
-from cliffguard.suites.ngrams import Index, Runs, Whole, share_within, words
+from cliffguard.core.words import content_words
+from cliffguard.suites.ngrams import Index, Runs, Whole, share_within
 from cliffguard.suites.train_data import TrainingText
 
 LEAST_WORDS = 8
@@ -65,7 +66,7 @@ def find_overlap(texts: Sequence[TrainingText], tasks: Sequence[Task]) -> tuple[
     """
     asked = [_asked(task) for task in tasks]
     index = Index(one.all for items in asked for one in items)
-    index.read(words(text.text) for text in texts)
+    index.read(content_words(text.text) for text in texts)
     search = _Search(index, texts)
     alone = _said_alone(texts, [one for items in asked for one in items])
     found: list[Overlap] = []
@@ -161,7 +162,7 @@ def _asked(task: Task) -> list[_Asked]:
     Where different items share a prompt ("Which of these is true?"), what they choose among is
     read with it.
     """
-    prompts = [tuple(words(item.prompt)) for item in task.items]
+    prompts = [tuple(content_words(item.prompt)) for item in task.items]
     askers: dict[tuple[str, ...], set[str]] = {}
     for prompt, item in zip(prompts, task.items, strict=True):
         askers.setdefault(prompt, set()).add(item.digest)
@@ -173,8 +174,10 @@ def _asked(task: Task) -> list[_Asked]:
         if len(core) < _LEAST_CORE:
             core = own
         if len(askers[prompt]) > 1:
-            own = core = tuple(words("\n".join([item.prompt, *(item.choices or item.right)])))
-        found.append(_Asked(own, core, tuple(tuple(words(one)) for one in item.right)))
+            own = core = tuple(
+                content_words("\n".join([item.prompt, *(item.choices or item.right)]))
+            )
+        found.append(_Asked(own, core, tuple(tuple(content_words(one)) for one in item.right)))
     return found
 
 
@@ -247,7 +250,7 @@ class _Search:
         return best
 
     def _in_words(self, place: int) -> tuple[str, Whole]:
-        text = words(self._texts[place].text)
+        text = content_words(self._texts[place].text)
         return f" {' '.join(text)} ", self._index.in_order(text)
 
 
@@ -269,6 +272,6 @@ def _said_alone(
     for place, text in enumerate(texts if wanted else ()):
         for part in (text.text, *text.parts):
             if len(part) <= _MARKS * longest:
-                for core in wanted.get(tuple(words(part)), ()):
+                for core in wanted.get(tuple(content_words(part)), ()):
                     found.setdefault(core, place)
     return found

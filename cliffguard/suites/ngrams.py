@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,14 +11,6 @@ from numpy.typing import NDArray
 N_WORDS = 3
 """Words in a run. `reports/overlap/` says what longer and shorter ones find."""
 
-# Scripts without spaces are read character by character. Signs count where a number follows:
-# arithmetic differs in nothing else.
-_ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+|[-+*/=<>^×÷](?=[\s(-]*\d)")
-
-# What counts the lines of a list ("A. ", "(b) ", "1) ") is a mark: the same list may have none.
-_LIST_MARK = re.compile(r"^[ \t]*\(?(?:[a-z]|\d{1,2})[.)][ \t]+", re.MULTILINE)
-
 _BATCH_WORDS = 2_000_000  # read at a time; some hundred bytes each while they are
 _TO_THE_LAST = 0.3  # of a text's weight, its commonest runs, is looked up among survivors only
 _SPARSE = 8  # texts for each that holds something, from which on sorting is faster than summing
@@ -29,11 +19,6 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no word is lost modulo 2
 
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text without case, punctuation, white space and marks of lists."""
-    return _WORD.findall(_LIST_MARK.sub("", unicodedata.normalize("NFKC", text).casefold()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,15 +34,9 @@ from cliffguard.core.errors import (
     StoreError,
     UsageError,
 )
-from cliffguard.core.files import (
-    is_special,
-    read_error,
-    shortened,
-    user_path,
-    write_error,
-    write_new,
-)
+from cliffguard.core.files import is_special, read_error, user_path, write_error, write_new
 from cliffguard.core.reviews import TakenLooks
+from cliffguard.core.texts import cut_middle
 from cliffguard.store.answers import Entry, Store
 from cliffguard.store.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks, turn
 from cliffguard.store.maintenance.damage import examine
@@ -268,7 +262,7 @@ def _is_plain(member: tarfile.TarInfo) -> bool:
 def _check_member(
     path: Path, member: tarfile.TarInfo, digests: Mapping[str, str], seen: set[str]
 ) -> None:
-    name = shortened(member.name)
+    name = cut_middle(member.name)
     if not _is_plain(member):
         raise _refused(path, f"{name} is a link, a device or a folder")
     if not (_NAME.fullmatch(member.name) or LOOKS.fullmatch(member.name)):
