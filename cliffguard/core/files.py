@@ -50,6 +50,11 @@ def user_path(name: str, error: Callable[[str], UsageError]) -> Path:
     return path
 
 
+def is_path(name: str) -> bool:
+    """Return True for a name that stands for a file of ours, and not for a suite of the package."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
 def read_text(path: Path, error: Callable[..., UsageError], *, advice: str = "") -> str:
     """Return the text of a file, UTF-8 or what its first bytes name; a failure is `error`.
 

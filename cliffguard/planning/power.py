@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cliffguard.compare.clusters import cluster_name
 from cliffguard.compare.verdict import absent
-from cliffguard.core.items import Capability, Item, Suite, Task
+from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.reviews import PlannedLooks
 from cliffguard.core.settings import Plan, Policy, Protocol, Ring, Role
 from cliffguard.evaluate.allocation import USUAL_CHURN, deal
@@ -194,12 +195,6 @@ def look_ahead(
     )
 
 
-def _group(task: Task, item: Item, field: str | None) -> str:
-    """Return what an item is tied by: the policy's field, else its own cluster, else nothing."""
-    tie = None if field is None else task.fields.get(item.id, {}).get(field)
-    return tie or item.cluster or f"{task.name} {item.id}"
-
-
 def _asked(
     rows: Sequence[CapabilityOutlook], designs: Sequence[Design | None], together: Outcomes
 ) -> list[CapabilityOutlook]:
@@ -230,9 +225,7 @@ def _capability(
     role = policy.role(capability.name, capability.ring)
     margin = policy.margin(capability.name)
     items = [(series.task, item) for series in planned for item in series.planned]
-    own = policy.capabilities.get(capability.name)
-    field = None if own is None else own.cluster
-    names = [_group(task, item, field) for task, item in items if task.gates(item)]
+    names = [cluster_name(task, item, policy) for task, item in items if task.gates(item)]
     n_clusters, n_seen = _clusters(names, churn, policy)
     each = worth(len(names), n_clusters, churn=churn, margin=margin, alpha=policy.first_level)
     design = None

@@ -7,7 +7,6 @@ does to its documents. The files are read here, since `datasets` caches a file b
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -19,6 +18,7 @@ from typing import Any
 
 from cliffguard.core.errors import CliffguardError, ConfigError, nearest
 from cliffguard.core.files import read_jsonl, read_text, user_path
+from cliffguard.core.hashing import sha256_now
 from cliffguard.core.texts import first_line, first_of
 
 _ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
@@ -238,7 +238,7 @@ def _table(name: str, where: str) -> Table:
         raise ConfigError(
             f"{where}: {path}: its rows make no table: {reason}", id="data.no-table"
         ) from None
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256_now(path)
     return Table(path=path, rows=made, places=tuple(rows), sha256=digest)
 
 
@@ -312,7 +312,7 @@ def _parquet(path: Path) -> Table:
     try:
         with tempfile.TemporaryDirectory() as cache:  # never what another run left in one
             made = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256_now(path)
     except Exception as failure:  # pyarrow's and datasets', of many kinds
         reason = first_line(failure.__cause__ or failure, otherwise=type(failure).__name__)
         raise ConfigError(

@@ -13,18 +13,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from cliffguard.stats.mean_margin import MeanTable, mean_size
 from cliffguard.stats.multiplicity import shield_level
 from cliffguard.stats.paired import mid_p_values, non_inferiority_p_values
-from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, Spending, boundaries
+from cliffguard.stats.sequential import (
+    DROP_SPENDING,
+    HELD_SPENDING,
+    SpendingFunction,
+    boundaries,
+    z_of_p,
+)
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
-
-_LARGEST_Z = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def decide(
     alpha: float,
     pooled_share: float,
     parts_share: float = 0.0,
-    held_spending: Spending = HELD_SPENDING,
+    held_spending: SpendingFunction = HELD_SPENDING,
     stops_at_failure: bool = False,
     mean_margin: float | None = None,
 ) -> Outcomes:
@@ -125,7 +129,7 @@ def decide(
     z_held = np.stack(
         [_z_held(counts, number, design, n_looks) for number, design in enumerate(designs)], axis=1
     )
-    z_dropped = _z_of_p(mid_p_values(counts.broken, counts.fixed))
+    z_dropped = z_of_p(mid_p_values(counts.broken, counts.fixed))
     margins = np.array([design.margin for design in designs])
     convicts = (counts.broken - counts.fixed) / sizes >= margins[:, None]
     convicts |= sizes == sizes[:, -1:]
@@ -171,7 +175,9 @@ def _padded(looks: Sequence[int], n_looks: int) -> list[int]:
     return [*looks, *[looks[-1]] * (n_looks - len(looks))]
 
 
-def _edges(designs: Sequence[Design], n_looks: int, alpha: float, spending: Spending) -> FloatArray:
+def _edges(
+    designs: Sequence[Design], n_looks: int, alpha: float, spending: SpendingFunction
+) -> FloatArray:
     rows = []
     for design in designs:
         edges = boundaries(
@@ -192,11 +198,11 @@ def _z_held(counts: Counts, number: int, design: Design, n_looks: int) -> FloatA
         )
         for look, n in enumerate(_padded(design.looks, n_looks))
     ]
-    return _z_of_p(np.stack(columns, axis=1))
+    return z_of_p(np.stack(columns, axis=1))
 
 
 def _mean_below(
-    counts: Counts, sizes: IntArray, alpha: float, margin: float, spending: Spending
+    counts: Counts, sizes: IntArray, alpha: float, margin: float, spending: SpendingFunction
 ) -> BoolArray:
     """Return whether the mean drop is proven to be below its margin, by run and look."""
     looks = tuple(mean_size(sizes[:, look]) for look in range(sizes.shape[1]))
@@ -205,13 +211,8 @@ def _mean_below(
     for look, (n, edge) in enumerate(zip(sizes.T, edges, strict=True)):
         b, f = counts.broken[..., look], counts.fixed[..., look]
         table = MeanTable((b - f) / n, (b + f) / n, np.asarray(n, dtype=float), margin=margin)
-        columns.append(_z_of_p(table.p_at_least(margin)) >= edge)
+        columns.append(z_of_p(table.p_at_least(margin)) >= edge)
     return np.stack(columns, axis=1)
-
-
-def _z_of_p(p_values: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.clip(-ndtri(p_values), -_LARGEST_Z, _LARGEST_Z))
 
 
 def _holm(crossed: dict[int, BoolArray]) -> BoolArray:

@@ -35,6 +35,7 @@ from cliffguard.core.errors import (
     UsageError,
 )
 from cliffguard.core.files import is_special, read_error, user_path, write_error, write_new
+from cliffguard.core.hashing import blocks, sha256_now
 from cliffguard.core.reviews import TakenLooks
 from cliffguard.core.texts import cut_middle
 from cliffguard.store.answers import Entry, Store
@@ -54,7 +55,6 @@ _NAME = re.compile(
     r"questions/([0-9a-f]{2})/(\1[0-9a-f]{62})/"
     r"(question\.json|items\.jsonl|noise\.json|shards/(?:\d{4}|[1-9]\d{4,8})\.jsonl)"
 )
-_A_PIECE = 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
     taken = pairs_with(all_looks(store), {row.fingerprint for row in rows})
     names += [path.relative_to(store.root).as_posix() for path in taken]
     names = [name for name in names if _NAME.fullmatch(name) or LOOKS.fullmatch(name)]
-    digests = {name: _sha256(store.root / name) for name in names}
+    digests = {name: sha256_now(store.root / name) for name in names}
     about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
     with _written_whole(out) as stream, tarfile.open(fileobj=stream, mode="w", format=_TAR) as tar:
         tar.addfile(_plain(_MANIFEST, len(about)), io.BytesIO(about))
@@ -107,14 +107,6 @@ def _plain(name: str, n_bytes: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.size, member.mode = n_bytes, 0o644
     return member
-
-
-def _sha256(path: Path) -> str:
-    seen = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(_A_PIECE):
-            seen.update(piece)
-    return seen.hexdigest()
 
 
 @contextlib.contextmanager
@@ -289,7 +281,7 @@ def _copied(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as out:
-            while piece := stream.read(_A_PIECE):
+            for piece in blocks(stream):
                 seen.update(piece)
                 out.write(piece)
     except OSError as failure:
