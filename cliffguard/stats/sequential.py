@@ -122,11 +122,15 @@ def boundaries(
     nodes, density = np.zeros(1), np.ones(1)  # weights of the points of S among the paths inside
     spent_before, n_before = 0.0, 0
     for n in n_items:
+        # 1. What may be spent at this look is what the rule grants by now, less what was spent.
         fraction = min(1.0, n / n_planned)
         spent = spent_alpha(fraction, alpha=alpha, spending=spending)
+        # 2. The boundary: paths inside so far exceed it, after this step, with that probability.
         sd = math.sqrt(n - n_before)
         edge = _edge(nodes, density, sd, spent - spent_before, reach=_REACH * math.sqrt(n))
         criticals.append(edge / math.sqrt(n))
+        # 3. Those below it go on. What crossed is taken out of the density, which no longer sums
+        #    to 1: alpha spent once is not spent again.
         upper = min(edge, _REACH * math.sqrt(n))
         nodes, density = _carried(nodes, density, sd, upper=upper, n=n)
         spent_before, n_before = spent, n
@@ -174,6 +178,7 @@ def repeated_p_value(
             min(z, _REACH) - min(edge, 2 * _REACH) for z, edge in zip(z_values, edges, strict=True)
         )
 
+    # The boundaries fall as alpha rises, so that there is one alpha at which the first is met.
     low, high = math.log(_LEAST_ALPHA), math.log(0.5)
     if excess(high) < 0:
         return 1.0
@@ -254,10 +259,13 @@ def _carried(
     lower = -_REACH * math.sqrt(n)
     if upper <= lower:
         return np.zeros(1), np.zeros(1)
+    # The sharper the step beside the spread of the paths, the more nodes it takes to follow it.
     n_nodes = max(_N_NODES, math.ceil(_NODES_PER_STEP * math.sqrt(n) / sd))
     places, weights = _legendre(n_nodes)
     half = (upper - lower) / 2
     new_nodes = lower + half * (places + 1)
+    # Convolve with the step: each new node collects from all old ones by the normal density of the
+    # way between. `density` carries the quadrature weights of the old nodes in it already.
     steps = (new_nodes[:, None] - nodes[None, :]) / sd
     kernel = np.exp(-steps * steps / 2) / (sd * math.sqrt(2 * math.pi))
     return new_nodes, half * weights * (kernel @ density)

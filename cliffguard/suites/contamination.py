@@ -166,11 +166,13 @@ def _asked(task: Task) -> list[_Asked]:
     askers: dict[tuple[str, ...], set[str]] = {}
     for prompt, item in zip(prompts, task.items, strict=True):
         askers.setdefault(prompt, set()).add(item.digest)
+    # What frames all prompts of a task ("Question: … Answer:") says nothing of an item.
     before = _n_shared(prompts)
     after = _n_shared([prompt[before:][::-1] for prompt in prompts])
     found = []
     for prompt, item in zip(prompts, task.items, strict=True):
         own, core = prompt, prompt[before : len(prompt) - after]
+        # Too little left between frames to know an item by: then all of the prompt counts.
         if len(core) < _LEAST_CORE:
             core = own
         if len(askers[prompt]) > 1:
@@ -229,6 +231,7 @@ class _Search:
         """Return the first text in which the item's words stand in a row; None for a short one."""
         if item.is_short:
             return None
+        # A text with the words in a row holds all of their runs; so only those are read through.
         numbers = self._index.runs(item.core)
         runs = Runs(numbers, np.full(len(numbers), 1.0 / len(numbers)))
         for place, _ in self._index.closest(runs, 1.0):
@@ -240,6 +243,8 @@ class _Search:
         """Return the text that holds most of the item, if it holds enough."""
         if len(item.all) < LEAST_NEAR_WORDS:
             return None
+        # Within a window a text holds at most what it holds in all: the texts, which come by their
+        # share in all, are read until none can beat the best window.
         best: _Hit | None = None
         for place, share in self._index.closest(runs, LEAST_SHARE):
             if best is not None and share <= best.similarity:

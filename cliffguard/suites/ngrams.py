@@ -72,12 +72,16 @@ class Index:
 
     def closest(self, wanted: Runs, least: float) -> list[tuple[int, float]]:
         """Return the texts that hold at least this share of the wanted weight, best first."""
+        # Rare runs first: they are held by few texts, and weigh most.
         n_holders = self._starts[wanted.numbers + 1] - self._starts[wanted.numbers]
         order = np.argsort(n_holders, kind="stable")
         weights, numbers = wanted.weights[order], wanted.numbers[order]
         summed = np.cumsum(weights)
+        # What no text holds is lost to all: with too much of it, none can have enough.
         if float(weights[n_holders[order] == 0].sum()) > 1.0 - least + 10.0**-_FINENESS:
             return []
+        # Sum over the rare runs; a text that could not reach `least` even with all of the common
+        # ones is out, and the common runs, held by many, are looked up among the survivors only.
         n_first = int(np.searchsorted(summed, 1.0 - _TO_THE_LAST)) + 1
         first = [self._of(run) for run in numbers[:n_first]]
         at_most = 1.0 - float(summed[min(n_first, len(summed)) - 1])
@@ -130,11 +134,13 @@ def share_within(runs: Whole, wanted: Runs, n_words: int) -> float:
     worth = dict(zip(wanted.numbers.tolist(), wanted.weights.tolist(), strict=True))
     places = np.flatnonzero(np.isin(runs, wanted.numbers)).tolist()
     count = dict.fromkeys(worth, 0)
+    # A window slides over the wanted runs; a run that stands in it twice is worth its weight once.
     first, inside, best = 0, 0.0, 0.0
     for place in places:
         run = int(runs[place])
         inside += worth[run] if count[run] == 0 else 0.0
         count[run] += 1
+        # A run at place i ends N_WORDS - 1 words later: what begins too far back falls out.
         while places[first] <= place - (n_words - N_WORDS + 1):
             left = int(runs[places[first]])
             count[left] -= 1
