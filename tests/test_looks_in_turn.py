@@ -16,7 +16,7 @@ import pytest
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.corridor import find_sides
 from cliffguard.errors import InfrastructureError
-from cliffguard.ledger import Run, accounts_of, merged, short
+from cliffguard.ledger import Run, accounts_of, merged, short, spent_of
 from cliffguard.looks import all_looks, known_looks, read_looks, turn
 from cliffguard.records import Answer, Checkpoint, Item, TakenLooks, Task
 from cliffguard.report.json import render_json
@@ -150,7 +150,7 @@ def test_looks_before_the_end_are_the_same_after_a_larger_run(place: Path) -> No
 
     assert larger.verdict.outcome is Outcome.PASS
     assert render_json(judged(place, 600, FakeRunner(all_right))) == first
-    assert sum(one.spent for one in reasoning(looks_of(place))) <= 0.05
+    assert spent_of(reasoning(looks_of(place))) <= 0.05
 
 
 # --- several runs at the same time ----------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_runs_side_by_side_never_spend_more_than_alpha() -> None:
             account = accounts_of([run], known, policy, {"reading": counted})["reading"]
             levels[run.digest] = account.level.now
             known = merged(known, [account.closed(counted)])
-            assert sum(one.spent for one in known) <= policy.alpha + 1e-9
+            assert spent_of(known) <= policy.alpha + 1e-9
 
         for run in runs:
             counted = run.planned[: left[run.digest]]
