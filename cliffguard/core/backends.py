@@ -7,6 +7,7 @@ where a factory is, and `runners.backends.make_backend` imports it. How to write
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,6 +78,7 @@ BACKENDS: dict[str, BackendKind] = {
 `base_url` that the plan's `runner.args` give."""
 
 _BUILT_IN = frozenset(BACKENDS)
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # it stands in a question's key, before a colon
 
 
 def kind_of(model: str, args: Mapping[str, Any]) -> BackendKind:
@@ -92,7 +94,7 @@ def register_backend(
     is_served: bool = False,
     needs_tokenizer: bool = True,
     records_seeds: bool = False,
-    version: str = "",
+    version: str = "1",
 ) -> None:
     """Let plans name a backend of yours: `runner: {model: NAME}`. A later call replaces it.
 
@@ -102,12 +104,12 @@ def register_backend(
     Raises
     ------
     UsageError
-        If the name is empty, or of a backend of cliffguard's own.
+        If the name is of a backend of cliffguard's own, or not of letters, digits, and . _ -
     """
-    if not name.strip() or name in _BUILT_IN:
+    if name in _BUILT_IN or not _NAME.fullmatch(name):
+        what = "a backend of ours" if name in _BUILT_IN else "no name for a backend"
         raise UsageError(
-            f"register_backend: {name!r} is {'a backend of ours' if name.strip() else 'no name'}; "
-            "choose another name",
+            f"register_backend: {name!r} is {what}; choose another, of letters, digits, and . _ -",
             id="runner.backend-name",
         )
     BACKENDS[name] = BackendKind(

@@ -11,14 +11,17 @@ guard(Plan(..., runner=RunnerSettings(model="ours")))
 from __future__ import annotations
 
 import pkgutil
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from typing import Protocol as Interface
 
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import UsageError, redacted
+from cliffguard.core.errors import InfrastructureError, UsageError, redacted
 from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.texts import first_line
+from cliffguard.engine.loading import out_of_memory_explained
 from cliffguard.engine.windows import settled, window_of
 from cliffguard.runners import Notes
 
@@ -62,8 +65,11 @@ class Backend(Interface):
         return settled(checkpoint.name, window_of(checkpoint), protocol.max_length)
 
     def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
-        """Turn what the model raises while it answers into errors of ours."""
-        return nullcontext()
+        """Turn what the model raises while it answers into errors of ours.
+
+        Exhausted memory, and a server that gives no answer, are so by default.
+        """
+        return failures_explained(checkpoint.name, type(self).__name__)
 
     def after(self, checkpoint: Checkpoint, model: Any) -> None:
         """Take note that a shard was answered, before its answers are stored.
@@ -84,6 +90,29 @@ def make_backend(settings: RunnerSettings, *, allow_pickle: bool = False) -> Bac
     if isinstance(factory, str):
         factory = pkgutil.resolve_name(factory)
     return cast(Backend, factory(settings, allow_pickle=allow_pickle))
+
+
+@contextmanager
+def failures_explained(name: str, place: str) -> Iterator[None]:
+    """Turn exhausted memory, and what a server's client raises, into an InfrastructureError.
+
+    `name` is the checkpoint's, `place` says who was asked.
+    """
+    try:
+        with out_of_memory_explained(name):
+            yield
+    except Exception as failure:  # requests, aiohttp and tenacity each have their own
+        if not isinstance(failure, OSError) and not _is_of_a_client(failure):
+            raise
+        reason = first_line(failure, otherwise="no reason")
+        raise InfrastructureError(
+            f"{name}: {place} gave no answer ({type(failure).__name__}: {reason})",
+            id="runner.no-answer",
+        ) from failure
+
+
+def _is_of_a_client(failure: Exception) -> bool:
+    return type(failure).__module__.partition(".")[0] in ("requests", "aiohttp", "tenacity")
 
 
 def identity_of(settings: RunnerSettings) -> str:

@@ -6,8 +6,8 @@ Both sides of a comparison go through the same one, made with the plan's argumen
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from cliffguard.checkpoints.unchanged import refuse_changed
@@ -18,10 +18,9 @@ from cliffguard.core.errors import InfrastructureError, UsageError, nearest, red
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Protocol, RunnerSettings
-from cliffguard.core.texts import first_line
 from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of
-from cliffguard.runners.backends import Backend, speech
+from cliffguard.runners.backends import Backend, failures_explained, speech
 
 
 class LmevalBackend(Backend):
@@ -51,21 +50,10 @@ class LmevalBackend(Backend):
         """Look at the files again: a model that is not ours may read on in them."""
         refuse_changed(checkpoint)
 
-    @contextmanager
-    def explained(self, checkpoint: Checkpoint) -> Iterator[None]:
+    def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
         """Turn exhausted memory, and what a server's client raises, into an error of ours."""
-        try:
-            with loading.out_of_memory_explained(checkpoint.name):
-                yield
-        except Exception as failure:  # requests, aiohttp and tenacity each have their own
-            if not isinstance(failure, OSError) and not _is_of_a_client(failure):
-                raise
-            place = self.settings.args.get("base_url", self.settings.model)
-            raise InfrastructureError(
-                f"{checkpoint.name}: {place} gave no answer ({type(failure).__name__}: "
-                f"{first_line(failure, otherwise='no reason')})",
-                id="runner.no-answer",
-            ) from failure
+        place = self.settings.args.get("base_url", self.settings.model)
+        return failures_explained(checkpoint.name, str(place))
 
     def notes(self) -> Mapping[str, str | int]:
         """Where the answers came from."""
@@ -236,7 +224,3 @@ def _served_names(base_url: str) -> list[str]:
         return []  # whoever asks it for answers will be told what is wrong
     rows = listed if isinstance(listed, list) else []
     return [str(row.get("id")) for row in rows if isinstance(row, dict)]
-
-
-def _is_of_a_client(failure: Exception) -> bool:
-    return type(failure).__module__.partition(".")[0] in ("requests", "aiohttp", "tenacity")

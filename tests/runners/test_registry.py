@@ -95,22 +95,35 @@ def test_a_backend_of_somebody_else_answers_through_guard(tmp_path: Path) -> Non
 
 
 def test_its_version_is_in_the_key() -> None:
-    """What it says of itself is part of every question's key, and nothing is without it."""
-    register_backend("dict", DictBackend)
-    plain = identity_of(RunnerSettings(model="dict"))
-    register_backend("dict", DictBackend, version="2")
+    """Its answers are neither those of another version, nor of lm-eval's model of that name."""
+    settings = RunnerSettings(model="mamba_ssm")
+    keys = [identity_of(settings)]
+    for version in ("1", "2"):
+        register_backend("mamba_ssm", DictBackend, version=version)
+        keys.append(identity_of(settings))
 
-    assert (plain, identity_of(RunnerSettings(model="dict"))) == ("dict", "dict 2")
+    assert keys == ["mamba_ssm", "mamba_ssm 1", "mamba_ssm 2"]
 
 
-@pytest.mark.parametrize("name", ["", " ", "cliffguard", "hf", "vllm", "local-completions"])
+@pytest.mark.parametrize("name", ["", " ", "hf ", "a: torch 2", "é", "cliffguard", "vllm"])
 def test_a_name_of_ours_is_not_taken(name: str) -> None:
-    """A stranger's backend does not answer under a name that stands for another."""
+    """A stranger's backend does not answer under a name that stands for another in a key."""
     with pytest.raises(UsageError) as refused:
         register_backend(name, DictBackend)
 
     assert refused.value.id == "runner.backend-name"
     assert refused.value.exit_code == 2
+
+
+def test_a_server_that_is_down_is_worth_a_retry() -> None:
+    """What a connection raises in a backend of somebody else ends in exit 20."""
+    register_backend("dict", DictBackend)
+    backend = make_backend(RunnerSettings(model="dict"))
+
+    with pytest.raises(CliffguardError) as failed, backend.explained(support.checkpoint()):
+        raise ConnectionRefusedError("connection refused")
+
+    assert (failed.value.id, failed.value.exit_code) == ("runner.no-answer", 20)
 
 
 def test_a_plan_is_refused_by_what_its_backend_is() -> None:
