@@ -13,7 +13,7 @@ from cliffguard.compare.diagnostics.classes import classes_of
 from cliffguard.compare.diagnostics.responses import behaviour_of
 from cliffguard.compare.evidence import (
     Question,
-    cluster_of,
+    by_cluster,
     counts_of,
     evidence_of,
     grouping_of,
@@ -342,20 +342,13 @@ def _fall(rows: Sequence[Sequence[Pair]], chance: float) -> Fall | None:
     """
     if len(rows) < 2:
         return None
-    levels = [_clusters_of(row) for row in rows]
+    levels = [by_cluster(row, row) for row in rows]
     is_blocked = all(level.keys() == levels[0].keys() for level in levels)
     names = [sorted(level, key=str) if is_blocked else list(level) for level in levels]
     ordered = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
     changes = [[fmean(pair.change for pair in group) for group in level] for level in ordered]
     bases = [[mean_score(pair.base for pair in group) for group in level] for level in ordered]
     return find_fall(changes, bases, chance=chance, is_blocked=is_blocked)
-
-
-def _clusters_of(row: Sequence[Pair]) -> dict[Hashable, list[Pair]]:
-    groups: dict[Hashable, list[Pair]] = {}
-    for pair in row:
-        groups.setdefault(cluster_of(pair), []).append(pair)
-    return groups
 
 
 def _level(scored: Sequence[Pair], confidence: float) -> LevelComparison:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,14 @@ from cliffguard.stats.evidence import (
     gain_evidence,
     graded_evidence,
     graded_gain_evidence,
-    repeated_p_of,
     sequential_evidence,
     suite_evidence,
 )
 from cliffguard.stats.graded import p_at_least, p_at_most
 from cliffguard.stats.paired import PairedCounts
-from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING
+from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, repeated_p_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,14 @@ def cluster_of(pair: Pair) -> Hashable:
     return (pair.task.name, pair.item.id) if pair.group is None else pair.group
 
 
+def by_cluster(pairs: Sequence[Pair], values: Iterable[T]) -> dict[Hashable, list[T]]:
+    """Return the values, one a pair, by the cluster of their pairs, as these first appear."""
+    groups: dict[Hashable, list[T]] = {}
+    for pair, value in zip(pairs, values, strict=True):
+        groups.setdefault(cluster_of(pair), []).append(value)
+    return groups
+
+
 def mean_score(answers: Iterable[Answer]) -> float:
     """Return the mean score of answers that have one."""
     return fmean(float(answer.score or 0.0) for answer in answers)
@@ -307,8 +317,6 @@ def _by_cluster(
     pairs: Sequence[Pair], changes: Sequence[float]
 ) -> tuple[list[float], NDArray[np.float64]]:
     """Return each cluster's mean change and its size over the largest, as they first appear."""
-    groups: dict[Hashable, list[float]] = {}
-    for pair, change in zip(pairs, changes, strict=True):
-        groups.setdefault(cluster_of(pair), []).append(change)
-    sizes = np.array([len(group) for group in groups.values()], dtype=float)
-    return [fmean(group) for group in groups.values()], sizes / sizes.max()
+    groups = by_cluster(pairs, changes).values()
+    sizes = np.array([len(group) for group in groups], dtype=float)
+    return [fmean(group) for group in groups], sizes / sizes.max()

@@ -25,6 +25,7 @@ from cliffguard.core.reviews import (
     with_texts,
 )
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.texts import cut_middle
 from cliffguard.evaluate.measure import Measurement
 
 N_EXAMPLES = 5
@@ -126,7 +127,4 @@ def _example(pair: Pair) -> Example:
 
 
 def _shortened(text: str) -> str:
-    if len(text) <= _EXAMPLE_CHARACTERS:
-        return text
-    half = _EXAMPLE_CHARACTERS // 2
-    return f"{text[:half]} […] {text[-half:]}"
+    return cut_middle(text, _EXAMPLE_CHARACTERS, mark=" […] ")

@@ -181,23 +181,30 @@ class _Planner:
         return self._closed(root)
 
     def _grow(self, branch: _Open) -> list[_Open]:
-        """Cut a branch's sequences into rows and branches; return the branches."""
+        """Cut a branch's sequences into rows and branches; return the branches.
+
+        The sequences are sorted, so that those with a common prefix are neighbours: any range of
+        them is a subtree, and each is cut where its sequences part.
+        """
         limit = self.limits.row_tokens
         pending = [(branch.low, branch.high)]
         groups: list[tuple[int, int]] = []
         while pending:
             low, high = pending.pop()
             if high - low == 1 or self._size(low, high, branch.base) <= limit:
-                groups.append((low, high))
+                groups.append((low, high))  # it fits in a row, its shared prefixes once
                 continue
+            # What all of the range share, and how many rows it takes beyond that.
             common = int(self.shared[low + 1 : high].min())
             rest = self._size(low, high, common)
             n_rows = -(-rest // limit)
             if n_rows <= 1:  # what is long is shared: it stands once, in a row of its own
                 groups.append((low, high))
             elif (common - branch.base) * (n_rows - 1) >= MIN_SAVED_TOKENS:
+                # The prefix is computed once, in a branch of its own, and not in each of the rows.
                 branch.below.append(self._prefix(low, high, branch.base, common))
             else:
+                # Too little to save: cut where the common prefix ends, and try the parts, in order.
                 cuts = low + 1 + np.flatnonzero(self.shared[low + 1 : high] == common)
                 edges = [low, *cuts.tolist(), high]
                 pending += list(pairwise(edges))[::-1]
@@ -231,6 +238,7 @@ class _Planner:
         packed: list[list[int]] = []
         room: list[int] = []
         for number in sorted(range(len(groups)), key=lambda number: (-sizes[number], number)):
+            # Only the last rows are looked at: the search stays linear, and rows that meet alike.
             near = range(max(0, len(room) - _ROWS_IN_REACH), len(room))
             row = next((one for one in near if room[one] >= sizes[number]), len(room))
             if row == len(room):
@@ -252,6 +260,8 @@ class _Planner:
         filled = open_until = 0
         for low, high in groups:
             for number in range(low, high):
+                # A sequence brings the tokens beyond its fork from the one before it in its group;
+                # what that one has beyond the fork is closed: no later token sees it.
                 start = base if number == low else max(int(self.shared[number]), base)
                 end[place[start:open_until]] = filled
                 stop = int(self.lengths[number])

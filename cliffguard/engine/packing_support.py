@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from cliffguard.core.errors import CliffguardError, IntegrityError
+from cliffguard.core.texts import first_line
 from cliffguard.engine.decoding import RowCache
 from cliffguard.engine.packing import Limits, Scored, chain
 from cliffguard.engine.passes import Model, stacked
@@ -90,8 +91,8 @@ def _tried_reason(model: Any) -> str | None:
     except (torch.cuda.OutOfMemoryError, MemoryError, CliffguardError):
         raise
     except Exception as failure:  # models raise whatever they like at inputs they do not know
-        first = (str(failure).splitlines() or [""])[0]
-        return f"it refuses packed input ({type(failure).__name__}: {first[:120]})"
+        reason = first_line(failure, otherwise="", n_characters=120)
+        return f"it refuses packed input ({type(failure).__name__}: {reason})"
     allowed = _TOLERANCE.get(model.dtype) or max(_TOLERANCE_HALF, _TIMES_NOISE * noise)
     if difference <= allowed:
         return None

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
+from cliffguard.core.items import Suite
 from cliffguard.core.progress import Progress, silent
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.measure import Measurement, measure, unheard
@@ -90,20 +92,14 @@ def measure_noise(
     # There are no later runs to keep anything for.
     policy = replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
     sides, dtypes = [], []
-    for one, replicate in ((plan, 0), (other, _replicate(plan, other))):
-        runner = make_runner(one)
-        dtypes.append(runner.dtype(one.protocol))
-        look = Schedule(runner.resolve(suites, one.protocol), one.protocol).everything()
+    for run, replicate in ((plan, 0), (other, _replicate(plan, other))):
+        runner = make_runner(run)
+        dtypes.append(runner.dtype(run.protocol))
+        look = Schedule(runner.resolve(suites, run.protocol), run.protocol).everything()
         side = measure(
-            checkpoint,
-            look,
-            protocol=one.protocol,
-            store=store,
-            runner=runner,
-            replicate=replicate,
-            progress=progress,
-            tell=tell,
-        )
+            checkpoint, look, protocol=run.protocol, store=store, runner=runner,
+            replicate=replicate, progress=progress, tell=tell,
+        )  # fmt: skip
         _refuse_elsewhere(side, runner)
         sides.append(side)
         del runner  # its weights leave memory before the other's enter
@@ -111,17 +107,12 @@ def measure_noise(
     pairs = [replace(p, item=replace(p.item, cluster=None)) for p in pair_answers(look, *sides)]
     against = _described(plan, other, dtypes)
     _note(pairs, sides[0].questions, look, store, against)
-
-    def compared(pairs: Sequence[Pair]) -> list[CapabilityComparison]:
-        found = compare(
-            pairs, look=look, base=checkpoint, candidate=checkpoint, suites=suites, policy=policy,
-            repeats=plan.protocol.repeats,
-        )  # fmt: skip
-        return [one for one in found.capabilities if one.n_items]
-
+    compared = partial(_compared, look, checkpoint, suites, policy, plan.protocol.repeats)
     there = compared(pairs)
     back = compared([replace(pair, base=pair.candidate, candidate=pair.base) for pair in pairs])
-    p_values = holm([_two_sided(one, two) for one, two in zip(there, back, strict=True)])
+    p_values = holm([_two_sided(*both) for both in zip(there, back, strict=True)])
+    names = [capability.name for suite in suites for capability in suite.capabilities]
+    scored = {capability.capability for capability in there}
     return NoiseFloor(
         checkpoint=checkpoint.label,
         against=against,
@@ -129,13 +120,24 @@ def measure_noise(
         capabilities=tuple(
             _told(one, p_drift, policy) for one, p_drift in zip(there, p_values, strict=True)
         ),
-        unscored=tuple(
-            capability.name
-            for suite in suites
-            for capability in suite.capabilities
-            if capability.name not in {one.capability for one in there}
-        ),
+        unscored=tuple(name for name in names if name not in scored),
     )
+
+
+def _compared(
+    look: Look,
+    checkpoint: Checkpoint,
+    suites: Sequence[Suite],
+    policy: Policy,
+    repeats: int,
+    pairs: Sequence[Pair],
+) -> list[CapabilityComparison]:
+    """Return what a checkpoint's answers come to against its own, where any has a score."""
+    comparison = compare(
+        pairs, look=look, base=checkpoint, candidate=checkpoint, suites=suites, policy=policy,
+        repeats=repeats,
+    )  # fmt: skip
+    return [capability for capability in comparison.capabilities if capability.n_items]
 
 
 def _refuse_elsewhere(side: Measurement, runner: Runner) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cliffguard.core.comparisons import ClassComparison, ClassesComparison
+from cliffguard.core.texts import clip
 from cliffguard.report import numbers
-from cliffguard.report.clean import clip, one_line
+from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
 
 MOST_ROWS = 20

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.reviews import Review
-from cliffguard.report.clean import cleaned, clip
+from cliffguard.core.texts import clip
+from cliffguard.report.clean import cleaned
 from cliffguard.report.numbers import MISSING
 from cliffguard.report.page import Page, Row, lay_out
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable, Sequence
 
 from cliffguard.core.reviews import Example, Review
+from cliffguard.core.texts import clip, shorten
 from cliffguard.core.timing import Timings
 from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
 from cliffguard.report.classes import TITLE as CLASSES_TITLE
 from cliffguard.report.classes import class_view
-from cliffguard.report.clean import cleaned, clip, one_line, shorten
+from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
 from cliffguard.report.page import LadderView, Page, Row, lay_out, place

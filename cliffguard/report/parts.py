@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from cliffguard.compare.strata_evidence import adjusted_parts
 from cliffguard.core.comparisons import StratumComparison
 from cliffguard.core.settings import Policy
+from cliffguard.core.texts import clip
 from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
-from cliffguard.report.clean import clip, one_line
+from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page, Row
 
 N_LARGEST = 5

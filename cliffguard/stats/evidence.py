@@ -51,9 +51,9 @@ from cliffguard.stats.paired import (
 from cliffguard.stats.sequential import (
     DROP_SPENDING,
     HELD_SPENDING,
-    Spending,
+    SpendingFunction,
     boundaries,
-    repeated_p_value,
+    repeated_p_of,
 )
 
 FloatArray = NDArray[np.float64]
@@ -64,7 +64,6 @@ _GRADED = "Gaffke's bound on graded scores, in any order"
 _BETTING = "betting on graded scores"
 _SUITE = "betting without replacement, about this suite"
 _EXPECTED_GAIN = 0.1  # what the first bets on a target suppose beyond the demanded gain
-_LARGEST_Z = 8.0  # the normal tail beyond it is below what a p-value is computed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,10 +234,10 @@ def sequential_evidence(
     n_asked = tuple(look.n_asked for look in looks)
     last = looks[-1]
 
-    def repeated(p_values: list[float], spending: Spending) -> float:
+    def repeated(p_values: list[float], spending: SpendingFunction) -> float:
         return repeated_p_of(p_values, n_asked=n_asked, n_planned=n_planned, spending=spending)
 
-    def edge(spending: Spending) -> float:
+    def edge(spending: SpendingFunction) -> float:
         return boundaries(n_asked, n_planned=n_planned, alpha=alpha, spending=spending)[-1]
 
     may_convict = [look.counts.drop >= margin or look.n_asked >= n_planned for look in looks]
@@ -252,17 +251,6 @@ def sequential_evidence(
         interval=last.interval(z_low=edge(DROP_SPENDING), z_high=edge(HELD_SPENDING)),
         method=_in_words(last, _SEQUENTIAL),
     )
-
-
-def repeated_p_of(
-    p_values: Sequence[float], *, n_asked: tuple[int, ...], n_planned: int, spending: Spending
-) -> float:
-    """Return the p-value of all looks together from that of each look alone.
-
-    Parameters are those of `repeated_p_value`, with one p-value a look for its statistic.
-    """
-    z_values = [float(np.clip(-ndtri(p), -_LARGEST_Z, _LARGEST_Z)) for p in p_values]
-    return repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=spending)
 
 
 def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:

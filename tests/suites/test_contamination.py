@@ -17,6 +17,7 @@ from cliffguard.config import load_plan
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
+from cliffguard.core.words import content_words
 from cliffguard.gate import find_sides
 from cliffguard.planning.power import look_ahead
 from cliffguard.report.html import render_html
@@ -26,7 +27,7 @@ from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites.contamination import find_overlap, near_duplicates, told, without_training
 from cliffguard.suites.loading import load_suites
-from cliffguard.suites.ngrams import Index, Runs, share_within, words
+from cliffguard.suites.ngrams import Index, Runs, share_within
 from cliffguard.suites.train_data import TrainingText, read_all_training
 from tests import support
 from tests.report import samples
@@ -79,7 +80,7 @@ def written(source: random.Random, n_words: int = 20) -> str:
 )
 def test_words(text: str, expected: str) -> None:
     """Case, marks and spaces do not count; signs between numbers do, and scripts without spaces."""
-    assert words(text) == expected.split()
+    assert content_words(text) == expected.split()
 
 
 def test_a_share_is_that_of_the_runs_a_text_holds() -> None:

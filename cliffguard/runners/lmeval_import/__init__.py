@@ -8,7 +8,6 @@ What one side lacks stays in, unscored.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.hashing import sha256_now
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.reviews import SAMPLES
@@ -38,8 +38,6 @@ from cliffguard.suites.directions import declared, lower_is_better
 from cliffguard.suites.directions.registered import HIGHER_IS_BETTER
 
 __all__ = ["Imported", "Side", "is_logged", "read_samples", "refuse_other_folder"]
-
-_A_PIECE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,15 +305,10 @@ def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task])
 
 def _identity(name: str, run: Run) -> Checkpoint:
     """Return who answered, as far as samples tell: by the bytes of the files."""
-    content = hashlib.sha256()
-    for task in run.files:
-        with run.path(task).open("rb") as file:
-            while piece := file.read(_A_PIECE):
-                content.update(piece)
     return Checkpoint(
         name=name,
         revision=None,
-        weights=content.hexdigest(),
+        weights=sha256_now(*map(run.path, run.files)),
         adapter=None,
         tokenizer="unknown",
         chat_template=None,

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import first_of
 from cliffguard.suites.target.cells import as_text
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import Draft
@@ -49,7 +50,7 @@ def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None
 def refuse_unfit(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
     """Refuse answers as labels: floats, numbers that count up from 0, spellings of one word."""
     source = drafts[0].row.source
-    shown = ", ".join(distinct[:_NAMED]) + (", …" if len(distinct) > _NAMED else "")
+    shown = first_of(distinct, _NAMED)
     named = " ".join(f"--target-labels {label}" for label in distinct[:_NAMED])
     how = (
         "name all labels in their order with --target-labels, once for each (in a plan, target: "

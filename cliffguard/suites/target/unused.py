@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.suites.ngrams import words
+from cliffguard.core.words import content_words
 from cliffguard.suites.target.cells import rewritten
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, in_braces
@@ -167,8 +167,8 @@ def _is_lost(name: str, drafts: Sequence[Draft]) -> bool:
 
 
 def _holds(text: str, part: str) -> bool:
-    said = " ".join(words(part))
-    return bool(said) and f" {said} " in f" {' '.join(words(text))} "
+    said = " ".join(content_words(part))
+    return bool(said) and f" {said} " in f" {' '.join(content_words(text))} "
 
 
 def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True) -> bool:
