@@ -25,6 +25,7 @@ import calibrate
 import numpy as np
 import studies
 
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import pair_answers
 from cliffguard.compare.verdict import judge
@@ -85,11 +86,14 @@ class Gate:
             ]
             found = compare(
                 pair_answers(look, *sides),
+                Case(
+                    base=_checkpoint("base"),
+                    candidate=_checkpoint(candidate),
+                    suites=(self.suite,),
+                    policy=POLICY,
+                    protocol=Protocol(),
+                ),
                 look=look,
-                base=_checkpoint("base"),
-                candidate=_checkpoint(candidate),
-                suites=(self.suite,),
-                policy=POLICY,
             )
             verdict = judge(found, POLICY, verdict)
         assert verdict is not None

@@ -35,7 +35,7 @@ from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Hypothesis:
     """What is asked about a capability's drop.
 
     Of `n_planned` items; against `margin`, or a demanded `gain` (None: it is no target), or the
@@ -52,7 +52,7 @@ class Question:
     alpha: float
 
 
-def evidence_of(gating: Sequence[Pair], asked: Question) -> Evidence:
+def evidence_of(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return the p-values and the interval, by the procedure that these answers call for."""
     if asked.about_suite:
         return _about_suite(gating, asked)
@@ -60,7 +60,7 @@ def evidence_of(gating: Sequence[Pair], asked: Question) -> Evidence:
     return told if asked.relative is None else _relative(told, gating, asked)
 
 
-def uncut_of(gating: Sequence[Pair], asked: Question) -> Uncut | None:
+def uncut_of(gating: Sequence[Pair], asked: Hypothesis) -> Uncut | None:
     """Return what is left of a drop if the answers that were cut would have been as the base's.
 
     Answers that run in a circle are not among them: no limit would have led to their end.
@@ -87,7 +87,7 @@ def uncut_of(gating: Sequence[Pair], asked: Question) -> Uncut | None:
     )
 
 
-def readable_of(gating: Sequence[Pair], asked: Question) -> Readable | None:
+def readable_of(gating: Sequence[Pair], asked: Hypothesis) -> Readable | None:
     """Return what is lost on the items on which both sides said something readable."""
     if not any(any(pair.unreadable) for pair in gating):
         return None
@@ -112,7 +112,7 @@ def p_of_part(
         return None
     if not is_graded:
         return _sample(scored).p_beyond(drop)
-    asked = Question(
+    asked = Hypothesis(
         n_planned=len(scored),
         margin=drop,
         gain=None,
@@ -128,7 +128,7 @@ def p_of_part(
 # --- right or wrong ------------------------------------------------------------------------------
 
 
-def _right_or_wrong(gating: Sequence[Pair], asked: Question) -> Evidence:
+def _right_or_wrong(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     looks = [_sample(rows) for rows in _by_look(gating)]
     looks = [look for look in looks if look.counts.n_items]
     if asked.gain is not None:
@@ -199,7 +199,7 @@ def mean_score(answers: Iterable[Answer]) -> float:
 # --- a margin relative to what the base has ------------------------------------------------------
 
 
-def _relative(told: Evidence, gating: Sequence[Pair], asked: Question) -> Evidence:
+def _relative(told: Evidence, gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return evidence whose margin is the share `relative` of what the base has beyond guessing.
 
     Of every item ``base - candidate - r (base - chance)`` is asked to have a mean below 0, so that
@@ -224,7 +224,7 @@ def _relative(told: Evidence, gating: Sequence[Pair], asked: Question) -> Eviden
 
 
 def _excesses(
-    pairs: Sequence[Pair], asked: Question, *, at_worst: bool
+    pairs: Sequence[Pair], asked: Hypothesis, *, at_worst: bool
 ) -> tuple[list[float], NDArray[np.float64] | None]:
     """Return what each item, or cluster, loses beyond its share, and the clusters' weights."""
     assert asked.relative is not None
@@ -241,7 +241,7 @@ def _excesses(
 # --- graded scores, and suites that are the contract ---------------------------------------------
 
 
-def _graded(gating: Sequence[Pair], asked: Question) -> Evidence:
+def _graded(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return the evidence on graded scores: without an order in one look, else by bets."""
     is_one_look = len({pair.look for pair in gating}) == 1 and len(gating) >= asked.n_planned
     gating = gating if is_one_look else _in_betting_order(gating)
@@ -274,7 +274,7 @@ _GRADED_EVIDENCE: dict[tuple[bool, bool], Callable[..., Evidence]] = {
 """By whether there is one look, and whether a gain is demanded."""
 
 
-def _about_suite(gating: Sequence[Pair], asked: Question) -> Evidence:
+def _about_suite(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return the evidence of bets about the suite itself, whatever its scores are."""
     gating = _in_betting_order(gating)
     counted = _counted(gating)

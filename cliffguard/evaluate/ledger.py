@@ -41,7 +41,7 @@ class Level(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class CapabilityRun:
     """A capability as one run asks it: its items by content, and when it is judged.
 
     `how` it is asked is a digest of the protocol, but for what only says how much is asked: under
@@ -89,7 +89,7 @@ class Run:
 class Account:
     """A run among the known ones at the same items; they are in the order of their first looks."""
 
-    run: Run
+    run: CapabilityRun
     before: tuple[TakenLooks, ...]
     own: TakenLooks | None
     level: Level
@@ -119,7 +119,7 @@ class Account:
 
 
 def accounts_of(
-    runs: Iterable[Run],
+    runs: Iterable[CapabilityRun],
     known: Sequence[TakenLooks],
     policy: Policy,
     counted: Mapping[str, Sequence[int]] | None = None,
@@ -136,7 +136,7 @@ def accounts_of(
 
 
 def _account(
-    run: Run, known: Sequence[TakenLooks], policy: Policy, counted: Sequence[int]
+    run: CapabilityRun, known: Sequence[TakenLooks], policy: Policy, counted: Sequence[int]
 ) -> Account:
     related = [one for one in known if run.is_of(one) or run.is_related(one)]
     place = next((n for n, one in enumerate(related) if run.is_of(one)), len(related))
@@ -160,7 +160,7 @@ def _account(
 
 
 def _level_at(
-    run: Run,
+    run: CapabilityRun,
     own: TakenLooks | None,
     counted: Sequence[int],
     alpha: float,
@@ -191,7 +191,7 @@ def runs_of(
     dtype: str,
     questions: Mapping[str, Sequence[str]],
     gating: Collection[str],
-) -> tuple[Run, ...]:
+) -> tuple[CapabilityRun, ...]:
     """Return what a run asks of each capability, and of all that gates together.
 
     `dtype` is what the protocol's comes to, as in a question's key; `questions` are the keys of
@@ -205,7 +205,7 @@ def runs_of(
         ]
         keys = [sorted(questions[series.task.name]) for series in own]
         runs.append(
-            Run(
+            CapabilityRun(
                 capability=looks.capability,
                 how=digest(how),
                 digest=digest([looks.order, list(looks.n_items), looks.spending, keys]),
@@ -222,11 +222,11 @@ def runs_of(
     return (*runs, *_together([run for run in runs if run.capability in gating]))
 
 
-def _together(runs: Sequence[Run]) -> list[Run]:
+def _together(runs: Sequence[CapabilityRun]) -> list[CapabilityRun]:
     if len(runs) < 2:
         return []
     return [
-        Run(
+        CapabilityRun(
             capability=TOGETHER,
             how=runs[0].how,
             digest=digest([run.digest for run in runs]),
@@ -239,7 +239,7 @@ def _together(runs: Sequence[Run]) -> list[Run]:
 
 def runs_of_samples(
     tasks: Sequence[Task], sides: Sequence[Mapping[str, Sequence[Answer]]], gating: Collection[str]
-) -> tuple[Run, ...]:
+) -> tuple[CapabilityRun, ...]:
     """Return what is judged of logged samples: by what each document is, and what both scored."""
     scores: dict[str, dict[str, list[str]]] = {}
     changed: dict[str, set[str]] = {}
@@ -256,7 +256,7 @@ def runs_of_samples(
         told = {item: _memoised(" ".join(sorted(both)), in_short) for item, both in by_item.items()}
         n_items = sum(len(both) for both in by_item.values())
         runs.append(
-            Run(
+            CapabilityRun(
                 capability=name,
                 how=_OF_SAMPLES,
                 digest=digest_of_rows(sorted(told.items())),
@@ -276,7 +276,7 @@ def _memoised(text: str, known: dict[str, str]) -> str:
     return known[text]
 
 
-def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None:
+def refuse_other_sides(runs: Sequence[CapabilityRun], known: Sequence[TakenLooks]) -> None:
     """Raise UsageError unless looks at logged samples were at these ones, or at some of them."""
     told = {item: answer for run in runs for item, answer in run.answers.items()}
     changed = frozenset().union(*(run.changed for run in runs))

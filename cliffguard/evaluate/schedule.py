@@ -170,9 +170,12 @@ class Schedule:
         self.n_looks = 0  # taken so far
 
     def next(self, verdict: Verdict | None) -> Look | None:
-        """Return the next look, or None when `verdict` needs no more or nothing is left."""
+        """Return the next look, or None when `verdict` needs no more or nothing is left.
+
+        The first is taken whatever is planned: nothing at all is a verdict too.
+        """
         going_on = self._going_on(verdict)
-        if not going_on:
+        if not going_on and self.n_looks:  # of nothing, there is one look
             return None
         self.n_looks += 1
         for capability, step in going_on.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.core.checkpoint import Checkpoint
@@ -112,11 +113,16 @@ def measure_noise(
     against = _described(plan, other, dtypes)
     _note(pairs, sides[0].questions, look, store, against)
 
+    case = Case(
+        base=checkpoint,
+        candidate=checkpoint,
+        suites=suites,
+        policy=policy,
+        protocol=plan.protocol,
+    )
+
     def compared(pairs: Sequence[Pair]) -> list[CapabilityComparison]:
-        found = compare(
-            pairs, look=look, base=checkpoint, candidate=checkpoint, suites=suites, policy=policy,
-            repeats=plan.protocol.repeats,
-        )  # fmt: skip
+        found = compare(pairs, case, look=look)
         return [one for one in found.capabilities if one.n_items]
 
     there = compared(pairs)

@@ -12,11 +12,12 @@ import pytest
 from scipy.stats import binom
 
 from cliffguard import Policy
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import pair_answers
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.items import Capability, Suite
-from cliffguard.core.settings import CapabilityPolicy, TargetPolicy
+from cliffguard.core.settings import CapabilityPolicy, Protocol, TargetPolicy
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import in_part
 from cliffguard.gate import compare_samples
@@ -107,11 +108,14 @@ def compared(
     suite = Suite(name="s", version=1, description="", capabilities=(capability,), digest="d")
     found = compare(
         pair_answers(look, *sides),
+        Case(
+            base=support.checkpoint("base"),
+            candidate=support.checkpoint("tuned"),
+            suites=(suite,),
+            policy=policy,
+            protocol=Protocol(),
+        ),
         look=look,
-        base=support.checkpoint("base"),
-        candidate=support.checkpoint("tuned"),
-        suites=(suite,),
-        policy=policy,
     )
     return found.capabilities[0]
 
