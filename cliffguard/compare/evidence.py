@@ -18,7 +18,7 @@ from cliffguard.core.comparisons import Readable, Uncut
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
 from cliffguard.stats.evidence import (
     Evidence,
-    Sample,
+    PairedSample,
     betting_evidence,
     betting_on_gain,
     fixed_evidence,
@@ -148,9 +148,9 @@ def _by_look(gating: Sequence[Pair]) -> list[list[Pair]]:
     return [[pair for pair in gating if pair.look <= number] for number in numbers]
 
 
-def _sample(pairs: Sequence[Pair]) -> Sample:
+def _sample(pairs: Sequence[Pair]) -> PairedSample:
     scored = [pair for pair in pairs if pair.is_scored]
-    return Sample(
+    return PairedSample(
         counts=counts_of(scored),
         n_lost=sum(pair.is_lost for pair in pairs),
         n_asked=len(pairs),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cliffguard.core.comparisons import Behaviour, CapabilityComparison, Manner, Shift
 from cliffguard.core.reviews import Outcome
 from cliffguard.report import numbers
-from cliffguard.report.page import Page, Row
+from cliffguard.report.page import CapabilityRow, Page
 
 LEAST_ANSWERS = 30
 """Of fewer answers nothing is noted: one more or less would make a note."""
@@ -123,7 +123,7 @@ def _change(told: Behaviour, share: Callable[[Manner], float | None]) -> str:
 # --- notes ---------------------------------------------------------------------------------------
 
 
-def _notes(row: Row, found: CapabilityComparison, told: Behaviour) -> list[str]:
+def _notes(row: CapabilityRow, found: CapabilityComparison, told: Behaviour) -> list[str]:
     notes = []
     if told.n_generated >= LEAST_ANSWERS:
         notes = [
@@ -168,7 +168,9 @@ def _cut_and_lost(found: CapabilityComparison, told: Behaviour) -> Sequence[str]
     )
 
 
-def _other_answers(row: Row, found: CapabilityComparison, told: Behaviour) -> Sequence[str]:
+def _other_answers(
+    row: CapabilityRow, found: CapabilityComparison, told: Behaviour
+) -> Sequence[str]:
     """Say so where a score held, and yet many answers are others than the base's."""
     is_low = told.agreement is not None and told.agreement < LOW_AGREEMENT
     is_held = row.finding.outcome is Outcome.HELD and not row.is_target

@@ -32,7 +32,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class CapabilityRow:
     """One capability of the table: the finding and, where it was measured, the comparison."""
 
     finding: Finding
@@ -203,7 +203,7 @@ class Rung:
 class LadderView:
     """One ladder with the capability that it belongs to and what was found on it, if anything."""
 
-    row: Row
+    row: CapabilityRow
     ladder: Ladder
     finding: LadderFinding | None
 
@@ -321,7 +321,7 @@ class Page:
     """Everything that a report says, in the order in which it says it."""
 
     review: Review
-    rows: tuple[Row, ...]
+    rows: tuple[CapabilityRow, ...]
     ladders: tuple[LadderView, ...]
     tasks: tuple[TaskRow, ...]
     examples: tuple[tuple[str, tuple[Example, ...]], ...]
@@ -368,7 +368,7 @@ class Page:
         return f"{100 * self.review.comparison.confidence:.4g} %"
 
     @property
-    def targets(self) -> tuple[Row, ...]:
+    def targets(self) -> tuple[CapabilityRow, ...]:
         """What the fine-tune was for, also where the policy demands nothing of it."""
         return tuple(row for row in self.rows if row.is_target or row.finding.ring == "target")
 
@@ -457,7 +457,8 @@ def lay_out(review: Review) -> Page:
     findings = sorted(review.verdict.findings, key=lambda finding: ROLE_ORDER[finding.role])
     first = (1.0 - review.comparison.confidence) / 2.0
     rows = tuple(
-        Row(finding=f, found=measured.get(f.capability), first_level=first) for f in findings
+        CapabilityRow(finding=f, found=measured.get(f.capability), first_level=first)
+        for f in findings
     )
     return Page(
         review=review,
@@ -473,14 +474,14 @@ def lay_out(review: Review) -> Page:
 
 
 def _worst_first(
-    rows: Sequence[Row], examples: Sequence[Example]
+    rows: Sequence[CapabilityRow], examples: Sequence[Example]
 ) -> tuple[tuple[str, tuple[Example, ...]], ...]:
     """Group examples by capability: what failed the gate first, the steepest loss at the top."""
     groups: dict[str, list[Example]] = {}
     for example in examples:
         groups.setdefault(one_line(example.capability), []).append(example)
 
-    def place(row: Row) -> tuple[bool, bool, float]:
+    def place(row: CapabilityRow) -> tuple[bool, bool, float]:
         drop = row.found.drop if row.found else None
         has_failed = row.finding.outcome is Outcome.REGRESSED and row.finding.role != "monitored"
         return not has_failed, row.finding.role != "gating", -(drop or 0.0)
@@ -489,7 +490,7 @@ def _worst_first(
     return tuple((name, tuple(groups[name])) for name in order if name in groups)
 
 
-def _ladders(row: Row) -> list[LadderView]:
+def _ladders(row: CapabilityRow) -> list[LadderView]:
     found = {finding.task: finding for finding in row.finding.ladders}
     ladders = row.found.ladders if row.found else ()
     return [

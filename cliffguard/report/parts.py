@@ -16,7 +16,7 @@ from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
 from cliffguard.report.clean import clip, one_line
-from cliffguard.report.page import Page, Row
+from cliffguard.report.page import CapabilityRow, Page
 
 N_LARGEST = 5
 """Parts with the largest drops that are shown of each capability, beside every proven one."""
@@ -39,7 +39,7 @@ _KINDS = {"task": "tasks", "level": "levels", "class": "classes", "field": "name
 class PartRow:
     """One part, in the numbers of its metric; `p_value` is as it is compared with alpha."""
 
-    row: Row
+    row: CapabilityRow
     part: StratumComparison
     p_value: float | None
     is_proven: bool
@@ -94,7 +94,7 @@ class PartRow:
 class PartsView:
     """The parts of one capability: those shown, and what is said of the rest."""
 
-    row: Row
+    row: CapabilityRow
     rows: tuple[PartRow, ...]
     summary: str
 
@@ -141,7 +141,7 @@ def _p_values(page: Page) -> tuple[float, dict[tuple[str, str, str], float]]:
 
 
 def _part(
-    row: Row,
+    row: CapabilityRow,
     part: StratumComparison,
     p_values: dict[tuple[str, str, str], float],
     alpha: float,

@@ -16,7 +16,7 @@ from cliffguard.report.classes import TITLE as CLASSES_TITLE
 from cliffguard.report.classes import ClassView, class_view
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.numbers import percent, points
-from cliffguard.report.page import LadderView, Page, Row, lay_out
+from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out
 from cliffguard.report.parts import PartsView, part_views
 from cliffguard.report.reach import reaches
 from cliffguard.report.wording import SIGN_CONVENTION
@@ -132,7 +132,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def _enough(page: Page, counted: Sequence[Row]) -> list[str]:
+def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
     """What to add where nothing gates, or nothing but the target."""
     if not counted:
         return ["Let the policy gate at least one capability that the suites measure."]
@@ -144,20 +144,20 @@ def _enough(page: Page, counted: Sequence[Row]) -> list[str]:
     ]
 
 
-def _lost(row: Row) -> str:
+def _lost(row: CapabilityRow) -> str:
     """Name what regressed, and where or how if not by its mean."""
     if row.finding.stratum is not None:
         return f"{row.capability} (in {one_line(row.finding.stratum)})"
     return f"{row.capability} (by format)" if row.finding.cause == "format" else row.capability
 
 
-def _measure(row: Row) -> str:
+def _measure(row: CapabilityRow) -> str:
     if row.finding.counts:
         return f"Measure {row.capability}: {row.reason}."
     return f"Ask {row.capability} by items that this base can answer: {row.reason}."
 
 
-def _more_items(row: Row) -> str:
+def _more_items(row: CapabilityRow) -> str:
     found = row.found
     if found is not None and found.has_nothing_to_lose and found.is_finished:
         return f"{row.capability} is open: {row.reason}."
@@ -217,7 +217,7 @@ def _table(page: Page) -> Table:
     return table
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(row: CapabilityRow) -> list[Text]:
     margin = row.margin.removeprefix("gain ").removesuffix(" pp")
     numbers = (row.drop.removesuffix(" pp"), row.interval, margin, row.n_items, row.flips)
     return [
@@ -228,7 +228,7 @@ def _cells(row: Row) -> list[Text]:
     ]
 
 
-def _outcome(row: Row) -> Text:
+def _outcome(row: CapabilityRow) -> Text:
     return Text(f"{row.mark} {row.finding.outcome}", style=_STYLES[row.finding.outcome])
 
 
@@ -247,7 +247,7 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
     return remarks
 
 
-def _stacked(row: Row, confidence: str) -> Text:
+def _stacked(row: CapabilityRow, confidence: str) -> Text:
     """One capability over two lines, where the table would not fit."""
     numbers = (
         f"    {row.change}, drop {row.drop}, {confidence} interval {row.interval}, "

@@ -93,7 +93,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class PairedSample:
     """The answers to a number of items, as the score statistic sees them.
 
     Attributes
@@ -177,7 +177,7 @@ class Sample:
         return self.clustering.p_value(self.clustering.deflated(z))
 
 
-def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
+def fixed_evidence(sample: PairedSample, *, margin: float, alpha: float) -> Evidence:
     """Evidence of one look at everything that was planned.
 
     Parameters
@@ -205,7 +205,7 @@ def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
 
 
 def sequential_evidence(
-    looks: Sequence[Sample], *, n_planned: int, margin: float, alpha: float
+    looks: Sequence[PairedSample], *, n_planned: int, margin: float, alpha: float
 ) -> Evidence:
     """Evidence after several looks, at which the measuring could have stopped.
 
@@ -265,7 +265,7 @@ def repeated_p_of(
     return repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=spending)
 
 
-def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
+def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidence:
     """Evidence of a demanded gain; *held* is that it is exceeded.
 
     Parameters
@@ -475,7 +475,7 @@ def suite_evidence(
     )
 
 
-def _one_look_interval(sample: Sample, alpha: float) -> Interval:
+def _one_look_interval(sample: PairedSample, alpha: float) -> Interval:
     z = float(ndtri(1 - alpha))
     return sample.interval(z_low=z, z_high=z)
 
@@ -512,7 +512,7 @@ def _with_clusters(method: str, n_changes: int, weights: FloatArray | None) -> s
     return method if weights is None else f"{method}; {n_changes} clusters"
 
 
-def _in_words(sample: Sample, method: str) -> str:
+def _in_words(sample: PairedSample, method: str) -> str:
     if sample.clustering is None:
         return method
     found = sample.clustering

@@ -16,7 +16,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Finding, TakenLooks
-from cliffguard.evaluate.ledger import Run, accounts_of, short
+from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short
 from cliffguard.gate import compare_samples, find_sides, measure_alone
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
@@ -34,14 +34,16 @@ def items(*numbers: int) -> frozenset[str]:
     return frozenset(short(str(number)) for number in range(*numbers))
 
 
-def asked(name: str = "reading", *, of: frozenset[str] = items(300), by: str = "a") -> Run:
+def asked(
+    name: str = "reading", *, of: frozenset[str] = items(300), by: str = "a"
+) -> CapabilityRun:
     """Return a run over these items in one look."""
-    return Run(
+    return CapabilityRun(
         capability=name, how="p", digest=by, items=of, planned=(len(of),), spends_evenly=False
     )  # fmt: skip
 
 
-def after(known: tuple[TakenLooks, ...], one: Run, policy: Policy = POLICY) -> Any:
+def after(known: tuple[TakenLooks, ...], one: CapabilityRun, policy: Policy = POLICY) -> Any:
     """Return the account of a run, and what is known once it was judged."""
     account = accounts_of([one], known, policy)[one.capability]
     return account, merged(known, [account.closed(one.planned)])

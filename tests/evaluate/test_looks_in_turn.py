@@ -19,7 +19,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.evaluate.ledger import Run, accounts_of, short
+from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short
 from cliffguard.gate import find_sides
 from cliffguard.report.json import render_json
 from cliffguard.runners.fake import FakeRunner
@@ -294,11 +294,11 @@ def test_runs_side_by_side_never_spend_more_than_alpha() -> None:
             assert merged(known, [again.closed(counted)]) == known
 
 
-def some_run(draw: random.Random, number: int) -> Run:
+def some_run(draw: random.Random, number: int) -> CapabilityRun:
     """Return a run over some of the same items, with some looks."""
     n_items = 100 * (number + 2)
     planned = sorted({*draw.sample(range(50, n_items, 10), draw.randint(0, 4)), n_items})
-    return Run(
+    return CapabilityRun(
         capability="reading",
         how="p",
         digest=str(number),
