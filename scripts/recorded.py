@@ -37,7 +37,7 @@ from cliffguard.core.settings import CapabilityPolicy, Policy, Protocol, TargetP
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.clusters import clustering
-from cliffguard.stats.evidence import Sample, sequential_evidence
+from cliffguard.stats.evidence import PairedSample, sequential_evidence
 from cliffguard.stats.paired import PairedCounts
 
 ALPHA = studies.ALPHA
@@ -318,7 +318,7 @@ def _evidence(drawn: Drawn, looks: Sequence[int], margin: float) -> Any:
     x, places = drawn
     sizes = [*(n for n in looks if n < len(x)), len(x)]
     samples = [
-        Sample(
+        PairedSample(
             PairedCounts(int((x[:n] > 0).sum()), int((x[:n] < 0).sum()), n),
             n_lost=0,
             n_asked=n,

@@ -19,7 +19,7 @@ from cliffguard.core.comparisons import (
 )
 from cliffguard.core.reviews import Finding, Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, Policy, Ring, TargetPolicy
-from cliffguard.stats.evidence import Sample, fixed_evidence, gain_evidence
+from cliffguard.stats.evidence import PairedSample, fixed_evidence, gain_evidence
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.onset import find_fall
 from cliffguard.stats.paired import PairedCounts
@@ -40,7 +40,7 @@ def capability(
     ladders: tuple[Ladder, ...] = (),
 ) -> CapabilityComparison:
     """Return the comparison of a capability whose base had 70 % right; `gain` is demanded."""
-    sample = Sample(
+    sample = PairedSample(
         counts=PairedCounts(n_broken, n_fixed, n_items), n_lost=n_lost, n_asked=n_items + n_lost
     )
     if gain is None:
@@ -671,7 +671,7 @@ def comparisons(draw: st.DrawFn) -> list[CapabilityComparison]:
     if n_cut:
         n_items = found[0].n_items
         left = PairedCounts(found[0].n_broken - n_cut, found[0].n_fixed, n_items)
-        evidence = fixed_evidence(Sample(left, 0, n_items), margin=margin, alpha=0.05)
+        evidence = fixed_evidence(PairedSample(left, 0, n_items), margin=margin, alpha=0.05)
         uncut = Uncut(
             n_cut=n_cut,
             n_items=n_items,
