@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard.compare.verdict import judge
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.comparisons import Comparison
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import AfterFailure
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.reviews import Verdict
+from cliffguard.core.settings import AfterFailure, CapabilityPolicy
 from cliffguard.core.signals import drop_if_told
 from cliffguard.gate import find_sides, measure_alone
 from cliffguard.planning.power import look_ahead
@@ -749,3 +752,58 @@ def test_sides_that_were_measured_alike_are_no_caveat(plan: Plan, store: Store) 
     review = guard(plan, store=store, runner=FakeRunner(all_right))
 
     assert not any("not measured alike" in caveat for caveat in review.comparison.caveats)
+
+
+class Empty(FakeRunner):
+    """A runner whose suites hold no task at all."""
+
+    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+        """Return nothing."""
+        return ()
+
+
+@pytest.mark.parametrize("stops_early", [True, False])
+@pytest.mark.parametrize("max_minutes", [None, 1.0])
+def test_a_plan_without_an_item_is_inconclusive(
+    plan: Plan, store: Store, stops_early: bool, max_minutes: float | None
+) -> None:
+    """Where nothing is asked nothing is decided: INCONCLUSIVE, with all capabilities unmeasured."""
+    review = guard(
+        plan,
+        store=store,
+        runner=Empty(all_right),
+        stops_early=stops_early,
+        max_minutes=max_minutes,
+    )
+
+    outcomes = {finding.outcome for finding in review.verdict.findings}
+    assert (review.verdict.exit_code, outcomes) == (11, {Outcome.NOT_MEASURED})
+    assert read_review(render_json(review), "r.json").verdict == review.verdict
+
+
+def test_a_plan_in_which_nothing_gates_is_inconclusive(plan: Plan, store: Store) -> None:
+    """Capabilities that are only watched pass nothing, whatever they show."""
+    names = [one.name for suite in load_suites(plan.suites) for one in suite.capabilities]
+    watched = Policy(capabilities={name: CapabilityPolicy(gate=False) for name in names})
+
+    review = guard(replace(plan, policy=watched), store=store, runner=FakeRunner(all_right))
+
+    assert (review.verdict.exit_code, review.verdict.outcome) == (11, Outcome.INCONCLUSIVE)
+
+
+def test_a_comparison_is_complete_before_it_is_judged(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is judged is what the review keeps, to the last field."""
+    judged = []
+
+    def keep(comparison: Comparison, policy: Policy, before: Verdict | None) -> Verdict:
+        judged.append(comparison)
+        return judge(comparison, policy, before)
+
+    monkeypatch.setattr("cliffguard.run.look.judge", keep)
+
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels), caveats=["mind this"])
+
+    assert review.comparison == judged[-1]
+    assert "mind this" in judged[0].caveats

@@ -8,10 +8,15 @@ Neither: INCONCLUSIVE. "No significant drop" passes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from statistics import fmean
 
-from cliffguard.compare.findings import is_mute, is_shielded, judge_family, judge_target
+from cliffguard.compare.findings import (
+    judge_family,
+    judge_target,
+    still_failed,
+    unmeasured_by_any,
+)
+from cliffguard.compare.items_needed import is_mute, is_shielded
 from cliffguard.compare.ladder_shapes import shapes_of
 from cliffguard.compare.strata_evidence import with_parts
 from cliffguard.compare.summary import sentence
@@ -53,7 +58,7 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     waits = mean_held is False and not _has_failed(findings, before)
     findings = with_parts(asked, findings, policy, share.parts, held_wait=waits)
     failed = {} if before is None else {finding.capability: finding for finding in before.findings}
-    findings = [_still_failed(finding, failed.get(finding.capability)) for finding in findings]
+    findings = [still_failed(finding, failed.get(finding.capability)) for finding in findings]
     findings += _absent(comparison, policy)
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
@@ -80,37 +85,12 @@ def is_decided(finding: Finding) -> bool:
     return finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
 
 
-def _still_failed(finding: Finding, before: Finding | None) -> Finding:
-    """Return the finding, REGRESSED if it was so before: what failed stays failed.
-
-    Repeated p-values do not rise, so that a proven drop stays proven; but HELD goes first, and a
-    ladder that is asked to its end may earn it later, or may be explained by answers that were cut.
-    """
-    if before is None or before.outcome is not Outcome.REGRESSED:
-        return finding
-    if finding.outcome is Outcome.REGRESSED:
-        return finding
-    size = " beyond the margin" if before.is_material else ""
-    where = "" if before.stratum is None else f" in {before.stratum}"
-    return replace(
-        finding,
-        outcome=Outcome.REGRESSED,
-        p_regressed=before.p_regressed,
-        is_material=before.is_material,
-        n_items_needed=None,
-        reason=f"a drop{size} was proven{where} at an earlier look",
-        cause=before.cause,
-        stratum=before.stratum,
-        counts=True,
-    )
-
-
 # --- what nobody measured ------------------------------------------------------------------------
 
 
 def _absent(comparison: Comparison, policy: Policy) -> list[Finding]:
     rings = {found.capability: found.ring for found in comparison.capabilities}
-    return [_unmeasured(*one) for one in absent(policy, rings)]
+    return [unmeasured_by_any(*one) for one in absent(policy, rings)]
 
 
 def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role, float]]:
@@ -123,22 +103,6 @@ def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role
             role: Role = "monitored" if own.gate is False else "gating"
             found.append((name, role, policy.margin(name)))
     return found
-
-
-def _unmeasured(capability: str, role: Role, margin: float) -> Finding:
-    return Finding(
-        capability=capability,
-        suite="",
-        ring="target" if role == "target" else "general",
-        role=role,
-        outcome=Outcome.NOT_MEASURED,
-        margin=margin,
-        p_regressed=None,
-        is_material=False,
-        ladders=(),
-        n_items_needed=None,
-        reason="the policy names it, but no suite measures it",
-    )
 
 
 # --- the whole -----------------------------------------------------------------------------------
