@@ -99,8 +99,8 @@ class Gate:
         assert verdict is not None
         return (
             verdict,
-            sum(one.n_asked for one in found.capabilities),
-            sum(one.n_planned for one in found.capabilities),
+            sum(one.counts.n_asked for one in found.capabilities),
+            sum(one.counts.n_planned for one in found.capabilities),
         )
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from statistics import fmean
-from typing import Any
 
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import without_copies
@@ -27,7 +26,10 @@ from cliffguard.compare.pairs import Pair, by_task
 from cliffguard.compare.strata import compared, strata_of
 from cliffguard.core.comparisons import (
     CapabilityComparison,
+    CapabilityCounts,
+    CapabilityEvidence,
     ClassesComparison,
+    Diagnostics,
     StratumComparison,
     TaskComparison,
 )
@@ -53,19 +55,13 @@ def compare_capability(
     of alpha on it (None: as a first run).
     """
     hypothesis = _hypothesis(capability, items, case, look, level)
-    screens = case.screens
     return CapabilityComparison(
         capability=capability.name,
         suite=suite.name,
         ring=capability.ring,
-        **_counts(items, look, capability.name, n_excluded),
-        **_evidence(items, hypothesis, level),
-        **_diagnostics(items, case.policy),
-        uncut=uncut_of(items.gating, hypothesis) if items.scored else None,
-        readable=readable_of(items.gating, hypothesis) if items.scored else None,
-        strata=_strata(items, look, capability, hypothesis, case.policy),
-        distance=screens.distances.get(capability.name),
-        shift=screens.shifts.get(capability.name),
+        counts=_counts(items, look, capability.name, n_excluded),
+        evidence=_evidence(items, hypothesis, level),
+        diagnostics=_diagnostics(items, look, capability, hypothesis, case),
     )
 
 
@@ -96,71 +92,78 @@ def _hypothesis(
     )
 
 
-def _counts(items: Gathered, look: Look, capability: str, n_excluded: int) -> dict[str, Any]:
+def _counts(items: Gathered, look: Look, capability: str, n_excluded: int) -> CapabilityCounts:
     gating, scored = items.gating, items.scored
     grouping = grouping_of(scored)
-    return {
-        "n_planned": items.n_planned,
-        "n_asked": len(gating),
-        "n_looks": len({pair.look for pair in gating}),
-        "n_items": len(scored),
-        "n_unscored": len(gating) - len(scored),
-        "n_lost": sum(pair.is_lost for pair in gating),
-        "n_broken": sum(pair.is_broken for pair in scored),
-        "n_fixed": sum(pair.is_fixed for pair in scored),
-        "n_excluded": n_excluded,
-        "n_copies": items.n_copies,
-        "n_missing_base": sum(pair.base.is_missing for pair in gating),
-        "n_missing_candidate": sum(pair.candidate.is_missing for pair in gating),
-        "n_unreadable_base": sum(pair.unreadable[0] for pair in gating),
-        "n_unreadable_candidate": sum(pair.unreadable[1] for pair in gating),
-        "n_cut_base": sum(pair.base.is_cut for pair in gating),
-        "n_clusters": None if grouping is None else grouping.n_clusters,
-        "n_empty": items.n_empty,
-        "n_in_all": _in_all(look, capability),
-    }
+    return CapabilityCounts(
+        n_planned=items.n_planned,
+        n_asked=len(gating),
+        n_looks=len({pair.look for pair in gating}),
+        n_items=len(scored),
+        n_unscored=len(gating) - len(scored),
+        n_lost=sum(pair.is_lost for pair in gating),
+        n_broken=sum(pair.is_broken for pair in scored),
+        n_fixed=sum(pair.is_fixed for pair in scored),
+        n_excluded=n_excluded,
+        n_copies=items.n_copies,
+        n_missing_base=sum(pair.base.is_missing for pair in gating),
+        n_missing_candidate=sum(pair.candidate.is_missing for pair in gating),
+        n_unreadable_base=sum(pair.unreadable[0] for pair in gating),
+        n_unreadable_candidate=sum(pair.unreadable[1] for pair in gating),
+        n_cut_base=sum(pair.base.is_cut for pair in gating),
+        n_clusters=None if grouping is None else grouping.n_clusters,
+        n_empty=items.n_empty,
+        n_in_all=_in_all(look, capability),
+    )
 
 
-def _evidence(items: Gathered, hypothesis: Hypothesis, level: Level | None) -> dict[str, Any]:
+def _evidence(items: Gathered, hypothesis: Hypothesis, level: Level | None) -> CapabilityEvidence:
     scored = items.scored
     evidence = evidence_of(items.gating, hypothesis) if scored else None
     grouping = grouping_of(scored)
     design_effect = 1.0 if grouping is None else grouping.design_effect
-    return {
-        "margin": hypothesis.margin,
-        "n_effective": len(scored) / design_effect,
-        "n_effective_clusters": None if grouping is None else grouping.n_effective_clusters,
-        "square": fmean(pair.change**2 for pair in scored) if scored else 0.0,
-        "base_mean": mean_score(pair.base for pair in scored) if scored else None,
-        "candidate_mean": mean_score(pair.candidate for pair in scored) if scored else None,
-        "chance": items.chance,
-        "skill": items.skill if items.answered else None,
-        "drop": fmean(pair.change for pair in scored) if scored else None,
-        "drop_interval": evidence.interval if evidence else None,
-        "p_held": evidence.p_held if evidence else None,
-        "p_drop": evidence.p_dropped if evidence else None,
-        "p_beyond": evidence.p_beyond if evidence else None,
-        "method": evidence.method if evidence else "",
-        "level": None if level is None else level.now,
-        "next_level": None if level is None else level.next,
-    }
+    return CapabilityEvidence(
+        margin=hypothesis.margin,
+        n_effective=len(scored) / design_effect,
+        n_effective_clusters=None if grouping is None else grouping.n_effective_clusters,
+        square=fmean(pair.change**2 for pair in scored) if scored else 0.0,
+        base_mean=mean_score(pair.base for pair in scored) if scored else None,
+        candidate_mean=mean_score(pair.candidate for pair in scored) if scored else None,
+        chance=items.chance,
+        skill=items.skill if items.answered else None,
+        drop=fmean(pair.change for pair in scored) if scored else None,
+        drop_interval=evidence.interval if evidence else None,
+        p_held=evidence.p_held if evidence else None,
+        p_drop=evidence.p_dropped if evidence else None,
+        p_beyond=evidence.p_beyond if evidence else None,
+        method=evidence.method if evidence else "",
+        level=None if level is None else level.now,
+        next_level=None if level is None else level.next,
+    )
 
 
-def _diagnostics(items: Gathered, policy: Policy) -> dict[str, Any]:
-    confidence = policy.confidence
+def _diagnostics(
+    items: Gathered, look: Look, capability: Capability, hypothesis: Hypothesis, case: Case
+) -> Diagnostics:
+    confidence, screens = case.policy.confidence, case.screens
     tasks = [without_copies(rows) for rows in by_task(items.rows)]
-    return {
-        "tasks": tuple(_task(rows[0].task, rows) for rows in tasks),
-        "ladders": tuple(
+    return Diagnostics(
+        tasks=tuple(_task(rows[0].task, rows) for rows in tasks),
+        ladders=tuple(
             ladder_of(rows[0].task, rows, confidence)
             for rows in tasks
             if rows[0].task.level is not None and any(row.is_scored for row in rows)
         ),
-        "behaviour": behaviour_of(
+        behaviour=behaviour_of(
             [(pair.base, pair.candidate) for pair in items.gating], confidence=confidence
         ),
-        "classes": _classes(items.scored),
-    }
+        distance=screens.distances.get(capability.name),
+        shift=screens.shifts.get(capability.name),
+        classes=_classes(items.scored),
+        uncut=uncut_of(items.gating, hypothesis) if items.scored else None,
+        readable=readable_of(items.gating, hypothesis) if items.scored else None,
+        strata=_strata(items, look, capability, hypothesis, case.policy),
+    )
 
 
 def _strata(

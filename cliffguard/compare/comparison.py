@@ -54,7 +54,7 @@ def compare(
         mean=mean_of(
             gating,
             policy,
-            level=gating[0][0].level if len(gating) == 1 else pooled_level,
+            level=gating[0][0].evidence.level if len(gating) == 1 else pooled_level,
             are_tied=bool(shared),
         ),
     )

@@ -49,17 +49,19 @@ class _Proofs(NamedTuple):
 
 
 def _p_drop(found: CapabilityComparison) -> float:
-    if found.p_drop is None or found.has_nothing_to_lose:
+    if found.evidence.p_drop is None or found.has_nothing_to_lose:
         return 1.0
-    return found.p_drop
+    return found.evidence.p_drop
 
 
 def _p_readable(found: CapabilityComparison) -> float:
-    return _p_drop(found) if found.readable is None else found.readable.p_drop
+    return (
+        _p_drop(found) if found.diagnostics.readable is None else found.diagnostics.readable.p_drop
+    )
 
 
 def _p_uncut(found: CapabilityComparison) -> float:
-    return _p_drop(found) if found.uncut is None else found.uncut.p_drop
+    return _p_drop(found) if found.diagnostics.uncut is None else found.diagnostics.uncut.p_drop
 
 
 def _judge_one(
@@ -69,14 +71,18 @@ def _judge_one(
     policy: Policy,
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> Finding:
-    if found.drop is None or found.p_held is None or found.p_beyond is None:
+    if (
+        found.evidence.drop is None
+        or found.evidence.p_held is None
+        or found.evidence.p_beyond is None
+    ):
         return _not_measured(found, role)
-    ladders = tuple(shapes[found.capability, ladder.task] for ladder in found.ladders)
+    ladders = tuple(shapes[found.capability, ladder.task] for ladder in found.diagnostics.ladders)
     decided = _decide(found, proofs, policy, ladders)
     return replace(
         _finding(found, role, decided),
         p_regressed=proofs.dropped,
-        is_material=at_alpha(found.p_beyond, found, policy) <= policy.alpha,
+        is_material=at_alpha(found.evidence.p_beyond, found, policy) <= policy.alpha,
         ladders=ladders,
     )
 
@@ -97,13 +103,13 @@ def _decide(
     ladders: Sequence[LadderFinding],
 ) -> _Decided:
     """Decide one capability: is there anything to lose, does it hold, has it dropped?"""
-    assert found.p_held is not None
-    assert found.p_beyond is not None
+    assert found.evidence.p_held is not None
+    assert found.evidence.p_beyond is not None
     if found.has_nothing_to_lose:
         return _nothing_to_lose(found, policy)
     at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.is_placed)
     has_dropped = proofs.dropped <= policy.alpha
-    is_excluded = at_alpha(found.p_held, found, policy) <= policy.alpha
+    is_excluded = at_alpha(found.evidence.p_held, found, policy) <= policy.alpha
     if is_excluded:
         refused = refusal(found, policy)
     else:
@@ -113,12 +119,12 @@ def _decide(
         if has_dropped:
             reason = "a real drop, bounded by the margin"
         return _Decided(Outcome.HELD, reason + at)
-    if has_dropped and not is_shielded(found.p_held, policy):
+    if has_dropped and not is_shielded(found.evidence.p_held, policy):
         return _dropped(found, proofs, policy)
     if refused is not None:
         return _Decided(Outcome.INCONCLUSIVE, refused)
     needed = items_needed(found, policy)
-    reason = f"neither a drop nor its absence is proven on {found.n_items} items"
+    reason = f"neither a drop nor its absence is proven on {found.counts.n_items} items"
     if has_dropped:
         reason = "a real drop, bounded by the margin at 5 %, but not at alpha"
     return _Decided(
@@ -128,34 +134,40 @@ def _decide(
 
 def _dropped(found: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _Decided:
     """Return what a proven drop is called: a loss, one of format, or one that cuts explain."""
-    is_material = at_alpha(found.p_beyond, found, policy) <= policy.alpha
+    is_material = at_alpha(found.evidence.p_beyond, found, policy) <= policy.alpha
     reason = f"a drop {'beyond the margin ' if is_material else ''}is proven"
-    if found.uncut is not None and _is_explained(found.uncut, proofs.uncut, policy):
-        return _Decided(Outcome.INCONCLUSIVE, reason + _not_without(found.uncut))
-    if found.readable is not None and proofs.readable > policy.alpha:
+    if found.diagnostics.uncut is not None and _is_explained(
+        found.diagnostics.uncut, proofs.uncut, policy
+    ):
+        return _Decided(Outcome.INCONCLUSIVE, reason + _not_without(found.diagnostics.uncut))
+    if found.diagnostics.readable is not None and proofs.readable > policy.alpha:
         return _Decided(Outcome.REGRESSED, reason + _by_format(found), cause="format")
     return _Decided(Outcome.REGRESSED, reason, cause="loss")
 
 
 def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     """Return what is said where all that the base has beyond guessing is within the margin."""
-    assert found.base_mean is not None
-    mean = found.base_mean if found.skill is None else found.skill + (found.chance or 0.0)
-    has, guessed = map(found.in_own_numbers, (mean, found.chance))
-    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.chance else ""
+    assert found.evidence.base_mean is not None
+    mean = (
+        found.evidence.base_mean
+        if found.evidence.skill is None
+        else found.evidence.skill + (found.evidence.chance or 0.0)
+    )
+    has, guessed = map(found.in_own_numbers, (mean, found.evidence.chance))
+    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.evidence.chance else ""
     told = (
         f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
-        f"{100 * found.margin:g} points)"
+        f"{100 * found.evidence.margin:g} points)"
     )
     if not found.is_finished:  # the base may yet prove to have something
         return _Decided(Outcome.INCONCLUSIVE, f"so far {told}")
     if (missing := too_many_missing(found)) is not None:
         return _Decided(Outcome.INCONCLUSIVE, missing)
-    n_bad = found.n_unreadable_base + found.n_cut_base
-    if n_bad > _MOST_UNREADABLE * found.n_asked:
+    n_bad = found.counts.n_unreadable_base + found.counts.n_cut_base
+    if n_bad > _MOST_UNREADABLE * found.counts.n_asked:
         reason = (
-            f"{n_bad} of the base's {found.n_asked} answers are cut or hold nothing that the "
-            "metric reads: mend the prompt, max_tokens or the filter"
+            f"{n_bad} of the base's {found.counts.n_asked} answers are cut or hold nothing that "
+            "the metric reads: mend the prompt, max_tokens or the filter"
         )
         return _Decided(Outcome.INCONCLUSIVE, reason)
     own = policy.capabilities.get(found.capability)
@@ -170,11 +182,11 @@ def counts(found: CapabilityComparison, policy: Policy) -> bool:
 
 
 def _by_format(found: CapabilityComparison) -> str:
-    assert found.readable is not None
-    readable = found.readable
+    assert found.diagnostics.readable is not None
+    readable = found.diagnostics.readable
     told = (
-        f", by answers that nobody can read: {found.n_unreadable_candidate} of the candidate's, "
-        f"{found.n_unreadable_base} of the base's"
+        f", by answers that nobody can read: {found.counts.n_unreadable_candidate} of the "
+        f"candidate's, {found.counts.n_unreadable_base} of the base's"
     )
     if readable.drop is not None:
         told += f"; on the {readable.n_items} items that both answered readably the drop is "
@@ -197,19 +209,19 @@ def _not_without(uncut: Uncut) -> str:
 def judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
     """A gain above the demanded minimum is HELD when proven, REGRESSED when disproven."""
     assert policy.target is not None
-    if found.p_held is None or found.p_drop is None:
+    if found.evidence.p_held is None or found.evidence.p_drop is None:
         return _not_measured(found, "target")
     wanted = f"a gain above {100 * policy.target.min_gain:.1f} points"
-    p_disproven = at_alpha(found.p_drop, found, policy)
-    if at_alpha(found.p_held, found, policy) <= policy.alpha:
+    p_disproven = at_alpha(found.evidence.p_drop, found, policy)
+    if at_alpha(found.evidence.p_held, found, policy) <= policy.alpha:
         decided = _Decided(Outcome.HELD, f"{wanted} is proven")
     elif p_disproven <= policy.alpha:
         decided = _Decided(Outcome.REGRESSED, f"{wanted} is disproven")
-        uncut = found.uncut
+        uncut = found.diagnostics.uncut
         if uncut is not None and at_alpha(uncut.p_drop, found, policy) > policy.alpha:
             decided = _Decided(Outcome.INCONCLUSIVE, decided.reason + _not_without(uncut))
     else:
-        reason = f"{wanted} is neither proven nor disproven on {found.n_items} items"
+        reason = f"{wanted} is neither proven nor disproven on {found.counts.n_items} items"
         decided = _Decided(Outcome.INCONCLUSIVE, reason)
     return replace(_finding(found, "target", decided), p_regressed=p_disproven)
 
@@ -238,7 +250,9 @@ def _unmeasured(
 
 def _finding(found: CapabilityComparison, role: Role, decided: _Decided) -> Finding:
     return replace(
-        _unmeasured(found.capability, found.suite, found.ring, role, found.margin, decided.reason),
+        _unmeasured(
+            found.capability, found.suite, found.ring, role, found.evidence.margin, decided.reason
+        ),
         outcome=decided.outcome,
         n_items_needed=decided.n_needed,
         cause=decided.cause,
@@ -247,10 +261,10 @@ def _finding(found: CapabilityComparison, role: Role, decided: _Decided) -> Find
 
 
 def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
-    if found.n_unscored:
-        reason = f"all {found.n_unscored} items lack an answer of a side"
-    elif found.n_excluded and not found.n_planned:
-        reason = f"all {found.n_excluded} items are in the training data"
+    if found.counts.n_unscored:
+        reason = f"all {found.counts.n_unscored} items lack an answer of a side"
+    elif found.counts.n_excluded and not found.counts.n_planned:
+        reason = f"all {found.counts.n_excluded} items are in the training data"
     else:
         reason = "no items ran"
     return _finding(found, role, _Decided(Outcome.NOT_MEASURED, reason))
@@ -292,7 +306,7 @@ def lost_in_part(
     finding: Finding, p_value: float, part: StratumComparison, found: CapabilityComparison
 ) -> Finding:
     """Return the finding, REGRESSED by the drop of a part that is proven at this p-value."""
-    n_alike = sum(one.kind == part.kind for one in found.strata)
+    n_alike = sum(one.kind == part.kind for one in found.diagnostics.strata)
     return replace(
         finding,
         outcome=Outcome.REGRESSED,

@@ -20,39 +20,43 @@ def items_needed(found: CapabilityComparison, policy: Policy) -> int | None:
     Graded scores and clusters enter by their variance: as many items of right or wrong answers,
     each alone, that change as often as gives the same.
     """
-    assert found.drop is not None
-    assert found.p_held is not None
+    assert found.evidence.drop is not None
+    assert found.evidence.p_held is not None
     level = next_level(found, policy)
     if not level or is_mute(found) or policy.estimand == "suite":
         return None
-    n_known = found.n_items + found.n_lost
-    at_worst = (found.drop * found.n_items + found.n_lost) / n_known
-    if found.drop <= 0.0 and at_worst >= found.margin:
+    n_known = found.counts.n_items + found.counts.n_lost
+    at_worst = (found.evidence.drop * found.counts.n_items + found.counts.n_lost) / n_known
+    if found.evidence.drop <= 0.0 and at_worst >= found.evidence.margin:
         return None
-    design_effect = found.n_items / found.n_effective
-    n_changed = min(max(found.square, abs(found.drop)), 1.0) * found.n_effective
-    n_broken = round((n_changed + found.drop * found.n_effective) / 2)
+    design_effect = found.counts.n_items / found.evidence.n_effective
+    n_changed = (
+        min(max(found.evidence.square, abs(found.evidence.drop)), 1.0) * found.evidence.n_effective
+    )
+    n_broken = round((n_changed + found.evidence.drop * found.evidence.n_effective) / 2)
     n_fixed = max(0, round(n_changed) - n_broken)
     n = items_to_decide(
         n_broken=max(0, n_broken),
         n_fixed=n_fixed,
-        n_items=max(round(found.n_effective), n_broken + n_fixed, 1),
-        margin=found.margin,
+        n_items=max(round(found.evidence.n_effective), n_broken + n_fixed, 1),
+        margin=found.evidence.margin,
         alpha=level,
         power=_POWER,
-        may_regress=not is_shielded(found.p_held, policy),
+        may_regress=not is_shielded(found.evidence.p_held, policy),
     )
-    return max(math.ceil(n * design_effect), found.n_items + 1)
+    return max(math.ceil(n * design_effect), found.counts.n_items + 1)
 
 
 def about(found: CapabilityComparison, needed: int | None, policy: Policy) -> str:
     """Return what a reason says of the items: which count, and how many would decide."""
-    if found.level == 0.0:
+    if found.evidence.level == 0.0:
         return "; earlier runs have spent all of alpha, so that no number of items decides"
-    if found.n_lost:
-        return f"; {found.n_lost} have no answer of one side, and count against the candidate"
+    if found.counts.n_lost:
+        return (
+            f"; {found.counts.n_lost} have no answer of one side, and count against the candidate"
+        )
     if not found.is_finished:
-        return f", of {found.n_planned} planned"
+        return f", of {found.counts.n_planned} planned"
     if needed is None:
         if not next_level(found, policy):
             return "; nothing of alpha is left for a further run (reserve in the policy)"
@@ -63,7 +67,7 @@ def about(found: CapabilityComparison, needed: int | None, policy: Policy) -> st
 
 def is_mute(found: CapabilityComparison) -> bool:
     """Say whether its items prove nothing either way: too few clusters."""
-    return found.p_held == found.p_drop == found.p_beyond == 1.0
+    return found.evidence.p_held == found.evidence.p_drop == found.evidence.p_beyond == 1.0
 
 
 def is_shielded(p_held: float, policy: Policy) -> bool:

@@ -78,6 +78,6 @@ def _tested(
     for found in capabilities:
         finding = findings[found.capability]
         is_due = finding.counts and (found.is_finished or finding.outcome in last)
-        for part in found.strata:
+        for part in found.diagnostics.strata:
             if part.p_beyond is not None:
                 yield (found.capability, part), is_due

@@ -48,7 +48,9 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
         by_role[policy.role(found.capability, found.ring)].append(found)
     shapes = shapes_of(comparison, policy)
     asked = [*by_role["target"], *by_role["gating"]]
-    share = shares(len(by_role["gating"]), has_parts=any(found.strata for found in asked))
+    share = shares(
+        len(by_role["gating"]), has_parts=any(found.diagnostics.strata for found in asked)
+    )
     findings = [
         *(judge_target(found, policy) for found in by_role["target"]),
         *judge_family(by_role["gating"], "gating", policy, share.single, shapes),
@@ -148,7 +150,7 @@ def _pool(
     measured = [
         found
         for found in gating
-        if found.drop is not None
+        if found.evidence.drop is not None
         and not is_mute(found)
         and not found.has_nothing_to_lose
         and outcomes[found.capability].counts
@@ -163,7 +165,10 @@ def _pool(
         for b in range(len(names))
         if (names[a], names[b]) in tied
     }
-    own = [Share(found.drop or 0.0, found.square, found.n_effective) for found in measured]
+    own = [
+        Share(found.evidence.drop or 0.0, found.evidence.square, found.evidence.n_effective)
+        for found in measured
+    ]
     # A drop of all together is held to answers that were not cut, as that of each is.
     p_value = max(
         pooled_p_value(rows, covariances) for rows in (own, [_uncut_share(f) for f in measured])
@@ -178,10 +183,12 @@ def _pool(
 
 
 def _uncut_share(found: CapabilityComparison) -> Share:
-    if found.uncut is None:
-        return Share(found.drop or 0.0, found.square, found.n_effective)
-    n_effective = found.uncut.n_items * found.n_effective / found.n_items
-    return Share(found.uncut.drop, found.uncut.square, n_effective)
+    if found.diagnostics.uncut is None:
+        return Share(found.evidence.drop or 0.0, found.evidence.square, found.evidence.n_effective)
+    n_effective = (
+        found.diagnostics.uncut.n_items * found.evidence.n_effective / found.counts.n_items
+    )
+    return Share(found.diagnostics.uncut.drop, found.diagnostics.uncut.square, n_effective)
 
 
 def _all_shielded(
@@ -190,7 +197,7 @@ def _all_shielded(
     """Say whether everything measured that counts holds: small drops within margins may be real."""
     counts = {finding.capability: finding.counts for finding in findings}
     return all(
-        found.p_held is None or is_shielded(found.p_held, policy)
+        found.evidence.p_held is None or is_shielded(found.evidence.p_held, policy)
         for found in gating
         if counts[found.capability]
     )

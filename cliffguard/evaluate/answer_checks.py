@@ -179,12 +179,12 @@ _UNCOUNTED: dict[str, Callable[[Answer], bool]] = {
 def instrument_moved(capabilities: Iterable[CapabilityComparison]) -> tuple[str, ...]:
     """Return a line for each capability of the control ring whose score has provably changed."""
     return tuple(
-        f"The control {found.capability} moved by {-100 * found.drop:+.1f} points, and a fine-tune "
-        "has no reason to touch it: look for a change of the instrument (chat template, tokenizer, "
-        "dtype, quantization) before you believe the other numbers."
+        f"The control {found.capability} moved by {-100 * found.evidence.drop:+.1f} points, and a "
+        "fine-tune has no reason to touch it: look for a change of the instrument (chat template, "
+        "tokenizer, dtype, quantization) before you believe the other numbers."
         for found in capabilities
         if found.ring == "control"
-        and found.drop is not None
-        and found.drop_interval is not None
-        and not found.drop_interval.low <= 0.0 <= found.drop_interval.high
+        and found.evidence.drop is not None
+        and found.evidence.drop_interval is not None
+        and not found.evidence.drop_interval.low <= 0.0 <= found.evidence.drop_interval.high
     )

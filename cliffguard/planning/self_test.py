@@ -123,7 +123,7 @@ def measure_noise(
 
     def compared(pairs: Sequence[Pair]) -> list[CapabilityComparison]:
         found = compare(pairs, case, look=look)
-        return [one for one in found.capabilities if one.n_items]
+        return [one for one in found.capabilities if one.counts.n_items]
 
     there = compared(pairs)
     back = compared([replace(pair, base=pair.candidate, candidate=pair.base) for pair in pairs])
@@ -173,23 +173,23 @@ def _replicate(plan: Plan, other: Plan) -> int:
 
 
 def _two_sided(one: CapabilityComparison, two: CapabilityComparison) -> float:
-    assert one.p_drop is not None
-    assert two.p_drop is not None
-    return min(1.0, 2.0 * min(one.p_drop, two.p_drop))
+    assert one.evidence.p_drop is not None
+    assert two.evidence.p_drop is not None
+    return min(1.0, 2.0 * min(one.evidence.p_drop, two.evidence.p_drop))
 
 
 def _told(found: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
-    assert found.drop is not None
-    assert found.drop_interval is not None
+    assert found.evidence.drop is not None
+    assert found.evidence.drop_interval is not None
     return CapabilityNoise(
         capability=found.capability,
-        n_items=found.n_items,
-        n_worse=found.n_broken,
-        n_better=found.n_fixed,
-        drop=found.drop,
-        drop_interval=found.drop_interval,
+        n_items=found.counts.n_items,
+        n_worse=found.counts.n_broken,
+        n_better=found.counts.n_fixed,
+        drop=found.evidence.drop,
+        drop_interval=found.evidence.drop_interval,
         p_drift=p_drift,
-        margin=found.margin,
+        margin=found.evidence.margin,
         has_drifted=p_drift <= policy.alpha,
     )
 

@@ -121,10 +121,13 @@ def _panels(page: Page) -> list[_Panel]:
 def _line(row: CapabilityRow, y: float, sign: float) -> _Line:
     found, margin = row.found, row.finding.margin
     limit = None if margin is None else 100 * sign * margin + 0.0
-    if found is None or found.drop is None or found.drop_interval is None:
+    if found is None or found.evidence.drop is None or found.evidence.drop_interval is None:
         return _Line(row=row, y=y, value=None, low=0.0, high=0.0, limit=limit)
-    ends = sorted(100 * sign * end for end in (found.drop_interval.low, found.drop_interval.high))
-    value = 100 * sign * found.drop
+    ends = sorted(
+        100 * sign * end
+        for end in (found.evidence.drop_interval.low, found.evidence.drop_interval.high)
+    )
+    value = 100 * sign * found.evidence.drop
     return _Line(row=row, y=y, value=value, low=ends[0], high=ends[1], limit=limit)
 
 

@@ -218,7 +218,7 @@ def _target(page: Page) -> str:
 
 def _gain(row: CapabilityRow, page: Page) -> str:
     head = f"- {escape(row.capability)}, {row.mark} {row.finding.outcome}"
-    if row.found is None or row.found.drop is None:
+    if row.found is None or row.found.evidence.drop is None:
         return f"{head}: {escape(row.reason)}"
     words = f", {row.direction}" if row.direction else ""
     return (

@@ -85,7 +85,7 @@ class PartRow:
     def _shown(self, mean: float | None) -> str:
         found = self.row.found
         assert found is not None
-        tasks = [one for one in found.tasks if one.task == self.part.name]
+        tasks = [one for one in found.diagnostics.tasks if one.task == self.part.name]
         scored = tasks[0] if tasks and self.part.kind == "task" else found
         return numbers.percent(scored.in_own_numbers(mean))
 
@@ -102,7 +102,7 @@ class PartsView:
     def has_untested(self) -> bool:
         """Say whether any part, shown or not, has no p-value."""
         found = self.row.found
-        return found is not None and any(part.p_beyond is None for part in found.strata)
+        return found is not None and any(part.p_beyond is None for part in found.diagnostics.strata)
 
     @property
     def proven(self) -> tuple[PartRow, ...]:
@@ -114,7 +114,7 @@ def part_views(page: Page) -> tuple[PartsView, ...]:
     alpha, p_values = _p_values(page)
     views = []
     for row in page.rows:
-        parts = () if row.found is None else row.found.strata
+        parts = () if row.found is None else row.found.diagnostics.strata
         rows = [_part(row, part, p_values, alpha) for part in parts]
         rows.sort(key=lambda one: (not one.is_proven, -(one.part.drop or 0.0), one.part.name))
         n_proven = sum(one.is_proven for one in rows)
@@ -134,7 +134,7 @@ def _p_values(page: Page) -> tuple[float, dict[tuple[str, str, str], float]]:
         if row.finding.role == role and row.found is not None
     ]
     n_gating = sum(row.finding.role == "gating" and row.found is not None for row in page.rows)
-    share = shares(n_gating, has_parts=any(found.strata for found in asked)).parts
+    share = shares(n_gating, has_parts=any(found.diagnostics.strata for found in asked)).parts
     findings = [row.finding for row in page.rows]
     tested = adjusted_parts(asked, findings, policy, share)
     return policy.alpha, {(name, one.kind, one.name): p for (name, one), p in tested}

@@ -161,12 +161,12 @@ def _more_items(row: CapabilityRow) -> str:
     found = row.found
     if found is not None and found.has_nothing_to_lose and found.is_finished:
         return f"{row.capability} is open: {row.reason}."
-    if found is not None and found.n_asked < found.n_planned:
+    if found is not None and found.counts.n_asked < found.counts.n_planned:
         return (
-            f"{row.capability} is open: {found.n_asked:,} of {found.n_planned:,} planned items "
-            "were asked before the run ended; --no-early-stop asks them all."
+            f"{row.capability} is open: {found.counts.n_asked:,} of {found.counts.n_planned:,} "
+            "planned items were asked before the run ended; --no-early-stop asks them all."
         )
-    if found is not None and 0.0 in (found.level, found.next_level):
+    if found is not None and 0.0 in (found.evidence.level, found.evidence.next_level):
         return f"No further run can decide {row.capability}: nothing of alpha is left for one."
     needed = row.finding.n_items_needed
     about = f" (about {needed:,} would decide)" if needed else ""
@@ -236,7 +236,7 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
     """Why a capability did not hold, and what is missing from its n, each after its sign."""
     remarks = []
     for row in page.rows:
-        is_measured = row.found is not None and row.found.drop is not None
+        is_measured = row.found is not None and row.found.evidence.drop is not None
         if row.direction and is_measured:
             remarks.append(("↓", f"{row.capability}: {row.change}"))
         if row.finding.outcome is not Outcome.HELD:

@@ -217,7 +217,7 @@ def test_as_many_items_are_asked_as_were_dealt(plan: Plan, tmp_path: Path) -> No
     planned = {one.capability: (one.n_items, one.churn) for one in review.provenance.looks}
     assert planned == {"reasoning": ((128,), 0.03), "saying": ((500,), 0.12)}
     assert runner.n_asked == 2 * 628
-    assert [one.n_planned for one in review.comparison.capabilities] == [128, 500]
+    assert [one.counts.n_planned for one in review.comparison.capabilities] == [128, 500]
     assert review.plan.churn == plan.churn
 
 

@@ -126,7 +126,7 @@ def test_what_an_ended_run_spent_is_not_spent_again(place: Path) -> None:
     review = judged(place, 600)
 
     left = 0.05 - ended.spent - 0.05 * Policy().reserve
-    assert review.comparison.capabilities[0].level == pytest.approx(left)
+    assert review.comparison.capabilities[0].evidence.level == pytest.approx(left)
     assert any("reasoning: run 2 at these two sides" in c for c in review.comparison.caveats)
 
 
@@ -199,7 +199,7 @@ def test_two_checks_at_the_same_time_know_of_each_other(place: Path) -> None:
         thread.join()
 
     taken = reasoning(looks_of(place))
-    levels = sorted(review.comparison.capabilities[0].level or 0.0 for review in reviews)
+    levels = sorted(review.comparison.capabilities[0].evidence.level or 0.0 for review in reviews)
     assert sorted(one.counted[-1] for one in taken) == [200, 400]
     assert levels == pytest.approx([0.05 * Policy().reserve / 2, Policy().first_level])
     assert sum(one.spent for one in taken) == pytest.approx(sum(levels))
