@@ -182,10 +182,10 @@ def _strata(
 
 def _in_all(look: Look, capability: str) -> int | None:
     """Return how many items there would be without a limit of one side; None without one."""
-    own = [series.task for series in look if series.task.capability == capability]
-    if all(task.n_in_all is None for task in own):
+    tasks = [series.task for series in look if series.task.capability == capability]
+    if all(task.n_in_all is None for task in tasks):
         return None
-    return sum(len(task.items) if task.n_in_all is None else task.n_in_all for task in own)
+    return sum(len(task.items) if task.n_in_all is None else task.n_in_all for task in tasks)
 
 
 def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
@@ -207,8 +207,8 @@ def _task(task: Task, pairs: Sequence[Pair]) -> TaskComparison:
 
 
 def _classes(scored: Sequence[Pair]) -> tuple[ClassesComparison, ...]:
-    found = (
+    rows_of = (
         classes_of(rows[0].task.name, [(pair.item, pair.base, pair.candidate) for pair in rows])
         for rows in by_task(scored)
     )
-    return tuple(one for one in found if one is not None)
+    return tuple(classes for classes in rows_of if classes is not None)

@@ -37,16 +37,18 @@ def compare(
     """
     levels, policy = levels or {}, case.policy
     measured = _measured(pairs, case, look, levels)
-    gating = [one for one in measured if policy.role(one[0].capability, one[0].ring) == "gating"]
+    gating = [
+        (row, items) for row, items in measured if policy.role(row.capability, row.ring) == "gating"
+    ]
     shared: tuple[Shared, ...] = ()
     if policy.estimand != "suite":
-        shared = shared_documents([(found.capability, items) for found, items in gating])
+        shared = shared_documents([(row.capability, items) for row, items in gating])
     pooled_level = levels[TOGETHER].now if TOGETHER in levels else None
     return Comparison(
         base=case.base,
         candidate=case.candidate,
         confidence=policy.confidence,
-        capabilities=tuple(found for found, _ in measured),
+        capabilities=tuple(row for row, _ in measured),
         caveats=tuple(_caveats(case, measured, caveats, look)),
         overlaps=case.overlaps,
         shared=shared,
@@ -78,7 +80,7 @@ def _measured(
                 n_planned=planned[name],
                 stands_alone=case.policy.estimand == "suite",
             )
-            found = compare_capability(
+            row = compare_capability(
                 suite,
                 capability,
                 items,
@@ -87,7 +89,7 @@ def _measured(
                 n_excluded=excluded[name],
                 level=levels.get(name),
             )
-            measured.append((found, items))
+            measured.append((row, items))
     return measured
 
 
@@ -97,10 +99,10 @@ def _caveats(
     """Yield all that a reader must know: of the sides, the items, the answers, the instrument."""
     yield from (*case.base.notes, *case.candidate.notes)
     yield from unknown_chance([items for _, items in measured])
-    for found, items in measured:
-        yield from remarks(found, items)
+    for row, items in measured:
+        yield from remarks(row, items)
     yield from (*case.caveats, *caveats)
-    yield from instrument_moved(found for found, _ in measured)
+    yield from instrument_moved(row for row, _ in measured)
     yield from told(case.overlaps, {series.task.name: len(series.planned) for series in look})
 
 

@@ -90,21 +90,16 @@ def measure_noise(
     policy = with_margins(plan.policy or Policy(), suites)
     # There are no later runs to keep anything for.
     policy = replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
-    sides, dtypes = [], []
-    for one, replicate in ((plan, 0), (other, _replicate(plan, other))):
-        runner = make_runner(one)
-        dtypes.append(runner.dtype(one.protocol))
-        look = Schedule(runner.resolve(suites, one.protocol), one.protocol).everything()
+    sides: list[Measurement] = []
+    dtypes: list[str] = []
+    for asked_plan, replicate in ((plan, 0), (other, _replicate(plan, other))):
+        runner, protocol = make_runner(asked_plan), asked_plan.protocol
+        dtypes.append(runner.dtype(protocol))
+        look = Schedule(runner.resolve(suites, protocol), protocol).everything()
         side = measure(
-            checkpoint,
-            look,
-            protocol=one.protocol,
-            store=store,
-            runner=runner,
-            replicate=replicate,
-            progress=progress,
-            tell=tell,
-        )
+            checkpoint, look, protocol=protocol, store=store, runner=runner, replicate=replicate,
+            progress=progress, tell=tell,
+        )  # fmt: skip
         _refuse_elsewhere(side, runner)
         sides.append(side)
         del runner  # its weights leave memory before the other's enter
@@ -114,16 +109,12 @@ def measure_noise(
     _note(pairs, sides[0].questions, look, store, against)
 
     case = Case(
-        base=checkpoint,
-        candidate=checkpoint,
-        suites=suites,
-        policy=policy,
-        protocol=plan.protocol,
+        base=checkpoint, candidate=checkpoint, suites=suites, policy=policy, protocol=plan.protocol
     )
 
     def compared(pairs: Sequence[Pair]) -> list[CapabilityComparison]:
-        found = compare(pairs, case, look=look)
-        return [one for one in found.capabilities if one.counts.n_items]
+        rows = compare(pairs, case, look=look).capabilities
+        return [row for row in rows if row.counts.n_items]
 
     there = compared(pairs)
     back = compared([replace(pair, base=pair.candidate, candidate=pair.base) for pair in pairs])

@@ -47,8 +47,8 @@ def take_look(run: Run, planned: Look, before: Verdict | None) -> Decision:
         decision, accounts = decide(
             case, look, measured, known, caveats=caveats, changed=changed, before=before
         )
-        own, taken = looks_taken(decision, accounts)
-        note_looks(store, base, candidate, own, questions=questions, is_past_lost=lost)
+        of_this_run, taken = looks_taken(decision, accounts)
+        note_looks(store, base, candidate, of_this_run, questions=questions, is_past_lost=lost)
     is_last = run.limits.is_time_up()
     ending: tuple[str, ...] = ()
     if is_last and (run.schedule.is_open(decision.verdict) or look != planned):
@@ -98,9 +98,11 @@ def looks_taken(
     is_together = decision.verdict.pooled is not None or decision.comparison.mean is not None
     if is_together and TOGETHER in accounts:
         counted[TOGETHER] = accounts[TOGETHER].run.planned
-    own = [account.closed(counted[name]) for name, account in accounts.items() if name in counted]
+    of_this_run = [
+        account.closed(counted[name]) for name, account in accounts.items() if name in counted
+    ]
     before = [looks for account in accounts.values() for looks in account.before]
-    return own, merged(merged(merged((), known), before), own)
+    return of_this_run, merged(merged(merged((), known), before), of_this_run)
 
 
 def _counted(pairs: Sequence[Pair]) -> dict[str, tuple[int, ...]]:

@@ -246,7 +246,7 @@ def _tasks_of(
     windows = (runner.window(side, plan.protocol) for side in sides)
     tasks, cut = within_window(runner.resolve(suites, plan.protocol), *windows)
     target = None if plan.target is None else plan.target.name
-    for task in [one for one in tasks if one.capability == target][:1]:
+    for task in [task for task in tasks if task.capability == target][:1]:
         for side in sides:
             if (why := runner.preview(side, task, plan.protocol)) is not None:
                 tell(why)
@@ -263,7 +263,7 @@ def _runs_of(
     """Return by what the looks are known again: the keys of both sides' answers are part of it."""
     keys = {
         series.task.name: [
-            question_of(one, series.task, plan.protocol, runner).key for one in sides
+            question_of(side, series.task, plan.protocol, runner).key for side in sides
         ]
         for series in schedule.everything()
     }
