@@ -140,7 +140,10 @@ def _in_records(row: dict[str, Any]) -> dict[str, Any]:
     homes = {field.name: part for part, record in _PARTS.items() for field in fields(record)}
     nested: dict[str, Any] = {part: {} for part in _PARTS}
     for name, value in row.items():
-        (nested[homes[name]] if name in homes else nested)[name] = value
+        if name in homes:
+            nested[homes[name]][name] = value
+        elif name not in _PARTS:  # which JSON does not have, and is told of as an unknown key
+            nested[name] = value
     return nested
 
 
