@@ -21,7 +21,6 @@ from cliffguard.checkpoints.files import (
     refuse_other_files,
     settings_digest,
     settings_of,
-    stated_window,
     tokenizer_digest,
     weight_files,
     weights_digest,
@@ -98,12 +97,6 @@ def with_template_of(candidate: Checkpoint, base: Checkpoint) -> Checkpoint:
     assert base.files is not None
     files = replace(candidate.files, chat_template=base.files.chat_template)
     return replace(candidate, chat_template=base.chat_template, files=files)
-
-
-def context_window(checkpoint: Checkpoint) -> int | None:
-    """Return how many tokens the checkpoint's files say it reads; None where they do not say."""
-    files = checkpoint.files
-    return None if files is None else stated_window(files.weights, files.tokenizer)
 
 
 def vocabulary_size(checkpoint: Checkpoint) -> int | None:
