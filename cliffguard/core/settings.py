@@ -197,6 +197,11 @@ class Policy:
         """Alpha less the reserve: the error rate of a candidate's first run."""
         return self.alpha * (1.0 - self.reserve)
 
+    @property
+    def confidence(self) -> float:
+        """Confidence of two-sided intervals, each end of which is a test at the first level."""
+        return 1.0 - 2.0 * self.first_level
+
     def margin(self, capability: str) -> float:
         """Return the largest drop of a capability that is tolerated.
 

@@ -42,7 +42,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class PassLimits:
     """How much goes into one pass.
 
     `row_tokens` is the length up to which sequences are packed into one row, `batch_tokens` the
@@ -72,7 +72,7 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PackedRow:
     """Sequences packed into one row, below the prefix of their branch.
 
     `position[i]` is the place of token i in its own sequence; the tokens that see token i are
@@ -99,12 +99,12 @@ class Branch:
     rows, each list one pass.
     """
 
-    row: Row | None
-    batches: tuple[tuple[Row, ...], ...]
+    row: PackedRow | None
+    batches: tuple[tuple[PackedRow, ...], ...]
     branches: tuple[Branch, ...]
 
 
-def plan(sequences: Sequence[Scored], limits: Limits) -> Branch:
+def plan(sequences: Sequence[Scored], limits: PassLimits) -> Branch:
     """Return the tree of passes that computes all predictions that `sequences` read.
 
     The tree has at most as many levels as prefixes are nested, each of which saves
@@ -113,9 +113,9 @@ def plan(sequences: Sequence[Scored], limits: Limits) -> Branch:
     return _Planner(sequences, limits).planned()
 
 
-def chain(tokens: Ints, start: int) -> Row:
+def chain(tokens: Ints, start: int) -> PackedRow:
     """Return an ordinary sequence as a row, its first token at position `start`."""
-    return Row(
+    return PackedRow(
         tokens=tokens,
         position=np.arange(start, start + len(tokens), dtype=np.int64),
         end=np.full(len(tokens), len(tokens), dtype=np.int64),
@@ -150,15 +150,15 @@ class _Open:
     low: int
     high: int
     base: int
-    row: Row | None
-    rows: list[Row]
+    row: PackedRow | None
+    rows: list[PackedRow]
     below: list[_Open]
 
 
 class _Planner:
     """The sorted sequences, and the requests that each distinct one stands for."""
 
-    def __init__(self, sequences: Sequence[Scored], limits: Limits) -> None:
+    def __init__(self, sequences: Sequence[Scored], limits: PassLimits) -> None:
         self.limits = limits
         self.scored = sequences
         self.requests: list[list[int]] = []
@@ -227,7 +227,7 @@ class _Planner:
 
     # --- rows ------------------------------------------------------------------------------------
 
-    def _rows(self, groups: Sequence[tuple[int, int]], base: int) -> list[Row]:
+    def _rows(self, groups: Sequence[tuple[int, int]], base: int) -> list[PackedRow]:
         """Pack groups of neighbouring sequences into rows, each as full as it gets.
 
         Longest first into the first of the last rows with room: groups of like length meet.
@@ -248,7 +248,7 @@ class _Planner:
             room[row] -= sizes[number]
         return [self._row([groups[number] for number in sorted(one)], base) for one in packed]
 
-    def _row(self, groups: Sequence[tuple[int, int]], base: int) -> Row:
+    def _row(self, groups: Sequence[tuple[int, int]], base: int) -> PackedRow:
         size = sum(self._size(low, high, base) for low, high in groups)
         tokens = np.empty(size, dtype=np.int64)
         position = np.empty(size, dtype=np.int64)
@@ -271,7 +271,7 @@ class _Planner:
                 place[start:stop] = np.arange(filled, filled + count)
                 filled, open_until = filled + count, stop
                 reads.append(self._reads(number, number + 1, range(base, stop), place))
-        return Row(
+        return PackedRow(
             tokens=tokens,
             position=position,
             end=end,
@@ -314,9 +314,9 @@ class _Planner:
         return done[id(root)]
 
 
-def in_batches(rows: Sequence[Row], limits: Limits) -> tuple[tuple[Row, ...], ...]:
+def in_batches(rows: Sequence[PackedRow], limits: PassLimits) -> tuple[tuple[PackedRow, ...], ...]:
     """Group rows into passes, longest first, so that rows of like length share a pass."""
-    batches: list[list[Row]] = []
+    batches: list[list[PackedRow]] = []
     n_reads = n_sequences = 0
     for row in sorted(rows, key=lambda row: -len(row.tokens)):
         n_reads += len(row.reads.place)

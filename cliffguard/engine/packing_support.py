@@ -15,7 +15,7 @@ import torch
 from cliffguard.core.errors import CliffguardError, IntegrityError
 from cliffguard.core.texts import first_line
 from cliffguard.engine.decoding import RowCache
-from cliffguard.engine.packing import Limits, Scored, chain
+from cliffguard.engine.packing import PassLimits, Scored, chain
 from cliffguard.engine.passes import Model, stacked
 from cliffguard.engine.scoring import score
 
@@ -116,7 +116,7 @@ def _difference(model: Any) -> tuple[float, float]:
     asked = [Scored(tokens=one[:-1], targets=one[-4:]) for one in sequences]
     packed = Model(model)
     # Room for all three in one row: a prefix, and below it a row that branches.
-    limits = Limits(row_tokens=3 * _N_BRANCH, batch_tokens=256, batch_reads=256)
+    limits = PassLimits(row_tokens=3 * _N_BRANCH, batch_tokens=256, batch_reads=256)
     found = [one.logprobs for one in score(packed, asked, limits)]
     alone = [_plainly(packed, one, n_rows=1) for one in sequences]
     if np.isnan(alone).any():

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
-from cliffguard.core.items import Suite
 from cliffguard.core.progress import Progress, silent
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.measure import Measurement, measure, unheard
@@ -91,7 +91,8 @@ def measure_noise(
     policy = with_margins(plan.policy or Policy(), suites)
     # There are no later runs to keep anything for.
     policy = replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
-    sides, dtypes = [], []
+    sides: list[Measurement] = []
+    dtypes: list[str] = []
     for run, replicate in ((plan, 0), (other, _replicate(plan, other))):
         runner = make_runner(run)
         dtypes.append(runner.dtype(run.protocol))
@@ -107,7 +108,10 @@ def measure_noise(
     pairs = [replace(p, item=replace(p.item, cluster=None)) for p in pair_answers(look, *sides)]
     against = _described(plan, other, dtypes)
     _note(pairs, sides[0].questions, look, store, against)
-    compared = partial(_compared, look, checkpoint, suites, policy, plan.protocol.repeats)
+    case = Case(
+        base=checkpoint, candidate=checkpoint, suites=suites, policy=policy, protocol=plan.protocol
+    )
+    compared = partial(_compared, look, case)
     there = compared(pairs)
     back = compared([replace(pair, base=pair.candidate, candidate=pair.base) for pair in pairs])
     p_values = holm([_two_sided(*both) for both in zip(there, back, strict=True)])
@@ -124,20 +128,10 @@ def measure_noise(
     )
 
 
-def _compared(
-    look: Look,
-    checkpoint: Checkpoint,
-    suites: Sequence[Suite],
-    policy: Policy,
-    repeats: int,
-    pairs: Sequence[Pair],
-) -> list[CapabilityComparison]:
+def _compared(look: Look, case: Case, pairs: Sequence[Pair]) -> list[CapabilityComparison]:
     """Return what a checkpoint's answers come to against its own, where any has a score."""
-    comparison = compare(
-        pairs, look=look, base=checkpoint, candidate=checkpoint, suites=suites, policy=policy,
-        repeats=repeats,
-    )  # fmt: skip
-    return [capability for capability in comparison.capabilities if capability.n_items]
+    rows = compare(pairs, case, look=look).capabilities
+    return [row for row in rows if row.counts.n_items]
 
 
 def _refuse_elsewhere(side: Measurement, runner: Runner) -> None:
@@ -169,23 +163,23 @@ def _replicate(plan: Plan, other: Plan) -> int:
 
 
 def _two_sided(one: CapabilityComparison, two: CapabilityComparison) -> float:
-    assert one.p_drop is not None
-    assert two.p_drop is not None
-    return min(1.0, 2.0 * min(one.p_drop, two.p_drop))
+    assert one.evidence.p_drop is not None
+    assert two.evidence.p_drop is not None
+    return min(1.0, 2.0 * min(one.evidence.p_drop, two.evidence.p_drop))
 
 
 def _told(found: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
-    assert found.drop is not None
-    assert found.drop_interval is not None
+    assert found.evidence.drop is not None
+    assert found.evidence.drop_interval is not None
     return CapabilityNoise(
         capability=found.capability,
-        n_items=found.n_items,
-        n_worse=found.n_broken,
-        n_better=found.n_fixed,
-        drop=found.drop,
-        drop_interval=found.drop_interval,
+        n_items=found.counts.n_items,
+        n_worse=found.counts.n_broken,
+        n_better=found.counts.n_fixed,
+        drop=found.evidence.drop,
+        drop_interval=found.evidence.drop_interval,
         p_drift=p_drift,
-        margin=found.margin,
+        margin=found.evidence.margin,
         has_drifted=p_drift <= policy.alpha,
     )
 

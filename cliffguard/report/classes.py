@@ -29,7 +29,9 @@ class ClassView:
 
 def class_view(page: Page) -> ClassView | None:
     """Arrange the classes of all tasks; None where no task has any."""
-    tasks = [one for row in page.rows if row.found is not None for one in row.found.classes]
+    tasks = [
+        one for row in page.rows if row.found is not None for one in row.found.diagnostics.classes
+    ]
     rows = [(task, one) for task in tasks for one in task.classes]
     if not rows:
         return None

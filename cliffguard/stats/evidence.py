@@ -92,7 +92,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class PairedSample:
     """The answers to a number of items, as the score statistic sees them.
 
     Attributes
@@ -176,7 +176,7 @@ class Sample:
         return self.clustering.p_value(self.clustering.deflated(z))
 
 
-def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
+def fixed_evidence(sample: PairedSample, *, margin: float, alpha: float) -> Evidence:
     """Evidence of one look at everything that was planned.
 
     Parameters
@@ -204,7 +204,7 @@ def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
 
 
 def sequential_evidence(
-    looks: Sequence[Sample], *, n_planned: int, margin: float, alpha: float
+    looks: Sequence[PairedSample], *, n_planned: int, margin: float, alpha: float
 ) -> Evidence:
     """Evidence after several looks, at which the measuring could have stopped.
 
@@ -253,7 +253,7 @@ def sequential_evidence(
     )
 
 
-def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
+def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidence:
     """Evidence of a demanded gain; *held* is that it is exceeded.
 
     Parameters
@@ -463,7 +463,7 @@ def suite_evidence(
     )
 
 
-def _one_look_interval(sample: Sample, alpha: float) -> Interval:
+def _one_look_interval(sample: PairedSample, alpha: float) -> Interval:
     z = float(ndtri(1 - alpha))
     return sample.interval(z_low=z, z_high=z)
 
@@ -500,7 +500,7 @@ def _with_clusters(method: str, n_changes: int, weights: FloatArray | None) -> s
     return method if weights is None else f"{method}; {n_changes} clusters"
 
 
-def _in_words(sample: Sample, method: str) -> str:
+def _in_words(sample: PairedSample, method: str) -> str:
     if sample.clustering is None:
         return method
     found = sample.clustering

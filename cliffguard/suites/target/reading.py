@@ -13,7 +13,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of
 from cliffguard.suites.target.columns import Columns, named_parts
-from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.drafts import RowDraft
 from cliffguard.suites.target.metrics import Way
 
 _readings: ContextVar[dict[Any, Reading] | None] = ContextVar("readings", default=None)
@@ -91,7 +91,7 @@ def prompt_line(item: Item, prompt: str, side: str = "") -> str:
     return f"  {item.id}{side}: {asked} -> {cut_middle(right)}{among}"
 
 
-def blanks_told(drafts: Sequence[Draft]) -> tuple[str, ...]:
+def blanks_told(drafts: Sequence[RowDraft]) -> tuple[str, ...]:
     """Return a sentence for each column of the prompt that some rows have nothing in."""
     columns = dict.fromkeys(name for one in drafts for name in one.blank)
     counts = {name: sum(name in one.blank for one in drafts) for name in columns}
@@ -102,7 +102,7 @@ def blanks_told(drafts: Sequence[Draft]) -> tuple[str, ...]:
 
 
 def without_conflicts(
-    items: Sequence[Item], drafts: Sequence[Draft]
+    items: Sequence[Item], drafts: Sequence[RowDraft]
 ) -> tuple[tuple[Item, ...], str | None]:
     """Return the items without those that another one with the same question answers otherwise.
 
