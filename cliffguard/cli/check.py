@@ -32,22 +32,19 @@ if TYPE_CHECKING:
 
 @explained
 @opt.takes(
+    opt.CANDIDATE,
     opt.PLAN,
+    opt.POLICY,
     opt.TARGET,
-    opt.FIELDS,
     opt.DATA,
-    opt.TRAIN,
     opt.SCREEN,
-    opt.DEALING,
-    opt.FAILURE,
+    opt.JUDGED,
     opt.PROTOCOL,
     opt.RUNNER,
 )
 def check(
     flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,
-    candidate: opt.Candidate = None,
-    policy: opt.PolicyFile = None,
     out: opt.Out = None,
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
@@ -60,7 +57,6 @@ def check(
     verbose: opt.Verbose = False,
 ) -> None:
     """Measure base and candidate, compare them, judge, and report."""
-    flags = {**flags, "candidate": candidate, "policy": policy}
     screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
         plans = plans_of(plan, flags)
@@ -142,7 +138,7 @@ def check(
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.TARGET, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def measure(
     flags: Mapping[str, Any],
     checkpoint: Annotated[
