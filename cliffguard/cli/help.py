@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -85,14 +86,24 @@ _Refusal: Any = typer.BadParameter.__mro__[2]  # click's ClickException, or type
 class OneLine(TyperGroup):
     """All verbs; what is wrong with the words of a command is one line, and exit code 2."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
+    def main(  # the parameters of click's
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
         """Run the command line, and exit with the code that its verb raised."""
-        if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **more)
         try:
-            code = super().main(*args, standalone_mode=False, **more)
+            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except _Refusal as refusal:
+            if not standalone_mode:
+                raise
             code = _refused(refusal)
+        if not standalone_mode:
+            return code
         sys.exit(code if isinstance(code, int) else 0)
 
 

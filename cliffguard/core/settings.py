@@ -59,8 +59,8 @@ class Protocol:
 
     chat_template: Literal["none", "own", "base"] = flag(
         "none",
-        "Chat template: none, each side's own, the base's for both sides; or both: under own and "
-        "under base, and either can fail.",
+        "None, each side's own, the base's for both sides; or both: under own and under base, and "
+        "either can fail.",
         panel=EVERYDAY,
     )
     template_args: Mapping[str, bool | int | float | str | None] = flag(
