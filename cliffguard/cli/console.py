@@ -72,7 +72,7 @@ def explained(function: F) -> F:
                 raise
             full = InfrastructureError(
                 "no space left where the output goes; free some space and run again",
-                id="file.no-room",
+                id="stdout.not-written",
             )
             complain(full)
             raise typer.Exit(full.exit_code) from None

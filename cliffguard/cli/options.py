@@ -67,8 +67,8 @@ Out = Annotated[
     typer.Option(
         parser=_folder,
         metavar="FOLDER",
-        help="Folder for the reports (default: cliffguard-out/<candidate>, or the next of that name "
-        "that is free).",
+        help="Folder for the reports (default: cliffguard-out/<candidate>, or the next one of "
+        "that name that is free).",
     ),
 ]
 OutIfWanted = Annotated[

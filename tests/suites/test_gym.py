@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -176,7 +177,7 @@ def test_a_name_that_is_no_name_is_refused(fake: Fake, tmp_path: Path, name: str
     result = run(tmp_path / "out", "--name", name)
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("cliffguard: --name: ")
+    assert re.match(r"cliffguard: error\[[a-z.-]+\]: --name: ", result.stderr)
     assert list(tmp_path.iterdir()) == []
 
 
