@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from cliffguard.core.churn import churn_of_file
 from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import SECTIONS, read_yaml, user_path, validate
+from cliffguard.core.flags import flags_of
 from cliffguard.core.hub_names import HUB
-from cliffguard.core.settings import Plan, Policy, TargetData
+from cliffguard.core.settings import Plan, Policy, Protocol, RunnerSettings, TargetData
 from cliffguard.suites.loading import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -169,7 +170,12 @@ def as_written(plan: Plan) -> dict[str, Any]:
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a "plan", "policy" or "suite" file."""
     described = _ADAPTERS[kind].json_schema()
-    if kind == "plan":  # a policy, a target and a churn may also be the path of a file
+    if kind == "plan":
+        for record in (Plan, Protocol, RunnerSettings, TargetData):
+            inner = described if record is Plan else described["$defs"][record.__name__]
+            for key, flag in flags_of(record):
+                inner["properties"][key]["description"] = flag.help
+        # A policy, a target and a churn may also be the path of a file.
         for key in ("policy", "target"):
             described["properties"][key]["anyOf"].append({"type": "string"})
         described["properties"]["churn"]["anyOf"].append({"type": "string"})

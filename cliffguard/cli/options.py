@@ -39,6 +39,7 @@ def _folder(text: str) -> Path:
 
 
 _ALL = "all"
+_NO_LIMIT = " all: no limit, whatever the plan says."
 
 
 def _limit(text: str) -> int | str:
@@ -207,7 +208,7 @@ def _option(
     """Return the annotation by which typer reads an option; one left alone is None, or False."""
     option = typer.Option(
         *names,
-        help=flag.help + " Repeatable." * (get_origin(kind) is list),
+        help=flag.help + " Repeatable." * (get_origin(kind) is list) + _NO_LIMIT * is_limit,
         metavar=flag.metavar,
         parser=_limit if is_limit else None,
         rich_help_panel=panel,
@@ -273,9 +274,13 @@ def takes(*groups: Mapping[str, Any]) -> Callable[[F], F]:
     added = {name: annotation for group in groups for name, annotation in group.items()}
 
     def decorate(function: F) -> F:
-        own = dict(inspect.signature(function, eval_str=True).parameters)
-        kept = [one.replace(kind=one.KEYWORD_ONLY) for name, one in own.items() if name != "flags"]
-        flags = [_parameter(name, kind) for name, kind in added.items() if name not in own]
+        declared = inspect.signature(function, eval_str=True).parameters
+        kept = [
+            parameter.replace(kind=parameter.KEYWORD_ONLY)
+            for name, parameter in declared.items()
+            if name != "flags"
+        ]
+        flags = [_parameter(name, kind) for name, kind in added.items() if name not in declared]
         is_long = any(get_args(flag.annotation)[1].rich_help_panel for flag in flags)
         shown = [*flags, *kept, *([_parameter("help_all", HelpAll)] if is_long else [])]
 

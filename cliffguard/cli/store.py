@@ -55,8 +55,8 @@ def list_store(
         sys.stdout.write(json.dumps(listed, indent=2) + "\n")
     else:
         _print_rows(rows, answers)
-    for one in damaged:
-        complain(one)
+    for error in damaged:
+        complain(error)
     if damaged:
         raise typer.Exit(StoreError.exit_code)
 

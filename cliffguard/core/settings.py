@@ -95,7 +95,7 @@ class Protocol:
     seed: int = flag(0, "Seed of the order of items, of the shots, and of sampling.")
     limit: Count | None = flag(
         None,
-        "Items per task, balanced over levels; all: no limit, whatever the plan says.",
+        "Items per task, balanced over levels.",
         "-L",
         metavar="N|all",
         panel=EVERYDAY,
