@@ -170,12 +170,7 @@ def as_written(plan: Plan) -> dict[str, Any]:
 def schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of a "plan", "policy" or "suite" file."""
     described = _ADAPTERS[kind].json_schema()
-    if kind == "plan":
-        for record in (Plan, Protocol, RunnerSettings, TargetData):
-            inner = described if record is Plan else described["$defs"][record.__name__]
-            for key, flag in flags_of(record):
-                inner["properties"][key]["description"] = flag.help
-        # A policy, a target and a churn may also be the path of a file.
+    if kind == "plan":  # a policy, a target and a churn may also be the path of a file
         for key in ("policy", "target"):
             described["properties"][key]["anyOf"].append({"type": "string"})
         described["properties"]["churn"]["anyOf"].append({"type": "string"})
@@ -185,6 +180,10 @@ def schema(kind: str) -> dict[str, Any]:
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
         # Two plans in one, which a protocol is not.
         described["$defs"]["Protocol"]["properties"]["chat_template"]["enum"].append("both")
+        for record in (Plan, Protocol, RunnerSettings, TargetData):
+            inner = described if record is Plan else described["$defs"][record.__name__]
+            for key, flag in flags_of(record):
+                inner["properties"][key]["description"] = flag.help
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}

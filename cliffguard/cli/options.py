@@ -68,8 +68,7 @@ Out = Annotated[
     typer.Option(
         parser=_folder,
         metavar="FOLDER",
-        help="Folder for the reports (default: cliffguard-out/<candidate>, or the next one of "
-        "that name that is free).",
+        help="Folder for the reports (default: a new one for each run in cliffguard-out).",
     ),
 ]
 OutIfWanted = Annotated[

@@ -59,8 +59,8 @@ class Protocol:
 
     chat_template: Literal["none", "own", "base"] = flag(
         "none",
-        "None, each side's own, the base's for both sides; or both: under own and under base, and "
-        "either can fail.",
+        "Each side's own, or the base's for both sides; both: own and base, of which either can "
+        "fail.",
         panel=EVERYDAY,
     )
     template_args: Mapping[str, bool | int | float | str | None] = flag(
