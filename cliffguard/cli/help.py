@@ -86,6 +86,14 @@ _Refusal: Any = typer.BadParameter.__mro__[2]  # click's ClickException, or type
 class OneLine(TyperGroup):
     """All verbs; what is wrong with the words of a command is one line, and exit code 2."""
 
+    _called = "cliffguard"  # the command that is read, which not every refusal names
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the verb, and note how it is called."""
+        resolved = super().resolve_command(ctx, args)
+        self._called = f"{ctx.command_path} {resolved[0]}"
+        return resolved
+
     def main(  # the parameters of click's
         self,
         args: Sequence[str] | None = None,
@@ -101,20 +109,20 @@ class OneLine(TyperGroup):
         except _Refusal as refusal:
             if not standalone_mode:
                 raise
-            code = _refused(refusal)
+            code = _refused(refusal, self._called)
         if not standalone_mode:
             return code
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _refused(refusal: Any) -> int:
+def _refused(refusal: Any, called: str) -> int:
     """Print what typer refused; return the exit code."""
     text = refusal.format_message()
     if type(refusal).__name__ == "NoArgsIsHelpError":  # its message is the help, printed by rich
         sys.stderr.write(text and f"{text}\n")
         return int(refusal.exit_code)
     context = getattr(refusal, "ctx", None)
-    path = "cliffguard" if context is None else context.command_path
+    path = called if context is None else context.command_path
     words = text[:1].lower() + text[1:].replace("Value error, ", "").rstrip(".")
     id = _IDS.get(type(refusal).__name__, "usage.words")
     if text.startswith("No such command"):  # of older versions of click no class of its own
