@@ -308,8 +308,8 @@ def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
     plan: dict[str, Any] = {}
     for name in given_of(flags):
         if (key := _KEYS.get(name)) is not None:
-            place = plan if key.section is None else plan.setdefault(key.section, {})
-            place[key.name] = _READERS[name](flags[name]) if name in _READERS else flags[name]
+            section = plan if key.section is None else plan.setdefault(key.section, {})
+            section[key.name] = _READERS[name](flags[name]) if name in _READERS else flags[name]
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"
     return plan

@@ -46,8 +46,8 @@ def test_help_all_shows_every_option(verb: str) -> None:
     """Under each of its spellings, but for those that are hidden."""
     shown = help_of(verb, "--help-all", width=300)
 
-    options = [one for one in VERBS[verb].params if getattr(one, "hidden", True) is False]
-    spellings = [name for one in options for name in one.opts if name.startswith("-")]
+    options = [option for option in VERBS[verb].params if getattr(option, "hidden", True) is False]
+    spellings = [name for option in options for name in option.opts if name.startswith("-")]
     assert len(spellings) > 20 or verb == "init"
     assert [name for name in spellings if name not in shown] == []
 
@@ -56,13 +56,14 @@ def test_the_everyday_options_of_check() -> None:
     """Eight, beside the two about help; of each other panel there is one line."""
     shown, _, further = help_of("check").partition("Further options")
 
-    options = [one for one in VERBS["check"].params if one.param_type_name == "option"]
-    everyday = [one.opts[0] for one in options if one.rich_help_panel is None]
+    options = [option for option in VERBS["check"].params if option.param_type_name == "option"]
+    everyday = [option.opts[0] for option in options if option.rich_help_panel is None]
     expected = "--candidate --base --suite --policy --target --chat-template --limit --out"
     assert everyday == [*expected.split(), "--help-all"]
     assert all(name in shown for name in everyday)
     assert (
-        len(further.strip().splitlines()) - 1 == len({one.rich_help_panel for one in options}) - 1
+        len(further.strip().splitlines()) - 1
+        == len({option.rich_help_panel for option in options}) - 1
     )
 
 
@@ -83,14 +84,14 @@ def test_a_key_is_declared_once(record: type[Any]) -> None:
     """Its option and the text in the JSON Schema are both of the field's metadata."""
     described = schema("plan")
     properties = described if record is Plan else described["$defs"][record.__name__]
-    options = {name: one for one in VERBS["check"].params for name in one.opts}
+    options = {name: option for option in VERBS["check"].params for name in option.opts}
 
     declared = dict(flags_of(record))
 
     assert declared
     for key, flag in declared.items():
         assert properties["properties"][key]["description"] == flag.help
-        assert any(flag.help in (one.help or "") for one in options.values()), key
+        assert any(flag.help in (option.help or "") for option in options.values()), key
         assert all(alias in options for alias in flag.aliases), key
 
 
