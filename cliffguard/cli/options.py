@@ -80,62 +80,43 @@ OutIfWanted = Annotated[
         help="Folder for the reports (default: none is written).",
     ),
 ]
+_looks = functools.partial(typer.Option, rich_help_panel=LOOKS)
+_output = functools.partial(typer.Option, rich_help_panel=OUTPUT)
+
 StoreFolder = Annotated[
     Path | None,
-    typer.Option(
+    _output(
         "--store",
         envvar="CLIFFGUARD_STORE",
         parser=_folder,
         metavar="FOLDER",
         help="Folder of the stored answers.",
-        rich_help_panel=OUTPUT,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.", rich_help_panel=OUTPUT)]
-Verbose = Annotated[
-    bool,
-    typer.Option("--verbose", "-v", help="Warnings of the libraries, too.", rich_help_panel=OUTPUT),
-]
+Quiet = Annotated[bool, _output("--quiet", "-q", help="Only errors.")]
+Verbose = Annotated[bool, _output("--verbose", "-v", help="Warnings of the libraries, too.")]
 ShowConfig = Annotated[
-    bool,
-    typer.Option(
-        "--show-config",
-        "--show_config",
-        help="Print the resolved plan; run nothing.",
-        rich_help_panel=OUTPUT,
-    ),
+    bool, _output("--show-config", "--show_config", help="Print the resolved plan; run nothing.")
 ]
-ExitZero = Annotated[
-    bool,
-    typer.Option(
-        "--exit-zero", help="Report only: exit 0 whatever the verdict.", rich_help_panel=OUTPUT
-    ),
+ExitZero = Annotated[bool, _output("--exit-zero", help="Report only: exit 0 whatever the verdict.")]
+OutputFormat = Annotated[
+    Literal["text", "markdown", "html", "json", "junit"] | None,
+    _output("--format", help="Print the report in this format on stdout."),
 ]
-NoEarlyStop = Annotated[
-    bool,
-    typer.Option("--no-early-stop", help="Measure everything, in one look.", rich_help_panel=LOOKS),
-]
+NoEarlyStop = Annotated[bool, _looks("--no-early-stop", help="Measure everything, in one look.")]
 Choose = Annotated[
     Literal["any", "last"] | None,
-    typer.Option(
+    _looks(
         "--choose",
         help="Of several candidates one is shipped. any: they share alpha; last: in order, as long "
         "as they pass. Exit 0 where one passed.",
-        rich_help_panel=LOOKS,
     ),
 ]
 MaxMinutes = Annotated[
     float | None,
-    typer.Option(
+    _looks(
         "--max-minutes",
         help="Of each candidate, from its start; then nothing more is asked, what is open stays.",
-        rich_help_panel=LOOKS,
-    ),
-]
-OutputFormat = Annotated[
-    Literal["text", "markdown", "html", "json", "junit"] | None,
-    typer.Option(
-        "--format", help="Print the report in this format on stdout.", rich_help_panel=OUTPUT
     ),
 ]
 
@@ -176,7 +157,7 @@ def _options(record: type[Any], *keys: str, prefixes: Sequence[str] = ()) -> dic
     With `prefixes` they are called by each, and stand among the everyday ones.
     """
     section, prefix = _SECTIONS[record]
-    hints = get_type_hints(record, include_extras=True)
+    hints = _hints(record)
     options = {}
     for key, flag in flags_of(record):
         if keys and key not in keys:
@@ -190,6 +171,11 @@ def _options(record: type[Any], *keys: str, prefixes: Sequence[str] = ()) -> dic
         panel = None if prefixes or flag.panel == EVERYDAY else flag.panel
         options[parameter] = _option(kind, flag, names, panel, is_limit=key == "limit")
     return options
+
+
+@functools.cache
+def _hints(record: Any) -> dict[str, Any]:
+    return get_type_hints(record, include_extras=True)
 
 
 def _typed(hint: Any) -> Any:

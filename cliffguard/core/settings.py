@@ -45,13 +45,10 @@ _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys 
 class Protocol:
     """How the items are put to both sides. All of it is part of every question's key.
 
-    `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
-    order, from every level its share. `template_args` are passed to the chat template
-    (`enable_thinking: false`). `max_length` is how many tokens a model reads, prompt and answer,
-    where its files do not say it, or where less is wanted. Of generated answers: `max_tokens` None
-    keeps each task's limit; `think_end` is the mark after which the answer begins; at a
-    `temperature` above 0 they are sampled, `repeats` times an item, and the score is the mean.
-    `attention` None is the model's default implementation; `quantization` is done while loading.
+    `num_fewshot` None keeps each task's own, and so does `max_tokens` None of generated answers;
+    `limit` items of each task are in seeded order, from every level its share. `max_length` is for
+    where a model's files do not say it, or where less is wanted. `attention` None is the model's
+    default.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -329,13 +326,9 @@ class RunnerSettings:
 class TargetData:
     """Data that a target capability is made of, without a suite.
 
-    `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub, of which
-    `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
-    (None: found by their usual names); a prompt may also be a text with columns in braces, and
-    choices may be columns in braces, one for each. `system` is a column that is said before the
-    prompt, and `ignore` are columns that are no part of the question.
-    `labels` are what every item chooses from. `metric` None is found from the answers, and
-    `max_tokens` None is the metric's. `name` is the capability's.
+    `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub. Columns
+    that are None are found by their usual names. `metric` None is found from the answers, and
+    `max_tokens` None is the metric's.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
