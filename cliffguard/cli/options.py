@@ -151,7 +151,7 @@ class _Key(NamedTuple):
 _KEYS: dict[str, _Key] = {}  # by parameter
 
 
-def _options(record: type[Any], *keys: str, prefixes: Sequence[str] = ()) -> dict[str, Any]:
+def _options(record: Any, *keys: str, prefixes: Sequence[str] = ()) -> dict[str, Any]:
     """Return the options of these keys of a record, of all without any: parameter → annotation.
 
     With `prefixes` they are called by each, and stand among the everyday ones.
