@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-slow test-gpu fuzz golden schemas clean
+.PHONY: help setup demo check format test test-slow test-gpu fuzz golden schemas pages clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,7 @@ check: $(READY)  ## format, lint, types, generated files
 	$(BIN)/python scripts/make_schemas.py --check
 	$(BIN)/python scripts/make_metric_directions.py --check
 	$(BIN)/python scripts/ladder_pages.py --check
+	$(BIN)/python scripts/make_pages.py --check
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -54,6 +55,9 @@ golden: $(READY)  ## rewrite the golden reports; read the diff before you commit
 schemas: $(READY)  ## rewrite the JSON Schemas
 	$(BIN)/python scripts/make_schemas.py
 	$(BIN)/python scripts/make_digests.py
+
+pages: $(READY)  ## rewrite the Python API, the ids of errors and the index of decisions
+	$(BIN)/python scripts/make_pages.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

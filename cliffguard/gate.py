@@ -90,6 +90,12 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     repeats the comparison (None: that of the plan that `write_reports` leaves beside the review).
 
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
+
+    >>> from cliffguard import Plan, guard
+    >>> plan = Plan(base="models/base", candidate="runs/ft/adapter", suites=("adjacent",))
+    >>> verdict = guard(plan).verdict
+    >>> str(verdict.outcome), verdict.exit_code
+    ('INCONCLUSIVE', 11)
     """
     is_time_up = _clock(max_minutes, began)
     store = store or Store(default_store_folder())
