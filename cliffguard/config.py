@@ -195,6 +195,9 @@ def schema(kind: str) -> dict[str, Any]:
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
+    for record in (described, *described.get("$defs", {}).values()):
+        if "description" in record:  # the docstring, whose examples are for Python
+            record["description"] = record["description"].partition("\n\n>>>")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 
