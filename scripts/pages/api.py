@@ -114,7 +114,7 @@ def _bounds(record: type) -> dict[str, str]:
     """Return in words between which numbers the fields of a record lie."""
     hints = get_type_hints(record, include_extras=True)
     bounds = {name: next(_bounds_in(hint), None) for name, hint in hints.items()}
-    return {name: _in_words(found) for name, found in bounds.items() if found is not None}
+    return {name: _in_words(limits) for name, limits in bounds.items() if limits}
 
 
 def _bounds_in(hint: Any) -> Iterator[Bounds]:

@@ -43,19 +43,17 @@ class Decision:
 
 def page() -> str:
     """Return the index. Raises ValueError where a page has no mark of what a later one claims."""
-    all_of_them = {
-        decision.number: decision for decision in map(read, sorted(FOLDER.glob("0*.md")))
-    }
-    for decision in all_of_them.values():
+    by_number = {decision.number: decision for decision in map(read, sorted(FOLDER.glob("0*.md")))}
+    for decision in by_number.values():
         for number in decision.earlier:
-            if number not in all_of_them:
+            if number not in by_number:
                 raise ValueError(f"docs/decisions/{decision.file} changes {number}; there is none")
-            if decision.number not in dict(all_of_them[number].later):
+            if decision.number not in dict(by_number[number].later):
                 raise ValueError(
                     f"docs/decisions/{decision.file} changes {number}, which does not say so; put "
-                    f'"(Amended by {decision.number}: …)" at the top of {all_of_them[number].file}'
+                    f'"(Amended by {decision.number}: …)" at the top of {by_number[number].file}'
                 )
-    return _HEAD + "".join(_row(decision, all_of_them) for decision in all_of_them.values())
+    return _HEAD + "".join(_row(decision, by_number) for decision in by_number.values())
 
 
 def read(path: Path) -> Decision:
