@@ -62,7 +62,10 @@ def _entry(name: str, value: Any) -> str:
     lines = [f"### {name}", ""]
     if not (inspect.isclass(value) and issubclass(value, Enum)):
         lines += ["```text", *_signature(name, value), "```", ""]
-    lines += _prose(inspect.getdoc(value) or "")
+    docstring = inspect.getdoc(value) or ""
+    if ">>> " not in docstring:
+        raise ValueError(f"cliffguard.{name}: its docstring has no example; add one (>>> …)")
+    lines += _prose(docstring)
     if inspect.isclass(value) and issubclass(value, Enum):
         lines += ["", f"Its values: {', '.join(f'`{member}`' for member in value)}."]
     members = [*_members(value)] if inspect.isclass(value) else []

@@ -33,6 +33,7 @@ not listed one by one. `Found` are faults that only `cliffguard doctor` looks fo
 exit code that a run would end with.
 """
 _ID = re.compile(r"[a-z]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
+_GIVEN_ON = re.compile(r"\bkey_id\(|\.id\b|^id$")  # of a key, or of another error
 _OF_DOCTOR = "Found"  # what `cliffguard doctor` sees, with the exit code that a run would end with
 _FILE = re.compile(r"\.(?:bin|h5|json|jsonl|model|msgpack|npz|ot|pt|py|safetensors|txt|ya?ml)$")
 _ANY_INPUT = ("error", "partial", "with_id")  # the caller says which error of input it is
@@ -47,7 +48,7 @@ def page() -> str:
     codes = _exit_codes(trees.values())
     rows: dict[str, set[tuple[str, str]]] = {}
     for file, tree in trees.items():
-        for class_name, id in _raised(tree, trees.values(), codes):
+        for class_name, id in _raised(file, tree, trees.values(), codes):
             rows.setdefault(id, set()).add((class_name, file))
     text = _HEAD
     for topic, ids in groupby(sorted(rows), key=lambda id: id.partition(".")[0]):
@@ -81,7 +82,7 @@ def _exit_codes(trees: Iterable[ast.Module]) -> dict[str, int]:
 
 
 def _raised(
-    tree: ast.Module, trees: Iterable[ast.Module], codes: Mapping[str, int]
+    file: str, tree: ast.Module, trees: Iterable[ast.Module], codes: Mapping[str, int]
 ) -> Iterator[tuple[str, str]]:
     """Yield (class of the error, id) for each error that a module makes."""
     classes = {
@@ -93,7 +94,7 @@ def _raised(
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
-        maker = ast.unparse(call.func)
+        maker = ast.unparse(call.func).removeprefix("errors.")
         class_name = {
             **{name: "UsageError" for name in _ANY_INPUT},
             "super().__init__": classes.get(call, ""),
@@ -101,7 +102,14 @@ def _raised(
         given = [word.value for word in call.keywords if word.arg == "id"]
         given += call.args[1:] if maker == "with_id" else []
         if class_name in codes:
-            yield from ((class_name, id) for value in given for id in _ids(value, tree, trees))
+            for value in given:
+                ids = _ids(value, tree, trees)
+                if not ids and not _GIVEN_ON.search(ast.unparse(value)):
+                    raise ValueError(
+                        f"{file}:{call.lineno}: no id can be read from {ast.unparse(value)}; "
+                        "write it as a text, a constant or by key_id"
+                    )
+                yield from ((class_name, id) for id in ids)
         elif maker == _OF_DOCTOR:
             yield from ((maker, id) for value in given for id in _texts(value))
 

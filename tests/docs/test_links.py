@@ -16,7 +16,7 @@ PAGES = sorted(
     for pattern in ("*.md", ".github/**/*.md", "configs/*.md", "suites/*.md", "docs/**/*.md")
     for path in CHECKOUT.glob(pattern)
 )
-_LINK = re.compile(r"\]\((?!https?://)([^)\s#]*)(?:#([^)\s]+))?\)")
+_LINK = re.compile(r"\]\((?!https?://)([^)\s#]*)(?:#([^)\s]+))?(?: \"[^\"]*\")?\)")
 _SPAN = re.compile(r"`([^`\s]+)`(?! \(new\))")  # (new): to be made
 _FILE = re.compile(r"(?:[\w.-]+/)*[\w-]+\.(?:py|md|sh|yaml)|(?:[\w.-]+/)+")
 _ROOTS = (CHECKOUT, CHECKOUT / "cliffguard", CHECKOUT / "scripts", CHECKOUT / "tests")
@@ -57,7 +57,8 @@ def headings(page: Path) -> set[str]:
 
 def absent_files(page: Path) -> list[str]:
     """Return the files and folders of ours that a page names and that are not there."""
-    named = {name for name in _SPAN.findall(text_of(page)) if _FILE.fullmatch(name)}
+    spans = {name.partition("::")[0] for name in _SPAN.findall(text_of(page))}
+    named = {name for name in spans if _FILE.fullmatch(name)}
     roots = (*_ROOTS, page.parent, *(_OF_PAGE.get(page.name, ())))
     return sorted(
         name
@@ -94,11 +95,12 @@ def test_what_is_broken_is_found(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# One page\n[a](gone.md) [b](#one-page) [c](#two-pages) [d](https://example.org/x)\n"
-        "`gone.py` `stats/gone/` `stats/`\n```text\n`lost.py`\n```\n"
+        '[e](lost.md "a title")\n'
+        "`gone.py` `stats/gone/` `stats/` `stats/away.py::test`\n```text\n`lost.py`\n```\n"
     )
 
-    assert broken_links(page) == ["gone.md", "#two-pages"]
-    assert absent_files(page) == ["gone.py", "stats/gone/"]
+    assert broken_links(page) == ["gone.md", "#two-pages", "lost.md"]
+    assert absent_files(page) == ["gone.py", "stats/away.py", "stats/gone/"]
 
 
 def test_pages_that_are_written_are_up_to_date() -> None:
