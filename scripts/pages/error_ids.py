@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 from cliffguard.core import errors
@@ -119,7 +119,8 @@ def _ids(value: ast.expr, tree: ast.Module, trees: Iterable[ast.Module]) -> set[
     if isinstance(value, ast.Name) and not value.id.isupper():
         return _beside(tree)
     if isinstance(value, ast.Name):
-        return set(filter(None, (_constant(value.id, other) for other in (tree, *trees))))
+        texts = (_constant(value.id, module) for module in (tree, *trees))  # its own module first
+        return {text for text in islice(filter(None, texts), 1)}
     return _texts(value)
 
 
