@@ -23,6 +23,7 @@ GROUPS = {
         "TargetData",
         "Protocol",
         "RunnerSettings",
+        "register_backend",
     ),
     "Results": ("Review", "Outcome", "Store", "CliffguardError"),
 }
@@ -140,7 +141,9 @@ def _in_words(bounds: Bounds) -> str:
 def _prose(docstring: str) -> Iterator[str]:
     """Yield a docstring's lines as Markdown: a session becomes a fenced block."""
     is_session = False
-    for line in docstring.split("\n"):
+    sections = re.sub(r"^(\w+)\n-{3,}$", r"**\1**\n", docstring, flags=re.MULTILINE)
+    listed = re.sub(r"^(\w+)\n {4}", r"- `\1`: ", sections, flags=re.MULTILINE)
+    for line in listed.split("\n"):
         begins, ends = line.startswith(">>>") and not is_session, is_session and not line.strip()
         if begins:
             yield "```pycon"

@@ -21,6 +21,7 @@ today's.
 |---|---|---|
 """
 _TITLE = re.compile(r"# (\d+)\. (.+)")
+_LINKED = re.compile(r"\[(\d+)\]\([^)]*\)")
 _NUMBERS = r"\d+(?:(?:, | and )\d+)*"
 _MARK = re.compile(rf"([Aa]mended|[Ss]uperseded) by ({_NUMBERS})")
 _CLAIM = re.compile(rf"\b(?:Amends|Supersedes)\b[^.:;]*?\b({_NUMBERS})\b")
@@ -58,7 +59,7 @@ def page() -> str:
 
 def read(path: Path) -> Decision:
     """Return what a page says of itself."""
-    text = path.read_text(encoding="utf-8")
+    text = _LINKED.sub(r"\1", path.read_text(encoding="utf-8"))
     title = _TITLE.match(text)
     if title is None or int(title[1]) != int(path.name[:4]):
         raise ValueError(f"{path.name}: begin with `# {int(path.name[:4])}. ` and the title")
