@@ -16,9 +16,8 @@ from cliffguard.runners.lmeval_tasks import _stock_tasks
 from cliffguard.suites import loading as suites
 from tests.docs.blocks import PAGES, Block, blocks_of
 from tests.docs.kinds import read_json_block, read_yaml_block
-from tests.docs.place import SCIENCE, SUMS, DocsRunner, furnish, small_suites
+from tests.docs.place import SCIENCE, SUMS, DocsRunner, ReasoningGym, furnish, small_suites
 from tests.docs.programs import assert_printed, commands_of, parse, run
-from tests.suites.test_gym import Fake
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
@@ -74,7 +73,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, shipped_small: Path) -> None:
     monkeypatch.setattr("lm_eval.evaluator.TaskManager", lambda *_, **__: _stock_tasks())
     monkeypatch.setattr("cliffguard.gate.runner_for", DocsRunner)
     monkeypatch.setattr("cliffguard.suites.loading.suites_folder", lambda: shipped_small)
-    monkeypatch.setitem(sys.modules, "reasoning_gym", Fake())
+    monkeypatch.setitem(sys.modules, "reasoning_gym", ReasoningGym("reasoning_gym"))
 
 
 # The blocks of a page follow each other, beside what else needs lm-eval's index of its tasks.

@@ -7,7 +7,7 @@ import pytest
 import rerun_study
 
 from cliffguard.core.settings import Policy
-from cliffguard.stats.runs import run_level, worst_error
+from cliffguard.stats.runs import run_level
 
 
 def levels(n_runs: int, reserve: float = 0.1) -> list[float]:
@@ -34,18 +34,18 @@ def test_where_nothing_is_left_the_level_is_nothing(spent: float) -> None:
 
 def test_one_run_errs_as_its_level() -> None:
     """There is nothing to choose."""
-    assert worst_error([0.05]) == pytest.approx(0.05)
+    assert rerun_study.worst_error([0.05]) == pytest.approx(0.05)
 
 
 def test_the_whole_alpha_twice_errs_in_eleven_percent_at_the_worst() -> None:
     """Proschan and Hunsberger (1995): α + exp(-z²/2)/4, which is 11.46 % for an α of 5 %."""
-    assert worst_error([0.05, 0.05]) == pytest.approx(0.1146, abs=1e-3)
+    assert rerun_study.worst_error([0.05, 0.05]) == pytest.approx(0.1146, abs=1e-3)
 
 
 @pytest.mark.parametrize("n_runs", [2, 4, 6])
 def test_no_rule_of_choosing_sizes_errs_in_more_than_five_and_a_half_percent(n_runs: int) -> None:
     """At the default reserve."""
-    assert worst_error(levels(n_runs, Policy().reserve)) <= 0.055
+    assert rerun_study.worst_error(levels(n_runs, Policy().reserve)) <= 0.055
 
 
 @pytest.mark.parametrize("drop", [0.0, 0.03])
