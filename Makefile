@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-slow test-gpu fuzz golden schemas clean
+.PHONY: help setup demo check format test coverage test-slow test-gpu fuzz golden schemas pages docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,7 @@ check: $(READY)  ## format, lint, types, generated files
 	$(BIN)/python scripts/make_schemas.py --check
 	$(BIN)/python scripts/make_metric_directions.py --check
 	$(BIN)/python scripts/ladder_pages.py --check
+	$(BIN)/python scripts/make_pages.py --check
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -37,6 +38,9 @@ format: $(READY)  ## format and fix what can be fixed
 
 test: $(READY)  ## fast tests, offline, about four minutes on two slow cores
 	$(PYTEST) -m "not slow and not gpu and not browser"
+
+coverage: $(READY)  ## the fast tests once more, with the branches that they take; fails below the floor
+	$(PYTEST) -m "not slow and not gpu and not browser" --cov --cov-report=term:skip-covered
 
 test-slow: $(READY)  ## the real model, the wheel, the browser
 	$(BIN)/python -m pytest -m "(slow or browser) and not gpu"
@@ -55,5 +59,14 @@ schemas: $(READY)  ## rewrite the JSON Schemas
 	$(BIN)/python scripts/make_schemas.py
 	$(BIN)/python scripts/make_digests.py
 
+pages: $(READY)  ## rewrite the Python API, the ids of errors and the index of decisions
+	$(BIN)/python scripts/make_pages.py
+
+SITE ?= build/site
+docs: $(READY)  ## build a site of the pages into build/site, without a connection
+	rm -rf build/pages && mkdir -p build/pages
+	ln -s $(addprefix $(CURDIR)/,*.md LICENSE docs reports configs) build/pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir $(abspath $(SITE))
+
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build .coverage

@@ -33,13 +33,26 @@ BOTH_TEMPLATES = ("own", "base")
 
 
 def load_policy(path: Path | str) -> Policy:
-    """Read a policy file. Raises ConfigError with the file and the faulty key."""
+    """Read a policy file. Raises ConfigError with the file and the faulty key.
+
+    >>> from cliffguard import load_policy
+    >>> load_policy("policy.yaml").default_margin
+    0.05
+    """
     path = Path(path)
     return make_policy(read_yaml(path, ConfigError, kind="policy"), str(path))
 
 
 def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Plan:
-    """Read a plan file of one candidate; `overrides` (nested like the plan) replace single keys."""
+    """Read a plan file of one candidate; `overrides` (nested like the plan) replace single keys.
+
+    Paths in it are as seen from its folder. Raises ConfigError with the file and the faulty key.
+
+    >>> from cliffguard import load_plan
+    >>> plan = load_plan("plan.yaml", {"protocol": {"limit": 64}})
+    >>> plan.suites, plan.protocol.limit
+    (('adjacent',), 64)
+    """
     plans = load_plans(path, overrides)
     if len(plans) > 1:
         raise ConfigError(
@@ -187,6 +200,9 @@ def schema(kind: str) -> dict[str, Any]:
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
+    for record in (described, *described.get("$defs", {}).values()):
+        if "description" in record:  # the docstring, whose examples are for Python
+            record["description"] = record["description"].partition("\n\n>>>")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 

@@ -39,6 +39,13 @@ class CliffguardError(Exception):
     What cannot be printed (line breaks, colours, marks of direction) is shown escaped, what is too
     long is cut in its middle, and what is secret is left out: messages quote names, files and
     other programs' messages that nobody has checked. The message is `str(error)`, without the id.
+
+    >>> from cliffguard import CliffguardError, load_plan
+    >>> try:
+    ...     load_plan("gone.yaml")
+    ... except CliffguardError as error:
+    ...     print(error.exit_code, error.id)
+    2 plan.file
     """
 
     exit_code = 1

@@ -50,6 +50,10 @@ class Protocol:
     `limit` items of each task are in seeded order, from every level its share. `max_length` is for
     where a model's files do not say it, or where less is wanted. `attention` None is the model's
     default.
+
+    >>> from cliffguard import Protocol
+    >>> Protocol(chat_template="own", max_tokens=256).samples
+    False
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -166,6 +170,11 @@ class CapabilityPolicy:
     scores.
     `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
     they do); it is also for lm-eval's tasks in a suite.
+
+    >>> from cliffguard import CapabilityPolicy, Policy
+    >>> policy = Policy(capabilities={"arithmetic": CapabilityPolicy(margin=0.03)})
+    >>> policy.margin("arithmetic"), policy.margin("reading")
+    (0.03, 0.05)
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -191,7 +200,12 @@ class CapabilityPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPolicy:
-    """The gain in the target's mean score (0…1) that must be proven for PASS."""
+    """The gain in the target's mean score (0…1) that must be proven for PASS.
+
+    >>> from cliffguard import Policy, TargetPolicy
+    >>> Policy(target=TargetPolicy(min_gain=0.1)).role("tickets", "target")
+    'target'
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -213,6 +227,11 @@ class Policy:
     each weighed alike: PASS then takes a proof of it beside that of each capability, whose margins
     are wider (None: nothing is asked of the mean). With `target_only` nothing around a target needs
     to be measured, or to count, for PASS: the target's gain alone decides.
+
+    >>> from cliffguard import Policy
+    >>> policy = Policy(alpha=0.05, default_margin=0.03)
+    >>> policy.margin("arithmetic"), policy.role("arithmetic", "adjacent")
+    (0.03, 'gating')
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -277,6 +296,12 @@ class RunnerSettings:
     "local-completions", …) is made by lm-eval with `args`. `served_as` says under which name a
     server knows a checkpoint (by default, its own). `batch_tokens` None is found from free memory;
     `batch_size` counts sequences instead.
+
+    >>> from cliffguard import RunnerSettings
+    >>> RunnerSettings(device="cpu", batch_size=8).is_local
+    True
+    >>> RunnerSettings(model="local-completions", args={"base_url": "http://localhost"}).is_served
+    True
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -341,6 +366,11 @@ class TargetData:
     `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub. Columns
     that are None are found by their usual names. `metric` None is found from the answers, and
     `max_tokens` None is the metric's.
+
+    >>> from cliffguard import Plan, TargetData
+    >>> target = TargetData(data="test.jsonl", prompt="question", name="sums")
+    >>> Plan(candidate="runs/ft/adapter", target=target).target.name
+    'sums'
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -409,6 +439,11 @@ class Plan:
     `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
     of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
     candidates that says neither means "stop" (`config.make_plans`).
+
+    >>> from cliffguard import Plan
+    >>> plan = Plan(base="models/base", candidate="runs/ft/adapter", suites=("adjacent",))
+    >>> plan.protocol.chat_template, plan.runner.model, plan.after_failure
+    ('none', 'cliffguard', 'finish')
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
