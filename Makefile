@@ -26,10 +26,10 @@ check: $(READY)  ## format, lint, types, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python scripts/make_suites.py --check
-	$(BIN)/python scripts/make_schemas.py --check
-	$(BIN)/python scripts/make_metric_directions.py --check
-	$(BIN)/python scripts/ladder_pages.py --check
+	$(BIN)/python -m scripts.make.suites --check
+	$(BIN)/python -m scripts.make.schemas --check
+	$(BIN)/python -m scripts.make.metric_directions --check
+	$(BIN)/python -m scripts.make.ladder_pages --check
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -52,8 +52,8 @@ golden: $(READY)  ## rewrite the golden reports; read the diff before you commit
 	$(BIN)/python -m pytest -q tests/report --update-golden
 
 schemas: $(READY)  ## rewrite the JSON Schemas
-	$(BIN)/python scripts/make_schemas.py
-	$(BIN)/python scripts/make_digests.py
+	$(BIN)/python -m scripts.make.schemas
+	$(BIN)/python -m scripts.make.digests
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

@@ -74,7 +74,7 @@ def test_ls_reads_and_makes_no_item(format: str, monkeypatch: pytest.MonkeyPatch
 def test_ls_counts_as_the_suite_does(name: str) -> None:
     """Items, tasks of lm-eval, version and rings are those of the suite when it is read."""
     told, suite = listed(name), load_suite(name)
-    assert recorded_digests()[name] == suite.digest, "run python scripts/make_digests.py"
+    assert recorded_digests()[name] == suite.digest, "run python -m scripts.make.digests"
 
     tasks = [task for capability in suite.capabilities for task in capability.tasks]
     assert told.n_items == sum(len(task.items) for task in tasks)
