@@ -22,14 +22,16 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## check a healthy and an over-trained fine-tune of a small model
 	$(BIN)/cliffguard demo
 
-check: $(READY)  ## format, lint, types, generated files
+check: $(READY)  ## format, lint, types, generated files, frozen items, studies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m scripts.make.suites --check
 	$(BIN)/python -m scripts.make.schemas --check
+	$(BIN)/python -m scripts.make.digests --check
 	$(BIN)/python -m scripts.make.metric_directions --check
 	$(BIN)/python -m scripts.make.ladder_pages --check
+	$(PYTEST) -q scripts
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .

@@ -11,12 +11,12 @@ ladders-base.json (`{"model": …, "rows": [{"task", "level_name", "level", "n_i
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import yaml
 from cliffguard.core.items import Capability, Task
 from cliffguard.suites import ladders
 from cliffguard.suites.loading import load_suite
+from scripts.make.output import write_or_check
 from scripts.make.suites import LADDER_SEED, N_PER_LEVEL, SUITES
 
 HOME = SUITES.parent
@@ -234,24 +235,7 @@ def _filled(text: str) -> str:
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
 
 
-def main() -> int:
-    """Write or check every page; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="compare, do not write")
-    parser.add_argument("--out", type=Path, default=PAGES, help="the folder of the pages")
-    arguments = parser.parse_args()
-    stale = []
-    for name, text in pages().items():
-        path = arguments.out / name
-        if not arguments.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
-    if stale:
-        print(f"out of date: {', '.join(stale)}; run python -m scripts.make.ladder_pages")
-    return 1 if stale else 0
-
+main = partial(write_or_check, pages, PAGES, module="scripts.make.ladder_pages", doc=__doc__)
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -7,10 +7,11 @@ Usage: python -m scripts.make.metric_directions [--check]
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+from functools import partial
 from pathlib import Path
+
+from scripts.make.output import write_or_check
 
 FILE = (
     Path(__file__).resolve().parent.parent.parent
@@ -43,22 +44,13 @@ def module() -> str:
     return f"{_HEAD}{''.join(lines)}}}\n"
 
 
-def main() -> int:
-    """Write or check the module."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--check", action="store_true", help="compare instead of writing")
-    text = module()
-    if not arguments.parse_args().check:
-        FILE.write_text(text, encoding="utf-8")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == text:
-        return 0
-    print(
-        f"out of date: {FILE.name}, against the installed lm-eval; run "
-        "python -m scripts.make.metric_directions"
-    )
-    return 1
-
+main = partial(
+    write_or_check,
+    lambda: {FILE.name: module()},
+    FILE.parent,
+    module="scripts.make.metric_directions",
+    doc=__doc__,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

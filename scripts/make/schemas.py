@@ -5,35 +5,25 @@ Usage: python -m scripts.make.schemas [--check]
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+from functools import partial
 from pathlib import Path
 
 from cliffguard.config import schema
+from scripts.make.output import write_or_check
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "cliffguard" / "schemas"
 
 
-def main() -> int:
-    """Write or check one file per kind."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--check", action="store_true", help="compare instead of writing")
-    is_check = arguments.parse_args().check
-    stale = []
-    for kind in ("plan", "policy", "suite"):
-        path = FOLDER / f"{kind}.schema.json"
-        text = json.dumps(schema(kind), indent=2, sort_keys=True) + "\n"
-        if is_check:
-            if not path.is_file() or path.read_text(encoding="utf-8") != text:
-                stale.append(path.name)
-        else:
-            FOLDER.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    if stale:
-        print(f"out of date: {', '.join(stale)}; run python -m scripts.make.schemas")
-    return 1 if stale else 0
+def schemas() -> dict[str, str]:
+    """Return the text of each schema by the name of its file."""
+    return {
+        f"{kind}.schema.json": json.dumps(schema(kind), indent=2, sort_keys=True) + "\n"
+        for kind in ("plan", "policy", "suite")
+    }
 
+
+main = partial(write_or_check, schemas, FOLDER, module="scripts.make.schemas", doc=__doc__)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

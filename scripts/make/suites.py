@@ -6,7 +6,6 @@ python -m scripts.make.suites --check    # exit 1 and name the file that differs
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from scripts.make.items.neighbours import FORMS, tickets_in, tickets_typos
 from scripts.make.items.reading import reading_in_context
 from scripts.make.items.refusals import harmful_requests, harmless_requests
 from scripts.make.items.tickets import ticket_resolution, ticket_routing, training_examples
+from scripts.make.output import write_or_check
 
 SUITES = Path(__file__).resolve().parent.parent.parent / "suites"
 
@@ -116,30 +116,19 @@ def refuse_overlap(items: list[Item]) -> None:
                 raise SystemExit(f"also in the training data of seed {seed}: {prompt!r}")
 
 
-def main() -> int:
-    """Write or check every file; return the exit code."""
-    parser = argparse.ArgumentParser(description="Make the items of the shipped suites.")
-    parser.add_argument("--check", action="store_true", help="compare, do not write")
-    parser.add_argument("--out", type=Path, default=SUITES, help="the folder of the suites")
-    arguments = parser.parse_args()
+def files() -> dict[str, str | bytes]:
+    """Return every file of items, and the suites that are made with them."""
     items_of = {name: make() for name, make in FILES.items()}
     refuse_overlap(
         [item for name, items in items_of.items() if "tickets" in name for item in items]
     )
-    differing = 0
-    content_of = {name: to_jsonl(items) for name, items in items_of.items()}
-    content_of |= {name: write().encode() for name, write in TEXTS.items()}
-    for name, content in content_of.items():
-        path = arguments.out / name
-        if not arguments.check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            print(f"{name}: {len(content):,} bytes")
-        elif not path.is_file() or path.read_bytes() != content:
-            print(f"{path}: differs from what the generators make")
-            differing += 1
-    return 1 if differing else 0
+    return {
+        **{name: to_jsonl(items) for name, items in items_of.items()},
+        **{name: write() for name, write in TEXTS.items()},
+    }
 
+
+main = partial(write_or_check, files, SUITES, module="scripts.make.suites", doc=__doc__)
 
 if __name__ == "__main__":
     raise SystemExit(main())
