@@ -204,7 +204,8 @@ class TakenLooks:
     are the least of the digests of its `n_items` different items, by which a larger set that holds
     them is recognised. `answers`, of logged samples, are what both sides scored on these.
     `counted` items at each look taken; `spent` of alpha by the last of them. That one was judged at
-    `level`, out of an `alpha` (None: taken before these were noted).
+    `level`, out of an `alpha` (None: taken before these were noted). `comparison` is a digest of
+    all runs that were judged beside it (empty: taken before that was noted).
     """
 
     capability: str
@@ -217,6 +218,7 @@ class TakenLooks:
     spent: float
     level: float | None = None
     alpha: float | None = None
+    comparison: str = ""
 
     def __post_init__(self) -> None:
         steps = (0, *self.counted)

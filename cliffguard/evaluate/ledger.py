@@ -3,7 +3,8 @@
 A run that judges more items after one that judged some looks twice. What earlier runs have spent
 is known from the store (`looks`), or from a review; `stats.runs` says what that leaves. A
 capability is known by the content of its items, not by its name: half of the smaller set has to be
-in the other.
+in the other. Capabilities of one comparison charge each other nothing, whatever items they share:
+all of them have to hold, and of the drops Holm takes care.
 """
 
 from __future__ import annotations
@@ -87,11 +88,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A run among the known ones at the same items; they are in the order of their first looks."""
+    """A run among the known ones at the same items; they are in the order of their looks.
+
+    `before` its first look others were taken, in other comparisons; `own` is what is known of it,
+    and `comparison` the one in which it is judged, or was first judged as far.
+    """
 
     run: Run
     before: tuple[TakenLooks, ...]
     own: TakenLooks | None
+    comparison: str
     level: Level
     alpha: float
 
@@ -99,6 +105,8 @@ class Account:
         """Return the looks of this run, once `counted` items were judged at each."""
         share = self.run.share(counted)
         spent = self.level.now * share
+        if self.own is not None and set(counted) < set(self.own.counted):
+            return replace(self.own, counted=tuple(counted), spent=min(spent, self.own.spent))
         if self.own is not None:  # at levels of their own, where another run came between
             gone = share - self.run.share(self.own.counted)
             spent = max(spent, self.own.spent + self.level.now * max(0.0, gone))
@@ -114,6 +122,7 @@ class Account:
             spent=spent,
             level=self.level.now,
             alpha=self.alpha,
+            comparison=self.comparison,
         )
         return taken if self.own is None else further(self.own, taken)
 
@@ -129,34 +138,108 @@ def accounts_of(
     `counted` are the items at each look by then: at looks that are known the run has the level that
     it had, and at further ones what others have left. None: at the looks that are known.
     """
-    at = counted or {}
+    runs, at = tuple(runs), counted or {}
+    comparison = _comparison(runs, known)
     return {
-        run.capability: _account(run, known, policy, at.get(run.capability, ())) for run in runs
+        run.capability: _account(run, known, policy, at.get(run.capability, ()), comparison)
+        for run in runs
     }
 
 
+def _comparison(runs: Sequence[Run], known: Sequence[TakenLooks]) -> str:
+    """Return a digest of all that is judged together.
+
+    It is another comparison once one of these was ended between its looks: what it looked at there
+    was not planned.
+    """
+    own = {run.digest: run for run in runs}
+    ended = {
+        (one.run, one.counted) for one in known if one.run in own and not own[one.run].is_of(one)
+    }
+    return digest([sorted(own), sorted(ended)])
+
+
 def _account(
-    run: Run, known: Sequence[TakenLooks], policy: Policy, counted: Sequence[int]
+    run: Run,
+    known: Sequence[TakenLooks],
+    policy: Policy,
+    counted: Sequence[int],
+    comparison: str,
 ) -> Account:
-    related = [one for one in known if run.is_of(one) or run.is_related(one)]
-    place = next((n for n, one in enumerate(related) if run.is_of(one)), len(related))
-    before, own, after = related[:place], related[place : place + 1], related[place + 1 :]
-    spent = sum(one.spent for one in before)
+    own = _own_looks(run, known, counted, policy.alpha)
+    if own is not None and set(counted) <= set(own.counted):
+        comparison = own.comparison
+    beside = {comparison, *(one.comparison for one in known if one.run == run.digest)} - {""}
+    place = next((n for n, one in enumerate(known) if _is_own(run, one, counted)), len(known))
+    others = [
+        (n, one)
+        for n, one in enumerate(known)
+        if not _is_own(run, one, counted)
+        and (one.run == run.digest or one.comparison not in beside)
+        and run.is_related(one)
+    ]
+    before = [one for n, one in others if n < place]
+    spent = spent_of(before)
     now = run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent)
     # Runs after this one may have left less: they began under another alpha, or before it ended.
-    left = policy.alpha - spent - sum(one.spent for one in after)
-    now = _level_at(run, own[0] if own else None, counted, policy.alpha, now, left)
+    left = policy.alpha - spent_of(one for _, one in others)
+    now = _level_at(run, own, counted, policy.alpha, now, left)
     return Account(
         run=run,
         before=tuple(before),
-        own=own[0] if own else None,
+        own=own,
+        comparison=comparison,
         alpha=policy.alpha,
         level=Level(
             now=now,
             next=run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent + now),
-            number=place + 1,
+            number=len({_key(one) for one in before}) + 1,
         ),
     )
+
+
+def _is_own(run: Run, one: TakenLooks, counted: Sequence[int]) -> bool:
+    """Say whether looks are a run's own: as far as it had come, or those at `counted` items."""
+    is_told = one.run == run.digest and len(counted) > 0 and set(counted) <= set(one.counted)
+    return is_told or run.is_of(one)
+
+
+def _own_looks(
+    run: Run, known: Sequence[TakenLooks], counted: Sequence[int], alpha: float
+) -> TakenLooks | None:
+    """Return the looks of a run that tell of those at `counted` items, else those furthest on.
+
+    Several are known where others came between, and where two capabilities are asked the same.
+    Under another alpha it is judged anew.
+    """
+
+    def is_named(one: TakenLooks) -> bool:
+        return one.capability == run.capability
+
+    own = [one for one in known if _is_own(run, one, counted) and one.alpha in (alpha, None)]
+    telling = [one for one in own if set(counted) <= set(one.counted)]
+    if telling:
+        return min(telling, key=lambda one: (not is_named(one), len(one.counted)))
+    return max(own, key=lambda one: (one.counted[-1], is_named(one)), default=None)
+
+
+def _key(one: TakenLooks) -> str:
+    """Return what tells the comparison that took these looks: each its own, where none is noted."""
+    return one.comparison or f"{one.run} {one.capability}"
+
+
+def spent_of(looks: Iterable[TakenLooks]) -> float:
+    """Return what looks spent of alpha: of each comparison, the most that one run spent in it."""
+    seen: list[TakenLooks] = []
+    spent: dict[str, dict[str, float]] = {}
+    for one in looks:
+        # What a run spent stands in its later looks too, which may be of another comparison.
+        earlier = [old for old in seen if old.run == one.run and {*old.counted} <= {*one.counted}]
+        gone = max((old.spent for old in earlier), default=0.0)
+        by_run = spent.setdefault(_key(one), {})
+        by_run[one.run] = by_run.get(one.run, 0.0) + max(0.0, one.spent - gone)
+        seen.append(one)
+    return sum(max(by_run.values()) for by_run in spent.values())
 
 
 def _level_at(
@@ -310,11 +393,19 @@ def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[str]:
     """Return what a report says of capabilities that were judged before on fewer items."""
     return [
         f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
-        f"{', '.join(str(one.counted[-1]) for one in account.before)} items; of alpha's "
+        f"{', '.join(map(str, _most_judged(account.before)))} items; of alpha's "
         f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %."
         for name, account in accounts.items()
         if name != TOGETHER and account.before
     ]
+
+
+def _most_judged(looks: Iterable[TakenLooks]) -> list[int]:
+    """Return the most items of a capability that each comparison judged."""
+    most: dict[str, int] = {}
+    for one in looks:
+        most[_key(one)] = max(most.get(_key(one), 0), one.counted[-1])
+    return list(most.values())
 
 
 def short(text: str) -> str:

@@ -203,19 +203,26 @@ def further(one: TakenLooks, other: TakenLooks) -> TakenLooks:
 
 
 def merged(known: Sequence[TakenLooks], new: Iterable[TakenLooks]) -> tuple[TakenLooks, ...]:
-    """Return what is known with what is new; of the same run, that which came further."""
+    """Return what is known with what is new; of the same run, that which came further.
+
+    Where another comparison came between, both stay, in their order: what was known before it was
+    judged is known again when it is repeated.
+    """
     found = list(known)
     for one in new:
-        place = next((n for n, old in enumerate(found) if _is_same(old, one)), None)
-        if place is None:
-            found.append(one)
+        same = [place for place, old in enumerate(found) if _is_same(old, one)]
+        if any(further(found[place], one) == found[place] for place in same):
+            continue
+        own = found[same[-1] :] if same else []
+        if own and all(other.comparison == one.comparison for other in own):
+            found[same[-1]] = further(own[0], one)
         else:
-            found[place] = further(found[place], one)
+            found.append(further(own[0], one) if own else one)
     return tuple(found)
 
 
 def _is_same(one: TakenLooks, other: TakenLooks) -> bool:
     """Say whether two tell of one run: one of them has the looks of the other, and more."""
-    same = (one.run, one.capability) == (other.run, other.capability)
+    same = (one.run, one.capability, one.alpha) == (other.run, other.capability, other.alpha)
     looks, others = set(one.counted), set(other.counted)
     return same and (looks <= others or others <= looks)

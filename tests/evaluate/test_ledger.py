@@ -16,7 +16,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Finding, TakenLooks
-from cliffguard.evaluate.ledger import Run, accounts_of, short
+from cliffguard.evaluate.ledger import Run, accounts_of, short, spent_of
 from cliffguard.gate import compare_samples, find_sides, measure_alone
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
@@ -61,7 +61,7 @@ def test_every_further_run_takes_half_of_what_is_left() -> None:
     assert levels == pytest.approx([0.045, 0.0025, 0.00125, 0.000625])
     assert account.level.number == 4
     assert account.level.next == pytest.approx(0.0003125)
-    assert sum(one.spent for one in known) <= 0.05
+    assert spent_of(known) <= 0.05
 
 
 def test_the_same_answers_are_the_same_run() -> None:
@@ -149,7 +149,7 @@ def test_a_changed_alpha_spends_no_more_than_it_is() -> None:
     _, known = after(known, asked(of=items(600), by="b"))
     again, known = after(known, asked())
 
-    assert sum(one.spent for one in known) <= 0.05 + 1e-12
+    assert spent_of(known) <= 0.05 + 1e-12
     assert again.level.now < 0.045
 
 

@@ -164,6 +164,24 @@ def test_a_strange_format_is_refused(format: object) -> None:
         read_review(text, "r.json")
 
 
+@pytest.mark.parametrize("keys", [("comparison",), ("level", "alpha", "comparison")])
+def test_looks_of_before_levels_were_noted_are_read(keys: tuple[str, ...]) -> None:
+    """What was not noted of them then is not known; whatever else is missing is damage."""
+    review = samples.causes()
+    value = json.loads(render_json(review))
+    for key in keys:
+        del value["taken"][0][key]
+
+    (taken,) = read_review(json.dumps(value), "r.json").taken
+    assert (taken.level, taken.alpha, taken.comparison) == (None, None, "")
+    assert (taken.counted, taken.spent) == ((128, 708), 0.0475)
+
+    del value["taken"][0]["answers"]
+    with pytest.raises(UsageError, match=r"taken\.0\.answers: missing") as failure:
+        read_review(json.dumps(value), "r.json")
+    assert failure.value.id == "review.damaged"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
