@@ -25,7 +25,7 @@ import numpy as np
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.settings import CapabilityPolicy, Policy
 from cliffguard.gate import compare_samples
-from scripts.studies.calibrate import table
+from scripts.studies.page import publish, table
 
 MARGIN, CHURN, LIMIT = 0.05, 0.10, 0.055
 Array = Any
@@ -158,9 +158,7 @@ def main() -> int:
         f"{100 * math.sqrt(0.05 * 0.95 / arguments.gates):.1f} points.\n\n"
         f"    python -m scripts.studies.black_box --gates {arguments.gates}\n\n{table(found)}\n"
     )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
     most = LIMIT + 3 * math.sqrt(LIMIT * (1 - LIMIT) / arguments.gates)
     return 1 if any(row[f"false verdict ({LIMIT:.1%} at most)"] > most for row in found) else 0
 

@@ -13,13 +13,13 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scripts.studies import ladder_simulations, simulations
+from scripts.studies.page import publish, table
 
 ALPHA = simulations.ALPHA
 
@@ -77,21 +77,6 @@ def _worst(figures: dict[str, Any]) -> str:
     }
     told = ", ".join(f"{name} {100 * share:.1f} %" for name, share in worst.items())
     return f"Largest of {len(rows)} settings: {told}."
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    names = list(rows[0])
-    lines = [f"| {' | '.join(names)} |", f"|{' ---: |' * len(names)}"]
-    lines += [f"| {' | '.join(_cell(name, row[name]) for name in names)} |" for row in rows]
-    return "\n".join(lines)
-
-
-def _cell(name: str, value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{100 * value:.1f} %" if name not in ("drop", "margin") else f"{100 * value:.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 # Above it the level is known not to be kept; see `cliffguard.stats.clusters`.
@@ -167,11 +152,7 @@ def main() -> int:
         f"--ladder-runs {figures['ladder_runs']}"
     )
     text = as_markdown(figures, told)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    plain = json.dumps(figures, indent=1, default=float)
-    (arguments.out / "figures.json").write_text(plain + "\n", encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md", figures)
     wrong = too_often(figures)
     print("\n".join(wrong), file=sys.stderr)
     return 1 if wrong else 0

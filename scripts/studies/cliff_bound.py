@@ -22,8 +22,8 @@ from scipy.optimize import minimize
 from scipy.special import xlogy
 
 from cliffguard.stats.onset import find_fall
-from scripts.studies.calibrate import table
 from scripts.studies.ladder_simulations import CHURN, drawn, lost, shape
+from scripts.studies.page import publish, table
 
 N_ITEMS = 200
 LEVELS = (0.05, 0.06)
@@ -148,9 +148,7 @@ def main() -> int:
         table(bounds),
     ]
     text = "\n\n".join(parts) + "\n"
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
     return 0
 
 

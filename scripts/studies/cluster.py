@@ -28,7 +28,7 @@ from cliffguard.stats.clusters import clustering, least_effective_clusters
 from cliffguard.stats.exponentials import positive_chance
 from cliffguard.stats.paired import tango_z
 from cliffguard.stats.topics import chance_of_as_little
-from scripts.studies.calibrate import table
+from scripts.studies.page import publish, table
 
 ALPHA = 0.05
 SEED = 20261128
@@ -281,9 +281,7 @@ def main() -> int:
         "as little is lost. *largest*: the share of items in the largest cluster.\n\n"
         f"{table(fixed)}\n"
     )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
     wrong = [row for row in found if too_often(row, arguments.runs)]
     wrong += [row for row in fixed if too_often(row, arguments.fixed_runs)]
     print("\n".join(map(str, wrong)), file=sys.stderr)

@@ -27,7 +27,7 @@ from cliffguard.engine.embedding import embed, pooled
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.suites.loading import load_suites
 from scripts.make.items.tickets import training_examples
-from scripts.studies.calibrate import table
+from scripts.studies.page import table
 
 SUITES = ("support-tickets", "adjacent")
 N_EXAMPLES = 5

@@ -13,7 +13,6 @@ and three standard errors.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
@@ -26,6 +25,7 @@ from scipy.stats import t as student_t
 from cliffguard.stats.e_values import held_fortune, p_value
 from cliffguard.stats.graded import each_p_at_least
 from scripts.studies.graded_draws import CLUSTERS, SETTINGS, SIZES, sizes_of
+from scripts.studies.page import publish
 
 ALPHA = 0.05
 HIGHEST_LEVEL = 0.055
@@ -203,10 +203,7 @@ def main() -> int:
     figures["clusters"] = clusters(rng, given.runs, given.bets)
     command = f"python -m scripts.studies.graded --runs {given.runs} --bets {given.bets}"
     text = as_markdown(figures, command)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "graded.md").write_text(text, encoding="utf-8")
-    (given.out / "graded.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    print(text)
+    publish(text, given.out / "graded.md", figures)
     wrong = too_often([*figures["items"], *figures["clusters"]], given.runs)
     print("\n".join(wrong), file=sys.stderr)
     return 1 if wrong else 0

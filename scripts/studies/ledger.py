@@ -27,7 +27,7 @@ from cliffguard.stats.paired import beyond_p_values
 from cliffguard.stats.runs import run_level
 from cliffguard.stats.simulate import Counts, Design, decide
 from scripts.studies import simulations
-from scripts.studies.calibrate import table
+from scripts.studies.page import publish, table
 
 MARGIN, CHURN, LIMIT = 0.05, 0.12, 0.055
 POLICY = Policy()
@@ -157,9 +157,7 @@ def main() -> int:
         f"{POLICY.reserve}; {arguments.gates} gates a row.\n\n"
         f"    python -m scripts.studies.ledger --gates {arguments.gates}\n\n{table(found)}\n"
     )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
     error = 3 * math.sqrt(LIMIT * (1 - LIMIT) / arguments.gates)
     wrong = [
         f"{name} {value:.4f} in {row}"

@@ -24,7 +24,7 @@ from cliffguard.evaluate.schedule import n_items_at
 from cliffguard.stats.sequential import HELD_SPENDING, Spending, look_sizes
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 from cliffguard.store.shards import SHARD_ITEMS
-from scripts.studies.calibrate import table
+from scripts.studies.page import publish, table
 from scripts.studies.simulations import ALPHA, Row, looks_of
 
 N_CAPABILITIES = 8
@@ -204,9 +204,7 @@ def main() -> None:
     rng = np.random.default_rng(20261201)
     tables = {name: study(rng, arguments.runs) for name, study in STUDIES.items()}
     text = as_markdown(tables, arguments.runs)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
 
 
 if __name__ == "__main__":

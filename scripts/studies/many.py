@@ -22,7 +22,7 @@ import numpy as np
 from cliffguard.stats.joint import Together, correlation_of, joint_levels
 from cliffguard.stats.paired import score_z
 from cliffguard.stats.sequential import HELD_SPENDING, boundaries
-from scripts.studies.calibrate import table
+from scripts.studies.page import publish, table
 from scripts.studies.simulations import ALPHA, Row, looks_of
 
 Array = Any
@@ -207,9 +207,7 @@ def main() -> None:
     rng = np.random.default_rng(20261202)
     tables = {name: study(rng, arguments.runs) for name, study in STUDIES.items()}
     text = as_markdown(tables, arguments.runs)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
 
 
 if __name__ == "__main__":

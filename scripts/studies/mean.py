@@ -24,7 +24,7 @@ from cliffguard.evaluate.schedule import looks_in_step
 from cliffguard.stats.mean_margin import MeanTable
 from cliffguard.stats.paired import null_variance
 from cliffguard.stats.simulate import Design, decide, draw
-from scripts.studies.calibrate import table
+from scripts.studies.page import publish, table
 from scripts.studies.simulations import Row, looks_of
 
 MEAN, EACH = 0.015, 0.08
@@ -195,9 +195,7 @@ def main() -> int:
     rng = np.random.default_rng(20261215)
     tables = {name: study(rng, arguments.runs) for name, study in STUDIES.items()}
     text = as_markdown(tables, arguments.runs)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
     wrong = [row for row in tables["False PASS"] if max(row[loss] for loss in LOSSES) > LIMIT]
     print("\n".join(map(str, wrong)), file=sys.stderr)
     return 1 if wrong else 0

@@ -36,7 +36,8 @@ from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import Sample, sequential_evidence
 from cliffguard.stats.paired import PairedCounts
-from scripts.studies import calibrate, simulations
+from scripts.studies import simulations
+from scripts.studies.page import publish, table
 
 ALPHA = simulations.ALPHA
 CANDIDATES = ("healthy", "gentle", "warm", "hot", "overtrained")
@@ -340,14 +341,14 @@ def as_markdown(figures: dict[str, Any], command: str) -> str:
         "questions of ARC-easy, physical_commonsense 500 of PIQA.",
         f"    {command}",
         f"## The verdicts, over {figures['orders']} orders of the items",
-        calibrate.table(figures["verdicts"]),
+        table(figures["verdicts"]),
         "## What changed",
-        calibrate.table(figures["changes"]),
+        table(figures["changes"]),
         f"## Errors where the truth is known, {figures['draws']} resamples a row",
         f"Nominal 5 %; the largest is {100 * worst:.1f} %. *False drop*: the two sides of random "
         "clusters are exchanged, so that nothing is lost. *False HELD*: the margin is the recorded "
         "drop (from 2 points on). All looks are taken.",
-        calibrate.table(figures["errors"]),
+        table(figures["errors"]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -382,9 +383,7 @@ def main() -> int:
         f"python -m scripts.studies.recorded --orders {arguments.orders} --draws {arguments.draws}"
     )
     text = as_markdown(figures, command)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    (arguments.out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-    print(text)
+    publish(text, arguments.out / "README.md", figures)
     wrong = too_often(figures)
     print("\n".join(wrong), file=sys.stderr)
     return 1 if wrong else 0

@@ -28,7 +28,8 @@ from cliffguard.stats.power import items_to_decide
 from cliffguard.stats.runs import run_level, worst_error
 from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, boundaries
 from cliffguard.stats.simulate import Design, decide, draw
-from scripts.studies import calibrate, simulations
+from scripts.studies import simulations
+from scripts.studies.page import publish, table
 
 ALPHA = simulations.ALPHA
 RESERVES = (0.0, 0.05, 0.1, 0.2)
@@ -257,12 +258,10 @@ def _with_looks_alone(rng: np.random.Generator, n_users: int, out: Path) -> int:
         f"looks of its schedule at its own level. Alpha is 5 %, reserve {RESERVE:g}. *looks in "
         "all*: of those who lost the margin, in the mean.",
         f"    python -m scripts.studies.rerun --looks --runs {n_users}",
-        calibrate.table(found),
+        table(found),
     ]
     text = "\n\n".join(parts) + "\n"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "looks.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, out / "looks.md")
     return int(any(max(row["false PASS"], row["false FAIL"]) > LIMIT for row in found))
 
 
@@ -284,19 +283,17 @@ def main() -> int:
         "false FAIL at none. At most 20,000 items.",
         f"    python -m scripts.studies.rerun --runs {arguments.runs}",
         "## The report's number, followed",
-        calibrate.table(found),
+        table(found),
         "## Any rule of choosing the number of items, at the worst",
         "By dynamic programming (`cliffguard.stats.runs.worst_error`): sizes chosen by whoever "
         "sees everything and wants an error.",
-        calibrate.table(worst),
+        table(worst),
         "## What a reserve costs a single run in which nothing was lost",
         "8 capabilities, 10 % churn, all looks.",
-        calibrate.table(costs),
+        table(costs),
     ]
     text = "\n\n".join(parts) + "\n"
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "README.md").write_text(text, encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "README.md")
     wrong = [
         row
         for row in found

@@ -10,7 +10,6 @@ Writes `rivals.md` and `rivals.json` into `--out`.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +22,8 @@ from scipy.stats import t as student_t
 
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.stats.simulate import Counts, Design, decide, draw
-from scripts.studies import calibrate, simulations
+from scripts.studies import simulations
+from scripts.studies.page import publish, table
 
 N_CAPABILITIES = 8
 N_ITEMS = 2000
@@ -185,7 +185,7 @@ def as_markdown(rows: list[dict[str, Any]], n_runs: int) -> str:
         "points. *Ships* is PASS, *stops* is FAIL; what is left is INCONCLUSIVE. At −3 the loss is "
         "the margin: PASS is an error for whoever has a margin.\n\n"
         f"    python -m scripts.studies.rivals --runs {n_runs}\n\n"
-        f"{calibrate.table(rows)}\n\n{rules}\n"
+        f"{table(rows)}\n\n{rules}\n"
     )
 
 
@@ -198,9 +198,7 @@ def main() -> int:
     rows = study(np.random.default_rng(7), arguments.runs)
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = as_markdown(rows, arguments.runs)
-    (arguments.out / "rivals.md").write_text(text, encoding="utf-8")
-    (arguments.out / "rivals.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    print(text)
+    publish(text, arguments.out / "rivals.md", rows)
     return 0
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import yaml
 
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import pair_answers
@@ -35,14 +36,16 @@ from cliffguard.evaluate.schedule import plan_looks
 from cliffguard.gate import default_policy, with_margins
 from cliffguard.planning.power import Outlook, look_ahead
 from cliffguard.suites.loading import load_suite
-from scripts.studies.calibrate import table
-from scripts.studies.public_sizes import PARTS, SIZES
+from scripts.studies.page import table
 
 SUITES = (
     "adjacent", "neighbours", "general-knowledge", "format-leak", "refusals", "ladders",
     "ladders-generated", "ladders-shadow", "long-context", "public-quick", "public-standard",
     "public-full",
 )  # fmt: skip
+PARTS, SIZES = yaml.safe_load(
+    Path(__file__).with_name("public_sizes.yaml").read_text(encoding="utf-8")
+).values()  # by entry of a suite
 CHURN = 0.10
 LOSS = 0.10  # of one capability, under *cliff*
 CORRELATION = 0.05  # of the changes within a cluster, as `plan` expects it
@@ -299,7 +302,7 @@ has a standard error of {error:.1f} points. Larger suites get fewer runs.
 Answers are drawn for the suite's own items and clusters. Within a cluster changes have a
 correlation of 0.05, as `plan` expects. The base is right on two items in three; where a base has
 nothing to lose, fewer capabilities count, and passing is easier. Of `public-*` the items are
-stand-ins, as many as the limits leave of the published sets (`scripts/studies/public_sizes.py`),
+stand-ins, as many as the limits leave of the published sets (`scripts/studies/public_sizes.yaml`),
 each on its own.
 """
 

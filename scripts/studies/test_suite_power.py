@@ -9,8 +9,7 @@ import pytest
 
 from cliffguard import Outcome
 from cliffguard.suites.loading import load_suite
-from scripts.studies.public_sizes import SIZES
-from scripts.studies.suite_power import CHURN, LOSS, SUITES, Trial, drawn, judged, trial_of
+from scripts.studies.suite_power import CHURN, LOSS, SIZES, SUITES, Trial, drawn, judged, trial_of
 
 REPORT = Path(__file__).parent.parent.parent / "reports" / "suite-power" / "README.md"
 

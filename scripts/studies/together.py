@@ -32,8 +32,8 @@ from cliffguard.stats.multiplicity import Share, holm, pooled_p_value
 from cliffguard.stats.paired import beyond_p, non_inferiority_p_values
 from cliffguard.stats.simulate import Design, decide, draw
 from scripts.studies import simulations
-from scripts.studies.calibrate import table
 from scripts.studies.cluster import ALPHA, drawn, held_now
+from scripts.studies.page import table
 
 LEVEL = Policy().first_level
 LIMIT = 0.065
