@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cliffguard.config import load_plan, load_policy
+    from cliffguard.core.backends import register_backend
     from cliffguard.core.errors import CliffguardError
     from cliffguard.core.reviews import Outcome, Review
     from cliffguard.core.settings import (
@@ -58,6 +59,7 @@ __all__ = [
     "load_plan",
     "load_policy",
     "read_review",
+    "register_backend",
     "render",
 ]
 
@@ -70,6 +72,7 @@ _HOMES = {  # of the others, core.settings
     "load_plan": "config",
     "load_policy": "config",
     "read_review": "report.json",
+    "register_backend": "core.backends",
     "render": "report",
 }
 

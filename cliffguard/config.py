@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from cliffguard.core.churn import churn_of_file
 from cliffguard.core.errors import ConfigError, UsageError, key_id
-from cliffguard.core.files import SECTIONS, read_yaml, user_path, validate
+from cliffguard.core.files import SECTIONS, is_path, read_yaml, user_path, validate
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.suites.loading import SuiteFile
@@ -247,5 +247,4 @@ def _churn_from(folder: Path, name: str, where: str) -> dict[str, float]:
 
 
 def _suite_from(folder: Path, name: Any, where: str) -> Any:
-    is_path = isinstance(name, str) and ("/" in name or name.endswith((".yaml", ".yml")))
-    return _from(folder, name, where) if is_path else name
+    return _from(folder, name, where) if isinstance(name, str) and is_path(name) else name

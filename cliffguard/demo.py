@@ -7,7 +7,6 @@ once into the user's cache.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import shutil
@@ -22,6 +21,7 @@ from platformdirs import user_cache_path
 
 from cliffguard.core.errors import InfrastructureError, IntegrityError
 from cliffguard.core.files import write_error
+from cliffguard.core.hashing import sha256_now
 from cliffguard.core.settings import Plan, RunnerSettings
 from cliffguard.suites.loading import suites_folder
 
@@ -107,7 +107,7 @@ def _fetched_gguf(workplace: Path, say: Say) -> Path:
 
 
 def _refuse_other(path: Path, sha256: str) -> None:
-    running = hashlib.sha256(path.read_bytes()).hexdigest()
+    running = sha256_now(path)
     if running != sha256:
         raise IntegrityError(
             f"{path.name}: its digest is {running}, not the pinned {sha256}", id="demo.other-digest"

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.comparisons import (
+    CapabilityComparison,
+    CapabilityCounts,
+    CapabilityEvidence,
+    Diagnostics,
+)
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import Protocol, Ring
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
 
@@ -239,3 +246,25 @@ def saying(texts: Sequence[str]) -> Any:
 def placeless(report: Path, folder: Path) -> str:
     """Return a report without the folder of its run, which its command names."""
     return report.read_text(encoding="utf-8").replace(str(folder), "")
+
+
+_RECORDS = {"counts": CapabilityCounts, "evidence": CapabilityEvidence, "diagnostics": Diagnostics}
+
+
+def compared(capability: str, suite: str, ring: Ring, **values: Any) -> CapabilityComparison:
+    """Return a capability's comparison; `values` are fields of its three records."""
+    records = {
+        name: record(**{f.name: values.pop(f.name) for f in fields(record) if f.name in values})
+        for name, record in _RECORDS.items()
+    }
+    assert not values
+    return CapabilityComparison(capability=capability, suite=suite, ring=ring, **records)
+
+
+def changed(found: CapabilityComparison, **values: Any) -> CapabilityComparison:
+    """Return a capability's comparison with other values, in its three records too."""
+    for name in _RECORDS:
+        record = getattr(found, name)
+        own = {f.name: values.pop(f.name) for f in fields(record) if f.name in values}
+        found = replace(found, **{name: replace(record, **own)})
+    return replace(found, **values)

@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard.compare.verdict import judge
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.comparisons import Comparison
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import AfterFailure
+from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.reviews import Verdict
+from cliffguard.core.settings import AfterFailure, CapabilityPolicy
 from cliffguard.core.signals import drop_if_told
 from cliffguard.gate import find_sides, measure_alone
 from cliffguard.planning.power import look_ahead
@@ -87,9 +90,9 @@ def test_counts_are_those_of_the_script(plan: Plan, store: Store) -> None:
     review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
 
     found = review.comparison.capabilities[0]
-    assert (found.n_items, found.n_broken, found.n_fixed) == (300, 100, 0)
-    assert (found.base_mean, found.candidate_mean) == (1.0, pytest.approx(2 / 3))
-    assert found.drop == pytest.approx(1 / 3)
+    assert (found.counts.n_items, found.counts.n_broken, found.counts.n_fixed) == (300, 100, 0)
+    assert (found.evidence.base_mean, found.evidence.candidate_mean) == (1.0, pytest.approx(2 / 3))
+    assert found.evidence.drop == pytest.approx(1 / 3)
 
 
 def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path: Path) -> None:
@@ -104,8 +107,11 @@ def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path:
     back = guard(swapped, store=store, runner=script, stops_early=False)
 
     one, other = forward.comparison.capabilities[0], back.comparison.capabilities[0]
-    assert one.drop == -(other.drop or 0.0)
-    assert (one.n_broken, one.n_fixed) == (other.n_fixed, other.n_broken)
+    assert one.evidence.drop == -(other.evidence.drop or 0.0)
+    assert (one.counts.n_broken, one.counts.n_fixed) == (
+        other.counts.n_fixed,
+        other.counts.n_broken,
+    )
 
 
 def test_a_second_candidate_does_not_measure_the_base_again(plan: Plan, store: Store) -> None:
@@ -180,7 +186,11 @@ def test_unscored_items_are_counted_and_leave_the_means(plan: Plan, store: Store
     review = guard(plan, store=store, runner=FakeRunner(script))
 
     found = review.comparison.capabilities[0]
-    assert (found.n_items, found.n_unscored, found.candidate_mean) == (200, 100, 1.0)
+    assert (found.counts.n_items, found.counts.n_unscored, found.evidence.candidate_mean) == (
+        200,
+        100,
+        1.0,
+    )
 
 
 def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store: Store) -> None:
@@ -195,13 +205,13 @@ def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store
     review = guard(plan, store=store, runner=script, stops_early=False)
 
     found = review.comparison.capabilities[0]
-    assert (found.n_items, found.n_broken) == (200, 0)
-    assert [(one.level, one.is_gating) for one in found.ladders[0].levels] == [
+    assert (found.counts.n_items, found.counts.n_broken) == (200, 0)
+    assert [(one.level, one.is_gating) for one in found.diagnostics.ladders[0].levels] == [
         (1, True),
         (2, True),
         (3, False),
     ]
-    assert found.ladders[0].levels[2].candidate_mean == 0.0
+    assert found.diagnostics.ladders[0].levels[2].candidate_mean == 0.0
     assert review.verdict.outcome is Outcome.PASS
 
 
@@ -214,7 +224,7 @@ def test_graded_scores_are_judged_by_betting(plan: Plan, store: Store) -> None:
     review = guard(plan, store=store, runner=FakeRunner(script))
 
     found = review.comparison.capabilities[0]
-    assert (found.method, found.candidate_mean) == (
+    assert (found.evidence.method, found.evidence.candidate_mean) == (
         "betting on graded scores",
         pytest.approx(5 / 6, abs=0.01),
     )
@@ -238,8 +248,8 @@ def test_a_clear_loss_takes_few_items(plan: Plan, store: Store) -> None:
     reasoning, saying = review.comparison.capabilities
     assert review.verdict.outcome is Outcome.FAIL
     assert review.verdict.findings[0].outcome is Outcome.INCONCLUSIVE
-    assert (saying.n_asked, saying.n_planned) == (128, 500)
-    assert (reasoning.n_asked, reasoning.n_planned) == (128, 1500)
+    assert (saying.counts.n_asked, saying.counts.n_planned) == (128, 500)
+    assert (reasoning.counts.n_asked, reasoning.counts.n_planned) == (128, 1500)
 
 
 def test_a_failed_run_tells_everything(plan: Plan, store: Store) -> None:
@@ -250,8 +260,8 @@ def test_a_failed_run_tells_everything(plan: Plan, store: Store) -> None:
     assert review.verdict.outcome is Outcome.FAIL
     assert review.verdict.findings[0].outcome is Outcome.HELD
     assert review.verdict.findings[1].outcome is Outcome.REGRESSED
-    assert saying.n_asked == 128
-    assert 128 < reasoning.n_asked < 1500
+    assert saying.counts.n_asked == 128
+    assert 128 < reasoning.counts.n_asked < 1500
 
 
 @pytest.mark.parametrize("after_failure", ["finish", "stop"])
@@ -272,9 +282,9 @@ def test_what_failed_at_a_look_fails_at_the_end(
 
     lost = review.verdict.findings[0]
     assert at_once.verdict.findings[0].outcome is Outcome.HELD
-    assert review.comparison.capabilities[0].n_asked == 1500
-    assert review.comparison.capabilities[0].p_held is not None
-    assert review.comparison.capabilities[0].p_held <= 0.05
+    assert review.comparison.capabilities[0].counts.n_asked == 1500
+    assert review.comparison.capabilities[0].evidence.p_held is not None
+    assert review.comparison.capabilities[0].evidence.p_held <= 0.05
     assert review.verdict.outcome is Outcome.FAIL
     assert lost.outcome is Outcome.REGRESSED
     assert "at an earlier look" in lost.reason
@@ -286,10 +296,10 @@ def test_a_lost_ladder_is_asked_to_its_end(plan: Plan, store: Store) -> None:
     review = guard(long(plan), store=store, runner=FakeRunner(loses_hard_levels))
 
     reasoning, saying = review.comparison.capabilities
-    assert (reasoning.n_asked, saying.n_asked) == (1500, 192)
-    assert reasoning.n_looks == 2
+    assert (reasoning.counts.n_asked, saying.counts.n_asked) == (1500, 192)
+    assert reasoning.counts.n_looks == 2
     assert review.verdict.findings[1].outcome is Outcome.HELD
-    assert "group-sequential" in reasoning.method
+    assert "group-sequential" in reasoning.evidence.method
 
 
 def test_a_candidate_like_its_base_takes_few_items(plan: Plan, store: Store) -> None:
@@ -297,15 +307,15 @@ def test_a_candidate_like_its_base_takes_few_items(plan: Plan, store: Store) -> 
     review = guard(long(plan), store=store, runner=FakeRunner(all_right))
 
     assert review.verdict.outcome is Outcome.PASS
-    assert [found.n_asked for found in review.comparison.capabilities] == [256, 192]
+    assert [found.counts.n_asked for found in review.comparison.capabilities] == [256, 192]
 
 
 def test_without_early_stop_everything_is_asked(plan: Plan, store: Store) -> None:
     """And judged at one look."""
     review = guard(long(plan), store=store, runner=FakeRunner(all_right), stops_early=False)
 
-    assert [found.n_asked for found in review.comparison.capabilities] == [1500, 500]
-    assert "sequential" not in review.comparison.capabilities[0].method
+    assert [found.counts.n_asked for found in review.comparison.capabilities] == [1500, 500]
+    assert "sequential" not in review.comparison.capabilities[0].evidence.method
 
 
 def test_a_suite_that_is_the_contract_is_decided_by_its_own_items(plan: Plan, store: Store) -> None:
@@ -317,7 +327,7 @@ def test_a_suite_that_is_the_contract_is_decided_by_its_own_items(plan: Plan, st
     )
 
     assert review.verdict.outcome is Outcome.PASS
-    assert "about this suite" in review.comparison.capabilities[0].method
+    assert "about this suite" in review.comparison.capabilities[0].evidence.method
 
 
 def test_a_loss_at_the_end_of_a_suite_is_not_held(plan: Plan, store: Store) -> None:
@@ -335,7 +345,11 @@ def test_a_loss_at_the_end_of_a_suite_is_not_held(plan: Plan, store: Store) -> N
     review = guard(joined, store=store, runner=FakeRunner(script), stops_early=False)
 
     found = review.comparison.capabilities[0]
-    assert (found.drop, found.p_held, found.p_drop) == (pytest.approx(0.075), 1.0, 0.0)
+    assert (found.evidence.drop, found.evidence.p_held, found.evidence.p_drop) == (
+        pytest.approx(0.075),
+        1.0,
+        0.0,
+    )
     assert review.verdict.outcome is Outcome.FAIL
 
 
@@ -366,7 +380,7 @@ def test_what_is_stored_in_part_is_compared_as_far_as_its_looks_need(
             return True
 
     stopped = guard(long(plan), store=store, runner=Switching(all_right))
-    assert stopped.comparison.capabilities[0].n_asked < 1500
+    assert stopped.comparison.capabilities[0].counts.n_asked < 1500
 
     runner = find_stored(store, find_sides(plan), load_suites(long(plan).suites), {})
     again = guard(replace(long(plan), protocol=runner.protocol), store=store, runner=runner)
@@ -402,7 +416,10 @@ def test_a_time_limit_ends_a_run_with_what_it_has(
 
     monkeypatch.undo()
     reasoning, saying = review.comparison.capabilities
-    assert (reasoning.n_asked, saying.n_asked) == (64, 64)  # side by side, once time is short
+    assert (reasoning.counts.n_asked, saying.counts.n_asked) == (
+        64,
+        64,
+    )  # side by side, once time is short
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
     assert f"The time limit of {limit:g} minutes ended the run." in review.comparison.caveats
     later = guard(long(plan), store=store, runner=FakeRunner(all_right))
@@ -519,7 +536,7 @@ def test_the_review_tells_what_was_fixed_beforehand(plan: Plan, store: Store) ->
     assert told == look_ahead(plan, suites, tasks, review.plan.policy).looks
     for found, planned in zip(review.comparison.capabilities, told, strict=True):
         assert found.capability == planned.capability
-        assert found.n_asked in planned.n_items
+        assert found.counts.n_asked in planned.n_items
 
 
 def test_what_the_suites_lack_is_a_caveat(plan: Plan, store: Store) -> None:
@@ -568,7 +585,7 @@ def test_levels_beyond_the_window_are_left_out(plan: Plan, store: Store) -> None
 
     review = guard(plan, store=store, runner=FakeRunner(all_right))
 
-    (ladder,) = review.comparison.capabilities[0].ladders
+    (ladder,) = review.comparison.capabilities[0].diagnostics.ladders
     assert [level.level for level in ladder.levels] == [1, 2]
     assert any("ball: levels above 2 tokens are left out" in c for c in review.comparison.caveats)
 
@@ -674,7 +691,7 @@ def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: S
 
     review = guard(plan, store=store, runner=FakeRunner(script))
 
-    assert review.comparison.capabilities[0].n_lost == 100
+    assert review.comparison.capabilities[0].counts.n_lost == 100
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 
@@ -706,12 +723,12 @@ def test_a_drop_by_the_token_limit_is_inconclusive(plan: Plan, store: Store) -> 
     review = guard(plan, store=store, runner=Cut("Let me think about it step by step"))
 
     saying = review.comparison.capabilities[1]
-    (task,) = saying.tasks
+    (task,) = saying.diagnostics.tasks
     told = review.verdict.findings[1]
     assert (task.n_truncated_candidate, task.finish_candidate) == (27, {"length": 27, "stop": 53})
     assert task.finish_base == {"stop": 80}
-    assert saying.uncut is not None
-    assert (saying.uncut.n_cut, saying.uncut.drop) == (27, 0.0)
+    assert saying.diagnostics.uncut is not None
+    assert (saying.diagnostics.uncut.n_cut, saying.diagnostics.uncut.drop) == (27, 0.0)
     assert (told.outcome, review.verdict.outcome) == (Outcome.INCONCLUSIVE,) * 2
     assert "not without 27 answers of the candidate that were cut" in told.reason
 
@@ -722,7 +739,7 @@ def test_a_model_that_runs_in_a_circle_is_not_excused_by_the_limit(
     """No limit would have led to an end: that is a loss, and a grave one."""
     review = guard(plan, store=store, runner=Cut("and so on " * 20))
 
-    assert review.comparison.capabilities[1].uncut is None
+    assert review.comparison.capabilities[1].diagnostics.uncut is None
     assert review.verdict.outcome is Outcome.FAIL
 
 
@@ -749,3 +766,58 @@ def test_sides_that_were_measured_alike_are_no_caveat(plan: Plan, store: Store) 
     review = guard(plan, store=store, runner=FakeRunner(all_right))
 
     assert not any("not measured alike" in caveat for caveat in review.comparison.caveats)
+
+
+class Empty(FakeRunner):
+    """A runner whose suites hold no task at all."""
+
+    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+        """Return nothing."""
+        return ()
+
+
+@pytest.mark.parametrize("stops_early", [True, False])
+@pytest.mark.parametrize("max_minutes", [None, 1.0])
+def test_a_plan_without_an_item_is_inconclusive(
+    plan: Plan, store: Store, stops_early: bool, max_minutes: float | None
+) -> None:
+    """Where nothing is asked nothing is decided: INCONCLUSIVE, with all capabilities unmeasured."""
+    review = guard(
+        plan,
+        store=store,
+        runner=Empty(all_right),
+        stops_early=stops_early,
+        max_minutes=max_minutes,
+    )
+
+    outcomes = {finding.outcome for finding in review.verdict.findings}
+    assert (review.verdict.exit_code, outcomes) == (11, {Outcome.NOT_MEASURED})
+    assert read_review(render_json(review), "r.json").verdict == review.verdict
+
+
+def test_a_plan_in_which_nothing_gates_is_inconclusive(plan: Plan, store: Store) -> None:
+    """Capabilities that are only watched pass nothing, whatever they show."""
+    names = [one.name for suite in load_suites(plan.suites) for one in suite.capabilities]
+    watched = Policy(capabilities={name: CapabilityPolicy(gate=False) for name in names})
+
+    review = guard(replace(plan, policy=watched), store=store, runner=FakeRunner(all_right))
+
+    assert (review.verdict.exit_code, review.verdict.outcome) == (11, Outcome.INCONCLUSIVE)
+
+
+def test_a_comparison_is_complete_before_it_is_judged(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is judged is what the review keeps, to the last field."""
+    judged = []
+
+    def keep(comparison: Comparison, policy: Policy, before: Verdict | None) -> Verdict:
+        judged.append(comparison)
+        return judge(comparison, policy, before)
+
+    monkeypatch.setattr("cliffguard.run.look.judge", keep)
+
+    review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels), caveats=["mind this"])
+
+    assert review.comparison == judged[-1]
+    assert "mind this" in judged[0].caveats

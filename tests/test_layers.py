@@ -25,13 +25,24 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("evaluate",),
     ("compare",),
+    ("run",),
     ("gate",),
     ("planning", "report", "demo"),
     ("cli",),
 )
 TIER = {package: tier for tier, packages in enumerate(ORDER) for package in packages}
 LATE = ("torch", "transformers", "peft", "lm_eval", "datasets", "pyarrow", "matplotlib")
-LIGHT = ("core", "stats", "suites", "checkpoints", "store", "evaluate", "compare", "planning")
+LIGHT = (
+    "core",
+    "stats",
+    "suites",
+    "checkpoints",
+    "store",
+    "evaluate",
+    "compare",
+    "run",
+    "planning",
+)
 LIGHT += ("report", "cli")
 HEAVY = {
     "torch": {"engine"},

@@ -14,7 +14,7 @@ from typing import Any
 
 from cliffguard.checkpoints.tensors import Tensor, tensors_of
 from cliffguard.core.errors import IntegrityError
-from cliffguard.core.files import shortened
+from cliffguard.core.texts import cut_middle
 
 _MOST_BYTES = 4096  # of a path, by most systems
 
@@ -30,7 +30,7 @@ def base_named_in(config_file: Path, config: Mapping[str, Any]) -> str | None:
     if named.isprintable() and len(named.encode()) < _MOST_BYTES:
         return named
     raise IntegrityError(
-        f"{config_file}: its base_model_name_or_path is {shortened(ascii(named))}, which no model "
+        f"{config_file}: its base_model_name_or_path is {cut_middle(ascii(named))}, which no model "
         "can be called; write the base there, or save the adapter again",
         id="adapter.base-name",
     )

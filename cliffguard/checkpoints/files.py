@@ -140,6 +140,17 @@ def refuse_other_files(name: str, folder: Path) -> None:
                 )
 
 
+def no_chat_template(name: str, *, may_be_base: bool) -> UsageError:
+    """Return the error of a checkpoint without the chat template that it is asked under.
+
+    `may_be_base`: the other side's would do.
+    """
+    return UsageError(
+        f"{name}: has no chat template; use --chat-template none{' or base' * may_be_base}",
+        id="template.missing",
+    )
+
+
 def chat_template_digest(folder: Path) -> str | None:
     """Return the digest of the chat template beside the tokenizer, None without one."""
     template = chat_template_of(folder)
@@ -179,6 +190,16 @@ def window_in(config: Mapping[str, Any]) -> int | None:
         if isinstance(inner, Mapping) and (found := window_in(inner)) is not None:
             return found
     return next((n for n in (_length(config.get(key)) for key in _WINDOW_KEYS) if n), None)
+
+
+def vocabulary_in(config: Mapping[str, Any]) -> int | None:
+    """Return how many rows the embedding has by a model's config; None where it is silent."""
+    inner = config.get("text_config")
+    for part in (config, inner if isinstance(inner, Mapping) else {}):
+        size = part.get("vocab_size")
+        if isinstance(size, int) and size > 0:
+            return int(size)
+    return None
 
 
 def stated_window(weights: Path, tokenizer: Path) -> int | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.files import shortened
+from cliffguard.core.texts import cut_middle
 
 _CONFIGS = ("config.json", "adapter_config.json")
 _MOST_NAMED = 6  # of the checkpoints inside a folder
@@ -81,7 +81,7 @@ def refuse_no_weights(name: str, folder: Path, pattern: str) -> None:
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(shortened(one) for one in names[:_MOST_NAMED]) + more
+    return ", ".join(cut_middle(one) for one in names[:_MOST_NAMED]) + more
 
 
 # By what lies in a folder: what it is, and what to do. The first that matches is told.
@@ -204,7 +204,7 @@ def refuse_other_models(name: str, config: Mapping[str, Any]) -> None:
     names = [str(one) for one in said] if isinstance(said, list) else []
     if names and all(_NO_LANGUAGE_MODEL.search(one) for one in names):
         raise UsageError(
-            f"{name}: its config.json says {shortened(names[0])}: a classifier or another model "
+            f"{name}: its config.json says {cut_middle(names[0])}: a classifier or another model "
             "with no head that predicts tokens, not a language model; give the language model that "
             "was fine-tuned",
             id="checkpoint.no-language-model",

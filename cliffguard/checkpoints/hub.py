@@ -12,7 +12,6 @@ import re
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
-from cliffguard.core.files import shortened
 from cliffguard.core.hub_names import (
     _PART,
     _not_here,
@@ -23,6 +22,7 @@ from cliffguard.core.hub_names import (
     without_prefix,
 )
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import cut_middle
 
 _TEXTS = ["*.json", "*.jinja", "*.model", "*.tiktoken", "merges.txt", "vocab.txt"]
 _WANTED = ["*.safetensors", *_TEXTS]
@@ -53,13 +53,13 @@ def _no_directory(spec: str) -> UsageError:
     if found := _ADDRESS.fullmatch(spec):
         name = f"hf:{found[1]}" + (f"@{found[2]}" if found[2] else "")
         return UsageError(
-            f"{shortened(spec)}: is an address, and neither a directory nor a name; if it is one "
+            f"{cut_middle(spec)}: is an address, and neither a directory nor a name; if it is one "
             f"of a hub, write {name}",
             id="hub.address",
         )
     if "://" in spec:
         return UsageError(
-            f"{shortened(spec)}: is an address; fetch the checkpoint, and give its directory",
+            f"{cut_middle(spec)}: is an address; fetch the checkpoint, and give its directory",
             id="hub.address",
         )
     return UsageError(f"{spec}: no such directory; check the path", id="checkpoint.no-folder")
@@ -90,7 +90,7 @@ def download(spec: str, *, offline: bool) -> tuple[Path, str]:
             )
     except HFValidationError:
         raise UsageError(
-            f"{shortened(spec)}: no such directory, and not a name that a model hub can have",
+            f"{cut_middle(spec)}: no such directory, and not a name that a model hub can have",
             id="hub.bad-name",
         ) from None
     except GatedRepoError:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from cliffguard.checkpoints.files import (
     settings_of,
     stated_window,
     tokenizer_digest,
+    vocabulary_in,
     weight_files,
     weights_digest,
 )
@@ -108,19 +109,9 @@ def context_window(checkpoint: Checkpoint) -> int | None:
 
 def vocabulary_size(checkpoint: Checkpoint) -> int | None:
     """Return how many rows the embedding has by the model's own config; None where it is silent."""
-    return _number_in_config(checkpoint, ("vocab_size",))
-
-
-def _number_in_config(checkpoint: Checkpoint, names: Sequence[str]) -> int | None:
     if checkpoint.files is None:
         return None
-    config = settings_of(checkpoint.files.weights, "config.json") or {}
-    inner = config.get("text_config")
-    for part in (config, inner if isinstance(inner, dict) else {}):
-        for name in names:
-            if isinstance(part.get(name), int) and part[name] > 0:
-                return int(part[name])
-    return None
+    return vocabulary_in(settings_of(checkpoint.files.weights, "config.json") or {})
 
 
 def _locate(spec: str, options: FindOptions) -> tuple[Path, str | None]:

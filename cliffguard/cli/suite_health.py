@@ -121,7 +121,8 @@ def cover_prompts(
 
 
 def _print(found: Coverage, least: Sequence[Uncovered]) -> None:
-    from cliffguard.report.clean import one_line, shorten
+    from cliffguard.core.texts import shorten
+    from cliffguard.report.clean import one_line
 
     print(f"{100 * found.uncovered:.0f} % of {found.n_prompts:,} prompts are like no item.")
     for name, share in found.shares.items():

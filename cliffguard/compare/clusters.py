@@ -40,11 +40,25 @@ def question_of(item: Item) -> Hashable:
 
 def tied_by(policy: Policy, pairs: Iterable[Pair]) -> Iterator[Pair]:
     """Yield the pairs with what the field says that the policy's `cluster` names."""
-    fields = {name: own.cluster for name, own in policy.capabilities.items() if own.cluster}
     for pair in pairs:
-        field = fields.get(pair.task.capability)
-        value = None if field is None else pair.task.fields.get(pair.item.id, {}).get(field)
-        yield pair if value is None else replace(pair, tie=value)
+        tie = tie_of(pair.task, pair.item, policy)
+        yield pair if tie is None else replace(pair, tie=tie)
+
+
+def tie_of(task: Task, item: Item, policy: Policy) -> str | None:
+    """Return what an item has in the field that the policy's `cluster` names, if it names one."""
+    named = policy.capabilities.get(task.capability)
+    if named is None or not named.cluster:
+        return None
+    return task.fields.get(item.id, {}).get(named.cluster)
+
+
+def cluster_name(task: Task, item: Item, policy: Policy) -> str:
+    """Return what an item is tied by: the policy's field, else its own cluster, else itself.
+
+    Unlike the groups of `with_groups`, it is known before anybody answers.
+    """
+    return tie_of(task, item, policy) or item.cluster or f"{task.name} {item.id}"
 
 
 def wanting(suites: Sequence[Suite], policy: Policy) -> tuple[Suite, ...]:

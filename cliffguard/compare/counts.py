@@ -145,7 +145,7 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
             "copies count once."
         )
     declared = {pair.item.cluster for pair in items.gating} - {None}
-    n_groups = found.n_clusters or 0
+    n_groups = found.counts.n_clusters or 0
     if n_groups and n_groups < len(items.gating) and not declared:
         yield (
             f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what belongs "
@@ -163,19 +163,23 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
 
 
 def _base(found: CapabilityComparison) -> Iterator[str]:
-    if found.base_mean is None or found.skill is None or found.margin <= 0:
+    if (
+        found.evidence.base_mean is None
+        or found.evidence.skill is None
+        or found.evidence.margin <= 0
+    ):
         return
-    has = found.skill
-    if found.base_mean >= _CEILING:
-        shown = 100 * (found.in_own_numbers(found.base_mean) or 0.0)
+    has = found.evidence.skill
+    if found.evidence.base_mean >= _CEILING:
+        shown = 100 * (found.in_own_numbers(found.evidence.base_mean) or 0.0)
         yield (
             f"{found.capability}: the base is at the ceiling ({shown:.1f} %); what "
             "harder items would show is not seen."
         )
-    if found.margin < has and found.margin > _MUCH_OF_IT * has:
+    if found.evidence.margin < has and found.evidence.margin > _MUCH_OF_IT * has:
         yield (
-            f"{found.capability}: the margin of {100 * found.margin:g} points is more than half of "
-            f"what the base has beyond guessing ({100 * has:.1f} points)."
+            f"{found.capability}: the margin of {100 * found.evidence.margin:g} points is more "
+            f"than half of what the base has beyond guessing ({100 * has:.1f} points)."
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +19,25 @@ from cliffguard.core.comparisons import Readable, Uncut
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
 from cliffguard.stats.evidence import (
     Evidence,
-    Sample,
+    PairedSample,
     betting_evidence,
     betting_on_gain,
     fixed_evidence,
     gain_evidence,
     graded_evidence,
     graded_gain_evidence,
-    repeated_p_of,
     sequential_evidence,
     suite_evidence,
 )
 from cliffguard.stats.graded import p_at_least, p_at_most
 from cliffguard.stats.paired import PairedCounts
-from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING
+from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, repeated_p_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Hypothesis:
     """What is asked about a capability's drop.
 
     Of `n_planned` items; against `margin`, or a demanded `gain` (None: it is no target), or the
@@ -52,7 +54,7 @@ class Question:
     alpha: float
 
 
-def evidence_of(gating: Sequence[Pair], asked: Question) -> Evidence:
+def evidence_of(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return the p-values and the interval, by the procedure that these answers call for."""
     if asked.about_suite:
         return _about_suite(gating, asked)
@@ -60,7 +62,7 @@ def evidence_of(gating: Sequence[Pair], asked: Question) -> Evidence:
     return told if asked.relative is None else _relative(told, gating, asked)
 
 
-def uncut_of(gating: Sequence[Pair], asked: Question) -> Uncut | None:
+def uncut_of(gating: Sequence[Pair], asked: Hypothesis) -> Uncut | None:
     """Return what is left of a drop if the answers that were cut would have been as the base's.
 
     Answers that run in a circle are not among them: no limit would have led to their end.
@@ -87,7 +89,7 @@ def uncut_of(gating: Sequence[Pair], asked: Question) -> Uncut | None:
     )
 
 
-def readable_of(gating: Sequence[Pair], asked: Question) -> Readable | None:
+def readable_of(gating: Sequence[Pair], asked: Hypothesis) -> Readable | None:
     """Return what is lost on the items on which both sides said something readable."""
     if not any(any(pair.unreadable) for pair in gating):
         return None
@@ -112,7 +114,7 @@ def p_of_part(
         return None
     if not is_graded:
         return _sample(scored).p_beyond(drop)
-    asked = Question(
+    asked = Hypothesis(
         n_planned=len(scored),
         margin=drop,
         gain=None,
@@ -128,7 +130,7 @@ def p_of_part(
 # --- right or wrong ------------------------------------------------------------------------------
 
 
-def _right_or_wrong(gating: Sequence[Pair], asked: Question) -> Evidence:
+def _right_or_wrong(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     looks = [_sample(rows) for rows in _by_look(gating)]
     looks = [look for look in looks if look.counts.n_items]
     if asked.gain is not None:
@@ -148,9 +150,9 @@ def _by_look(gating: Sequence[Pair]) -> list[list[Pair]]:
     return [[pair for pair in gating if pair.look <= number] for number in numbers]
 
 
-def _sample(pairs: Sequence[Pair]) -> Sample:
+def _sample(pairs: Sequence[Pair]) -> PairedSample:
     scored = [pair for pair in pairs if pair.is_scored]
-    return Sample(
+    return PairedSample(
         counts=counts_of(scored),
         n_lost=sum(pair.is_lost for pair in pairs),
         n_asked=len(pairs),
@@ -191,6 +193,14 @@ def cluster_of(pair: Pair) -> Hashable:
     return (pair.task.name, pair.item.id) if pair.group is None else pair.group
 
 
+def by_cluster(pairs: Sequence[Pair], values: Iterable[T]) -> dict[Hashable, list[T]]:
+    """Return the values, one a pair, by the cluster of their pairs, as these first appear."""
+    groups: dict[Hashable, list[T]] = {}
+    for pair, value in zip(pairs, values, strict=True):
+        groups.setdefault(cluster_of(pair), []).append(value)
+    return groups
+
+
 def mean_score(answers: Iterable[Answer]) -> float:
     """Return the mean score of answers that have one."""
     return fmean(float(answer.score or 0.0) for answer in answers)
@@ -199,7 +209,7 @@ def mean_score(answers: Iterable[Answer]) -> float:
 # --- a margin relative to what the base has ------------------------------------------------------
 
 
-def _relative(told: Evidence, gating: Sequence[Pair], asked: Question) -> Evidence:
+def _relative(told: Evidence, gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return evidence whose margin is the share `relative` of what the base has beyond guessing.
 
     Of every item ``base - candidate - r (base - chance)`` is asked to have a mean below 0, so that
@@ -224,7 +234,7 @@ def _relative(told: Evidence, gating: Sequence[Pair], asked: Question) -> Eviden
 
 
 def _excesses(
-    pairs: Sequence[Pair], asked: Question, *, at_worst: bool
+    pairs: Sequence[Pair], asked: Hypothesis, *, at_worst: bool
 ) -> tuple[list[float], NDArray[np.float64] | None]:
     """Return what each item, or cluster, loses beyond its share, and the clusters' weights."""
     assert asked.relative is not None
@@ -241,7 +251,7 @@ def _excesses(
 # --- graded scores, and suites that are the contract ---------------------------------------------
 
 
-def _graded(gating: Sequence[Pair], asked: Question) -> Evidence:
+def _graded(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return the evidence on graded scores: without an order in one look, else by bets."""
     is_one_look = len({pair.look for pair in gating}) == 1 and len(gating) >= asked.n_planned
     gating = gating if is_one_look else _in_betting_order(gating)
@@ -274,7 +284,7 @@ _GRADED_EVIDENCE: dict[tuple[bool, bool], Callable[..., Evidence]] = {
 """By whether there is one look, and whether a gain is demanded."""
 
 
-def _about_suite(gating: Sequence[Pair], asked: Question) -> Evidence:
+def _about_suite(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     """Return the evidence of bets about the suite itself, whatever its scores are."""
     gating = _in_betting_order(gating)
     counted = _counted(gating)
@@ -307,8 +317,6 @@ def _by_cluster(
     pairs: Sequence[Pair], changes: Sequence[float]
 ) -> tuple[list[float], NDArray[np.float64]]:
     """Return each cluster's mean change and its size over the largest, as they first appear."""
-    groups: dict[Hashable, list[float]] = {}
-    for pair, change in zip(pairs, changes, strict=True):
-        groups.setdefault(cluster_of(pair), []).append(change)
-    sizes = np.array([len(group) for group in groups.values()], dtype=float)
-    return [fmean(group) for group in groups.values()], sizes / sizes.max()
+    groups = by_cluster(pairs, changes).values()
+    sizes = np.array([len(group) for group in groups], dtype=float)
+    return [fmean(group) for group in groups], sizes / sizes.max()

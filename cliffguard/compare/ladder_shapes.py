@@ -14,7 +14,9 @@ from cliffguard.stats.multiplicity import holm
 
 def shapes_of(comparison: Comparison, policy: Policy) -> dict[tuple[str, str], LadderFinding]:
     """Return the shape of every ladder by capability and task; whether it differs, by Holm."""
-    ladders = [(found, ladder) for found in comparison.capabilities for ladder in found.ladders]
+    ladders = [
+        (found, ladder) for found in comparison.capabilities for ladder in found.diagnostics.ladders
+    ]
     adjusted = holm([ladder.fall.p_differs if ladder.fall else 1.0 for _, ladder in ladders])
     return {
         (found.capability, ladder.task): _shape(found, ladder, p_differs, policy)
@@ -26,8 +28,10 @@ def _shape(
     found: CapabilityComparison, ladder: Ladder, p_differs: float, policy: Policy
 ) -> LadderFinding:
     fall, levels = ladder.fall, ladder.gating
-    margin = found.margin if found.margin > 0.0 else policy.margin(found.capability)
-    has_dropped = at_alpha(found.p_drop, found, policy) <= policy.alpha
+    margin = (
+        found.evidence.margin if found.evidence.margin > 0.0 else policy.margin(found.capability)
+    )
+    has_dropped = at_alpha(found.evidence.p_drop, found, policy) <= policy.alpha
     shape: Shape = "uniform" if has_dropped else "level"
     worse: Sequence[LevelComparison] = ()
     is_early = False

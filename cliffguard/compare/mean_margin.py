@@ -61,7 +61,7 @@ def mean_of(
     """
     margin = policy.mean_margin
     counted = [one for one in gating if counts(one[0], policy)]
-    if margin is None or not counted or any(found.drop is None for found, _ in counted):
+    if margin is None or not counted or any(found.evidence.drop is None for found, _ in counted):
         return None
     at_looks = [_until(counted, number) for number in _common_looks(counted)]
     at_looks = [one for one in at_looks if all(items.scored for _, items in one)]

@@ -19,7 +19,7 @@ from cliffguard.checkpoints.identity import is_called_from_here
 from cliffguard.config import as_written
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
-from cliffguard.core.files import user_path, write_whole
+from cliffguard.core.files import is_path, user_path, write_whole
 from cliffguard.core.hub_names import HUB, is_hub_id, is_said, without_prefix
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan, Policy
@@ -174,7 +174,7 @@ def _model(name: str, found: Checkpoint) -> str:
 
 
 def _suite(name: str) -> str:
-    return _whole(name) if "/" in name or name.endswith((".yaml", ".yml")) else name
+    return _whole(name) if is_path(name) else name
 
 
 def _files(given: str | Mapping[str, str]) -> str | dict[str, str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
-from cliffguard.compare.summary import change_in
+from cliffguard.compare.findings import lost_in_part
 from cliffguard.core.comparisons import CapabilityComparison, StratumComparison
 from cliffguard.core.reviews import Finding, Outcome
 from cliffguard.core.settings import Policy
@@ -37,7 +36,7 @@ def with_parts(
             lost[name] = (p_value, part)
     changes = {found.capability: found for found in capabilities}
     return [
-        _with_part(one, *lost[one.capability], changes[one.capability])
+        lost_in_part(one, *lost[one.capability], changes[one.capability])
         if one.capability in lost and one.cause is None
         else one
         for one in findings
@@ -79,25 +78,6 @@ def _tested(
     for found in capabilities:
         finding = findings[found.capability]
         is_due = finding.counts and (found.is_finished or finding.outcome in last)
-        for part in found.strata:
+        for part in found.diagnostics.strata:
             if part.p_beyond is not None:
                 yield (found.capability, part), is_due
-
-
-def _with_part(
-    finding: Finding, p_value: float, part: StratumComparison, found: CapabilityComparison
-) -> Finding:
-    n_alike = sum(one.kind == part.kind for one in found.strata)
-    return replace(
-        finding,
-        outcome=Outcome.REGRESSED,
-        cause="stratum",
-        stratum=part.name,
-        p_regressed=p_value,
-        is_material=True,
-        n_items_needed=None,
-        reason=(
-            f"a drop beyond {100 * part.margin:g} points is proven in {part.name}, one of "
-            f"{n_alike} ({change_in(part, found)})"
-        ),
-    )

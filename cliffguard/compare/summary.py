@@ -45,14 +45,14 @@ def sentence(
                 f"together dropped by {100 * pooled.drop:.1f} points on average."
             )
         # The steepest loss first: it is what the reader must know.
-        lost.sort(key=lambda finding: -(drops[finding.capability].drop or 0.0))
+        lost.sort(key=lambda finding: -(drops[finding.capability].evidence.drop or 0.0))
         return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
     idle = [finding for finding in counted if not finding.counts]
     beside = "".join(f"; {_nothing_to_lose(drops[one.capability])}" for one in idle)
     beside += "".join(
-        f"; {one.capability} on {one.n_items} of {one.n_in_all}"
+        f"; {one.capability} on {one.counts.n_items} of {one.counts.n_in_all}"
         for one in comparison.capabilities
-        if one.n_in_all is not None
+        if one.counts.n_in_all is not None
     )
     counted = [finding for finding in counted if finding.counts]
     if outcome is Outcome.PASS:
@@ -95,12 +95,12 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
     if finding.role == "target" and finding.stratum is None:
         return f"{finding.capability}: {finding.reason} ({_change(found)})"
     if finding.stratum is not None:
-        (part, *_) = (one for one in found.strata if one.name == finding.stratum)
+        (part, *_) = (one for one in found.diagnostics.strata if one.name == finding.stratum)
         return f"{finding.capability} regressed in {part.name} ({change_in(part, found)})"
     if finding.cause == "format":
         return (
             f"{finding.capability} regressed by format ({_change(found)}): "
-            f"{found.n_unreadable_candidate} answers hold nothing that the metric reads"
+            f"{found.counts.n_unreadable_candidate} answers hold nothing that the metric reads"
         )
     falls = [
         f", {where_it_falls(ladder)}{'' if ladder.edge is None else ' on'} "
@@ -120,13 +120,19 @@ def _gain(found: CapabilityComparison) -> str:
 
 
 def _change(found: CapabilityComparison) -> str:
-    told = _told(found, found.base_mean, found.candidate_mean)
-    return told if found.n_in_all is None else f"{told} on {found.n_items} of {found.n_in_all}"
+    told = _told(found, found.evidence.base_mean, found.evidence.candidate_mean)
+    return (
+        told
+        if found.counts.n_in_all is None
+        else f"{told} on {found.counts.n_items} of {found.counts.n_in_all}"
+    )
 
 
 def change_in(part: StratumComparison, found: CapabilityComparison) -> str:
     """Return the change of a part, which of a task is in that task's own numbers."""
-    tasks = [one for one in found.tasks if part.kind == "task" and one.task == part.name]
+    tasks = [
+        one for one in found.diagnostics.tasks if part.kind == "task" and one.task == part.name
+    ]
     return _told(tasks[0] if tasks else found, part.base_mean, part.candidate_mean)
 
 

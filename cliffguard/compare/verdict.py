@@ -8,10 +8,15 @@ Neither: INCONCLUSIVE. "No significant drop" passes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from statistics import fmean
 
-from cliffguard.compare.findings import is_mute, is_shielded, judge_family, judge_target
+from cliffguard.compare.findings import (
+    judge_family,
+    judge_target,
+    still_failed,
+    unmeasured_by_any,
+)
+from cliffguard.compare.items_needed import is_mute, is_shielded
 from cliffguard.compare.ladder_shapes import shapes_of
 from cliffguard.compare.strata_evidence import with_parts
 from cliffguard.compare.summary import sentence
@@ -43,7 +48,9 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
         by_role[policy.role(found.capability, found.ring)].append(found)
     shapes = shapes_of(comparison, policy)
     asked = [*by_role["target"], *by_role["gating"]]
-    share = shares(len(by_role["gating"]), has_parts=any(found.strata for found in asked))
+    share = shares(
+        len(by_role["gating"]), has_parts=any(found.diagnostics.strata for found in asked)
+    )
     findings = [
         *(judge_target(found, policy) for found in by_role["target"]),
         *judge_family(by_role["gating"], "gating", policy, share.single, shapes),
@@ -53,7 +60,7 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     waits = mean_held is False and not _has_failed(findings, before)
     findings = with_parts(asked, findings, policy, share.parts, held_wait=waits)
     failed = {} if before is None else {finding.capability: finding for finding in before.findings}
-    findings = [_still_failed(finding, failed.get(finding.capability)) for finding in findings]
+    findings = [still_failed(finding, failed.get(finding.capability)) for finding in findings]
     findings += _absent(comparison, policy)
     order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
@@ -80,37 +87,12 @@ def is_decided(finding: Finding) -> bool:
     return finding.outcome in (Outcome.HELD, Outcome.REGRESSED)
 
 
-def _still_failed(finding: Finding, before: Finding | None) -> Finding:
-    """Return the finding, REGRESSED if it was so before: what failed stays failed.
-
-    Repeated p-values do not rise, so that a proven drop stays proven; but HELD goes first, and a
-    ladder that is asked to its end may earn it later, or may be explained by answers that were cut.
-    """
-    if before is None or before.outcome is not Outcome.REGRESSED:
-        return finding
-    if finding.outcome is Outcome.REGRESSED:
-        return finding
-    size = " beyond the margin" if before.is_material else ""
-    where = "" if before.stratum is None else f" in {before.stratum}"
-    return replace(
-        finding,
-        outcome=Outcome.REGRESSED,
-        p_regressed=before.p_regressed,
-        is_material=before.is_material,
-        n_items_needed=None,
-        reason=f"a drop{size} was proven{where} at an earlier look",
-        cause=before.cause,
-        stratum=before.stratum,
-        counts=True,
-    )
-
-
 # --- what nobody measured ------------------------------------------------------------------------
 
 
 def _absent(comparison: Comparison, policy: Policy) -> list[Finding]:
     rings = {found.capability: found.ring for found in comparison.capabilities}
-    return [_unmeasured(*one) for one in absent(policy, rings)]
+    return [unmeasured_by_any(*one) for one in absent(policy, rings)]
 
 
 def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role, float]]:
@@ -123,22 +105,6 @@ def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role
             role: Role = "monitored" if own.gate is False else "gating"
             found.append((name, role, policy.margin(name)))
     return found
-
-
-def _unmeasured(capability: str, role: Role, margin: float) -> Finding:
-    return Finding(
-        capability=capability,
-        suite="",
-        ring="target" if role == "target" else "general",
-        role=role,
-        outcome=Outcome.NOT_MEASURED,
-        margin=margin,
-        p_regressed=None,
-        is_material=False,
-        ladders=(),
-        n_items_needed=None,
-        reason="the policy names it, but no suite measures it",
-    )
 
 
 # --- the whole -----------------------------------------------------------------------------------
@@ -184,7 +150,7 @@ def _pool(
     measured = [
         found
         for found in gating
-        if found.drop is not None
+        if found.evidence.drop is not None
         and not is_mute(found)
         and not found.has_nothing_to_lose
         and outcomes[found.capability].counts
@@ -199,7 +165,10 @@ def _pool(
         for b in range(len(names))
         if (names[a], names[b]) in tied
     }
-    own = [Share(found.drop or 0.0, found.square, found.n_effective) for found in measured]
+    own = [
+        Share(found.evidence.drop or 0.0, found.evidence.square, found.evidence.n_effective)
+        for found in measured
+    ]
     # A drop of all together is held to answers that were not cut, as that of each is.
     p_value = max(
         pooled_p_value(rows, covariances) for rows in (own, [_uncut_share(f) for f in measured])
@@ -214,10 +183,12 @@ def _pool(
 
 
 def _uncut_share(found: CapabilityComparison) -> Share:
-    if found.uncut is None:
-        return Share(found.drop or 0.0, found.square, found.n_effective)
-    n_effective = found.uncut.n_items * found.n_effective / found.n_items
-    return Share(found.uncut.drop, found.uncut.square, n_effective)
+    if found.diagnostics.uncut is None:
+        return Share(found.evidence.drop or 0.0, found.evidence.square, found.evidence.n_effective)
+    n_effective = (
+        found.diagnostics.uncut.n_items * found.evidence.n_effective / found.counts.n_items
+    )
+    return Share(found.diagnostics.uncut.drop, found.diagnostics.uncut.square, n_effective)
 
 
 def _all_shielded(
@@ -226,7 +197,7 @@ def _all_shielded(
     """Say whether everything measured that counts holds: small drops within margins may be real."""
     counts = {finding.capability: finding.counts for finding in findings}
     return all(
-        found.p_held is None or is_shielded(found.p_held, policy)
+        found.evidence.p_held is None or is_shielded(found.evidence.p_held, policy)
         for found in gating
         if counts[found.capability]
     )

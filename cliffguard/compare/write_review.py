@@ -25,6 +25,7 @@ from cliffguard.core.reviews import (
     with_texts,
 )
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.texts import cut_middle
 from cliffguard.evaluate.measure import Measurement
 
 N_EXAMPLES = 5
@@ -38,11 +39,19 @@ _LIBRARIES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What the answers so far come to."""
+    """What the answers so far come to.
+
+    `taken` are the looks that the review tells of. What came after the verdict stands beside the
+    comparison: whether the look `is_last` for want of time, and what the `ending` says of that.
+    """
 
     pairs: tuple[Pair, ...]
+    measured: tuple[Measurement, ...]
     comparison: Comparison
     verdict: Verdict
+    taken: tuple[TakenLooks, ...] = ()
+    is_last: bool = False
+    ending: tuple[str, ...] = ()
 
 
 def write_up(
@@ -50,19 +59,18 @@ def write_up(
     *,
     plan: Plan,
     suites: Sequence[Suite],
-    measured: Sequence[Measurement],
     runner: str,
     looks: tuple[PlannedLooks, ...],
-    taken: tuple[TakenLooks, ...],
     command: str,
 ) -> Review:
     """Return the record of a comparison, from which every report is made."""
+    comparison, measured = decision.comparison, decision.measured
     review = Review(
         format=REVIEW_FORMAT,
         plan=plan,
-        comparison=decision.comparison,
+        comparison=replace(comparison, caveats=(*comparison.caveats, *decision.ending)),
         verdict=decision.verdict,
-        health=health(decision.comparison, decision.verdict.findings, plan.policy or Policy()),
+        health=health(comparison, decision.verdict.findings, plan.policy or Policy()),
         examples=pick_examples(decision.pairs),
         provenance=Provenance(
             cliffguard_version=version("cliffguard"),
@@ -83,7 +91,7 @@ def write_up(
             versions=_versions(),
             command=command,
         ),
-        taken=taken,
+        taken=decision.taken,
     )
     # What suites and models say is kept to the letter; what people configured may hold a secret.
     return replace(with_texts(review, redactor()), examples=review.examples)
@@ -126,7 +134,4 @@ def _example(pair: Pair) -> Example:
 
 
 def _shortened(text: str) -> str:
-    if len(text) <= _EXAMPLE_CHARACTERS:
-        return text
-    half = _EXAMPLE_CHARACTERS // 2
-    return f"{text[:half]} […] {text[-half:]}"
+    return cut_middle(text, _EXAMPLE_CHARACTERS, mark=" […] ")

@@ -261,41 +261,20 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilityComparison:
-    """Paired scores of one capability over its gating items. Nothing is decided here.
+class CapabilityCounts:
+    """What became of a capability's items, from the plan to the pairs that count.
 
     `n_asked` of `n_planned` items were put to both sides, in `n_looks` looks; `n_excluded` more
     are in the training data, and counted nowhere else. Copies of an item count once: `n_copies`
     rows are left out for that. `n_items` have a score on both; `n_unscored` lack one for want of an
     answer (`n_missing_base`, `n_missing_candidate` by side), and `n_lost` of these could be losses.
-    Answers that nobody can read are scored 0 (`n_unreadable_base`, `n_unreadable_candidate`;
-    `readable` is what the rest comes to, None where there are none). Broken and fixed items have
-    a lower and a higher score under the candidate. `n_effective` is `n_items` over the design
-    effect of clusters; `square` the mean square of an item's change. Means, drop, p-values are None
-    when there is no scored pair.
-
-    `margin` is what the p-values were asked about, each one-sided and not adjusted: `p_held` of
-    "the drop is the margin or more", `p_drop` of "there is none", `p_beyond` of "it is the margin
-    or less". Of a target the margin is minus the demanded gain, and `p_drop`, like `p_beyond`, is
-    of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
-    than the margin". `behaviour` is None where no item was answered by both sides, `distance` (from
-    the fine-tuning data) and `shift` (of the candidate's predictions) where they were not screened;
-    `classes` are those of the tasks that are classifiers. `uncut` says what would be left of a drop
-    without the candidate's answers that were cut (None: none was). `chance` is what guessing earns
-    on the items that the base answered (None: not known of any), and `skill` what the base has
-    beyond it there, whether or not the candidate answered. `n_clusters` groups are as good as
-    `n_effective_clusters` of one size (None: every item stands alone). `strata` are the parts in
-    which a cliff could hide. Without the limit of one side there would be `n_in_all` items (None:
-    it had none). `n_empty` more items lie at levels of a ladder at which the base has
-    nothing to lose; they count nowhere. `level` is the alpha that this
-    run may spend on the capability, `next_level` what a further run with more items could (0:
-    nothing is left; None: the looks of other runs were not asked about, and both are of a first
-    run).
+    Answers that nobody can read are scored 0 (`n_unreadable_base`, `n_unreadable_candidate`).
+    Broken and fixed items have a lower and a higher score under the candidate. They lie in
+    `n_clusters` groups (None: every item stands alone). Without the limit of
+    one side there would be `n_in_all` items (None: it had none). `n_empty` more items lie at levels
+    of a ladder at which the base has nothing to lose; they count nowhere.
     """
 
-    capability: str
-    suite: str
-    ring: Ring
     n_planned: int
     n_asked: int
     n_looks: int
@@ -304,6 +283,37 @@ class CapabilityComparison:
     n_lost: int
     n_broken: int
     n_fixed: int
+    n_excluded: int = 0
+    n_copies: int = 0
+    n_missing_base: int = 0
+    n_missing_candidate: int = 0
+    n_unreadable_base: int = 0
+    n_unreadable_candidate: int = 0
+    n_cut_base: int = 0
+    n_clusters: int | None = None
+    n_empty: int = 0
+    n_in_all: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityEvidence:
+    """What the items that count say of a drop. Nothing is decided here.
+
+    `n_effective` is the number of items over the design effect of clusters, which are as good as
+    `n_effective_clusters` of one size (None: every item stands alone). `square` is the mean square
+    of an item's change. Means, drop, p-values are None when there is no scored pair.
+    `chance` is what guessing earns on the items that the base answered (None: not known of any),
+    and `skill` what the base has beyond it there, whether or not the candidate answered.
+
+    `margin` is what the p-values were asked about, each one-sided and not adjusted: `p_held` of
+    "the drop is the margin or more", `p_drop` of "there is none", `p_beyond` of "it is the margin
+    or less". Of a target the margin is minus the demanded gain, and `p_drop`, like `p_beyond`, is
+    of "the gain is above it". Of a suite that is the contract, `p_drop` is of "the drop is less
+    than the margin". `level` is the alpha that this run may spend on the capability, `next_level`
+    what a further run with more items could (0: nothing is left; None: the looks of other runs were
+    not asked about, and both are of a first run).
+    """
+
     n_effective: float
     square: float
     base_mean: float | None
@@ -315,50 +325,65 @@ class CapabilityComparison:
     p_drop: float | None
     p_beyond: float | None
     method: str
+    chance: float | None = None
+    skill: float | None = None
+    n_effective_clusters: float | None = None
+    level: float | None = None
+    next_level: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostics:
+    """Where and how a capability changed, beside its mean.
+
+    `behaviour` is None where no item was answered by both sides, `distance` (from the fine-tuning
+    data) and `shift` (of the candidate's predictions) where they were not screened; `classes` are
+    those of the tasks that are classifiers. `uncut` says what would be left of a drop without the
+    candidate's answers that were cut (None: none was), `readable` what is lost beside the answers
+    that nobody can read (None: there are none). `strata` are the parts in which a cliff could hide.
+    """
+
     tasks: tuple[TaskComparison, ...]
     ladders: tuple[Ladder, ...]
     behaviour: Behaviour | None
-    n_excluded: int = 0
     distance: Distance | None = None
     shift: Shift | None = None
     classes: tuple[ClassesComparison, ...] = ()
     uncut: Uncut | None = None
-    n_copies: int = 0
-    n_missing_base: int = 0
-    n_missing_candidate: int = 0
-    n_unreadable_base: int = 0
-    n_unreadable_candidate: int = 0
     readable: Readable | None = None
-    n_cut_base: int = 0
-    chance: float | None = None
-    skill: float | None = None
-    n_clusters: int | None = None
-    n_effective_clusters: float | None = None
-    n_empty: int = 0
-    n_in_all: int | None = None
     strata: tuple[StratumComparison, ...] = ()
-    level: float | None = None
-    next_level: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityComparison:
+    """Paired scores of one capability over its gating items. Nothing is decided here."""
+
+    capability: str
+    suite: str
+    ring: Ring
+    counts: CapabilityCounts
+    evidence: CapabilityEvidence
+    diagnostics: Diagnostics
 
     @property
     def has_nothing_to_lose(self) -> bool:
         """Say whether all that the base has beyond guessing is within the margin."""
-        if self.base_mean is None:  # nothing was scored on both sides, which says nothing
+        if self.evidence.base_mean is None:  # nothing was scored on both sides, which says nothing
             return False
-        skill = self.skill
+        skill = self.evidence.skill
         if skill is None:  # of a review that does not say it
-            skill = self.base_mean - (self.chance or 0.0)
-        return skill <= self.margin + _ROUNDING
+            skill = self.evidence.base_mean - (self.evidence.chance or 0.0)
+        return skill <= self.evidence.margin + _ROUNDING
 
     @property
     def is_finished(self) -> bool:
         """Say whether every planned item was asked."""
-        return self.n_asked >= self.n_planned
+        return self.counts.n_asked >= self.counts.n_planned
 
     @property
     def direction(self) -> Literal["higher", "lower", "mixed"]:
         """Which way the metrics of its tasks point: means of "lower" and "mixed" are turned."""
-        lower = {task.lower_is_better for task in self.tasks}
+        lower = {task.lower_is_better for task in self.diagnostics.tasks}
         return "mixed" if len(lower) == 2 else "lower" if lower == {True} else "higher"
 
     def in_own_numbers(self, mean: float | None) -> float | None:

@@ -27,6 +27,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from cliffguard.core.texts import cut_middle
+
 _MOST_CHARACTERS = 1500
 """Of a message: what it quotes may be of any length, and what to do next stands at its end."""
 
@@ -45,10 +47,7 @@ class CliffguardError(Exception):
         self.id = id
         text = redacted(message)
         text = "".join(c if c.isprintable() else ascii(c).strip("'\"") for c in text)
-        if len(text) > _MOST_CHARACTERS:
-            half = _MOST_CHARACTERS // 2
-            text = f"{text[:half]} […] {text[-half:]}"
-        super().__init__(text)
+        super().__init__(cut_middle(text, _MOST_CHARACTERS, mark=" […] "))
 
     @property
     def line(self) -> str:

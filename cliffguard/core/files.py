@@ -18,6 +18,7 @@ import yaml
 
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import InfrastructureError, UsageError, key_id, nearest, with_id
+from cliffguard.core.texts import cut_middle
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -44,17 +45,14 @@ def user_path(name: str, error: Callable[[str], UsageError]) -> Path:
     except (OSError, ValueError) as failure:
         reason = getattr(failure, "strerror", None) or str(failure)
         raise with_id(error, "path.impossible")(
-            f"{shortened(name)}: not a possible path: {reason}"
+            f"{cut_middle(name)}: not a possible path: {reason}"
         ) from None
     return path
 
 
-def shortened(text: str, n_characters: int = 120) -> str:
-    """Return `text` cut in the middle to about `n_characters`, for messages."""
-    if len(text) <= n_characters:
-        return text
-    half = n_characters // 2
-    return f"{text[:half]}…{text[-half:]}"
+def is_path(name: str) -> bool:
+    """Return True for a name that stands for a file of ours, and not for a suite of the package."""
+    return "/" in name or name.endswith((".yaml", ".yml"))
 
 
 def read_text(path: Path, error: Callable[..., UsageError], *, advice: str = "") -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO, cast
 
 from platformdirs import user_cache_path
 
@@ -78,7 +80,7 @@ def _hashed(path: Path, stamp: Stamp) -> str:
         _known[path, stamp] = noted
         return noted
     with doing(f"hashing {path.name}, {stamp[0] / 1e9:,.1f} GB"):
-        found = _sha256(path)
+        found = sha256_now(path)
     if time.time_ns() - max(stamp[1:3]) > _SETTLED_NS:
         _known[path, stamp] = found
         if is_worth:
@@ -86,13 +88,24 @@ def _hashed(path: Path, stamp: Stamp) -> str:
     return found
 
 
-def _sha256(path: Path) -> str:
+def sha256_now(*paths: Path) -> str:
+    """Return the SHA-256 of files one after the other, read whatever is remembered of them.
+
+    Raises OSError as it comes.
+    """
     running = hashlib.sha256()
-    block = memoryview(bytearray(_BLOCK_BYTES))
-    with path.open("rb", buffering=0) as stream:
-        while n_bytes := stream.readinto(block):
-            running.update(block[:n_bytes])
+    for path in paths:
+        with path.open("rb", buffering=0) as stream:
+            for block in blocks(stream):
+                running.update(block)
     return running.hexdigest()
+
+
+def blocks(stream: IO[bytes]) -> Iterator[memoryview]:
+    """Yield the bytes of a stream in pieces, each to be used before the next is asked for."""
+    block = memoryview(bytearray(_BLOCK_BYTES))
+    while n_bytes := cast(io.RawIOBase, stream).readinto(block):
+        yield block[:n_bytes]
 
 
 # --- across runs ---------------------------------------------------------------------------------

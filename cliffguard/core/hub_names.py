@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cliffguard.core.errors import InfrastructureError, UsageError
-from cliffguard.core.files import shortened
+from cliffguard.core.texts import cut_middle
 
 HUB = "hf:"
 """What stands before a name that is to be looked up on a hub."""
@@ -38,7 +38,7 @@ def is_said(spec: str) -> bool:
         return False
     if _SAID.fullmatch(spec) is None:
         raise UsageError(
-            f"{shortened(spec)}: no name that a hub can have; write hf:org/name, or "
+            f"{cut_middle(spec)}: no name that a hub can have; write hf:org/name, or "
             "hf:org/name@revision",
             id="hub.bad-name",
         )
@@ -74,8 +74,8 @@ def cache_folder() -> Path:
 
 def _not_here(spec: str, place: str, kind: str) -> UsageError:
     return UsageError(
-        f"{shortened(spec)}: no such {place}, and no {kind} of that name was fetched before; check "
-        f"the path, or write hf:{shortened(spec)} to fetch it from the hub",
+        f"{cut_middle(spec)}: no such {place}, and no {kind} of that name was fetched before; "
+        f"check the path, or write hf:{cut_middle(spec)} to fetch it from the hub",
         id="hub.not-said",
     )
 

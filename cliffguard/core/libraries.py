@@ -7,6 +7,7 @@ import re
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from cliffguard.core.errors import InfrastructureError
+from cliffguard.core.texts import first_line
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets", "safetensors")
 OPTIONAL = {
@@ -42,7 +43,7 @@ def missing(failure: ImportError) -> InfrastructureError | None:
     wanted = next((one for one in requires("cliffguard") or () if _name_of(one) == name), name)
     told = "is not installed"
     if not isinstance(failure, ModuleNotFoundError):
-        told = f"cannot be imported ({str(failure).splitlines()[0][:200]})"
+        told = f"cannot be imported ({first_line(failure)})"
     return InfrastructureError(
         f"{name} {told}, and this needs it; pip install '{wanted.partition(';')[0].strip()}', or "
         "install cliffguard again with all that it needs",

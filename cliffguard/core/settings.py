@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
+from cliffguard.core.backends import BackendKind, kind_of
 from cliffguard.core.bounds import Bounds, first_fault
 from cliffguard.core.errors import UsageError, bad_key, is_secret_name
 
@@ -196,6 +197,11 @@ class Policy:
         """Alpha less the reserve: the error rate of a candidate's first run."""
         return self.alpha * (1.0 - self.reserve)
 
+    @property
+    def confidence(self) -> float:
+        """Confidence of two-sided intervals, each end of which is a test at the first level."""
+        return 1.0 - 2.0 * self.first_level
+
     def margin(self, capability: str) -> float:
         """Return the largest drop of a capability that is tolerated.
 
@@ -229,10 +235,11 @@ class Policy:
 class RunnerSettings:
     """Who answers, and what should not change an answer: devices and the size of a batch.
 
-    `model` is a name of lm-eval's: "cliffguard" is this package's engine, "hf" lm-eval's own
-    over the same loader; any other ("vllm", "local-completions", …) is made by lm-eval with
-    `args`. `served_as` says under which name a server knows a checkpoint (by default, its own).
-    `batch_tokens` None is found from free memory; `batch_size` counts sequences instead.
+    `model` is a backend of the registry (`core.backends`) or a name of lm-eval's: "cliffguard" is
+    this package's engine, "hf" lm-eval's own over the same loader; any other ("vllm",
+    "local-completions", …) is made by lm-eval with `args`. `served_as` says under which name a
+    server knows a checkpoint (by default, its own). `batch_tokens` None is found from free memory;
+    `batch_size` counts sequences instead.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -251,7 +258,7 @@ class RunnerSettings:
             raise bad_key(
                 "runner", "served_as", "gives two checkpoints one name; they would answer alike"
             )
-        if self.batch_tokens is not None and self.model != "cliffguard":
+        if self.batch_tokens is not None and not self.kind.packs:
             raise bad_key(
                 "runner",
                 "batch_tokens",
@@ -272,14 +279,19 @@ class RunnerSettings:
             )
 
     @property
+    def kind(self) -> BackendKind:
+        """What is known of the backend before it is made."""
+        return kind_of(self.model, self.args)
+
+    @property
     def is_local(self) -> bool:
-        """Say whether checkpoints are loaded here, by our own loader."""
-        return self.model in ("cliffguard", "hf")
+        """Return True if checkpoints are loaded here, by our own loader."""
+        return self.kind.is_local
 
     @property
     def is_served(self) -> bool:
-        """Say whether the model runs in a server, which is asked over a connection."""
-        return "base_url" in self.args or "completions" in self.model
+        """Return True if the model runs in a server, which is asked over a connection."""
+        return self.kind.is_served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ class Interrupted(KeyboardInterrupt):
         return f"{word}; what is stored is kept{kept}, run again to go on"
 
 
-class _Hand:
+class _InHand:
     """Whether something is in hand that must not be dropped, and the signal that waits for it.
 
     `look_up` raises what else may end the work in hand.
@@ -44,7 +44,7 @@ class _Hand:
     look_up: Callable[[], None] | None = None
 
 
-_hand = _Hand()
+_hand = _InHand()
 
 
 def listen() -> None:

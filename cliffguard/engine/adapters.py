@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cliffguard.checkpoints.identity import vocabulary_size
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
 from cliffguard.engine.adapter_settings import refuse_slow_patterns
@@ -202,12 +203,7 @@ def _told_by_weights(config: dict[str, Any], checkpoint: Checkpoint) -> str | No
     written = [key for key in beside if not any(f".{name}." in key for name in saved)]
     if written:
         return f"it overwrites {written[0]} of the base"
-    if any(shapes[key][0] > _n_rows(checkpoint.files.weights) for key in beside):
+    n_rows = vocabulary_size(checkpoint) or 0  # of a base that does not say it, any row is new
+    if any(shapes[key][0] > n_rows for key in beside):
         return "it brings rows for tokens of its own"
     return None
-
-
-def _n_rows(weights: Path) -> int:
-    """Return how many tokens the base's config counts."""
-    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
-    return int(config.get("vocab_size") or (config.get("text_config") or {})["vocab_size"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import InfrastructureError
-from cliffguard.engine.packing import Limits
+from cliffguard.engine.packing import PassLimits
 
 # Of a CPU measured (a few times more or less is within 10 %); of a card not measured yet.
 _MOST_TOKENS = {"cpu": 1024, "cuda": 16384}
@@ -32,9 +32,9 @@ class Budget:
     cached_tokens: int
     batch_sequences: int | None
 
-    def limits(self) -> Limits:
+    def limits(self) -> PassLimits:
         """Return the limits of a pass that scores."""
-        return Limits(
+        return PassLimits(
             row_tokens=min(self.row_tokens, self.batch_tokens),
             batch_tokens=self.batch_tokens,
             batch_reads=self.batch_tokens,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from cliffguard.core.errors import InfrastructureError
+from cliffguard.core.texts import first_line
 
 T = TypeVar("T")
 
@@ -62,7 +63,7 @@ def _with_all(talk: Callable[[], T]) -> T:
         return talk()
     except RuntimeError as failure:  # the only kind there is of a lost connection
         raise InfrastructureError(
-            f"a process of this run was lost ({str(failure).splitlines()[0][:160]}); what is "
+            f"a process of this run was lost ({first_line(failure, n_characters=160)}); what is "
             "stored is kept, run again to go on",
             id="process.lost",
         ) from failure

@@ -42,7 +42,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class PassLimits:
     """How much goes into one pass.
 
     `row_tokens` is the length up to which sequences are packed into one row, `batch_tokens` the
@@ -72,7 +72,7 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class PackedRow:
     """Sequences packed into one row, below the prefix of their branch.
 
     `position[i]` is the place of token i in its own sequence; the tokens that see token i are
@@ -99,12 +99,12 @@ class Branch:
     rows, each list one pass.
     """
 
-    row: Row | None
-    batches: tuple[tuple[Row, ...], ...]
+    row: PackedRow | None
+    batches: tuple[tuple[PackedRow, ...], ...]
     branches: tuple[Branch, ...]
 
 
-def plan(sequences: Sequence[Scored], limits: Limits) -> Branch:
+def plan(sequences: Sequence[Scored], limits: PassLimits) -> Branch:
     """Return the tree of passes that computes all predictions that `sequences` read.
 
     The tree has at most as many levels as prefixes are nested, each of which saves
@@ -113,9 +113,9 @@ def plan(sequences: Sequence[Scored], limits: Limits) -> Branch:
     return _Planner(sequences, limits).planned()
 
 
-def chain(tokens: Ints, start: int) -> Row:
+def chain(tokens: Ints, start: int) -> PackedRow:
     """Return an ordinary sequence as a row, its first token at position `start`."""
-    return Row(
+    return PackedRow(
         tokens=tokens,
         position=np.arange(start, start + len(tokens), dtype=np.int64),
         end=np.full(len(tokens), len(tokens), dtype=np.int64),
@@ -150,15 +150,15 @@ class _Open:
     low: int
     high: int
     base: int
-    row: Row | None
-    rows: list[Row]
+    row: PackedRow | None
+    rows: list[PackedRow]
     below: list[_Open]
 
 
 class _Planner:
     """The sorted sequences, and the requests that each distinct one stands for."""
 
-    def __init__(self, sequences: Sequence[Scored], limits: Limits) -> None:
+    def __init__(self, sequences: Sequence[Scored], limits: PassLimits) -> None:
         self.limits = limits
         self.scored = sequences
         self.requests: list[list[int]] = []
@@ -181,23 +181,30 @@ class _Planner:
         return self._closed(root)
 
     def _grow(self, branch: _Open) -> list[_Open]:
-        """Cut a branch's sequences into rows and branches; return the branches."""
+        """Cut a branch's sequences into rows and branches; return the branches.
+
+        The sequences are sorted, so that those with a common prefix are neighbours: any range of
+        them is a subtree, and each is cut where its sequences part.
+        """
         limit = self.limits.row_tokens
         pending = [(branch.low, branch.high)]
         groups: list[tuple[int, int]] = []
         while pending:
             low, high = pending.pop()
             if high - low == 1 or self._size(low, high, branch.base) <= limit:
-                groups.append((low, high))
+                groups.append((low, high))  # it fits in a row, its shared prefixes once
                 continue
+            # What all of the range share, and how many rows it takes beyond that.
             common = int(self.shared[low + 1 : high].min())
             rest = self._size(low, high, common)
             n_rows = -(-rest // limit)
             if n_rows <= 1:  # what is long is shared: it stands once, in a row of its own
                 groups.append((low, high))
             elif (common - branch.base) * (n_rows - 1) >= MIN_SAVED_TOKENS:
+                # The prefix is computed once, in a branch of its own, and not in each of the rows.
                 branch.below.append(self._prefix(low, high, branch.base, common))
             else:
+                # Too little to save: cut where the common prefix ends, and try the parts, in order.
                 cuts = low + 1 + np.flatnonzero(self.shared[low + 1 : high] == common)
                 edges = [low, *cuts.tolist(), high]
                 pending += list(pairwise(edges))[::-1]
@@ -220,7 +227,7 @@ class _Planner:
 
     # --- rows ------------------------------------------------------------------------------------
 
-    def _rows(self, groups: Sequence[tuple[int, int]], base: int) -> list[Row]:
+    def _rows(self, groups: Sequence[tuple[int, int]], base: int) -> list[PackedRow]:
         """Pack groups of neighbouring sequences into rows, each as full as it gets.
 
         Longest first into the first of the last rows with room: groups of like length meet.
@@ -231,6 +238,7 @@ class _Planner:
         packed: list[list[int]] = []
         room: list[int] = []
         for number in sorted(range(len(groups)), key=lambda number: (-sizes[number], number)):
+            # Only the last rows are looked at: the search stays linear, and rows that meet alike.
             near = range(max(0, len(room) - _ROWS_IN_REACH), len(room))
             row = next((one for one in near if room[one] >= sizes[number]), len(room))
             if row == len(room):
@@ -240,7 +248,7 @@ class _Planner:
             room[row] -= sizes[number]
         return [self._row([groups[number] for number in sorted(one)], base) for one in packed]
 
-    def _row(self, groups: Sequence[tuple[int, int]], base: int) -> Row:
+    def _row(self, groups: Sequence[tuple[int, int]], base: int) -> PackedRow:
         size = sum(self._size(low, high, base) for low, high in groups)
         tokens = np.empty(size, dtype=np.int64)
         position = np.empty(size, dtype=np.int64)
@@ -252,6 +260,8 @@ class _Planner:
         filled = open_until = 0
         for low, high in groups:
             for number in range(low, high):
+                # A sequence brings the tokens beyond its fork from the one before it in its group;
+                # what that one has beyond the fork is closed: no later token sees it.
                 start = base if number == low else max(int(self.shared[number]), base)
                 end[place[start:open_until]] = filled
                 stop = int(self.lengths[number])
@@ -261,7 +271,7 @@ class _Planner:
                 place[start:stop] = np.arange(filled, filled + count)
                 filled, open_until = filled + count, stop
                 reads.append(self._reads(number, number + 1, range(base, stop), place))
-        return Row(
+        return PackedRow(
             tokens=tokens,
             position=position,
             end=end,
@@ -304,9 +314,9 @@ class _Planner:
         return done[id(root)]
 
 
-def in_batches(rows: Sequence[Row], limits: Limits) -> tuple[tuple[Row, ...], ...]:
+def in_batches(rows: Sequence[PackedRow], limits: PassLimits) -> tuple[tuple[PackedRow, ...], ...]:
     """Group rows into passes, longest first, so that rows of like length share a pass."""
-    batches: list[list[Row]] = []
+    batches: list[list[PackedRow]] = []
     n_reads = n_sequences = 0
     for row in sorted(rows, key=lambda row: -len(row.tokens)):
         n_reads += len(row.reads.place)

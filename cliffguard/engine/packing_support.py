@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from cliffguard.core.errors import CliffguardError, IntegrityError
+from cliffguard.core.texts import first_line
 from cliffguard.engine.decoding import RowCache
-from cliffguard.engine.packing import Limits, Scored, chain
+from cliffguard.engine.packing import PassLimits, Scored, chain
 from cliffguard.engine.passes import Model, stacked
 from cliffguard.engine.scoring import score
 
@@ -90,8 +91,8 @@ def _tried_reason(model: Any) -> str | None:
     except (torch.cuda.OutOfMemoryError, MemoryError, CliffguardError):
         raise
     except Exception as failure:  # models raise whatever they like at inputs they do not know
-        first = (str(failure).splitlines() or [""])[0]
-        return f"it refuses packed input ({type(failure).__name__}: {first[:120]})"
+        reason = first_line(failure, otherwise="", n_characters=120)
+        return f"it refuses packed input ({type(failure).__name__}: {reason})"
     allowed = _TOLERANCE.get(model.dtype) or max(_TOLERANCE_HALF, _TIMES_NOISE * noise)
     if difference <= allowed:
         return None
@@ -115,7 +116,7 @@ def _difference(model: Any) -> tuple[float, float]:
     asked = [Scored(tokens=one[:-1], targets=one[-4:]) for one in sequences]
     packed = Model(model)
     # Room for all three in one row: a prefix, and below it a row that branches.
-    limits = Limits(row_tokens=3 * _N_BRANCH, batch_tokens=256, batch_reads=256)
+    limits = PassLimits(row_tokens=3 * _N_BRANCH, batch_tokens=256, batch_reads=256)
     found = [one.logprobs for one in score(packed, asked, limits)]
     alone = [_plainly(packed, one, n_rows=1) for one in sequences]
     if np.isnan(alone).any():

@@ -17,7 +17,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from cliffguard.engine.decoding import RowCache, n_tokens_of
-from cliffguard.engine.packing import Ints, Row, chain
+from cliffguard.engine.packing import Ints, PackedRow, chain
 
 KeyValues = tuple[tuple[torch.Tensor, torch.Tensor], ...]
 """Keys and values of each layer, of shape [1, heads, tokens, width]."""
@@ -246,7 +246,7 @@ def read_out(
     return torch.cat(logprobs)[back], torch.cat(is_best)[back]
 
 
-def stacked(rows: Sequence[Row]) -> Tokens:
+def stacked(rows: Sequence[PackedRow]) -> Tokens:
     """Return packed rows as one padded pass."""
     longest = max(len(row.tokens) for row in rows)
     shape = (len(rows), longest)

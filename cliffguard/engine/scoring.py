@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cliffguard.engine.packing import Branch, Limits, Row, Scored, plan
+from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored, plan
 from cliffguard.engine.passes import KeyValues, Model, read_out, stacked
 
 
@@ -40,7 +40,7 @@ class Scores:
         self._is_known = np.zeros(self._starts[-1], dtype=bool)
         self._is_best = np.zeros(self._starts[-1], dtype=bool)
 
-    def complete(self, model: Model, limits: Limits) -> None:
+    def complete(self, model: Model, limits: PassLimits) -> None:
         """Compute what is not yet known."""
         numbers = np.array([n for n, known in enumerate(self._all_known()) if not known])
         # (branch, keys and values of the prefix above it); a prefix is freed with its last branch.
@@ -76,7 +76,7 @@ class Scores:
     def _run(
         self,
         model: Model,
-        rows: Sequence[Row],
+        rows: Sequence[PackedRow],
         prefix: KeyValues,
         numbers: Any,
         *,
@@ -103,7 +103,7 @@ class Scores:
         return prefix
 
 
-def score(model: Model, sequences: Sequence[Scored], limits: Limits) -> list[LogLikelihood]:
+def score(model: Model, sequences: Sequence[Scored], limits: PassLimits) -> list[LogLikelihood]:
     """Return the log-likelihood of every sequence's targets, in order."""
     scores = Scores(sequences)
     scores.complete(model, limits)

@@ -15,6 +15,7 @@ from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
+from cliffguard.checkpoints.files import no_chat_template
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.sandbox import Apart, Failed, Stopped
@@ -147,10 +148,7 @@ def failures_explained(name: str) -> Iterator[None]:
         if "multiple chat templates" in str(failure):
             raise _unrendered(name, "there are several, and none is the default") from failure
         if "tokenizer.chat_template is not set" in str(failure):
-            raise UsageError(
-                f"{name}: has no chat template; use --chat-template none or base",
-                id="template.missing",
-            ) from failure
+            raise no_chat_template(name, may_be_base=True) from failure
         raise
 
 

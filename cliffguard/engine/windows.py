@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cliffguard.checkpoints.files import settings_of, stated_window, window_in
+from cliffguard.checkpoints.files import settings_of, window_in
+from cliffguard.checkpoints.identity import context_window
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 
@@ -17,7 +18,7 @@ def window_of(checkpoint: Checkpoint) -> int | None:
     files = checkpoint.files
     if files is None:
         return None
-    return stated_window(files.weights, files.tokenizer) or _class_default(files.weights)
+    return context_window(checkpoint) or _class_default(files.weights)
 
 
 def window_of_model(config: Any, tokenizer: Any) -> int | None:

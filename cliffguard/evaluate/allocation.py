@@ -20,7 +20,7 @@ from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.schedule import (
     LEAST_COUNTED,
-    Share,
+    ItemShare,
     looks_in_step,
     n_asked_at,
     n_items_at,
@@ -47,7 +47,7 @@ def dealt(
     *,
     store: Store,
     base: Checkpoint,
-) -> tuple[Plan, dict[str, Share]]:
+) -> tuple[Plan, dict[str, ItemShare]]:
     """Return the plan with the churn by which its items are dealt, and each capability's share.
 
     Without `items` in the plan there are no shares, and the store is not read.
@@ -106,7 +106,7 @@ def deal(
     tasks: Sequence[Task],
     policy: Policy,
     churn: Mapping[str, float],
-) -> dict[str, Share]:
+) -> dict[str, ItemShare]:
     """Return the share of each capability that is planned; empty where all there is, is asked.
 
     The target is asked in full, and counts. Each other capability begins with what "held" takes if
@@ -136,7 +136,7 @@ def deal(
             id="items.too-few",
         )
     _deal_out(n_left, list(hands.values()))
-    return {name: Share(hand.now.fraction, churn[name]) for name, hand in hands.items()}
+    return {name: ItemShare(hand.now.fraction, churn[name]) for name, hand in hands.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def at_alpha(p_value: float | None, found: CapabilityComparison, policy: Policy)
 
     1 where there is none.
     """
-    return scaled(1.0 if p_value is None else p_value, found.level, policy)
+    return scaled(1.0 if p_value is None else p_value, found.evidence.level, policy)
 
 
 def scaled(p_value: float, level: float | None, policy: Policy) -> float:
@@ -57,7 +57,7 @@ def scaled(p_value: float, level: float | None, policy: Policy) -> float:
 def next_level(found: CapabilityComparison, policy: Policy) -> float:
     """Return what a further run may spend; before the plan is at its end, this run itself."""
     if not found.is_finished:
-        return policy.first_level if found.level is None else found.level
-    if found.next_level is not None:
-        return found.next_level
+        return policy.first_level if found.evidence.level is None else found.evidence.level
+    if found.evidence.next_level is not None:
+        return found.evidence.next_level
     return run_level(alpha=policy.alpha, reserve=policy.reserve, spent=policy.first_level)

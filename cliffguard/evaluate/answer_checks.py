@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import Comparison
+from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.settings import Protocol
 from cliffguard.runners.import_checks import ONE_RUN
@@ -176,15 +176,15 @@ _UNCOUNTED: dict[str, Callable[[Answer], bool]] = {
 }
 
 
-def instrument_moved(comparison: Comparison) -> tuple[str, ...]:
+def instrument_moved(capabilities: Iterable[CapabilityComparison]) -> tuple[str, ...]:
     """Return a line for each capability of the control ring whose score has provably changed."""
     return tuple(
-        f"The control {found.capability} moved by {-100 * found.drop:+.1f} points, and a fine-tune "
-        "has no reason to touch it: look for a change of the instrument (chat template, tokenizer, "
-        "dtype, quantization) before you believe the other numbers."
-        for found in comparison.capabilities
+        f"The control {found.capability} moved by {-100 * found.evidence.drop:+.1f} points, and a "
+        "fine-tune has no reason to touch it: look for a change of the instrument (chat template, "
+        "tokenizer, dtype, quantization) before you believe the other numbers."
+        for found in capabilities
         if found.ring == "control"
-        and found.drop is not None
-        and found.drop_interval is not None
-        and not found.drop_interval.low <= 0.0 <= found.drop_interval.high
+        and found.evidence.drop is not None
+        and found.evidence.drop_interval is not None
+        and not found.evidence.drop_interval.low <= 0.0 <= found.evidence.drop_interval.high
     )

@@ -42,7 +42,7 @@ class Level(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class CapabilityRun:
     """A capability as one run asks it: its items by content, and when it is judged.
 
     `how` it is asked is a digest of the protocol, but for what only says how much is asked: under
@@ -94,7 +94,7 @@ class Account:
     and `comparison` the one in which it is judged, or was first judged as far.
     """
 
-    run: Run
+    run: CapabilityRun
     before: tuple[TakenLooks, ...]
     own: TakenLooks | None
     comparison: str
@@ -128,7 +128,7 @@ class Account:
 
 
 def accounts_of(
-    runs: Iterable[Run],
+    runs: Iterable[CapabilityRun],
     known: Sequence[TakenLooks],
     policy: Policy,
     counted: Mapping[str, Sequence[int]] | None = None,
@@ -146,7 +146,7 @@ def accounts_of(
     }
 
 
-def _comparison(runs: Sequence[Run], known: Sequence[TakenLooks]) -> str:
+def _comparison(runs: Sequence[CapabilityRun], known: Sequence[TakenLooks]) -> str:
     """Return a digest of all that is judged together.
 
     It is another comparison once one of these was ended between its looks: what it looked at there
@@ -160,7 +160,7 @@ def _comparison(runs: Sequence[Run], known: Sequence[TakenLooks]) -> str:
 
 
 def _account(
-    run: Run,
+    run: CapabilityRun,
     known: Sequence[TakenLooks],
     policy: Policy,
     counted: Sequence[int],
@@ -198,14 +198,14 @@ def _account(
     )
 
 
-def _is_own(run: Run, one: TakenLooks, counted: Sequence[int]) -> bool:
+def _is_own(run: CapabilityRun, one: TakenLooks, counted: Sequence[int]) -> bool:
     """Say whether looks are a run's own: as far as it had come, or those at `counted` items."""
     is_told = one.run == run.digest and len(counted) > 0 and set(counted) <= set(one.counted)
     return is_told or run.is_of(one)
 
 
 def _own_looks(
-    run: Run, known: Sequence[TakenLooks], counted: Sequence[int], alpha: float
+    run: CapabilityRun, known: Sequence[TakenLooks], counted: Sequence[int], alpha: float
 ) -> TakenLooks | None:
     """Return the looks of a run that tell of those at `counted` items, else those furthest on.
 
@@ -243,7 +243,7 @@ def spent_of(looks: Iterable[TakenLooks]) -> float:
 
 
 def _level_at(
-    run: Run,
+    run: CapabilityRun,
     own: TakenLooks | None,
     counted: Sequence[int],
     alpha: float,
@@ -274,7 +274,7 @@ def runs_of(
     dtype: str,
     questions: Mapping[str, Sequence[str]],
     gating: Collection[str],
-) -> tuple[Run, ...]:
+) -> tuple[CapabilityRun, ...]:
     """Return what a run asks of each capability, and of all that gates together.
 
     `dtype` is what the protocol's comes to, as in a question's key; `questions` are the keys of
@@ -288,7 +288,7 @@ def runs_of(
         ]
         keys = [sorted(questions[series.task.name]) for series in own]
         runs.append(
-            Run(
+            CapabilityRun(
                 capability=looks.capability,
                 how=digest(how),
                 digest=digest([looks.order, list(looks.n_items), looks.spending, keys]),
@@ -305,11 +305,11 @@ def runs_of(
     return (*runs, *_together([run for run in runs if run.capability in gating]))
 
 
-def _together(runs: Sequence[Run]) -> list[Run]:
+def _together(runs: Sequence[CapabilityRun]) -> list[CapabilityRun]:
     if len(runs) < 2:
         return []
     return [
-        Run(
+        CapabilityRun(
             capability=TOGETHER,
             how=runs[0].how,
             digest=digest([run.digest for run in runs]),
@@ -322,7 +322,7 @@ def _together(runs: Sequence[Run]) -> list[Run]:
 
 def runs_of_samples(
     tasks: Sequence[Task], sides: Sequence[Mapping[str, Sequence[Answer]]], gating: Collection[str]
-) -> tuple[Run, ...]:
+) -> tuple[CapabilityRun, ...]:
     """Return what is judged of logged samples: by what each document is, and what both scored."""
     scores: dict[str, dict[str, list[str]]] = {}
     changed: dict[str, set[str]] = {}
@@ -339,7 +339,7 @@ def runs_of_samples(
         told = {item: _memoised(" ".join(sorted(both)), in_short) for item, both in by_item.items()}
         n_items = sum(len(both) for both in by_item.values())
         runs.append(
-            Run(
+            CapabilityRun(
                 capability=name,
                 how=_OF_SAMPLES,
                 digest=digest_of_rows(sorted(told.items())),
@@ -359,7 +359,7 @@ def _memoised(text: str, known: dict[str, str]) -> str:
     return known[text]
 
 
-def refuse_other_sides(runs: Sequence[Run], known: Sequence[TakenLooks]) -> None:
+def refuse_other_sides(runs: Sequence[CapabilityRun], known: Sequence[TakenLooks]) -> None:
     """Raise UsageError unless looks at logged samples were at these ones, or at some of them."""
     told = {item: answer for run in runs for item, answer in run.answers.items()}
     changed = frozenset().union(*(run.changed for run in runs))

@@ -212,6 +212,20 @@ class _Absent:
         return self.entry.read_shard(self.shard.number, self.shard.items)
 
 
+def question_of(
+    checkpoint: Checkpoint, task: Task, protocol: Protocol, runner: Runner, replicate: int = 0
+) -> Question:
+    """Return what is asked of a checkpoint, under whose key its answers are stored."""
+    return Question(
+        checkpoint=checkpoint,
+        task=task,
+        protocol=protocol,
+        dtype=runner.dtype(protocol),
+        runner=runner.identity,
+        replicate=replicate,
+    )
+
+
 def _entry(
     checkpoint: Checkpoint,
     series: Series,
@@ -220,14 +234,7 @@ def _entry(
     runner: Runner,
     replicate: int,
 ) -> tuple[Question, Entry]:
-    question = Question(
-        checkpoint=checkpoint,
-        task=series.task,
-        protocol=protocol,
-        dtype=runner.dtype(protocol),
-        runner=runner.identity,
-        replicate=replicate,
-    )
+    question = question_of(checkpoint, series.task, protocol, runner, replicate)
     return question, store.open(question, series.items)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from cliffguard.checkpoints.files import chat_template_of, refuse_growing
+from cliffguard.checkpoints.files import chat_template_of, no_chat_template, refuse_growing
 from cliffguard.checkpoints.identity import vocabulary_size
 from cliffguard.checkpoints.tensors import Tensor, are_same, is_zero, tensors_of
 from cliffguard.checkpoints.tokenizers import tokenizer_change
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.errors import IntegrityError
 from cliffguard.core.settings import Protocol
 
 # --- before anything is asked --------------------------------------------------------------------
@@ -171,14 +171,9 @@ def _refuse_no_template(
 ) -> None:
     """Tell before hours are spent on the base that the candidate cannot be asked like this."""
     if policy != "none" and templates["base"] is None:
-        raise UsageError(
-            f"{base.name}: has no chat template; use --chat-template none", id="template.missing"
-        )
+        raise no_chat_template(base.name, may_be_base=False)
     if policy == "own" and templates["candidate"] is None:
-        raise UsageError(
-            f"{candidate.name}: has no chat template; use --chat-template none or base",
-            id="template.missing",
-        )
+        raise no_chat_template(candidate.name, may_be_base=True)
 
 
 def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[()]:

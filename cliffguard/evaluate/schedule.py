@@ -122,14 +122,14 @@ def in_full(task: Task, items: tuple[Item, ...]) -> Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class ItemShare:
     """The fraction of a capability's tasks that is planned, and the churn by which it was dealt."""
 
     fraction: float
     churn: float
 
 
-_NO_SHARES: Mapping[str, Share] = {}
+_NO_SHARES: Mapping[str, ItemShare] = {}
 
 
 class Schedule:
@@ -152,7 +152,7 @@ class Schedule:
         stops_early: bool = True,
         after_failure: AfterFailure = "finish",
         estimand: Estimand = "capability",
-        shares: Mapping[str, Share] = _NO_SHARES,
+        shares: Mapping[str, ItemShare] = _NO_SHARES,
         in_step: Collection[str] = (),
     ) -> None:
         """Plan the looks at these tasks; the capabilities `in_full` get a single one.
@@ -176,9 +176,12 @@ class Schedule:
         self.n_looks = 0  # taken so far
 
     def next(self, verdict: Verdict | None) -> Look | None:
-        """Return the next look, or None when `verdict` needs no more or nothing is left."""
+        """Return the next look, or None when `verdict` needs no more or nothing is left.
+
+        The first is taken whatever is planned: nothing at all is a verdict too.
+        """
         going_on = self._going_on(verdict)
-        if not going_on:
+        if not going_on and self.n_looks:  # of nothing, there is one look
             return None
         self.n_looks += 1
         for capability, step in going_on.items():
@@ -314,7 +317,7 @@ def plan_looks(
     *,
     stops_early: bool = True,
     after_failure: AfterFailure = "finish",
-    shares: Mapping[str, Share] = _NO_SHARES,
+    shares: Mapping[str, ItemShare] = _NO_SHARES,
 ) -> Schedule:
     """Return the looks of a run of these suites' tasks under a policy."""
     capabilities = [capability for suite in suites for capability in suite.capabilities]
@@ -335,7 +338,7 @@ def plan_looks(
 class _Planned:
     """One task on its way: its order, and how far it was asked at each look so far."""
 
-    def __init__(self, task: Task, items: tuple[Item, ...], share: Share | None) -> None:
+    def __init__(self, task: Task, items: tuple[Item, ...], share: ItemShare | None) -> None:
         self.task = task
         self.items = items
         self.n_planned = n_items_at(1.0 if share is None else share.fraction, len(items))

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from cliffguard.compare.clusters import cluster_name
 from cliffguard.compare.verdict import absent
-from cliffguard.core.items import Capability, Item, Suite, Task
+from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.reviews import PlannedLooks
 from cliffguard.core.settings import Plan, Policy, Protocol, Ring, Role
 from cliffguard.evaluate.allocation import USUAL_CHURN, deal
@@ -125,79 +126,100 @@ def look_ahead(
 
     Unless the runner `holds_both` checkpoints, the base is asked in full.
     """
-    expected = {
-        capability.name: (churn or {}).get(capability.name, USUAL_CHURN)
-        for suite in suites
-        for capability in suite.capabilities
-    }
+    measured = [(suite, capability) for suite in suites for capability in suite.capabilities]
+    expected = {c.name: (churn or {}).get(c.name, USUAL_CHURN) for _, c in measured}
     shares = deal(plan, suites, tasks, policy, expected)
     schedule = plan_looks(
         tasks, suites, plan.protocol, policy, stops_early=stops_early, shares=shares
     )
-    stops_at_failure = plan.after_failure == "stop"
     manifest = schedule.manifest()
     whole = schedule.everything()
     looks = {planned.capability: planned.n_items for planned in manifest}
-    roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
-    n_gating = roles.count("gating")
-    # What Holm asks of the first capability of several, beside the test of all together.
-    level = policy.first_level * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
+    level = _level_of_first(suites, policy)
     rows, designs = [], []
-    for suite in suites:
-        for capability in suite.capabilities:
-            own = [series for series in whole if series.task.capability == capability.name]
-            row, design = _capability(
-                suite,
-                capability,
-                own,
-                looks=looks.get(capability.name, (0,)),
-                churn=expected[capability.name],
-                level=level,
-                plan=plan,
-                policy=policy,
-            )
-            rows.append(row)
-            if row.role == "gating":
-                designs.append(design)
-    able = [design for design in designs if design is not None]
-    together = None
-    if able:
-        together = _outcomes(able, policy.first_level, stops_at_failure, policy.mean_margin)
+    for suite, capability in measured:
+        row, design = _capability(
+            suite,
+            capability,
+            [series for series in whole if series.task.capability == capability.name],
+            looks=looks.get(capability.name, (0,)),
+            churn=expected[capability.name],
+            level=level,
+            plan=plan,
+            policy=policy,
+        )
+        rows.append(row)
+        if row.role == "gating":
+            designs.append(design)
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
-    is_whole = together is not None and len(able) == len(designs) and not unmeasured
+    gate = _gate(rows, designs, plan, policy, can_pass=not unmeasured)
+    return Outlook(
+        capabilities=gate.rows,
+        chance_pass=gate.chance_pass,
+        chance_fail=gate.chance_fail,
+        n_planned=sum(row.n_asked for row in rows),
+        n_expected=sum(row.n_expected for row in gate.rows),
+        n_tokens=sum(
+            (row.n_expected + (row.n_expected if holds_both else row.n_asked)) * row.n_tokens
+            for row in gate.rows
+        ),
+        looks=manifest,
+        remarks=(
+            *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
+            *_remarks(gate.rows, tasks, plan, policy),
+        ),
+        mean_price=gate.price,
+    )
+
+
+def _level_of_first(suites: Sequence[Suite], policy: Policy) -> float:
+    """Return what Holm asks of the first capability of several, beside the test of all together."""
+    roles = [policy.role(c.name, c.ring) for suite in suites for c in suite.capabilities]
+    n_gating = roles.count("gating")
+    return policy.first_level * (1 - TOGETHER if n_gating > 1 else 1.0) / max(1, n_gating)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gate:
+    """What simulated gates of all that is gating come to; the rows ask as many items as they do."""
+
+    rows: tuple[CapabilityOutlook, ...]
+    chance_pass: float = 0.0
+    chance_fail: float = 0.0
+    price: MeanPrice | None = None
+
+
+def _gate(
+    rows: Sequence[CapabilityOutlook],
+    designs: Sequence[Design | None],
+    plan: Plan,
+    policy: Policy,
+    *,
+    can_pass: bool,
+) -> _Gate:
+    """Simulate gates of what can be decided. None passes where something gating cannot be."""
+    able = [design for design in designs if design is not None]
+    if not able:
+        return _Gate(rows=tuple(rows))
+    is_whole = can_pass and len(able) == len(designs)
+    stops = plan.after_failure == "stop"
+    together = _outcomes(able, policy.first_level, stops, policy.mean_margin)
     price = None
-    if together is not None and policy.mean_margin is not None:
-        without = _outcomes(able, policy.first_level, stops_at_failure)
-        rows, before = (_asked(rows, designs, found) for found in (together, without))
+    if policy.mean_margin is not None:
+        without = _outcomes(able, policy.first_level, stops)
+        rows, before = (_asked(rows, designs, outcomes) for outcomes in (together, without))
         price = MeanPrice(
             margin=policy.mean_margin,
             chance_pass=float(without.passed.mean()) if is_whole else 0.0,
             n_items=sum(row.n_expected for row in rows) - sum(row.n_expected for row in before),
         )
-    return Outlook(
-        capabilities=tuple(rows),
-        chance_pass=float(together.passed.mean()) if together is not None and is_whole else 0.0,
-        chance_fail=float(together.failed.mean()) if together is not None else 0.0,
-        n_planned=sum(row.n_asked for row in rows),
-        n_expected=sum(row.n_expected for row in rows),
-        n_tokens=sum(
-            (row.n_expected + (row.n_expected if holds_both else row.n_asked)) * row.n_tokens
-            for row in rows
-        ),
-        looks=manifest,
-        remarks=(
-            *(f"{name}: the policy names it, but no suite measures it" for name in unmeasured),
-            *_remarks(rows, tasks, plan, policy),
-        ),
-        mean_price=price,
+    return _Gate(
+        rows=tuple(rows),
+        chance_pass=float(together.passed.mean()) if is_whole else 0.0,
+        chance_fail=float(together.failed.mean()),
+        price=price,
     )
-
-
-def _group(task: Task, item: Item, field: str | None) -> str:
-    """Return what an item is tied by: the policy's field, else its own cluster, else nothing."""
-    tie = None if field is None else task.fields.get(item.id, {}).get(field)
-    return tie or item.cluster or f"{task.name} {item.id}"
 
 
 def _asked(
@@ -230,9 +252,7 @@ def _capability(
     role = policy.role(capability.name, capability.ring)
     margin = policy.margin(capability.name)
     items = [(series.task, item) for series in planned for item in series.planned]
-    own = policy.capabilities.get(capability.name)
-    field = None if own is None else own.cluster
-    names = [_group(task, item, field) for task, item in items if task.gates(item)]
+    names = [cluster_name(task, item, policy) for task, item in items if task.gates(item)]
     n_clusters, n_seen = _clusters(names, churn, policy)
     each = worth(len(names), n_clusters, churn=churn, margin=margin, alpha=policy.first_level)
     design = None

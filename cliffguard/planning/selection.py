@@ -148,7 +148,7 @@ def _levels(
     together = []
     for proof in proofs:
         changes = [{} if one is None else _changes(one, proof) for one in asked]
-        planned = looks.get(proof.capability, (proof.n_planned,))
+        planned = looks.get(proof.capability, (proof.counts.n_planned,))
         if policy.role(proof.capability, proof.ring) == "target":  # is asked in full, once
             planned = planned[-1:]
         together.append(Together(_correlation(changes), planned))
@@ -170,7 +170,7 @@ def _p_values(one: Asked | None, proofs: Sequence[CapabilityComparison]) -> list
     """Return the p-value of each proof, 1 where there is none."""
     if one is None:
         return [1.0] * len(proofs)
-    found = {row.capability: row.p_held for row in one.review.comparison.capabilities}
+    found = {row.capability: row.evidence.p_held for row in one.review.comparison.capabilities}
     return [1.0 if (p := found.get(proof.capability)) is None else p for proof in proofs]
 
 
@@ -185,7 +185,9 @@ def _changes(one: Asked, proof: CapabilityComparison) -> Changes | None:
     """
     pairs = [counted(pair) for pair in one.pairs if pair.task.capability == proof.capability]
     n_repeats = one.review.plan.protocol.repeats
-    found = gather(pairs, margin=proof.margin, n_planned=proof.n_planned, stands_alone=False)
+    found = gather(
+        pairs, margin=proof.evidence.margin, n_planned=proof.counts.n_planned, stands_alone=False
+    )
     if any(
         pair.group is not None or pair.is_graded or pair.task.is_graded(n_repeats)
         for pair in found.gating

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.core.checkpoint import Checkpoint
@@ -89,21 +91,16 @@ def measure_noise(
     policy = with_margins(plan.policy or Policy(), suites)
     # There are no later runs to keep anything for.
     policy = replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
-    sides, dtypes = [], []
-    for one, replicate in ((plan, 0), (other, _replicate(plan, other))):
-        runner = make_runner(one)
-        dtypes.append(runner.dtype(one.protocol))
-        look = Schedule(runner.resolve(suites, one.protocol), one.protocol).everything()
+    sides: list[Measurement] = []
+    dtypes: list[str] = []
+    for run, replicate in ((plan, 0), (other, _replicate(plan, other))):
+        runner = make_runner(run)
+        dtypes.append(runner.dtype(run.protocol))
+        look = Schedule(runner.resolve(suites, run.protocol), run.protocol).everything()
         side = measure(
-            checkpoint,
-            look,
-            protocol=one.protocol,
-            store=store,
-            runner=runner,
-            replicate=replicate,
-            progress=progress,
-            tell=tell,
-        )
+            checkpoint, look, protocol=run.protocol, store=store, runner=runner,
+            replicate=replicate, progress=progress, tell=tell,
+        )  # fmt: skip
         _refuse_elsewhere(side, runner)
         sides.append(side)
         del runner  # its weights leave memory before the other's enter
@@ -111,17 +108,15 @@ def measure_noise(
     pairs = [replace(p, item=replace(p.item, cluster=None)) for p in pair_answers(look, *sides)]
     against = _described(plan, other, dtypes)
     _note(pairs, sides[0].questions, look, store, against)
-
-    def compared(pairs: Sequence[Pair]) -> list[CapabilityComparison]:
-        found = compare(
-            pairs, look=look, base=checkpoint, candidate=checkpoint, suites=suites, policy=policy,
-            repeats=plan.protocol.repeats,
-        )  # fmt: skip
-        return [one for one in found.capabilities if one.n_items]
-
+    case = Case(
+        base=checkpoint, candidate=checkpoint, suites=suites, policy=policy, protocol=plan.protocol
+    )
+    compared = partial(_compared, look, case)
     there = compared(pairs)
     back = compared([replace(pair, base=pair.candidate, candidate=pair.base) for pair in pairs])
-    p_values = holm([_two_sided(one, two) for one, two in zip(there, back, strict=True)])
+    p_values = holm([_two_sided(*both) for both in zip(there, back, strict=True)])
+    names = [capability.name for suite in suites for capability in suite.capabilities]
+    scored = {capability.capability for capability in there}
     return NoiseFloor(
         checkpoint=checkpoint.label,
         against=against,
@@ -129,13 +124,14 @@ def measure_noise(
         capabilities=tuple(
             _told(one, p_drift, policy) for one, p_drift in zip(there, p_values, strict=True)
         ),
-        unscored=tuple(
-            capability.name
-            for suite in suites
-            for capability in suite.capabilities
-            if capability.name not in {one.capability for one in there}
-        ),
+        unscored=tuple(name for name in names if name not in scored),
     )
+
+
+def _compared(look: Look, case: Case, pairs: Sequence[Pair]) -> list[CapabilityComparison]:
+    """Return what a checkpoint's answers come to against its own, where any has a score."""
+    rows = compare(pairs, case, look=look).capabilities
+    return [row for row in rows if row.counts.n_items]
 
 
 def _refuse_elsewhere(side: Measurement, runner: Runner) -> None:
@@ -167,23 +163,23 @@ def _replicate(plan: Plan, other: Plan) -> int:
 
 
 def _two_sided(one: CapabilityComparison, two: CapabilityComparison) -> float:
-    assert one.p_drop is not None
-    assert two.p_drop is not None
-    return min(1.0, 2.0 * min(one.p_drop, two.p_drop))
+    assert one.evidence.p_drop is not None
+    assert two.evidence.p_drop is not None
+    return min(1.0, 2.0 * min(one.evidence.p_drop, two.evidence.p_drop))
 
 
 def _told(found: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
-    assert found.drop is not None
-    assert found.drop_interval is not None
+    assert found.evidence.drop is not None
+    assert found.evidence.drop_interval is not None
     return CapabilityNoise(
         capability=found.capability,
-        n_items=found.n_items,
-        n_worse=found.n_broken,
-        n_better=found.n_fixed,
-        drop=found.drop,
-        drop_interval=found.drop_interval,
+        n_items=found.counts.n_items,
+        n_worse=found.counts.n_broken,
+        n_better=found.counts.n_fixed,
+        drop=found.evidence.drop,
+        drop_interval=found.evidence.drop_interval,
         p_drift=p_drift,
-        margin=found.margin,
+        margin=found.evidence.margin,
         has_drifted=p_drift <= policy.alpha,
     )
 

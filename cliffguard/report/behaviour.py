@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cliffguard.core.comparisons import Behaviour, CapabilityComparison, Manner, Shift
 from cliffguard.core.reviews import Outcome
 from cliffguard.report import numbers
-from cliffguard.report.page import Page, Row
+from cliffguard.report.page import CapabilityRow, Page
 
 LEAST_ANSWERS = 30
 """Of fewer answers nothing is noted: one more or less would make a note."""
@@ -72,11 +72,11 @@ class BehaviourView:
 def behaviour_view(page: Page) -> BehaviourView | None:
     """Arrange what is known of both sides' behaviour; None where nothing is."""
     told = [
-        (row, row.found, row.found.behaviour)
+        (row, row.found, row.found.diagnostics.behaviour)
         for row in page.rows
-        if row.found is not None and row.found.behaviour is not None
+        if row.found is not None and row.found.diagnostics.behaviour is not None
     ]
-    cells = [_cells(behaviour, found.shift) for _, found, behaviour in told]
+    cells = [_cells(behaviour, found.diagnostics.shift) for _, found, behaviour in told]
     kept = [
         place
         for place in range(len(MEANINGS))
@@ -123,7 +123,7 @@ def _change(told: Behaviour, share: Callable[[Manner], float | None]) -> str:
 # --- notes ---------------------------------------------------------------------------------------
 
 
-def _notes(row: Row, found: CapabilityComparison, told: Behaviour) -> list[str]:
+def _notes(row: CapabilityRow, found: CapabilityComparison, told: Behaviour) -> list[str]:
     notes = []
     if told.n_generated >= LEAST_ANSWERS:
         notes = [
@@ -156,11 +156,11 @@ def _cut_and_lost(found: CapabilityComparison, told: Behaviour) -> Sequence[str]
     """Say so where more answers were cut than right ones lost: the limit may be all of the drop."""
     if told.base.cut is None or told.candidate.cut is None or not told.n_worse_cut:
         return ()
-    n_worse = found.n_broken + found.n_lost
+    n_worse = found.counts.n_broken + found.counts.n_lost
     n_more_cut = round((told.candidate.cut - told.base.cut) * told.n_generated)
-    if not 0 < n_worse - found.n_fixed <= n_more_cut:
+    if not 0 < n_worse - found.counts.n_fixed <= n_more_cut:
         return ()
-    worse = "broken or unanswered" if found.n_lost else "broken"
+    worse = "broken or unanswered" if found.counts.n_lost else "broken"
     verb = "was" if told.n_worse_cut == 1 else "were"
     return (
         f"of {n_worse:,} {worse} items, {told.n_worse_cut:,} {verb} cut: a "
@@ -168,11 +168,13 @@ def _cut_and_lost(found: CapabilityComparison, told: Behaviour) -> Sequence[str]
     )
 
 
-def _other_answers(row: Row, found: CapabilityComparison, told: Behaviour) -> Sequence[str]:
+def _other_answers(
+    row: CapabilityRow, found: CapabilityComparison, told: Behaviour
+) -> Sequence[str]:
     """Say so where a score held, and yet many answers are others than the base's."""
     is_low = told.agreement is not None and told.agreement < LOW_AGREEMENT
     is_held = row.finding.outcome is Outcome.HELD and not row.is_target
-    if not (is_low and is_held and found.n_items >= LEAST_ANSWERS and _is_short(told)):
+    if not (is_low and is_held and found.counts.n_items >= LEAST_ANSWERS and _is_short(told)):
         return ()
     return (
         f"the score held, with other answers: {numbers.percent(told.agreement)} are the same, "

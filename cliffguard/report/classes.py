@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cliffguard.core.comparisons import ClassComparison, ClassesComparison
+from cliffguard.core.texts import clip
 from cliffguard.report import numbers
-from cliffguard.report.clean import clip, one_line
+from cliffguard.report.clean import one_line
 from cliffguard.report.page import Page
 
 MOST_ROWS = 20
@@ -28,7 +29,9 @@ class ClassView:
 
 def class_view(page: Page) -> ClassView | None:
     """Arrange the classes of all tasks; None where no task has any."""
-    tasks = [one for row in page.rows if row.found is not None for one in row.found.classes]
+    tasks = [
+        one for row in page.rows if row.found is not None for one in row.found.diagnostics.classes
+    ]
     rows = [(task, one) for task in tasks for one in task.classes]
     if not rows:
         return None

@@ -44,18 +44,6 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def shorten(text: str, n_characters: int) -> str:
-    """Return `text`, cut to `n_characters` with a note of how many more there were."""
-    if len(text) <= n_characters:
-        return text
-    return f"{text[:n_characters].rstrip()} … ({len(text) - n_characters:,} more characters)"
-
-
-def clip(text: str, n_characters: int) -> str:
-    """Return `text` in at most `n_characters`, cut with an ellipsis."""
-    return text if len(text) <= n_characters else f"{text[: n_characters - 1]}…"
-
-
 def cleaned(record: T) -> T:
     """Return a copy of `record` in which every text, however deep, is clean."""
     return with_texts(record, clean)

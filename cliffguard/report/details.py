@@ -12,7 +12,7 @@ from cliffguard.report.clean import one_line
 
 def details(found: CapabilityComparison, cause: Cause | None) -> tuple[str, ...]:
     """Return a line for each; none of what was not measured, nor what `cause` has told already."""
-    if found.drop is None:
+    if found.evidence.drop is None:
         return ()
     unreadable = "" if cause == "format" else _unreadable(found)
     return tuple(line for line in (_missing(found), unreadable, _worth(found)) if line)
@@ -20,21 +20,24 @@ def details(found: CapabilityComparison, cause: Cause | None) -> tuple[str, ...]
 
 def _missing(found: CapabilityComparison) -> str:
     """Say how many answers each side lacks, or how many items no score."""
-    if not found.n_unscored:
+    if not found.counts.n_unscored:
         return ""
-    sides = (("base", found.n_missing_base), ("candidate", found.n_missing_candidate))
+    sides = (("base", found.counts.n_missing_base), ("candidate", found.counts.n_missing_candidate))
     told = " and ".join(f"{n:,} of the {side}'s" for side, n in sides if n)
     if not told:  # a review of the first layout, which did not tell them apart
-        return f"{found.n_unscored:,} unscored, not in n"
-    lost = f"; {found.n_lost:,} count against HELD" if found.n_lost else ""
+        return f"{found.counts.n_unscored:,} unscored, not in n"
+    lost = f"; {found.counts.n_lost:,} count against HELD" if found.counts.n_lost else ""
     return f"{told} answers are missing, not in n{lost}"
 
 
 def _unreadable(found: CapabilityComparison) -> str:
     """Say how many answers hold nothing that the metric reads, and what is lost beside them."""
-    sides = (("base", found.n_unreadable_base), ("candidate", found.n_unreadable_candidate))
+    sides = (
+        ("base", found.counts.n_unreadable_base),
+        ("candidate", found.counts.n_unreadable_candidate),
+    )
     told = " and ".join(f"{n:,} of the {side}'s" for side, n in sides if n)
-    readable = found.readable
+    readable = found.diagnostics.readable
     if not told or readable is None:
         return ""
     words = f"{told} answers are unreadable, and count as wrong"
@@ -51,9 +54,12 @@ def _unreadable(found: CapabilityComparison) -> str:
 def _worth(found: CapabilityComparison) -> str:
     """Say how many items of how many there would be, and what they are worth together."""
     told = []
-    if found.n_in_all is not None:
-        told.append(f"on {found.n_items:,} of {found.n_in_all:,} items, for the limit of one side")
-    if found.n_clusters is not None:
-        worth = math.floor(found.n_effective_clusters or 0.0)
-        told.append(f"{found.n_clusters:,} clusters, worth {worth:,} of one size")
+    if found.counts.n_in_all is not None:
+        told.append(
+            f"on {found.counts.n_items:,} of {found.counts.n_in_all:,} items, for the limit of one "
+            "side"
+        )
+    if found.counts.n_clusters is not None:
+        worth = math.floor(found.evidence.n_effective_clusters or 0.0)
+        told.append(f"{found.counts.n_clusters:,} clusters, worth {worth:,} of one size")
     return "; ".join(told)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.report.clean import clip, one_line
+from cliffguard.core.texts import clip
+from cliffguard.report.clean import one_line
 from cliffguard.report.numbers import points, points_range
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
 from cliffguard.report.placing import place

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.reviews import Review
-from cliffguard.report.clean import cleaned, clip
+from cliffguard.core.texts import clip
+from cliffguard.report.clean import cleaned
 from cliffguard.report.numbers import MISSING
-from cliffguard.report.page import Page, Row, lay_out
+from cliffguard.report.page import CapabilityRow, Page, lay_out
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _NAME_LENGTH = 30
 class _Line:
     """A row in the direction of its panel, in percentage points; None: not measured."""
 
-    row: Row
+    row: CapabilityRow
     y: float
     value: float | None
     low: float
@@ -102,7 +103,7 @@ def forest_description(page: Page) -> str:
     return "; ".join(parts)
 
 
-def _role(row: Row) -> str:
+def _role(row: CapabilityRow) -> str:
     return f"{row.finding.role}, {row.standing}" if row.standing else row.finding.role
 
 
@@ -118,13 +119,16 @@ def _panels(page: Page) -> list[_Panel]:
     return [panel for panel in panels if panel.lines]
 
 
-def _line(row: Row, y: float, sign: float) -> _Line:
+def _line(row: CapabilityRow, y: float, sign: float) -> _Line:
     found, margin = row.found, row.finding.margin
     limit = None if margin is None else 100 * sign * margin + 0.0
-    if found is None or found.drop is None or found.drop_interval is None:
+    if found is None or found.evidence.drop is None or found.evidence.drop_interval is None:
         return _Line(row=row, y=y, value=None, low=0.0, high=0.0, limit=limit)
-    ends = sorted(100 * sign * end for end in (found.drop_interval.low, found.drop_interval.high))
-    value = 100 * sign * found.drop
+    ends = sorted(
+        100 * sign * end
+        for end in (found.evidence.drop_interval.low, found.evidence.drop_interval.high)
+    )
+    value = 100 * sign * found.evidence.drop
     return _Line(row=row, y=y, value=value, low=ends[0], high=ends[1], limit=limit)
 
 

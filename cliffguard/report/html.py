@@ -9,12 +9,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from cliffguard.core.reviews import Review
+from cliffguard.core.texts import shorten
 from cliffguard.report import numbers
 from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
 from cliffguard.report.classes import TITLE as CLASSES_TITLE
 from cliffguard.report.classes import class_view
-from cliffguard.report.clean import cleaned, one_line, shorten
+from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
 from cliffguard.report.figures import forest_svg, ladder_svg

@@ -12,6 +12,12 @@ from typing import Any, NoReturn
 
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.checkpoint import CheckpointFiles
+from cliffguard.core.comparisons import (
+    CapabilityComparison,
+    CapabilityCounts,
+    CapabilityEvidence,
+    Diagnostics,
+)
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.files import validate
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
@@ -23,6 +29,7 @@ _TO_ESCAPE = re.compile(
     r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ufffe\uffff"
     r"\U000e0000-\U000e007f]"
 )
+_RECORDS = re.compile(r"(capabilities\.\d+)\.(?:counts|evidence|diagnostics)\b")
 # What this layout was given after reviews of it had been written: absent, it is not known.
 _LATER = re.compile(r"taken\.\d+\.(level|alpha|comparison)")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -61,9 +68,10 @@ def read_review(text: str, source: str) -> Review:
     value = _load(text, source)
     _check_format(value, source)
     try:
-        review = validate(TypeAdapter(Review), value, source, UsageError)
+        review = validate(TypeAdapter(Review), _nested(value), source, UsageError)
     except UsageError as failure:
-        raise UsageError(f"{failure}; {_NEXT}", id="review.damaged") from None
+        line = _RECORDS.sub(r"\1", str(failure))
+        raise UsageError(f"{line}; {_NEXT}", id="review.damaged") from None
     # A reader that is generous would let a changed review pass for the one that was written.
     is_older = value["format"] < REVIEW_FORMAT
     difference = _difference(value, _plain(review, ""), "", may_lack=is_older)
@@ -88,10 +96,55 @@ def _plain(value: Any, where: str) -> Any:
         return [_plain(part, f"{where}.{place}") for place, part in enumerate(value)]
     if isinstance(value, Mapping):
         return {key: _plain(value[key], _join(where, key)) for key in sorted(value)}
-    if is_dataclass(value):
-        names = [field.name for field in fields(value)]
-        return {name: _plain(getattr(value, name), _join(where, name)) for name in names}
-    return value
+    return _fields(value, where) if is_dataclass(value) else value
+
+
+_PARTS = {"counts": CapabilityCounts, "evidence": CapabilityEvidence, "diagnostics": Diagnostics}
+"""The records of a capability, whose fields stand side by side in JSON, in the order below."""
+
+_ORDER = (
+    "capability", "suite", "ring", "n_planned", "n_asked", "n_looks", "n_items", "n_unscored",
+    "n_lost", "n_broken", "n_fixed", "n_effective", "square", "base_mean", "candidate_mean", "drop",
+    "drop_interval", "margin", "p_held", "p_drop", "p_beyond", "method", "tasks", "ladders",
+    "behaviour", "n_excluded", "distance", "shift", "classes", "uncut", "n_copies",
+    "n_missing_base", "n_missing_candidate", "n_unreadable_base", "n_unreadable_candidate",
+    "readable", "n_cut_base", "chance", "skill", "n_clusters", "n_effective_clusters", "n_empty",
+    "n_in_all", "strata", "level", "next_level",
+)  # fmt: skip
+
+
+def _fields(record: Any, where: str) -> dict[str, Any]:
+    """Return a record's fields; of a capability those of its three records, side by side."""
+    is_row = isinstance(record, CapabilityComparison)
+    flat: dict[str, Any] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if is_row and field.name in _PARTS:
+            flat |= _fields(value, where)
+        else:
+            flat[field.name] = _plain(value, _join(where, field.name))
+    return {name: flat[name] for name in _ORDER} if is_row else flat
+
+
+def _nested(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a review as it was read, with the fields of every capability in their records."""
+    comparison = value.get("comparison")
+    if not isinstance(comparison, dict) or not isinstance(comparison.get("capabilities"), list):
+        return value
+    rows = comparison["capabilities"]
+    nested = [_in_records(row) if isinstance(row, dict) else row for row in rows]
+    return {**value, "comparison": {**comparison, "capabilities": nested}}
+
+
+def _in_records(row: dict[str, Any]) -> dict[str, Any]:
+    homes = {field.name: part for part, record in _PARTS.items() for field in fields(record)}
+    nested: dict[str, Any] = {part: {} for part in _PARTS}
+    for name, value in row.items():
+        if name in homes:
+            nested[homes[name]][name] = value
+        elif name not in _PARTS:  # which JSON does not have, and is told of as an unknown key
+            nested[name] = value
+    return nested
 
 
 def _join(where: str, key: str) -> str:

@@ -153,7 +153,7 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
 
 def _of_stratum(finding: Finding, found: CapabilityComparison) -> dict[str, str | None]:
     """Return the numbers of the part that a finding names; empty where it names none."""
-    for part in found.strata:
+    for part in found.diagnostics.strata:
         if part.name == finding.stratum:
             return {
                 "stratum_margin": _number(part.margin),
@@ -165,25 +165,27 @@ def _of_stratum(finding: Finding, found: CapabilityComparison) -> dict[str, str 
 
 def _measured(found: CapabilityComparison) -> dict[str, str | None]:
     """Return what was measured; counts that are mostly 0 only where they are not."""
-    interval, readable = found.drop_interval, found.readable
+    interval, readable = found.evidence.drop_interval, found.diagnostics.readable
     return {
-        "base_mean": _number(found.in_own_numbers(found.base_mean)),
-        "candidate_mean": _number(found.in_own_numbers(found.candidate_mean)),
+        "base_mean": _number(found.in_own_numbers(found.evidence.base_mean)),
+        "candidate_mean": _number(found.in_own_numbers(found.evidence.candidate_mean)),
         "direction": DIRECTIONS[found.direction] or None,
-        "drop": _number(found.drop),
+        "drop": _number(found.evidence.drop),
         "drop_low": _number(interval.low if interval else None),
         "drop_high": _number(interval.high if interval else None),
-        "n_planned": str(found.n_planned),
-        "n_asked": str(found.n_asked),
-        "n_items": str(found.n_items),
-        "n_unscored": str(found.n_unscored),
-        "n_broken": str(found.n_broken),
-        "n_fixed": str(found.n_fixed),
-        "interval_confidence": "" if not found.level else f"{1.0 - 2.0 * found.level:.6g}",
-        "chance": _number(found.in_own_numbers(found.chance)),
-        "n_effective_clusters": _number(found.n_effective_clusters),
+        "n_planned": str(found.counts.n_planned),
+        "n_asked": str(found.counts.n_asked),
+        "n_items": str(found.counts.n_items),
+        "n_unscored": str(found.counts.n_unscored),
+        "n_broken": str(found.counts.n_broken),
+        "n_fixed": str(found.counts.n_fixed),
+        "interval_confidence": ""
+        if not found.evidence.level
+        else f"{1.0 - 2.0 * found.evidence.level:.6g}",
+        "chance": _number(found.in_own_numbers(found.evidence.chance)),
+        "n_effective_clusters": _number(found.evidence.n_effective_clusters),
         "readable_drop": None if readable is None else _number(readable.drop),
-        **{name: _number(getattr(found, name) or None) for name in _RARE},
+        **{name: _number(getattr(found.counts, name) or None) for name in _RARE},
     }
 
 

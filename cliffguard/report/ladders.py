@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from cliffguard.core.comparisons import Ladder, LevelComparison
 from cliffguard.core.reviews import Review
-from cliffguard.report.clean import cleaned, clip
+from cliffguard.core.texts import clip
+from cliffguard.report.clean import cleaned
 from cliffguard.report.page import LadderView, lay_out
 from cliffguard.report.palette import BASE, BREAK, CANDIDATE, FAINT, INK, MUTED
 

@@ -7,15 +7,16 @@ import re
 from collections.abc import Iterable, Sequence
 
 from cliffguard.core.reviews import Example, Review
+from cliffguard.core.texts import clip, shorten
 from cliffguard.core.timing import Timings
 from cliffguard.report.behaviour import INTRO, behaviour_view
 from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
 from cliffguard.report.classes import TITLE as CLASSES_TITLE
 from cliffguard.report.classes import class_view
-from cliffguard.report.clean import cleaned, clip, one_line, shorten
+from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
-from cliffguard.report.page import LadderView, Page, Row, lay_out, place
+from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out, place
 from cliffguard.report.parts import HEADERS as PARTS_HEADERS
 from cliffguard.report.parts import INTRO as PARTS_INTRO
 from cliffguard.report.parts import SIDES as PARTS_SIDES
@@ -130,7 +131,7 @@ def _capabilities(page: Page) -> str:
     return f"{text}\n\n{_tasks(page)}" if page.tasks else text
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: CapabilityRow) -> tuple[str, ...]:
     return (
         escape(row.capability),
         row.finding.role,
@@ -145,7 +146,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _reason(row: Row) -> str:
+def _reason(row: CapabilityRow) -> str:
     standing = f"{row.standing}; " if row.standing else ""
     details = "".join(f"; {escape(line)}" for line in row.details)
     p = f" ({html.escape(row.proof)})" if row.proof else ""
@@ -216,9 +217,9 @@ def _target(page: Page) -> str:
     return f"## Target gain\n\n{lines or 'No target was measured, and the policy demands no gain.'}"
 
 
-def _gain(row: Row, page: Page) -> str:
+def _gain(row: CapabilityRow, page: Page) -> str:
     head = f"- {escape(row.capability)}, {row.mark} {row.finding.outcome}"
-    if row.found is None or row.found.drop is None:
+    if row.found is None or row.found.evidence.drop is None:
         return f"{head}: {escape(row.reason)}"
     words = f", {row.direction}" if row.direction else ""
     return (

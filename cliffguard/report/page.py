@@ -32,7 +32,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class CapabilityRow:
     """One capability of the table: the finding and, where it was measured, the comparison."""
 
     finding: Finding
@@ -42,7 +42,7 @@ class Row:
     @property
     def own_confidence(self) -> str:
         """Of an interval that is not at the confidence of the heading, its own; else nothing."""
-        level = self.found.level if self.found else None
+        level = self.found.evidence.level if self.found else None
         if not level or self.first_level is None or abs(level - self.first_level) < _ROUNDING:
             return ""
         return f" ({100 * (1 - 2 * level):.4g} %)"
@@ -67,12 +67,14 @@ class Row:
     def base(self) -> str:
         """The base's mean, in the metric's own numbers."""
         found = self.found
-        return numbers.percent(found.in_own_numbers(found.base_mean) if found else None)
+        return numbers.percent(found.in_own_numbers(found.evidence.base_mean) if found else None)
 
     @property
     def candidate(self) -> str:
         found = self.found
-        return numbers.percent(found.in_own_numbers(found.candidate_mean) if found else None)
+        return numbers.percent(
+            found.in_own_numbers(found.evidence.candidate_mean) if found else None
+        )
 
     @property
     def direction(self) -> str:
@@ -82,7 +84,7 @@ class Row:
     @property
     def means(self) -> str:
         """Both means as "52.0 → 65.0 %"."""
-        if self.found is None or self.found.base_mean is None:
+        if self.found is None or self.found.evidence.base_mean is None:
             return numbers.MISSING
         return f"{self.base.removesuffix(' %')} → {self.candidate}"
 
@@ -93,22 +95,22 @@ class Row:
 
     @property
     def drop(self) -> str:
-        return numbers.points(self.found.drop if self.found else None)
+        return numbers.points(self.found.evidence.drop if self.found else None)
 
     @property
     def gain(self) -> str:
         """The drop with its sign turned: a gain is positive when better."""
-        drop = self.found.drop if self.found else None
+        drop = self.found.evidence.drop if self.found else None
         return numbers.points(None if drop is None else -drop)
 
     @property
     def interval(self) -> str:
-        told = numbers.points_range(self.found.drop_interval if self.found else None)
+        told = numbers.points_range(self.found.evidence.drop_interval if self.found else None)
         return told + self.own_confidence
 
     @property
     def gain_interval(self) -> str:
-        interval = self.found.drop_interval if self.found else None
+        interval = self.found.evidence.drop_interval if self.found else None
         if interval is None:
             return numbers.MISSING
         low, high = numbers.signed(-interval.high), numbers.signed(-interval.low)
@@ -131,7 +133,7 @@ class Row:
 
     @property
     def n_items(self) -> str:
-        return f"{self.found.n_items:,}" if self.found else "0"
+        return f"{self.found.counts.n_items:,}" if self.found else "0"
 
     @property
     def standing(self) -> str:
@@ -146,7 +148,11 @@ class Row:
     @property
     def flips(self) -> str:
         """Broken and fixed items as "132 / 8"."""
-        return f"{self.found.n_broken} / {self.found.n_fixed}" if self.found else numbers.MISSING
+        return (
+            f"{self.found.counts.n_broken} / {self.found.counts.n_fixed}"
+            if self.found
+            else numbers.MISSING
+        )
 
     @property
     def p_value(self) -> str:
@@ -203,7 +209,7 @@ class Rung:
 class LadderView:
     """One ladder with the capability that it belongs to and what was found on it, if anything."""
 
-    row: Row
+    row: CapabilityRow
     ladder: Ladder
     finding: LadderFinding | None
 
@@ -321,7 +327,7 @@ class Page:
     """Everything that a report says, in the order in which it says it."""
 
     review: Review
-    rows: tuple[Row, ...]
+    rows: tuple[CapabilityRow, ...]
     ladders: tuple[LadderView, ...]
     tasks: tuple[TaskRow, ...]
     examples: tuple[tuple[str, tuple[Example, ...]], ...]
@@ -368,7 +374,7 @@ class Page:
         return f"{100 * self.review.comparison.confidence:.4g} %"
 
     @property
-    def targets(self) -> tuple[Row, ...]:
+    def targets(self) -> tuple[CapabilityRow, ...]:
         """What the fine-tune was for, also where the policy demands nothing of it."""
         return tuple(row for row in self.rows if row.is_target or row.finding.ring == "target")
 
@@ -376,8 +382,8 @@ class Page:
     def remarks(self) -> tuple[str, ...]:
         """What the table does not show: items saved, and the capabilities taken together."""
         found = [row.found for row in self.rows if row.found]
-        n_planned = sum(one.n_planned for one in found)
-        n_asked = sum(one.n_asked for one in found)
+        n_planned = sum(one.counts.n_planned for one in found)
+        n_asked = sum(one.counts.n_asked for one in found)
         remarks = []
         if any(row.direction for row in self.rows):
             remarks.append(
@@ -442,7 +448,7 @@ class Page:
 
     @property
     def methods(self) -> str:
-        found = [row.found.method for row in self.rows if row.found]
+        found = [row.found.evidence.method for row in self.rows if row.found]
         return "; ".join(one_line(method) for method in dict.fromkeys(found))
 
 
@@ -457,7 +463,8 @@ def lay_out(review: Review) -> Page:
     findings = sorted(review.verdict.findings, key=lambda finding: ROLE_ORDER[finding.role])
     first = (1.0 - review.comparison.confidence) / 2.0
     rows = tuple(
-        Row(finding=f, found=measured.get(f.capability), first_level=first) for f in findings
+        CapabilityRow(finding=f, found=measured.get(f.capability), first_level=first)
+        for f in findings
     )
     return Page(
         review=review,
@@ -466,22 +473,22 @@ def lay_out(review: Review) -> Page:
         tasks=tuple(
             TaskRow(capability=row.capability, task=task)
             for row in rows
-            for task in (row.found.tasks if row.found else ())
+            for task in (row.found.diagnostics.tasks if row.found else ())
         ),
         examples=_worst_first(rows, review.examples),
     )
 
 
 def _worst_first(
-    rows: Sequence[Row], examples: Sequence[Example]
+    rows: Sequence[CapabilityRow], examples: Sequence[Example]
 ) -> tuple[tuple[str, tuple[Example, ...]], ...]:
     """Group examples by capability: what failed the gate first, the steepest loss at the top."""
     groups: dict[str, list[Example]] = {}
     for example in examples:
         groups.setdefault(one_line(example.capability), []).append(example)
 
-    def place(row: Row) -> tuple[bool, bool, float]:
-        drop = row.found.drop if row.found else None
+    def place(row: CapabilityRow) -> tuple[bool, bool, float]:
+        drop = row.found.evidence.drop if row.found else None
         has_failed = row.finding.outcome is Outcome.REGRESSED and row.finding.role != "monitored"
         return not has_failed, row.finding.role != "gating", -(drop or 0.0)
 
@@ -489,9 +496,9 @@ def _worst_first(
     return tuple((name, tuple(groups[name])) for name in order if name in groups)
 
 
-def _ladders(row: Row) -> list[LadderView]:
+def _ladders(row: CapabilityRow) -> list[LadderView]:
     found = {finding.task: finding for finding in row.finding.ladders}
-    ladders = row.found.ladders if row.found else ()
+    ladders = row.found.diagnostics.ladders if row.found else ()
     return [
         LadderView(row=row, ladder=ladder, finding=found.get(ladder.task)) for ladder in ladders
     ]

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from cliffguard.compare.strata_evidence import adjusted_parts
 from cliffguard.core.comparisons import StratumComparison
 from cliffguard.core.settings import Policy
+from cliffguard.core.texts import clip
 from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
-from cliffguard.report.clean import clip, one_line
-from cliffguard.report.page import Page, Row
+from cliffguard.report.clean import one_line
+from cliffguard.report.page import CapabilityRow, Page
 
 N_LARGEST = 5
 """Parts with the largest drops that are shown of each capability, beside every proven one."""
@@ -39,7 +40,7 @@ _KINDS = {"task": "tasks", "level": "levels", "class": "classes", "field": "name
 class PartRow:
     """One part, in the numbers of its metric; `p_value` is as it is compared with alpha."""
 
-    row: Row
+    row: CapabilityRow
     part: StratumComparison
     p_value: float | None
     is_proven: bool
@@ -85,7 +86,7 @@ class PartRow:
     def _shown(self, mean: float | None) -> str:
         found = self.row.found
         assert found is not None
-        tasks = [one for one in found.tasks if one.task == self.part.name]
+        tasks = [one for one in found.diagnostics.tasks if one.task == self.part.name]
         scored = tasks[0] if tasks and self.part.kind == "task" else found
         return numbers.percent(scored.in_own_numbers(mean))
 
@@ -94,7 +95,7 @@ class PartRow:
 class PartsView:
     """The parts of one capability: those shown, and what is said of the rest."""
 
-    row: Row
+    row: CapabilityRow
     rows: tuple[PartRow, ...]
     summary: str
 
@@ -102,7 +103,7 @@ class PartsView:
     def has_untested(self) -> bool:
         """Say whether any part, shown or not, has no p-value."""
         found = self.row.found
-        return found is not None and any(part.p_beyond is None for part in found.strata)
+        return found is not None and any(part.p_beyond is None for part in found.diagnostics.strata)
 
     @property
     def proven(self) -> tuple[PartRow, ...]:
@@ -114,7 +115,7 @@ def part_views(page: Page) -> tuple[PartsView, ...]:
     alpha, p_values = _p_values(page)
     views = []
     for row in page.rows:
-        parts = () if row.found is None else row.found.strata
+        parts = () if row.found is None else row.found.diagnostics.strata
         rows = [_part(row, part, p_values, alpha) for part in parts]
         rows.sort(key=lambda one: (not one.is_proven, -(one.part.drop or 0.0), one.part.name))
         n_proven = sum(one.is_proven for one in rows)
@@ -134,14 +135,14 @@ def _p_values(page: Page) -> tuple[float, dict[tuple[str, str, str], float]]:
         if row.finding.role == role and row.found is not None
     ]
     n_gating = sum(row.finding.role == "gating" and row.found is not None for row in page.rows)
-    share = shares(n_gating, has_parts=any(found.strata for found in asked)).parts
+    share = shares(n_gating, has_parts=any(found.diagnostics.strata for found in asked)).parts
     findings = [row.finding for row in page.rows]
     tested = adjusted_parts(asked, findings, policy, share)
     return policy.alpha, {(name, one.kind, one.name): p for (name, one), p in tested}
 
 
 def _part(
-    row: Row,
+    row: CapabilityRow,
     part: StratumComparison,
     p_values: dict[tuple[str, str, str], float],
     alpha: float,

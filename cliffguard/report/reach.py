@@ -59,13 +59,13 @@ def reaches(page: Page) -> tuple[Reach, ...]:
             capability=row.capability,
             ring=row.finding.ring,
             outcome=row.finding.outcome,
-            distance=row.found.distance,
-            drop=row.found.drop,
-            drop_interval=row.found.drop_interval,
+            distance=row.found.diagnostics.distance,
+            drop=row.found.evidence.drop,
+            drop_interval=row.found.evidence.drop_interval,
             # Of a target it is minus a demanded gain: no drop that is tolerated.
             margin=None if row.finding.ring == "target" else row.finding.margin,
         )
         for row in page.rows
-        if row.found is not None and row.found.distance is not None
+        if row.found is not None and row.found.diagnostics.distance is not None
     ]
     return tuple(sorted(placed, key=lambda one: (one.distance.median, one.capability)))

@@ -16,7 +16,7 @@ from cliffguard.report.classes import TITLE as CLASSES_TITLE
 from cliffguard.report.classes import ClassView, class_view
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.numbers import percent, points
-from cliffguard.report.page import LadderView, Page, Row, lay_out
+from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out
 from cliffguard.report.parts import PartsView, part_views
 from cliffguard.report.reach import reaches
 from cliffguard.report.wording import SIGN_CONVENTION
@@ -132,7 +132,7 @@ def next_steps(page: Page) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def _enough(page: Page, counted: Sequence[Row]) -> list[str]:
+def _enough(page: Page, counted: Sequence[CapabilityRow]) -> list[str]:
     """What to add where nothing gates, or nothing but the target."""
     if not counted:
         return ["Let the policy gate at least one capability that the suites measure."]
@@ -144,29 +144,29 @@ def _enough(page: Page, counted: Sequence[Row]) -> list[str]:
     ]
 
 
-def _lost(row: Row) -> str:
+def _lost(row: CapabilityRow) -> str:
     """Name what regressed, and where or how if not by its mean."""
     if row.finding.stratum is not None:
         return f"{row.capability} (in {one_line(row.finding.stratum)})"
     return f"{row.capability} (by format)" if row.finding.cause == "format" else row.capability
 
 
-def _measure(row: Row) -> str:
+def _measure(row: CapabilityRow) -> str:
     if row.finding.counts:
         return f"Measure {row.capability}: {row.reason}."
     return f"Ask {row.capability} by items that this base can answer: {row.reason}."
 
 
-def _more_items(row: Row) -> str:
+def _more_items(row: CapabilityRow) -> str:
     found = row.found
     if found is not None and found.has_nothing_to_lose and found.is_finished:
         return f"{row.capability} is open: {row.reason}."
-    if found is not None and found.n_asked < found.n_planned:
+    if found is not None and found.counts.n_asked < found.counts.n_planned:
         return (
-            f"{row.capability} is open: {found.n_asked:,} of {found.n_planned:,} planned items "
-            "were asked before the run ended; --no-early-stop asks them all."
+            f"{row.capability} is open: {found.counts.n_asked:,} of {found.counts.n_planned:,} "
+            "planned items were asked before the run ended; --no-early-stop asks them all."
         )
-    if found is not None and 0.0 in (found.level, found.next_level):
+    if found is not None and 0.0 in (found.evidence.level, found.evidence.next_level):
         return f"No further run can decide {row.capability}: nothing of alpha is left for one."
     needed = row.finding.n_items_needed
     about = f" (about {needed:,} would decide)" if needed else ""
@@ -217,7 +217,7 @@ def _table(page: Page) -> Table:
     return table
 
 
-def _cells(row: Row) -> list[Text]:
+def _cells(row: CapabilityRow) -> list[Text]:
     margin = row.margin.removeprefix("gain ").removesuffix(" pp")
     numbers = (row.drop.removesuffix(" pp"), row.interval, margin, row.n_items, row.flips)
     return [
@@ -228,7 +228,7 @@ def _cells(row: Row) -> list[Text]:
     ]
 
 
-def _outcome(row: Row) -> Text:
+def _outcome(row: CapabilityRow) -> Text:
     return Text(f"{row.mark} {row.finding.outcome}", style=_STYLES[row.finding.outcome])
 
 
@@ -236,7 +236,7 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
     """Why a capability did not hold, and what is missing from its n, each after its sign."""
     remarks = []
     for row in page.rows:
-        is_measured = row.found is not None and row.found.drop is not None
+        is_measured = row.found is not None and row.found.evidence.drop is not None
         if row.direction and is_measured:
             remarks.append(("↓", f"{row.capability}: {row.change}"))
         if row.finding.outcome is not Outcome.HELD:
@@ -247,7 +247,7 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
     return remarks
 
 
-def _stacked(row: Row, confidence: str) -> Text:
+def _stacked(row: CapabilityRow, confidence: str) -> Text:
     """One capability over two lines, where the table would not fit."""
     numbers = (
         f"    {row.change}, drop {row.drop}, {confidence} interval {row.interval}, "

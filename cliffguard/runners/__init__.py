@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 from typing import Protocol as Interface
 
-from cliffguard.checkpoints.files import stated_window
+from cliffguard.checkpoints.identity import context_window
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
@@ -89,9 +89,7 @@ class Runner(Interface):
 
     def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
         """Return how many tokens a checkpoint reads here, or None where nothing says it."""
-        files = checkpoint.files
-        stated = None if files is None else stated_window(files.weights, files.tokenizer)
-        return protocol.max_length or stated
+        return protocol.max_length or context_window(checkpoint)
 
     @property
     def n_workers(self) -> int:

@@ -36,7 +36,7 @@ from cliffguard.engine.templates import (
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
-from cliffguard.runners.backends import LocalBackend, arguments_in_key, backend
+from cliffguard.runners.backends import identity_of, make_backend, refuse_unable
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
 from cliffguard.runners.preview import N_SHOWN, first_prompts
 
@@ -66,7 +66,7 @@ class HarnessRunner(Runner):
         self.settings = settings or RunnerSettings()
         self._data = data or {}
         self._offline = offline
-        self._backend = backend(self.settings, allow_pickle=allow_pickle)
+        self._backend = make_backend(self.settings, allow_pickle=allow_pickle)
         self._tasks: dict[str, LoadedTask] = {}
         self._renders: dict[str, Callable[..., Any]] = {}
         self._stages = Stages()
@@ -79,8 +79,7 @@ class HarnessRunner(Runner):
         versions = [
             f"{part} {'.'.join(version(part).split('.')[:n])}" for part, n in _PARTS.items()
         ]
-        told = arguments_in_key(self.settings)
-        return f"{self.settings.model}{told}: {', '.join(versions)}"
+        return f"{identity_of(self.settings)}: {', '.join(versions)}"
 
     def dtype(self, protocol: Protocol) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
@@ -109,7 +108,7 @@ class HarnessRunner(Runner):
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
-        self._refuse_unable(protocol)
+        refuse_unable(self.settings, protocol)
         entries = [
             task for s in suites for capability in s.capabilities for task in capability.tasks
         ]
@@ -130,7 +129,7 @@ class HarnessRunner(Runner):
             from cliffguard.engine.rehearsal import rehearse
 
             remarks = rehearse(checkpoint).remarks
-        if protocol.chat_template != "none":
+        if protocol.chat_template != "none" and self.settings.kind.needs_tokenizer:
             render = by_files(checkpoint, protocol)
             remarks += check_template(checkpoint, protocol, render)
             if self.show is not None:  # `preview` needs it, too, and loading it takes seconds
@@ -202,18 +201,18 @@ class HarnessRunner(Runner):
 
     @property
     def loads_models(self) -> bool:
-        """Say whether models are loaded here, and not behind a server or by lm-eval alone."""
-        return isinstance(self._backend, LocalBackend)
+        """Return True if models are loaded here, and not behind a server or by lm-eval alone."""
+        return self.settings.is_local
 
     def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
         """Put a checkpoint into memory and let it compute once, as before its first answer."""
-        if not isinstance(self._backend, LocalBackend):
+        if not self.loads_models:
             super().load(checkpoint, protocol)
         self._model(checkpoint, protocol)
 
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width]."""
-        if not isinstance(self._backend, LocalBackend):
+        if not self.loads_models:
             return super().embed(checkpoint, texts, protocol)
         from cliffguard.engine.embedding import embed
 
@@ -225,7 +224,7 @@ class HarnessRunner(Runner):
         self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
     ) -> Sequence[Divergence]:
         """Return how far the candidate's predictions lie from the base's over each prompt."""
-        if not isinstance(self._backend, LocalBackend):
+        if not self.loads_models:
             return super().diverge(base, candidate, prompts, protocol)
         from cliffguard.engine.divergence import divergence
 
@@ -241,23 +240,6 @@ class HarnessRunner(Runner):
             return [load_own(entry)]
         with no_connection() if self._offline else nullcontext():
             return load_stock(entry, protocol, self._data)
-
-    def _refuse_unable(self, protocol: Protocol) -> None:
-        """Only our own model draws from seeds of our own, and loads what is asked for here."""
-        if self.settings.model != "cliffguard" and protocol.samples:
-            raise UsageError(
-                f"temperature {protocol.temperature}: the runner {self.settings.model} draws from "
-                "seeds that are not recorded; use the runner cliffguard, or temperature 0",
-                id="runner.temperature",
-            )
-        own = ("attention", "quantization", "think_end", "template_args")
-        asked = [n for n in own if getattr(protocol, n) != getattr(Protocol(), n)]
-        if not self.settings.is_local and asked:
-            raise UsageError(
-                f"protocol.{asked[0]}: give it to the runner {self.settings.model} in runner.args, "
-                "in its own words",
-                id="runner.own-words",
-            )
 
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:

@@ -25,8 +25,8 @@ from cliffguard.engine import live
 from cliffguard.engine.smoke_test import probe, refuse_no_numbers
 from cliffguard.engine.weight_checks import refuse_no_marks
 from cliffguard.engine.windows import settled, window_of_model
-from cliffguard.runners.backends import LocalBackend
 from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.local_backends import CliffguardBackend
 
 if TYPE_CHECKING:
     from cliffguard.core.vectors import Divergence, Vectors
@@ -52,7 +52,7 @@ class LiveRunner(HarnessRunner):
         settings: RunnerSettings | None = None,
     ) -> None:
         super().__init__(settings)
-        if self.settings.model != "cliffguard":
+        if not self.settings.kind.packs:
             raise UsageError(
                 f"runner {self.settings.model}: a model in memory is asked by cliffguard's own",
                 id="live.other-runner",
@@ -145,7 +145,7 @@ class LiveRunner(HarnessRunner):
             return work()
 
 
-class _LiveBackend(LocalBackend):
+class _LiveBackend(CliffguardBackend):
     """Switches the adapters of a model in memory; everything else is loaded from files."""
 
     def __init__(self, network: Any, tokenizer: Any, settings: RunnerSettings) -> None:

@@ -15,6 +15,7 @@ from cliffguard.core.extents import refuse_absurd
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import Protocol
 from cliffguard.core.terms import Terms
+from cliffguard.core.texts import first_line
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.lmeval_logs import told_by
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
@@ -290,9 +291,9 @@ def load_stock(
             id="environment.missing-library",
         ) from failure
     except Exception as failure:  # lm-eval lets through whatever datasets and the hub raise
-        reason = (str(failure).splitlines() or [type(failure).__name__])[0]
+        reason = first_line(failure)
         raise InfrastructureError(
-            f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason[:200]})",
+            f"{task.name}: lm-eval cannot load its data ({type(failure).__name__}: {reason})",
             id="task.no-data",
         ) from failure
     return [_stock(task, name, made, local.get(name)) for name, made in sorted(harnesses.items())]

@@ -7,7 +7,6 @@ does to its documents. The files are read here, since `datasets` caches a file b
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -19,6 +18,8 @@ from typing import Any
 
 from cliffguard.core.errors import CliffguardError, ConfigError, nearest
 from cliffguard.core.files import read_jsonl, read_text, user_path
+from cliffguard.core.hashing import sha256_now
+from cliffguard.core.texts import first_line, first_of
 
 _ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 _SPLITS = ("test_split", "validation_split", "training_split", "fewshot_split")
@@ -54,7 +55,7 @@ class LocalData:
         if place is not None and not self.is_processed:
             # What a task makes of its documents need not be one for one.
             where = self.tables[self.asked].places[place]
-        reason = (str(failure).splitlines() or [""])[0][:200]
+        reason = first_line(failure, otherwise="")
         return ConfigError(
             f"{where}: does not fit {self.task}, which takes the layout of its own data set: "
             f"{type(failure).__name__}: {reason}",
@@ -94,7 +95,7 @@ def refuse_unknown(names: Iterable[str], entries: Iterable[str], index: Mapping[
         if inner:
             raise ConfigError(
                 f"data.{name}: stands for {len(inner)} tasks; give each its own file "
-                f"({', '.join(inner[:3])}{', …' if len(inner) > 3 else ''})",
+                f"({first_of(inner, 3)})",
                 id="data.several-tasks",
             )
         raise ConfigError(
@@ -233,11 +234,11 @@ def _table(name: str, where: str) -> Table:
     try:
         made = datasets.Dataset.from_list(list(rows.values()))
     except Exception as failure:  # pyarrow's, of many kinds
-        reason = (str(failure).splitlines() or [type(failure).__name__])[0][:200]
+        reason = first_line(failure)
         raise ConfigError(
             f"{where}: {path}: its rows make no table: {reason}", id="data.no-table"
         ) from None
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = sha256_now(path)
     return Table(path=path, rows=made, places=tuple(rows), sha256=digest)
 
 
@@ -311,11 +312,11 @@ def _parquet(path: Path) -> Table:
     try:
         with tempfile.TemporaryDirectory() as cache:  # never what another run left in one
             made = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256_now(path)
     except Exception as failure:  # pyarrow's and datasets', of many kinds
-        reason = (str(failure.__cause__ or failure).splitlines() or [type(failure).__name__])[0]
+        reason = first_line(failure.__cause__ or failure, otherwise=type(failure).__name__)
         raise ConfigError(
-            f"{path}: cannot be read as Parquet: {reason[:200]}", id="data.parquet"
+            f"{path}: cannot be read as Parquet: {reason}", id="data.parquet"
         ) from None
     if not len(made):
         raise ConfigError(f"{path}: holds no documents", id="data.empty")

@@ -134,22 +134,29 @@ def log_fortune(
     if weights is not None:
         x = mean + weights * (x - mean)
     before = np.arange(len(x), dtype=float)
-    total = np.concatenate(([0.0], np.cumsum(x)))[:-1]
-    squares = np.concatenate(([0.0], np.cumsum(x * x)))[:-1]
+    total = _sums_before(x)
     allowed = np.full(len(x), mean, dtype=float)
     if n_suite is not None:
         allowed = (n_suite * mean - total) / (n_suite - before)
     weight = _IMAGINARY_ITEMS + before
     estimate = (_IMAGINARY_ITEMS * expected + total) / weight
-    spread = (_IMAGINARY_ITEMS * _PLANNED_SQUARE + squares) / weight - estimate**2
-    edge = estimate - allowed
-    most = _LARGEST_STAKE / np.maximum(1.0 + allowed, 1e-9)
-    stake = np.clip(edge / (np.maximum(spread, 1e-9) + edge * edge), 0.0, most)
-    gain = stake * (x - allowed)
+    spread = (_IMAGINARY_ITEMS * _PLANNED_SQUARE + _sums_before(x * x)) / weight - estimate**2
+    gain = _stake(estimate - allowed, spread, allowed) * (x - allowed)
     fortune = np.cumsum(np.log1p(np.maximum(gain, -_LARGEST_STAKE)))
     if n_suite is not None:
         fortune[_impossible(x, mean, n_suite, or_equal)] = math.inf
     return fortune
+
+
+def _sums_before(x: FloatArray) -> FloatArray:
+    """Return the sum of what came before each item: a bet must not look at its own."""
+    return np.concatenate(([0.0], np.cumsum(x)))[:-1]
+
+
+def _stake(edge: FloatArray, spread: FloatArray, allowed: FloatArray) -> FloatArray:
+    """Return Kelly's stakes, approximately; so that no item can lose more than three quarters."""
+    most = _LARGEST_STAKE / np.maximum(1.0 + allowed, 1e-9)
+    return np.asarray(np.clip(edge / (np.maximum(spread, 1e-9) + edge * edge), 0.0, most))
 
 
 def p_value(log_fortunes: FloatArray) -> float:

@@ -51,9 +51,9 @@ from cliffguard.stats.paired import (
 from cliffguard.stats.sequential import (
     DROP_SPENDING,
     HELD_SPENDING,
-    Spending,
+    SpendingFunction,
     boundaries,
-    repeated_p_value,
+    repeated_p_of,
 )
 
 FloatArray = NDArray[np.float64]
@@ -64,7 +64,6 @@ _GRADED = "Gaffke's bound on graded scores, in any order"
 _BETTING = "betting on graded scores"
 _SUITE = "betting without replacement, about this suite"
 _EXPECTED_GAIN = 0.1  # what the first bets on a target suppose beyond the demanded gain
-_LARGEST_Z = 8.0  # the normal tail beyond it is below what a p-value is computed to
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class PairedSample:
     """The answers to a number of items, as the score statistic sees them.
 
     Attributes
@@ -177,7 +176,7 @@ class Sample:
         return self.clustering.p_value(self.clustering.deflated(z))
 
 
-def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
+def fixed_evidence(sample: PairedSample, *, margin: float, alpha: float) -> Evidence:
     """Evidence of one look at everything that was planned.
 
     Parameters
@@ -205,7 +204,7 @@ def fixed_evidence(sample: Sample, *, margin: float, alpha: float) -> Evidence:
 
 
 def sequential_evidence(
-    looks: Sequence[Sample], *, n_planned: int, margin: float, alpha: float
+    looks: Sequence[PairedSample], *, n_planned: int, margin: float, alpha: float
 ) -> Evidence:
     """Evidence after several looks, at which the measuring could have stopped.
 
@@ -235,10 +234,10 @@ def sequential_evidence(
     n_asked = tuple(look.n_asked for look in looks)
     last = looks[-1]
 
-    def repeated(p_values: list[float], spending: Spending) -> float:
+    def repeated(p_values: list[float], spending: SpendingFunction) -> float:
         return repeated_p_of(p_values, n_asked=n_asked, n_planned=n_planned, spending=spending)
 
-    def edge(spending: Spending) -> float:
+    def edge(spending: SpendingFunction) -> float:
         return boundaries(n_asked, n_planned=n_planned, alpha=alpha, spending=spending)[-1]
 
     may_convict = [look.counts.drop >= margin or look.n_asked >= n_planned for look in looks]
@@ -254,18 +253,7 @@ def sequential_evidence(
     )
 
 
-def repeated_p_of(
-    p_values: Sequence[float], *, n_asked: tuple[int, ...], n_planned: int, spending: Spending
-) -> float:
-    """Return the p-value of all looks together from that of each look alone.
-
-    Parameters are those of `repeated_p_value`, with one p-value a look for its statistic.
-    """
-    z_values = [float(np.clip(-ndtri(p), -_LARGEST_Z, _LARGEST_Z)) for p in p_values]
-    return repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=spending)
-
-
-def gain_evidence(sample: Sample, *, gain: float, alpha: float) -> Evidence:
+def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidence:
     """Evidence of a demanded gain; *held* is that it is exceeded.
 
     Parameters
@@ -475,7 +463,7 @@ def suite_evidence(
     )
 
 
-def _one_look_interval(sample: Sample, alpha: float) -> Interval:
+def _one_look_interval(sample: PairedSample, alpha: float) -> Interval:
     z = float(ndtri(1 - alpha))
     return sample.interval(z_low=z, z_high=z)
 
@@ -512,7 +500,7 @@ def _with_clusters(method: str, n_changes: int, weights: FloatArray | None) -> s
     return method if weights is None else f"{method}; {n_changes} clusters"
 
 
-def _in_words(sample: Sample, method: str) -> str:
+def _in_words(sample: PairedSample, method: str) -> str:
     if sample.clustering is None:
         return method
     found = sample.clustering

@@ -18,11 +18,10 @@ from scipy.special import ndtri
 
 from cliffguard.stats.interval import check_open_fraction
 from cliffguard.stats.paired import N_BISECTIONS, non_inferiority_p_values, null_variance, score_z
-from cliffguard.stats.sequential import HELD_SPENDING, boundaries, repeated_p_value
+from cliffguard.stats.sequential import HELD_SPENDING, boundaries, repeated_p_of
 
 FloatArray = NDArray[np.float64]
 
-_LARGEST_Z = 8.0  # the normal tail beyond it is below what a p-value is computed to
 _ROUNDING = 1e-9
 _N_STEPS = 3  # of placing the drop; later ones move the variance by less than a percent
 _LARGEST_DROP = 0.95
@@ -74,10 +73,9 @@ def mean_evidence(
     p_values = [float(table.p_at_least(margin)) for table in kept.values()]
     if n_asked == (n_planned,):
         return MeanEvidence(p_values[0], kept[n_planned].highest_drop(float(ndtri(1 - alpha))))
-    z_values = [float(np.clip(-ndtri(p), -_LARGEST_Z, _LARGEST_Z)) for p in p_values]
     edge = boundaries(n_asked, n_planned=n_planned, alpha=alpha, spending=HELD_SPENDING)[-1]
     return MeanEvidence(
-        repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=HELD_SPENDING),
+        repeated_p_of(p_values, n_asked=n_asked, n_planned=n_planned, spending=HELD_SPENDING),
         kept[n_asked[-1]].highest_drop(edge),
     )
 

@@ -74,13 +74,9 @@ def find_fall(
     rng = np.random.default_rng(seed)
     contrasts = _contrasts(*_moments(values[None, :], sizes), sizes)[0]
     largest = float(np.abs(contrasts).max())
-    p_differs = _share_as_large(
-        (
-            np.abs(_contrasts(*_moments(permuted, sizes), sizes)).max(axis=1)
-            for permuted in _permutations(levels, n_permutations, is_blocked, rng)
-        ),
-        largest,
-    )
+    drawn = _permutations(levels, n_permutations, is_blocked, rng)
+    largest_drawn = (np.abs(_contrasts(*_moments(x, sizes), sizes)).max(axis=1) for x in drawn)
+    p_differs = _share_as_large(largest_drawn, largest)
     eases = bool(contrasts.max() < largest)
     p_abrupt, fits_step = None, True
     if len(levels) >= LEAST_LEVELS and sizes.min() >= LEAST_ITEMS and not eases:

@@ -28,25 +28,26 @@ from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.interval import check_open_fraction
 
-Spending = Literal["linear", "quadratic", "cubic", "obrien_fleming", "pocock"]
+SpendingFunction = Literal["linear", "quadratic", "cubic", "obrien_fleming", "pocock"]
 """How fast alpha is spent: evenly; less at first, by a power; hardly at first; faster at first."""
 
-HELD_SPENDING: Spending = "cubic"
+HELD_SPENDING: SpendingFunction = "cubic"
 """Of "the drop is the margin or more", which a candidate that lost nothing rejects late anyway."""
 
-DROP_SPENDING: Spending = "linear"
+DROP_SPENDING: SpendingFunction = "linear"
 """Of "there is no drop", which a large loss rejects early: every item that it breaks is a cost."""
 
 FloatArray = NDArray[np.float64]
 
-_POWERS: dict[Spending, int] = {"linear": 1, "quadratic": 2, "cubic": 3}
+_POWERS: dict[SpendingFunction, int] = {"linear": 1, "quadratic": 2, "cubic": 3}
 _REACH = 8.0  # standard deviations beyond which a statistic does not lie (probability 6e-16)
 _N_NODES = 64  # of the integral over a look, at the least
 _NODES_PER_STEP = 24  # the more, the smaller the step between two looks is beside what came before
 _LEAST_ALPHA = 1e-12  # a p-value is not computed below it
+_LARGEST_Z = 8.0  # the normal tail beyond it is below what a p-value is computed to
 
 
-def spent_alpha(fraction: float, *, alpha: float, spending: Spending) -> float:
+def spent_alpha(fraction: float, *, alpha: float, spending: SpendingFunction) -> float:
     """Return how much of alpha may be spent once `fraction` of the planned sample is there.
 
     Parameters
@@ -86,7 +87,7 @@ def boundaries(
     *,
     n_planned: int,
     alpha: float,
-    spending: Spending = "linear",
+    spending: SpendingFunction = "linear",
 ) -> tuple[float, ...]:
     """Critical values of the looks of a one-sided test at level `alpha`.
 
@@ -121,11 +122,15 @@ def boundaries(
     nodes, density = np.zeros(1), np.ones(1)  # weights of the points of S among the paths inside
     spent_before, n_before = 0.0, 0
     for n in n_items:
+        # 1. What may be spent at this look is what the rule grants by now, less what was spent.
         fraction = min(1.0, n / n_planned)
         spent = spent_alpha(fraction, alpha=alpha, spending=spending)
+        # 2. The boundary: paths inside so far exceed it, after this step, with that probability.
         sd = math.sqrt(n - n_before)
         edge = _edge(nodes, density, sd, spent - spent_before, reach=_REACH * math.sqrt(n))
         criticals.append(edge / math.sqrt(n))
+        # 3. Those below it go on. What crossed is taken out of the density, which no longer sums
+        #    to 1: alpha spent once is not spent again.
         upper = min(edge, _REACH * math.sqrt(n))
         nodes, density = _carried(nodes, density, sd, upper=upper, n=n)
         spent_before, n_before = spent, n
@@ -137,7 +142,7 @@ def repeated_p_value(
     n_items: tuple[int, ...],
     *,
     n_planned: int,
-    spending: Spending = "linear",
+    spending: SpendingFunction = "linear",
 ) -> float:
     """Smallest alpha at which a boundary was crossed at one of the looks so far.
 
@@ -173,12 +178,34 @@ def repeated_p_value(
             min(z, _REACH) - min(edge, 2 * _REACH) for z, edge in zip(z_values, edges, strict=True)
         )
 
+    # The boundaries fall as alpha rises, so that there is one alpha at which the first is met.
     low, high = math.log(_LEAST_ALPHA), math.log(0.5)
     if excess(high) < 0:
         return 1.0
     if excess(low) >= 0:
         return _LEAST_ALPHA
     return math.exp(float(brentq(excess, low, high, xtol=1e-4)))
+
+
+def repeated_p_of(
+    p_values: Sequence[float],
+    *,
+    n_asked: tuple[int, ...],
+    n_planned: int,
+    spending: SpendingFunction,
+) -> float:
+    """Return the p-value of all looks together from that of each look alone.
+
+    Parameters are those of `repeated_p_value`, with one p-value a look for its statistic.
+    """
+    z_values = [float(z_of_p(p)) for p in p_values]
+    return repeated_p_value(z_values, n_asked, n_planned=n_planned, spending=spending)
+
+
+def z_of_p(p_values: float | FloatArray) -> FloatArray:
+    """Return the standard normal statistics of one-sided p-values, at most 8 in size."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.clip(-ndtri(p_values), -_LARGEST_Z, _LARGEST_Z))
 
 
 def look_sizes(n_available: int, *, first: int = 100, ratio: float = 1.25) -> tuple[int, ...]:
@@ -232,10 +259,13 @@ def _carried(
     lower = -_REACH * math.sqrt(n)
     if upper <= lower:
         return np.zeros(1), np.zeros(1)
+    # The sharper the step beside the spread of the paths, the more nodes it takes to follow it.
     n_nodes = max(_N_NODES, math.ceil(_NODES_PER_STEP * math.sqrt(n) / sd))
     places, weights = _legendre(n_nodes)
     half = (upper - lower) / 2
     new_nodes = lower + half * (places + 1)
+    # Convolve with the step: each new node collects from all old ones by the normal density of the
+    # way between. `density` carries the quadrature weights of the old nodes in it already.
     steps = (new_nodes[:, None] - nodes[None, :]) / sd
     kernel = np.exp(-steps * steps / 2) / (sd * math.sqrt(2 * math.pi))
     return new_nodes, half * weights * (kernel @ density)

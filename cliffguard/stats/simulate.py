@@ -10,21 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
 from cliffguard.stats.mean_margin import MeanTable, mean_size
 from cliffguard.stats.multiplicity import shield_level
 from cliffguard.stats.paired import mid_p_values, non_inferiority_p_values
-from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, Spending, boundaries
+from cliffguard.stats.sequential import (
+    DROP_SPENDING,
+    HELD_SPENDING,
+    SpendingFunction,
+    boundaries,
+    z_of_p,
+)
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
-_LARGEST_Z = 8.0
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ def decide(
     alpha: float,
     pooled_share: float,
     parts_share: float = 0.0,
-    held_spending: Spending = HELD_SPENDING,
+    held_spending: SpendingFunction = HELD_SPENDING,
     stops_at_failure: bool = False,
     mean_margin: float | None = None,
 ) -> Outcomes:
@@ -122,56 +129,93 @@ def decide(
     """
     n_capabilities, n_looks = len(designs), counts.broken.shape[-1]
     sizes = np.array([_padded(design.looks, n_looks) for design in designs])
-    z_held = np.stack(
-        [_z_held(counts, number, design, n_looks) for number, design in enumerate(designs)], axis=1
-    )
-    z_dropped = _z_of_p(mid_p_values(counts.broken, counts.fixed))
-    margins = np.array([design.margin for design in designs])
-    convicts = (counts.broken - counts.fixed) / sizes >= margins[:, None]
-    convicts |= sizes == sizes[:, -1:]
-    z_dropped = np.where(convicts, z_dropped, -np.inf)
     share = 1.0 - parts_share - (pooled_share if n_capabilities > 1 else 0.0)
-    edge_held = _edges(designs, n_looks, alpha, held_spending)
-    edge_shield = _edges(designs, n_looks, shield_level(alpha), held_spending)
-    crossed = {
-        rivals: np.maximum.accumulate(
-            z_dropped >= _edges(designs, n_looks, alpha * share / rivals, DROP_SPENDING), axis=-1
-        )
-        for rivals in range(1, n_capabilities + 1)
-    }
-    held = np.zeros(z_held.shape[:2], dtype=bool)
-    lost, shielded = np.zeros_like(held), np.zeros_like(held)
-    at = np.zeros(held.shape, dtype=int)
-    below = np.ones((len(held), n_looks), dtype=bool)
-    if mean_margin is not None:
-        below = _mean_below(counts, sizes, alpha, mean_margin, held_spending)
+    crossed = _crossed(counts, designs, sizes, alpha, share, held_spending, mean_margin)
+    held, lost, shielded = np.zeros((3, *counts.broken.shape[:2]), dtype=bool)
+    at = np.zeros(held.shape, dtype=int)  # the last look that was taken, by run and capability
     mean_held = np.full(len(held), mean_margin is None)
     for look in range(n_looks):
+        # Asked on is what is undecided; what held waits with it while the mean is open.
         going = ~held & ~(lost.any(axis=1, keepdims=True) if stops_at_failure else lost)
         waiting = held & ~(mean_held | lost.any(axis=1))[:, None]
         at[going | waiting] = look
-        mean_held |= below[:, look] & (at == look).all(axis=1)
-        held |= going & (z_held[..., look] >= edge_held[:, look])
-        shielded |= going & (z_held[..., look] >= edge_shield[:, look])
-        now = {
-            rivals: np.take_along_axis(found, at[..., None], axis=-1)[..., 0]
-            for rivals, found in crossed.items()
-        }
+        # The mean counts only where all capabilities are at one look: they share its schedule.
+        mean_held |= crossed.mean[:, look] & (at == look).all(axis=1)
+        held |= going & crossed.held[..., look]
+        shielded |= going & crossed.shielded[..., look]
+        # Holm over the capabilities, each by the look that it came to and not by one beyond it.
+        now = {rivals: _taken(dropped, at) for rivals, dropped in crossed.dropped.items()}
         lost |= _holm(now) & ~shielded  # what failed stays failed
-    passed = np.asarray(held.all(axis=1) & mean_held)
     failed = np.asarray(lost.any(axis=1))
     if n_capabilities > 1:
-        dropped = _pooled(counts, sizes, at, alpha * pooled_share)
-        failed |= dropped & ~shielded.all(axis=1)
-    n_asked = np.take_along_axis(np.broadcast_to(sizes, z_held.shape), at[..., None], axis=-1)
-    return Outcomes(passed & ~failed, failed, held, lost, n_asked[..., 0])
+        # A loss spread over all of them convicts, unless each alone is proven to have held.
+        failed |= _pooled(counts, sizes, at, alpha * pooled_share) & ~shielded.all(axis=1)
+    passed = np.asarray(held.all(axis=1) & mean_held & ~failed)
+    n_asked = _taken(np.broadcast_to(sizes, counts.broken.shape), at)
+    return Outcomes(passed, failed, held, lost, n_asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crossed:
+    """Which boundaries the statistics of each look cross, by run, capability and look.
+
+    `dropped` is by the number of capabilities that Holm shares alpha among, and once crossed stays
+    so; `mean`, of all capabilities together, is by run and look.
+    """
+
+    held: BoolArray
+    shielded: BoolArray
+    dropped: dict[int, BoolArray]
+    mean: BoolArray
+
+
+def _crossed(
+    counts: Counts,
+    designs: Sequence[Design],
+    sizes: IntArray,
+    alpha: float,
+    share: float,
+    held_spending: SpendingFunction,
+    mean_margin: float | None,
+) -> _Crossed:
+    n_looks = sizes.shape[1]
+    z_held = np.stack(
+        [_z_held(counts, number, design, n_looks) for number, design in enumerate(designs)], axis=1
+    )
+    # Before the last look a drop counts only if it also reaches the margin as observed.
+    margins = np.array([design.margin for design in designs])
+    convicts = (counts.broken - counts.fixed) / sizes >= margins[:, None]
+    convicts |= sizes == sizes[:, -1:]
+    z_dropped = np.where(convicts, z_of_p(mid_p_values(counts.broken, counts.fixed)), -np.inf)
+    dropped = {
+        rivals: np.maximum.accumulate(
+            z_dropped >= _edges(designs, n_looks, alpha * share / rivals, DROP_SPENDING), axis=-1
+        )
+        for rivals in range(1, len(designs) + 1)
+    }
+    mean = np.ones((len(z_held), n_looks), dtype=bool)
+    if mean_margin is not None:
+        mean = _mean_below(counts, sizes, alpha, mean_margin, held_spending)
+    return _Crossed(
+        held=z_held >= _edges(designs, n_looks, alpha, held_spending),
+        shielded=z_held >= _edges(designs, n_looks, shield_level(alpha), held_spending),
+        dropped=dropped,
+        mean=mean,
+    )
+
+
+def _taken(values: NDArray[T], at: IntArray) -> NDArray[T]:
+    """Return, by run and capability, the value at the look that each came to."""
+    return np.take_along_axis(values, at[..., None], axis=-1)[..., 0]
 
 
 def _padded(looks: Sequence[int], n_looks: int) -> list[int]:
     return [*looks, *[looks[-1]] * (n_looks - len(looks))]
 
 
-def _edges(designs: Sequence[Design], n_looks: int, alpha: float, spending: Spending) -> FloatArray:
+def _edges(
+    designs: Sequence[Design], n_looks: int, alpha: float, spending: SpendingFunction
+) -> FloatArray:
     rows = []
     for design in designs:
         edges = boundaries(
@@ -192,11 +236,11 @@ def _z_held(counts: Counts, number: int, design: Design, n_looks: int) -> FloatA
         )
         for look, n in enumerate(_padded(design.looks, n_looks))
     ]
-    return _z_of_p(np.stack(columns, axis=1))
+    return z_of_p(np.stack(columns, axis=1))
 
 
 def _mean_below(
-    counts: Counts, sizes: IntArray, alpha: float, margin: float, spending: Spending
+    counts: Counts, sizes: IntArray, alpha: float, margin: float, spending: SpendingFunction
 ) -> BoolArray:
     """Return whether the mean drop is proven to be below its margin, by run and look."""
     looks = tuple(mean_size(sizes[:, look]) for look in range(sizes.shape[1]))
@@ -205,18 +249,14 @@ def _mean_below(
     for look, (n, edge) in enumerate(zip(sizes.T, edges, strict=True)):
         b, f = counts.broken[..., look], counts.fixed[..., look]
         table = MeanTable((b - f) / n, (b + f) / n, np.asarray(n, dtype=float), margin=margin)
-        columns.append(_z_of_p(table.p_at_least(margin)) >= edge)
+        columns.append(z_of_p(table.p_at_least(margin)) >= edge)
     return np.stack(columns, axis=1)
-
-
-def _z_of_p(p_values: FloatArray) -> FloatArray:
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.clip(-ndtri(p_values), -_LARGEST_Z, _LARGEST_Z))
 
 
 def _holm(crossed: dict[int, BoolArray]) -> BoolArray:
     """Return what Holm rejects, given what crosses at alpha over each number of rivals."""
     rejected = np.zeros_like(crossed[1])
+    # Each round rejects more or nothing: one more rejection leaves the rest a larger share.
     for _ in crossed:
         left = len(crossed) - rejected.sum(axis=1)
         for rivals, found in crossed.items():
@@ -227,8 +267,8 @@ def _holm(crossed: dict[int, BoolArray]) -> BoolArray:
 def _pooled(counts: Counts, sizes: IntArray, at: IntArray, alpha: float) -> BoolArray:
     """Return whether all capabilities together have dropped, each at the look that it came to."""
     b, f, n = (
-        np.take_along_axis(x, at[..., None], axis=-1)[..., 0]
-        for x in (counts.broken, counts.fixed, np.broadcast_to(sizes, counts.broken.shape))
+        _taken(values, at)
+        for values in (counts.broken, counts.fixed, np.broadcast_to(sizes, counts.broken.shape))
     )
     # Each weighed by the root of its items, as `pooled_p_value` does.
     z = ((b - f) / np.sqrt(n)).sum(axis=1) / np.sqrt(np.maximum(((b + f) / n).sum(axis=1), 1e-12))

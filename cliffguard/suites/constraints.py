@@ -10,13 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
-
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text, in lower case, without the punctuation around them."""
-    return [word.casefold() for word in _WORD.findall(text)]
+from cliffguard.core.words import words
 
 
 def n_sentences(text: str) -> int:

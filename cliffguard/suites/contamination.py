@@ -21,7 +21,8 @@ import numpy as np
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.items import Task
 from cliffguard.core.progress import doing
-from cliffguard.suites.ngrams import Index, Runs, Whole, share_within, words
+from cliffguard.core.words import content_words
+from cliffguard.suites.ngrams import Index, Runs, Whole, share_within
 from cliffguard.suites.train_data import TrainingText
 
 LEAST_WORDS = 8
@@ -65,7 +66,7 @@ def find_overlap(texts: Sequence[TrainingText], tasks: Sequence[Task]) -> tuple[
     """
     asked = [_asked(task) for task in tasks]
     index = Index(one.all for items in asked for one in items)
-    index.read(words(text.text) for text in texts)
+    index.read(content_words(text.text) for text in texts)
     search = _Search(index, texts)
     alone = _said_alone(texts, [one for items in asked for one in items])
     found: list[Overlap] = []
@@ -161,20 +162,24 @@ def _asked(task: Task) -> list[_Asked]:
     Where different items share a prompt ("Which of these is true?"), what they choose among is
     read with it.
     """
-    prompts = [tuple(words(item.prompt)) for item in task.items]
+    prompts = [tuple(content_words(item.prompt)) for item in task.items]
     askers: dict[tuple[str, ...], set[str]] = {}
     for prompt, item in zip(prompts, task.items, strict=True):
         askers.setdefault(prompt, set()).add(item.digest)
+    # What frames all prompts of a task ("Question: … Answer:") says nothing of an item.
     before = _n_shared(prompts)
     after = _n_shared([prompt[before:][::-1] for prompt in prompts])
     found = []
     for prompt, item in zip(prompts, task.items, strict=True):
         own, core = prompt, prompt[before : len(prompt) - after]
+        # Too little left between frames to know an item by: then all of the prompt counts.
         if len(core) < _LEAST_CORE:
             core = own
         if len(askers[prompt]) > 1:
-            own = core = tuple(words("\n".join([item.prompt, *(item.choices or item.right)])))
-        found.append(_Asked(own, core, tuple(tuple(words(one)) for one in item.right)))
+            own = core = tuple(
+                content_words("\n".join([item.prompt, *(item.choices or item.right)]))
+            )
+        found.append(_Asked(own, core, tuple(tuple(content_words(one)) for one in item.right)))
     return found
 
 
@@ -226,6 +231,7 @@ class _Search:
         """Return the first text in which the item's words stand in a row; None for a short one."""
         if item.is_short:
             return None
+        # A text with the words in a row holds all of their runs; so only those are read through.
         numbers = self._index.runs(item.core)
         runs = Runs(numbers, np.full(len(numbers), 1.0 / len(numbers)))
         for place, _ in self._index.closest(runs, 1.0):
@@ -237,6 +243,8 @@ class _Search:
         """Return the text that holds most of the item, if it holds enough."""
         if len(item.all) < LEAST_NEAR_WORDS:
             return None
+        # Within a window a text holds at most what it holds in all: the texts, which come by their
+        # share in all, are read until none can beat the best window.
         best: _Hit | None = None
         for place, share in self._index.closest(runs, LEAST_SHARE):
             if best is not None and share <= best.similarity:
@@ -247,7 +255,7 @@ class _Search:
         return best
 
     def _in_words(self, place: int) -> tuple[str, Whole]:
-        text = words(self._texts[place].text)
+        text = content_words(self._texts[place].text)
         return f" {' '.join(text)} ", self._index.in_order(text)
 
 
@@ -269,6 +277,6 @@ def _said_alone(
     for place, text in enumerate(texts if wanted else ()):
         for part in (text.text, *text.parts):
             if len(part) <= _MARKS * longest:
-                for core in wanted.get(tuple(words(part)), ()):
+                for core in wanted.get(tuple(content_words(part)), ()):
                     found.setdefault(core, place)
     return found

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.core.errors import InfrastructureError, UsageError, nearest
-from cliffguard.core.files import shortened
 from cliffguard.core.hub_names import (
     _not_here,
     is_looked_up,
@@ -17,6 +16,7 @@ from cliffguard.core.hub_names import (
     without_prefix,
 )
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import cut_middle
 from cliffguard.suites.rows import Row
 
 # --- data sets -----------------------------------------------------------------------------------
@@ -62,7 +62,7 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
     except (datasets.exceptions.DatasetNotFoundError, ValueError, RuntimeError) as failure:
         reason = " ".join(str(failure).split()) or type(failure).__name__
         raise UsageError(
-            f"{shortened(spec)}: no such file, and no data set that can be had: {reason[:300]}",
+            f"{cut_middle(spec)}: no such file, and no data set that can be had: {reason[:300]}",
             id="hub.no-data-set",
         ) from None
     except (datasets.exceptions.DatasetsError, OSError) as failure:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import SuiteError, key_id, nearest
 from cliffguard.core.extents import refuse_absurd
-from cliffguard.core.files import is_special, read_jsonl, read_yaml, user_path, validate
+from cliffguard.core.files import is_path, is_special, read_jsonl, read_yaml, user_path, validate
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.settings import Ring
 from cliffguard.core.terms import Terms
@@ -228,12 +228,8 @@ def _refuse_switches(value: Any, where: str, key: str = "") -> None:
             _refuse_switches(one, f"{where}{place}.", key)
 
 
-def _is_path(name: str) -> bool:
-    return "/" in name or name.endswith((".yaml", ".yml"))
-
-
 def _find(name: str, folder: Path) -> Path:
-    if _is_path(name):
+    if is_path(name):
         return folder / user_path(name, SuiteError)
     path = suites_folder() / f"{name}.yaml"
     if not path.is_file():
@@ -318,7 +314,7 @@ def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Tas
         )
     name = str(written.from_suite)
     source = _find(name, path.parent)
-    if _is_path(name):
+    if is_path(name):
         source = inside(path, name, f"{where}: from")
     lent = _written(source)
     tasks = {task.name: task for body in lent.capabilities.values() for task in body.tasks}

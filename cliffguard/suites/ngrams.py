@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,14 +11,6 @@ from numpy.typing import NDArray
 N_WORDS = 3
 """Words in a run. `reports/overlap/` says what longer and shorter ones find."""
 
-# Scripts without spaces are read character by character. Signs count where a number follows:
-# arithmetic differs in nothing else.
-_ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+|[-+*/=<>^×÷](?=[\s(-]*\d)")
-
-# What counts the lines of a list ("A. ", "(b) ", "1) ") is a mark: the same list may have none.
-_LIST_MARK = re.compile(r"^[ \t]*\(?(?:[a-z]|\d{1,2})[.)][ \t]+", re.MULTILINE)
-
 _BATCH_WORDS = 2_000_000  # read at a time; some hundred bytes each while they are
 _TO_THE_LAST = 0.3  # of a text's weight, its commonest runs, is looked up among survivors only
 _SPARSE = 8  # texts for each that holds something, from which on sorting is faster than summing
@@ -29,11 +19,6 @@ _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no word is lost modulo 2
 
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a text without case, punctuation, white space and marks of lists."""
-    return _WORD.findall(_LIST_MARK.sub("", unicodedata.normalize("NFKC", text).casefold()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +72,16 @@ class Index:
 
     def closest(self, wanted: Runs, least: float) -> list[tuple[int, float]]:
         """Return the texts that hold at least this share of the wanted weight, best first."""
+        # Rare runs first: they are held by few texts, and weigh most.
         n_holders = self._starts[wanted.numbers + 1] - self._starts[wanted.numbers]
         order = np.argsort(n_holders, kind="stable")
         weights, numbers = wanted.weights[order], wanted.numbers[order]
         summed = np.cumsum(weights)
+        # What no text holds is lost to all: with too much of it, none can have enough.
         if float(weights[n_holders[order] == 0].sum()) > 1.0 - least + 10.0**-_FINENESS:
             return []
+        # Sum over the rare runs; a text that could not reach `least` even with all of the common
+        # ones is out, and the common runs, held by many, are looked up among the survivors only.
         n_first = int(np.searchsorted(summed, 1.0 - _TO_THE_LAST)) + 1
         first = [self._of(run) for run in numbers[:n_first]]
         at_most = 1.0 - float(summed[min(n_first, len(summed)) - 1])
@@ -145,11 +134,13 @@ def share_within(runs: Whole, wanted: Runs, n_words: int) -> float:
     worth = dict(zip(wanted.numbers.tolist(), wanted.weights.tolist(), strict=True))
     places = np.flatnonzero(np.isin(runs, wanted.numbers)).tolist()
     count = dict.fromkeys(worth, 0)
+    # A window slides over the wanted runs; a run that stands in it twice is worth its weight once.
     first, inside, best = 0, 0.0, 0.0
     for place in places:
         run = int(runs[place])
         inside += worth[run] if count[run] == 0 else 0.0
         count[run] += 1
+        # A run at place i ends N_WORDS - 1 words later: what begins too far back falls out.
         while places[first] <= place - (n_words - N_WORDS + 1):
             left = int(runs[places[first]])
             count[left] -= 1

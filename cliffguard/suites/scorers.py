@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import string
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,10 @@ from typing import Any
 
 from cliffguard.core.sandbox import Stopped
 from cliffguard.core.sandbox.patterns import check_pattern, is_found
+from cliffguard.core.words import squad_words
 from cliffguard.suites.constraints import check_constraints, meets
 
 _NUMBER = re.compile(r"[-+\u2212]?(?:\d[\d,]*\.?\d*|\.\d+)")
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 class PatternTooSlow(Exception):
@@ -70,21 +69,16 @@ def normalized_match(said: str, answer: str) -> float:
 
     The normalisation of Rajpurkar et al. (2016), SQuAD, EMNLP.
     """
-    return float(_words(said) == _words(answer))
+    return float(squad_words(said) == squad_words(answer))
 
 
 def token_f1(said: str, answer: str) -> float:
     """Return the F1 of the words that both have, each as often as in the poorer (SQuAD)."""
-    said_words, right_words = _words(said), _words(answer)
+    said_words, right_words = squad_words(said), squad_words(answer)
     if not said_words or not right_words:
         return float(said_words == right_words)
     n_common = sum((Counter(said_words) & Counter(right_words)).values())
     return 2 * n_common / (len(said_words) + len(right_words))
-
-
-def _words(text: str) -> list[str]:
-    text = text.casefold().translate(str.maketrans("", "", string.punctuation))
-    return _ARTICLES.sub(" ", text).split()
 
 
 def numeric(said: str, answer: str) -> float | None:

@@ -22,12 +22,12 @@ from typing import Any
 from cliffguard.checkpoints.identity import context_window
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import Plan, Protocol
+from cliffguard.core.words import words
 from cliffguard.evaluate.schedule import within_window
 from cliffguard.gate import find_alone
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.stats.interval import wilson_interval
 from cliffguard.store.shards import in_order
-from cliffguard.suites.constraints import words
 from cliffguard.suites.loading import load_suites
 
 Strategy = Callable[[Item], Sequence[str]]

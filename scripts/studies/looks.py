@@ -21,19 +21,19 @@ from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.allocation import deal
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import n_items_at
-from cliffguard.stats.sequential import HELD_SPENDING, Spending, look_sizes
+from cliffguard.stats.sequential import HELD_SPENDING, SpendingFunction, look_sizes
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 from cliffguard.store.shards import SHARD_ITEMS
 from scripts.studies.page import publish, table
 from scripts.studies.simulations import ALPHA, Row, looks_of
 
 N_CAPABILITIES = 8
-SPENDINGS: tuple[Spending, ...] = ("linear", "quadratic", "cubic")
+SPENDINGS: tuple[SpendingFunction, ...] = ("linear", "quadratic", "cubic")
 LOOKS = {"first 100, growth 1.25": (100, 1.25), "first 100, growth 1.5": (100, 1.5),
          "first 200, growth 1.25": (200, 1.25), "first 400, growth 1.25": (400, 1.25)}  # fmt: skip
 
 
-def judged(counts: Counts, designs: Sequence[Design], spending: Spending) -> Outcomes:
+def judged(counts: Counts, designs: Sequence[Design], spending: SpendingFunction) -> Outcomes:
     """Return the verdicts of simulated gates that spend alpha on HELD by this rule."""
     return decide(counts, designs, alpha=ALPHA, pooled_share=TOGETHER, held_spending=spending)
 
@@ -58,7 +58,7 @@ def spending_rules(rng: np.random.Generator, n_runs: int) -> list[Row]:
 
 
 def _by_rule(
-    calm: Design, rules: Sequence[Spending], rng: np.random.Generator, n_runs: int
+    calm: Design, rules: Sequence[SpendingFunction], rng: np.random.Generator, n_runs: int
 ) -> list[Row]:
     """Return what each rule makes of the same answers."""
     n = calm.looks[-1]

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import pair_answers
 from cliffguard.compare.verdict import judge
@@ -34,7 +35,7 @@ from cliffguard.core.settings import CapabilityPolicy, Policy, Protocol, TargetP
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.clusters import clustering
-from cliffguard.stats.evidence import Sample, sequential_evidence
+from cliffguard.stats.evidence import PairedSample, sequential_evidence
 from cliffguard.stats.paired import PairedCounts
 from scripts.studies import simulations
 from scripts.studies.page import publish, table
@@ -85,18 +86,21 @@ class Gate:
             ]
             found = compare(
                 pair_answers(look, *sides),
+                Case(
+                    base=_checkpoint("base"),
+                    candidate=_checkpoint(candidate),
+                    suites=(self.suite,),
+                    policy=POLICY,
+                    protocol=Protocol(),
+                ),
                 look=look,
-                base=_checkpoint("base"),
-                candidate=_checkpoint(candidate),
-                suites=(self.suite,),
-                policy=POLICY,
             )
             verdict = judge(found, POLICY, verdict)
         assert verdict is not None
         return (
             verdict,
-            sum(one.n_asked for one in found.capabilities),
-            sum(one.n_planned for one in found.capabilities),
+            sum(one.counts.n_asked for one in found.capabilities),
+            sum(one.counts.n_planned for one in found.capabilities),
         )
 
 
@@ -314,7 +318,7 @@ def _evidence(drawn: Drawn, looks: Sequence[int], margin: float) -> Any:
     x, places = drawn
     sizes = [*(n for n in looks if n < len(x)), len(x)]
     samples = [
-        Sample(
+        PairedSample(
             PairedCounts(int((x[:n] > 0).sum()), int((x[:n] < 0).sum()), n),
             n_lost=0,
             n_asked=n,

@@ -12,7 +12,7 @@ from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import looks_in_step
 from cliffguard.stats.clusters import clustering
-from cliffguard.stats.evidence import Sample, betting_evidence
+from cliffguard.stats.evidence import PairedSample, betting_evidence
 from cliffguard.stats.paired import PairedCounts
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 
@@ -194,7 +194,7 @@ def mixed_clusters(rng: np.random.Generator, n_runs: int) -> list[Row]:
             broken = (rng.random(len(names)) < chances) & ~fixed
             counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
             own = clustering(broken.astype(float) - fixed, names)
-            held += Sample(counts, 0, len(names), clustering=own).p_held(margin) <= ALPHA
+            held += PairedSample(counts, 0, len(names), clustering=own).p_held(margin) <= ALPHA
         rows.append(
             {
                 "single items": n_single,
@@ -207,7 +207,7 @@ def mixed_clusters(rng: np.random.Generator, n_runs: int) -> list[Row]:
     return rows
 
 
-def _held_share(samples: Sequence[Sample], p_of: Callable[[Sample], float]) -> float:
+def _held_share(samples: Sequence[PairedSample], p_of: Callable[[PairedSample], float]) -> float:
     return float(np.mean([p_of(sample) <= ALPHA for sample in samples]))
 
 
@@ -218,7 +218,7 @@ def _passages(
     size: int,
     drop: float,
     correlation: float,
-) -> list[Sample]:
+) -> list[PairedSample]:
     names = np.repeat(np.arange(n_clusters), size)
     samples = []
     for _ in range(n_runs):
@@ -227,7 +227,7 @@ def _passages(
         broken = (rng.random(len(names)) < np.repeat(chances, size)) & ~fixed
         counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
         own = clustering(broken.astype(float) - fixed, names)
-        samples.append(Sample(counts, 0, len(names), clustering=own))
+        samples.append(PairedSample(counts, 0, len(names), clustering=own))
     return samples
 
 

@@ -23,6 +23,7 @@ from unittest.mock import patch
 import numpy as np
 import yaml
 
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import pair_answers
 from cliffguard.compare.verdict import judge
@@ -30,7 +31,7 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Outcome
-from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.settings import Plan, Policy, Protocol
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import plan_looks
 from cliffguard.gate import default_policy, with_margins
@@ -195,11 +196,14 @@ def judged(trial: Trial, sides: tuple[Answers, Answers]) -> tuple[Outcome, int]:
         ]
         found = compare(
             pair_answers(look, *measured),
+            Case(
+                base=_checkpoint("base"),
+                candidate=_checkpoint("candidate"),
+                suites=(trial.suite,),
+                policy=trial.policy,
+                protocol=Protocol(),
+            ),
             look=look,
-            base=_checkpoint("base"),
-            candidate=_checkpoint("candidate"),
-            suites=[trial.suite],
-            policy=trial.policy,
         )
         verdict = judge(found, trial.policy)
         n_asked = sum(one.n_counted for one in look)

@@ -184,8 +184,8 @@ def test_a_change_after_the_load_changes_no_answer(
 
     found = guard(plan(models, "tuned"), store=Store(tmp_path / "store"))
 
-    assert [row.candidate_mean for row in found.comparison.capabilities] == [
-        row.candidate_mean for row in undisturbed.comparison.capabilities
+    assert [row.evidence.candidate_mean for row in found.comparison.capabilities] == [
+        row.evidence.candidate_mean for row in undisturbed.comparison.capabilities
     ]
     assert any("changed during the run (weights)" in line for line in found.comparison.caveats)
     assert not any("during the run" in line for line in undisturbed.comparison.caveats)

@@ -72,19 +72,23 @@ def test_a_field_of_the_items_makes_clusters(tmp_path: Path) -> None:
     """Ten questions a passage; the same passage in both tasks is one."""
     by_passage = plan(tmp_path, rows("one"), rows("two"), cluster="passage")
 
-    assert found(by_passage, tmp_path / "s").n_clusters == 20
+    assert found(by_passage, tmp_path / "s").counts.n_clusters == 20
 
 
 def test_the_same_prompt_under_two_tasks_is_one_document(tmp_path: Path) -> None:
     """With other choices it is tied; with the same it is a copy."""
     again = [{**row, "id": f"b{row['id']}", "choices": ["no", "yes"]} for row in rows("one")]
     tied = found(plan(tmp_path, rows("one"), again), tmp_path / "s")
-    assert (tied.n_items, tied.n_clusters, tied.n_copies) == (400, 200, 0)
+    assert (tied.counts.n_items, tied.counts.n_clusters, tied.counts.n_copies) == (400, 200, 0)
 
     copied = [{**row, "id": f"b{row['id']}"} for row in rows("one")]
     copies = found(plan(tmp_path, rows("one"), copied), tmp_path / "t")
-    assert (copies.n_items, copies.n_planned, copies.n_copies) == (200, 200, 200)
-    assert copies.n_clusters is None
+    assert (copies.counts.n_items, copies.counts.n_planned, copies.counts.n_copies) == (
+        200,
+        200,
+        200,
+    )
+    assert copies.counts.n_clusters is None
 
 
 def test_a_value_of_a_field_that_falls_fails_the_gate(tmp_path: Path) -> None:

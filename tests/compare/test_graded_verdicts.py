@@ -12,11 +12,12 @@ import pytest
 from scipy.stats import binom
 
 from cliffguard import Policy
+from cliffguard.compare.case import Case
 from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import pair_answers
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.items import Capability, Suite
-from cliffguard.core.settings import CapabilityPolicy, TargetPolicy
+from cliffguard.core.settings import CapabilityPolicy, Protocol, TargetPolicy
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import in_part
 from cliffguard.gate import compare_samples
@@ -71,7 +72,15 @@ def test_ten_names_of_one_task_have_one_verdict(tmp_path: Path) -> None:
         only = {"summaries": CapabilityPolicy(tasks=(name,), margin=0.03)}
         review = compare_samples(*sides, Policy(capabilities=only))
         (one,) = review.comparison.capabilities
-        found.append((one.p_held, one.p_drop, one.p_beyond, one.drop_interval, one.method))
+        found.append(
+            (
+                one.evidence.p_held,
+                one.evidence.p_drop,
+                one.evidence.p_beyond,
+                one.evidence.drop_interval,
+                one.evidence.method,
+            )
+        )
 
     assert len(set(found)) == 1
     # Of two values the bound is the exact binomial test, the values being shifted to 0 and 1.
@@ -107,11 +116,14 @@ def compared(
     suite = Suite(name="s", version=1, description="", capabilities=(capability,), digest="d")
     found = compare(
         pair_answers(look, *sides),
+        Case(
+            base=support.checkpoint("base"),
+            candidate=support.checkpoint("tuned"),
+            suites=(suite,),
+            policy=policy,
+            protocol=Protocol(),
+        ),
         look=look,
-        base=support.checkpoint("base"),
-        candidate=support.checkpoint("tuned"),
-        suites=(suite,),
-        policy=policy,
     )
     return found.capabilities[0]
 
@@ -126,17 +138,18 @@ def test_the_name_of_a_task_orders_nothing(n_by_look: tuple[int, ...], policy: P
     """In one look, at the last of two, and where the time ended half-way."""
     one, two = (compared(name, n_by_look, policy) for name in NAMES[:2])
 
-    assert (one.p_held, one.p_drop, one.drop_interval) == (
-        two.p_held,
-        two.p_drop,
-        two.drop_interval,
+    assert (one.evidence.p_held, one.evidence.p_drop, one.evidence.drop_interval) == (
+        two.evidence.p_held,
+        two.evidence.p_drop,
+        two.evidence.drop_interval,
     )
 
 
 def test_bets_are_placed_where_there_is_more_than_one_look() -> None:
     """They are good at every look; the bound is good at one, which must be the last."""
     methods = {
-        looks: compared("f", looks, AT_THREE).method for looks in ((300,), (150,), (99, 300))
+        looks: compared("f", looks, AT_THREE).evidence.method
+        for looks in ((300,), (150,), (99, 300))
     }
 
     assert methods == {
@@ -150,5 +163,9 @@ def test_the_order_of_the_file_changes_no_digit() -> None:
     """In one look."""
     one, two = (compared("f", (N_ITEMS,), AT_THREE, is_reversed=way) for way in (False, True))
 
-    assert (one.p_held, one.p_drop, one.p_beyond) == (two.p_held, two.p_drop, two.p_beyond)
-    assert one.drop_interval == two.drop_interval
+    assert (one.evidence.p_held, one.evidence.p_drop, one.evidence.p_beyond) == (
+        two.evidence.p_held,
+        two.evidence.p_drop,
+        two.evidence.p_beyond,
+    )
+    assert one.evidence.drop_interval == two.evidence.drop_interval

@@ -8,6 +8,7 @@ from cliffguard.compare.diagnostics.item_health import health
 from cliffguard.core.comparisons import CapabilityComparison, Comparison
 from cliffguard.core.reviews import HealthNote, Outcome
 from cliffguard.core.settings import CapabilityPolicy, Policy
+from tests import support
 from tests.report import samples
 
 
@@ -36,8 +37,8 @@ def skill(n_right: int, n_items: int = 200, **options: object) -> CapabilityComp
         p_drop=0.3,
         **options,  # type: ignore[arg-type]
     )
-    (task,) = found.tasks
-    return replace(found, margin=0.03, tasks=(replace(task, chance=0.25),))
+    (task,) = found.diagnostics.tasks
+    return support.changed(found, margin=0.03, tasks=(replace(task, chance=0.25),))
 
 
 def kinds(found: CapabilityComparison, outcome: Outcome = Outcome.HELD) -> list[str]:
@@ -79,7 +80,7 @@ def test_levels_at_chance_are_named() -> None:
         for level in ladder.levels
     )
     found = skill(130, ladders=(replace(ladder, levels=low),))
-    found = replace(found, tasks=(replace(found.tasks[0], task=ladder.task),))
+    found = support.changed(found, tasks=(replace(found.diagnostics.tasks[0], task=ladder.task),))
 
     (note,) = notes(found)
 

@@ -254,7 +254,7 @@ def held_but_for(part: StratumComparison | None) -> list[CapabilityComparison]:
     one, other = (
         test_verdict.capability(n, 5, 5, n_items=2000, n_planned=4000, margin=0.08) for n in "ab"
     )
-    return [replace(one, strata=() if part is None else (part,)), other]
+    return [support.changed(one, strata=() if part is None else (part,)), other]
 
 
 def test_while_the_mean_is_open_nothing_is_tested_that_is_tested_once() -> None:

@@ -74,7 +74,7 @@ def test_capabilities_are_placed_by_their_distance(plan: Plan, store: Store) -> 
     runner = Screening()
     review = guard(plan, store=store, runner=runner)
 
-    near, far = (one.distance for one in review.comparison.capabilities)
+    near, far = (one.diagnostics.distance for one in review.comparison.capabilities)
     assert near is not None
     assert far is not None
     assert near.median < 0.2
@@ -88,7 +88,7 @@ def test_predictions_are_compared_where_the_plan_asks_for_it(plan: Plan, store: 
     runner = Screening()
     review = guard(replace(plan, train=(), screen=True), store=store, runner=runner)
 
-    moved, kept = (one.shift for one in review.comparison.capabilities)
+    moved, kept = (one.diagnostics.shift for one in review.comparison.capabilities)
     assert moved is not None
     assert kept is not None
     assert (moved.median_nats, moved.agreement, moved.n_prompts) == (0.5, 0.5, N_READ)
@@ -102,7 +102,9 @@ def test_nothing_is_screened_unasked(plan: Plan, store: Store) -> None:
     review = guard(replace(plan, train=()), store=store, runner=runner)
 
     assert (runner.embedded, runner.read) == ([], [])
-    assert {one.distance or one.shift for one in review.comparison.capabilities} == {None}
+    assert {
+        one.diagnostics.distance or one.diagnostics.shift for one in review.comparison.capabilities
+    } == {None}
 
 
 def test_screens_decide_nothing(plan: Plan, store: Store) -> None:
@@ -117,7 +119,7 @@ def test_a_runner_without_models_leaves_distances_out(plan: Plan, store: Store) 
     """Training data name items that overlap; a server tells no hidden states, and none is asked."""
     review = guard(plan, store=store, runner=FakeRunner(lambda *_: 1.0))
 
-    assert {one.distance for one in review.comparison.capabilities} == {None}
+    assert {one.diagnostics.distance for one in review.comparison.capabilities} == {None}
 
 
 def test_a_runner_without_models_refuses_to_screen(plan: Plan, store: Store) -> None:
@@ -140,8 +142,8 @@ def test_items_in_the_training_data_are_not_placed(
     review = guard(replace(plan, train=(str(train),)), store=store, runner=runner)
 
     found = review.comparison.capabilities[0]
-    assert found.n_excluded > 0
-    assert found.distance is not None
+    assert found.counts.n_excluded > 0
+    assert found.diagnostics.distance is not None
     excluded = {one.item_id for one in review.comparison.overlaps}
     prompts = {f"The ball number {int(one.removeprefix('ball-'))} is with" for one in excluded}
     assert not prompts & set(runner.embedded)

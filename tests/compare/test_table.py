@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import CapabilityComparison, Readable, StratumComparison
 from cliffguard.core.reviews import Cause, Finding, Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, Policy
+from tests import support
 from tests.compare.test_verdict import capability, finding, judged, unmeasured
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "decisions-explained.md"
@@ -34,7 +35,7 @@ def lost() -> CapabilityComparison:
 def lost_by_format() -> CapabilityComparison:
     """The same drop, all of it in answers that nobody can read."""
     readable = Readable(n_items=400, base_mean=0.7, candidate_mean=0.7, drop=0.0, p_drop=0.5)
-    return replace(lost(), readable=readable, n_unreadable_candidate=100)
+    return support.changed(lost(), readable=readable, n_unreadable_candidate=100)
 
 
 def lost_in_one_part() -> CapabilityComparison:
@@ -51,7 +52,7 @@ def lost_in_one_part() -> CapabilityComparison:
         margin=0.05,
         p_beyond=1e-20,
     )
-    return replace(held(), strata=(part,))
+    return support.changed(held(), strata=(part,))
 
 
 def undecided() -> CapabilityComparison:
@@ -61,22 +62,22 @@ def undecided() -> CapabilityComparison:
 
 def nothing_asked() -> CapabilityComparison:
     """A capability without any item."""
-    return replace(unmeasured(NAME), n_planned=0, n_asked=0)
+    return support.changed(unmeasured(NAME), n_planned=0, n_asked=0)
 
 
 def all_missing() -> CapabilityComparison:
     """No item has an answer of both sides."""
-    return replace(unmeasured(NAME), n_unscored=500, n_missing_candidate=500)
+    return support.changed(unmeasured(NAME), n_unscored=500, n_missing_candidate=500)
 
 
 def all_in_training() -> CapabilityComparison:
     """The fine-tune saw every item."""
-    return replace(unmeasured(NAME), n_planned=0, n_asked=0, n_excluded=500)
+    return support.changed(unmeasured(NAME), n_planned=0, n_asked=0, n_excluded=500)
 
 
 def nothing_to_lose() -> CapabilityComparison:
     """A base at 4 %: a margin of 5 points holds, whatever becomes of it."""
-    return replace(capability(NAME, 6, 0), base_mean=0.04, candidate_mean=0.028)
+    return support.changed(capability(NAME, 6, 0), base_mean=0.04, candidate_mean=0.028)
 
 
 @dataclass(frozen=True, slots=True)

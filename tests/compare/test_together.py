@@ -85,8 +85,11 @@ def flips(n: int, n_broken: int, n_fixed: int, n_right: int | None = None) -> tu
 
 def statistics(found: CapabilityComparison) -> tuple[Any, ...]:
     """Return what copies must not move."""
-    names = ("n_items", "n_planned", "n_asked", "p_held", "p_drop", "p_beyond", "drop_interval")
-    return tuple(getattr(found, name) for name in names)
+    counts, evidence = found.counts, found.evidence
+    return (
+        (counts.n_items, counts.n_planned, counts.n_asked),
+        (evidence.p_held, evidence.p_drop, evidence.p_beyond, evidence.drop_interval),
+    )
 
 
 def test_a_file_under_eight_names_counts_once(samples: Samples, tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_a_file_under_eight_names_counts_once(samples: Samples, tmp_path: Path) 
 
     found, finding = only(together)
     assert statistics(found) == statistics(alone)
-    assert (found.n_copies, finding.outcome) == (420, Outcome.INCONCLUSIVE)
+    assert (found.counts.n_copies, finding.outcome) == (420, Outcome.INCONCLUSIVE)
     assert any("420 rows are copies of the 60 that count" in c for c in together.comparison.caveats)
 
 
@@ -122,7 +125,7 @@ def test_rows_that_are_repeated_under_new_numbers_count_once(samples: Samples) -
     samples.add("often", list(base) * 40, list(candidate) * 40, repeat)
 
     found, finding = only(samples.review("often"))
-    assert (found.n_items, found.n_copies) == (24, 936)
+    assert (found.counts.n_items, found.counts.n_copies) == (24, 936)
     assert finding.outcome is Outcome.INCONCLUSIVE
 
 
@@ -136,8 +139,8 @@ def test_copies_that_disagree_are_judged_as_graded(samples: Samples) -> None:
     samples.add("twice", base, candidate, pairs)
 
     found, _ = only(samples.review("twice"))
-    assert (found.n_items, found.n_copies) == (101, 99)
-    assert "McNemar" not in found.method
+    assert (found.counts.n_items, found.counts.n_copies) == (101, 99)
+    assert "McNemar" not in found.evidence.method
 
 
 def test_forms_of_one_document_are_a_cluster(samples: Samples) -> None:
@@ -152,8 +155,12 @@ def test_forms_of_one_document_are_a_cluster(samples: Samples) -> None:
     review = samples.review("mgsm_*")
 
     found, _ = only(review)
-    assert (found.n_items, found.n_copies, found.n_clusters) == (1000, 0, 250)
-    assert found.n_effective < 300
+    assert (found.counts.n_items, found.counts.n_copies, found.counts.n_clusters) == (
+        1000,
+        0,
+        250,
+    )
+    assert found.evidence.n_effective < 300
     assert any("1,000 items ask about 250 documents" in c for c in review.comparison.caveats)
 
 
@@ -167,7 +174,7 @@ def test_one_instruction_for_all_ties_nothing(samples: Samples) -> None:
     samples.add("which_sentence", base, candidate, bare)
 
     found, finding = only(samples.review("which_sentence"))
-    assert (found.n_clusters, finding.outcome) == (None, Outcome.HELD)
+    assert (found.counts.n_clusters, finding.outcome) == (None, Outcome.HELD)
 
 
 def test_capabilities_that_share_documents_are_tested_together_as_such(samples: Samples) -> None:
@@ -203,8 +210,8 @@ def test_where_the_base_has_nothing_no_verdict_stands_on_it(samples: Samples) ->
     review = samples.review()
 
     found, finding = only(review)
-    assert found.p_held is not None
-    assert found.p_held < 0.05
+    assert found.evidence.p_held is not None
+    assert found.evidence.p_held < 0.05
     assert (finding.outcome, finding.counts) == (Outcome.NOT_MEASURED, False)
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
     assert "hard had nothing to lose on this base (4.0 → 0.0 %)" in review.verdict.sentence
@@ -239,7 +246,7 @@ def test_guessing_among_choices_is_nothing_to_lose(samples: Samples) -> None:
 
     found, finding = only(samples.review())
 
-    assert found.chance == 0.5
+    assert found.evidence.chance == 0.5
     assert finding.outcome is Outcome.NOT_MEASURED
 
 
@@ -272,7 +279,7 @@ def test_small_parts_are_named_and_not_tested(samples: Samples) -> None:
 
     found, finding = only(samples.review("large", "small"))
 
-    (small,) = (one for one in found.strata if one.name == "small")
+    (small,) = (one for one in found.diagnostics.strata if one.name == "small")
     assert (small.p_beyond, small.why) == (None, "fewer than 10 scored items")
     assert finding.outcome is Outcome.HELD
 
@@ -312,9 +319,9 @@ def test_answers_that_nobody_reads_are_lost_by_format(samples: Samples) -> None:
     review = samples.review()
 
     found, finding = only(review)
-    assert found.drop == pytest.approx(1 / 3)
-    assert found.readable is not None
-    assert (found.readable.n_items, found.readable.drop) == (400, 0.0)
+    assert found.evidence.drop == pytest.approx(1 / 3)
+    assert found.diagnostics.readable is not None
+    assert (found.diagnostics.readable.n_items, found.diagnostics.readable.drop) == (400, 0.0)
     assert (review.verdict.outcome, finding.cause) == (Outcome.FAIL, "format")
     assert "regressed by format (66.7 → 33.3 %)" in review.verdict.sentence
 
@@ -328,7 +335,7 @@ def test_what_the_base_lacks_is_taken_for_right(samples: Samples) -> None:
 
     found, finding = only(samples.review())
 
-    assert (found.n_missing_base, found.n_lost) == (150, 150)
+    assert (found.counts.n_missing_base, found.counts.n_lost) == (150, 150)
     assert finding.outcome is Outcome.INCONCLUSIVE
 
 
@@ -380,9 +387,9 @@ def test_another_filter_that_reads_them_is_told(samples: Samples) -> None:
 
     found, finding = only(samples.review())
 
-    assert found.readable is not None
+    assert found.diagnostics.readable is not None
     told = "flexible-extract reads 100 of the 100 that this filter does not: 75 %"
-    assert found.readable.other == told
+    assert found.diagnostics.readable.other == told
     assert told in finding.reason
 
 
@@ -402,7 +409,9 @@ def test_a_limit_of_one_side_is_no_lack(samples: Samples, has_limit: bool) -> No
     review = samples.review()
 
     found, finding = only(review)
-    assert (found.n_asked, found.n_missing_candidate) == ((100, 0) if has_limit else (400, 300))
+    assert (found.counts.n_asked, found.counts.n_missing_candidate) == (
+        (100, 0) if has_limit else (400, 300)
+    )
     assert finding.outcome is (Outcome.HELD if has_limit else Outcome.INCONCLUSIVE)
     assert ("t on 100 of 400" in review.verdict.sentence) is has_limit
 
@@ -423,7 +432,7 @@ def test_fields_of_documents_make_clusters_and_parts(samples: Samples) -> None:
 
     found, _ = only(samples.review(capabilities={"reading": own}))
 
-    assert (found.n_clusters, {one.name for one in found.strata}) == (
+    assert (found.counts.n_clusters, {one.name for one in found.diagnostics.strata}) == (
         60,
         {"topic = law", "topic = art"},
     )
@@ -447,10 +456,12 @@ def test_a_relative_margin_is_a_share_of_what_the_base_has(samples: Samples) -> 
     tenth, _ = only(samples.review(**relative(0.1)))
     half, finding = only(samples.review(**relative(0.5)))
 
-    assert (tenth.chance, tenth.margin, half.margin) == pytest.approx((0.5, 0.01, 0.05))
-    assert tenth.p_held is not None
-    assert half.p_held is not None
-    assert half.p_held < tenth.p_held
+    assert (tenth.evidence.chance, tenth.evidence.margin, half.evidence.margin) == pytest.approx(
+        (0.5, 0.01, 0.05)
+    )
+    assert tenth.evidence.p_held is not None
+    assert half.evidence.p_held is not None
+    assert half.evidence.p_held < tenth.evidence.p_held
     assert finding.outcome is Outcome.HELD
 
 
@@ -522,7 +533,11 @@ def test_where_no_pair_is_scored_nothing_is_said_of_the_base(samples: Samples) -
 
     found, finding = only(samples.review())
 
-    assert (found.n_items, finding.outcome, finding.counts) == (0, Outcome.NOT_MEASURED, True)
+    assert (found.counts.n_items, finding.outcome, finding.counts) == (
+        0,
+        Outcome.NOT_MEASURED,
+        True,
+    )
 
 
 def test_one_continuation_is_no_choice(samples: Samples) -> None:
@@ -536,7 +551,7 @@ def test_one_continuation_is_no_choice(samples: Samples) -> None:
     samples.add("lambada", base, candidate, last_word)
 
     found, finding = only(samples.review())
-    assert found.chance is None
+    assert found.evidence.chance is None
     assert finding.outcome is Outcome.REGRESSED
 
 
@@ -547,12 +562,12 @@ def test_a_limit_excuses_only_what_lies_beyond_it(samples: Samples) -> None:
     for side in ("base", "tuned"):
         limited(samples.folder / side, 400.0)
     found, _ = only(samples.review())
-    assert (found.n_asked, found.n_missing_candidate) == (400, 100)
+    assert (found.counts.n_asked, found.counts.n_missing_candidate) == (400, 100)
 
     write(samples.folder / "base", "t", rows_of([1.0] * 1000))
     write(samples.folder / "tuned", "t", rows_of([1.0] * 1000)[::3])
     found, _ = only(samples.review())
-    assert (found.n_asked, found.n_missing_candidate) == (1000, 666)
+    assert (found.counts.n_asked, found.counts.n_missing_candidate) == (1000, 666)
 
 
 def test_a_share_as_limit_is_told_by_the_counts(samples: Samples) -> None:
@@ -563,7 +578,11 @@ def test_a_share_as_limit_is_told_by_the_counts(samples: Samples) -> None:
 
     found, finding = only(samples.review())
 
-    assert (found.n_asked, found.n_in_all, finding.outcome) == (100, 400, Outcome.HELD)
+    assert (found.counts.n_asked, found.counts.n_in_all, finding.outcome) == (
+        100,
+        400,
+        Outcome.HELD,
+    )
 
 
 @pytest.mark.parametrize("small", ["ta", "tz"])
@@ -619,7 +638,7 @@ def test_the_interval_of_a_later_run_says_its_own_confidence(samples: Samples) -
     sides = (str(samples.folder / "base"), str(samples.folder / "tuned"))
     later = compare_samples(*sides, Policy(), after=[first])
 
-    assert later.comparison.capabilities[0].level == pytest.approx(0.00125)
+    assert later.comparison.capabilities[0].evidence.level == pytest.approx(0.00125)
     assert "90.5 %" in render(later, "markdown")
     assert "(99.75 %)" in render(later, "markdown")
     assert "(99.75 %)" not in render(first, "markdown")
@@ -665,8 +684,10 @@ def test_parts_of_a_relative_margin_are_held_to_what_the_base_has(samples: Sampl
 
     found, _ = only(samples.review(capabilities={"all": own}))
 
-    assert found.margin == pytest.approx(0.04)
-    assert {one.margin for one in found.strata if one.kind == "task"} == {found.margin}
+    assert found.evidence.margin == pytest.approx(0.04)
+    assert {one.margin for one in found.diagnostics.strata if one.kind == "task"} == {
+        found.evidence.margin
+    }
 
 
 @pytest.mark.parametrize("estimand", ["capability", "suite"])

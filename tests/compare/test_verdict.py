@@ -19,7 +19,7 @@ from cliffguard.core.comparisons import (
 )
 from cliffguard.core.reviews import Finding, Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, Policy, Ring, TargetPolicy
-from cliffguard.stats.evidence import Sample, fixed_evidence, gain_evidence
+from cliffguard.stats.evidence import PairedSample, fixed_evidence, gain_evidence
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.onset import find_fall
 from cliffguard.stats.paired import PairedCounts
@@ -40,14 +40,14 @@ def capability(
     ladders: tuple[Ladder, ...] = (),
 ) -> CapabilityComparison:
     """Return the comparison of a capability whose base had 70 % right; `gain` is demanded."""
-    sample = Sample(
+    sample = PairedSample(
         counts=PairedCounts(n_broken, n_fixed, n_items), n_lost=n_lost, n_asked=n_items + n_lost
     )
     if gain is None:
         evidence = fixed_evidence(sample, margin=margin, alpha=0.05)
     else:
         evidence = gain_evidence(sample, gain=gain, alpha=0.05)
-    return CapabilityComparison(
+    return support.compared(
         capability=name,
         suite="s",
         ring=ring,
@@ -79,7 +79,7 @@ def capability(
 def unmeasured(name: str, *, ring: Ring = "adjacent") -> CapabilityComparison:
     """Return the comparison of a capability with no scored pair."""
     empty = capability(name, 0, 0, ring=ring)
-    return replace(
+    return support.changed(
         empty, n_items=0, base_mean=None, candidate_mean=None, drop=None,
         drop_interval=None, p_held=None, p_drop=None, p_beyond=None,
     )  # fmt: skip
@@ -315,7 +315,9 @@ def test_a_demanded_gain_without_a_target_is_open() -> None:
     assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
-IDLE = replace(capability("a", 6, 0), base_mean=0.04, candidate_mean=0.028)  # nothing to lose
+IDLE = support.changed(
+    capability("a", 6, 0), base_mean=0.04, candidate_mean=0.028
+)  # nothing to lose
 
 
 @pytest.mark.parametrize("around", [(), (IDLE,)], ids=["nothing around it", "nothing counts"])
@@ -562,20 +564,24 @@ def cut(
 ) -> CapabilityComparison:
     """Return a comparison in which `n_cut` of the broken items were cut."""
     left = capability(
-        found.capability, found.n_broken - n_cut, found.n_fixed, n_items=found.n_items, gain=gain
+        found.capability,
+        found.counts.n_broken - n_cut,
+        found.counts.n_fixed,
+        n_items=found.counts.n_items,
+        gain=gain,
     )
-    assert left.drop is not None
-    assert left.p_held is not None
-    assert left.p_drop is not None
+    assert left.evidence.drop is not None
+    assert left.evidence.p_held is not None
+    assert left.evidence.p_drop is not None
     uncut = Uncut(
         n_cut=n_cut,
-        n_items=found.n_items,
-        drop=left.drop,
-        square=left.square,
-        p_held=left.p_held,
-        p_drop=left.p_drop,
+        n_items=found.counts.n_items,
+        drop=left.evidence.drop,
+        square=left.evidence.square,
+        p_held=left.evidence.p_held,
+        p_drop=left.evidence.p_drop,
     )
-    return replace(found, uncut=uncut)
+    return support.changed(found, uncut=uncut)
 
 
 @pytest.mark.parametrize(
@@ -601,8 +607,8 @@ def test_a_drop_of_cut_answers_is_no_loss(n_broken: int, n_cut: int, outcome: Ou
 def test_a_small_rest_within_the_margin_is_no_loss_either() -> None:
     """What remains is real, and bounded by the margin: alone it would be HELD."""
     found = cut(capability("reading", 400, 5, n_items=5000), 370)
-    assert found.uncut is not None
-    assert found.uncut.p_drop < 0.05, "the rest must be proven, or this shows nothing"
+    assert found.diagnostics.uncut is not None
+    assert found.diagnostics.uncut.p_drop < 0.05, "the rest must be proven, or this shows nothing"
 
     assert finding(judged(found), "reading").outcome is Outcome.INCONCLUSIVE
 
@@ -667,11 +673,11 @@ def comparisons(draw: st.DrawFn) -> list[CapabilityComparison]:
         capability(f"c{number}", b, f, n_items=n, margin=margin)
         for number, (b, f, n) in enumerate(draw(st.lists(tables(), min_size=1, max_size=4)))
     ]
-    n_cut = draw(st.integers(0, found[0].n_broken))
+    n_cut = draw(st.integers(0, found[0].counts.n_broken))
     if n_cut:
-        n_items = found[0].n_items
-        left = PairedCounts(found[0].n_broken - n_cut, found[0].n_fixed, n_items)
-        evidence = fixed_evidence(Sample(left, 0, n_items), margin=margin, alpha=0.05)
+        n_items = found[0].counts.n_items
+        left = PairedCounts(found[0].counts.n_broken - n_cut, found[0].counts.n_fixed, n_items)
+        evidence = fixed_evidence(PairedSample(left, 0, n_items), margin=margin, alpha=0.05)
         uncut = Uncut(
             n_cut=n_cut,
             n_items=n_items,
@@ -680,7 +686,7 @@ def comparisons(draw: st.DrawFn) -> list[CapabilityComparison]:
             p_held=evidence.p_held,
             p_drop=evidence.p_dropped,
         )
-        found[0] = replace(found[0], uncut=uncut)
+        found[0] = support.changed(found[0], uncut=uncut)
     return found
 
 

@@ -19,13 +19,13 @@ from cliffguard.core.hashing import sha256_of_file, sha256_of_files
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were really read; every file is worth remembering, and has settled."""
     read: list[Path] = []
-    whole = hashing._sha256
+    whole = hashing.sha256_now
 
     def counted(path: Path) -> str:
         read.append(path)
         return whole(path)
 
-    monkeypatch.setattr(hashing, "_sha256", counted)
+    monkeypatch.setattr(hashing, "sha256_now", counted)
     monkeypatch.setattr(hashing, "_WORTH_BYTES", 1)
     monkeypatch.setattr(hashing, "_SETTLED_NS", -1)
     return read
@@ -119,7 +119,7 @@ def test_a_file_that_changes_while_it_is_read_is_worth_a_retry(
         path.write_bytes(b"more weights")
         return "0" * 64
 
-    monkeypatch.setattr(hashing, "_sha256", written)
+    monkeypatch.setattr(hashing, "sha256_now", written)
 
     with pytest.raises(InfrastructureError, match="changed while it was read"):
         sha256_of_file(file(tmp_path))

@@ -11,7 +11,7 @@ from transformers import LlamaForCausalLM
 
 from cliffguard.engine import generation, scoring
 from cliffguard.engine import packing_support as exactness
-from cliffguard.engine.packing import Ints, Limits, Scored
+from cliffguard.engine.packing import Ints, PassLimits, Scored
 from cliffguard.engine.passes import Model
 from tests.engine import tiny
 
@@ -147,7 +147,9 @@ def test_packed_scores_are_those_of_a_plain_pass(name: str) -> None:
     sequences = tiny.branching()
     asked = [Scored(tokens=one[:-1], targets=one[1:]) for one in sequences]
     below, beside = (
-        scoring.score(Model(model), asked, Limits(row_tokens=n, batch_tokens=4 * n, batch_reads=n))
+        scoring.score(
+            Model(model), asked, PassLimits(row_tokens=n, batch_tokens=4 * n, batch_reads=n)
+        )
         for n in (16, 512)
     )
 

@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cliffguard.engine.generation import MIN_SHARED_TOKENS, batches, prompt_groups
-from cliffguard.engine.packing import Branch, Limits, Row, Scored, plan
+from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored, plan
 from tests.engine.tiny import ints, token_trees
 
-ROOMY = Limits(row_tokens=10**6, batch_tokens=10**6, batch_reads=10**6)
+ROOMY = PassLimits(row_tokens=10**6, batch_tokens=10**6, batch_reads=10**6)
 
 
 @st.composite
@@ -34,10 +34,10 @@ def problems(draw: st.DrawFn) -> list[Scored]:
     ]
 
 
-def limits() -> st.SearchStrategy[Limits]:
+def limits() -> st.SearchStrategy[PassLimits]:
     """Draw small limits."""
     return st.builds(
-        Limits,
+        PassLimits,
         row_tokens=st.integers(1, 40),
         batch_tokens=st.integers(1, 200),
         batch_reads=st.integers(1, 100),
@@ -50,7 +50,7 @@ def scored(*sequences: Sequence[int]) -> list[Scored]:
     return [Scored(tokens=ints(one), targets=ints(one) + 100) for one in sequences]
 
 
-def passes(tree: Branch) -> Iterator[tuple[tuple[int, ...], tuple[Row, ...]]]:
+def passes(tree: Branch) -> Iterator[tuple[tuple[int, ...], tuple[PackedRow, ...]]]:
     """Yield each pass's rows, and the tokens of the prefix that they stand below."""
     stack: list[tuple[Branch, tuple[int, ...]]] = [(tree, ())]
     while stack:
@@ -63,7 +63,7 @@ def passes(tree: Branch) -> Iterator[tuple[tuple[int, ...], tuple[Row, ...]]]:
         stack += [(below, prefix) for below in branch.branches]
 
 
-def reads(row: Row) -> list[tuple[int, int, int, int]]:
+def reads(row: PackedRow) -> list[tuple[int, int, int, int]]:
     """Return (place, target, request, offset) of each prediction that is read from a row."""
     columns = (row.reads.place, row.reads.target, row.reads.request, row.reads.offset)
     return list(zip(*(column.tolist() for column in columns), strict=True))
@@ -75,11 +75,11 @@ LONG_SHARED = scored([1] * 100 + [2], [1] * 100 + [3, 4, 5], [1] * 100, [1] * 90
 
 
 @given(problem=problems(), limit=limits())
-@example(problem=PREFIX_ENDS_INSIDE, limit=Limits(row_tokens=4, batch_tokens=8, batch_reads=8))
-@example(problem=LONG_SHARED, limit=Limits(row_tokens=3, batch_tokens=8, batch_reads=8))
+@example(problem=PREFIX_ENDS_INSIDE, limit=PassLimits(row_tokens=4, batch_tokens=8, batch_reads=8))
+@example(problem=LONG_SHARED, limit=PassLimits(row_tokens=3, batch_tokens=8, batch_reads=8))
 @settings(max_examples=150, deadline=None)
 def test_every_prediction_is_read_once_from_its_own_ancestors(
-    problem: list[Scored], limit: Limits
+    problem: list[Scored], limit: PassLimits
 ) -> None:
     """What a read token sees spells its sequence from the start, at positions 0, 1, 2 …"""
     found: Counter[tuple[int, int]] = Counter()
@@ -100,7 +100,7 @@ def test_every_prediction_is_read_once_from_its_own_ancestors(
 
 @given(problem=problems(), limit=limits())
 @settings(max_examples=80, deadline=None)
-def test_a_pass_keeps_within_its_limits(problem: list[Scored], limit: Limits) -> None:
+def test_a_pass_keeps_within_its_limits(problem: list[Scored], limit: PassLimits) -> None:
     """Only a row alone exceeds them, and only by what its sequences share or one of them has."""
     for prefix, rows in passes(plan(problem, limit)):
         for row in rows:
@@ -114,9 +114,11 @@ def test_a_pass_keeps_within_its_limits(problem: list[Scored], limit: Limits) ->
 
 
 @given(problem=problems(), limit=limits())
-@example(problem=ENDS_WITH_A_PREFIX, limit=Limits(row_tokens=2, batch_tokens=64, batch_reads=64))
+@example(
+    problem=ENDS_WITH_A_PREFIX, limit=PassLimits(row_tokens=2, batch_tokens=64, batch_reads=64)
+)
 @settings(max_examples=80, deadline=None)
-def test_no_row_is_empty(problem: list[Scored], limit: Limits) -> None:
+def test_no_row_is_empty(problem: list[Scored], limit: PassLimits) -> None:
     """A sequence that ends with a prefix has its prediction read there, and needs no row."""
     rows = [row for _, batch in passes(plan(problem, limit)) for row in batch]
 
@@ -126,7 +128,7 @@ def test_no_row_is_empty(problem: list[Scored], limit: Limits) -> None:
 @given(problem=problems(), limit=limits(), random=st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_the_order_of_requests_changes_nothing(
-    problem: list[Scored], limit: Limits, random: Any
+    problem: list[Scored], limit: PassLimits, random: Any
 ) -> None:
     """The same requests in another order are computed in the same passes."""
     order = list(range(len(problem)))
@@ -167,7 +169,7 @@ def test_with_room_every_shared_token_is_computed_once(problem: list[Scored]) ->
 def test_a_long_prefix_is_computed_once() -> None:
     """Sequences that do not fit one row share the pass of their prefix."""
     problem = scored(*([7] * 200 + [n] * 10 for n in range(20)))
-    tree = plan(problem, Limits(row_tokens=32, batch_tokens=128, batch_reads=128))
+    tree = plan(problem, PassLimits(row_tokens=32, batch_tokens=128, batch_reads=128))
 
     assert [len(branch.row.tokens) for branch in tree.branches if branch.row] == [200]
     assert sum(len(row.tokens) for _, rows in passes(tree) for row in rows) == 200 + 20 * 10
@@ -186,7 +188,7 @@ def test_deep_nesting_is_planned_without_recursion(row_tokens: int) -> None:
         Scored(tokens=text[: 2 * n], targets=text[2 * n : 2 * n + 1]) for n in range(1, 2000)
     ]
     start = time.monotonic()
-    tree = plan(problem, Limits(row_tokens=row_tokens, batch_tokens=10**6, batch_reads=10**6))
+    tree = plan(problem, PassLimits(row_tokens=row_tokens, batch_tokens=10**6, batch_reads=10**6))
 
     assert time.monotonic() - start < 10, "planning 2000 nested prefixes takes seconds at most"
     n_read = 0

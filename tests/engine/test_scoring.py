@@ -16,7 +16,7 @@ from cliffguard.core.errors import InfrastructureError
 from cliffguard.engine import passes, scoring
 from cliffguard.engine.budget import Budget
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import Limits
+from cliffguard.engine.packing import PassLimits
 from tests.engine import tiny
 
 Answers = Sequence[tuple[float, bool]]
@@ -129,7 +129,7 @@ def test_nothing_asked_nothing_answered(lm: CliffguardLM) -> None:
 def test_a_sequence_that_ends_with_a_prefix_is_scored(model: Any) -> None:
     """A request may ask for what a shared prefix predicts, and for nothing below it."""
     tree = [[1] * 71, *([1] * 70 + [2] * 200 + [n] * 30 for n in range(3, 40))]
-    limits = Limits(row_tokens=256, batch_tokens=1024, batch_reads=1024)
+    limits = PassLimits(row_tokens=256, batch_tokens=1024, batch_reads=1024)
     first, *_ = scoring.score(passes.Model(model), [tiny.scored(one, 1) for one in tree], limits)
 
     assert first.total == pytest.approx(
@@ -256,7 +256,7 @@ def test_logits_are_made_only_where_they_are_read(model: Any, row_tokens: int) -
         scoring.score(
             passes.Model(model),
             sequences,
-            Limits(row_tokens=row_tokens, batch_tokens=1024, batch_reads=64),
+            PassLimits(row_tokens=row_tokens, batch_tokens=1024, batch_reads=64),
         )
     finally:
         handle.remove()

@@ -14,7 +14,7 @@ from cliffguard.core.answers import Question
 from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import Protocol, RunnerSettings
 from cliffguard.engine.windows import settled, window_of, window_of_model
-from cliffguard.runners.backends import backend
+from cliffguard.runners.backends import make_backend
 from tests import support
 
 CONFIGS: dict[str, tuple[dict[str, Any], int | None]] = {
@@ -75,7 +75,7 @@ def test_a_number_that_is_left_out_is_its_class_own(tmp_path: Path) -> None:
 def test_an_unknown_length_is_asked_for(tmp_path: Path, model: str) -> None:
     """Neither here nor at a server is a length guessed; --max-length says it."""
     found = _asking(tmp_path / "m", {"model_type": "mamba", "hidden_size": 8})
-    asked = backend(RunnerSettings(model=model), allow_pickle=False)
+    asked = make_backend(RunnerSettings(model=model), allow_pickle=False)
 
     with pytest.raises(UsageError, match="--max-length") as refused:
         asked.window(found, Protocol())
@@ -87,7 +87,7 @@ def test_an_unknown_length_is_asked_for(tmp_path: Path, model: str) -> None:
 def test_a_server_is_told_the_nested_length(tmp_path: Path) -> None:
     """What a served model is told comes from the one place."""
     config = {"model_type": "gemma3", "text_config": {"max_position_embeddings": 8192}}
-    asked = backend(RunnerSettings(model="local-completions"), allow_pickle=False)
+    asked = make_backend(RunnerSettings(model="local-completions"), allow_pickle=False)
     found = _asking(tmp_path / "m", config)
 
     assert asked._about(found, Protocol(), "float32")["max_length"] == 8192
@@ -116,7 +116,7 @@ def test_the_length_is_in_the_key_only_where_it_was_said() -> None:
 
 def test_what_is_loaded_is_asked_within_it(tiny_base: Path) -> None:
     """The model that answers has the length that was said, or its config's."""
-    asked = backend(RunnerSettings(device="cpu"), allow_pickle=False)
+    asked = make_backend(RunnerSettings(device="cpu"), allow_pickle=False)
     found = find_base(str(tiny_base), FindOptions())
 
     assert asked.model(found, Protocol(), "float32").max_length == 512

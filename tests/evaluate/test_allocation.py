@@ -24,7 +24,7 @@ from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.evaluate.allocation import deal, expected_churn
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import Schedule, Share, n_asked_at, n_items_at
+from cliffguard.evaluate.schedule import ItemShare, Schedule, n_asked_at, n_items_at
 from cliffguard.report import write_reports
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.stats.simulate import Design, decide, draw
@@ -37,14 +37,14 @@ from tests.planning.test_power import suite_of, task_of
 PLAN = Plan(candidate="x", suites=("small",))
 
 
-def dealt(tasks: list[Task], churn: Mapping[str, float], **more: Any) -> dict[str, Share]:
+def dealt(tasks: list[Task], churn: Mapping[str, float], **more: Any) -> dict[str, ItemShare]:
     """Return the shares of these tasks; `more` are keys of the plan, a policy, suites."""
     policy = more.pop("policy", Policy())
     suites = more.pop("suites", None) or [suite_of(tasks)]
     return deal(replace(PLAN, **more), suites, tasks, policy, churn)
 
 
-def counted(tasks: list[Task], shares: Mapping[str, Share]) -> dict[str, int]:
+def counted(tasks: list[Task], shares: Mapping[str, ItemShare]) -> dict[str, int]:
     """Return how many items of each task count."""
     return {t.name: n_items_at(shares[t.capability].fraction, len(t.items)) for t in tasks}
 
@@ -218,7 +218,7 @@ def test_as_many_items_are_asked_as_were_dealt(plan: Plan, tmp_path: Path) -> No
     planned = {one.capability: (one.n_items, one.churn) for one in review.provenance.looks}
     assert planned == {"reasoning": ((128,), 0.03), "saying": ((500,), 0.12)}
     assert runner.n_asked == 2 * 628
-    assert [one.n_planned for one in review.comparison.capabilities] == [128, 500]
+    assert [one.counts.n_planned for one in review.comparison.capabilities] == [128, 500]
     assert review.plan.churn == plan.churn
 
 
@@ -247,7 +247,7 @@ def test_several_looks_end_where_the_items_do(plan: Plan, tmp_path: Path) -> Non
 def test_where_the_time_ends_a_dealt_capability_is_cut_by_its_own_items() -> None:
     """Half of what was planned, and not of what there is."""
     task = task_of("reasoning", 600)
-    share = {"reasoning": Share(256 / 600, 0.1)}
+    share = {"reasoning": ItemShare(256 / 600, 0.1)}
     look = Schedule([task], Protocol(), stops_early=False, shares=share).next(None)
     assert look is not None
     answers = {task.name: tuple(support.answer(item) for item in look[0].items[:128])}

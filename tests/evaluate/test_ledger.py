@@ -16,7 +16,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Finding, TakenLooks
-from cliffguard.evaluate.ledger import Run, accounts_of, short, spent_of
+from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short, spent_of
 from cliffguard.gate import compare_samples, find_sides, measure_alone
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
@@ -34,14 +34,16 @@ def items(*numbers: int) -> frozenset[str]:
     return frozenset(short(str(number)) for number in range(*numbers))
 
 
-def asked(name: str = "reading", *, of: frozenset[str] = items(300), by: str = "a") -> Run:
+def asked(
+    name: str = "reading", *, of: frozenset[str] = items(300), by: str = "a"
+) -> CapabilityRun:
     """Return a run over these items in one look."""
-    return Run(
+    return CapabilityRun(
         capability=name, how="p", digest=by, items=of, planned=(len(of),), spends_evenly=False
     )  # fmt: skip
 
 
-def after(known: tuple[TakenLooks, ...], one: Run, policy: Policy = POLICY) -> Any:
+def after(known: tuple[TakenLooks, ...], one: CapabilityRun, policy: Policy = POLICY) -> Any:
     """Return the account of a run, and what is known once it was judged."""
     account = accounts_of([one], known, policy)[one.capability]
     return account, merged(known, [account.closed(one.planned)])
@@ -207,10 +209,10 @@ def test_a_larger_suite_that_holds_the_old_items_is_a_further_run(place: Path) -
     first, second = judged(place, 200), judged(place, 400)
 
     one, two = (review.comparison.capabilities[0] for review in (first, second))
-    assert one.level == pytest.approx(Policy().first_level)
-    assert one.next_level == pytest.approx(0.05 * Policy().reserve / 2)
-    assert two.level == one.next_level
-    assert second.comparison.pooled_level == two.level
+    assert one.evidence.level == pytest.approx(Policy().first_level)
+    assert one.evidence.next_level == pytest.approx(0.05 * Policy().reserve / 2)
+    assert two.evidence.level == one.evidence.next_level
+    assert second.comparison.pooled_level == two.evidence.level
     assert [taken.counted[-1] for taken in second.taken if taken.capability == "reasoning"] == [
         200,
         400,
@@ -219,7 +221,7 @@ def test_a_larger_suite_that_holds_the_old_items_is_a_further_run(place: Path) -
     assert not any("run 2" in caveat for caveat in first.comparison.caveats)
     # What did not grow is judged as it was.
     said = second.comparison.capabilities[1]
-    assert said.level == first.comparison.capabilities[1].level
+    assert said.evidence.level == first.comparison.capabilities[1].evidence.level
 
 
 def test_a_dtype_by_its_own_name_is_no_other_protocol(place: Path) -> None:
@@ -229,7 +231,9 @@ def test_a_dtype_by_its_own_name_is_no_other_protocol(place: Path) -> None:
 
     review = guard(plan, store=Store(place / "s"), runner=FakeRunner(flips))
 
-    assert review.comparison.capabilities[0].level == pytest.approx(0.05 * Policy().reserve / 2)
+    assert review.comparison.capabilities[0].evidence.level == pytest.approx(
+        0.05 * Policy().reserve / 2
+    )
 
 
 def test_the_same_answers_give_the_same_bytes(place: Path) -> None:
@@ -329,8 +333,14 @@ def test_samples_are_judged_as_a_first_run(tmp_path: Path) -> None:
 
     assert any("Judged as a first run" in caveat for caveat in first.comparison.caveats)
     assert not any("Judged as a first run" in caveat for caveat in again.comparison.caveats)
-    assert again.comparison.capabilities[0].level == first.comparison.capabilities[0].next_level
-    assert same.comparison.capabilities[0].level == first.comparison.capabilities[0].level
+    assert (
+        again.comparison.capabilities[0].evidence.level
+        == first.comparison.capabilities[0].evidence.next_level
+    )
+    assert (
+        same.comparison.capabilities[0].evidence.level
+        == first.comparison.capabilities[0].evidence.level
+    )
     assert same.verdict == first.verdict
 
 
@@ -496,4 +506,4 @@ def test_several_reviews_count_together(tmp_path: Path) -> None:
     reviews = [read_review(one.stdout, "told") for one in told]
     assert "run 3 at these two sides" in told[0].stdout
     assert reviews[0].comparison == reviews[1].comparison
-    assert reviews[0].comparison.capabilities[0].level == pytest.approx(0.05 * 0.05 / 4)
+    assert reviews[0].comparison.capabilities[0].evidence.level == pytest.approx(0.05 * 0.05 / 4)

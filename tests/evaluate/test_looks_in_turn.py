@@ -20,7 +20,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.evaluate.ledger import Run, accounts_of, short, spent_of
+from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short, spent_of
 from cliffguard.gate import find_sides
 from cliffguard.report.json import render_json
 from cliffguard.runners.fake import FakeRunner
@@ -137,7 +137,7 @@ def test_what_an_ended_run_spent_is_not_spent_again(place: Path) -> None:
     review = judged(place, 260)
 
     left = 0.05 - ended.spent - 0.05 * Policy().reserve
-    assert review.comparison.capabilities[0].level == pytest.approx(left)
+    assert review.comparison.capabilities[0].evidence.level == pytest.approx(left)
     assert any("reasoning: run 2 at these two sides" in c for c in review.comparison.caveats)
 
 
@@ -210,7 +210,7 @@ def test_two_checks_at_the_same_time_know_of_each_other(place: Path) -> None:
         thread.join()
 
     taken = reasoning(looks_of(place))
-    levels = sorted(review.comparison.capabilities[0].level or 0.0 for review in reviews)
+    levels = sorted(review.comparison.capabilities[0].evidence.level or 0.0 for review in reviews)
     assert sorted(one.counted[-1] for one in taken) == [100, 200]
     assert levels == pytest.approx([0.05 * Policy().reserve / 2, Policy().first_level])
     assert sum(one.spent for one in taken) == pytest.approx(sum(levels))
@@ -315,11 +315,11 @@ def test_runs_side_by_side_never_spend_more_than_alpha() -> None:
             assert merged(known, [again.closed(counted)]) == known
 
 
-def some_run(draw: random.Random, number: int) -> Run:
+def some_run(draw: random.Random, number: int) -> CapabilityRun:
     """Return a run over some of the same items, with some looks."""
     n_items = 100 * (number + 2)
     planned = sorted({*draw.sample(range(50, n_items, 10), draw.randint(0, 4)), n_items})
-    return Run(
+    return CapabilityRun(
         capability="reading",
         how="p",
         digest=str(number),

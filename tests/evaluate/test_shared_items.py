@@ -13,7 +13,14 @@ import pytest
 from cliffguard import Plan, Policy, Review, Store, guard
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.evaluate.ledger import Account, Run, accounts_of, later_runs, short, spent_of
+from cliffguard.evaluate.ledger import (
+    Account,
+    CapabilityRun,
+    accounts_of,
+    later_runs,
+    short,
+    spent_of,
+)
 from cliffguard.report.json import render_json
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.looks import merged
@@ -66,7 +73,7 @@ def judged(
 
 def levels(review: Review) -> dict[str, float | None]:
     """Return what each capability might spend."""
-    return {one.capability: one.level for one in review.comparison.capabilities}
+    return {one.capability: one.evidence.level for one in review.comparison.capabilities}
 
 
 SHARED = {
@@ -113,7 +120,7 @@ def test_a_larger_run_of_shared_items_has_what_was_promised(place: Path) -> None
     first = judged(place, {"one": range(100), "two": range(20, 120)})
     grown = judged(place, {"one": range(180), "two": range(20, 200)})
 
-    promised = [one.next_level for one in first.comparison.capabilities]
+    promised = [one.evidence.next_level for one in first.comparison.capabilities]
     assert list(levels(grown).values()) == pytest.approx(promised) == [FURTHER] * 2
     assert "Earlier ones judged 100 items" in render_json(grown)
 
@@ -132,7 +139,7 @@ def told(accounts: Mapping[str, Account], taken: Sequence[TakenLooks]) -> Any:
 
 
 def taken_by(
-    runs: Sequence[Run], known: tuple[TakenLooks, ...], policy: Policy, n_looks: int
+    runs: Sequence[CapabilityRun], known: tuple[TakenLooks, ...], policy: Policy, n_looks: int
 ) -> tuple[tuple[TakenLooks, ...], Any]:
     """Judge runs look by look; return what is known then, and what a review tells."""
     tells: Any = None
@@ -145,7 +152,7 @@ def taken_by(
     return known, tells
 
 
-def some_runs(draw: random.Random, *, nested: bool) -> list[Run]:
+def some_runs(draw: random.Random, *, nested: bool) -> list[CapabilityRun]:
     """Return capabilities that share items, one of them under a second name."""
     runs = []
     for number in range(draw.randint(2, 4)):
@@ -153,7 +160,7 @@ def some_runs(draw: random.Random, *, nested: bool) -> list[Run]:
         n_items = draw.randint(60, 110)
         looks = {*draw.sample(range(20, n_items, 7), draw.randint(0, 3)), n_items}
         runs.append(
-            Run(
+            CapabilityRun(
                 capability=f"c{number}",
                 how="p",
                 digest=str(number),
@@ -195,9 +202,9 @@ def test_no_choice_of_names_spends_more_than_alpha(seed: int) -> None:
         assert spent_of(known) <= 0.05 + 1e-9
 
 
-def asked(name: str, n_items: int, *planned: int) -> Run:
+def asked(name: str, n_items: int, *planned: int) -> CapabilityRun:
     """Return a capability that is asked the first of the same items, in these looks."""
-    return Run(
+    return CapabilityRun(
         capability=name,
         how="p",
         digest=f"{name} {n_items} {planned}",

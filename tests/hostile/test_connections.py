@@ -72,7 +72,7 @@ def test_offline_holds_for_a_whole_verb(
             seen.append(str(failure))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cliffguard.gate.find_sides", seek)
+    monkeypatch.setattr("cliffguard.run.prepare.find_sides", seek)
 
     run(place.check("--offline") if how == "flag" else place.plan("offline: true\n"))
 

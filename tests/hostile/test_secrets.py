@@ -13,8 +13,9 @@ from cliffguard.config import make_plan
 from cliffguard.core.errors import CliffguardError, ConfigError, is_secret_name, redacted
 from cliffguard.report import RENDERERS, render, write_reports
 from cliffguard.report.json import read_review
-from cliffguard.runners.backends import ForeignBackend, arguments_in_key
+from cliffguard.runners.backends import identity_of
 from cliffguard.runners.fake import FakeRunner
+from cliffguard.runners.lmeval_backends import LmevalBackend
 from tests.bad_input.place import Place, run
 
 TOKEN = "hf_ThisIsNoTokenOfAnybody42"
@@ -111,7 +112,7 @@ def test_no_secret_is_in_the_store() -> None:
     """Neither in the key of a question nor in the notes beside it."""
     settings = RunnerSettings(model="local-completions", args={"base_url": SERVER, "x": TOKEN})
 
-    written = json.dumps([arguments_in_key(settings), ForeignBackend(settings).notes()])
+    written = json.dumps([identity_of(settings), LmevalBackend(settings).notes()])
 
     assert "hunter2" not in written
     assert TOKEN not in written

@@ -55,6 +55,7 @@ from cliffguard.core.settings import (
 )
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.ladder_shapes import Fall
+from tests import support
 
 HOSTILE = (
     "<script>alert(1)</script> \x1b[31mred\x1b[0m \x1b]0;title\x07 \u202egnp.exe\u202c "
@@ -140,7 +141,7 @@ def measured(
     base_mean = round(n_right_base / n_items, 6)
     candidate_mean = round((n_right_base - n_broken + n_fixed) / n_items, 6)
     drop, drop_interval = drop_of(n_broken, n_fixed, n_items)
-    return CapabilityComparison(
+    return support.compared(
         capability=capability,
         suite="adjacent",
         ring=ring,
@@ -221,7 +222,7 @@ def talking() -> Behaviour:
 
 def unmeasured(capability: str, *, n_unscored: int) -> CapabilityComparison:
     """Return a capability of which no item has a score on both sides."""
-    return CapabilityComparison(
+    return support.compared(
         capability=capability,
         suite="adjacent",
         ring="safety",
@@ -268,7 +269,7 @@ def finding(
         role=role,
         outcome=outcome,
         margin=margin,
-        p_regressed=found.p_drop,
+        p_regressed=found.evidence.p_drop,
         is_material=outcome is Outcome.REGRESSED,
         ladders=ladders,
         n_items_needed=n_items_needed,
@@ -324,8 +325,12 @@ def review(
             looks=tuple(
                 PlannedLooks(
                     capability=found.capability,
-                    n_items=(64, found.n_planned) if found.n_planned > 64 else (found.n_planned,),
-                    spending="held: cubic, drop: linear" if found.n_planned > 64 else "one look",
+                    n_items=(64, found.counts.n_planned)
+                    if found.counts.n_planned > 64
+                    else (found.counts.n_planned,),
+                    spending="held: cubic, drop: linear"
+                    if found.counts.n_planned > 64
+                    else "one look",
                     order="18" * 32,
                 )
                 for found, _ in pairs
@@ -446,7 +451,7 @@ def example(place: int = 1, **changes: object) -> Example:
 def screened(found: CapabilityComparison, at: float, nats: float) -> CapabilityComparison:
     """Return the capability with its distance from the training data, and predictions moved."""
     reach = round(0.1 * at, 3)
-    return replace(
+    return support.changed(
         found,
         distance=Distance(median=at, low=round(at - reach, 3), high=at + reach, n_items=100),
         shift=Shift(
@@ -525,7 +530,7 @@ def _in_one_subject() -> tuple[CapabilityComparison, Finding]:
     parts = [subject(f"mmlu_subject_{place}", 80, place % 3) for place in range(6)]
     few = subject("mmlu_virology", 80, 0, n_planned=8, n_asked=8, n_items=8, p_beyond=None)
     few = replace(few, why="fewer than 10 scored items")
-    found = replace(
+    found = support.changed(
         measured("knowledge", n_items=708, n_right_base=566, n_broken=61, n_fixed=20, p_drop=1e-6),
         strata=(*parts, subject("mmlu_law", 80, 55), few),
         n_copies=37,
@@ -548,7 +553,7 @@ def _by_format() -> tuple[CapabilityComparison, Finding]:
         p_drop=0.47,
         other="flexible-extract reads 190 of the 200 that this filter does not: 65 %",
     )
-    found = replace(
+    found = support.changed(
         measured(
             "arithmetic", n_items=600, n_right_base=400, n_broken=134, n_fixed=4, p_drop=1e-30,
             n_unscored=9,
@@ -569,7 +574,7 @@ def _by_format() -> tuple[CapabilityComparison, Finding]:
 
 def _nothing_to_lose() -> tuple[CapabilityComparison, Finding]:
     """A capability that the base does not have."""
-    found = replace(
+    found = support.changed(
         measured("olympiad", n_items=300, n_right_base=9, n_broken=9, n_fixed=0, p_drop=0.002),
         p_held=0.01,
         n_in_all=1200,
@@ -685,7 +690,7 @@ def hostile() -> Review:
     readable = Readable(
         n_items=40, base_mean=0.8, candidate_mean=0.8, drop=0.0, p_drop=0.5, other=HOSTILE
     )
-    found = replace(
+    found = support.changed(
         lost, suite=HOSTILE, ladders=(ladder,), classes=(classes,), strata=parts, readable=readable,
         n_unreadable_base=3,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from cliffguard.report.html import render_html
 from cliffguard.report.markdown import render_markdown
 from cliffguard.report.page import lay_out
 from cliffguard.report.text import render_text
+from tests import support
 from tests.report import samples
 
 
@@ -20,7 +21,7 @@ def viewed(
     behaviour: Behaviour | None, *, n_broken: int = 8, n_lost: int = 0, **changes: object
 ) -> BehaviourView | None:
     """Return the view of a review of one capability; `changes` are of its finding."""
-    found: CapabilityComparison = replace(
+    found: CapabilityComparison = support.changed(
         samples.measured(
             "reading", n_items=200, n_right_base=160, n_broken=n_broken, n_fixed=6, p_drop=0.3,
             behaviour=behaviour,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cliffguard.report.clean import clean, cleaned, one_line, shorten
+from cliffguard.core.texts import shorten
+from cliffguard.report.clean import clean, cleaned, one_line
 from tests.report import samples
 
 

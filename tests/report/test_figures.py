@@ -12,6 +12,7 @@ from cliffguard.core.comparisons import Ladder
 from cliffguard.core.reviews import Review
 from cliffguard.report.figures import forest_figure, forest_svg, ladder_figure, ladder_svg
 from cliffguard.report.page import lay_out
+from tests import support
 from tests.report import samples
 
 
@@ -24,7 +25,8 @@ def with_ladder(ladder: Ladder) -> Review:
     """Return a failed review with another ladder."""
     failed = samples.failed()
     found = tuple(
-        replace(c, ladders=(ladder,) if c.ladders else ()) for c in failed.comparison.capabilities
+        support.changed(c, ladders=(ladder,) if c.diagnostics.ladders else ())
+        for c in failed.comparison.capabilities
     )
     return replace(failed, comparison=replace(failed.comparison, capabilities=found))
 
@@ -77,8 +79,8 @@ def test_any_number_of_rows(name: str) -> None:
     low, high = axes.get_xlim()
     for found in review.comparison.capabilities:
         if found.ring != "target":
-            assert low < 100 * found.drop_interval.low
-            assert 100 * found.drop_interval.high < high
+            assert low < 100 * found.evidence.drop_interval.low
+            assert 100 * found.evidence.drop_interval.high < high
 
 
 def test_long_names_are_clipped() -> None:

@@ -201,3 +201,51 @@ def test_a_changed_review_is_refused(
     """A missing, unknown or wrong key is named with its dotted path and the way on."""
     with pytest.raises(UsageError, match=rf"r\.json: {message}.*; read a review\.json as"):
         read_review(edited(change), "r.json")
+
+
+def first_row(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the first capability of a review as JSON."""
+    row: dict[str, Any] = value["comparison"]["capabilities"][0]
+    return row
+
+
+def test_a_capability_is_one_flat_object() -> None:
+    """The three records of a capability stand side by side: readers of the file know no records."""
+    row = first_row(json.loads(render_json(samples.failed())))
+
+    assert list(row)[:4] == ["capability", "suite", "ring", "n_planned"]
+    assert list(row)[-1] == "next_level"
+    assert not {"counts", "evidence", "diagnostics"} & row.keys()
+
+
+def test_every_field_of_a_capability_has_its_place() -> None:
+    """A field that is added to one of the records is written, too."""
+    found = samples.failed().comparison.capabilities[0]
+    records = (found.counts, found.evidence, found.diagnostics)
+    names = {field.name for record in records for field in fields(record)}
+
+    row = first_row(json.loads(render_json(samples.failed())))
+
+    assert row.keys() == {"capability", "suite", "ring"} | names
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda row: row.pop("n_items"), r"capabilities\.0\.n_items: missing"),
+        (lambda row: row.update(drop="much"), r"capabilities\.0\.drop: Input should be a valid"),
+        (lambda row: row.update(n_items="7"), r"capabilities\.0\.n_items: expected 7, found"),
+        (lambda row: row.update(counts={}), r"capabilities\.0\.counts: unknown key"),
+        (lambda row: row.update(evidence=1), r"capabilities\.0\.evidence: unknown key"),
+    ],
+)
+def test_a_changed_capability_is_refused(
+    change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    """What is wrong is named by the key in the file, whichever record it belongs to."""
+    value = json.loads(render_json(samples.failed()))
+    change(first_row(value))
+
+    with pytest.raises(UsageError, match=message) as failure:
+        read_review(json.dumps(value), "r.json")
+    assert failure.value.id == "review.damaged"

@@ -154,8 +154,8 @@ def test_numbers_are_not_rounded() -> None:
 
     told = properties(cases(render_junit(samples.failed()))["multi_step_reasoning"])
 
-    assert float(told["drop"]) == found.drop
-    assert float(told["p_regressed"]) == found.p_drop
+    assert float(told["drop"]) == found.evidence.drop
+    assert float(told["p_regressed"]) == found.evidence.p_drop
 
 
 def test_what_is_missing_has_no_property() -> None:

@@ -27,8 +27,8 @@ from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.items import Task
 from cliffguard.engine import passes
 from cliffguard.engine.devices import cpu_model
-from cliffguard.runners.backends import ForeignBackend
 from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.lmeval_backends import LmevalBackend
 from cliffguard.suites.loading import load_suite
 from tests import support
 from tests.completions_server import JsonHandler, served
@@ -730,7 +730,7 @@ def test_template_args_reach_the_template(
 
 def test_a_foreign_model_out_of_memory_is_worth_a_retry(base: Checkpoint) -> None:
     """Exhausted memory of lm-eval's own models ends in the exit code of ours."""
-    backend = ForeignBackend(RunnerSettings(model="vllm"))
+    backend = LmevalBackend(RunnerSettings(model="vllm"))
 
     with (
         pytest.raises(InfrastructureError, match="out of memory"),

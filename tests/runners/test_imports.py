@@ -101,7 +101,7 @@ def test_the_policy_makes_capabilities_of_tasks(folders: tuple[Path, Path]) -> N
     review = compared(folders, policy(reasoning=("gsm8k",), reading=("race", "boolq")))
 
     found = {one.capability: one for one in review.comparison.capabilities}
-    assert (found["reading"].n_items, found["reasoning"].n_broken) == (800, 80)
+    assert (found["reading"].counts.n_items, found["reasoning"].counts.n_broken) == (800, 80)
     assert review.verdict.outcome is Outcome.FAIL
     assert "reasoning regressed (100.0 → 80.0 %)" in review.verdict.sentence
 
@@ -122,7 +122,7 @@ def test_patterns_gather_subtasks(tmp_path: Path) -> None:
 
     review = compared((tmp_path / "a", tmp_path / "b"), policy(knowledge=("mmlu_*",)))
 
-    assert review.comparison.capabilities[0].n_items == 200
+    assert review.comparison.capabilities[0].counts.n_items == 200
     assert "Not judged, since the policy names them nowhere: piqa." in review.comparison.caveats
 
 
@@ -160,8 +160,8 @@ def test_metric_and_filter_are_chosen_by_the_policy(tmp_path: Path) -> None:
         ),
     )
 
-    assert first.comparison.capabilities[0].base_mean == 0.5
-    assert chosen.comparison.capabilities[0].base_mean == 0.0
+    assert first.comparison.capabilities[0].evidence.base_mean == 0.5
+    assert chosen.comparison.capabilities[0].evidence.base_mean == 0.0
 
 
 def test_items_of_one_side_are_counted_and_not_dropped(folders: tuple[Path, Path]) -> None:
@@ -171,7 +171,7 @@ def test_items_of_one_side_are_counted_and_not_dropped(folders: tuple[Path, Path
     review = compared(folders, policy(reading=("race",)))
 
     found = review.comparison.capabilities[0]
-    assert (found.n_items, found.n_unscored, found.n_lost) == (340, 60, 60)
+    assert (found.counts.n_items, found.counts.n_unscored, found.counts.n_lost) == (340, 60, 60)
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 
@@ -183,7 +183,11 @@ def test_scores_that_are_none_are_unscored(folders: tuple[Path, Path]) -> None:
 
     found = compared(folders, policy(reading=("race",))).comparison.capabilities[0]
 
-    assert (found.n_items, found.n_unscored, found.base_mean) == (398, 2, 1.0)
+    assert (found.counts.n_items, found.counts.n_unscored, found.evidence.base_mean) == (
+        398,
+        2,
+        1.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -310,7 +314,7 @@ def test_generated_samples_are_read_as_text(tmp_path: Path) -> None:
 
     review = compared((tmp_path / "a", tmp_path / "b"))
 
-    told = review.comparison.capabilities[0].behaviour
+    told = review.comparison.capabilities[0].diagnostics.behaviour
     assert told is not None
     assert (told.agreement, told.n_generated, told.length_ratio) == (0.75, 40, None)
 
@@ -319,7 +323,7 @@ def test_likelihoods_are_not_compared_as_text(folders: tuple[Path, Path]) -> Non
     """Of multiple choice lm-eval logs likelihoods, which never agree and say no choice."""
     review = compared(folders)
 
-    told = review.comparison.capabilities[0].behaviour
+    told = review.comparison.capabilities[0].diagnostics.behaviour
     assert told is not None
     assert (told.agreement, told.n_generated, told.n_confident) == (None, 0, 0)
 
@@ -333,8 +337,12 @@ def test_what_a_filter_could_not_read_is_wrong_and_told(tmp_path: Path) -> None:
     review = compared((tmp_path / "a", tmp_path / "b"))
 
     found = review.comparison.capabilities[0]
-    assert (found.n_unscored, found.n_broken, found.n_unreadable_candidate) == (0, 40, 40)
-    assert (found.readable and found.readable.n_items) == 0
+    assert (
+        found.counts.n_unscored,
+        found.counts.n_broken,
+        found.counts.n_unreadable_candidate,
+    ) == (0, 40, 40)
+    assert (found.diagnostics.readable and found.diagnostics.readable.n_items) == 0
     assert review.verdict.outcome is Outcome.FAIL
     assert review.verdict.findings[0].cause == "format"
 

@@ -148,7 +148,7 @@ def test_its_answers_are_those_of_its_files(
 
     def told(review: Any) -> Any:
         return [
-            (one.base_mean, one.candidate_mean, one.n_broken, one.n_fixed)
+            (one.evidence.base_mean, one.evidence.candidate_mean, one.counts)
             for one in review.comparison.capabilities
         ]
 

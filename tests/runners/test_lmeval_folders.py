@@ -98,7 +98,7 @@ def test_what_lies_deeper_is_named(tmp_path: Path) -> None:
 
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
-    assert by_name(review)["race"].n_broken == N // 5
+    assert by_name(review)["race"].counts.n_broken == N // 5
     (left,) = [one for one in review.comparison.caveats if "not read" in one]
     assert left.endswith("base/model.")
 
@@ -120,7 +120,7 @@ def test_compressed_samples_are_unpacked(end: str, tmp_path: Path) -> None:
 
     found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"]
 
-    assert (found.n_items, found.n_broken) == (N, N // 5)
+    assert (found.counts.n_items, found.counts.n_broken) == (N, N // 5)
 
 
 def zipped(content: bytes, *names: str) -> bytes:
@@ -141,7 +141,7 @@ def test_an_archive_of_one_file_is_read(end: str, tmp_path: Path) -> None:
         path.with_name(path.name.replace(".jsonl", end)).write_bytes(packed)
         path.unlink()
 
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_broken == N // 5
 
 
 def test_a_parquet_file_is_read(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_parquet_file_is_read(tmp_path: Path) -> None:
         parquet.write_table(table, path.with_suffix(".parquet"))
         path.unlink()
 
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_broken == N // 5
 
 
 OTHERWISE: dict[str, tuple[bytes, int, str, str]] = {
@@ -232,7 +232,7 @@ def test_zstd_is_read_where_its_library_is_there(
             decompressobj = Frame
 
     monkeypatch.setitem(sys.modules, "zstandard", Plain)
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_broken == N // 5
 
     monkeypatch.setattr(Frame, "eof", False)
     assert refused(tmp_path / "base", tmp_path / "tuned").id == "samples.torn-archive"
@@ -284,7 +284,7 @@ def test_a_second_copy_is_no_task_of_its_own(copy: str, stem: str, tmp_path: Pat
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
     (only,) = review.comparison.capabilities
-    assert (only.capability, only.n_broken) == ("race", N // 5)
+    assert (only.capability, only.counts.n_broken) == ("race", N // 5)
     told = f"candidate: {second.name} holds what {path.name} does, and is left out."
     assert told in review.comparison.caveats
 
@@ -295,7 +295,7 @@ def test_a_second_copy_is_no_task_of_its_own(copy: str, stem: str, tmp_path: Pat
 
     path.unlink()  # a copy alone is the run
     second.write_bytes(pack(whole))
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_broken == N // 5
 
 
 def test_a_compressed_file_that_is_torn_is_named(tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_a_side_may_be_one_file(name: str, tmp_path: Path) -> None:
 
     (found,) = review.comparison.capabilities
     assert found.capability == ("race" if name.startswith("samples") else Path(name).stem)
-    assert found.n_broken == N // 5
+    assert found.counts.n_broken == N // 5
 
 
 def test_a_file_of_any_name_is_the_other_sides_task(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_a_json_list_is_read(tmp_path: Path) -> None:
         path.with_suffix(".json").write_text(json.dumps(rows, indent=2))
         path.unlink()
 
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_broken == N // 5
 
 
 EXPECTED: dict[str, tuple[str, str]] = {
@@ -400,8 +400,8 @@ def test_the_newest_run_of_each_task_counts(tmp_path: Path) -> None:
 
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
-    assert by_name(review)["race"].n_broken == N // 5
-    assert by_name(review)["boolq"].n_broken == 0
+    assert by_name(review)["race"].counts.n_broken == N // 5
+    assert by_name(review)["boolq"].counts.n_broken == 0
     left = [one for one in review.comparison.caveats if "older samples are left out" in one]
     assert [one.split(":")[0] for one in left] == ["base", "candidate"]
     assert all("samples_race_2026-01-01T10-00-00.123456.jsonl" in one for one in left)
@@ -413,7 +413,7 @@ def test_a_results_file_of_another_program_is_no_ones(tmp_path: Path) -> None:
         write(tmp_path / side, "race", scored(N, wrong))
         (tmp_path / side / "results.json").write_text("[1, 2]")
 
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_broken == N // 5
 
 
 def test_the_limit_of_an_older_run_does_not_cut_the_newest(tmp_path: Path) -> None:
@@ -424,7 +424,7 @@ def test_the_limit_of_an_older_run_does_not_cut_the_newest(tmp_path: Path) -> No
         write(tmp_path / side, "race", scored(N), day=2)
         results(tmp_path / side, 2, config={"limit": None}, versions={"race": 1})
 
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].n_items == N
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"].counts.n_items == N
 
 
 # --- older releases ------------------------------------------------------------------------------
@@ -464,7 +464,7 @@ def test_folders_of_the_first_releases_are_read(tmp_path: Path) -> None:
 
     found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))
 
-    assert (found["arc_easy"].n_items, found["arc_easy"].n_broken) == (N, N // 5)
+    assert (found["arc_easy"].counts.n_items, found["arc_easy"].counts.n_broken) == (N, N // 5)
 
 
 def test_hashes_that_a_release_leaves_out_are_those_of_later_ones(tmp_path: Path) -> None:
@@ -486,7 +486,7 @@ def test_hashes_that_a_release_leaves_out_are_those_of_later_ones(tmp_path: Path
 
     found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["arc_easy"]
 
-    assert (found.n_items, found.n_broken) == (N, N // 5)
+    assert (found.counts.n_items, found.counts.n_broken) == (N, N // 5)
     newer[3]["prompt_hash"] = "another"
     path.write_text("\n".join(map(json.dumps, newer)))
     assert "1 of 100 prompts differ (number 3)" in str(
@@ -509,7 +509,7 @@ def test_samples_without_filter_and_metrics_are_read(named: Row, tmp_path: Path)
 
     found = by_name(judged(tmp_path / "base", tmp_path / "tuned", given))["r"]
 
-    assert (found.n_items, found.n_broken) == (N, N // 5)
+    assert (found.counts.n_items, found.counts.n_broken) == (N, N // 5)
 
 
 def two_filters(wrong: Callable[[int], bool]) -> list[Row]:
@@ -544,7 +544,11 @@ def test_filters_without_a_name_are_told_apart(
 
     found = by_name(judged(tmp_path / "base", tmp_path / "tuned", given))["maths"]
 
-    assert (found.n_items, found.n_broken, found.base_mean) == (N, N // 5, 1.0)
+    assert (found.counts.n_items, found.counts.n_broken, found.evidence.base_mean) == (
+        N,
+        N // 5,
+        1.0,
+    )
 
 
 @pytest.mark.parametrize(
@@ -594,7 +598,7 @@ def test_filters_without_a_name_are_those_of_the_other_side(old: str, tmp_path: 
     review = judged(tmp_path / "base", tmp_path / "tuned", given)
 
     found = by_name(review)["maths"]
-    assert (found.n_broken + found.n_fixed, found.n_items) == (N // 5, N)
+    assert (found.counts.n_broken + found.counts.n_fixed, found.counts.n_items) == (N // 5, N)
     assert any(
         "does not name its filters: by their order they are taken for strict-match, "
         "flexible-extract, as on the other side" in line
@@ -658,7 +662,11 @@ def test_scores_as_text_are_read(right: Any, wrong: Any, tmp_path: Path) -> None
 
     found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"]
 
-    assert (found.base_mean, found.candidate_mean, found.n_broken) == (1.0, 0.8, N // 5)
+    assert (found.evidence.base_mean, found.evidence.candidate_mean, found.counts.n_broken) == (
+        1.0,
+        0.8,
+        N // 5,
+    )
 
 
 def repeated(number: int, scores: Any, side: str) -> Row:
@@ -682,7 +690,7 @@ def test_a_list_of_scores_is_their_mean(tmp_path: Path) -> None:
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
     found = by_name(review)["aime"]
-    assert (found.base_mean, found.candidate_mean) == (1.0, pytest.approx(2 / 3))
+    assert (found.evidence.base_mean, found.evidence.candidate_mean) == (1.0, pytest.approx(2 / 3))
     assert review.verdict.outcome is Outcome.FAIL
 
 
@@ -724,7 +732,7 @@ def test_the_first_metric_that_is_a_score_is_taken(tmp_path: Path) -> None:
 
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
-    assert by_name(review)["tqa"].n_broken == N // 5
+    assert by_name(review)["tqa"].counts.n_broken == N // 5
     assert any("tqa is judged by acc, the first that" in one for one in review.comparison.caveats)
 
 
@@ -736,7 +744,7 @@ def test_a_scale_shows_on_the_candidates_side_alone(tmp_path: Path) -> None:
         ]
         write(tmp_path / side, "tqa", rows)
 
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].counts.n_broken == N // 5
 
 
 def test_a_metric_that_no_document_has_is_passed_over(tmp_path: Path) -> None:
@@ -745,7 +753,7 @@ def test_a_metric_that_no_document_has_is_passed_over(tmp_path: Path) -> None:
         rows = [row(n, metrics=["bleurt", "acc"], bleurt=None, acc=not wrong(n)) for n in range(N)]
         write(tmp_path / side, "tqa", rows)
 
-    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].n_broken == N // 5
+    assert by_name(judged(tmp_path / "base", tmp_path / "tuned"))["tqa"].counts.n_broken == N // 5
 
 
 @pytest.mark.parametrize("value", [[0, 1], 55.0, "good"])
@@ -796,7 +804,7 @@ def test_a_group_goes_by_its_name(
     """As on lm-eval's command line."""
     found = by_name(judged(*mmlu, given))
 
-    assert {name: one.n_items for name, one in found.items()} == expected
+    assert {name: one.counts.n_items for name, one in found.items()} == expected
 
 
 def test_what_a_group_lacks_is_told(mmlu: tuple[Path, Path]) -> None:

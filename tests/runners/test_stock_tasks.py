@@ -328,7 +328,7 @@ def test_a_metric_that_nobody_knows_needs_the_policy(
             review()
         assert caught.value.id == "metric.unknown-direction"
     else:
-        assert review().comparison.capabilities[0].tasks[0].lower_is_better is is_low
+        assert review().comparison.capabilities[0].diagnostics.tasks[0].lower_is_better is is_low
 
 
 @pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process

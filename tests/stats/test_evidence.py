@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import (
-    Sample,
+    PairedSample,
     betting_evidence,
     fixed_evidence,
     gain_evidence,
@@ -35,7 +35,7 @@ MARGIN, ALPHA = 0.05, 0.05
 
 def sample(n_broken, n_fixed, n_items, n_lost=0, clustering=None):
     """Return a sample in which every item was asked."""
-    return Sample(
+    return PairedSample(
         counts=PairedCounts(n_broken, n_fixed, n_items),
         n_lost=n_lost,
         n_asked=n_items + n_lost,
@@ -187,7 +187,7 @@ def test_more_broken_items_are_never_better_news(n_broken, n_fixed, n_items):
     assert more.interval.high >= few.interval.high
 
 
-def grouped(n_broken: int, n_fixed: int, n_items: int, n_clusters: int) -> Sample:
+def grouped(n_broken: int, n_fixed: int, n_items: int, n_clusters: int) -> PairedSample:
     """Return items of which the changed ones lie side by side, cut into clusters of one size."""
     changes = [1.0] * n_broken + [-1.0] * n_fixed + [0.0] * (n_items - n_broken - n_fixed)
     names = [place * n_clusters // n_items for place in range(n_items)]

@@ -167,7 +167,7 @@ def assert_the_same(
     for number, name in enumerate(NAMES):
         assert bool(found.held[0, number]) == (outcomes[name] is Outcome.HELD)
         assert bool(found.lost[0, number]) == (outcomes[name] is Outcome.REGRESSED)
-    asked = [one.n_asked for one in review.comparison.capabilities]
+    asked = [one.counts.n_asked for one in review.comparison.capabilities]
     assert found.n_asked[0].tolist() == asked
 
 

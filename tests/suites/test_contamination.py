@@ -17,6 +17,7 @@ from cliffguard.config import load_plan
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
+from cliffguard.core.words import content_words
 from cliffguard.gate import find_sides
 from cliffguard.planning.power import look_ahead
 from cliffguard.report.html import render_html
@@ -26,7 +27,7 @@ from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites.contamination import find_overlap, near_duplicates, told, without_training
 from cliffguard.suites.loading import load_suites
-from cliffguard.suites.ngrams import Index, Runs, share_within, words
+from cliffguard.suites.ngrams import Index, Runs, share_within
 from cliffguard.suites.train_data import TrainingText, read_all_training
 from tests import support
 from tests.report import samples
@@ -79,7 +80,7 @@ def written(source: random.Random, n_words: int = 20) -> str:
 )
 def test_words(text: str, expected: str) -> None:
     """Case, marks and spaces do not count; signs between numbers do, and scripts without spaces."""
-    assert words(text) == expected.split()
+    assert content_words(text) == expected.split()
 
 
 def test_a_share_is_that_of_the_runs_a_text_holds() -> None:
@@ -393,11 +394,19 @@ def test_overlapping_items_count_nowhere(review: Review) -> None:
     """Not in the capability, not in its task, not on its ladder."""
     reasoning, saying = review.comparison.capabilities
 
-    assert (reasoning.n_planned, reasoning.n_asked, reasoning.n_items) == (270, 270, 270)
-    assert (reasoning.n_excluded, saying.n_excluded, saying.n_items) == (30, 0, 80)
-    assert (reasoning.n_broken, reasoning.tasks[0].n_items) == (90, 270)
-    assert [level.n_items for level in reasoning.ladders[0].levels] == [90, 90, 90]
-    assert all(level.is_gating for level in reasoning.ladders[0].levels)
+    assert (reasoning.counts.n_planned, reasoning.counts.n_asked, reasoning.counts.n_items) == (
+        270,
+        270,
+        270,
+    )
+    assert (reasoning.counts.n_excluded, saying.counts.n_excluded, saying.counts.n_items) == (
+        30,
+        0,
+        80,
+    )
+    assert (reasoning.counts.n_broken, reasoning.diagnostics.tasks[0].n_items) == (90, 270)
+    assert [level.n_items for level in reasoning.diagnostics.ladders[0].levels] == [90, 90, 90]
+    assert all(level.is_gating for level in reasoning.diagnostics.ladders[0].levels)
 
 
 def test_overlapping_items_are_listed(plan: Plan, review: Review) -> None:
@@ -463,8 +472,8 @@ def test_levels_that_do_not_gate_exclude_nothing_from_the_gate(plan: Plan, store
     review = guard(plan, store=store, runner=FakeRunner(lambda *_: 1.0), stops_early=False)
 
     reasoning = review.comparison.capabilities[0]
-    assert (reasoning.n_planned, reasoning.n_excluded) == (180, 20)
-    levels = reasoning.ladders[0].levels
+    assert (reasoning.counts.n_planned, reasoning.counts.n_excluded) == (180, 20)
+    levels = reasoning.diagnostics.ladders[0].levels
     assert [(level.n_items, level.is_gating) for level in levels] == [
         (90, True),
         (90, True),
@@ -478,9 +487,9 @@ def test_a_run_with_a_limit_lists_what_it_asked(plan: Plan, store: Store) -> Non
 
     review = guard(limited, store=store, runner=FakeRunner(lambda *_: 1.0), stops_early=False)
 
-    n_excluded = review.comparison.capabilities[0].n_excluded
+    n_excluded = review.comparison.capabilities[0].counts.n_excluded
     assert 0 < n_excluded == len(review.comparison.overlaps) < 30
-    assert review.comparison.capabilities[0].n_items == 60 - n_excluded
+    assert review.comparison.capabilities[0].counts.n_items == 60 - n_excluded
     assert any(
         caveat.startswith(f"{n_excluded} of 60 items of ball ")
         for caveat in review.comparison.caveats

@@ -131,9 +131,9 @@ def test_what_is_better_low_is_judged_so(
 
     (found,) = review.comparison.capabilities
     assert review.verdict.outcome is outcome
-    assert found.drop == pytest.approx((tuned - base) / 400)
-    assert (found.direction, found.tasks[0].lower_is_better) == ("lower", True)
-    assert found.in_own_numbers(found.base_mean) == pytest.approx(base / 400)
+    assert found.evidence.drop == pytest.approx((tuned - base) / 400)
+    assert (found.direction, found.diagnostics.tasks[0].lower_is_better) == ("lower", True)
+    assert found.in_own_numbers(found.evidence.base_mean) == pytest.approx(base / 400)
 
 
 # Metrics of lm-eval's tasks that are better low and are no score of an item, as they are logged.
@@ -378,8 +378,8 @@ def test_each_task_of_a_capability_is_turned_by_itself(mixed: Path) -> None:
 
     (found,) = review.comparison.capabilities
     assert found.direction == "mixed"
-    assert found.base_mean == pytest.approx((0.68 + 0.75) / 2)
-    assert found.drop == pytest.approx(-0.265 / 2)
+    assert found.evidence.base_mean == pytest.approx((0.68 + 0.75) / 2)
+    assert found.evidence.drop == pytest.approx(-0.265 / 2)
     shown = render(review, "text")
     assert "71.5 → 84.8 %, scores that are better low counted as 1 − score" in shown
     table = render(review, "markdown")

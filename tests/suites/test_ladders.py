@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from cliffguard.core.words import words
 from cliffguard.suites import ladders
-from cliffguard.suites.constraints import meets, words
+from cliffguard.suites.constraints import meets
 from cliffguard.suites.ladders.draft import Draft, Generator
 from cliffguard.suites.ladders.rules import _value
 from cliffguard.suites.loading import make_item

@@ -129,7 +129,7 @@ def test_a_suites_margin_stands_in_the_review(tmp_path: Path) -> None:
 
     assert review.plan.policy is not None
     assert review.plan.policy.capabilities["reasoning"].margin == 0.11
-    assert review.comparison.capabilities[0].margin == 0.11
+    assert review.comparison.capabilities[0].evidence.margin == 0.11
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_a_mean_hides_what_trace_lost(tmp_path: Path) -> None:
 
     review = compared(tmp_path, policy)
 
-    drops = [found.drop or 0.0 for found in review.comparison.capabilities]
+    drops = [found.evidence.drop or 0.0 for found in review.comparison.capabilities]
     assert 0 < sum(drops) / len(drops) < 0.03, "a gate on the mean would pass"
     assert review.verdict.outcome is Outcome.FAIL
     assert review.verdict.sentence.startswith("gsm8k regressed (26.0 → 3.4 %); bbh regressed")

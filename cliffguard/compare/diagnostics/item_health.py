@@ -36,7 +36,7 @@ def health(
     notes = [
         note
         for found in comparison.capabilities
-        if found.drop is not None and found.ring != "target"
+        if found.evidence.drop is not None and found.ring != "target"
         for note in _notes(found, outcomes.get(found.capability), policy)
     ]
     return (*notes, *_shadow_notes(comparison.capabilities))
@@ -56,12 +56,15 @@ def _shadow_notes(capabilities: Sequence[CapabilityComparison]) -> Iterator[Heal
         if frozen is None or frozen is fresh:
             continue
         for side, known, unknown in (
-            ("base", frozen.base_mean, fresh.base_mean),
-            ("candidate", frozen.candidate_mean, fresh.candidate_mean),
+            ("base", frozen.evidence.base_mean, fresh.evidence.base_mean),
+            ("candidate", frozen.evidence.candidate_mean, fresh.evidence.candidate_mean),
         ):
             if known is None or unknown is None:
                 continue
-            spread = known * (1 - known) / frozen.n_items + unknown * (1 - unknown) / fresh.n_items
+            spread = (
+                known * (1 - known) / frozen.counts.n_items
+                + unknown * (1 - unknown) / fresh.counts.n_items
+            )
             if known - unknown > _SURE * math.sqrt(spread):
                 yield _note(
                     frozen,
@@ -116,8 +119,8 @@ def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
 def _notes(
     found: CapabilityComparison, outcome: Outcome | None, policy: Policy
 ) -> Iterator[HealthNote]:
-    ladders = {ladder.task: ladder for ladder in found.ladders}
-    for task in found.tasks:
+    ladders = {ladder.task: ladder for ladder in found.diagnostics.ladders}
+    for task in found.diagnostics.tasks:
         if task.base_mean is None:
             continue
         if task.task in ladders:
@@ -153,17 +156,23 @@ def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
 
 
 def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
-    churn = max(_LEAST_CHURN, (found.n_broken + found.n_fixed) / found.n_items)
-    margin = found.margin if found.margin > 0.0 else policy.margin(found.capability)
+    churn = max(_LEAST_CHURN, (found.counts.n_broken + found.counts.n_fixed) / found.counts.n_items)
+    margin = (
+        found.evidence.margin if found.evidence.margin > 0.0 else policy.margin(found.capability)
+    )
     needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
-    if needed > found.n_effective:
-        worth = "" if found.n_effective >= found.n_items else f", worth {found.n_effective:.0f}"
+    if needed > found.evidence.n_effective:
+        worth = (
+            ""
+            if found.evidence.n_effective >= found.counts.n_items
+            else f", worth {found.evidence.n_effective:.0f}"
+        )
         yield _note(
             found,
             None,
             "too_few",
-            f"{found.n_items:,} items{worth}: to exclude a loss of {100 * margin:g} points where "
-            f"{100 * churn:.0f} % change takes about {needed:,}",
+            f"{found.counts.n_items:,} items{worth}: to exclude a loss of {100 * margin:g} points "
+            f"where {100 * churn:.0f} % change takes about {needed:,}",
         )
 
 

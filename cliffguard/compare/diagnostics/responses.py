@@ -11,13 +11,13 @@ ICLR, arXiv:1908.04319 (repetition as the share of n-grams seen before).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.comparisons import Behaviour, Manner
+from cliffguard.core.words import words_and_signs
 from cliffguard.stats.calibration import (
     confidence_gap,
     confident_wrong,
@@ -34,8 +34,6 @@ LEAST_CONFIDENT = 30
 
 _UNANSWERED = ("overlong", "missing")
 
-# A word, a sign, or one character of a script that has no spaces between words.
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|[^\w\s]")
 _LEAST_WORDS = 20  # a short answer may repeat itself in good faith
 _N_GRAM = 4
 _LEAST_DISTINCT = 0.5  # of a text's n-grams
@@ -87,7 +85,7 @@ def runs_in_a_circle(text: str) -> bool:
     So it does if it ends in 30 words or more that are one block three times or oftener, or if it
     has 20 words or more and less than half of its runs of four words are distinct.
     """
-    words = _WORD.findall(text.casefold())
+    words = words_and_signs(text)
     if len(words) < _LEAST_WORDS:
         return False
     n_grams = [tuple(words[place : place + _N_GRAM]) for place in range(len(words) - _N_GRAM + 1)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from cliffguard.compare.diagnostics.distance import Coverage, coverage, distances, shifts
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.comparisons import Comparison, Distance, Shift
+from cliffguard.core.comparisons import Distance, Shift
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Task
 from cliffguard.core.progress import Progress, Step
@@ -127,19 +127,6 @@ def cover(
         for one in found.least
     )
     return found, least
-
-
-def with_screens(comparison: Comparison, screens: Screens) -> Comparison:
-    """Return the comparison with what was screened of each capability."""
-    capabilities = tuple(
-        replace(
-            one,
-            distance=screens.distances.get(one.capability),
-            shift=screens.shifts.get(one.capability),
-        )
-        for one in comparison.capabilities
-    )
-    return replace(comparison, capabilities=capabilities)
 
 
 def _prompts(tasks: Sequence[Task], plan: Plan) -> dict[str, list[str]]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from cliffguard.core.sandbox.process import Apart, Failed, Stopped
+from cliffguard.core.texts import cut_end
 
 READ_SECONDS = 5.0
 """For reading one pattern."""
@@ -52,7 +53,7 @@ def match_names(patterns: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _short(pattern: str) -> str:
-    return repr(pattern if len(pattern) <= 80 else f"{pattern[:80]}…")
+    return repr(cut_end(pattern, 80))
 
 
 # --- in the child --------------------------------------------------------------------------------

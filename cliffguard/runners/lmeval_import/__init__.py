@@ -8,7 +8,6 @@ What one side lacks stays in, unscored.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,13 +15,14 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.hashing import sha256_now
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import CapabilityPolicy, Policy
 from cliffguard.runners.import_checks import OneRun, drifted, refuse_one_file
 from cliffguard.runners.lmeval_import.folders import (
-    Run,
+    LoggedRun,
     find_run,
     is_logged,
     left_out,
@@ -32,18 +32,16 @@ from cliffguard.runners.lmeval_import.folders import (
 from cliffguard.runners.lmeval_import.joining import Joined, differences, join
 from cliffguard.runners.lmeval_import.settings import contradictions, one_sided
 from cliffguard.runners.lmeval_import.tasks import capabilities_of, lacking
-from cliffguard.runners.lmeval_import.usable import Scored, Unscored, read_task
+from cliffguard.runners.lmeval_import.usable import ScoredTask, Unscored, read_task
 from cliffguard.runners.lmeval_logs import Sample
 from cliffguard.suites.directions import declared, lower_is_better
 from cliffguard.suites.directions.registered import HIGHER_IS_BETTER
 
 __all__ = ["Imported", "Side", "is_logged", "read_samples", "refuse_other_folder"]
 
-_A_PIECE = 1 << 20  # bytes
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class LoggedSide:
     """One run: who answered, and the answers by task."""
 
     checkpoint: Checkpoint
@@ -55,8 +53,8 @@ class Imported:
     """Both runs, joined: the same items in the same order on either side."""
 
     suite: Suite
-    base: Side
-    candidate: Side
+    base: LoggedSide
+    candidate: LoggedSide
     caveats: tuple[str, ...]
 
 
@@ -82,11 +80,11 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     moved = drifted([{task: run.told(task) for task in joined} for run in runs])
     return Imported(
         suite=_suite(capabilities, {name: one.task for name, one in joined.items()}),
-        base=Side(
+        base=LoggedSide(
             checkpoint=_identity(base, runs[0]),
             answers={name: one.base for name, one in joined.items()},
         ),
-        candidate=Side(
+        candidate=LoggedSide(
             checkpoint=_identity(candidate, runs[1]),
             answers={name: one.candidate for name, one in joined.items()},
         ),
@@ -104,7 +102,7 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
 class _Tasks:
     """Reads task after task of both sides, and keeps what forbids or qualifies a comparison."""
 
-    def __init__(self, runs: Sequence[Run]) -> None:
+    def __init__(self, runs: Sequence[LoggedRun]) -> None:
         self.joined: dict[str, Joined] = {}
         self._runs = runs
         self._one_run = OneRun()
@@ -194,7 +192,9 @@ def _is_within(document: str, limit: int) -> bool:
     return document.isdecimal() and int(document) < limit
 
 
-def _refuse_half_measured(capabilities: Mapping[str, Sequence[str]], runs: Sequence[Run]) -> None:
+def _refuse_half_measured(
+    capabilities: Mapping[str, Sequence[str]], runs: Sequence[LoggedRun]
+) -> None:
     wanted = [task for tasks in capabilities.values() for task in tasks]
     lacking = [
         f"{task} only in {runs[1 - side].name}"
@@ -233,7 +233,7 @@ def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[str]:
 def _is_low(
     task: str,
     capability: str,
-    read: Scored,
+    read: ScoredTask,
     policy: bool | None,
     told: Sequence[Mapping[str, Mapping[str, bool]]],
 ) -> bool:
@@ -257,7 +257,7 @@ def _is_low(
 
 
 def _declared(
-    task: str, read: Scored, told: Sequence[Mapping[str, Mapping[str, bool]]]
+    task: str, read: ScoredTask, told: Sequence[Mapping[str, Mapping[str, bool]]]
 ) -> tuple[str, list[bool | None]]:
     """Return the metric that was read, and by each side's results file whether high is better."""
     metric = read.choice.metric
@@ -267,7 +267,7 @@ def _declared(
 
 def _against_registry(
     task: str,
-    read: Scored,
+    read: ScoredTask,
     policy: bool | None,
     told: Sequence[Mapping[str, Mapping[str, bool]]],
 ) -> list[str]:
@@ -305,17 +305,12 @@ def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task])
     )
 
 
-def _identity(name: str, run: Run) -> Checkpoint:
+def _identity(name: str, run: LoggedRun) -> Checkpoint:
     """Return who answered, as far as samples tell: by the bytes of the files."""
-    content = hashlib.sha256()
-    for task in run.files:
-        with run.path(task).open("rb") as file:
-            while piece := file.read(_A_PIECE):
-                content.update(piece)
     return Checkpoint(
         name=name,
         revision=None,
-        weights=content.hexdigest(),
+        weights=sha256_now(*map(run.path, run.files)),
         adapter=None,
         tokenizer="unknown",
         chat_template=None,

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cliffguard.core.errors import UsageError
-from cliffguard.runners.lmeval_import.folders import Run
+from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_logs.releases import filters_of, names_filters
 
 _NO_FILTER = ("none",)  # lm-eval's own name for it, and ours for the only one of a file
 
 
-def filters_by_side(task: str, runs: Sequence[Run]) -> tuple[list[tuple[str, ...]], str | None]:
+def filters_by_side(
+    task: str, runs: Sequence[LoggedRun]
+) -> tuple[list[tuple[str, ...]], str | None]:
     """Return the filters of each side's file as far as results files tell, and a remark.
 
     lm-eval before 0.4.7 does not write a sample's filter. Where one side has neither the names nor

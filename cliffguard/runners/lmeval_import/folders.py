@@ -38,7 +38,7 @@ class SampleFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class LoggedRun:
     """What one side has: of every task the newest samples, and the results files beside them.
 
     `older` are the files of earlier runs, and `below` folders with others, which are not read.
@@ -84,7 +84,7 @@ def refuse_other_folder(name: str) -> None:
         )
 
 
-def find_run(name: str) -> Run:
+def find_run(name: str) -> LoggedRun:
     """Return what lies at a path, a folder or a file. Raises UsageError where it is not clear."""
     path = user_path(name, UsageError)
     if path.is_file():
@@ -107,7 +107,7 @@ def find_run(name: str) -> Run:
             files, copies = _once(folder, files)
             newest, older = _newest(folder, files)
             below = [one for deeper in levels[depth + 1 :] for one in deeper if any(_files(one))]
-            return Run(
+            return LoggedRun(
                 name=name,
                 files=newest,
                 older=older,
@@ -118,7 +118,7 @@ def find_run(name: str) -> Run:
     raise _nothing(name, path)
 
 
-def together(base: Run, candidate: Run) -> tuple[Run, Run]:
+def together(base: LoggedRun, candidate: LoggedRun) -> tuple[LoggedRun, LoggedRun]:
     """Return both with the name of the task, where a single file bears none: it is the other's."""
     runs = (base, candidate)
     named = {task for run in runs for task in run.files if task}
@@ -136,12 +136,12 @@ def together(base: Run, candidate: Run) -> tuple[Run, Run]:
     return _renamed(base, task), _renamed(candidate, task)
 
 
-def _renamed(run: Run, task: str) -> Run:
+def _renamed(run: LoggedRun, task: str) -> LoggedRun:
     (file,) = run.files.values()
     return replace(run, files={task: replace(file, task=task)})
 
 
-def left_out(side: str, run: Run) -> Iterator[str]:
+def left_out(side: str, run: LoggedRun) -> Iterator[str]:
     """Say which samples of a side are not read: for newer ones, or as they lie deeper."""
     if run.below:
         folders = _shown([str(one) for one in run.below])
@@ -255,7 +255,7 @@ def _newest(
     return {task: runs[-1] for task, runs in by_task.items()}, tuple(older)
 
 
-def _single(name: str, path: Path) -> Run:
+def _single(name: str, path: Path) -> LoggedRun:
     if _RESULTS.fullmatch(path.name):
         raise _only_results(name)
     if _is_packed_otherwise(path.name):
@@ -266,7 +266,7 @@ def _single(name: str, path: Path) -> Run:
     match = _FILE.fullmatch(unmarked(path.name))
     task = match["task"] if match else _task_of(path, beside.tasks)
     file = SampleFile(path=path, task=task, date=match["date"] if match else None)
-    return Run(name=name, files={task: file}, older=(), beside=beside, is_file=True)
+    return LoggedRun(name=name, files={task: file}, older=(), beside=beside, is_file=True)
 
 
 # --- what is wrong -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from cliffguard.core.answers import Answer, FinishReason
 from cliffguard.core.canonical_json import digest_of_rows
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import SAMPLES
+from cliffguard.core.texts import first_of
 from cliffguard.runners.lmeval_logs import Choice, Sample
 
 _N_NAMED = 3  # differences of a kind that a message spells out
@@ -26,8 +27,7 @@ def differences(
         "targets": [n for n, a, b in shared if a.target.strip() != b.target.strip()],
     }
     found = [
-        f"{task}: {len(names)} of {len(shared)} {kind} differ (number "
-        f"{', '.join(names[:_N_NAMED])}{', …' if len(names) > _N_NAMED else ''})"
+        f"{task}: {len(names)} of {len(shared)} {kind} differ (number {first_of(names, _N_NAMED)})"
         for kind, names in kinds.items()
         if names
     ]

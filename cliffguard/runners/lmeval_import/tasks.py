@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import Policy
+from cliffguard.core.texts import first_of
 
 _N_NEAREST = 3
 _N_NAMED = 5
@@ -89,16 +90,12 @@ def _members(group: str, groups: Mapping[str, Sequence[str]]) -> set[str]:
 def _nearest(pattern: str, tasks: Sequence[str], groups: Iterable[str]) -> str:
     below = [task for task in tasks if task.startswith(f"{pattern}_")]
     if below:
-        return f"'{pattern}_*' matches {len(below)} ({_shown(below)})"
+        return f"'{pattern}_*' matches {len(below)} ({first_of(below, _N_NAMED)})"
     known = {name.casefold(): name for name in (*groups, *tasks)}
     near = difflib.get_close_matches(pattern.casefold(), known, n=_N_NEAREST, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(known[name] for name in near)}?"
-    return f"there are: {_shown(tasks)}"
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:_N_NAMED]) + (", …" if len(names) > _N_NAMED else "")
+    return f"there are: {first_of(list(tasks), _N_NAMED)}"
 
 
 def lacking(
@@ -113,5 +110,5 @@ def lacking(
             if group not in there and away and len(away) < len(members):
                 yield (
                     f"{name}: {len(away)} of the {len(members)} tasks of {group} have no samples "
-                    f"in either folder: {_shown(away)}."
+                    f"in either folder: {first_of(away, _N_NAMED)}."
                 )

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.runners.lmeval_import.filters import filters_by_side
-from cliffguard.runners.lmeval_import.folders import Run
+from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_import.settings import Settings
-from cliffguard.runners.lmeval_logs import Choice, Reading, Sample, ScoreError
+from cliffguard.runners.lmeval_logs import Choice, Sample, ScoreError, TaskReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class ScoredTask:
     """Both sides' samples of a task by document, and how they were read.
 
     `logged` are the file's metrics, `others` of each side what other filters made of its
@@ -42,7 +42,7 @@ class Unscored:
         return f"{self.task} ({reasons})"
 
 
-def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored | Unscored:
+def read_task(task: str, runs: Sequence[LoggedRun], own: CapabilityPolicy) -> ScoredTask | Unscored:
     """Read a task of both sides, by the policy's metric or else the first that is a score.
 
     Raises ScoreError where the policy names a metric that is none, IntegrityError for damage.
@@ -51,7 +51,7 @@ def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored |
     passed: dict[str, str] = {}
     filters, remark = filters_by_side(task, runs)
     while True:
-        read = Reading(Choice(own.metric, own.filter), wanted, passed)
+        read = TaskReader(Choice(own.metric, own.filter), wanted, passed)
         try:
             return replace(_read(task, runs, read, passed, filters), remark=remark)
         except ScoreError as failure:
@@ -64,11 +64,11 @@ def read_task(task: str, runs: Sequence[Run], own: CapabilityPolicy) -> Scored |
 
 def _read(
     task: str,
-    runs: Sequence[Run],
-    read: Reading,
+    runs: Sequence[LoggedRun],
+    read: TaskReader,
     passed: Mapping[str, str],
     filters: Sequence[Sequence[str]],
-) -> Scored:
+) -> ScoredTask:
     sides, others, settings = [], [], []
     for run, named in zip(runs, filters, strict=True):
         path = run.path(task)
@@ -80,7 +80,7 @@ def _read(
         ):
             raise ScoreError(str(path), read.choice.metric or "", "is on no line", read.logged)
     read.forget()
-    return Scored(
+    return ScoredTask(
         choice=read.choice,
         sides=sides,
         logged=read.logged,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from cliffguard.runners.lmeval_logs.reading import (
     TELLING,
     Choice,
-    Reading,
     Sample,
     ScoreError,
+    TaskReader,
     told_by,
 )
 
-__all__ = ["TELLING", "Choice", "Reading", "Sample", "ScoreError", "told_by"]
+__all__ = ["TELLING", "Choice", "Sample", "ScoreError", "TaskReader", "told_by"]

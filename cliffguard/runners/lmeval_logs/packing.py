@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cliffguard.core.errors import IntegrityError, UsageError
-
-_A_PIECE = 1 << 20  # bytes
+from cliffguard.core.hashing import blocks
 
 DAMAGE: tuple[type[Exception], ...] = (
     EOFError,
@@ -43,7 +42,7 @@ def digest_of(path: Path) -> str:
     running = hashlib.sha256()
     try:
         with opened(path) as stream:
-            while piece := stream.read(_A_PIECE):
+            for piece in blocks(stream):
                 running.update(piece)
     except DAMAGE as failure:
         raise torn(path, failure) from None

@@ -100,7 +100,7 @@ class ScoreError(UsageError):
         )
 
 
-class Reading:
+class TaskReader:
     """Reads a task's file of each side, by the metric and the filter that the first one settles.
 
     `logged` are all metrics of the file that was read last, and `others` what other filters made

@@ -34,15 +34,10 @@ from cliffguard.core.errors import (
     StoreError,
     UsageError,
 )
-from cliffguard.core.files import (
-    is_special,
-    read_error,
-    shortened,
-    user_path,
-    write_error,
-    write_new,
-)
+from cliffguard.core.files import is_special, read_error, user_path, write_error, write_new
+from cliffguard.core.hashing import blocks, sha256_now
 from cliffguard.core.reviews import TakenLooks
+from cliffguard.core.texts import cut_middle
 from cliffguard.store.answers import Entry, Store
 from cliffguard.store.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks, turn
 from cliffguard.store.maintenance.damage import examine
@@ -60,7 +55,6 @@ _NAME = re.compile(
     r"questions/([0-9a-f]{2})/(\1[0-9a-f]{62})/"
     r"(question\.json|items\.jsonl|noise\.json|shards/(?:\d{4}|[1-9]\d{4,8})\.jsonl)"
 )
-_A_PIECE = 2**20  # bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +89,7 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
     taken = pairs_with(all_looks(store), {row.fingerprint for row in rows})
     names += [path.relative_to(store.root).as_posix() for path in taken]
     names = [name for name in names if _NAME.fullmatch(name) or LOOKS.fullmatch(name)]
-    digests = {name: _sha256(store.root / name) for name in names}
+    digests = {name: sha256_now(store.root / name) for name in names}
     about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
     with _written_whole(out) as stream, tarfile.open(fileobj=stream, mode="w", format=_TAR) as tar:
         tar.addfile(_plain(_MANIFEST, len(about)), io.BytesIO(about))
@@ -113,14 +107,6 @@ def _plain(name: str, n_bytes: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.size, member.mode = n_bytes, 0o644
     return member
-
-
-def _sha256(path: Path) -> str:
-    seen = hashlib.sha256()
-    with path.open("rb") as stream:
-        while piece := stream.read(_A_PIECE):
-            seen.update(piece)
-    return seen.hexdigest()
 
 
 @contextlib.contextmanager
@@ -268,7 +254,7 @@ def _is_plain(member: tarfile.TarInfo) -> bool:
 def _check_member(
     path: Path, member: tarfile.TarInfo, digests: Mapping[str, str], seen: set[str]
 ) -> None:
-    name = shortened(member.name)
+    name = cut_middle(member.name)
     if not _is_plain(member):
         raise _refused(path, f"{name} is a link, a device or a folder")
     if not (_NAME.fullmatch(member.name) or LOOKS.fullmatch(member.name)):
@@ -295,7 +281,7 @@ def _copied(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as out:
-            while piece := stream.read(_A_PIECE):
+            for piece in blocks(stream):
                 seen.update(piece)
                 out.write(piece)
     except OSError as failure:

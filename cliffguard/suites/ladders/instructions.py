@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from cliffguard.suites.constraints import CONSTRAINTS, words
+from cliffguard.core.words import words
+from cliffguard.suites.constraints import CONSTRAINTS
 from cliffguard.suites.ladders.draft import Draft, Generator
 from cliffguard.suites.ladders.words import COLOURS, JOBS, THINGS, TOWNS, listed
 

@@ -10,6 +10,7 @@ from typing import Any
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError, nearest
 from cliffguard.core.files import read_text
+from cliffguard.core.texts import first_line
 from cliffguard.suites.rows.row import Row, row_of
 
 
@@ -67,8 +68,8 @@ def _names(schema: Any) -> dict[str, tuple[str, ...]]:
 
 
 def _unreadable(path: Path, failure: Exception) -> UsageError:
-    reason = (str(failure).splitlines() or [type(failure).__name__])[0]
-    return UsageError(f"{path}: cannot be read as a table: {reason[:200]}", id="rows.table")
+    reason = first_line(failure)
+    return UsageError(f"{path}: cannot be read as a table: {reason}", id="rows.table")
 
 
 def _table(schema: Any, batches: Any, path: Path, text_only: bool) -> Iterator[Row]:

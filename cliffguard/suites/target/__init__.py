@@ -36,7 +36,7 @@ from cliffguard.suites.loading import (
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
-from cliffguard.suites.target.drafts import Draft, draft
+from cliffguard.suites.target.drafts import RowDraft, draft
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers
 from cliffguard.suites.target.known import says
@@ -238,7 +238,7 @@ def _data(
     return rows, label_names(target.data, split=target.split)
 
 
-def _items(drafts: Sequence[Draft], way: Way, columns: Columns) -> tuple[Item, ...]:
+def _items(drafts: Sequence[RowDraft], way: Way, columns: Columns) -> tuple[Item, ...]:
     items: list[Item] = []
     seen: dict[str, str] = {}
     for number, one in enumerate(drafts, start=1):

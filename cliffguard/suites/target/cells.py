@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import cut_end
 from cliffguard.suites.rows import Row, named_file
 from cliffguard.suites.target.known import mend
 
@@ -79,5 +80,4 @@ def inside(value: Any) -> Sequence[tuple[str, Any]]:
 
 def shown(value: Any) -> str:
     """Return a value as messages quote it."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else f"{text[:60]}…"
+    return cut_end(json.dumps(value, ensure_ascii=False, default=str), 60)

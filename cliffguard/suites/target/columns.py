@@ -9,6 +9,7 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError, nearest
 from cliffguard.core.settings import TargetData
+from cliffguard.core.texts import first_of
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import inside
 from cliffguard.suites.target.chats import chat_in
@@ -138,9 +139,7 @@ def filled_in(text: str, value: Any) -> str:
 
 def listed(columns: Iterable[str]) -> str:
     """Return the columns to choose from, for a message."""
-    names = [str(name) for name in columns]
-    more = ", …" if len(names) > _LISTED else ""
-    return f"there are: {', '.join(names[:_LISTED])}{more}"
+    return f"there are: {first_of([str(name) for name in columns], _LISTED)}"
 
 
 def _filled(row: Row) -> set[str]:

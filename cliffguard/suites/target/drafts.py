@@ -34,7 +34,7 @@ from cliffguard.suites.target.rights import are_together, unwrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class RowDraft:
     """One row on its way to an item. `answers` are as the data have them, any of them right.
 
     `names` are what an answer may call the choices by, and their places: A, B, C, … `blank` are
@@ -54,7 +54,7 @@ class Draft:
         return self.answers[0]
 
 
-def draft(row: Row, columns: Columns) -> Draft:
+def draft(row: Row, columns: Columns) -> RowDraft:
     """Return what a row asks. Raises SuiteError with file, line and column for what it lacks."""
     prompt, last = _prompt(row, columns)
     if columns.answer is not None and last is not None:
@@ -80,7 +80,7 @@ def draft(row: Row, columns: Columns) -> Draft:
             id="target.no-answer",
         )
     blank = tuple(name for name in in_braces(columns.prompt) if not has(row, name))
-    return Draft(
+    return RowDraft(
         row=row,
         prompt=prompt,
         choices=choices,

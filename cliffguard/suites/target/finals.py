@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cliffguard.core.errors import SuiteError
 from cliffguard.suites.scorers import SCORERS
 from cliffguard.suites.target.cells import Value
-from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.drafts import RowDraft
 
 _MATCHES = (None, "numeric", "exact_match", "normalized_match")
 """Metrics under which the steps to a result could never be matched."""
@@ -29,12 +29,12 @@ class Finals:
     `metric` is the one that suits what is left, where that is plain.
     """
 
-    drafts: tuple[Draft, ...]
+    drafts: tuple[RowDraft, ...]
     told: tuple[str, ...]
     metric: str | None
 
 
-def final_answers(drafts: Sequence[Draft], metric: str | None) -> Finals:
+def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
     """Return the drafts without what no answer could be matched with under a metric.
 
     `<think>…</think>` goes before any metric but patterns, as it does from a model's answer.
@@ -65,7 +65,7 @@ def final_answers(drafts: Sequence[Draft], metric: str | None) -> Finals:
     return Finals(drafts=tuple(kept), told=tuple(told), metric=suits)
 
 
-def _are_numbers(drafts: Sequence[Draft]) -> bool:
+def _are_numbers(drafts: Sequence[RowDraft]) -> bool:
     """Say whether all answers are numbers, as the metric `numeric` takes them."""
     try:
         for one in drafts:
@@ -76,11 +76,11 @@ def _are_numbers(drafts: Sequence[Draft]) -> bool:
     return True
 
 
-def _mapped(one: Draft, change: Callable[[Value, Draft], Value]) -> Draft:
+def _mapped(one: RowDraft, change: Callable[[Value, RowDraft], Value]) -> RowDraft:
     return replace(one, answers=tuple(change(answer, one) for answer in one.answers))
 
 
-def _without_thought(answer: Value, one: Draft) -> Value:
+def _without_thought(answer: Value, one: RowDraft) -> Value:
     if not isinstance(answer, str) or "</think>" not in answer:
         return answer
     rest = _THOUGHT.sub("", answer, count=1)
@@ -97,7 +97,7 @@ def _has_final(answer: Value) -> bool:
     return isinstance(answer, str) and _FINAL.search(answer) is not None
 
 
-def _final(answer: Value, _: Draft) -> Value:
+def _final(answer: Value, _: RowDraft) -> Value:
     match = _FINAL.search(str(answer))
     assert match is not None, "the caller has asked _has_final"
     return match[1]

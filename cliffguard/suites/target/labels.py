@@ -7,9 +7,10 @@ import unicodedata
 from collections.abc import Sequence
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import first_of
 from cliffguard.suites.target.cells import as_text
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.drafts import RowDraft
 from cliffguard.suites.target.known import mend
 
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
@@ -18,7 +19,7 @@ _NAMED = 3  # labels that a message names
 _UNLABELLED = ("-1", "-", "<unk>")  # of GLUE, of SNLI and of TriviaQA
 
 
-def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None:
+def refuse_numbers_with_names(drafts: Sequence[RowDraft], columns: Columns) -> None:
     """Refuse whole numbers, or true and false, where another column has a name for each.
 
     A model is good at names; that 2 is "grief" it cannot know.
@@ -46,10 +47,10 @@ def refuse_numbers_with_names(drafts: Sequence[Draft], columns: Columns) -> None
             )
 
 
-def refuse_unfit(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
+def refuse_unfit(drafts: Sequence[RowDraft], distinct: Sequence[str]) -> None:
     """Refuse answers as labels: floats, numbers that count up from 0, spellings of one word."""
     source = drafts[0].row.source
-    shown = ", ".join(distinct[:_NAMED]) + (", …" if len(distinct) > _NAMED else "")
+    shown = first_of(distinct, _NAMED)
     named = " ".join(f"--target-labels {label}" for label in distinct[:_NAMED])
     how = (
         "name all labels in their order with --target-labels, once for each (in a plan, target: "
@@ -76,7 +77,7 @@ def refuse_unfit(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
         )
 
 
-def refuse_unlabelled(drafts: Sequence[Draft]) -> None:
+def refuse_unlabelled(drafts: Sequence[RowDraft]) -> None:
     """Refuse rows that all have the label of those that have none."""
     found = {as_text(one.answer) for one in drafts}
     if len(found) == 1 and found <= {*_UNLABELLED} and len(drafts) > 1:
@@ -88,7 +89,7 @@ def refuse_unlabelled(drafts: Sequence[Draft]) -> None:
         )
 
 
-def refuse_spellings(drafts: Sequence[Draft], distinct: Sequence[str]) -> None:
+def refuse_spellings(drafts: Sequence[RowDraft], distinct: Sequence[str]) -> None:
     """Refuse labels that differ in nothing but case, blanks, a last period and Unicode form."""
     same: dict[str, list[str]] = {}
     for label in distinct:

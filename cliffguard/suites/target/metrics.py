@@ -10,7 +10,7 @@ from cliffguard.core.settings import TargetData
 from cliffguard.suites.loading import BY_LIKELIHOOD, refuse_several
 from cliffguard.suites.target.cells import Value, as_text, rewritten
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.drafts import RowDraft
 from cliffguard.suites.target.labels import (
     label_like,
     n_folded,
@@ -52,7 +52,7 @@ class Way:
 
 
 def find_way(
-    drafts: Sequence[Draft],
+    drafts: Sequence[RowDraft],
     target: TargetData,
     columns: Columns,
     *,
@@ -76,7 +76,7 @@ def find_way(
 
 
 def _by_place(
-    drafts: Sequence[Draft], target: TargetData, columns: Columns, label_names: tuple[str, ...]
+    drafts: Sequence[RowDraft], target: TargetData, columns: Columns, label_names: tuple[str, ...]
 ) -> Way | None:
     """Return the way where there are choices or named labels, of which an answer may be a place."""
     metric = target.metric or "acc"
@@ -103,7 +103,7 @@ def _by_place(
 
 
 def _by_answers(
-    drafts: Sequence[Draft], target: TargetData, columns: Columns, suggested: str | None
+    drafts: Sequence[RowDraft], target: TargetData, columns: Columns, suggested: str | None
 ) -> Way:
     """Return the way that follows from the answers alone."""
     if target.metric is None and suggested is not None:
@@ -137,13 +137,13 @@ def _is_closed(answers: Sequence[str]) -> bool:
     return 2 <= n_labels <= MOST_LABELS and len(answers) >= LEAST_REPEATS * n_labels
 
 
-def answers_of(one: Draft, way: Way) -> tuple[str, ...]:
+def answers_of(one: RowDraft, way: Way) -> tuple[str, ...]:
     """Return the right answers of a row as they are scored; SuiteError for one that is none."""
     texts = (_answer_of(value, one, way) for value in one.answers)
     return tuple(dict.fromkeys(texts))
 
 
-def _answer_of(value: Value, one: Draft, way: Way) -> str:
+def _answer_of(value: Value, one: RowDraft, way: Way) -> str:
     choices = way.labels or one.choices
     text = as_text(value)
     if not way.is_by_place or not choices:
@@ -172,7 +172,7 @@ def _among_labels(value: Value, text: str, way: Way) -> str | int | None:
     return label_like(text, way.labels) if place is None else place
 
 
-def _among_choices(value: Value, text: str, one: Draft) -> str | int | None:
+def _among_choices(value: Value, text: str, one: RowDraft) -> str | int | None:
     """Return the choice that an answer is, or its number."""
     place = _whole(value)
     if place is None and text in one.choices:
@@ -192,7 +192,7 @@ def _whole(value: Value) -> int | None:
     return int(value) if float(value).is_integer() else None
 
 
-def _at(place: int, way: Way, choices: Sequence[str], one: Draft) -> str:
+def _at(place: int, way: Way, choices: Sequence[str], one: RowDraft) -> str:
     if not 0 <= place - way.first < len(choices):
         raise SuiteError(
             f"{one.row.place}: the answer {place} is no place among {len(choices)} choices, which "
@@ -203,12 +203,12 @@ def _at(place: int, way: Way, choices: Sequence[str], one: Draft) -> str:
     return choices[place - way.first]
 
 
-def _is_counted(one: Draft) -> bool:
+def _is_counted(one: RowDraft) -> bool:
     """Say whether the choices stand in columns that count from 1: option_1, option_2, …"""
     return "2" in one.names and "0" not in one.names and len(one.names) > len(one.choices)
 
 
-def _first(drafts: Sequence[Draft], columns: Columns, data: str) -> int:
+def _first(drafts: Sequence[RowDraft], columns: Columns, data: str) -> int:
     """Return the number of the first choice: 0, or 1 where the answers leave nothing else.
 
     So they do where each of 1, 2, … up to the number of choices is an answer, and 0 is none; or
@@ -238,7 +238,7 @@ def _first(drafts: Sequence[Draft], columns: Columns, data: str) -> int:
     )
 
 
-def _places(drafts: Sequence[Draft]) -> list[int]:
+def _places(drafts: Sequence[RowDraft]) -> list[int]:
     """Return the answers that are numbers and neither a choice nor the label of one."""
     found = [(as_text(one.answer), one) for one in drafts]
     return [
@@ -249,7 +249,7 @@ def _places(drafts: Sequence[Draft]) -> list[int]:
 
 
 def _refuse_no_first(
-    places: Sequence[int], drafts: Sequence[Draft], columns: Columns, data: str
+    places: Sequence[int], drafts: Sequence[RowDraft], columns: Columns, data: str
 ) -> None:
     """Refuse places of which none is 0 in so many rows that they are likely to count from 1."""
     is_varied = len(set(places)) > 1 and len(places) == len(drafts) >= _LEAST_PLACES
@@ -262,14 +262,14 @@ def _refuse_no_first(
         )
 
 
-def _as_letters(drafts: Sequence[Draft], columns: Columns, first: int) -> str:
+def _as_letters(drafts: Sequence[RowDraft], columns: Columns, first: int) -> str:
     """Return the command that writes letters for places that count from `first`."""
     name = columns.answer
     counted = f"int(r[{name!r}]) - {first}" if first else f"int(r[{name!r}])"
     return rewritten(drafts[0].row.source, f"{{**r, {name!r}: chr(65 + {counted})}}")
 
 
-def _refuse_two_readings(drafts: Sequence[Draft], data: str) -> None:
+def _refuse_two_readings(drafts: Sequence[RowDraft], data: str) -> None:
     """Refuse whole numbers that could all be a choice as well as the place of another one."""
     numbers = [
         (one.answer, one.choices)
@@ -286,7 +286,7 @@ def _refuse_two_readings(drafts: Sequence[Draft], data: str) -> None:
         )
 
 
-def _match(drafts: Sequence[Draft]) -> Way:
+def _match(drafts: Sequence[RowDraft]) -> Way:
     """Return a match of short answers; SuiteError where one is long, or there is none at all."""
     refuse_unlabelled(drafts)
     place, longest = max(

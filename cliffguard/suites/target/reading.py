@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.files import shortened
 from cliffguard.core.items import Item, Suite, Task
+from cliffguard.core.texts import cut_middle, first_of
 from cliffguard.suites.target.columns import Columns, named_parts
-from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.drafts import RowDraft
 from cliffguard.suites.target.metrics import Way
 
 _readings: ContextVar[dict[Any, Reading] | None] = ContextVar("readings", default=None)
@@ -79,20 +79,19 @@ class Reading:
 
     def _choices(self) -> str:
         labels = self.way.labels
-        more = ", …" if len(labels) > _N_LISTED else ""
-        listed = ", ".join(json.dumps(one, ensure_ascii=False) for one in labels[:_N_LISTED])
-        return f": {listed}{more}" if labels else ""
+        quoted = [json.dumps(label, ensure_ascii=False) for label in labels]
+        return f": {first_of(quoted, _N_LISTED)}" if labels else ""
 
 
 def prompt_line(item: Item, prompt: str, side: str = "") -> str:
     """Return a line that shows what is asked, and what is right. `side` says of whom."""
-    asked = json.dumps(shortened(prompt, _N_CHARACTERS), ensure_ascii=False)
+    asked = json.dumps(cut_middle(prompt, _N_CHARACTERS), ensure_ascii=False)
     right = " or ".join(json.dumps(one, ensure_ascii=False) for one in item.right)
     among = f" of {len(item.choices)} choices" if item.choices else ""
-    return f"  {item.id}{side}: {asked} -> {shortened(right)}{among}"
+    return f"  {item.id}{side}: {asked} -> {cut_middle(right)}{among}"
 
 
-def blanks_told(drafts: Sequence[Draft]) -> tuple[str, ...]:
+def blanks_told(drafts: Sequence[RowDraft]) -> tuple[str, ...]:
     """Return a sentence for each column of the prompt that some rows have nothing in."""
     columns = dict.fromkeys(name for one in drafts for name in one.blank)
     counts = {name: sum(name in one.blank for one in drafts) for name in columns}
@@ -103,7 +102,7 @@ def blanks_told(drafts: Sequence[Draft]) -> tuple[str, ...]:
 
 
 def without_conflicts(
-    items: Sequence[Item], drafts: Sequence[Draft]
+    items: Sequence[Item], drafts: Sequence[RowDraft]
 ) -> tuple[tuple[Item, ...], str | None]:
     """Return the items without those that another one with the same question answers otherwise.
 
@@ -120,8 +119,8 @@ def without_conflicts(
     other = next(n for n in wrong[0] if _rights(items[n]) != _rights(first))
     told = (
         f"{len(out)} of {len(items)} rows have a prompt that other rows answer otherwise, such as "
-        f"{drafts[wrong[0][0]].row.place} ({shortened(first.answer, 40)!r}) and "
-        f"{drafts[other].row.place} ({shortened(items[other].answer, 40)!r})"
+        f"{drafts[wrong[0][0]].row.place} ({cut_middle(first.answer, 40)!r}) and "
+        f"{drafts[other].row.place} ({cut_middle(items[other].answer, 40)!r})"
     )
     if len(out) > MOST_CONFLICTS * len(items):
         raise SuiteError(

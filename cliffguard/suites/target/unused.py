@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.suites.ngrams import words
+from cliffguard.core.words import content_words
 from cliffguard.suites.target.cells import rewritten
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, in_braces
-from cliffguard.suites.target.drafts import Draft
+from cliffguard.suites.target.drafts import RowDraft
 from cliffguard.suites.target.known import (
     AFTER,
     BEFORE,
@@ -31,7 +31,7 @@ from cliffguard.suites.target.known import (
 )
 
 
-def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
+def refuse_unused(drafts: Sequence[RowDraft], columns: Columns) -> None:
     """Raise SuiteError where a known part of a question would not be asked."""
     source = drafts[0].row.source
     aside = columns.layout.aside if columns.layout else ()
@@ -64,7 +64,7 @@ def refuse_unused(drafts: Sequence[Draft], columns: Columns) -> None:
 
 
 def _refuse_choices(
-    left: Sequence[str], lost: Sequence[str], drafts: Sequence[Draft], columns: Columns
+    left: Sequence[str], lost: Sequence[str], drafts: Sequence[RowDraft], columns: Columns
 ) -> None:
     """Refuse options that nothing reads, in one column or in columns of their own."""
     source = drafts[0].row.source
@@ -105,7 +105,7 @@ def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> Su
     )
 
 
-def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[Draft]) -> str:
+def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[RowDraft]) -> str:
     """Return the flag that asks the parts as well."""
     if chat_in(drafts[0].row.value.get(columns.prompt)) is not None:
         if len(parts) == 1 and _is_text(parts[0], drafts) and columns.system is None:
@@ -141,7 +141,7 @@ def _quoted(name: str) -> str:
 
 
 def _series(
-    left: Sequence[str], lost: Sequence[str], drafts: Sequence[Draft], *, is_option: bool = False
+    left: Sequence[str], lost: Sequence[str], drafts: Sequence[RowDraft], *, is_option: bool = False
 ) -> dict[str, list[str]]:
     """Return columns that count up: options, or other texts such as sentence1 and sentence2."""
     found = {}
@@ -153,7 +153,7 @@ def _series(
     return found
 
 
-def _is_lost(name: str, drafts: Sequence[Draft]) -> bool:
+def _is_lost(name: str, drafts: Sequence[RowDraft]) -> bool:
     """Say whether some row says something in a column that its prompt does not, word for word.
 
     What holds the whole prompt is a rendering of the row, as trainers write beside it.
@@ -167,11 +167,11 @@ def _is_lost(name: str, drafts: Sequence[Draft]) -> bool:
 
 
 def _holds(text: str, part: str) -> bool:
-    said = " ".join(words(part))
-    return bool(said) and f" {said} " in f" {' '.join(words(text))} "
+    said = " ".join(content_words(part))
+    return bool(said) and f" {said} " in f" {' '.join(content_words(text))} "
 
 
-def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True) -> bool:
+def _is_text(name: str, drafts: Sequence[RowDraft], *, is_number_text: bool = True) -> bool:
     values = [value for one in drafts if says(value := one.row.value.get(name))]
     return all(
         isinstance(value, str)
@@ -181,7 +181,7 @@ def _is_text(name: str, drafts: Sequence[Draft], *, is_number_text: bool = True)
     )
 
 
-def _is_prose(name: str, drafts: Sequence[Draft]) -> bool:
+def _is_prose(name: str, drafts: Sequence[RowDraft]) -> bool:
     """Say whether some row has several words in a column, which no code or name of a thing is."""
     values = (one.row.value.get(name) for one in drafts)
     return any(isinstance(value, str) and len(value.split()) > 2 for value in values)

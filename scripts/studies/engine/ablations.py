@@ -17,7 +17,7 @@ import torch
 from cliffguard.engine import generation, packing, passes, scoring
 from cliffguard.engine.generation import Generated, Prompt
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import Branch, Limits, Row, Scored
+from cliffguard.engine.packing import Branch, PassLimits, Row, Scored
 
 Switch = Callable[[CliffguardLM], AbstractContextManager[Any]]
 
@@ -35,7 +35,7 @@ def _budget(lm: CliffguardLM, **changes: Any) -> Iterator[None]:
         lm.budget = before
 
 
-def _each_apart(sequences: Sequence[Scored], limits: Limits) -> Branch:
+def _each_apart(sequences: Sequence[Scored], limits: PassLimits) -> Branch:
     """Plan every sequence as a row of its own, as if none shared anything."""
     rows: list[Row] = []
     for number, one in enumerate(sequences):
@@ -46,7 +46,7 @@ def _each_apart(sequences: Sequence[Scored], limits: Limits) -> Branch:
     return Branch(row=None, batches=packing.in_batches(rows, limits), branches=())
 
 
-def _in_order(rows: Sequence[Row], limits: Limits) -> tuple[tuple[Row, ...], ...]:
+def _in_order(rows: Sequence[Row], limits: PassLimits) -> tuple[tuple[Row, ...], ...]:
     """Group rows into passes in the order of the requests, instead of longest first."""
 
     def first_request(row: Row) -> int:

@@ -1,0 +1,32 @@
+"""What is compared, and under which policy: the same at every look of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cliffguard.compare.diagnostics.screens import Screens
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.comparisons import Overlap
+from cliffguard.core.items import Suite
+from cliffguard.core.settings import Policy, Protocol
+from cliffguard.evaluate.ledger import CapabilityRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """The two sides, what they are asked, and all that is known before the first answer.
+
+    `protocol` None: it was another harness's, and the scores themselves say whether they are
+    graded. `runs` say by what the looks are known again. `caveats` stand in every report,
+    `overlaps` are the planned items that the training data hold, `screens` what loaded models tell.
+    """
+
+    base: Checkpoint
+    candidate: Checkpoint
+    suites: tuple[Suite, ...]
+    policy: Policy
+    protocol: Protocol | None
+    runs: tuple[CapabilityRun, ...] = ()
+    caveats: tuple[str, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    screens: Screens = field(default_factory=Screens)

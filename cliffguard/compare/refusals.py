@@ -1,0 +1,56 @@
+"""Why HELD is not given though a drop beyond the margin is excluded: too little is known."""
+
+from __future__ import annotations
+
+import math
+
+from cliffguard.compare.strata import BEFORE_HELD
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.settings import Policy
+from cliffguard.stats.clusters import least_effective_clusters
+
+_MOST_MISSING = 0.05  # of the items, without an answer of a side, before HELD is refused
+
+
+def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
+    """Return why HELD is not given though the drop is excluded; None where it is."""
+    if (missing := too_many_missing(found)) is not None:
+        return missing
+    if (few := few_clusters(found, policy)) is not None:
+        return few
+    if not found.is_finished:
+        short = [
+            one for one in found.diagnostics.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)
+        ]
+        if short:
+            return f"held so far; {short[0].name} has had {short[0].n_asked} items only"
+    return None
+
+
+def too_many_missing(found: CapabilityComparison) -> str | None:
+    """Return that a side lacks the answers to too many items; None where it does not."""
+    for side, n in (
+        ("base", found.counts.n_missing_base),
+        ("candidate", found.counts.n_missing_candidate),
+    ):
+        if n > _MOST_MISSING * found.counts.n_asked:
+            return (
+                f"{n} of {found.counts.n_asked} items have no answer of the {side}, too many to "
+                "say more than what was lost: measure them"
+            )
+    return None
+
+
+def few_clusters(found: CapabilityComparison, policy: Policy) -> str | None:
+    """Return that its clusters are too few for HELD; None where they are not."""
+    if found.evidence.n_effective_clusters is None or found.evidence.margin <= 0.0:
+        return None
+    level = found.evidence.level or policy.first_level
+    needed = least_effective_clusters(margin=found.evidence.margin, alpha=level)
+    if found.evidence.n_effective_clusters >= needed:
+        return None
+    return (
+        f"its items lie in {found.counts.n_clusters} clusters, worth "
+        f"{math.floor(found.evidence.n_effective_clusters)} of one size; HELD at this margin "
+        f"takes {needed}"
+    )

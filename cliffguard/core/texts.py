@@ -1,0 +1,46 @@
+"""Shorten text: for messages, labels and examples; the first line of what a library raised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def cut_middle(text: str, n_characters: int = 120, *, mark: str = "…") -> str:
+    """Return text of at most `n_characters` as it is, else its two ends with a mark between."""
+    if len(text) <= n_characters:
+        return text
+    half = n_characters // 2
+    return f"{text[:half]}{mark}{text[-half:]}"
+
+
+def cut_end(text: str, n_characters: int) -> str:
+    """Return the first `n_characters` of a text, with an ellipsis behind them if there are more."""
+    return text if len(text) <= n_characters else f"{text[:n_characters]}…"
+
+
+def clip(text: str, n_characters: int) -> str:
+    """Return a text in at most `n_characters`, of which an ellipsis is the last if it was cut."""
+    return text if len(text) <= n_characters else cut_end(text, n_characters - 1)
+
+
+def shorten(text: str, n_characters: int) -> str:
+    """Return a text, cut to `n_characters` with a note of how many more there were."""
+    if len(text) <= n_characters:
+        return text
+    return f"{text[:n_characters].rstrip()} … ({len(text) - n_characters:,} more characters)"
+
+
+def first_line(failure: object, *, otherwise: str | None = None, n_characters: int = 200) -> str:
+    """Return the first line of what a library raised, cut; of a silent one, `otherwise`.
+
+    None stands for the name of its type.
+    """
+    lines = str(failure).splitlines() or [
+        type(failure).__name__ if otherwise is None else otherwise
+    ]
+    return lines[0][:n_characters]
+
+
+def first_of(names: Sequence[str], n_most: int) -> str:
+    """Return the first `n_most` names with commas, and an ellipsis if there are more."""
+    return ", ".join(names[:n_most]) + (", …" if len(names) > n_most else "")

@@ -1,0 +1,51 @@
+"""Split text into words: each of four purposes has its own idea of what a word is.
+
+`words` counts and compares what a person would call words; `squad_words` compares short answers;
+`content_words` compare texts by their runs of words (contamination); `words_and_signs` find a text
+that repeats itself.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+
+# Scripts without spaces are read character by character.
+_ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+# Signs count where a number follows: arithmetic differs in nothing else.
+_CONTENT = re.compile(rf"[{_ALONE}]|[^\W_{_ALONE}]+|[-+*/=<>^×÷](?=[\s(-]*\d)")
+
+# What counts the lines of a list ("A. ", "(b) ", "1) ") is a mark: the same list may have none.
+_LIST_MARK = re.compile(r"^[ \t]*\(?(?:[a-z]|\d{1,2})[.)][ \t]+", re.MULTILINE)
+
+_ANYTHING = re.compile(rf"[{_ALONE}]|[^\W{_ALONE}]+|[^\w\s]")
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text in lower case; "don't" and "well-known" are one each."""
+    return [word.casefold() for word in _WORD.findall(text)]
+
+
+def squad_words(text: str) -> list[str]:
+    """Return words in lower case, without punctuation and English articles.
+
+    The normalisation of Rajpurkar et al. (2016), SQuAD, EMNLP.
+    """
+    return _ARTICLES.sub(" ", text.casefold().translate(_NO_PUNCTUATION)).split()
+
+
+def content_words(text: str) -> list[str]:
+    """Return the words of a text without case, punctuation, white space and marks of lists."""
+    return _CONTENT.findall(_LIST_MARK.sub("", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def words_and_signs(text: str) -> list[str]:
+    """Return words in lower case, each sign, and each character of a script without spaces."""
+    return _ANYTHING.findall(text.casefold())

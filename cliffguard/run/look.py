@@ -1,0 +1,110 @@
+"""One look of a run: measured, compared, judged, and noted before anybody can act on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from cliffguard.checkpoints.unchanged import changed_since
+from cliffguard.compare.case import Case
+from cliffguard.compare.comparison import compare
+from cliffguard.compare.pairs import Pair, pair_answers
+from cliffguard.compare.verdict import judge
+from cliffguard.compare.write_review import Decision
+from cliffguard.core.progress import doing
+from cliffguard.core.reviews import TakenLooks, Verdict
+from cliffguard.evaluate.answer_checks import check_answers, differences
+from cliffguard.evaluate.ledger import TOGETHER, Account, accounts_of, counted_by, later_runs
+from cliffguard.evaluate.measure import Measurement
+from cliffguard.evaluate.schedule import Look
+from cliffguard.run.prepare import Run
+from cliffguard.store.looks import is_past_lost, known_looks, merged, note_looks, turn
+
+_PAST_IS_LOST = (
+    "Judged as a first run: the store held these answers and no longer knows, or never did, which "
+    "looks were taken at them."
+)
+
+
+def take_look(run: Run, planned: Look, before: Verdict | None) -> Decision:
+    """Measure a look and decide at it, after the verdict `before`; note it in the store.
+
+    Of runs that judge the same pair at the same time one decides after the other, and the later
+    one counts what the earlier one spent.
+    """
+    look, measured = run.measure(planned)
+    case, store = run.case, run.store
+    base, candidate = case.base, case.candidate
+    caveats = differences(*(side.measured_on for side in measured))
+    changed = (*changed_since(base), *changed_since(candidate))
+    questions = measured[1].questions
+    with turn(store, base.fingerprint, candidate.fingerprint):
+        known = known_looks(store, base, candidate)
+        lost = is_past_lost(store, base, candidate, measured[1].all_questions)
+        accounts = accounts_of(case.runs, known, case.policy)
+        if lost and not any(account.before for account in accounts.values()):
+            caveats = (_PAST_IS_LOST, *caveats)
+        decision, accounts = decide(
+            case, look, measured, known, caveats=caveats, changed=changed, before=before
+        )
+        of_this_run, taken = looks_taken(decision, accounts)
+        note_looks(store, base, candidate, of_this_run, questions=questions, is_past_lost=lost)
+    is_last = run.limits.is_time_up()
+    ending: tuple[str, ...] = ()
+    if is_last and (run.schedule.is_open(decision.verdict) or look != planned):
+        ending = (f"The time limit of {run.limits.max_minutes:g} minutes ended the run.",)
+    return replace(decision, taken=taken, is_last=is_last, ending=ending)
+
+
+@doing("comparing the answers")
+def decide(
+    case: Case,
+    look: Look,
+    measured: Sequence[Measurement],
+    known: Sequence[TakenLooks],
+    *,
+    caveats: Sequence[str] = (),
+    changed: Sequence[str] = (),
+    before: Verdict | None = None,
+) -> tuple[Decision, dict[str, Account]]:
+    """Return what a look comes to, decided after `before`, and what it may spend of alpha.
+
+    `known` are the looks that were taken at these sides; `caveats` of these answers stand before
+    what is found in them, and what `changed` since behind it.
+    """
+    base, candidate = measured
+    uncounted = check_answers(base.answers, candidate.answers, case.protocol)
+    pairs = pair_answers(look, base, candidate)
+    accounts = accounts_of(case.runs, known, case.policy, _counted(pairs))
+    comparison = compare(
+        pairs,
+        case,
+        look=look,
+        levels={name: account.level for name, account in accounts.items()},
+        caveats=(*caveats, *uncounted, *later_runs(accounts, case.policy), *changed),
+    )
+    verdict = judge(comparison, case.policy, before)
+    decision = Decision(
+        pairs=pairs, comparison=comparison, verdict=verdict, measured=tuple(measured)
+    )
+    return decision, accounts
+
+
+def looks_taken(
+    decision: Decision, accounts: Mapping[str, Account], known: Sequence[TakenLooks] = ()
+) -> tuple[list[TakenLooks], tuple[TakenLooks, ...]]:
+    """Return the looks of this run, and with them all that are `known` and those before it."""
+    counted = _counted(decision.pairs)
+    is_together = decision.verdict.pooled is not None or decision.comparison.mean is not None
+    if is_together and TOGETHER in accounts:
+        counted[TOGETHER] = accounts[TOGETHER].run.planned
+    of_this_run = [
+        account.closed(counted[name]) for name, account in accounts.items() if name in counted
+    ]
+    before = [looks for account in accounts.values() for looks in account.before]
+    return of_this_run, merged(merged(merged((), known), before), of_this_run)
+
+
+def _counted(pairs: Sequence[Pair]) -> dict[str, tuple[int, ...]]:
+    """Return how many gating items were counted at each look by capability."""
+    return counted_by((pair.task.capability, pair.look) for pair in pairs if pair.gates)

@@ -1,0 +1,102 @@
+"""Two folders of samples that lm-eval logged → a review, in one look; nobody is asked."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from cliffguard.compare.case import Case
+from cliffguard.compare.clusters import refuse_unknown_fields
+from cliffguard.compare.repeat_command import command as command_of
+from cliffguard.compare.write_review import write_up
+from cliffguard.core.reviews import Review, TakenLooks
+from cliffguard.core.settings import Plan, Policy
+from cliffguard.evaluate.ledger import CapabilityRun, refuse_other_sides, runs_of_samples
+from cliffguard.evaluate.measure import Measurement
+from cliffguard.evaluate.schedule import in_full
+from cliffguard.run.look import decide, looks_taken
+from cliffguard.run.policies import gating, with_margins
+from cliffguard.runners.lmeval_import import read_samples
+from cliffguard.store.looks import merged
+
+_AS_A_FIRST_RUN = (
+    "Judged as a first run: whether fewer of these samples were judged before is not known here; "
+    "--after REVIEW counts what was."
+)
+
+
+def compare_samples(
+    base: str,
+    candidate: str,
+    policy: Policy | None = None,
+    *,
+    after: Sequence[Review] = (),
+    command: str | None = None,
+) -> Review:
+    """Judge what lm-eval logged of two models: folders of `samples_*.jsonl`, in one look.
+
+    `after` are reviews of earlier comparisons of these two, of fewer samples: what they spent of
+    alpha is not spent again. `command` repeats the comparison, as in `guard`.
+    Raises a CliffguardError when the two were not asked the same, with what differs, and where
+    `after` is of others.
+    """
+    command = command or command_of("compare", None)
+    with _no_search_for_circles():
+        return _compare_samples(base, candidate, policy or Policy(), after, command)
+
+
+@contextmanager
+def _no_search_for_circles() -> Iterator[None]:
+    """Pause the cyclic collector: it looks through millions of records, which have no circles."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _compare_samples(
+    base: str, candidate: str, policy: Policy, after: Sequence[Review], command: str
+) -> Review:
+    logged = read_samples(base, candidate, policy)
+    suite, sides = logged.suite, (logged.base, logged.candidate)
+    policy = with_margins(policy, (suite,))
+    tasks = [task for capability in suite.capabilities for task in capability.tasks]
+    refuse_unknown_fields(tasks, policy)
+    runs = runs_of_samples(tasks, [side.answers for side in sides], gating((suite,), policy))
+    known = _known(runs, after)
+    case = Case(
+        base=logged.base.checkpoint,
+        candidate=logged.candidate.checkpoint,
+        suites=(suite,),
+        policy=policy,
+        protocol=None,
+        runs=runs,
+        caveats=(*logged.caveats, *(() if after else (_AS_A_FIRST_RUN,))),
+    )
+    look = tuple(in_full(task, task.items) for task in tasks)
+    measured = [Measurement(answers=side.answers, questions=(), measured_on=()) for side in sides]
+    decision, accounts = decide(case, look, measured, known)
+    decision = replace(decision, taken=looks_taken(decision, accounts, known)[1])
+    return write_up(
+        decision,
+        plan=Plan(candidate=candidate, base=base, suites=(suite.name,), policy=policy),
+        suites=case.suites,
+        runner="samples that lm-eval logged",
+        looks=(),
+        command=command,
+    )
+
+
+def _known(runs: Sequence[CapabilityRun], after: Sequence[Review]) -> tuple[TakenLooks, ...]:
+    """Return the looks of earlier reviews in the order in which they grew, however named."""
+    for review in after:
+        refuse_other_sides(runs, review.taken)
+    known: tuple[TakenLooks, ...] = ()
+    for review in sorted(after, key=lambda review: sum(taken.n_items for taken in review.taken)):
+        known = merged(known, review.taken)
+    return known

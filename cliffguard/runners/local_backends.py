@@ -1,0 +1,198 @@
+"""Backends on weights that are loaded here: our engine, and lm-eval's `hf` over the same loader.
+
+One base is in memory at a time, with all its adapters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from cliffguard.checkpoints.unchanged import BESIDE_THE_BASE, PARTS, Part, refuse_changed
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import ChangedFiles, IntegrityError
+from cliffguard.core.progress import doing
+from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.engine import loading
+from cliffguard.engine.windows import settled, window_of_model
+from cliffguard.runners.backends import Backend, speech
+
+if TYPE_CHECKING:
+    from cliffguard.engine.divergence import Side
+
+
+class LocalBackend(Backend):
+    """Checkpoints loaded here; a subclass says which lm-eval model runs them."""
+
+    _batch_size: int | None = None
+    """How many sequences go in at once where nothing else is said; None: as memory allows."""
+
+    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool) -> None:
+        self.settings = settings
+        self._allow_pickle = allow_pickle
+        self._resident: Any = None
+        self._models: dict[str, Any] = {}
+        self._budget: Any = None
+        self._plain: str | None = None
+        self._last: str | None = None
+
+    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+        """Return the lm-eval model of a checkpoint, loading its base unless it is in memory."""
+        from cliffguard.engine.model_cache import Resident
+
+        options = self._options(protocol, dtype)
+        parts = BESIDE_THE_BASE
+        if self._resident is None or not self._resident.serves(checkpoint, options):
+            # The old weights leave memory before the new ones enter.
+            self._resident, self._models = None, {}
+            with doing(f"loading {checkpoint.name}"):
+                self._resident, parts = Resident(checkpoint, options), PARTS
+        key = canonical_json([checkpoint.fingerprint, speech(protocol)])
+        if self._last != key:
+            self._forget()
+        self._last = key
+        with doing(f"switching to {checkpoint.name}"):
+            network, tokenizer = self._resident.switch_to(checkpoint)
+        if key not in self._models:
+            self._refuse_changed(checkpoint, parts)
+            self._models[key] = self._wrapped(network, tokenizer, protocol)
+        model = self._models[key]
+        if self._budget is not None:
+            model.budget = self._budget
+        return model
+
+    def sides(
+        self, base: Checkpoint, candidate: Checkpoint, protocol: Protocol, dtype: str
+    ) -> tuple[Side, Side]:
+        """Return both, ready to run in turns: over one base in memory, or each on its weights."""
+        from cliffguard.engine.budget import refuse_second
+        from cliffguard.engine.divergence import Side
+        from cliffguard.engine.model_cache import Resident
+
+        options = self._options(protocol, dtype)
+        first, resident = self.model(base, protocol, dtype), self._resident
+        if resident.serves(candidate, options):
+            second, other = self.model(candidate, protocol, dtype), resident
+        else:
+            if options.device_map is None:
+                refuse_second(first.model, candidate.name)
+            with doing(f"loading {candidate.name}"):
+                other = Resident(candidate, options)
+                loaded = other.switch_to(candidate)
+            refuse_changed(candidate)
+            second = self._wrapped(*loaded, protocol)
+        return (
+            Side(name=base.name, lm=first, switch_on=lambda: resident.switch_to(base)),
+            Side(name=candidate.name, lm=second, switch_on=lambda: other.switch_to(candidate)),
+        )
+
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Return True if one base in memory serves both: an adapter without a copy of its own."""
+        from cliffguard.engine.adapters import apart_because
+
+        return base.weights == candidate.weights and not apart_because(candidate)
+
+    def _refuse_changed(self, checkpoint: Checkpoint, parts: Sequence[Part]) -> None:
+        """Refuse what was just loaded, and let it go, where it is not what was hashed."""
+        try:
+            refuse_changed(checkpoint, parts)
+        except ChangedFiles:
+            self._resident, self._models = None, {}
+            raise
+
+    def after(self, checkpoint: Checkpoint, model: Any) -> None:
+        """Note what a measurement came to: the next one starts where this one ended."""
+        self._budget = getattr(model, "budget", None)
+        self._plain = getattr(model, "plain_because", None)
+
+    def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
+        """Turn exhausted memory into an error of ours."""
+        return loading.out_of_memory_explained(checkpoint.name)
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Device, batches, and whether prefixes were shared."""
+        notes: dict[str, str | int] = {"device": loading.describe_device(self.settings.device)}
+        if self.settings.device_map is not None:
+            notes["device map"] = self.settings.device_map
+        if (batch_size := self.settings.batch_size or self._batch_size) is not None:
+            notes["batch size"] = batch_size
+        if self._budget is not None:
+            notes["batch tokens"] = self._budget.batch_tokens
+        if self._plain is not None:
+            notes["no prefix shared"] = self._plain
+        if self._resident is not None and (unread := self._resident.unread):
+            notes["weights not read"] = f"{len(unread)} from {unread[0]} on"
+        return notes
+
+    def _options(self, protocol: Protocol, dtype: str) -> loading.LoadOptions:
+        return loading.LoadOptions(
+            dtype=dtype,
+            device=loading.pick_device(self.settings.device),
+            device_map=self.settings.device_map,
+            attention=protocol.attention,
+            quantization=protocol.quantization,
+            allow_pickle=self._allow_pickle,
+        )
+
+    def _wrapped(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
+        try:
+            with loading.ties_kept(network):
+                return self._as_lm(self._arguments(network, tokenizer, protocol), protocol)
+        except ValueError as failure:  # what a config says may be anything
+            raise IntegrityError(
+                f"{network.name_or_path}: cannot be asked as its config.json says: {failure}",
+                id="checkpoint.config-misfit",
+            ) from failure
+
+    def _arguments(self, network: Any, tokenizer: Any, protocol: Protocol) -> dict[str, Any]:
+        """Return what lm-eval's `hf` and our own model are both made with."""
+        window = window_of_model(network.config, tokenizer)
+        return {
+            "pretrained": network,
+            "tokenizer": tokenizer,
+            "max_length": settled(network.name_or_path, window, protocol.max_length),
+            "chat_template_args": dict(protocol.template_args),
+            "think_end_token": protocol.think_end,
+        }
+
+    def _as_lm(self, arguments: Mapping[str, Any], protocol: Protocol) -> Any:
+        """Return the lm-eval model."""
+        raise NotImplementedError
+
+    def _forget(self) -> None:
+        """Free what the model that was asked last keeps of its prompts."""
+
+
+class CliffguardBackend(LocalBackend):
+    """Our engine, which computes a prefix that prompts share once."""
+
+    def _as_lm(self, arguments: Mapping[str, Any], protocol: Protocol) -> Any:
+        from cliffguard.engine.lm import CliffguardLM
+
+        model = CliffguardLM(
+            **arguments,
+            batch_size=self.settings.batch_size or "auto",
+            batch_tokens=self.settings.batch_tokens,
+            budget=self._budget,
+            seed=protocol.seed,
+        )
+        # The next shard of a task begins as this one does, on the same weights.
+        model.keeps_beginning = True
+        return model
+
+    def _forget(self) -> None:
+        if self._last in self._models:
+            self._models[self._last].engine.forget()
+
+
+class HfBackend(LocalBackend):
+    """lm-eval's own class over our loader."""
+
+    _batch_size = 16
+
+    def _as_lm(self, arguments: Mapping[str, Any], protocol: Protocol) -> Any:
+        from lm_eval.models.huggingface import HFLM
+
+        return HFLM(**arguments, batch_size=self.settings.batch_size or self._batch_size)

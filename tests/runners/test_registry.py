@@ -1,0 +1,177 @@
+"""The registry of backends: built-in ones resolve, and third-party code can add its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lm_eval.api.model import LM
+
+import cliffguard
+from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
+from cliffguard.core.backends import BACKENDS, kind_of, register_backend
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.runners.backends import Backend, identity_of, make_backend
+from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.lmeval_backends import AddressedBackend, LmevalBackend, ServedBackend
+from tests import support
+
+SERVED = {name for name, kind in BACKENDS.items() if kind.is_served}
+
+
+class DictModel(LM):  # type: ignore[misc]  # lm-eval has no types
+    """Answers from a dict, by the prompt."""
+
+    max_length = 64
+    max_gen_toks = 4
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        super().__init__()
+        self.answers = answers
+
+    def tok_encode(self, text: str, **_: Any) -> list[int]:
+        """Return one token a word."""
+        return [len(word) for word in text.split()]
+
+    def loglikelihood(self, requests: list[Any], **_: Any) -> list[tuple[float, bool]]:
+        """Return a higher log-likelihood for the answer that the dict has."""
+        pairs = [request.args for request in requests]
+        return [
+            (0.0, True) if self.answers.get(prompt) == choice.strip() else (-1.0, False)
+            for prompt, choice in pairs
+        ]
+
+    def loglikelihood_rolling(self, requests: list[Any], **_: Any) -> list[float]:
+        """Score whole texts, which no suite asks for."""
+        raise NotImplementedError
+
+    def generate_until(self, requests: list[Any], **_: Any) -> list[str]:
+        """Return the answer that the dict has, else nothing."""
+        return [self.answers.get(request.args[0], "") for request in requests]
+
+
+class DictBackend(Backend):
+    """A backend in one method: the base knows every answer, the candidate forgot how to choose."""
+
+    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool) -> None:
+        self.settings = settings
+        rows = (support.choice_rows(60), support.generated_rows(6))
+        self.choices, self.texts = ({row["prompt"]: row["answer"] for row in kind} for kind in rows)
+
+    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> DictModel:
+        """Return the model of a checkpoint, by its name."""
+        is_base = checkpoint.name.endswith("base")
+        return DictModel(self.texts | self.choices if is_base else self.texts)
+
+
+@pytest.fixture(autouse=True)
+def registry_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the registry as it was."""
+    known = dict(BACKENDS)
+    yield
+    BACKENDS.clear()
+    BACKENDS.update(known)
+
+
+def test_a_backend_of_somebody_else_answers_through_guard(tmp_path: Path) -> None:
+    """One call registers it; guard() asks it for both sides, and sees what the candidate lost."""
+    cliffguard.register_backend("dict", DictBackend)
+    sides = [support.write_checkpoint(tmp_path / n, seed=s) for s, n in enumerate(("base", "ft"))]
+    plan = Plan(
+        base=str(sides[0]),
+        candidate=str(sides[1]),
+        suites=(str(support.write_suite(tmp_path / "suite")),),
+        runner=RunnerSettings(model="dict"),
+    )
+
+    review = guard(plan, store=Store(tmp_path / "store"))
+
+    outcomes = {one.capability: one.outcome for one in review.verdict.findings}
+    assert (outcomes["reasoning"], review.verdict.outcome) == ("REGRESSED", "FAIL")
+    assert outcomes["saying"] != "REGRESSED"
+
+
+def test_its_version_is_in_the_key() -> None:
+    """Its answers are neither those of another version, nor of lm-eval's model of that name."""
+    settings = RunnerSettings(model="mamba_ssm")
+    keys = [identity_of(settings)]
+    for version in ("1", "2"):
+        register_backend("mamba_ssm", DictBackend, version=version)
+        keys.append(identity_of(settings))
+
+    assert keys == ["mamba_ssm", "mamba_ssm 1", "mamba_ssm 2"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "hf ", "a: torch 2", "é", "cliffguard", "vllm"])
+def test_a_name_of_ours_is_not_taken(name: str) -> None:
+    """A stranger's backend does not answer under a name that stands for another in a key."""
+    with pytest.raises(UsageError) as refused:
+        register_backend(name, DictBackend)
+
+    assert refused.value.id == "runner.backend-name"
+    assert refused.value.exit_code == 2
+
+
+def test_a_server_that_is_down_is_worth_a_retry() -> None:
+    """What a connection raises in a backend of somebody else ends in exit 20."""
+    register_backend("dict", DictBackend)
+    backend = make_backend(RunnerSettings(model="dict"))
+
+    with pytest.raises(CliffguardError) as failed, backend.explained(support.checkpoint()):
+        raise ConnectionRefusedError("connection refused")
+
+    assert (failed.value.id, failed.value.exit_code) == ("runner.no-answer", 20)
+
+
+def test_a_plan_is_refused_by_what_its_backend_is() -> None:
+    """Offline, a server is not asked, whatever its name; a name with completions in it is none."""
+    register_backend("far", DictBackend, is_served=True)
+    register_backend("my-completions", DictBackend)
+
+    Plan(candidate="a", suites=("s",), offline=True, runner=RunnerSettings(model="my-completions"))
+    with pytest.raises(UsageError, match="asks a server"):
+        Plan(candidate="a", suites=("s",), offline=True, runner=RunnerSettings(model="far"))
+
+
+def test_what_a_backend_cannot_do_is_refused() -> None:
+    """Without recorded seeds nothing is drawn; without a model here no hidden states are read."""
+    register_backend("dict", DictBackend)
+    runner = HarnessRunner(RunnerSettings(model="dict"))
+
+    for ask in (
+        lambda: runner.resolve([], Protocol(temperature=0.7)),
+        lambda: runner.embed(support.checkpoint(), ["a"], Protocol()),
+    ):
+        with pytest.raises(CliffguardError) as refused:
+            ask()
+        assert refused.value.id in ("runner.temperature", "runner.no-model-here")
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS))
+def test_every_name_resolves_to_a_backend(name: str) -> None:
+    """What the registry names exists, and a served one is a server's."""
+    backend = make_backend(RunnerSettings(model=name))
+
+    assert isinstance(backend, ServedBackend) is (name in SERVED)
+    assert {name for name in vars(Backend) if not name.startswith("_")} <= set(dir(backend))
+
+
+@pytest.mark.parametrize(
+    ("model", "args", "expected"),
+    [
+        ("mamba_ssm", {}, LmevalBackend),
+        ("sglang-generate", {"base_url": "http://x"}, ServedBackend),
+        ("local-completions", {"base_url": "http://x"}, AddressedBackend),
+    ],
+)
+def test_a_name_of_lm_evals_is_a_server_by_its_address(
+    model: str, args: dict[str, str], expected: type[LmevalBackend]
+) -> None:
+    """A model of lm-eval's that the registry lacks is loaded, or asked where its address says."""
+    settings = RunnerSettings(model=model, args=args)
+
+    assert type(make_backend(settings)) is expected
+    assert settings.is_served is kind_of(model, args).is_served is bool(args)

@@ -1,0 +1,91 @@
+"""The shape of the code: short functions, narrow records, one name for one record."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+PACKAGE = Path(__file__).parent.parent / "cliffguard"
+LONGEST = 60
+"""Lines of a function, its signature and docstring among them."""
+
+MOST_FIELDS = 12
+WIDE = {
+    "Plan": "the keys of a file that people write",
+    "Protocol": "the keys of a file that people write",
+    "TargetData": "the keys of a file that people write",
+    "Task": "what a suite or a harness says of a task, each part from elsewhere",
+    "TaskFile": "the keys of a file that people write",
+    "Finding": "one row of the verdict, as every report prints it",
+    "CapabilityCounts": "what becomes of the items, step by step, adds up",
+    "CapabilityEvidence": "one row of the review: means, p-values, and what they were asked about",
+    "CapabilityOutlook": "one row of the plan, as it is printed",
+}
+"""Records with more fields, and why."""
+
+HALLS = ("gate.py", "run", "compare", "evaluate", "core")
+"""Where no function is longer; the others follow."""
+
+
+def definitions(body: Iterable[ast.stmt]) -> Iterator[Definition]:
+    """Yield the classes and functions of a body, however deep."""
+    for node in body:
+        if isinstance(node, Definition):
+            yield node
+        for name in ("body", "orelse", "finalbody"):
+            yield from definitions(getattr(node, name, ()))
+
+
+@cache
+def nodes() -> tuple[tuple[Path, Definition], ...]:
+    """Return the classes and functions of the package, each with its file."""
+    return tuple(
+        (path.relative_to(PACKAGE), node)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in definitions(ast.parse(path.read_text(encoding="utf-8")).body)
+    )
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """A name stands for one class in the whole package."""
+    names = Counter(node.name for _, node in nodes() if isinstance(node, ast.ClassDef))
+
+    assert [name for name, n in names.items() if n > 1] == []
+
+
+def test_wide_records_have_a_reason() -> None:
+    """A class with more than 12 fields has its reason in the table, and none is there in vain."""
+    wide = {
+        node.name
+        for _, node in nodes()
+        if isinstance(node, ast.ClassDef)
+        and sum(isinstance(part, ast.AnnAssign) for part in node.body) > MOST_FIELDS
+    }
+
+    assert wide == WIDE.keys()
+
+
+def test_functions_are_short() -> None:
+    """No function on the path from a plan to a review is longer than a page."""
+    long = {
+        f"{path}: {node.name}"
+        for path, node in nodes()
+        if path.parts[0] in HALLS
+        and not isinstance(node, ast.ClassDef)
+        and (node.end_lineno or 0) - node.lineno >= LONGEST
+    }
+
+    assert long == set()
+
+
+def test_the_gate_fits_a_screen() -> None:
+    """guard() is at most 40 lines, its parameters and their description among them."""
+    (guard,) = (
+        node for _, node in nodes() if isinstance(node, ast.FunctionDef) and node.name == "guard"
+    )
+
+    assert (guard.end_lineno or 0) - guard.lineno < 40
