@@ -22,15 +22,17 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## check a healthy and an over-trained fine-tune of a small model
 	$(BIN)/cliffguard demo
 
-check: $(READY)  ## format, lint, types, generated files
+check: $(READY)  ## format, lint, types, generated files, frozen items, studies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python scripts/make_suites.py --check
-	$(BIN)/python scripts/make_schemas.py --check
-	$(BIN)/python scripts/make_metric_directions.py --check
-	$(BIN)/python scripts/ladder_pages.py --check
-	$(BIN)/python scripts/make_pages.py --check
+	$(BIN)/python -m scripts.make.suites --check
+	$(BIN)/python -m scripts.make.schemas --check
+	$(BIN)/python -m scripts.make.digests --check
+	$(BIN)/python -m scripts.make.metric_directions --check
+	$(BIN)/python -m scripts.make.ladder_pages --check
+	$(BIN)/python -m scripts.make.pages --check
+	$(PYTEST) -q scripts
 
 format: $(READY)  ## format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -56,11 +58,11 @@ golden: $(READY)  ## rewrite the golden reports and error lines; read the diff b
 	$(BIN)/python -m pytest -q tests/report tests/bad_input/test_corpus.py --update-golden
 
 schemas: $(READY)  ## rewrite the JSON Schemas
-	$(BIN)/python scripts/make_schemas.py
-	$(BIN)/python scripts/make_digests.py
+	$(BIN)/python -m scripts.make.schemas
+	$(BIN)/python -m scripts.make.digests
 
 pages: $(READY)  ## rewrite the Python API, the ids of errors and the index of decisions
-	$(BIN)/python scripts/make_pages.py
+	$(BIN)/python -m scripts.make.pages
 
 SITE ?= build/site
 docs: $(READY)  ## build a site of the pages into build/site, without a connection

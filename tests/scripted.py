@@ -9,12 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import types
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "scripts"))
-
-from fault_study import Scripted
+from tests.faults import Scripted
 
 
 def asked(what: str) -> None:

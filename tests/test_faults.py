@@ -1,6 +1,6 @@
 """Runs that are killed, without disk, or beside another: nothing lost, the same review at the end.
 
-`scripts/fault_study.py` does the same in large numbers; `reports/faults/` has its figures.
+`python -m tests.fault_study` does the same in large numbers; `reports/faults/` has its figures.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import os
 from pathlib import Path
 
 import pytest
-from fault_study import (
+
+from cliffguard import Store, guard
+from cliffguard.core.errors import UsageError
+from tests.faults import (
     Place,
     Scripted,
     Tally,
@@ -22,9 +25,6 @@ from fault_study import (
     run,
     run_pairs,
 )
-
-from cliffguard import Store, guard
-from cliffguard.core.errors import UsageError
 
 N_KILLS = 8
 

@@ -45,7 +45,7 @@ reserve: 0.05             # share of alpha kept for later runs of a candidate, o
 default_margin: 0.05      # the largest drop in mean score that is tolerated, 0…1
 # mean_margin: 0.015      # of the mean drop, beside wider margins (default_margin: 0.08). Easier
 #                         # to pass, and the price: of eight capabilities of 500 items one that
-#                         # loses 5 points ships in 36 % (python scripts/mean_study.py)
+#                         # loses 5 points ships in 36 % (python -m scripts.studies.mean)
 {target}
 # target_only: true         # nothing around the target has to hold: its gain alone may pass
 capabilities: {{}}

@@ -21,7 +21,7 @@ from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.schedule import (
     LEAST_COUNTED,
     ItemShare,
-    look_fractions,
+    looks_in_step,
     n_asked_at,
     n_items_at,
 )
@@ -202,7 +202,7 @@ def _is_held_unchanged(n_items: int, margin: float, alpha: float) -> bool:
     """Say whether a candidate that changes nothing is held at one of the looks at so many items."""
     if n_items < smallest_deciding_n(margin=margin, alpha=alpha):
         return False
-    looks = tuple(n_items_at(part, n_items) for part in look_fractions([n_items], [n_items]))
+    (looks,) = looks_in_step([n_items])
     edges = boundaries(looks, n_planned=n_items, alpha=alpha, spending=HELD_SPENDING)
     return any(
         non_inferiority_p(n_broken=0, n_fixed=0, n_items=n, margin=margin) <= ndtr(-edge)

@@ -98,6 +98,12 @@ def look_fractions(
     return (*fractions, 1.0)
 
 
+def looks_in_step(sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the looks at capabilities of one task each, of so many items, asked side by side."""
+    parts = look_fractions(sizes, sizes, n_capabilities=len(sizes))
+    return [tuple(n_items_at(part, n) for part in parts) for n in sizes]
+
+
 def _in_whole_shards(n_items: int) -> int:
     return math.ceil(n_items / SHARD_ITEMS) * SHARD_ITEMS
 

@@ -9,8 +9,9 @@ such a weighted mean is m or more; the change added is 1 there, and -1 for "m or
 
 Of changes that are 0 and 1 alone this is the exact binomial test. That the level holds for every
 distribution is a conjecture of Gaffke's to which no counterexample is known; what it does in the
-settings that break other tests is simulated by ``scripts/graded_study.py``. The chance is computed,
-not drawn, so that it is the same to the last digit for the same changes in any order.
+settings that break other tests is simulated by
+``scripts/studies/graded.py``. The chance is computed, not drawn, so that it is the same to the last
+digit for the same changes in any order.
 
 References
 ----------

@@ -114,7 +114,7 @@ class MeanTable:
         Each capability's variance is Nam's, at a drop of the margin or at the one that is likeliest
         if the mean drop is the margin, whichever is more: what is missing to the margin is put
         where the variance of the mean comes from. With the margin for each, a loss in one small
-        capability goes unseen in up to 15.5 % at a nominal 4.75 (scripts/mean_study.py).
+        capability goes unseen in up to 15.5 % at a nominal 4.75 (scripts/studies/mean.py).
 
         Of graded scores it is at least what it would be if all that is missing were total losses
         that by chance nobody saw: where few collapses are all that varies, a sample that holds few

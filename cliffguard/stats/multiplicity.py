@@ -40,7 +40,7 @@ def pooled_p_value(
 
     It sees what no single test does: a small loss everywhere. On simulated suites of 8
     capabilities with 500 items each that lost 1.5 points everywhere, the gate failed 77 % of
-    candidates, and 38 % by Holm's procedure alone (scripts/calibrate.py).
+    candidates, and 38 % by Holm's procedure alone (scripts/studies/calibrate.py).
 
     Parameters
     ----------

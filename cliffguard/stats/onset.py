@@ -66,7 +66,7 @@ def find_fall(
 
     Notes
     -----
-    How often it errs and what it finds: `python scripts/calibrate.py`, the study of cliffs.
+    How often it errs and what it finds: `python -m scripts.studies.calibrate`, the study of cliffs.
     """
     rungs = _checked(changes, bases, is_blocked=is_blocked)
     levels, sizes = rungs.changes, rungs.sizes

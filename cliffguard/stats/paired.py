@@ -25,7 +25,7 @@ from scipy.special import bdtr, bdtrc, ndtr, ndtri
 
 from cliffguard.stats.interval import Interval, check_open_fraction
 
-# Of the corrections to the normal tail, in items; chosen by scripts/paired_sizes.py, decision 31.
+# Of the corrections to the normal tail, in items: scripts/studies/paired_sizes.py, decision 31.
 LATTICE_HELD = 0.5
 LATTICE_BEYOND = 0.7
 LARGEST_SHIFT = 1.25
@@ -226,7 +226,7 @@ def non_inferiority_p(*, n_broken: int, n_fixed: int, n_items: int, margin: floa
 
     *The level* was computed by enumerating all tables, for drops of exactly the margin, where a
     false "held" is likeliest (Hsueh, Liu and Chen 2001), and for all discordances, the one
-    unknown that is left: `python scripts/paired_sizes.py` and decision 31.
+    unknown that is left: `python -m scripts.studies.paired_sizes` and decision 31.
 
     References
     ----------

@@ -1,14 +1,14 @@
 """Several runs over growing sets of items, and one error rate for all of them.
 
 Who is told "about 900 items would decide", asks them and judges again has looked twice; at the
-whole alpha each time, a true hypothesis of 5 % is rejected more often (scripts/rerun_study.py).
+whole alpha each time, a true hypothesis of 5 % is rejected more often (scripts/studies/rerun.py).
 Here every run has a level of its own, and the levels of all runs together are at most alpha: the
 union bound, which holds however the runs depend on each other. A *reserve* of alpha is kept from
 the first run for later ones, and each of these takes half of what is left, so that there is always
 something for another one.
 
 The bound is exact for runs whose sizes are fixed beforehand. A size that is chosen by what was seen
-may bring a run more than its level; scripts/rerun_study.py says how much, whoever chooses.
+may bring a run more than its level; scripts/studies/rerun.py says how much, whoever chooses.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Listed:
 
 @cache
 def recorded_digests() -> Mapping[str, str]:
-    """Return the digests of the built-in suites by name, which `scripts/make_digests.py` writes."""
+    """Return the digests of the built-in suites by name, which `scripts/make/digests.py` writes."""
     digests: dict[str, str] = json.loads(read_text(suites_folder() / DIGESTS, SuiteError))
     return digests
 

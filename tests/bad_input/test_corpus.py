@@ -35,10 +35,9 @@ def names() -> Iterator[str]:
     yield from (f"models: {case}" for case in models.CASES)
 
 
-def test_the_corpus_is_large() -> None:
-    """No case hides another of its name, and there are enough of them."""
+def test_no_case_hides_another() -> None:
+    """Each has a name of its own."""
     assert len(CASES) == sum(len(table.CASES) for table in TABLES)
-    assert len(CASES) + len(models.CASES) + len(flags.USAGE) >= 300
 
 
 def left_half_written(root: Path) -> list[Path]:

@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from fault_study import Place, Scripted
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
 from cliffguard.store.answers import Store
 from cliffguard.store.maintenance.questions import entries_of
+from tests.faults import Place, Scripted
 from tests.store.maintenance.stores import answered, content, filled, question
 
 

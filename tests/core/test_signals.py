@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fault_study import Place, n_damaged, n_stored
 
 from cliffguard.core.signals import Interrupted, finishing, listen
 from tests import support
+from tests.faults import Place, n_damaged, n_stored
 
 PATIENCE_S = 120.0
 SENT = [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.docs.blocks import CHECKOUT, blocks_of
@@ -105,13 +103,3 @@ def test_what_is_broken_is_found(tmp_path: Path) -> None:
 
     assert broken_links(page) == ["gone.md", "#two-pages", "lost.md"]
     assert absent_files(page) == ["gone.py", "stats/away.py", "stats/gone/"]
-
-
-def test_pages_that_are_written_are_up_to_date() -> None:
-    """The Python API, the index of decisions and the ids of errors are what the code says."""
-    script = CHECKOUT / "scripts" / "make_pages.py"
-    done = subprocess.run(
-        [sys.executable, str(script), "--check"], capture_output=True, text=True, check=False
-    )
-
-    assert (done.returncode, done.stdout) == (0, "")

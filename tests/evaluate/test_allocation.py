@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import studies
 
 from cliffguard import Plan, Policy, Protocol, Store, guard
 from cliffguard.compare.pairs import cut_to_both
@@ -23,11 +22,12 @@ from cliffguard.core.items import Suite, Task
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.evaluate.allocation import deal, expected_churn
+from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import ItemShare, Schedule, n_asked_at, n_items_at
 from cliffguard.report import write_reports
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.stats.simulate import Design
+from cliffguard.stats.simulate import Design, decide, draw
 from cliffguard.store.shards import SHARD_ITEMS
 from tests import support
 from tests.cli.test_verbs import all_right, run, scripted
@@ -173,7 +173,8 @@ def test_items_where_the_churn_is_let_more_of_the_lossless_pass() -> None:
     for churn in (dict.fromkeys(truth, 0.1), truth):
         sizes = counted(tasks, dealt(tasks, churn, items=4000))
         designs = [Design((sizes[name],), 0.05, churn=true) for name, true in truth.items()]
-        found = studies.judged(designs, 1000, np.random.default_rng(1))
+        counts = draw(designs, 1000, np.random.default_rng(1))
+        found = decide(counts, designs, alpha=Policy().first_level, pooled_share=TOGETHER)
         passed.append(found.passed.mean())
 
     assert passed[1] > passed[0] + 0.05

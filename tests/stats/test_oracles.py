@@ -1,7 +1,7 @@
 """Against independent implementations: evalstats, statsmodels, relplot and confseq.
 
-Their values are in oracles.json, which `python scripts/oracles.py` makes in an environment that has
-them; the versions stand inside.
+Their values are in oracles.json, made by `python -m scripts.studies.oracles` in an environment that
+has them; the versions stand inside.
 """
 
 from __future__ import annotations

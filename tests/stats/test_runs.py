@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-import rerun_study
 
-from cliffguard.core.settings import Policy
 from cliffguard.stats.runs import run_level
 
 
 def levels(n_runs: int, reserve: float = 0.1) -> list[float]:
     """Return the levels of runs one after the other, at an alpha of 5 %."""
-    return rerun_study.levels_of(reserve, n_runs)
+    spent: list[float] = []
+    for _ in range(n_runs):
+        spent.append(run_level(alpha=0.05, reserve=reserve, spent=sum(spent)))
+    return spent
 
 
 def test_the_first_run_leaves_the_reserve_and_each_later_one_half() -> None:
@@ -30,31 +30,3 @@ def test_where_nothing_is_left_the_level_is_nothing(spent: float) -> None:
     """Not a small number, which some number of items would reach."""
     assert run_level(alpha=0.05, reserve=0.1, spent=spent) == 0.0
     assert run_level(alpha=0.05, reserve=0.0, spent=0.05) == 0.0
-
-
-def test_one_run_errs_as_its_level() -> None:
-    """There is nothing to choose."""
-    assert rerun_study.worst_error([0.05]) == pytest.approx(0.05)
-
-
-def test_the_whole_alpha_twice_errs_in_eleven_percent_at_the_worst() -> None:
-    """Proschan and Hunsberger (1995): α + exp(-z²/2)/4, which is 11.46 % for an α of 5 %."""
-    assert rerun_study.worst_error([0.05, 0.05]) == pytest.approx(0.1146, abs=1e-3)
-
-
-@pytest.mark.parametrize("n_runs", [2, 4, 6])
-def test_no_rule_of_choosing_sizes_errs_in_more_than_five_and_a_half_percent(n_runs: int) -> None:
-    """At the default reserve."""
-    assert rerun_study.worst_error(levels(n_runs, Policy().reserve)) <= 0.055
-
-
-@pytest.mark.parametrize("drop", [0.0, 0.03])
-def test_following_the_reports_number_errs_as_rarely_as_alpha(drop: float) -> None:
-    """A fast part of the study: four runs, a margin of 3 points, 1,500 users."""
-    rng = np.random.default_rng(8)
-
-    held, dropped, _ = rerun_study.followed(
-        rng, 1500, (400, 0.03, 0.20), drop, levels(4, Policy().reserve)
-    )
-
-    assert (held if drop else dropped) <= 0.05 + 3 * 0.0056

@@ -169,8 +169,13 @@ def test_spending_runs_from_nothing_to_alpha(spending):
 
 
 def test_look_sizes():
-    """Geometric from 100, the last all there is, none just before it."""
-    assert look_sizes(1000) == (100, 125, 157, 196, 245, 306, 382, 477, 597, 746, 1000)
+    """From 100 each a quarter more than the one before, the last all there is, none just before."""
+    sizes = look_sizes(1000)
+    *growth, last = [after / before for before, after in itertools.pairwise(sizes)]
+
+    assert (sizes[0], sizes[-1]) == (100, 1000)
+    assert growth == pytest.approx([1.25] * len(growth), rel=0.01)
+    assert last >= 1.25
     assert look_sizes(60) == (60,)
     assert look_sizes(104) == (104,)
 

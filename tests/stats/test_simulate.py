@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import studies
 
 from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
 from cliffguard.core.items import Item
 from cliffguard.core.settings import AfterFailure
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import Schedule
+from cliffguard.evaluate.schedule import Schedule, looks_in_step
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.stats.simulate import Counts, Design, decide, draw
+from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
 from tests import support
@@ -143,7 +142,7 @@ def assert_the_same(
 
     looks = [(n,) for n in sizes]
     if sequential:
-        looks = studies.looks_in_step(sizes)
+        looks = looks_in_step(sizes)
     assert [one.n_items for one in review.provenance.looks] == looks
     counts = [
         np.stack(
@@ -184,16 +183,22 @@ def test_the_looks_are_those_of_the_schedule(n_items: int) -> None:
         look = later
 
     assert look is not None
-    assert studies.looks_of(n_items, sequential=True) == look[0].n_by_look
+    assert looks_in_step([n_items])[0] == look[0].n_by_look
+
+
+def judged(designs: Sequence[Design], n_runs: int, rng: np.random.Generator) -> Outcomes:
+    """Return the verdicts of simulated gates under the usual policy."""
+    counts = draw(designs, n_runs, rng)
+    return decide(counts, designs, alpha=Policy().first_level, pooled_share=TOGETHER)
 
 
 def test_false_verdicts_are_as_rare_as_alpha() -> None:
     """A fast part of the study: eight capabilities of 1,000 items, 2,000 gates."""
     rng = np.random.default_rng(3)
-    calm = Design(studies.looks_of(1000, sequential=True), 0.05)
+    calm = Design(looks_in_step([1000])[0], 0.05)
 
-    none = studies.judged([calm] * 8, 2000, rng)
-    one = studies.judged([replace(calm, drop=0.05), *[calm] * 7], 2000, rng)
+    none = judged([calm] * 8, 2000, rng)
+    one = judged([replace(calm, drop=0.05), *[calm] * 7], 2000, rng)
 
     assert none.failed.mean() <= 0.05 + 3 * 0.005
     assert one.passed.mean() <= 0.05 + 3 * 0.005
@@ -206,7 +211,7 @@ def test_a_lost_mean_passes_as_rarely_as_alpha(drops: tuple[float, ...]) -> None
 
     Tested on what was stopped because it held, the first would pass in 17 % (reports/mean-margin).
     """
-    looks = studies.looks_of(500, sequential=True)
+    looks = looks_in_step([500])[0]
     designs = [Design(looks, 0.08, drop=drop) for drop in drops]
     counts = draw(designs, 2000, np.random.default_rng(8))
 
@@ -217,7 +222,7 @@ def test_a_lost_mean_passes_as_rarely_as_alpha(drops: tuple[float, ...]) -> None
 
 def test_a_margin_on_the_mean_asks_more_and_passes_nobody_else() -> None:
     """On the same answers; what failed fails, since only what held is asked more."""
-    looks = studies.looks_of(500, sequential=True)
+    looks = looks_in_step([500])[0]
     designs = [Design(looks, 0.08, drop=drop) for drop in (0.03, 0.03, 0.0, 0.0)]
     counts = draw(designs, 1000, np.random.default_rng(9))
 
@@ -235,7 +240,7 @@ def test_a_margin_on_the_mean_asks_more_and_passes_nobody_else() -> None:
 def test_alpha_that_is_spent_late_on_held_lets_more_of_the_lossless_pass() -> None:
     """Eight capabilities of 1,000 items, 3 points, the same answers: at least 8 points of PASS."""
     rng = np.random.default_rng(4)
-    designs = [Design(studies.looks_of(1000, sequential=True), 0.03)] * 8
+    designs = [Design(looks_in_step([1000])[0], 0.03)] * 8
     counts = draw(designs, 1000, rng)
     late = decide(counts, designs, alpha=0.05, pooled_share=TOGETHER)
     even = decide(counts, designs, alpha=0.05, pooled_share=TOGETHER, held_spending="linear")
@@ -248,7 +253,7 @@ def test_a_stricter_alpha_convicts_nobody_else() -> None:
     """On the same answers, what a stricter alpha fails is failed at 5 % too, look or no look."""
     rng = np.random.default_rng(7)
     for sequential in (True, False):
-        looks = studies.looks_of(800, sequential=sequential)
+        looks = looks_in_step([800])[0] if sequential else (800,)
         designs = [Design(looks, 0.05, drop=0.025)] * 4
         counts = draw(designs, 1000, rng)
         usual, strict = (
@@ -264,7 +269,7 @@ def test_a_stricter_alpha_convicts_nobody_else() -> None:
 def test_what_is_asked_after_a_failure_changes_no_verdict() -> None:
     """Whoever fails at a look fails at the end; who passes passes: only more is asked."""
     rng = np.random.default_rng(4)
-    calm = Design(studies.looks_of(1000, sequential=True), 0.05, churn=0.2)
+    calm = Design(looks_in_step([1000])[0], 0.05, churn=0.2)
     designs = [replace(calm, drop=0.03), replace(calm, drop=0.02), *[calm] * 4]
     counts = draw(designs, 2000, rng)
 
@@ -286,10 +291,10 @@ def test_what_is_asked_after_a_failure_changes_no_verdict() -> None:
 def test_capabilities_of_unequal_size_are_looked_at_side_by_side() -> None:
     """The small one is known at its last look; the large one goes on, and its loss is found."""
     rng = np.random.default_rng(5)
-    small = Design(studies.looks_of(128, sequential=True), 0.10, churn=0.04)
-    large = Design(studies.looks_of(2000, sequential=True), 0.05, drop=0.08)
+    small = Design(looks_in_step([128])[0], 0.10, churn=0.04)
+    large = Design(looks_in_step([2000])[0], 0.05, drop=0.08)
 
-    found = studies.judged([small, large], 500, rng)
+    found = judged([small, large], 500, rng)
 
     assert found.lost[:, 1].mean() > 0.95
     assert (found.n_asked[:, 0] == 128).all()

@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 import pytest
-from ladder_table import Strategy, a_step_away, least_alike, most_alike, strategy_score
 
 from cliffguard.core.words import words
 from cliffguard.suites import ladders
@@ -103,20 +102,6 @@ def test_the_size_of_a_number_is_no_hint(name: str) -> None:
     ranks = Counter(sorted(map(int, row["choices"])).index(int(row["answer"])) for row in rows)
 
     assert max(ranks.values()) / len(rows) < 0.40
-
-
-@pytest.mark.parametrize("name", sorted(ladders.GENERATORS))
-@pytest.mark.parametrize(
-    "pick", [a_step_away, most_alike, least_alike], ids=lambda pick: str(pick.__name__)
-)
-def test_the_choices_alone_are_no_hint(name: str, pick: Strategy) -> None:
-    """Wrong choices are not made around the right one: it resembles them as they do each other."""
-    levels = ladders.GENERATORS[name].levels[:6]
-    rows = ladders.make(name, seed="c", n_per_level=100, levels=levels[: 2 if "key" in name else 6])
-    level = ladders.GENERATORS[name].level_name
-    items = [make_item(row, metric="acc", level=level, where="here") for row in rows]
-
-    assert 0.20 < strategy_score(items, pick) < 0.30
 
 
 def test_wrong_sentences_break_one_constraint_another_and_both() -> None:

@@ -1,4 +1,4 @@
-"""What lm-eval's registry says of its metrics; written by scripts/make_metric_directions.py."""
+"""What lm-eval's registry says of its metrics; written by scripts/make/metric_directions.py."""
 
 from __future__ import annotations
 

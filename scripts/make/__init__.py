@@ -1,0 +1,1 @@
+"""Generators whose output is committed; `make check` compares."""

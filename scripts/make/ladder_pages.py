@@ -1,0 +1,241 @@
+"""Write a page about each built-in ladder into docs/ladders, or check that they are up to date.
+
+python -m scripts.make.ladder_pages            # write docs/ladders/*.md
+python -m scripts.make.ladder_pages --check    # exit 1 and name the page that differs
+
+The words are in ladders.yaml. Items are the suites' own; scores are read from
+reports/base-scores/: those of trivial strategies from ladders.md, those of a base from
+ladders-base.json (`{"model": …, "rows": [{"task", "level_name", "level", "n_items", "score", "low",
+"high"}]}`, scores from 0 to 1), where it has them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cliffguard.core.items import Capability, Task
+from cliffguard.suites import ladders
+from cliffguard.suites.loading import load_suite
+from scripts.make.output import write_or_check
+from scripts.make.suites import LADDER_SEED, N_PER_LEVEL, SUITES
+
+HOME = SUITES.parent
+PAGES = HOME / "docs" / "ladders"
+SCORES = HOME / "reports" / "base-scores"
+WIDTH = 118
+_LIKELIHOOD = ("ladders", "long-context")
+_MOST_CHARACTERS = 1200  # of a context that is shown whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """The prose of one page; `samples` are (level, number in it) of the items shown."""
+
+    title: str
+    measures: str
+    levels: Mapping[int, str]
+    made: Sequence[str]
+    shortcuts: Sequence[str]
+    choose: str
+    samples: Sequence[tuple[int, int]]
+
+
+TEXTS = {
+    name: Text(**text)
+    for name, text in yaml.safe_load(
+        (Path(__file__).parent / "ladders.yaml").read_text(encoding="utf-8")
+    ).items()
+}
+
+
+def pages() -> dict[str, str]:
+    """Return every page by its file's name."""
+    asked = {
+        task.name: (name, capability, task)
+        for name in (*_LIKELIHOOD, "ladders-generated")
+        for capability in load_suite(name).capabilities
+        for task in capability.tasks
+    }
+    made = {f"{name}.md": page(name, asked) for name in ladders.GENERATORS}
+    return {"README.md": index(asked), **made}
+
+
+Asked = dict[str, tuple[str, Capability, Task]]
+
+
+def index(asked: Asked) -> str:
+    """Return the list of the pages."""
+    lines = "".join(
+        f"| [{name}]({name}.md) | {asked[name][0]} | {asked[name][1].ring} | "
+        f"{_levels(name)} | {_first_sentence(TEXTS[name].measures)} |\n"
+        for name in ladders.GENERATORS
+    )
+    return (
+        "# The built-in ladders\n\nOne page each: what it measures, how its items are made, what "
+        "solves them without\nunderstanding, and sample items. [docs/suites.md](../suites.md"
+        "#ladders) has how they are used.\n\n| ladder | suite | ring | levels | measures |\n"
+        f"|---|---|---|---|---|\n{lines}\nMade by `python -m scripts.make.ladder_pages`.\n"
+    )
+
+
+def page(name: str, asked: Asked) -> str:
+    """Return the page of one ladder."""
+    text, (suite, capability, task) = TEXTS[name], asked[name]
+    unit = str(task.level)
+    levels = "".join(f"| {level} | {told} |\n" for level, told in text.levels.items())
+    parts = [
+        f"# {text.title}\n\n<!-- Made by scripts/make/ladder_pages.py from ladders.yaml. -->\n",
+        _filled(text.measures),
+        facts(name, suite, capability, asked),
+        _filled(text.choose),
+        f"## Levels\n\n| {unit} | an item takes |\n|---:|---|\n{levels}",
+        "## How items are made\n\n" + "\n".join(map(_filled, (*text.made, _COMMON))),
+        "## Shortcuts\n\n" + "\n".join(map(_filled, text.shortcuts)),
+        strategies(name),
+        "## Sample items\n\n" + "\n".join(samples(name, text, unit, asked)),
+        "## What a base scores\n\n" + base_scores(name),
+        "## Licence\n\n" + _filled(_LICENCE),
+    ]
+    return "\n".join(parts)
+
+
+_COMMON = (
+    "An item depends on its ladder, level, number and seed alone, through a hash. The right choice "
+    "stands at each of the four places equally often on every level, and no item of a level "
+    "repeats another."
+)
+_LICENCE = (
+    "The items are our own, made by `cliffguard/suites/ladders/` and under Apache-2.0 as all of "
+    "cliffguard. None is taken from a benchmark."
+)
+
+
+def facts(name: str, suite: str, capability: Capability, asked: Asked) -> str:
+    """Return the table of what is to be known before a ladder is chosen."""
+    generated = asked.get(f"{name}_generated")
+    asks = f"`{suite}`, four choices by likelihood; guessing scores 25 %"
+    if generated:
+        asks += f"<br>`ladders-generated`, by short generation, metric `{generated[2].metric}`"
+        asks += "<br>`ladders-shadow`, by likelihood, from another seed"
+    covers = f", covers {', '.join(capability.covers)}" if capability.covers else ""
+    return (
+        f"| | |\n|---|---|\n| suites | {asks} |\n| levels | {_levels(name)}, "
+        f"{N_PER_LEVEL} items each |\n| ring | {capability.ring}{covers} |\n"
+    )
+
+
+def _levels(name: str) -> str:
+    generator = ladders.GENERATORS[name]
+    return f"{generator.level_name} {generator.levels[0]:,}–{generator.levels[-1]:,}"
+
+
+def strategies(name: str) -> str:
+    """Return the scores of strategies that understand nothing, from the report."""
+    lines = (SCORES / "ladders.md").read_text(encoding="utf-8").splitlines()
+    head = next(line for line in lines if line.startswith("| task |"))
+    rows = [line for line in lines if line.startswith(f"| {name} |")]
+    if not rows:
+        return "What trivial strategies score on it is not measured.\n"
+    table = [_cells(line) for line in (head, *rows)]
+    rule = "|---|" + "---:|" * (len(table[0]) - 2)
+    said = ["| " + " | ".join(cells[1:]) + " |" for cells in table]
+    told = (
+        "In per cent, on all items of a level; what the strategies do, and the command, are in "
+        "[reports/base-scores/ladders.md](../../reports/base-scores/ladders.md):"
+    )
+    return "\n".join([_filled(told), said[0], rule, *said[1:]]) + "\n"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def samples(name: str, text: Text, unit: str, asked: Asked) -> list[str]:
+    """Return the sample items, each in both forms."""
+    generated = asked.get(f"{name}_generated")
+    metric = generated[2].metric if generated else None
+    return [_sample(_row(name, level, number), unit, metric) for level, number in text.samples]
+
+
+def _row(name: str, level: int, number: int) -> dict[str, Any]:
+    """Return a row of the suite, from its file where it has one."""
+    wanted = f"{name}-{level}-{number:03d}"
+    path = SUITES / "ladders" / f"{name}.jsonl"
+    if path.is_file():
+        rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    else:
+        rows = iter(ladders.make(name, seed=LADDER_SEED, n_per_level=N_PER_LEVEL, levels=[level]))
+    return next(row for row in rows if row["id"] == wanted)
+
+
+def _sample(row: dict[str, Any], unit: str, metric: str | None) -> str:
+    context = _shortened(row.get("context", ""), row["choices"])
+    choices = " · ".join(
+        f"**{choice}**" if choice == row["answer"] else choice for choice in row["choices"]
+    )
+    right = row.get("expected", row["answer"])
+    scored = f", scored by `{metric}`" if metric else "; no built-in suite asks it so"
+    return (
+        f"### {unit} {row[unit]:,} (`{row['id']}`)\n\nBy likelihood:\n\n"
+        f"```text\n{context}{row['prompt']} …\n```\n\n{choices}\n\n"
+        f"Generated{scored}:\n\n```text\n{'[the same text]' if context else ''}"
+        f"{row['question']}\n```\n\nRight: `{right}`\n"
+    )
+
+
+def _shortened(context: str, things: list[str]) -> str:
+    """Keep of a long text its first sentence and those that name a choice."""
+    if len(context) <= _MOST_CHARACTERS:
+        return context
+    sentences = context.split(". ")
+    kept = [
+        one if number == 0 or any(re.search(rf"\b{thing}\b", one) for thing in things) else "[…]"
+        for number, one in enumerate(sentences)
+    ]
+    text = ". ".join(kept)
+    return re.sub(r"(\[…\]\. ?)+", "[…] ", text).replace(" […] […]", " […]")
+
+
+def base_scores(name: str) -> str:
+    """Return what a base scores on each level, or that nobody has measured it."""
+    path = SCORES / "ladders-base.json"
+    measured = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
+    rows = [row for row in measured["rows"] if row["task"] in (name, f"{name}_generated")]
+    if not rows:
+        return "Not measured yet.\n"
+    lines = "".join(
+        f"| {row['task']} | {row['level_name']} {row['level']:,} | {row['n_items']:,} | "
+        f"{100 * row['score']:.0f} | {100 * row['low']:.0f}–{100 * row['high']:.0f} |\n"
+        for row in rows
+    )
+    told = (
+        f"{measured['model']}, in per cent, with the 90 % interval; "
+        "`python -m scripts.make.ladder_table --base DIR` measures yours."
+    )
+    return (
+        f"{_filled(told)}\n| task | level | items | score | 90 % |\n"
+        f"|---|---|---:|---:|---:|\n{lines}"
+    )
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=\.) ", text)[0]
+
+
+def _filled(text: str) -> str:
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
+main = partial(write_or_check, pages, PAGES, module="scripts.make.ladder_pages", doc=__doc__)
+
+if __name__ == "__main__":
+    raise SystemExit(main())

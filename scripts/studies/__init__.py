@@ -1,0 +1,1 @@
+"""One study a module: each writes the figures of a report."""

@@ -1,0 +1,36 @@
+"""Tests and scripts stand apart: neither imports the other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the first name of every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield (node.module or "").split(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("folder", "other"),
+    [
+        ("tests", "scripts"),
+        ("scripts", "tests"),
+        ("cliffguard", "scripts"),
+        ("cliffguard", "tests"),
+    ],
+)
+def test_a_folder_imports_nothing_of_the_other(folder: str, other: str) -> None:
+    """What both need belongs into the package, or beside the one that tests it."""
+    guilty = [path for path in (ROOT / folder).rglob("*.py") if other in imported(path)]
+
+    assert guilty == []
