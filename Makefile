@@ -52,8 +52,8 @@ EXAMPLES ?= 10000
 fuzz: $(READY)  ## parsers against EXAMPLES spoilt files each, the same ones every time
 	CLIFFGUARD_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/fuzz
 
-golden: $(READY)  ## rewrite the golden reports; read the diff before you commit it
-	$(BIN)/python -m pytest -q tests/report --update-golden
+golden: $(READY)  ## rewrite the golden reports and error lines; read the diff before you commit it
+	$(BIN)/python -m pytest -q tests/report tests/bad_input/test_corpus.py --update-golden
 
 schemas: $(READY)  ## rewrite the JSON Schemas
 	$(BIN)/python scripts/make_schemas.py

@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from cliffguard.core.churn import churn_of_file
 from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import SECTIONS, is_path, read_yaml, user_path, validate
+from cliffguard.core.flags import flags_of
 from cliffguard.core.hub_names import HUB
-from cliffguard.core.settings import Plan, Policy, TargetData
+from cliffguard.core.settings import Plan, Policy, Protocol, RunnerSettings, TargetData
 from cliffguard.suites.loading import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -192,6 +193,10 @@ def schema(kind: str) -> dict[str, Any]:
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
         # Two plans in one, which a protocol is not.
         described["$defs"]["Protocol"]["properties"]["chat_template"]["enum"].append("both")
+        for record in (Plan, Protocol, RunnerSettings, TargetData):
+            inner = described if record is Plan else described["$defs"][record.__name__]
+            for key, flag in flags_of(record):
+                inner["properties"][key]["description"] = flag.help
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}

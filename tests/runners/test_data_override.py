@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -496,7 +497,7 @@ def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path: Path) -> None
     done = CliRunner().invoke(app, [*words, "--data", f"boolq={tmp_path / 'b.jsonl'}"])
 
     assert done.exit_code == 2
-    assert done.stderr.startswith("cliffguard: data.boolq: ")
+    assert re.match(r"cliffguard: error\[[a-z.-]+\]: data\.boolq: ", done.stderr)
     assert len(done.stderr.splitlines()) == 1
 
 
