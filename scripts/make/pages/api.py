@@ -71,8 +71,16 @@ def _entry(name: str, value: Any) -> str:
     lines += _prose(docstring)
     if inspect.isclass(value) and issubclass(value, Enum):
         lines += ["", f"Its values: {', '.join(f'`{member}`' for member in value)}."]
-    members = [*_members(value)] if inspect.isclass(value) else []
+    members = [*_helps(value)] if is_dataclass(value) else []
+    members += _members(value) if inspect.isclass(value) else []
     return "\n".join([*lines, *([""] if members else []), *members]) + "\n"
+
+
+def _helps(record: type) -> Iterator[str]:
+    """Yield what the command line says of each setting that has a flag."""
+    for field in fields(record):
+        if flag := field.metadata.get("flag"):
+            yield f"- `{field.name}`: {flag.help.replace('<', '&lt;')}"
 
 
 def _signature(name: str, value: Any) -> Iterator[str]:
