@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check format test test-slow test-gpu fuzz golden schemas clean
+.PHONY: help setup demo check format test coverage test-slow test-gpu fuzz golden schemas pages docs clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,7 @@ check: $(READY)  ## format, lint, types, generated files, frozen items, studies
 	$(BIN)/python -m scripts.make.digests --check
 	$(BIN)/python -m scripts.make.metric_directions --check
 	$(BIN)/python -m scripts.make.ladder_pages --check
+	$(BIN)/python -m scripts.make.pages --check
 	$(PYTEST) -q scripts
 
 format: $(READY)  ## format and fix what can be fixed
@@ -39,6 +40,9 @@ format: $(READY)  ## format and fix what can be fixed
 
 test: $(READY)  ## fast tests, offline, about four minutes on two slow cores
 	$(PYTEST) -m "not slow and not gpu and not browser"
+
+coverage: $(READY)  ## the fast tests once more, with the branches that they take; fails below the floor
+	$(PYTEST) -m "not slow and not gpu and not browser" --cov --cov-report=term:skip-covered
 
 test-slow: $(READY)  ## the real model, the wheel, the browser
 	$(BIN)/python -m pytest -m "(slow or browser) and not gpu"
@@ -50,12 +54,21 @@ EXAMPLES ?= 10000
 fuzz: $(READY)  ## parsers against EXAMPLES spoilt files each, the same ones every time
 	CLIFFGUARD_FUZZ_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/fuzz
 
-golden: $(READY)  ## rewrite the golden reports; read the diff before you commit it
-	$(BIN)/python -m pytest -q tests/report --update-golden
+golden: $(READY)  ## rewrite the golden reports and error lines; read the diff before you commit it
+	$(BIN)/python -m pytest -q tests/report tests/bad_input/test_corpus.py --update-golden
 
 schemas: $(READY)  ## rewrite the JSON Schemas
 	$(BIN)/python -m scripts.make.schemas
 	$(BIN)/python -m scripts.make.digests
 
+pages: $(READY)  ## rewrite the Python API, the ids of errors and the index of decisions
+	$(BIN)/python -m scripts.make.pages
+
+SITE ?= build/site
+docs: $(READY)  ## build a site of the pages into build/site, without a connection
+	rm -rf build/pages && mkdir -p build/pages
+	ln -s $(addprefix $(CURDIR)/,*.md LICENSE docs reports configs) build/pages
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir $(abspath $(SITE))
+
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build .coverage

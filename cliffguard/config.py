@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 from cliffguard.core.churn import churn_of_file
 from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import SECTIONS, is_path, read_yaml, user_path, validate
+from cliffguard.core.flags import flags_of
 from cliffguard.core.hub_names import HUB
-from cliffguard.core.settings import Plan, Policy, TargetData
+from cliffguard.core.settings import Plan, Policy, Protocol, RunnerSettings, TargetData
 from cliffguard.suites.loading import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -32,13 +33,26 @@ BOTH_TEMPLATES = ("own", "base")
 
 
 def load_policy(path: Path | str) -> Policy:
-    """Read a policy file. Raises ConfigError with the file and the faulty key."""
+    """Read a policy file. Raises ConfigError with the file and the faulty key.
+
+    >>> from cliffguard import load_policy
+    >>> load_policy("policy.yaml").default_margin
+    0.05
+    """
     path = Path(path)
     return make_policy(read_yaml(path, ConfigError, kind="policy"), str(path))
 
 
 def load_plan(path: Path | str, overrides: Mapping[str, Any] | None = None) -> Plan:
-    """Read a plan file of one candidate; `overrides` (nested like the plan) replace single keys."""
+    """Read a plan file of one candidate; `overrides` (nested like the plan) replace single keys.
+
+    Paths in it are as seen from its folder. Raises ConfigError with the file and the faulty key.
+
+    >>> from cliffguard import load_plan
+    >>> plan = load_plan("plan.yaml", {"protocol": {"limit": 64}})
+    >>> plan.suites, plan.protocol.limit
+    (('adjacent',), 64)
+    """
     plans = load_plans(path, overrides)
     if len(plans) > 1:
         raise ConfigError(
@@ -179,9 +193,16 @@ def schema(kind: str) -> dict[str, Any]:
         described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
         # Two plans in one, which a protocol is not.
         described["$defs"]["Protocol"]["properties"]["chat_template"]["enum"].append("both")
+        for record in (Plan, Protocol, RunnerSettings, TargetData):
+            inner = described if record is Plan else described["$defs"][record.__name__]
+            for key, flag in flags_of(record):
+                inner["properties"][key]["description"] = flag.help
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
+    for record in (described, *described.get("$defs", {}).values()):
+        if "description" in record:  # the docstring, whose examples are for Python
+            record["description"] = record["description"].partition("\n\n>>>")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
 
 

@@ -65,6 +65,12 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     hears lines for people, `witness` the answers that the verdict is about. `command` repeats the
     comparison (None: that of the plan which `write_reports` leaves beside the review).
     Raises a CliffguardError (one line, with an exit code) when the comparison cannot be made.
+
+    >>> from cliffguard import Plan, guard
+    >>> plan = Plan(base="models/base", candidate="runs/ft/adapter", suites=("adjacent",))
+    >>> verdict = guard(plan).verdict
+    >>> str(verdict.outcome), verdict.exit_code
+    ('INCONCLUSIVE', 11)
     """
     began = time.monotonic() if began is None else began
     limits = Limits(stops_early=stops_early, max_minutes=max_minutes, began=began)

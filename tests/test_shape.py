@@ -27,8 +27,8 @@ WIDE = {
 }
 """Records with more fields, and why."""
 
-HALLS = ("gate.py", "run", "compare", "evaluate", "core")
-"""Where no function is longer; the others follow."""
+LONG = {"cli/check.py: check": "one parameter a flag"}
+"""Longer functions, and why."""
 
 
 def definitions(body: Iterable[ast.stmt]) -> Iterator[Definition]:
@@ -70,16 +70,14 @@ def test_wide_records_have_a_reason() -> None:
 
 
 def test_functions_are_short() -> None:
-    """No function on the path from a plan to a review is longer than a page."""
+    """No function of the package is longer than a page, but those with a reason."""
     long = {
-        f"{path}: {node.name}"
+        f"{path.as_posix()}: {node.name}"
         for path, node in nodes()
-        if path.parts[0] in HALLS
-        and not isinstance(node, ast.ClassDef)
-        and (node.end_lineno or 0) - node.lineno >= LONGEST
+        if not isinstance(node, ast.ClassDef) and (node.end_lineno or 0) - node.lineno >= LONGEST
     }
 
-    assert long == set()
+    assert long <= LONG.keys()
 
 
 def test_the_gate_fits_a_screen() -> None:

@@ -48,7 +48,8 @@ def _flushed(code: object) -> Any:
     except BrokenPipeError:
         pass  # the reader has left; what it wanted it has
     except OSError as failure:
-        print(f"cliffguard: stdout cannot be written: {failure.strerror}", file=sys.stderr)
+        why = f"stdout cannot be written: {failure.strerror}; free some space and run again"
+        print(f"cliffguard: error[stdout.not-written]: {why}", file=sys.stderr)
         code = 20
     else:
         return code

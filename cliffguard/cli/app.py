@@ -10,6 +10,7 @@ from cliffguard.cli.check import check, measure
 from cliffguard.cli.compare import compare
 from cliffguard.cli.demo import demo
 from cliffguard.cli.doctor import doctor
+from cliffguard.cli.help import Brief, OneLine
 from cliffguard.cli.init import init
 from cliffguard.cli.lm_eval import lm_eval
 from cliffguard.cli.noise import noise
@@ -21,6 +22,7 @@ from cliffguard.cli.suites import suites_app
 
 app = typer.Typer(
     name="cliffguard",
+    cls=OneLine,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,8 +33,42 @@ app = typer.Typer(
     ),
 )
 
+# Of each verb with more options than one screen holds, two examples.
+_EXAMPLES = {
+    check: (
+        "cliffguard check --base org/base --candidate out/tuned --suite adjacent",
+        "cliffguard check plan.yaml --policy policy.yaml --out reports",
+    ),
+    plan: (
+        "cliffguard plan plan.yaml",
+        "cliffguard plan --suite adjacent --limit 200 --aim 0.9",
+    ),
+    measure: (
+        "cliffguard measure org/base --suite adjacent",
+        "cliffguard measure out/tuned --target items.jsonl --suite none --limit 200",
+    ),
+    compare: (
+        "cliffguard compare org/base out/tuned --suite adjacent",
+        "cliffguard compare samples/base samples/tuned --policy policy.yaml",
+    ),
+    noise: (
+        "cliffguard noise out/tuned --suite adjacent --limit 200",
+        "cliffguard noise out/tuned --suite adjacent --other-dtype float32",
+    ),
+    init: (
+        "cliffguard init --out gate",
+        "cliffguard init --out gate --data items.jsonl --target-answer label",
+    ),
+    doctor: (
+        "cliffguard doctor",
+        "cliffguard doctor --base org/base --candidate out/tuned --load",
+    ),
+}
 for verb in (check, plan, measure, compare, noise, report, init, doctor, demo):
-    app.command()(verb)
+    if verb in _EXAMPLES:
+        app.command(cls=Brief, epilog="\n\n".join(_EXAMPLES[verb]))(verb)
+    else:
+        app.command()(verb)
 app.command(
     "lm-eval",
     context_settings={
@@ -42,7 +78,7 @@ app.command(
     },
 )(lm_eval)
 suites_app.command("check")(check_suites)
-suites_app.command("coverage")(cover_prompts)
+suites_app.command("coverage", cls=Brief)(cover_prompts)
 app.add_typer(suites_app, name="suites")
 app.add_typer(store_app, name="store")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, failure_recorded, shown
+from cliffguard.cli.console import Screen, explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import (
     finished,
@@ -27,27 +29,26 @@ if TYPE_CHECKING:
     from cliffguard.compare.pairs import Pair
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
+    from cliffguard.planning.selection import Asked, Choice
     from cliffguard.runners import Runner
+    from cliffguard.store.answers import Store
 
 
 @explained
 @opt.takes(
+    opt.CANDIDATE,
     opt.PLAN,
+    opt.POLICY,
     opt.TARGET,
-    opt.FIELDS,
     opt.DATA,
-    opt.TRAIN,
     opt.SCREEN,
-    opt.DEALING,
-    opt.FAILURE,
+    opt.JUDGED,
     opt.PROTOCOL,
     opt.RUNNER,
 )
 def check(
     flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,
-    candidate: opt.Candidate = None,
-    policy: opt.PolicyFile = None,
     out: opt.Out = None,
     store: opt.StoreFolder = None,
     output_format: opt.OutputFormat = None,
@@ -60,7 +61,6 @@ def check(
     verbose: opt.Verbose = False,
 ) -> None:
     """Measure base and candidate, compare them, judge, and report."""
-    flags = {**flags, "candidate": candidate, "policy": policy}
     screen = shown(quiet=quiet, verbose=verbose)
     with failure_recorded(out):
         plans = plans_of(plan, flags)
@@ -73,76 +73,118 @@ def check(
 
         caveats = remark(choose, plans)
         plans = shared(plans, choose)
-    from cliffguard.cli.cost import foretold
-    from cliffguard.compare.repeat_command import command
-    from cliffguard.core.timing import since
-    from cliffguard.gate import guard, with_runner
-    from cliffguard.planning.selection import Asked
-
     with failure_recorded(out):
+        from cliffguard.gate import with_runner
+
+        checks = _Checks(
+            plans=plans,
+            out=out,
+            store=store,
+            screen=screen,
+            output_format=output_format,
+            stops_early=not no_early_stop,
+            max_minutes=max_minutes,
+            choose=choose,
+            caveats=caveats,
+        )
         prompts = say_target(plans, quiet=quiet, is_asked=True)
+        codes = with_runner(plans[0], checks.run, show=prompts)
+    if codes is not None:  # another process of this run speaks
+        raise typer.Exit(checks.exit_code(codes, is_zero=exit_zero))
 
-    def work(runner: Runner) -> list[int]:
-        if not quiet and (cost := foretold(plans, store, stops_early=not no_early_stop)):
+
+@dataclass(kw_only=True)
+class _Checks:
+    """The comparisons of one run, which share a runner: candidates over one base find it in memory.
+
+    `output_format`, `max_minutes` and `choose` are the flags of those names.
+    """
+
+    plans: Sequence[Plan]
+    out: Path | None
+    store: Path | None
+    screen: Screen
+    output_format: str | None
+    stops_early: bool
+    max_minutes: float | None
+    choose: Choice | None
+    caveats: Sequence[str]
+    folders: list[Path] = field(default_factory=list)
+    reviews: dict[int, Review] = field(default_factory=dict)
+
+    def run(self, runner: Runner) -> list[int]:
+        """Ask one candidate after the other, print, and return their exit codes."""
+        from cliffguard.cli.cost import foretold
+
+        screen = self.screen
+        if not screen.quiet and (
+            cost := foretold(self.plans, self.store, stops_early=self.stops_early)
+        ):
             screen.say(cost)
-        # One runner: candidates over one base find it in memory.
-        how = [no_early_stop, max_minutes, str(store)]
-        folders = [prepare(folder) for folder in places_of(out, plans, how, screen.say)]
-        for line in refusals_of(plans, runner):
+        how = [not self.stops_early, self.max_minutes, str(self.store)]
+        places = places_of(self.out, self.plans, how, screen.say)
+        self.folders = [prepare(folder) for folder in places]
+        for line in refusals_of(self.plans, runner):
             screen.say(line)
-        answers = open_store(store)
-        reviews: dict[int, Review] = {}
-        is_one_document = output_format == "json" and len(plans) > 1
-
-        def ask(one: Plan, folder: Path, remarks: Sequence[str]) -> tuple[Asked, int]:
-            number = folders.index(folder) + 1
-            screen.start(f"candidate {number} of {len(plans)}" if len(plans) > 1 else "")
-            before = runner.spent()
-            seen: list[Sequence[Pair]] = []
-            with failure_recorded(folder), contextlib.closing(screen):
-                review = guard(
-                    one,
-                    store=answers,
-                    runner=runner,
-                    stops_early=not no_early_stop,
-                    max_minutes=max_minutes,
-                    began=screen.began(),
-                    caveats=(*remarks, *one_of_both(one, plans)),
-                    progress=screen.progress,
-                    tell=screen.say,
-                    witness=seen.append,
-                    command=command(
-                        "check",
-                        folder,
-                        stops_early=not no_early_stop,
-                        max_minutes=max_minutes,
-                        store=store,
-                    ),
-                )
-            reviews[folders.index(folder)] = review
-            spent = since(runner.spent(), before)
-            form = None if is_one_document else output_format
-            return Asked(review, seen[-1]), finished(review, folder, screen, form, spent)
-
-        codes = in_turn(plans, folders, choose, ask, caveats)
-        print_together(plans, reviews, output_format)
+        ask = partial(self._ask, runner, open_store(self.store))
+        codes = in_turn(self.plans, self.folders, self.choose, ask, self.caveats)
+        print_together(self.plans, self.reviews, self.output_format)
         return codes
 
-    with failure_recorded(out):
-        codes = with_runner(plans[0], work, show=prompts)
-    if codes is not None:  # another process of this run speaks
-        has_verdicts = set(codes) <= {0, 10, 11}
+    def _ask(
+        self, runner: Runner, answers: Store, plan: Plan, folder: Path, remarks: Sequence[str]
+    ) -> tuple[Asked, int]:
+        """Compare one candidate with its base; return what was asked, and the exit code."""
+        from cliffguard.compare.repeat_command import command
+        from cliffguard.core.timing import since
+        from cliffguard.gate import guard
+        from cliffguard.planning.selection import Asked
+
+        screen, place = self.screen, self.folders.index(folder)
+        several = len(self.plans) > 1
+        screen.start(f"candidate {place + 1} of {len(self.plans)}" if several else "")
+        before = runner.spent()
+        seen: list[Sequence[Pair]] = []
+        with failure_recorded(folder), contextlib.closing(screen):
+            review = guard(
+                plan,
+                store=answers,
+                runner=runner,
+                stops_early=self.stops_early,
+                max_minutes=self.max_minutes,
+                began=screen.began(),
+                caveats=(*remarks, *one_of_both(plan, self.plans)),
+                progress=screen.progress,
+                tell=screen.say,
+                witness=seen.append,
+                command=command(
+                    "check",
+                    folder,
+                    stops_early=self.stops_early,
+                    max_minutes=self.max_minutes,
+                    store=self.store,
+                ),
+            )
+        self.reviews[place] = review
+        spent = since(runner.spent(), before)
+        # Of several, one JSON document is printed at the end.
+        form = None if several and self.output_format == "json" else self.output_format
+        return Asked(review, seen[-1]), finished(review, folder, screen, form, spent)
+
+    def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
+        """Return the exit code of all; with `is_zero`, 0 wherever there are verdicts."""
         code = worst(codes)
-        if choose is not None:
+        if self.choose is not None:
             from cliffguard.planning.selection import told
 
-            screen.say(told(choose, [one.candidate for one in plans], [c == 0 for c in codes]))
+            names = [plan.candidate for plan in self.plans]
+            self.screen.say(told(self.choose, names, [code == 0 for code in codes]))
             code = 0 if 0 in codes else code
-        raise typer.Exit(0 if exit_zero and has_verdicts else code)
+        return 0 if is_zero and set(codes) <= {0, 10, 11} else code
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.TARGET, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def measure(
     flags: Mapping[str, Any],
     checkpoint: Annotated[

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.TRAIN, opt.DEALING, opt.FAILURE, opt.PROTOCOL)
+@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.JUDGED, opt.PROTOCOL)
 def compare(
     context: typer.Context,
     flags: Mapping[str, Any],
@@ -31,7 +31,6 @@ def compare(
     candidate: Annotated[
         str | None, typer.Argument(help="The candidate's directory or name.")
     ] = None,
-    policy: opt.PolicyFile = None,
     after: opt.After = None,
     out: opt.OutIfWanted = None,
     store: opt.StoreFolder = None,
@@ -63,10 +62,10 @@ def compare(
         folder = None if out is None else prepare(out)
         again = _command(folder, context, after=after or ())
         with failure_recorded(folder):
-            own = _policy_of(path, policy)
+            own = _policy_of(path, flags["policy"])
             review = _compared(base, candidate, logged, own, after or (), flags, again)
     else:
-        resolved = _plan_of(base, candidate, path, {**flags, "policy": policy}, after)
+        resolved = _plan_of(base, candidate, path, flags, after)
         if show_config:
             show([resolved])
             return
@@ -184,11 +183,9 @@ def _compared(
             "folders of samples, or two checkpoints",
             id="samples.one-side",
         )
-    given = opt.overrides(flags)
-    if given:
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in _flat(given))
+    if unheard := [name for name in opt.spelt(flags) if name != "--policy"]:
         raise UsageError(
-            f"{names}: has no effect on samples that are logged; leave it out",
+            f"{', '.join(unheard)}: has no effect on samples that are logged; leave it out",
             id="samples.no-effect",
         )
     return compare_samples(
@@ -205,18 +202,3 @@ def _review(path: Path) -> Review:
     from cliffguard.report.json import read_review
 
     return read_review(read_text(path, UsageError), str(path))
-
-
-def _flat(given: Mapping[str, Any]) -> list[str]:
-    names: list[str] = []
-    for name, value in given.items():
-        if name == "target":
-            names += ["target" if key == "data" else f"target_{key}" for key in value]
-        elif name == "churn":
-            names.append(name)
-        else:
-            names += _flat(value) if isinstance(value, Mapping) else [_FLAGS.get(name, name)]
-    return names
-
-
-_FLAGS = {"suites": "suite"}

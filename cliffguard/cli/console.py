@@ -40,6 +40,12 @@ def hold(what: contextlib.AbstractContextManager[object]) -> None:
     _held[-1].enter_context(what)
 
 
+def complain(error: CliffguardError) -> None:
+    """Print the one line of an error on stderr."""
+    code = "" if error.id is None else f"[{error.id}]"
+    print(f"cliffguard: error{code}: {error}", file=sys.stderr)
+
+
 def explained(function: F) -> F:
     """Turn errors of ours into one line on stderr and their exit code; let crashes be crashes."""
 
@@ -51,7 +57,7 @@ def explained(function: F) -> F:
                 held.callback(_held.pop)
                 return function(*args, **kwargs)
         except CliffguardError as error:
-            print(f"cliffguard: {error.line}", file=sys.stderr)
+            complain(error)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as stop:
             told = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
@@ -64,8 +70,12 @@ def explained(function: F) -> F:
         except OSError as failure:
             if failure.errno != errno.ENOSPC:
                 raise
-            print("cliffguard: no space left where the output goes", file=sys.stderr)
-            raise typer.Exit(InfrastructureError.exit_code) from None
+            full = InfrastructureError(
+                "no space left where the output goes; free some space and run again",
+                id="stdout.not-written",
+            )
+            complain(full)
+            raise typer.Exit(full.exit_code) from None
 
     return wrapper  # type: ignore[return-value]
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -42,12 +43,6 @@ def doctor(
     Nothing is loaded unless you ask with --load.
     The exit code is what a run would end with before it asks anything: 0, 2, 12 or 20.
     """
-    try:
-        from cliffguard.gate import runner_for
-        from cliffguard.planning.doctor import examine
-    except ImportError as failure:  # which is what a doctor is for
-        raise typer.Exit(_print_missing(failure, output_format)) from None
-
     if candidate is None and flags.get("base") is not None:
         raise UsageError(
             "--base without --candidate: give both, or neither", id="candidate.missing"
@@ -58,19 +53,32 @@ def doctor(
             id="candidate.missing",
         )
     shown(quiet=False, verbose=True)
-    plan = None
-    if candidate is not None:
-        # Which items are asked does not matter here.
-        suites = flags.get("suites") or ["adjacent"]
-        plan = plan_of({**flags, "suites": suites, "candidate": [candidate]})
-    with doing("looking at the machine" + ("" if plan is None else " and the checkpoints")):
-        found = examine(plan, open_store(store), runner_for(plan) if plan and load else None)
+    try:
+        found = _examined(flags, candidate, store, load=load)
+    except ImportError as failure:  # which is what a doctor is for
+        raise typer.Exit(_print_missing(failure, output_format)) from None
     if output_format == "json":
         told = {**dataclasses.asdict(found), "exit_code": found.exit_code}
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     else:
         _print(found)
     raise typer.Exit(found.exit_code)
+
+
+def _examined(
+    flags: Mapping[str, Any], candidate: str | None, store: Path | None, *, load: bool
+) -> Checkup:
+    """Return what is found of the machine, and of both sides where a candidate is given."""
+    from cliffguard.gate import runner_for
+    from cliffguard.planning.doctor import examine
+
+    plan = None
+    if candidate is not None:
+        # Which items are asked does not matter here.
+        suites = flags.get("suites") or ["adjacent"]
+        plan = plan_of({**flags, "suites": suites, "candidate": [candidate]})
+    with doing("looking at the machine" + ("" if plan is None else " and the checkpoints")):
+        return examine(plan, open_store(store), runner_for(plan) if plan and load else None)
 
 
 def _print_missing(failure: ImportError, output_format: str) -> int:

@@ -87,7 +87,7 @@ def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:
         if parameter.param_type_name == "argument":
             sides.append(str(value))
             continue
-        flag = max(parameter.opts, key=len)
+        flag = parameter.opts[0]
         for one in value if isinstance(value, (list, tuple)) else [value]:
             words += [flag] if one is True else [flag, str(one)]
     if any(one.startswith("-") for one in sides):  # a path that reads as a flag

@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 
 
 @explained
-@opt.takes(opt.PLAN, opt.TARGET, opt.FIELDS, opt.DATA, opt.PROTOCOL, opt.RUNNER)
+@opt.takes(opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def noise(
     flags: Mapping[str, Any],
     checkpoint: Annotated[
         str, typer.Argument(help="A directory, hf:org/model@revision, an adapter.")
     ],
-    policy: opt.PolicyFile = None,
     other_dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
         typer.Option(help="Dtype of the second time."),
@@ -53,7 +52,7 @@ def noise(
         from cliffguard.config import NO_SUITE
 
         flags = {**flags, "suites": [NO_SUITE]}  # of a model against itself nothing is gained
-    plan = plan_of({**flags, "candidate": [checkpoint], "policy": policy})
+    plan = plan_of({**flags, "candidate": [checkpoint]})
     other = _otherwise(plan, other_dtype, other_device)
     from cliffguard.gate import find_alone, runner_for
     from cliffguard.planning.self_test import measure_noise

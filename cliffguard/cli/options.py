@@ -1,26 +1,34 @@
-"""The flags that verbs share, each a plan key; lm-eval's spellings are aliases."""
+"""The options that verbs share: those of a plan's keys as they are declared, and the verbs' own."""
 
 from __future__ import annotations
 
+import collections.abc
 import copy
 import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import typer
 
+from cliffguard.cli.help import HelpAll
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
+from cliffguard.core.flags import EVERYDAY, LOOKS, OUTPUT, Flag, flags_of
+from cliffguard.core.settings import Plan, Protocol, RunnerSettings, TargetData
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-Candidate = Annotated[
-    list[str] | None,
-    typer.Option(help="Candidate: a directory, hf:org/model@revision, or an adapter; repeatable."),
-]
 
 
 def _folder(text: str) -> Path:
@@ -31,6 +39,7 @@ def _folder(text: str) -> Path:
 
 
 _ALL = "all"
+_NO_LIMIT = " all: no limit, whatever the plan says."
 
 
 def _limit(text: str) -> int | str:
@@ -43,15 +52,15 @@ def _limit(text: str) -> int | str:
         raise typer.BadParameter(f"{text!r} is not a valid integer, and not all") from None
 
 
-PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", "-p", help="Margins and error rate, a YAML file.")
-]
+# --- options of the verbs ------------------------------------------------------------------------
+
 After = Annotated[
     list[Path] | None,
     typer.Option(
         metavar="REVIEW",
         help="Of folders of samples: the review.json of an earlier comparison of fewer samples, "
         "whose looks count; repeatable.",
+        rich_help_panel=LOOKS,
     ),
 ]
 Out = Annotated[
@@ -59,8 +68,7 @@ Out = Annotated[
     typer.Option(
         parser=_folder,
         metavar="FOLDER",
-        help="Folder for the reports (default: cliffguard-out/<candidate>, or <candidate>-2 and so "
-        "on where that is another run's).",
+        help="Folder for the reports (default: a new one for each run in cliffguard-out).",
     ),
 ]
 OutIfWanted = Annotated[
@@ -72,9 +80,12 @@ OutIfWanted = Annotated[
         help="Folder for the reports (default: none is written).",
     ),
 ]
+_looks = functools.partial(typer.Option, rich_help_panel=LOOKS)
+_output = functools.partial(typer.Option, rich_help_panel=OUTPUT)
+
 StoreFolder = Annotated[
     Path | None,
-    typer.Option(
+    _output(
         "--store",
         envvar="CLIFFGUARD_STORE",
         parser=_folder,
@@ -82,22 +93,20 @@ StoreFolder = Annotated[
         help="Folder of the stored answers.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Warnings of the libraries, too.")]
+Quiet = Annotated[bool, _output("--quiet", "-q", help="Only errors.")]
+Verbose = Annotated[bool, _output("--verbose", "-v", help="Warnings of the libraries, too.")]
 ShowConfig = Annotated[
-    bool,
-    typer.Option("--show-config", "--show_config", help="Print the resolved plan; run nothing."),
+    bool, _output("--show-config", "--show_config", help="Print the resolved plan; run nothing.")
 ]
-ExitZero = Annotated[
-    bool, typer.Option("--exit-zero", help="Report only: exit 0 whatever the verdict.")
+ExitZero = Annotated[bool, _output("--exit-zero", help="Report only: exit 0 whatever the verdict.")]
+OutputFormat = Annotated[
+    Literal["text", "markdown", "html", "json", "junit"] | None,
+    _output("--format", help="Print the report in this format on stdout."),
 ]
-NoEarlyStop = Annotated[
-    bool,
-    typer.Option("--no-early-stop", help="Measure everything, in one look."),
-]
+NoEarlyStop = Annotated[bool, _looks("--no-early-stop", help="Measure everything, in one look.")]
 Choose = Annotated[
     Literal["any", "last"] | None,
-    typer.Option(
+    _looks(
         "--choose",
         help="Of several candidates one is shipped. any: they share alpha; last: in order, as long "
         "as they pass. Exit 0 where one passed.",
@@ -105,229 +114,118 @@ Choose = Annotated[
 ]
 MaxMinutes = Annotated[
     float | None,
-    typer.Option(
+    _looks(
         "--max-minutes",
         help="Of each candidate, from its start; then nothing more is asked, what is open stays.",
     ),
 ]
-OutputFormat = Annotated[
-    Literal["text", "markdown", "html", "json", "junit"] | None,
-    typer.Option("--format", help="Print the report in this format on stdout."),
-]
 
-_Text = str | None
-_Whole = int | None
-_Real = float | None
+# --- options of a plan's keys --------------------------------------------------------------------
 
-# Flags that set a key of the plan, in groups that several verbs share: name → annotation.
-PLAN: dict[str, Any] = {
-    "base": Annotated[
-        _Text,
-        typer.Option(help="Base: a directory, or hf:org/model@revision. An adapter names its own."),
-    ],
-    "suites": Annotated[
-        list[str] | None,
-        typer.Option(
-            "--suite",
-            "-s",
-            help="A built-in suite or a file; repeatable. A target alone takes adjacent, or none.",
-        ),
-    ],
-    "offline": Annotated[
-        bool, typer.Option("--offline", help="Open no connection, as under HF_HUB_OFFLINE=1.")
-    ],
-    "hub": Annotated[
-        bool, typer.Option("--hub", help="Look up a plain org/name on the hub, as hf:org/name is.")
-    ],
-    "allow_base_mismatch": Annotated[
-        bool,
-        typer.Option(
-            "--allow-base-mismatch", help="Accept an adapter that names its base otherwise."
-        ),
-    ],
-    "allow_pickle": Annotated[
-        bool, typer.Option("--allow-pickle", help="Load pickled weights, which can run code.")
-    ],
+
+# Record of a plan → where it stands in the plan, and what its options begin with.
+_SECTIONS: dict[type[Any], tuple[str | None, str]] = {
+    Plan: (None, "--"),
+    TargetData: ("target", "--target-"),
+    Protocol: ("protocol", "--"),
+    RunnerSettings: ("runner", "--"),
 }
-TARGET: dict[str, Any] = {
-    "target": Annotated[
-        _Text,
-        typer.Option(metavar="DATA", help="Data of a target: a file, a saved folder, hf:org/name."),
-    ],
-    "target_name": Annotated[_Text, typer.Option(help="Name of its capability (target).")],
+# By parameter, what is typed where that is not what the key holds.
+_TYPED: dict[str, Any] = {
+    "candidate": list[str],
+    "policy": Path,
+    "data": list[str],
+    "churn": list[str],
+    "chat_template": Literal["none", "own", "base", "both"],
 }
 
 
-_FIELDS: dict[str, tuple[Any, str, str | None]] = {  # key → type, help, metavar
-    "prompt": (_Text, "Column of prompts, or a text with columns in braces.", "COLUMN"),
-    "system": (_Text, "Column of system prompts, said before the prompt.", "COLUMN"),
-    "answer": (_Text, "Column of right answers.", "COLUMN"),
-    "choices": (_Text, "Column of choices, or columns in braces, one for each.", "COLUMN"),
-    "labels": (list[str] | None, "Label that every item chooses from; repeatable.", "LABEL"),
-    "cluster": (_Text, "Column that says which items stand or fall together.", "COLUMN"),
-    "ignore": (list[str] | None, "Column that is no part of the question; repeatable.", "COLUMN"),
-    "metric": (_Text, "acc, exact_match, numeric, regex, f1, rouge_l, …", None),
-    "max_tokens": (_Whole, "Tokens of a generated answer.", None),
-    "split": (_Text, "Split of a data set with several.", None),
-    "subset": (_Text, "Subset of a data set on a hub.", None),
-}
+class _Key(NamedTuple):
+    """The key of a plan that an option sets; `section` None: of the plan itself."""
+
+    section: str | None
+    name: str
+    option: str
 
 
-def _fields(*prefixes: str) -> dict[str, Any]:
-    """Return the flags about the data of a target, each called by every prefix."""
-    return {
-        f"target_{key}": Annotated[
-            kind,
-            typer.Option(
-                *(prefix + key.replace("_", "-") for prefix in prefixes),
-                help=told,
-                metavar=metavar,
-            ),
-        ]
-        for key, (kind, told, metavar) in _FIELDS.items()
-    }
+_KEYS: dict[str, _Key] = {}  # by parameter
 
 
-FIELDS = _fields("--target-")
-OWN_FIELDS = _fields("--", "--target-")
+def _options(record: Any, *keys: str, prefixes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the options of these keys of a record, of all without any: parameter → annotation.
+
+    With `prefixes` they are called by each, and stand among the everyday ones.
+    """
+    section, prefix = _SECTIONS[record]
+    hints = _hints(record)
+    options = {}
+    for key, flag in flags_of(record):
+        if keys and key not in keys:
+            continue
+        ending = key.replace("_", "-")
+        name = flag.name or prefix + ending
+        parameter = key if section is None else name.removeprefix("--").replace("-", "_")
+        _KEYS.setdefault(parameter, _Key(section, key, name))
+        kind = _TYPED.get(parameter) or _typed(hints[key])
+        names = [before + ending for before in prefixes] or [name, *flag.aliases]
+        panel = None if prefixes or flag.panel == EVERYDAY else flag.panel
+        options[parameter] = _option(kind, flag, names, panel, is_limit=key == "limit")
+    return options
+
+
+@functools.cache
+def _hints(record: Any) -> dict[str, Any]:
+    return get_type_hints(record, include_extras=True)
+
+
+def _typed(hint: Any) -> Any:
+    """Return what is typed for a key of this type: a list's entries, a mapping as one text."""
+    if type(None) in get_args(hint):
+        hint = next(kind for kind in get_args(hint) if kind is not type(None))
+    while get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    return {tuple: list[str], collections.abc.Mapping: str}.get(get_origin(hint), hint)
+
+
+def _option(
+    kind: Any, flag: Flag, names: Sequence[str], panel: str | None, *, is_limit: bool
+) -> Any:
+    """Return the annotation by which typer reads an option; one left alone is None, or False."""
+    option = typer.Option(
+        *names,
+        help=flag.help + " Repeatable." * (get_origin(kind) is list) + _NO_LIMIT * is_limit,
+        metavar=flag.metavar,
+        parser=_limit if is_limit else None,
+        rich_help_panel=panel,
+    )
+    return Annotated[kind if kind is bool else kind | None, option]
+
+
+CANDIDATE = _options(Plan, "candidate")
+POLICY = _options(Plan, "policy")
+PLAN = _options(Plan, "base", "suites", "offline", "hub", "allow_base_mismatch", "allow_pickle")
+DATA = _options(Plan, "data")
+SCREEN = _options(Plan, "screen")
+JUDGED = _options(Plan, "train", "items", "churn", "after_failure")
+"""What a comparison takes beside its questions."""
+TARGET = _options(TargetData)
+_FIELDS = [key for key, _ in flags_of(TargetData) if key not in ("data", "name")]
+FIELDS = _options(TargetData, *_FIELDS)
+OWN_FIELDS = _options(TargetData, *_FIELDS, prefixes=("--", "--target-"))
 """The same where there is nothing but a target."""
-DATA: dict[str, Any] = {
-    "data": Annotated[
-        list[str] | None,
-        typer.Option(
-            "--data",
-            metavar="TASK=PATH",
-            help="A local file for an lm-eval task, or TASK:SPLIT=PATH; repeatable.",
-        ),
-    ],
-}
-TRAIN: dict[str, Any] = {
-    "train": Annotated[
-        list[str] | None,
-        typer.Option(help="Data of the fine-tune: items in it do not count; repeatable."),
-    ],
-}
-SCREEN: dict[str, Any] = {
-    "screen": Annotated[
-        bool,
-        typer.Option("--screen", help="Also compare both sides' predictions (KL); gates nothing."),
-    ],
-}
-DEALING: dict[str, Any] = {
-    "items": Annotated[
-        _Whole,
-        typer.Option(help="Items of each side at the most, dealt in proportion to the churn."),
-    ],
-    "churn": Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SHARE|NAME=SHARE|FILE",
-            help="Share of items that a fine-tune changes (0.10): for all, by capability "
-            "(repeatable), or as in a review.json or a file of `name: share`.",
-        ),
-    ],
-}
-FAILURE: dict[str, Any] = {
-    "after_failure": Annotated[
-        Literal["finish", "stop"] | None,
-        typer.Option(
-            "--after-failure",
-            help="finish: what is undecided is asked on after a FAIL (default with one candidate). "
-            "stop: only the ladders of what was lost.",
-        ),
-    ],
-}
-_OF_THE_PLAN = {*PLAN, *TRAIN, *SCREEN, *DEALING, *FAILURE, "candidate", "policy"}
-"""Flags that are keys of a plan as they stand."""
-
-PROTOCOL: dict[str, Any] = {
-    "limit": Annotated[
-        _Whole,
-        typer.Option(
-            "--limit",
-            "-L",
-            parser=_limit,
-            metavar="N|all",
-            help="Items per task, balanced over levels; all: no limit, whatever the plan says.",
-        ),
-    ],
-    "num_fewshot": Annotated[
-        _Whole,
-        typer.Option("--num-fewshot", "--num_fewshot", help="Shots, instead of the tasks'."),
-    ],
-    "seed": Annotated[
-        _Whole, typer.Option(help="Seed of the order of items, of the shots, and of sampling.")
-    ],
-    "chat_template": Annotated[
-        Literal["none", "own", "base", "both"] | None,
-        typer.Option(
-            help="Chat template: none, each side's own, the base's for both sides; or both: check "
-            "compares under own and under base, and either can fail."
-        ),
-    ],
+PROTOCOL = {
+    **_options(Protocol),
     "apply_chat_template": Annotated[
         bool,
         typer.Option(
-            "--apply-chat-template", "--apply_chat_template", help="Short for --chat-template own."
+            "--apply-chat-template",
+            "--apply_chat_template",
+            help="Short for --chat-template own.",
+            rich_help_panel=Protocol.PANEL,
         ),
     ],
-    "template_args": Annotated[
-        _Text, typer.Option(metavar="JSON", help='For the template: {"enable_thinking": false}.')
-    ],
-    "system_prompt": Annotated[
-        _Text,
-        typer.Option("--system-prompt", "--system_instruction", help="Needs a chat template."),
-    ],
-    "max_tokens": Annotated[_Whole, typer.Option(help="Tokens of a generated answer.")],
-    "max_length": Annotated[
-        _Whole,
-        typer.Option(
-            "--max-length",
-            "--max_length",
-            help="Tokens that a model reads, prompt and answer; where its files do not say it.",
-        ),
-    ],
-    "think_end": Annotated[
-        _Text, typer.Option(help="Mark after which a reasoning model answers, such as </think>.")
-    ],
-    "temperature": Annotated[_Real, typer.Option(help="Above 0, generated answers are sampled.")],
-    "top_p": Annotated[_Real, typer.Option(help="Of sampling; 1 is off.")],
-    "top_k": Annotated[_Whole, typer.Option(help="Of sampling; 0 is off.")],
-    "repeats": Annotated[
-        _Whole, typer.Option(help="Times that each generated answer is sampled; the mean counts.")
-    ],
-    "dtype": Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"] | None,
-        typer.Option(help="Weights; auto is bfloat16 on a GPU and float32 on CPU."),
-    ],
-    "quantization": Annotated[
-        Literal["none", "4bit", "8bit"] | None,
-        typer.Option(help="Quantise the weights while loading (CUDA, bitsandbytes)."),
-    ],
-    "attention": Annotated[
-        Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None,
-        typer.Option("--attention", "--attn-implementation", help="Attention implementation."),
-    ],
 }
-RUNNER: dict[str, Any] = {
-    "device": Annotated[_Text, typer.Option(help="auto, cpu, cuda or cuda:N.")],
-    "device_map": Annotated[
-        Literal["auto"] | None, typer.Option(help="auto spreads a model over all GPUs.")
-    ],
-    "batch_size": Annotated[
-        _Whole, typer.Option("--batch-size", "--batch_size", help="Sequences per batch.")
-    ],
-    "batch_tokens": Annotated[
-        _Whole, typer.Option(help="Tokens per batch (default: from free memory).")
-    ],
-    "model": Annotated[
-        _Text, typer.Option(help="Who answers: cliffguard, hf, or another model of lm-eval's.")
-    ],
-    "model_args": Annotated[
-        _Text,
-        typer.Option("--model-args", "--model_args", help="Its arguments: k=v,k=v or JSON."),
-    ],
-}
+RUNNER = _options(RunnerSettings)
 
 
 def _unseen(annotation: Any) -> Any:
@@ -351,67 +249,71 @@ NO_MATTER: dict[str, Any] = {
 }
 """Flags of check that shape nothing of what plan tells: a line for check is one for plan too."""
 
-# Flags whose key is called otherwise.
-_RENAMED = {"model_args": "args"}
-
 
 def takes(*groups: Mapping[str, Any]) -> Callable[[F], F]:
     """Add groups of flags to a verb, which receives them as one mapping, `flags`.
 
-    A flag whose name is one of the verb's own parameters is left out.
+    A flag whose name is one of the verb's own parameters is left out. Where not all stand among the
+    everyday ones, `--help-all` is added, which shows the others.
     """
     added = {name: annotation for group in groups for name, annotation in group.items()}
 
     def decorate(function: F) -> F:
-        own = dict(inspect.signature(function, eval_str=True).parameters)
-        kept = [parameter for name, parameter in own.items() if name != "flags"]
-        flags = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=False if get_args(annotation)[0] is bool else None,
-                annotation=annotation,
-            )
-            for name, annotation in added.items()
-            if name not in own
+        declared = inspect.signature(function, eval_str=True).parameters
+        kept = [
+            parameter.replace(kind=parameter.KEYWORD_ONLY)
+            for name, parameter in declared.items()
+            if name != "flags"
         ]
+        flags = [_parameter(name, kind) for name, kind in added.items() if name not in declared]
+        is_long = any(get_args(flag.annotation)[1].rich_help_panel for flag in flags)
+        shown = [*flags, *kept, *([_parameter("help_all", HelpAll)] if is_long else [])]
 
         @functools.wraps(function)
         def wrapper(**given: Any) -> Any:
+            given.pop("help_all", None)
             return function(flags={flag.name: given.pop(flag.name) for flag in flags}, **given)
 
-        signature = inspect.Signature([*kept, *flags])
-        wrapper.__signature__ = signature  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {p.name: p.annotation for p in [*kept, *flags]}
+        wrapper.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        wrapper.__annotations__ = {p.name: p.annotation for p in shown}
         return wrapper  # type: ignore[return-value]
 
     return decorate
 
 
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    """Return the parameter of a flag: left alone it is None, a switch False."""
+    default = False if get_args(annotation)[0] is bool else None
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
 def overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the plan keys that the given flags set; a flag left alone sets none."""
     plan: dict[str, Any] = {}
-    for name, value in flags.items():
-        if value is None or value is False or value == []:
-            continue
-        if name in PROTOCOL and name != "apply_chat_template":
-            plan.setdefault("protocol", {})[name] = _read(name, value)
-        elif name in RUNNER:
-            plan.setdefault("runner", {})[_RENAMED.get(name, name)] = _read(name, value)
-        elif name in TARGET or name in FIELDS:
-            key = "data" if name == "target" else name.removeprefix("target_")
-            plan.setdefault("target", {})[key] = value
-        elif name in DATA:
-            plan[name] = _by_task(value)
-        elif name == "churn":
-            from cliffguard.cli.churn import read_churn  # reads files, which --help need not
-
-            plan[name] = read_churn(value)
-        elif name in _OF_THE_PLAN:
-            plan[name] = str(value) if isinstance(value, Path) else value
+    for name in given_of(flags):
+        if (key := _KEYS.get(name)) is not None:
+            section = plan if key.section is None else plan.setdefault(key.section, {})
+            section[key.name] = _READERS[name](flags[name]) if name in _READERS else flags[name]
     if flags.get("apply_chat_template") and flags.get("chat_template") is None:
         plan.setdefault("protocol", {})["chat_template"] = "own"
     return plan
+
+
+def given_of(flags: Mapping[str, Any]) -> list[str]:
+    """Return the parameters of the flags that were not left alone."""
+    return [
+        name
+        for name, value in flags.items()
+        if not (value is None or value is False or value == [])
+    ]
+
+
+def spelt(flags: Mapping[str, Any]) -> list[str]:
+    """Return the given flags that set a key, as they are typed."""
+    names = [_KEYS[name].option for name in given_of(flags) if name in _KEYS]
+    return [*names, *(["--apply-chat-template"] if flags.get("apply_chat_template") else [])]
 
 
 def _by_task(given: Sequence[str]) -> dict[str, str | dict[str, str]]:
@@ -436,25 +338,23 @@ def _by_task(given: Sequence[str]) -> dict[str, str | dict[str, str]]:
     return files
 
 
-def _read(name: str, value: Any) -> Any:
+def _mapping(flag: str, text: str) -> Any:
     """Return the mapping in a flag that holds one, written as JSON or as k=v,k=v."""
-    if name == "limit" and value == _ALL:
-        return None
-    if name not in ("template_args", "model_args"):
-        return value
-    if value.lstrip().startswith("{"):
+    if text.lstrip().startswith("{"):
         try:
-            return parse_json(value)
+            return parse_json(text)
         except ValueError as failure:
-            raise UsageError(
-                f"--{name.replace('_', '-')}: not valid JSON: {failure}", id="flag.not-json"
-            ) from None
-    pairs = [part.partition("=") for part in value.split(",") if part]
+            raise UsageError(f"{flag}: not valid JSON: {failure}", id="flag.not-json") from None
+    pairs = [part.partition("=") for part in text.split(",") if part]
     if wrong := [key for key, sign, _ in pairs if not sign]:
-        raise UsageError(
-            f"--{name.replace('_', '-')}: {wrong[0]!r} is no key=value", id="flag.key-value"
-        )
-    return {key.strip(): _scalar(text) for key, _, text in pairs}
+        raise UsageError(f"{flag}: {wrong[0]!r} is no key=value", id="flag.key-value")
+    return {key.strip(): _scalar(value) for key, _, value in pairs}
+
+
+def _churn(words: Sequence[str]) -> float | dict[str, float]:
+    from cliffguard.cli.churn import read_churn  # reads files, which --help need not
+
+    return read_churn(words)
 
 
 def _scalar(text: str) -> Any:
@@ -469,3 +369,13 @@ def _scalar(text: str) -> Any:
 
 _WHOLE = re.compile(r"[-+]?\d{1,19}", re.ASCII)
 _REAL = re.compile(r"[-+]?(?:\d{1,19}\.?\d{0,19}|\.\d{1,19})(?:[eE][-+]?\d{1,2})?", re.ASCII)
+
+# Flags that are read before they are a key's value.
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "limit": lambda limit: None if limit == _ALL else limit,
+    "template_args": functools.partial(_mapping, "--template-args"),
+    "model_args": functools.partial(_mapping, "--model-args"),
+    "data": _by_task,
+    "churn": _churn,
+    "policy": str,
+}

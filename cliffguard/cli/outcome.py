@@ -12,7 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.cli.console import Screen
+from cliffguard.cli.console import Screen, complain
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import user_path, write_whole
@@ -146,7 +146,7 @@ def contained(codes: list[int]) -> Iterator[None]:
     try:
         yield
     except CliffguardError as error:
-        print(f"cliffguard: {error.line}", file=sys.stderr)
+        complain(error)
         codes.append(error.exit_code)
 
 

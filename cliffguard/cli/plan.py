@@ -27,13 +27,12 @@ if TYPE_CHECKING:
 
 @explained
 @opt.takes(
+    opt.CANDIDATE,
     opt.PLAN,
+    opt.POLICY,
     opt.TARGET,
-    opt.FIELDS,
     opt.DATA,
-    opt.TRAIN,
-    opt.DEALING,
-    opt.FAILURE,
+    opt.JUDGED,
     opt.PROTOCOL,
     opt.RUNNER,
     opt.NO_MATTER,
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 def plan(
     flags: Mapping[str, Any],
     path: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan file.")] = None,
-    candidate: opt.Candidate = None,
-    policy: opt.PolicyFile = None,
     no_early_stop: opt.NoEarlyStop = False,
     choose: opt.Choose = None,
     store: opt.StoreFolder = None,
@@ -56,11 +53,11 @@ def plan(
     """Say what a plan can decide: items, the drops it sees, the chance to pass, the cost."""
     if aim is not None and not 0.0 < aim < 1.0:
         raise UsageError(f"--aim: must lie between 0 and 1, not {aim:g}", id="aim.share")
-    if not candidate and path is None:
+    if not flags["candidate"] and path is None:
         # What is compared does not matter here, and need not be there yet.
-        candidate = [flags.get("base") or "candidate"]
+        flags = {**flags, "candidate": [flags["base"] or "candidate"]}
     shown(quiet=bool(flags.get("quiet")), verbose=True)
-    plans = plans_of(path, {**flags, "candidate": candidate, "policy": policy})
+    plans = plans_of(path, flags)
     if show_config:
         show(plans)
         return

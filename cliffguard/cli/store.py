@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, told
+from cliffguard.cli.console import complain, explained, told
 from cliffguard.cli.given import open_store
 from cliffguard.core.errors import StoreError, UsageError
 
@@ -43,20 +43,20 @@ def list_store(
 
     answers = open_store(store)
     rows: list[StoredQuestion] = []
-    damaged: list[str] = []
+    damaged: list[StoreError] = []
     with told("listing what is stored"):
         for entry in entries_of(answers):
             try:
                 rows.append(describe(entry))
             except StoreError as failure:
-                damaged.append(str(failure))
+                damaged.append(failure)
     if output_format == "json":
         listed = [dataclasses.asdict(row) | {"written": _moment(row.written)} for row in rows]
         sys.stdout.write(json.dumps(listed, indent=2) + "\n")
     else:
         _print_rows(rows, answers)
-    for line in damaged:
-        print(f"cliffguard: {line}", file=sys.stderr)
+    for error in damaged:
+        complain(error)
     if damaged:
         raise typer.Exit(StoreError.exit_code)
 

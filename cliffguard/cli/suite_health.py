@@ -29,9 +29,10 @@ _CHARACTERS = 160  # of a prompt
 
 
 @explained
+@opt.takes(opt.POLICY)
 def check_suites(
+    flags: Mapping[str, Any],
     names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
-    policy: opt.PolicyFile = None,
     store: opt.StoreFolder = None,
 ) -> None:
     """Say what is weak in suites before any model is asked; their health is in every report."""
@@ -40,7 +41,7 @@ def check_suites(
     from cliffguard.core.settings import Policy
     from cliffguard.suites.loading import load_suites, not_covered
 
-    in_force = load_policy(policy) if policy else Policy()
+    in_force = load_policy(flags["policy"]) if flags["policy"] else Policy()
     with told("looking through the suites"):
         suites = load_suites(names)
         lines = [

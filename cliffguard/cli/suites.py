@@ -186,41 +186,20 @@ def tasks_of(names: list[str]) -> tuple[Task, ...]:
     return runner_for(plan).resolve(suites, plan.protocol)
 
 
-@suites_app.command("gym")
+@suites_app.command(
+    "gym",
+    hidden=True,
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 @explained
-def freeze_gym(
-    generator: Annotated[
-        list[str],
-        typer.Option(help="One of reasoning-gym's that is allowed; repeatable.", metavar="NAME"),
-    ],
-    seed: Annotated[str, typer.Option(help="Any text; another one gives other items.")],
-    out: Annotated[Path, typer.Option(help="Folder to write into.")],
-    levels: Annotated[int, typer.Option(min=1, help="Rungs of each ladder.")] = 5,
-    per_level: Annotated[int, typer.Option(min=1, help="Items on each rung.")] = 100,
-    name: Annotated[str, typer.Option(help="The suite's name, and its file's.")] = "gym",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
-) -> None:
-    """Freeze ladders of reasoning-gym as a suite: pip install "cliffguard[gym]"."""
-    from pydantic import TypeAdapter
-
-    from cliffguard.core.files import user_path, validate, write_whole
-    from cliffguard.suites.gym import freeze
-    from cliffguard.suites.loading import Name as SuiteName
-    from cliffguard.suites.loading import load_suite
-
-    validate(TypeAdapter(SuiteName), name, "--name", UsageError)
-    out = user_path(str(out), UsageError)
-    if (out / f"{name}.yaml").exists() and not force:
-        raise UsageError(
-            f"{out / name}.yaml: exists already; pass --force to overwrite it", id="out.exists"
-        )
-    with told("making the items"):
-        files = freeze(generator, name=name, seed=seed, n_levels=levels, n_per_level=per_level)
-    for file, text in files.items():
-        write_whole(out / file, text)
-        print(out / file)
-    suite = _summary(load_suite(str(out / f"{name}.yaml")))
-    print(f"{name}: {len(suite['capabilities'])} ladders, {suite['n_items']} items")
+def refuse_gym() -> None:
+    """Say where what this verb did is found now."""
+    raise UsageError(
+        "suites gym: was removed; docs/recipes.md has the script that writes the same suite from "
+        "reasoning-gym (pip install reasoning-gym), and suites frozen before work as they are",
+        id="verb.removed",
+    )
 
 
 def _summary(suite: Any) -> dict[str, Any]:

@@ -105,6 +105,14 @@ def register_backend(
     ------
     UsageError
         If the name is of a backend of cliffguard's own, or not of letters, digits, and . _ -
+
+    Examples
+    --------
+    >>> from cliffguard import RunnerSettings, register_backend
+    >>> from cliffguard.runners.backends import Backend
+    >>> register_backend("our-server", Backend, is_served=True)
+    >>> RunnerSettings(model="our-server").is_served
+    True
     """
     if name in _BUILT_IN or not _NAME.fullmatch(name):
         what = "a backend of ours" if name in _BUILT_IN else "no name for a backend"

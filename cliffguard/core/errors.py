@@ -13,9 +13,9 @@ Every message says what happened, where, and what to do next, in one line.
 
 An error may carry an `id`, such as `metric.unknown-direction`: what it is about, then what is wrong
 with that. Messages may be worded anew; an id, once released, keeps its meaning, so that programs
-can go by it. It stands in brackets at the end of the line on stderr, and in failure.json under
-`id`. One about a key of a file that people write is the kind of file and the key (`policy.margin`,
-`suite.chance`); about all of a file it is `policy.file`, about a key that is none
+can go by it. On stderr it stands before the message (`cliffguard: error[policy.margin]: …`), in
+failure.json under `id`. One about a key of a file that people write is the kind of file and the key
+(`policy.margin`, `suite.chance`); about all of a file it is `policy.file`, about a key that is none
 `policy.unknown-key`.
 """
 
@@ -39,6 +39,13 @@ class CliffguardError(Exception):
     What cannot be printed (line breaks, colours, marks of direction) is shown escaped, what is too
     long is cut in its middle, and what is secret is left out: messages quote names, files and
     other programs' messages that nobody has checked. The message is `str(error)`, without the id.
+
+    >>> from cliffguard import CliffguardError, load_plan
+    >>> try:
+    ...     load_plan("gone.yaml")
+    ... except CliffguardError as error:
+    ...     print(error.exit_code, error.id)
+    2 plan.file
     """
 
     exit_code = 1
@@ -51,7 +58,7 @@ class CliffguardError(Exception):
 
     @property
     def line(self) -> str:
-        """The message as it is printed: with the id, where there is one, at its end."""
+        """The message as a report has it: with the id, where there is one, at its end."""
         return str(self) if self.id is None else f"{self} [{self.id}]"
 
 

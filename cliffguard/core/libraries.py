@@ -10,11 +10,7 @@ from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.texts import first_line
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "lm-eval", "datasets", "safetensors")
-OPTIONAL = {
-    "bitsandbytes": "--quantization",
-    "vllm": "--model vllm",
-    "reasoning-gym": "suites gym",
-}
+OPTIONAL = {"bitsandbytes": "--quantization", "vllm": "--model vllm"}
 """What is not needed, and what for."""
 
 _CALLED = {"yaml": "pyyaml"}  # where the module's name is not the package's

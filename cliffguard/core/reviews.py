@@ -22,7 +22,12 @@ SAMPLES = "samples"
 
 
 class Outcome(str, Enum):
-    """HELD … NOT_MEASURED are said of a capability; PASS, FAIL, INCONCLUSIVE of the whole."""
+    """HELD … NOT_MEASURED are said of a capability; PASS, FAIL, INCONCLUSIVE of the whole.
+
+    >>> from cliffguard import Outcome
+    >>> Outcome("FAIL") is Outcome.FAIL, f"{Outcome.FAIL}"
+    (True, 'FAIL')
+    """
 
     HELD = "HELD"
     REGRESSED = "REGRESSED"
@@ -262,6 +267,11 @@ class Review:
     """The record of one comparison; every report is a pure function of it.
 
     `taken` are the looks of this run, and of the runs before it at the same two sides.
+
+    >>> from cliffguard import Plan, guard
+    >>> review = guard(Plan(candidate="runs/ft/adapter", suites=("adjacent",)))
+    >>> [finding.capability for finding in review.verdict.findings]
+    ['multi_step_reasoning', 'reading_in_context', 'out_of_domain_qa', 'control']
     """
 
     format: int

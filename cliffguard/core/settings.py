@@ -1,6 +1,7 @@
 """What people decide before the results: plans, protocols and policies. They have defaults.
 
-pydantic reads YAML straight into these records; each refuses by itself what makes no sense.
+pydantic reads YAML straight into these records; each refuses by itself what makes no sense. The
+options of the command line are these keys, declared beside them (`flag`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,17 @@ from typing import Annotated, Any, ClassVar, Literal
 from cliffguard.core.backends import BackendKind, kind_of
 from cliffguard.core.bounds import Bounds, first_fault
 from cliffguard.core.errors import UsageError, bad_key, is_secret_name
+from cliffguard.core.flags import (
+    COLUMNS,
+    EVERYDAY,
+    ITEMS,
+    LOOKS,
+    PROTOCOL,
+    RUNNER,
+    TRUST,
+    Flag,
+    flag,
+)
 
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
 Role = Literal["target", "gating", "monitored"]
@@ -34,33 +46,62 @@ _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys 
 class Protocol:
     """How the items are put to both sides. All of it is part of every question's key.
 
-    `num_fewshot` None keeps each task's own; `limit` is the number of items per task, in seeded
-    order, from every level its share. `template_args` are passed to the chat template
-    (`enable_thinking: false`). `max_length` is how many tokens a model reads, prompt and answer,
-    where its files do not say it, or where less is wanted. Of generated answers: `max_tokens` None
-    keeps each task's limit; `think_end` is the mark after which the answer begins; at a
-    `temperature` above 0 they are sampled, `repeats` times an item, and the score is the mean.
-    `attention` None is the model's default implementation; `quantization` is done while loading.
+    `num_fewshot` None keeps each task's own, and so does `max_tokens` None of generated answers;
+    `limit` items of each task are in seeded order, from every level its share. `max_length` is for
+    where a model's files do not say it, or where less is wanted. `attention` None is the model's
+    default.
+
+    >>> from cliffguard import Protocol
+    >>> Protocol(chat_template="own", max_tokens=256).samples
+    False
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    PANEL: ClassVar[str] = PROTOCOL
 
-    chat_template: Literal["none", "own", "base"] = "none"
-    template_args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
-    system_prompt: str | None = None
-    num_fewshot: NotNegative | None = None
-    max_tokens: Count | None = None
-    max_length: Annotated[int, Bounds(least=2)] | None = None
-    think_end: str | None = None
-    temperature: Annotated[float, Bounds(least=0.0, most=10.0)] = 0.0
-    top_p: Annotated[float, Bounds(above=0.0, most=1.0)] = 1.0
-    top_k: NotNegative = 0
-    repeats: Count = 1
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    quantization: Literal["none", "4bit", "8bit"] = "none"
-    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = None
-    seed: int = 0
-    limit: Count | None = None
+    chat_template: Literal["none", "own", "base"] = flag(
+        "none",
+        "Each side's own, or the base's for both sides; both: own and base, of which either can "
+        "fail.",
+        panel=EVERYDAY,
+    )
+    template_args: Mapping[str, bool | int | float | str | None] = flag(
+        dict, 'For the template: {"enable_thinking": false}.', metavar="JSON"
+    )
+    system_prompt: str | None = flag(None, "Needs a chat template.", "--system_instruction")
+    num_fewshot: NotNegative | None = flag(None, "Shots, instead of the tasks'.", "--num_fewshot")
+    max_tokens: Count | None = flag(None, "Tokens of a generated answer.")
+    max_length: Annotated[int, Bounds(least=2)] | None = flag(
+        None,
+        "Tokens that a model reads, prompt and answer; where its files do not say it.",
+        "--max_length",
+    )
+    think_end: str | None = flag(
+        None, "Mark after which a reasoning model answers, such as </think>."
+    )
+    temperature: Annotated[float, Bounds(least=0.0, most=10.0)] = flag(
+        0.0, "Above 0, generated answers are sampled."
+    )
+    top_p: Annotated[float, Bounds(above=0.0, most=1.0)] = flag(1.0, "Of sampling; 1 is off.")
+    top_k: NotNegative = flag(0, "Of sampling; 0 is off.")
+    repeats: Count = flag(1, "Times that each generated answer is sampled; the mean counts.")
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = flag(
+        "auto", "Weights; auto is bfloat16 on a GPU and float32 on CPU."
+    )
+    quantization: Literal["none", "4bit", "8bit"] = flag(
+        "none", "Quantise the weights while loading (CUDA, bitsandbytes)."
+    )
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = flag(
+        None, "Attention implementation.", "--attn-implementation"
+    )
+    seed: int = flag(0, "Seed of the order of items, of the shots, and of sampling.")
+    limit: Count | None = flag(
+        None,
+        "Items per task, balanced over levels.",
+        "-L",
+        metavar="N|all",
+        panel=EVERYDAY,
+    )
 
     @property
     def samples(self) -> bool:
@@ -129,6 +170,11 @@ class CapabilityPolicy:
     scores.
     `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
     they do); it is also for lm-eval's tasks in a suite.
+
+    >>> from cliffguard import CapabilityPolicy, Policy
+    >>> policy = Policy(capabilities={"arithmetic": CapabilityPolicy(margin=0.03)})
+    >>> policy.margin("arithmetic"), policy.margin("reading")
+    (0.03, 0.05)
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -154,7 +200,12 @@ class CapabilityPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPolicy:
-    """The gain in the target's mean score (0…1) that must be proven for PASS."""
+    """The gain in the target's mean score (0…1) that must be proven for PASS.
+
+    >>> from cliffguard import Policy, TargetPolicy
+    >>> Policy(target=TargetPolicy(min_gain=0.1)).role("tickets", "target")
+    'target'
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -176,6 +227,11 @@ class Policy:
     each weighed alike: PASS then takes a proof of it beside that of each capability, whose margins
     are wider (None: nothing is asked of the mean). With `target_only` nothing around a target needs
     to be measured, or to count, for PASS: the target's gain alone decides.
+
+    >>> from cliffguard import Policy
+    >>> policy = Policy(alpha=0.05, default_margin=0.03)
+    >>> policy.margin("arithmetic"), policy.role("arithmetic", "adjacent")
+    (0.03, 'gating')
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
@@ -240,17 +296,26 @@ class RunnerSettings:
     "local-completions", …) is made by lm-eval with `args`. `served_as` says under which name a
     server knows a checkpoint (by default, its own). `batch_tokens` None is found from free memory;
     `batch_size` counts sequences instead.
+
+    >>> from cliffguard import RunnerSettings
+    >>> RunnerSettings(device="cpu", batch_size=8).is_local
+    True
+    >>> RunnerSettings(model="local-completions", args={"base_url": "http://localhost"}).is_served
+    True
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    PANEL: ClassVar[str] = RUNNER
 
-    model: str = "cliffguard"
-    args: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    model: str = flag("cliffguard", "Who answers: cliffguard, hf, or another model of lm-eval's.")
+    args: Mapping[str, bool | int | float | str | None] = flag(
+        dict, "Its arguments: k=v,k=v or JSON.", "--model_args", name="--model-args"
+    )
     served_as: Mapping[str, str] = field(default_factory=dict)
-    device: str = "auto"
-    device_map: Literal["auto"] | None = None
-    batch_size: Count | None = None
-    batch_tokens: Count | None = None
+    device: str = flag("auto", "auto, cpu, cuda or cuda:N.")
+    device_map: Literal["auto"] | None = flag(None, "auto spreads a model over all GPUs.")
+    batch_size: Count | None = flag(None, "Sequences per batch.", "--batch_size")
+    batch_tokens: Count | None = flag(None, "Tokens per batch (default: from free memory).")
 
     def __post_init__(self) -> None:
         _check_bounds(self, "runner")
@@ -298,30 +363,49 @@ class RunnerSettings:
 class TargetData:
     """Data that a target capability is made of, without a suite.
 
-    `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub, of which
-    `subset` and `split` choose a part. `prompt`, `answer`, `choices` and `cluster` name columns
-    (None: found by their usual names); a prompt may also be a text with columns in braces, and
-    choices may be columns in braces, one for each. `system` is a column that is said before the
-    prompt, and `ignore` are columns that are no part of the question.
-    `labels` are what every item chooses from. `metric` None is found from the answers, and
-    `max_tokens` None is the metric's. `name` is the capability's.
+    `data` is a file, a folder that `datasets` has saved, or hf:org/name@revision on a hub. Columns
+    that are None are found by their usual names. `metric` None is found from the answers, and
+    `max_tokens` None is the metric's.
+
+    >>> from cliffguard import Plan, TargetData
+    >>> target = TargetData(data="test.jsonl", prompt="question", name="sums")
+    >>> Plan(candidate="runs/ft/adapter", target=target).target.name
+    'sums'
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    PANEL: ClassVar[str] = COLUMNS
 
-    data: str
-    name: str = "target"
-    prompt: str | None = None
-    answer: str | None = None
-    choices: str | None = None
-    labels: tuple[str, ...] = ()
-    cluster: str | None = None
-    system: str | None = None
-    ignore: tuple[str, ...] = ()
-    metric: str | None = None
-    max_tokens: Count | None = None
-    split: str | None = None
-    subset: str | None = None
+    data: str = field(
+        metadata={
+            "flag": Flag(
+                help="Data of a target: a file, a saved folder, hf:org/name.",
+                metavar="DATA",
+                name="--target",
+                panel=EVERYDAY,
+            )
+        }
+    )
+    name: str = flag("target", "Name of its capability (target).")
+    prompt: str | None = flag(
+        None, "Column of prompts, or a text with columns in braces.", metavar="COLUMN"
+    )
+    answer: str | None = flag(None, "Column of right answers.", metavar="COLUMN")
+    choices: str | None = flag(
+        None, "Column of choices, or columns in braces, one for each.", metavar="COLUMN"
+    )
+    labels: tuple[str, ...] = flag((), "Label that every item chooses from.", metavar="LABEL")
+    cluster: str | None = flag(
+        None, "Column that says which items stand or fall together.", metavar="COLUMN"
+    )
+    system: str | None = flag(
+        None, "Column of system prompts, said before the prompt.", metavar="COLUMN"
+    )
+    ignore: tuple[str, ...] = flag((), "Column that is no part of the question.", metavar="COLUMN")
+    metric: str | None = flag(None, "acc, exact_match, numeric, regex, f1, rouge_l, …")
+    max_tokens: Count | None = flag(None, "Tokens of a generated answer.")
+    split: str | None = flag(None, "Split of a data set with several.")
+    subset: str | None = flag(None, "Subset of a data set on a hub.")
 
     def __post_init__(self) -> None:
         if not self.data.strip():
@@ -355,31 +439,69 @@ class Plan:
     `after_failure`: "finish" asks on after a FAIL until each capability is decided or all
     of it is asked; "stop" asks the ladders of what was lost, and no more. A file with several
     candidates that says neither means "stop" (`config.make_plans`).
+
+    >>> from cliffguard import Plan
+    >>> plan = Plan(base="models/base", candidate="runs/ft/adapter", suites=("adjacent",))
+    >>> plan.protocol.chat_template, plan.runner.model, plan.after_failure
+    ('none', 'cliffguard', 'finish')
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    PANEL: ClassVar[str] = ITEMS
 
-    candidate: str
-    base: str | None = None
-    suites: tuple[str, ...] = ()
+    candidate: str = field(
+        metadata={
+            "flag": Flag(
+                help="Candidate: a directory, hf:org/model@revision, or an adapter.", panel=EVERYDAY
+            )
+        }
+    )
+    base: str | None = flag(
+        None,
+        "Base: a directory, or hf:org/model@revision. An adapter names its own.",
+        panel=EVERYDAY,
+    )
+    suites: tuple[str, ...] = flag(
+        (),
+        "A built-in suite or a file. A target alone takes adjacent, or none.",
+        "-s",
+        name="--suite",
+        panel=EVERYDAY,
+    )
     target: TargetData | None = None
     protocol: Protocol = field(default_factory=Protocol)
     runner: RunnerSettings = field(default_factory=RunnerSettings)
-    policy: Policy | None = None
-    data: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
-    train: tuple[str, ...] = ()
-    screen: bool = False
-    items: Count | None = None
+    policy: Policy | None = flag(None, "Margins and error rate, a YAML file.", "-p", panel=EVERYDAY)
+    data: Mapping[str, str | Mapping[str, str]] = flag(
+        dict, "A local file for an lm-eval task, or TASK:SPLIT=PATH.", metavar="TASK=PATH"
+    )
+    train: tuple[str, ...] = flag((), "Data of the fine-tune: items in it do not count.")
+    screen: bool = flag(False, "Also compare both sides' predictions (KL); gates nothing.")
+    items: Count | None = flag(
+        None, "Items of each side at the most, dealt in proportion to the churn."
+    )
     churn: (
         Annotated[float, Bounds(above=0.0, most=1.0)]
         | Mapping[str, Annotated[float, Bounds(least=0.0, most=1.0)]]
         | None
-    ) = None
-    after_failure: AfterFailure = "finish"
-    offline: bool = False
-    hub: bool = False
-    allow_base_mismatch: bool = False
-    allow_pickle: bool = False
+    ) = flag(
+        None,
+        "Share of items that a fine-tune changes (0.10): for all, by capability, or as in "
+        "a review.json or a file of `name: share`.",
+        metavar="SHARE|NAME=SHARE|FILE",
+    )
+    after_failure: AfterFailure = flag(
+        "finish",
+        "finish: what is undecided is asked on after a FAIL (default with one "
+        "candidate). stop: only the ladders of what was lost.",
+        panel=LOOKS,
+    )
+    offline: bool = flag(False, "Open no connection, as under HF_HUB_OFFLINE=1.", panel=TRUST)
+    hub: bool = flag(False, "Look up a plain org/name on the hub, as hf:org/name is.", panel=TRUST)
+    allow_base_mismatch: bool = flag(
+        False, "Accept an adapter that names its base otherwise.", panel=TRUST
+    )
+    allow_pickle: bool = flag(False, "Load pickled weights, which can run code.", panel=TRUST)
 
     def __post_init__(self) -> None:
         if not self.candidate.strip() or (self.base is not None and not self.base.strip()):

@@ -43,6 +43,11 @@ def render(review: Review, format: str, timings: TimingsOrLater = None) -> str:
 
     The same review gives the same bytes; `timings` are shown by HTML and Markdown, at the end.
     Raises UsageError for a format that does not exist.
+
+    >>> from cliffguard import Plan, guard, render
+    >>> review = guard(Plan(candidate="runs/ft/adapter", suites=("adjacent",)))
+    >>> print(render(review, "markdown").split("\\n")[0])
+    # ? INCONCLUSIVE
     """
     if format not in RENDERERS:
         known = ", ".join(RENDERERS)

@@ -143,16 +143,7 @@ def _draw_mark(axes: Axes, row: Reach) -> None:
     look: dict[str, Any] = {"color": color, "linewidth": 1.4, "alpha": 0.75, "zorder": 4}
     axes.vlines(x, 100 * low, 100 * high, **look)
     axes.hlines(y, row.distance.low, row.distance.high, **look)
-    axes.plot(
-        [x],
-        [y],
-        marker=marker.shape,
-        markersize=marker.size,
-        markerfacecolor=color if marker.is_filled else "white",
-        markeredgecolor=color,
-        markeredgewidth=1.8,
-        zorder=5,
-    )
+    axes.plot([x], [y], **marker.drawn_in(color))
 
 
 def _draw_headings(figure: Figure, rows: Sequence[Reach], height: float) -> None:

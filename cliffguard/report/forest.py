@@ -174,16 +174,7 @@ def _draw_interval(axes: Axes, line: _Line) -> None:
     marker = MARKERS[line.row.finding.outcome]
     axes.hlines(line.y, line.low, line.high, color=color, linewidth=2.2, zorder=4)
     axes.vlines([line.low, line.high], line.y - 0.1, line.y + 0.1, color=color, linewidth=2.2)
-    axes.plot(
-        [line.value],
-        [line.y],
-        marker=marker.shape,
-        markersize=marker.size,
-        markerfacecolor=color if marker.is_filled else "white",
-        markeredgecolor=color,
-        markeredgewidth=1.8,
-        zorder=5,
-    )
+    axes.plot([line.value], [line.y], **marker.drawn_in(color))
 
 
 def _draw_words(axes: Axes, line: _Line) -> None:

@@ -62,6 +62,11 @@ def read_review(text: str, source: str) -> Review:
     `source` names the text in messages. What the layout of an earlier version did not have is at
     its default. Raises UsageError, with the line or the dotted key, for what is not a review, or
     is one of a newer cliffguard.
+
+    >>> from cliffguard import Plan, guard, read_review, render
+    >>> review = guard(Plan(candidate="runs/ft/adapter", suites=("adjacent",)))
+    >>> read_review(render(review, "json"), "review.json").verdict == review.verdict
+    True
     """
     from pydantic import TypeAdapter
 

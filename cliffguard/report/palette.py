@@ -6,6 +6,7 @@ No status is told by colour alone: each has its own marker and its word beside i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cliffguard.core.reviews import Outcome
 
@@ -20,11 +21,21 @@ BREAK = "#b34700"
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """A marker of matplotlib, its size in points."""
+    """A marker of matplotlib."""
 
     shape: str
-    size: float
     is_filled: bool
+
+    def drawn_in(self, color: str) -> dict[str, Any]:
+        """Return what `plot` is told of a marker of this colour."""
+        return {
+            "marker": self.shape,
+            "markersize": 8,
+            "markerfacecolor": color if self.is_filled else "white",
+            "markeredgecolor": color,
+            "markeredgewidth": 1.8,
+            "zorder": 5,
+        }
 
 
 WORDS = {
@@ -35,8 +46,8 @@ WORDS = {
 }
 
 MARKERS = {
-    Outcome.HELD: Marker("o", 8, True),
-    Outcome.REGRESSED: Marker("D", 8, True),
-    Outcome.INCONCLUSIVE: Marker("s", 8, False),
-    Outcome.NOT_MEASURED: Marker("_", 8, False),
+    Outcome.HELD: Marker("o", True),
+    Outcome.REGRESSED: Marker("D", True),
+    Outcome.INCONCLUSIVE: Marker("s", False),
+    Outcome.NOT_MEASURED: Marker("_", False),
 }

@@ -6,22 +6,17 @@ does to its documents. The files are read here, since `datasets` caches a file b
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cliffguard.core.errors import CliffguardError, ConfigError, nearest
-from cliffguard.core.files import read_jsonl, read_text, user_path
+from cliffguard.core.errors import CliffguardError, ConfigError, UsageError, nearest
 from cliffguard.core.hashing import sha256_now
 from cliffguard.core.texts import first_line, first_of
+from cliffguard.suites.rows import Row, has_header, read_records
 
-_ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 _SPLITS = ("test_split", "validation_split", "training_split", "fewshot_split")
 
 
@@ -219,106 +214,42 @@ def _table(name: str, where: str) -> Table:
     import datasets
 
     try:
-        path = user_path(name, ConfigError)
-        if path.suffix.lower() not in _ENDINGS:
-            raise ConfigError(
-                f"{path}: is none of {', '.join(_ENDINGS)}, by its ending", id="data.ending"
-            )
-        if path.suffix.lower() == ".parquet":
-            return _parquet(path)
-        text = read_text(path, ConfigError)
-        rows = _csv(path, text) if path.suffix.lower() == ".csv" else _json(path, text)
-        _refuse_uneven(rows, path)
-    except ConfigError as failure:
+        rows = list(read_records(name))
+        _refuse_uneven(rows, name)
+    except UsageError as failure:
         raise ConfigError(f"{where}: {failure}", id="data.misfit") from None
+    documents = [dict(row.value) for row in rows]
+    if has_header(rows[0]):
+        _number(documents)
     try:
-        made = datasets.Dataset.from_list(list(rows.values()))
+        made = datasets.Dataset.from_list(documents)
     except Exception as failure:  # pyarrow's, of many kinds
         reason = first_line(failure)
         raise ConfigError(
-            f"{where}: {path}: its rows make no table: {reason}", id="data.no-table"
+            f"{where}: {name}: its rows make no table: {reason}", id="data.no-table"
         ) from None
-    digest = sha256_now(path)
-    return Table(path=path, rows=made, places=tuple(rows), sha256=digest)
+    sources = dict.fromkeys(Path(row.source) for row in rows)  # several in a saved folder
+    places = tuple(row.place for row in rows)
+    return Table(path=Path(name), rows=made, places=places, sha256=sha256_now(*sources))
 
 
-Rows = dict[str, dict[str, Any]]
-"""Rows by their place: the path and a line, or a number."""
-
-
-def _refuse_uneven(rows: Rows, path: Path) -> None:
+def _refuse_uneven(rows: Sequence[Row], name: str) -> None:
     """Refuse no rows, and rows with other keys than the first; `datasets` would fill or drop."""
     if not rows:
-        raise ConfigError(f"{path}: holds no documents", id="data.empty")
-    first = next(iter(rows.values())).keys()
-    for place, row in rows.items():
-        if row.keys() != first:
-            odd = sorted(first ^ row.keys())[0]
+        raise ConfigError(f"{name}: holds no documents", id="data.empty")
+    first = rows[0].value.keys()
+    for row in rows:
+        if row.value.keys() != first:
+            odd = sorted(first ^ row.value.keys())[0]
             has = "lacks" if odd in first else "has"
             raise ConfigError(
-                f"{place}: {has} {odd!r}, unlike the first document", id="data.uneven"
+                f"{row.place}: {has} {odd!r}, unlike the first document", id="data.uneven"
             )
 
 
-def _json(path: Path, text: str) -> Rows:
-    if not text.lstrip().startswith("["):
-        return {f"{path}:{number}": row for number, row in read_jsonl(path, ConfigError)}
-    try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError) as failure:
-        line = getattr(failure, "lineno", 1)
-        reason = getattr(failure, "msg", None) or "nested too deeply"
-        raise ConfigError(f"{path}:{line}: not valid JSON: {reason}", id="data.not-json") from None
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            raise ConfigError(
-                f"{path}: row {number}: expected an object, found {row!r:.40}", id="data.not-json"
-            )
-    return {f"{path}: row {number}": row for number, row in enumerate(rows, start=1)}
-
-
-def _csv(path: Path, text: str) -> Rows:
-    """Read a table with a header; a column of whole numbers is one of numbers, the rest is text."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: Rows = {}
-    try:
-        header = next(reader, [])
-        if len(set(header)) < len(header):
-            raise ConfigError(f"{path}:1: a heading stands twice", id="data.csv")
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                raise ConfigError(
-                    f"{path}:{reader.line_num}: {len(cells)} cells under {len(header)} headings",
-                    id="data.csv",
-                )
-            if cells:
-                rows[f"{path}:{reader.line_num}"] = dict(zip(header, cells, strict=True))
-    except csv.Error as failure:
-        raise ConfigError(
-            f"{path}:{reader.line_num}: not valid CSV: {failure}", id="data.csv"
-        ) from None
-    for name in header:
-        if all(re.fullmatch(r"-?\d{1,18}", row[name]) for row in rows.values()):
-            for row in rows.values():
-                row[name] = int(row[name])
-    return rows
-
-
-def _parquet(path: Path) -> Table:
-    import datasets
-
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file", id="data.no-file")
-    try:
-        with tempfile.TemporaryDirectory() as cache:  # never what another run left in one
-            made = datasets.Dataset.from_parquet(str(path), cache_dir=cache, keep_in_memory=True)
-        digest = sha256_now(path)
-    except Exception as failure:  # pyarrow's and datasets', of many kinds
-        reason = first_line(failure.__cause__ or failure, otherwise=type(failure).__name__)
-        raise ConfigError(
-            f"{path}: cannot be read as Parquet: {reason}", id="data.parquet"
-        ) from None
-    if not len(made):
-        raise ConfigError(f"{path}: holds no documents", id="data.empty")
-    places = tuple(f"{path}: row {number}" for number in range(1, len(made) + 1))
-    return Table(path=path, rows=made, places=places, sha256=digest)
+def _number(documents: Sequence[dict[str, Any]]) -> None:
+    """Make numbers of the cells of columns that hold nothing but whole numbers."""
+    for column in documents[0]:
+        if all(re.fullmatch(r"-?\d{1,18}", document[column]) for document in documents):
+            for document in documents:
+                document[column] = int(document[column])

@@ -28,8 +28,8 @@ from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.interval import check_open_fraction
 
-SpendingFunction = Literal["linear", "quadratic", "cubic", "obrien_fleming", "pocock"]
-"""How fast alpha is spent: evenly; less at first, by a power; hardly at first; faster at first."""
+SpendingFunction = Literal["linear", "quadratic", "cubic"]
+"""How fast alpha is spent: evenly, or less at first, by a power of the share that is there."""
 
 HELD_SPENDING: SpendingFunction = "cubic"
 """Of "the drop is the margin or more", which a candidate that lost nothing rejects late anyway."""
@@ -56,9 +56,8 @@ def spent_alpha(fraction: float, *, alpha: float, spending: SpendingFunction) ->
         Share of the planned number of items, in [0, 1].
     alpha : float
         One-sided error rate of the whole, strictly between 0 and 1.
-    spending : {"linear", "quadratic", "cubic", "obrien_fleming", "pocock"}
-        ``alpha t``; ``alpha t²``; ``alpha t³``; ``2 - 2 Φ(z_{1 - alpha/2} / sqrt(t))``;
-        ``alpha log(1 + (e - 1) t)``.
+    spending : {"linear", "quadratic", "cubic"}
+        ``alpha t``; ``alpha t²``; ``alpha t³``.
 
     Returns
     -------
@@ -67,18 +66,12 @@ def spent_alpha(fraction: float, *, alpha: float, spending: SpendingFunction) ->
 
     References
     ----------
-    Lan and DeMets (1983); Kim and DeMets (1987), Biometrika 74:149-154 (powers of t).
+    Kim and DeMets (1987), Biometrika 74:149-154.
     """
     check_open_fraction("alpha", alpha)
     if not 0 <= fraction <= 1:
         raise ValueError(f"fraction must lie between 0 and 1, not {fraction}.")
-    if fraction in (0, 1):
-        return alpha * fraction
-    if spending in _POWERS:
-        return alpha * fraction ** _POWERS[spending]
-    if spending == "pocock":
-        return alpha * math.log(1 + (math.e - 1) * fraction)
-    return float(2 * ndtr(ndtri(alpha / 2) / math.sqrt(fraction)))
+    return alpha * fraction ** _POWERS[spending]
 
 
 @lru_cache(maxsize=4096)

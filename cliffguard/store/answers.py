@@ -273,7 +273,16 @@ def _free(path: Path) -> Path:
 
 
 class Store:
-    """All answers below one folder, found by the key of their question."""
+    """All answers below one folder, found by the key of their question.
+
+    >>> from cliffguard import Plan, Store, guard
+    >>> store = Store("answers")
+    >>> plan = Plan(candidate="runs/ft/adapter", suites=("adjacent",))
+    >>> guard(plan, store=store).verdict == guard(plan, store=store).verdict
+    True
+    >>> len(list(store.entries())) > 0
+    True
+    """
 
     def __init__(self, root: Path | str) -> None:
         self.root = user_path(str(root), UsageError)

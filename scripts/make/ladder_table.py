@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cliffguard.checkpoints.identity import context_window
+from cliffguard.checkpoints.files import stated_window
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import Plan, Protocol
 from cliffguard.core.words import words
@@ -135,9 +135,9 @@ def model_scores(
     """Give every ladder with the model's scores by level, and the seconds that they took."""
     plan = Plan(candidate=base, suites=(suite,), protocol=Protocol(limit=limit), offline=True)
     checkpoint, runner = find_alone(plan), HarnessRunner()
-    tasks, _ = within_window(
-        runner.resolve(load_suites(plan.suites), plan.protocol), context_window(checkpoint)
-    )
+    files = checkpoint.files
+    window = None if files is None else stated_window(files.weights, files.tokenizer)
+    tasks, _ = within_window(runner.resolve(load_suites(plan.suites), plan.protocol), window)
     for task in tasks:
         kept = [one for one in task.items if longest is None or (one.level or 0) <= longest]
         asked = in_order(replace(task, items=tuple(kept)), plan.protocol)

@@ -114,61 +114,51 @@ CASES: Made = {
         lambda m: copied(m.base, m.broken, set_first(float("nan"))),
         (),
         12,
-        r"holds NaN or infinite weights; the training diverged",
+        "weights.not-finite",
     ),
     "infinity among the weights": (
         lambda m: copied(m.base, m.broken, set_first(float("inf"))),
         (),
         12,
-        r"holds NaN or infinite weights",
+        "weights.not-finite",
     ),
     "NaN in an adapter": (
         lambda m: copied(m.adapter, m.broken, set_first(float("nan"))),
         (),
         12,
-        r"holds NaN or infinite weights",
+        "weights.not-finite",
     ),
-    "adapter of another shape": (
-        wide_adapter,
-        (),
-        12,
-        r"broken: .*lora_A.weight is of shape \[2, 16\], and by .*\(r 7\)",
-    ),
+    "adapter of another shape": (wide_adapter, (), 12, "adapter.other-shapes"),
     "adapter without effect": (
         lambda m: copied(m.adapter, m.broken, without_effect),
         (),
         12,
-        r"broken: .*(zero|no effect|changes nothing)",
+        "adapter.zero",
     ),
-    "weight missing": (
-        lambda m: copied(m.base, m.broken, drop_one),
-        (),
-        12,
-        r"weights are missing",
-    ),
+    "weight missing": (lambda m: copied(m.base, m.broken, drop_one), (), 12, "weights.missing"),
     "config of another shape": (
         lambda m: with_json(copied(m.base, m.broken), "config.json", hidden_size=32),
         (),
         12,
-        r"broken: ",
+        "weights.other-shape",
     ),
     "config with a word for a number": (
         lambda m: with_json(copied(m.base, m.broken), "config.json", hidden_size="many"),
         (),
         12,
-        r"broken: cannot be loaded: .*hidden_size",
+        "checkpoint.not-loaded",
     ),
     "config that contradicts itself": (
         lambda m: with_json(copied(m.base, m.broken), "config.json", num_attention_heads=3),
         (),
         12,
-        r"broken: cannot be loaded: ",
+        "checkpoint.not-loaded",
     ),
     "unknown kind of model": (
         lambda m: with_json(copied(m.base, m.broken), "config.json", model_type="lama"),
         (),
         12,
-        r"broken: cannot be loaded: .*lama",
+        "checkpoint.not-loaded",
     ),
     "quantised without the library for it": (
         lambda m: with_json(
@@ -178,7 +168,7 @@ CASES: Made = {
         ),
         (),
         20,
-        r"broken: .*(?i:gptq)",
+        "weights.library",
     ),
     "quantised in a way that nobody knows": (
         lambda m: with_json(
@@ -186,32 +176,31 @@ CASES: Made = {
         ),
         (),
         12,
-        r"broken: .*nosuch",
+        "checkpoint.config-misfit",
     ),
     "an answer that ends at a list": (
         lambda m: with_json(copied(m.base, m.broken), "generation_config.json", eos_token_id=[[1]]),
         (),
         12,
-        r"eos_token_id",
+        "generation.eos-token",
     ),
     "tokenizer is garbage": (
         lambda m: with_text(m, "tokenizer.json", '{"version": "1.0", "model": {}}'),
         (),
         12,
-        r"broken: cannot be loaded: ",
+        "checkpoint.not-loaded",
     ),
     "tokenizer that makes a text longer and longer": (
         lambda m: tokenizer_that_replaces(m, {"String": "a"}, "a" * 1000),
         (),
         12,
-        r"broken: the rules of its tokenizer.json \(normalizer\) make a text more than 256 times .*"
-        r"\[tokenizer\.grows\]$",
+        "tokenizer.grows",
     ),
     "adapter of an absurd rank": (
         lambda m: with_json(copied(m.adapter, m.broken), "adapter_config.json", r=10**9),
         (),
         12,
-        r"broken: .*rank 1,000,000,000, .*\[adapter\.absurd-setting\]$",
+        "adapter.absurd-setting",
     ),
     "adapter that repeats layers for ever": (
         lambda m: with_json(
@@ -219,7 +208,7 @@ CASES: Made = {
         ),
         (),
         12,
-        r"broken: .*makes 10,000 layers of the base's 2; .*\[adapter\.absurd-setting\]$",
+        "adapter.absurd-setting",
     ),
     "adapter that starts with a million rounds": (
         lambda m: with_json(
@@ -229,7 +218,7 @@ CASES: Made = {
         ),
         (),
         12,
-        r"broken: .*1,000,000 rounds .*\[adapter\.absurd-setting\]$",
+        "adapter.absurd-setting",
     ),
     "adapter with a pattern that is none": (
         lambda m: with_json(
@@ -237,7 +226,7 @@ CASES: Made = {
         ),
         (),
         12,
-        r"broken: .*a pattern of its modules cannot be used: .*\[adapter\.pattern\]$",
+        "adapter.pattern",
     ),
     "adapter with a pattern without end": (
         lambda m: with_json(
@@ -245,7 +234,7 @@ CASES: Made = {
         ),
         (),
         12,
-        r"broken: .*cannot be used: it took more than 1 s; .*\[adapter\.pattern\]$",
+        "adapter.pattern",
     ),
     "chat template that is a number": (
         lambda m: with_json(
@@ -255,7 +244,7 @@ CASES: Made = {
         ),
         ("--chat-template", "own"),
         12,
-        r"broken: its chat template cannot be rendered: TypeError.*\[template\.not-rendered\]$",
+        "template.not-rendered",
     ),
     "chat templates without a default": (
         lambda m: with_json(
@@ -265,37 +254,32 @@ CASES: Made = {
         ),
         ("--chat-template", "own"),
         12,
-        r"broken: .*none is the default; .*\[template\.not-rendered\]$",
+        "template.not-rendered",
     ),
     "chat template without the prompt": (
         lambda m: with_text(m, "chat_template.jinja", "Hello"),
         ("--chat-template", "own"),
         12,
-        r"broken: its chat template leaves out what the user says.*\[template\.prompt-lost\]$",
+        "template.prompt-lost",
     ),
     "chat template is garbage": (
         lambda m: with_text(m, "chat_template.jinja", "{% for"),
         ("--chat-template", "own"),
         12,
-        r"broken: .*template",
+        "template.not-rendered",
     ),
-    "pickled weights": (pickled_tiny, (), 2, r"pickled \(pytorch_model\.bin\)"),
-    "damaged pickle": (damaged_pickle, ("--allow-pickle",), 12, r"broken: cannot be loaded: "),
-    "unknown device": (lambda m: m.base, ("--device", "gpu0"), 2, r"device 'gpu0' is unknown"),
-    "device without numbers": (lambda m: m.base, ("--device", "meta"), 2, r"device 'meta' is unk"),
-    "device of another vendor": (lambda m: m.base, ("--device", "xpu"), 2, r"device 'xpu' is unkn"),
-    "device of another system": (lambda m: m.base, ("--device", "mps"), 2, r"device 'mps' is unkn"),
-    "GPU that is not there": (
-        lambda m: m.base,
-        ("--device", "cuda"),
-        20,
-        r"device cuda: this machine has 0 CUDA devices; use --device cpu",
-    ),
+    "pickled weights": (pickled_tiny, (), 2, "weights.pickled"),
+    "damaged pickle": (damaged_pickle, ("--allow-pickle",), 12, "checkpoint.not-loaded"),
+    "unknown device": (lambda m: m.base, ("--device", "gpu0"), 2, "runner.device"),
+    "device without numbers": (lambda m: m.base, ("--device", "meta"), 2, "runner.device"),
+    "device of another vendor": (lambda m: m.base, ("--device", "xpu"), 2, "runner.device"),
+    "device of another system": (lambda m: m.base, ("--device", "mps"), 2, "runner.device"),
+    "GPU that is not there": (lambda m: m.base, ("--device", "cuda"), 20, "device.absent"),
     "GPU of a high number": (
         lambda m: m.base,
         ("--device", "cuda:7", "--dtype", "float32"),
         20,
-        r"device cuda:7: this machine has 0 CUDA devices",
+        "device.absent",
     ),
     "adapter with a word for a list": (
         lambda m: with_json(
@@ -303,7 +287,7 @@ CASES: Made = {
         ),
         (),
         12,
-        r"adapter_config\.json: .*another kind than peft writes",
+        "adapter.other-kind",
     ),
     "config with code of its own": (
         lambda m: with_json(
@@ -314,7 +298,7 @@ CASES: Made = {
         ),
         (),
         12,
-        r"broken: needs code of its own \(auto_map in its settings\).*runs no checkpoint's code",
+        "checkpoint.own-code",
     ),
     "tokenizer with code of its own": (
         lambda m: with_json(
@@ -325,7 +309,7 @@ CASES: Made = {
         ),
         (),
         12,
-        r"broken: (needs code of its own|cannot be loaded: .*EvilTokenizer)",
+        "checkpoint.own-code",
     ),
     "chat template that refuses the system prompt": (
         lambda m: with_text(
@@ -336,13 +320,13 @@ CASES: Made = {
         ),
         ("--chat-template", "own", "--system-prompt", "Be brief."),
         2,
-        r"broken: .* takes no system turn, .* \[protocol\.system-prompt-lost\]$",
+        "protocol.system-prompt-lost",
     ),
     "chat template that passes over the system prompt": (
         lambda m: with_text(m, "chat_template.jinja", "{{ messages[-1]['content'] }}"),
         ("--chat-template", "own", "--system-prompt", "Be brief."),
         2,
-        r"broken: .* takes no system turn, .* \[protocol\.system-prompt-lost\]$",
+        "protocol.system-prompt-lost",
     ),
     "chat template that reaches for Python": (
         lambda m: with_text(
@@ -350,12 +334,12 @@ CASES: Made = {
         ),
         ("--chat-template", "own"),
         12,
-        r"broken: its chat template cannot be rendered: access to attribute .* is unsafe",
+        "template.not-rendered",
     ),
     "chat template that changes its input": (
         lambda m: with_text(m, "chat_template.jinja", "{{ messages.append(1) }}"),
         ("--chat-template", "own"),
         12,
-        r"broken: its chat template cannot be rendered: .*unsafe",
+        "template.not-rendered",
     ),
 }

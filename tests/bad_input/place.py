@@ -106,7 +106,7 @@ class Place:
 
 Break = Callable[[Place], Sequence[object]]
 Cases = dict[str, tuple[Break, int, str]]
-"""By name: how it is broken, the exit code, and what the one line says."""
+"""By name: how it is broken, the exit code, the id; tests/golden/error_lines.txt has the line."""
 
 
 def in_order(root: Path) -> Place:
@@ -128,17 +128,19 @@ def run(words: Sequence[str]) -> Result:
     return CliRunner().invoke(app, list(words))
 
 
-def assert_refused(result: Result, code: int, pattern: str) -> None:
-    """One line on stderr that says what, with an id, the exact code, nothing else, no crash."""
+LINE = re.compile(r"cliffguard: error\[([a-z-]+\.[a-z0-9-]+)\]: (?=[^:\s]).*")
+
+
+def assert_refused(result: Result, code: int, id: str) -> str:
+    """One line on stderr with the id, the exact code, nothing else, no crash; return the line."""
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         pytest.fail(f"crashed with {result.exception!r}")
     assert "Traceback" not in result.output
     lines = result.stderr.removesuffix("\n").split("\n")
     assert len(lines) == 1, lines
-    assert re.search(pattern, lines[0]), lines[0]
-    assert lines[0].startswith("cliffguard: ")
-    assert not lines[0].startswith("cliffguard: :")
-    if code < 128:  # beyond it is a signal, which is no error
-        assert re.search(r" \[[a-z-]+\.[a-z0-9-]+\]$", lines[0]), lines[0]
+    match = LINE.fullmatch(lines[0])
+    assert match is not None, lines[0]
+    assert match[1] == id, lines[0]
     assert result.stdout == ""
     assert result.exit_code == code
+    return lines[0]

@@ -143,7 +143,7 @@ def test_a_plan(tmp_path: Path, text: str) -> None:
     ],
 )
 def test_an_id_is_told_where_programs_look(tmp_path: Path, plan: str, policy: str) -> None:
-    """It stands at the end of the line on stderr, and in failure.json."""
+    """It stands at the start of the line on stderr, and in failure.json."""
     (tmp_path / "plan.yaml").write_text(f"{BEGINNING}{plan}\n", encoding="utf-8")
     (tmp_path / "policy.yaml").write_text(policy or "{}", encoding="utf-8")
 
@@ -152,7 +152,7 @@ def test_an_id_is_told_where_programs_look(tmp_path: Path, plan: str, policy: st
 
     told = json.loads((tmp_path / "out" / "failure.json").read_text(encoding="utf-8"))
     assert (done.exit_code, told["exit_code"], told["kind"]) == (2, 2, "usage")
-    assert done.stderr.splitlines()[-1].endswith(f"[{told['id']}]")
+    assert done.stderr.startswith(f"cliffguard: error[{told['id']}]: ")
     assert told["id"].partition(".")[0] in ("plan", "policy")
 
 

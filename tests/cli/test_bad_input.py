@@ -49,7 +49,7 @@ def test_what_cannot_be_trusted_leaves_a_failure(place: Place, models: Models) -
 
     result = run(place.check("--device", "cpu", base=models.base, candidate=broken))
 
-    assert_refused(result, 12, "NaN")
+    assert_refused(result, 12, "weights.not-finite")
     failure = json.loads((place.out / "failure.json").read_text())
     assert (failure["exit_code"], failure["kind"]) == (12, "integrity")
     assert "<error" in (place.out / "junit.xml").read_text()
@@ -65,7 +65,7 @@ def test_a_checkpoint_that_is_not_there_leaves_a_failure(
 
     failure = json.loads((place.out / "failure.json").read_text())
     assert result.exit_code == 2
-    assert result.stderr.endswith("[checkpoint.no-folder]\n")
+    assert result.stderr.startswith("cliffguard: error[checkpoint.no-folder]: ")
     assert (failure["exit_code"], failure["id"]) == (2, "checkpoint.no-folder")
 
 
@@ -77,7 +77,7 @@ def test_an_unknown_task_of_lm_eval_offers_the_nearest(place: Place, models: Mod
     suite = place.write("suite/stock.yaml", text)
     result = run(place.check(suite=suite, base=models.base, candidate=models.adapter))
 
-    assert_refused(result, 2, r"'gsm8kk' is neither .* nor known to lm-eval; did you mean 'gsm8k")
+    assert_refused(result, 2, "task.unknown")
 
 
 @pytest.mark.parametrize("kind", ["NotImplementedError", "RecursionError", "AcceleratorError"])
@@ -110,7 +110,7 @@ def test_a_full_disk_is_worth_a_retry(
     """A disk that is full from the start ends with exit code 20."""
     monkeypatch.setattr(os, "fsync", full)
 
-    assert_refused(run(place.check()), 20, r"No space left on device; free some space")
+    assert_refused(run(place.check()), 20, "file.no-room")
 
 
 def test_a_disk_that_fills_up_keeps_what_is_stored(
@@ -127,7 +127,7 @@ def test_a_disk_that_fills_up_keeps_what_is_stored(
         link(source, target)
 
     monkeypatch.setattr(os, "link", filling)
-    assert_refused(run(place.check()), 20, r"0002\.jsonl: No space left on device")
+    assert_refused(run(place.check()), 20, "file.no-room")
     monkeypatch.setattr(os, "link", link)
     runner.n_asked = 0
 
@@ -170,7 +170,7 @@ def test_a_read_only_place_is_the_users_error(
     """Reports and answers need a place that can be written; that shows before any work."""
     result = run(place.check(flag, read_only / "deep"))
 
-    assert_refused(result, 2, r"read-only/deep.*: Read-only file system; choose another place")
+    assert_refused(result, 2, "file.not-written")
     assert runner.n_asked == 0
 
 
@@ -182,7 +182,7 @@ def test_a_report_on_a_read_only_place_is_the_users_error(
 
     result = run(["report", str(place.out / "review.json"), "-o", str(read_only / "a" / "r.txt")])
 
-    assert_refused(result, 2, r"r\.txt: cannot be written: Read-only file system")
+    assert_refused(result, 2, "file.not-written")
 
 
 def test_a_report_onto_a_folder_is_the_users_error(place: Place, runner: FakeRunner) -> None:
@@ -191,7 +191,7 @@ def test_a_report_onto_a_folder_is_the_users_error(place: Place, runner: FakeRun
 
     result = run(["report", str(place.out / "review.json"), "-o", str(place.root)])
 
-    assert_refused(result, 2, r"cannot be written: Is a directory")
+    assert_refused(result, 2, "file.not-written")
 
 
 def test_a_tilde_after_the_equals_sign_is_the_home(
@@ -219,7 +219,7 @@ def test_a_folder_that_may_not_be_entered_is_the_users_error(
 
     monkeypatch.setattr(Path, "stat", closed)
 
-    assert_refused(run(place.check()), 2, r"tuned.*: .*Permission denied")
+    assert_refused(run(place.check()), 2, "checkpoint.unreadable")
 
 
 def test_weights_that_may_not_be_read_are_one_line(
@@ -235,7 +235,7 @@ def test_weights_that_may_not_be_read_are_one_line(
 
     monkeypatch.setattr(Path, "open", closed)
 
-    assert_refused(run(place.check()), 20, r"model\.safetensors: .*Permission denied")
+    assert_refused(run(place.check()), 20, "checkpoint.unreadable")
 
 
 # --- damage and interruption ---------------------------------------------------------------------
@@ -250,12 +250,9 @@ def test_a_damaged_store_is_not_measured_again(place: Place, runner: FakeRunner)
 
     result = run(place.check())
 
-    assert_refused(
-        result,
-        12,
-        r"shard 0 does not match its seal; `cliffguard store verify --store .* --repair`",
-    )
-    assert str(shard.parent.parent) in result.stderr
+    line = assert_refused(result, 12, "store.damaged")
+    assert f"`cliffguard store verify --store {place.store} --repair`" in line
+    assert str(shard.parent.parent) in line
     assert runner.n_asked == 0
 
 
@@ -280,7 +277,11 @@ def test_an_interruption_is_exit_130_in_one_line(
     """^C ends with the code that shells know, and says that nothing is lost."""
     answering(monkeypatch, Interrupted(lambda *_: 1.0))
 
-    assert_refused(run(place.check()), 130, r"interrupted; what is stored is kept")
+    result = run(place.check())
+
+    assert result.exit_code == 130
+    assert result.stderr.startswith("cliffguard: interrupted; what is stored is kept")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_an_interrupted_check_goes_on_where_it_stopped(
@@ -329,8 +330,8 @@ def test_the_program_refuses_like_its_parts(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"cliffguard: {tmp_path / 'plan.yaml'}: no such file; `cliffguard init` writes one "
-        "to begin with [plan.file]\n"
+        f"cliffguard: error[plan.file]: {tmp_path / 'plan.yaml'}: no such file; "
+        "`cliffguard init` writes one to begin with\n"
     )
 
 
@@ -341,7 +342,7 @@ def test_a_full_disk_behind_stdout_is_worth_a_retry(words: str) -> None:
     with Path("/dev/full").open("w") as stdout:
         done = program("suites", *words.split(), stdout=stdout, stderr=subprocess.PIPE)
 
-    assert re.fullmatch(r"cliffguard: [^\n]+\n", done.stderr)
+    assert re.fullmatch(r"cliffguard: error\[stdout\.not-written\]: [^\n]+\n", done.stderr)
     assert done.returncode == 20
 
 

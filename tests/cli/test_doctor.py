@@ -260,8 +260,8 @@ def test_doctor_and_check_find_the_same_before_the_base_is_asked(
 
     assert (looked_at.exit_code, checked.exit_code) == (code, code), checked.output
     (line,) = checked.stderr.splitlines()
-    assert line.endswith(f"[{told}]")
-    said, _, advice = line.removeprefix("cliffguard: ").rpartition(" [")[0].rpartition("; ")
+    assert line.startswith(f"cliffguard: error[{told}]: ")
+    said, _, advice = line.partition("]: ")[2].rpartition("; ")
     assert f"✗ pair: {said}; {advice} [{told}]" in looked_at.stdout
     failure = json.loads((tmp_path / "out" / "failure.json").read_text())
     assert failure["id"] == told

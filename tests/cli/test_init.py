@@ -46,7 +46,7 @@ def assert_refused(result: Result, pattern: str) -> None:
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith("cliffguard: ")
+    assert result.stderr.startswith("cliffguard: error[")
     assert re.search(pattern, result.stderr), result.stderr
 
 

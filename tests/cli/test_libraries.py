@@ -62,7 +62,7 @@ def test_what_to_install_is_one_line(verb: str, lacking: str, tmp_path: Path) ->
     assert result.exit_code == 20, result.output
     (line,) = result.stderr.splitlines()
     assert f"{lacking} is not installed, and this needs it; pip install '{lacking}" in line
-    assert line.endswith("[environment.missing-library]")
+    assert line.startswith("cliffguard: error[environment.missing-library]: ")
     if verb == "check":
         told = json.loads((tmp_path / "out" / "failure.json").read_text())
         assert (told["exit_code"], told["id"]) == (20, "environment.missing-library")

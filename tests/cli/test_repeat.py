@@ -616,4 +616,4 @@ def test_one_candidate_given_twice_is_refused(other: str, place: Path) -> None:
     result = run("check", *words, "--suite", "suite/small.yaml")
 
     assert result.exit_code == 2
-    assert result.stderr.strip().endswith("leave one of them out [candidates.twice]")
+    assert result.stderr.startswith("cliffguard: error[candidates.twice]: ")

@@ -260,3 +260,17 @@ def test_check_goes_by_the_policys_margin(tmp_path: Path) -> None:
 
     assert "! reasoning:" not in told.stdout
     assert "! saying:" in told.stdout
+
+
+# --- what was removed ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [[], ["--generator", "chain_sum", "--seed", "a", "--out", "my"]])
+def test_a_verb_that_was_removed_says_what_to_do(words: list[str]) -> None:
+    """One line and exit 2, whatever follows the verb."""
+    result = run("gym", *words)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.splitlines() == [result.stderr.rstrip("\n")]
+    assert "[verb.removed]" in result.stderr
+    assert "docs/recipes.md" in result.stderr

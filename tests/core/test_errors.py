@@ -29,11 +29,11 @@ def told(error: CliffguardError, out: Path | None, capsys: pytest.CaptureFixture
     return capsys.readouterr().err
 
 
-def test_an_id_stands_at_the_end_of_the_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """On stderr the id follows the message, in brackets; the message itself is without it."""
+def test_an_id_stands_before_the_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr the line begins with the id; the message itself is without it."""
     error = UsageError("what, where, what next", id="a.b")
 
-    assert told(error, None, capsys) == "cliffguard: what, where, what next [a.b]\n"
+    assert told(error, None, capsys) == "cliffguard: error[a.b]: what, where, what next\n"
     assert str(error) == "what, where, what next"
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import yaml
@@ -45,6 +46,15 @@ class DocsRunner(FakeRunner):
     def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Any:
         """Return the tiny model's hidden states."""
         return self._real.embed(checkpoint, texts, protocol)
+
+
+class ReasoningGym(ModuleType):
+    """Numbers items on from the seed, as the real one does, and repeats every third."""
+
+    def create_dataset(self, name: str, *, seed: int, size: int, **config: Any) -> Any:
+        """Return a list of items: it has no scorer, so that asking it would fail."""
+        numbers = [seed + place - place % 3 // 2 for place in range(size)]
+        return [{"question": f"{name} {n} + 1 =\n", "answer": str(n + 1)} for n in numbers]
 
 
 def small_suites(shipped: Path, folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import doctest
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,8 @@ from cliffguard.runners.lmeval_tasks import _stock_tasks
 from cliffguard.suites import loading as suites
 from tests.docs.blocks import PAGES, Block, blocks_of
 from tests.docs.kinds import read_json_block, read_yaml_block
-from tests.docs.place import SCIENCE, SUMS, DocsRunner, furnish, small_suites
+from tests.docs.place import SCIENCE, SUMS, DocsRunner, ReasoningGym, furnish, small_suites
 from tests.docs.programs import assert_printed, commands_of, parse, run
-from tests.suites.test_gym import Fake
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
@@ -73,7 +73,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, shipped_small: Path) -> None:
     monkeypatch.setattr("lm_eval.evaluator.TaskManager", lambda *_, **__: _stock_tasks())
     monkeypatch.setattr("cliffguard.gate.runner_for", DocsRunner)
     monkeypatch.setattr("cliffguard.suites.loading.suites_folder", lambda: shipped_small)
-    monkeypatch.setitem(sys.modules, "reasoning_gym", Fake())
+    monkeypatch.setitem(sys.modules, "reasoning_gym", ReasoningGym("reasoning_gym"))
 
 
 # The blocks of a page follow each other, beside what else needs lm-eval's index of its tasks.
@@ -106,6 +106,8 @@ def execute(block: Block, names: dict[str, Any], root: Path) -> None:
         converse(block)
     elif block.language == "python":
         run_python(block, names, root)
+    elif block.language == "pycon":
+        run_session(block)
     elif block.language in ("yaml", "yml"):
         read_yaml_block(block, root)
     elif block.language in ("json", "jsonl"):
@@ -113,7 +115,7 @@ def execute(block: Block, names: dict[str, Any], root: Path) -> None:
     else:
         pytest.fail(
             f"{block.where}: a block of {block.language or 'no language'}: name one that is run "
-            "(sh, console, python, yaml, json), or text, or mark it (tests/docs/blocks.py)"
+            "(sh, console, python, pycon, yaml, json), or text, or mark it (tests/docs/blocks.py)"
         )
 
 
@@ -144,6 +146,17 @@ def run_python(block: Block, names: dict[str, Any], root: Path) -> None:
     if {"model", "tokenizer"} & (read - names.keys() - vars(builtins).keys()):
         names["model"], names["tokenizer"] = in_training(root)
     exec(compile(block.text, block.where, "exec"), names)
+
+
+def run_session(block: Block) -> None:
+    """Run an interactive session by itself: it must print what it shows."""
+    session = doctest.DocTestParser().get_doctest(
+        block.text, {"__name__": "__docs__"}, block.where, block.page, block.line
+    )
+    printed: list[str] = []
+    doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(session, out=printed.append)
+    assert session.examples, f"{block.where}: no line begins with >>>"
+    assert not printed, "".join(printed)
 
 
 def in_training(root: Path) -> tuple[Any, Any]:
@@ -188,6 +201,8 @@ WRONG: dict[str, tuple[str, str]] = {
         '{"id": "a", "prompt": "b", "choices": ["c", "d"], "answer": "e"}\n',
     ),
     "no JSON": ("json", "{'id': 1}\n"),
+    "a session that prints something else": ("pycon", ">>> 1 + 1\n3\n"),
+    "a session without a prompt": ("pycon", "1 + 1\n2\n"),
     "no language": ("", "cliffguard check plan.yaml\n"),
     "a language of nobody": ("fortran", "PRINT *, 1\n"),
 }

@@ -27,8 +27,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cliffguard import Plan, Policy, Review, Store, TargetData, guard
-from cliffguard.checkpoints.files import n_parameters
-from cliffguard.checkpoints.identity import FindOptions, context_window, find_pair
+from cliffguard.checkpoints.files import n_parameters, stated_window
+from cliffguard.checkpoints.identity import FindOptions, find_pair
 from cliffguard.cli.options import overrides
 from cliffguard.config import load_plans, load_policy
 from cliffguard.core.errors import CliffguardError
@@ -474,7 +474,8 @@ def find_and_ask(base: Path, adapter: Path) -> None:
     """Do with a pair what is done before weights are loaded."""
     with answered():
         found, tuned = find_pair(str(base), str(adapter), FindOptions(allow_base_mismatch=True))
-        context_window(found)
+        assert found.files is not None
+        stated_window(found.files.weights, found.files.tokenizer)
         apart_because(tuned)
         refuse_endless(tuned)
     with answered():

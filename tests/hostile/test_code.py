@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import pickle
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +20,13 @@ from cliffguard.report import html
 from cliffguard.runners import lmeval_code
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_code import refuse_code
+from cliffguard.runners.lmeval_tasks import _stock_tasks
 from cliffguard.suites.loading import load_suite
 from tests.bad_input.models import Models, copied
 from tests.bad_input.place import Place, assert_refused, run
 
+REFUSED = Path(__file__).parent / "refused_tasks.txt"
+NOTED_OF = "0.4.13"  # release of lm-eval
 SOURCES = sorted((Path(html.__file__).parent.parent).rglob("*.py"))
 
 
@@ -44,7 +48,7 @@ def test_a_pickle_runs_nothing_even_when_allowed(place: Place, tiny_models: Mode
 
     result = run(place.measure(folder, "--allow-pickle"))
 
-    assert_refused(result, 12, r"broken: cannot be loaded: ")
+    assert_refused(result, 12, "checkpoint.not-loaded")
     assert not (place.root / "ran").exists()
 
 
@@ -239,6 +243,24 @@ def test_lm_evals_own_tasks_that_run_code_are_refused(
 
     with pytest.raises(SuiteError, match=message):
         HarnessRunner().resolve([load_suite(str(tmp_path / "s.yaml"))], Protocol())
+
+
+@pytest.mark.slow  # a minute or two: all of the index's 13,000 files are read
+@pytest.mark.xdist_group("index of lm-eval")
+def test_of_all_installed_tasks_those_that_run_code_are_refused() -> None:
+    """Of the release that they were noted of exactly these, of a newer one these and maybe more."""
+    refused, tasks = set(), _stock_tasks().task_index
+    for name, entry in tasks.items():
+        if entry.kind.name not in {"GROUP", "TAG"}:
+            try:
+                refuse_code(tasks, name)
+            except SuiteError:
+                refused.add(name)
+
+    noted = set(REFUSED.read_text(encoding="utf-8").split())
+    assert noted & tasks.keys() <= refused
+    if version("lm-eval") == NOTED_OF:
+        assert refused == noted
 
 
 @pytest.mark.xdist_group("index of lm-eval")

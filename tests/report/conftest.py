@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "report"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make golden` rewrite what the renderers are held to."""
-    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/report")
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -403,7 +404,7 @@ def test_an_error_in_any_process_ends_the_run_with_its_exit_code(
     (leader, said), (worker, worker_said) = ended(failing)
 
     assert (leader, worker) == (12, 0), said + worker_said
-    assert "cliffguard: the weights of this machine are torn\n" in said
+    assert "cliffguard: error: the weights of this machine are torn\n" in said
     assert "torn" not in worker_said
     failure = json.loads((tmp_path / "out" / "failure.json").read_text())
     assert (failure["exit_code"], failure["kind"]) == (12, "integrity")
@@ -427,5 +428,5 @@ def test_a_worker_that_is_killed_ends_the_run(
     (leader, said), (worker, _) = ended(running)
 
     assert (leader, worker) == (20, -signal.SIGKILL), said
-    assert "cliffguard: a process of this run was lost" in said
+    assert re.search(r"cliffguard: error\[[a-z.-]+\]: a process of this run was lost", said)
     assert "Traceback" not in said

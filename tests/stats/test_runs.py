@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cliffguard.core.settings import Policy
-from cliffguard.stats.runs import run_level, worst_error
+from cliffguard.stats.runs import run_level
 
 
 def levels(n_runs: int, reserve: float = 0.1) -> list[float]:
@@ -31,19 +30,3 @@ def test_where_nothing_is_left_the_level_is_nothing(spent: float) -> None:
     """Not a small number, which some number of items would reach."""
     assert run_level(alpha=0.05, reserve=0.1, spent=spent) == 0.0
     assert run_level(alpha=0.05, reserve=0.0, spent=0.05) == 0.0
-
-
-def test_one_run_errs_as_its_level() -> None:
-    """There is nothing to choose."""
-    assert worst_error([0.05]) == pytest.approx(0.05)
-
-
-def test_the_whole_alpha_twice_errs_in_eleven_percent_at_the_worst() -> None:
-    """Proschan and Hunsberger (1995): α + exp(-z²/2)/4, which is 11.46 % for an α of 5 %."""
-    assert worst_error([0.05, 0.05]) == pytest.approx(0.1146, abs=1e-3)
-
-
-@pytest.mark.parametrize("n_runs", [2, 4, 6])
-def test_no_rule_of_choosing_sizes_errs_in_more_than_five_and_a_half_percent(n_runs: int) -> None:
-    """At the default reserve."""
-    assert worst_error(levels(n_runs, Policy().reserve)) <= 0.055

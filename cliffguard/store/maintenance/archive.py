@@ -14,7 +14,6 @@ a store before all of it is read and verified.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import os
@@ -22,7 +21,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -35,7 +34,7 @@ from cliffguard.core.errors import (
     UsageError,
 )
 from cliffguard.core.files import is_special, read_error, user_path, write_error, write_new
-from cliffguard.core.hashing import blocks, sha256_now
+from cliffguard.core.hashing import sha256_now
 from cliffguard.core.reviews import TakenLooks
 from cliffguard.core.texts import cut_middle
 from cliffguard.store.answers import Entry, Store
@@ -88,7 +87,7 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
         names += [path.relative_to(store.root).as_posix() for path in files]
     taken = pairs_with(all_looks(store), {row.fingerprint for row in rows})
     names += [path.relative_to(store.root).as_posix() for path in taken]
-    names = [name for name in names if _NAME.fullmatch(name) or LOOKS.fullmatch(name)]
+    names = [name for name in names if _is_of_a_store(name)]
     digests = {name: sha256_now(store.root / name) for name in names}
     about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
     with _written_whole(out) as stream, tarfile.open(fileobj=stream, mode="w", format=_TAR) as tar:
@@ -182,7 +181,14 @@ _NO_TAR = (tarfile.TarError, MemoryError)  # a header may promise a name of any 
 def _unpack(path: Path, staged: Store) -> list[str]:
     """Unpack an archive into a store of its own; return the keys of its questions."""
     try:
-        tar = tarfile.open(path, mode="r:")  # noqa: SIM115 (closed below)
+        with tarfile.open(path, mode="r:") as tar:
+            try:
+                return _unpacked(path, tar, staged)
+            except CliffguardError:  # some are ValueErrors as well
+                raise
+            except (*_NO_TAR, ValueError, OverflowError, RecursionError, EOFError) as failure:
+                told = str(failure) or type(failure).__name__
+                raise _refused(path, f"cannot be read to its end ({told})") from None
     except _NO_TAR as failure:
         raise UsageError(
             f"{path}: is no archive of `cliffguard store export`, which is a plain tar file "
@@ -195,38 +201,36 @@ def _unpack(path: Path, staged: Store) -> list[str]:
         raise UsageError(f"{path}: is a directory, not an archive", id="archive.none") from None
     except OSError as failure:
         raise read_error(path, failure) from failure
-    try:
-        with tar:
-            return _unpacked(path, tar, staged)
-    except CliffguardError:
-        raise
-    except OSError as failure:
-        raise read_error(path, failure) from failure
-    except (*_NO_TAR, ValueError, OverflowError, RecursionError, EOFError) as failure:
-        told = str(failure) or type(failure).__name__
-        raise _refused(path, f"cannot be read to its end ({told})") from None
 
 
 def _unpacked(path: Path, tar: tarfile.TarFile, staged: Store) -> list[str]:
-    first = tar.next()
-    digests = _manifest(path, tar, first)
-    seen: set[str] = set()
-    keys: dict[str, None] = {}
+    digests = _manifest(path, tar)
+    left = dict(digests)
     while (member := tar.next()) is not None:
-        _check_member(path, member, digests, seen)
-        seen.add(member.name)
-        if not LOOKS.fullmatch(member.name):
-            keys[PurePosixPath(member.name).parts[2]] = None
-        found = _copied(tar, member, staged.root / member.name)
-        if found != digests[member.name]:
-            raise _refused(path, f"{member.name} does not match its digest")
-    if missing := sorted(digests.keys() - seen):
-        raise _refused(path, f"{missing[0]} is missing, with {len(missing) - 1} more")
-    return list(keys)
+        name = cut_middle(member.name)
+        if not _is_plain(member):
+            raise _refused(path, f"{name} is a link, a device or a folder")
+        if member.size > MOST_BYTES:
+            raise _refused(path, f"{name} has {member.size:,} bytes, which no answers have")
+        if (digest := left.pop(member.name, None)) is None:
+            why = "in it twice" if member.name in digests else "not in its list"
+            raise _refused(path, f"{name} is {why}")
+        target = staged.root / member.name
+        _copy(tar, member, target)
+        if sha256_now(target) != digest:
+            raise _refused(path, f"{name} does not match its digest")
+    if left:
+        raise _refused(path, f"{min(left)} is missing, with {len(left) - 1} more")
+    questions = (name for name in digests if not LOOKS.fullmatch(name))
+    return list(dict.fromkeys(PurePosixPath(name).parts[2] for name in questions))
 
 
-def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -> dict[str, str]:
-    """Return the digest of every file that an archive of this format says it holds."""
+def _manifest(path: Path, tar: tarfile.TarFile) -> dict[str, str]:
+    """Return the digest of every file that an archive of this format says it holds.
+
+    Each is named as a file of a store is: nothing else has a place to go to.
+    """
+    first = tar.next()
     stream = tar.extractfile(first) if first is not None and _is_plain(first) else None
     if first is None or stream is None or first.name != _MANIFEST or first.size > MOST_BYTES:
         raise UsageError(f"{path}: is no archive of `cliffguard store export`", id="archive.none")
@@ -243,28 +247,19 @@ def _manifest(path: Path, tar: tarfile.TarFile, first: tarfile.TarInfo | None) -
     files = about.get("files")
     if not isinstance(files, dict) or not all(isinstance(one, str) for one in files.values()):
         raise _refused(path, f"{_MANIFEST} does not list files")
+    for name in files:
+        if not _is_of_a_store(name):
+            raise _refused(path, f"{cut_middle(name)} is no place of a store")
     return files
+
+
+def _is_of_a_store(name: str) -> bool:
+    return bool(_NAME.fullmatch(name) or LOOKS.fullmatch(name))
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:
     """Say whether a member is a file with all its bytes: no link, device, folder or sparse file."""
     return member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
-
-
-def _check_member(
-    path: Path, member: tarfile.TarInfo, digests: Mapping[str, str], seen: set[str]
-) -> None:
-    name = cut_middle(member.name)
-    if not _is_plain(member):
-        raise _refused(path, f"{name} is a link, a device or a folder")
-    if not (_NAME.fullmatch(member.name) or LOOKS.fullmatch(member.name)):
-        raise _refused(path, f"{name} is no place of a store")
-    if member.size > MOST_BYTES:
-        raise _refused(path, f"{name} has {member.size:,} bytes, which no answers have")
-    if member.name in seen:
-        raise _refused(path, f"{name} is in it twice")
-    if member.name not in digests:
-        raise _refused(path, f"{name} is not in its list")
 
 
 def _refused(path: Path, what: str) -> IntegrityError:
@@ -273,20 +268,16 @@ def _refused(path: Path, what: str) -> IntegrityError:
     )
 
 
-def _copied(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> str:
-    """Write a member's bytes; return their SHA-256."""
+def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
+    """Write a member's bytes, and nothing else that its header says."""
     stream = tar.extractfile(member)
     assert stream is not None, "a plain file has bytes"
-    seen = hashlib.sha256()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as out:
-            for piece in blocks(stream):
-                seen.update(piece)
-                out.write(piece)
+            shutil.copyfileobj(stream, out)
     except OSError as failure:
         raise write_error(target, failure) from failure
-    return seen.hexdigest()
 
 
 def _whole_looks(path: Path, looks: Path) -> Looks:
@@ -326,13 +317,11 @@ def _conflict(path: Path, old: Entry, what: str) -> IntegrityError:
 def _placed(new: Entry, old: Entry) -> int:
     """Put a question's files in their place where none is; return how many shards are new."""
     shards = [f"shards/{number:04d}.jsonl" for number in new.shard_numbers()]
+    noise = ["noise.json"] if (new.folder / "noise.json").is_file() else []
     # What was asked first: answers without their question look damaged to whoever looks now.
-    for name in ("items.jsonl", "question.json"):
-        write_new(old.folder / name, _text(new.folder / name))
-    n_new = sum(write_new(old.folder / name, _text(new.folder / name)) for name in shards)
-    if (new.folder / "noise.json").is_file():
-        write_new(old.folder / "noise.json", _text(new.folder / "noise.json"))
-    return n_new
+    names = ["items.jsonl", "question.json", *shards, *noise]
+    is_new = {name: write_new(old.folder / name, _text(new.folder / name)) for name in names}
+    return sum(is_new[name] for name in shards)
 
 
 def _text(path: Path) -> str:

@@ -23,6 +23,7 @@ from cliffguard.suites.rows.texts import TEXTS
 
 __all__ = [
     "Row",
+    "has_header",
     "index_told",
     "is_data_file",
     "label_names",
@@ -62,7 +63,7 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
     header: list[str] | None = None
     for row in _in_rows(read_rows(path, split=split)):
         value = row.value
-        if kind_of(Path(row.source)) in _WITH_HEADER:
+        if has_header(row):
             if header is None:
                 header = header_of(row)
                 continue
@@ -86,6 +87,11 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
                 id="rows.half-character",
             )
         yield Row(value=value, source=row.source, line=row.line)
+
+
+def has_header(row: Row) -> bool:
+    """Say whether a row is of a table of text, whose first row names its columns."""
+    return kind_of(Path(row.source)) in _WITH_HEADER
 
 
 def _in_rows(rows: Iterator[Row]) -> Iterator[Row]:

@@ -1,0 +1,100 @@
+"""--help in one screen, --help-all, and options that are the keys of a plan."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cliffguard.cli.app import app
+from cliffguard.cli.help import Brief
+from cliffguard.config import schema
+from cliffguard.core.flags import flags_of
+from cliffguard.core.settings import Plan, Protocol, RunnerSettings, TargetData
+
+ROOT = Path(__file__).parent.parent.parent
+VERBS: dict[str, Any] = dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+VERBS |= {f"suites {name}": verb for name, verb in VERBS["suites"].commands.items()}
+BRIEF = sorted(name for name, verb in VERBS.items() if isinstance(verb, Brief))
+RECORDS = (Plan, Protocol, RunnerSettings, TargetData)
+
+
+def help_of(verb: str, flag: str = "--help", *, width: int = 80) -> str:
+    """Return what a verb says of itself in a terminal of so many columns."""
+    environment = {"COLUMNS": str(width), "TERMINAL_WIDTH": str(width)}
+    result = CliRunner().invoke(app, [*verb.split(), flag], env=environment)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("verb", BRIEF)
+def test_help_is_one_screen(verb: str) -> None:
+    """Under 40 lines of at most 80 columns, and it says where the rest is."""
+    lines = help_of(verb).splitlines()
+
+    assert len(lines) < 40
+    assert max(map(len, lines)) <= 80
+    assert any("--help-all" in line for line in lines)
+
+
+@pytest.mark.parametrize("verb", BRIEF)
+def test_help_all_shows_every_option(verb: str) -> None:
+    """Under each of its spellings, but for those that are hidden."""
+    shown = help_of(verb, "--help-all", width=300)
+
+    options = [option for option in VERBS[verb].params if getattr(option, "hidden", True) is False]
+    spellings = [name for option in options for name in option.opts if name.startswith("-")]
+    assert len(spellings) > 20 or verb == "init"
+    assert [name for name in spellings if name not in shown] == []
+
+
+def test_the_everyday_options_of_check() -> None:
+    """Eight, beside the two about help; of each other panel there is one line."""
+    shown, _, further = help_of("check").partition("Further options")
+
+    options = [option for option in VERBS["check"].params if option.param_type_name == "option"]
+    everyday = [option.opts[0] for option in options if option.rich_help_panel is None]
+    expected = "--candidate --base --suite --policy --target --chat-template --limit --out"
+    assert everyday == [*expected.split(), "--help-all"]
+    assert all(name in shown for name in everyday)
+    assert (
+        len(further.strip().splitlines()) - 1
+        == len({option.rich_help_panel for option in options}) - 1
+    )
+
+
+@pytest.mark.parametrize("verb", [name for name in BRIEF if VERBS[name].epilog])
+def test_the_examples_are_taken(verb: str) -> None:
+    """Each of the two is a command that the verb's own parser reads."""
+    examples = VERBS[verb].epilog.split("\n\n")
+
+    assert len(examples) == 2
+    for example in examples:
+        words = shlex.split(example)
+        assert words[:2] == ["cliffguard", verb]
+        VERBS[verb].make_context(verb, words[2:])
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_key_is_declared_once(record: type[Any]) -> None:
+    """Its option and the text in the JSON Schema are both of the field's metadata."""
+    described = schema("plan")
+    properties = described if record is Plan else described["$defs"][record.__name__]
+    options = {name: option for option in VERBS["check"].params for name in option.opts}
+
+    declared = dict(flags_of(record))
+
+    assert declared
+    for key, flag in declared.items():
+        assert properties["properties"][key]["description"] == flag.help
+        assert any(flag.help in (option.help or "") for option in options.values()), key
+        assert all(alias in options for alias in flag.aliases), key
+
+
+def test_the_documents_name_help_all() -> None:
+    """Whoever misses an option in --help is told where it is."""
+    assert "--help-all" in (ROOT / "README.md").read_text(encoding="utf-8")
