@@ -17,7 +17,7 @@ import torch
 from cliffguard.engine import generation, packing, passes, scoring
 from cliffguard.engine.generation import Generated, Prompt
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import Branch, PassLimits, Row, Scored
+from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored
 
 Switch = Callable[[CliffguardLM], AbstractContextManager[Any]]
 
@@ -37,7 +37,7 @@ def _budget(lm: CliffguardLM, **changes: Any) -> Iterator[None]:
 
 def _each_apart(sequences: Sequence[Scored], limits: PassLimits) -> Branch:
     """Plan every sequence as a row of its own, as if none shared anything."""
-    rows: list[Row] = []
+    rows: list[PackedRow] = []
     for number, one in enumerate(sequences):
         alone = packing.plan([one], limits)
         row = alone.batches[0][0]
@@ -46,13 +46,13 @@ def _each_apart(sequences: Sequence[Scored], limits: PassLimits) -> Branch:
     return Branch(row=None, batches=packing.in_batches(rows, limits), branches=())
 
 
-def _in_order(rows: Sequence[Row], limits: PassLimits) -> tuple[tuple[Row, ...], ...]:
+def _in_order(rows: Sequence[PackedRow], limits: PassLimits) -> tuple[tuple[PackedRow, ...], ...]:
     """Group rows into passes in the order of the requests, instead of longest first."""
 
-    def first_request(row: Row) -> int:
+    def first_request(row: PackedRow) -> int:
         return int(row.reads.request.min()) if len(row.reads.request) else 0
 
-    batches: list[list[Row]] = []
+    batches: list[list[PackedRow]] = []
     for row in sorted(rows, key=first_request):
         together = [*batches[-1], row] if batches else []
         fits = bool(together) and (
