@@ -19,7 +19,7 @@ PACKAGE = Path(errors.__file__).parent.parent
 _HEAD = """\
 # Error ids
 
-<!-- Written by scripts/make/pages from the source of the package. -->
+<!-- Written by scripts/make/pages.py from the source of the package. -->
 
 Every error line on stderr shows its id, and `failure.json` holds it under `id`.
 The message may be worded anew; an id keeps its meaning once it is released, so a program should go

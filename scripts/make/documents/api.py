@@ -30,7 +30,7 @@ GROUPS = {
 _HEAD = """\
 # Python API
 
-<!-- Written by scripts/make/pages from the docstrings of the package. -->
+<!-- Written by scripts/make/pages.py from the docstrings of the package. -->
 
 The names that `cliffguard` exports. The rest of the package may change from release to release.
 Every example is run by the tests, in a folder with a base in `models/base` and an adapter of it in
@@ -52,7 +52,7 @@ def page() -> str:
     """Return the page. Raises ValueError where a public name has no place on it."""
     if missing := {*cliffguard.__all__} ^ {name for names in GROUPS.values() for name in names}:
         raise ValueError(
-            f"GROUPS in scripts/make/pages/api.py differ from __all__: {sorted(missing)}"
+            f"GROUPS in scripts/make/documents/api.py differ from __all__: {sorted(missing)}"
         )
     parts = [_HEAD]
     for group, names in GROUPS.items():

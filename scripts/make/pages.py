@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.make.pages import api, decisions, error_ids
+from scripts.make.documents import api, decisions, error_ids
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = {
     "api.md": api.page,
     "decisions/README.md": decisions.page,

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).resolve().parents[3] / "docs" / "decisions"
 _HEAD = """\
 # Decisions
 
-<!-- Written by scripts/make/pages from the tops of the files here. -->
+<!-- Written by scripts/make/pages.py from the tops of the files here. -->
 
 One page each: context, decision, consequences. A later decision may amend or supersede an earlier
 one, which then says so at its top. Texts and figures are of their time; names of files are

@@ -1,1 +1,0 @@
-"""Pages of docs/ that are written from what they describe; `scripts/make/pages` writes them."""
