@@ -81,9 +81,12 @@ def test_functions_are_short() -> None:
 
 
 def test_the_gate_fits_a_screen() -> None:
-    """guard() is at most 40 lines, its parameters and their description among them."""
+    """guard() is at most 40 lines, its parameters among them, what describes it not."""
     (guard,) = (
         node for _, node in nodes() if isinstance(node, ast.FunctionDef) and node.name == "guard"
     )
 
-    assert (guard.end_lineno or 0) - guard.lineno < 40
+    described = guard.body[0]
+
+    n_described = (described.end_lineno or 0) - described.lineno + 1
+    assert (guard.end_lineno or 0) - guard.lineno + 1 - n_described <= 40

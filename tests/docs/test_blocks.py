@@ -100,6 +100,7 @@ def test_the_block_is_true(
 def execute(block: Block, names: dict[str, Any], root: Path) -> None:
     """Do what the language of a block says."""
     if block.language in ("sh", "bash", "shell"):
+        run_earlier(block, names, root)
         for words in commands_of(block.text):
             run(words, block)
     elif block.language == "console":
@@ -134,13 +135,21 @@ def converse(block: Block) -> None:
         assert_printed(printed, "\n".join(lines[n_command:]), block)
 
 
-def run_python(block: Block, names: dict[str, Any], root: Path) -> None:
-    """Run a block after those before it; a model that a reader has in memory is made for it."""
-    for before in BLOCKS:  # where the page was begun elsewhere, or this block is run alone
+def run_earlier(block: Block, names: dict[str, Any], root: Path) -> None:
+    """Run the Python blocks before a block that did not run yet.
+
+    So it is where another process began the page, or where the block is run alone.
+    """
+    for before in BLOCKS:
         is_earlier = before.page == block.page and before.line < block.line
         is_run = before.language == "python" and "read only" not in before.marks
         if is_earlier and is_run and before.where not in names[RAN]:
             run_python(before, names, root)
+
+
+def run_python(block: Block, names: dict[str, Any], root: Path) -> None:
+    """Run a block after those before it; a model that a reader has in memory is made for it."""
+    run_earlier(block, names, root)
     names[RAN].add(block.where)
     read = {one.id for one in ast.walk(ast.parse(block.text)) if isinstance(one, ast.Name)}
     if {"model", "tokenizer"} & (read - names.keys() - vars(builtins).keys()):

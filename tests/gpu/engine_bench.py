@@ -19,7 +19,7 @@ from lm_eval.models.huggingface import HFLM
 from transformers import AutoModelForCausalLM, LlamaConfig
 
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.packing import Branch, Row, Scored, plan
+from cliffguard.engine.packing import Branch, PackedRow, Scored, plan
 from tests import support
 
 Request = tuple[None, list[int], list[int]]
@@ -239,8 +239,8 @@ def planned(engine: CliffguardLM, requests: Sequence[Request]) -> tuple[int, flo
     return n_tokens, float(per_token * n_tokens + per_pair * n_pairs + head)
 
 
-def _rows(root: Branch) -> list[Row]:
-    rows: list[Row] = []
+def _rows(root: Branch) -> list[PackedRow]:
+    rows: list[PackedRow] = []
     branches = [root]
     for branch in branches:  # grows while it is walked
         branches += branch.branches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliffguard.core.items import RIGHT_OR_WRONG
@@ -44,6 +44,7 @@ def test_a_metric_scores(metric: str, said: str, answer: str, score: float | Non
 
 @pytest.mark.parametrize("metric", sorted(SCORERS))
 @given(said=st.text(max_size=60))
+@settings(deadline=None)  # the first score imports a library
 def test_a_score_lies_between_nought_and_one(metric: str, said: str) -> None:
     """Whatever a model says."""
     answer = {"regex": "a+", "excludes": "a+", "numeric": "12", "constraints": '{"max_words": 3}'}
