@@ -36,7 +36,7 @@ app = typer.Typer(
 # Of each verb with more options than one screen holds, two examples.
 _EXAMPLES = {
     check: (
-        "cliffguard check --base org/base --candidate out/tuned --suite adjacent",
+        "cliffguard check --base models/base --candidate runs/ft --suite adjacent",
         "cliffguard check plan.yaml --policy policy.yaml --out reports",
     ),
     plan: (
@@ -44,16 +44,16 @@ _EXAMPLES = {
         "cliffguard plan --suite adjacent --limit 200 --aim 0.9",
     ),
     measure: (
-        "cliffguard measure org/base --suite adjacent",
-        "cliffguard measure out/tuned --target items.jsonl --suite none --limit 200",
+        "cliffguard measure models/base --suite adjacent",
+        "cliffguard measure runs/ft --target items.jsonl --suite none --limit 200",
     ),
     compare: (
-        "cliffguard compare org/base out/tuned --suite adjacent",
+        "cliffguard compare models/base runs/ft --suite adjacent",
         "cliffguard compare samples/base samples/tuned --policy policy.yaml",
     ),
     noise: (
-        "cliffguard noise out/tuned --suite adjacent --limit 200",
-        "cliffguard noise out/tuned --suite adjacent --other-dtype float32",
+        "cliffguard noise runs/ft --suite adjacent --limit 200",
+        "cliffguard noise runs/ft --suite adjacent --other-dtype float32",
     ),
     init: (
         "cliffguard init --out gate",
@@ -61,7 +61,7 @@ _EXAMPLES = {
     ),
     doctor: (
         "cliffguard doctor",
-        "cliffguard doctor --base org/base --candidate out/tuned --load",
+        "cliffguard doctor --base models/base --candidate runs/ft --load",
     ),
 }
 for verb in (check, plan, measure, compare, noise, report, init, doctor, demo):

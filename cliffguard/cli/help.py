@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ class Brief(TyperCommand):
                 continue
             panel = getattr(parameter, "rich_help_panel", None)
             if panel is None:
-                everyday.append(record)
+                everyday.append((_TYPE.sub(lambda kind: _NOUNS[kind[1]], record[0]), record[1]))
             else:
                 panels.setdefault(panel, []).append(parameter.opts[0])
         with formatter.section("Options"):
@@ -42,6 +43,10 @@ class Brief(TyperCommand):
         with formatter.section("Further options, with --help-all"):
             for panel, names in panels.items():
                 formatter.write(f"  {_listed(panel, names)}\n")
+
+
+_NOUNS = {"str": "TEXT", "path": "PATH", "int": "N", "float": "NUMBER"}
+_TYPE = re.compile(rf"<(?:list\[)?({'|'.join(_NOUNS)})\]?>")
 
 
 def _is_option(parameter: Any) -> bool:
