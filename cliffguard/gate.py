@@ -1,4 +1,4 @@
-"""The corridor: from two checkpoints to a verdict. Every front door of cliffguard walks it."""
+"""`guard()`: the release gate of command line and Python API: checkpoints in, review out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder is that holds no checkpoint we can read, and what its owner does about it.
+"""Formats that are no checkpoint we can read (DeepSpeed, FSDP, MLX, …), and how to convert them.
 
 Trainers and other programs leave folders that look like a checkpoint and are not one: the state
 of a sharded run, a run with its checkpoints inside, the files of another program, pointers that

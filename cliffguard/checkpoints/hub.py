@@ -1,4 +1,4 @@
-"""What lies on a hub, by name and revision: checkpoints → folders, data sets → rows.
+"""Checkpoints on a model hub: name and revision → folder.
 
 A name is looked up there only where it is written `hf:org/name[@revision]`, or with --hub: who
 misspells `runs/ft` must not be handed the model of whoever owns the name `runs`. A plain name may

@@ -1,4 +1,4 @@
-"""How far a tokenizer's rules can blow a text up, told by its files before it reads any.
+"""How far a tokenizer's normalisation can blow a text up.
 
 A rule that writes a thousand letters for one, four times over, makes a terabyte of a word: the
 library that follows it ends the whole process.

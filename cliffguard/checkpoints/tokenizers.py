@@ -1,4 +1,4 @@
-"""Two tokenizers: what differs between them, as far as it can change what a model reads.
+"""Differences between two tokenizers, as far as they change tokens.
 
 Trainers write a tokenizer's files anew, and other bytes need not mean other tokens.
 """

@@ -1,4 +1,4 @@
-"""A checkpoint's files, looked at again: are they still what was hashed?
+"""Checks after a load that a checkpoint's files are still what was hashed.
 
 What has the size, the times and the inode that were hashed is not read again (`hashing`); anything
 else is, and a digest that differs means that the answers would be another checkpoint's.

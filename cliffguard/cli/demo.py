@@ -1,4 +1,4 @@
-"""demo: the whole corridor on a real model, without a hub."""
+"""demo: the whole gate on a real model, without a hub."""
 
 from __future__ import annotations
 

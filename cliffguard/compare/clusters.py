@@ -1,4 +1,4 @@
-"""Items that belong together: copies of one question count once, what is tied is a cluster.
+"""Copies and clusters of items: equal questions count once, tied ones are a cluster.
 
 Without this the same twenty-four questions, written forty times, look like a thousand independent
 ones, and a verdict errs as often as chance likes. *Copies* are the same prompt with the same

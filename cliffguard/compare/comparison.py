@@ -1,4 +1,4 @@
-"""Two sets of answers to the same items → a comparison. Statistics; nothing is decided."""
+"""Compares two sets of answers to the same items: statistics, contamination, diagnostics."""
 
 from __future__ import annotations
 

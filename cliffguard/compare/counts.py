@@ -1,4 +1,4 @@
-"""What of a capability's answers counts: copies once, ties as clusters, empty levels not at all."""
+"""Which of a capability's answers count: copies once, ties as clusters, empty levels not."""
 
 from __future__ import annotations
 

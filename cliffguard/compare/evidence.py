@@ -1,4 +1,4 @@
-"""The evidence of one capability: which procedure its answers call for, and what it says."""
+"""Evidence of a capability: picks the statistical procedure its answers call for."""
 
 from __future__ import annotations
 

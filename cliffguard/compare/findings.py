@@ -1,4 +1,4 @@
-"""One capability, judged: is there anything to lose, does it hold, has it dropped, and by what?"""
+"""The finding of a capability: HELD, REGRESSED, INCONCLUSIVE or NOT_MEASURED, and why."""
 
 from __future__ import annotations
 

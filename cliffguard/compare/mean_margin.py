@@ -1,4 +1,4 @@
-"""The mean of the gating capabilities' drops, at the looks that all of them had their part in.
+"""The mean drop of all gating capabilities (`mean_margin`), at the looks that all of them had.
 
 It is never taken over capabilities of which some were stopped because they held: their drops look
 smaller than they are, and all of them together could lose the margin unseen. The schedule asks

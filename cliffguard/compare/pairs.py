@@ -1,4 +1,4 @@
-"""The two sides' answers, joined item by item: what every comparison counts."""
+"""Pairs: the answers of both sides, joined item by item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a capability in which a cliff could hide: tasks, levels, classes, named values.
+"""Strata of a capability: tasks, levels, classes and named values, in which a cliff could hide.
 
 A capability of fifty subjects holds its mean while one of them falls from 80 to 25 %. So every part
 is asked one question of its own, "is its drop the margin or less?"; the judge tests all of them

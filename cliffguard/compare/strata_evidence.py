@@ -1,4 +1,4 @@
-"""The judgement of a capability's parts: a loss in one of them goes before HELD of the whole."""
+"""Tests of the strata (Holm over all): a proven loss in one goes before HELD of the whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A verdict in one sentence, for whoever reads nothing else."""
+"""The summary of a verdict: one sentence."""
 
 from __future__ import annotations
 

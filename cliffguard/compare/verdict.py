@@ -1,4 +1,4 @@
-"""The one place where a comparison becomes a decision. Counts in, outcomes out; no arrays.
+"""The verdict: findings and the test of all together → PASS, FAIL or INCONCLUSIVE.
 
 Two questions per capability, never one: "is a drop of the margin or more excluded?" earns HELD,
 "is any drop at all proven?" earns REGRESSED. Both: HELD, a real drop that the margin bounds.

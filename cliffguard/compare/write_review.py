@@ -1,4 +1,4 @@
-"""From a finished comparison to its record: the examples a reader needs, and how to repeat it."""
+"""Builds the review of a finished comparison: examples, provenance."""
 
 from __future__ import annotations
 

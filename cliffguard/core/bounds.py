@@ -1,4 +1,4 @@
-"""Between which numbers the keys lie that people write.
+"""Bounds of the settings' values, for checks and JSON Schemas.
 
 Bounds stand in a record's annotations, `Annotated[float, Bounds(above=0.0, most=0.5)]`: the record
 checks itself by them, and its JSON Schema has them from there.

@@ -1,4 +1,4 @@
-"""JSON: one spelling for a value, so that equal values have equal digests, and a wary reader."""
+"""Canonical JSON and its digest; a wary JSON reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong, by who can mend it.
+"""The exceptions with exit codes and ids, by who can mend them.
 
 Every message says what happened, where, and what to do next, in one line.
 

@@ -1,4 +1,4 @@
-"""How much one item may be: beyond that no model reads it, and a machine is busy for hours."""
+"""Upper limits of one item: prompt length, number of choices."""
 
 from __future__ import annotations
 

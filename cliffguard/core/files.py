@@ -1,4 +1,4 @@
-"""Text files that people write, read at the door; files of ours, written whole or not at all."""
+"""Reading YAML and JSON Lines that people write; writing files whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SHA-256 of files, computed once as long as a file stays what it is.
+"""SHA-256 of files, cached as long as a file stays what it is.
 
 Digests of large files are remembered in the user's cache by path, size, times of change and inode.
 Among the times is that of the inode's change (ctime): unlike mtime, no tool can set it back.

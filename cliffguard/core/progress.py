@@ -1,4 +1,4 @@
-"""What a run is doing now, for whoever watches: steps of a measurement, and what lies between."""
+"""Progress of a run, for whoever watches."""
 
 from __future__ import annotations
 

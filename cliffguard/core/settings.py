@@ -1,4 +1,4 @@
-"""What people decide before the results: plans, protocols and policies. They have defaults.
+"""Settings: Plan, Protocol (evaluation settings), Policy, with their command-line options.
 
 pydantic reads YAML straight into these records; each refuses by itself what makes no sense. The
 options of the command line are these keys, declared beside them (`flag`).

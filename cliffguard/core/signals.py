@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: what is in hand is finished first, and a second signal ends at once."""
+"""Signal handling (SIGINT, SIGTERM): finish what is in hand; a second signal ends at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The terms of a task: all that may change an answer to one of its items, but for the item.
+"""Terms of a task: all that may change an answer to its items, but for the items.
 
 A task's digest names its terms and all of its items: one more item makes it another task. What was
 answered before under the same terms is known again by them (see `earlier`).

@@ -1,4 +1,4 @@
-"""Where the time of a run goes: seconds and tokens by stage. Clocks stay out of every review."""
+"""Timing: seconds and tokens by stage of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The room of torch: loading checkpoints, and running them with every prefix computed once.
+"""The inference engine (torch): loading checkpoints, every shared prefix computed once.
 
 Importing it registers the model name `cliffguard` with lm-eval, which knows no plugins; torch is
 imported when a model is made, not before.

@@ -1,4 +1,4 @@
-"""How much goes into one pass: found from free memory once, the same for both sides."""
+"""Batch size: how many tokens go into one pass, from free memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token by token: a cache of rows of unlike length, and which token comes next."""
+"""Token-by-token decoding: KV cache of rows of unlike length, sampling."""
 
 from __future__ import annotations
 

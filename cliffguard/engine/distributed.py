@@ -1,4 +1,4 @@
-"""The other processes of a run, as a launcher started them: words go to all, and come back."""
+"""The processes of a distributed run, as a launcher started them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a candidate's predictions lie from its base's: one pass of each over every prompt.
+"""KL divergence (drift) of a candidate's predictions from its base's.
 
 At each token of a prompt both predict the next one; compared are the whole distributions, in
 float32. Of a batch both sides' logits are held together, never more.

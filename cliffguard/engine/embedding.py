@@ -1,4 +1,4 @@
-"""Texts → vectors by the model's own hidden states, in a part of a pass each.
+"""Embeddings of texts by the model's own hidden states.
 
 A text's vector is the mean of its tokens' hidden states behind an early block; the blocks after
 it are not run, and no other model is needed. Which block, and why the first token is left out, is

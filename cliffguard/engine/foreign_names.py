@@ -1,4 +1,4 @@
-"""Names of weights that were saved from inside a wrapper: which part is too much?"""
+"""Weight names that a wrapper left (`_orig_mod.`, `module.`, …)."""
 
 from __future__ import annotations
 

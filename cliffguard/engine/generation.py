@@ -1,4 +1,4 @@
-"""Generated answers: the shared prefix read once, every row stopped as soon as it is done.
+"""Batched generation: shared prefixes read once, rows stopped when done.
 
 Which prompts share a batch is decided by the prompts alone. A row that has finished leaves its
 batch, the others go on; nobody takes its place, since when it leaves depends on the checkpoint.

@@ -1,4 +1,4 @@
-"""A model that is in memory already, in the middle of its training: who it is, and left alone."""
+"""A live model, in the middle of training: its identity, and its state before and after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was loaded holds on to no file: whoever rewrites a checkpoint must not change a model."""
+"""Copies memory-mapped weights into memory, so that later changes of files cannot reach a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One base in memory, and the adapters that are switched on and off over it."""
+"""One base in memory with adapters switched on and off over it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which token is computed in which pass, so that every shared prefix is computed once.
+"""Prefix sharing and packing: token sequences → passes that compute each prefix once.
 
 Sequences are sorted; the number of leading tokens that each shares with the one before it then
 describes their prefix tree completely. From these numbers follow

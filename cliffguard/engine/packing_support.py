@@ -1,4 +1,4 @@
-"""May this model be packed? Known exceptions by name, and a trial on the model itself.
+"""Whether a model can be packed: known exceptions, and a trial on the model itself.
 
 Packing rests on three things that transformers promises of most decoders: a 4-D mask is used as
 it is given, positions are those that are passed in, and a prefix's keys and values are all that

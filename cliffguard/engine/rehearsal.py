@@ -1,4 +1,4 @@
-"""Loading, rehearsed: what transformers and peft would say of a checkpoint's config and headers.
+"""Dry run of loading on the meta device: what transformers and peft would refuse.
 
 Their own classes build the model on torch's meta device, where a tensor has a shape and no
 numbers, and take the names and shapes that stand in the headers of the files. So nothing is read

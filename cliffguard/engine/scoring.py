@@ -1,4 +1,4 @@
-"""Log-likelihoods of many sequences, every shared token computed once."""
+"""Log-likelihoods of many continuations, shared prefixes computed once."""
 
 from __future__ import annotations
 

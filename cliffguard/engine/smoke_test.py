@@ -1,4 +1,4 @@
-"""A few tokens through a model that was just loaded: does it compute numbers, and which?
+"""Smoke test of a loaded model: does it compute numbers, and does its adapter change them?
 
 One pass of some twenty tokens, before anything is asked.
 """

@@ -1,4 +1,4 @@
-"""How fast a model will run, from how fast its device multiplies matrices: a rough estimate."""
+"""Throughput estimate from how fast the device multiplies matrices."""
 
 from __future__ import annotations
 

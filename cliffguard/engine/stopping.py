@@ -1,4 +1,4 @@
-"""Where an answer ends, and what of it is said: stop strings, end tokens, thinking."""
+"""Stop strings, end tokens, thinking marks: where an answer ends."""
 
 from __future__ import annotations
 

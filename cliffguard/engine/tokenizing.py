@@ -1,4 +1,4 @@
-"""A tokenizer is a program of a stranger too: it may give up in the middle of a prompt."""
+"""Tokenizer calls guarded against panics of the library."""
 
 from __future__ import annotations
 

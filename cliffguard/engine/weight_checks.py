@@ -1,4 +1,4 @@
-"""What was loaded, looked through before it is used: is it all there, and does it fit together?"""
+"""Checks of loaded weights: complete, finite, a row for every token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many tokens a model reads: found in one place for every runner, and never guessed."""
+"""Context length of a model, found in one place for every runner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many items each capability gets, where a plan asks fewer than there are.
+"""Item budgets (`--items`): how many each capability gets, by its expected churn.
 
 A candidate that lost nothing is held after a number of items that is about proportional to its
 churn. With the same number everywhere, what changes much stays open, and what changes little is

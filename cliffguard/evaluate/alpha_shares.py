@@ -1,4 +1,4 @@
-"""How alpha is shared: what each test of a verdict may spend, in one place.
+"""Shares of alpha among the tests of a verdict and over runs, in one place.
 
 PASS takes a proof of every gating capability, each at alpha (intersection–union). FAIL comes from
 any of three tests, which share alpha: of single capabilities (Holm), of all of them together, and

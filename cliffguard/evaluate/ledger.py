@@ -1,4 +1,4 @@
-"""Which run this is of the same two sides, and what of alpha it may spend.
+"""The ledger of alpha: which run of the same two sides this is, and what it may spend.
 
 A run that judges more items after one that judged some looks twice. What earlier runs have spent
 is known from the store (`looks`), or from a review; `stats.runs` says what that leaves. A

@@ -1,4 +1,4 @@
-"""Answers to a look: from the store where they are, from the runner where they are not."""
+"""Measures a look: answers from the store, else from the runner."""
 
 from __future__ import annotations
 

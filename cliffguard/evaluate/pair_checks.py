@@ -1,4 +1,4 @@
-"""Canaries: what must hold before two sets of answers may be compared at all.
+"""Sanity checks of a pair before anything is asked: weights, adapter, tokenizers, templates.
 
 `check_pair` reads files and is done before anything is asked; `check_answers` reads answers, at
 every look, before anything is judged. Each raises IntegrityError for what makes a comparison

@@ -1,4 +1,4 @@
-"""In which order the items are asked, and when a decision is tried; fixed before the first answer.
+"""The schedule: order of items, shards, and interim looks, fixed before the first answer.
 
 The order is a function of the seed and the items' ids alone: the same for base and candidate,
 and a prefix of it is balanced over the levels of a ladder. The looks are a function of the number

@@ -1,4 +1,4 @@
-"""What this machine has, and what stands in the way of a comparison, before anything is asked."""
+"""Preflight checks (`doctor`): libraries, devices, disk, and what would stop a comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a plan can decide, said before anything is asked.
+"""Power analysis of a plan before anything is asked: the chance to pass, detectable drops, minutes.
 
 Counted from the suites, and simulated with the gate's own rules: how likely a candidate that lost
 nothing is to pass, after how many items, and which drop is too small to be seen. The one unknown

@@ -1,4 +1,4 @@
-"""What to change first in a plan, so that a candidate which lost nothing passes often enough.
+"""What to change first in a plan, so that a lossless candidate passes often enough (`plan --aim`).
 
 PASS takes a proof of every gating capability, so the chance to pass is about the product of theirs.
 The one that is held least often is changed first: more of its items, or a wider margin.

@@ -1,4 +1,4 @@
-"""Several candidates of which one is to be shipped: the best-looking one looks better than it is.
+"""Selection among several candidates (`--choose`): one is shipped, at one error rate for all.
 
 Each candidate's verdict alone errs with alpha. Whoever looks at all of them and takes one that
 passed has that chance of error with every one of them. Two ways to keep it at alpha in all: the

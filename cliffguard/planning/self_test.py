@@ -1,4 +1,4 @@
-"""The noise floor: a checkpoint against itself, asked in other batches, precision or device.
+"""Self-comparison (noise floor, nondeterminism): one checkpoint in other batches, dtype or device.
 
 What changes between the two is the instrument and not the model. How many answers flip says what
 a fine-tune's churn is at least; a mean that moves says that the instrument is not to be trusted.

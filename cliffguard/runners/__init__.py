@@ -1,4 +1,4 @@
-"""Who answers: anything with the members of `Runner`."""
+"""Runners: who answers. Anything with the members of `Runner`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""lm-eval's tasks over an lm-eval model: items in, answers out.
+"""lm-eval harness runner: lm-eval's tasks over any backend.
 
 Requests are built once per checkpoint, in full order, and sliced by us: lm-eval's few-shot
 samplers keep state, and its own selection of samples changes the shots. Its `use_cache` is never

@@ -1,4 +1,4 @@
-"""A model that is in memory already, of a training run say: asked, and left as it was found.
+"""Live runner: a model that is in memory already, asked in the middle of a training run.
 
     runner = LiveRunner(model, tokenizer, name="step 200")
     review = guard(plan, runner=runner, sides=runner.sides())

@@ -1,4 +1,4 @@
-"""Which of lm-eval's tasks would run code that nobody vouches for, told before any is loaded.
+"""Refuses lm-eval tasks that would run code, by reading their files before any is loaded.
 
 A task of lm-eval's is a YAML file that may name functions in Python files beside it. Some of them
 run what the model wrote, and not all are marked so; some fetch a metric's program from a hub.

@@ -1,4 +1,4 @@
-"""One run on several processes: the first walks the corridor, the others answer for it.
+"""Multi-process runs: the first process runs the gate, the others answer for it.
 
 Processes are those of `accelerate launch` or `torchrun`. Whole shards are dealt out by the rank
 in the whole group, never the rank within a machine, so every shard has the batches, and the

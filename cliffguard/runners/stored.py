@@ -1,4 +1,4 @@
-"""Answers that are already there: a runner that reads the store and asks nobody."""
+"""Stored runner: answers from the store alone, without a model."""
 
 from __future__ import annotations
 

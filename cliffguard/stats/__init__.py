@@ -1,4 +1,4 @@
-"""Statistics on plain numbers: no models, no files, no other room of cliffguard.
+"""Statistics on plain numbers (numpy, scipy): no models, no files, no import from cliffguard.
 
 Binary paired scores are described by three counts. ``n_broken`` items were right under the base
 and are wrong under the candidate, ``n_fixed`` items went the other way, ``n_items`` were asked.

@@ -1,4 +1,4 @@
-"""Is the fall along a ladder abrupt? A step against two declines that are not.
+"""Change-point test: is the fall along a ladder a step, beyond a straight line and a constant rate?
 
 Two nulls, with two free numbers each as a step has its two heights. *A straight line*: the drop
 grows by the same points from level to level. *A constant rate*: of what the base earns above

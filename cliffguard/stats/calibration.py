@@ -1,4 +1,4 @@
-"""Does a model know when it is wrong? Changes between two sides; never an absolute threshold.
+"""Calibration of confidence (smooth ECE, confident errors): changes between two sides.
 
 Estimates of calibration error are biased upwards by an amount that depends on the number of items,
 so that only paired changes are of use. Plainest is the share of answers that are *confident and

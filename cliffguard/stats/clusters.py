@@ -1,4 +1,4 @@
-"""Items that stand or fall together: several questions on a passage, variants of one seed.
+"""Cluster-robust tests: items that stand or fall together, such as questions on one passage.
 
 They carry less information than as many independent items; two questions are answered apart.
 

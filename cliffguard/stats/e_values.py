@@ -1,4 +1,4 @@
-"""Tests by betting: for scores between 0 and 1, and for suites that are themselves the contract.
+"""E-values and e-processes (testing by betting; wealth) for scores between 0 and 1.
 
 Whoever doubts a hypothesis about a mean bets against it, item by item, with money that cannot go
 below zero. If the hypothesis is true the expected fortune never grows, so that it exceeds

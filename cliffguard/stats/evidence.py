@@ -1,4 +1,4 @@
-"""What the answers say about one capability, by the procedure that its design calls for.
+"""The p-values and interval of one capability, by the procedure that its design calls for.
 
 Three hypotheses are tested, whatever the procedure: "the drop is the margin or more" (rejected:
 *held*), "there is no drop" (rejected: *dropped*), "the drop is the margin or less" (rejected: the

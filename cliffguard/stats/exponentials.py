@@ -1,4 +1,4 @@
-"""The chance that a weighted sum of independent exponential variables is positive.
+"""Weighted sums of exponential variables: the chance that one is positive (for Gaffke's bound).
 
 It is the distribution function of a mean under random Dirichlet(1, …, 1) weights: such weights
 are independent standard exponential variables over their sum, so that ``Σ w_j y_j > m`` says the

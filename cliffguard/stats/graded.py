@@ -1,4 +1,4 @@
-"""The mean of graded scores in one look: Gaffke's bound, which knows no order.
+"""Non-inferiority of the mean of graded scores in one look: Gaffke's bound, free of order.
 
 A *change* is base score minus candidate score of one item, in [-1, 1]; positive is worse, and its
 mean is the drop. Nothing is known of how changes are distributed: judges give many tiny gains

@@ -1,4 +1,4 @@
-"""Intervals, and the check of a fraction that every module of this room shares."""
+"""Wilson intervals of proportions, and the check of a fraction that other modules share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several candidates on the same items, of which one is shipped: the alpha that each may spend.
+"""Alpha for selection among several candidates on the same items (joint distribution).
 
 A bad candidate has lost the margin in at least one capability, and passes only if the test of that
 capability errs. Nobody knows which one it is, and every candidate may have lost another. So one

@@ -1,4 +1,4 @@
-"""The shapes that a fall along a ladder can have. The tests behind them are in `stats.cliff`."""
+"""Shapes of a fall along a ladder: cliff, gradual, uniform, easiest (tests: `stats.onset`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the plain mean of several capabilities' drops below a margin of its own? Look by look.
+"""Non-inferiority of the mean drop of several capabilities, over several interim looks.
 
 A margin on the mean may be narrow where that of each capability is wide: of K capabilities the mean
 is as well known as one capability of K times the items. The test is the score test of one

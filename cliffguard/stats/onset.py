@@ -1,4 +1,4 @@
-"""Along a ladder of rising difficulty: does the drop differ by level, where, and how abruptly?
+"""Onset of forgetting along a ladder: does the drop differ by level, where, how abruptly?
 
 Three questions, in this order. *Does it differ?* The largest studentised contrast between the
 levels past a cut and those before it, over all cuts and in either direction, is compared with what

@@ -1,4 +1,4 @@
-"""How many items a decision takes, and what a given number of items can decide.
+"""Sample size and power of the paired tests: items needed, detectable drop.
 
 Planning formulas for the two tests in `cliffguard.stats.paired`. They are normal
 approximations; asked for a power of 0.9, they gave an exact power of 0.88 or more wherever they

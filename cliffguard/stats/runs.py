@@ -1,4 +1,4 @@
-"""Several runs over growing sets of items, and one error rate for all of them.
+"""Alpha over repeated runs on growing sets of items (a reserve that later runs halve).
 
 Who is told "about 900 items would decide", asks them and judges again has looked twice; at the
 whole alpha each time, a true hypothesis of 5 % is rejected more often (scripts/studies/rerun.py).

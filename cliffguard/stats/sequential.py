@@ -1,4 +1,4 @@
-"""Group-sequential tests: several looks at a growing sample, and one error rate for all of them.
+"""Group-sequential tests: alpha spending over interim looks, boundaries, repeated p-values.
 
 A one-sided test at level alpha that is repeated at every look would reject a true hypothesis far
 more often than alpha. Here each look may *spend* a part of alpha, by a rule that is fixed before

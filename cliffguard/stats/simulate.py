@@ -1,4 +1,4 @@
-"""Many gates at once: simulated answers of known truth, decided by arrays as the gate decides.
+"""Monte Carlo simulation of whole gates on arrays, for power analysis and error rates.
 
 For planning (how likely is it that a checkpoint which lost nothing passes?) and for proof (how
 often does the gate err?). The rules are those of `cliffguard.stats.evidence` for scores that are

@@ -1,4 +1,4 @@
-"""How likely so little is lost by chance where losses come by topic, at a drop of a given size.
+"""Losses by topic: the chance that clusters show so little of a drop of a given size.
 
 Clusters of unequal size are no sample of each other. Ten passages of forty questions beside two
 thousand single ones are worth 320 clusters of one size, and yet none of the ten has fallen with a

@@ -1,4 +1,4 @@
-"""Answers that are stored under an earlier form of a question, and taken over item by item.
+"""Takes stored answers over from earlier forms of a question, item by item.
 
 A task that grew or shrank, whose items are in another order or have another limit is another
 question, under another key. Its items are not: an answer to the same content, put in the same words

@@ -1,4 +1,4 @@
-"""The looks that were taken at a pair of checkpoints, kept beside their answers.
+"""Interim looks taken at a pair of checkpoints, on disk beside their answers.
 
     <root>/looks/ab/ab12….json    both fingerprints, the looks of each run, and a seal
 

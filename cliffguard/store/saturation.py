@@ -1,4 +1,4 @@
-"""What stored answers of many checkpoints say of a task's items: which of them never change."""
+"""Item saturation: stored answers of many checkpoints, and which items never change."""
 
 from __future__ import annotations
 

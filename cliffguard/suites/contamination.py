@@ -1,4 +1,4 @@
-"""Items that the training data hold: a score on them says what was learned by heart.
+"""Train/test contamination: items whose text the fine-tuning data hold (exact and near duplicates).
 
 Exact: the words of the item's prompt stand in one training text, in a row, without those that all
 prompts of the task begin or end with ("Question:", "Answer:"). Near: one text holds enough of the

@@ -1,4 +1,4 @@
-"""What a suite holds, told without reading an item or making one: for lists of suites.
+"""Lists of suites: names, counts and digests, without reading an item.
 
 Whether a suite is sound is for `suites.load_suite` to say.
 """

@@ -1,4 +1,4 @@
-"""Words and their runs: how much of one text another one holds. No import from cliffguard."""
+"""Word n-grams: how much of one text another one holds."""
 
 from __future__ import annotations
 

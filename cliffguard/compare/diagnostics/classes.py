@@ -1,4 +1,4 @@
-"""Which classes of a classifier were lost: recall by class and macro-F1 of both sides.
+"""Recall by class and macro-F1 of both sides, for classifiers.
 
 A mean hides them: of a class that is one item in twenty, all may be lost within a margin of 5
 points. Nothing here is decided; small classes have too few items for that.

@@ -1,4 +1,4 @@
-"""How far texts lie from each other, and a candidate's predictions from its base's.
+"""Embedding distance of items to training data and of production prompts to items; KL drift.
 
 Texts are vectors of one model (arrays [texts, width]), compared by the cosine of their angle.
 Before that, every coordinate is centred and scaled by the items' own mean and spread, since the

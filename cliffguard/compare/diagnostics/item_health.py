@@ -1,4 +1,4 @@
-"""What a suite can still show of this base: whether its items are fit to tell a loss.
+"""Health of a suite's items on this base: floor, ceiling, saturation.
 
 Notes for a reader; nothing here decides.
 """

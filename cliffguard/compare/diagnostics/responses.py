@@ -1,4 +1,4 @@
-"""How two checkpoints answer the same items, beside what is right: answers in, one record out.
+"""Response statistics of both sides: length, refusals, repetition, truncation, calibration.
 
 Nothing here needs a right answer but the counts that say so, and nothing here is decided: how
 often two models agree says that something changed, not that it is worse.

@@ -1,4 +1,4 @@
-"""What models that are loaded here tell beside their answers: where a loss may be looked for.
+"""Optional diagnostics that need loaded models: embedding distance and KL drift (`--screen`).
 
 Two screens, neither of which decides anything: how far each capability lies from the fine-tuning
 data, and how far the candidate's predictions have moved from its base's. Both read a few prompts of

@@ -1,4 +1,4 @@
-"""Programs of strangers (chat templates, patterns) run apart: in a child process with limits.
+"""Sandbox: chat templates and patterns of strangers run in a child process with limits.
 
 `process.py` starts it, waits for its answers and ends it; `child.py` is what it runs;
 `templates.py` and `patterns.py` are what it can be asked.

@@ -1,1 +1,1 @@
-"""The store looked after: what is in it, whether it is whole, what may go, how it travels."""
+"""Store maintenance: list, verify, repair, prune, export, import."""

@@ -1,4 +1,4 @@
-"""Answers between machines: chosen questions as one tar file, and back.
+"""Export and import of stored answers as one tar file.
 
     cliffguard-answers.json               the format, and the SHA-256 of every other file
     questions/ab/ab12…/question.json      as they lie in the store

@@ -1,4 +1,4 @@
-"""Whether a store is whole. What is damaged can be moved aside, below `<root>/damaged`."""
+"""Verifies a store, and moves what is damaged aside (`store verify --repair`)."""
 
 from __future__ import annotations
 

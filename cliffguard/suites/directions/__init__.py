@@ -1,4 +1,4 @@
-"""Which way a metric points: whether its high or its low scores are the good ones.
+"""Direction of a metric: whether higher or lower is better.
 
 A loss that is read the wrong way round passes for a gain, and samples do not say which way is
 which. It is said, in this order, by the policy; by the task itself, in lm-eval's results file or

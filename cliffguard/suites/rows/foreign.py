@@ -1,4 +1,4 @@
-"""What is not read here: what it is, and the one line that makes rows of it."""
+"""Formats that are not read here: what each is, and the one line that converts it."""
 
 from __future__ import annotations
 
