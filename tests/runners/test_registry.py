@@ -94,6 +94,16 @@ def test_a_backend_of_somebody_else_answers_through_guard(tmp_path: Path) -> Non
     assert outcomes["saying"] != "REGRESSED"
 
 
+def test_a_factory_that_makes_no_backend_is_refused() -> None:
+    """In one line, before a checkpoint is looked at."""
+    register_backend("forgets-to-return", lambda settings, allow_pickle: None)
+
+    with pytest.raises(UsageError, match="returned a NoneType, which has no method") as refused:
+        make_backend(RunnerSettings(model="forgets-to-return"))
+
+    assert refused.value.id == "runner.no-backend"
+
+
 def test_its_version_is_in_the_key() -> None:
     """Its answers are neither those of another version, nor of lm-eval's model of that name."""
     settings = RunnerSettings(model="mamba_ssm")
