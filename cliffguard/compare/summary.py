@@ -164,7 +164,8 @@ def _undecided(counted: Sequence[Finding]) -> str:
 def where_it_falls(ladder: LadderFinding) -> str:
     """Say where a ladder that differs by level is worse, and how."""
     if ladder.until is not None:
-        return f"worse at the easiest levels, up to {ladder.level_name} = {ladder.until}"
+        last = f"{ladder.level_name} = {ladder.until}"
+        return f"worse at the easiest levels, up to {last}, than past them"
     words = {"cliff": "a cliff at", "gradual": "in decline, most from"}.get(
         ladder.shape, "worse from"
     )

@@ -119,7 +119,8 @@ def next_steps(page: Page) -> tuple[str, ...]:
             steps.append(f"Look first at {view.title}, where it falls: {view.edge_level}.")
         if view.until is not None and view.row.finding.role != "monitored":
             steps.append(
-                f"Look first at {view.title}: it is worse at the easiest levels, {view.edge_level}."
+                f"Look first at {view.title}: it is worse at the easiest levels, "
+                f"{view.edge_level}, than past them."
             )
     for row in counted:
         if row.finding.outcome is Outcome.INCONCLUSIVE:

@@ -178,7 +178,13 @@ def respond(model: Any, prepared: Sequence[Prepared]) -> None:
         if kind == "generate_until":
             _generate(model, same)
             continue
-        responses = getattr(model, kind)(requests, disable_tqdm=True)
+        responses = list(getattr(model, kind)(requests, disable_tqdm=True) or ())
+        if len(responses) != len(requests):
+            raise IntegrityError(
+                f"runner.model: {type(model).__name__}.{kind} gave {len(responses)} answers to "
+                f"{len(requests)} requests; it has to give one for each, in their order",
+                id="model.answer-count",
+            )
         for request, response in zip(requests, responses, strict=True):
             request.resps.append(response)
     prepared[0].loaded.filter([request for _, request in asked])

@@ -89,7 +89,14 @@ def make_backend(settings: RunnerSettings, *, allow_pickle: bool = False) -> Bac
     factory = settings.kind.factory
     if isinstance(factory, str):
         factory = pkgutil.resolve_name(factory)
-    return cast(Backend, factory(settings, allow_pickle=allow_pickle))
+    made = factory(settings, allow_pickle=allow_pickle)
+    if not callable(getattr(made, "model", None)):
+        raise UsageError(
+            f"runner.model: the factory of {settings.model!r} returned a {type(made).__name__}, "
+            "which has no method `model`; return a cliffguard.runners.backends.Backend",
+            id="runner.no-backend",
+        )
+    return cast(Backend, made)
 
 
 @contextmanager

@@ -443,7 +443,10 @@ def test_a_loss_at_the_easiest_level_is_named_there() -> None:
     found = finding(verdict, "reasoning").ladders[0]
     assert (found.shape, found.edge, found.edges, found.until) == ("easiest", None, (), 1)
     assert (found.base_mean, found.candidate_mean) == (pytest.approx(0.8), pytest.approx(0.42))
-    assert "worse at the easiest levels, up to hops = 1 (80 → 42 %)" in verdict.sentence
+    assert (
+        "worse at the easiest levels, up to hops = 1, than past them (80 → 42 %)"
+        in verdict.sentence
+    )
 
 
 def test_levels_that_do_not_gate_have_no_edge() -> None:

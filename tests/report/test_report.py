@@ -29,6 +29,7 @@ def test_a_loss_at_the_easiest_levels_is_told_in_words(format: str) -> None:
     told = render(samples.lost_early(), format)
 
     assert "at the easiest levels" in told
+    assert "than past them" in told
     assert "cliff at" not in told.split("ball_passing", maxsplit=1)[1]
 
 

@@ -388,6 +388,19 @@ def test_what_is_expected_is_said(name: str, both: bool, tmp_path: Path) -> None
     assert re.search(says, line.strip())
 
 
+def test_a_review_is_no_file_of_samples(tmp_path: Path) -> None:
+    """It is not torn, and asking lm-eval again would not mend it."""
+    write(tmp_path / "base", "race", scored(3))
+    review = tmp_path / "review.json"
+    review.write_text('{\n  "format": 2\n}\n')
+
+    code, line = ran(tmp_path / "base", review)
+
+    assert code == 2
+    assert "[samples.is-review]" in line
+    assert "cliffguard report" in line
+
+
 # --- several runs --------------------------------------------------------------------------------
 
 

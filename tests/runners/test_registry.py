@@ -13,7 +13,7 @@ import cliffguard
 from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
 from cliffguard.core.backends import BACKENDS, kind_of, register_backend
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.runners.backends import Backend, identity_of, make_backend
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_backends import AddressedBackend, LmevalBackend, ServedBackend
@@ -92,6 +92,34 @@ def test_a_backend_of_somebody_else_answers_through_guard(tmp_path: Path) -> Non
     outcomes = {one.capability: one.outcome for one in review.verdict.findings}
     assert (outcomes["reasoning"], review.verdict.outcome) == ("REGRESSED", "FAIL")
     assert outcomes["saying"] != "REGRESSED"
+
+
+def test_a_factory_that_makes_no_backend_is_refused() -> None:
+    """In one line, before a checkpoint is looked at."""
+    register_backend("forgets-to-return", lambda settings, allow_pickle: None)
+
+    with pytest.raises(UsageError, match="returned a NoneType, which has no method") as refused:
+        make_backend(RunnerSettings(model="forgets-to-return"))
+
+    assert refused.value.id == "runner.no-backend"
+
+
+def test_an_answer_too_few_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, before anything is stored: which answer is missing cannot be told."""
+    register_backend("theirs", DictBackend)
+    whole = DictModel.loglikelihood
+    monkeypatch.setattr(DictModel, "loglikelihood", lambda *a, **k: whole(*a, **k)[1:])
+    plan = Plan(
+        base=str(support.write_checkpoint(tmp_path / "base")),
+        candidate=str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
+        suites=(str(support.write_suite(tmp_path)),),
+        runner=RunnerSettings(model="theirs"),
+    )
+
+    with pytest.raises(IntegrityError) as refused:
+        guard(plan, store=Store(tmp_path / "store"))
+
+    assert refused.value.id == "model.answer-count"
 
 
 def test_its_version_is_in_the_key() -> None:

@@ -142,6 +142,7 @@ PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
         ),
         ("d.txt", b"Text|Label\na|b\n", "rows.no-columns", r"cp d\.txt rows\.csv$"),
         ("d.csv", b"| a | b |\n|:--|---|\n| 1 | 2 |\n", "rows.markdown", "sed -E"),
+        ("d.md", b"| a | b |\n|:--|---|\n| 1 | 2 |\n", "rows.unknown-kind", r"d\.md > rows\.csv"),
         ("d.yaml", b"- a: 1\n", "rows.unknown-kind", "yaml.safe_load"),
         ("d.xml", b"<a/>", "rows.unknown-kind", "read_xml"),
         (

@@ -258,6 +258,12 @@ def _newest(
 def _single(name: str, path: Path) -> LoggedRun:
     if _RESULTS.fullmatch(path.name):
         raise _only_results(name)
+    if path.name == "review.json":
+        raise UsageError(
+            f"{name}: is a review, and holds no answers; `cliffguard report` shows it, and compare "
+            f"takes the checkpoints or the samples behind it ({_EXPECTED})",
+            id="samples.is-review",
+        )
     if _is_packed_otherwise(path.name):
         raise not_unpacked(name, path)
     if _ARCHIVE.fullmatch(path.name):

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
-from cliffguard.suites.rows.foreign import in_shell
+from cliffguard.suites.rows.foreign import markdown_told
 from cliffguard.suites.rows.packed import kind_of, read_packed
 from cliffguard.suites.rows.row import Row, row_of
 
@@ -42,8 +42,7 @@ def from_csv(path: Path) -> Iterator[Row]:
         for written in rows:
             if separator == "|" and line == first + 2 and all(map(_RULE.fullmatch, written)):
                 raise UsageError(
-                    f"{path}:{line}: a table of Markdown; sed -E '2d; s/^ *[|] *//; s/ *[|] *$//; "
-                    f"s/ *[|] */|/g' {in_shell(path)} > rows.csv makes one of cells",
+                    f"{path}:{line}: a table of Markdown; {markdown_told(path)}",
                     id="rows.markdown",
                 )
             if any(cell.strip() for cell in written):

@@ -14,6 +14,7 @@ _YAML = (
     'write its list as JSON Lines: python -c "import json, yaml; [print(json.dumps(r)) for r in '
     "yaml.safe_load(open('{file}'))]\" > rows.jsonl",
 )
+_MARKDOWN = "sed -E '2d; s/^ *[|] *//; s/ *[|] *$//; s/ *[|] */|/g'"
 _FOREIGN: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), _SHEET),
     **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), _PACK),
@@ -27,7 +28,8 @@ _FOREIGN: Mapping[str, tuple[str, str]] = {
     ".xml": ("XML", "write its elements with pandas: python -c \"import pandas as p; "
              "p.read_xml('{file}', parser='etree').to_json('rows.jsonl', orient='records', "
              "lines=True)\""),
-    ".md": ("a page", "write rows as JSON Lines, one object a line"),
+    ".md": ("a page", "write rows as JSON Lines, one object a line; where it is one table alone, "
+            f"{_MARKDOWN} {{word}} > rows.csv makes rows"),
     ".sqlite": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
     ".db": ("a database", "write the table as CSV: sqlite3 -header -csv FILE 'select …'"),
 }  # fmt: skip
@@ -43,12 +45,17 @@ def in_shell(path: Path) -> str:
     return shlex.quote(path.name) if path.name.isprintable() else "FILE"
 
 
+def markdown_told(path: Path) -> str:
+    """Return the command that makes cells of a table of Markdown."""
+    return f"{_MARKDOWN} {in_shell(path)} > rows.csv makes one of cells"
+
+
 def told_by_ending(path: Path) -> str:
     """Return ": it is …; …" for a file of another kind, or an empty text."""
     if path.suffix.lower() not in _FOREIGN:
         return ""
     what, how = _FOREIGN[path.suffix.lower()]
-    how = how.replace("'{file}'", named_file(path.name))
+    how = how.replace("'{file}'", named_file(path.name)).replace("{word}", in_shell(path))
     return f": it is {what}; {how}"
 
 

@@ -109,7 +109,7 @@ def find_columns(rows: Sequence[Row], target: TargetData) -> Columns:
 def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
     # What is blank in every row asks nothing: Alpaca's `input`, as some fill it.
     usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
-    chats = {name for name in columns & {*CHATS} if len(chat_in(rows[0].value[name]) or ()) > 1}
+    chats = {name for name in columns & {*CHATS} if chat_in(rows[0].value[name]) is not None}
     if usual or not chats:
         found = _only("prompt", PROMPTS, usual or columns, rows[0])
     else:

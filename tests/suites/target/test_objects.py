@@ -176,6 +176,15 @@ def test_a_system_instruction_is_asked_by_its_flag(tmp_path: Path, said: Any) ->
     assert item.prompt == "Short.\n\nHi?"
 
 
+def test_a_chat_of_one_turn_is_the_prompt(tmp_path: Path) -> None:
+    """An answer beside it is asked for; without one the line says what the chat lacks."""
+    rows = [gemini(("user", "Hi?"))]
+
+    assert "does not end with the assistant's turn" in refused(tmp_path, rows, "target.no-answer")
+    (item,) = items(tmp_path, [rows[0] | {"answer": "Yo"}])
+    assert (item.prompt, item.answer) == ("Hi?", "Yo")
+
+
 def test_a_thought_is_no_turn(tmp_path: Path) -> None:
     """Gemini writes what it thought as a part of its own."""
     row = gemini(("user", "Hi?"), ("model", "Hm."))
