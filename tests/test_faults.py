@@ -48,6 +48,7 @@ def assert_nothing_lost(found: Tally, n_faults: int) -> None:
     assert found.is_clean, found
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_nothing(place: Place) -> None:
     """Kill -9 at random moments: what was reported is there, the review is the undisturbed one."""
     assert_nothing_lost(kill_often(place, N_KILLS), N_KILLS)

@@ -385,6 +385,7 @@ def test_init_takes_the_fields(tmp_path: Path) -> None:
     assert capability.tasks[0].items[0].prompt == "q"
 
 
+@pytest.mark.slow
 def test_data_are_read_once(
     tmp_path: Path, sides: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

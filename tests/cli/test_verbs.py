@@ -548,6 +548,7 @@ def turns(share: int, *names: str) -> Script:
     return script
 
 
+@pytest.mark.slow
 def test_candidates_that_change_together_share_more_of_alpha(
     trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -569,6 +570,7 @@ def test_candidates_that_change_together_share_more_of_alpha(
     assert json.loads((again / "review.json").read_text())["verdict"] == review["verdict"]
 
 
+@pytest.mark.slow
 def test_what_an_earlier_run_saw_leaves_equal_shares(
     trajectory: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

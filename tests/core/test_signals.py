@@ -184,6 +184,7 @@ def test_a_second_signal_ends_at_once(place: Place, tmp_path: Path, second: sign
     assert n_damaged(tmp_path / "store") == 0
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_review(place: Place, tmp_path: Path) -> None:
     """Other hash seeds, stores and folders: the same but for OUT and clocks."""
     for name, seed in (("one", "1"), ("other", "2")):

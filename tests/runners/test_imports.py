@@ -456,6 +456,7 @@ def test_a_damaged_results_file_is_named(text: str, folders: tuple[Path, Path]) 
         compared(folders)
 
 
+@pytest.mark.slow
 def test_twenty_tasks_of_a_thousand_items_take_seconds(tmp_path: Path) -> None:
     """Reading, pairing and judging 40,000 samples; 2 seconds on a quiet machine, 6 allowed."""
     for number in range(20):
