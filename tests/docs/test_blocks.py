@@ -31,7 +31,8 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ),
 }
 PROSE = {"text"}  # languages that nothing could run
-RAN = "__ran__"  # in a page's namespace: the Python blocks that ran in it
+RUN = {"sh", "bash", "shell", "console", "python"}  # languages whose blocks others build on
+RAN = "__ran__"  # in a page's namespace: the blocks that ran in it
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +100,9 @@ def test_the_block_is_true(
 
 def execute(block: Block, names: dict[str, Any], root: Path) -> None:
     """Do what the language of a block says."""
+    run_earlier(block, names, root)
+    names[RAN].add(block.where)
     if block.language in ("sh", "bash", "shell"):
-        run_earlier(block, names, root)
         for words in commands_of(block.text):
             run(words, block)
     elif block.language == "console":
@@ -136,21 +138,20 @@ def converse(block: Block) -> None:
 
 
 def run_earlier(block: Block, names: dict[str, Any], root: Path) -> None:
-    """Run the Python blocks before a block that did not run yet.
+    """Run the blocks before a block that did not run yet in this process.
 
     So it is where another process began the page, or where the block is run alone.
     """
     for before in BLOCKS:
         is_earlier = before.page == block.page and before.line < block.line
-        is_run = before.language == "python" and "read only" not in before.marks
+        is_run = "read only" not in before.marks and before.language in RUN
+        is_run = is_run and (before.page, before.first) not in EXCEPTIONS
         if is_earlier and is_run and before.where not in names[RAN]:
-            run_python(before, names, root)
+            execute(before, names, root)
 
 
 def run_python(block: Block, names: dict[str, Any], root: Path) -> None:
     """Run a block after those before it; a model that a reader has in memory is made for it."""
-    run_earlier(block, names, root)
-    names[RAN].add(block.where)
     read = {one.id for one in ast.walk(ast.parse(block.text)) if isinstance(one, ast.Name)}
     if {"model", "tokenizer"} & (read - names.keys() - vars(builtins).keys()):
         names["model"], names["tokenizer"] = in_training(root)
