@@ -1,4 +1,4 @@
-"""The corridor with scripted answers: what is asked, stored, resumed, compared and recorded."""
+"""The gate with scripted answers: what is asked, stored, resumed, compared and recorded."""
 
 from __future__ import annotations
 
@@ -613,7 +613,7 @@ def test_the_policy_of_the_review_is_the_one_that_judged(plan: Plan, store: Stor
     assert review.plan.policy == Policy()
 
 
-def test_stored_answers_walk_the_same_corridor(plan: Plan, store: Store) -> None:
+def test_stored_answers_go_through_the_same_gate(plan: Plan, store: Store) -> None:
     """compare finds protocol and runner in the store and gives the same verdict."""
     measured = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
 

@@ -40,7 +40,7 @@ class ParallelRunner(Runner):
 
     @property
     def leads(self) -> bool:
-        """Say whether this process walks the corridor."""
+        """Return True if this process runs the gate."""
         return self._peers.rank == 0
 
     @property

@@ -103,7 +103,7 @@ class SlowRunner(FakeRunner):
 
 
 def walked(shown: Shown, tmp_path: Path) -> None:
-    """Walk the whole corridor with the slow runner."""
+    """Run the whole gate with the slow runner."""
     suite = support.write_suite(tmp_path / "suite", n_items=300, n_said=70)
     for seed, name in enumerate(("base", "tuned")):
         support.write_checkpoint(tmp_path / name, seed=seed)

@@ -347,7 +347,7 @@ def test_without_training_data_tasks_are_as_they_were() -> None:
     assert without_training([asked], ()) == ((asked,), ())
 
 
-# --- in the corridor -----------------------------------------------------------------------------
+# --- through the gate -----------------------------------------------------------------------------
 
 
 def loses_hard_levels(name: str, item: Item) -> float:

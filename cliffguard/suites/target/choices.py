@@ -35,6 +35,7 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
     if isinstance(given, Mapping):
         if isinstance(given.get("text"), list) and isinstance(given.get("label"), list):
             given, names = given["text"], given["label"]
+            _refuse_uneven(row, column, given, names)
         else:
             kept = {key: one for key, one in given.items() if one is not None}
             given, names = list(kept.values()), list(kept)
@@ -51,6 +52,16 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
         )
     called = {str(name): place for place, name in enumerate(names[: len(given)])}
     return tuple(map(as_text, given)), called
+
+
+def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence[Any]) -> None:
+    """Refuse labels that do not name each text once: an answer could mean another choice."""
+    if len(texts) != len(labels) or len({*map(str, labels)}) < len(labels):
+        raise SuiteError(
+            f"{row.place}: {column} has {len(texts)} texts and the labels {shown(labels)}; give "
+            "every text one label of its own, or leave the row out",
+            id="target.uneven-choices",
+        )
 
 
 def _are_named(given: Any) -> bool:

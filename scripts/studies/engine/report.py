@@ -1,4 +1,4 @@
-"""What `bench_engine.py` measured, told as Markdown and as a chart."""
+"""The results of `bench.py` as Markdown and as a chart."""
 
 from __future__ import annotations
 

@@ -92,6 +92,20 @@ def test_arc_is_read_as_it_is(tmp_path: Path) -> None:
     assert [item.answer for item in found[:2]] == ["red", "blue"]
 
 
+@pytest.mark.parametrize("label", [["A", "B"], ["A", "B", "C", "D"], ["A", "B", "B"]])
+def test_labels_that_do_not_name_each_text_once_are_refused(
+    tmp_path: Path, label: list[str]
+) -> None:
+    """The right answer could be another text than the one that is taken."""
+    choices = {"text": ["red", "blue", "green"], "label": label}
+
+    refused(
+        tmp_path,
+        [{"question": "Sky?", "choices": choices, "answerKey": "B"}],
+        "target.uneven-choices",
+    )
+
+
 def test_a_test_split_of_triviaqa_has_no_answers(tmp_path: Path) -> None:
     """Its answers are all <unk>, which nobody could say."""
     answer = {"value": "<unk>", "aliases": []}
