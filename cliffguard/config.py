@@ -16,9 +16,8 @@ from pydantic import TypeAdapter
 from cliffguard.core.churn import churn_of_file
 from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import SECTIONS, is_path, read_yaml, user_path, validate
-from cliffguard.core.flags import flags_of
 from cliffguard.core.hub_names import HUB
-from cliffguard.core.settings import Plan, Policy, Protocol, RunnerSettings, TargetData
+from cliffguard.core.settings import Plan, Policy, TargetData
 from cliffguard.suites.loading import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
@@ -188,15 +187,13 @@ def schema(kind: str) -> dict[str, Any]:
             described["properties"][key]["anyOf"].append({"type": "string"})
         described["properties"]["churn"]["anyOf"].append({"type": "string"})
         listed = described["properties"]["suites"]
-        described["properties"]["suites"] = {"anyOf": [listed, {"const": NO_SUITE}]}
+        described["properties"]["suites"] = _either(listed, {"const": NO_SUITE})
         several = {"type": "array", "items": {"type": "string"}, "minItems": 1}
-        described["properties"]["candidate"] = {"anyOf": [{"type": "string"}, several]}
+        described["properties"]["candidate"] = _either(
+            described["properties"]["candidate"], several
+        )
         # Two plans in one, which a protocol is not.
         described["$defs"]["Protocol"]["properties"]["chat_template"]["enum"].append("both")
-        for record in (Plan, Protocol, RunnerSettings, TargetData):
-            inner = described if record is Plan else described["$defs"][record.__name__]
-            for key, flag in flags_of(record):
-                inner["properties"][key]["description"] = flag.help
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
@@ -204,6 +201,12 @@ def schema(kind: str) -> dict[str, Any]:
         if "description" in record:  # the docstring, whose examples are for Python
             record["description"] = record["description"].partition("\n\n>>>")[0]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described}
+
+
+def _either(listed: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a key that may be something else, too; its description stays its own."""
+    kept = {key: listed[key] for key in ("description", "title", "default") if key in listed}
+    return {**kept, "anyOf": [{k: v for k, v in listed.items() if k not in kept}, other]}
 
 
 def _refuse_switches(

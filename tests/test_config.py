@@ -461,6 +461,21 @@ def test_every_key_of_a_plan_is_in_the_schema() -> None:
     assert set(written) == set(schema("plan")["properties"])
 
 
+@pytest.mark.parametrize("kind", ["plan", "policy", "suite"])
+def test_every_key_is_described(kind: str) -> None:
+    """An editor says of each key what it is, in plans, policies and suites, however deep."""
+    whole = schema(kind)
+    records = {"the file": whole, **whole.get("$defs", {})}
+
+    bare = [
+        f"{record}.{key}"
+        for record, described in records.items()
+        for key, value in described.get("properties", {}).items()
+        if not value.get("description", "").strip()
+    ]
+    assert bare == []
+
+
 def test_what_is_shown_can_be_read_again(tmp_path: Path) -> None:
     """The resolved plan, written to a file, resolves to itself."""
     plan = load(tmp_path, "policy: {alpha: 0.1}\nprotocol: {limit: 5}\n")

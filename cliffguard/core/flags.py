@@ -1,4 +1,8 @@
-"""The command-line option of a settings key: spellings, help text, panel, beside its default."""
+"""The command-line option of a settings key: spellings, help text, panel, beside its default.
+
+The help text is the key's description, too, in JSON Schemas and on the pages of the documentation;
+a key without an option has a description alone. pydantic reads it from the field's metadata.
+"""
 
 from __future__ import annotations
 
@@ -34,18 +38,29 @@ class Flag:
 
 
 def flag(default: Any, help: str, *aliases: str, **more: str) -> Any:
-    """Return a field with a default and a flag; `more` are further fields of `Flag`.
+    """Return a field with a default and a flag; `more` are further fields of `Flag`."""
+    return _field(default, option(help, *aliases, **more))
 
-    As with `dataclasses.field`, what makes a default (`dict`) is called for each record anew.
-    """
-    declared: dict[str, Any] = {"flag": Flag(help=help, aliases=aliases, **more)}
+
+def key(default: Any, description: str) -> Any:
+    """Return a field with a default and a description, which the command line does not have."""
+    return _field(default, {"description": description})
+
+
+def option(help: str, *aliases: str, **more: str) -> dict[str, Any]:
+    """Return the metadata of a field with a flag, for one that has no default."""
+    return {"flag": Flag(help=help, aliases=aliases, **more), "description": help}
+
+
+def _field(default: Any, metadata: dict[str, Any]) -> Any:
+    """Return a field; a default that can be called is called for each record anew."""
     if callable(default):
-        return dataclasses.field(default_factory=default, metadata=declared)
-    return dataclasses.field(default=default, metadata=declared)
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def flags_of(record: type[Any]) -> Iterator[tuple[str, Flag]]:
     """Yield the keys of a record that have a flag, each with it and its panel."""
-    for key in dataclasses.fields(record):
-        if (declared := key.metadata.get("flag")) is not None:
-            yield key.name, dataclasses.replace(declared, panel=declared.panel or record.PANEL)
+    for field in dataclasses.fields(record):
+        if (declared := field.metadata.get("flag")) is not None:
+            yield field.name, dataclasses.replace(declared, panel=declared.panel or record.PANEL)

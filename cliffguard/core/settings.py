@@ -21,8 +21,9 @@ from cliffguard.core.flags import (
     PROTOCOL,
     RUNNER,
     TRUST,
-    Flag,
     flag,
+    key,
+    option,
 )
 
 Ring = Literal["target", "adjacent", "general", "safety", "control"]
@@ -155,21 +156,7 @@ _NO_TEMPLATE_ARGS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilityPolicy:
-    """`margin` None: the policy's default. `gate` None: every ring but control gates.
-
-    `relative_margin` is the share of what the base has beyond guessing that may be lost, instead of
-    a margin in points. `stratum_margin` is the drop that is tolerated in one part of the
-    capability, a task or a level or a class (None: the margin; of a target 10 points, or its margin
-    where that is wider).
-    `cluster` and `strata` name a field of its documents, or of a suite's own items: what has the
-    same value of `cluster` (a passage's id) stands or falls together, and each value of `strata`
-    (a topic) is a part in which a loss is looked for.
-
-    Where there is no suite, in comparing what lm-eval logged, `tasks` (names, groups, or patterns
-    such as `mmlu_*`) are what the capability is made of; `metric` and `filter` choose among their
-    scores.
-    `lower_is_better` says which way the metrics of its tasks point where the tasks do not (None:
-    they do); it is also for lm-eval's tasks in a suite.
+    """What a policy says of one capability.
 
     >>> from cliffguard import CapabilityPolicy, Policy
     >>> policy = Policy(capabilities={"arithmetic": CapabilityPolicy(margin=0.03)})
@@ -179,16 +166,47 @@ class CapabilityPolicy:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    margin: Margin | None = None
-    relative_margin: Annotated[float, Bounds(above=0.0, below=1.0)] | None = None
-    stratum_margin: Margin | None = None
-    cluster: str | None = None
-    strata: str | None = None
-    gate: bool | None = None
-    tasks: tuple[str, ...] = ()
-    metric: str | None = None
-    filter: str | None = None
-    lower_is_better: bool | None = None
+    margin: Margin | None = key(
+        None,
+        "The drop in mean score that is tolerated, 0.05 being 5 points. Without it the suite's "
+        "margin, else the policy's `default_margin`.",
+    )
+    relative_margin: Annotated[float, Bounds(above=0.0, below=1.0)] | None = key(
+        None,
+        "Instead of `margin`: the share of what the base has beyond guessing that may be lost.",
+    )
+    stratum_margin: Margin | None = key(
+        None,
+        "The drop that is tolerated in one part of it: a task, a level, a class, a value of "
+        "`strata`. Without it the margin; of a target 10 points, or its margin if that is wider.",
+    )
+    cluster: str | None = key(
+        None,
+        "A field of the documents, or of own items; what has the same value of it (a passage's id) "
+        "stands or falls together.",
+    )
+    strata: str | None = key(
+        None,
+        "A field of the documents, or of own items; each value of it (a topic) is a part in which "
+        "a loss is looked for.",
+    )
+    gate: bool | None = key(
+        None,
+        "Whether it can fail the gate. Without it every ring but control gates. true also demands "
+        "that something can be lost there.",
+    )
+    tasks: tuple[str, ...] = key(
+        (),
+        "What it is made of where there is no suite, in comparing lm-eval's samples: names, groups "
+        "(`mmlu`) or patterns (`mmlu_*`).",
+    )
+    metric: str | None = key(
+        None, "Which score of these samples counts. Without it the first that lies between 0 and 1."
+    )
+    filter: str | None = key(None, "Which filter of these samples counts. Without it the first.")
+    lower_is_better: bool | None = key(
+        None, "Which way the metrics of its lm-eval tasks point, where the tasks do not say it."
+    )
 
     def __post_init__(self) -> None:
         _check_bounds(self, "policy")
@@ -200,7 +218,7 @@ class CapabilityPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPolicy:
-    """The gain in the target's mean score (0…1) that must be proven for PASS.
+    """What is demanded of a target for PASS.
 
     >>> from cliffguard import Policy, TargetPolicy
     >>> Policy(target=TargetPolicy(min_gain=0.1)).role("tickets", "target")
@@ -209,7 +227,9 @@ class TargetPolicy:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    min_gain: Annotated[float, Bounds(above=-1.0, below=1.0)] = 0.0
+    min_gain: Annotated[float, Bounds(above=-1.0, below=1.0)] = key(
+        0.0, "The gain in the target's mean score (0…1) that must be proven for PASS."
+    )
 
     def __post_init__(self) -> None:
         _check_bounds(self, "policy")
@@ -219,15 +239,6 @@ class TargetPolicy:
 class Policy:
     """Margins and error rate, written before the results. Margins are drops in score, 0…1.
 
-    `estimand`: what a drop is a drop of. "capability": of the skill that the items are a sample
-    of; "suite": of the score on exactly these items, which are then the contract. `target` None:
-    the gain is reported and nothing is demanded of it. `reserve` is the share of alpha that the
-    first run of a candidate leaves to later ones with more items, on the side of PASS and on that
-    of FAIL. `mean_margin` is the largest mean of the gating capabilities' drops that is tolerated,
-    each weighed alike: PASS then takes a proof of it beside that of each capability, whose margins
-    are wider (None: nothing is asked of the mean). With `target_only` nothing around a target needs
-    to be measured, or to count, for PASS: the target's gain alone decides.
-
     >>> from cliffguard import Policy
     >>> policy = Policy(alpha=0.05, default_margin=0.03)
     >>> policy.margin("arithmetic"), policy.role("arithmetic", "adjacent")
@@ -236,14 +247,37 @@ class Policy:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    alpha: Annotated[float, Bounds(above=0.0, least=_LEAST_ALPHA, below=0.5)] = 0.05
-    reserve: Annotated[float, Bounds(least=0.0, most=0.5)] = 0.05
-    default_margin: Margin = 0.05
-    mean_margin: Margin | None = None
-    estimand: Estimand = "capability"
-    target: TargetPolicy | None = None
-    target_only: bool = False
-    capabilities: Mapping[str, CapabilityPolicy] = field(default_factory=dict)
+    alpha: Annotated[float, Bounds(above=0.0, least=_LEAST_ALPHA, below=0.5)] = key(
+        0.05, "Error rate of a wrong FAIL, and of a wrong PASS."
+    )
+    reserve: Annotated[float, Bounds(least=0.0, most=0.5)] = key(
+        0.05,
+        "Share of alpha that the first run of a candidate leaves to later ones with more items, on "
+        "the side of PASS and on that of FAIL.",
+    )
+    default_margin: Margin = key(
+        0.05, "The drop in mean score (0…1) that is tolerated where no margin of its own is named."
+    )
+    mean_margin: Margin | None = key(
+        None,
+        "The largest mean of all gating drops that is tolerated, each weighed alike, beside wider "
+        "margins for each. PASS then takes both proofs.",
+    )
+    estimand: Estimand = key(
+        "capability",
+        "What a drop is a drop of. capability: of the skill that the items are a sample of. suite: "
+        "of the score on exactly these items, which are then the contract.",
+    )
+    target: TargetPolicy | None = key(
+        None, "What gain of the target must be proven. Without it the gain is only reported."
+    )
+    target_only: bool = key(
+        False,
+        "The target's gain alone decides; nothing around it needs to be measured, or to count.",
+    )
+    capabilities: Mapping[str, CapabilityPolicy] = key(
+        dict, "What holds for single capabilities, by name."
+    )
 
     def __post_init__(self) -> None:
         _check_bounds(self, "policy")
@@ -311,7 +345,9 @@ class RunnerSettings:
     args: Mapping[str, bool | int | float | str | None] = flag(
         dict, "Its arguments: k=v,k=v or JSON.", "--model_args", name="--model-args"
     )
-    served_as: Mapping[str, str] = field(default_factory=dict)
+    served_as: Mapping[str, str] = key(
+        dict, "Under which name a server knows a checkpoint: checkpoint → name. By default its own."
+    )
     device: str = flag("auto", "auto, cpu, cuda or cuda:N.")
     device_map: Literal["auto"] | None = flag(None, "auto spreads a model over all GPUs.")
     batch_size: Count | None = flag(None, "Sequences per batch.", "--batch_size")
@@ -377,14 +413,12 @@ class TargetData:
     PANEL: ClassVar[str] = COLUMNS
 
     data: str = field(
-        metadata={
-            "flag": Flag(
-                help="Data of a target: a file, a saved folder, hf:org/name.",
-                metavar="DATA",
-                name="--target",
-                panel=EVERYDAY,
-            )
-        }
+        metadata=option(
+            "Data of a target: a file, a saved folder, hf:org/name.",
+            metavar="DATA",
+            name="--target",
+            panel=EVERYDAY,
+        )
     )
     name: str = flag("target", "Name of its capability (target).")
     prompt: str | None = flag(
@@ -450,11 +484,9 @@ class Plan:
     PANEL: ClassVar[str] = ITEMS
 
     candidate: str = field(
-        metadata={
-            "flag": Flag(
-                help="Candidate: a directory, hf:org/model@revision, or an adapter.", panel=EVERYDAY
-            )
-        }
+        metadata=option(
+            "Candidate: a directory, hf:org/model@revision, or an adapter.", panel=EVERYDAY
+        )
     )
     base: str | None = flag(
         None,
@@ -468,9 +500,13 @@ class Plan:
         name="--suite",
         panel=EVERYDAY,
     )
-    target: TargetData | None = None
-    protocol: Protocol = field(default_factory=Protocol)
-    runner: RunnerSettings = field(default_factory=RunnerSettings)
+    target: TargetData | None = key(
+        None,
+        "Data that a target capability is made of: a path, or the path as `data` with what cannot "
+        "be found by itself. No suite is needed beside it.",
+    )
+    protocol: Protocol = key(Protocol, "How the items are put to both sides.")
+    runner: RunnerSettings = key(RunnerSettings, "Who answers, and where.")
     policy: Policy | None = flag(None, "Margins and error rate, a YAML file.", "-p", panel=EVERYDAY)
     data: Mapping[str, str | Mapping[str, str]] = flag(
         dict, "A local file for an lm-eval task, or TASK:SPLIT=PATH.", metavar="TASK=PATH"

@@ -31,7 +31,7 @@ Cost = Literal["likelihood", "short generation", "long generation"]
 
 _SCORING = 1  # raised whenever own items are put or scored in another way
 BY_LIKELIHOOD = ("acc", "acc_norm")
-_ROW_KEYS = [
+ITEM_KEYS = [
     "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
     "fields",
 ]  # fmt: skip
@@ -39,18 +39,17 @@ OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)
 
 
 class GeneratedItems(BaseModel):
-    """Items that are made, not read: by a generator of `cliffguard.suites.ladders`, from a seed.
-
-    `digest` is that of the items, and checked; `levels` None: all of the generator's.
-    """
+    """Items that are made, not read: by a generator of `cliffguard.suites.ladders`, from a seed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    generator: str
-    seed: str
-    n_per_level: int = Field(ge=1, le=10_000)
-    levels: tuple[int, ...] | None = Field(default=None, min_length=1)
-    digest: str
+    generator: str = Field(description="Name of the ladder, such as `arithmetic`.")
+    seed: str = Field(description="Any text. Another seed makes other items.")
+    n_per_level: int = Field(ge=1, le=10_000, description="Items on each level.")
+    levels: tuple[int, ...] | None = Field(
+        default=None, min_length=1, description="Levels that are made. Without it, all."
+    )
+    digest: str = Field(description="That of the items; it is checked when they are made.")
 
 
 class TaskFile(BaseModel):
@@ -62,19 +61,71 @@ class TaskFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name
-    from_suite: str | None = Field(default=None, alias="from")
-    items: str | GeneratedItems | None = None
-    level: str | None = None
-    gate_levels: tuple[int, ...] | None = Field(default=None, min_length=1)
-    metric: str | None = None
-    filter: str | None = None
-    chance: float = Field(default=0.0, ge=0.0, lt=1.0)
-    num_fewshot: int | None = Field(default=None, ge=0)
-    max_tokens: int | None = Field(default=None, ge=1)
-    stop: tuple[str, ...] | None = None
-    limit: int | None = Field(default=None, ge=1)
-    cost: Cost | None = None
+    name: Name = Field(
+        description="Of own items any, once in all suites of a run. Else lm-eval's task or group."
+    )
+    from_suite: str | None = Field(
+        default=None,
+        alias="from",
+        description="The suite (a name, or a path) that the task belongs to. Only `gate_levels` "
+        "may then be set anew.",
+    )
+    items: str | GeneratedItems | None = Field(
+        default=None,
+        description="JSON Lines in the suite's folder, or a generator of a ladder. Without it the "
+        "task is lm-eval's.",
+    )
+    level: str | None = Field(
+        default=None,
+        description="The items' key that holds the level of a ladder, a whole number.",
+    )
+    gate_levels: tuple[int, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Levels that count for the verdict; the others are only shown. Needs `level`.",
+    )
+    metric: str | None = Field(
+        default=None,
+        description="Of own items one of the metrics of own items (without it `acc`). Of an "
+        "lm-eval task any that scores an item between 0 and 1 (without it the task's first).",
+    )
+    filter: str | None = Field(
+        default=None,
+        description="Of an lm-eval task with several filters (`strict-match`, `flexible-extract`) "
+        "the one that scores. Without it the first.",
+    )
+    chance: float = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Score of guessing: what the base has beyond it is what can be lost.",
+    )
+    num_fewshot: int | None = Field(
+        default=None,
+        ge=0,
+        description="Examples before each item. Own items take them from the same file, never the "
+        "item itself. Without it the task's; of own items none.",
+    )
+    max_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        description="Token limit of a generated answer, own items only. Without it the metric's.",
+    )
+    stop: tuple[str, ...] | None = Field(
+        default=None,
+        description="Texts before which a generated answer ends, own items only. Without it the "
+        "end of the line for `exact_match` and `normalized_match`, and none for the others.",
+    )
+    limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many of its items are asked at most, in seeded order; of a group or tag, "
+        "of each of its tasks. The protocol's `limit` cuts further, and lifts none.",
+    )
+    cost: Cost | None = Field(
+        default=None,
+        description="What an answer takes. It is shown, and used by `cliffguard plan`.",
+    )
 
 
 class CapabilityFile(BaseModel):
@@ -82,11 +133,23 @@ class CapabilityFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ring: Ring
-    description: str = ""
-    covers: tuple[Name, ...] = ()
-    margin: float | None = Field(default=None, gt=0.0, le=0.5)
-    tasks: tuple[TaskFile, ...] = Field(min_length=1)
+    ring: Ring = Field(description="What its loss would mean: see the rings.")
+    description: str = Field(default="", description="For people; lists and reports show it.")
+    covers: tuple[Name, ...] = Field(
+        default=(), description="Other capabilities that it counts as, such as `out_of_domain_qa`."
+    )
+    margin: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=0.5,
+        description="The drop in mean score that is tolerated where the policy names none for this "
+        "capability. It comes before the policy's `default_margin`, and stands in the review.",
+    )
+    tasks: tuple[TaskFile, ...] = Field(
+        min_length=1,
+        description="Its tasks, pooled with equal weight for each item. A name alone is a task of "
+        "lm-eval.",
+    )
 
     @field_validator("tasks", mode="before")
     @classmethod
@@ -102,11 +165,17 @@ class SuiteFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name
-    version: int = Field(ge=1)
-    description: str = ""
-    made: date | None = None
-    capabilities: dict[Name, CapabilityFile] = Field(min_length=1)
+    name: Name = Field(description="How reports and the store call it.")
+    version: int = Field(ge=1, description="Raise it when items change.")
+    description: str = Field(default="", description="For people; `suites ls` shows it.")
+    made: date | None = Field(
+        default=None,
+        description="The day on which its items were made. After a year `suites check` warns that "
+        "newer bases may know them. No part of the digest.",
+    )
+    capabilities: dict[Name, CapabilityFile] = Field(
+        min_length=1, description="The units of a decision, by name. A name belongs to one suite."
+    )
 
 
 @cache
@@ -471,7 +540,7 @@ def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, whe
     likelihood, `question` and `expected` (where it is not the answer) for the generated one;
     `context` stands before either. `answers` in place of `answer` are several, any of them right.
     """
-    known = {*_ROW_KEYS, level}
+    known = {*ITEM_KEYS, level}
     for key in row:
         if key not in known:
             raise SuiteError(

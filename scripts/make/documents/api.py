@@ -77,10 +77,10 @@ def _entry(name: str, value: Any) -> str:
 
 
 def _helps(record: type) -> Iterator[str]:
-    """Yield what the command line says of each setting that has a flag."""
+    """Yield the description of each setting."""
     for field in fields(record):
-        if flag := field.metadata.get("flag"):
-            yield f"- `{field.name}`: {flag.help.replace('<', '&lt;')}"
+        if description := field.metadata.get("description"):
+            yield f"- `{field.name}`: {description.replace('<', '&lt;')}"
 
 
 def _signature(name: str, value: Any) -> Iterator[str]:
