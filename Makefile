@@ -61,7 +61,7 @@ schemas: $(READY)  ## rewrite the JSON Schemas
 	$(BIN)/python -m scripts.make.schemas
 	$(BIN)/python -m scripts.make.digests
 
-pages: $(READY)  ## rewrite the Python API, the ids of errors and the index of decisions
+pages: $(READY)  ## rewrite the Python API, error ids, tables of keys and the index of decisions
 	$(BIN)/python -m scripts.make.pages
 
 SITE ?= build/site

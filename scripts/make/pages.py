@@ -9,13 +9,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.make.documents import api, decisions, error_ids
+from scripts.make.documents import api, decisions, error_ids, suite_keys
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = {
     "api.md": api.page,
     "decisions/README.md": decisions.page,
     "error-ids.md": error_ids.page,
+    "suites-reference.md": suite_keys.page,
 }
 
 

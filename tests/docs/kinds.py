@@ -16,7 +16,7 @@ from cliffguard.core.errors import CliffguardError, ConfigError
 from cliffguard.core.files import read_yaml
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.report.json import read_review
-from cliffguard.suites.loading import SuiteFile, make_item, read_suite
+from cliffguard.suites.loading import ITEM_KEYS, SuiteFile, make_item, read_suite
 from cliffguard.suites.scorers import SCORERS
 from tests.docs.blocks import Block
 
@@ -82,9 +82,9 @@ def read_json_block(block: Block) -> None:
         return
     for line in filter(str.strip, block.text.split("\n")):
         row = parse_json(line)
-        assert {"id", "answer"} <= row.keys(), f"{block.where}: no item; say its kind by a mark"
+        is_item = "id" in row and bool({"answer", "answers"} & row.keys())
+        assert is_item, f"{block.where}: no item; say its kind by a mark"
         metric = block.marks.get("kind", "acc" if "choices" in row else "exact_match")
         assert metric == "acc" or metric in SCORERS, f"{block.where}: {metric} is no metric"
-        known = {"id", "context", "prompt", "choices", "answer", "question", "expected"}
-        level = [name for name in row if name not in {*known, "cluster", "fields"}]
+        level = [name for name in row if name not in ITEM_KEYS]
         make_item(row, metric=metric, level=level[0] if level else None, where=block.where)
