@@ -23,14 +23,17 @@ def test_every_key_of_a_suite_has_a_row() -> None:
             )
 
 
-def test_a_page_without_a_mark_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("table", ["keys of TaskFile", "keys of TargetData", "usual columns"])
+def test_a_page_without_a_mark_is_refused(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else a table would be gone, and the page up to date."""
     page = tmp_path / "page.md"
     text = suite_keys.PAGE.read_text(encoding="utf-8")
-    page.write_text(text.replace("<!-- keys of TaskFile -->", ""), encoding="utf-8")
+    page.write_text(text.replace(f"<!-- {table} -->", ""), encoding="utf-8")
     monkeypatch.setattr(suite_keys, "PAGE", page)
 
-    with pytest.raises(ValueError, match="keys of TaskFile"):
+    with pytest.raises(ValueError, match=table):
         suite_keys.page()
 
 

@@ -14,7 +14,7 @@ LINES = (CHECKOUT / "CHANGELOG.md").read_text(encoding="utf-8").split("\n")
 
 def versions() -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield each version's heading, those of its sections, and its other lines."""
-    starts = [place for place, line in enumerate(LINES) if line.startswith("## ")]
+    starts = [number for number, line in enumerate(LINES) if line.startswith("## ")]
     for start, end in zip(starts, [*starts[1:], len(LINES)], strict=True):
         body = LINES[start + 1 : end]
         sections = [line.removeprefix("### ") for line in body if line.startswith("#")]

@@ -19,7 +19,8 @@ from cliffguard.suites.target import known
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "suites-reference.md"
 _MARKED = re.compile(
-    r"(?P<mark><!-- (?:keys of (?P<record>\w+)|usual columns) -->\n).*?(?=<!-- end -->)", re.DOTALL
+    r"(?P<mark><!-- (?P<table>keys of (?P<record>\w+)|usual columns) -->\n).*?(?=<!-- end -->)",
+    re.DOTALL,
 )
 _SECTIONS = {
     "CapabilityFile": "[capability](#capability)",
@@ -38,11 +39,13 @@ _BOUNDS = {
 def page() -> str:
     """Return the page with its tables as the records are now. Raises ValueError without a mark."""
     text = PAGE.read_text(encoding="utf-8")
-    marked = {found["record"] for found in _MARKED.finditer(text)}
-    if absent := {"TargetData", "SuiteFile", *_SECTIONS} - marked:
-        raise ValueError(f"docs/{PAGE.name}: no <!-- keys of {min(absent)} --> … <!-- end -->")
+    records = ("SuiteFile", *_SECTIONS, TargetData.__name__)
+    absent = {"usual columns", *(f"keys of {record}" for record in records)}
+    absent -= {match["table"] for match in _MARKED.finditer(text)}
+    if absent:
+        raise ValueError(f"docs/{PAGE.name}: no <!-- {min(absent)} --> … <!-- end -->")
     return _MARKED.sub(
-        lambda found: "\n".join([found["mark"], *_lines(found["record"]), "", ""]), text
+        lambda match: "\n".join([match["mark"], *_lines(match["record"]), "", ""]), text
     )
 
 
