@@ -29,6 +29,7 @@ from cliffguard.engine.budget import Budget, find_budget
 from cliffguard.engine.decoding import Sampling
 from cliffguard.engine.generation import Generated, Prompt, generate
 from cliffguard.engine.packing import Ints, Scored
+from cliffguard.engine.packing_support import known_reason
 from cliffguard.engine.packing_trial import is_low, plain_reason
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
@@ -103,8 +104,16 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             self._rank = self.accelerator.process_index
         self.plain_because: str | None = None
         self._is_tried = False
-        if packing != "auto":
-            self.settle(None if packing == "packed" else "it was asked for")
+        if packing == "plain":
+            self.settle("it was asked for")
+        elif packing == "packed":
+            self.settle(None)
+            if (reason := known_reason(self.model)) is not None:
+                raise IntegrityError(
+                    f"{self.config.name_or_path}: no prefix can be shared: {reason}; leave "
+                    "packing out, or say plain",
+                    id="packing.impossible",
+                )
         elif not is_low(self.model):
             self.settle(plain_reason(self.model))
         self.budget = budget or find_budget(
@@ -141,11 +150,13 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         """Pack from now on, or say why not."""
         self.plain_because, self._is_tried = plain_because, True
 
-    def _try_packing(self, prompts: Sequence[Ints]) -> None:
-        """Settle by the first prompts that are asked, unless it is settled."""
+    def try_packing(self, prompts: Sequence[Sequence[int] | Ints]) -> str | None:
+        """Settle by the first prompts that are asked, unless it is settled; return why not."""
         if not self._is_tried and prompts:
+            sequences = [np.array(prompt[-self.max_length :], dtype=np.int64) for prompt in prompts]
             with self.stages.during("loading"):
-                self.settle(plain_reason(self.model, prompts))
+                self.settle(plain_reason(self.model, sequences))
+        return self.plain_because
 
     # --- log-likelihoods -------------------------------------------------------------------------
 
@@ -156,7 +167,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
         sequences = [self._scored(context, target) for _, context, target in requests]
-        self._try_packing([np.append(scored.tokens, scored.targets[-1:]) for scored in sequences])
+        self.try_packing([np.append(scored.tokens, scored.targets[-1:]) for scored in sequences])
         if self.plain_because is not None:
             plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(
                 requests, disable_tqdm=disable_tqdm, override_bs=override_bs
@@ -205,7 +216,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
         stops = handle_stop_sequences(settings.pop("until", None), eos=eos)
         n_new = int(settings.pop("max_gen_toks"))
-        self._try_packing([np.array(self.tok_encode(context)) for context in contexts])
+        self.try_packing([self.tok_encode(context) for context in contexts])
         if self.plain_because is not None or not self._is_known(settings):
             return self._generate_plain(requests, contexts, n_new)
         if self.max_length <= n_new:

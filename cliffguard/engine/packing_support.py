@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 _MASKABLE = ("sdpa", "eager")
 _LAYERS = {"full_attention", "sliding_attention"}
 

@@ -47,14 +47,14 @@ _N_BEFORE = 120  # and so many before them, shared with its neighbours
 
 
 @dataclass(frozen=True, slots=True)
-class Distance:
+class LogprobError:
     """How far log-probabilities lie from those in float32, in nats a token."""
 
     mean: float
     p99: float
 
     @classmethod
-    def of(cls, logprobs: Floats, reference: Floats) -> Distance:
+    def of(cls, logprobs: Floats, reference: Floats) -> LogprobError:
         """Return the distance of [tokens] log-probabilities from the reference's."""
         moved = np.abs(logprobs - reference)
         return cls(float(moved.mean()), float(np.quantile(moved, 0.99)))
@@ -65,8 +65,8 @@ class Trial:
     """What came of a trial on a run's own prompts, over `n_tokens` tokens."""
 
     n_tokens: int
-    plain: Distance
-    packed: Distance
+    plain: LogprobError
+    packed: LogprobError
 
     @property
     def passes(self) -> bool:
@@ -161,8 +161,8 @@ def try_prompts(model: Any, sequences: Sequence[Scored]) -> Trial:
         reference = np.concatenate([_plainly(model, sequence) for sequence in sequences])
     return Trial(
         n_tokens=len(reference),
-        plain=Distance.of(np.concatenate(plain), reference),
-        packed=Distance.of(np.concatenate(packed), reference),
+        plain=LogprobError.of(np.concatenate(plain), reference),
+        packed=LogprobError.of(np.concatenate(packed), reference),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from transformers import LlamaForCausalLM
 
 from cliffguard.engine import packing_trial, passes
 from cliffguard.engine.float32 import can_be_had, in_float32
-from cliffguard.engine.packing_trial import Distance, Trial, plain_reason, sampled
+from cliffguard.engine.packing_trial import LogprobError, Trial, plain_reason, sampled
 from tests.engine import tiny
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
@@ -162,7 +163,7 @@ def test_packed_may_be_a_quarter_farther_from_float32(
     mean: float, p99: float, passes: bool
 ) -> None:
     """Both in the mean and at the 99th percentile."""
-    trial = Trial(n_tokens=256, plain=Distance(0.1, 0.2), packed=Distance(mean, p99))
+    trial = Trial(n_tokens=256, plain=LogprobError(0.1, 0.2), packed=LogprobError(mean, p99))
 
     assert trial.passes is passes
 
@@ -183,7 +184,7 @@ def test_a_trial_has_sequences_that_share_a_beginning() -> None:
 
     assert any(
         (left.tokens[:40] == right.tokens[:40]).all()
-        for left, right in zip(sequences, sequences[1:], strict=False)
+        for left, right in itertools.pairwise(sequences)
     )
 
 
@@ -243,9 +244,7 @@ def test_the_engine_tries_the_first_prompts_that_it_is_asked(
     """In bfloat16; in float32 the fixed trial is enough, and known beforehand."""
     tried: list[int] = []
     sound = packing_trial.try_prompts
-    monkeypatch.setattr(
-        packing_trial, "try_prompts", lambda *args: tried.append(1) or sound(*args)
-    )
+    monkeypatch.setattr(packing_trial, "try_prompts", lambda *args: tried.append(1) or sound(*args))
     requests = [(None, tokens[:-4].tolist(), tokens[-4:].tolist()) for tokens in prompts()]
     lm = tiny.ours(tiny.llama().bfloat16(), max_length=256)
 
