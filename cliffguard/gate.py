@@ -16,6 +16,7 @@ from cliffguard.core.progress import Progress, doing, silent
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Plan
 from cliffguard.evaluate.measure import Measurement, measure, unheard
+from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.run.look import take_look
 from cliffguard.run.policies import default_policy, with_margins
@@ -149,10 +150,13 @@ def measure_alone(
     """Put the answers of one checkpoint to all of the plan's suites into the store."""
     tasks = runner.resolve(suites_of(plan), plan.protocol)
     runner.window(checkpoint, plan.protocol)
+    protocol, _ = settled(
+        plan.protocol, (checkpoint,), tasks, runner=runner, store=store, tell=tell
+    )
     return measure(
         checkpoint,
-        Schedule(tasks, plan.protocol).everything(),
-        protocol=plan.protocol,
+        Schedule(tasks, protocol).everything(),
+        protocol=protocol,
         store=store,
         runner=runner,
         progress=progress,

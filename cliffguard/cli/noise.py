@@ -33,6 +33,10 @@ def noise(
         typer.Option(help="Dtype of the second time."),
     ] = None,
     other_device: Annotated[str | None, typer.Option(help="Device of the second time.")] = None,
+    other_packing: Annotated[
+        Literal["packed", "plain"] | None,
+        typer.Option(help="How prompts share prefixes the second time."),
+    ] = None,
     store: opt.StoreFolder = None,
     output_format: Annotated[
         Literal["text", "json"], typer.Option("--format", help="json: one object.")
@@ -48,12 +52,8 @@ def noise(
             "noise runs in one process; start it without a launcher", id="noise.launcher"
         )
     screen = shown(quiet=quiet, verbose=verbose)
-    if flags.get("target") and not flags.get("suites"):
-        from cliffguard.config import NO_SUITE
-
-        flags = {**flags, "suites": [NO_SUITE]}  # of a model against itself nothing is gained
-    plan = plan_of({**flags, "candidate": [checkpoint]})
-    other = _otherwise(plan, other_dtype, other_device)
+    plan = _plan_of(flags, checkpoint)
+    other = _otherwise(plan, other_dtype, other_device, other_packing)
     from cliffguard.gate import find_alone, runner_for
     from cliffguard.planning.self_test import measure_noise
 
@@ -82,18 +82,31 @@ def noise(
         )
 
 
-def _otherwise(plan: Plan, dtype: str | None, device: str | None) -> Plan:
+def _plan_of(flags: Mapping[str, Any], checkpoint: str) -> Plan:
+    """Return the plan of the first time: of a model against itself nothing is gained."""
+    if flags.get("target") and not flags.get("suites"):
+        from cliffguard.config import NO_SUITE
+
+        flags = {**flags, "suites": [NO_SUITE]}
+    return plan_of({**flags, "candidate": [checkpoint]})
+
+
+def _otherwise(
+    plan: Plan, dtype: str | None, device: str | None, packing: str | None = None
+) -> Plan:
     """Return the plan of the second time: other batches, and what was asked for."""
     protocol, runner = plan.protocol, plan.runner
     if dtype is not None:
         protocol = dataclasses.replace(protocol, dtype=dtype)  # type: ignore[arg-type]
     if device is not None:
         runner = dataclasses.replace(runner, device=device)
-    if dtype is None and device is None:
+    if packing is not None:
+        protocol = dataclasses.replace(protocol, packing=packing)  # type: ignore[arg-type]
+    if dtype is None and device is None and packing is None:
         if not runner.is_local:
             raise UsageError(
                 f"the batches of {runner.model} are its own; say what is to be other with "
-                "--other-dtype or --other-device",
+                "--other-dtype, --other-device or --other-packing",
                 id="noise.batches",
             )
         runner = dataclasses.replace(runner, batch_size=1, batch_tokens=None)

@@ -13,6 +13,9 @@ from cliffguard.core.settings import Protocol
 QUESTION_FORMAT = 1
 """Version of what a stored question says. It stands in every key: raising it asks all again."""
 
+LOW = ("bfloat16", "float16")
+"""The dtypes in which how prompts are packed can flip a near-tie."""
+
 ORDER = 1
 """Version of the order in which a question asks its items. It stands in every key from 2 on."""
 
@@ -33,6 +36,8 @@ class Question:
         protocol = {name: getattr(self.protocol, name) for name in _PROTOCOL_KEYS}
         if self.protocol.max_length is not None:  # answers from before it was a key keep theirs
             protocol["max_length"] = self.protocol.max_length
+        if self.protocol.packing != "auto" and self.dtype in LOW:  # in float32 it changes nothing
+            protocol["packing"] = self.protocol.packing
         return {
             "format": QUESTION_FORMAT,
             "checkpoint": self.checkpoint.fingerprint,

@@ -50,7 +50,8 @@ class Protocol:
     `num_fewshot` None keeps each task's own, and so does `max_tokens` None of generated answers;
     `limit` items of each task are in seeded order, from every level its share. `max_length` is for
     where a model's files do not say it, or where less is wanted. `attention` None is the model's
-    default.
+    default. `packing` is of the runner cliffguard; in float32 both ways give one answer, and it is
+    no part of the key.
 
     >>> from cliffguard import Protocol
     >>> Protocol(chat_template="own", max_tokens=256).samples
@@ -94,6 +95,10 @@ class Protocol:
     )
     attention: Literal["sdpa", "eager", "flash_attention_2", "flash_attention_3"] | None = flag(
         None, "Attention implementation.", "--attn-implementation"
+    )
+    packing: Literal["auto", "packed", "plain"] = flag(
+        "auto",
+        "Share prefixes between prompts; auto does where a trial finds that it costs no accuracy.",
     )
     seed: int = flag(0, "Seed of the order of items, of the shots, and of sampling.")
     limit: Count | None = flag(

@@ -11,7 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -28,14 +28,17 @@ from cliffguard.engine.adapters import with_adapter
 from cliffguard.engine.budget import Budget, find_budget
 from cliffguard.engine.decoding import Sampling
 from cliffguard.engine.generation import Generated, Prompt, generate
-from cliffguard.engine.packing import Scored
-from cliffguard.engine.packing_support import plain_reason
+from cliffguard.engine.packing import Ints, Scored
+from cliffguard.engine.packing_support import known_reason
+from cliffguard.engine.packing_trial import is_low, plain_reason
 from cliffguard.engine.passes import Model
 from cliffguard.engine.scoring import Scores
 from cliffguard.engine.stopping import GeneratedText, Stop, as_text, from_plain_text
 from cliffguard.engine.tokenizing import panics_held
 
 T = TypeVar("T")
+
+Packing = Literal["auto", "packed", "plain"]
 
 _REMEMBERED_TEXTS = 2048  # a shard of items with all their choices
 
@@ -68,7 +71,9 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
 
     Takes the arguments of `hf`, and `batch_tokens`, the tokens of one pass. `batch_size` (a
     number of sequences) limits a pass instead where it is a number; "auto", the default, leaves
-    it to free memory. `plain_because` says why a model is run as `hf` runs it (None: it is not).
+    it to free memory. `plain_because` says why a model is run as `hf` runs it (None: it is not);
+    below float32 that is tried on the first prompts that it is asked, unless `packing` says that
+    it is known ("packed") or wanted ("plain").
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         batch_size: int | str | None = "auto",
         batch_tokens: int | str | None = None,
         budget: Budget | None = None,
+        packing: Packing = "auto",
         seed: int = 0,
         peft: str | None = None,
         **kwargs: Any,
@@ -96,7 +102,20 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         if hasattr(self, "accelerator"):
             # hf takes the rank within a machine, and so asks items twice on several machines.
             self._rank = self.accelerator.process_index
-        self.plain_because = plain_reason(self.model)
+        self.plain_because: str | None = None
+        self._is_tried = False
+        if packing == "plain":
+            self.settle("it was asked for")
+        elif packing == "packed":
+            self.settle(None)
+            if (reason := known_reason(self.model)) is not None:
+                raise IntegrityError(
+                    f"{self.config.name_or_path}: no prefix can be shared: {reason}; leave "
+                    "packing out, or say plain",
+                    id="packing.impossible",
+                )
+        elif not is_low(self.model):
+            self.settle(plain_reason(self.model))
         self.budget = budget or find_budget(
             self.model,
             batch_tokens=None if batch_tokens is None else int(batch_tokens),
@@ -125,6 +144,20 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         with panics_held():
             return tuple(super().tok_encode(string, add_special_tokens))
 
+    # --- packing ---------------------------------------------------------------------------------
+
+    def settle(self, plain_because: str | None) -> None:
+        """Pack from now on, or say why not."""
+        self.plain_because, self._is_tried = plain_because, True
+
+    def try_packing(self, prompts: Sequence[Sequence[int] | Ints]) -> str | None:
+        """Settle by the first prompts that are asked, unless it is settled; return why not."""
+        if not self._is_tried and prompts:
+            sequences = [np.array(prompt[-self.max_length :], dtype=np.int64) for prompt in prompts]
+            with self.stages.during("loading"):
+                self.settle(plain_reason(self.model, sequences))
+        return self.plain_because
+
     # --- log-likelihoods -------------------------------------------------------------------------
 
     def _loglikelihood_tokens(
@@ -133,12 +166,14 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         disable_tqdm: bool = False,
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
+        sequences = [self._scored(context, target) for _, context, target in requests]
+        self.try_packing([np.append(scored.tokens, scored.targets[-1:]) for scored in sequences])
         if self.plain_because is not None:
             plain: list[tuple[float, bool]] = super()._loglikelihood_tokens(
                 requests, disable_tqdm=disable_tqdm, override_bs=override_bs
             )
             return plain
-        scores = Scores([self._scored(context, target) for _, context, target in requests])
+        scores = Scores(sequences)
         with self.stages.during("scoring", lambda: self.engine.n_tokens):
             self._in_budget(lambda: scores.complete(self.engine, self.budget.limits()))
         answers = [(one.total, one.is_greedy) for one in scores.results()]
@@ -181,6 +216,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         eos = self.tok_decode(self.eot_token_id, skip_special_tokens=False)
         stops = handle_stop_sequences(settings.pop("until", None), eos=eos)
         n_new = int(settings.pop("max_gen_toks"))
+        self.try_packing([self.tok_encode(context) for context in contexts])
         if self.plain_because is not None or not self._is_known(settings):
             return self._generate_plain(requests, contexts, n_new)
         if self.max_length <= n_new:

@@ -64,15 +64,18 @@ def as_cache(prefix: KeyValues, *, grows: bool) -> DynamicCache:
 
 
 class Model:
-    """A causal language model behind the few kinds of passes that the engine makes."""
+    """A causal language model behind the few kinds of passes that the engine makes.
 
-    def __init__(self, model: Any) -> None:
+    `dtype` is what it computes in (None: as its weights are).
+    """
+
+    def __init__(self, model: Any, *, dtype: torch.dtype | None = None) -> None:
         self.model = model
         self.n_tokens = 0  # that went through it, padding included
         self._beginning: tuple[bytes, KeyValues] | None = None
         config = model.config.get_text_config(decoder=True)
         self.device = model.get_input_embeddings().weight.device
-        self.dtype = model.get_input_embeddings().weight.dtype
+        self.dtype = dtype or model.get_input_embeddings().weight.dtype
         if not self.dtype.is_floating_point:  # quantised; masks follow what is computed in
             self.dtype = model.dtype
         types = getattr(config, "layer_types", None)

@@ -19,6 +19,7 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import Progress, silent
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.measure import Measurement, measure, unheard
+from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.schedule import Look, Schedule
 from cliffguard.gate import with_margins
 from cliffguard.runners import Runner
@@ -27,7 +28,7 @@ from cliffguard.stats.multiplicity import holm
 from cliffguard.store.answers import Store
 from cliffguard.suites.target import suites_of
 
-REPLICATES = {"batches": 1, "device": 2}
+REPLICATES = {"batches": 1, "device": 2, "packing": 3}
 """Under which number the second answers are stored, by what is other; a dtype has its own key."""
 
 
@@ -96,9 +97,13 @@ def measure_noise(
     for run, replicate in ((plan, 0), (other, _replicate(plan, other))):
         runner = make_runner(run)
         dtypes.append(runner.dtype(run.protocol))
-        look = Schedule(runner.resolve(suites, run.protocol), run.protocol).everything()
+        tasks = runner.resolve(suites, run.protocol)
+        protocol, _ = settled(
+            run.protocol, (checkpoint,), tasks, runner=runner, store=store, tell=tell
+        )
+        look = Schedule(tasks, protocol).everything()
         side = measure(
-            checkpoint, look, protocol=run.protocol, store=store, runner=runner,
+            checkpoint, look, protocol=protocol, store=store, runner=runner,
             replicate=replicate, progress=progress, tell=tell,
         )  # fmt: skip
         _refuse_elsewhere(side, runner)
@@ -155,11 +160,16 @@ def _described(plan: Plan, other: Plan, dtypes: Sequence[str]) -> str:
         changed.append(f"device {other.runner.device}")
     if plan.runner.batch_size != other.runner.batch_size:
         changed.append("one sequence at a time")
+    if plan.protocol.packing != other.protocol.packing:
+        changed.append(f"packing {other.protocol.packing}")
     return ", ".join(changed) or "asked again"
 
 
 def _replicate(plan: Plan, other: Plan) -> int:
-    return REPLICATES["device" if plan.runner.device != other.runner.device else "batches"]
+    if plan.runner.device != other.runner.device:
+        return REPLICATES["device"]
+    is_packed_otherwise = plan.protocol.packing != other.protocol.packing
+    return REPLICATES["packing" if is_packed_otherwise else "batches"]
 
 
 def _two_sided(one: CapabilityComparison, two: CapabilityComparison) -> float:

@@ -33,6 +33,7 @@ from cliffguard.evaluate.measure import (
     stop_where,
     unheard,
 )
+from cliffguard.evaluate.packing import settled
 from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.evaluate.schedule import Look, Schedule, plan_looks, within_window
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
@@ -176,6 +177,10 @@ def prepare(
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
     tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, audience.tell)
     refuse_unknown_fields(tasks, policy)
+    protocol, plainly = settled(
+        plan.protocol, (base, candidate), tasks, runner=runner, store=store, tell=audience.tell
+    )
+    plan = replace(plan, protocol=protocol)
     training = read_all_training(plan.train)
     tasks, overlaps = without_training(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
@@ -195,7 +200,7 @@ def prepare(
         policy=policy,
         protocol=plan.protocol,
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(*caveats, *_remarks_on(suites), *remarks, *cut, *blanks_told(training)),
+        caveats=(*caveats, *_remarks_on(suites), *remarks, *plainly, *cut, *blanks_told(training)),
         overlaps=_planned(overlaps, schedule.everything()),
     )
     return Run(

@@ -91,6 +91,19 @@ class Runner(Interface):
         """Return how many tokens a checkpoint reads here, or None where nothing says it."""
         return protocol.max_length or context_window(checkpoint)
 
+    def must_try_packing(self, protocol: Protocol) -> bool:
+        """Return True if only a trial says whether prefixes can be shared under a protocol."""
+        return False
+
+    def try_packing(
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+    ) -> str | None:
+        """Return why no prefix can be shared, from a trial on the first prompts of tasks; or None.
+
+        Called only where it must be tried.
+        """
+        return None
+
     @property
     def n_workers(self) -> int:
         """How many shards are answered side by side."""

@@ -46,6 +46,12 @@ class Prepared:
         starts = range(len(self._tokens) - len(cue) + 1)
         return any(self._tokens[start : start + len(cue)] == list(cue) for start in starts)
 
+    def token_sequences(self) -> list[list[int]]:
+        """Return the tokens that each request puts to the model, a choice's own at the end."""
+        if self.is_generated:
+            return [self._tokens]
+        return [self._encoded(request.args[0] + request.args[1]) for request in self.requests]
+
     @property
     def requests(self) -> list[Any]:
         """The requests of the first time the item is asked."""

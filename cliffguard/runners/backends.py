@@ -150,4 +150,10 @@ def refuse_unable(settings: RunnerSettings, protocol: Protocol) -> None:
 
 def speech(protocol: Protocol) -> list[Any]:
     """Return what of a protocol a model object holds: how it speaks, its length, its seed."""
-    return [dict(protocol.template_args), protocol.think_end, protocol.max_length, protocol.seed]
+    return [
+        dict(protocol.template_args),
+        protocol.think_end,
+        protocol.max_length,
+        protocol.seed,
+        protocol.packing,
+    ]

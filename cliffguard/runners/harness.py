@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.core.answers import Answer
+from cliffguard.core.answers import LOW, Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.core.hub_names import no_connection
@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 # How many numbers of a version are in the key. lm-eval changes shots, filters and metrics between
 # releases that differ in the third alone.
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
+
+
+_N_TRIED = 8  # items of a task whose prompts a trial of packing chooses from
 
 
 class HarnessRunner(Runner):
@@ -181,6 +184,27 @@ class HarnessRunner(Runner):
         self._backend.after(checkpoint, model)
         with self._stages.during("metrics"):
             return [one.answer() for one in prepared]
+
+    def must_try_packing(self, protocol: Protocol) -> bool:
+        """Return True for our engine below float32, unless the protocol settles it."""
+        is_low = self.dtype(protocol) in LOW
+        return self.settings.kind.packs and is_low and protocol.packing == "auto"
+
+    def try_packing(
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+    ) -> str | None:
+        """Return why no prefix can be shared, by a trial on first prompts, or None."""
+        model = self._model(checkpoint, protocol)
+        prompts: list[Sequence[int]] = []
+        with doing(f"trying how {checkpoint.name} is packed"), panics_explained(checkpoint.name):
+            for task in tasks:
+                loaded = self._tasks[task.name]
+                _build(loaded, model, checkpoint, protocol)
+                for item in task.items[:_N_TRIED]:
+                    prompts += Prepared(loaded, item, model, protocol).token_sequences()
+            with self._backend.explained(checkpoint):
+                reason: str | None = model.try_packing(prompts)
+        return reason
 
     def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
         """Return the digests of what the items are asked as, before any chat template."""

@@ -123,6 +123,13 @@ class LiveRunner(HarnessRunner):
             lambda: super(LiveRunner, self).ask(checkpoint, task, items, protocol)
         )
 
+    def try_packing(
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+    ) -> str | None:
+        """Return why no prefix can be shared, by a trial on first prompts, or None."""
+        tried = super().try_packing
+        return self._untouched(lambda: tried(checkpoint, tasks, protocol))
+
     def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
         """Let a checkpoint compute once, as before its first answer."""
         load = super().load

@@ -176,6 +176,7 @@ class CliffguardBackend(LocalBackend):
             batch_size=self.settings.batch_size or "auto",
             batch_tokens=self.settings.batch_tokens,
             budget=self._budget,
+            packing=protocol.packing,
             seed=protocol.seed,
         )
         # The next shard of a task begins as this one does, on the same weights.

@@ -97,6 +97,16 @@ class ParallelRunner(Runner):
         """As in a single process."""
         return self.inner.look_at(checkpoint, protocol)
 
+    def must_try_packing(self, protocol: Protocol) -> bool:
+        """As in a single process."""
+        return self.inner.must_try_packing(protocol)
+
+    def try_packing(
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+    ) -> str | None:
+        """As in a single process: the leader tries alone, and the protocol says what came of it."""
+        return self.inner.try_packing(checkpoint, tasks, protocol)
+
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
     ) -> Sequence[Answer]:

@@ -321,6 +321,24 @@ class Store:
             self._questions[key] = entry.read_question()
         return self._questions[key]
 
+    def read_trial(self, key: str) -> dict[str, Any] | None:
+        """Return what came of a trial of packing, or None where none is there whole."""
+        try:
+            text = self._trial(key).read_text(encoding="utf-8")
+            trial: dict[str, Any] = json.loads(text)
+            is_whole = _with_seal({k: v for k, v in trial.items() if k != "seal"}) == text
+        except (OSError, ValueError, AttributeError):
+            return None  # it is made again
+        return trial if is_whole else None
+
+    def write_trial(self, key: str, trial: Mapping[str, Any]) -> None:
+        """Keep what came of a trial of packing; the last one counts."""
+        self.begin()
+        write_whole(self._trial(key), _with_seal(trial))
+
+    def _trial(self, key: str) -> Path:
+        return self.root / "trials" / f"{key[:16]}.json"
+
     def move_aside(self, path: Path) -> Path:
         """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""
         target = _free(self.root.joinpath("damaged", *path.relative_to(self.root).parts[2:]))

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import LlamaForCausalLM
 
-from cliffguard.engine import generation, scoring
-from cliffguard.engine import packing_support as exactness
+from cliffguard.engine import generation, packing_trial, scoring
 from cliffguard.engine.packing import Ints, PassLimits, Scored
 from cliffguard.engine.passes import Model
 from tests.engine import tiny
@@ -143,7 +141,7 @@ PLAIN: dict[str, dict[str, Any]] = {
 def test_packed_scores_are_those_of_a_plain_pass(name: str) -> None:
     """Sequences below shared prefixes, or side by side in one row, score as each alone."""
     model = tiny.build(**PACKED[name])
-    assert exactness.plain_reason(model) is None
+    assert packing_trial.plain_reason(model) is None
     sequences = tiny.branching()
     asked = [Scored(tokens=one[:-1], targets=one[1:]) for one in sequences]
     below, beside = (
@@ -222,59 +220,6 @@ def test_attention_that_takes_no_mask_is_named() -> None:
     model = tiny.llama()
     model.config._attn_implementation = "flash_attention_2"
 
-    reason = exactness.plain_reason(model)
+    reason = packing_trial.plain_reason(model)
 
     assert reason == "attention 'flash_attention_2' takes no mask of ours (use sdpa or eager)"
-
-
-# --- the trial -----------------------------------------------------------------------------------
-
-
-def causal(mask: Any) -> Any:
-    """Return a mask of the same shape in which each token sees all that stand before it."""
-    n_tokens, n_seen = mask.shape[-2:]
-    hidden = torch.ones(n_tokens, n_seen).triu(1 + n_seen - n_tokens) * torch.finfo(mask.dtype).min
-    return hidden.expand_as(mask) if n_tokens > 1 else mask
-
-
-def places(position: Any) -> Any:
-    """Return positions that count the tokens of a row, whatever branches off where."""
-    return position[:, :1] + torch.arange(position.shape[1])
-
-
-class Stubborn(LlamaForCausalLM):  # type: ignore[misc]
-    """A Llama that takes one of its arguments for another thing than was passed."""
-
-    name = "position_ids"
-    taken_for: Any = None
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run as a Llama does, with one argument changed."""
-        if kwargs.get(self.name) is not None:
-            kwargs[self.name] = type(self).taken_for(kwargs[self.name])
-        return super().forward(*args, **kwargs)
-
-
-@pytest.mark.parametrize(
-    ("name", "taken_for"),
-    [
-        ("position_ids", lambda _: None),
-        ("attention_mask", lambda _: None),
-        ("past_key_values", lambda _: None),
-        ("position_ids", places),
-        ("attention_mask", causal),
-    ],
-    ids=["no positions", "no mask", "no cache", "positions are places", "every mask is causal"],
-)
-def test_the_trial_finds_a_model_that_ignores_what_it_is_passed(
-    name: str, taken_for: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing in its config tells such a model from another: only the trial does."""
-    monkeypatch.setattr(Stubborn, "name", name)
-    monkeypatch.setattr(Stubborn, "taken_for", staticmethod(taken_for))
-    model = Stubborn(tiny.llama().config).eval()
-    model.load_state_dict(tiny.llama().state_dict())
-
-    assert exactness.plain_reason(model), f"such a model would be packed: {name} is not tried"
-    monkeypatch.setattr(exactness, "_tried_reason", lambda _: None)
-    assert exactness.plain_reason(model) is None, "not the trial's merit"

@@ -472,10 +472,10 @@ def test_how_it_is_asked_is_in_the_key(field: str) -> None:
 
 
 def test_no_field_of_the_protocol_is_forgotten() -> None:
-    """Every field is in the key, but the number of items, and dtype, which is there resolved."""
+    """Every field is in the key, but the number of items, and what is there resolved."""
     fields = {field.name for field in dataclasses.fields(Protocol)}
 
-    assert fields - KEYED.keys() == {"dtype", "limit"}
+    assert fields - KEYED.keys() == {"dtype", "limit", "packing"}
 
 
 # --- notes ---------------------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""Settles before the first answer whether both sides are packed; below float32 it is in the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.items import Task
+from cliffguard.core.settings import Protocol
+from cliffguard.runners import Runner
+from cliffguard.store.answers import Store
+
+TRIAL_FORMAT = 1
+"""Version of what a trial is; raising it makes all trials anew."""
+
+_N_TASKS = 4
+
+
+def settled(
+    protocol: Protocol,
+    sides: Sequence[Checkpoint],
+    tasks: Sequence[Task],
+    *,
+    runner: Runner,
+    store: Store,
+    tell: Callable[[str], None],
+) -> tuple[Protocol, tuple[str, ...]]:
+    """Return the protocol with `packing` as all sides bear it, and what a report must tell of it.
+
+    Packed where each side passes its trial (`engine.packing_trial`), else plain for all: they are
+    asked alike. A trial is made once for a checkpoint, dtype and device, and kept in the store.
+    """
+    if not runner.must_try_packing(protocol):
+        return protocol, ()
+    reasons = []
+    for side in sides:
+        reason = _reason(side, tasks, protocol, runner, store)
+        if reason is not None:
+            reasons.append(
+                f"No prefix is shared between prompts, and the run takes longer: {side.name}: "
+                f"{reason}."
+            )
+    for line in reasons:
+        tell(line)
+    return replace(protocol, packing="plain" if reasons else "packed"), tuple(reasons)
+
+
+def _reason(
+    side: Checkpoint, tasks: Sequence[Task], protocol: Protocol, runner: Runner, store: Store
+) -> str | None:
+    """Return why a side must run plain, from the store or from a trial."""
+    about = {
+        "format": TRIAL_FORMAT,
+        "checkpoint": side.fingerprint,
+        "dtype": runner.dtype(protocol),
+        "quantization": protocol.quantization,
+        "attention": protocol.attention,
+        "runner": runner.identity,
+        "device": runner.notes().get("device"),
+    }
+    key = digest(about)
+    if (trial := store.read_trial(key)) is not None:
+        reason: str | None = trial["plain_because"]
+        return reason
+    few = [tasks[number * len(tasks) // _N_TASKS] for number in range(_N_TASKS)]
+    reason = runner.try_packing(side, list({task.name: task for task in few}.values()), protocol)
+    store.write_trial(key, {**about, "plain_because": reason})
+    return reason

@@ -1,0 +1,269 @@
+"""The trial: a fault in what is packed is found in every dtype, and rounding alone is none."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from cliffguard.engine import packing_trial, passes
+from cliffguard.engine.float32 import can_be_had, in_float32
+from cliffguard.engine.packing_trial import LogprobError, Trial, plain_reason, sampled
+from tests.engine import tiny
+
+DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+each_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: str(dtype)[6:])
+
+
+def prompts(n: int = 12, seed: int = 0) -> list[Any]:
+    """Return token sequences in pairs that share 50 tokens."""
+    source = np.random.default_rng(seed)
+    shared = [source.integers(0, 256, 50) for _ in range((n + 1) // 2)]
+    return [np.concatenate([shared[i // 2], source.integers(0, 256, 40)]) for i in range(n)]
+
+
+# --- faults --------------------------------------------------------------------------------------
+
+
+def causal(mask: Any) -> Any:
+    """Return a mask of the same shape in which each token sees all that stand before it."""
+    n_tokens, n_seen = mask.shape[-2:]
+    hidden = torch.ones(n_tokens, n_seen).triu(1 + n_seen - n_tokens) * torch.finfo(mask.dtype).min
+    return hidden.to(mask.dtype).expand_as(mask) if n_tokens > 1 else mask
+
+
+def places(position: Any) -> Any:
+    """Return positions that count the tokens of a row, whatever branches off where."""
+    return position[:, :1] + torch.arange(position.shape[1])
+
+
+class Stubborn(LlamaForCausalLM):  # type: ignore[misc]
+    """A Llama that takes one of its arguments for another thing than was passed."""
+
+    name = "position_ids"
+    taken_for: Any = None
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run as a Llama does, with one argument changed."""
+        if kwargs.get(self.name) is not None:
+            kwargs[self.name] = type(self).taken_for(kwargs[self.name])
+        return super().forward(*args, **kwargs)
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    ("name", "taken_for"),
+    [
+        ("position_ids", lambda _: None),
+        ("attention_mask", lambda _: None),
+        ("past_key_values", lambda _: None),
+        ("position_ids", places),
+        ("attention_mask", causal),
+    ],
+    ids=["no positions", "no mask", "no cache", "positions are places", "every mask is causal"],
+)
+def test_a_model_that_ignores_what_it_is_passed_is_found(
+    name: str, taken_for: Any, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing in its config tells such a model from another: only the trial does."""
+    monkeypatch.setattr(Stubborn, "name", name)
+    monkeypatch.setattr(Stubborn, "taken_for", staticmethod(taken_for))
+    model = Stubborn(tiny.llama().config).eval()
+    model.load_state_dict(tiny.llama().state_dict())
+
+    assert plain_reason(model.to(dtype), prompts()), f"it would be packed: {name} is not tried"
+
+
+def _mask_off_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = passes.tree_mask
+    monkeypatch.setattr(passes, "tree_mask", lambda *args: sound(*args).roll(1, dims=-1))
+
+
+def _neighbours_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = passes.tree_mask
+
+    def leaking(tokens: Any, n_past: int, window: int | None) -> Any:
+        n_tokens = tokens.ids.shape[1]
+        seen = sound(tokens, n_past, window)
+        seen[..., n_past:] |= torch.ones(n_tokens, n_tokens, dtype=torch.bool).tril()
+        return seen
+
+    monkeypatch.setattr(passes, "tree_mask", leaking)
+
+
+def _positions_off_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = passes.Model._run
+
+    def shifted(self: Any, tokens: Any, cache: Any, keep: Any, n_past: int) -> Any:
+        if n_past:
+            tokens = passes.Tokens(
+                ids=tokens.ids, position=tokens.position + 1, end=tokens.end,
+                is_chain=tokens.is_chain,
+            )  # fmt: skip
+        return sound(self, tokens, cache, keep, n_past)
+
+    monkeypatch.setattr(passes.Model, "_run", shifted)
+
+
+def _stale_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = passes.Model.extend
+
+    def stale(self: Any, *args: Any) -> Any:
+        logits, prefix = sound(self, *args)
+        return logits, tuple((keys.roll(1, dims=-2), values) for keys, values in prefix)
+
+    monkeypatch.setattr(passes.Model, "extend", stale)
+
+
+@each_dtype
+@pytest.mark.parametrize(
+    "plant", [_mask_off_by_one, _neighbours_leak, _positions_off_by_one, _stale_prefix]
+)
+def test_a_fault_of_ours_is_found(
+    plant: Any, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rounding hides none of them: they are looked for in float32, whatever the model's dtype."""
+    plant(monkeypatch)
+
+    assert "moved by" in str(plain_reason(tiny.llama().to(dtype), prompts()))
+
+
+def test_what_only_low_precision_does_wrong_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mask that is right in float32 and hides nothing in bfloat16 fails on the prompts."""
+    sound = passes.Model._additive
+
+    def weak(self: Any, seen: torch.Tensor) -> torch.Tensor:
+        mask = sound(self, seen)
+        return mask if mask.dtype is torch.float32 else mask.clamp(min=-1.0)
+
+    monkeypatch.setattr(passes.Model, "_additive", weak)
+
+    assert "nats from float32" in str(plain_reason(tiny.llama().bfloat16(), prompts()))
+
+
+@each_dtype
+def test_rounding_alone_is_no_fault(dtype: torch.dtype) -> None:
+    """A sound model is packed in every dtype."""
+    assert plain_reason(tiny.llama().to(dtype), prompts()) is None
+
+
+# --- the rule ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mean", "p99", "passes"),
+    [(0.125, 0.25, True), (0.1251, 0.2, False), (0.1, 0.2501, False), (0.0, 0.0, True)],
+)
+def test_packed_may_be_a_quarter_farther_from_float32(
+    mean: float, p99: float, passes: bool
+) -> None:
+    """Both in the mean and at the 99th percentile."""
+    trial = Trial(n_tokens=256, plain=LogprobError(0.1, 0.2), packed=LogprobError(mean, p99))
+
+    assert trial.passes is passes
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 12, 500])
+def test_a_trial_reads_256_tokens_however_many_prompts_there_are(n: int) -> None:
+    """Random tokens stand in for what is lacking, and many prompts are sampled."""
+    sequences = sampled(prompts(n))
+
+    n_read = sum(len(sequence.targets) for sequence in sequences)
+    assert 256 <= n_read <= 700
+    assert all(len(sequence.tokens) <= 160 for sequence in sequences)
+
+
+def test_a_trial_has_sequences_that_share_a_beginning() -> None:
+    """Else nothing would be packed in it."""
+    sequences = sampled(prompts())
+
+    assert any(
+        (left.tokens[:40] == right.tokens[:40]).all()
+        for left, right in itertools.pairwise(sequences)
+    )
+
+
+# --- the reference -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES[1:], ids=lambda dtype: str(dtype)[6:])
+def test_layer_by_layer_is_float32(dtype: torch.dtype) -> None:
+    """The logits are those of a copy in float32, and afterwards no weight has another bit."""
+    model = tiny.llama().to(dtype)
+    copied = copy.deepcopy(model).float()
+    ids = torch.from_numpy(prompts(1)[0])[None]
+
+    with torch.inference_mode(), in_float32(model):
+        logits = model(input_ids=ids).logits
+    with torch.inference_mode():
+        expected = copied(input_ids=ids).logits
+
+    assert logits.dtype is torch.float32
+    assert torch.equal(logits, expected)
+    assert all(parameter.dtype is dtype for parameter in model.parameters())
+    for left, right in zip(model.parameters(), copied.parameters(), strict=True):
+        assert torch.equal(left, right.to(dtype))
+
+
+def test_a_model_that_fails_on_the_way_keeps_its_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also the layer that was widened when it failed."""
+    model = tiny.llama().bfloat16()
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("out of paper")
+
+    monkeypatch.setattr(model.model.layers[1].mlp, "forward", fail)
+    with pytest.raises(RuntimeError, match="out of paper"), in_float32(model):
+        model(input_ids=torch.zeros(1, 4, dtype=torch.long))
+
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+
+
+def test_quantised_weights_have_no_reference() -> None:
+    """Nor have those that are on a disk: such a model runs plain, and says why."""
+    model = tiny.llama().bfloat16()
+    model.model.layers[0].mlp.up_proj.weight = torch.nn.Parameter(
+        torch.zeros(64, 32, dtype=torch.int8), requires_grad=False
+    )
+
+    assert not can_be_had(model)
+    assert "float32 is not known" in str(plain_reason(model, prompts()))
+
+
+# --- in the engine -------------------------------------------------------------------------------
+
+
+def test_the_engine_tries_the_first_prompts_that_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In bfloat16; in float32 the fixed trial is enough, and known beforehand."""
+    tried: list[int] = []
+    sound = packing_trial.try_prompts
+    monkeypatch.setattr(packing_trial, "try_prompts", lambda *args: tried.append(1) or sound(*args))
+    requests = [(None, tokens[:-4].tolist(), tokens[-4:].tolist()) for tokens in prompts()]
+    lm = tiny.ours(tiny.llama().bfloat16(), max_length=256)
+
+    assert not tried
+    lm._loglikelihood_tokens(requests)
+    lm._loglikelihood_tokens(requests)
+
+    assert (lm.plain_because, tried) == (None, [1])
+    tiny.ours(tiny.llama(), max_length=256)._loglikelihood_tokens(requests)
+    assert tried == [1]
+
+
+def test_plain_can_be_asked_for() -> None:
+    """The model runs as lm-eval's own does, to the last bit."""
+    model = tiny.llama().bfloat16()
+    requests = [(None, tokens[:-4].tolist(), tokens[-4:].tolist()) for tokens in prompts()]
+    lm = tiny.ours(model, max_length=256, packing="plain")
+
+    answers = lm._loglikelihood_tokens(requests)
+
+    assert lm.plain_because == "it was asked for"
+    assert answers == tiny.theirs(model, max_length=256)._loglikelihood_tokens(requests)

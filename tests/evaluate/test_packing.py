@@ -1,0 +1,157 @@
+"""Packed or plain is settled for both sides before the first answer, once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from peft import PeftModel
+
+from cliffguard import Plan, Store, guard
+from cliffguard.core.errors import IntegrityError
+from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.engine import lm
+from cliffguard.gate import find_alone, measure_alone, runner_for
+from cliffguard.runners.harness import HarnessRunner
+from tests import support
+
+
+@pytest.fixture
+def plan(tmp_path: Path, tiny_base: Path, tiny_adapter: Path) -> Plan:
+    """A base and its adapter over items of both kinds, in bfloat16."""
+    suite = support.write_suite(tmp_path / "suite", n_items=12, n_said=4)
+    return Plan(
+        base=str(tiny_base),
+        candidate=str(tiny_adapter),
+        suites=(str(suite),),
+        protocol=Protocol(dtype="bfloat16", max_tokens=4),
+        offline=True,
+    )
+
+
+def packings(store: Store) -> list[str | None]:
+    """Return what the key of each stored question says of packing."""
+    return [
+        store.question_of(entry)["asked"]["protocol"].get("packing") for entry in store.entries()
+    ]
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, *, adapted: bool) -> list[str]:
+    """Let the trial fail for one side; return the sides that were tried."""
+    tried: list[str] = []
+
+    def reason(model: object, prompts: object = None) -> str | None:
+        is_adapted = isinstance(model, PeftModel)
+        tried.append("candidate" if is_adapted else "base")
+        return "it squeaks" if is_adapted is adapted else None
+
+    monkeypatch.setattr(lm, "plain_reason", reason)
+    return tried
+
+
+def test_what_passes_is_packed_and_the_key_says_so(plan: Plan, tmp_path: Path) -> None:
+    """Below float32, where it can flip a near-tie."""
+    store = Store(tmp_path / "store")
+
+    review = guard(plan, store=store)
+
+    assert set(packings(store)) == {"packed"}
+    assert review.plan.protocol.packing == "packed"
+    assert not [c for c in review.comparison.caveats if "prefix" in str(c)]
+
+
+@pytest.mark.parametrize("adapted", [False, True], ids=["base", "candidate"])
+def test_where_one_side_cannot_be_packed_both_are_plain(
+    adapted: bool, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are asked alike; it is said while it runs, and in the report."""
+    refuse(monkeypatch, adapted=adapted)
+    store, lines = Store(tmp_path / "store"), list[str]()
+
+    review = guard(plan, store=store, tell=lines.append)
+
+    assert set(packings(store)) == {"plain"}
+    assert [line for line in lines if "it squeaks" in line]
+    assert [c for c in review.comparison.caveats if "it squeaks" in str(c)]
+
+
+def test_a_trial_is_made_once(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run finds what came of it in the store, and loads nothing for it."""
+    store = Store(tmp_path / "store")
+    tried = refuse(monkeypatch, adapted=True)
+    guard(plan, store=store)
+    assert tried == ["base", "candidate"]
+
+    guard(plan, store=store)
+
+    assert tried == ["base", "candidate"]
+
+
+def test_a_damaged_trial_is_made_again(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a trial says can be had anew: it is not worth an error."""
+    store = Store(tmp_path / "store")
+    tried = refuse(monkeypatch, adapted=True)
+    guard(plan, store=store)
+    for path in sorted((store.root / "trials").iterdir()):
+        trial = json.loads(path.read_text())
+        path.write_text(json.dumps({**trial, "plain_because": None}))
+
+    guard(plan, store=store)
+
+    assert tried == ["base", "candidate"] * 2
+
+
+def test_a_base_that_was_packed_is_asked_again_plain(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its packed answers are another question's."""
+    store = Store(tmp_path / "store")
+    measure_alone(
+        find_alone(replace(plan, candidate=str(plan.base), base=None)),
+        plan, store=store, runner=runner_for(plan),
+    )  # fmt: skip
+    assert set(packings(store)) == {"packed"}
+    refuse(monkeypatch, adapted=True)
+
+    review = guard(plan, store=store)
+
+    assert review.plan.protocol.packing == "plain"
+    assert sorted(map(str, packings(store))) == ["packed"] * 2 + ["plain"] * 4
+
+
+def test_float32_answers_keep_their_keys(plan: Plan, tmp_path: Path) -> None:
+    """There both ways give one answer: packing is neither tried nor part of the key."""
+    store = Store(tmp_path / "store")
+    exact = replace(plan, protocol=Protocol(dtype="float32", max_tokens=4))
+
+    guard(exact, store=store)
+    n_packed = len(store.entries())
+    guard(replace(exact, protocol=replace(exact.protocol, packing="plain")), store=store)
+
+    assert set(packings(store)) == {None}
+    assert len(store.entries()) == n_packed
+    assert not (store.root / "trials").exists()
+
+
+def test_what_cannot_be_packed_is_not_packed_by_force(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong mask would be wrong numbers: exit 12, with what to do."""
+    monkeypatch.setattr(lm, "known_reason", lambda _: "it has no ears")
+    forced = replace(plan, protocol=replace(plan.protocol, packing="packed"))
+
+    with pytest.raises(IntegrityError) as caught:
+        guard(forced, store=Store(tmp_path / "store"))
+
+    assert caught.value.id == "packing.impossible"
+
+
+def test_other_runners_have_nothing_to_settle() -> None:
+    """lm-eval's hf shares no prefix, in whatever dtype."""
+    runner = HarnessRunner(RunnerSettings(model="hf"))
+
+    assert not runner.must_try_packing(Protocol(dtype="bfloat16"))
