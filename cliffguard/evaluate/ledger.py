@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest, digest_of_rows
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Task
 from cliffguard.core.reviews import TakenLooks
@@ -389,12 +390,15 @@ _LEAST_FLIPS = 3
 _LEAST_ALIKE = 0.95  # of the scores; a model that is asked again in other batches flips some
 
 
-def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[str]:
+def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[Caveat]:
     """Return what a report says of capabilities that were judged before on fewer items."""
     return [
-        f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
-        f"{', '.join(map(str, _most_judged(account.before)))} items; of alpha's "
-        f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %."
+        Caveat(
+            id="alpha.later-run",
+            text=f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
+            f"{', '.join(map(str, _most_judged(account.before)))} items; of alpha's "
+            f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %.",
+        )
         for name, account in accounts.items()
         if name != TOGETHER and account.before
     ]
