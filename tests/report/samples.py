@@ -85,7 +85,9 @@ def share_of(n_right: int, n_items: int) -> tuple[float, Interval]:
     return round(share, 6), Interval(round(max(low, 0.0), 6), round(min(high, 1.0), 6))
 
 
-def checkpoint(name: str, *, adapter: str | None = None, notes: tuple[Caveat, ...] = ()) -> Checkpoint:
+def checkpoint(
+    name: str, *, adapter: str | None = None, notes: tuple[Caveat, ...] = ()
+) -> Checkpoint:
     """Return an identity whose digests are recognisable."""
     return Checkpoint(
         name=name,
