@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -23,6 +24,8 @@ class Caveat:
     text: str
 
 
-def as_caveat(line: Caveat | str) -> Caveat:
-    """Return a caveat as it is; a caller's bare sentence gets an id that says whose it is."""
-    return Caveat(id="caller.remark", text=line) if isinstance(line, str) else line
+def as_caveats(lines: Iterable[Caveat | str]) -> tuple[Caveat, ...]:
+    """Return caveats as they are; a caller's bare sentence gets an id that says whose it is."""
+    return tuple(
+        Caveat(id="caller.remark", text=line) if isinstance(line, str) else line for line in lines
+    )

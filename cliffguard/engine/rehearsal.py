@@ -30,7 +30,7 @@ from cliffguard.engine.adapters import adapter_shapes, apart_because
 from cliffguard.engine.foreign_names import advice, foreign_part, unwrapped, without, wrappers
 from cliffguard.engine.loading import (
     damage_explained,
-    first_line,
+    first_words,
     is_out_of_memory,
     load_tokenizer,
 )
@@ -125,7 +125,7 @@ def _memory_spared(name: str) -> Iterator[None]:
             raise
         raise IntegrityError(
             f"{name}: its settings ask for more than memory can hold before a weight is read "
-            f"({first_line(failure)}); copy its config again",
+            f"({first_words(failure)}); copy its config again",
             id="checkpoint.endless",
         ) from failure
 

@@ -14,7 +14,7 @@ from cliffguard.compare.diagnostics.screens import check_screens, take_screens
 from cliffguard.compare.pairs import cut_to_both
 from cliffguard.compare.repeat_command import command as command_of
 from cliffguard.compare.write_review import Decision, write_up
-from cliffguard.core.caveats import Caveat, as_caveat
+from cliffguard.core.caveats import Caveat, as_caveats
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.errors import UsageError
@@ -196,13 +196,7 @@ def prepare(
         policy=policy,
         protocol=plan.protocol,
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(
-            *map(as_caveat, caveats),
-            *_remarks_on(suites),
-            *remarks,
-            *cut,
-            *blanks_told(training),
-        ),
+        caveats=(*as_caveats(caveats), *_noted(suites), *remarks, *cut, *blanks_told(training)),
         overlaps=_planned(overlaps, schedule.everything()),
     )
     return Run(
@@ -282,7 +276,7 @@ def _runs_of(
     return runs_of(schedule, plan.protocol, runner.dtype(plan.protocol), keys, gates)
 
 
-def _remarks_on(suites: Sequence[Suite]) -> tuple[Caveat, ...]:
+def _noted(suites: Sequence[Suite]) -> tuple[Caveat, ...]:
     read = (remark for suite in suites for remark in suite.remarks)
     return (*read, *not_covered(suites))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
+from cliffguard.core.texts import first_and_more
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
 from cliffguard.runners.lmeval_logs.packing import archive, not_unpacked
 from cliffguard.runners.lmeval_logs.results import DATE, Beside, Results
@@ -323,5 +324,4 @@ def _contents(folder: Path) -> str:
 
 
 def _shown(names: Sequence[str]) -> str:
-    more = len(names) - _N_NAMED
-    return ", ".join(names[:_N_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return first_and_more(names, _N_NAMED)

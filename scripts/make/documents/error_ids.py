@@ -39,9 +39,10 @@ _CAVEATS = """
 ## Caveats
 
 Every caveat of a review has an id as well: `comparison.caveats` of `review.json` is a list of
-objects, `{"id": …, "text": …}`, as are the `notes` of either side. In reviews of before layout 3
-they were sentences, and are read with the id `unknown`. A sentence that a caller gives `guard()`
-has the id `caller.remark`.
+objects, `{"id": …, "text": …}`, as are the `notes` of either side, so that a pipeline can go by
+them: `jq -r '.comparison.caveats[].id' review.json`. In reviews of before layout 3 they were
+sentences, and are read with the id `unknown`. A sentence that a caller gives `guard()` has the id
+`caller.remark`.
 
 | id | file |
 |---|---|
