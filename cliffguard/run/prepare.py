@@ -196,7 +196,7 @@ def prepare(
         policy=policy,
         protocol=plan.protocol,
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(*as_caveats(caveats), *_noted(suites), *remarks, *cut, *blanks_told(training)),
+        caveats=(*_given(caveats, suites), *remarks, *cut, *blanks_told(training)),
         overlaps=_planned(overlaps, schedule.everything()),
     )
     return Run(
@@ -276,9 +276,10 @@ def _runs_of(
     return runs_of(schedule, plan.protocol, runner.dtype(plan.protocol), keys, gates)
 
 
-def _noted(suites: Sequence[Suite]) -> tuple[Caveat, ...]:
+def _given(caveats: Sequence[Caveat | str], suites: Sequence[Suite]) -> tuple[Caveat, ...]:
+    """Return what the caller and the suites say themselves, and what no suite covers."""
     read = (remark for suite in suites for remark in suite.remarks)
-    return (*read, *not_covered(suites))
+    return (*as_caveats(caveats), *read, *not_covered(suites))
 
 
 def _planned(overlaps: Sequence[Overlap], look: Look) -> tuple[Overlap, ...]:
