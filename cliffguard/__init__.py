@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cliffguard.config import load_plan, load_policy
     from cliffguard.core.backends import register_backend
+    from cliffguard.core.caveats import Caveat
     from cliffguard.core.errors import CliffguardError
     from cliffguard.core.reviews import Outcome, Review
     from cliffguard.core.settings import (
@@ -45,6 +46,7 @@ for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
 
 __all__ = [
     "CapabilityPolicy",
+    "Caveat",
     "CliffguardError",
     "Outcome",
     "Plan",
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {  # of the others, core.settings
+    "Caveat": "core.caveats",
     "CliffguardError": "core.errors",
     "Outcome": "core.reviews",
     "Review": "core.reviews",

@@ -9,6 +9,7 @@ from typing import TypeVar
 from cliffguard.checkpoints.sides import find_alone, find_sides, is_full
 from cliffguard.compare.pairs import Pair
 from cliffguard.compare.repeat_command import LIVE
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError
 from cliffguard.core.hub_names import is_offline
@@ -52,7 +53,7 @@ def guard(  # noqa: PLR0913 (one door, and each of its flags by name)
     stops_early: bool = True,
     max_minutes: float | None = None,
     began: float | None = None,
-    caveats: Sequence[str] = (),
+    caveats: Sequence[Caveat | str] = (),
     progress: Progress = silent,
     tell: Callable[[str], None] = unheard,
     witness: Callable[[Sequence[Pair]], None] | None = None,

@@ -18,6 +18,7 @@ from cliffguard.core.comparisons import (
     Diagnostics,
 )
 from cliffguard.core.items import Item, Task
+from cliffguard.core.reviews import Review
 from cliffguard.core.settings import Protocol, Ring
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
@@ -241,6 +242,16 @@ def saying(texts: Sequence[str]) -> Any:
         ]
 
     return generate
+
+
+def caveat_ids(review: Review) -> list[str]:
+    """Return the ids of a review's caveats."""
+    return [caveat.id for caveat in review.comparison.caveats]
+
+
+def caveat_texts(review: Review, id: str) -> list[str]:
+    """Return what the caveats of an id say."""
+    return [caveat.text for caveat in review.comparison.caveats if caveat.id == id]
 
 
 def placeless(report: Path, folder: Path) -> str:

@@ -14,6 +14,7 @@ import pytest
 from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
 from cliffguard.compare.verdict import judge
 from cliffguard.core.answers import Answer
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.errors import IntegrityError, UsageError
@@ -421,7 +422,9 @@ def test_a_time_limit_ends_a_run_with_what_it_has(
         64,
     )  # side by side, once time is short
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
-    assert f"The time limit of {limit:g} minutes ended the run." in review.comparison.caveats
+    assert support.caveat_texts(review, "run.time-limit") == [
+        f"The time limit of {limit:g} minutes ended the run."
+    ]
     later = guard(long(plan), store=store, runner=FakeRunner(all_right))
     assert later.verdict.outcome is Outcome.PASS
 
@@ -443,7 +446,7 @@ def test_a_time_limit_ends_what_is_in_hand_and_never_ends(plan: Plan, store: Sto
     review = guard(plan, store=store, runner=Stuck(all_right), max_minutes=0.02)
 
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
-    assert "The time limit of 0.02 minutes ended the run." in review.comparison.caveats
+    assert "run.time-limit" in support.caveat_ids(review)
     later = guard(plan, store=store, runner=FakeRunner(all_right))
     assert later.verdict.outcome is Outcome.PASS
 
@@ -451,7 +454,7 @@ def test_a_time_limit_ends_what_is_in_hand_and_never_ends(plan: Plan, store: Sto
 class TriesTemplates(FakeRunner):
     """Takes for ever to look at the sides, looking up as a slow template does."""
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
         """Look at it, and never end."""
         while True:
             drop_if_told()
@@ -464,9 +467,10 @@ def test_a_time_limit_ends_the_trial_of_templates(plan: Plan, store: Store) -> N
     review = guard(plan, store=store, runner=runner, max_minutes=0.005)
 
     assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
-    for side in (plan.base, plan.candidate):
-        untried = f"{side}: the time was up before its chat template was tried."
-        assert untried in review.comparison.caveats
+    assert support.caveat_texts(review, "template.untried") == [
+        f"{side}: the time was up before its chat template was tried."
+        for side in (plan.base, plan.candidate)
+    ]
 
 
 def test_a_time_limit_counts_from_when_the_run_began(plan: Plan, store: Store) -> None:
@@ -476,7 +480,7 @@ def test_a_time_limit_counts_from_when_the_run_began(plan: Plan, store: Store) -
     review = guard(plan, store=store, runner=runner, max_minutes=1.0, began=time.monotonic() - 61.0)
 
     assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
-    assert "The time limit of 1 minutes ended the run." in review.comparison.caveats
+    assert "run.time-limit" in support.caveat_ids(review)
 
 
 def test_the_command_says_how_the_run_was_cut_short(plan: Plan, store: Store) -> None:
@@ -543,8 +547,9 @@ def test_what_the_suites_lack_is_a_caveat(plan: Plan, store: Store) -> None:
     """Rings that a fine-tune loses in silence are named, unless something covers them."""
 
     def not_measured() -> list[str]:
-        caveats = guard(plan, store=store, runner=FakeRunner(all_right)).comparison.caveats
-        return [caveat.split(",")[0] for caveat in caveats if caveat.startswith("Not measured")]
+        review = guard(plan, store=store, runner=FakeRunner(all_right))
+        texts = support.caveat_texts(review, "suites.not-covered")
+        return [text.split(",")[0] for text in texts]
 
     before = not_measured()
     path = Path(plan.suites[0])
@@ -568,8 +573,9 @@ def test_a_control_that_moves_is_a_change_of_the_instrument(plan: Plan, store: S
     moved = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
     still = guard(plan, store=Store(store.root / "other"), runner=FakeRunner(all_right))
 
-    assert any("The control reasoning moved by -" in c for c in moved.comparison.caveats)
-    assert not any("The control" in c for c in still.comparison.caveats)
+    (text,) = support.caveat_texts(moved, "control.moved")
+    assert text.startswith("The control reasoning moved by -")
+    assert "control.moved" not in support.caveat_ids(still)
 
 
 def test_levels_beyond_the_window_are_left_out(plan: Plan, store: Store) -> None:
@@ -587,7 +593,8 @@ def test_levels_beyond_the_window_are_left_out(plan: Plan, store: Store) -> None
 
     (ladder,) = review.comparison.capabilities[0].diagnostics.ladders
     assert [level.level for level in ladder.levels] == [1, 2]
-    assert any("ball: levels above 2 tokens are left out" in c for c in review.comparison.caveats)
+    (text,) = support.caveat_texts(review, "ladder.beyond-window")
+    assert text.startswith("ball: levels above 2 tokens are left out")
 
 
 def test_a_review_survives_its_file(plan: Plan, store: Store) -> None:
@@ -757,7 +764,7 @@ def test_sides_that_were_measured_differently_are_a_caveat(plan: Plan, store: St
 
     review = guard(plan, store=store, runner=OnAnotherDevice(all_right))
 
-    assert any("not measured alike" in caveat for caveat in review.comparison.caveats)
+    assert "sides.measured-otherwise" in support.caveat_ids(review)
     assert review.provenance.measured_on == ("base: device none", "candidate: device elsewhere")
 
 
@@ -765,7 +772,7 @@ def test_sides_that_were_measured_alike_are_no_caveat(plan: Plan, store: Store) 
     """Nothing is remarked where nothing differs."""
     review = guard(plan, store=store, runner=FakeRunner(all_right))
 
-    assert not any("not measured alike" in caveat for caveat in review.comparison.caveats)
+    assert "sides.measured-otherwise" not in support.caveat_ids(review)
 
 
 class Empty(FakeRunner):
@@ -820,4 +827,4 @@ def test_a_comparison_is_complete_before_it_is_judged(
     review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels), caveats=["mind this"])
 
     assert review.comparison == judged[-1]
-    assert "mind this" in judged[0].caveats
+    assert Caveat(id="caller.remark", text="mind this") in judged[0].caveats

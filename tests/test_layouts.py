@@ -11,13 +11,16 @@ from typer.testing import CliRunner
 from cliffguard import Outcome
 from cliffguard.cli.app import app
 from cliffguard.core.answers import QUESTION_FORMAT
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.reviews import REVIEW_FORMAT
 from cliffguard.report.json import read_review, render_json
 from cliffguard.store.answers import Store
 
-FIRST = Path(__file__).parent / "layouts" / "1"
-REVIEWS = sorted((FIRST / "reviews").glob("[!f]*.json"))
+LAYOUTS = Path(__file__).parent / "layouts"
+FIRST = LAYOUTS / "1"
+REVIEWS = sorted(LAYOUTS.glob("*/reviews/[!f]*.json"))
 OUTCOMES = {
+    "causes": Outcome.FAIL,
     "cliff": Outcome.FAIL,
     "healthy": Outcome.PASS,
     "ladder": Outcome.INCONCLUSIVE,
@@ -27,19 +30,30 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("path", REVIEWS, ids=lambda path: path.stem)
-def test_a_review_of_the_first_layout_is_read(path: Path) -> None:
-    """What it says stays; what it did not know is at its default; it may be written again."""
-    review = read_review(path.read_text(encoding="utf-8"), path.name)
+def test_a_review_of_an_earlier_layout_is_read(path: Path) -> None:
+    """What it says stays, its caveats without an id; it may be written again."""
+    text = path.read_text(encoding="utf-8")
+    review = read_review(text, path.name)
 
-    assert review.format == 1 < REVIEW_FORMAT
+    assert str(review.format) == path.parts[-3]
+    assert review.format < REVIEW_FORMAT
     assert review.verdict.outcome is OUTCOMES[path.stem]
-    assert all(finding.cause is None and finding.counts for finding in review.verdict.findings)
+    caveats = json.loads(text)["comparison"]["caveats"]
+    assert review.comparison.caveats == tuple(Caveat(id="unknown", text=one) for one in caveats)
     assert read_review(render_json(review), "again") == review
+
+
+@pytest.mark.parametrize("path", [*(FIRST / "reviews").glob("[!f]*.json")], ids=lambda p: p.stem)
+def test_what_the_first_layout_did_not_know_is_at_its_default(path: Path) -> None:
+    """Of causes it knew nothing, and every finding counts."""
+    findings = read_review(path.read_text(encoding="utf-8"), path.name).verdict.findings
+
+    assert all(finding.cause is None and finding.counts for finding in findings)
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "junit"])
 @pytest.mark.parametrize("path", REVIEWS, ids=lambda path: path.stem)
-def test_a_review_of_the_first_layout_is_rendered(path: Path, form: str) -> None:
+def test_a_review_of_an_earlier_layout_is_rendered(path: Path, form: str) -> None:
     """In every form, with no trace of what later layouts added."""
     done = CliRunner().invoke(app, ["report", str(path), "--format", form])
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.texts import cut_middle
+from cliffguard.core.texts import cut_middle, first_and_more
 
 _CONFIGS = ("config.json", "adapter_config.json")
 _MOST_NAMED = 6  # of the checkpoints inside a folder
@@ -80,8 +80,7 @@ def refuse_no_weights(name: str, folder: Path, pattern: str) -> None:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(cut_middle(one) for one in names[:_MOST_NAMED]) + more
+    return first_and_more([cut_middle(name) for name in names], _MOST_NAMED)
 
 
 # By what lies in a folder: what it is, and what to do. The first that matches is told.

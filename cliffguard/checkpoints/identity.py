@@ -34,6 +34,7 @@ from cliffguard.checkpoints.formats import (
     refuse_pointers,
 )
 from cliffguard.checkpoints.hub import locate
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.core.files import user_path
@@ -145,7 +146,7 @@ def _full(
     refuse_other_files(name, folder)
     _refuse_kernels(name, folder)
     weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Caveat, ...] = ()
     tokenizer = folder
     if not has_tokenizer(folder):
         if base is None or base.files is None:
@@ -154,7 +155,8 @@ def _full(
                 id="tokenizer.missing",
             )
         tokenizer = base.files.tokenizer
-        notes = (f"{name} holds no tokenizer: the tokenizer of {base.name} is used.",)
+        text = f"{name} holds no tokenizer: the tokenizer of {base.name} is used."
+        notes = (Caveat(id="tokenizer.of-base", text=text),)
     return Checkpoint(
         name=without_prefix(name),
         revision=revision,
@@ -181,14 +183,16 @@ def _adapted(
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
     if any((folder / one).is_file() for one in _WHOLE):
-        notes += (
+        text = (
             f"{name} holds the weights of a whole model beside the adapter: they are not read, "
-            f"and the adapter is asked on {base.name}.",
+            f"and the adapter is asked on {base.name}."
         )
+        notes += (Caveat(id="adapter.whole-model-beside", text=text),)
     own_tokenizer = has_tokenizer(folder)
     tokenizer = folder if own_tokenizer else base.files.tokenizer
     if not own_tokenizer and chat_template_of(folder) is not None:
-        notes += (f"{name} has a chat template and no tokenizer: the template is not used.",)
+        text = f"{name} has a chat template and no tokenizer: the template is not used."
+        notes += (Caveat(id="template.without-tokenizer", text=text),)
     return Checkpoint(
         name=without_prefix(name),
         revision=revision,
@@ -268,8 +272,10 @@ def _refuse_elsewhere(name: str, config: Mapping[str, Any]) -> None:
             )
 
 
-def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:
-    """Refuse an adapter that was, or may have been, trained on another base; return remarks.
+def _check_base(
+    name: str, folder: Path, base: Checkpoint, options: FindOptions
+) -> tuple[Caveat, ...]:
+    """Refuse an adapter that was, or may have been, trained on another base; return caveats.
 
     A recorded digest decides; then the shapes; then the names, as far as they can.
     """
@@ -287,12 +293,13 @@ def _check_base(name: str, folder: Path, base: Checkpoint, options: FindOptions)
     return _by_name(name, folder, base, options)
 
 
-def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[str, ...]:
+def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) -> tuple[Caveat, ...]:
     """Judge by the name that an adapter's config gives its base."""
     config = _adapter_config(folder)
     named = base_named_in(folder / "adapter_config.json", config)
     if named is None:
-        return (f"{name} names no base: that it was trained on {base.name} is assumed.",)
+        text = f"{name} names no base: that it was trained on {base.name} is assumed."
+        return (Caveat(id="adapter.base-assumed", text=text),)
     revision = str(config.get("revision"))
     # A branch moves; a commit does not.
     if base.revision is not None and _COMMIT.fullmatch(revision) and revision != base.revision:
@@ -301,17 +308,20 @@ def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) ->
     if _is_called(named, base):
         return ()
     if _holds_weights_of(named, base):
-        return (f"{name} names {named}, which holds the weights of {base.name}, byte for byte.",)
+        text = f"{name} names {named}, which holds the weights of {base.name}, byte for byte."
+        return (Caveat(id="adapter.base-by-weights", text=text),)
     if is_same_model(named, _spellings(base)):
-        return (f"{name} names {named}; taken for {base.name}.",)
+        text = f"{name} names {named}; taken for {base.name}."
+        return (Caveat(id="adapter.base-by-name", text=text),)
     doubt = f"names {named!r}; whether {base.name} is {named!r} is not known"
     return _doubted(name, doubt, "adapter.unknown-base", options)
 
 
-def _doubted(name: str, doubt: str, told: str, options: FindOptions) -> tuple[str, ...]:
-    """Return a doubt as a remark where the user allows it, which claims no more than is known."""
+def _doubted(name: str, doubt: str, told: str, options: FindOptions) -> tuple[Caveat, ...]:
+    """Return a doubt as a caveat where the user allows it, which claims no more than is known."""
     if options.allow_base_mismatch:
-        return (f"{name}: {doubt} (--allow-base-mismatch).",)
+        text = f"{name}: {doubt} (--allow-base-mismatch)."
+        return (Caveat(id="adapter.base-mismatch-allowed", text=text),)
     raise IntegrityError(
         f"{name}: {doubt}; give the base that it was trained on with --base, or "
         "--allow-base-mismatch if this is it",

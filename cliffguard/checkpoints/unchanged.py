@@ -17,6 +17,7 @@ from cliffguard.checkpoints.files import (
     weight_files,
     weights_digest,
 )
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import ChangedFiles, CliffguardError
 
@@ -54,15 +55,16 @@ def refuse_changed(checkpoint: Checkpoint, parts: Sequence[Part] = PARTS) -> Non
         )
 
 
-def changed_since(checkpoint: Checkpoint) -> tuple[str, ...]:
-    """Return the remark for a report where files changed after they were loaded."""
+def changed_since(checkpoint: Checkpoint) -> tuple[Caveat, ...]:
+    """Return the caveat for a report where files changed after they were loaded."""
     changed = changed_parts(checkpoint)
     if not changed:
         return ()
-    return (
+    text = (
         f"The files of {checkpoint.name} changed during the run ({', '.join(changed)}): the "
-        "answers are those of what was loaded before, and no longer of what lies there.",
+        "answers are those of what was loaded before, and no longer of what lies there."
     )
+    return (Caveat(id="checkpoint.changed-since", text=text),)
 
 
 def _is(identity: str | None, part: Part, name: str, files: CheckpointFiles) -> bool:

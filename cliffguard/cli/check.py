@@ -27,6 +27,7 @@ from cliffguard.cli.outcome import (
 
 if TYPE_CHECKING:
     from cliffguard.compare.pairs import Pair
+    from cliffguard.core.caveats import Caveat
     from cliffguard.core.reviews import Review
     from cliffguard.core.settings import Plan
     from cliffguard.planning.selection import Asked, Choice
@@ -67,7 +68,7 @@ def check(
     if show_config:
         show(plans)
         return
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
     if choose is not None:
         from cliffguard.planning.selection import remark, shared
 
@@ -108,7 +109,7 @@ class _Checks:
     stops_early: bool
     max_minutes: float | None
     choose: Choice | None
-    caveats: Sequence[str]
+    caveats: Sequence[Caveat]
     folders: list[Path] = field(default_factory=list)
     reviews: dict[int, Review] = field(default_factory=dict)
 
@@ -132,7 +133,7 @@ class _Checks:
         return codes
 
     def _ask(
-        self, runner: Runner, answers: Store, plan: Plan, folder: Path, remarks: Sequence[str]
+        self, runner: Runner, answers: Store, plan: Plan, folder: Path, remarks: Sequence[Caveat]
     ) -> tuple[Asked, int]:
         """Compare one candidate with its base; return what was asked, and the exit code."""
         from cliffguard.compare.repeat_command import command
@@ -221,7 +222,7 @@ def measure(
                 tell=screen.say,
             )
         for line in changed_since(found):
-            screen.say(f"! {line}")
+            screen.say(f"! {line.text}")
         n_items = sum(len(rows) for rows in measured.answers.values())
         screen.say(
             f"{checkpoint}: {n_items} answers to {len(measured.answers)} tasks in {answers.root}"

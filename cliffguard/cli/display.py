@@ -18,6 +18,7 @@ from rich.table import Column
 from rich.text import Text
 
 from cliffguard.core.progress import Step
+from cliffguard.core.texts import clip_start
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -221,7 +222,7 @@ class _Work:
 
 def _name(step: Step, most: int | None = None) -> str:
     """Return side, look and task; of a long side the end, which tells paths apart."""
-    side = step.side if most is None or len(step.side) <= most else f"…{step.side[1 - most :]}"
+    side = step.side if most is None else clip_start(step.side, most)
     where = side if step.look is None else f"{side}, look {step.look}"
     return f"{where}: {step.task}" if step.task else where
 

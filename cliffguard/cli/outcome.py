@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.cli.console import Screen, complain
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.files import user_path, write_whole
 from cliffguard.core.progress import doing
@@ -98,14 +99,15 @@ def _is_ours(folder: Path, own: str) -> bool:
     return True
 
 
-def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[str, ...]:
+def one_of_both(plan: Plan, plans: Sequence[Plan]) -> tuple[Caveat, ...]:
     """Return what a report says where another one stands beside it that has to pass as well."""
     if not are_both(plans):
         return ()
     here, there = "each side's own chat template", "the base's chat template on both sides"
     if plan.protocol.chat_template == "base":
         here, there = there, here
-    return (f"This is under {here}; the comparison under {there} has to pass as well.",)
+    text = f"This is under {here}; the comparison under {there} has to pass as well."
+    return (Caveat(id="template.one-of-both", text=text),)
 
 
 def prepare(out: Path) -> Path:
@@ -154,8 +156,8 @@ def in_turn(
     plans: Sequence[Plan],
     folders: Sequence[Path],
     choose: Choice | None,
-    ask: Callable[[Plan, Path, Sequence[str]], tuple[Asked, int]],
-    remarks: Sequence[str],
+    ask: Callable[[Plan, Path, Sequence[Caveat]], tuple[Asked, int]],
+    remarks: Sequence[Caveat],
 ) -> list[int]:
     """Ask one candidate after the other, and return their exit codes.
 

@@ -106,8 +106,8 @@ def looked_ahead(
     policy = with_margins(plan.policy or default_policy(suites), suites)
     suites = wanting(suites, policy)
     training = read_all_training(plan.train)
-    for sentence in blanks_told(training):
-        print(one_line(sentence), file=sys.stderr)
+    for caveat in blanks_told(training):
+        print(one_line(caveat.text), file=sys.stderr)
     tasks, _ = without_training(_tasks(plan, suites), training)
     refuse_unknown_fields(tasks, policy)
     base = _base(plan)

@@ -48,7 +48,7 @@ def check_suites(
             *static_health(suites, in_force),
             *_aged(suites, date.today()),
             *_still(suites, store),
-            *not_covered(suites),
+            *(caveat.text for caveat in not_covered(suites)),
         ]
     for line in lines:
         print(f"! {line}")
@@ -102,8 +102,8 @@ def cover_prompts(
 
     screen = shown(quiet=quiet, verbose=verbose)
     texts = read_all_training(prompts)
-    for sentence in blanks_told(texts):
-        screen.say(sentence.replace("the training data", "production"))
+    for caveat in blanks_told(texts):
+        screen.say(caveat.text.replace("the training data", "production"))
     plan = plan_of({**flags, "suites": names, "candidate": [base]})
     with contextlib.closing(screen):
         found, least = cover(

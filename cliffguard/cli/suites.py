@@ -149,15 +149,15 @@ def print_overlap(
     from cliffguard.report.clean import one_line
     from cliffguard.report.json import escaped
     from cliffguard.report.page import place
-    from cliffguard.suites.contamination import told as sentences_of
+    from cliffguard.suites.contamination import told as caveats_of
     from cliffguard.suites.contamination import without_training
     from cliffguard.suites.train_data import blanks_told, read_all_training
 
     with told("comparing the items with the training data"):
         texts = read_all_training(train)
         tasks, found = without_training(tasks_of(names), texts)
-    for sentence in blanks_told(texts):
-        print(one_line(sentence), file=sys.stderr)
+    for caveat in blanks_told(texts):
+        print(one_line(caveat.text), file=sys.stderr)
     if output_format == "json":
         rows = [dataclasses.asdict(one) for one in found]
         sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
@@ -166,9 +166,9 @@ def print_overlap(
         line = f"{one.task}  {one.item_id}  {one.kind}  {one.similarity:.2f}  {place(one)}"
         print(one_line(line))
     n_items = {task.name: len(task.items) for task in tasks}
-    for sentence in sentences_of(found, n_items) or (
-        f"None of {sum(n_items.values())} items, in {len(texts):,} rows of training data.",
-    ):
+    sentences = [caveat.text for caveat in caveats_of(found, n_items)]
+    none = f"None of {sum(n_items.values())} items, in {len(texts):,} rows of training data."
+    for sentence in sentences or [none]:
         print(one_line(sentence))
 
 

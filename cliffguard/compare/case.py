@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cliffguard.compare.diagnostics.screens import Screens
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.items import Suite
@@ -27,6 +28,6 @@ class Case:
     policy: Policy
     protocol: Protocol | None
     runs: tuple[CapabilityRun, ...] = ()
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Caveat, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     screens: Screens = field(default_factory=Screens)

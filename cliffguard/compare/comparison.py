@@ -11,6 +11,7 @@ from cliffguard.compare.clusters import question_of, tied_by
 from cliffguard.compare.counts import gather, remarks, shared_documents, unknown_chance
 from cliffguard.compare.mean_margin import Measured, mean_of
 from cliffguard.compare.pairs import Pair, counted
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import Comparison, Shared
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import Policy
@@ -26,7 +27,7 @@ def compare(
     *,
     look: Look,
     levels: Mapping[str, Level] | None = None,
-    caveats: Sequence[str] = (),
+    caveats: Sequence[Caveat] = (),
 ) -> Comparison:
     """Return the paired statistics of every capability of the suites, in their order.
 
@@ -94,8 +95,8 @@ def _measured(
 
 
 def _caveats(
-    case: Case, measured: Sequence[Measured], caveats: Sequence[str], look: Look
-) -> Iterator[str]:
+    case: Case, measured: Sequence[Measured], caveats: Sequence[Caveat], look: Look
+) -> Iterator[Caveat]:
     """Yield all that a reader must know: of the sides, the items, the answers, the instrument."""
     yield from (*case.base.notes, *case.candidate.notes)
     yield from unknown_chance([items for _, items in measured])

@@ -11,6 +11,7 @@ from itertools import combinations, groupby
 from cliffguard.compare.clusters import with_groups, without_copies
 from cliffguard.compare.pairs import Pair
 from cliffguard.compare.strata import split_levels
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison, Shared
 
 _N_NAMED = 5
@@ -123,7 +124,7 @@ def shared_documents(capabilities: Sequence[tuple[str, Gathered]]) -> tuple[Shar
     )
 
 
-def unknown_chance(gathered: Sequence[Gathered]) -> Iterator[str]:
+def unknown_chance(gathered: Sequence[Gathered]) -> Iterator[Caveat]:
     """Say of which tasks nobody knows what guessing earns."""
     names = {
         pair.task.name: None
@@ -133,36 +134,41 @@ def unknown_chance(gathered: Sequence[Gathered]) -> Iterator[str]:
     }
     if names:
         told = ", ".join(list(names)[:_N_NAMED]) + (" and others" if len(names) > _N_NAMED else "")
-        yield f"What guessing earns is not known of {told}, and taken to be 0."
+        text = f"What guessing earns is not known of {told}, and taken to be 0."
+        yield Caveat(id="chance.unknown", text=text)
 
 
-def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
+def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[Caveat]:
     """Say what of a capability's items a reader would not expect."""
     name = found.capability
     if items.n_copies:
-        yield (
-            f"{name}: {items.n_copies:,} rows are copies of the {len(items.gating):,} that count; "
-            "copies count once."
+        yield Caveat(
+            id="items.copies",
+            text=f"{name}: {items.n_copies:,} rows are copies of the {len(items.gating):,} that "
+            "count; copies count once.",
         )
     declared = {pair.item.cluster for pair in items.gating} - {None}
     n_groups = found.counts.n_clusters or 0
     if n_groups and n_groups < len(items.gating) and not declared:
-        yield (
-            f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what belongs "
-            "together counts as a cluster."
+        yield Caveat(
+            id="items.clustered",
+            text=f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what "
+            "belongs together counts as a cluster.",
         )
     n_without = sum(pair.tie is None for pair in items.gating)
     if 0 < n_without < len(items.gating):
-        yield f"{name}: {n_without:,} items lack the field that `cluster` names, and stand alone."
+        text = f"{name}: {n_without:,} items lack the field that `cluster` names, and stand alone."
+        yield Caveat(id="items.without-cluster", text=text)
     if items.n_empty:
-        yield (
-            f"{name}: {items.n_empty:,} items do not count, at levels where the base has nothing "
-            f"to lose ({_levels(items)})."
+        yield Caveat(
+            id="items.nothing-to-lose",
+            text=f"{name}: {items.n_empty:,} items do not count, at levels where the base has "
+            f"nothing to lose ({_levels(items)}).",
         )
     yield from _base(found)
 
 
-def _base(found: CapabilityComparison) -> Iterator[str]:
+def _base(found: CapabilityComparison) -> Iterator[Caveat]:
     if (
         found.evidence.base_mean is None
         or found.evidence.skill is None
@@ -172,14 +178,16 @@ def _base(found: CapabilityComparison) -> Iterator[str]:
     has = found.evidence.skill
     if found.evidence.base_mean >= _CEILING:
         shown = 100 * (found.in_own_numbers(found.evidence.base_mean) or 0.0)
-        yield (
-            f"{found.capability}: the base is at the ceiling ({shown:.1f} %); what "
-            "harder items would show is not seen."
+        yield Caveat(
+            id="base.at-ceiling",
+            text=f"{found.capability}: the base is at the ceiling ({shown:.1f} %); what harder "
+            "items would show is not seen.",
         )
     if found.evidence.margin < has and found.evidence.margin > _MUCH_OF_IT * has:
-        yield (
-            f"{found.capability}: the margin of {100 * found.evidence.margin:g} points is more "
-            f"than half of what the base has beyond guessing ({100 * has:.1f} points)."
+        yield Caveat(
+            id="margin.most-of-skill",
+            text=f"{found.capability}: the margin of {100 * found.evidence.margin:g} points is "
+            f"more than half of what the base has beyond guessing ({100 * has:.1f} points).",
         )
 
 

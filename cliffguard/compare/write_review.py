@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from cliffguard.compare.diagnostics.item_health import health
 from cliffguard.compare.pairs import Pair
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.commits import commit_here, own_commit
 from cliffguard.core.comparisons import Comparison
 from cliffguard.core.errors import redactor
@@ -51,7 +52,7 @@ class Decision:
     verdict: Verdict
     taken: tuple[TakenLooks, ...] = ()
     is_last: bool = False
-    ending: tuple[str, ...] = ()
+    ending: tuple[Caveat, ...] = ()
 
 
 def write_up(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 
 # --- who answers -----------------------------------------------------------------------------
 
@@ -28,7 +29,7 @@ class Checkpoint:
     """The identity of a model by content, not a loaded model.
 
     `weights`, `adapter`, `tokenizer`, `chat_template` and `settings` (model and generation
-    config) are SHA-256 digests; `notes` are remarks that belong into every report.
+    config) are SHA-256 digests; `notes` belong into every report.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Checkpoint:
     tokenizer: str
     chat_template: str | None
     settings: str
-    notes: tuple[str, ...]
+    notes: tuple[Caveat, ...]
     files: CheckpointFiles | None
 
     @property

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.settings import Ring
 from cliffguard.stats.interval import Interval
@@ -443,7 +444,7 @@ class Comparison:
     candidate: Checkpoint
     confidence: float
     capabilities: tuple[CapabilityComparison, ...]
-    caveats: tuple[str, ...]
+    caveats: tuple[Caveat, ...]
     overlaps: tuple[Overlap, ...] = ()
     shared: tuple[Shared, ...] = ()
     pooled_level: float | None = None

@@ -12,7 +12,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
@@ -88,17 +88,27 @@ def _hashed(path: Path, stamp: Stamp) -> str:
     return found
 
 
-def sha256_now(*paths: Path) -> str:
+def unbuffered(path: Path) -> IO[bytes]:
+    """Return the bytes of a file as they lie there."""
+    return path.open("rb", buffering=0)
+
+
+def sha256_now(*paths: Path, opened: Callable[[Path], IO[bytes]] = unbuffered) -> str:
     """Return the SHA-256 of files one after the other, read whatever is remembered of them.
 
-    Raises OSError as it comes.
+    Raises OSError as it comes, and what else `opened` does.
     """
     running = hashlib.sha256()
     for path in paths:
-        with path.open("rb", buffering=0) as stream:
+        with opened(path) as stream:
             for block in blocks(stream):
                 running.update(block)
     return running.hexdigest()
+
+
+def sha256_of_text(text: str) -> str:
+    """Return the SHA-256 of a text, half characters and all."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def blocks(stream: IO[bytes]) -> Iterator[memoryview]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.settings import Ring
 from cliffguard.core.terms import Terms
 
@@ -138,4 +139,4 @@ class Suite:
     capabilities: tuple[Capability, ...]
     digest: str
     made: date | None = None
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Caveat, ...] = ()

@@ -14,7 +14,7 @@ from cliffguard.stats.ladder_shapes import Shape
 
 R = TypeVar("R")
 
-REVIEW_FORMAT = 2
+REVIEW_FORMAT = 3
 """Version of the JSON layout of reviews. Those of an earlier one are read; see `report.json`."""
 
 SAMPLES = "samples"

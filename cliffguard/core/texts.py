@@ -23,6 +23,11 @@ def clip(text: str, n_characters: int) -> str:
     return text if len(text) <= n_characters else cut_end(text, n_characters - 1)
 
 
+def clip_start(text: str, n_characters: int) -> str:
+    """Return a text in at most `n_characters`, of which an ellipsis is the first if it was cut."""
+    return text if len(text) <= n_characters else f"…{text[1 - n_characters :]}"
+
+
 def shorten(text: str, n_characters: int) -> str:
     """Return a text, cut to `n_characters` with a note of how many more there were."""
     if len(text) <= n_characters:
@@ -44,3 +49,9 @@ def first_line(failure: object, *, otherwise: str | None = None, n_characters: i
 def first_of(names: Sequence[str], n_most: int) -> str:
     """Return the first `n_most` names with commas, and an ellipsis if there are more."""
     return ", ".join(names[:n_most]) + (", …" if len(names) > n_most else "")
+
+
+def first_and_more(names: Sequence[str], n_most: int) -> str:
+    """Return the first `n_most` names with commas, and how many more there are."""
+    more = len(names) - n_most
+    return ", ".join(names[:n_most]) + (f" and {more:,} more" if more > 0 else "")

@@ -255,7 +255,7 @@ def damage_explained(name: str) -> Iterator[None]:
         raise
     except ImportError as failure:
         raise InfrastructureError(
-            f"{name}: needs a library that is not installed: {first_line(failure)}",
+            f"{name}: needs a library that is not installed: {first_words(failure)}",
             id="weights.library",
         ) from failure
     except Exception as failure:  # files decide what a loader raises, so anything may come
@@ -268,7 +268,7 @@ def damage_explained(name: str) -> Iterator[None]:
                 id="checkpoint.own-code",
             ) from failure
         raise IntegrityError(
-            f"{name}: cannot be loaded: {first_line(failure)}", id="checkpoint.not-loaded"
+            f"{name}: cannot be loaded: {first_words(failure)}", id="checkpoint.not-loaded"
         ) from failure
 
 
@@ -284,7 +284,7 @@ def is_out_of_memory(failure: Exception) -> bool:
     )
 
 
-def first_line(failure: Exception) -> str:
+def first_words(failure: Exception) -> str:
     """Return the first words of another program's message, on one line."""
     if isinstance(failure, KeyError):  # whose message is the key alone
         return f"no {failure} is known"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.checkpoints.files import read_json
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError
 
 _ROUNDS = re.compile(r"pissa_niter_[0-9]+")
@@ -17,8 +18,8 @@ _ROUNDS = re.compile(r"pissa_niter_[0-9]+")
 _BESIDE = {"peft_version", "auto_mapping", "runtime_config"}
 
 
-def read_config(name: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
-    """Return peft's config of the adapter in `folder`, set for inference, and remarks.
+def read_config(name: str, folder: Path) -> tuple[Any, tuple[Caveat, ...]]:
+    """Return peft's config of the adapter in `folder`, set for inference, and caveats.
 
     Raises IntegrityError for a kind and for keys that this peft does not know.
     """
@@ -45,8 +46,10 @@ def read_config(name: str, folder: Path) -> tuple[Any, tuple[str, ...]]:
     config.inference_mode = True
     if _ROUNDS.fullmatch(str(said.get("init_lora_weights"))):
         config.init_lora_weights = True  # the shapes are the same, and found at once
+    if not unknown:
+        return config, ()
     left_out = f"{name}: its adapter_config.json has keys without a value that {_this(said)}"
-    return config, (f"{left_out}: {', '.join(unknown)}.",) if unknown else ()
+    return config, (Caveat(id="adapter.empty-keys", text=f"{left_out}: {', '.join(unknown)}."),)
 
 
 def _this(said: Mapping[str, Any]) -> str:

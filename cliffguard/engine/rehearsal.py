@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from cliffguard.checkpoints.files import read_json
 from cliffguard.checkpoints.tensors import tensors_of
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.progress import doing
@@ -29,7 +30,7 @@ from cliffguard.engine.adapters import adapter_shapes, apart_because
 from cliffguard.engine.foreign_names import advice, foreign_part, unwrapped, without, wrappers
 from cliffguard.engine.loading import (
     damage_explained,
-    first_line,
+    first_words,
     is_out_of_memory,
     load_tokenizer,
 )
@@ -41,14 +42,14 @@ from cliffguard.engine.weight_checks import refuse_integers, refuse_missing_toke
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """What was found: did `all_fit`, of all names and shapes in the headers? And remarks.
+    """What was found: did `all_fit`, of all names and shapes in the headers? And caveats.
 
     Not all is known where weights are pickled or quantised, or where a kind of adapter computes
     with the base's numbers while it is put on.
     """
 
     all_fit: bool
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Caveat, ...] = ()
 
 
 @lru_cache(maxsize=64)
@@ -83,13 +84,14 @@ def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
     return Rehearsal(all_fit=all_fit, remarks=remarks)
 
 
-def _not_rehearsed(name: str, adapter: Path, config: Any) -> tuple[str, ...]:
+def _not_rehearsed(name: str, adapter: Path, config: Any) -> tuple[Caveat, ...]:
     if not adapter_shapes(adapter):  # pickled
         return ()
-    return (
+    text = (
         f"{name}: an adapter of type {config.peft_type.value} computes with its base's numbers "
-        "while it is put on: whether it fits is not rehearsed, and shows when it is loaded.",
+        "while it is put on: whether it fits is not rehearsed, and shows when it is loaded."
     )
+    return (Caveat(id="adapter.not-rehearsed", text=text),)
 
 
 @contextlib.contextmanager
@@ -123,7 +125,7 @@ def _memory_spared(name: str) -> Iterator[None]:
             raise
         raise IntegrityError(
             f"{name}: its settings ask for more than memory can hold before a weight is read "
-            f"({first_line(failure)}); copy its config again",
+            f"({first_words(failure)}); copy its config again",
             id="checkpoint.endless",
         ) from failure
 
@@ -131,8 +133,8 @@ def _memory_spared(name: str) -> Iterator[None]:
 # --- the model -----------------------------------------------------------------------------------
 
 
-def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[str, ...]]:
-    """Return the model in `folder` without numbers, whether its headers all fit, and remarks."""
+def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[Caveat, ...]]:
+    """Return the model in `folder` without numbers, whether its headers all fit, and caveats."""
     import torch
     from transformers import (
         MODEL_FOR_CAUSAL_LM_MAPPING,
@@ -165,26 +167,28 @@ def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[str, ...]]:
     return model, True, (*told, *_about_layers(name, model, left_out))
 
 
-def _about_code(name: str, config: Any) -> tuple[str, ...]:
+def _about_code(name: str, config: Any) -> tuple[Caveat, ...]:
     """Tell code in the settings that is not run, since transformers has a class of its own."""
     if not getattr(config, "auto_map", None):
         return ()
-    return (
+    text = (
         f"{name}: its config.json names code of its own (auto_map), which is not run: the "
-        f"{config.model_type} of transformers answers in its place.",
+        f"{config.model_type} of transformers answers in its place."
     )
+    return (Caveat(id="checkpoint.code-not-run", text=text),)
 
 
-def _about_layers(name: str, model: Any, left_out: Sequence[str]) -> tuple[str, ...]:
+def _about_layers(name: str, model: Any, left_out: Sequence[str]) -> tuple[Caveat, ...]:
     """Tell layers in the files that the config does not count, and that nobody will read."""
     lists = {key for key, one in model.named_modules() if type(one).__name__ == "ModuleList"}
     beyond = [key for key in left_out if any(key.startswith(f"{one}.") for one in lists)]
     if not beyond:
         return ()
-    return (
+    text = (
         f"{name}: {len(beyond)} weights of layers that its config.json does not count are not "
-        f"read, from {beyond[0]} on.",
+        f"read, from {beyond[0]} on."
     )
+    return (Caveat(id="weights.layers-not-read", text=text),)
 
 
 def _plain(config: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from cliffguard.core.errors import CliffguardError, IntegrityError
 from cliffguard.engine.adapters import adapter_shapes, grow_embedding, refuse_misfit
 from cliffguard.engine.foreign_names import advice, foreign_part, without
-from cliffguard.engine.loading import first_line
+from cliffguard.engine.loading import first_words
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -26,7 +26,7 @@ def refusals_explained(name: str) -> Iterator[None]:
     except Exception as failure:  # a config decides what peft stumbles over, so anything may come
         raise IntegrityError(
             f"{name}: peft cannot use its adapter_config.json, or not with its weights and this "
-            f"base: {first_line(failure)}; save or copy the adapter again",
+            f"base: {first_words(failure)}; save or copy the adapter again",
             id="adapter.refused",
         ) from failure
 

@@ -16,6 +16,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from cliffguard.checkpoints.files import no_chat_template
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.sandbox import Apart, Failed, Stopped
@@ -99,7 +100,7 @@ def check_system_prompt(checkpoint: Checkpoint, protocol: Protocol, *, way_out: 
 
 def check_template(
     checkpoint: Checkpoint, protocol: Protocol, render: Callable[..., Any] | None = None
-) -> tuple[str, ...]:
+) -> tuple[Caveat, ...]:
     """Render a chat by the files of a checkpoint, before it is asked; return what to tell of it.
 
     `render` is `by_files`' (None: made here). Raises IntegrityError where it cannot be rendered, or
@@ -111,10 +112,11 @@ def check_template(
         rendered = {str(render([{"role": "user", "content": "Hello."}])) for _ in range(_TIMES)}
     if len(rendered) == 1:
         return ()
-    return (
+    text = (
         f"{checkpoint.name}: its chat template draws by chance, and renders one prompt otherwise "
-        "each time, so that answers cannot be repeated.",
+        "each time, so that answers cannot be repeated."
     )
+    return (Caveat(id="template.random", text=text),)
 
 
 _TIMES = 8  # a template that draws one of two texts is missed once in 128

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cliffguard.checkpoints.tensors import Tensor
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
 
@@ -68,8 +69,8 @@ def refuse_not_finite(name: str, model: Any, only: str = "") -> None:
             )
 
 
-def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> tuple[str, ...]:
-    """Refuse a tokenizer with tokens that the model has no embedding for; return remarks.
+def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> tuple[Caveat, ...]:
+    """Refuse a tokenizer with tokens that the model has no embedding for; return caveats.
 
     A token for padding, and special ones that the chat template does not write, stand in no
     prompt: they are told. If one stands in an item after all, `refuse_unread_tokens` sees it.
@@ -85,7 +86,8 @@ def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) ->
         if tokenizer.pad_token_id is not None and tokenizer.pad_token_id >= n_rows:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.bos_token
         names = ", ".join(sorted(beyond)[:3])
-        return (f"{what} {n_rows} rows: {names} must stand in no prompt.",)
+        text = f"{what} {n_rows} rows: {names} must stand in no prompt."
+        return (Caveat(id="tokenizer.tokens-without-rows", text=text),)
     own = checkpoint.files is not None and checkpoint.files.adapter is not None
     way_out = ", or delete the tokenizer's files from it to use its base's" if own else ""
     raise IntegrityError(

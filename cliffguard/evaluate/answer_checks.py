@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from cliffguard.core.answers import Answer
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.settings import Protocol
@@ -18,7 +20,7 @@ def check_answers(
     base: Mapping[str, Sequence[Answer]],
     candidate: Mapping[str, Sequence[Answer]],
     protocol: Protocol | None,
-) -> tuple[str, ...]:
+) -> tuple[Caveat, ...]:
     """Raise IntegrityError unless both sides answered the same items from the same prompts.
 
     The untemplated prompts must always agree. The rendered ones must agree where the protocol
@@ -47,18 +49,19 @@ def check_answers(
     if protocol is not None:  # of samples, texts are what a filter left of them
         _refuse_one_voice(base, candidate)
     return tuple(
-        line
+        found
         for task, base_answers in base.items()
-        for line in _uncounted(task, base_answers, candidate[task])
+        for found in _uncounted(task, base_answers, candidate[task])
     )
 
 
-def differences(base: Sequence[str], candidate: Sequence[str]) -> tuple[str, ...]:
+def differences(base: Sequence[str], candidate: Sequence[str]) -> tuple[Caveat, ...]:
     """Return a caveat when the sides were measured on other devices or in other batches."""
     if tuple(base) == tuple(candidate):
         return ()
     sides = f"base: {'; '.join(base)}. Candidate: {'; '.join(candidate)}."
-    return (f"The sides were not measured alike, which can flip near-ties. {sides}",)
+    text = f"The sides were not measured alike, which can flip near-ties. {sides}"
+    return (Caveat(id="sides.measured-otherwise", text=text),)
 
 
 def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bool) -> None:
@@ -147,41 +150,54 @@ def _is_long(answer: Answer) -> bool:
     return answer.finish_reason != "choice" and len(answer.text) >= TELLING
 
 
-def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[str]:
+def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[Caveat]:
     """Say how many items count on neither side, since an answer is missing on one."""
     for what, is_so in _UNCOUNTED.items():
         sides = [sum(map(is_so, own)) for own in (base, candidate)]
         if any(sides):
-            yield (
+            text = (
                 f"{task}: of {len(base):,} items, {sides[0]:,} of the base and {sides[1]:,} of the "
-                f"candidate {what}."
+                f"candidate {what.text}."
             )
+            yield replace(what, text=text)
     other = [
         one.tokens_digest != two.tokens_digest and one.rendered_digest == two.rendered_digest
         for one, two in zip(base, candidate, strict=True)
     ]
     if any(other):
-        yield (
-            f"{task}: {sum(other):,} of {len(base):,} prompts are the same text in other tokens; "
-            "what a tokenizer does is part of the drop."
+        yield Caveat(
+            id="tokenizer.other-tokens",
+            text=f"{task}: {sum(other):,} of {len(base):,} prompts are the same text in other "
+            "tokens; what a tokenizer does is part of the drop.",
         )
 
 
 _SAID = ("choice", "stop", "string", "length", "stopped")
-_UNCOUNTED: dict[str, Callable[[Answer], bool]] = {
-    "do not fit the context": lambda one: one.finish_reason == "overlong",
-    "were cut before an answer came": lambda one: one.finish_reason == "thinking",
-    "are missing": lambda one: one.finish_reason == "missing",
-    "hold no answer that can be read": lambda one: one.score is None and one.finish_reason in _SAID,
+_UNCOUNTED: dict[Caveat, Callable[[Answer], bool]] = {
+    Caveat(id="answers.overlong", text="do not fit the context"): (
+        lambda one: one.finish_reason == "overlong"
+    ),
+    Caveat(id="answers.cut-thinking", text="were cut before an answer came"): (
+        lambda one: one.finish_reason == "thinking"
+    ),
+    Caveat(id="answers.missing", text="are missing"): lambda one: one.finish_reason == "missing",
+    Caveat(id="answers.unreadable", text="hold no answer that can be read"): (
+        lambda one: one.score is None and one.finish_reason in _SAID
+    ),
 }
+"""What an item without an answer that counts is, in the words behind the numbers of both sides."""
 
 
-def instrument_moved(capabilities: Iterable[CapabilityComparison]) -> tuple[str, ...]:
-    """Return a line for each capability of the control ring whose score has provably changed."""
+def instrument_moved(capabilities: Iterable[CapabilityComparison]) -> tuple[Caveat, ...]:
+    """Return a caveat for each capability of the control ring whose score has provably changed."""
     return tuple(
-        f"The control {found.capability} moved by {-100 * found.evidence.drop:+.1f} points, and a "
-        "fine-tune has no reason to touch it: look for a change of the instrument (chat template, "
-        "tokenizer, dtype, quantization) before you believe the other numbers."
+        Caveat(
+            id="control.moved",
+            text=f"The control {found.capability} moved by {-100 * found.evidence.drop:+.1f} "
+            "points, and a fine-tune has no reason to touch it: look for a change of the "
+            "instrument (chat template, tokenizer, dtype, quantization) before you believe the "
+            "other numbers.",
+        )
         for found in capabilities
         if found.ring == "control"
         and found.evidence.drop is not None

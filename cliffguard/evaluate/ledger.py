@@ -9,7 +9,6 @@ all of them have to hold, and of the drops Holm takes care.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
@@ -17,12 +16,15 @@ from typing import NamedTuple
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest, digest_of_rows
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
+from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.items import Task
 from cliffguard.core.reviews import TakenLooks
 from cliffguard.core.settings import Policy, Protocol
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.runs import LEAST_LEVEL, run_level
+from cliffguard.stats.sequential import DROP_SPENDING, spent_share
 from cliffguard.store.looks import further
 
 TOGETHER = ""
@@ -66,7 +68,10 @@ class CapabilityRun:
 
     def share(self, counted: Sequence[int]) -> float:
         """Return which part of its level the run has spent once these looks were taken."""
-        return min(1.0, counted[-1] / self.planned[-1]) if self.spends_evenly else 1.0
+        if not self.spends_evenly:
+            return 1.0
+        # Of the two rules the one that spends more at any look.
+        return spent_share(min(1.0, counted[-1] / self.planned[-1]), DROP_SPENDING)
 
     def is_related(self, one: TakenLooks) -> bool:
         """Say whether these looks and this run share half of the smaller set of items."""
@@ -299,7 +304,7 @@ def runs_of(
                     if series.task.gates(item)
                 ),
                 planned=looks.n_items,
-                spends_evenly=looks.spending in ("held: cubic, drop: linear", "linear"),
+                spends_evenly=looks.spending not in ("one look", "betting"),
             )
         )
     return (*runs, *_together([run for run in runs if run.capability in gating]))
@@ -389,12 +394,15 @@ _LEAST_FLIPS = 3
 _LEAST_ALIKE = 0.95  # of the scores; a model that is asked again in other batches flips some
 
 
-def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[str]:
+def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[Caveat]:
     """Return what a report says of capabilities that were judged before on fewer items."""
     return [
-        f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
-        f"{', '.join(map(str, _most_judged(account.before)))} items; of alpha's "
-        f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %."
+        Caveat(
+            id="alpha.later-run",
+            text=f"{name}: run {account.level.number} at these two sides. Earlier ones judged "
+            f"{', '.join(map(str, _most_judged(account.before)))} items; of alpha's "
+            f"{100 * policy.alpha:.3g} % this one may spend {100 * account.level.now:.3g} %.",
+        )
         for name, account in accounts.items()
         if name != TOGETHER and account.before
     ]
@@ -410,7 +418,7 @@ def _most_judged(looks: Iterable[TakenLooks]) -> list[int]:
 
 def short(text: str) -> str:
     """Return the beginning of a text's digest."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_N_DIGITS]
+    return sha256_of_text(text)[:_N_DIGITS]
 
 
 def counted_by(looks: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:

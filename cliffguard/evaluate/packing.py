@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
 from cliffguard.core.settings import Protocol
@@ -26,7 +27,7 @@ def settled(
     runner: Runner,
     store: Store,
     tell: Callable[[str], None],
-) -> tuple[Protocol, tuple[str, ...]]:
+) -> tuple[Protocol, tuple[Caveat, ...]]:
     """Return the protocol with `packing` as all sides bear it, and what a report must tell of it.
 
     Packed where each side passes its trial (`engine.packing_trial`), else plain for all: they are
@@ -38,12 +39,13 @@ def settled(
     for side in sides:
         reason = _reason(side, tasks, protocol, runner, store)
         if reason is not None:
-            reasons.append(
+            text = (
                 f"No prefix is shared between prompts, and the run takes longer: {side.name}: "
                 f"{reason}."
             )
-    for line in reasons:
-        tell(line)
+            reasons.append(Caveat(id="packing.plain", text=text))
+    for caveat in reasons:
+        tell(caveat.text)
     return replace(protocol, packing="plain" if reasons else "packed"), tuple(reasons)
 
 

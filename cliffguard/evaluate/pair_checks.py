@@ -2,7 +2,7 @@
 
 `check_pair` reads files and is done before anything is asked; `check_answers` reads answers, at
 every look, before anything is judged. Each raises IntegrityError for what makes a comparison
-void, and returns a line for what a reader must know.
+void, and returns a caveat for what a reader must know.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from cliffguard.checkpoints.files import chat_template_of, no_chat_template, ref
 from cliffguard.checkpoints.identity import vocabulary_size
 from cliffguard.checkpoints.tensors import Tensor, are_same, is_zero, tensors_of
 from cliffguard.checkpoints.tokenizers import tokenizer_change
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.settings import Protocol
@@ -21,16 +22,16 @@ from cliffguard.core.settings import Protocol
 # --- before anything is asked --------------------------------------------------------------------
 
 
-def check_pair(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
-    """Refuse a pair whose comparison would say nothing; return remarks for the report.
+def check_pair(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
+    """Refuse a pair whose comparison would say nothing; return caveats for the report.
 
     No weights are loaded: files of weights are read only as far as they are alike.
     """
-    return tuple(line for check in pair_checks() for line in check(base, candidate, protocol))
+    return tuple(found for check in pair_checks() for found in check(base, candidate, protocol))
 
 
-PairCheck = Callable[[Checkpoint, Checkpoint, Protocol], Iterable[str]]
-"""Returns remarks about a pair; raises a CliffguardError where it cannot be compared."""
+PairCheck = Callable[[Checkpoint, Checkpoint, Protocol], Iterable[Caveat]]
+"""Returns caveats about a pair; raises a CliffguardError where it cannot be compared."""
 
 
 def pair_checks() -> tuple[PairCheck, ...]:
@@ -134,8 +135,8 @@ def _is_plain_lora(tensors: Mapping[str, Tensor]) -> bool:
     return all(any(part in name for part in parts) for name in tensors)
 
 
-def _templates(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> Iterator[str]:
-    """Judge chat templates by the protocol's policy; yield remarks.
+def _templates(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> Iterator[Caveat]:
+    """Judge chat templates by the protocol's policy; yield caveats.
 
     Under "none" no template is applied, and a difference can change nothing. Under "own" it is
     part of what is compared, and is told. Under "base" the candidate's own is not used.
@@ -149,13 +150,15 @@ def _templates(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> I
     if templates["base"] != templates["candidate"]:
         which = [side for side, template in templates.items() if template is not None]
         what = "differ" if len(which) == 2 else f"differ: only the {which[0]} has one"
-        yield f"The chat templates {what}; {_BY_POLICY[policy]} (chat_template: {policy})."
+        text = f"The chat templates {what}; {_BY_POLICY[policy]} (chat_template: {policy})."
+        yield Caveat(id="template.differs", text=text)
     used = {"none": [], "base": [templates["base"]], "own": list(templates.values())}[policy]
     is_dated = any("strftime_now" in str(template) for template in used)
     if is_dated and "date_string" not in protocol.template_args:
-        yield (
-            "The chat template may write the day's date, so that answers of different days are to "
-            "different prompts; where it takes one, fix it with template_args: date_string."
+        yield Caveat(
+            id="template.dated",
+            text="The chat template may write the day's date, so that answers of different days "
+            "are to different prompts; where it takes one, fix it with template_args: date_string.",
         )
 
 
@@ -188,8 +191,8 @@ def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) 
     return ()
 
 
-def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:
-    """Judge tokenizers by what their difference can change; yield remarks.
+def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[Caveat]:
+    """Judge tokenizers by what their difference can change; yield caveats.
 
     An adapter that brings no embedding reads with its base's rows, so that a token under another
     id is another word to it. Whatever else differs is told; that it splits prompts otherwise,
@@ -207,7 +210,7 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
             id="tokenizer.moved",
         )
     if change.told:
-        yield f"The tokenizers differ: {change.told}."
+        yield Caveat(id="tokenizer.differs", text=f"The tokenizers differ: {change.told}.")
 
 
 def _is_of_embedding(name: str) -> bool:
@@ -215,11 +218,12 @@ def _is_of_embedding(name: str) -> bool:
     return "prompt_embeddings" not in name and any(part in name for part in parts)
 
 
-def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[str]:
+def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[Caveat]:
     """A vocabulary that shrank: the softmax of the candidate runs over less than the base's."""
     before, after = vocabulary_size(base), vocabulary_size(candidate)
     if before is not None and after is not None and after < before:
-        yield (
-            f"The vocabulary shrank from {before:,} rows to {after:,}: the candidate's "
-            "probabilities are spread over fewer tokens than the base's."
+        yield Caveat(
+            id="vocabulary.shrank",
+            text=f"The vocabulary shrank from {before:,} rows to {after:,}: the candidate's "
+            "probabilities are spread over fewer tokens than the base's.",
         )

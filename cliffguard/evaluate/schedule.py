@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Outcome, PlannedLooks, Spending, Verdict
 from cliffguard.core.settings import AfterFailure, Estimand, Policy, Protocol
@@ -286,7 +287,7 @@ class Schedule:
 
 def within_window(
     tasks: Sequence[Task], *windows: int | None
-) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
     """Return the tasks without the levels that are longer than a window, and what was left out.
 
     Only where a level is a number of tokens; a window is in tokens too (None: unknown).
@@ -302,10 +303,11 @@ def within_window(
             continue
         # Another order of other items: answers under the whole task's key are not these.
         kept.append(replace(task, items=items, digest=digest([task.digest, "window", window])))
-        told.append(
+        text = (
             f"{task.name}: levels above {window:,} tokens are left out, where the smaller context "
             "window ends."
         )
+        told.append(Caveat(id="ladder.beyond-window", text=text))
     return tuple(kept), tuple(told)
 
 

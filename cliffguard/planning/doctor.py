@@ -202,11 +202,11 @@ def _about_pair(
 
     faults = []
     for note in (*base.notes, *candidate.notes):
-        yield Found(kind="remark", about="pair", text=note)
+        yield Found(kind="remark", about="pair", text=note.text)
     for check in pair_checks():
         try:
-            for line in check(base, candidate, plan.protocol):
-                yield Found(kind="remark", about="pair", text=line)
+            for caveat in check(base, candidate, plan.protocol):
+                yield Found(kind="remark", about="pair", text=caveat.text)
         except CliffguardError as failure:
             faults.append(_fault("pair", failure))
     all_fit = plan.runner.is_local
@@ -217,8 +217,8 @@ def _about_pair(
             faults.append(_fault("pair", failure))
             break
         all_fit &= found.all_fit
-        for line in found.remarks:
-            yield Found(kind="remark", about="pair", text=line)
+        for caveat in found.remarks:
+            yield Found(kind="remark", about="pair", text=caveat.text)
     told = "headers fit" if all_fit else "files are whole, and not all headers can be judged"
     more = "" if will_load else "; not loaded (--load)"
     yield from faults or [Found(kind="good", about="pair", text=told + more)]

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from cliffguard.compare.counts import gather
 from cliffguard.compare.pairs import Pair, counted
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import Outcome, Review
@@ -33,11 +34,13 @@ Choice = Literal["any", "last"]
 """*any*: whichever passed may be shipped. *last*: the last that passed, in the order given."""
 
 
-def remark(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
+def remark(choice: Choice, plans: Sequence[Plan]) -> tuple[Caveat, ...]:
     """Return what the reports say of the choice."""
     if choice == "last":
-        return ("One of several candidates, tested in order as long as they pass.",)
-    return (f"One of {len(plans)} candidates of which one is chosen; they share alpha.",)
+        text = "One of several candidates, tested in order as long as they pass."
+        return (Caveat(id="choose.tested-in-order", text=text),)
+    text = f"One of {len(plans)} candidates of which one is chosen; they share alpha."
+    return (Caveat(id="choose.shared-alpha", text=text),)
 
 
 def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
@@ -111,12 +114,13 @@ def raised(asked: Sequence[Asked | None], plans: Sequence[Plan]) -> dict[int, Pl
     }
 
 
-def raised_remark(plan: Plan, n_candidates: int) -> str:
+def raised_remark(plan: Plan, n_candidates: int) -> Caveat:
     """Return what the report of a candidate that is judged again says of its alpha."""
     assert plan.policy is not None
-    return (
-        f"One of {n_candidates} candidates of which one is chosen; by how their answers changed "
-        f"together, it may spend {100 * plan.policy.alpha:.2g} %."
+    return Caveat(
+        id="choose.raised-alpha",
+        text=f"One of {n_candidates} candidates of which one is chosen; by how their answers "
+        f"changed together, it may spend {100 * plan.policy.alpha:.2g} %.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.core.texts import clip
+from cliffguard.core.texts import clip, first_and_more
 from cliffguard.report.clean import one_line
 from cliffguard.report.numbers import points, points_range
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
@@ -154,8 +154,7 @@ def _draw_headings(figure: Figure, rows: Sequence[Reach], height: float) -> None
     if (margin := _margin([row for row in rows if row.drop is not None])) is not None:
         notes.append(f"shaded: up to the margin, {points(margin)}")
     if missing := [clip(one_line(row.capability), 20) for row in rows if row.drop is None]:
-        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if missing[3:] else "")
-        notes.append(f"not measured: {shown}")
+        notes.append(f"not measured: {first_and_more(missing, 3)}")
     text = clip(" · ".join(notes), 150)
     figure.text(x, 1 - 42 / height, text, fontsize=9.5, color=MUTED, parse_math=False)
 

@@ -30,8 +30,13 @@ _TO_ESCAPE = re.compile(
     r"\U000e0000-\U000e007f]"
 )
 _RECORDS = re.compile(r"(capabilities\.\d+)\.(?:counts|evidence|diagnostics)\b")
-# What this layout was given after reviews of it had been written: absent, it is not known.
-_LATER = re.compile(r"taken\.\d+\.(level|alpha|comparison)")
+_MAY_LACK = {
+    1: re.compile(".*"),
+    # What reviews of it were given after some had been written.
+    2: re.compile(r"taken\.\d+\.(level|alpha|comparison)|plan\.protocol\.packing"),
+}
+"""The keys that a review of an earlier layout may lack, with their default in their place."""
+_WITH_IDS = 3  # the first layout whose caveats have one
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -72,14 +77,16 @@ def read_review(text: str, source: str) -> Review:
 
     value = _load(text, source)
     _check_format(value, source)
+    if value["format"] < _WITH_IDS:
+        _give_ids(value.get("comparison"))
     try:
         review = validate(TypeAdapter(Review), _nested(value), source, UsageError)
     except UsageError as failure:
         line = _RECORDS.sub(r"\1", str(failure))
         raise UsageError(f"{line}; {_NEXT}", id="review.damaged") from None
     # A reader that is generous would let a changed review pass for the one that was written.
-    is_older = value["format"] < REVIEW_FORMAT
-    difference = _difference(value, _plain(review, ""), "", may_lack=is_older)
+    may_lack = _MAY_LACK.get(value["format"])
+    difference = _difference(value, _plain(review, ""), "", may_lack)
     if difference is not None:
         raise UsageError(f"{source}: {difference}; {_NEXT}", id="review.damaged")
     return review
@@ -139,6 +146,19 @@ def _nested(value: dict[str, Any]) -> dict[str, Any]:
     rows = comparison["capabilities"]
     nested = [_in_records(row) if isinstance(row, dict) else row for row in rows]
     return {**value, "comparison": {**comparison, "capabilities": nested}}
+
+
+def _give_ids(comparison: Any) -> None:
+    """Make caveats of the sentences of an earlier layout; whatever else stands there is damage."""
+    if not isinstance(comparison, dict):
+        return
+    sides = [(comparison.get(side), "notes") for side in ("base", "candidate")]
+    for record, key in [(comparison, "caveats"), *sides]:
+        if isinstance(record, dict) and isinstance(record.get(key), list):
+            record[key] = [
+                {"id": "unknown", "text": line} if isinstance(line, str) else line
+                for line in record[key]
+            ]
 
 
 def _in_records(row: dict[str, Any]) -> dict[str, Any]:
@@ -203,25 +223,24 @@ def _check_format(value: dict[str, Any], source: str) -> None:
         )
 
 
-def _difference(read: Any, written: Any, where: str, *, may_lack: bool) -> str | None:
-    """Say where what was read is not what would be written, or None where it is.
-
-    What `may_lack` keys is of an earlier layout, which did not have them all; `_LATER` any may.
-    """
+def _difference(
+    read: Any, written: Any, where: str, may_lack: re.Pattern[str] | None
+) -> str | None:
+    """Say where what was read is not what would be written, or None where it is."""
     if isinstance(read, dict) and isinstance(written, dict):
         for key in [*written, *read]:
             if key not in read:
-                if may_lack or _LATER.fullmatch(_join(where, key)):
+                if may_lack is not None and may_lack.fullmatch(_join(where, key)):
                     continue
                 return f"{_join(where, key)}: missing"
             if key not in written:
                 return f"{_join(where, key)}: unknown key"
-            found = _difference(read[key], written[key], _join(where, key), may_lack=may_lack)
+            found = _difference(read[key], written[key], _join(where, key), may_lack)
             if found is not None:
                 return found
         return None
     if isinstance(read, list) and isinstance(written, list) and len(read) == len(written):
         pairs = enumerate(zip(read, written, strict=True))
-        steps = (_difference(*pair, f"{where}.{place}", may_lack=may_lack) for place, pair in pairs)
+        steps = (_difference(*pair, f"{where}.{place}", may_lack) for place, pair in pairs)
         return next((step for step in steps if step is not None), None)
     return None if read == written else f"{where}: expected {written!r}, found {read!r}"

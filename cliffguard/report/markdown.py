@@ -290,7 +290,7 @@ def _health(page: Page) -> str:
 
 
 def _caveats(page: Page) -> str:
-    lines = [f"- {escape(caveat)}" for caveat in page.review.comparison.caveats]
+    lines = [f"- {escape(caveat.text)}" for caveat in page.review.comparison.caveats]
     text = "## Caveats\n\n" + ("\n".join(lines) or "None.")
     return f"{text}\n\n{_overlaps(page)}" if page.review.comparison.overlaps else text
 

@@ -360,7 +360,7 @@ class Page:
     def doubts(self) -> tuple[str, ...]:
         """What was assumed of the two sides, such as which base an adapter was trained on."""
         sides = (self.review.comparison.base, self.review.comparison.candidate)
-        return tuple(one_line(note) for side in sides for note in side.notes)
+        return tuple(one_line(note.text) for side in sides for note in side.notes)
 
     @property
     def may_pass_alone(self) -> bool:

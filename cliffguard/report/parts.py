@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cliffguard.compare.strata_evidence import adjusted_parts
 from cliffguard.core.comparisons import StratumComparison
 from cliffguard.core.settings import Policy
-from cliffguard.core.texts import clip
+from cliffguard.core.texts import clip, first_and_more
 from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
@@ -164,10 +164,6 @@ def _summary(rows: Sequence[PartRow]) -> str:
     if not untested:
         return f"{told}, all of them tested."
     return f"{told}. " + " ".join(
-        f"Not tested, for {why}: {_named(names)}." for why, names in untested.items()
+        f"Not tested, for {why}: {first_and_more(names, _N_NAMED)}."
+        for why, names in untested.items()
     )
-
-
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _N_NAMED:,} more" if names[_N_NAMED:] else ""
-    return ", ".join(names[:_N_NAMED]) + more

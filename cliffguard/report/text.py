@@ -101,7 +101,7 @@ def _print_inside(console: Console, page: Page) -> None:
 
 def review_caveats(page: Page) -> tuple[str, ...]:
     """The doubts that touch trust, one line each."""
-    return tuple(" ".join(caveat.split()) for caveat in page.review.comparison.caveats)
+    return tuple(" ".join(caveat.text.split()) for caveat in page.review.comparison.caveats)
 
 
 def next_steps(page: Page) -> tuple[str, ...]:

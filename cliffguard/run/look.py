@@ -11,6 +11,7 @@ from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import Pair, pair_answers
 from cliffguard.compare.verdict import judge
 from cliffguard.compare.write_review import Decision
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.progress import doing
 from cliffguard.core.reviews import TakenLooks, Verdict
 from cliffguard.evaluate.answer_checks import check_answers, differences
@@ -20,9 +21,10 @@ from cliffguard.evaluate.schedule import Look
 from cliffguard.run.prepare import Run
 from cliffguard.store.looks import is_past_lost, known_looks, merged, note_looks, turn
 
-_PAST_IS_LOST = (
-    "Judged as a first run: the store held these answers and no longer knows, or never did, which "
-    "looks were taken at them."
+_PAST_IS_LOST = Caveat(
+    id="store.past-is-lost",
+    text="Judged as a first run: the store held these answers and no longer knows, or never did, "
+    "which looks were taken at them.",
 )
 
 
@@ -50,9 +52,10 @@ def take_look(run: Run, planned: Look, before: Verdict | None) -> Decision:
         of_this_run, taken = looks_taken(decision, accounts)
         note_looks(store, base, candidate, of_this_run, questions=questions, is_past_lost=lost)
     is_last = run.limits.is_time_up()
-    ending: tuple[str, ...] = ()
+    ending: tuple[Caveat, ...] = ()
     if is_last and (run.schedule.is_open(decision.verdict) or look != planned):
-        ending = (f"The time limit of {run.limits.max_minutes:g} minutes ended the run.",)
+        text = f"The time limit of {run.limits.max_minutes:g} minutes ended the run."
+        ending = (Caveat(id="run.time-limit", text=text),)
     return replace(decision, taken=taken, is_last=is_last, ending=ending)
 
 
@@ -63,8 +66,8 @@ def decide(
     measured: Sequence[Measurement],
     known: Sequence[TakenLooks],
     *,
-    caveats: Sequence[str] = (),
-    changed: Sequence[str] = (),
+    caveats: Sequence[Caveat] = (),
+    changed: Sequence[Caveat] = (),
     before: Verdict | None = None,
 ) -> tuple[Decision, dict[str, Account]]:
     """Return what a look comes to, decided after `before`, and what it may spend of alpha.

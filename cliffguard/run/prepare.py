@@ -14,6 +14,7 @@ from cliffguard.compare.diagnostics.screens import check_screens, take_screens
 from cliffguard.compare.pairs import cut_to_both
 from cliffguard.compare.repeat_command import command as command_of
 from cliffguard.compare.write_review import Decision, write_up
+from cliffguard.core.caveats import Caveat, as_caveats
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.errors import UsageError
@@ -161,7 +162,7 @@ def prepare(
     sides: tuple[Checkpoint, Checkpoint] | None,
     limits: Limits,
     audience: Audience,
-    caveats: Sequence[str],
+    caveats: Sequence[Caveat | str],
 ) -> Run:
     """Return the run of a plan: its suites, its sides by content, and its looks.
 
@@ -200,7 +201,7 @@ def prepare(
         policy=policy,
         protocol=plan.protocol,
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(*caveats, *_remarks_on(suites), *remarks, *plainly, *cut, *blanks_told(training)),
+        caveats=(*_given(caveats, suites), *remarks, *plainly, *cut, *blanks_told(training)),
         overlaps=_planned(overlaps, schedule.everything()),
     )
     return Run(
@@ -222,7 +223,7 @@ def look_at(
     protocol: Protocol,
     runner: Runner,
     is_time_up: Callable[[], bool] = never,
-) -> tuple[str, ...]:
+) -> tuple[Caveat, ...]:
     """Refuse sides that cannot be compared, by their files alone; return remarks on the others.
 
     Once the time is up, no template is rendered any more.
@@ -233,7 +234,12 @@ def look_at(
             with looking_up(partial(stop_where, is_time_up)):
                 remarks += runner.look_at(side, protocol)
         except TimeUp:
-            remarks.append(f"{side.name}: the time was up before its chat template was tried.")
+            remarks.append(
+                Caveat(
+                    id="template.untried",
+                    text=f"{side.name}: the time was up before its chat template was tried.",
+                )
+            )
     return tuple(remarks)
 
 
@@ -243,7 +249,7 @@ def _tasks_of(
     sides: Sequence[Checkpoint],
     runner: Runner,
     tell: Callable[[str], None],
-) -> tuple[tuple[Task, ...], tuple[str, ...]]:
+) -> tuple[tuple[Task, ...], tuple[Caveat, ...]]:
     """Return the tasks with what both sides have room for, and what a report tells of the others.
 
     The first prompts of the plan's target are shown as each side gets them.
@@ -275,9 +281,10 @@ def _runs_of(
     return runs_of(schedule, plan.protocol, runner.dtype(plan.protocol), keys, gates)
 
 
-def _remarks_on(suites: Sequence[Suite]) -> tuple[str, ...]:
+def _given(caveats: Sequence[Caveat | str], suites: Sequence[Suite]) -> tuple[Caveat, ...]:
+    """Return what the caller and the suites say themselves, and what no suite covers."""
     read = (remark for suite in suites for remark in suite.remarks)
-    return (*read, *not_covered(suites))
+    return (*as_caveats(caveats), *read, *not_covered(suites))
 
 
 def _planned(overlaps: Sequence[Overlap], look: Look) -> tuple[Overlap, ...]:

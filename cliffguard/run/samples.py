@@ -11,6 +11,7 @@ from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import refuse_unknown_fields
 from cliffguard.compare.repeat_command import command as command_of
 from cliffguard.compare.write_review import write_up
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.reviews import Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy
 from cliffguard.evaluate.ledger import CapabilityRun, refuse_other_sides, runs_of_samples
@@ -21,9 +22,10 @@ from cliffguard.run.policies import gating, with_margins
 from cliffguard.runners.lmeval_import import read_samples
 from cliffguard.store.looks import merged
 
-_AS_A_FIRST_RUN = (
-    "Judged as a first run: whether fewer of these samples were judged before is not known here; "
-    "--after REVIEW counts what was."
+_AS_A_FIRST_RUN = Caveat(
+    id="samples.as-a-first-run",
+    text="Judged as a first run: whether fewer of these samples were judged before is not known "
+    "here; --after REVIEW counts what was.",
 )
 
 

@@ -8,6 +8,7 @@ from typing import Protocol as Interface
 
 from cliffguard.checkpoints.identity import context_window
 from cliffguard.core.answers import Answer
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Suite, Task
@@ -46,7 +47,7 @@ class Runner(Interface):
     def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
         """Return all tasks with their items, in the order of the suites."""
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
         """Refuse a checkpoint that cannot be asked, by its files, before either side is asked.
 
         Returns what a report must tell of it.

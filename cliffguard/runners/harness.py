@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.answers import LOW, Answer
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, SuiteError, UsageError
 from cliffguard.core.hub_names import no_connection
@@ -123,11 +124,11 @@ class HarnessRunner(Runner):
                 tasks.append(loaded.task)
         return tuple(tasks)
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
         """Refuse what could not be loaded by its headers, and a template that loses its prompt."""
         if checkpoint.files is None:
             return ()
-        remarks: tuple[str, ...] = ()
+        remarks: tuple[Caveat, ...] = ()
         if self.loads_models:
             from cliffguard.engine.rehearsal import rehearse
 

@@ -6,6 +6,7 @@ import filecmp
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError
 from cliffguard.runners.lmeval_logs import TELLING, Sample
 from cliffguard.runners.lmeval_logs.results import Results
@@ -15,8 +16,8 @@ ONE_RUN = "sides.one-run"
 """The id of every error that says that one model answered for both sides."""
 
 
-def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[str, ...]:
-    """Refuse tasks of two versions, which ask or score otherwise; return other drift in words.
+def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[Caveat, ...]:
+    """Refuse tasks of two versions, which ask or score otherwise; return caveats on other drift.
 
     `sides` are what the results files say of the tasks of either side.
     """
@@ -35,10 +36,11 @@ def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[str, ...]:
                 moved[f"{name} {base.libraries[name]} and {candidate.libraries[name]}"] = None
     if not moved:
         return ()
-    return (
+    text = (
         f"The sides were measured with different versions ({'; '.join(moved)}), which can move "
-        "scores by itself.",
+        "scores by itself."
     )
+    return (Caveat(id="samples.other-libraries", text=text),)
 
 
 class OneRun:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.items import Item, Task
@@ -187,7 +188,12 @@ class _LiveBackend(CliffguardBackend):
             tokenizer=live.tokenizer_digest(tokenizer),
             chat_template=digest(tokenizer.chat_template) if tokenizer.chat_template else None,
             settings=digest(live.settings_of(self._network, with_adapters=is_adapted)),
-            notes=(f"{name} was asked in memory, in the middle of its training.",),
+            notes=(
+                Caveat(
+                    id="checkpoint.in-memory",
+                    text=f"{name} was asked in memory, in the middle of its training.",
+                ),
+            ),
             files=None,
         )
         self._known[found.fingerprint] = (is_on, live.sums({**base, **own} if is_on else base))

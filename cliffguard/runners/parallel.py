@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.answers import Answer
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError
 from cliffguard.core.items import Item, Suite, Task
@@ -93,7 +94,7 @@ class ParallelRunner(Runner):
             )
         return found[0]
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[str, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
         """As in a single process."""
         return self.inner.look_at(checkpoint, protocol)
 

@@ -69,9 +69,14 @@ def spent_alpha(fraction: float, *, alpha: float, spending: SpendingFunction) ->
     Kim and DeMets (1987), Biometrika 74:149-154.
     """
     check_open_fraction("alpha", alpha)
+    return alpha * spent_share(fraction, spending)
+
+
+def spent_share(fraction: float, spending: SpendingFunction) -> float:
+    """Return which part of alpha may be spent once `fraction` of the sample is there, in [0, 1]."""
     if not 0 <= fraction <= 1:
         raise ValueError(f"fraction must lie between 0 and 1, not {fraction}.")
-    return alpha * fraction ** _POWERS[spending]
+    return fraction ** _POWERS[spending]
 
 
 @lru_cache(maxsize=4096)

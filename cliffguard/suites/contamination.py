@@ -18,6 +18,7 @@ from typing import Literal
 
 import numpy as np
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.items import Task
 from cliffguard.core.progress import doing
@@ -120,20 +121,21 @@ def near_duplicates(task: Task) -> tuple[tuple[str, str, float], ...]:
     )
 
 
-def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[str, ...]:
-    """Return a sentence for each task of which items overlap; `n_items` are those of each task."""
+def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[Caveat, ...]:
+    """Return a caveat for each task of which items overlap; `n_items` are those of each task."""
     kinds: dict[str, Counter[str]] = {}
     for one in overlaps:
         kinds.setdefault(one.task, Counter())[one.kind] += 1
     verbs = {True: ("is", "does"), False: ("are", "do")}
-    lines = []
+    caveats = []
     for task, n in kinds.items():
         are, do = verbs[n.total() == 1]
-        lines.append(
+        text = (
             f"{n.total()} of {n_items[task]} items of {task} {are} in the training data "
             f"({n['exact']} exact, {n['near']} near) and {do} not count."
         )
-    return tuple(lines)
+        caveats.append(Caveat(id="training.holds-items", text=text))
+    return tuple(caveats)
 
 
 # --- one task's items ----------------------------------------------------------------------------

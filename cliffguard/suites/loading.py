@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, key_id, nearest
 from cliffguard.core.extents import refuse_absurd
 from cliffguard.core.files import is_path, is_special, read_jsonl, read_yaml, user_path, validate
@@ -264,12 +265,15 @@ WANTED = {
 """What fine-tunes are known to lose in silence: a comparison without it is told so."""
 
 
-def not_covered(suites: Iterable[Suite]) -> tuple[str, ...]:
-    """Return a line for each of `WANTED` that no capability of the suites is, or covers."""
+def not_covered(suites: Iterable[Suite]) -> tuple[Caveat, ...]:
+    """Return a caveat for each of `WANTED` that no capability of the suites is, or covers."""
     covered = {name for suite in suites for c in suite.capabilities for name in (c.name, *c.covers)}
     return tuple(
-        f"Not measured: {told}, which a fine-tune loses most easily; no capability of these suites "
-        f"is or covers {name}."
+        Caveat(
+            id="suites.not-covered",
+            text=f"Not measured: {told}, which a fine-tune loses most easily; no capability of "
+            f"these suites is or covers {name}.",
+        )
         for name, told in WANTED.items()
         if name not in covered
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import doing
 from cliffguard.suites.rows import Row, index_told, read_rows
@@ -58,16 +59,17 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
     return texts
 
 
-def blanks_told(texts: Sequence[TrainingText]) -> tuple[str, ...]:
-    """Return a sentence that counts the rows whose texts are all blank, where there are some."""
+def blanks_told(texts: Sequence[TrainingText]) -> tuple[Caveat, ...]:
+    """Return a caveat that counts the rows whose texts are all blank, where there are some."""
     blank = [one for one in texts if one.is_blank]
     if not blank:
         return ()
     first = f"{blank[0].source}:{blank[0].line}"
-    return (
+    text = (
         f"{len(blank):,} of {len(texts):,} rows of the training data hold blank texts alone, such "
-        f"as {first}: nothing can be found in them.",
+        f"as {first}: nothing can be found in them."
     )
+    return (Caveat(id="training.blank-rows", text=text),)
 
 
 @doing("reading the training data")

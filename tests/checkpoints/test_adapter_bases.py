@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 
 from cliffguard.checkpoints.adapter_bases import is_same_model, model_name
 from cliffguard.checkpoints.identity import FindOptions, find_pair
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError
 from tests import support
 
@@ -114,8 +115,8 @@ def base_with_matrix(folder: Path) -> Path:
     return folder
 
 
-def notes_of(base: Path, adapter: Path, **options: bool) -> tuple[str, ...]:
-    """Return the remarks about an adapter on a base."""
+def notes_of(base: Path, adapter: Path, **options: bool) -> tuple[Caveat, ...]:
+    """Return the caveats about an adapter on a base."""
     return find_pair(str(base), str(adapter), FindOptions(offline=True, **options))[1].notes
 
 
@@ -124,9 +125,8 @@ def test_another_spelling_is_accepted_and_told(tmp_path: Path) -> None:
     base = base_with_matrix(tmp_path / "Tiny-Llama")
     adapter = write_lora(tmp_path / "adapter", "unsloth/tiny-llama-bnb-4bit")
 
-    assert notes_of(base, adapter) == (
-        f"{adapter} names unsloth/tiny-llama-bnb-4bit; taken for {base}.",
-    )
+    text = f"{adapter} names unsloth/tiny-llama-bnb-4bit; taken for {base}."
+    assert notes_of(base, adapter) == (Caveat(id="adapter.base-by-name", text=text),)
 
 
 def test_an_unknown_name_is_refused_in_neutral_words(tmp_path: Path) -> None:
@@ -140,9 +140,8 @@ def test_an_unknown_name_is_refused_in_neutral_words(tmp_path: Path) -> None:
 
     assert refused.value.id == "adapter.unknown-base"
     assert str(refused.value).startswith(f"{doubt}; give the base that it was trained on")
-    assert notes_of(base, adapter, allow_base_mismatch=True) == (
-        f"{doubt} (--allow-base-mismatch).",
-    )
+    (caveat,) = notes_of(base, adapter, allow_base_mismatch=True)
+    assert caveat.text == f"{doubt} (--allow-base-mismatch)."
 
 
 def test_a_copy_of_the_base_is_the_base(tmp_path: Path) -> None:
@@ -151,9 +150,8 @@ def test_a_copy_of_the_base_is_the_base(tmp_path: Path) -> None:
     copied = base_with_matrix(tmp_path / "checkpoint-7")
     adapter = write_lora(tmp_path / "adapter", str(copied))
 
-    assert notes_of(base, adapter) == (
-        f"{adapter} names {copied}, which holds the weights of {base}, byte for byte.",
-    )
+    text = f"{adapter} names {copied}, which holds the weights of {base}, byte for byte."
+    assert notes_of(base, adapter) == (Caveat(id="adapter.base-by-weights", text=text),)
 
     save_file({"w.weight": np.zeros((4, 4), "float32")}, copied / "model.safetensors")
     with pytest.raises(IntegrityError, match=r"is not known"):
@@ -169,10 +167,8 @@ def test_a_whole_model_beside_an_adapter_is_told(tmp_path: Path) -> None:
     adapter = write_lora(tmp_path / "adapter", str(base))
     save_file({"w.weight": np.ones((4, 4), "float32")}, adapter / "model.safetensors")
 
-    assert notes_of(base, adapter) == (
-        f"{adapter} holds the weights of a whole model beside the adapter: they are not read, and "
-        f"the adapter is asked on {base}.",
-    )
+    (caveat,) = notes_of(base, adapter)
+    assert caveat.id == "adapter.whole-model-beside"
 
 
 def test_shapes_that_do_not_fit_outweigh_any_name(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from cliffguard.checkpoints.identity import (
     is_adapter,
     with_template_of,
 )
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.hashing import sha256_of_file
@@ -107,7 +108,8 @@ def test_a_trainers_checkpoint_borrows_the_tokenizer_and_says_so(
     found_base, found = find_pair(str(base), str(candidate), OFFLINE)
 
     assert found.tokenizer == found_base.tokenizer
-    assert found.notes == (f"{candidate} holds no tokenizer: the tokenizer of {base} is used.",)
+    text = f"{candidate} holds no tokenizer: the tokenizer of {base} is used."
+    assert found.notes == (Caveat(id="tokenizer.of-base", text=text),)
 
 
 def test_a_base_without_a_tokenizer_is_refused(base: Path) -> None:
@@ -621,10 +623,11 @@ def test_another_base_may_be_allowed_and_is_noted(
 
     _, found = find_pair(str(other), str(adapter), FindOptions(allow_base_mismatch=True))
 
-    assert found.notes == (
+    text = (
         f"{adapter}: names {str(base)!r}; whether {other} is {str(base)!r} is not known "
-        "(--allow-base-mismatch).",
+        "(--allow-base-mismatch)."
     )
+    assert found.notes == (Caveat(id="adapter.base-mismatch-allowed", text=text),)
 
 
 @pytest.mark.parametrize("spelling", ["trailing slash", "relative", "link"])
@@ -645,8 +648,8 @@ def test_the_base_may_carry_the_name_itself(adapter: Path, tmp_path: Path) -> No
     copy = support.write_checkpoint(tmp_path / "copy")
     change_json(copy / "config.json", _name_or_path="org/model")
 
-    (told,) = find_pair(str(copy), str(adapter), OFFLINE)[1].notes
-    assert told == f"{adapter} names org/model; taken for {copy}."
+    (note,) = find_pair(str(copy), str(adapter), OFFLINE)[1].notes
+    assert note.text == f"{adapter} names org/model; taken for {copy}."
 
 
 @pytest.mark.parametrize(
@@ -852,7 +855,7 @@ def test_an_adapter_without_a_named_base_is_remarked(base: Path, adapter: Path) 
 
     _, tuned = find_pair(str(base), str(adapter), OFFLINE)
 
-    assert "is assumed" in tuned.notes[0]
+    assert [note.id for note in tuned.notes] == ["adapter.base-assumed"]
 
 
 OTHER_FILES = [
@@ -885,7 +888,7 @@ def test_an_adapters_template_without_a_tokenizer_is_told(adapter: Path) -> None
     """It lies there, and nobody reads it."""
     (adapter / "chat_template.jinja").write_text("{{ messages }}")
 
-    assert any("has a chat template and no tokenizer" in one for one in adapted(adapter).notes)
+    assert "template.without-tokenizer" in [note.id for note in adapted(adapter).notes]
 
 
 def test_shapes_that_are_no_numbers_of_rows_are_not_counted(tmp_path: Path) -> None:

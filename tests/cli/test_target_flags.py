@@ -254,7 +254,7 @@ def test_check_says_what_it_reads_and_stdout_stays_one_document(
 
     review = json.loads(result.stdout)
     told = "2 of 302 rows have a prompt that other rows answer otherwise"
-    assert any(told in caveat for caveat in review["comparison"]["caveats"])
+    assert any(told in caveat["text"] for caveat in review["comparison"]["caveats"])
     for said in (
         "tickets.jsonl: 302 rows, 300 items",
         "read: prompt = text; answer = label",
@@ -297,7 +297,7 @@ def test_blank_rows_of_training_data_are_a_caveat(
     refused = run("check", *words)
 
     told = "1 of 2 rows of the training data hold blank texts alone"
-    assert any(told in caveat for caveat in review["comparison"]["caveats"])
+    assert any(told in caveat["text"] for caveat in review["comparison"]["caveats"])
     assert refused.exit_code == 2
     assert "[training.blank]" in refused.stderr
 

@@ -1,9 +1,10 @@
-"""Every error line has an id, by which programs go, and all ids are of one form."""
+"""Every error line and every caveat has an id, by which programs go; all are of one form."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cliffguard.core import errors
 from cliffguard.core.errors import CliffguardError
 
 PACKAGE = Path(errors.__file__).parent.parent
+PAGE = PACKAGE.parent / "docs" / "error-ids.md"
 CLASSES = {
     name for name, one in vars(errors).items()
     if isinstance(one, type) and issubclass(one, CliffguardError)
@@ -71,6 +73,22 @@ def test_ids_are_of_one_form(trees: dict[Path, ast.AST]) -> None:
 
     assert len(told) > 200
     assert [one for one in told if not ID.fullmatch(str(one))] == []
+
+
+def test_every_caveat_has_an_id_of_its_own(trees: dict[Path, ast.AST]) -> None:
+    """It stands as a text where the caveat is made, there alone, and on the page of ids."""
+    made = [
+        next((k.value for k in node.keywords if k.arg == "id"), None)
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Caveat"
+    ]
+    ids = Counter(getattr(one, "value", None) for one in made)
+    listed = PAGE.read_text("utf-8").partition("\n## Caveats\n")[2]
+
+    assert len(ids) > 50
+    assert [one for one, n in ids.items() if n > 1 or not ID.fullmatch(str(one))] == []
+    assert [one for one in ids if f"\n| `{one}` | " not in listed] == []
 
 
 def test_an_id_of_its_own_goes_before_a_general_one() -> None:

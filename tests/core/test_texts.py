@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from cliffguard.core.texts import clip, cut_end, cut_middle, first_line, first_of, shorten
+from cliffguard.core.texts import (
+    clip,
+    clip_start,
+    cut_end,
+    cut_middle,
+    first_and_more,
+    first_line,
+    first_of,
+    shorten,
+)
 
 
 def test_what_fits_is_left_alone() -> None:
     """At the limit nothing is cut, and one character beyond it something is."""
-    for cut in (cut_middle, cut_end, clip, shorten):
+    for cut in (cut_middle, cut_end, clip, clip_start, shorten):
         assert cut("abcdef", 6) == "abcdef"
         assert cut("abcdefg", 6) != "abcdefg"
 
@@ -20,8 +29,11 @@ def test_what_is_cut_says_so() -> None:
     assert cut_middle("abcdefg", 4, mark=" […] ") == "ab […] fg"
     assert cut_end("abcdefg", 4) == "abcd…"
     assert clip("abcdefg", 4) == "abc…"
+    assert clip_start("abcdefg", 4) == "…efg"
     assert shorten("abc defg", 4) == "abc … (4 more characters)"
     assert first_of(["a", "b", "c"], 2) == "a, b, …"
+    assert first_and_more(["a", "b", "c"], 2) == "a, b and 1 more"
+    assert first_and_more(["a", "b"], 2) == "a, b"
 
 
 @pytest.mark.parametrize(

@@ -216,9 +216,9 @@ def test_an_adapter_that_needs_numbers_is_not_rehearsed(
     found = adapted(tiny_base, folder)
 
     assert not found.all_fit
-    (line,) = found.remarks
-    assert line.startswith(f"{folder}: an adapter of type {sort} computes with its base's numbers")
-    assert "is not rehearsed" in line
+    (caveat,) = found.remarks
+    assert caveat.id == "adapter.not-rehearsed"
+    assert caveat.text.startswith(f"{folder}: an adapter of type {sort} computes with its base's")
 
 
 def test_an_adapter_may_bring_rows_for_tokens_of_its_own(tiny_base: Path, tmp_path: Path) -> None:
@@ -418,9 +418,10 @@ def test_layers_that_the_config_does_not_count_are_told(tiny_base: Path, tmp_pat
     found = full(folder)
 
     assert found.all_fit
-    assert found.remarks == (
+    (caveat,) = found.remarks
+    assert caveat.text == (
         f"{folder}: 9 weights of layers that its config.json does not count are not read, from "
-        "model.layers.1.input_layernorm.weight on.",
+        "model.layers.1.input_layernorm.weight on."
     )
 
 
@@ -429,10 +430,7 @@ def test_code_that_is_not_run_is_told(tiny_base: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_base, tmp_path / "coded"))
     set_json(folder / "config.json", auto_map={"AutoModelForCausalLM": "modeling.Model"})
 
-    assert full(folder).remarks == (
-        f"{folder}: its config.json names code of its own (auto_map), which is not run: the llama "
-        "of transformers answers in its place.",
-    )
+    assert [caveat.id for caveat in full(folder).remarks] == ["checkpoint.code-not-run"]
 
 
 def test_the_libraries_are_as_loud_as_before(tiny_base: Path) -> None:
@@ -520,8 +518,10 @@ def test_keys_without_a_value_are_told(
     found = adapted(tiny_base, folder)
 
     assert found.all_fit
-    (told,) = found.remarks
-    assert told.endswith(f"does not know (it was saved by {PEFT}): {', '.join(sorted(keys))}.")
+    (caveat,) = found.remarks
+    assert caveat.text.endswith(
+        f"does not know (it was saved by {PEFT}): {', '.join(sorted(keys))}."
+    )
 
 
 # --- tokens --------------------------------------------------------------------------------------
@@ -544,8 +544,8 @@ def test_a_token_for_padding_needs_no_row(tiny_base: Path, tmp_path: Path) -> No
     found = full(folder)
 
     assert found.all_fit
-    (told,) = found.remarks
-    assert told.endswith("its embedding only 258 rows: <|PAD|> must stand in no prompt.")
+    (caveat,) = found.remarks
+    assert caveat.text.endswith("its embedding only 258 rows: <|PAD|> must stand in no prompt.")
 
 
 @pytest.mark.parametrize("kind", ["a word", "written by the template"])

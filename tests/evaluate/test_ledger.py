@@ -217,8 +217,9 @@ def test_a_larger_suite_that_holds_the_old_items_is_a_further_run(place: Path) -
         200,
         400,
     ]
-    assert any("reasoning: run 2 at these two sides" in c for c in second.comparison.caveats)
-    assert not any("run 2" in caveat for caveat in first.comparison.caveats)
+    (text,) = support.caveat_texts(second, "alpha.later-run")
+    assert text.startswith("reasoning: run 2 at these two sides")
+    assert "alpha.later-run" not in support.caveat_ids(first)
     # What did not grow is judged as it was.
     said = second.comparison.capabilities[1]
     assert said.evidence.level == first.comparison.capabilities[1].evidence.level
@@ -331,8 +332,8 @@ def test_samples_are_judged_as_a_first_run(tmp_path: Path) -> None:
     again = compare_samples(*sides(tmp_path / "two", 400), after=[first])
     same = compare_samples(*sides(tmp_path / "one", 200), after=[first])
 
-    assert any("Judged as a first run" in caveat for caveat in first.comparison.caveats)
-    assert not any("Judged as a first run" in caveat for caveat in again.comparison.caveats)
+    assert "samples.as-a-first-run" in support.caveat_ids(first)
+    assert "samples.as-a-first-run" not in support.caveat_ids(again)
     assert (
         again.comparison.capabilities[0].evidence.level
         == first.comparison.capabilities[0].evidence.next_level

@@ -138,7 +138,8 @@ def test_what_an_ended_run_spent_is_not_spent_again(place: Path) -> None:
 
     left = 0.05 - ended.spent - 0.05 * Policy().reserve
     assert review.comparison.capabilities[0].evidence.level == pytest.approx(left)
-    assert any("reasoning: run 2 at these two sides" in c for c in review.comparison.caveats)
+    (text,) = support.caveat_texts(review, "alpha.later-run")
+    assert text.startswith("reasoning: run 2 at these two sides")
 
 
 def test_marks_that_a_killed_run_did_not_leave_are_left_by_the_next(place: Path) -> None:

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from cliffguard.checkpoints.identity import FindOptions, find_pair, with_template_of
 from cliffguard.core.answers import Answer
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.settings import Protocol
 from cliffguard.evaluate.answer_checks import check_answers
@@ -200,29 +201,28 @@ def test_prompts_in_other_tokens_are_told() -> None:
     other = many(sure=0.4, tokens_digest="b")
     other["t"][:5] = many(sure=0.4, tokens_digest="a")["t"][:5]
 
-    (told,) = check_answers(many(tokens_digest="a"), other, Protocol())
+    (caveat,) = check_answers(many(tokens_digest="a"), other, Protocol())
 
-    assert told.startswith("t: 35 of 40 prompts are the same text in other tokens")
+    assert caveat.text.startswith("t: 35 of 40 prompts are the same text in other tokens")
 
 
 @pytest.mark.parametrize(
-    ("reason", "says"),
+    ("reason", "id", "says"),
     [
-        ("overlong", "3 of the base and 1 of the candidate do not fit the context"),
-        ("thinking", "3 of the base and 1 of the candidate were cut before an answer came"),
-        ("stop", "3 of the base and 1 of the candidate hold no answer that can be read"),
-        ("missing", "3 of the base and 1 of the candidate are missing"),
+        ("overlong", "answers.overlong", "do not fit the context"),
+        ("thinking", "answers.cut-thinking", "were cut before an answer came"),
+        ("stop", "answers.unreadable", "hold no answer that can be read"),
+        ("missing", "answers.missing", "are missing"),
     ],
 )
-def test_items_without_a_score_are_told_by_their_reason(reason: Any, says: str) -> None:
+def test_items_without_a_score_are_told_by_their_reason(reason: Any, id: str, says: str) -> None:
     """They leave both sides, and nobody has to guess why."""
     sides = [many(), many(sure=0.4)]
     for side, n in zip(sides, (3, 1), strict=True):
         side["t"][:n] = [replace(a, score=None, finish_reason=reason) for a in side["t"][:n]]
 
-    (told,) = check_answers(sides[0], sides[1], Protocol())
-
-    assert told.startswith(f"t: of 40 items, {says}")
+    text = f"t: of 40 items, 3 of the base and 1 of the candidate {says}."
+    assert check_answers(sides[0], sides[1], Protocol()) == (Caveat(id=id, text=text),)
 
 
 # --- the pair, before anything is asked ----------------------------------------------------------
@@ -240,8 +240,8 @@ def tuned(tmp_path: Path) -> Path:
     return support.write_checkpoint(tmp_path / "tuned", seed=1)
 
 
-def checked(base: Path, candidate: Path, protocol: Protocol | None = None) -> tuple[str, ...]:
-    """Return the remarks about a pair."""
+def checked(base: Path, candidate: Path, protocol: Protocol | None = None) -> tuple[Caveat, ...]:
+    """Return the caveats about a pair."""
     return check_pair(*find_pair(str(base), str(candidate), OFFLINE), protocol or Protocol())
 
 
@@ -365,9 +365,10 @@ def test_other_templates_are_told_with_the_policy(
     if policy == "base":
         sides = (sides[0], with_template_of(sides[1], sides[0]))
 
-    (told,) = check_pair(*sides, Protocol(chat_template=policy))
+    (caveat,) = check_pair(*sides, Protocol(chat_template=policy))
 
-    assert says in told
+    assert caveat.id == "template.differs"
+    assert says in caveat.text
 
 
 def test_one_template_in_two_places_is_one(base: Path, tuned: Path) -> None:
@@ -377,7 +378,7 @@ def test_one_template_in_two_places_is_one(base: Path, tuned: Path) -> None:
     sides = find_pair(str(base), str(tuned), OFFLINE)
 
     assert sides[0].chat_template == sides[1].chat_template
-    assert not any("chat template" in told for told in checked(base, tuned))
+    assert checked(base, tuned) == ()
 
 
 @pytest.mark.parametrize(
@@ -404,9 +405,9 @@ def test_a_template_that_knows_the_date_is_told(base: Path, tuned: Path) -> None
         (folder / "chat_template.jinja").write_text("{{ strftime_now('%d %b %Y') }}")
     fixed = Protocol(chat_template="own", template_args={"date_string": "26 Jul 2024"})
 
-    (told,) = checked(base, tuned, Protocol(chat_template="own"))
+    (caveat,) = checked(base, tuned, Protocol(chat_template="own"))
 
-    assert "may write the day's date" in told
+    assert caveat.id == "template.dated"
     assert checked(base, tuned, fixed) == checked(base, tuned) == ()
 
 
@@ -422,7 +423,8 @@ def test_other_tokenizers_are_told(base: Path, tuned: Path) -> None:
     write_tokenizer(base, "abc", name_or_path="/home/x")
     write_tokenizer(tuned, "abcd", name_or_path="/home/y")
 
-    assert checked(base, tuned) == ("The tokenizers differ: 1 tokens added.",)
+    (caveat,) = checked(base, tuned)
+    assert caveat.text == "The tokenizers differ: 1 tokens added."
 
 
 def test_a_tokenizer_that_was_only_written_anew_is_not_remarked(base: Path, tuned: Path) -> None:
@@ -467,6 +469,6 @@ def test_a_vocabulary_that_shrank_is_told(base: Path, tuned: Path) -> None:
         config = {"model_type": "llama", "vocab_size": n_rows}
         (folder / "config.json").write_text(json.dumps(config))
 
-    (told,) = checked(base, tuned)
+    (caveat,) = checked(base, tuned)
 
-    assert "shrank from 320 rows to 258" in told
+    assert "shrank from 320 rows to 258" in caveat.text

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import (
     Behaviour,
@@ -84,7 +85,9 @@ def share_of(n_right: int, n_items: int) -> tuple[float, Interval]:
     return round(share, 6), Interval(round(max(low, 0.0), 6), round(min(high, 1.0), 6))
 
 
-def checkpoint(name: str, *, adapter: str | None = None, notes: tuple[str, ...] = ()) -> Checkpoint:
+def checkpoint(
+    name: str, *, adapter: str | None = None, notes: tuple[Caveat, ...] = ()
+) -> Checkpoint:
     """Return an identity whose digests are recognisable."""
     return Checkpoint(
         name=name,
@@ -283,7 +286,7 @@ def review(
     pairs: Sequence[tuple[CapabilityComparison, Finding]],
     *,
     examples: tuple[Example, ...] = (),
-    caveats: tuple[str, ...] = (),
+    caveats: tuple[Caveat, ...] = (),
     pooled: Pooled | None = None,
     health: tuple[HealthNote, ...] = (),
 ) -> Review:
@@ -490,7 +493,12 @@ def failed() -> Review:
             _monitored(),
         ],
         examples=(example(1), example(2, base_confidence=None, candidate_confidence=None)),
-        caveats=("The adapter's base is known by its name only, not by a fingerprint.",),
+        caveats=(
+            Caveat(
+                id="adapter.base-by-name",
+                text="The adapter's base is known by its name only, not by a fingerprint.",
+            ),
+        ),
         pooled=Pooled(drop=0.0867, p_value=4.2e-7, n_capabilities=3, has_dropped=True),
     )
 
@@ -591,7 +599,12 @@ def causes() -> Review:
         "knowledge regressed in mmlu_law (80.0 → 25.0 %); arithmetic regressed by format (66.7 → "
         "45.0 %): 200 answers hold nothing that the metric reads.",
         [_in_one_subject(), _by_format(), _nothing_to_lose()],
-        caveats=("knowledge: 37 rows are copies of the 708 that count; copies count once.",),
+        caveats=(
+            Caveat(
+                id="items.copies",
+                text="knowledge: 37 rows are copies of the 708 that count; copies count once.",
+            ),
+        ),
         pooled=Pooled(drop=0.1375, p_value=1e-20, n_capabilities=2, has_dropped=True),
     )
     policy = Policy(
@@ -706,9 +719,9 @@ def hostile() -> Review:
         f"{HOSTILE} regressed.",
         [(found, replace(finding(found, Outcome.REGRESSED, HOSTILE), stratum=HOSTILE))],
         examples=examples,
-        caveats=(HOSTILE,),
+        caveats=(Caveat(id="caller.remark", text=HOSTILE),),
     )
-    side = checkpoint(HOSTILE, notes=(HOSTILE,))
+    side = checkpoint(HOSTILE, notes=(Caveat(id="caller.remark", text=HOSTILE),))
     policy = Policy(capabilities={HOSTILE: CapabilityPolicy(cluster=HOSTILE, strata=HOSTILE)})
     shared = Shared(capabilities=(HOSTILE, HOSTILE), n_documents=3, covariance=0.0)
     return replace(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import CheckpointFiles
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
@@ -126,7 +127,7 @@ def test_a_newer_format_asks_for_an_update() -> None:
     """A review of a later cliffguard is not guessed at."""
     text = edited(lambda value: value.update(format=REVIEW_FORMAT + 1))
 
-    with pytest.raises(UsageError, match=r"r\.json: format: 3 is newer .*; update cliffguard"):
+    with pytest.raises(UsageError, match=r"r\.json: format: 4 is newer .*; update cliffguard"):
         read_review(text, "r.json")
 
 
@@ -169,6 +170,7 @@ def test_looks_of_before_levels_were_noted_are_read(keys: tuple[str, ...]) -> No
     """What was not noted of them then is not known; whatever else is missing is damage."""
     review = samples.causes()
     value = json.loads(render_json(review))
+    value["format"] = 2
     for key in keys:
         del value["taken"][0][key]
 
@@ -180,6 +182,18 @@ def test_looks_of_before_levels_were_noted_are_read(keys: tuple[str, ...]) -> No
     with pytest.raises(UsageError, match=r"taken\.0\.answers: missing") as failure:
         read_review(json.dumps(value), "r.json")
     assert failure.value.id == "review.damaged"
+
+
+def test_notes_of_before_caveats_had_ids_are_read() -> None:
+    """Sentences of an earlier layout are caveats without an id; of today's they are damage."""
+    value = json.loads(render_json(samples.failed()))
+    value["comparison"]["candidate"]["notes"] = ["its base is assumed."]
+
+    with pytest.raises(UsageError, match=r"comparison\.candidate\.notes\.0: ") as failure:
+        read_review(json.dumps(value), "r.json")
+    assert failure.value.id == "review.damaged"
+    (note,) = read_review(json.dumps({**value, "format": 2}), "r.json").comparison.candidate.notes
+    assert note == Caveat(id="unknown", text="its base is assumed.")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.report import FILES, RENDERERS, render, write_reports
 from tests.report import samples
@@ -36,7 +37,7 @@ def test_a_loss_at_the_easiest_levels_is_told_in_words(format: str) -> None:
 @pytest.mark.parametrize("format", ["text", "markdown", "html"])
 def test_what_was_assumed_of_the_sides_stands_at_the_top(format: str) -> None:
     """Which base an adapter was taken to be trained on comes before any number."""
-    told = "runs/ft names org/tiny; taken for models/tiny."
+    told = Caveat(id="adapter.base-by-name", text="ft names org/tiny; taken for models/tiny.")
     review = samples.failed()
     candidate = dataclasses.replace(review.comparison.candidate, notes=(told,))
     comparison = dataclasses.replace(review.comparison, candidate=candidate)

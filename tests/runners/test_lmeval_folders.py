@@ -25,6 +25,7 @@ from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import compare_samples
+from tests import support
 from tests.runners.test_imports import Row, policy, results, row, scored, write
 
 N = 100
@@ -99,7 +100,7 @@ def test_what_lies_deeper_is_named(tmp_path: Path) -> None:
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
     assert by_name(review)["race"].counts.n_broken == N // 5
-    (left,) = [one for one in review.comparison.caveats if "not read" in one]
+    (left,) = support.caveat_texts(review, "samples.folders-below")
     assert left.endswith("base/model.")
 
 
@@ -285,8 +286,9 @@ def test_a_second_copy_is_no_task_of_its_own(copy: str, stem: str, tmp_path: Pat
 
     (only,) = review.comparison.capabilities
     assert (only.capability, only.counts.n_broken) == ("race", N // 5)
-    told = f"candidate: {second.name} holds what {path.name} does, and is left out."
-    assert told in review.comparison.caveats
+    assert support.caveat_texts(review, "samples.same-twice") == [
+        f"candidate: {second.name} holds what {path.name} does, and is left out."
+    ]
 
     second.write_bytes(pack(whole.partition(b"\n")[2]))
     error = refused(tmp_path / "base", tmp_path / "tuned")
@@ -415,7 +417,7 @@ def test_the_newest_run_of_each_task_counts(tmp_path: Path) -> None:
 
     assert by_name(review)["race"].counts.n_broken == N // 5
     assert by_name(review)["boolq"].counts.n_broken == 0
-    left = [one for one in review.comparison.caveats if "older samples are left out" in one]
+    left = support.caveat_texts(review, "samples.several-runs")
     assert [one.split(":")[0] for one in left] == ["base", "candidate"]
     assert all("samples_race_2026-01-01T10-00-00.123456.jsonl" in one for one in left)
 
@@ -612,11 +614,8 @@ def test_filters_without_a_name_are_those_of_the_other_side(old: str, tmp_path: 
 
     found = by_name(review)["maths"]
     assert (found.counts.n_broken + found.counts.n_fixed, found.counts.n_items) == (N // 5, N)
-    assert any(
-        "does not name its filters: by their order they are taken for strict-match, "
-        "flexible-extract, as on the other side" in line
-        for line in review.comparison.caveats
-    )
+    (text,) = support.caveat_texts(review, "samples.filters-by-order")
+    assert "they are taken for strict-match, flexible-extract, as on the other side" in text
 
 
 def test_filters_of_another_number_say_which_file_is_wanted(tmp_path: Path) -> None:
@@ -717,7 +716,7 @@ def test_a_pair_of_gold_and_answer_is_no_score(value: Any, tmp_path: Path) -> No
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
     assert set(by_name(review)) == {"race"}
-    (left,) = [one for one in review.comparison.caveats if "no score" in one]
+    (left,) = support.caveat_texts(review, "samples.unscored-task")
     assert left.startswith("Not judged, since it has no score between 0 and 1 an item: ner (f1 is ")
 
 
@@ -746,7 +745,8 @@ def test_the_first_metric_that_is_a_score_is_taken(tmp_path: Path) -> None:
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
     assert by_name(review)["tqa"].counts.n_broken == N // 5
-    assert any("tqa is judged by acc, the first that" in one for one in review.comparison.caveats)
+    (text,) = support.caveat_texts(review, "samples.chosen-metric")
+    assert text.startswith("tqa is judged by acc, the first that")
 
 
 def test_a_scale_shows_on_the_candidates_side_alone(tmp_path: Path) -> None:
@@ -825,9 +825,10 @@ def test_what_a_group_lacks_is_told(mmlu: tuple[Path, Path]) -> None:
     for side in mmlu:
         next(side.glob("samples_mmlu_physics_*")).unlink()
 
-    caveats = judged(*mmlu, policy(knowledge=("mmlu",))).comparison.caveats
+    review = judged(*mmlu, policy(knowledge=("mmlu",)))
 
-    assert any("1 of the 3 tasks of mmlu have no samples" in one for one in caveats)
+    (text,) = support.caveat_texts(review, "samples.partial-group")
+    assert "1 of the 3 tasks of mmlu have no samples" in text
 
 
 @pytest.mark.parametrize(
@@ -918,9 +919,9 @@ def test_one_setting_in_two_spellings_is_one(base: Row, candidate: Row, tmp_path
     write(tmp_path / "a", "gsm8k", generated(N, "one", **base))
     write(tmp_path / "b", "gsm8k", generated(N, "two", **candidate))
 
-    caveats = judged(tmp_path / "a", tmp_path / "b").comparison.caveats
+    review = judged(tmp_path / "a", tmp_path / "b")
 
-    assert not [one for one in caveats if "generated with" in one]
+    assert "samples.generated-otherwise" not in support.caveat_ids(review)
 
 
 def test_documents_with_settings_of_their_own_may_be_asked_in_part(tmp_path: Path) -> None:
@@ -939,9 +940,10 @@ def test_another_number_of_draws_is_a_caveat(tmp_path: Path) -> None:
     thrice = [{**one, "resps": [one["resps"][0] * 3]} for one in generated(N, "two")]
     write(tmp_path / "b", "gsm8k", thrice)
 
-    caveats = judged(tmp_path / "a", tmp_path / "b").comparison.caveats
+    review = judged(tmp_path / "a", tmp_path / "b")
 
-    assert any("generated with 1 and 3 responses a document" in one for one in caveats)
+    (text,) = support.caveat_texts(review, "samples.generated-otherwise")
+    assert "generated with 1 and 3 responses a document" in text
 
 
 def test_a_setting_of_one_side_alone_is_a_caveat(tmp_path: Path) -> None:
@@ -949,11 +951,9 @@ def test_a_setting_of_one_side_alone_is_a_caveat(tmp_path: Path) -> None:
     write(tmp_path / "a", "gsm8k", generated(N, "one", until=["Q:"]))
     write(tmp_path / "b", "gsm8k", generated(N, "two", until=["</s>"], max_gen_toks=32))
 
-    told = [
-        one for one in judged(tmp_path / "a", tmp_path / "b").comparison.caveats if "gen" in one
-    ]
+    review = judged(tmp_path / "a", tmp_path / "b")
 
-    assert told == [
+    assert support.caveat_texts(review, "samples.generated-otherwise") == [
         "gsm8k: generated with max_gen_toks 32 on the candidate's side alone; other texts at which "
         "an answer ends (until), which can move scores."
     ]

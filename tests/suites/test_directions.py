@@ -21,6 +21,7 @@ from cliffguard.gate import compare_samples
 from cliffguard.report import render
 from cliffguard.report.json import read_review, render_json
 from cliffguard.suites.directions import declared, lower_is_better
+from tests import support
 
 _SPEC = find_spec("lm_eval")
 assert _SPEC is not None
@@ -163,8 +164,8 @@ def test_what_is_no_score_is_refused_or_passed_over(metric: str, tmp_path: Path)
     with pytest.raises(UsageError, match=rf"{metric} is .*, not a score .*; .*acc") as caught:
         compared(tmp_path, under(metric=metric))
     assert caught.value.id == "samples.no-score"
-    (told,) = [one for one in compared(tmp_path).comparison.caveats if "judged by" in one]
-    assert told.startswith(f"t is judged by acc, the first that is a score ({metric} is ")
+    (text,) = support.caveat_texts(compared(tmp_path), "samples.chosen-metric")
+    assert text.startswith(f"t is judged by acc, the first that is a score ({metric} is ")
 
 
 def test_a_first_metric_called_score_is_not_taken_for_a_good_one(tmp_path: Path) -> None:
@@ -255,8 +256,8 @@ def test_the_policy_goes_before_the_registry(tmp_path: Path) -> None:
     review = compared(tmp_path, under(lower_is_better=True))
 
     assert review.verdict.outcome is Outcome.PASS
-    told = "t: exact_match is taken to be better low, as the policy says; in lm-eval's registry"
-    assert any(caveat.startswith(told) for caveat in review.comparison.caveats)
+    (text,) = support.caveat_texts(review, "metric.turned-by-policy")
+    assert text.startswith("t: exact_match is taken to be better low, as the policy says; in ")
 
 
 def test_one_side_with_a_results_file_is_enough(tmp_path: Path) -> None:

@@ -84,9 +84,9 @@ def test_rows_of_blank_text_are_counted(tmp_path: Path) -> None:
 
     texts = read_training(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
 
-    (told,) = blanks_told(texts)
-    assert told.startswith("2 of 4 rows of the training data hold blank texts alone, such as ")
-    assert "t.jsonl:1" in told
+    (caveat,) = blanks_told(texts)
+    assert caveat.text.startswith("2 of 4 rows of the training data hold blank texts alone, such ")
+    assert "t.jsonl:1" in caveat.text
     assert blanks_told(texts[1:2]) == ()
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.hashing import sha256_now
@@ -55,7 +56,7 @@ class Imported:
     suite: Suite
     base: LoggedSide
     candidate: LoggedSide
-    caveats: tuple[str, ...]
+    caveats: tuple[Caveat, ...]
 
 
 @doing("reading the samples")
@@ -109,9 +110,9 @@ class _Tasks:
         self._differences: list[str] = []
         self._unscored: list[Unscored] = []
         self._passed: dict[str, Mapping[str, str]] = {}
-        self._turned: list[str] = []
-        self._one_sided: list[str] = []
-        self._remarks: list[str] = []  # about filters
+        self._turned: list[Caveat] = []
+        self._one_sided: list[Caveat] = []
+        self._remarks: list[Caveat] = []  # about filters
 
     def add(self, task: str, capability: str, own: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
@@ -157,16 +158,18 @@ class _Tasks:
         for task in self.joined:
             refuse_one_file(task, *(run.path(task) for run in self._runs))
 
-    def caveats(self, policy: Policy) -> Iterator[str]:
+    def caveats(self, policy: Policy) -> Iterator[Caveat]:
         """Say what was left out, and by which metric and filter the rest is judged."""
         if self._unscored:
             told = "; ".join(map(str, self._unscored))
-            yield f"Not judged, since it has no score between 0 and 1 an item: {told}."
+            text = f"Not judged, since it has no score between 0 and 1 an item: {told}."
+            yield Caveat(id="samples.unscored-task", text=text)
         for name, passed in self._passed.items():
             if passed:
                 reasons = "; ".join(f"{metric} {why}" for metric, why in passed.items())
                 metric = self.joined[name].task.metric
-                yield f"{name} is judged by {metric}, the first that is a score ({reasons})."
+                text = f"{name} is judged by {metric}, the first that is a score ({reasons})."
+                yield Caveat(id="samples.chosen-metric", text=text)
         yield from self._remarks
         yield from _filters(self.joined, policy)
         yield from self._turned
@@ -212,21 +215,23 @@ def _refuse_half_measured(
         )
 
 
-def _unnamed(there: Sequence[str], capabilities: Mapping[str, Sequence[str]]) -> Iterator[str]:
+def _unnamed(there: Sequence[str], capabilities: Mapping[str, Sequence[str]]) -> Iterator[Caveat]:
     named = {task for tasks in capabilities.values() for task in tasks}
     unused = [task for task in there if task not in named]
     if unused:
-        yield f"Not judged, since the policy names them nowhere: {', '.join(unused)}."
+        text = f"Not judged, since the policy names them nowhere: {', '.join(unused)}."
+        yield Caveat(id="samples.unnamed-tasks", text=text)
 
 
-def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[str]:
+def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[Caveat]:
     """Say by which of several filters a task is judged where the policy names none."""
     for name, one in joined.items():
         own = policy.capabilities.get(one.task.capability)
         if one.other_filters and (own is None or own.filter is None):
-            yield (
-                f"{name} is judged by the filter {one.task.filter}, the first in its file; there "
-                f"are also {', '.join(one.other_filters)} (`filter` in the policy)."
+            yield Caveat(
+                id="samples.chosen-filter",
+                text=f"{name} is judged by the filter {one.task.filter}, the first in its file; "
+                f"there are also {', '.join(one.other_filters)} (`filter` in the policy).",
             )
 
 
@@ -270,17 +275,18 @@ def _against_registry(
     read: ScoredTask,
     policy: bool | None,
     told: Sequence[Mapping[str, Mapping[str, bool]]],
-) -> list[str]:
+) -> list[Caveat]:
     """Say where the policy alone turns a metric that lm-eval knows to point the other way."""
     metric, sides = _declared(task, read, told)
     known = HIGHER_IS_BETTER.get(metric)
     if policy is None or known is not policy or any(one is not None for one in sides):
         return []
     ways = ("low", "high") if policy else ("high", "low")
-    return [
+    text = (
         f"{task}: {metric} is taken to be better {ways[0]}, as the policy says; in lm-eval's "
         f"registry it is better {ways[1]}, and no results file says otherwise."
-    ]
+    )
+    return [Caveat(id="metric.turned-by-policy", text=text)]
 
 
 def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task]) -> Suite:

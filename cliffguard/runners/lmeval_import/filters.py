@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_logs.releases import filters_of, names_filters
@@ -13,8 +14,8 @@ _NO_FILTER = ("none",)  # lm-eval's own name for it, and ours for the only one o
 
 def filters_by_side(
     task: str, runs: Sequence[LoggedRun]
-) -> tuple[list[tuple[str, ...]], str | None]:
-    """Return the filters of each side's file as far as results files tell, and a remark.
+) -> tuple[list[tuple[str, ...]], Caveat | None]:
+    """Return the filters of each side's file as far as results files tell, and a caveat.
 
     lm-eval before 0.4.7 does not write a sample's filter. Where one side has neither the names nor
     a results file, it has as many as the other, and that one's names are taken, in its order, which
@@ -42,7 +43,8 @@ def filters_by_side(
             id="samples.unnamed-filters",
         )
     told[own] = names
-    return told, (
+    text = (
         f"{task}: {paths[own].name} of the {('base', 'candidate')[own]} does not name its filters: "
         f"by their order they are taken for {shown}, as on the other side."
     )
+    return told, Caveat(id="samples.filters-by-order", text=text)

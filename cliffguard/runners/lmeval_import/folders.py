@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
+from cliffguard.core.texts import first_and_more
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
 from cliffguard.runners.lmeval_logs.packing import archive, not_unpacked
 from cliffguard.runners.lmeval_logs.results import DATE, Beside, Results
@@ -141,19 +143,22 @@ def _renamed(run: LoggedRun, task: str) -> LoggedRun:
     return replace(run, files={task: replace(file, task=task)})
 
 
-def left_out(side: str, run: LoggedRun) -> Iterator[str]:
+def left_out(side: str, run: LoggedRun) -> Iterator[Caveat]:
     """Say which samples of a side are not read: for newer ones, or as they lie deeper."""
     if run.below:
         folders = _shown([str(one) for one in run.below])
-        yield f"{side}: what lies directly in {run.name} is judged; not read: {folders}."
+        text = f"{side}: what lies directly in {run.name} is judged; not read: {folders}."
+        yield Caveat(id="samples.folders-below", text=text)
     for copy in run.copies:
-        yield f"{side}: {copy.path.name} holds what {copy.of.name} does, and is left out."
+        text = f"{side}: {copy.path.name} holds what {copy.of.name} does, and is left out."
+        yield Caveat(id="samples.same-twice", text=text)
     if run.older:
         tasks = sorted({one.task for one in run.older})
         names = [one.path.name for one in run.older]
-        yield (
-            f"{side}: of {_shown(tasks)} the newest run is judged; older samples are left out: "
-            f"{', '.join(names)}."
+        yield Caveat(
+            id="samples.several-runs",
+            text=f"{side}: of {_shown(tasks)} the newest run is judged; older samples are left "
+            f"out: {', '.join(names)}.",
         )
 
 
@@ -319,5 +324,4 @@ def _contents(folder: Path) -> str:
 
 
 def _shown(names: Sequence[str]) -> str:
-    more = len(names) - _N_NAMED
-    return ", ".join(names[:_N_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return first_and_more(names, _N_NAMED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.runners.lmeval_logs.reading import REPEATS
 
 Settings = Mapping[str, frozenset[str]]
@@ -26,7 +27,7 @@ def contradictions(task: str, sides: Sequence[Settings]) -> list[str]:
     ]
 
 
-def one_sided(task: str, sides: Sequence[Settings]) -> list[str]:
+def one_sided(task: str, sides: Sequence[Settings]) -> list[Caveat]:
     """Return, in a sentence, what is known of one side's generation alone, or stops elsewhere."""
     base, candidate = sides
     if not base or not candidate:
@@ -41,7 +42,8 @@ def one_sided(task: str, sides: Sequence[Settings]) -> list[str]:
         found.append("other texts at which an answer ends (until)")
     if _differ(sides, REPEATS):
         found.append(f"{_shown(base[REPEATS])} and {_shown(candidate[REPEATS])} {REPEATS}")
-    return [f"{task}: generated with {'; '.join(found)}, which can move scores."] if found else []
+    text = f"{task}: generated with {'; '.join(found)}, which can move scores."
+    return [Caveat(id="samples.generated-otherwise", text=text)] if found else []
 
 
 def _differ(sides: Sequence[Settings], name: str) -> bool:

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import Policy
 from cliffguard.core.texts import first_of
@@ -100,7 +101,7 @@ def _nearest(pattern: str, tasks: Sequence[str], groups: Iterable[str]) -> str:
 
 def lacking(
     policy: Policy, tasks: Iterable[str], groups: Mapping[str, Sequence[str]]
-) -> Iterable[str]:
+) -> Iterable[Caveat]:
     """Say which tasks of a group that the policy names have no samples on either side."""
     there = set(tasks)
     for name, own in policy.capabilities.items():
@@ -108,7 +109,8 @@ def lacking(
             members = {one for one in _members(group, groups) if not groups.get(one)}
             away = sorted(members - there)
             if group not in there and away and len(away) < len(members):
-                yield (
-                    f"{name}: {len(away)} of the {len(members)} tasks of {group} have no samples "
-                    f"in either folder: {first_of(away, _N_NAMED)}."
+                yield Caveat(
+                    id="samples.partial-group",
+                    text=f"{name}: {len(away)} of the {len(members)} tasks of {group} have no "
+                    f"samples in either folder: {first_of(away, _N_NAMED)}.",
                 )

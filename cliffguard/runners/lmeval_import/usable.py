@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.runners.lmeval_import.filters import filters_by_side
 from cliffguard.runners.lmeval_import.folders import LoggedRun
@@ -27,7 +28,7 @@ class ScoredTask:
     others: Sequence[Mapping[str, Mapping[str, float | None]]]
     passed: Mapping[str, str]
     settings: Sequence[Settings]
-    remark: str | None = None
+    remark: Caveat | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import hashlib
 import io
 import lzma
 import zipfile
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.hashing import blocks
+from cliffguard.core.hashing import sha256_now
 
 DAMAGE: tuple[type[Exception], ...] = (
     EOFError,
@@ -39,18 +38,14 @@ def opened(path: Path) -> IO[bytes]:
 
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of what a file holds, unpacked."""
-    running = hashlib.sha256()
     try:
-        with opened(path) as stream:
-            for piece in blocks(stream):
-                running.update(piece)
+        return sha256_now(path, opened=opened)
     except DAMAGE as failure:
         raise torn(path, failure) from None
     except OSError as failure:
         raise UsageError(
             f"{path}: {failure.strerror or failure}", id="samples.unreadable"
         ) from None
-    return running.hexdigest()
 
 
 def torn(path: Path, failure: Exception) -> IntegrityError:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import IntegrityError
+from cliffguard.core.hashing import sha256_of_text
 from cliffguard.runners.lmeval_logs.lines import rows_in
 
 _NO_METRIC = frozenset(
@@ -87,14 +88,10 @@ def _told(row: Mapping[str, Any], lacking: set[str], filter: str | None) -> dict
     if "metrics" in lacking:
         told["metrics"] = [name for name in row if name not in _NO_METRIC]
     if "doc_hash" in lacking and "doc" in row:
-        told["doc_hash"] = _hash(json.dumps(row["doc"], indent=2, ensure_ascii=False))
+        told["doc_hash"] = sha256_of_text(json.dumps(row["doc"], indent=2, ensure_ascii=False))
     if "prompt_hash" in lacking and "arguments" in row:
-        told["prompt_hash"] = _hash(prompt_of(row["arguments"]))
+        told["prompt_hash"] = sha256_of_text(prompt_of(row["arguments"]))
     return told
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _filters(path: Path, named: Sequence[str]) -> tuple[str, ...]:

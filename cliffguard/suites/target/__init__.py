@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cliffguard.core.canonical_json import digest
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, UsageError, nearest
 from cliffguard.core.files import user_path, validate
 from cliffguard.core.hub_names import is_hub_id, is_said
@@ -114,11 +115,11 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
         n_rows=len(rows),
         columns=columns,
         way=way,
-        notes=(*remarks, *blanks_told(drafts)),
+        notes=(*(remark.text for remark in remarks), *blanks_told(drafts)),
     )
 
 
-def _suite(target: TargetData, task: Task, remarks: tuple[str, ...]) -> Suite:
+def _suite(target: TargetData, task: Task, remarks: tuple[Caveat, ...]) -> Suite:
     capability = Capability(
         name=target.name,
         ring="target",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError
 from cliffguard.suites.scorers import SCORERS
 from cliffguard.suites.target.cells import Value
@@ -24,13 +25,13 @@ _MARK = re.compile(r"<think>|<(?:thinking|reasoning|thought)>|\[THINK\]|<\|chann
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finals:
-    """Drafts with what is right alone as their answers, and sentences on what was taken away.
+    """Drafts with what is right alone as their answers, and caveats on what was taken away.
 
     `metric` is the one that suits what is left, where that is plain.
     """
 
     drafts: tuple[RowDraft, ...]
-    told: tuple[str, ...]
+    told: tuple[Caveat, ...]
     metric: str | None
 
 
@@ -48,19 +49,22 @@ def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
             one.answers != other.answers for one, other in zip(kept, drafts, strict=True)
         )
         if n_thought:
-            told.append(
+            text = (
                 f"{n_thought} of {len(drafts)} right answers begin with <think>…</think>, which is "
                 "no part of them: ask with --think-end '</think>', so that it is none of the "
                 "model's either."
             )
+            told.append(Caveat(id="target.thought-taken-away", text=text))
     texts = [a for one in kept for a in one.answers if isinstance(a, str)]
     if marks := [match[0] for text in texts if (match := _MARK.search(text))]:
         n = f"{len(marks)} of {len(drafts)}"
-        told.append(f"{n} right answers hold {marks[0]} as part of the answer.")
+        text = f"{n} right answers hold {marks[0]} as part of the answer."
+        told.append(Caveat(id="target.thought-kept", text=text))
     suits = None
     if metric in _MATCHES and all(_has_final(a) for one in kept for a in one.answers):
         kept = [_mapped(one, _final) for one in kept]
-        told.append("The right answers are what follows #### (GSM8K); the steps before it are not.")
+        text = "The right answers are what follows #### (GSM8K); the steps before it are not."
+        told.append(Caveat(id="target.steps-taken-away", text=text))
         suits = "numeric" if _are_numbers(kept) else None
     return Finals(drafts=tuple(kept), told=tuple(told), metric=suits)
 

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of
@@ -103,10 +104,10 @@ def blanks_told(drafts: Sequence[RowDraft]) -> tuple[str, ...]:
 
 def without_conflicts(
     items: Sequence[Item], drafts: Sequence[RowDraft]
-) -> tuple[tuple[Item, ...], str | None]:
+) -> tuple[tuple[Item, ...], Caveat | None]:
     """Return the items without those that another one with the same question answers otherwise.
 
-    With a sentence that counts them. Raises SuiteError where they are more than `MOST_CONFLICTS`.
+    With a caveat that counts them. Raises SuiteError where they are more than `MOST_CONFLICTS`.
     """
     places: dict[tuple[str, frozenset[str]], list[int]] = {}
     for place, item in enumerate(items):
@@ -129,7 +130,7 @@ def without_conflicts(
             id="target.conflicting-answers",
         )
     kept = tuple(item for place, item in enumerate(items) if place not in out)
-    return kept, f"{told}: they are left out."
+    return kept, Caveat(id="target.conflicts-left-out", text=f"{told}: they are left out.")
 
 
 def _rights(item: Item) -> frozenset[str]:

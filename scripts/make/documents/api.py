@@ -25,7 +25,7 @@ GROUPS = {
         "RunnerSettings",
         "register_backend",
     ),
-    "Results": ("Review", "Outcome", "Store", "CliffguardError"),
+    "Results": ("Review", "Caveat", "Outcome", "Store", "CliffguardError"),
 }
 _HEAD = """\
 # Python API

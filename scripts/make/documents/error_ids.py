@@ -1,7 +1,8 @@
-"""The index of the ids of errors, read from the source of the package.
+"""The index of the ids of errors and of caveats, read from the source of the package.
 
 An id stands where an error is made (`UsageError(…, id="target.unused-column")`). One that is
 computed is of a table beside it, or names the key of a file; of those the page gives the form.
+That of a caveat stands where it is made, too, always as a text.
 """
 
 from __future__ import annotations
@@ -31,6 +32,20 @@ An error about a key of a file has the kind of file and the key as its id: `poli
 `policy.file`, a key that does not exist `policy.unknown-key`. All of these exit with 2, and are
 not listed one by one. `Found` are faults that only `cliffguard doctor` looks for; it prints the
 exit code that a run would end with.
+
+A [caveat](#caveats) is no error: the comparison is made, and its review says what to know of it.
+"""
+_CAVEATS = """
+## Caveats
+
+Every caveat of a review has an id as well: `comparison.caveats` of `review.json` is a list of
+objects, `{"id": …, "text": …}`, as are the `notes` of either side, so that a pipeline can go by
+them: `jq -r '.comparison.caveats[].id' review.json`. In reviews of before layout 3 they were
+sentences, and are read with the id `unknown`. A sentence that a caller gives `guard()` has the id
+`caller.remark`.
+
+| id | file |
+|---|---|
 """
 _ID = re.compile(r"[a-z]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
 _GIVEN_ON = re.compile(r"\bkey_id\(|\.id\b|^id$")  # of a key, or of another error
@@ -54,7 +69,15 @@ def page() -> str:
     for topic, ids in groupby(sorted(rows), key=lambda id: id.partition(".")[0]):
         text += f"\n## {topic}\n\n| id | exit code | error | file |\n|---|---|---|---|\n"
         text += "".join(_row(id, rows[id], codes) for id in ids)
-    return text
+    caveats = sorted((id, file) for file, tree in trees.items() for id in _caveats(tree))
+    return text + _CAVEATS + "".join(f"| `{id}` | `{file}` |\n" for id, file in caveats)
+
+
+def _caveats(tree: ast.Module) -> Iterator[str]:
+    """Yield the id of each caveat that a module makes."""
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Caveat":
+            yield from (id for word in call.keywords if word.arg == "id" for id in _texts(word))
 
 
 def _row(id: str, places: Iterable[tuple[str, str]], codes: Mapping[str, int]) -> str:

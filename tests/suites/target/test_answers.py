@@ -135,7 +135,9 @@ def test_thoughts_are_no_part_of_the_right_answer(tmp_path: Path) -> None:
     read = reading(tmp_path, rows)
 
     assert [item.answer for item in read.task.items] == ["0", "1"]
-    assert read.suite.remarks[0].startswith("2 of 2 right answers begin with <think>")
+    (remark,) = read.suite.remarks
+    assert remark.id == "target.thought-taken-away"
+    assert remark.text.startswith("2 of 2 right answers begin with <think>")
     assert "--think-end" in read.notes[0]
 
 

@@ -112,10 +112,11 @@ def test_rows_that_contradict_each_other_are_left_out_and_counted(tmp_path: Path
 
     assert len(read.task.items) == 38
     assert read.task.items[0].id == "target-00003"
-    (told,) = read.suite.remarks
-    assert told.startswith("2 of 40 rows have a prompt that other rows answer otherwise")
-    assert "data.jsonl:1 ('a 0')" in told
-    assert told in read.notes
+    (remark,) = read.suite.remarks
+    assert remark.id == "target.conflicts-left-out"
+    assert remark.text.startswith("2 of 40 rows have a prompt")
+    assert "data.jsonl:1 ('a 0')" in remark.text
+    assert remark.text in read.notes
 
 
 def test_more_than_a_twentieth_is_too_much(tmp_path: Path) -> None:
