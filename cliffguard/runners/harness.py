@@ -36,7 +36,12 @@ from cliffguard.engine.templates import (
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
-from cliffguard.runners.backends import identity_of, make_backend, refuse_unable
+from cliffguard.runners.backends import (
+    identity_of,
+    make_backend,
+    refuse_no_model,
+    refuse_unable,
+)
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
 from cliffguard.runners.preview import N_SHOWN, first_prompts
 
@@ -192,6 +197,7 @@ class HarnessRunner(Runner):
         """Return the model that answers for a checkpoint, its time counted with ours."""
         with self._stages.during("loading"):
             model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
+        refuse_no_model(model, self.settings.model)
         model.stages = self._stages
         return model
 
