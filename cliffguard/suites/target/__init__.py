@@ -34,6 +34,8 @@ from cliffguard.suites.loading import (
     together,
 )
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
+from cliffguard.suites.target.annotators import said_by_all, without_divided
+from cliffguard.suites.target.cells import at
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
 from cliffguard.suites.target.drafts import RowDraft, draft
@@ -44,6 +46,17 @@ from cliffguard.suites.target.metrics import Way, answers_of, find_way
 from cliffguard.suites.target.paths import opened
 from cliffguard.suites.target.reading import Reading, blanks_told, readings, without_conflicts
 from cliffguard.suites.target.unused import refuse_unused
+
+__all__ = [
+    "SUITE",
+    "at",
+    "read_target",
+    "said_by_all",
+    "says",
+    "suite_files",
+    "suites_of",
+    "target_suite",
+]
 
 SUITE = "target"
 """What the suite of a plan's target is called."""
@@ -98,6 +111,8 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
             id="target.no-items",
         )
     refuse_exports(rows, target)
+    n_rows = len(rows)
+    rows, divided = without_divided(rows, target)
     rows = opened(rows, target)
     columns = find_columns(rows, target)
     drafts = [draft(row, columns) for row in rows]
@@ -107,11 +122,11 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     way = find_way(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
     items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
     task = _task(target, way, columns, items, where)
-    remarks = tuple(filter(None, [left_out, *finals.told]))
+    remarks = tuple(filter(None, [divided, left_out, *finals.told]))
     return Reading(
         suite=_suite(target, task, remarks),
         source=target.data,
-        n_rows=len(rows),
+        n_rows=n_rows,
         columns=columns,
         way=way,
         notes=(*remarks, *blanks_told(drafts)),

@@ -14,6 +14,7 @@ from cliffguard.suites.target.cells import (
     as_text,
     from_json,
     has,
+    missing,
     rewritten,
     shown,
     value_of,
@@ -210,10 +211,7 @@ def _keeping_answered(row: Row, column: str) -> str:
 def _refuse_no_answer(value: Any, row: Row, column: str) -> None:
     # A table has NaN where a cell is empty.
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        raise SuiteError(
-            f"{row.place}: {column} is missing; fill it in, or leave the row out",
-            id="target.blank",
-        )
+        raise missing(row, column)
     if not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.strip()):
         raise SuiteError(
             f"{row.place}: {column} must be text or a number, not blank, found {shown(value)}; "
