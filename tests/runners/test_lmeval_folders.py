@@ -189,6 +189,20 @@ def test_what_is_not_unpacked_says_what_to_run(name: str, tmp_path: Path) -> Non
     assert re.search(says, str(error))
 
 
+@pytest.mark.parametrize("beside", ["results_2026-01-01T10-00-00.json", "notes.txt"])
+def test_a_folder_that_is_packed_as_a_whole_says_so(tmp_path: Path, beside: str) -> None:
+    """Whatever lies beside the archive, it is no summary without items."""
+    write(tmp_path / "base", "race", scored(3))
+    (tmp_path / "tuned" / "m").mkdir(parents=True)
+    (tmp_path / "tuned" / "m" / "all.zip").write_bytes(zipped(b"{}", "m/a.jsonl", "m/b.json"))
+    (tmp_path / "tuned" / "m" / beside).write_text('{"results": {"race": {}}}')
+
+    error = refused(tmp_path / "base", tmp_path / "tuned")
+
+    assert (error.exit_code, error.id) == (2, "samples.archive")
+    assert re.search(r"run `unzip '.*/m/all\.zip' -d '.*/m/all'`, and give", str(error))
+
+
 def test_a_packed_task_is_not_left_out_in_silence(tmp_path: Path) -> None:
     """What lies beside samples that are read, and is not unpacked, is a task of its own."""
     for side in ("base", "tuned"):

@@ -80,11 +80,15 @@ def not_unpacked(name: str, path: Path) -> UsageError:
 def archive(name: str, path: Path) -> UsageError:
     """Return the error of an archive of several files, or of a kind that nothing here opens."""
     folder = path.with_name(path.name.partition(".")[0])
-    is_other = path.suffix in {".7z", ".rar"}
-    command = f"7z x '{path}' -o'{folder}'" if is_other else f"tar -xf '{path}' -C '{folder}'"
-    made = "" if is_other else f"mkdir '{folder}' && "
+    commands = {
+        ".zip": f"unzip '{path}' -d '{folder}'",
+        **dict.fromkeys((".7z", ".rar"), f"7z x '{path}' -o'{folder}'"),
+    }
+    command = commands.get(
+        path.suffix.lower(), f"mkdir '{folder}' && tar -xf '{path}' -C '{folder}'"
+    )
     return UsageError(
-        f"{name}: an archive; run `{made}{command}`, and give that folder", id="samples.archive"
+        f"{name}: an archive; run `{command}`, and give that folder", id="samples.archive"
     )
 
 
