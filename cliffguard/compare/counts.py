@@ -12,6 +12,7 @@ from cliffguard.compare.clusters import with_groups, without_copies
 from cliffguard.compare.pairs import Pair
 from cliffguard.compare.strata import split_levels
 from cliffguard.core.comparisons import CapabilityComparison, Shared
+from cliffguard.core.texts import n_things, plural
 
 _N_NAMED = 5
 _CEILING = 0.97
@@ -141,23 +142,27 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[str]:
     name = found.capability
     if items.n_copies:
         yield (
-            f"{name}: {items.n_copies:,} rows are copies of the {len(items.gating):,} that count; "
-            "copies count once."
+            f"{name}: {n_things(items.n_copies, 'row', ',')} "
+            f"{plural(items.n_copies, 'is a copy', 'are copies')} of the {len(items.gating):,} "
+            "that count; copies count once."
         )
     declared = {pair.item.cluster for pair in items.gating} - {None}
     n_groups = found.counts.n_clusters or 0
     if n_groups and n_groups < len(items.gating) and not declared:
         yield (
-            f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what belongs "
-            "together counts as a cluster."
+            f"{name}: {n_things(len(items.gating), 'item', ',')} ask about "
+            f"{n_things(n_groups, 'document', ',')}; what belongs together counts as a cluster."
         )
     n_without = sum(pair.tie is None for pair in items.gating)
     if 0 < n_without < len(items.gating):
-        yield f"{name}: {n_without:,} items lack the field that `cluster` names, and stand alone."
+        yield (
+            f"{name}: {n_things(n_without, 'item', ',')} {plural(n_without, 'lacks', 'lack')} the "
+            f"field that `cluster` names, and {plural(n_without, 'stands', 'stand')} alone."
+        )
     if items.n_empty:
         yield (
-            f"{name}: {items.n_empty:,} items do not count, at levels where the base has nothing "
-            f"to lose ({_levels(items)})."
+            f"{name}: {n_things(items.n_empty, 'item', ',')} {plural(items.n_empty, 'does', 'do')} "
+            f"not count, at levels where the base has nothing to lose ({_levels(items)})."
         )
     yield from _base(found)
 
@@ -178,8 +183,9 @@ def _base(found: CapabilityComparison) -> Iterator[str]:
         )
     if found.evidence.margin < has and found.evidence.margin > _MUCH_OF_IT * has:
         yield (
-            f"{found.capability}: the margin of {100 * found.evidence.margin:g} points is more "
-            f"than half of what the base has beyond guessing ({100 * has:.1f} points)."
+            f"{found.capability}: the margin of "
+            f"{n_things(100 * found.evidence.margin, 'point', 'g')} is more than half of what the "
+            f"base has beyond guessing ({100 * has:.1f} points)."
         )
 
 

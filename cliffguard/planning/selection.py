@@ -24,6 +24,7 @@ from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.settings import Plan, are_both
+from cliffguard.core.texts import n_things
 from cliffguard.evaluate.ledger import TOGETHER
 from cliffguard.gate import default_policy
 from cliffguard.stats.joint import Together, correlation_of, joint_levels
@@ -37,7 +38,9 @@ def remark(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
     """Return what the reports say of the choice."""
     if choice == "last":
         return ("One of several candidates, tested in order as long as they pass.",)
-    return (f"One of {len(plans)} candidates of which one is chosen; they share alpha.",)
+    return (
+        f"One of {n_things(len(plans), 'candidate')} of which one is chosen; they share alpha.",
+    )
 
 
 def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
@@ -115,8 +118,8 @@ def raised_remark(plan: Plan, n_candidates: int) -> str:
     """Return what the report of a candidate that is judged again says of its alpha."""
     assert plan.policy is not None
     return (
-        f"One of {n_candidates} candidates of which one is chosen; by how their answers changed "
-        f"together, it may spend {100 * plan.policy.alpha:.2g} %."
+        f"One of {n_things(n_candidates, 'candidate')} of which one is chosen; by how their "
+        f"answers changed together, it may spend {100 * plan.policy.alpha:.2g} %."
     )
 
 
@@ -215,7 +218,7 @@ def told(choice: Choice, names: Sequence[str], passed: Sequence[bool]) -> str:
     """Return in one line what may be shipped; `passed` ends where the testing did."""
     good = [name for name, has_passed in zip(names, passed, strict=False) if has_passed]
     if choice == "any":
-        them = f"of {len(names)} candidates, which share alpha"
+        them = f"of {n_things(len(names), 'candidate')}, which share alpha"
         return f"{them}, {' or '.join(good)} may be shipped" if good else f"{them}, none passed"
     untested = len(names) - len(passed)
     after = f"; {untested} after the first that did not pass not tested" if untested else ""

@@ -14,7 +14,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import Protocol
-from cliffguard.core.texts import cut_end
+from cliffguard.core.texts import cut_end, n_things
 from cliffguard.engine.tokenizing import panics_held
 from cliffguard.engine.weight_checks import refuse_unread_tokens
 from cliffguard.runners.lmeval_tasks import LoadedTask
@@ -200,8 +200,8 @@ def _one_each(model: Any, kind: str, requests: Sequence[Any]) -> list[Any]:
     responses = list(getattr(model, kind)(requests, disable_tqdm=True) or ())
     if len(responses) != len(requests):
         raise IntegrityError(
-            f"{where} {len(responses)} answers to {len(requests)} requests; it has to give one for "
-            "each, in their order",
+            f"{where} {n_things(len(responses), 'answer')} to {len(requests)} requests; it has to "
+            "give one for each, in their order",
             id="model.answer-count",
         )
     fits, wanted = _ANSWERS.get(kind, (lambda _: True, ""))

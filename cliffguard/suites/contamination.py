@@ -21,6 +21,7 @@ import numpy as np
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.items import Task
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import n_things
 from cliffguard.core.words import content_words
 from cliffguard.suites.ngrams import Index, Runs, Whole, share_within
 from cliffguard.suites.train_data import TrainingText
@@ -130,8 +131,8 @@ def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[str, 
     for task, n in kinds.items():
         are, do = verbs[n.total() == 1]
         lines.append(
-            f"{n.total()} of {n_items[task]} items of {task} {are} in the training data "
-            f"({n['exact']} exact, {n['near']} near) and {do} not count."
+            f"{n.total()} of {n_things(n_items[task], 'item')} of {task} {are} in the training "
+            f"data ({n['exact']} exact, {n['near']} near) and {do} not count."
         )
     return tuple(lines)
 

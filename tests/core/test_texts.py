@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from cliffguard.core.texts import clip, cut_end, cut_middle, first_line, first_of, shorten
+import cliffguard
+from cliffguard.core.texts import (
+    clip,
+    cut_end,
+    cut_middle,
+    first_line,
+    first_of,
+    n_things,
+    plural,
+    shorten,
+)
 
 
 def test_what_fits_is_left_alone() -> None:
@@ -36,3 +50,42 @@ def test_what_is_cut_says_so() -> None:
 def test_the_reason_is_one_line(failure: Exception, otherwise: str | None, expected: str) -> None:
     """Of what a library raised the first line is told; of what says nothing, its type."""
     assert first_line(failure, otherwise=otherwise) == expected
+
+
+@pytest.mark.parametrize(
+    ("n", "told"), [(0, "0 items"), (1, "1 item"), (1.0, "1 item"), (2000, "2,000 items")]
+)
+def test_one_thing_is_no_things(n: float, told: str) -> None:
+    """The word goes by the number."""
+    assert n_things(n, "item", ",g") == told
+    assert plural(n, "is", "are") == ("is" if n == 1 else "are")
+
+
+COUNTED = {
+    *("items", "rows", "answers", "files", "tasks", "prompts", "models", "samples", "candidates"),
+    *("texts", "choices", "questions", "documents", "shards", "pairs", "suites", "clusters"),
+    *("days", "minutes", "layers", "spans", "annotators", "capabilities"),
+}
+
+
+def counts_before_plurals(path: Path) -> Iterator[str]:
+    """Yield the places of a file where a count stands in a text, before a word for several."""
+    for text in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(text, ast.JoinedStr):
+            continue
+        for count, words in zip(text.values, text.values[1:], strict=False):
+            if isinstance(count, ast.FormattedValue) and isinstance(words, ast.Constant):
+                value = ast.unparse(count.value)
+                value = value if "(" in value else value.rpartition(".")[2]
+                told = str(words.value)
+                word = next(iter(told.split()), "").strip(".,;:()") if told[:1] == " " else ""
+                if value.startswith(("len(", "n_", "sum(")) and word in COUNTED:
+                    yield f"{path.name}:{text.lineno}: {value} {word}"
+
+
+def test_counts_stand_before_words_that_go_by_them() -> None:
+    """A text that would say "1 items" uses n_things; numpy's package has no texts for people."""
+    root = Path(cliffguard.__file__).parent
+    paths = [path for path in sorted(root.rglob("*.py")) if path.parent.name != "stats"]
+
+    assert [place for path in paths for place in counts_before_plurals(path)] == []

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
+from cliffguard.core.texts import n_things
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
 from cliffguard.runners.lmeval_logs.packing import archive, not_unpacked
 from cliffguard.runners.lmeval_logs.results import DATE, Beside, Results
@@ -98,8 +99,8 @@ def find_run(name: str) -> LoggedRun:
         if len(holding) > 1:
             folders = [str(folder) for folder, _ in holding]
             raise UsageError(
-                f"{name}: holds the samples of {len(holding)} models ({_shown(folders)}); name the "
-                "folder of one",
+                f"{name}: holds the samples of {n_things(len(holding), 'model')} "
+                f"({_shown(folders)}); name the folder of one",
                 id="samples.several-models",
             )
         if holding:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import Policy
-from cliffguard.core.texts import first_of
+from cliffguard.core.texts import first_of, n_things, plural
 
 _N_NEAREST = 3
 _N_NAMED = 5
@@ -109,6 +109,7 @@ def lacking(
             away = sorted(members - there)
             if group not in there and away and len(away) < len(members):
                 yield (
-                    f"{name}: {len(away)} of the {len(members)} tasks of {group} have no samples "
-                    f"in either folder: {first_of(away, _N_NAMED)}."
+                    f"{name}: {len(away)} of the {n_things(len(members), 'task')} of {group} "
+                    f"{plural(len(away), 'has', 'have')} no samples in either folder: "
+                    f"{first_of(away, _N_NAMED)}."
                 )

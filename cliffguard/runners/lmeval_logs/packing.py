@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.hashing import blocks
+from cliffguard.core.texts import n_things
 
 DAMAGE: tuple[type[Exception], ...] = (
     EOFError,
@@ -115,7 +116,7 @@ def _unzipped(path: Path) -> IO[bytes]:
             raise zipfile.BadZipFile("no file is in it")
         if len(inside) > 1:
             raise UsageError(
-                f"{path}: an archive of {len(inside)} files; run `unzip '{path}' -d "
+                f"{path}: an archive of {n_things(len(inside), 'file')}; run `unzip '{path}' -d "
                 f"'{path.with_suffix('')}'`, and give that folder",
                 id="samples.archive",
             )

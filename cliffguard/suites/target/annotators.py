@@ -8,7 +8,7 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
-from cliffguard.core.texts import cut_middle
+from cliffguard.core.texts import cut_middle, n_things, plural
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import at, inside, rewritten
 from cliffguard.suites.target.known import says
@@ -34,8 +34,9 @@ def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[R
         return rows, None
     row, texts = divided[0]
     told = (
-        f"{len(divided)} of {len(rows)} rows have annotators who answer otherwise than each other, "
-        f"such as {row.place} ({' and '.join(cut_middle(one, 40) for one in list(texts)[:2])})"
+        f"{len(divided)} of {n_things(len(rows), 'row')} {plural(len(divided), 'has', 'have')} "
+        f"annotators who answer otherwise than each other, such as {row.place} "
+        f"({' and '.join(cut_middle(one, 40) for one in list(texts)[:2])})"
     )
     if len(divided) > MOST_DIVIDED * len(rows):
         raise SuiteError(

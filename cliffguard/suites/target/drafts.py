@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import n_things
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import (
     Value,
@@ -182,7 +183,7 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     if are_together(row.value.get(column), found) and not columns.is_answer_named:
         few = rewritten(row.source, "r", f"if len(r[{column!r}]['spans']) < 2")
         raise SuiteError(
-            f"{row.place}: {column} holds {len(found)} spans that are right together, "
+            f"{row.place}: {column} holds {n_things(len(found), 'span')} that are right together, "
             f"{shown(found)}; leave such rows out: {few}; or say that any of them is right with "
             f"{mend('answer', column)}",
             id="target.several-answers",
@@ -190,8 +191,8 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     is_one = len({as_text(one) for one in found}) == 1
     if not is_one and not columns.is_answer_named and column.casefold() not in _LISTS:
         raise SuiteError(
-            f"{row.place}: {column} holds {len(found)} texts, {shown(found)}; where any of them "
-            f"is a right answer, say so with {mend('answer', column)}",
+            f"{row.place}: {column} holds {n_things(len(found), 'text')}, {shown(found)}; where "
+            f"any of them is a right answer, say so with {mend('answer', column)}",
             id="target.several-answers",
         )
     return tuple({as_text(one): one for one in found}.values())

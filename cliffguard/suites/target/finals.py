@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import n_things, plural
 from cliffguard.suites.scorers import SCORERS
 from cliffguard.suites.target.cells import Value
 from cliffguard.suites.target.drafts import RowDraft
@@ -52,9 +53,10 @@ def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
         )
         if n_thought:
             told.append(
-                f"{n_thought} of {len(drafts)} right answers begin with <think>…</think>, which is "
-                "no part of them: ask with --think-end '</think>', so that it is none of the "
-                "model's either."
+                f"{n_thought} of {n_things(len(drafts), 'right answer')} "
+                f"{plural(n_thought, 'begins', 'begin')} with <think>…</think>, which is no part "
+                "of them: ask with --think-end '</think>', so that it is none of the model's "
+                "either."
             )
     texts = [a for one in kept for a in one.answers if isinstance(a, str)]
     if marks := [match[0] for text in texts if (match := _MARK.search(text))]:
@@ -80,7 +82,9 @@ def _final_of(drafts: Sequence[RowDraft], metric: str | None) -> _Final | None:
         if metric is None and final.is_sure and len(without) < len(drafts):
             row = without[0].row
             raise SuiteError(
-                f"{len(drafts) - len(without)} of {len(drafts)} right answers are {final.told}, "
+                f"{len(drafts) - len(without)} of {n_things(len(drafts), 'right answer')} "
+                f"{plural(len(drafts) - len(without), 'is', 'are')} "
+                f"{final.told}, "
                 f"and others, such as that of {row.place}, have none; leave those out, or say "
                 "--target-metric f1 (in a plan, target: {metric: f1}) to compare all words",
                 id="target.no-final",

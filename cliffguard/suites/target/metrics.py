@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
+from cliffguard.core.texts import n_things, plural
 from cliffguard.suites.loading import BY_LIKELIHOOD, refuse_several
 from cliffguard.suites.target.cells import Value, as_text, rewritten
 from cliffguard.suites.target.columns import Columns
@@ -123,8 +124,16 @@ def _by_answers(
     if metric in BY_LIKELIHOOD or (metric is None and not has_several and _is_closed(answers)):
         refuse_spellings(drafts, distinct)
         refuse_unfit(drafts, distinct)
-        why = f"{len(distinct)} answers repeat over {len(answers)} rows, and are taken for labels"
-        why = why if metric is None else f"as named; the {len(distinct)} answers are the labels"
+        repeat = plural(len(distinct), "repeats", "repeat")
+        why = (
+            f"{n_things(len(distinct), 'answer')} {repeat} over {n_things(len(answers), 'row')}, "
+            f"and {plural(len(distinct), 'is', 'are')} taken for labels"
+        )
+        why = (
+            why
+            if metric is None
+            else f"as named; the {n_things(len(distinct), 'answer')} are the labels"
+        )
         return Way(metric=metric or "acc", labels=distinct, why=why)
     if metric is not None:
         return Way(metric=metric, why="as named")
@@ -195,9 +204,9 @@ def _whole(value: Value) -> int | None:
 def _at(place: int, way: Way, choices: Sequence[str], one: RowDraft) -> str:
     if not 0 <= place - way.first < len(choices):
         raise SuiteError(
-            f"{one.row.place}: the answer {place} is no place among {len(choices)} choices, which "
-            f"are counted from {way.first}; write the answers as text or letters, in a column that "
-            "--target-answer names",
+            f"{one.row.place}: the answer {place} is no place among "
+            f"{n_things(len(choices), 'choice')}, which are counted from {way.first}; write the "
+            "answers as text or letters, in a column that --target-answer names",
             id="target.no-choice",
         )
     return choices[place - way.first]
@@ -296,10 +305,11 @@ def _match(drafts: Sequence[RowDraft]) -> Way:
     is_one_line = not any("\n" in as_text(value) for one in drafts for value in one.answers)
     for metric, n_characters in _MATCHED:
         if is_one_line and len(longest) <= n_characters:
-            why = f"answers have one line, and {len(longest)} characters at the most"
+            why = f"answers have one line, and {n_things(len(longest), 'character')} at the most"
             return Way(metric=metric, why=why)
     raise SuiteError(
-        f"{place}: an answer of {len(longest)} characters is no short one; name a metric, such as "
+        f"{place}: an answer of {n_things(len(longest), 'character')} is no short one; name a "
+        "metric, such as "
         "--target-metric rouge_l (in a plan, target: {metric: rouge_l})",
         id="target.long-answer",
     )
