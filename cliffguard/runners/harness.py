@@ -21,6 +21,7 @@ from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.signals import drop_if_told
 from cliffguard.core.timing import Spent, Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
@@ -166,6 +167,7 @@ class HarnessRunner(Runner):
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
+        drop_if_told()  # loading may have taken all the time that there was
         loaded = self._tasks[task.name]
         with (
             self._stages.during("prompts"),

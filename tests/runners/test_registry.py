@@ -14,6 +14,7 @@ from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
 from cliffguard.core.backends import BACKENDS, kind_of, register_backend
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.run.prepare import Limits
 from cliffguard.runners.backends import Backend, identity_of, make_backend
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_backends import AddressedBackend, LmevalBackend, ServedBackend
@@ -134,16 +135,20 @@ def test_what_is_no_factory_is_refused(name: str) -> None:
     assert str(refused.value).isprintable()
 
 
-def asked(folder: Path) -> CliffguardError:
-    """Return what a run over the backend `theirs` is refused with."""
-    plan = Plan(
+def plan_of_theirs(folder: Path) -> Plan:
+    """Return a plan over the backend `theirs`."""
+    return Plan(
         base=str(support.write_checkpoint(folder / "base")),
         candidate=str(support.write_checkpoint(folder / "tuned", seed=1)),
         suites=(str(support.write_suite(folder)),),
         runner=RunnerSettings(model="theirs"),
     )
+
+
+def asked(folder: Path) -> CliffguardError:
+    """Return what a run over the backend `theirs` is refused with."""
     with pytest.raises(CliffguardError) as refused:
-        guard(plan, store=Store(folder / "store"))
+        guard(plan_of_theirs(folder), store=Store(folder / "store"))
     assert str(refused.value).isprintable()
     return refused.value
 
@@ -203,6 +208,29 @@ def test_an_answer_too_few_is_refused(
     refused = asked(tmp_path)
 
     assert (refused.id, refused.exit_code) == ("model.answer-count", 12)
+
+
+def test_nothing_is_asked_once_loading_took_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`max_minutes` is looked at between a load and the first answer, and there is a review."""
+    loaded: list[str] = []
+    register_backend("theirs", DictBackend)
+    made = DictBackend.model
+
+    def load(backend: DictBackend, checkpoint: Checkpoint, *about: Any) -> DictModel:
+        loaded.append(checkpoint.name)
+        return made(backend, checkpoint, *about)
+
+    monkeypatch.setattr(DictBackend, "model", load)
+    monkeypatch.setattr(Limits, "is_time_up", property(lambda _: lambda: bool(loaded)))
+    monkeypatch.setattr(DictModel, "loglikelihood", lambda *_, **__: pytest.fail("was asked"))
+    monkeypatch.setattr(DictModel, "generate_until", lambda *_, **__: pytest.fail("was asked"))
+
+    review = guard(plan_of_theirs(tmp_path), store=Store(tmp_path / "store"))
+
+    assert len(loaded) == 1
+    assert review.verdict.outcome == "INCONCLUSIVE"
 
 
 def test_its_version_is_in_the_key() -> None:
