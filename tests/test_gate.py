@@ -476,7 +476,7 @@ def test_a_time_limit_counts_from_when_the_run_began(plan: Plan, store: Store) -
     review = guard(plan, store=store, runner=runner, max_minutes=1.0, began=time.monotonic() - 61.0)
 
     assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
-    assert "The time limit of 1 minutes ended the run." in review.comparison.caveats
+    assert "The time limit of 1 minute ended the run." in review.comparison.caveats
 
 
 def test_the_command_says_how_the_run_was_cut_short(plan: Plan, store: Store) -> None:

@@ -85,9 +85,10 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
     n_text = [one.n_prompt_tokens - n for one, n in zip((base, candidate), marks, strict=True)]
     if same_template and marks[0] != marks[1] and n_text[0] == n_text[1]:
         raise IntegrityError(
-            f"{task}: the prompts of the base begin with {n_things(marks[0], 'token')} that mark "
-            f"the beginning of a text, those of the candidate with {marks[1]}; save the candidate "
-            "with its base's tokenizer (bos_token, add_bos_token)",
+            f"{task}: the prompts of the base begin with {n_things(marks[0], 'token')} "
+            f"that {plural(marks[0], 'marks', 'mark')} the beginning of a text, those of the "
+            f"candidate with {marks[1]}; save the candidate with its base's tokenizer (bos_token, "
+            "add_bos_token)",
             id="sides.begun-otherwise",
         )
 

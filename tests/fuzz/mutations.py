@@ -17,7 +17,7 @@ _DEEP = re.compile(rb'"deep (list|object) (\d+)"')
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 1.5, -0.0, 1e-300, 1e308, float("nan"), float("inf"), 10**30,
     -(10**30), 10**400, "", " ", "\n", "0", "1e999", "-", "null", "a" * 5000, "\0", "\ud800",
-    "\u202ered", "\x1b[31m", "../../etc/passwd", "/dev/null", "~nobody/x", "{{7*7}}", "{x}", "{",
+    "9" * 5000, "\u202ered", "\x1b[31m", "../../etc/passwd", "/dev/null", "~nobody/x", "{{7*7}}", "{x}", "{",
     "<<", "!!python/object/apply:os.system", "acc", "regex", "(a+)+$", "(", "sNaN", "1_0", [], {},
     [None], [[]], [{}], [1, "a"], ["a", "a"], {"": ""}, {"a": None}, {"from": 1, "value": 2},
     {"role": "user", "content": [{}]}, "deep list 50", "deep object 50", "deep list 400",

@@ -22,6 +22,7 @@ from cliffguard.core.hub_names import is_hub_id, is_said
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan, TargetData
+from cliffguard.core.texts import cut_middle
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
 from cliffguard.suites.loading import (
@@ -35,7 +36,7 @@ from cliffguard.suites.loading import (
 )
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.target.annotators import said_by_all, without_divided
-from cliffguard.suites.target.cells import at
+from cliffguard.suites.target.cells import at, shown
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
 from cliffguard.suites.target.drafts import RowDraft, draft
@@ -306,8 +307,8 @@ def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str
             count += 1
         return f"{given}-{count}"
     raise SuiteError(
-        f"{row.place}: the id {str(given)!r} stands already in {seen[str(given)]}; mend it, or say "
-        f"--target-ignore {columns.id}",
+        f"{row.place}: the id {cut_middle(str(given))!r} stands already in "
+        f"{seen[str(given)]}; mend it, or say --target-ignore {columns.id}",
         id="target.two-ids",
     )
 
@@ -316,7 +317,7 @@ def _cluster(row: Row, column: str) -> str:
     value = row.value[column]
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise SuiteError(
-            f"{row.place}: {column} must be text or a whole number, found {value!r}; name "
+            f"{row.place}: {column} must be text or a whole number, found {shown(value)}; name "
             "another column with --target-cluster",
             id="target.cluster",
         )

@@ -16,8 +16,11 @@ from cliffguard.suites.target.known import says
 MOST_DIVIDED = 0.05
 """The share of rows that annotators may answer otherwise than each other, and be left out."""
 
-_PEOPLE = ("user_id", "annotator", "annotator_id", "completed_by", "created_username", "worker_id")
-_THEIRS = ("responses", "annotations")
+_PEOPLE = (
+    *("user_id", "annotator", "annotator_id", "completed_by", "created_username", "worker_id"),
+    "result",  # of one annotation of Label Studio's
+)
+"""Keys of what one of several people said."""
 
 
 def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[Row], str | None]:
@@ -61,7 +64,8 @@ def _split(rows: Sequence[Row], path: str) -> tuple[str, str] | None:
         outer, inner = ".".join(parts[:place]), ".".join(parts[place + 1 :])
         if not part.isdecimal() or not outer:
             continue
-        if parts[0] in _THEIRS or outer.endswith(".responses") or _are_people(rows, outer):
+        is_argillas = outer.startswith("responses.") or outer.endswith(".responses")
+        if is_argillas or _are_people(rows, outer):
             return outer, inner
     return None
 

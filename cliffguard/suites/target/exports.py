@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
@@ -86,6 +87,8 @@ EXPORTS = (
          "correct_answers", "--target-metric f1"),
     _row("MATH's rows", "problem solution answer", "problem", "answer"),
     _row("MATH's rows", "problem solution~boxed", "problem", "solution"),
+    _row("Ragas's rows", "question contexts ground_truth !contexts/0", "{contexts}\\n{question}",
+         "ground_truth", "--target-metric f1"),
     _row("Ragas's rows", "question answer ground_truth !contexts", "question", "ground_truth",
          "--target-metric f1"),
     _row("Ragas's rows", "user_input reference !*_contexts", "user_input", "reference",
@@ -124,9 +127,14 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     """
     if target.prompt is not None or target.answer is not None:
         return
-    for row in rows[:_N_TRIED]:
-        if (told := _told(row, target)) is not None:
-            raise SuiteError(f"{row.source}: holds {told}", id="target.other-form")
+    tried = rows[:_N_TRIED]
+    read = (_told(row, target) for row in tried)
+    unasked = (
+        f"{one.name}; {one.how}" for row in tried for one in UNASKED if _has(row.value, one.has)
+    )
+    # Of a batch some rows may lack the answer that the others have.
+    if (told := next((one for one in chain(read, unasked) if one is not None), None)) is not None:
+        raise SuiteError(f"{rows[0].source}: holds {told}", id="target.other-form")
 
 
 def _told(row: Row, target: TargetData) -> str | None:
@@ -142,8 +150,7 @@ def _told(row: Row, target: TargetData) -> str | None:
     if (turns := without_roles(row.value)) is not None:
         made = command(turns, row, target)
         return f"{turns.name}; {made} makes rows of it, for --target rows.jsonl"
-    found = (f"{one.name}; {one.how}" for one in UNASKED if _has(row.value, one.has))
-    return next(found, None)
+    return None
 
 
 def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:

@@ -60,8 +60,9 @@ def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
             )
     texts = [a for one in kept for a in one.answers if isinstance(a, str)]
     if marks := [match[0] for text in texts if (match := _MARK.search(text))]:
-        n = f"{len(marks)} of {len(drafts)}"
-        told.append(f"{n} right answers hold {marks[0]} as part of the answer.")
+        n = f"{len(marks)} of {n_things(len(drafts), 'right answer')}"
+        hold = plural(len(marks), "holds", "hold")
+        told.append(f"{n} {hold} {marks[0]} as part of the answer.")
     suits = None
     if metric in _MATCHES and (final := _final_of(kept, metric)) is not None:
         kept = [_mapped(one, lambda answer, _: final.result(answer) or answer) for one in kept]

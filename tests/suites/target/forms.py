@@ -59,6 +59,11 @@ FLAGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "math": ({"problem": "Q?", "level": "Level 1", "solution": "So \\boxed{b}."}, "Q?", "b"),
     "math, answer": ({"problem": "Q?", "solution": "So \\boxed{b}.", "answer": "b"}, "Q?", "b"),
     "ragas": ({"question": "Q?", "answer": "a", "ground_truth": "b"}, "Q?", "b"),
+    "ragas, a table": (
+        {"question": "Q?", "contexts": "['C.']", "answer": "a", "ground_truth": "b"},
+        "['C.']\nQ?",
+        "b",
+    ),
     "ragas, new": ({"user_input": "Q?", "response": "a", "reference": "b"}, "Q?", "b"),
     "doccano": ({"data": "Good", "label": ["pos"]}, "Good", "pos"),
     "arc": ({"question": STEM, "answerKey": "B"}, "Sky?", "blue"),

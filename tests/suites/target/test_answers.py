@@ -172,7 +172,7 @@ def test_a_thought_without_an_end_is_said(tmp_path: Path) -> None:
     """Nothing is taken away that may be the answer; a thought alone is none."""
     rows = [{"question": "q", "answer": "<think> about 5"}]
 
-    assert "1 of 1 right answers hold <think>" in reading(tmp_path, rows).notes[0]
+    assert "1 of 1 right answer holds <think>" in reading(tmp_path, rows).notes[0]
     rows = [{"question": "q", "answer": "<think>5</think> "}]
     refused(tmp_path, rows, "target.no-answer")
 

@@ -262,7 +262,7 @@ def test_annotators_who_disagree_are_counted(tmp_path: Path) -> None:
     found = reading(tmp_path, rows, **OF_SEVERAL)
 
     assert len(found.task.items) == 30
-    assert "1 of 31 rows have annotators who answer otherwise" in found.notes[0]
+    assert "1 of 31 rows has annotators who answer otherwise" in found.notes[0]
     assert found.suite.remarks[0] == found.notes[0]
 
 
@@ -292,13 +292,28 @@ def test_annotators_who_mostly_disagree_are_refused(
     assert (tmp_path / "rows.jsonl").read_text().strip() == ""
 
 
-def test_a_list_that_nobody_answered_is_no_disagreement(tmp_path: Path) -> None:
-    """Of MT-bench the second reference is of the second turn."""
-    row = {"turns": ["Q?", "R?"], "reference": ["b", "c"]}
+@pytest.mark.parametrize("column", ["reference", "responses", "annotations"])
+def test_a_list_that_nobody_answered_is_no_disagreement(tmp_path: Path, column: str) -> None:
+    """Of MT-bench the second reference is of the second turn; a list of texts may be anything."""
+    row = {"turns": ["Q?", "R?"], column: ["b", "c"]}
 
-    item, _ = items(tmp_path, [row, row], prompt="turns.0", answer="reference.0")
+    item, _ = items(tmp_path, [row, row], prompt="turns.0", answer=f"{column}.0")
 
     assert (item.prompt, item.answer) == ("Q?", "b")
+
+
+def test_a_batch_whose_first_row_failed_is_one(tmp_path: Path) -> None:
+    """The command leaves out what has no answer."""
+    asked = {"request": {"contents": [PARTS]}}
+    said = {"response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]}}
+
+    line = refused(
+        tmp_path, [asked | {"response": None, "status": "Bad"}, asked | said], "target.other-form"
+    )
+    run(command_in(line)[0], tmp_path)
+
+    (row,) = (tmp_path / "rows.jsonl").read_text().splitlines()
+    assert json.loads(row)["messages"][-1] == {"role": "assistant", "content": "Yo"}
 
 
 @pytest.mark.parametrize("late", [{"x": None}, {"x": {}}, {"x": []}, {}])
