@@ -36,7 +36,7 @@ app = typer.Typer(
 # Of each verb with more options than one screen holds, two examples.
 _EXAMPLES = {
     check: (
-        "cliffguard check --base models/base --candidate runs/ft/adapter --suite adjacent",
+        "cliffguard check --candidate runs/ft/adapter --suite adjacent",
         "cliffguard check plan.yaml --policy policy.yaml --out reports",
     ),
     plan: (
@@ -45,7 +45,7 @@ _EXAMPLES = {
     ),
     measure: (
         "cliffguard measure models/base --suite adjacent",
-        "cliffguard measure runs/ft/adapter --target items.jsonl --suite none --limit 200",
+        "cliffguard measure runs/ft/adapter --target items.jsonl --suite none",
     ),
     compare: (
         "cliffguard compare models/base runs/ft/adapter --suite adjacent",
