@@ -20,6 +20,7 @@ from typing import Protocol as Interface
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, UsageError, redacted
+from cliffguard.core.libraries import missing
 from cliffguard.core.settings import Protocol, RunnerSettings
 from cliffguard.core.texts import first_line
 from cliffguard.engine.loading import out_of_memory_explained
@@ -114,7 +115,7 @@ def _factory(settings: RunnerSettings) -> Callable[..., Any]:
         if isinstance(failure, ImportError) and not f"{named.partition(':')[0]}.".startswith(
             f"{module}."
         ):
-            raise  # it is there, and a library that it needs is not
+            raise missing(failure) or failure from failure  # it is there, and its library is not
         raise _no_factory(settings, f"is not there: {named} ({first_line(failure)})") from None
     if not callable(factory):
         raise _no_factory(settings, f"cannot be called: {named} is a {type(factory).__name__}")

@@ -135,6 +135,20 @@ def test_what_is_no_factory_is_refused(name: str) -> None:
     assert str(refused.value).isprintable()
 
 
+def test_a_factory_whose_library_is_not_there_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found, and what it imports is not: something to install."""
+    (tmp_path / "their_server.py").write_text("import their_library\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    register_backend("theirs", "their_server:Backend")
+
+    with pytest.raises(CliffguardError, match="pip install 'their-library'") as refused:
+        make_backend(RunnerSettings(model="theirs"))
+
+    assert (refused.value.id, refused.value.exit_code) == ("environment.missing-library", 20)
+
+
 def plan_of_theirs(folder: Path) -> Plan:
     """Return a plan over the backend `theirs`."""
     return Plan(
