@@ -70,7 +70,7 @@ def not_unpacked(name: str, path: Path) -> UsageError:
             f"{name}: {file} is a download that did not end; fetch it again",
             id="samples.unfinished-download",
         )
-    command = _COMMANDS.get(end, "").format(file=path)
+    command = _COMMANDS.get(end, "").format(file=_word(path))
     return UsageError(
         f"{name}: {file} is not of a kind that is unpacked here ({', '.join(PACKED)}); "
         + (f"run `{command}`, and give what it writes" if command else "unpack it to .jsonl"),
@@ -80,27 +80,30 @@ def not_unpacked(name: str, path: Path) -> UsageError:
 
 def archive(name: str, path: Path) -> UsageError:
     """Return the error of an archive of several files, or of a kind that nothing here opens."""
-    folder = path.with_name(path.name.partition(".")[0])
+    file, to = _word(path), _word(path.with_name(path.name.partition(".")[0]))
     commands = {
-        ".zip": f"unzip '{path}' -d '{folder}'",
-        **dict.fromkeys((".7z", ".rar"), f"7z x '{path}' -o'{folder}'"),
+        ".zip": f"unzip {file} -d {to}",
+        **dict.fromkeys((".7z", ".rar"), f"7z x {file} -o{to}"),
     }
-    command = commands.get(
-        path.suffix.lower(), f"mkdir '{folder}' && tar -xf '{path}' -C '{folder}'"
-    )
+    command = commands.get(path.suffix.lower(), f"mkdir {to} && tar -xf {file} -C {to}")
     return UsageError(
         f"{name}: an archive; run `{command}`, and give that folder", id="samples.archive"
     )
 
 
+def _word(path: Path) -> str:
+    """Return a path as one word of a shell, in quotes whatever it holds."""
+    return "'" + str(path).replace("'", "'\\''") + "'"
+
+
 _UNFINISHED = {"part", "partial", "crdownload", "download", "opdownload", "tmp"}
 _COMMANDS = {
-    "zst": "zstd -d '{file}'",
-    "lz4": "lz4 -d '{file}'",
-    "br": "brotli -d '{file}'",
-    "z": "uncompress '{file}'",
-    "7z": "7z x '{file}'",
-    "rar": "unrar x '{file}'",
+    "zst": "zstd -d {file}",
+    "lz4": "lz4 -d {file}",
+    "br": "brotli -d {file}",
+    "z": "uncompress {file}",
+    "7z": "7z x {file}",
+    "rar": "unrar x {file}",
 }
 
 
@@ -116,13 +119,14 @@ def _unzipped(path: Path) -> IO[bytes]:
             raise zipfile.BadZipFile("no file is in it")
         if len(inside) > 1:
             raise UsageError(
-                f"{path}: an archive of {n_things(len(inside), 'file')}; run `unzip '{path}' -d "
-                f"'{path.with_suffix('')}'`, and give that folder",
+                f"{path}: an archive of {n_things(len(inside), 'file')}; run `unzip {_word(path)} "
+                f"-d {_word(path.with_suffix(''))}`, and give that folder",
                 id="samples.archive",
             )
         if inside[0].flag_bits & 1:
             raise UsageError(
-                f"{path}: is locked by a password; run `unzip '{path}'`, and give what it writes",
+                f"{path}: is locked by a password; run `unzip {_word(path)}`, and give "
+                "what it writes",
                 id="samples.archive",
             )
         return zipped.open(inside[0])
@@ -134,7 +138,7 @@ def _decompressed(path: Path) -> IO[bytes]:
     except ImportError:
         raise UsageError(
             f"{path}: is packed by zstd, and the library for it is not installed; run `zstd -d "
-            f"'{path}'`, or `pip install zstandard`",
+            f"{_word(path)}`, or `pip install zstandard`",
             id="samples.unknown-compression",
         ) from None
     return io.BufferedReader(_Zstd(zstandard, path))
