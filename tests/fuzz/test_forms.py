@@ -109,7 +109,7 @@ ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32",
 MARKS = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
 PACKERS: Mapping[str, Callable[[bytes], bytes]] = {
     "": bytes,
-    ".gz": gzip.compress,
+    ".gz": lambda content: gzip.compress(content, mtime=0),  # the same bytes at any time
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
 }
@@ -218,9 +218,9 @@ def test_paths_and_templates(
 def zipped(content: bytes, *names: str) -> bytes:
     """Return an archive in which each of the names holds the content."""
     held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(held, "w") as archive:
         for name in names or ("samples_t.jsonl",):
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return held.getvalue()
 
 
