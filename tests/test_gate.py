@@ -480,7 +480,9 @@ def test_a_time_limit_counts_from_when_the_run_began(plan: Plan, store: Store) -
     review = guard(plan, store=store, runner=runner, max_minutes=1.0, began=time.monotonic() - 61.0)
 
     assert (review.verdict.outcome, runner.n_asked) == (Outcome.INCONCLUSIVE, 0)
-    assert "run.time-limit" in support.caveat_ids(review)
+    assert "The time limit of 1 minute ended the run." in support.caveat_texts(
+        review, "run.time-limit"
+    )
 
 
 def test_the_command_says_how_the_run_was_cut_short(plan: Plan, store: Store) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.checkpoints.files import read_json
+from cliffguard.core.texts import n_things
 
 # How a batch is padded or cut, which nothing here asks for.
 _NO_MATTER = {"version", "truncation", "padding", "added_tokens", "model"}
@@ -35,7 +36,7 @@ class TokenizerChange:
     def told(self) -> str:
         """What differs, in words; empty where nothing does that can change a token."""
         counts = {"added": self.n_added, "gone": self.n_gone, "under other ids": self.n_moved}
-        told = [f"{n:,} tokens {what}" for what, n in counts.items() if n]
+        told = [f"{n_things(n, 'token', ',')} {what}" for what, n in counts.items() if n]
         if self.parts:
             told.append(f"other {', '.join(self.parts)}")
         return "; ".join([*told, *self.special])

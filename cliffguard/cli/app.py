@@ -36,7 +36,7 @@ app = typer.Typer(
 # Of each verb with more options than one screen holds, two examples.
 _EXAMPLES = {
     check: (
-        "cliffguard check --base models/base --candidate runs/ft --suite adjacent",
+        "cliffguard check --candidate runs/ft/adapter --suite adjacent",
         "cliffguard check plan.yaml --policy policy.yaml --out reports",
     ),
     plan: (
@@ -45,15 +45,15 @@ _EXAMPLES = {
     ),
     measure: (
         "cliffguard measure models/base --suite adjacent",
-        "cliffguard measure runs/ft --target items.jsonl --suite none --limit 200",
+        "cliffguard measure runs/ft/adapter --target items.jsonl --suite none",
     ),
     compare: (
-        "cliffguard compare models/base runs/ft --suite adjacent",
+        "cliffguard compare models/base runs/ft/adapter --suite adjacent",
         "cliffguard compare samples/base samples/tuned --policy policy.yaml",
     ),
     noise: (
-        "cliffguard noise runs/ft --suite adjacent --limit 200",
-        "cliffguard noise runs/ft --suite adjacent --other-dtype float32",
+        "cliffguard noise runs/ft/adapter --suite adjacent --limit 200",
+        "cliffguard noise runs/ft/adapter --suite adjacent --other-dtype float32",
     ),
     init: (
         "cliffguard init --out gate",
@@ -61,7 +61,7 @@ _EXAMPLES = {
     ),
     doctor: (
         "cliffguard doctor",
-        "cliffguard doctor --base models/base --candidate runs/ft --load",
+        "cliffguard doctor --base models/base --candidate runs/ft/adapter --load",
     ),
 }
 for verb in (check, plan, measure, compare, noise, report, init, doctor, demo):

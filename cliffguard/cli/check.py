@@ -24,6 +24,7 @@ from cliffguard.cli.outcome import (
     refusals_of,
     worst,
 )
+from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.compare.pairs import Pair
@@ -225,7 +226,8 @@ def measure(
             screen.say(f"! {line.text}")
         n_items = sum(len(rows) for rows in measured.answers.values())
         screen.say(
-            f"{checkpoint}: {n_items} answers to {len(measured.answers)} tasks in {answers.root}"
+            f"{checkpoint}: {n_things(n_items, 'answer')} to "
+            f"{n_things(len(measured.answers), 'task')} in {answers.root}"
         )
 
     with_runner(resolved, work)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cliffguard.cli.plan import looked_ahead, minutes_of
 from cliffguard.config import AROUND_A_TARGET
+from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.core.settings import Plan
@@ -32,7 +33,7 @@ def foretold(plans: Sequence[Plan], store: Path | None, *, stops_early: bool) ->
     time = "" if minutes is None else f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
     return (
         f"{one.target.name}, and around it the suite {AROUND_A_TARGET}: about "
-        f"{found.n_expected:,.0f} of {found.n_planned:,} items, "
-        f"{found.n_tokens / 1e6:,.2f} million tokens on both sides{time}{each}; "
-        "--suite none asks the target alone, and nothing can pass then"
+        f"{found.n_expected:,.0f} of {n_things(found.n_planned, 'item', ',')}, "
+        f"{found.n_tokens / 1e6:,.2f} million tokens on both sides{time}{each}; --suite none asks "
+        "the target alone, and nothing can pass then"
     )

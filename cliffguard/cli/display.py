@@ -18,7 +18,7 @@ from rich.table import Column
 from rich.text import Text
 
 from cliffguard.core.progress import Step
-from cliffguard.core.texts import clip_start
+from cliffguard.core.texts import clip_start, n_things
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -205,7 +205,7 @@ class Display:
     def _of_step(self, step: Step) -> str:
         left = self.left(self._row(self._bars[step.side, step.look]))
         told = "" if left is None else f", about {_hms(left)} left"
-        return f"{_name(step)} ({step.n_done} of {step.n_items} items{told})"
+        return f"{_name(step)} ({step.n_done} of {n_things(step.n_items, 'item')}{told})"
 
     def _row(self, bar: TaskID) -> Task:
         return next(row for row in self._rows.tasks if row.id == bar)

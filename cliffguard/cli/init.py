@@ -70,7 +70,9 @@ _NO_TARGET = (
 def init(
     flags: Mapping[str, Any],
     base: Annotated[str, typer.Option(help="Base checkpoint.")] = "models/base",
-    candidate: Annotated[str, typer.Option(help="Candidate checkpoint or adapter.")] = "runs/ft",
+    candidate: Annotated[
+        str, typer.Option(help="Candidate checkpoint or adapter.")
+    ] = "runs/ft/adapter",
     data: Annotated[
         str | None,
         typer.Option(help="Data of your target: a file, a saved folder, hf:org/name on a hub."),

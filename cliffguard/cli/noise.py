@@ -15,6 +15,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plan_of, say_target
 from cliffguard.core.errors import IntegrityError, UsageError
+from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.core.settings import Plan
@@ -151,7 +152,7 @@ def _print(found: NoiseFloor) -> None:
         if one.reaches_margin:
             console.print(
                 f"! {one.capability}: as many items flip by themselves as a margin of "
-                f"{100 * one.margin:g} points allows to be lost",
+                f"{n_things(100 * one.margin, 'point', 'g')} allows to be lost",
                 markup=False,
             )
     for name in found.unscored:

@@ -116,7 +116,8 @@ MaxMinutes = Annotated[
     float | None,
     _looks(
         "--max-minutes",
-        help="Of each candidate, from its start; then nothing more is asked, what is open stays.",
+        help="Of each candidate, from its start; then nothing more is asked, what is open stays. "
+        "Imports, hashing and loading count, and are not cut short.",
     ),
 ]
 

@@ -16,6 +16,7 @@ from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.core.checkpoint import Checkpoint
@@ -229,10 +230,10 @@ def _aim_lines(aimed: Aim) -> list[str]:
 def _change_line(change: Change) -> str:
     ways = []
     if change.n_items is not None:
-        ways.append(f"about {change.n_items:,} items (now {change.n_now:,})")
+        ways.append(f"about {n_things(change.n_items, 'item', ',')} (now {change.n_now:,})")
     if change.margin is not None:
         now = f"{100 * change.margin_now:g}"
-        ways.append(f"a margin of {100 * change.margin:g} points (now {now})")
+        ways.append(f"a margin of {n_things(100 * change.margin, 'point', 'g')} (now {now})")
     told = f"{change.capability}, held with {100 * change.chance_held:.0f} %: "
     return told + (" or ".join(ways) or "more clusters; its items decide nothing")
 
@@ -254,8 +255,8 @@ def _sentences(found: Outlook, minutes: float | None) -> list[str]:
             "target_only: true; no capability around it is asked about."
         )
     cost = (
-        f"It is asked about {found.n_expected:,.0f} of {found.n_planned:,} items before it is "
-        f"decided: about {found.n_tokens / 1e6:,.2f} million tokens on both sides"
+        f"It is asked about {found.n_expected:,.0f} of {n_things(found.n_planned, 'item', ',')} "
+        f"before it is decided: about {found.n_tokens / 1e6:,.2f} million tokens on both sides"
     )
     if minutes is not None:
         cost += f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
@@ -263,7 +264,7 @@ def _sentences(found: Outlook, minutes: float | None) -> list[str]:
     if (price := found.mean_price) is not None:
         told.append(
             f"Of these {price.n_items:,.0f} are for the mean drop, which has to be below "
-            f"{100 * price.margin:g} points; without it, it would pass with a chance of "
-            f"{100 * price.chance_pass:.0f} %."
+            f"{n_things(100 * price.margin, 'point', 'g')}; without it, it would pass with a "
+            f"chance of {100 * price.chance_pass:.0f} %."
         )
     return told

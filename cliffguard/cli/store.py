@@ -17,6 +17,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import complain, explained, told
 from cliffguard.cli.given import open_store
 from cliffguard.core.errors import StoreError, UsageError
+from cliffguard.core.texts import n_things, plural
 
 if TYPE_CHECKING:
     from cliffguard.store.answers import Store
@@ -79,7 +80,8 @@ def _print_rows(rows: list[StoredQuestion], store: Store) -> None:
         console.print(table)
     n_answers, n_bytes = sum(r.n_answers for r in rows), sum(r.n_bytes for r in rows)
     console.print(
-        f"{n_answers:,} answers to {len(rows):,} questions, {_in_bytes(n_bytes)}, in {store.root}",
+        f"{n_things(n_answers, 'answer', ',')} to {n_things(len(rows), 'question', ',')}, "
+        f"{_in_bytes(n_bytes)}, in {store.root}",
         markup=False,
         soft_wrap=True,
     )
@@ -141,13 +143,18 @@ def verify_store(
             id="store.damaged",
         )
     if not damaged:
-        print(one_line(f"{answers.root}: {len(entries)} questions are whole"))
+        print(
+            one_line(
+                f"{answers.root}: {n_things(len(entries), 'question')} "
+                f"{plural(len(entries), 'is', 'are')} whole"
+            )
+        )
 
 
 def _counted(n_questions: int, n_all: int, n_looks: int) -> str:
     """Say how many questions, and how many files of looks at a pair, are meant."""
     looks = f"the looks at {n_looks} {'pair' if n_looks == 1 else 'pairs'} of checkpoints"
-    told = [f"{n_questions} of {n_all} questions"] if n_questions or not n_looks else []
+    told = [f"{n_questions} of {n_things(n_all, 'question')}"] if n_questions or not n_looks else []
     return f"{' and '.join([*told, *([looks] if n_looks else [])])} are"
 
 
@@ -221,7 +228,10 @@ def export_answers(
     with told(f"writing {out}"):
         n_bytes = write_archive(answers, rows, out)
     n_answers = sum(row.n_answers for row in rows)
-    print(f"{out}: {n_answers:,} answers to {len(rows)} questions, {_in_bytes(n_bytes)}")
+    print(
+        f"{out}: {n_things(n_answers, 'answer', ',')} to {n_things(len(rows), 'question')}, "
+        f"{_in_bytes(n_bytes)}"
+    )
 
 
 @store_app.command("import")
@@ -237,8 +247,9 @@ def import_answers(
     with told(f"reading {archive}"):
         taken = read_archive(answers, archive)
     print(
-        f"{answers.root}: {taken.n_questions} questions, {taken.n_new} shards are new, "
-        f"{taken.n_known} were there"
+        f"{answers.root}: {n_things(taken.n_questions, 'question')}, "
+        f"{n_things(taken.n_new, 'shard')} {plural(taken.n_new, 'is', 'are')} new, {taken.n_known} "
+        "were there"
     )
 
 

@@ -17,6 +17,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown, told
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.suites import tasks_of
+from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.compare.diagnostics.distance import Coverage
@@ -61,8 +62,9 @@ def _aged(suites: Sequence[Suite], today: date) -> Iterator[str]:
     for suite in suites:
         if suite.made is not None and (age := (today - suite.made).days) > _OLD_DAYS:
             yield (
-                f"{suite.name}: its items are of {suite.made.isoformat()}, {age:,} days old; what "
-                "is public may be in the training data of newer bases"
+                f"{suite.name}: its items are of {suite.made.isoformat()}, "
+                f"{n_things(age, 'day', ',')} old; what is public may be in the training data of "
+                "newer bases"
             )
 
 
@@ -74,9 +76,10 @@ def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
     for one in stillness(open_store(store), tasks):
         if one.share >= _STILL:
             yield (
-                f"{one.task}: {100 * one.share:.0f} % of {one.n_items:,} items never changed over "
-                f"{one.n_checkpoints} stored checkpoints ({one.n_always_right:,} always right, "
-                f"{one.n_always_wrong:,} always wrong): they cost time and tell little"
+                f"{one.task}: {100 * one.share:.0f} % of {n_things(one.n_items, 'item', ',')} "
+                f"never changed over {one.n_checkpoints} stored checkpoints "
+                f"({one.n_always_right:,} always right, {one.n_always_wrong:,} always wrong): they "
+                "cost time and tell little"
             )
 
 
@@ -125,7 +128,10 @@ def _print(found: Coverage, least: Sequence[Uncovered]) -> None:
     from cliffguard.core.texts import shorten
     from cliffguard.report.clean import one_line
 
-    print(f"{100 * found.uncovered:.0f} % of {found.n_prompts:,} prompts are like no item.")
+    print(
+        f"{100 * found.uncovered:.0f} % of {n_things(found.n_prompts, 'prompt', ',')} are like no "
+        "item."
+    )
     for name, share in found.shares.items():
         print(f"  {100 * share:3.0f} %  {one_line(name)}")
     print("Least like any item:")

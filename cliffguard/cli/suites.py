@@ -15,6 +15,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, told, write_new
 from cliffguard.cli.given import say_reading
 from cliffguard.core.errors import UsageError
+from cliffguard.core.texts import n_things
 
 if TYPE_CHECKING:
     from cliffguard.core.items import Task
@@ -47,8 +48,16 @@ def list_suites(
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         # Only lm-eval knows how many items its tasks have.
-        count = f"{one.n_items:>5} items" if one.n_items else f"{one.n_stock:>5} tasks"
-        more = f" (and {one.n_stock} tasks of lm-eval)" if one.n_items and one.n_stock else ""
+        count = (
+            f"{n_things(one.n_items, 'item', '>5')}"
+            if one.n_items
+            else f"{n_things(one.n_stock, 'task', '>5')}"
+        )
+        more = (
+            f" (and {n_things(one.n_stock, 'task')} of lm-eval)"
+            if one.n_items and one.n_stock
+            else ""
+        )
         print(f"{one.name:<{width}}  {count}  {one_line(one.description)}{more}")
 
 
@@ -62,7 +71,11 @@ def show_suite(name: Name) -> None:
     suite = load_suite(name)
     print(f"{suite.name} {suite.version}: {one_line(suite.description)}\ndigest {suite.digest}")
     for capability in suite.capabilities:
-        said = "" if capability.margin is None else f", margin {100 * capability.margin:g} points"
+        said = (
+            ""
+            if capability.margin is None
+            else f", margin {n_things(100 * capability.margin, 'point', 'g')}"
+        )
         print(f"\n{capability.name} ({capability.ring}{said})  {one_line(capability.description)}")
         for task in capability.tasks:
             print(f"  {one_line(_task_line(task))}")
@@ -130,8 +143,9 @@ def validate_suites(
 
     for suite in load_suites(names):
         row = _summary(suite)
-        stock = f" and {row['n_stock']} tasks of lm-eval" if row["n_stock"] else ""
-        print(f"{suite.name}: sound, {row['n_items']} items{stock}, digest {suite.digest[:12]}")
+        items = n_things(row["n_items"], "item")
+        stock = f" and {n_things(row['n_stock'], 'task')} of lm-eval" if row["n_stock"] else ""
+        print(f"{suite.name}: sound, {items}{stock}, digest {suite.digest[:12]}")
 
 
 @suites_app.command("overlap")
@@ -167,7 +181,10 @@ def print_overlap(
         print(one_line(line))
     n_items = {task.name: len(task.items) for task in tasks}
     sentences = [caveat.text for caveat in caveats_of(found, n_items)]
-    none = f"None of {sum(n_items.values())} items, in {len(texts):,} rows of training data."
+    none = (
+        f"None of {n_things(sum(n_items.values()), 'item')}, in {n_things(len(texts), 'row', ',')} "
+        "of training data."
+    )
     for sentence in sentences or [none]:
         print(one_line(sentence))
 
@@ -215,7 +232,7 @@ def _summary(suite: Any) -> dict[str, Any]:
 
 
 def _task_line(task: Any) -> str:
-    limit = "" if task.limit is None else f", at most {task.limit} items"
+    limit = "" if task.limit is None else f", at most {n_things(task.limit, 'item')}"
     cost = "" if task.cost is None else f", {task.cost}"
     if task.stock:
         shots = "" if task.num_fewshot is None else f", {task.num_fewshot}-shot"
@@ -225,4 +242,7 @@ def _task_line(task: Any) -> str:
     if task.gate_levels is not None:
         ladder += f" (gating: {', '.join(str(level) for level in task.gate_levels)})"
     chance = "chance unknown" if task.chance is None else f"chance {task.chance:.2f}"
-    return f"{task.name}: {len(task.items)} items, {task.metric}, {chance}{ladder}{limit}{cost}"
+    return (
+        f"{task.name}: {n_things(len(task.items), 'item')}, {task.metric}, {chance}{ladder}{limit}"
+        f"{cost}"
+    )

@@ -13,6 +13,7 @@ from cliffguard.compare.pairs import Pair
 from cliffguard.compare.strata import split_levels
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison, Shared
+from cliffguard.core.texts import n_things, plural
 
 _N_NAMED = 5
 _CEILING = 0.97
@@ -144,25 +145,31 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[Caveat]:
     if items.n_copies:
         yield Caveat(
             id="items.copies",
-            text=f"{name}: {items.n_copies:,} rows are copies of the {len(items.gating):,} that "
-            "count; copies count once.",
+            text=f"{name}: {n_things(items.n_copies, 'row', ',')} "
+            f"{plural(items.n_copies, 'is a copy', 'are copies')} of the {len(items.gating):,} "
+            "that count; copies count once.",
         )
     declared = {pair.item.cluster for pair in items.gating} - {None}
     n_groups = found.counts.n_clusters or 0
     if n_groups and n_groups < len(items.gating) and not declared:
         yield Caveat(
             id="items.clustered",
-            text=f"{name}: {len(items.gating):,} items ask about {n_groups:,} documents; what "
-            "belongs together counts as a cluster.",
+            text=f"{name}: {n_things(len(items.gating), 'item', ',')} ask about "
+            f"{n_things(n_groups, 'document', ',')}; what belongs together counts as a cluster.",
         )
     n_without = sum(pair.tie is None for pair in items.gating)
     if 0 < n_without < len(items.gating):
-        text = f"{name}: {n_without:,} items lack the field that `cluster` names, and stand alone."
-        yield Caveat(id="items.without-cluster", text=text)
+        yield Caveat(
+            id="items.without-cluster",
+            text=f"{name}: {n_things(n_without, 'item', ',')} "
+            f"{plural(n_without, 'lacks', 'lack')} the field that `cluster` names, and "
+            f"{plural(n_without, 'stands', 'stand')} alone.",
+        )
     if items.n_empty:
         yield Caveat(
             id="items.nothing-to-lose",
-            text=f"{name}: {items.n_empty:,} items do not count, at levels where the base has "
+            text=f"{name}: {n_things(items.n_empty, 'item', ',')} "
+            f"{plural(items.n_empty, 'does', 'do')} not count, at levels where the base has "
             f"nothing to lose ({_levels(items)}).",
         )
     yield from _base(found)
@@ -186,8 +193,9 @@ def _base(found: CapabilityComparison) -> Iterator[Caveat]:
     if found.evidence.margin < has and found.evidence.margin > _MUCH_OF_IT * has:
         yield Caveat(
             id="margin.most-of-skill",
-            text=f"{found.capability}: the margin of {100 * found.evidence.margin:g} points is "
-            f"more than half of what the base has beyond guessing ({100 * has:.1f} points).",
+            text=f"{found.capability}: the margin of "
+            f"{n_things(100 * found.evidence.margin, 'point', 'g')} is more than half of what the "
+            f"base has beyond guessing ({100 * has:.1f} points).",
         )
 
 

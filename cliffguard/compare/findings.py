@@ -12,6 +12,7 @@ from cliffguard.compare.summary import change_in, where_it_falls
 from cliffguard.core.comparisons import CapabilityComparison, StratumComparison, Uncut
 from cliffguard.core.reviews import Cause, Finding, LadderFinding, Outcome
 from cliffguard.core.settings import Policy, Ring, Role
+from cliffguard.core.texts import n_things, plural
 from cliffguard.evaluate.alpha_shares import at_alpha
 from cliffguard.stats.multiplicity import holm
 
@@ -124,7 +125,7 @@ def _decide(
     if refused is not None:
         return _Decided(Outcome.INCONCLUSIVE, refused)
     needed = items_needed(found, policy)
-    reason = f"neither a drop nor its absence is proven on {found.counts.n_items} items"
+    reason = f"neither a drop nor its absence is proven on {n_things(found.counts.n_items, 'item')}"
     if has_dropped:
         reason = "a real drop, bounded by the margin at 5 %, but not at alpha"
     return _Decided(
@@ -157,7 +158,7 @@ def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.evidence.chance else ""
     told = (
         f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
-        f"{100 * found.evidence.margin:g} points)"
+        f"{n_things(100 * found.evidence.margin, 'point', 'g')})"
     )
     if not found.is_finished:  # the base may yet prove to have something
         return _Decided(Outcome.INCONCLUSIVE, f"so far {told}")
@@ -166,8 +167,8 @@ def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
     n_bad = found.counts.n_unreadable_base + found.counts.n_cut_base
     if n_bad > _MOST_UNREADABLE * found.counts.n_asked:
         reason = (
-            f"{n_bad} of the base's {found.counts.n_asked} answers are cut or hold nothing that "
-            "the metric reads: mend the prompt, max_tokens or the filter"
+            f"{n_bad} of the base's {n_things(found.counts.n_asked, 'answer')} are cut or hold "
+            "nothing that the metric reads: mend the prompt, max_tokens or the filter"
         )
         return _Decided(Outcome.INCONCLUSIVE, reason)
     own = policy.capabilities.get(found.capability)
@@ -189,8 +190,8 @@ def _by_format(found: CapabilityComparison) -> str:
         f"candidate's, {found.counts.n_unreadable_base} of the base's"
     )
     if readable.drop is not None:
-        told += f"; on the {readable.n_items} items that both answered readably the drop is "
-        told += f"{100 * readable.drop:+.1f} points"
+        told += f"; on the {n_things(readable.n_items, 'item')} that both answered readably the "
+        told += f"drop is {100 * readable.drop:+.1f} points"
     return told if readable.other is None else f"{told}; {readable.other}"
 
 
@@ -201,8 +202,9 @@ def _is_explained(uncut: Uncut, p_uncut: float, policy: Policy) -> bool:
 
 def _not_without(uncut: Uncut) -> str:
     return (
-        f", but not without {uncut.n_cut} answers of the candidate that were cut (the drop would "
-        f"be {100 * uncut.drop:+.1f} points): raise max_tokens, or look at the stop strings"
+        f", but not without {n_things(uncut.n_cut, 'answer')} of the candidate that "
+        f"{plural(uncut.n_cut, 'was', 'were')} cut (the drop would be {100 * uncut.drop:+.1f} "
+        "points): raise max_tokens, or look at the stop strings"
     )
 
 
@@ -221,7 +223,9 @@ def judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
         if uncut is not None and at_alpha(uncut.p_drop, found, policy) > policy.alpha:
             decided = _Decided(Outcome.INCONCLUSIVE, decided.reason + _not_without(uncut))
     else:
-        reason = f"{wanted} is neither proven nor disproven on {found.counts.n_items} items"
+        reason = (
+            f"{wanted} is neither proven nor disproven on {n_things(found.counts.n_items, 'item')}"
+        )
         decided = _Decided(Outcome.INCONCLUSIVE, reason)
     return replace(_finding(found, "target", decided), p_regressed=p_disproven)
 
@@ -262,9 +266,11 @@ def _finding(found: CapabilityComparison, role: Role, decided: _Decided) -> Find
 
 def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
     if found.counts.n_unscored:
-        reason = f"all {found.counts.n_unscored} items lack an answer of a side"
+        n = found.counts.n_unscored
+        reason = f"all {n_things(n, 'item')} {plural(n, 'lacks', 'lack')} an answer of a side"
     elif found.counts.n_excluded and not found.counts.n_planned:
-        reason = f"all {found.counts.n_excluded} items are in the training data"
+        n = found.counts.n_excluded
+        reason = f"all {n_things(n, 'item')} {plural(n, 'is', 'are')} in the training data"
     else:
         reason = "no items ran"
     return _finding(found, role, _Decided(Outcome.NOT_MEASURED, reason))
@@ -316,7 +322,7 @@ def lost_in_part(
         is_material=True,
         n_items_needed=None,
         reason=(
-            f"a drop beyond {100 * part.margin:g} points is proven in {part.name}, one of "
-            f"{n_alike} ({change_in(part, found)})"
+            f"a drop beyond {n_things(100 * part.margin, 'point', 'g')} is proven in {part.name}, "
+            f"one of {n_alike} ({change_in(part, found)})"
         ),
     )

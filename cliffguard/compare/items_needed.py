@@ -6,6 +6,7 @@ import math
 
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.settings import Policy
+from cliffguard.core.texts import n_things
 from cliffguard.evaluate.alpha_shares import next_level
 from cliffguard.stats.multiplicity import shield_level
 from cliffguard.stats.power import items_to_decide
@@ -62,7 +63,10 @@ def about(found: CapabilityComparison, needed: int | None, policy: Policy) -> st
             return "; nothing of alpha is left for a further run (reserve in the policy)"
         return ""
     left = 100 * next_level(found, policy)
-    return f"; about {needed} items would decide, in a further run with what is left ({left:.3g} %)"
+    return (
+        f"; about {n_things(needed, 'item')} would decide, in a further run with what is left "
+        f"({left:.3g} %)"
+    )
 
 
 def is_mute(found: CapabilityComparison) -> bool:

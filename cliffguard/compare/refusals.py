@@ -7,6 +7,7 @@ import math
 from cliffguard.compare.strata import BEFORE_HELD
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.settings import Policy
+from cliffguard.core.texts import n_things, plural
 from cliffguard.stats.clusters import least_effective_clusters
 
 _MOST_MISSING = 0.05  # of the items, without an answer of a side, before HELD is refused
@@ -23,7 +24,7 @@ def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
             one for one in found.diagnostics.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)
         ]
         if short:
-            return f"held so far; {short[0].name} has had {short[0].n_asked} items only"
+            return f"held so far; {short[0].name} has had {n_things(short[0].n_asked, 'item')} only"
     return None
 
 
@@ -35,8 +36,8 @@ def too_many_missing(found: CapabilityComparison) -> str | None:
     ):
         if n > _MOST_MISSING * found.counts.n_asked:
             return (
-                f"{n} of {found.counts.n_asked} items have no answer of the {side}, too many to "
-                "say more than what was lost: measure them"
+                f"{n} of {n_things(found.counts.n_asked, 'item')} {plural(n, 'has', 'have')} no "
+                f"answer of the {side}, too many to say more than what was lost: measure them"
             )
     return None
 
@@ -50,7 +51,7 @@ def few_clusters(found: CapabilityComparison, policy: Policy) -> str | None:
     if found.evidence.n_effective_clusters >= needed:
         return None
     return (
-        f"its items lie in {found.counts.n_clusters} clusters, worth "
-        f"{math.floor(found.evidence.n_effective_clusters)} of one size; HELD at this margin "
-        f"takes {needed}"
+        f"its items lie in {n_things(found.counts.n_clusters or 0, 'cluster')}, worth "
+        f"{math.floor(found.evidence.n_effective_clusters)} of one size; HELD at this margin takes "
+        f"{needed}"
     )

@@ -12,6 +12,7 @@ from cliffguard.core.comparisons import (
     TaskComparison,
 )
 from cliffguard.core.reviews import Finding, LadderFinding, Outcome, Pooled
+from cliffguard.core.texts import n_things, plural
 
 DIRECTIONS = {
     "higher": "",
@@ -65,7 +66,8 @@ def sentence(
         elif len(held) != 1:
             kept = f"all {len(held)} gating capabilities held within their margins"
         if mean_held and comparison.mean is not None:
-            kept += f", and their mean drop is below {100 * comparison.mean.margin:g} points"
+            most = n_things(100 * comparison.mean.margin, "point", "g")
+            kept += f", and their mean drop is below {most}"
         return f"{'; '.join([*gains, kept])}{beside}."
     roles = {finding.role for finding in counted}
     if "gating" not in roles and not (target_only and "target" in roles):
@@ -86,7 +88,7 @@ def _open_mean(mean: MeanComparison | None) -> str:
         return "the mean drop is not known"
     return (
         f"the mean drop ({100 * mean.drop:+.1f} points) is not proven to be below "
-        f"{100 * mean.margin:g} points"
+        f"{n_things(100 * mean.margin, 'point', 'g')}"
     )
 
 
@@ -100,7 +102,9 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
     if finding.cause == "format":
         return (
             f"{finding.capability} regressed by format ({_change(found)}): "
-            f"{found.counts.n_unreadable_candidate} answers hold nothing that the metric reads"
+            f"{n_things(found.counts.n_unreadable_candidate, 'answer')} "
+            f"{plural(found.counts.n_unreadable_candidate, 'holds', 'hold')} nothing that the "
+            "metric reads"
         )
     falls = [
         f", {where_it_falls(ladder)}{'' if ladder.edge is None else ' on'} "
@@ -152,7 +156,9 @@ def _undecided(counted: Sequence[Finding]) -> str:
         if finding.outcome is Outcome.NOT_MEASURED:
             parts.append(f"{finding.capability} was not measured")
         elif finding.n_items_needed is not None:
-            parts.append(f"{finding.capability} needs about {finding.n_items_needed} items")
+            parts.append(
+                f"{finding.capability} needs about {n_things(finding.n_items_needed, 'item')}"
+            )
         else:
             parts.append(f"{finding.capability} is undecided")
     return (

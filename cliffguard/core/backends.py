@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.core.errors import UsageError
+from cliffguard.core.texts import cut_end
 
 Factory = Callable[..., Any]
 """`factory(settings, allow_pickle=...)` returns a `runners.backends.Backend`."""
@@ -79,6 +80,9 @@ BACKENDS: dict[str, BackendKind] = {
 
 _BUILT_IN = frozenset(BACKENDS)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # it stands in a question's key, before a colon
+_PLACE = re.compile(
+    r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*"
+)  # as resolve_name has it
 
 
 def kind_of(model: str, args: Mapping[str, Any]) -> BackendKind:
@@ -104,7 +108,8 @@ def register_backend(
     Raises
     ------
     UsageError
-        If the name is of a backend of cliffguard's own, or not of letters, digits, and . _ -
+        If the name is of a backend of cliffguard's own, or not of letters, digits, and . _ -;
+        if `factory` cannot be called, and is not "module:name" either.
 
     Examples
     --------
@@ -119,6 +124,12 @@ def register_backend(
         raise UsageError(
             f"register_backend: {name!r} is {what}; choose another, of letters, digits, and . _ -",
             id="runner.backend-name",
+        )
+    if not callable(factory) and not (isinstance(factory, str) and _PLACE.fullmatch(factory)):
+        raise UsageError(
+            f"register_backend: the factory of {name!r} is {cut_end(repr(factory), 80)}; give what "
+            'makes the backend, or where that is: "module:name"',
+            id="runner.backend-factory",
         )
     BACKENDS[name] = BackendKind(
         factory=factory,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import n_things
 
 MOST_CHARACTERS = 10_000_000
 """Of an item in all: some two million tokens, more than any context that is served."""
@@ -17,8 +18,8 @@ def refuse_absurd(prompt: str, choices: Sequence[str], answer: str, where: str) 
     """Raise SuiteError with `where` for an item that is no question to anybody."""
     if len(choices) > MOST_CHOICES:
         raise SuiteError(
-            f"{where}: {len(choices):,} choices, of which each is asked by itself; at most "
-            f"{MOST_CHOICES:,} can be: let the answer be generated (metric: exact_match)",
+            f"{where}: {n_things(len(choices), 'choice', ',')}, of which each is asked by itself; "
+            f"at most {MOST_CHOICES:,} can be: let the answer be generated (metric: exact_match)",
             id="item.too-many-choices",
         )
     n_characters = len(prompt) + len(answer) + sum(map(len, choices))

@@ -22,6 +22,7 @@ from platformdirs import user_cache_path
 from cliffguard.core.errors import CliffguardError, InfrastructureError
 from cliffguard.core.files import write_whole
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import n_things
 
 Stamp = tuple[int, int, int, int]
 """Size in bytes, mtime and ctime in nanoseconds, inode."""
@@ -37,7 +38,7 @@ def sha256_of_files(paths: Sequence[Path]) -> dict[Path, str]:
     if len(paths) < 2:
         return {path: sha256_of_file(path) for path in paths}
     with (
-        doing(f"hashing {len(paths)} files"),
+        doing(f"hashing {n_things(len(paths), 'file')}"),
         ThreadPoolExecutor(min(_N_THREADS, os.cpu_count() or 1, len(paths))) as pool,
     ):
         return dict(zip(paths, pool.map(sha256_of_file, paths), strict=True))

@@ -46,6 +46,16 @@ def first_line(failure: object, *, otherwise: str | None = None, n_characters: i
     return lines[0][:n_characters]
 
 
+def plural(n: float, one: str, many: str | None = None) -> str:
+    """Return the word for `n` things: of one thing, or of several (None: with an s)."""
+    return one if n == 1 else many or f"{one}s"
+
+
+def n_things(n: float, thing: str, spec: str = "") -> str:
+    """Return how many there are, under a format, and the word for them: 1 item, 2,000 items."""
+    return f"{n:{spec}} {plural(n, thing)}"
+
+
 def first_of(names: Sequence[str], n_most: int) -> str:
     """Return the first `n_most` names with commas, and an ellipsis if there are more."""
     return ", ".join(names[:n_most]) + (", …" if len(names) > n_most else "")

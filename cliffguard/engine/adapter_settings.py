@@ -16,6 +16,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.sandbox import Failed, Stopped
 from cliffguard.core.sandbox.patterns import match_names
+from cliffguard.core.texts import n_things
 
 _PATTERNS = (
     "target_modules", "exclude_modules", "rank_pattern", "alpha_pattern", "layers_pattern",
@@ -80,7 +81,7 @@ def _absurd(
     spans = config.get("layer_replication")
     n_made = sum(map(_length, spans)) if isinstance(spans, list) else 0
     if n_made > _MOST_REPEATS * n_layers:
-        yield f"layer_replication makes {n_made:,} layers of the base's {n_layers:,}"
+        yield f"layer_replication makes {n_things(n_made, 'layer', ',')} of the base's {n_layers:,}"
     rounds = _ROUNDS.fullmatch(str(config.get("init_lora_weights")))
     # Python makes no number of more than some thousands of digits.
     if rounds and (len(rounds[1]) > _MOST_DIGITS or int(rounds[1]) > _MOST_ROUNDS):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import InfrastructureError
+from cliffguard.core.texts import n_things
 from cliffguard.engine.packing import PassLimits
 
 # Of a CPU measured (a few times more or less is within 10 %); of a card not measured yet.
@@ -52,8 +53,8 @@ class Budget:
         """Return half of it. Raises InfrastructureError where it can shrink no further."""
         if self.batch_tokens <= _FEWEST_TOKENS:
             raise InfrastructureError(
-                f"{name}: out of memory even at {self.batch_tokens} tokens a batch; use another "
-                "--device, a smaller --dtype, or --device-map auto",
+                f"{name}: out of memory even at {n_things(self.batch_tokens, 'token')} a batch; "
+                "use another --device, a smaller --dtype, or --device-map auto",
                 id="memory.too-small",
             )
         sequences = self.batch_sequences

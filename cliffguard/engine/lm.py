@@ -22,6 +22,7 @@ from lm_eval.models.utils import (
 )
 
 from cliffguard.core.errors import IntegrityError
+from cliffguard.core.texts import n_things
 from cliffguard.core.timing import Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import with_adapter
@@ -222,7 +223,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         if self.max_length <= n_new:
             raise ValueError(
                 f"max_gen_toks {n_new} leaves no room for a prompt: the model's window is "
-                f"{self.max_length} tokens"
+                f"{n_things(self.max_length, 'token')}"
             )
         sampling = _sampling(settings)
 

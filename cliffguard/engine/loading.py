@@ -21,7 +21,7 @@ from cliffguard.engine.tokenizing import panics_explained, panics_held
 from cliffguard.engine.weight_checks import (
     refuse_missing_tokens,
     refuse_no_marks,
-    refuse_not_finite,
+    refuse_no_weights,
     unread,
 )
 
@@ -127,7 +127,7 @@ def load_weights(checkpoint: Checkpoint, options: LoadOptions) -> Any:
         model = model.eval()
         refuse_on_disk(checkpoint.name, model)
         into_memory(model)
-    refuse_not_finite(checkpoint.name, model)
+    refuse_no_weights(checkpoint.name, model)
     with out_of_memory_explained(checkpoint.name):
         refuse_no_numbers(checkpoint.name, probe(model))
     return model
@@ -174,7 +174,7 @@ def put_on(
         before = probe(model, cue, n_rows=n_rows)
         tuned = with_adapter(model, name, folder, adapter_name).eval()
     refuse_missing_tokens(checkpoint, tuned, tokenizer)
-    refuse_not_finite(name, tuned, only="" if is_alone else f".{adapter_name}")
+    refuse_no_weights(name, tuned, only="" if is_alone else f".{adapter_name}")
     with out_of_memory_explained(name):
         refuse_no_numbers(name, probe(tuned, cue, adapted=True))
         after = probe(tuned, cue, adapted=True, n_rows=n_rows)

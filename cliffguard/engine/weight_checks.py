@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from cliffguard.checkpoints.tensors import Tensor
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
+from cliffguard.core.texts import n_things
 
 
 def unread(name: str, model: Any, unexpected: Iterable[str]) -> tuple[str, ...]:
@@ -53,20 +55,34 @@ def refuse_integers(name: str, model: Any, tensors: Mapping[str, Tensor]) -> Non
             )
 
 
-def refuse_not_finite(name: str, model: Any, only: str = "") -> None:
-    """Refuse weights, those with `only` in their names, that hold NaN or infinity."""
+def refuse_no_weights(name: str, model: Any, only: str = "") -> None:
+    """Refuse weights, those with `only` in their names, that hold NaN or infinity, or zeros alone.
+
+    Of zeros the matrices count, beside which norms may be ones. Files of safetensors are searched
+    for them before anything is loaded (`evaluate.pair_checks`); pickled ones can only be here.
+    """
     import torch
 
+    is_zero = []
     for parameter_name, parameter in model.named_parameters():
         if only not in parameter_name or not parameter.is_floating_point():
             continue
         # The sum of absolute values is finite only if every value is (up to overflow of fp16).
-        if not torch.isfinite(parameter.detach().abs().sum(dtype=torch.float32)):
+        total = parameter.detach().abs().sum(dtype=torch.float32).item()
+        if not math.isfinite(total):
             said = parameter_name.replace(only, "") if only else parameter_name  # as in its file
             raise IntegrityError(
                 f"{name}: {said} holds NaN or infinite weights; the training diverged",
                 id="weights.not-finite",
             )
+        if parameter.dim() > 1:
+            is_zero.append(total == 0.0)
+    if is_zero and all(is_zero):
+        raise IntegrityError(
+            f"{name}: all its {len(is_zero):,} matrices of weights are zero: its training or its "
+            "copy never wrote them; save or copy it again",
+            id="weights.all-zero",
+        )
 
 
 def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) -> tuple[Caveat, ...]:
@@ -86,12 +102,13 @@ def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) ->
         if tokenizer.pad_token_id is not None and tokenizer.pad_token_id >= n_rows:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.bos_token
         names = ", ".join(sorted(beyond)[:3])
-        text = f"{what} {n_rows} rows: {names} must stand in no prompt."
+        text = f"{what} {n_things(n_rows, 'row')}: {names} must stand in no prompt."
         return (Caveat(id="tokenizer.tokens-without-rows", text=text),)
     own = checkpoint.files is not None and checkpoint.files.adapter is not None
     way_out = ", or delete the tokenizer's files from it to use its base's" if own else ""
     raise IntegrityError(
-        f"{what} {n_rows} rows; save the resized embedding with the checkpoint{way_out}",
+        f"{what} {n_things(n_rows, 'row')}; save the resized embedding with the "
+        f"checkpoint{way_out}",
         id="tokenizer.more-than-rows",
     )
 
@@ -109,7 +126,7 @@ def refuse_unread_tokens(item: str, model: Any, tokens: Sequence[int]) -> None:
     if max(tokens, default=0) >= n_rows:
         raise IntegrityError(
             f"item {item}: its prompt holds the token {max(tokens)}, and the model's embedding has "
-            f"only {n_rows} rows; save the resized embedding with the checkpoint",
+            f"only {n_things(n_rows, 'row')}; save the resized embedding with the checkpoint",
             id="tokenizer.more-than-rows",
         )
 

@@ -10,6 +10,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.settings import Protocol
+from cliffguard.core.texts import n_things, plural
 from cliffguard.runners.import_checks import ONE_RUN
 from cliffguard.runners.lmeval_logs import TELLING
 
@@ -39,7 +40,7 @@ def check_answers(
         candidate_answers = candidate[task]
         if len(base_answers) != len(candidate_answers):
             raise IntegrityError(
-                f"{task}: {len(base_answers)} answers of the base, "
+                f"{task}: {n_things(len(base_answers), 'answer')} of the base, "
                 f"{len(candidate_answers)} of the candidate",
                 id="sides.other-items",
             )
@@ -87,9 +88,10 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
     n_text = [one.n_prompt_tokens - n for one, n in zip((base, candidate), marks, strict=True)]
     if same_template and marks[0] != marks[1] and n_text[0] == n_text[1]:
         raise IntegrityError(
-            f"{task}: the prompts of the base begin with {marks[0]} tokens that mark the beginning "
-            f"of a text, those of the candidate with {marks[1]}; save the candidate with its "
-            "base's tokenizer (bos_token, add_bos_token)",
+            f"{task}: the prompts of the base begin with {n_things(marks[0], 'token')} "
+            f"that {plural(marks[0], 'marks', 'mark')} the beginning of a text, those of the "
+            f"candidate with {marks[1]}; save the candidate with its base's tokenizer (bos_token, "
+            "add_bos_token)",
             id="sides.begun-otherwise",
         )
 
@@ -116,9 +118,9 @@ def _refuse_one_model(
     n_telling = sum(one.confidence != 1.0 for one, _ in told)
     if is_alike and n_telling >= _LEAST_ALIKE:
         raise IntegrityError(
-            f"all {len(told):,} answers of base and candidate have the same probabilities to the "
-            "last bit: one model answered for both; is the adapter active, and does the server "
-            "know the candidate?",
+            f"all {n_things(len(told), 'answer', ',')} of base and candidate have the same "
+            "probabilities to the last bit: one model answered for both; is the adapter active, "
+            "and does the server know the candidate?",
             id=ONE_RUN,
         )
 
@@ -139,9 +141,9 @@ def _refuse_one_voice(
     is_alike = all((a.text, a.confidence) == (b.text, b.confidence) for a, b in told)
     if is_alike and len({one.text for one, _ in told}) >= _LEAST_TEXTS:
         raise IntegrityError(
-            f"all {len(told):,} generated answers of {TELLING} characters or more are the same on "
-            "both sides, to the letter: one model answered for both; is the adapter active, and "
-            "does the server know the candidate?",
+            f"all {n_things(len(told), 'generated answer', ',')} of {TELLING} characters or more "
+            "are the same on both sides, to the letter: one model answered for both; is the "
+            "adapter active, and does the server know the candidate?",
             id=ONE_RUN,
         )
 
@@ -156,8 +158,8 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
         sides = [sum(map(is_so, own)) for own in (base, candidate)]
         if any(sides):
             text = (
-                f"{task}: of {len(base):,} items, {sides[0]:,} of the base and {sides[1]:,} of the "
-                f"candidate {what.text}."
+                f"{task}: of {n_things(len(base), 'item', ',')}, {sides[0]:,} of the base and "
+                f"{sides[1]:,} of the candidate {what.text}."
             )
             yield replace(what, text=text)
     other = [
@@ -167,8 +169,9 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
     if any(other):
         yield Caveat(
             id="tokenizer.other-tokens",
-            text=f"{task}: {sum(other):,} of {len(base):,} prompts are the same text in other "
-            "tokens; what a tokenizer does is part of the drop.",
+            text=f"{task}: {sum(other):,} of {n_things(len(base), 'prompt', ',')} "
+            f"{plural(sum(other), 'is', 'are')} the same text in other tokens; what a tokenizer "
+            "does is part of the drop.",
         )
 
 

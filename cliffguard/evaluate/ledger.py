@@ -22,6 +22,7 @@ from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.items import Task
 from cliffguard.core.reviews import TakenLooks
 from cliffguard.core.settings import Policy, Protocol
+from cliffguard.core.texts import n_things, plural
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.runs import LEAST_LEVEL, run_level
 from cliffguard.stats.sequential import DROP_SPENDING, spent_share
@@ -382,7 +383,10 @@ def refuse_other_sides(runs: Sequence[CapabilityRun], known: Sequence[TakenLooks
         what = "none of its samples are in these folders"
         if shared:
             n_other = len(shared) - n_alike
-            what = f"{n_other} of {len(shared)} samples that were looked up have other scores here"
+            what = (
+                f"{n_other} of {n_things(len(shared), 'sample')} that were looked up "
+                f"{plural(n_other, 'has', 'have')} other scores here"
+            )
         raise UsageError(
             f"--after: the review is of other sides: {what}; name the review of fewer samples of "
             "these two, or leave it out",

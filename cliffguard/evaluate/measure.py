@@ -16,6 +16,7 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.progress import Progress, Step, doing, silent
 from cliffguard.core.settings import Protocol
 from cliffguard.core.signals import Interrupted, finishing
+from cliffguard.core.texts import n_things
 from cliffguard.evaluate.schedule import Look, Series
 from cliffguard.runners import Notes, Runner
 from cliffguard.store.answers import Entry, Store, Stored
@@ -150,7 +151,7 @@ class _Gathered:
         self._n_items = sum(len(shard.items) for series in look for shard in series.shards)
 
     def __str__(self) -> str:
-        return f"{self._label}: {self._n_done} of {self._n_items} answers"
+        return f"{self._label}: {self._n_done} of {n_things(self._n_items, 'answer')}"
 
     def add(self, series: Series, shard: Shard, stored: Stored) -> None:
         """Take the answers of a shard."""

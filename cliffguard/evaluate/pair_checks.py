@@ -18,6 +18,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.settings import Protocol
+from cliffguard.core.texts import n_things
 
 # --- before anything is asked --------------------------------------------------------------------
 
@@ -204,9 +205,10 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
     tensors = _of_adapter(candidate)
     if change.n_moved and tensors and not any(map(_is_of_embedding, tensors)):
         raise IntegrityError(
-            f"{candidate.name}: its tokenizer has {change.n_moved:,} tokens of {base.name} under "
-            "other ids, and the adapter brings no embedding for them: every prompt would be "
-            "misread; save the adapter with the tokenizer that it was trained with",
+            f"{candidate.name}: its tokenizer has {n_things(change.n_moved, 'token', ',')} of "
+            f"{base.name} under other ids, and the adapter brings no embedding for them: every "
+            "prompt would be misread; save the adapter with the tokenizer that it was trained "
+            "with",
             id="tokenizer.moved",
         )
     if change.told:
@@ -224,6 +226,6 @@ def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
     if before is not None and after is not None and after < before:
         yield Caveat(
             id="vocabulary.shrank",
-            text=f"The vocabulary shrank from {before:,} rows to {after:,}: the candidate's "
-            "probabilities are spread over fewer tokens than the base's.",
+            text=f"The vocabulary shrank from {n_things(before, 'row', ',')} to {after:,}: the "
+            "candidate's probabilities are spread over fewer tokens than the base's.",
         )

@@ -18,6 +18,7 @@ from cliffguard.compare.verdict import absent
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.reviews import PlannedLooks
 from cliffguard.core.settings import Plan, Policy, Protocol, Ring, Role
+from cliffguard.core.texts import n_things, plural
 from cliffguard.evaluate.allocation import USUAL_CHURN, deal
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import Series, plan_looks
@@ -384,14 +385,14 @@ def _remarks(
             remarks.append(
                 f"{row.capability}: its items lie in clusters worth "
                 f"{math.floor(row.n_effective_clusters or 0)} of one size, and HELD takes {needed} "
-                f"at a margin of {100 * (row.margin or 0):g} points; add clusters, or widen the "
-                "margin"
+                f"at a margin of {n_things(100 * (row.margin or 0), 'point', 'g')}; add clusters, "
+                "or widen the margin"
             )
         elif row.n_needed is not None and row.n_needed > row.n_items:
             remarks.append(
-                f"{row.capability}: {row.n_items} items, and about {row.n_needed} are needed to "
-                f"exclude a loss of {100 * (row.margin or 0):g} points; add items, or widen the "
-                "margin"
+                f"{row.capability}: {n_things(row.n_items, 'item')}, and about {row.n_needed} are "
+                f"needed to exclude a loss of {n_things(100 * (row.margin or 0), 'point', 'g')}; "
+                "add items, or widen the margin"
             )
         if row.capability in graded:
             remarks.append(_on_graded(row, policy))
@@ -420,6 +421,6 @@ def _excluded(task: Task, protocol: Protocol) -> str | None:
     if not n_excluded:
         return None
     return (
-        f"{task.name}: of {len(items)} items {n_excluded} stand in the training data, and do not "
-        "count"
+        f"{task.name}: of {n_things(len(items), 'item')} {n_excluded} "
+        f"{plural(n_excluded, 'stands', 'stand')} in the training data, and do not count"
     )

@@ -25,6 +25,7 @@ from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.settings import Plan, are_both
+from cliffguard.core.texts import n_things
 from cliffguard.evaluate.ledger import TOGETHER
 from cliffguard.gate import default_policy
 from cliffguard.stats.joint import Together, correlation_of, joint_levels
@@ -39,7 +40,8 @@ def remark(choice: Choice, plans: Sequence[Plan]) -> tuple[Caveat, ...]:
     if choice == "last":
         text = "One of several candidates, tested in order as long as they pass."
         return (Caveat(id="choose.tested-in-order", text=text),)
-    text = f"One of {len(plans)} candidates of which one is chosen; they share alpha."
+    n = n_things(len(plans), "candidate")
+    text = f"One of {n} of which one is chosen; they share alpha."
     return (Caveat(id="choose.shared-alpha", text=text),)
 
 
@@ -119,8 +121,8 @@ def raised_remark(plan: Plan, n_candidates: int) -> Caveat:
     assert plan.policy is not None
     return Caveat(
         id="choose.raised-alpha",
-        text=f"One of {n_candidates} candidates of which one is chosen; by how their answers "
-        f"changed together, it may spend {100 * plan.policy.alpha:.2g} %.",
+        text=f"One of {n_things(n_candidates, 'candidate')} of which one is chosen; by how their "
+        f"answers changed together, it may spend {100 * plan.policy.alpha:.2g} %.",
     )
 
 
@@ -219,7 +221,7 @@ def told(choice: Choice, names: Sequence[str], passed: Sequence[bool]) -> str:
     """Return in one line what may be shipped; `passed` ends where the testing did."""
     good = [name for name, has_passed in zip(names, passed, strict=False) if has_passed]
     if choice == "any":
-        them = f"of {len(names)} candidates, which share alpha"
+        them = f"of {n_things(len(names), 'candidate')}, which share alpha"
         return f"{them}, {' or '.join(good)} may be shipped" if good else f"{them}, none passed"
     untested = len(names) - len(passed)
     after = f"; {untested} after the first that did not pass not tested" if untested else ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from cliffguard.core.comparisons import Behaviour, CapabilityComparison, Manner, Shift
 from cliffguard.core.reviews import Outcome
+from cliffguard.core.texts import plural
 from cliffguard.report import numbers
 from cliffguard.report.page import CapabilityRow, Page
 
@@ -163,7 +164,7 @@ def _cut_and_lost(found: CapabilityComparison, told: Behaviour) -> Sequence[str]
     worse = "broken or unanswered" if found.counts.n_lost else "broken"
     verb = "was" if told.n_worse_cut == 1 else "were"
     return (
-        f"of {n_worse:,} {worse} items, {told.n_worse_cut:,} {verb} cut: a "
+        f"of {n_worse:,} {worse} {plural(n_worse, 'item')}, {told.n_worse_cut:,} {verb} cut: a "
         "higher limit, or other stop strings, would tell whether anything else was lost",
     )
 

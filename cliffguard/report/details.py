@@ -6,6 +6,7 @@ import math
 
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.reviews import Cause
+from cliffguard.core.texts import n_things
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line
 
@@ -44,7 +45,7 @@ def _unreadable(found: CapabilityComparison) -> str:
     if readable.drop is not None:
         base, candidate = map(found.in_own_numbers, (readable.base_mean, readable.candidate_mean))
         words += (
-            f"; on the {readable.n_items:,} items that both sides answered readably "
+            f"; on the {n_things(readable.n_items, 'item', ',')} that both sides answered readably "
             f"{numbers.percent(base).removesuffix(' %')} → {numbers.percent(candidate)}, drop "
             f"{numbers.points(readable.drop)}"
         )
@@ -56,10 +57,12 @@ def _worth(found: CapabilityComparison) -> str:
     told = []
     if found.counts.n_in_all is not None:
         told.append(
-            f"on {found.counts.n_items:,} of {found.counts.n_in_all:,} items, for the limit of one "
-            "side"
+            f"on {found.counts.n_items:,} of {n_things(found.counts.n_in_all, 'item', ',')}, for "
+            "the limit of one side"
         )
     if found.counts.n_clusters is not None:
         worth = math.floor(found.evidence.n_effective_clusters or 0.0)
-        told.append(f"{found.counts.n_clusters:,} clusters, worth {worth:,} of one size")
+        told.append(
+            f"{n_things(found.counts.n_clusters, 'cluster', ',')}, worth {worth:,} of one size"
+        )
     return "; ".join(told)

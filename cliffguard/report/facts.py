@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.reviews import Commit, PlannedLooks, Provenance, Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy, Protocol
+from cliffguard.core.texts import n_things, plural
 from cliffguard.report.clean import one_line
 
 _SHORT = 16  # characters of a digest that tell two apart by eye; all of it is in review.json
@@ -59,7 +60,10 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         *(("measured on", place) for place in provenance.measured_on),
         ("versions", ", ".join([_own(provenance), *versions])),
         *(("started in", _commit(one)) for one in [provenance.commit] if one is not None),
-        ("stored answers", f"{len(provenance.questions)} questions; their keys are in review.json"),
+        (
+            "stored answers",
+            f"{n_things(len(provenance.questions), 'question')}; their keys are in review.json",
+        ),
     ]
     return tuple(Fact(label=label, value=one_line(text), is_code=False) for label, text in lines)
 
@@ -77,14 +81,18 @@ def _commit(commit: Commit) -> str:
 def _training(review: Review) -> str:
     n_items = len(review.comparison.overlaps)
     told = (
-        f"{n_items} items of the suites are in it" if n_items else "no item of the suites is in it"
+        f"{n_things(n_items, 'item')} of the suites {plural(n_items, 'is', 'are')} in it"
+        if n_items
+        else "no item of the suites is in it"
     )
     return f"{', '.join(review.plan.train)}; {told}"
 
 
 def _protocol(protocol: Protocol) -> str:
     shots = "each task's own" if protocol.num_fewshot is None else str(protocol.num_fewshot)
-    limit = "all items" if protocol.limit is None else f"{protocol.limit} items per task"
+    limit = (
+        "all items" if protocol.limit is None else f"{n_things(protocol.limit, 'item')} per task"
+    )
     system = "with a system prompt" if protocol.system_prompt else "no system prompt"
     return (
         f"chat template {protocol.chat_template}, {system}, few-shot examples: {shots}, "
@@ -115,16 +123,17 @@ def _looks(planned: PlannedLooks) -> str:
     }
     dealt = "" if planned.churn is None else f", dealt by a churn of {100 * planned.churn:.1f} %"
     return (
-        f"{planned.capability} at {places} items{dealt}, {shared[planned.spending]}; "
-        f"order {planned.order[:_SHORT]}"
+        f"{planned.capability} at {places} {plural(planned.n_items[-1], 'item')}{dealt}, "
+        f"{shared[planned.spending]}; order {planned.order[:_SHORT]}"
     )
 
 
 def _taken(one: TakenLooks) -> str:
     """One run's looks at one capability, and what they spent of alpha."""
     counted = ", ".join(f"{n:,}" for n in one.counted)
+    last = one.counted[-1] if one.counted else 0
     name = one.capability or "all that gates together"
-    return f"{name} at {counted} items, alpha spent: {one.spent:.3g}"
+    return f"{name} at {counted} {plural(last, 'item')}, alpha spent: {one.spent:.3g}"
 
 
 def _own_policies(policy: Policy | None) -> Iterator[str]:

@@ -188,7 +188,7 @@ def _draw_words(axes: Axes, line: _Line) -> None:
 
     name = clip(row.capability, _NAME_LENGTH)
     put(-_LEFT / plot, line.y - 0.14, name, fontsize=11.5, fontweight=700, color=INK)
-    detail = f"{_role(row)} · {row.n_items} items"
+    detail = f"{_role(row)} · {row.n_items} {'item' if row.n_items == '1' else 'items'}"
     put(-_LEFT / plot, line.y + 0.22, detail, fontsize=9.5, color=MUTED)
     change = row.gain if row.is_target else row.drop
     put(

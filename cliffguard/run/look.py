@@ -14,6 +14,7 @@ from cliffguard.compare.write_review import Decision
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.progress import doing
 from cliffguard.core.reviews import TakenLooks, Verdict
+from cliffguard.core.texts import n_things
 from cliffguard.evaluate.answer_checks import check_answers, differences
 from cliffguard.evaluate.ledger import TOGETHER, Account, accounts_of, counted_by, later_runs
 from cliffguard.evaluate.measure import Measurement
@@ -54,8 +55,8 @@ def take_look(run: Run, planned: Look, before: Verdict | None) -> Decision:
     is_last = run.limits.is_time_up()
     ending: tuple[Caveat, ...] = ()
     if is_last and (run.schedule.is_open(decision.verdict) or look != planned):
-        text = f"The time limit of {run.limits.max_minutes:g} minutes ended the run."
-        ending = (Caveat(id="run.time-limit", text=text),)
+        limit = n_things(run.limits.max_minutes or 0, "minute", "g")
+        ending = (Caveat(id="run.time-limit", text=f"The time limit of {limit} ended the run."),)
     return replace(decision, taken=taken, is_last=is_last, ending=ending)
 
 

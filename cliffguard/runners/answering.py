@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
 from statistics import fmean
 from typing import Any
@@ -14,9 +14,13 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import Protocol
+from cliffguard.core.texts import cut_end, n_things
 from cliffguard.engine.tokenizing import panics_held
 from cliffguard.engine.weight_checks import refuse_unread_tokens
 from cliffguard.runners.lmeval_tasks import LoadedTask
+
+_ROUNDING = 0.01
+"""So much above 0 nats may a sum of log-probabilities come by rounding."""
 
 
 class Prepared:
@@ -139,6 +143,12 @@ class Prepared:
                 f"item {self.item.id}: a log-likelihood is {logs}; the model computes no numbers",
                 id="model.not-finite",
             )
+        if max(logs) > _ROUNDING:
+            raise IntegrityError(
+                f"item {self.item.id}: a log-likelihood is {max(logs)}, and none is above 0; what "
+                "answers gives something else, such as probabilities or losses: mend it",
+                id="model.positive-logprob",
+            )
         picked = self.loaded.picked(self.item, logs)
         top = max(logs)
         weights = [math.exp(value - top) for value in logs]
@@ -184,16 +194,45 @@ def respond(model: Any, prepared: Sequence[Prepared]) -> None:
         if kind == "generate_until":
             _generate(model, same)
             continue
-        responses = list(getattr(model, kind)(requests, disable_tqdm=True) or ())
-        if len(responses) != len(requests):
-            raise IntegrityError(
-                f"runner.model: {type(model).__name__}.{kind} gave {len(responses)} answers to "
-                f"{len(requests)} requests; it has to give one for each, in their order",
-                id="model.answer-count",
-            )
+        responses = _one_each(model, kind, requests)
         for request, response in zip(requests, responses, strict=True):
             request.resps.append(response)
     prepared[0].loaded.filter([request for _, request in asked])
+
+
+def _one_each(model: Any, kind: str, requests: Sequence[Any]) -> list[Any]:
+    """Return what a model answers. Raises IntegrityError unless it is one of the kind for each."""
+    where = f"runner.model: {type(model).__name__}.{kind} gave"
+    responses = list(getattr(model, kind)(requests, disable_tqdm=True) or ())
+    if len(responses) != len(requests):
+        raise IntegrityError(
+            f"{where} {n_things(len(responses), 'answer')} to {len(requests)} requests; it has to "
+            "give one for each, in their order",
+            id="model.answer-count",
+        )
+    fits, wanted = _ANSWERS.get(kind, (lambda _: True, ""))
+    if wrong := [one for one in responses if not fits(one)]:
+        raise IntegrityError(
+            f"{where} {cut_end(repr(wrong[0]), 80)}, where {wanted} belongs; mend the model",
+            id="model.answer-kind",
+        )
+    return responses
+
+
+def _is_pair(answer: Any) -> bool:
+    try:
+        value, _ = answer
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+_ANSWERS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "loglikelihood": (_is_pair, "a pair of a log-likelihood and whether it is the likeliest"),
+    "generate_until": (lambda answer: isinstance(answer, str), "a text"),
+}
+"""What an answer to a kind of request must be, and how a message says so."""
 
 
 def _generate(model: Any, asked: Sequence[tuple[Prepared, Any]]) -> None:
@@ -204,7 +243,7 @@ def _generate(model: Any, asked: Sequence[tuple[Prepared, Any]]) -> None:
     if hasattr(model, "generate"):
         endings = model.generate(requests)
     else:
-        texts = model.generate_until(requests, disable_tqdm=True)
+        texts = _one_each(model, "generate_until", requests)
         endings = [
             from_plain_text(model, text, one.max_new_tokens)
             for (one, _), text in zip(asked, texts, strict=True)

@@ -11,14 +11,16 @@ guard(Plan(..., runner=RunnerSettings(model="ours")))
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 from typing import Protocol as Interface
 
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, UsageError, redacted
+from cliffguard.core.libraries import missing
 from cliffguard.core.settings import Protocol, RunnerSettings
 from cliffguard.core.texts import first_line
 from cliffguard.engine.loading import out_of_memory_explained
@@ -85,10 +87,13 @@ class Backend(Interface):
 
 
 def make_backend(settings: RunnerSettings, *, allow_pickle: bool = False) -> Backend:
-    """Return the backend that the registry has under the settings' name."""
-    factory = settings.kind.factory
-    if isinstance(factory, str):
-        factory = pkgutil.resolve_name(factory)
+    """Return the backend that the registry has under the settings' name.
+
+    Raises UsageError where the registry's factory cannot be found or called, or makes none.
+    """
+    factory = _factory(settings)
+    if (wrong := _uncallable(factory, settings, allow_pickle=allow_pickle)) is not None:
+        raise _no_factory(settings, f"cannot be called ({wrong})")
     made = factory(settings, allow_pickle=allow_pickle)
     if not callable(getattr(made, "model", None)):
         raise UsageError(
@@ -97,6 +102,58 @@ def make_backend(settings: RunnerSettings, *, allow_pickle: bool = False) -> Bac
             id="runner.no-backend",
         )
     return cast(Backend, made)
+
+
+def _factory(settings: RunnerSettings) -> Callable[..., Any]:
+    named = settings.kind.factory
+    if not isinstance(named, str):
+        return named
+    try:
+        factory = pkgutil.resolve_name(named)
+    except (AttributeError, ModuleNotFoundError) as failure:
+        module = getattr(failure, "name", None) or ""
+        if isinstance(failure, ImportError) and not f"{named.partition(':')[0]}.".startswith(
+            f"{module}."
+        ):
+            raise missing(failure) or failure from failure  # it is there, and its library is not
+        raise _no_factory(settings, f"is not there: {named} ({first_line(failure)})") from None
+    if not callable(factory):
+        raise _no_factory(settings, f"cannot be called: {named} is a {type(factory).__name__}")
+    return cast(Callable[..., Any], factory)
+
+
+def _uncallable(factory: Callable[..., Any], *args: Any, **named: Any) -> TypeError | None:
+    """Return what calling would raise over the arguments, where it can be told."""
+    try:
+        signature(factory).bind(*args, **named)
+    except ValueError:  # it is not written in Python
+        return None
+    except TypeError as failure:
+        return failure
+    return None
+
+
+def _no_factory(settings: RunnerSettings, told: str) -> UsageError:
+    return UsageError(
+        f"runner.model: the factory of {settings.model!r} {told}; register what is called as "
+        'factory(settings, allow_pickle=...), or "module:name" of it',
+        id="runner.backend-factory",
+    )
+
+
+def refuse_no_model(model: Any, name: str) -> None:
+    """Raise UsageError for what a backend's method `model` returned where it is no model.
+
+    `name` is the backend's.
+    """
+    parts = ("loglikelihood", "generate_until", "tok_encode", "max_length", "max_gen_toks")
+    if absent := [part for part in parts if not hasattr(model, part)]:
+        raise UsageError(
+            f"runner.model: the method `model` of {name!r} returned a {type(model).__name__}, "
+            f"which has no {', '.join(absent)}; return an lm-eval model (lm_eval.api.model.LM) "
+            "that has",
+            id="runner.no-model",
+        )
 
 
 @contextmanager

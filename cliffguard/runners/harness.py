@@ -22,6 +22,7 @@ from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.signals import drop_if_told
 from cliffguard.core.timing import Spent, Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
@@ -37,7 +38,12 @@ from cliffguard.engine.templates import (
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
-from cliffguard.runners.backends import identity_of, make_backend, refuse_unable
+from cliffguard.runners.backends import (
+    identity_of,
+    make_backend,
+    refuse_no_model,
+    refuse_unable,
+)
 from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
 from cliffguard.runners.preview import N_SHOWN, first_prompts
 
@@ -165,6 +171,7 @@ class HarnessRunner(Runner):
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
+        drop_if_told()  # loading may have taken all the time that there was
         loaded = self._tasks[task.name]
         with (
             self._stages.during("prompts"),
@@ -217,6 +224,7 @@ class HarnessRunner(Runner):
         """Return the model that answers for a checkpoint, its time counted with ours."""
         with self._stages.during("loading"):
             model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
+        refuse_no_model(model, self.settings.model)
         model.stages = self._stages
         return model
 

@@ -15,7 +15,7 @@ from cliffguard.core.extents import refuse_absurd
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import Protocol
 from cliffguard.core.terms import Terms
-from cliffguard.core.texts import first_line
+from cliffguard.core.texts import first_line, n_things
 from cliffguard.runners.lmeval_code import refuse_code
 from cliffguard.runners.lmeval_logs import told_by
 from cliffguard.runners.local_data import LocalData, manager_with, refuse_unknown
@@ -467,7 +467,9 @@ def _asked(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[
     if is_checked and choices and not isinstance(prompt, int):  # a number picks a context instead
         for one in target if isinstance(target, list) else [target]:
             if not (0 <= one < len(choices) if isinstance(one, int) else one in choices):
-                raise ValueError(f"the answer {one!r} is none of {len(choices)} choices")
+                raise ValueError(
+                    f"the answer {one!r} is none of {n_things(len(choices), 'choice')}"
+                )
     answer = str(choices[target] if choices and isinstance(target, int) else target)
     return str(prompt), choices, answer
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from cliffguard.core.errors import CliffguardError, ConfigError, UsageError, nearest
 from cliffguard.core.hashing import sha256_now
-from cliffguard.core.texts import first_line, first_of
+from cliffguard.core.texts import first_line, first_of, n_things
 from cliffguard.suites.rows import Row, has_header, read_records
 
 _SPLITS = ("test_split", "validation_split", "training_split", "fewshot_split")
@@ -89,7 +89,7 @@ def refuse_unknown(names: Iterable[str], entries: Iterable[str], index: Mapping[
         inner = sorted(leaves(index, name) & asked)
         if inner:
             raise ConfigError(
-                f"data.{name}: stands for {len(inner)} tasks; give each its own file "
+                f"data.{name}: stands for {n_things(len(inner), 'task')}; give each its own file "
                 f"({first_of(inner, 3)})",
                 id="data.several-tasks",
             )

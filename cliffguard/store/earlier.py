@@ -18,6 +18,7 @@ from cliffguard.core.answers import Question
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item, Task
+from cliffguard.core.texts import n_things, plural
 from cliffguard.store.answers import Entry, Store, Stored
 from cliffguard.suites.loading import BY_LIKELIHOOD
 
@@ -52,8 +53,9 @@ class Earlier:
         """Say a line about each thing that people would not expect."""
         if self.found:
             hear(
-                f"{who}: {len(self.found):,} of {n_items:,} answers are taken over from an earlier "
-                "form of the question"
+                f"{who}: {len(self.found):,} of {n_things(n_items, 'answer', ',')} "
+                f"{plural(len(self.found), 'is', 'are')} taken over from an earlier form of the "
+                "question"
             )
         for why, n_again in self.again.items():
             hear(f"{who}: {n_again:,} stored answers are asked again: {why}")

@@ -22,6 +22,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import Overlap
 from cliffguard.core.items import Task
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import n_things
 from cliffguard.core.words import content_words
 from cliffguard.suites.ngrams import Index, Runs, Whole, share_within
 from cliffguard.suites.train_data import TrainingText
@@ -131,8 +132,8 @@ def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[Cavea
     for task, n in kinds.items():
         are, do = verbs[n.total() == 1]
         text = (
-            f"{n.total()} of {n_items[task]} items of {task} {are} in the training data "
-            f"({n['exact']} exact, {n['near']} near) and {do} not count."
+            f"{n.total()} of {n_things(n_items[task], 'item')} of {task} {are} in the training "
+            f"data ({n['exact']} exact, {n['near']} near) and {do} not count."
         )
         caveats.append(Caveat(id="training.holds-items", text=text))
     return tuple(caveats)

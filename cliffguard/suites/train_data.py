@@ -10,6 +10,7 @@ from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import doing
+from cliffguard.core.texts import n_things, plural
 from cliffguard.suites.rows import Row, index_told, read_rows
 
 
@@ -66,8 +67,9 @@ def blanks_told(texts: Sequence[TrainingText]) -> tuple[Caveat, ...]:
         return ()
     first = f"{blank[0].source}:{blank[0].line}"
     text = (
-        f"{len(blank):,} of {len(texts):,} rows of the training data hold blank texts alone, such "
-        f"as {first}: nothing can be found in them."
+        f"{len(blank):,} of {n_things(len(texts), 'row', ',')} of the training data "
+        f"{plural(len(blank), 'holds', 'hold')} blank texts alone, such as {first}: nothing can be "
+        "found in them."
     )
     return (Caveat(id="training.blank-rows", text=text),)
 

@@ -54,8 +54,8 @@ def test_what_makes_no_other_token_is_no_change(edit: Any, tmp_path: Path) -> No
 
 
 CHANGES: dict[str, tuple[Callable[[Any], object], str]] = {
-    "added": (lambda t: t["added_tokens"].append({"id": 4, "content": "</s>"}), "1 tokens added"),
-    "gone": (lambda t: t["model"]["vocab"].pop("ab"), "1 tokens gone"),
+    "added": (lambda t: t["added_tokens"].append({"id": 4, "content": "</s>"}), "1 token added"),
+    "gone": (lambda t: t["model"]["vocab"].pop("ab"), "1 token gone"),
     "moved": (lambda t: t["model"]["vocab"].update(a=1, b=0), "2 tokens under other ids"),
     "merges": (lambda t: t["model"].update(merges=[]), "other merges"),
     "pieces": (lambda t: t["pre_tokenizer"].update(add_prefix_space=True), "other pre-tokenizer"),

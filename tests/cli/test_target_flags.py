@@ -296,7 +296,7 @@ def test_blank_rows_of_training_data_are_a_caveat(
     support.write_jsonl(train, [{"text": ""}, {"text": " "}])
     refused = run("check", *words)
 
-    told = "1 of 2 rows of the training data hold blank texts alone"
+    told = "1 of 2 rows of the training data holds blank texts alone"
     assert any(told in caveat["text"] for caveat in review["comparison"]["caveats"])
     assert refused.exit_code == 2
     assert "[training.blank]" in refused.stderr

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import cliffguard
 from cliffguard.core.texts import (
     clip,
     clip_start,
@@ -12,6 +16,8 @@ from cliffguard.core.texts import (
     first_and_more,
     first_line,
     first_of,
+    n_things,
+    plural,
     shorten,
 )
 
@@ -48,3 +54,30 @@ def test_what_is_cut_says_so() -> None:
 def test_the_reason_is_one_line(failure: Exception, otherwise: str | None, expected: str) -> None:
     """Of what a library raised the first line is told; of what says nothing, its type."""
     assert first_line(failure, otherwise=otherwise) == expected
+
+
+@pytest.mark.parametrize(
+    ("n", "told"), [(0, "0 items"), (1, "1 item"), (1.0, "1 item"), (2000, "2,000 items")]
+)
+def test_one_thing_is_no_things(n: float, told: str) -> None:
+    """The word goes by the number."""
+    assert n_things(n, "item", ",g") == told
+    assert plural(n, "is", "are") == ("is" if n == 1 else "are")
+
+
+COUNTED = re.compile(
+    r"\{(?:(?:len|sum)\([^{}]*\)|(?:\w+\.)*_?n_\w+)(?::[^{}]*)?\} (?:items|rows|answers|files|tasks"
+    r"|prompts|models|samples|candidates|texts|choices|questions|documents|shards|pairs|suites"
+    r"|clusters|days|minutes|layers|spans|annotators|capabilities)\b"
+)
+"""A count in a text, before a word for several."""
+
+
+def test_counts_stand_before_words_that_go_by_them() -> None:
+    """A text that would say "1 items" uses n_things; numpy's package has no texts for people."""
+    root = Path(cliffguard.__file__).parent
+    paths = [path for path in sorted(root.rglob("*.py")) if path.parent.name != "stats"]
+
+    assert [(path.name, COUNTED.findall(path.read_text(encoding="utf-8"))) for path in paths] == [
+        (path.name, []) for path in paths
+    ]

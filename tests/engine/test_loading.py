@@ -287,6 +287,24 @@ def test_a_pickled_adapter_is_held_to_the_base_as_well(
         loading.load(adapted, loading.LoadOptions(dtype="float32", device="cpu", allow_pickle=True))
 
 
+def test_pickled_weights_of_nothing_but_zeros_are_refused(tiny_base: Path, tmp_path: Path) -> None:
+    """Once they are loaded: norms of ones beside them make no model."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = copy(tiny_base, tmp_path / "pickled")
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    zeros = {name: 0 * one if one.dim() > 1 else one for name, one in weights.items()}
+    torch.save(zeros, folder / "pytorch_model.bin")
+    _, zeroed = find_pair(str(tiny_base), str(folder), FindOptions(allow_pickle=True))
+
+    with pytest.raises(IntegrityError, match="matrices of weights are zero") as refused:
+        loading.load(zeroed, loading.LoadOptions(dtype="float32", device="cpu", allow_pickle=True))
+
+    assert (refused.value.id, refused.value.exit_code) == ("weights.all-zero", 12)
+
+
 def test_a_tokenizer_that_gives_up_is_told(capfd: pytest.CaptureFixture[str]) -> None:
     """In one line: what its library writes of a panic, which is no Exception, stands nowhere."""
     from tokenizers import Regex, normalizers

@@ -184,7 +184,7 @@ def test_a_lost_mark_of_the_beginning_is_refused() -> None:
     base = many(n_bos=1, n_prompt_tokens=9, tokens_digest="a")
     bare = many(sure=0.4, n_bos=0, n_prompt_tokens=8, tokens_digest="b")
 
-    with pytest.raises(IntegrityError, match=r"base begin with 1 tokens .* candidate with 0"):
+    with pytest.raises(IntegrityError, match=r"base begin with 1 token .* candidate with 0"):
         check_answers(base, bare, Protocol())
 
 
@@ -424,7 +424,7 @@ def test_other_tokenizers_are_told(base: Path, tuned: Path) -> None:
     write_tokenizer(tuned, "abcd", name_or_path="/home/y")
 
     (caveat,) = checked(base, tuned)
-    assert caveat.text == "The tokenizers differ: 1 tokens added."
+    assert caveat.text == "The tokenizers differ: 1 token added."
 
 
 def test_a_tokenizer_that_was_only_written_anew_is_not_remarked(base: Path, tuned: Path) -> None:

@@ -22,6 +22,7 @@ ODD: tuple[Any, ...] = (
     [None], [[]], [{}], [1, "a"], ["a", "a"], {"": ""}, {"a": None}, {"from": 1, "value": 2},
     {"role": "user", "content": [{}]}, "deep list 50", "deep object 50", "deep list 400",
     "deep object 400", "deep list 1200", "deep object 1200", "deep list 30000",
+    "9" * 5000,
 )  # fmt: skip
 """Values of JSON's and YAML's types that a file may hold where it should not."""
 

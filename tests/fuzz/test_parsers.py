@@ -10,20 +10,15 @@ import csv
 import gzip
 import io
 import json
-import os
-import resource
 import shutil
 import struct
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cliffguard import Plan, Policy, Review, Store, TargetData, guard
@@ -31,7 +26,6 @@ from cliffguard.checkpoints.files import n_parameters, stated_window
 from cliffguard.checkpoints.identity import FindOptions, find_pair
 from cliffguard.cli.options import overrides
 from cliffguard.config import load_plans, load_policy
-from cliffguard.core.errors import CliffguardError
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import apart_because
@@ -44,60 +38,9 @@ from cliffguard.suites.loading import load_suite
 from cliffguard.suites.target import suite_files, suites_of
 from cliffguard.suites.train_data import read_training
 from tests import support
+from tests.fuzz.answering import answered, as_lines, fuzzed, spoilt
 from tests.fuzz.mutations import as_json, deepened, spoilt_bytes, spoilt_value
 from tests.report import samples as reviews
-
-N_EXAMPLES = int(os.environ.get("CLIFFGUARD_FUZZ_EXAMPLES", "30"))
-MOST_SECONDS = 5.0  # of the processor's time, for one file; they take hundredths
-
-fuzzed = settings(
-    max_examples=N_EXAMPLES,
-    deadline=None,  # a clock on the wall belongs to whoever else uses the machine
-    derandomize="CLIFFGUARD_FUZZ_ANEW" not in os.environ,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
-
-
-@contextmanager
-def answered() -> Iterator[None]:
-    """Let an error of ours be an answer; it fits one line, and comes soon."""
-    start, said = time.process_time(), ""
-    try:
-        yield
-    except CliffguardError as failure:
-        said = str(failure)
-    took = time.process_time() - start
-    longest[0] = max(longest[0], took)
-    assert said.isprintable()
-    assert len(said) < 2000, f"{said[:300]}…"
-    assert took < MOST_SECONDS
-
-
-longest = [0.0]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _tell_costs(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Say at the end of `make fuzz` what the worst file took; SECURITY.md has the number."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    yield
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    if N_EXAMPLES > 30 and capture is not None:
-        with capture.global_and_fixture_disabled():
-            print(f"\nat most {longest[0]:.2f} s for one file, {grown:.0f} MiB for all in a row")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that all examples of a test share."""
-    return tmp_path_factory.mktemp("fuzz")
-
-
-def spoilt(content: bytes, value: Any, dump: Callable[[Any], bytes]) -> st.SearchStrategy[bytes]:
-    """Return a file spoilt in its bytes, or in its values."""
-    return spoilt_bytes(content) | spoilt_value(value).map(dump)
 
 
 def as_yaml(value: Any) -> bytes:
@@ -107,12 +50,6 @@ def as_yaml(value: Any) -> bytes:
         return deepened(yaml.safe_dump(value, default_style=style).encode())
     except yaml.YAMLError:
         return as_json(value)
-
-
-def as_lines(rows: Any) -> bytes:
-    """Return JSON Lines; one line of what is no list."""
-    listed = rows if isinstance(rows, list) else [rows]
-    return b"".join(as_json(row) + b"\n" for row in listed)
 
 
 # --- what people write ---------------------------------------------------------------------------

@@ -169,6 +169,7 @@ OTHERWISE: dict[str, tuple[bytes, int, str, str]] = {
         r"`unzip '.*out\.zip' -d",
     ),
     "out.tar.gz": (b"", 2, "samples.archive", r"`mkdir '.*/out' && tar -xf '.*out\.tar\.gz' -C"),
+    "o'k.tgz": (b"", 2, "samples.archive", r"-xf '.*/o'\\''k\.tgz' -C '.*/o'\\''k'`"),
     "samples_race.jsonl.zip": (b"PK", 12, "samples.torn-archive", "copy it again"),
     "empty.zip": (zipped(b""), 12, "samples.torn-archive", "no file is in it"),
     "samples_race.parquet": (b"PAR1", 12, "samples.torn-archive", "copy it again"),
@@ -188,6 +189,20 @@ def test_what_is_not_unpacked_says_what_to_run(name: str, tmp_path: Path) -> Non
 
     assert (error.exit_code, error.id) == (code, id)
     assert re.search(says, str(error))
+
+
+@pytest.mark.parametrize("beside", ["results_2026-01-01T10-00-00.json", "notes.txt"])
+def test_a_folder_that_is_packed_as_a_whole_says_so(tmp_path: Path, beside: str) -> None:
+    """Whatever lies beside the archive, it is no summary without items."""
+    write(tmp_path / "base", "race", scored(3))
+    (tmp_path / "tuned" / "m").mkdir(parents=True)
+    (tmp_path / "tuned" / "m" / "all.zip").write_bytes(zipped(b"{}", "m/a.jsonl", "m/b.json"))
+    (tmp_path / "tuned" / "m" / beside).write_text('{"results": {"race": {}}}')
+
+    error = refused(tmp_path / "base", tmp_path / "tuned")
+
+    assert (error.exit_code, error.id) == (2, "samples.archive")
+    assert re.search(r"run `unzip '.*/m/all\.zip' -d '.*/m/all'`, and give", str(error))
 
 
 def test_a_packed_task_is_not_left_out_in_silence(tmp_path: Path) -> None:
@@ -828,7 +843,7 @@ def test_what_a_group_lacks_is_told(mmlu: tuple[Path, Path]) -> None:
     review = judged(*mmlu, policy(knowledge=("mmlu",)))
 
     (text,) = support.caveat_texts(review, "samples.partial-group")
-    assert "1 of the 3 tasks of mmlu have no samples" in text
+    assert "1 of the 3 tasks of mmlu has no samples" in text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import cliffguard
 from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
 from cliffguard.core.backends import BACKENDS, kind_of, register_backend
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.core.errors import CliffguardError, UsageError
+from cliffguard.run.prepare import Limits
 from cliffguard.runners.backends import Backend, identity_of, make_backend
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.lmeval_backends import AddressedBackend, LmevalBackend, ServedBackend
@@ -104,22 +105,146 @@ def test_a_factory_that_makes_no_backend_is_refused() -> None:
     assert refused.value.id == "runner.no-backend"
 
 
-def test_an_answer_too_few_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line, before anything is stored: which answer is missing cannot be told."""
-    register_backend("theirs", DictBackend)
-    whole = DictModel.loglikelihood
-    monkeypatch.setattr(DictModel, "loglikelihood", lambda *a, **k: whole(*a, **k)[1:])
-    plan = Plan(
-        base=str(support.write_checkpoint(tmp_path / "base")),
-        candidate=str(support.write_checkpoint(tmp_path / "tuned", seed=1)),
-        suites=(str(support.write_suite(tmp_path)),),
+FACTORIES: dict[str, tuple[Any, str]] = {
+    "none": (None, "is None; give"),
+    "an object": (3, "is 3; give"),
+    "no place": ("here", "is 'here'; give"),
+    "no place in Python": ("tests.runners:1x", "is 'tests.runners:1x'; give"),
+    "no module": ("tests.nowhere:Backend", "tests.nowhere:Backend (No module named"),
+    "no name": ("tests.runners:nowhere", "tests.runners:nowhere (module"),
+    "no function": ("tests.support:SUITE", "tests.support:SUITE is a str"),
+    "no arguments": (lambda: DictBackend, "cannot be called (too many positional arguments)"),
+    "no flag": (lambda settings: DictBackend, "unexpected keyword argument 'allow_pickle'"),
+}
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_what_is_no_factory_is_refused(name: str) -> None:
+    """In one line that says how a factory is called, when it is registered or before it is used."""
+    factory, told = FACTORIES[name]
+
+    def made() -> None:
+        register_backend("theirs", factory)
+        make_backend(RunnerSettings(model="theirs"))
+
+    with pytest.raises(UsageError) as refused:
+        made()
+
+    assert (refused.value.id, refused.value.exit_code) == ("runner.backend-factory", 2)
+    assert told in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_a_factory_whose_library_is_not_there_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found, and what it imports is not: something to install."""
+    (tmp_path / "their_server.py").write_text("import their_library\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    register_backend("theirs", "their_server:Backend")
+
+    with pytest.raises(CliffguardError, match="pip install 'their-library'") as refused:
+        make_backend(RunnerSettings(model="theirs"))
+
+    assert (refused.value.id, refused.value.exit_code) == ("environment.missing-library", 20)
+
+
+def plan_of_theirs(folder: Path) -> Plan:
+    """Return a plan over the backend `theirs`."""
+    return Plan(
+        base=str(support.write_checkpoint(folder / "base")),
+        candidate=str(support.write_checkpoint(folder / "tuned", seed=1)),
+        suites=(str(support.write_suite(folder)),),
         runner=RunnerSettings(model="theirs"),
     )
 
-    with pytest.raises(IntegrityError) as refused:
-        guard(plan, store=Store(tmp_path / "store"))
 
-    assert refused.value.id == "model.answer-count"
+def asked(folder: Path) -> CliffguardError:
+    """Return what a run over the backend `theirs` is refused with."""
+    with pytest.raises(CliffguardError) as refused:
+        guard(plan_of_theirs(folder), store=Store(folder / "store"))
+    assert str(refused.value).isprintable()
+    return refused.value
+
+
+@pytest.mark.parametrize("model", [None, "a name", DictModel])
+def test_a_method_that_returns_no_model_is_refused(
+    model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line with what is not there; a method without a body returns None."""
+    register_backend("theirs", DictBackend)
+    monkeypatch.setattr(DictBackend, "model", lambda *_: model)
+    monkeypatch.delattr(DictModel, "max_length")
+
+    refused = asked(tmp_path)
+
+    assert (refused.id, refused.exit_code) == ("runner.no-model", 2)
+    assert f"`model` of 'theirs' returned a {type(model).__name__}, which has no" in str(refused)
+    assert "max_length" in str(refused)
+
+
+ANSWERS: dict[str, tuple[str, Any, str]] = {
+    "above 0": ("loglikelihood", (0.4, True), "model.positive-logprob"),
+    "not a number": ("loglikelihood", (float("nan"), True), "model.not-finite"),
+    "infinite": ("loglikelihood", (float("inf"), True), "model.not-finite"),
+    "infinitely small": ("loglikelihood", (float("-inf"), True), "model.not-finite"),
+    "alone": ("loglikelihood", -1.0, "model.answer-kind"),
+    "none": ("loglikelihood", None, "model.answer-kind"),
+    "a word": ("loglikelihood", ("low", True), "model.answer-kind"),
+    "no text": ("generate_until", None, "model.answer-kind"),
+    "texts": ("generate_until", ["a"], "model.answer-kind"),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_no_model_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be the log-likelihood of a text, or a text, is not trusted."""
+    method, answer, error_id = ANSWERS[name]
+    register_backend("theirs", DictBackend)
+    monkeypatch.setattr(DictModel, method, lambda _, requests, **__: [answer] * len(requests))
+
+    refused = asked(tmp_path)
+
+    assert (refused.id, refused.exit_code) == (error_id, 12)
+
+
+@pytest.mark.parametrize("method", ["loglikelihood", "generate_until"])
+def test_an_answer_too_few_is_refused(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line, before anything is stored: which answer is missing cannot be told."""
+    register_backend("theirs", DictBackend)
+    whole = getattr(DictModel, method)
+    monkeypatch.setattr(DictModel, method, lambda *a, **k: whole(*a, **k)[1:])
+
+    refused = asked(tmp_path)
+
+    assert (refused.id, refused.exit_code) == ("model.answer-count", 12)
+
+
+def test_nothing_is_asked_once_loading_took_all_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`max_minutes` is looked at between a load and the first answer, and there is a review."""
+    loaded: list[str] = []
+    register_backend("theirs", DictBackend)
+    made = DictBackend.model
+
+    def load(backend: DictBackend, checkpoint: Checkpoint, *about: Any) -> DictModel:
+        loaded.append(checkpoint.name)
+        return made(backend, checkpoint, *about)
+
+    monkeypatch.setattr(DictBackend, "model", load)
+    monkeypatch.setattr(Limits, "is_time_up", property(lambda _: lambda: bool(loaded)))
+    monkeypatch.setattr(DictModel, "loglikelihood", lambda *_, **__: pytest.fail("was asked"))
+    monkeypatch.setattr(DictModel, "generate_until", lambda *_, **__: pytest.fail("was asked"))
+
+    review = guard(plan_of_theirs(tmp_path), store=Store(tmp_path / "store"))
+
+    assert len(loaded) == 1
+    assert review.verdict.outcome == "INCONCLUSIVE"
 
 
 def test_its_version_is_in_the_key() -> None:

@@ -113,6 +113,13 @@ def test_one_row_is_no_wrapper(tmp_path: Path) -> None:
     assert read(written(tmp_path / "d.jsonl", json.dumps(row))) == [row]
 
 
+def test_objects_that_share_no_key_are_parts_of_one_row(tmp_path: Path) -> None:
+    """A file of one record of Argilla's holds no rows by name."""
+    row = {"fields": {"text": "Good"}, "responses": {"label": []}, "suggestions": {}}
+
+    assert read(written(tmp_path / "d.jsonl", json.dumps(row))) == [row]
+
+
 PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
 
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from cliffguard.core.comparisons import Distance, Shift
 from cliffguard.core.errors import UsageError
+from cliffguard.core.texts import n_things
 from cliffguard.core.vectors import Divergence, Vectors
 
 N_NEAREST = 5
@@ -112,7 +113,7 @@ def coverage(
     is nearest. A capability of one item covers only that item's like.
     """
     if len(names) != len(items):
-        raise ValueError(f"{len(names)} names for {len(items)} items")
+        raise ValueError(f"{len(names)} names for {n_things(len(items), 'item')}")
     places = _places(names)
     groups = {name: items[place] for name, place in places.items()}
     _check({**groups, "production": production})

@@ -13,6 +13,7 @@ from cliffguard.core.comparisons import CapabilityComparison, Comparison, Ladder
 from cliffguard.core.items import Capability, Suite
 from cliffguard.core.reviews import Finding, HealthNote, Outcome
 from cliffguard.core.settings import Policy
+from cliffguard.core.texts import n_things
 from cliffguard.stats.clusters import LEAST_CLUSTERS
 from cliffguard.stats.power import items_needed
 from cliffguard.suites.contamination import near_duplicates
@@ -100,19 +101,23 @@ def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
     )
     if items and len(items) < needed:
         yield (
-            f"{capability.name}: {len(items):,} items count, and about {needed:,} exclude a loss "
-            f"of {100 * margin:g} points where {100 * USUAL_CHURN:.0f} % change"
+            f"{capability.name}: {n_things(len(items), 'item', ',')} count, and about {needed:,} "
+            f"exclude a loss of {n_things(100 * margin, 'point', 'g')} where "
+            f"{100 * USUAL_CHURN:.0f} % change"
         )
     n_clusters = len({item.cluster for item in items if item.cluster is not None})
     if 0 < n_clusters < LEAST_CLUSTERS and all(item.cluster for item in items):
-        yield f"{capability.name}: {n_clusters} clusters; under {LEAST_CLUSTERS} decide nothing"
+        yield (
+            f"{capability.name}: {n_things(n_clusters, 'cluster')}; under {LEAST_CLUSTERS} decide "
+            "nothing"
+        )
     for task in capability.tasks:
         pairs = near_duplicates(task)
         if pairs:
             one, other, _ = pairs[0]
             yield (
-                f"{task.name}: {len(pairs):,} pairs of items are nearly the same, such as {one} "
-                f"and {other}"
+                f"{task.name}: {n_things(len(pairs), 'pair', ',')} of items are nearly the same, "
+                f"such as {one} and {other}"
             )
 
 
@@ -171,8 +176,9 @@ def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote
             found,
             None,
             "too_few",
-            f"{found.counts.n_items:,} items{worth}: to exclude a loss of {100 * margin:g} points "
-            f"where {100 * churn:.0f} % change takes about {needed:,}",
+            f"{n_things(found.counts.n_items, 'item', ',')}{worth}: to exclude a loss of "
+            f"{n_things(100 * margin, 'point', 'g')} where {100 * churn:.0f} % change takes about "
+            f"{needed:,}",
         )
 
 

@@ -7,14 +7,14 @@ is `DIR/MODEL_ARGS_TASK.jsonl`. docs/lm-eval-samples.md has the table.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
-from cliffguard.core.texts import first_and_more
+from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
 from cliffguard.runners.lmeval_logs.packing import archive, not_unpacked
 from cliffguard.runners.lmeval_logs.results import DATE, Beside, Results
@@ -79,6 +79,7 @@ def refuse_other_folder(name: str) -> None:
     """Raise UsageError for a folder that is there, and holds neither samples nor a checkpoint."""
     path = user_path(name, UsageError)
     if path.is_dir() and not _is_checkpoint(path) and not is_logged(name):
+        _refuse_archive(file for one in _reached(path) for file in _inside(one))
         raise UsageError(
             f"{name}: neither a folder of samples ({_EXPECTED}, in it or in a folder below) nor a "
             f"checkpoint ({' or '.join(_CHECKPOINT_FILES)}); there is {_contents(path)}",
@@ -99,8 +100,8 @@ def find_run(name: str) -> LoggedRun:
         if len(holding) > 1:
             folders = [str(folder) for folder, _ in holding]
             raise UsageError(
-                f"{name}: holds the samples of {len(holding)} models ({_shown(folders)}); name the "
-                "folder of one",
+                f"{name}: holds the samples of {n_things(len(holding), 'model')} "
+                f"({_shown(folders)}); name the folder of one",
                 id="samples.several-models",
             )
         if holding:
@@ -287,6 +288,7 @@ def _nothing(name: str, folder: Path) -> UsageError:
     there = [file for one in _reached(folder) for file in _inside(one)]
     if packed := [one for one in there if _is_packed_otherwise(one.name)]:
         return not_unpacked(name, packed[0])
+    _refuse_archive(there)
     if any(_RESULTS.fullmatch(one.name) for one in there):
         return _only_results(name)
     return UsageError(
@@ -294,6 +296,13 @@ def _nothing(name: str, folder: Path) -> UsageError:
         f"{_contents(folder)}",
         id="samples.none-found",
     )
+
+
+def _refuse_archive(files: Iterable[Path]) -> None:
+    """Refuse what may lie in an archive, where nothing else is there."""
+    for path in files:
+        if path.suffix.lower() == ".zip" or _ARCHIVE.fullmatch(path.name):
+            raise archive(str(path), path)
 
 
 def _is_packed_otherwise(name: str) -> bool:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
 from cliffguard.core.settings import Policy
-from cliffguard.core.texts import first_of
+from cliffguard.core.texts import first_of, n_things, plural
 
 _N_NEAREST = 3
 _N_NAMED = 5
@@ -111,6 +111,7 @@ def lacking(
             if group not in there and away and len(away) < len(members):
                 yield Caveat(
                     id="samples.partial-group",
-                    text=f"{name}: {len(away)} of the {len(members)} tasks of {group} have no "
-                    f"samples in either folder: {first_of(away, _N_NAMED)}.",
+                    text=f"{name}: {len(away)} of the {n_things(len(members), 'task')} of {group} "
+                    f"{plural(len(away), 'has', 'have')} no samples in either folder: "
+                    f"{first_of(away, _N_NAMED)}.",
                 )

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.hashing import sha256_now
+from cliffguard.core.texts import n_things
 
 DAMAGE: tuple[type[Exception], ...] = (
     EOFError,
@@ -64,7 +65,7 @@ def not_unpacked(name: str, path: Path) -> UsageError:
             f"{name}: {file} is a download that did not end; fetch it again",
             id="samples.unfinished-download",
         )
-    command = _COMMANDS.get(end, "").format(file=path)
+    command = _COMMANDS.get(end, "").format(file=_word(path))
     return UsageError(
         f"{name}: {file} is not of a kind that is unpacked here ({', '.join(PACKED)}); "
         + (f"run `{command}`, and give what it writes" if command else "unpack it to .jsonl"),
@@ -74,23 +75,30 @@ def not_unpacked(name: str, path: Path) -> UsageError:
 
 def archive(name: str, path: Path) -> UsageError:
     """Return the error of an archive of several files, or of a kind that nothing here opens."""
-    folder = path.with_name(path.name.partition(".")[0])
-    is_other = path.suffix in {".7z", ".rar"}
-    command = f"7z x '{path}' -o'{folder}'" if is_other else f"tar -xf '{path}' -C '{folder}'"
-    made = "" if is_other else f"mkdir '{folder}' && "
+    file, to = _word(path), _word(path.with_name(path.name.partition(".")[0]))
+    commands = {
+        ".zip": f"unzip {file} -d {to}",
+        **dict.fromkeys((".7z", ".rar"), f"7z x {file} -o{to}"),
+    }
+    command = commands.get(path.suffix.lower(), f"mkdir {to} && tar -xf {file} -C {to}")
     return UsageError(
-        f"{name}: an archive; run `{made}{command}`, and give that folder", id="samples.archive"
+        f"{name}: an archive; run `{command}`, and give that folder", id="samples.archive"
     )
+
+
+def _word(path: Path) -> str:
+    """Return a path as one word of a shell, in quotes whatever it holds."""
+    return "'" + str(path).replace("'", "'\\''") + "'"
 
 
 _UNFINISHED = {"part", "partial", "crdownload", "download", "opdownload", "tmp"}
 _COMMANDS = {
-    "zst": "zstd -d '{file}'",
-    "lz4": "lz4 -d '{file}'",
-    "br": "brotli -d '{file}'",
-    "z": "uncompress '{file}'",
-    "7z": "7z x '{file}'",
-    "rar": "unrar x '{file}'",
+    "zst": "zstd -d {file}",
+    "lz4": "lz4 -d {file}",
+    "br": "brotli -d {file}",
+    "z": "uncompress {file}",
+    "7z": "7z x {file}",
+    "rar": "unrar x {file}",
 }
 
 
@@ -106,13 +114,14 @@ def _unzipped(path: Path) -> IO[bytes]:
             raise zipfile.BadZipFile("no file is in it")
         if len(inside) > 1:
             raise UsageError(
-                f"{path}: an archive of {len(inside)} files; run `unzip '{path}' -d "
-                f"'{path.with_suffix('')}'`, and give that folder",
+                f"{path}: an archive of {n_things(len(inside), 'file')}; run `unzip {_word(path)} "
+                f"-d {_word(path.with_suffix(''))}`, and give that folder",
                 id="samples.archive",
             )
         if inside[0].flag_bits & 1:
             raise UsageError(
-                f"{path}: is locked by a password; run `unzip '{path}'`, and give what it writes",
+                f"{path}: is locked by a password; run `unzip {_word(path)}`, and give "
+                "what it writes",
                 id="samples.archive",
             )
         return zipped.open(inside[0])
@@ -124,7 +133,7 @@ def _decompressed(path: Path) -> IO[bytes]:
     except ImportError:
         raise UsageError(
             f"{path}: is packed by zstd, and the library for it is not installed; run `zstd -d "
-            f"'{path}'`, or `pip install zstandard`",
+            f"{_word(path)}`, or `pip install zstandard`",
             id="samples.unknown-compression",
         ) from None
     return io.BufferedReader(_Zstd(zstandard, path))

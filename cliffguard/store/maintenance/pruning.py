@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cliffguard.core.errors import StoreError
 from cliffguard.core.files import write_error
+from cliffguard.core.texts import n_things
 from cliffguard.store.answers import Entry, Store
 from cliffguard.store.looks import all_looks, pairs_with
 from cliffguard.store.maintenance.damage import examine, examine_looks, outermost
@@ -61,7 +62,7 @@ def removable(
         elif row is None:
             found.append(_removable(entry.folder, "cannot be read"))
         else:
-            told = f"{row.checkpoint}, {row.task}, {row.n_answers} answers"
+            told = f"{row.checkpoint}, {row.task}, {n_things(row.n_answers, 'answer')}"
             found.append(_removable(entry.folder, told))
     if is_unreadable and checkpoint is None:
         found += _leftovers(store, now, older_than_s or 0.0)

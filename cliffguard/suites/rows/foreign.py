@@ -75,9 +75,11 @@ def told_by_shape(value: Any, path: Path) -> str | None:
             return f"it holds columns, not rows; {_by_pandas(path, 'read_json(f)')}"
         if all("qa_pairs" in one and "passage" in one for one in inner):
             return _drop_told(path)
-        return (
-            f"it holds rows by name; jq -c '.[]' {in_shell(path)} > rows.jsonl makes a row of each"
-        )
+        if set.intersection(*map(set, keys)):  # else they are parts of one row
+            return (
+                f"it holds rows by name; jq -c '.[]' {in_shell(path)} > rows.jsonl makes a row of "
+                "each"
+            )
     return None
 
 

@@ -23,6 +23,7 @@ from cliffguard.core.hub_names import is_hub_id, is_said
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan, TargetData
+from cliffguard.core.texts import cut_middle
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
 from cliffguard.suites.loading import (
@@ -35,6 +36,8 @@ from cliffguard.suites.loading import (
     together,
 )
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
+from cliffguard.suites.target.annotators import said_by_all, without_divided
+from cliffguard.suites.target.cells import at, shown
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
 from cliffguard.suites.target.drafts import RowDraft, draft
@@ -45,6 +48,17 @@ from cliffguard.suites.target.metrics import Way, answers_of, find_way
 from cliffguard.suites.target.paths import opened
 from cliffguard.suites.target.reading import Reading, blanks_told, readings, without_conflicts
 from cliffguard.suites.target.unused import refuse_unused
+
+__all__ = [
+    "SUITE",
+    "at",
+    "read_target",
+    "said_by_all",
+    "says",
+    "suite_files",
+    "suites_of",
+    "target_suite",
+]
 
 SUITE = "target"
 """What the suite of a plan's target is called."""
@@ -99,6 +113,8 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
             id="target.no-items",
         )
     refuse_exports(rows, target)
+    n_rows = len(rows)
+    rows, divided = without_divided(rows, target)
     rows = opened(rows, target)
     columns = find_columns(rows, target)
     drafts = [draft(row, columns) for row in rows]
@@ -108,11 +124,11 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     way = find_way(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
     items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
     task = _task(target, way, columns, items, where)
-    remarks = tuple(filter(None, [left_out, *finals.told]))
+    remarks = tuple(filter(None, [divided, left_out, *finals.told]))
     return Reading(
         suite=_suite(target, task, remarks),
         source=target.data,
-        n_rows=len(rows),
+        n_rows=n_rows,
         columns=columns,
         way=way,
         notes=(*(remark.text for remark in remarks), *blanks_told(drafts)),
@@ -292,8 +308,8 @@ def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str
             count += 1
         return f"{given}-{count}"
     raise SuiteError(
-        f"{row.place}: the id {str(given)!r} stands already in {seen[str(given)]}; mend it, or say "
-        f"--target-ignore {columns.id}",
+        f"{row.place}: the id {cut_middle(str(given))!r} stands already in "
+        f"{seen[str(given)]}; mend it, or say --target-ignore {columns.id}",
         id="target.two-ids",
     )
 
@@ -302,7 +318,7 @@ def _cluster(row: Row, column: str) -> str:
     value = row.value[column]
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise SuiteError(
-            f"{row.place}: {column} must be text or a whole number, found {value!r}; name "
+            f"{row.place}: {column} must be text or a whole number, found {shown(value)}; name "
             "another column with --target-cluster",
             id="target.cluster",
         )

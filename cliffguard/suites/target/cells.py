@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
@@ -32,10 +33,7 @@ def value_of(row: Row, column: str) -> str:
     """Return a cell as text. Raises SuiteError with its place where it holds none."""
     value = row.value.get(column)
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        raise SuiteError(
-            f"{row.place}: {column} is missing; fill it in, or leave the row out",
-            id="target.blank",
-        )
+        raise missing(row, column)
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         within = "".join(f", such as {column}.{name}" for name, _ in inside(value)[:1])
         raise SuiteError(
@@ -46,15 +44,42 @@ def value_of(row: Row, column: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def rewritten(source: str, row: str, each: str = "") -> str:
+def missing(row: Row, column: str) -> SuiteError:
+    """Return the error of a row with nothing in a column, with the command that leaves it out."""
+    how = "leave the row out"
+    if Path(row.source).is_file() and not {*column} & {*"\"'$`\\!"} and column.isprintable():
+        kept = rewritten(row.source, "r", f"if says(at(r, {column!r}))", more=_KEEPING)
+        how = f"leave such rows out: {kept}"
+    return SuiteError(
+        f"{row.place}: {column} is missing; fill it in, or {how}",
+        id="target.blank",
+    )
+
+
+_KEEPING = "from cliffguard.suites.target import at, says"
+
+
+def at(value: Any, path: str) -> Any:
+    """Return what lies at a path in a row, as --target-prompt names it, or None: nothing does."""
+    for name, one in inside(value):
+        if name == path:
+            return one
+        if path.startswith(f"{name}.") and (held := at(one, path[len(name) + 1 :])) is not None:
+            return held
+    return None
+
+
+def rewritten(source: str, row: str, each: str = "", more: str = "") -> str:
     """Return the command that writes `row`, in Python, for each row r of a file.
 
-    Whatever kind of file it is: it is read as here. `each` are further clauses, as of a list.
+    Whatever kind of file it is: it is read as here. `each` are further clauses, as of a list,
+    and `more` a further statement.
     """
     rows = f"(x.value for x in read_records({named_file(source)}))"
     return (
         'python -c "import json; from cliffguard.suites.rows import read_records; '
-        f'[print(json.dumps({row})) for r in {rows}{each and " "}{each}]" > rows.jsonl'
+        f"{more and f'{more}; '}[print(json.dumps({row})) for r in {rows}{each and ' '}{each}]"
+        '" > rows.jsonl'
     )
 
 

@@ -17,10 +17,11 @@ _KEYS = (
     ("author", "content"),  # PaLM's
     ("sender", "text"),  # Claude's, as it exports them
 )
-_SPEAKERS = {
+SPEAKERS = {
     "human": "user",
     **dict.fromkeys(("gpt", "model", "bot", "ai", "chatbot", "chatgpt"), "assistant"),
 }
+"""Who speaks, where data call them otherwise."""
 _UNSPOKEN = (
     *("tool_calls", "function_call", "tools", "functions", "images", "image", "audio", "audios"),
     *("videos", "video", "attachments", "files"),
@@ -66,7 +67,7 @@ def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
                 "--target-answer",
                 id="target.tool-call",
             )
-        turns.append((_SPEAKERS.get(role, role), _content(turn.get(keys[1]), role, where)))
+        turns.append((SPEAKERS.get(role, role), _content(turn.get(keys[1]), role, where)))
     if blank := [role for role, text in turns[:-1] if not text and role in ("user", "assistant")]:
         raise _empty(where, blank[0], "blank")
     return turns

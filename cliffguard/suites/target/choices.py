@@ -7,6 +7,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import n_things
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import as_text, from_json, has, shown, value_of
 from cliffguard.suites.target.known import mend, suffix_of
@@ -58,8 +59,8 @@ def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence
     """Refuse labels that do not name each text once: an answer could mean another choice."""
     if len(texts) != len(labels) or len({*map(str, labels)}) < len(labels):
         raise SuiteError(
-            f"{row.place}: {column} has {len(texts)} texts and the labels {shown(labels)}; give "
-            "every text one label of its own, or leave the row out",
+            f"{row.place}: {column} has {n_things(len(texts), 'text')} and the labels "
+            f"{shown(labels)}; give every text one label of its own, or leave the row out",
             id="target.uneven-choices",
         )
 
@@ -86,8 +87,8 @@ def _from_columns(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], di
             texts.append(as_text(value_of(row, column)))
     if len(texts) < 2:
         raise SuiteError(
-            f"{row.place}: has {len(texts)} choices in {', '.join(columns)}, and takes two or "
-            "more; fill them in, or leave the row out",
+            f"{row.place}: has {n_things(len(texts), 'choice')} in {', '.join(columns)}, and takes "
+            "two or more; fill them in, or leave the row out",
             id="target.choices",
         )
     return tuple(texts), names

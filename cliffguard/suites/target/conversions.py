@@ -26,16 +26,41 @@ class Converted:
     more: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unasked:
-    """Rows that hold nothing a target could ask, and what to do instead."""
+_GEMINI = (
+    "text = lambda c: chr(10).join(p['text'] for p in c['parts'] if not p.get('thought')); "
+    "chat = lambda q, a: "
+    "{'messages': [*({'role': 'system', 'content': text(s)} for s in "
+    "[q.get('systemInstruction') or q.get('system_instruction')] if s), *({'role': "
+    "c.get('role', 'user'), 'content': text(c)} for c in q['contents']), {'role': 'assistant', "
+    "'content': text(a['candidates'][0]['content'])}]}"
+)
 
-    name: str
-    has: tuple[str, ...]
-    how: str
+_ANSWERED = "if (r.get('response') or {}).get('candidates')"
+
+
+def _ragas(contexts: str, question: str, right: str, column: str) -> Converted:
+    """Return the rows of Ragas; what they call answer or response is a model's, and not right."""
+    return Converted(
+        name="Ragas's rows",
+        has=(f"{contexts}/0", question, right),
+        row=f"{{'prompt': chr(10).join([*r['{contexts}'], r['{question}']]), '{column}': "
+        f"r['{right.partition('/')[0]}']}}",
+        more="--target-metric f1",
+    )
 
 
 CONVERTED = (
+    _ragas("contexts", "question", "ground_truth", "answer"),
+    _ragas("contexts", "question", "ground_truths/0", "answers"),
+    _ragas("retrieved_contexts", "user_input", "reference", "answer"),
+    _ragas("reference_contexts", "user_input", "reference", "answer"),
+    Converted(
+        name="spans in a short export of Label Studio",
+        has=("annotation_id", "lead_time", "text", "*/0/start", "*/0/labels/0"),
+        row="{'text': r['text'], 'answer': '; '.join(s['labels'][0] + ': ' + s['text'] for v in "
+        "r.values() if isinstance(v, list) for s in v if 'labels' in s) or 'none'}",
+        more="--target-metric f1",
+    ),
     Converted(
         name="CoQA's conversations",
         has=("story", "questions/0/input_text", "answers/0/input_text"),
@@ -210,6 +235,23 @@ CONVERTED = (
         more="--target-system system --target-metric rouge_l",
     ),
     Converted(
+        name="answers of a batch of Gemini's",
+        has=("request/contents/0/parts", "response/candidates/0/content/parts/0"),
+        before=_GEMINI,
+        row="chat(r['request'], r['response'])",
+        each=_ANSWERED,
+        more="--target-metric rouge_l",
+    ),
+    Converted(
+        name="answers of a batch of Gemini's; with their requests beside it, as requests.jsonl",
+        has=("key", "response/candidates/0/content/parts/0"),
+        before=f"{_GEMINI}; asked = {{r['key']: r['request'] for r in map(json.loads, "
+        "open('requests.jsonl'))}",
+        row="chat(asked[r['key']], r['response'])",
+        each=_ANSWERED,
+        more="--target-metric rouge_l",
+    ),
+    Converted(
         name="segments of Axolotl",
         has=("segments/0/label", "segments/0/text"),
         row="{'prompt': ''.join(s['text'] for s in r['segments'][:-1]), 'answer': "
@@ -232,53 +274,6 @@ CONVERTED = (
         "for a, b in re.findall(r'(?s)(Human|Assistant): ?(.*?)'"
         "r'(?=\\n\\n(?:Human|Assistant):|\\Z)', r['chosen'])]}",
         more="--target-metric rouge_l",
-    ),
-)
-
-
-_NO_ANSWER = "no right answers stand in it: write one into each row, under answer, then"
-_NO_TESTS = "no metric of a target runs code: a suite with"
-
-UNASKED = (
-    Unasked(
-        name="requests of a batch of OpenAI's",
-        has=("custom_id", "body/messages"),
-        how=f"{_NO_ANSWER} --target-prompt body.messages",
-    ),
-    Unasked(
-        name="requests of a batch of Anthropic's",
-        has=("custom_id", "params/messages"),
-        how=f"{_NO_ANSWER} --target-prompt params.messages",
-    ),
-    Unasked(
-        name="answers of a model without what they answer",
-        has=("choices/0/message", "object"),
-        how="name the file of the questions with --target",
-    ),
-    Unasked(
-        name="answers of a model to MT-bench",
-        has=("question_id", "choices/0/turns"),
-        how="name the file of the questions with --target",
-    ),
-    Unasked(
-        name="MT-bench's questions without references",
-        has=("question_id", "turns/0"),
-        how=f"{_NO_ANSWER} --target-prompt turns.0",
-    ),
-    Unasked(
-        name="a data set of pictures (COCO)",
-        has=("images/0", "annotations/0", "categories"),
-        how="a target cannot ask pictures yet: name data of texts with --target",
-    ),
-    Unasked(
-        name="problems that tests score (HumanEval)",
-        has=("task_id", "prompt", "entry_point", "test"),
-        how=f"{_NO_TESTS} lm_eval: humaneval asks them",
-    ),
-    Unasked(
-        name="problems that tests score (MBPP)",
-        has=("task_id", "code", "test_list/0"),
-        how=f"{_NO_TESTS} lm_eval: mbpp asks them",
     ),
 )
 

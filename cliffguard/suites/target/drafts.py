@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import n_things
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import (
     Value,
     as_text,
     from_json,
     has,
+    missing,
     rewritten,
     shown,
     value_of,
@@ -181,7 +183,7 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     if are_together(row.value.get(column), found) and not columns.is_answer_named:
         few = rewritten(row.source, "r", f"if len(r[{column!r}]['spans']) < 2")
         raise SuiteError(
-            f"{row.place}: {column} holds {len(found)} spans that are right together, "
+            f"{row.place}: {column} holds {n_things(len(found), 'span')} that are right together, "
             f"{shown(found)}; leave such rows out: {few}; or say that any of them is right with "
             f"{mend('answer', column)}",
             id="target.several-answers",
@@ -189,8 +191,8 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
     is_one = len({as_text(one) for one in found}) == 1
     if not is_one and not columns.is_answer_named and column.casefold() not in _LISTS:
         raise SuiteError(
-            f"{row.place}: {column} holds {len(found)} texts, {shown(found)}; where any of them "
-            f"is a right answer, say so with {mend('answer', column)}",
+            f"{row.place}: {column} holds {n_things(len(found), 'text')}, {shown(found)}; where "
+            f"any of them is a right answer, say so with {mend('answer', column)}",
             id="target.several-answers",
         )
     return tuple({as_text(one): one for one in found}.values())
@@ -210,10 +212,7 @@ def _keeping_answered(row: Row, column: str) -> str:
 def _refuse_no_answer(value: Any, row: Row, column: str) -> None:
     # A table has NaN where a cell is empty.
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        raise SuiteError(
-            f"{row.place}: {column} is missing; fill it in, or leave the row out",
-            id="target.blank",
-        )
+        raise missing(row, column)
     if not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.strip()):
         raise SuiteError(
             f"{row.place}: {column} must be text or a number, not blank, found {shown(value)}; "

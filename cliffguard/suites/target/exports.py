@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.conversions import CONVERTED, UNASKED, command
+from cliffguard.suites.target.conversions import CONVERTED, command
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.paths import found
+from cliffguard.suites.target.roleless import without_roles
+from cliffguard.suites.target.unasked import UNASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,8 @@ class Export:
     """Rows that flags read as they are. All of `has` stand in a row, as patterns of paths.
 
     `prompt` is a pattern, all of whose texts are asked, or a text with columns in braces. Of
-    `answer` the first pattern counts that finds something. `more` are further flags.
+    `answer` the first pattern counts that finds something; of `*` it is neither a prompt nor one
+    of `aside`. `more` are further flags.
     """
 
     name: str
@@ -27,12 +31,20 @@ class Export:
     prompt: str
     answer: tuple[str, ...]
     more: str = ""
+    aside: tuple[str, ...] = ()
 
 
-def _row(name: str, has: str, prompt: str, answer: str, more: str = "") -> Export:
+def _row(
+    name: str, has: str, prompt: str, answer: str, more: str = "", *, aside: str = ""
+) -> Export:
     """Return a row of the table below: several patterns stand apart by a space."""
     return Export(
-        name=name, has=tuple(has.split()), prompt=prompt, answer=tuple(answer.split()), more=more
+        name=name,
+        has=tuple(has.split()),
+        prompt=prompt,
+        answer=tuple(answer.split()),
+        more=more,
+        aside=tuple(aside.split()),
     )
 
 
@@ -49,6 +61,8 @@ EXPORTS = (
     _row("an export of Label Studio",
          "data/* annotations/0/result/0/type annotations/0/result/0/value/text/0", "data/*",
          "annotations/0/result/0/value/text"),
+    _row("a short export of Label Studio", "annotation_id lead_time text !*/0/labels", "text",
+         "*/choices/0 *", aside="id annotator annotation_id created_at updated_at lead_time"),
     _row("an export of doccano", "data label/0", "data", "label"),
     _row("ARC's rows (or OpenBookQA's, CommonsenseQA's)",
          "question/stem question/choices answerKey", "question/stem", "answerKey",
@@ -71,6 +85,14 @@ EXPORTS = (
          "{paragraph}\\n{question}\\n{answer}", "label", "--target-labels no --target-labels yes"),
     _row("TruthfulQA's rows", "question best_answer correct_answers incorrect_answers", "question",
          "correct_answers", "--target-metric f1"),
+    _row("MATH's rows", "problem solution answer", "problem", "answer"),
+    _row("MATH's rows", "problem solution~boxed", "problem", "solution"),
+    _row("Ragas's rows", "question contexts ground_truth !contexts/0", "{contexts}\\n{question}",
+         "ground_truth", "--target-metric f1"),
+    _row("Ragas's rows", "question answer ground_truth !contexts", "question", "ground_truth",
+         "--target-metric f1"),
+    _row("Ragas's rows", "user_input reference !*_contexts", "user_input", "reference",
+         "--target-metric f1"),
     _row("BIG-bench's rows", "inputs targets/0 multiple_choice_targets/0", "inputs", "targets",
          "--target-choices multiple_choice_targets"),
     _row("FLAN's rows", "inputs targets", "inputs", "targets"),
@@ -105,9 +127,14 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     """
     if target.prompt is not None or target.answer is not None:
         return
-    for row in rows[:_N_TRIED]:
-        if (told := _told(row, target)) is not None:
-            raise SuiteError(f"{row.source}: holds {told}", id="target.other-form")
+    tried = rows[:_N_TRIED]
+    read = (_told(row, target) for row in tried)
+    unasked = (
+        f"{one.name}; {one.how}" for row in tried for one in UNASKED if _has(row.value, one.has)
+    )
+    # Of a batch some rows may lack the answer that the others have.
+    if (told := next((one for one in chain(read, unasked) if one is not None), None)) is not None:
+        raise SuiteError(f"{rows[0].source}: holds {told}", id="target.other-form")
 
 
 def _told(row: Row, target: TargetData) -> str | None:
@@ -120,15 +147,21 @@ def _told(row: Row, target: TargetData) -> str | None:
             more = kind.more and f" {kind.more}"
             made = command(kind, row, target)
             return f"{kind.name}; {made} makes rows of it, for --target rows.jsonl{more}"
-    found = (f"{one.name}; {one.how}" for one in UNASKED if _has(row.value, one.has))
-    return next(found, None)
+    if (turns := without_roles(row.value)) is not None:
+        made = command(turns, row, target)
+        return f"{turns.name}; {made} makes rows of it, for --target rows.jsonl"
+    return None
 
 
 def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:
-    """Say whether all patterns find something: a path, or one whose text holds what follows ~."""
+    """Say whether all patterns find something: a path, or one whose text holds what follows ~.
+
+    Of a pattern behind ! there must be nothing.
+    """
     for pattern in patterns:
-        path, _, mark = pattern.partition("~")
-        if not any(mark in str(one) for _, one in found(value, path)):
+        path, _, mark = pattern.removeprefix("!").partition("~")
+        is_there = any(mark in str(one) for _, one in found(value, path))
+        if is_there == pattern.startswith("!"):
             return False
     return True
 
@@ -141,10 +174,10 @@ def _flags(export: Export, value: Mapping[str, Any]) -> str | None:
         if export.answer == (export.prompt,):  # the first is asked, and the second is right
             texts, right = texts[:1], next(iter(texts[1:]), None)
         asked = texts[0] if len(texts) == 1 else "\\n".join(f"{{{path}}}" for path in texts)
-    right = right or next(
-        (path for p in export.answer for path, one in found(value, p) if says(one)), None
-    )
-    if not asked or right is None or right == asked:
+    out = {*export.aside, asked}
+    said = (path for p in export.answer for path, one in found(value, p) if says(one))
+    right = right or next((path for path in said if path not in out), None)
+    if not asked or right is None:
         return None
     flags = [f"--target-prompt {quoted(asked)}", f"--target-answer {quoted(right)}", export.more]
     return " ".join(filter(None, flags))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError
+from cliffguard.core.texts import n_things, plural
 from cliffguard.suites.scorers import SCORERS
 from cliffguard.suites.target.cells import Value
 from cliffguard.suites.target.drafts import RowDraft
@@ -17,6 +18,8 @@ _MATCHES = (None, "numeric", "exact_match", "normalized_match")
 
 _PATTERNS = ("regex", "excludes", "constraints")
 _FINAL = re.compile(r"(?:^|\n)\s*####[ \t]*(\S[^\n]*?)\s*\Z")
+_BOX = re.compile(r"\\f?box(?:ed)?\s*\{")
+_BRACE = re.compile(r"(?<!\\)[{}]")
 _THOUGHT = re.compile(r"\A\s*(?:<think>)?(?:(?!<think>).)*?</think>\s*", re.DOTALL)
 
 _MARK = re.compile(r"<think>|<(?:thinking|reasoning|thought)>|\[THINK\]|<\|channel\|>|◁think▷")
@@ -39,7 +42,8 @@ def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
     """Return the drafts without what no answer could be matched with under a metric.
 
     `<think>…</think>` goes before any metric but patterns, as it does from a model's answer.
-    GSM8K's steps go where all answers end in `#### RESULT` and the metric compares the whole.
+    The steps of GSM8K (`#### RESULT`) and of MATH (`\\boxed{RESULT}`) go where all answers have
+    such a result and the metric compares the whole.
     """
     told = []
     kept = list(drafts)
@@ -50,23 +54,47 @@ def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
         )
         if n_thought:
             text = (
-                f"{n_thought} of {len(drafts)} right answers begin with <think>…</think>, which is "
-                "no part of them: ask with --think-end '</think>', so that it is none of the "
-                "model's either."
+                f"{n_thought} of {n_things(len(drafts), 'right answer')} "
+                f"{plural(n_thought, 'begins', 'begin')} with <think>…</think>, which is no part "
+                "of them: ask with --think-end '</think>', so that it is none of the model's "
+                "either."
             )
             told.append(Caveat(id="target.thought-taken-away", text=text))
     texts = [a for one in kept for a in one.answers if isinstance(a, str)]
     if marks := [match[0] for text in texts if (match := _MARK.search(text))]:
-        n = f"{len(marks)} of {len(drafts)}"
-        text = f"{n} right answers hold {marks[0]} as part of the answer."
+        n = f"{len(marks)} of {n_things(len(drafts), 'right answer')}"
+        hold = plural(len(marks), "holds", "hold")
+        text = f"{n} {hold} {marks[0]} as part of the answer."
         told.append(Caveat(id="target.thought-kept", text=text))
     suits = None
-    if metric in _MATCHES and all(_has_final(a) for one in kept for a in one.answers):
-        kept = [_mapped(one, _final) for one in kept]
-        text = "The right answers are what follows #### (GSM8K); the steps before it are not."
+    if metric in _MATCHES and (final := _final_of(kept, metric)) is not None:
+        kept = [_mapped(one, lambda answer, _: final.result(answer) or answer) for one in kept]
+        text = f"The right answers are {final.told}; the steps before it are not."
         told.append(Caveat(id="target.steps-taken-away", text=text))
         suits = "numeric" if _are_numbers(kept) else None
     return Finals(drafts=tuple(kept), told=tuple(told), metric=suits)
+
+
+def _final_of(drafts: Sequence[RowDraft], metric: str | None) -> _Final | None:
+    """Return how all answers mark their results, or None where none does.
+
+    Raises SuiteError where some do, and nobody has said how answers are compared.
+    """
+    for final in _FINALS:
+        without = [one for one in drafts if any(final.result(a) is None for a in one.answers)]
+        if not without:
+            return final
+        if metric is None and final.is_sure and len(without) < len(drafts):
+            row = without[0].row
+            raise SuiteError(
+                f"{len(drafts) - len(without)} of {n_things(len(drafts), 'right answer')} "
+                f"{plural(len(drafts) - len(without), 'is', 'are')} "
+                f"{final.told}, "
+                f"and others, such as that of {row.place}, have none; leave those out, or say "
+                "--target-metric f1 (in a plan, target: {metric: f1}) to compare all words",
+                id="target.no-final",
+            )
+    return None
 
 
 def _are_numbers(drafts: Sequence[RowDraft]) -> bool:
@@ -97,11 +125,35 @@ def _without_thought(answer: Value, one: RowDraft) -> Value:
     return rest
 
 
-def _has_final(answer: Value) -> bool:
-    return isinstance(answer, str) and _FINAL.search(answer) is not None
+def _marked(answer: Value) -> str | None:
+    match = _FINAL.search(answer) if isinstance(answer, str) else None
+    return match and match[1]
 
 
-def _final(answer: Value, _: RowDraft) -> Value:
-    match = _FINAL.search(str(answer))
-    assert match is not None, "the caller has asked _has_final"
-    return match[1]
+def _boxed(answer: Value) -> str | None:
+    """Return what the last box of TeX holds; braces inside of it come in pairs."""
+    boxes = list(_BOX.finditer(answer)) if isinstance(answer, str) else []
+    if not boxes:
+        return None
+    start = boxes[-1].end()
+    depth = 1
+    for match in _BRACE.finditer(str(answer), start):
+        depth += 1 if match[0] == "{" else -1
+        if not depth:
+            return str(answer)[start : match.start()].strip() or None
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Final:
+    """How answers mark a result behind steps. `is_sure`: what bears the mark is never else."""
+
+    told: str
+    result: Callable[[Value], str | None]
+    is_sure: bool = False
+
+
+_FINALS = (
+    _Final(told="what follows #### (GSM8K)", result=_marked),
+    _Final(told="what \\boxed{…} holds (MATH)", result=_boxed, is_sure=True),
+)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
+from cliffguard.core.texts import cut_middle, n_things, plural
 from cliffguard.suites.loading import BY_LIKELIHOOD, refuse_several
 from cliffguard.suites.target.cells import Value, as_text, rewritten
 from cliffguard.suites.target.columns import Columns
@@ -123,8 +124,16 @@ def _by_answers(
     if metric in BY_LIKELIHOOD or (metric is None and not has_several and _is_closed(answers)):
         refuse_spellings(drafts, distinct)
         refuse_unfit(drafts, distinct)
-        why = f"{len(distinct)} answers repeat over {len(answers)} rows, and are taken for labels"
-        why = why if metric is None else f"as named; the {len(distinct)} answers are the labels"
+        repeat = plural(len(distinct), "repeats", "repeat")
+        why = (
+            f"{n_things(len(distinct), 'answer')} {repeat} over {n_things(len(answers), 'row')}, "
+            f"and {plural(len(distinct), 'is', 'are')} taken for labels"
+        )
+        why = (
+            why
+            if metric is None
+            else f"as named; the {n_things(len(distinct), 'answer')} are the labels"
+        )
         return Way(metric=metric or "acc", labels=distinct, why=why)
     if metric is not None:
         return Way(metric=metric, why="as named")
@@ -155,8 +164,8 @@ def _answer_of(value: Value, one: RowDraft, way: Way) -> str:
     if found is None:
         told, flag = ("labels", "labels") if way.labels else ("choices", "answer")
         raise SuiteError(
-            f"{one.row.place}: the answer {text!r} is not among the {told}; mend it, or name other "
-            f"{told if way.labels else 'answers'} with --target-{flag}",
+            f"{one.row.place}: the answer {cut_middle(text)!r} is not among the {told}; mend it, "
+            f"or name other {told if way.labels else 'answers'} with --target-{flag}",
             id="target.no-choice",
         )
     return found
@@ -167,7 +176,7 @@ def _among_labels(value: Value, text: str, way: Way) -> str | int | None:
     if text in way.labels:
         return text
     place = _whole(value)
-    if place is None and text.isdecimal() and not any(map(str.isdecimal, way.labels)):
+    if place is None and _may_be_place(text) and not any(map(str.isdecimal, way.labels)):
         place = int(text)  # of a table of text
     return label_like(text, way.labels) if place is None else place
 
@@ -177,10 +186,10 @@ def _among_choices(value: Value, text: str, one: RowDraft) -> str | int | None:
     place = _whole(value)
     if place is None and text in one.choices:
         return text
-    is_number = text.isdecimal() and _is_counted(one)
+    is_number = _may_be_place(text) and _is_counted(one)
     if place is None and text in one.names and not is_number:
         return one.choices[one.names[text]]
-    if place is None and text.isdecimal():
+    if place is None and _may_be_place(text):
         place = int(text) if is_number or not any(map(str.isdecimal, one.choices)) else None
     return place
 
@@ -189,15 +198,23 @@ def _whole(value: Value) -> int | None:
     """Return a number that may be a place; pandas writes 1.0 where a column has gaps."""
     if isinstance(value, (bool, str)):
         return None
-    return int(value) if float(value).is_integer() else None
+    return value if isinstance(value, int) else int(value) if value.is_integer() else None
+
+
+def _may_be_place(text: str) -> bool:
+    """Say whether a text is digits, and not many more than the number of any choice has."""
+    return text.isdecimal() and len(text) < _MANY_DIGITS
+
+
+_MANY_DIGITS = 10
 
 
 def _at(place: int, way: Way, choices: Sequence[str], one: RowDraft) -> str:
     if not 0 <= place - way.first < len(choices):
         raise SuiteError(
-            f"{one.row.place}: the answer {place} is no place among {len(choices)} choices, which "
-            f"are counted from {way.first}; write the answers as text or letters, in a column that "
-            "--target-answer names",
+            f"{one.row.place}: the answer {cut_middle(str(place))} is no place among "
+            f"{n_things(len(choices), 'choice')}, which are counted from {way.first}; write the "
+            "answers as text or letters, in a column that --target-answer names",
             id="target.no-choice",
         )
     return choices[place - way.first]
@@ -223,7 +240,7 @@ def _first(drafts: Sequence[RowDraft], columns: Columns, data: str) -> int:
         _refuse_no_first(places, drafts, columns, data)
         return 0
     found = [(as_text(one.answer), len(one.choices)) for one in drafts]
-    numbers = [(int(text), n_choices) for text, n_choices in found if text.isdecimal()]
+    numbers = [(int(text), n_choices) for text, n_choices in found if _may_be_place(text)]
     if not numbers:
         return 0
     if any(number == 0 for number, _ in numbers):
@@ -244,7 +261,7 @@ def _places(drafts: Sequence[RowDraft]) -> list[int]:
     return [
         int(text)
         for text, one in found
-        if text.isdecimal() and text not in one.choices and text not in one.names
+        if _may_be_place(text) and text not in one.choices and text not in one.names
     ]
 
 
@@ -296,10 +313,11 @@ def _match(drafts: Sequence[RowDraft]) -> Way:
     is_one_line = not any("\n" in as_text(value) for one in drafts for value in one.answers)
     for metric, n_characters in _MATCHED:
         if is_one_line and len(longest) <= n_characters:
-            why = f"answers have one line, and {len(longest)} characters at the most"
+            why = f"answers have one line, and {n_things(len(longest), 'character')} at the most"
             return Way(metric=metric, why=why)
     raise SuiteError(
-        f"{place}: an answer of {len(longest)} characters is no short one; name a metric, such as "
+        f"{place}: an answer of {n_things(len(longest), 'character')} is no short one; name a "
+        "metric, such as "
         "--target-metric rouge_l (in a plan, target: {metric: rouge_l})",
         id="target.long-answer",
     )

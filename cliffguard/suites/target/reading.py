@@ -12,7 +12,7 @@ from typing import Any
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
-from cliffguard.core.texts import cut_middle, first_of
+from cliffguard.core.texts import cut_middle, first_of, n_things, plural
 from cliffguard.suites.target.columns import Columns, named_parts
 from cliffguard.suites.target.drafts import RowDraft
 from cliffguard.suites.target.metrics import Way
@@ -62,7 +62,8 @@ class Reading:
 
     def lines(self) -> Iterator[str]:
         """Yield what was read and the first prompts, a line each."""
-        yield f"{self.source}: {self.n_rows} rows, {len(self.task.items)} items"
+        n_items = len(self.task.items)
+        yield f"{self.source}: {n_things(self.n_rows, 'row')}, {n_things(n_items, 'item')}"
         parts = named_parts(self.columns)
         told = [f"{part} = {' + '.join(names)}" for part, names in parts.items()]
         if self.columns.answer is None:
@@ -88,7 +89,7 @@ def prompt_line(item: Item, prompt: str, side: str = "") -> str:
     """Return a line that shows what is asked, and what is right. `side` says of whom."""
     asked = json.dumps(cut_middle(prompt, _N_CHARACTERS), ensure_ascii=False)
     right = " or ".join(json.dumps(one, ensure_ascii=False) for one in item.right)
-    among = f" of {len(item.choices)} choices" if item.choices else ""
+    among = f" of {n_things(len(item.choices), 'choice')}" if item.choices else ""
     return f"  {item.id}{side}: {asked} -> {cut_middle(right)}{among}"
 
 
@@ -97,7 +98,7 @@ def blanks_told(drafts: Sequence[RowDraft]) -> tuple[str, ...]:
     columns = dict.fromkeys(name for one in drafts for name in one.blank)
     counts = {name: sum(name in one.blank for one in drafts) for name in columns}
     return tuple(
-        f"{name} is blank in {n} of {len(drafts)} rows, and its line left out there."
+        f"{name} is blank in {n} of {n_things(len(drafts), 'row')}, and its line left out there."
         for name, n in counts.items()
     )
 
@@ -119,9 +120,10 @@ def without_conflicts(
     first = items[wrong[0][0]]
     other = next(n for n in wrong[0] if _rights(items[n]) != _rights(first))
     told = (
-        f"{len(out)} of {len(items)} rows have a prompt that other rows answer otherwise, such as "
-        f"{drafts[wrong[0][0]].row.place} ({cut_middle(first.answer, 40)!r}) and "
-        f"{drafts[other].row.place} ({cut_middle(items[other].answer, 40)!r})"
+        f"{len(out)} of {n_things(len(items), 'row')} {plural(len(out), 'has', 'have')} a prompt "
+        f"that other rows answer otherwise, such as {drafts[wrong[0][0]].row.place} "
+        f"({cut_middle(first.answer, 40)!r}) and {drafts[other].row.place} "
+        f"({cut_middle(items[other].answer, 40)!r})"
     )
     if len(out) > MOST_CONFLICTS * len(items):
         raise SuiteError(

@@ -11,6 +11,9 @@ STEM = {"stem": "Sky?", "choices": [{"label": "A", "text": "red"}, {"label": "B"
 MARK = [{"start": 4, "end": 8, "label": "ORG"}]
 CHOSEN = {"choices": ["pos"]}
 PLACE = {"start": 4, "end": 8, "text": "lamp", "labels": ["ORG"]}
+SHORT = {"text": "Good", "annotator": 1, "annotation_id": 1, "lead_time": 1.5}
+PARTS = {"parts": [{"text": "Hi?"}]}
+THOUGHT = [{"text": "Hm.", "thought": True}, {"text": "Yo"}]
 SQUARE = {"choices": ["four", "five"], "labels": [0, 1]}
 
 
@@ -50,6 +53,18 @@ FLAGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "label studio": (labelled(CHOSEN), "the lamp", "pos"),
     "label studio, text": (labelled({"text": ["a light"]}), "the lamp", "a light"),
     "label studio, rating": (labelled({"rating": 4}), "the lamp", "4"),
+    "label studio, short": (SHORT | {"sentiment": "pos"}, "Good", "pos"),
+    "label studio, short, rating": (SHORT | {"rating": 4}, "Good", "4"),
+    "label studio, short, several": (SHORT | {"kind": {"choices": ["pos"]}}, "Good", "pos"),
+    "math": ({"problem": "Q?", "level": "Level 1", "solution": "So \\boxed{b}."}, "Q?", "b"),
+    "math, answer": ({"problem": "Q?", "solution": "So \\boxed{b}.", "answer": "b"}, "Q?", "b"),
+    "ragas": ({"question": "Q?", "answer": "a", "ground_truth": "b"}, "Q?", "b"),
+    "ragas, a table": (
+        {"question": "Q?", "contexts": "['C.']", "answer": "a", "ground_truth": "b"},
+        "['C.']\nQ?",
+        "b",
+    ),
+    "ragas, new": ({"user_input": "Q?", "response": "a", "reference": "b"}, "Q?", "b"),
     "doccano": ({"data": "Good", "label": ["pos"]}, "Good", "pos"),
     "arc": ({"question": STEM, "answerKey": "B"}, "Sky?", "blue"),
     "openbookqa": (
@@ -247,6 +262,52 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         },
         "Hi?",
         "Yo",
+    ),
+    "gemini, batch": (
+        {
+            "request": {"systemInstruction": {"parts": [{"text": "Short."}]}, "contents": [PARTS]},
+            "response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]},
+        },
+        "Short.\n\nHi?",
+        "Yo",
+    ),
+    "turns without speakers": (
+        {"contents": [PARTS, {"parts": [{"text": "Yo"}]}]},
+        "Hi?",
+        "Yo",
+    ),
+    "turns without speakers, an answer": ({"messages": ["Hi?"], "answer": "Yo"}, "Hi?", "Yo"),
+    "turns as texts": ({"conversation": ["Hi?", "Yo"]}, "Hi?", "Yo"),
+    "turns by other keys": (
+        {"dialogue": [{"speaker": "human", "text": "Hi?"}, {"speaker": "bot", "text": "Yo"}]},
+        "Hi?",
+        "Yo",
+    ),
+    "turns by type": (
+        {"messages": '[{"type": "human", "content": "Hi?"}, {"type": "ai", "content": "Yo"}]'},
+        "Hi?",
+        "Yo",
+    ),
+    "turns by speaker": ({"conversation": [{"human": "Hi?", "assistant": "Yo"}]}, "Hi?", "Yo"),
+    "label studio, short, spans": (
+        SHORT | {"label": [{"start": 0, "end": 3, "text": "Goo", "labels": ["ORG"]}]},
+        "Good",
+        "ORG: Goo",
+    ),
+    "ragas, contexts": (
+        {"question": "Q?", "contexts": ["C.", "D."], "answer": "a", "ground_truth": "b"},
+        "C.\nD.\nQ?",
+        "b",
+    ),
+    "ragas, lists": (
+        {"question": "Q?", "contexts": ["C."], "ground_truths": ["b"]},
+        "C.\nQ?",
+        "b",
+    ),
+    "ragas, retrieved": (
+        {"user_input": "Q?", "retrieved_contexts": ["C."], "response": "a", "reference": "b"},
+        "C.\nQ?",
+        "b",
     ),
     "axolotl": (
         {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]},

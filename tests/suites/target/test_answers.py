@@ -125,6 +125,35 @@ def test_one_answer_without_a_result_keeps_all_as_they_are(tmp_path: Path) -> No
     assert items(tmp_path, rows)[0].answer == "a #### 1"
 
 
+@pytest.mark.parametrize(
+    ("said", "right", "metric"),
+    [
+        ("So $\\boxed{%d}$.", "%d", "numeric"),
+        ("First \\boxed{9}, then \\boxed{\\frac{%d}{2}}", "\\frac{%d}{2}", "exact_match"),
+        ("\\fbox {\\text{a \\} b} %d}", "\\text{a \\} b} %d", "exact_match"),
+    ],
+)
+def test_what_a_box_holds_is_right(tmp_path: Path, said: str, right: str, metric: str) -> None:
+    """Of MATH's solutions: the last box, whatever braces it holds."""
+    rows = [{"question": f"Q{n}?", "answer": said.replace("%d", str(n))} for n in (1, 2)]
+
+    found = reading(tmp_path, rows)
+
+    rights = [item.answer for item in found.task.items]
+    assert rights == [right.replace("%d", str(n)) for n in (1, 2)]
+    assert found.task.metric == metric
+    assert "boxed" in found.notes[0]
+
+
+def test_a_solution_without_a_box_is_not_compared_whole(tmp_path: Path) -> None:
+    """Beside others that have one; whoever names a metric that takes all words has them."""
+    rows = [{"question": f"Q{n}?", "answer": f"So $\\boxed{{{n}}}$."} for n in (1, 2)]
+    rows.append({"question": "Q3?", "answer": "So it is proven."})
+
+    assert "data.jsonl:3" in refused(tmp_path, rows, "target.no-final")
+    assert reading(tmp_path, rows, metric="f1").task.items[2].answer == "So it is proven."
+
+
 def test_thoughts_are_no_part_of_the_right_answer(tmp_path: Path) -> None:
     """They are taken away, and said, with the flag that takes them from the model's answers."""
     rows = [
@@ -145,7 +174,7 @@ def test_a_thought_without_an_end_is_said(tmp_path: Path) -> None:
     """Nothing is taken away that may be the answer; a thought alone is none."""
     rows = [{"question": "q", "answer": "<think> about 5"}]
 
-    assert "1 of 1 right answers hold <think>" in reading(tmp_path, rows).notes[0]
+    assert "1 of 1 right answer holds <think>" in reading(tmp_path, rows).notes[0]
     rows = [{"question": "q", "answer": "<think>5</think> "}]
     refused(tmp_path, rows, "target.no-answer")
 

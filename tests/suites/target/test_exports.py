@@ -20,7 +20,7 @@ from cliffguard.suites.target import read_target
 from cliffguard.suites.target.exports import EXPORTS
 from tests import support
 from tests.suites.target.data import items, reading, refused
-from tests.suites.target.forms import COMMANDS, FLAGS, SAID, TALK, WHOLE
+from tests.suites.target.forms import COMMANDS, FLAGS, PARTS, SAID, TALK, THOUGHT, WHOLE
 
 
 def flags_in(text: str) -> dict[str, Any]:
@@ -102,13 +102,17 @@ def test_messages_in_rows_of_their_own_are_put_together(tmp_path: Path) -> None:
             {"params": {"messages": TALK, "system": "Short."}},
             {"result": {"message": {"content": [{"type": "text", "text": "Yo"}]}}},
         ),
+        (
+            {"request": {"contents": [PARTS]}},
+            {"response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]}},
+        ),
     ],
 )
 def test_a_batch_is_put_together(
     tmp_path: Path, asked: dict[str, Any], said: dict[str, Any]
 ) -> None:
     """Answers name their requests; neither is a target alone."""
-    name = {"custom_id": "r1"}
+    name = {"key" if "request" in asked else "custom_id": "r1"}
     (tmp_path / "requests.jsonl").write_text(json.dumps({**name, **asked}), encoding="utf-8")
     assert "no right answers" in refused(tmp_path, [{**name, **asked}], "target.other-form")
 
@@ -226,3 +230,103 @@ def test_unknown_objects_are_told_by_their_paths(tmp_path: Path) -> None:
     assert "such as payload.ask" in refused(tmp_path, rows, "target.no-column")
     item, _ = items(tmp_path, rows, prompt="payload.ask", answer="payload.reply")
     assert item.answer == "a"
+
+
+@pytest.mark.parametrize(
+    ("row", "error_id"),
+    [
+        ({"dialogue": ["A: Hi.", "B: Yo."], "summary": "They meet."}, "target.no-column"),
+        ({"dialogue": ["A: Hi."], "question": "Who?", "answer": "A"}, "target.unused-column"),
+        ({"messages": [{}, {"content": "Yo"}]}, "target.no-column"),
+    ],
+)
+def test_a_dialogue_that_a_row_is_about_is_no_chat(
+    tmp_path: Path, row: dict[str, Any], error_id: str
+) -> None:
+    """Nobody is told to take turns in what is summed up or asked about."""
+    refused(tmp_path, [row, row], error_id)
+
+
+def several(*said: str) -> dict[str, Any]:
+    """Return a record of Argilla's that several annotators answered."""
+    return {"fields": {"text": "Good"}, "responses": {"label": [{"value": one} for one in said]}}
+
+
+OF_SEVERAL = {"prompt": "fields.text", "answer": "responses.label.0.value"}
+
+
+def test_annotators_who_disagree_are_counted(tmp_path: Path) -> None:
+    """A twentieth of the rows is left out and said; spelling is no difference."""
+    rows = [several("pos", "neg"), *[several("pos", "Pos ")] * 30]
+
+    found = reading(tmp_path, rows, **OF_SEVERAL)
+
+    assert len(found.task.items) == 30
+    assert "1 of 31 rows has annotators who answer otherwise" in found.notes[0]
+    assert found.suite.remarks[0] == found.notes[0]
+
+
+LISTED = [{"user_id": "a", "value": "pos"}, {"user_id": "b", "value": "neg"}]
+STUDIO = [{"result": [{"value": {"choices": [one]}}]} for one in ("pos", "neg")]
+
+
+@pytest.mark.parametrize(
+    ("row", "keys"),
+    [
+        (several("pos", "neg"), OF_SEVERAL),
+        ({"text": "G", "x.responses": ["a", "b"]}, {"prompt": "text", "answer": "x.responses.0"}),
+        ({"text": "G", "label": LISTED}, {"prompt": "text", "answer": "label.0.value"}),
+        (
+            {"data": {"text": "G"}, "annotations": STUDIO},
+            {"prompt": "data.text", "answer": "annotations.0.result.0.value.choices"},
+        ),
+    ],
+)
+def test_annotators_who_mostly_disagree_are_refused(
+    tmp_path: Path, row: dict[str, Any], keys: dict[str, Any]
+) -> None:
+    """With the command that keeps the rows in which all agree; here there are none."""
+    line = refused(tmp_path, [row, row], "target.conflicting-answers", **keys)
+
+    run(command_in(line)[0], tmp_path)
+    assert (tmp_path / "rows.jsonl").read_text().strip() == ""
+
+
+@pytest.mark.parametrize("column", ["reference", "responses", "annotations"])
+def test_a_list_that_nobody_answered_is_no_disagreement(tmp_path: Path, column: str) -> None:
+    """Of MT-bench the second reference is of the second turn; a list of texts may be anything."""
+    row = {"turns": ["Q?", "R?"], column: ["b", "c"]}
+
+    item, _ = items(tmp_path, [row, row], prompt="turns.0", answer=f"{column}.0")
+
+    assert (item.prompt, item.answer) == ("Q?", "b")
+
+
+def test_a_batch_whose_first_row_failed_is_one(tmp_path: Path) -> None:
+    """The command leaves out what has no answer."""
+    asked = {"request": {"contents": [PARTS]}}
+    said = {"response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]}}
+
+    line = refused(
+        tmp_path, [asked | {"response": None, "status": "Bad"}, asked | said], "target.other-form"
+    )
+    run(command_in(line)[0], tmp_path)
+
+    (row,) = (tmp_path / "rows.jsonl").read_text().splitlines()
+    assert json.loads(row)["messages"][-1] == {"role": "assistant", "content": "Yo"}
+
+
+@pytest.mark.parametrize("late", [{"x": None}, {"x": {}}, {"x": []}, {}])
+def test_rows_without_a_nested_value_are_left_out_by_a_command(
+    tmp_path: Path, late: dict[str, Any]
+) -> None:
+    """The line has it, and what it writes is read under the same flags."""
+    keys = {"prompt": "a.q", "answer": "x.0.y"}
+    rows = [{"a": {"q": f"Q{n}?"}, "x": [{"y": f"{n}"}]} for n in range(3)]
+    rows.append({"a": {"q": "R?"}, **late})
+
+    line = refused(tmp_path, rows, "target.blank", **keys)
+    run(command_in(line)[0], tmp_path)
+
+    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
+    assert [item.prompt for item in found.task.items] == ["Q0?", "Q1?", "Q2?"]

@@ -184,3 +184,15 @@ def test_places_that_never_are_the_first_are_not_guessed(tmp_path: Path, kind: t
 def test_a_period_makes_no_other_label(tmp_path: Path) -> None:
     """Yes. and yes are one answer of two annotators."""
     refused(tmp_path, labelled("Yes.", "yes", "no"), "target.label-spellings")
+
+
+@pytest.mark.parametrize("answer", [10**400, -(10**400), "9" * 5000, "\u0661" * 5000])
+@pytest.mark.parametrize("keys", [{"choices": ["x", "y"]}, {"choices": None}])
+def test_a_number_of_any_length_is_no_place(
+    tmp_path: Path, answer: Any, keys: dict[str, Any]
+) -> None:
+    """It is among no choices and no labels, and the line that says so stays short."""
+    rows = [{"question": f"Q{n}?", "answer": answer, **keys} for n in range(2)]
+    named = {} if keys["choices"] else {"labels": ("x", "y")}
+
+    assert len(refused(tmp_path, rows, "target.no-choice", **named)) < 600

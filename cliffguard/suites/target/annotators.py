@@ -1,0 +1,94 @@
+"""Rows that several people answered: whether they agree with the one whose answer is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cliffguard.core.caveats import Caveat
+from cliffguard.core.errors import SuiteError
+from cliffguard.core.settings import TargetData
+from cliffguard.core.texts import cut_middle, n_things, plural
+from cliffguard.suites.rows import Row
+from cliffguard.suites.target.cells import at, inside, rewritten
+from cliffguard.suites.target.known import says
+
+MOST_DIVIDED = 0.05
+"""The share of rows that annotators may answer otherwise than each other, and be left out."""
+
+_PEOPLE = (
+    *("user_id", "annotator", "annotator_id", "completed_by", "created_username", "worker_id"),
+    "result",  # of one annotation of Label Studio's
+)
+"""Keys of what one of several people said."""
+
+
+def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[Row], Caveat | None]:
+    """Return the rows without those that other annotators answer otherwise than the named one.
+
+    With a caveat that counts them. Raises SuiteError where they are more than `MOST_DIVIDED`.
+    """
+    split = None if target.answer is None else _split(rows, target.answer)
+    if split is None:
+        return rows, None
+    said = [said_by_all(row.value, *split) for row in rows]
+    divided = [(row, texts) for row, texts in zip(rows, said, strict=True) if len(texts) > 1]
+    if not divided:
+        return rows, None
+    row, texts = divided[0]
+    told = (
+        f"{len(divided)} of {n_things(len(rows), 'row')} {plural(len(divided), 'has', 'have')} "
+        f"annotators who answer otherwise than each other, such as {row.place} "
+        f"({' and '.join(cut_middle(one, 40) for one in list(texts)[:2])})"
+    )
+    if len(divided) > MOST_DIVIDED * len(rows):
+        raise SuiteError(
+            f"{told}; write the answer that counts into a column of its own and name it with "
+            f"--target-answer, or leave such rows out: {_agreeing(row.source, *split)}",
+            id="target.conflicting-answers",
+        )
+    kept = [row for row, texts in zip(rows, said, strict=True) if len(texts) < 2]
+    return kept, Caveat(id="target.annotators-differ", text=f"{told}: they are left out.")
+
+
+def _agreeing(source: str, outer: str, inner: str) -> str:
+    """Return the command that keeps the rows whose annotators agree."""
+    kept = f"if len(said_by_all(r, {outer!r}, {inner!r})) < 2"
+    return rewritten(source, "r", kept, more="from cliffguard.suites.target import said_by_all")
+
+
+def _split(rows: Sequence[Row], path: str) -> tuple[str, str] | None:
+    """Return where the annotators' list lies, and what of each of them is the answer, if any."""
+    parts = path.split(".")
+    for place, part in enumerate(parts):
+        outer, inner = ".".join(parts[:place]), ".".join(parts[place + 1 :])
+        if not part.isdecimal() or not outer:
+            continue
+        is_argillas = outer.startswith("responses.") or outer.endswith(".responses")
+        if is_argillas or _are_people(rows, outer):
+            return outer, inner
+    return None
+
+
+def _are_people(rows: Sequence[Row], outer: str) -> bool:
+    lists = (at(row.value, outer) for row in rows)
+    return any(
+        isinstance(one, Mapping) and any(key in one for key in _PEOPLE)
+        for held in lists
+        for _, one in inside(held)
+    )
+
+
+def said_by_all(value: Mapping[str, Any], outer: str, inner: str) -> dict[str, None]:
+    """Return the answers of all annotators, each once, in their order.
+
+    `outer` is the path of their list, and `inner` that of the answer in each member.
+    """
+    found = [at(one, inner) if inner else one for _, one in inside(at(value, outer))]
+    return dict.fromkeys(_spelled(one) for one in found if says(one))
+
+
+def _spelled(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return " ".join(text.casefold().split())
