@@ -31,12 +31,12 @@ def noise(
     ],
     other_dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        typer.Option(help="Dtype of the second time."),
+        typer.Option(help="float32, bfloat16, float16: the second time.", metavar="DTYPE"),
     ] = None,
     other_device: Annotated[str | None, typer.Option(help="Device of the second time.")] = None,
     other_packing: Annotated[
         Literal["packed", "plain"] | None,
-        typer.Option(help="How prompts share prefixes the second time."),
+        typer.Option(help="packed or plain, the second time.", metavar="HOW"),
     ] = None,
     store: opt.StoreFolder = None,
     output_format: Annotated[

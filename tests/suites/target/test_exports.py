@@ -263,7 +263,8 @@ def test_annotators_who_disagree_are_counted(tmp_path: Path) -> None:
 
     assert len(found.task.items) == 30
     assert "1 of 31 rows has annotators who answer otherwise" in found.notes[0]
-    assert found.suite.remarks[0] == found.notes[0]
+    assert found.suite.remarks[0].text == found.notes[0]
+    assert found.suite.remarks[0].id == "target.annotators-differ"
 
 
 LISTED = [{"user_id": "a", "value": "pos"}, {"user_id": "b", "value": "neg"}]
