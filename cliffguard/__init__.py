@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from cliffguard.core.reviews import Outcome, Review
     from cliffguard.core.settings import (
         CapabilityPolicy,
+        EvalSettings,
         Plan,
         Policy,
-        Protocol,
         RunnerSettings,
         TargetData,
         TargetPolicy,
@@ -48,10 +48,10 @@ __all__ = [
     "CapabilityPolicy",
     "Caveat",
     "CliffguardError",
+    "EvalSettings",
     "Outcome",
     "Plan",
     "Policy",
-    "Protocol",
     "Review",
     "RunnerSettings",
     "Store",
@@ -110,7 +110,18 @@ class _Moved(MetaPathFinder, Loader):
 sys.meta_path.append(_Moved())
 
 
+_RENAMED = {"Protocol": "EvalSettings"}
+"""Names of earlier releases: found until the next one."""
+
+
 def __getattr__(name: str) -> Any:
+    if new := _RENAMED.get(name):
+        warnings.warn(
+            f"cliffguard.{name} is now {new}; the old name goes with the next release",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        name = new
     if name not in __all__:
         raise AttributeError(f"module 'cliffguard' has no attribute {name!r}")
     return getattr(importlib.import_module(f"cliffguard.{_HOMES.get(name, 'core.settings')}"), name)

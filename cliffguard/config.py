@@ -103,8 +103,10 @@ def make_plans(written: Mapping[str, Any], source: str) -> tuple[Plan, ...]:
         )
     if len(candidates) > 1:
         written = {"after_failure": "stop", **written}
-    each: list[Mapping[str, Any]] = [{**written, "candidate": one} for one in candidates]
-    return tuple(make_plan(way, source) for one in each or [written] for way in _ways(one))
+    each: list[Mapping[str, Any]] = [
+        {**written, "candidate": candidate} for candidate in candidates
+    ]
+    return tuple(make_plan(way, source) for mapping in each or [written] for way in _ways(mapping))
 
 
 def _ways(written: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -139,8 +141,8 @@ def _suites(written: Mapping[str, Any]) -> Any:
     """Return the suites of a plan: what lies around a target alone, unless none is said."""
     if "suites" not in written:
         return [AROUND_A_TARGET] if "target" in written else []
-    said = written["suites"]
-    return [] if said in (NO_SUITE, [NO_SUITE], (NO_SUITE,)) else said
+    suites = written["suites"]
+    return [] if suites in (NO_SUITE, [NO_SUITE], (NO_SUITE,)) else suites
 
 
 def make_policy(written: Mapping[str, Any], source: str) -> Policy:
@@ -193,7 +195,7 @@ def schema(kind: str) -> dict[str, Any]:
             described["properties"]["candidate"], several
         )
         # Two plans in one, which a protocol is not.
-        described["$defs"]["Protocol"]["properties"]["chat_template"]["enum"].append("both")
+        described["$defs"]["EvalSettings"]["properties"]["chat_template"]["enum"].append("both")
     if kind == "suite":  # `- gsm8k` is short for `- {name: gsm8k}`
         tasks = described["$defs"]["CapabilityFile"]["properties"]["tasks"]
         tasks["items"] = {"anyOf": [{"type": "string"}, tasks["items"]]}
@@ -218,9 +220,9 @@ def _refuse_switches(
             inner = key if kind == "plan" and key in SECTIONS else kind
             _refuse_switches(value, read[key], f"{where}{key}.", kind=inner)
         elif isinstance(value, bool) and not isinstance(read[key], bool):
-            found = str(value).lower()
+            text = str(value).lower()
             raise ConfigError(
-                f"{where}{key}: expected a number, found {found}", id=key_id(kind, str(key))
+                f"{where}{key}: expected a number, found {text}", id=key_id(kind, str(key))
             )
 
 
@@ -237,18 +239,18 @@ def _from(folder: Path, name: str, where: str) -> str:
 
 def _each_from(folder: Path, names: Sequence[Any], where: str) -> list[Any]:
     """Return a list of paths as seen from here; what is no text is refused later."""
-    return [_from(folder, one, where) if isinstance(one, str) else one for one in names]
+    return [_from(folder, name, where) if isinstance(name, str) else name for name in names]
 
 
 def _data_from(folder: Path, given: dict[Any, Any], where: str) -> dict[Any, Any]:
     """Return the files of each task, and of each of its splits, as seen from here."""
-    found = dict(given)
+    resolved = dict(given)
     for name, value in given.items():
         if isinstance(value, str):
-            found[name] = _from(folder, value, f"{where}.{name}")
+            resolved[name] = _from(folder, value, f"{where}.{name}")
         elif isinstance(value, dict):
-            found[name] = _data_from(folder, value, f"{where}.{name}")
-    return found
+            resolved[name] = _data_from(folder, value, f"{where}.{name}")
+    return resolved
 
 
 def _target_from(folder: Path, given: Any, where: str) -> Any:
@@ -264,9 +266,10 @@ def _churn_from(folder: Path, name: str, where: str) -> dict[str, float]:
     try:
         return churn_of_file(Path(_from(folder, name, where)))
     except UsageError as failure:
-        said = str(failure)
+        message = str(failure)
         raise ConfigError(
-            said if said.startswith(where) else f"{where}: {said}", id=key_id("plan", "churn")
+            message if message.startswith(where) else f"{where}: {message}",
+            id=key_id("plan", "churn"),
         ) from None
 
 

@@ -75,10 +75,10 @@ def base_path(say: Say) -> Path:
 
 
 def _installed_gguf() -> Path | None:
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
         return None
-    gguf = Path(found.origin).parent / _GGUF
+    gguf = Path(spec.origin).parent / _GGUF
     return gguf if gguf.is_file() else None
 
 

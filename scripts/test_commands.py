@@ -35,14 +35,14 @@ def texts() -> Iterator[tuple[str, str]]:
 
 def commands() -> dict[str, dict[str, str]]:
     """Return, by module, the flags that it is shown with, and a text that shows each."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
+    flags: dict[str, dict[str, str]] = defaultdict(dict)
     for name, text in texts():
         if name == "CHANGELOG.md":
             continue
         joined = _WRAPPED.sub(lambda span: span[0].replace("\n", " "), text.replace("\\\n", " "))
         for module, words in _COMMAND.findall(joined):
-            found[module] |= dict.fromkeys(_FLAG.findall(words), name)
-    return found
+            flags[module] |= dict.fromkeys(_FLAG.findall(words), name)
+    return flags
 
 
 COMMANDS = commands()
@@ -54,18 +54,18 @@ class _Reached(Exception):
 
 def options(module: Any, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Return the flags of a program: it is started, and stopped where it parses."""
-    found: set[str] = set()
+    flags: set[str] = set()
     if not re.search("argparse|write_or_check", Path(module.__file__).read_text(encoding="utf-8")):
-        return found
+        return flags
 
     def stop(self: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
-        found.update(self._option_string_actions)
+        flags.update(self._option_string_actions)
         raise _Reached
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
     with pytest.raises(_Reached):
         module.main()
-    return found
+    return flags
 
 
 def test_commands_are_found() -> None:

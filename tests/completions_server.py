@@ -79,7 +79,7 @@ def _asked(body: Any, completer: _Completer) -> _Asked:
     if not isinstance(echo, bool):
         raise RefusedError("echo: is no boolean")
     n_logprobs = body.get("logprobs")
-    asked = _Asked(
+    request = _Asked(
         prompts=tuple(_prompts(body.get("prompt"), completer)),
         echo=echo,
         n_logprobs=None if n_logprobs is None else int(_number(body, "logprobs", 0, MAX_LOGPROBS)),
@@ -89,13 +89,13 @@ def _asked(body: Any, completer: _Completer) -> _Asked:
         # Without a seed, too, a test server repeats itself.
         seed=int(_number(body, "seed", 0, 2**63 - 1, 0)),
     )
-    longest = max(len(prompt) for prompt in asked.prompts)
-    if longest + asked.max_tokens > completer.max_length:
+    longest = max(len(prompt) for prompt in request.prompts)
+    if longest + request.max_tokens > completer.max_length:
         raise RefusedError(
-            f"{longest} prompt tokens and {asked.max_tokens} to generate exceed the context of "
+            f"{longest} prompt tokens and {request.max_tokens} to generate exceed the context of "
             f"{completer.max_length}"
         )
-    return asked
+    return request
 
 
 def _number(
@@ -194,15 +194,17 @@ class _Completer:
         tokens: list[int] = self.tokenizer(text).input_ids
         return tokens
 
-    def complete(self, asked: _Asked) -> dict[str, Any]:
+    def complete(self, request: _Asked) -> dict[str, Any]:
         """Return the body of the response."""
         import torch
 
         with self._turn, torch.inference_mode():
-            done = [self._continued(prompt, asked) for prompt in asked.prompts]
-            choices = [self._choice(index, one, asked) for index, one in enumerate(done)]
-        n_prompt = sum(len(one.prompt) for one in done)
-        n_new = sum(len(one.new) for one in done)
+            done = [self._continued(prompt, request) for prompt in request.prompts]
+            choices = [
+                self._choice(index, completion, request) for index, completion in enumerate(done)
+            ]
+        n_prompt = sum(len(completion.prompt) for completion in done)
+        n_new = sum(len(completion.new) for completion in done)
         return {
             "id": f"cmpl-{time.time_ns():x}",
             "object": "text_completion",
@@ -216,15 +218,15 @@ class _Completer:
             },
         }
 
-    def _continued(self, prompt: tuple[int, ...], asked: _Asked) -> _Continued:
+    def _continued(self, prompt: tuple[int, ...], request: _Asked) -> _Continued:
         import torch
 
-        generator = torch.Generator().manual_seed(asked.seed)
+        generator = torch.Generator().manual_seed(request.seed)
         out = self.model(input_ids=torch.tensor([prompt]), use_cache=True)
         rows = [out.logits[0]]
         new: list[int] = []
         text = ""
-        while len(new) < asked.max_tokens:
+        while len(new) < request.max_tokens:
             if new:
                 out = self.model(
                     input_ids=torch.tensor([new[-1:]]),
@@ -232,11 +234,11 @@ class _Completer:
                     use_cache=True,
                 )
                 rows.append(out.logits[0])
-            new.append(_picked(out.logits[0, -1], asked.temperature, generator))
+            new.append(_picked(out.logits[0, -1], request.temperature, generator))
             text = self.tokenizer.decode(new, skip_special_tokens=True)
-            found = [text.index(stop) for stop in asked.stops if stop in text]
-            if new[-1] in self._ends or found:
-                text = text[: min(found, default=len(text))]
+            positions = [text.index(stop) for stop in request.stops if stop in text]
+            if new[-1] in self._ends or positions:
+                text = text[: min(positions, default=len(text))]
                 reason: Literal["stop", "length"] = "stop"
                 break
         else:
@@ -249,43 +251,43 @@ class _Completer:
             finish_reason=reason,
         )
 
-    def _choice(self, index: int, one: _Continued, asked: _Asked) -> dict[str, Any]:
-        echoed = self.tokenizer.decode(one.prompt) if asked.echo else ""
+    def _choice(self, index: int, completion: _Continued, request: _Asked) -> dict[str, Any]:
+        echoed = self.tokenizer.decode(completion.prompt) if request.echo else ""
         return {
             "index": index,
-            "text": echoed + one.text,
-            "finish_reason": one.finish_reason,
-            "logprobs": None if asked.n_logprobs is None else self._logprobs(one, asked),
+            "text": echoed + completion.text,
+            "finish_reason": completion.finish_reason,
+            "logprobs": None if request.n_logprobs is None else self._logprobs(completion, request),
         }
 
-    def _logprobs(self, one: _Continued, asked: _Asked) -> dict[str, list[Any]]:
-        tokens = one.prompt + one.new
-        shown = range(0 if asked.echo else len(one.prompt), len(tokens))
-        texts = [self.tokenizer.decode([tokens[place]]) for place in shown]
-        own: list[float | None] = []
+    def _logprobs(self, completion: _Continued, request: _Asked) -> dict[str, list[Any]]:
+        tokens = completion.prompt + completion.new
+        shown = range(0 if request.echo else len(completion.prompt), len(tokens))
+        texts = [self.tokenizer.decode([tokens[position]]) for position in shown]
+        logprobs: list[float | None] = []
         top: list[dict[str, float] | None] = []
-        for place in shown:
-            if place == 0:  # nothing stands before the first token that could predict it
-                own.append(None)
+        for position in shown:
+            if position == 0:  # nothing stands before the first token that could predict it
+                logprobs.append(None)
                 top.append(None)
                 continue
-            row = one.logprobs[place - 1]
-            own.append(_finite(row[tokens[place]]))
-            top.append(self._top(row, [tokens[place], *row.topk(asked.n_logprobs).indices]))
+            row = completion.logprobs[position - 1]
+            logprobs.append(_finite(row[tokens[position]]))
+            top.append(self._top(row, [tokens[position], *row.topk(request.n_logprobs).indices]))
         return {
             "tokens": texts,
-            "token_logprobs": own,
+            "token_logprobs": logprobs,
             "top_logprobs": top,
-            "text_offset": [sum(map(len, texts[:place])) for place in range(len(texts))],
+            "text_offset": [sum(map(len, texts[:position])) for position in range(len(texts))],
         }
 
     def _top(self, row: Any, tokens: Sequence[int]) -> dict[str, float]:
         """Return log-probabilities by text; of tokens with the same text the likeliest stands."""
-        found: dict[str, float] = {}
+        logprobs: dict[str, float] = {}
         for token in tokens:
             text = self.tokenizer.decode([int(token)])
-            found[text] = max(_finite(row[token]), found.get(text, _LEAST_LOGPROB))
-        return found
+            logprobs[text] = max(_finite(row[token]), logprobs.get(text, _LEAST_LOGPROB))
+        return logprobs
 
 
 def _picked(logits: Any, temperature: float, generator: Any) -> int:

@@ -63,7 +63,7 @@ def tiny_adapter(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def workspace(tmp_path: Path) -> Place:
     """A folder with a base, a candidate and a suite, in which everything is in order."""
     from tests.bad_input.place import in_order
 
@@ -94,10 +94,10 @@ def listening() -> Iterator[None]:
     """Let this process listen as the command line does, and leave it as it was."""
     from cliffguard.core import signals as interrupts
 
-    usual = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupts.listen()
     yield
-    for one, handler in usual.items():
-        signal.signal(one, handler)
+    for number, handler in usual.items():
+        signal.signal(number, handler)
     interrupts._hand.is_full, interrupts._hand.waiting = False, None

@@ -51,19 +51,21 @@ def main() -> None:
     parser.add_argument("--flips", type=int, default=600)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        place = Place.made(Path(folder) / "large")
+        workspace = Place.made(Path(folder) / "large")
         small = Place.made(Path(folder) / "small", n_items=70, n_said=6)
         print("| fault | planted | answers lost | files damaged | same review.json | time |")
         print("|---|---:|---:|---:|---:|---:|")
-        killed = timed("kill -9 at a random moment", lambda: kill_often(place, chosen.kills))
+        killed = timed("kill -9 at a random moment", lambda: kill_often(workspace, chosen.kills))
         timed("no space left, at each step of writing", lambda: fill_disk(small))
         try:
-            timed("a file system of 8 to 512 KiB", lambda: fill_tmpfs(place))
+            timed("a file system of 8 to 512 KiB", lambda: fill_tmpfs(workspace))
         except PermissionError as failure:
             print(f"({failure})")
-        timed("two runs at once on an empty store", lambda: run_pairs(place, chosen.pairs))
+        timed("two runs at once on an empty store", lambda: run_pairs(workspace, chosen.pairs))
         print(f"\nkills: {killed.halfway} between the first shard and the last, ", end="")
-        print(f"{killed.in_write} in the middle of a write\n\n{damage_files(place, chosen.flips)}")
+        print(
+            f"{killed.in_write} in the middle of a write\n\n{damage_files(workspace, chosen.flips)}"
+        )
 
 
 if __name__ == "__main__":

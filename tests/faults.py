@@ -37,7 +37,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError
 from cliffguard.core.files import write_whole
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.report.json import render_json
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.answers import Entry
@@ -84,7 +84,7 @@ class Scripted(FakeRunner):
         self._before = before
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the scripted answers after a while."""
         self._before(f"{checkpoint.label} {task.name} {items[0].id}")
@@ -97,27 +97,34 @@ class Scripted(FakeRunner):
         return float(drawn < (0.7 if name.endswith("base") else 0.6))
 
 
-def run(place: Place, store: Path, review: Path, reports: Path, pause_s: float = 0.0) -> None:
+def run(workspace: Place, store: Path, review: Path, reports: Path, pause_s: float = 0.0) -> None:
     """Compare in this process; append a line to `reports` for every shard that is stored."""
     stream = os.open(reports, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     write_shard = Entry.write_shard
 
-    def told(entry: Entry, number: int, answers: Sequence[Answer], notes: Any) -> None:
+    def write_and_tell(entry: Entry, number: int, answers: Sequence[Answer], notes: Any) -> None:
         write_shard(entry, number, answers, notes)
-        found = entry.read_sealed(number).answers
-        line = f"{entry.folder.name} {number} {_digest(found)}\n"
+        stored = entry.read_sealed(number).answers
+        line = f"{entry.folder.name} {number} {_digest(stored)}\n"
         os.write(stream, line.encode())
 
-    with mock.patch.object(Entry, "write_shard", told):
-        found = guard(place.plan, store=Store(store), runner=Scripted(pause_s), stops_early=False)
-    write_whole(review, render_json(found))
+    with mock.patch.object(Entry, "write_shard", write_and_tell):
+        result = guard(
+            workspace.plan, store=Store(store), runner=Scripted(pause_s), stops_early=False
+        )
+    write_whole(review, render_json(result))
 
 
-def undisturbed(place: Place) -> bytes:
+def undisturbed(workspace: Place) -> bytes:
     """Return the review.json of a run that nothing happens to."""
-    review = place.folder / "undisturbed.json"
+    review = workspace.folder / "undisturbed.json"
     if not review.is_file():
-        run(place, place.folder / "undisturbed", review, place.folder / "undisturbed.log")
+        run(
+            workspace,
+            workspace.folder / "undisturbed",
+            review,
+            workspace.folder / "undisturbed.log",
+        )
     return review.read_bytes()
 
 
@@ -195,7 +202,7 @@ def processes() -> ForkServerContext:
     return context
 
 
-def kill_often(place: Place, n_kills: int, *, seed: int = SEED, pause_s: float = 0.0) -> Tally:
+def kill_often(workspace: Place, n_kills: int, *, seed: int = SEED, pause_s: float = 0.0) -> Tally:
     """Kill runs, each until it has come through, `n_kills` times in all.
 
     Every other kill comes at a random moment; the rest within a millisecond after a new file has
@@ -203,28 +210,30 @@ def kill_often(place: Place, n_kills: int, *, seed: int = SEED, pause_s: float =
     """
     source = random.Random(seed)
     context = processes()
-    expected = undisturbed(place)
-    usual_s = _duration(context, place)
-    n_all = n_stored(place.folder / "undisturbed")
+    expected = undisturbed(workspace)
+    usual_s = _duration(context, workspace)
+    n_all = n_stored(workspace.folder / "undisturbed")
     tally = Tally()
     while tally.faults < n_kills and tally.is_clean:
-        with tempfile.TemporaryDirectory(dir=place.folder) as folder:
+        with tempfile.TemporaryDirectory(dir=workspace.folder) as folder:
             store, review, reports = (Path(folder) / name for name in ("store", "review", "log"))
             is_done = False
             while not is_done:
                 parts = _parts(store)
-                one = context.Process(target=run, args=(place, store, review, reports, pause_s))
-                one.start()
+                process = context.Process(
+                    target=run, args=(workspace, store, review, reports, pause_s)
+                )
+                process.start()
                 if tally.faults >= n_kills:
-                    one.join(PATIENCE_S)
+                    process.join(PATIENCE_S)
                 elif tally.faults % 2:
-                    _wait_for_files(one, store, source.randint(1, 12))
+                    _wait_for_files(process, store, source.randint(1, 12))
                     time.sleep(source.uniform(0.0, 0.001))
                 else:
-                    one.join(source.uniform(0.0, 0.9 * usual_s))
-                is_done = not one.is_alive()
-                one.kill()
-                one.join()
+                    process.join(source.uniform(0.0, 0.9 * usual_s))
+                is_done = not process.is_alive()
+                process.kill()
+                process.join()
                 tally.check(store, reports)
                 if not is_done:
                     tally.faults += 1
@@ -239,10 +248,10 @@ def _parts(store: Path) -> set[str]:
     return {name for name in _names(store) if Path(name).name.startswith(".")}
 
 
-def _wait_for_files(one: BaseProcess, store: Path, n_files: int) -> None:
+def _wait_for_files(process: BaseProcess, store: Path, n_files: int) -> None:
     """Return when so many new files have been seen in the store, or the process has ended."""
     before, seen = _names(store), set[str]()
-    while len(seen) < n_files and one.is_alive():
+    while len(seen) < n_files and process.is_alive():
         seen |= _names(store) - before
 
 
@@ -250,18 +259,18 @@ def _names(store: Path) -> set[str]:
     return {os.path.join(folder, name) for folder, _, names in os.walk(store) for name in names}
 
 
-def _duration(context: ForkServerContext, place: Place) -> float:
+def _duration(context: ForkServerContext, workspace: Place) -> float:
     """Return the seconds of an undisturbed run, its start included."""
-    with tempfile.TemporaryDirectory(dir=place.folder) as folder:
+    with tempfile.TemporaryDirectory(dir=workspace.folder) as folder:
         paths = [Path(folder) / name for name in ("store", "review", "log")]
         seconds = []
         for _ in range(2):  # the first one starts the server
             shutil.rmtree(paths[0], ignore_errors=True)
             start = time.perf_counter()
-            one = context.Process(target=run, args=(place, *paths))
-            one.start()
-            one.join()
-            assert one.exitcode == 0, f"an undisturbed run ended in {one.exitcode}"
+            process = context.Process(target=run, args=(workspace, *paths))
+            process.start()
+            process.join()
+            assert process.exitcode == 0, f"an undisturbed run ended in {process.exitcode}"
             seconds.append(time.perf_counter() - start)
     return min(seconds)
 
@@ -303,51 +312,51 @@ def full_at(number: int) -> Iterator[list[str]]:
         owner = Path if module == "pathlib.Path" else sys.modules[module]
         real = getattr(owner, attribute)
         patched.append(mock.patch.object(owner, attribute, counted(name, real)))
-    for one in patched:
-        one.start()
+    for patch in patched:
+        patch.start()
     try:
         yield steps
     finally:
-        for one in patched:
-            one.stop()
+        for patch in patched:
+            patch.stop()
 
 
-def fill_disk(place: Place, *, every: int = 1) -> Tally:
+def fill_disk(workspace: Place, *, every: int = 1) -> Tally:
     """Let the disk be full at each step of writing in turn; then run again with room."""
-    expected = undisturbed(place)
+    expected = undisturbed(workspace)
     tally = Tally()
-    with tempfile.TemporaryDirectory(dir=place.folder) as folder, full_at(-1) as steps:
-        run(place, Path(folder) / "store", Path(folder) / "review", Path(folder) / "log")
+    with tempfile.TemporaryDirectory(dir=workspace.folder) as folder, full_at(-1) as steps:
+        run(workspace, Path(folder) / "store", Path(folder) / "review", Path(folder) / "log")
     for number in range(0, len(steps), every):
-        with tempfile.TemporaryDirectory(dir=place.folder) as folder:
+        with tempfile.TemporaryDirectory(dir=workspace.folder) as folder:
             paths = [Path(folder) / name for name in ("store", "review", "log")]
             try:
                 with full_at(number):
-                    run(place, *paths)
+                    run(workspace, *paths)
             except InfrastructureError:
                 tally.faults += 1
             tally.check(paths[0], paths[2])
-            run(place, *paths)
+            run(workspace, *paths)
             tally.check(paths[0], paths[2])
             tally.end(paths[1], expected)
     return tally
 
 
-def fill_tmpfs(place: Place, sizes_kib: Sequence[int] = TMPFS_KIB) -> Tally:
+def fill_tmpfs(workspace: Place, sizes_kib: Sequence[int] = TMPFS_KIB) -> Tally:
     """Run on real file systems of too few KiB; then copy the store to where there is room."""
-    expected = undisturbed(place)
+    expected = undisturbed(workspace)
     tally = Tally()
     for size in sizes_kib:
-        with tempfile.TemporaryDirectory(dir=place.folder) as folder, small_disk(size) as disk:
+        with tempfile.TemporaryDirectory(dir=workspace.folder) as folder, small_disk(size) as disk:
             review, reports = (Path(folder) / name for name in ("review", "log"))
             try:
-                run(place, disk / "store", review, reports)
+                run(workspace, disk / "store", review, reports)
             except InfrastructureError:
                 tally.faults += 1
             tally.check(disk / "store", reports)
             if (disk / "store").is_dir():
                 shutil.copytree(disk / "store", Path(folder) / "store")
-            run(place, Path(folder) / "store", review, reports)
+            run(workspace, Path(folder) / "store", review, reports)
             tally.check(Path(folder) / "store", reports)
             tally.end(review, expected)
     return tally
@@ -369,25 +378,25 @@ def small_disk(size_kib: int) -> Iterator[Path]:
 # --- two runs at once ----------------------------------------------------------------------------
 
 
-def run_pairs(place: Place, n_pairs: int) -> Tally:
+def run_pairs(workspace: Place, n_pairs: int) -> Tally:
     """Start two runs on one empty store at the same time, `n_pairs` times."""
     context = processes()
-    expected = undisturbed(place)
+    expected = undisturbed(workspace)
     tally = Tally()
     for _ in range(n_pairs):
-        with tempfile.TemporaryDirectory(dir=place.folder) as folder:
+        with tempfile.TemporaryDirectory(dir=workspace.folder) as folder:
             store = Path(folder) / "store"
             pair = [
                 context.Process(
                     target=run,
-                    args=(place, store, Path(folder) / f"review-{who}", Path(folder) / who),
+                    args=(workspace, store, Path(folder) / f"review-{who}", Path(folder) / who),
                 )
                 for who in ("one", "other")
             ]
-            for one in pair:
-                one.start()
-            for one in pair:
-                one.join(PATIENCE_S)
+            for process in pair:
+                process.start()
+            for process in pair:
+                process.join(PATIENCE_S)
             tally.faults += 1
             for who in ("one", "other"):
                 tally.check(store, Path(folder) / who)
@@ -409,15 +418,15 @@ class Flips:
     repaired: int = 0
 
 
-def damage_files(place: Place, n_faults: int, *, seed: int = SEED) -> Flips:
+def damage_files(workspace: Place, n_faults: int, *, seed: int = SEED) -> Flips:
     """Damage a random file of a store, verify, repair, run again; each fault alone.
 
     Faults: one bit flipped, the end torn off, the file emptied, the file gone.
     """
     source = random.Random(seed)
-    expected = undisturbed(place)
-    whole = place.folder / "undisturbed"
-    told = _meaning(whole)
+    expected = undisturbed(workspace)
+    whole = workspace.folder / "undisturbed"
+    meaning = _meaning(whole)
     files = sorted(  # an empty one is a mark, which has nothing to damage
         p.relative_to(whole)
         for p in whole.glob("questions/**/*")
@@ -425,21 +434,21 @@ def damage_files(place: Place, n_faults: int, *, seed: int = SEED) -> Flips:
     )
     flips = Flips()
     for number in range(n_faults):
-        with tempfile.TemporaryDirectory(dir=place.folder) as folder:
+        with tempfile.TemporaryDirectory(dir=workspace.folder) as folder:
             store, review, reports = (Path(folder) / name for name in ("store", "review", "log"))
             shutil.copytree(whole, store)
             fault = ("flipped", "flipped", "flipped", "torn", "emptied", "gone")[number % 6]
             damaged(store / source.choice(files), fault, source)
             flips.faults += 1
-            found = [one for entry in entries_of(Store(store)) for one in examine(entry)]
-            if found:
+            problems = [problem for entry in entries_of(Store(store)) for problem in examine(entry)]
+            if problems:
                 flips.refused += 1
-            elif _meaning(store) == told or fault == "gone":
+            elif _meaning(store) == meaning or fault == "gone":
                 flips.harmless += 1  # white space; or a shard that is gone, which is asked again
             else:
                 flips.unnoticed += 1
-            move_aside(Store(store), found)
-            run(place, store, review, reports)
+            move_aside(Store(store), problems)
+            run(workspace, store, review, reports)
             flips.repaired += review.read_bytes() == expected and n_damaged(store) == 0
     return flips
 
@@ -459,11 +468,11 @@ def damaged(path: Path, fault: str, source: random.Random) -> None:
 
 def _meaning(store: Path) -> list[Any]:
     """Return what a store says, however it is spelt."""
-    said: list[Any] = []
+    contents: list[Any] = []
     for entry in entries_of(Store(store)):
         try:
-            said += [entry.read_question(), entry.read_items()]
-            said += [entry.read_sealed(number) for number in entry.shard_numbers()]
+            contents += [entry.read_question(), entry.read_items()]
+            contents += [entry.read_sealed(number) for number in entry.shard_numbers()]
         except CliffguardError as failure:
-            said.append(str(failure))
-    return said
+            contents.append(str(failure))
+    return contents

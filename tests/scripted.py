@@ -14,7 +14,7 @@ from typing import Any
 from tests.faults import Scripted
 
 
-def asked(what: str) -> None:
+def mark_shard(what: str) -> None:
     """Note that a shard is in hand."""
     with open(os.environ["SCRIPTED_MARKS"], "a", encoding="utf-8") as marks:
         marks.write(what + "\n")
@@ -22,7 +22,7 @@ def asked(what: str) -> None:
 
 def make(*_: Any, **__: Any) -> Scripted:
     """Return the runner that stands where lm-eval's does."""
-    return Scripted(float(os.environ.get("SCRIPTED_PAUSE_S", "0")), asked)
+    return Scripted(float(os.environ.get("SCRIPTED_PAUSE_S", "0")), mark_shard)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from cliffguard.core.comparisons import (
 )
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import Protocol, Ring
+from cliffguard.core.settings import EvalSettings, Ring
 
 NAMES = ("Ann", "Bob", "Carl", "Dana")
 
@@ -224,7 +224,7 @@ def save_tiny_adapter(folder: Path, base: Path, *, seed: int = 0) -> None:
 
 def model_of(runner: Any, checkpoint: Checkpoint) -> Any:
     """Return the lm-eval model with which a harness runner asks a checkpoint, to spy on it."""
-    return runner._backend.model(checkpoint, Protocol(), "float32")
+    return runner._backend.model(checkpoint, EvalSettings(), "float32")
 
 
 def saying(texts: Sequence[str]) -> Any:
@@ -272,10 +272,10 @@ def compared(capability: str, suite: str, ring: Ring, **values: Any) -> Capabili
     return CapabilityComparison(capability=capability, suite=suite, ring=ring, **records)
 
 
-def changed(found: CapabilityComparison, **values: Any) -> CapabilityComparison:
+def changed(capability: CapabilityComparison, **values: Any) -> CapabilityComparison:
     """Return a capability's comparison with other values, in its three records too."""
     for name in _RECORDS:
-        record = getattr(found, name)
-        own = {f.name: values.pop(f.name) for f in fields(record) if f.name in values}
-        found = replace(found, **{name: replace(record, **own)})
-    return replace(found, **values)
+        record = getattr(capability, name)
+        updates = {f.name: values.pop(f.name) for f in fields(record) if f.name in values}
+        capability = replace(capability, **{name: replace(record, **updates)})
+    return replace(capability, **values)

@@ -134,9 +134,9 @@ def test_suites_beside_the_plan_are_found(tmp_path: Path) -> None:
     (tmp_path / "adjacent").mkdir()
     text = "base: b\ncandidate: c\nsuites: [./mine.yaml, mine.yaml, adjacent]\n"
 
-    found = load_plan(plan_file(tmp_path, text=text)).suites
+    suites = load_plan(plan_file(tmp_path, text=text)).suites
 
-    assert found == (str(tmp_path / "mine.yaml"), str(tmp_path / "mine.yaml"), "adjacent")
+    assert suites == (str(tmp_path / "mine.yaml"), str(tmp_path / "mine.yaml"), "adjacent")
 
 
 @pytest.mark.parametrize("text", ["target: t.jsonl", "target: {data: t.jsonl, labels: [yes, no]}"])
@@ -451,7 +451,7 @@ def test_the_schema_knows_the_short_spelling_of_a_task() -> None:
     """`- gsm8k` is a task, to an editor too."""
     tasks = schema("suite")["$defs"]["CapabilityFile"]["properties"]["tasks"]["items"]
 
-    assert "string" in [one.get("type") for one in tasks.get("anyOf", [tasks])]
+    assert "string" in [schema.get("type") for schema in tasks.get("anyOf", [tasks])]
 
 
 def test_every_key_of_a_plan_is_in_the_schema() -> None:

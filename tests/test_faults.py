@@ -30,7 +30,7 @@ N_KILLS = 8
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A base, a candidate and a suite of seven shards a side."""
     return Place.made(tmp_path_factory.mktemp("place"))
 
@@ -41,26 +41,26 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place.made(tmp_path_factory.mktemp("small"), n_items=70, n_said=6)
 
 
-def assert_nothing_lost(found: Tally, n_faults: int) -> None:
+def assert_nothing_lost(tally: Tally, n_faults: int) -> None:
     """Fail unless there were so many faults, and none did harm."""
-    assert found.faults >= n_faults
-    assert found.reviews >= 1
-    assert found.is_clean, found
+    assert tally.faults >= n_faults
+    assert tally.reviews >= 1
+    assert tally.is_clean, tally
 
 
 @pytest.mark.slow
-def test_a_killed_run_loses_nothing(place: Place) -> None:
+def test_a_killed_run_loses_nothing(workspace: Place) -> None:
     """Kill -9 at random moments: what was reported is there, the review is the undisturbed one."""
-    assert_nothing_lost(kill_often(place, N_KILLS), N_KILLS)
+    assert_nothing_lost(kill_often(workspace, N_KILLS), N_KILLS)
 
 
 @pytest.mark.slow
-def test_many_killed_runs_lose_nothing(place: Place) -> None:
+def test_many_killed_runs_lose_nothing(workspace: Place) -> None:
     """The same, often enough to meet a write in its middle."""
-    found = kill_often(place, 60, seed=1)
+    tally = kill_often(workspace, 60, seed=1)
 
-    assert_nothing_lost(found, 60)
-    assert found.halfway >= 5
+    assert_nothing_lost(tally, 60)
+    assert tally.halfway >= 5
 
 
 def test_a_full_disk_loses_nothing(small: Place) -> None:
@@ -74,19 +74,19 @@ def test_a_disk_that_is_full_at_any_step_loses_nothing(small: Place) -> None:
     assert_nothing_lost(fill_disk(small), 90)
 
 
-def test_a_file_system_that_is_too_small_loses_nothing(place: Place) -> None:
+def test_a_file_system_that_is_too_small_loses_nothing(workspace: Place) -> None:
     """The same where a real file system has no room left."""
     try:
-        found = fill_tmpfs(place, (16, 96, 200))
+        tally = fill_tmpfs(workspace, (16, 96, 200))
     except PermissionError as failure:
         pytest.skip(str(failure))
 
-    assert_nothing_lost(found, 3)
+    assert_nothing_lost(tally, 3)
 
 
-def test_two_runs_at_once_lose_nothing(place: Place) -> None:
+def test_two_runs_at_once_lose_nothing(workspace: Place) -> None:
     """Two processes ask the same of one empty store; both reviews are that of a run alone."""
-    assert_nothing_lost(run_pairs(place, 2), 2)
+    assert_nothing_lost(run_pairs(workspace, 2), 2)
 
 
 def read_only(*_: object, **__: object) -> None:
@@ -122,11 +122,11 @@ def test_a_read_only_store_that_lacks_an_answer_is_the_users_error(
 
 def test_damage_is_noticed_and_mended(small: Place) -> None:
     """Flipped, torn, emptied and lost files are refused or harmless; repaired, the run goes on."""
-    found = damage_files(small, 12)
+    flips = damage_files(small, 12)
 
-    assert found.unnoticed == 0
-    assert found.refused >= 8
-    assert found.repaired == found.faults == 12
+    assert flips.unnoticed == 0
+    assert flips.refused >= 8
+    assert flips.repaired == flips.faults == 12
 
 
 def test_the_study_would_notice_a_lost_answer(small: Place, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard import EvalSettings, Outcome, Plan, Policy, Review, Store, guard
 from cliffguard.compare.verdict import judge
 from cliffguard.core.answers import Answer
 from cliffguard.core.caveats import Caveat
@@ -21,9 +21,9 @@ from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Verdict
 from cliffguard.core.settings import AfterFailure, CapabilityPolicy
-from cliffguard.core.signals import drop_if_told
+from cliffguard.core.signals import drop_if_stopped
 from cliffguard.gate import find_sides, measure_alone
-from cliffguard.planning.power import look_ahead
+from cliffguard.planning.power import power_analysis
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
@@ -90,10 +90,17 @@ def test_counts_are_those_of_the_script(plan: Plan, store: Store) -> None:
     """Broken, fixed and means are counted over the pairs."""
     review = guard(plan, store=store, runner=FakeRunner(loses_hard_levels))
 
-    found = review.comparison.capabilities[0]
-    assert (found.counts.n_items, found.counts.n_broken, found.counts.n_fixed) == (300, 100, 0)
-    assert (found.evidence.base_mean, found.evidence.candidate_mean) == (1.0, pytest.approx(2 / 3))
-    assert found.evidence.drop == pytest.approx(1 / 3)
+    capability = review.comparison.capabilities[0]
+    assert (capability.counts.n_items, capability.counts.n_broken, capability.counts.n_fixed) == (
+        300,
+        100,
+        0,
+    )
+    assert (capability.evidence.base_mean, capability.evidence.candidate_mean) == (
+        1.0,
+        pytest.approx(2 / 3),
+    )
+    assert capability.evidence.drop == pytest.approx(1 / 3)
 
 
 def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path: Path) -> None:
@@ -107,9 +114,9 @@ def test_swapping_the_sides_negates_the_drop(plan: Plan, store: Store, tmp_path:
     swapped = replace(plan, base=plan.candidate, candidate=str(plan.base))
     back = guard(swapped, store=store, runner=script, stops_early=False)
 
-    one, other = forward.comparison.capabilities[0], back.comparison.capabilities[0]
-    assert one.evidence.drop == -(other.evidence.drop or 0.0)
-    assert (one.counts.n_broken, one.counts.n_fixed) == (
+    first, other = forward.comparison.capabilities[0], back.comparison.capabilities[0]
+    assert first.evidence.drop == -(other.evidence.drop or 0.0)
+    assert (first.counts.n_broken, first.counts.n_fixed) == (
         other.counts.n_fixed,
         other.counts.n_broken,
     )
@@ -142,7 +149,7 @@ def test_another_protocol_is_another_question(plan: Plan, store: Store) -> None:
     guard(plan, store=store, runner=FakeRunner(all_right))
     runner = FakeRunner(all_right)
 
-    guard(replace(plan, protocol=Protocol(limit=30, seed=1)), store=store, runner=runner)
+    guard(replace(plan, protocol=EvalSettings(limit=30, seed=1)), store=store, runner=runner)
 
     assert runner.n_asked == 2 * 60
 
@@ -153,7 +160,7 @@ class Interrupted(FakeRunner):
     n_shards = 0
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer two shards, then stop as ^C would."""
         self.n_shards += 1
@@ -186,8 +193,12 @@ def test_unscored_items_are_counted_and_leave_the_means(plan: Plan, store: Store
 
     review = guard(plan, store=store, runner=FakeRunner(script))
 
-    found = review.comparison.capabilities[0]
-    assert (found.counts.n_items, found.counts.n_unscored, found.evidence.candidate_mean) == (
+    capability = review.comparison.capabilities[0]
+    assert (
+        capability.counts.n_items,
+        capability.counts.n_unscored,
+        capability.evidence.candidate_mean,
+    ) == (
         200,
         100,
         1.0,
@@ -205,14 +216,16 @@ def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store
     script = FakeRunner(loses_hard_levels)
     review = guard(plan, store=store, runner=script, stops_early=False)
 
-    found = review.comparison.capabilities[0]
-    assert (found.counts.n_items, found.counts.n_broken) == (200, 0)
-    assert [(one.level, one.is_gating) for one in found.diagnostics.ladders[0].levels] == [
+    capability = review.comparison.capabilities[0]
+    assert (capability.counts.n_items, capability.counts.n_broken) == (200, 0)
+    assert [
+        (level.level, level.is_gating) for level in capability.diagnostics.ladders[0].levels
+    ] == [
         (1, True),
         (2, True),
         (3, False),
     ]
-    assert found.diagnostics.ladders[0].levels[2].candidate_mean == 0.0
+    assert capability.diagnostics.ladders[0].levels[2].candidate_mean == 0.0
     assert review.verdict.outcome is Outcome.PASS
 
 
@@ -224,8 +237,8 @@ def test_graded_scores_are_judged_by_betting(plan: Plan, store: Store) -> None:
 
     review = guard(plan, store=store, runner=FakeRunner(script))
 
-    found = review.comparison.capabilities[0]
-    assert (found.evidence.method, found.evidence.candidate_mean) == (
+    capability = review.comparison.capabilities[0]
+    assert (capability.evidence.method, capability.evidence.candidate_mean) == (
         "betting on graded scores",
         pytest.approx(5 / 6, abs=0.01),
     )
@@ -270,8 +283,8 @@ def test_what_failed_at_a_look_fails_at_the_end(
     plan: Plan, store: Store, after_failure: AfterFailure
 ) -> None:
     """Its ladder is asked to its end, where the margin would hold: HELD, had it not been lost."""
-    tasks = FakeRunner(all_right).resolve(load_suites(long(plan).suites), Protocol())
-    early = {item.id for item in in_order(tasks[0], Protocol())[:128]}
+    tasks = FakeRunner(all_right).resolve(load_suites(long(plan).suites), EvalSettings())
+    early = {item.id for item in in_order(tasks[0], EvalSettings())[:128]}
 
     def script(name: str, item: Item) -> float:
         is_early = item.id in early and int(item.id.split("-")[1]) % 5 == 0
@@ -308,14 +321,20 @@ def test_a_candidate_like_its_base_takes_few_items(plan: Plan, store: Store) -> 
     review = guard(long(plan), store=store, runner=FakeRunner(all_right))
 
     assert review.verdict.outcome is Outcome.PASS
-    assert [found.counts.n_asked for found in review.comparison.capabilities] == [256, 192]
+    assert [capability.counts.n_asked for capability in review.comparison.capabilities] == [
+        256,
+        192,
+    ]
 
 
 def test_without_early_stop_everything_is_asked(plan: Plan, store: Store) -> None:
     """And judged at one look."""
     review = guard(long(plan), store=store, runner=FakeRunner(all_right), stops_early=False)
 
-    assert [found.counts.n_asked for found in review.comparison.capabilities] == [1500, 500]
+    assert [capability.counts.n_asked for capability in review.comparison.capabilities] == [
+        1500,
+        500,
+    ]
     assert "sequential" not in review.comparison.capabilities[0].evidence.method
 
 
@@ -345,8 +364,8 @@ def test_a_loss_at_the_end_of_a_suite_is_not_held(plan: Plan, store: Store) -> N
     joined = replace(plan, suites=(str(suite),), policy=Policy(estimand="suite"))
     review = guard(joined, store=store, runner=FakeRunner(script), stops_early=False)
 
-    found = review.comparison.capabilities[0]
-    assert (found.evidence.drop, found.evidence.p_held, found.evidence.p_drop) == (
+    capability = review.comparison.capabilities[0]
+    assert (capability.evidence.drop, capability.evidence.p_held, capability.evidence.p_drop) == (
         pytest.approx(0.075),
         1.0,
         0.0,
@@ -361,14 +380,14 @@ def test_full_weights_have_their_base_measured_first(plan: Plan, store: Store) -
 
     class Noted(FakeRunner):
         def ask(
-            self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+            self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
         ) -> Sequence[Answer]:
             turns.append(checkpoint.label)
             return super().ask(checkpoint, task, items, protocol)
 
     guard(long(plan), store=store, runner=Noted(loses_hard_levels))
 
-    assert sum(one != next_one for one, next_one in itertools.pairwise(turns)) == 1
+    assert sum(turn != following for turn, following in itertools.pairwise(turns)) == 1
 
 
 def test_what_is_stored_in_part_is_compared_as_far_as_its_looks_need(
@@ -399,7 +418,7 @@ class Slow(FakeRunner):
         monkeypatch.setattr("time.monotonic", lambda: self.seconds)
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer, a minute later."""
         self.seconds += 60.0
@@ -433,11 +452,11 @@ class Stuck(FakeRunner):
     """Answers the base, and works for ever on the candidate, looking up as a slow template does."""
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer, or never."""
         while checkpoint.name.endswith("tuned"):
-            drop_if_told()
+            drop_if_stopped()
         return super().ask(checkpoint, task, items, protocol)
 
 
@@ -454,10 +473,10 @@ def test_a_time_limit_ends_what_is_in_hand_and_never_ends(plan: Plan, store: Sto
 class TriesTemplates(FakeRunner):
     """Takes for ever to look at the sides, looking up as a slow template does."""
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: EvalSettings) -> tuple[Caveat, ...]:
         """Look at it, and never end."""
         while True:
-            drop_if_told()
+            drop_if_stopped()
 
 
 def test_a_time_limit_ends_the_trial_of_templates(plan: Plan, store: Store) -> None:
@@ -538,11 +557,11 @@ def test_the_review_tells_what_was_fixed_beforehand(plan: Plan, store: Store) ->
     assert review.plan.policy is not None
     suites = load_suites(plan.suites)
     tasks = [task for suite in suites for c in suite.capabilities for task in c.tasks]
-    told = review.provenance.looks
-    assert told == look_ahead(plan, suites, tasks, review.plan.policy).looks
-    for found, planned in zip(review.comparison.capabilities, told, strict=True):
-        assert found.capability == planned.capability
-        assert found.counts.n_asked in planned.n_items
+    looks = review.provenance.looks
+    assert looks == power_analysis(plan, suites, tasks, review.plan.policy).looks
+    for capability, planned in zip(review.comparison.capabilities, looks, strict=True):
+        assert capability.capability == planned.capability
+        assert capability.counts.n_asked in planned.n_items
 
 
 def test_what_the_suites_lack_is_a_caveat(plan: Plan, store: Store) -> None:
@@ -636,7 +655,7 @@ def test_stored_answers_go_through_the_same_gate(plan: Plan, store: Store) -> No
 def test_several_stored_protocols_are_refused_with_the_list(plan: Plan, store: Store) -> None:
     """Which of two measurements is meant is not guessed."""
     guard(plan, store=store, runner=FakeRunner(all_right))
-    limited = replace(plan, protocol=Protocol(limit=30))
+    limited = replace(plan, protocol=EvalSettings(limit=30))
     guard(limited, store=store, runner=FakeRunner(all_right))
 
     with pytest.raises(UsageError, match=r"under 2 protocols \(.*limit 30.*choose one with"):
@@ -646,7 +665,7 @@ def test_several_stored_protocols_are_refused_with_the_list(plan: Plan, store: S
 def test_a_wanted_limit_picks_the_stored_protocol(plan: Plan, store: Store) -> None:
     """A flag that names the protocol ends the ambiguity."""
     guard(plan, store=store, runner=FakeRunner(all_right))
-    limited = replace(plan, protocol=Protocol(limit=30))
+    limited = replace(plan, protocol=EvalSettings(limit=30))
     guard(limited, store=store, runner=FakeRunner(all_right))
 
     runner = find_stored(store, find_sides(plan), load_suites(plan.suites), {"limit": 30})
@@ -677,7 +696,7 @@ class Reworded(FakeRunner):
     """A runner whose harness now puts another example before every item."""
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer other prompts than were asked before."""
         answers = super().ask(checkpoint, task, items, protocol)
@@ -707,20 +726,20 @@ def test_what_only_the_candidate_leaves_unscored_is_counted(plan: Plan, store: S
 class Cut(FakeRunner):
     """A runner whose candidate talks beyond the limit on every third item of those it is asked."""
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, text: str) -> None:
         """Remember what is said until the limit."""
         super().__init__(all_right)
-        self.said = said
+        self.text = text
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer; where the limit came, there is no right answer yet."""
         answers = super().ask(checkpoint, task, items, protocol)
         if "tuned" not in checkpoint.label or task.name != "say":
             return answers
         return [
-            replace(answer, score=0.0, text=self.said, finish_reason="length")
+            replace(answer, score=0.0, text=self.text, finish_reason="length")
             if int(answer.item_id[-3:]) % 3 == 0
             else answer
             for answer in answers
@@ -733,13 +752,13 @@ def test_a_drop_by_the_token_limit_is_inconclusive(plan: Plan, store: Store) -> 
 
     saying = review.comparison.capabilities[1]
     (task,) = saying.diagnostics.tasks
-    told = review.verdict.findings[1]
+    finding = review.verdict.findings[1]
     assert (task.n_truncated_candidate, task.finish_candidate) == (27, {"length": 27, "stop": 53})
     assert task.finish_base == {"stop": 80}
     assert saying.diagnostics.uncut is not None
     assert (saying.diagnostics.uncut.n_cut, saying.diagnostics.uncut.drop) == (27, 0.0)
-    assert (told.outcome, review.verdict.outcome) == (Outcome.INCONCLUSIVE,) * 2
-    assert "not without 27 answers of the candidate that were cut" in told.reason
+    assert (finding.outcome, review.verdict.outcome) == (Outcome.INCONCLUSIVE,) * 2
+    assert "not without 27 answers of the candidate that were cut" in finding.reason
 
 
 def test_a_model_that_runs_in_a_circle_is_not_excused_by_the_limit(
@@ -780,7 +799,7 @@ def test_sides_that_were_measured_alike_are_no_caveat(plan: Plan, store: Store) 
 class Empty(FakeRunner):
     """A runner whose suites hold no task at all."""
 
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return nothing."""
         return ()
 
@@ -806,7 +825,9 @@ def test_a_plan_without_an_item_is_inconclusive(
 
 def test_a_plan_in_which_nothing_gates_is_inconclusive(plan: Plan, store: Store) -> None:
     """Capabilities that are only watched pass nothing, whatever they show."""
-    names = [one.name for suite in load_suites(plan.suites) for one in suite.capabilities]
+    names = [
+        capability.name for suite in load_suites(plan.suites) for capability in suite.capabilities
+    ]
     watched = Policy(capabilities={name: CapabilityPolicy(gate=False) for name in names})
 
     review = guard(replace(plan, policy=watched), store=store, runner=FakeRunner(all_right))

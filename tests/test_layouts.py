@@ -39,7 +39,7 @@ def test_a_review_of_an_earlier_layout_is_read(path: Path) -> None:
     assert review.format < REVIEW_FORMAT
     assert review.verdict.outcome is OUTCOMES[path.stem]
     caveats = json.loads(text)["comparison"]["caveats"]
-    assert review.comparison.caveats == tuple(Caveat(id="unknown", text=one) for one in caveats)
+    assert review.comparison.caveats == tuple(Caveat(id="unknown", text=text) for text in caveats)
     assert read_review(render_json(review), "again") == review
 
 
@@ -63,11 +63,11 @@ def test_a_review_of_an_earlier_layout_is_rendered(path: Path, form: str) -> Non
 
 def test_a_review_of_this_layout_lacks_nothing(tmp_path: Path) -> None:
     """Only an earlier layout may lack keys: here a missing one is damage."""
-    told = json.loads((FIRST / "reviews" / "healthy.json").read_text(encoding="utf-8"))
-    told["format"] = REVIEW_FORMAT
+    document = json.loads((FIRST / "reviews" / "healthy.json").read_text(encoding="utf-8"))
+    document["format"] = REVIEW_FORMAT
 
     path = tmp_path / "review.json"
-    path.write_text(json.dumps(told), encoding="utf-8")
+    path.write_text(json.dumps(document), encoding="utf-8")
     done = CliRunner().invoke(app, ["report", str(path)])
 
     assert done.exit_code == 2
@@ -75,22 +75,22 @@ def test_a_review_of_this_layout_lacks_nothing(tmp_path: Path) -> None:
 
 def test_a_failure_of_the_first_layout_has_its_keys() -> None:
     """Pipelines read `failure.json`: its keys may grow, and none may go."""
-    told = json.loads((FIRST / "reviews" / "failure.json").read_text(encoding="utf-8"))
+    failure = json.loads((FIRST / "reviews" / "failure.json").read_text(encoding="utf-8"))
 
-    assert told.keys() == {"exit_code", "kind", "message"}
-    assert (told["exit_code"], told["kind"]) == (12, "integrity")
+    assert failure.keys() == {"exit_code", "kind", "message"}
+    assert (failure["exit_code"], failure["kind"]) == (12, "integrity")
 
 
 def test_a_store_of_the_first_layout_is_read() -> None:
     """Its keys are those that the same questions have today, and every answer is there."""
     entries = Store(FIRST / "store").entries()
 
-    told = [entry.read_question() for entry in entries]
+    questions = [entry.read_question() for entry in entries]
     n_answers = [
         sum(len(entry.read_sealed(number).answers) for number in entry.shard_numbers())
         for entry in entries
     ]
 
-    assert {question["asked"]["format"] for question in told} == {QUESTION_FORMAT} == {1}
+    assert {question["asked"]["format"] for question in questions} == {QUESTION_FORMAT} == {1}
     assert sorted(n_answers) == [48, 48, 96, 96]
     assert all(len(entry.read_items()) == n for entry, n in zip(entries, n_answers, strict=True))

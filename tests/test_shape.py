@@ -9,21 +9,23 @@ from functools import cache
 from pathlib import Path
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-PACKAGE = Path(__file__).parent.parent / "cliffguard"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "cliffguard"
+VAGUE = {"told", "said", "asked", "own", "one", "found", "place"}
 LONGEST = 60
 """Lines of a function, its signature and docstring among them."""
 
 MOST_FIELDS = 12
 WIDE = {
     "Plan": "the keys of a file that people write",
-    "Protocol": "the keys of a file that people write",
+    "EvalSettings": "the keys of a file that people write",
     "TargetData": "the keys of a file that people write",
     "Task": "what a suite or a harness says of a task, each part from elsewhere",
     "TaskFile": "the keys of a file that people write",
     "Finding": "one row of the verdict, as every report prints it",
     "CapabilityCounts": "what becomes of the items, step by step, adds up",
     "CapabilityEvidence": "one row of the review: means, p-values, and what they were asked about",
-    "CapabilityOutlook": "one row of the plan, as it is printed",
+    "CapabilityPower": "one row of the plan, as it is printed",
 }
 """Records with more fields, and why."""
 
@@ -45,6 +47,32 @@ def nodes() -> tuple[tuple[Path, Definition], ...]:
         for path in sorted(PACKAGE.rglob("*.py"))
         for node in definitions(ast.parse(path.read_text(encoding="utf-8")).body)
     )
+
+
+def named(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Yield every variable, parameter, attribute and function that a file names, with its line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.id if isinstance(node, ast.Name) else node.attr, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, Definition) or (
+            isinstance(node, ast.ExceptHandler | ast.MatchAs) and node.name
+        ):
+            yield node.name, node.lineno
+
+
+def test_nothing_is_called_by_a_word_that_says_nothing() -> None:
+    """A name says what a thing is, in the package, the tests and the scripts."""
+    vague = [
+        f"{path.relative_to(ROOT).as_posix()}:{line}: {name}"
+        for top in ("cliffguard", "tests", "scripts")
+        for path in sorted((ROOT / top).rglob("*.py"))
+        for name, line in named(ast.parse(path.read_text(encoding="utf-8")))
+        if name in VAGUE
+    ]
+
+    assert vague == []
 
 
 def test_no_two_classes_share_a_name() -> None:

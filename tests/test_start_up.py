@@ -38,23 +38,23 @@ def cpu_seconds(*words: str) -> tuple[float, str]:
 
     The least of three times: what shares a processor's caches costs time as well.
     """
-    found = []
+    runs = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "cliffguard", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        found.append((spent, done.stdout))
-    return min(found)
+        runs.append((spent, done.stdout))
+    return min(runs)
 
 
 def test_help_answers_at_once() -> None:
     """--help takes less than half a second of the processor."""
-    seconds, told = cpu_seconds("--help")
+    seconds, stdout = cpu_seconds("--help")
 
     assert seconds < 0.5
-    assert "Usage" in told
+    assert "Usage" in stdout
 
 
 def test_listing_suites_loads_nothing_heavy() -> None:
@@ -71,10 +71,10 @@ def test_listing_suites_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize("format", ["text", "json"])
 def test_listing_suites_takes_less_than_a_second(format: str) -> None:
     """`suites ls` costs less than a second of the processor's time in either form."""
-    seconds, told = cpu_seconds("suites", "ls", "--format", format)
+    seconds, stdout = cpu_seconds("suites", "ls", "--format", format)
 
     assert seconds < 1.0
-    assert "support-tickets" in told
+    assert "support-tickets" in stdout
 
 
 def test_a_report_needs_no_torch(tmp_path: Path) -> None:
@@ -104,3 +104,9 @@ def test_a_module_is_found_under_its_old_name() -> None:
         corridor = importlib.import_module("cliffguard.corridor")
 
     assert corridor.guard is gate.guard
+
+
+def test_a_record_is_found_under_its_old_name() -> None:
+    """With a warning that names the new one."""
+    with pytest.warns(DeprecationWarning, match=r"cliffguard\.Protocol is now cliffguard\.Eval"):
+        assert cliffguard.Protocol is cliffguard.EvalSettings

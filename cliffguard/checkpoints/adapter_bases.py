@@ -61,8 +61,8 @@ def model_name(spec: str) -> str | None:
     Dropped are the path, the cache's "models--org--" and "snapshots/COMMIT", a revision, suffixes
     of quantisation and packaging, case and separators, but for those between two numbers.
     """
-    own = _PACKAGING.sub("", _last_part(spec))
-    words = re.findall(r"[^\W\d_]+|\d+", own)
+    bare = _PACKAGING.sub("", _last_part(spec))
+    words = re.findall(r"[^\W\d_]+|\d+", bare)
     is_generic = all(_GENERIC.fullmatch(word) for word in words)
     # 1.1B is not 11B, and a "2-2b" no "22b".
     name = re.sub(r"(?<=\d) (?=\d)", ".", " ".join(words)).replace(" ", "")
@@ -88,8 +88,8 @@ def is_same_model(named: str, spellings: Iterable[str]) -> bool:
     is named without, or the other way, it is not the same.
     """
     spellings = list(spellings)
-    known = [one for one in spellings if model_name(one) is not None]
-    if any(_talks(one) != _talks(named) for one in known):
+    known = [spelling for spelling in spellings if model_name(spelling) is not None]
+    if any(_talks(spelling) != _talks(named) for spelling in known):
         return False
     is_named_whole = named in spellings and "/" in named
     wanted = model_name(named)
@@ -117,9 +117,9 @@ def refuse_other_shapes(
         return
     small, large = tensors_of(adapter), tensors_of(base)
     for key, matrix in small.items():
-        for ending, place in ((_INTO, 1), (_OUT_OF, 0)):
+        for ending, axis in ((_INTO, 1), (_OUT_OF, 0)):
             target = large.get(_target(key, ending)) if key.endswith(ending) else None
-            if target is not None and _misfits(matrix, place, target):
+            if target is not None and _misfits(matrix, axis, target):
                 raise IntegrityError(
                     f"{name}: {key} is of shape {list(matrix.shape)}, and the weight of {base_name}"
                     f" that it is added to of {list(target.shape)}: it was trained on another "
@@ -132,8 +132,8 @@ def _target(key: str, ending: str) -> str:
     return key.removeprefix("base_model.model.").removesuffix(ending) + ".weight"
 
 
-def _misfits(matrix: Tensor, place: int, target: Tensor) -> bool:
+def _misfits(matrix: Tensor, axis: int, target: Tensor) -> bool:
     if len(matrix.shape) != 2 or len(target.shape) != 2:
         return False
     # Conv1D keeps its matrix the other way round.
-    return matrix.shape[place] not in target.shape
+    return matrix.shape[axis] not in target.shape

@@ -47,10 +47,10 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
     Raises UsageError when there are none or only pickled ones, IntegrityError when a shard that
     the index names is missing.
     """
-    found = sorted(folder.glob(pattern))
-    if found:
+    files = sorted(folder.glob(pattern))
+    if files:
         _refuse_missing_shards(name, folder)
-        return found
+        return files
     pickled = sorted(path for glob in _PICKLED for path in folder.glob(glob))
     if not pickled:
         refuse_no_weights(name, folder, pattern)
@@ -130,9 +130,9 @@ _OTHER_FILES = {
 def refuse_other_files(name: str, folder: Path) -> None:
     """Refuse settings that lead a loader to files which no digest covers."""
     for file, keys in _OTHER_FILES.items():
-        said = read_json(folder / file) if (folder / file).is_file() else {}
+        settings = read_json(folder / file) if (folder / file).is_file() else {}
         for key in keys:
-            if said.get(key):
+            if settings.get(key):
                 raise IntegrityError(
                     f"{name}: its {file} sets {key}, so that other files than the usual ones would "
                     "be read; take the key out, and put the files in their usual places",
@@ -187,8 +187,8 @@ def window_in(config: Mapping[str, Any]) -> int | None:
     """
     for name in _LANGUAGE_PARTS:
         inner = config.get(name)
-        if isinstance(inner, Mapping) and (found := window_in(inner)) is not None:
-            return found
+        if isinstance(inner, Mapping) and (window := window_in(inner)) is not None:
+            return window
     return next((n for n in (_length(config.get(key)) for key in _WINDOW_KEYS) if n), None)
 
 
@@ -207,9 +207,9 @@ def stated_window(weights: Path, tokenizer: Path) -> int | None:
 
     Where config.json is silent, the tokenizer's settings may say it.
     """
-    found = window_in(settings_of(weights, "config.json") or {})
-    if found is not None:
-        return found
+    window = window_in(settings_of(weights, "config.json") or {})
+    if window is not None:
+        return window
     return _length((settings_of(tokenizer, "tokenizer_config.json") or {}).get("model_max_length"))
 
 
@@ -262,8 +262,8 @@ def tokenizer_digest(folder: Path) -> str:
     names |= {path.name for pattern in _TOKENIZER_PATTERNS for path in folder.glob(pattern)}
     parts: dict[str, Any] = {name: sha256_of_file(folder / name) for name in names}
     settings = settings_of(folder, "tokenizer_config.json") or {}
-    said = {name: value for name, value in settings.items() if name not in _NOT_TOKENS}
-    return digest({**parts, "settings": said} if said else parts)
+    kept = {name: value for name, value in settings.items() if name not in _NOT_TOKENS}
+    return digest({**parts, "settings": kept} if kept else parts)
 
 
 def weights_digest(files: list[Path]) -> str:
@@ -276,8 +276,8 @@ def weights_digest(files: list[Path]) -> str:
         check_safetensors(path)
     if whole:
         _refuse_empty(whole)
-    found = sha256_of_files(files)
-    digests: dict[str, Any] = {path.name: found[path] for path in files}
+    hashes = sha256_of_files(files)
+    digests: dict[str, Any] = {path.name: hashes[path] for path in files}
     index = files[0].with_name(_INDEX)
     if index.is_file():
         digests[_INDEX] = read_json(index).get("weight_map")
@@ -288,17 +288,19 @@ def _refuse_empty(files: Sequence[Path]) -> None:
     """Refuse files without a number in them: what a sharded run saves that gathers nothing."""
     tensors = tensors_of(files)
     # Integers may be empty: an order of columns that a quantisation left as it was.
-    empty = sorted(n for n, one in tensors.items() if 0 in one.shape and one.dtype in _FLOATS)
-    place = files[0] if len(files) == 1 else files[0].parent
+    empty = sorted(
+        n for n, tensor in tensors.items() if 0 in tensor.shape and tensor.dtype in _FLOATS
+    )
+    where = files[0] if len(files) == 1 else files[0].parent
     if not tensors:
         n_bytes = sum(path.stat().st_size for path in files)
         raise IntegrityError(
-            f"{place}: holds no tensors ({n_bytes:,} bytes); {_GATHER}", id="weights.no-tensors"
+            f"{where}: holds no tensors ({n_bytes:,} bytes); {_GATHER}", id="weights.no-tensors"
         )
     if empty:
         shape = list(tensors[empty[0]].shape)
         raise IntegrityError(
-            f"{place}: {len(empty):,} of its {len(tensors):,} tensors are empty, the first is "
+            f"{where}: {len(empty):,} of its {len(tensors):,} tensors are empty, the first is "
             f"{empty[0]} (shape {shape}); {_GATHER}",
             id="weights.empty-tensors",
         )
@@ -383,8 +385,8 @@ def refuse_growing(name: str, folder: Path) -> None:
     path = folder / "tokenizer.json"
     if not path.is_file():
         return
-    found = path.stat()
-    stage = _growing_stage(path.absolute(), found.st_mtime_ns, found.st_size, found.st_ino)
+    status = path.stat()
+    stage = _growing_stage(path.absolute(), status.st_mtime_ns, status.st_size, status.st_ino)
     if stage is not None:
         raise IntegrityError(
             f"{name}: the rules of its {path.name} ({stage}) make a text more than "
@@ -397,4 +399,4 @@ def refuse_growing(name: str, folder: Path) -> None:
 def _growing_stage(path: Path, *_: int) -> str | None:
     """Return what of a tokenizer.json grows; read once, since it is loaded often and is large."""
     file = read_json(path)
-    return next((one for one in STAGES if growth(file.get(one)) > MOST_GROWTH), None)
+    return next((stage for stage in STAGES if growth(file.get(stage)) > MOST_GROWTH), None)

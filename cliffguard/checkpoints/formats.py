@@ -28,30 +28,30 @@ def inside(folder: Path) -> tuple[str, ...]:
 
 def _below(folder: Path, prefix: str, n_levels: int) -> Iterator[str]:
     try:
-        folders = sorted(one for one in folder.iterdir() if one.is_dir())[:_MOST_LOOKED_AT]
+        folders = sorted(path for path in folder.iterdir() if path.is_dir())[:_MOST_LOOKED_AT]
     except OSError:  # another user's, closed to us
         return
-    for one in folders:
-        name = f"{prefix}{one.name}"
-        if any((one / config).is_file() for config in _CONFIGS):
+    for path in folders:
+        name = f"{prefix}{path.name}"
+        if any((path / config).is_file() for config in _CONFIGS):
             yield name
         elif n_levels > 1:
-            yield from _below(one, f"{name}/", n_levels - 1)
+            yield from _below(path, f"{name}/", n_levels - 1)
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
     """Sort checkpoint-500 before checkpoint-1000."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    return [(0, int(one), "") if one.isdecimal() else (1, 0, one) for one in parts]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def refuse_no_checkpoint(name: str, folder: Path) -> None:
     """Raise UsageError for a folder with neither a config nor an adapter's, saying what it is."""
     _refuse_other_formats(name, folder)
-    if found := inside(folder):
+    if names := inside(folder):
         raise UsageError(
             f"{name}: a folder of checkpoints, and none itself (no config.json inside); give one "
-            f"of those in it: {_listed(found)}",
+            f"of those in it: {_listed(names)}",
             id="checkpoint.run-folder",
         )
     if next(folder.glob("*.safetensors"), None) is not None:
@@ -70,10 +70,10 @@ def refuse_no_checkpoint(name: str, folder: Path) -> None:
 def refuse_no_weights(name: str, folder: Path, pattern: str) -> None:
     """Raise UsageError for a folder with settings and no weights, with what lies there."""
     _refuse_other_formats(name, folder)
-    if found := inside(folder):
+    if names := inside(folder):
         raise UsageError(
             f"{name}: no weights inside ({pattern} expected); give one of the checkpoints in it: "
-            f"{_listed(found)}",
+            f"{_listed(names)}",
             id="checkpoint.run-folder",
         )
     raise UsageError(f"{name}: no weights inside ({pattern} expected)", id="checkpoint.no-weights")
@@ -151,10 +151,10 @@ _FORMATS: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 
 def _refuse_other_formats(name: str, folder: Path) -> None:
-    for patterns, told, what in _FORMATS:
+    for patterns, error_id, what in _FORMATS:
         if any(next(folder.glob(pattern), None) is not None for pattern in patterns):
             shards = next((str(p) for p in folder.glob("pytorch_model_fsdp_*") if p.is_dir()), name)
-            raise UsageError(f"{name}: {what.format(folder=name, shards=shards)}", id=told)
+            raise UsageError(f"{name}: {what.format(folder=name, shards=shards)}", id=error_id)
 
 
 # --- pointers ------------------------------------------------------------------------------------
@@ -199,9 +199,9 @@ _OTHER_TASKS = {
 
 def refuse_other_models(name: str, config: Mapping[str, Any]) -> None:
     """Raise UsageError where config.json says that the model is no language model."""
-    said = config.get("architectures")
-    names = [str(one) for one in said] if isinstance(said, list) else []
-    if names and all(_NO_LANGUAGE_MODEL.search(one) for one in names):
+    listed = config.get("architectures")
+    names = [str(architecture) for architecture in listed] if isinstance(listed, list) else []
+    if names and all(_NO_LANGUAGE_MODEL.search(architecture) for architecture in names):
         raise UsageError(
             f"{name}: its config.json says {cut_middle(names[0])}: a classifier or another model "
             "with no head that predicts tokens, not a language model; give the language model that "
@@ -243,5 +243,7 @@ def refuse_other_adapters(name: str, folder: Path, config: Mapping[str, Any]) ->
 
 
 def _refuse_mlx_adapter(name: str) -> None:
-    told, what = next((told, what) for _, told, what in _FORMATS if told == "checkpoint.mlx")
-    raise UsageError(f"{name}: {what.format(folder=name, shards=name)}", id=told)
+    error_id, what = next(
+        (error_id, what) for _, error_id, what in _FORMATS if error_id == "checkpoint.mlx"
+    )
+    raise UsageError(f"{name}: {what.format(folder=name, shards=name)}", id=error_id)

@@ -50,8 +50,8 @@ _ADDRESS = re.compile(
 
 
 def _no_directory(spec: str) -> UsageError:
-    if found := _ADDRESS.fullmatch(spec):
-        name = f"hf:{found[1]}" + (f"@{found[2]}" if found[2] else "")
+    if match := _ADDRESS.fullmatch(spec):
+        name = f"hf:{match[1]}" + (f"@{match[2]}" if match[2] else "")
         return UsageError(
             f"{cut_middle(spec)}: is an address, and neither a directory nor a name; if it is one "
             f"of a hub, write {name}",

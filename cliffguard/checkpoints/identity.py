@@ -182,7 +182,7 @@ def _adapted(
     refuse_other_files(name, folder)
     _refuse_elsewhere(name, _adapter_config(folder))
     notes = _check_base(name, folder, base, options)
-    if any((folder / one).is_file() for one in _WHOLE):
+    if any((folder / file).is_file() for file in _WHOLE):
         text = (
             f"{name} holds the weights of a whole model beside the adapter: they are not read, "
             f"and the adapter is asked on {base.name}."
@@ -241,7 +241,7 @@ def _refuse_kernels(name: str, folder: Path) -> None:
         inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
         waiting += inner
         for key in _KERNEL_KEYS if isinstance(part, dict) else ():
-            if any("/" in said for said in _texts(part.get(key))):
+            if any("/" in text for text in _texts(part.get(key))):
                 raise IntegrityError(
                     f"{name}: its config.json takes {key} from a hub, which is a program, and "
                     "cliffguard runs no checkpoint's code; take the key out, or use --attention",
@@ -255,7 +255,7 @@ _KERNEL_KEYS = ("attn_implementation", "_attn_implementation", "experts_implemen
 def _texts(value: Any) -> list[str]:
     """Return a text, or the texts of a mapping, as transformers takes them by sub-model."""
     values = value.values() if isinstance(value, dict) else [value]
-    return [one for one in values if isinstance(one, str)]
+    return [text for text in values if isinstance(text, str)]
 
 
 # What peft would import, or read from wherever they point to, besides the adapter's own weights.
@@ -288,8 +288,8 @@ def _check_base(
             return ()
         doubt = f"its provenance.json records other weights than those of {base.name}"
         return _doubted(name, doubt, "adapter.other-base", options)
-    own = [path for path in (folder / "adapter_model.safetensors",) if path.is_file()]
-    refuse_other_shapes(name, base.name, own, weights)
+    adapter = [path for path in (folder / "adapter_model.safetensors",) if path.is_file()]
+    refuse_other_shapes(name, base.name, adapter, weights)
     return _by_name(name, folder, base, options)
 
 
@@ -317,7 +317,7 @@ def _by_name(name: str, folder: Path, base: Checkpoint, options: FindOptions) ->
     return _doubted(name, doubt, "adapter.unknown-base", options)
 
 
-def _doubted(name: str, doubt: str, told: str, options: FindOptions) -> tuple[Caveat, ...]:
+def _doubted(name: str, doubt: str, error_id: str, options: FindOptions) -> tuple[Caveat, ...]:
     """Return a doubt as a caveat where the user allows it, which claims no more than is known."""
     if options.allow_base_mismatch:
         text = f"{name}: {doubt} (--allow-base-mismatch)."
@@ -325,7 +325,7 @@ def _doubted(name: str, doubt: str, told: str, options: FindOptions) -> tuple[Ca
     raise IntegrityError(
         f"{name}: {doubt}; give the base that it was trained on with --base, or "
         "--allow-base-mismatch if this is it",
-        id=told,
+        id=error_id,
     )
 
 
@@ -333,8 +333,8 @@ def _spellings(base: Checkpoint) -> tuple[str, ...]:
     """Return what a base is called: by the user, by its folder, by its own config."""
     assert base.files is not None
     folder = base.files.weights
-    own = read_json(folder / "config.json").get("_name_or_path")
-    return (base.name, str(folder.resolve()), *([own] if isinstance(own, str) else []))
+    stated = read_json(folder / "config.json").get("_name_or_path")
+    return (base.name, str(folder.resolve()), *([stated] if isinstance(stated, str) else []))
 
 
 def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
@@ -382,8 +382,8 @@ def _holds_weights_of(named: str, base: Checkpoint) -> bool:
     assert base.files is not None
     try:
         folder = user_path(named, UsageError)
-        both = [sorted(one.glob("*.safetensors")) for one in (folder, base.files.weights)]
-        own, its = ([(one.name, one.stat().st_size) for one in files] for files in both)
-        return bool(own) and own == its and weights_digest(both[0]) == base.weights
+        both = [sorted(path.glob("*.safetensors")) for path in (folder, base.files.weights)]
+        sizes, base_sizes = ([(file.name, file.stat().st_size) for file in files] for files in both)
+        return bool(sizes) and sizes == base_sizes and weights_digest(both[0]) == base.weights
     except (CliffguardError, OSError):  # whatever it is, it is no whole copy
         return False

@@ -41,21 +41,21 @@ def tensors_of(files: Sequence[Path]) -> dict[str, Tensor]:
 
     Raises IntegrityError for a file that has no such header.
     """
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     for path in files:
         try:
-            found |= _header(path)
+            tensors |= _header(path)
         except _NO_HEADER as failure:
             raise IntegrityError(
                 f"{path}: its safetensors header is damaged ({type(failure).__name__}); copy or "
                 "save it again",
                 id="weights.torn",
             ) from failure
-    return found
+    return tensors
 
 
 def _header(path: Path) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     with path.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if length > path.stat().st_size:
@@ -65,22 +65,22 @@ def _header(path: Path) -> dict[str, Tensor]:
         if name != "__metadata__":
             start, stop = (8 + length + offset for offset in about["data_offsets"])
             shape = tuple(int(size) for size in about["shape"])
-            found[name] = Tensor(path, str(about["dtype"]), shape, start, stop)
-    return found
+            tensors[name] = Tensor(path, str(about["dtype"]), shape, start, stop)
+    return tensors
 
 
-def are_same(one: Sequence[Path], other: Sequence[Path]) -> bool:
+def are_same(files: Sequence[Path], other: Sequence[Path]) -> bool:
     """Say whether files hold the same tensors bit for bit, however they are cut into files.
 
     Reads until the first difference, small tensors first: of a fine-tune, little.
     """
-    left, right = tensors_of(one), tensors_of(other)
+    left, right = tensors_of(files), tensors_of(other)
     if {n: (t.dtype, t.shape) for n, t in left.items()} != {
         n: (t.dtype, t.shape) for n, t in right.items()
     }:
         return False
     with ExitStack() as stack:
-        views = {path: stack.enter_context(_opened(path)) for path in {*one, *other}}
+        views = {path: stack.enter_context(_opened(path)) for path in {*files, *other}}
         return all(
             _is_same(views, left[name], right[name])
             for name in sorted(left, key=lambda name: (left[name].n_bytes, name))
@@ -92,16 +92,16 @@ def _opened(path: Path) -> mmap.mmap:
         return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _is_same(views: dict[Path, mmap.mmap], one: Tensor, other: Tensor) -> bool:
+def _is_same(views: dict[Path, mmap.mmap], tensor: Tensor, other: Tensor) -> bool:
     return all(
         left == right
-        for left, right in zip(_bytes_of(views, one), _bytes_of(views, other), strict=True)
+        for left, right in zip(_bytes_of(views, tensor), _bytes_of(views, other), strict=True)
     )
 
 
 def _bytes_of(views: dict[Path, mmap.mmap], tensor: Tensor) -> Iterator[bytes]:
-    for place in range(tensor.start, tensor.stop, _PART_BYTES):
-        yield views[tensor.path][place : min(place + _PART_BYTES, tensor.stop)]
+    for start in range(tensor.start, tensor.stop, _PART_BYTES):
+        yield views[tensor.path][start : min(start + _PART_BYTES, tensor.stop)]
 
 
 def is_zero(tensor: Tensor) -> bool:

@@ -37,5 +37,5 @@ def _of_one(rule: dict[str, Any]) -> float:
     content, pattern = rule.get("content"), rule.get("pattern")
     if rule.get("type") != "Replace" or not isinstance(content, str):
         return 1.0
-    said = pattern.get("String") if isinstance(pattern, dict) else None
-    return len(content) / max(1, len(said) if isinstance(said, str) else 1)
+    literal = pattern.get("String") if isinstance(pattern, dict) else None
+    return len(content) / max(1, len(literal) if isinstance(literal, str) else 1)

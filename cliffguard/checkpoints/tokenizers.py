@@ -33,13 +33,13 @@ class TokenizerChange:
     special: tuple[str, ...]
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """What differs, in words; empty where nothing does that can change a token."""
         counts = {"added": self.n_added, "gone": self.n_gone, "under other ids": self.n_moved}
-        told = [f"{n_things(n, 'token', ',')} {what}" for what, n in counts.items() if n]
+        changes = [f"{n_things(n, 'token', ',')} {what}" for what, n in counts.items() if n]
         if self.parts:
-            told.append(f"other {', '.join(self.parts)}")
-        return "; ".join([*told, *self.special])
+            changes.append(f"other {', '.join(self.parts)}")
+        return "; ".join([*changes, *self.special])
 
 
 def tokenizer_change(base: Path, candidate: Path) -> TokenizerChange:
@@ -68,31 +68,31 @@ def _model(folder: Path) -> dict[str, Any] | None:
 def _vocabulary(tokenizer: dict[str, Any]) -> dict[str, Any]:
     listed = (tokenizer.get("model") or {}).get("vocab") or {}
     if isinstance(listed, list):  # of Unigram: pairs of a token and its weight, in order
-        found = {str(row[0]): place for place, row in enumerate(listed)}
+        vocabulary = {str(row[0]): index for index, row in enumerate(listed)}
     else:
-        found = dict(listed)
+        vocabulary = dict(listed)
     added = tokenizer.get("added_tokens") or []
-    return found | {str(one.get("content")): one.get("id") for one in added}
+    return vocabulary | {str(token.get("content")): token.get("id") for token in added}
 
 
 def _differing(left: dict[str, Any], right: dict[str, Any]) -> set[str]:
     names = (left.keys() | right.keys()) - _NO_MATTER
-    found = {name.replace("_", "-") for name in names if left.get(name) != right.get(name)}
+    differing = {name.replace("_", "-") for name in names if left.get(name) != right.get(name)}
     models = [dict(side.get("model") or {}) for side in (left, right)]
     merges = [_merges(model.pop("merges", None)) for model in models]
     for model in models:
         if isinstance(vocabulary := model.pop("vocab", None), list):
             model["weights of tokens"] = vocabulary
     if merges[0] != merges[1]:
-        found.add("merges")
-    return found | ({"model"} if models[0] != models[1] else set())
+        differing.add("merges")
+    return differing | ({"model"} if models[0] != models[1] else set())
 
 
 def _merges(listed: Any) -> list[Any] | None:
     """Return merges in one spelling: older files write "a b" where newer ones write [a, b]."""
     if not isinstance(listed, list):
         return None
-    return [" ".join(map(str, one)) if isinstance(one, list) else one for one in listed]
+    return [" ".join(map(str, merge)) if isinstance(merge, list) else merge for merge in listed]
 
 
 def _special(base: Path, candidate: Path) -> tuple[str, ...]:

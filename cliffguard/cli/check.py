@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import Screen, explained, failure_recorded, shown
+from cliffguard.cli.console import ProgressOutput, explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, plans_of, say_target, show
 from cliffguard.cli.outcome import (
     finished,
@@ -105,7 +105,7 @@ class _Checks:
     plans: Sequence[Plan]
     out: Path | None
     store: Path | None
-    screen: Screen
+    screen: ProgressOutput
     output_format: str | None
     stops_early: bool
     max_minutes: float | None
@@ -142,9 +142,9 @@ class _Checks:
         from cliffguard.gate import guard
         from cliffguard.planning.selection import Asked
 
-        screen, place = self.screen, self.folders.index(folder)
+        screen, index = self.screen, self.folders.index(folder)
         several = len(self.plans) > 1
-        screen.start(f"candidate {place + 1} of {len(self.plans)}" if several else "")
+        screen.start(f"candidate {index + 1} of {len(self.plans)}" if several else "")
         before = runner.spent()
         seen: list[Sequence[Pair]] = []
         with failure_recorded(folder), contextlib.closing(screen):
@@ -167,7 +167,7 @@ class _Checks:
                     store=self.store,
                 ),
             )
-        self.reviews[place] = review
+        self.reviews[index] = review
         spent = since(runner.spent(), before)
         # Of several, one JSON document is printed at the end.
         form = None if several and self.output_format == "json" else self.output_format
@@ -177,10 +177,10 @@ class _Checks:
         """Return the exit code of all; with `is_zero`, 0 wherever there are verdicts."""
         code = worst(codes)
         if self.choose is not None:
-            from cliffguard.planning.selection import told
+            from cliffguard.planning.selection import shippable
 
             names = [plan.candidate for plan in self.plans]
-            self.screen.say(told(self.choose, names, [code == 0 for code in codes]))
+            self.screen.say(shippable(self.choose, names, [code == 0 for code in codes]))
             code = 0 if 0 in codes else code
         return 0 if is_zero and set(codes) <= {0, 10, 11} else code
 
@@ -209,20 +209,20 @@ def measure(
     from cliffguard.gate import find_alone, measure_alone, with_runner
 
     def work(runner: Runner) -> None:
-        found = find_alone(resolved)
+        model = find_alone(resolved)
         answers = open_store(store)
         if not quiet and takes_more(resolved):
             screen.say(f"the target and the suite {resolved.suites[0]}; --suite none: it alone")
         with contextlib.closing(screen):
             measured = measure_alone(
-                found,
+                model,
                 resolved,
                 store=answers,
                 runner=runner,
                 progress=screen.progress,
                 tell=screen.say,
             )
-        for line in changed_since(found):
+        for line in changed_since(model):
             screen.say(f"! {line.text}")
         n_items = sum(len(rows) for rows in measured.answers.values())
         screen.say(

@@ -62,8 +62,8 @@ def compare(
         folder = None if out is None else prepare(out)
         again = _command(folder, context, after=after or ())
         with failure_recorded(folder):
-            own = _policy_of(path, flags["policy"])
-            review = _compared(base, candidate, logged, own, after or (), flags, again)
+            policy = _policy_of(path, flags["policy"])
+            review = _compared(base, candidate, logged, policy, after or (), flags, again)
     else:
         resolved = _plan_of(base, candidate, path, flags, after)
         if show_config:

@@ -60,9 +60,9 @@ def explained(function: F) -> F:
             complain(error)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt as stop:
-            told = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
-            print(f"cliffguard: {told}", file=sys.stderr)
-            raise typer.Exit(told.exit_code) from None
+            interruption = stop if isinstance(stop, Interrupted) else Interrupted(signal.SIGINT)
+            print(f"cliffguard: {interruption}", file=sys.stderr)
+            raise typer.Exit(interruption.exit_code) from None
         except BrokenPipeError:
             # The reader of our stdout has left; what it wanted it has.
             sys.stderr.close()
@@ -122,7 +122,7 @@ def _record_failure(error: CliffguardError, out: Path) -> None:
         write_whole(out / "junit.xml", render_junit_error(error.line, kind))
 
 
-class Screen:
+class ProgressOutput:
     """Progress and prose for people, on stderr; nothing with --quiet."""
 
     def __init__(self, *, quiet: bool, verbose: bool) -> None:
@@ -175,7 +175,7 @@ class Screen:
         return round(self.display.elapsed(), 3)
 
 
-def shown(*, quiet: bool, verbose: bool) -> Screen:
+def shown(*, quiet: bool, verbose: bool) -> ProgressOutput:
     """Return the screen of the verb that runs, on which everything that takes long is told.
 
     Of several processes of one run the first speaks.
@@ -183,7 +183,7 @@ def shown(*, quiet: bool, verbose: bool) -> Screen:
     from cliffguard.core.progress import watched_by
 
     is_led = os.environ.get("RANK", "0") != "0" and "MASTER_ADDR" in os.environ
-    screen = Screen(quiet=quiet or is_led, verbose=verbose)
+    screen = ProgressOutput(quiet=quiet or is_led, verbose=verbose)
     if not screen.quiet:
         hold(contextlib.closing(screen.display))
         hold(watched_by(screen.display))
@@ -192,11 +192,11 @@ def shown(*, quiet: bool, verbose: bool) -> Screen:
 
 
 @contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
+def progress_shown(what: str) -> Iterator[None]:
     """Say what the block does as soon as it takes long, in a verb that shows nothing else."""
     from cliffguard.core.progress import doing, watched_by
 
-    screen = Screen(quiet=False, verbose=True)
+    screen = ProgressOutput(quiet=False, verbose=True)
     with contextlib.closing(screen.display), watched_by(screen.display), doing(what):
         screen.display.watch()
         yield

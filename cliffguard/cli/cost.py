@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cliffguard.cli.plan import looked_ahead, minutes_of
+from cliffguard.cli.plan import analysis_of, minutes_of
 from cliffguard.config import AROUND_A_TARGET
 from cliffguard.core.texts import n_things
 
@@ -22,18 +22,18 @@ def takes_more(plan: Plan) -> bool:
 
 def foretold(plans: Sequence[Plan], store: Path | None, *, stops_early: bool) -> str | None:
     """Return what a target, and the suite that it takes with it, cost; None of any other plan."""
-    one = plans[0]
-    if not takes_more(one):
+    plan = plans[0]
+    if not takes_more(plan):
         return None
-    assert one.target is not None
+    assert plan.target is not None
     # Items that the training data hold do not count, which makes little of the cost.
-    found, _, base = looked_ahead(dataclasses.replace(one, train=()), store, stops_early)
-    minutes = minutes_of(one, base, found)
+    outlook, _, base = analysis_of(dataclasses.replace(plan, train=()), store, stops_early)
+    minutes = minutes_of(plan, base, outlook)
     each = "" if len(plans) == 1 else f" for each of {len(plans)} comparisons"
     time = "" if minutes is None else f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
     return (
-        f"{one.target.name}, and around it the suite {AROUND_A_TARGET}: about "
-        f"{found.n_expected:,.0f} of {n_things(found.n_planned, 'item', ',')}, "
-        f"{found.n_tokens / 1e6:,.2f} million tokens on both sides{time}{each}; --suite none asks "
-        "the target alone, and nothing can pass then"
+        f"{plan.target.name}, and around it the suite {AROUND_A_TARGET}: about "
+        f"{outlook.n_expected:,.0f} of {n_things(outlook.n_planned, 'item', ',')}, "
+        f"{outlook.n_tokens / 1e6:,.2f} million tokens on both sides{time}{each}; --suite none "
+        "asks the target alone, and nothing can pass then"
     )

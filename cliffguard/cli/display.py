@@ -176,16 +176,16 @@ class Display:
         work = self._work()
         what = ": ".join(filter(None, (self._title, "asking" if work is None else work.what)))
         clock = Text(f" {timedelta(seconds=int(self.elapsed()))}", style="progress.elapsed")
-        told = Text(what)
-        told.truncate(max(1, self._console.width - len(clock)), overflow="ellipsis")
-        return told.append_text(clock)
+        head = Text(what)
+        head.truncate(max(1, self._console.width - len(clock)), overflow="ellipsis")
+        return head.append_text(clock)
 
     def _line(self, what: str) -> None:
         """Write a line, where there is no terminal to draw on."""
         self._line_at = self._clock()
         if not self._can_draw and not self._console.quiet:
-            told = ", ".join(filter(None, (self._title, what)))
-            line = f"[{self.elapsed():5.0f} s] {told}"
+            message = ", ".join(filter(None, (self._title, what)))
+            line = f"[{self.elapsed():5.0f} s] {message}"
             self._console.print(line, markup=False, soft_wrap=True)
 
     def _work(self) -> _Work | None:
@@ -204,8 +204,8 @@ class Display:
 
     def _of_step(self, step: Step) -> str:
         left = self.left(self._row(self._bars[step.side, step.look]))
-        told = "" if left is None else f", about {_hms(left)} left"
-        return f"{_name(step)} ({step.n_done} of {n_things(step.n_items, 'item')}{told})"
+        remaining = "" if left is None else f", about {_hms(left)} left"
+        return f"{_name(step)} ({step.n_done} of {n_things(step.n_items, 'item')}{remaining})"
 
     def _row(self, bar: TaskID) -> Task:
         return next(row for row in self._rows.tasks if row.id == bar)

@@ -18,7 +18,7 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.progress import doing
 
 if TYPE_CHECKING:
-    from cliffguard.planning.doctor import Checkup, Found
+    from cliffguard.planning.doctor import Checkup, Observation
 
 _MARKS = {"good": "✓", "remark": "!", "fault": "✗"}
 
@@ -54,15 +54,15 @@ def doctor(
         )
     shown(quiet=False, verbose=True)
     try:
-        found = _examined(flags, candidate, store, load=load)
+        checkup = _examined(flags, candidate, store, load=load)
     except ImportError as failure:  # which is what a doctor is for
         raise typer.Exit(_print_missing(failure, output_format)) from None
     if output_format == "json":
-        told = {**dataclasses.asdict(found), "exit_code": found.exit_code}
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        payload = {**dataclasses.asdict(checkup), "exit_code": checkup.exit_code}
+        sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
     else:
-        _print(found)
-    raise typer.Exit(found.exit_code)
+        _print(checkup)
+    raise typer.Exit(checkup.exit_code)
 
 
 def _examined(
@@ -91,12 +91,12 @@ def _print_missing(failure: ImportError, output_format: str) -> int:
     text, _, advice = str(error).partition("; ")
     if output_format == "json":
         fault = {"kind": "fault", "about": "libraries", "text": text, "advice": advice}
-        told = {
+        payload = {
             "versions": versions(),
             "found": [{**fault, "exit_code": error.exit_code, "id": error.id}],
             "exit_code": error.exit_code,
         }
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
     else:
         _print_versions(versions())
         print("findings")
@@ -113,34 +113,37 @@ def _print_versions(versions: Mapping[str, str | None]) -> None:
         print(f"  {name:<14} {number or missing}")
 
 
-def _print(found: Checkup) -> None:
+def _print(checkup: Checkup) -> None:
     from cliffguard.report.clean import one_line
 
-    _print_versions(found.versions)
+    _print_versions(checkup.versions)
     print("devices")
-    for one in found.devices:
+    for device in checkup.devices:
         print(
-            f"  {one.name:<14} {one.model}, {_gib(one.free_bytes)} of {_gib(one.total_bytes)} free"
+            f"  {device.name:<14} {device.model}, {_gib(device.free_bytes)} of "
+            f"{_gib(device.total_bytes)} free"
         )
     print("places")
-    for place in found.places:
-        print(f"  {place.name:<17} {one_line(place.folder)}, {_gib(place.free_bytes)} free")
-    if found.loads:
+    for location in checkup.places:
+        print(
+            f"  {location.name:<17} {one_line(location.folder)}, {_gib(location.free_bytes)} free"
+        )
+    if checkup.loads:
         print("would be loaded")
-    for load in found.loads:
+    for load in checkup.loads:
         size = "size unknown" if load.n_bytes is None else f"about {_gib(load.n_bytes)}"
         count = "" if load.n_parameters is None else f"{load.n_parameters / 1e6:,.1f} M weights, "
-        told = f"{load.what}, {count}{size} in {load.dtype} on {load.device}"
-        print(f"  {load.side:<10} {one_line(load.name)}: {told}")
+        description = f"{load.what}, {count}{size} in {load.dtype} on {load.device}"
+        print(f"  {load.side:<10} {one_line(load.name)}: {description}")
     print("findings")
-    for note in found.found or (_nothing(),):
+    for note in checkup.observations or (_nothing(),):
         print(f"  {_MARKS[note.kind]} {note.about}: {one_line(note.line)}")
 
 
-def _nothing() -> Found:
-    from cliffguard.planning.doctor import Found
+def _nothing() -> Observation:
+    from cliffguard.planning.doctor import Observation
 
-    return Found(kind="good", about="machine", text="nothing to remark")
+    return Observation(kind="good", about="machine", text="nothing to remark")
 
 
 def _gib(n_bytes: int) -> str:

@@ -33,7 +33,9 @@ def plans_of(path: Path | None, flags: Mapping[str, Any]) -> tuple[Plan, ...]:
     from cliffguard.core.hub_names import is_offline, no_connection
 
     if is_offline():  # a server of one's own is asked nevertheless
-        plans = tuple(dataclasses.replace(one, offline=not one.runner.is_served) for one in plans)
+        plans = tuple(
+            dataclasses.replace(plan, offline=not plan.runner.is_served) for plan in plans
+        )
     if any(plan.offline for plan in plans):
         hold(no_connection())
     if any(plan.target is not None for plan in plans):
@@ -57,7 +59,7 @@ def _read_plans(path: Path | None, given: Mapping[str, Any]) -> tuple[Plan, ...]
     from cliffguard.config import load_plans, make_plans
 
     if path is not None:
-        if any((path / one).is_file() for one in ("config.json", "adapter_config.json")):
+        if any((path / name).is_file() for name in ("config.json", "adapter_config.json")):
             raise UsageError(
                 f"{path}: is a checkpoint, not a plan; write --candidate {path}",
                 id="plan.checkpoint",
@@ -88,9 +90,9 @@ def said_again(context: typer.Context, *, without: Collection[str] = ()) -> str:
             sides.append(str(value))
             continue
         flag = parameter.opts[0]
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            words += [flag] if one is True else [flag, str(one)]
-    if any(one.startswith("-") for one in sides):  # a path that reads as a flag
+        for element in value if isinstance(value, (list, tuple)) else [value]:
+            words += [flag] if element is True else [flag, str(element)]
+    if any(side.startswith("-") for side in sides):  # a path that reads as a flag
         return shlex.join([*words, "--", *sides])
     return shlex.join([*words[:2], *sides, *words[2:]])
 
@@ -149,14 +151,14 @@ class _Rendered:
         self._sides: set[str] = set()
         self._texts: set[str] = set()
 
-    def __call__(self, side: Checkpoint, task: Task, asked: Sequence[tuple[Item, str]]) -> None:
+    def __call__(self, side: Checkpoint, task: Task, prompts: Sequence[tuple[Item, str]]) -> None:
         from cliffguard.report.clean import clean
         from cliffguard.suites.target.reading import prompt_line
 
         if task.name != self._task or side.name in self._sides:
             return
         self._sides.add(side.name)
-        for item, prompt in asked:
+        for item, prompt in prompts:
             if prompt not in self._texts:
                 self._texts.add(prompt)
                 line = prompt_line(item, prompt, f" as {side.name} gets it")

@@ -61,7 +61,7 @@ def noise(
     say_target([plan], quiet=quiet)
     answers = open_store(store)
     with contextlib.closing(screen):
-        found = measure_noise(
+        floor = measure_noise(
             find_alone(plan),
             plan,
             other,
@@ -71,13 +71,13 @@ def noise(
             tell=screen.say,
         )
     if output_format == "json":
-        sys.stdout.write(json.dumps(_as_data(found), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(_as_data(floor), indent=2, ensure_ascii=False) + "\n")
     else:
-        _print(found)
-    drifted = [one.capability for one in found.capabilities if one.has_drifted]
+        _print(floor)
+    drifted = [capability.capability for capability in floor.capabilities if capability.has_drifted]
     if drifted:
         raise IntegrityError(
-            f"{found.checkpoint}: its own mean moved in {', '.join(drifted)} ({found.against}); "
+            f"{floor.checkpoint}: its own mean moved in {', '.join(drifted)} ({floor.against}); "
             "measure base and candidate alike, or find what differs, before any comparison",
             id="noise.moved",
         )
@@ -114,46 +114,50 @@ def _otherwise(
     return dataclasses.replace(plan, protocol=protocol, runner=runner)
 
 
-def _as_data(found: NoiseFloor) -> dict[str, Any]:
+def _as_data(floor: NoiseFloor) -> dict[str, Any]:
     rows = [
-        {**dataclasses.asdict(one), "flips": one.flips, "reaches_margin": one.reaches_margin}
-        for one in found.capabilities
+        {
+            **dataclasses.asdict(capability),
+            "flips": capability.flips,
+            "reaches_margin": capability.reaches_margin,
+        }
+        for capability in floor.capabilities
     ]
-    return {**dataclasses.asdict(found), "capabilities": rows}
+    return {**dataclasses.asdict(floor), "capabilities": rows}
 
 
-def _print(found: NoiseFloor) -> None:
+def _print(floor: NoiseFloor) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 120
-    level = f"{100 * found.confidence:.0f} % interval"
+    level = f"{100 * floor.confidence:.0f} % interval"
     table = Table(box=None, pad_edge=False)
     table.add_column("capability")
     for name in ("items", "worse", "better", "flips", "drop, pp", level, "p, drift"):
         table.add_column(name, justify="right")
-    for one in found.capabilities:
-        low, high = one.drop_interval.low, one.drop_interval.high
+    for capability in floor.capabilities:
+        low, high = capability.drop_interval.low, capability.drop_interval.high
         table.add_row(
-            one.capability,
-            f"{one.n_items:,}",
-            str(one.n_worse),
-            str(one.n_better),
-            f"{100 * one.flips:.1f} %",
-            f"{100 * one.drop:+.1f}",
+            capability.capability,
+            f"{capability.n_items:,}",
+            str(capability.n_worse),
+            str(capability.n_better),
+            f"{100 * capability.flips:.1f} %",
+            f"{100 * capability.drop:+.1f}",
             f"[{100 * low:+.1f}, {100 * high:+.1f}]",
-            f"{one.p_drift:.2g}",
+            f"{capability.p_drift:.2g}",
         )
-    console.print(f"{found.checkpoint} against itself: {found.against}", markup=False)
+    console.print(f"{floor.checkpoint} against itself: {floor.against}", markup=False)
     console.print(table)
-    for one in found.capabilities:
-        if one.reaches_margin:
+    for capability in floor.capabilities:
+        if capability.reaches_margin:
             console.print(
-                f"! {one.capability}: as many items flip by themselves as a margin of "
-                f"{n_things(100 * one.margin, 'point', 'g')} allows to be lost",
+                f"! {capability.capability}: as many items flip by themselves as a margin of "
+                f"{n_things(100 * capability.margin, 'point', 'g')} allows to be lost",
                 markup=False,
             )
-    for name in found.unscored:
+    for name in floor.unscored:
         console.print(f"! {name}: no item had a score both times", markup=False)

@@ -26,7 +26,7 @@ from cliffguard.cli.help import HelpAll
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
 from cliffguard.core.flags import EVERYDAY, LOOKS, OUTPUT, Flag, flags_of
-from cliffguard.core.settings import Plan, Protocol, RunnerSettings, TargetData
+from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings, TargetData
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -128,7 +128,7 @@ MaxMinutes = Annotated[
 _SECTIONS: dict[type[Any], tuple[str | None, str]] = {
     Plan: (None, "--"),
     TargetData: ("target", "--target-"),
-    Protocol: ("protocol", "--"),
+    EvalSettings: ("protocol", "--"),
     RunnerSettings: ("runner", "--"),
 }
 # By parameter, what is typed where that is not what the key holds.
@@ -215,14 +215,14 @@ FIELDS = _options(TargetData, *_FIELDS)
 OWN_FIELDS = _options(TargetData, *_FIELDS, prefixes=("--", "--target-"))
 """The same where there is nothing but a target."""
 PROTOCOL = {
-    **_options(Protocol),
+    **_options(EvalSettings),
     "apply_chat_template": Annotated[
         bool,
         typer.Option(
             "--apply-chat-template",
             "--apply_chat_template",
             help="Short for --chat-template own.",
-            rich_help_panel=Protocol.PANEL,
+            rich_help_panel=EvalSettings.PANEL,
         ),
     ],
 }

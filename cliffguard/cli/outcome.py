@@ -12,7 +12,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.cli.console import Screen, complain
+from cliffguard.cli.console import ProgressOutput, complain
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import CliffguardError, UsageError
@@ -72,9 +72,9 @@ def places_of(
         return folders
     places = []
     for folder, plan in zip(folders, plans, strict=True):
-        own = digest([as_written(plan), *how])
+        stamp = digest([as_written(plan), *how])
         numbered = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
-        places.append(next(one for one in chain([folder], numbered) if _is_ours(one, own)))
+        places.append(next(path for path in chain([folder], numbered) if _is_ours(path, stamp)))
         if places[-1] != folder:
             tell(f"! {folder} is of another run; the reports go to {places[-1]}")
     return places
@@ -83,15 +83,15 @@ def places_of(
 _MARK = ".plan"
 
 
-def _is_ours(folder: Path, own: str) -> bool:
-    """Claim a folder for the run of the digest `own`, if no other has; say whether it is ours."""
+def _is_ours(folder: Path, stamp: str) -> bool:
+    """Claim a folder for the run of the digest `stamp`, if no other has; say whether it is ours."""
     mark = folder / _MARK
     try:
         if mark.exists() or (folder / "review.json").exists():
-            return mark.is_file() and mark.read_text(encoding="utf-8") == own
+            return mark.is_file() and mark.read_text(encoding="utf-8") == stamp
         folder.mkdir(parents=True, exist_ok=True)
         with mark.open("x", encoding="utf-8") as file:
-            file.write(own)
+            file.write(stamp)
     except (FileExistsError, UnicodeError):  # another run was first, or it is no mark of ours
         return False
     except OSError:  # for `prepare` to say
@@ -165,27 +165,27 @@ def in_turn(
     spend then.
     """
     codes: list[int] = []
-    asked: list[Asked | None] = []
-    for one, folder in zip(plans, folders, strict=True):
+    candidates: list[Asked | None] = []
+    for plan, folder in zip(plans, folders, strict=True):
         if codes and codes[-1] != 0 and choose == "last":
             break
         with contained(codes) if len(plans) > 1 else contextlib.nullcontext():
-            found, code = ask(one, folder, remarks)
-            asked.append(found if choose == "any" else None)
+            candidate, code = ask(plan, folder, remarks)
+            candidates.append(candidate if choose == "any" else None)
             codes.append(code)
-        asked += [None] * (len(codes) - len(asked))  # one that could not be compared
+        candidates += [None] * (len(codes) - len(candidates))  # one that could not be compared
     if choose == "any":
         from cliffguard.planning.selection import raised, raised_remark
 
-        for place, one in raised(asked, plans).items():
-            _, codes[place] = ask(one, folders[place], [raised_remark(one, len(plans))])
+        for index, plan in raised(candidates, plans).items():
+            _, codes[index] = ask(plan, folders[index], [raised_remark(plan, len(plans))])
     return codes
 
 
 def finished(
     review: Review,
     out: Path | None,
-    screen: Screen,
+    screen: ProgressOutput,
     output_format: str | None,
     spent: Mapping[str, Spent] | None = None,
 ) -> int:
@@ -196,7 +196,7 @@ def finished(
     from cliffguard.core.timing import Timings
     from cliffguard.report import render, write_reports
     from cliffguard.report.text import print_review
-    from cliffguard.report.timings import sentence
+    from cliffguard.report.timings import summary_of
 
     @functools.cache
     def timings() -> Timings:
@@ -208,9 +208,9 @@ def finished(
         with doing("writing the reports"):
             written = write_reports(review, out, timings)
         screen.close()
-        told = {**dataclasses.asdict(timings()), "tasks": screen.seconds}
-        write_whole(out / "timings.json", json.dumps(told, indent=2) + "\n")
-        screen.say(f"time: {sentence(timings())}")
+        payload = {**dataclasses.asdict(timings()), "tasks": screen.seconds}
+        write_whole(out / "timings.json", json.dumps(payload, indent=2) + "\n")
+        screen.say(f"time: {summary_of(timings())}")
         screen.say("reports: " + " ".join(str(path) for path in written))
     if output_format is not None:
         printed(render(review, output_format, timings))

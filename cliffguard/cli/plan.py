@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cliffguard.core.checkpoint import Checkpoint
     from cliffguard.core.items import Suite, Task
     from cliffguard.core.settings import Plan, Policy
-    from cliffguard.planning.power import Outlook
+    from cliffguard.planning.power import PowerAnalysis
     from cliffguard.planning.power_advice import Aim, Change
 
 
@@ -71,49 +71,49 @@ def plan(
         remarks = foretold(choose, plans)
     stops_early = not no_early_stop
     with doing("reading what is planned"):
-        found, in_force, base = looked_ahead(plans[0], store, stops_early)
-    found = dataclasses.replace(found, remarks=(*remarks, *found.remarks))
+        outlook, in_force, base = analysis_of(plans[0], store, stops_early)
+    outlook = dataclasses.replace(outlook, remarks=(*remarks, *outlook.remarks))
     aimed = None
     if aim is not None:
         from cliffguard.planning.power_advice import aim_at
 
         with doing("looking for what would pass"):
-            aimed = aim_at(aim, found, in_force, stops_early=stops_early)
+            aimed = aim_at(aim, outlook, in_force, stops_early=stops_early)
     with doing("measuring this machine's speed"):
-        minutes = minutes_of(plans[0], base, found)
+        minutes = minutes_of(plans[0], base, outlook)
     if output_format == "json":
-        told = {**dataclasses.asdict(found), "minutes": minutes}
+        payload = {**dataclasses.asdict(outlook), "minutes": minutes}
         if aimed is not None:
-            told["aim"] = dataclasses.asdict(aimed)
-        sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+            payload["aim"] = dataclasses.asdict(aimed)
+        sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
         return
-    _print(found, minutes, aimed)
+    _print(outlook, minutes, aimed)
 
 
-def looked_ahead(
+def analysis_of(
     plan: Plan, store: Path | None, stops_early: bool
-) -> tuple[Outlook, Policy, Checkpoint | None]:
+) -> tuple[PowerAnalysis, Policy, Checkpoint | None]:
     """Return what the plan can decide, the policy in force, and the base if it is at hand."""
     from cliffguard.compare.clusters import refuse_unknown_fields, wanting
     from cliffguard.evaluate.allocation import expected_churn, stored_flips
     from cliffguard.gate import default_policy, with_margins
-    from cliffguard.planning.power import look_ahead
+    from cliffguard.planning.power import power_analysis
     from cliffguard.report.clean import one_line
-    from cliffguard.suites.contamination import without_training
+    from cliffguard.suites.contamination import drop_contaminated
     from cliffguard.suites.target import suites_of
-    from cliffguard.suites.train_data import blanks_told, read_all_training
+    from cliffguard.suites.train_data import blank_text_caveats, read_all_training
 
     suites = suites_of(plan)
     policy = with_margins(plan.policy or default_policy(suites), suites)
     suites = wanting(suites, policy)
     training = read_all_training(plan.train)
-    for caveat in blanks_told(training):
+    for caveat in blank_text_caveats(training):
         print(one_line(caveat.text), file=sys.stderr)
-    tasks, _ = without_training(_tasks(plan, suites), training)
+    tasks, _ = drop_contaminated(_tasks(plan, suites), training)
     refuse_unknown_fields(tasks, policy)
     base = _base(plan)
     flips = {} if base is None else stored_flips(open_store(store), base)
-    found = look_ahead(
+    outlook = power_analysis(
         plan,
         suites,
         tasks,
@@ -122,7 +122,7 @@ def looked_ahead(
         stops_early=stops_early,
         holds_both=_is_adapter(plan),
     )
-    return found, policy, base
+    return outlook, policy, base
 
 
 def _is_adapter(plan: Plan) -> bool:
@@ -144,7 +144,7 @@ def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
     return runner_for(plan).resolve(suites, plan.protocol)
 
 
-def minutes_of(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | None:
+def minutes_of(plan: Plan, base: Checkpoint | None, outlook: PowerAnalysis) -> float | None:
     """Return a rough estimate on this machine; None where the base is not at hand."""
     if base is None or base.files is None or not plan.runner.is_local:
         return None
@@ -158,7 +158,7 @@ def minutes_of(plan: Plan, base: Checkpoint | None, found: Outlook) -> float | N
         speed = tokens_a_second(size, plan.runner.device, plan.protocol.dtype)
     except CliffguardError:  # a device that this machine lacks: planning needs none
         return None
-    return found.n_tokens / speed / 60.0
+    return outlook.n_tokens / speed / 60.0
 
 
 def _base(plan: Plan) -> Checkpoint | None:
@@ -174,7 +174,7 @@ def _base(plan: Plan) -> Checkpoint | None:
         return None
 
 
-def _print(found: Outlook, minutes: float | None, aimed: Aim | None) -> None:
+def _print(outlook: PowerAnalysis, minutes: float | None, aimed: Aim | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -186,7 +186,7 @@ def _print(found: Outlook, minutes: float | None, aimed: Aim | None) -> None:
     table.add_column("role")
     for name in ("items", "needed", "margin", "smallest drop seen", "held if lossless", "asked"):
         table.add_column(name, justify="right")
-    for row in found.capabilities:
+    for row in outlook.capabilities:
         table.add_row(
             row.capability,
             row.role,
@@ -199,9 +199,9 @@ def _print(found: Outlook, minutes: float | None, aimed: Aim | None) -> None:
         )
     console.print(table)
     console.print()
-    for line in _sentences(found, minutes):
+    for line in _sentences(outlook, minutes):
         console.print(line, markup=False)
-    for remark in found.remarks:
+    for remark in outlook.remarks:
         console.print(f"! {remark}", markup=False)
     if aimed is not None:
         console.print()
@@ -222,8 +222,8 @@ def _aim_lines(aimed: Aim) -> list[str]:
     lines = [f"To pass with {chance}, change first:"]
     lines += [f"  {_change_line(change)}" for change in aimed.changes]
     if aimed.chance_after is not None:
-        told = "that many items" if len(aimed.changes) == 1 else "all these items"
-        lines.append(f"With {told} it passes with {100 * aimed.chance_after:.0f} %.")
+        items = "that many items" if len(aimed.changes) == 1 else "all these items"
+        lines.append(f"With {items} it passes with {100 * aimed.chance_after:.0f} %.")
     return lines
 
 
@@ -234,20 +234,20 @@ def _change_line(change: Change) -> str:
     if change.margin is not None:
         now = f"{100 * change.margin_now:g}"
         ways.append(f"a margin of {n_things(100 * change.margin, 'point', 'g')} (now {now})")
-    told = f"{change.capability}, held with {100 * change.chance_held:.0f} %: "
-    return told + (" or ".join(ways) or "more clusters; its items decide nothing")
+    prefix = f"{change.capability}, held with {100 * change.chance_held:.0f} %: "
+    return prefix + (" or ".join(ways) or "more clusters; its items decide nothing")
 
 
-def _sentences(found: Outlook, minutes: float | None) -> list[str]:
-    gating = [row for row in found.capabilities if row.role == "gating"]
+def _sentences(outlook: PowerAnalysis, minutes: float | None) -> list[str]:
+    gating = [row for row in outlook.capabilities if row.role == "gating"]
     if gating:
         churns = sorted({round(100 * row.churn) for row in gating})
         expected = f"{churns[0]}–{churns[-1]}" if len(churns) > 1 else f"{churns[0]}"
         them = f"all {len(gating)} gating capabilities" if len(gating) > 1 else gating[0].capability
         chance = (
             f"A candidate that lost nothing passes {them} with a chance of "
-            f"{100 * found.chance_pass:.0f} %, and fails with {100 * found.chance_fail:.1f} %, if "
-            f"{expected} % of the items change."
+            f"{100 * outlook.chance_pass:.0f} %, and fails with {100 * outlook.chance_fail:.1f} %, "
+            f"if {expected} % of the items change."
         )
     else:
         chance = (
@@ -255,16 +255,17 @@ def _sentences(found: Outlook, minutes: float | None) -> list[str]:
             "target_only: true; no capability around it is asked about."
         )
     cost = (
-        f"It is asked about {found.n_expected:,.0f} of {n_things(found.n_planned, 'item', ',')} "
-        f"before it is decided: about {found.n_tokens / 1e6:,.2f} million tokens on both sides"
+        f"It is asked about {outlook.n_expected:,.0f} of "
+        f"{n_things(outlook.n_planned, 'item', ',')} before it is decided: about "
+        f"{outlook.n_tokens / 1e6:,.2f} million tokens on both sides"
     )
     if minutes is not None:
         cost += f", roughly {max(minutes, 0.1):,.1f} minutes on this machine"
-    told = [chance, f"{cost}."]
-    if (price := found.mean_price) is not None:
-        told.append(
+    sentences = [chance, f"{cost}."]
+    if (price := outlook.mean_price) is not None:
+        sentences.append(
             f"Of these {price.n_items:,.0f} are for the mean drop, which has to be below "
             f"{n_things(100 * price.margin, 'point', 'g')}; without it, it would pass with a "
             f"chance of {100 * price.chance_pass:.0f} %."
         )
-    return told
+    return sentences

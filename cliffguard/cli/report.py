@@ -65,11 +65,11 @@ def _timings_beside(review: Path) -> Timings | None:
     from cliffguard.core.timing import Timings
 
     try:
-        told = parse_json(read_text(path, UsageError))
+        content = parse_json(read_text(path, UsageError))
     except ValueError:
         raise UsageError(
             f"{path}: not valid JSON; remove it, or run the check again", id="failure.not-json"
         ) from None
-    if isinstance(told, dict):
-        told = {key: value for key, value in told.items() if key != "tasks"}
-    return validate(TypeAdapter(Timings), told, str(path), UsageError)
+    if isinstance(content, dict):
+        content = {key: value for key, value in content.items() if key != "tasks"}
+    return validate(TypeAdapter(Timings), content, str(path), UsageError)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import complain, explained, told
+from cliffguard.cli.console import complain, explained, progress_shown
 from cliffguard.cli.given import open_store
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.texts import n_things, plural
@@ -45,7 +45,7 @@ def list_store(
     answers = open_store(store)
     rows: list[StoredQuestion] = []
     damaged: list[StoreError] = []
-    with told("listing what is stored"):
+    with progress_shown("listing what is stored"):
         for entry in entries_of(answers):
             try:
                 rows.append(describe(entry))
@@ -122,18 +122,20 @@ def verify_store(
     from cliffguard.store.maintenance.questions import entries_of
 
     answers = open_store(store)
-    with told("reading what is stored"):
+    with progress_shown("reading what is stored"):
         entries = entries_of(answers)
-        found = {entry.folder: examine(entry) for entry in entries}
+        by_folder = {entry.folder: examine(entry) for entry in entries}
         looks = examine_looks(answers)
-    damaged = {folder: damages for folder, damages in found.items() if damages}
+    damaged = {folder: damages for folder, damages in by_folder.items() if damages}
     n_damaged = len(damaged)
-    damaged |= {one.path: [one] for one in looks}
+    damaged |= {damage.path: [damage] for damage in looks}
     for folder, damages in damaged.items():
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
         print(one_line(f"{folder}: {damages[0].what}{more}"))
     if repair:
-        for path in move_aside(answers, [one for damages in damaged.values() for one in damages]):
+        for path in move_aside(
+            answers, [damage for damages in damaged.values() for damage in damages]
+        ):
             print(one_line(f"moved aside: {path}"))
     elif damaged:
         raise StoreError(
@@ -154,8 +156,10 @@ def verify_store(
 def _counted(n_questions: int, n_all: int, n_looks: int) -> str:
     """Say how many questions, and how many files of looks at a pair, are meant."""
     looks = f"the looks at {n_looks} {'pair' if n_looks == 1 else 'pairs'} of checkpoints"
-    told = [f"{n_questions} of {n_things(n_all, 'question')}"] if n_questions or not n_looks else []
-    return f"{' and '.join([*told, *([looks] if n_looks else [])])} are"
+    parts = (
+        [f"{n_questions} of {n_things(n_all, 'question')}"] if n_questions or not n_looks else []
+    )
+    return f"{' and '.join([*parts, *([looks] if n_looks else [])])} are"
 
 
 @store_app.command("prune")
@@ -185,20 +189,20 @@ def prune_store(
     answers = open_store(store)
     if checkpoint is not None and not unreadable:
         select(answers, checkpoint=checkpoint)  # a misspelt name is no empty answer
-    with told("looking for what may go"):
-        found = removable(
+    with progress_shown("looking for what may go"):
+        discards = removable(
             answers, older_than_s=age_s, checkpoint=checkpoint, is_unreadable=unreadable
         )
-    for one in found:
-        where = one.path.relative_to(answers.root)
-        print(one_line(f"{_in_bytes(one.n_bytes)}  {where}  {one.what}"))
-    size = _in_bytes(sum(one.n_bytes for one in found))
+    for discard in discards:
+        where = discard.path.relative_to(answers.root)
+        print(one_line(f"{_in_bytes(discard.n_bytes)}  {where}  {discard.what}"))
+    size = _in_bytes(sum(discard.n_bytes for discard in discards))
     if yes:
-        with told("removing it"):
-            remove(answers, found)
-        print(f"removed: {len(found)} ({size})")
+        with progress_shown("removing it"):
+            remove(answers, discards)
+        print(f"removed: {len(discards)} ({size})")
     else:
-        print(f"would be removed with --yes: {len(found)} ({size})")
+        print(f"would be removed with --yes: {len(discards)} ({size})")
 
 
 @store_app.command("path")
@@ -225,7 +229,7 @@ def export_answers(
     rows = select(answers, checkpoint=checkpoint, suite=suite, task=task)
     if not rows:
         raise UsageError(f"{answers.root}: holds no answers; nothing was written", id="store.empty")
-    with told(f"writing {out}"):
+    with progress_shown(f"writing {out}"):
         n_bytes = write_archive(answers, rows, out)
     n_answers = sum(row.n_answers for row in rows)
     print(
@@ -244,7 +248,7 @@ def import_answers(
     from cliffguard.store.maintenance.archive import read_archive
 
     answers = open_store(store)
-    with told(f"reading {archive}"):
+    with progress_shown(f"reading {archive}"):
         taken = read_archive(answers, archive)
     print(
         f"{answers.root}: {n_things(taken.n_questions, 'question')}, "
@@ -254,12 +258,12 @@ def import_answers(
 
 
 def _seconds(age: str) -> float:
-    found = re.fullmatch(r"(\d{1,6})([mhdw])", age.strip())
-    if found is None:
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", age.strip())
+    if match is None:
         raise UsageError(
             f"--older-than {age}: expected a number and m, h, d or w, such as 30d", id="prune.age"
         )
-    return int(found[1]) * _UNITS_S[found[2]]
+    return int(match[1]) * _UNITS_S[match[2]]
 
 
 def _age(seconds: float) -> str:

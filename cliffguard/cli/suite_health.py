@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, shown, told
+from cliffguard.cli.console import explained, progress_shown, shown
 from cliffguard.cli.given import open_store, plan_of
 from cliffguard.cli.suites import tasks_of
 from cliffguard.core.texts import n_things
@@ -43,7 +43,7 @@ def check_suites(
     from cliffguard.suites.loading import load_suites, not_covered
 
     in_force = load_policy(flags["policy"]) if flags["policy"] else Policy()
-    with told("looking through the suites"):
+    with progress_shown("looking through the suites"):
         suites = load_suites(names)
         lines = [
             *static_health(suites, in_force),
@@ -70,15 +70,15 @@ def _aged(suites: Sequence[Suite], today: date) -> Iterator[str]:
 
 def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
     """Say which tasks hardly ever change, by the answers of all checkpoints that are stored."""
-    from cliffguard.store.saturation import stillness
+    from cliffguard.store.saturation import item_saturation
 
     tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
-    for one in stillness(open_store(store), tasks):
-        if one.share >= _STILL:
+    for row in item_saturation(open_store(store), tasks):
+        if row.share >= _STILL:
             yield (
-                f"{one.task}: {100 * one.share:.0f} % of {n_things(one.n_items, 'item', ',')} "
-                f"never changed over {one.n_checkpoints} stored checkpoints "
-                f"({one.n_always_right:,} always right, {one.n_always_wrong:,} always wrong): they "
+                f"{row.task}: {100 * row.share:.0f} % of {n_things(row.n_items, 'item', ',')} "
+                f"never changed over {row.n_checkpoints} stored checkpoints "
+                f"({row.n_always_right:,} always right, {row.n_always_wrong:,} always wrong): they "
                 "cost time and tell little"
             )
 
@@ -101,15 +101,15 @@ def cover_prompts(
     """Say how much of production no capability covers, with the prompts least like any item."""
     from cliffguard.compare.diagnostics.screens import cover
     from cliffguard.gate import find_alone, runner_for
-    from cliffguard.suites.train_data import blanks_told, read_all_training
+    from cliffguard.suites.train_data import blank_text_caveats, read_all_training
 
     screen = shown(quiet=quiet, verbose=verbose)
     texts = read_all_training(prompts)
-    for caveat in blanks_told(texts):
+    for caveat in blank_text_caveats(texts):
         screen.say(caveat.text.replace("the training data", "production"))
     plan = plan_of({**flags, "suites": names, "candidate": [base]})
     with contextlib.closing(screen):
-        found, least = cover(
+        coverage, least = cover(
             plan,
             tasks_of(names),
             texts,
@@ -118,24 +118,26 @@ def cover_prompts(
             progress=screen.progress,
         )
     if output_format == "json":
-        row = {**dataclasses.asdict(found), "least": [dataclasses.asdict(one) for one in least]}
+        row = {**dataclasses.asdict(coverage), "least": [dataclasses.asdict(gap) for gap in least]}
         sys.stdout.write(json.dumps(row, indent=2, ensure_ascii=False) + "\n")
     else:
-        _print(found, least)
+        _print(coverage, least)
 
 
-def _print(found: Coverage, least: Sequence[Uncovered]) -> None:
+def _print(coverage: Coverage, least: Sequence[Uncovered]) -> None:
     from cliffguard.core.texts import shorten
     from cliffguard.report.clean import one_line
 
     print(
-        f"{100 * found.uncovered:.0f} % of {n_things(found.n_prompts, 'prompt', ',')} are like no "
-        "item."
+        f"{100 * coverage.uncovered:.0f} % of {n_things(coverage.n_prompts, 'prompt', ',')} "
+        "are like no item."
     )
-    for name, share in found.shares.items():
+    for name, share in coverage.shares.items():
         print(f"  {100 * share:3.0f} %  {one_line(name)}")
     print("Least like any item:")
-    for one in least:
-        place = f"{one.prompt.source}:{one.prompt.line}"
-        print(one_line(f"  {one.similarity:.2f}  {place}  {shorten(one.prompt.text, _CHARACTERS)}"))
-        print(one_line(f"        nearest, {one.capability}: {shorten(one.item, _CHARACTERS)}"))
+    for gap in least:
+        source = f"{gap.prompt.source}:{gap.prompt.line}"
+        print(
+            one_line(f"  {gap.similarity:.2f}  {source}  {shorten(gap.prompt.text, _CHARACTERS)}")
+        )
+        print(one_line(f"        nearest, {gap.capability}: {shorten(gap.item, _CHARACTERS)}"))

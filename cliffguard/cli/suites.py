@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cliffguard.cli import options as opt
-from cliffguard.cli.console import explained, told, write_new
+from cliffguard.cli.console import explained, progress_shown, write_new
 from cliffguard.cli.given import say_reading
 from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import n_things
@@ -39,26 +39,26 @@ def list_suites(
     from cliffguard.suites.listing import listed, recorded_digests
     from cliffguard.suites.loading import builtin_names
 
-    found = [listed(name) for name in builtin_names()]
+    suites = [listed(name) for name in builtin_names()]
     if output_format == "json":
         digests = recorded_digests()
-        rows = [{**dataclasses.asdict(one), "digest": digests[one.name]} for one in found]
+        rows = [{**dataclasses.asdict(suite), "digest": digests[suite.name]} for suite in suites]
         sys.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
         return
-    width = max((len(one.name) for one in found), default=0)
-    for one in found:
+    width = max((len(suite.name) for suite in suites), default=0)
+    for suite in suites:
         # Only lm-eval knows how many items its tasks have.
         count = (
-            f"{n_things(one.n_items, 'item', '>5')}"
-            if one.n_items
-            else f"{n_things(one.n_stock, 'task', '>5')}"
+            f"{n_things(suite.n_items, 'item', '>5')}"
+            if suite.n_items
+            else f"{n_things(suite.n_stock, 'task', '>5')}"
         )
         more = (
-            f" (and {n_things(one.n_stock, 'task')} of lm-eval)"
-            if one.n_items and one.n_stock
+            f" (and {n_things(suite.n_stock, 'task')} of lm-eval)"
+            if suite.n_items and suite.n_stock
             else ""
         )
-        print(f"{one.name:<{width}}  {count}  {one_line(one.description)}{more}")
+        print(f"{suite.name:<{width}}  {count}  {one_line(suite.description)}{more}")
 
 
 @suites_app.command("show")
@@ -71,12 +71,14 @@ def show_suite(name: Name) -> None:
     suite = load_suite(name)
     print(f"{suite.name} {suite.version}: {one_line(suite.description)}\ndigest {suite.digest}")
     for capability in suite.capabilities:
-        said = (
+        margin = (
             ""
             if capability.margin is None
             else f", margin {n_things(100 * capability.margin, 'point', 'g')}"
         )
-        print(f"\n{capability.name} ({capability.ring}{said})  {one_line(capability.description)}")
+        print(
+            f"\n{capability.name} ({capability.ring}{margin})  {one_line(capability.description)}"
+        )
         for task in capability.tasks:
             print(f"  {one_line(_task_line(task))}")
 
@@ -128,7 +130,7 @@ def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> tuple[dict[
 
     given = opt.overrides({**flags, "target": data, "target_name": name})
     target = make_target(given["target"], "target")
-    with told(f"reading {data}"):
+    with progress_shown(f"reading {data}"):
         read = read_target(target)
         return suite_files(target, read), read
 
@@ -162,25 +164,25 @@ def print_overlap(
     """Print the items that stand in the fine-tune's data, word for word or nearly so."""
     from cliffguard.report.clean import one_line
     from cliffguard.report.json import escaped
-    from cliffguard.report.page import place
-    from cliffguard.suites.contamination import told as caveats_of
-    from cliffguard.suites.contamination import without_training
-    from cliffguard.suites.train_data import blanks_told, read_all_training
+    from cliffguard.report.page import source_line
+    from cliffguard.suites.contamination import contamination_caveats as caveats_of
+    from cliffguard.suites.contamination import drop_contaminated
+    from cliffguard.suites.train_data import blank_text_caveats, read_all_training
 
-    with told("comparing the items with the training data"):
+    with progress_shown("comparing the items with the training data"):
         texts = read_all_training(train)
-        tasks, found = without_training(tasks_of(names), texts)
-    for caveat in blanks_told(texts):
+        tasks, overlaps = drop_contaminated(tasks_of(names), texts)
+    for caveat in blank_text_caveats(texts):
         print(one_line(caveat.text), file=sys.stderr)
     if output_format == "json":
-        rows = [dataclasses.asdict(one) for one in found]
+        rows = [dataclasses.asdict(overlap) for overlap in overlaps]
         sys.stdout.write(escaped(json.dumps(rows, indent=2, ensure_ascii=False)) + "\n")
         return
-    for one in found:
-        line = f"{one.task}  {one.item_id}  {one.kind}  {one.similarity:.2f}  {place(one)}"
-        print(one_line(line))
+    for overlap in overlaps:
+        line = f"{overlap.task}  {overlap.item_id}  {overlap.kind}  {overlap.similarity:.2f}"
+        print(one_line(f"{line}  {source_line(overlap)}"))
     n_items = {task.name: len(task.items) for task in tasks}
-    sentences = [caveat.text for caveat in caveats_of(found, n_items)]
+    sentences = [caveat.text for caveat in caveats_of(overlaps, n_items)]
     none = (
         f"None of {n_things(sum(n_items.values()), 'item')}, in {n_things(len(texts), 'row', ',')} "
         "of training data."

@@ -11,7 +11,7 @@ from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import without_copies
 from cliffguard.compare.counts import Gathered
 from cliffguard.compare.diagnostics.classes import classes_of
-from cliffguard.compare.diagnostics.responses import behaviour_of
+from cliffguard.compare.diagnostics.responses import response_comparison
 from cliffguard.compare.evidence import (
     Hypothesis,
     evidence_of,
@@ -19,7 +19,7 @@ from cliffguard.compare.evidence import (
     mean_score,
     p_of_part,
     readable_of,
-    uncut_of,
+    truncation_sensitivity,
 )
 from cliffguard.compare.ladder_levels import ladder_of
 from cliffguard.compare.pairs import Pair, by_task
@@ -72,8 +72,10 @@ def _hypothesis(
     policy = case.policy
     role = policy.role(capability.name, capability.ring)
     gain = policy.target.min_gain if role == "target" and policy.target is not None else None
-    own = policy.capabilities.get(capability.name)
-    relative = None if own is None or gain is not None else own.relative_margin
+    capability_policy = policy.capabilities.get(capability.name)
+    relative = (
+        None if capability_policy is None or gain is not None else capability_policy.relative_margin
+    )
     margin = policy.margin(capability.name) if gain is None else -gain
     if relative is not None:
         margin = relative * items.skill
@@ -154,13 +156,13 @@ def _diagnostics(
             for rows in tasks
             if rows[0].task.level is not None and any(row.is_scored for row in rows)
         ),
-        behaviour=behaviour_of(
+        behaviour=response_comparison(
             [(pair.base, pair.candidate) for pair in items.gating], confidence=confidence
         ),
         distance=screens.distances.get(capability.name),
         shift=screens.shifts.get(capability.name),
         classes=_classes(items.scored),
-        uncut=uncut_of(items.gating, hypothesis) if items.scored else None,
+        uncut=truncation_sensitivity(items.gating, hypothesis) if items.scored else None,
         readable=readable_of(items.gating, hypothesis) if items.scored else None,
         strata=_strata(items, look, capability, hypothesis, case.policy),
     )
@@ -173,10 +175,15 @@ def _strata(
     role = policy.role(capability.name, capability.ring)
     if role == "monitored" or policy.estimand == "suite":
         return ()
-    own = policy.capabilities.get(capability.name)
+    capability_policy = policy.capabilities.get(capability.name)
     margin = policy.stratum_margin(capability.name, role, margin=hypothesis.margin)
     p_beyond = partial(p_of_part, is_graded=hypothesis.is_graded, alpha=policy.first_level)
-    parts = strata_of(items.counted, look, capability.name, None if own is None else own.strata)
+    parts = strata_of(
+        items.counted,
+        look,
+        capability.name,
+        None if capability_policy is None else capability_policy.strata,
+    )
     return tuple(compared(part, margin, p_beyond) for part in parts)
 
 

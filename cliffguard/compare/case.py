@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from cliffguard.compare.diagnostics.screens import Screens
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.comparisons import Overlap
+from cliffguard.core.comparisons import Contamination
 from cliffguard.core.items import Suite
-from cliffguard.core.settings import Policy, Protocol
+from cliffguard.core.settings import EvalSettings, Policy
 from cliffguard.evaluate.ledger import CapabilityRun
 
 
@@ -26,8 +26,8 @@ class Case:
     candidate: Checkpoint
     suites: tuple[Suite, ...]
     policy: Policy
-    protocol: Protocol | None
+    protocol: EvalSettings | None
     runs: tuple[CapabilityRun, ...] = ()
     caveats: tuple[Caveat, ...] = ()
-    overlaps: tuple[Overlap, ...] = ()
+    overlaps: tuple[Contamination, ...] = ()
     screens: Screens = field(default_factory=Screens)

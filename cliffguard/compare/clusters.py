@@ -64,13 +64,17 @@ def cluster_name(task: Task, item: Item, policy: Policy) -> str:
 def wanting(suites: Sequence[Suite], policy: Policy) -> tuple[Suite, ...]:
     """Return the suites, their tasks wanting the fields that the policy names of documents."""
 
-    def task(one: Task) -> Task:
-        own = policy.capabilities.get(one.capability)
-        named = () if own is None else (own.cluster, own.strata)
-        return replace(one, wanted=tuple(dict.fromkeys(name for name in named if name)))
+    def task(task: Task) -> Task:
+        capability_policy = policy.capabilities.get(task.capability)
+        named = (
+            ()
+            if capability_policy is None
+            else (capability_policy.cluster, capability_policy.strata)
+        )
+        return replace(task, wanted=tuple(dict.fromkeys(name for name in named if name)))
 
-    def capability(one: Capability) -> Capability:
-        return replace(one, tasks=tuple(map(task, one.tasks)))
+    def capability(capability: Capability) -> Capability:
+        return replace(capability, tasks=tuple(map(task, capability.tasks)))
 
     return tuple(
         replace(suite, capabilities=tuple(map(capability, suite.capabilities))) for suite in suites
@@ -81,9 +85,12 @@ def refuse_unknown_fields(tasks: Iterable[Task], policy: Policy) -> None:
     """Raise UsageError for a field in `cluster` or `strata` that no document has."""
     had: defaultdict[str, set[str]] = defaultdict(set)
     for task in tasks:
-        had[task.capability] |= {name for said in task.fields.values() for name in said}
-    for name, own in policy.capabilities.items():
-        for key, field in (("cluster", own.cluster), ("strata", own.strata)):
+        had[task.capability] |= {name for fields in task.fields.values() for name in fields}
+    for name, capability_policy in policy.capabilities.items():
+        for key, field in (
+            ("cluster", capability_policy.cluster),
+            ("strata", capability_policy.strata),
+        ):
             if field is not None and name in had and field not in had[name]:
                 raise UsageError(
                     f"policy.capabilities.{name}.{key}: no document has a field {field!r}; name "
@@ -99,22 +106,22 @@ def with_groups(pairs: Sequence[Pair]) -> list[Pair]:
     """
     parents = list(range(len(pairs)))
 
-    def root(place: int) -> int:
-        while parents[place] != place:
-            parents[place] = parents[parents[place]]
-            place = parents[place]
-        return place
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = parents[index]
+        return index
 
     for keys in _ties(pairs):
         first: dict[Hashable, int] = {}
-        for place, key in enumerate(keys):
-            if key is not None and (other := first.setdefault(key, place)) != place:
-                parents[root(place)] = root(other)
-    roots = [root(place) for place in range(len(pairs))]
+        for index, key in enumerate(keys):
+            if key is not None and (other := first.setdefault(key, index)) != index:
+                parents[root(index)] = root(other)
+    roots = [root(index) for index in range(len(pairs))]
     sizes = Counter(roots)
     return [
-        pair if sizes[one] == 1 else replace(pair, group=one)
-        for pair, one in zip(pairs, roots, strict=True)
+        pair if sizes[group] == 1 else replace(pair, group=group)
+        for pair, group in zip(pairs, roots, strict=True)
     ]
 
 
@@ -160,7 +167,7 @@ def without_copies(pairs: Sequence[Pair]) -> list[Pair]:
             copies[key].append(pair)
     if not copies:
         return list(first.values())
-    return [_mean([one, *copies[key]]) if key in copies else one for key, one in first.items()]
+    return [_mean([pair, *copies[key]]) if key in copies else pair for key, pair in first.items()]
 
 
 def _mean(copies: Sequence[Pair]) -> Pair:
@@ -181,8 +188,10 @@ def _mean(copies: Sequence[Pair]) -> Pair:
 
 def _content(pair: Pair) -> tuple[str, ...]:
     sides = (pair.base, pair.candidate)
-    return tuple(part for one in sides for part in (one.finish_reason, one.text, str(one.score)))
+    return tuple(
+        part for answer in sides for part in (answer.finish_reason, answer.text, str(answer.score))
+    )
 
 
 def _mean_answer(answers: Sequence[Answer]) -> Answer:
-    return replace(answers[0], score=fmean(float(one.score or 0.0) for one in answers))
+    return replace(answers[0], score=fmean(float(answer.score or 0.0) for answer in answers))

@@ -18,7 +18,7 @@ from cliffguard.core.settings import Policy
 from cliffguard.evaluate.answer_checks import instrument_moved
 from cliffguard.evaluate.ledger import TOGETHER, Level
 from cliffguard.evaluate.schedule import Look
-from cliffguard.suites.contamination import told
+from cliffguard.suites.contamination import contamination_caveats
 
 
 def compare(
@@ -104,13 +104,15 @@ def _caveats(
         yield from remarks(row, items)
     yield from (*case.caveats, *caveats)
     yield from instrument_moved(row for row, _ in measured)
-    yield from told(case.overlaps, {series.task.name: len(series.planned) for series in look})
+    yield from contamination_caveats(
+        case.overlaps, {series.task.name: len(series.planned) for series in look}
+    )
 
 
 def _level_margin(policy: Policy, capability: str) -> float:
     """Return how much beyond guessing a level has to show; of a relative margin, anything."""
-    own = policy.capabilities.get(capability)
-    is_relative = own is not None and own.relative_margin is not None
+    capability_policy = policy.capabilities.get(capability)
+    is_relative = capability_policy is not None and capability_policy.relative_margin is not None
     return 0.0 if is_relative else policy.margin(capability)
 
 
@@ -124,4 +126,4 @@ def _planned(look: Look) -> tuple[Counter[str], Counter[str]]:
         if series.task.suite != SAMPLES:  # of which all that there is was asked
             questions.setdefault(name, set()).update(map(question_of, gating))
         excluded[name] += sum(map(series.task.would_gate, series.planned)) - len(gating)
-    return Counter({name: len(own) for name, own in questions.items()}), excluded
+    return Counter({name: len(keys) for name, keys in questions.items()}), excluded

@@ -114,9 +114,9 @@ def shared_documents(capabilities: Sequence[tuple[str, Gathered]]) -> tuple[Shar
             sums[pair.group][pair.task.capability] += pair.change
     n_documents: defaultdict[tuple[str, str], int] = defaultdict(int)
     covariance: defaultdict[tuple[str, str], float] = defaultdict(float)
-    place = {name: at for at, (name, _) in enumerate(capabilities)}
+    order = {name: at for at, (name, _) in enumerate(capabilities)}
     for of_document in sums.values():
-        for a, b in combinations(sorted(of_document, key=place.__getitem__), 2):
+        for a, b in combinations(sorted(of_document, key=order.__getitem__), 2):
             n_documents[a, b] += 1
             covariance[a, b] += of_document[a] * of_document[b] / (n_items[a] * n_items[b])
     return tuple(
@@ -134,14 +134,14 @@ def unknown_chance(gathered: Sequence[Gathered]) -> Iterator[Caveat]:
         if chance_of(pair) is None
     }
     if names:
-        told = ", ".join(list(names)[:_N_NAMED]) + (" and others" if len(names) > _N_NAMED else "")
-        text = f"What guessing earns is not known of {told}, and taken to be 0."
+        named = ", ".join(list(names)[:_N_NAMED]) + (" and others" if len(names) > _N_NAMED else "")
+        text = f"What guessing earns is not known of {named}, and taken to be 0."
         yield Caveat(id="chance.unknown", text=text)
 
 
-def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[Caveat]:
+def remarks(capability: CapabilityComparison, items: Gathered) -> Iterator[Caveat]:
     """Say what of a capability's items a reader would not expect."""
-    name = found.capability
+    name = capability.capability
     if items.n_copies:
         yield Caveat(
             id="items.copies",
@@ -150,7 +150,7 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[Caveat]:
             "that count; copies count once.",
         )
     declared = {pair.item.cluster for pair in items.gating} - {None}
-    n_groups = found.counts.n_clusters or 0
+    n_groups = capability.counts.n_clusters or 0
     if n_groups and n_groups < len(items.gating) and not declared:
         yield Caveat(
             id="items.clustered",
@@ -172,30 +172,30 @@ def remarks(found: CapabilityComparison, items: Gathered) -> Iterator[Caveat]:
             f"{plural(items.n_empty, 'does', 'do')} not count, at levels where the base has "
             f"nothing to lose ({_levels(items)}).",
         )
-    yield from _base(found)
+    yield from _base(capability)
 
 
-def _base(found: CapabilityComparison) -> Iterator[Caveat]:
+def _base(capability: CapabilityComparison) -> Iterator[Caveat]:
     if (
-        found.evidence.base_mean is None
-        or found.evidence.skill is None
-        or found.evidence.margin <= 0
+        capability.evidence.base_mean is None
+        or capability.evidence.skill is None
+        or capability.evidence.margin <= 0
     ):
         return
-    has = found.evidence.skill
-    if found.evidence.base_mean >= _CEILING:
-        shown = 100 * (found.in_own_numbers(found.evidence.base_mean) or 0.0)
+    has = capability.evidence.skill
+    if capability.evidence.base_mean >= _CEILING:
+        shown = 100 * (capability.in_own_numbers(capability.evidence.base_mean) or 0.0)
         yield Caveat(
             id="base.at-ceiling",
-            text=f"{found.capability}: the base is at the ceiling ({shown:.1f} %); what harder "
-            "items would show is not seen.",
+            text=f"{capability.capability}: the base is at the ceiling ({shown:.1f} %); what "
+            "harder items would show is not seen.",
         )
-    if found.evidence.margin < has and found.evidence.margin > _MUCH_OF_IT * has:
+    if capability.evidence.margin < has and capability.evidence.margin > _MUCH_OF_IT * has:
         yield Caveat(
             id="margin.most-of-skill",
-            text=f"{found.capability}: the margin of "
-            f"{n_things(100 * found.evidence.margin, 'point', 'g')} is more than half of what the "
-            f"base has beyond guessing ({100 * has:.1f} points).",
+            text=f"{capability.capability}: the margin of "
+            f"{n_things(100 * capability.evidence.margin, 'point', 'g')} is more than half of what "
+            f"the base has beyond guessing ({100 * has:.1f} points).",
         )
 
 
@@ -211,5 +211,5 @@ def _levels(items: Gathered) -> str:
     )
     return "; ".join(
         f"{task} {', '.join(str(level) for _, level in rows)}"
-        for task, rows in groupby(away, key=lambda one: one[0])
+        for task, rows in groupby(away, key=lambda pair: pair[0])
     )

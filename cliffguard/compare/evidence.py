@@ -12,16 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cliffguard.compare.counts import chance_of
-from cliffguard.compare.diagnostics.responses import is_worse_cut, runs_in_a_circle
+from cliffguard.compare.diagnostics.responses import lost_to_truncation, runs_in_a_circle
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import Readable, Uncut
+from cliffguard.core.comparisons import Readable, TruncationSensitivity
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
 from cliffguard.stats.evidence import (
     Evidence,
     PairedSample,
-    betting_evidence,
-    betting_on_gain,
+    e_process_evidence,
+    e_process_gain,
     fixed_evidence,
     gain_evidence,
     graded_evidence,
@@ -54,21 +54,25 @@ class Hypothesis:
     alpha: float
 
 
-def evidence_of(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
+def evidence_of(gating: Sequence[Pair], hypothesis: Hypothesis) -> Evidence:
     """Return the p-values and the interval, by the procedure that these answers call for."""
-    if asked.about_suite:
-        return _about_suite(gating, asked)
-    told = _graded(gating, asked) if asked.is_graded else _right_or_wrong(gating, asked)
-    return told if asked.relative is None else _relative(told, gating, asked)
+    if hypothesis.about_suite:
+        return _about_suite(gating, hypothesis)
+    evidence = (
+        _graded(gating, hypothesis) if hypothesis.is_graded else _right_or_wrong(gating, hypothesis)
+    )
+    return evidence if hypothesis.relative is None else _relative(evidence, gating, hypothesis)
 
 
-def uncut_of(gating: Sequence[Pair], asked: Hypothesis) -> Uncut | None:
+def truncation_sensitivity(
+    gating: Sequence[Pair], hypothesis: Hypothesis
+) -> TruncationSensitivity | None:
     """Return what is left of a drop if the answers that were cut would have been as the base's.
 
     Answers that run in a circle are not among them: no limit would have led to their end.
     """
     is_cut = [
-        is_worse_cut(pair.base, pair.candidate) and not runs_in_a_circle(pair.candidate.text)
+        lost_to_truncation(pair.base, pair.candidate) and not runs_in_a_circle(pair.candidate.text)
         for pair in gating
     ]
     if not any(is_cut):
@@ -77,9 +81,9 @@ def uncut_of(gating: Sequence[Pair], asked: Hypothesis) -> Uncut | None:
         replace(pair, candidate=replace(pair.candidate, score=pair.base.score)) if cut else pair
         for pair, cut in zip(gating, is_cut, strict=True)
     ]
-    evidence = evidence_of(pairs, asked)
+    evidence = evidence_of(pairs, hypothesis)
     scored = [pair for pair in pairs if pair.is_scored]
-    return Uncut(
+    return TruncationSensitivity(
         n_cut=sum(is_cut),
         n_items=len(scored),
         drop=fmean(pair.change for pair in scored),
@@ -89,7 +93,7 @@ def uncut_of(gating: Sequence[Pair], asked: Hypothesis) -> Uncut | None:
     )
 
 
-def readable_of(gating: Sequence[Pair], asked: Hypothesis) -> Readable | None:
+def readable_of(gating: Sequence[Pair], hypothesis: Hypothesis) -> Readable | None:
     """Return what is lost on the items on which both sides said something readable."""
     if not any(any(pair.unreadable) for pair in gating):
         return None
@@ -100,7 +104,7 @@ def readable_of(gating: Sequence[Pair], asked: Hypothesis) -> Readable | None:
         base_mean=mean_score(pair.base for pair in scored) if scored else None,
         candidate_mean=mean_score(pair.candidate for pair in scored) if scored else None,
         drop=fmean(pair.change for pair in scored) if scored else None,
-        p_drop=evidence_of(pairs, asked).p_dropped if scored else 1.0,
+        p_drop=evidence_of(pairs, hypothesis).p_dropped if scored else 1.0,
         other=next((pair.task.read_otherwise for pair in gating if pair.task.read_otherwise), None),
     )
 
@@ -114,7 +118,7 @@ def p_of_part(
         return None
     if not is_graded:
         return _sample(scored).p_beyond(drop)
-    asked = Hypothesis(
+    hypothesis = Hypothesis(
         n_planned=len(scored),
         margin=drop,
         gain=None,
@@ -124,21 +128,23 @@ def p_of_part(
         alpha=alpha,
     )
     at_once = [replace(pair, look=0) for pair in scored]  # once, when no more is asked
-    return _graded(at_once, asked).p_beyond
+    return _graded(at_once, hypothesis).p_beyond
 
 
 # --- right or wrong ------------------------------------------------------------------------------
 
 
-def _right_or_wrong(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
+def _right_or_wrong(gating: Sequence[Pair], hypothesis: Hypothesis) -> Evidence:
     looks = [_sample(rows) for rows in _by_look(gating)]
     looks = [look for look in looks if look.counts.n_items]
-    if asked.gain is not None:
-        return gain_evidence(looks[-1], gain=asked.gain, alpha=asked.alpha)
-    margin = max(asked.margin, _LEAST_MARGIN)  # a relative one, of a base that has nothing
-    if len(looks) == 1 and looks[0].n_asked >= asked.n_planned:
-        return fixed_evidence(looks[0], margin=margin, alpha=asked.alpha)
-    return sequential_evidence(looks, n_planned=asked.n_planned, margin=margin, alpha=asked.alpha)
+    if hypothesis.gain is not None:
+        return gain_evidence(looks[-1], gain=hypothesis.gain, alpha=hypothesis.alpha)
+    margin = max(hypothesis.margin, _LEAST_MARGIN)  # a relative one, of a base that has nothing
+    if len(looks) == 1 and looks[0].n_asked >= hypothesis.n_planned:
+        return fixed_evidence(looks[0], margin=margin, alpha=hypothesis.alpha)
+    return sequential_evidence(
+        looks, n_planned=hypothesis.n_planned, margin=margin, alpha=hypothesis.alpha
+    )
 
 
 _LEAST_MARGIN = 1e-6
@@ -209,7 +215,7 @@ def mean_score(answers: Iterable[Answer]) -> float:
 # --- a margin relative to what the base has ------------------------------------------------------
 
 
-def _relative(told: Evidence, gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
+def _relative(evidence: Evidence, gating: Sequence[Pair], hypothesis: Hypothesis) -> Evidence:
     """Return evidence whose margin is the share `relative` of what the base has beyond guessing.
 
     Of every item ``base - candidate - r (base - chance)`` is asked to have a mean below 0, so that
@@ -218,31 +224,31 @@ def _relative(told: Evidence, gating: Sequence[Pair], asked: Hypothesis) -> Evid
     looks = _by_look(gating)
     held, beyond = [], []
     for rows in looks:
-        worst, weights = _excesses(_counted(rows), asked, at_worst=True)
+        worst, weights = _excesses(_counted(rows), hypothesis, at_worst=True)
         held.append(p_at_least(worst, 0.0, weights=weights))
-        seen, weights = _excesses([p for p in rows if p.is_scored], asked, at_worst=False)
+        seen, weights = _excesses([p for p in rows if p.is_scored], hypothesis, at_worst=False)
         beyond.append(p_at_most(seen, 0.0, weights=weights))
-    if len(looks) == 1 and len(gating) >= asked.n_planned:
-        return replace(told, p_held=held[0], p_beyond=beyond[0])
+    if len(looks) == 1 and len(gating) >= hypothesis.n_planned:
+        return replace(evidence, p_held=held[0], p_beyond=beyond[0])
     n_asked = tuple(map(len, looks))
-    repeated = partial(repeated_p_of, n_asked=n_asked, n_planned=asked.n_planned)
+    repeated = partial(repeated_p_of, n_asked=n_asked, n_planned=hypothesis.n_planned)
     return replace(
-        told,
+        evidence,
         p_held=repeated(held, spending=HELD_SPENDING),
         p_beyond=repeated(beyond, spending=DROP_SPENDING),
     )
 
 
 def _excesses(
-    pairs: Sequence[Pair], asked: Hypothesis, *, at_worst: bool
+    pairs: Sequence[Pair], hypothesis: Hypothesis, *, at_worst: bool
 ) -> tuple[list[float], NDArray[np.float64] | None]:
     """Return what each item, or cluster, loses beyond its share, and the clusters' weights."""
-    assert asked.relative is not None
+    assert hypothesis.relative is not None
     values = []
     for pair in pairs:
         base = 1.0 if pair.base.score is None else pair.base.score
         change = pair.worst_change if at_worst else pair.change
-        values.append(change - asked.relative * (base - (chance_of(pair) or 0.0)))
+        values.append(change - hypothesis.relative * (base - (chance_of(pair) or 0.0)))
     if grouping_of(pairs) is None:
         return values, None
     return _by_cluster(pairs, values)
@@ -251,9 +257,9 @@ def _excesses(
 # --- graded scores, and suites that are the contract ---------------------------------------------
 
 
-def _graded(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
+def _graded(gating: Sequence[Pair], hypothesis: Hypothesis) -> Evidence:
     """Return the evidence on graded scores: without an order in one look, else by bets."""
-    is_one_look = len({pair.look for pair in gating}) == 1 and len(gating) >= asked.n_planned
+    is_one_look = len({pair.look for pair in gating}) == 1 and len(gating) >= hypothesis.n_planned
     gating = gating if is_one_look else _in_betting_order(gating)
     scored, counted = [pair for pair in gating if pair.is_scored], _counted(gating)
     changes = [pair.change for pair in scored]
@@ -262,43 +268,47 @@ def _graded(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
     if grouping_of(counted) is not None:
         changes, weights = _by_cluster(scored, changes)
         at_worst, worst_weights = _by_cluster(counted, at_worst)
-    told = partial(
-        _GRADED_EVIDENCE[is_one_look, asked.gain is not None],
+    procedure = partial(
+        _GRADED_EVIDENCE[is_one_look, hypothesis.gain is not None],
         changes,
         at_worst=at_worst,
-        alpha=asked.alpha,
+        alpha=hypothesis.alpha,
         weights=weights,
         worst_weights=worst_weights,
     )
-    if asked.gain is not None:
-        return told(gain=asked.gain)
-    return told(margin=max(asked.margin, _LEAST_MARGIN))
+    if hypothesis.gain is not None:
+        return procedure(gain=hypothesis.gain)
+    return procedure(margin=max(hypothesis.margin, _LEAST_MARGIN))
 
 
 _GRADED_EVIDENCE: dict[tuple[bool, bool], Callable[..., Evidence]] = {
     (True, False): graded_evidence,
     (True, True): graded_gain_evidence,
-    (False, False): betting_evidence,
-    (False, True): betting_on_gain,
+    (False, False): e_process_evidence,
+    (False, True): e_process_gain,
 }
 """By whether there is one look, and whether a gain is demanded."""
 
 
-def _about_suite(gating: Sequence[Pair], asked: Hypothesis) -> Evidence:
+def _about_suite(gating: Sequence[Pair], hypothesis: Hypothesis) -> Evidence:
     """Return the evidence of bets about the suite itself, whatever its scores are."""
     gating = _in_betting_order(gating)
     counted = _counted(gating)
     changes = [pair.change for pair in gating if pair.is_scored]
     at_worst = [pair.worst_change for pair in counted]
     # Items without any score are no part of the suite's mean, on either side.
-    n_suite = asked.n_planned - (len(gating) - len(counted))
-    if asked.gain is not None:
-        return betting_on_gain(
-            changes, at_worst=at_worst, gain=asked.gain, alpha=asked.alpha, n_suite=n_suite
+    n_suite = hypothesis.n_planned - (len(gating) - len(counted))
+    if hypothesis.gain is not None:
+        return e_process_gain(
+            changes,
+            at_worst=at_worst,
+            gain=hypothesis.gain,
+            alpha=hypothesis.alpha,
+            n_suite=n_suite,
         )
-    margin = max(asked.margin, _LEAST_MARGIN)
+    margin = max(hypothesis.margin, _LEAST_MARGIN)
     return suite_evidence(
-        changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=asked.alpha
+        changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=hypothesis.alpha
     )
 
 

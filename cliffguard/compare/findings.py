@@ -9,7 +9,11 @@ from typing import NamedTuple
 from cliffguard.compare.items_needed import about, is_shielded, items_needed
 from cliffguard.compare.refusals import few_clusters, refusal, too_many_missing
 from cliffguard.compare.summary import change_in, where_it_falls
-from cliffguard.core.comparisons import CapabilityComparison, StratumComparison, Uncut
+from cliffguard.core.comparisons import (
+    CapabilityComparison,
+    StratumComparison,
+    TruncationSensitivity,
+)
 from cliffguard.core.reviews import Cause, Finding, LadderFinding, Outcome
 from cliffguard.core.settings import Policy, Ring, Role
 from cliffguard.core.texts import n_things, plural
@@ -28,12 +32,14 @@ def judge_family(
 ) -> list[Finding]:
     """Judge capabilities that are tested together: by Holm, with their share of alpha."""
     adjusted, uncut, readable = (
-        holm([at_alpha(p_of(found), found, policy) for found in family])
+        holm([at_alpha(p_of(capability), capability, policy) for capability in family])
         for p_of in (_p_drop, _p_uncut, _p_readable)
     )
     return [
-        _judge_one(found, role, _Proofs(*(min(1.0, p / share) for p in p_values)), policy, shapes)
-        for found, *p_values in zip(family, adjusted, uncut, readable, strict=True)
+        _judge_one(
+            capability, role, _Proofs(*(min(1.0, p / share) for p in p_values)), policy, shapes
+        )
+        for capability, *p_values in zip(family, adjusted, uncut, readable, strict=True)
     ]
 
 
@@ -49,41 +55,49 @@ class _Proofs(NamedTuple):
     readable: float
 
 
-def _p_drop(found: CapabilityComparison) -> float:
-    if found.evidence.p_drop is None or found.has_nothing_to_lose:
+def _p_drop(capability: CapabilityComparison) -> float:
+    if capability.evidence.p_drop is None or capability.has_nothing_to_lose:
         return 1.0
-    return found.evidence.p_drop
+    return capability.evidence.p_drop
 
 
-def _p_readable(found: CapabilityComparison) -> float:
+def _p_readable(capability: CapabilityComparison) -> float:
     return (
-        _p_drop(found) if found.diagnostics.readable is None else found.diagnostics.readable.p_drop
+        _p_drop(capability)
+        if capability.diagnostics.readable is None
+        else capability.diagnostics.readable.p_drop
     )
 
 
-def _p_uncut(found: CapabilityComparison) -> float:
-    return _p_drop(found) if found.diagnostics.uncut is None else found.diagnostics.uncut.p_drop
+def _p_uncut(capability: CapabilityComparison) -> float:
+    return (
+        _p_drop(capability)
+        if capability.diagnostics.uncut is None
+        else capability.diagnostics.uncut.p_drop
+    )
 
 
 def _judge_one(
-    found: CapabilityComparison,
+    capability: CapabilityComparison,
     role: Role,
     proofs: _Proofs,
     policy: Policy,
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> Finding:
     if (
-        found.evidence.drop is None
-        or found.evidence.p_held is None
-        or found.evidence.p_beyond is None
+        capability.evidence.drop is None
+        or capability.evidence.p_held is None
+        or capability.evidence.p_beyond is None
     ):
-        return _not_measured(found, role)
-    ladders = tuple(shapes[found.capability, ladder.task] for ladder in found.diagnostics.ladders)
-    decided = _decide(found, proofs, policy, ladders)
+        return _not_measured(capability, role)
+    ladders = tuple(
+        shapes[capability.capability, ladder.task] for ladder in capability.diagnostics.ladders
+    )
+    decided = _decide(capability, proofs, policy, ladders)
     return replace(
-        _finding(found, role, decided),
+        _finding(capability, role, decided),
         p_regressed=proofs.dropped,
-        is_material=at_alpha(found.evidence.p_beyond, found, policy) <= policy.alpha,
+        is_material=at_alpha(capability.evidence.p_beyond, capability, policy) <= policy.alpha,
         ladders=ladders,
     )
 
@@ -98,109 +112,111 @@ class _Decided:
 
 
 def _decide(
-    found: CapabilityComparison,
+    capability: CapabilityComparison,
     proofs: _Proofs,
     policy: Policy,
     ladders: Sequence[LadderFinding],
 ) -> _Decided:
     """Decide one capability: is there anything to lose, does it hold, has it dropped?"""
-    assert found.evidence.p_held is not None
-    assert found.evidence.p_beyond is not None
-    if found.has_nothing_to_lose:
-        return _nothing_to_lose(found, policy)
+    assert capability.evidence.p_held is not None
+    assert capability.evidence.p_beyond is not None
+    if capability.has_nothing_to_lose:
+        return _nothing_to_lose(capability, policy)
     at = "".join(f", but {where_it_falls(ladder)}" for ladder in ladders if ladder.is_placed)
     has_dropped = proofs.dropped <= policy.alpha
-    is_excluded = at_alpha(found.evidence.p_held, found, policy) <= policy.alpha
+    is_excluded = at_alpha(capability.evidence.p_held, capability, policy) <= policy.alpha
     if is_excluded:
-        refused = refusal(found, policy)
+        refused = refusal(capability, policy)
     else:
-        refused = few_clusters(found, policy) or too_many_missing(found)
+        refused = few_clusters(capability, policy) or too_many_missing(capability)
     if is_excluded and refused is None:
         reason = "a drop beyond the margin is excluded"
         if has_dropped:
             reason = "a real drop, bounded by the margin"
         return _Decided(Outcome.HELD, reason + at)
-    if has_dropped and not is_shielded(found.evidence.p_held, policy):
-        return _dropped(found, proofs, policy)
+    if has_dropped and not is_shielded(capability.evidence.p_held, policy):
+        return _dropped(capability, proofs, policy)
     if refused is not None:
         return _Decided(Outcome.INCONCLUSIVE, refused)
-    needed = items_needed(found, policy)
-    reason = f"neither a drop nor its absence is proven on {n_things(found.counts.n_items, 'item')}"
+    needed = items_needed(capability, policy)
+    reason = (
+        f"neither a drop nor its absence is proven on {n_things(capability.counts.n_items, 'item')}"
+    )
     if has_dropped:
         reason = "a real drop, bounded by the margin at 5 %, but not at alpha"
     return _Decided(
-        Outcome.INCONCLUSIVE, f"{reason}{about(found, needed, policy)}{at}", n_needed=needed
+        Outcome.INCONCLUSIVE, f"{reason}{about(capability, needed, policy)}{at}", n_needed=needed
     )
 
 
-def _dropped(found: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _Decided:
+def _dropped(capability: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _Decided:
     """Return what a proven drop is called: a loss, one of format, or one that cuts explain."""
-    is_material = at_alpha(found.evidence.p_beyond, found, policy) <= policy.alpha
+    is_material = at_alpha(capability.evidence.p_beyond, capability, policy) <= policy.alpha
     reason = f"a drop {'beyond the margin ' if is_material else ''}is proven"
-    if found.diagnostics.uncut is not None and _is_explained(
-        found.diagnostics.uncut, proofs.uncut, policy
+    if capability.diagnostics.uncut is not None and _is_explained(
+        capability.diagnostics.uncut, proofs.uncut, policy
     ):
-        return _Decided(Outcome.INCONCLUSIVE, reason + _not_without(found.diagnostics.uncut))
-    if found.diagnostics.readable is not None and proofs.readable > policy.alpha:
-        return _Decided(Outcome.REGRESSED, reason + _by_format(found), cause="format")
+        return _Decided(Outcome.INCONCLUSIVE, reason + _not_without(capability.diagnostics.uncut))
+    if capability.diagnostics.readable is not None and proofs.readable > policy.alpha:
+        return _Decided(Outcome.REGRESSED, reason + _by_format(capability), cause="format")
     return _Decided(Outcome.REGRESSED, reason, cause="loss")
 
 
-def _nothing_to_lose(found: CapabilityComparison, policy: Policy) -> _Decided:
+def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decided:
     """Return what is said where all that the base has beyond guessing is within the margin."""
-    assert found.evidence.base_mean is not None
+    assert capability.evidence.base_mean is not None
     mean = (
-        found.evidence.base_mean
-        if found.evidence.skill is None
-        else found.evidence.skill + (found.evidence.chance or 0.0)
+        capability.evidence.base_mean
+        if capability.evidence.skill is None
+        else capability.evidence.skill + (capability.evidence.chance or 0.0)
     )
-    has, guessed = map(found.in_own_numbers, (mean, found.evidence.chance))
-    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if found.evidence.chance else ""
-    told = (
+    has, guessed = map(capability.in_own_numbers, (mean, capability.evidence.chance))
+    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if capability.evidence.chance else ""
+    text = (
         f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
-        f"{n_things(100 * found.evidence.margin, 'point', 'g')})"
+        f"{n_things(100 * capability.evidence.margin, 'point', 'g')})"
     )
-    if not found.is_finished:  # the base may yet prove to have something
-        return _Decided(Outcome.INCONCLUSIVE, f"so far {told}")
-    if (missing := too_many_missing(found)) is not None:
+    if not capability.is_finished:  # the base may yet prove to have something
+        return _Decided(Outcome.INCONCLUSIVE, f"so far {text}")
+    if (missing := too_many_missing(capability)) is not None:
         return _Decided(Outcome.INCONCLUSIVE, missing)
-    n_bad = found.counts.n_unreadable_base + found.counts.n_cut_base
-    if n_bad > _MOST_UNREADABLE * found.counts.n_asked:
+    n_bad = capability.counts.n_unreadable_base + capability.counts.n_cut_base
+    if n_bad > _MOST_UNREADABLE * capability.counts.n_asked:
         reason = (
-            f"{n_bad} of the base's {n_things(found.counts.n_asked, 'answer')} are cut or hold "
-            "nothing that the metric reads: mend the prompt, max_tokens or the filter"
+            f"{n_bad} of the base's {n_things(capability.counts.n_asked, 'answer')} are cut or "
+            "hold nothing that the metric reads: mend the prompt, max_tokens or the filter"
         )
         return _Decided(Outcome.INCONCLUSIVE, reason)
-    own = policy.capabilities.get(found.capability)
-    if own is not None and own.gate:
-        return _Decided(Outcome.INCONCLUSIVE, f"{told}, and the policy demands it")
-    return _Decided(Outcome.NOT_MEASURED, told, counts=False)
+    capability_policy = policy.capabilities.get(capability.capability)
+    if capability_policy is not None and capability_policy.gate:
+        return _Decided(Outcome.INCONCLUSIVE, f"{text}, and the policy demands it")
+    return _Decided(Outcome.NOT_MEASURED, text, counts=False)
 
 
-def counts(found: CapabilityComparison, policy: Policy) -> bool:
+def counts(capability: CapabilityComparison, policy: Policy) -> bool:
     """Say whether it can pass or fail the gate: not where the base has nothing to lose."""
-    return not found.has_nothing_to_lose or _nothing_to_lose(found, policy).counts
+    return not capability.has_nothing_to_lose or _nothing_to_lose(capability, policy).counts
 
 
-def _by_format(found: CapabilityComparison) -> str:
-    assert found.diagnostics.readable is not None
-    readable = found.diagnostics.readable
-    told = (
-        f", by answers that nobody can read: {found.counts.n_unreadable_candidate} of the "
-        f"candidate's, {found.counts.n_unreadable_base} of the base's"
+def _by_format(capability: CapabilityComparison) -> str:
+    assert capability.diagnostics.readable is not None
+    readable = capability.diagnostics.readable
+    text = (
+        f", by answers that nobody can read: {capability.counts.n_unreadable_candidate} of the "
+        f"candidate's, {capability.counts.n_unreadable_base} of the base's"
     )
     if readable.drop is not None:
-        told += f"; on the {n_things(readable.n_items, 'item')} that both answered readably the "
-        told += f"drop is {100 * readable.drop:+.1f} points"
-    return told if readable.other is None else f"{told}; {readable.other}"
+        text += f"; on the {n_things(readable.n_items, 'item')} that both answered readably the "
+        text += f"drop is {100 * readable.drop:+.1f} points"
+    return text if readable.other is None else f"{text}; {readable.other}"
 
 
-def _is_explained(uncut: Uncut, p_uncut: float, policy: Policy) -> bool:
+def _is_explained(uncut: TruncationSensitivity, p_uncut: float, policy: Policy) -> bool:
     """Say whether a proven drop would not be called one, had no answer been cut."""
     return is_shielded(uncut.p_held, policy) or p_uncut > policy.alpha
 
 
-def _not_without(uncut: Uncut) -> str:
+def _not_without(uncut: TruncationSensitivity) -> str:
     return (
         f", but not without {n_things(uncut.n_cut, 'answer')} of the candidate that "
         f"{plural(uncut.n_cut, 'was', 'were')} cut (the drop would be {100 * uncut.drop:+.1f} "
@@ -208,26 +224,25 @@ def _not_without(uncut: Uncut) -> str:
     )
 
 
-def judge_target(found: CapabilityComparison, policy: Policy) -> Finding:
+def judge_target(capability: CapabilityComparison, policy: Policy) -> Finding:
     """A gain above the demanded minimum is HELD when proven, REGRESSED when disproven."""
     assert policy.target is not None
-    if found.evidence.p_held is None or found.evidence.p_drop is None:
-        return _not_measured(found, "target")
+    if capability.evidence.p_held is None or capability.evidence.p_drop is None:
+        return _not_measured(capability, "target")
     wanted = f"a gain above {100 * policy.target.min_gain:.1f} points"
-    p_disproven = at_alpha(found.evidence.p_drop, found, policy)
-    if at_alpha(found.evidence.p_held, found, policy) <= policy.alpha:
+    p_disproven = at_alpha(capability.evidence.p_drop, capability, policy)
+    if at_alpha(capability.evidence.p_held, capability, policy) <= policy.alpha:
         decided = _Decided(Outcome.HELD, f"{wanted} is proven")
     elif p_disproven <= policy.alpha:
         decided = _Decided(Outcome.REGRESSED, f"{wanted} is disproven")
-        uncut = found.diagnostics.uncut
-        if uncut is not None and at_alpha(uncut.p_drop, found, policy) > policy.alpha:
+        uncut = capability.diagnostics.uncut
+        if uncut is not None and at_alpha(uncut.p_drop, capability, policy) > policy.alpha:
             decided = _Decided(Outcome.INCONCLUSIVE, decided.reason + _not_without(uncut))
     else:
-        reason = (
-            f"{wanted} is neither proven nor disproven on {n_things(found.counts.n_items, 'item')}"
-        )
+        n_items = n_things(capability.counts.n_items, "item")
+        reason = f"{wanted} is neither proven nor disproven on {n_items}"
         decided = _Decided(Outcome.INCONCLUSIVE, reason)
-    return replace(_finding(found, "target", decided), p_regressed=p_disproven)
+    return replace(_finding(capability, "target", decided), p_regressed=p_disproven)
 
 
 # --- all findings are made here -------------------------------------------------------------------
@@ -252,10 +267,15 @@ def _unmeasured(
     )
 
 
-def _finding(found: CapabilityComparison, role: Role, decided: _Decided) -> Finding:
+def _finding(capability: CapabilityComparison, role: Role, decided: _Decided) -> Finding:
     return replace(
         _unmeasured(
-            found.capability, found.suite, found.ring, role, found.evidence.margin, decided.reason
+            capability.capability,
+            capability.suite,
+            capability.ring,
+            role,
+            capability.evidence.margin,
+            decided.reason,
         ),
         outcome=decided.outcome,
         n_items_needed=decided.n_needed,
@@ -264,16 +284,16 @@ def _finding(found: CapabilityComparison, role: Role, decided: _Decided) -> Find
     )
 
 
-def _not_measured(found: CapabilityComparison, role: Role) -> Finding:
-    if found.counts.n_unscored:
-        n = found.counts.n_unscored
+def _not_measured(capability: CapabilityComparison, role: Role) -> Finding:
+    if capability.counts.n_unscored:
+        n = capability.counts.n_unscored
         reason = f"all {n_things(n, 'item')} {plural(n, 'lacks', 'lack')} an answer of a side"
-    elif found.counts.n_excluded and not found.counts.n_planned:
-        n = found.counts.n_excluded
+    elif capability.counts.n_excluded and not capability.counts.n_planned:
+        n = capability.counts.n_excluded
         reason = f"all {n_things(n, 'item')} {plural(n, 'is', 'are')} in the training data"
     else:
         reason = "no items ran"
-    return _finding(found, role, _Decided(Outcome.NOT_MEASURED, reason))
+    return _finding(capability, role, _Decided(Outcome.NOT_MEASURED, reason))
 
 
 def unmeasured_by_any(capability: str, role: Role, margin: float) -> Finding:
@@ -309,10 +329,10 @@ def still_failed(finding: Finding, before: Finding | None) -> Finding:
 
 
 def lost_in_part(
-    finding: Finding, p_value: float, part: StratumComparison, found: CapabilityComparison
+    finding: Finding, p_value: float, part: StratumComparison, capability: CapabilityComparison
 ) -> Finding:
     """Return the finding, REGRESSED by the drop of a part that is proven at this p-value."""
-    n_alike = sum(one.kind == part.kind for one in found.diagnostics.strata)
+    n_alike = sum(stratum.kind == part.kind for stratum in capability.diagnostics.strata)
     return replace(
         finding,
         outcome=Outcome.REGRESSED,
@@ -323,6 +343,6 @@ def lost_in_part(
         n_items_needed=None,
         reason=(
             f"a drop beyond {n_things(100 * part.margin, 'point', 'g')} is proven in {part.name}, "
-            f"one of {n_alike} ({change_in(part, found)})"
+            f"one of {n_alike} ({change_in(part, capability)})"
         ),
     )

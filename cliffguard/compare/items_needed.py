@@ -14,64 +14,71 @@ from cliffguard.stats.power import items_to_decide
 _POWER = 0.9  # at which "items needed" is planned
 
 
-def items_needed(found: CapabilityComparison, policy: Policy) -> int | None:
+def items_needed(capability: CapabilityComparison, policy: Policy) -> int | None:
     """Return how many items would probably decide, if they go on as those seen.
 
     With what a further run may spend; None where that is nothing, or where no number decides.
     Graded scores and clusters enter by their variance: as many items of right or wrong answers,
     each alone, that change as often as gives the same.
     """
-    assert found.evidence.drop is not None
-    assert found.evidence.p_held is not None
-    level = next_level(found, policy)
-    if not level or is_mute(found) or policy.estimand == "suite":
+    assert capability.evidence.drop is not None
+    assert capability.evidence.p_held is not None
+    level = next_level(capability, policy)
+    if not level or is_mute(capability) or policy.estimand == "suite":
         return None
-    n_known = found.counts.n_items + found.counts.n_lost
-    at_worst = (found.evidence.drop * found.counts.n_items + found.counts.n_lost) / n_known
-    if found.evidence.drop <= 0.0 and at_worst >= found.evidence.margin:
+    n_known = capability.counts.n_items + capability.counts.n_lost
+    at_worst = (
+        capability.evidence.drop * capability.counts.n_items + capability.counts.n_lost
+    ) / n_known
+    if capability.evidence.drop <= 0.0 and at_worst >= capability.evidence.margin:
         return None
-    design_effect = found.counts.n_items / found.evidence.n_effective
+    design_effect = capability.counts.n_items / capability.evidence.n_effective
     n_changed = (
-        min(max(found.evidence.square, abs(found.evidence.drop)), 1.0) * found.evidence.n_effective
+        min(max(capability.evidence.square, abs(capability.evidence.drop)), 1.0)
+        * capability.evidence.n_effective
     )
-    n_broken = round((n_changed + found.evidence.drop * found.evidence.n_effective) / 2)
+    n_broken = round((n_changed + capability.evidence.drop * capability.evidence.n_effective) / 2)
     n_fixed = max(0, round(n_changed) - n_broken)
     n = items_to_decide(
         n_broken=max(0, n_broken),
         n_fixed=n_fixed,
-        n_items=max(round(found.evidence.n_effective), n_broken + n_fixed, 1),
-        margin=found.evidence.margin,
+        n_items=max(round(capability.evidence.n_effective), n_broken + n_fixed, 1),
+        margin=capability.evidence.margin,
         alpha=level,
         power=_POWER,
-        may_regress=not is_shielded(found.evidence.p_held, policy),
+        may_regress=not is_shielded(capability.evidence.p_held, policy),
     )
-    return max(math.ceil(n * design_effect), found.counts.n_items + 1)
+    return max(math.ceil(n * design_effect), capability.counts.n_items + 1)
 
 
-def about(found: CapabilityComparison, needed: int | None, policy: Policy) -> str:
+def about(capability: CapabilityComparison, needed: int | None, policy: Policy) -> str:
     """Return what a reason says of the items: which count, and how many would decide."""
-    if found.evidence.level == 0.0:
+    if capability.evidence.level == 0.0:
         return "; earlier runs have spent all of alpha, so that no number of items decides"
-    if found.counts.n_lost:
-        return (
-            f"; {found.counts.n_lost} have no answer of one side, and count against the candidate"
-        )
-    if not found.is_finished:
-        return f", of {found.counts.n_planned} planned"
+    if capability.counts.n_lost:
+        n_lost = capability.counts.n_lost
+        return f"; {n_lost} have no answer of one side, and count against the candidate"
+    if not capability.is_finished:
+        return f", of {capability.counts.n_planned} planned"
     if needed is None:
-        if not next_level(found, policy):
+        if not next_level(capability, policy):
             return "; nothing of alpha is left for a further run (reserve in the policy)"
         return ""
-    left = 100 * next_level(found, policy)
+    left = 100 * next_level(capability, policy)
     return (
         f"; about {n_things(needed, 'item')} would decide, in a further run with what is left "
         f"({left:.3g} %)"
     )
 
 
-def is_mute(found: CapabilityComparison) -> bool:
+def is_mute(capability: CapabilityComparison) -> bool:
     """Say whether its items prove nothing either way: too few clusters."""
-    return found.evidence.p_held == found.evidence.p_drop == found.evidence.p_beyond == 1.0
+    return (
+        capability.evidence.p_held
+        == capability.evidence.p_drop
+        == capability.evidence.p_beyond
+        == 1.0
+    )
 
 
 def is_shielded(p_held: float, policy: Policy) -> bool:

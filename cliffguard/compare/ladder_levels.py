@@ -12,8 +12,8 @@ from cliffguard.core.comparisons import Ladder, LevelComparison
 from cliffguard.core.items import Task
 from cliffguard.stats.graded import mean_interval
 from cliffguard.stats.interval import Interval, wilson_interval
-from cliffguard.stats.ladder_shapes import Fall
-from cliffguard.stats.onset import find_fall, half_level
+from cliffguard.stats.ladder_shapes import Onset
+from cliffguard.stats.onset import find_onset, half_level
 from cliffguard.stats.paired import PairedCounts, tango_interval
 
 
@@ -43,7 +43,7 @@ def ladder_of(task: Task, pairs: Sequence[Pair], confidence: float) -> Ladder:
     )
 
 
-def _fall(rows: Sequence[Sequence[Pair]], chance: float) -> Fall | None:
+def _fall(rows: Sequence[Sequence[Pair]], chance: float) -> Onset | None:
     """Return how the drop differs over the gating levels; within seeds that all levels share.
 
     Items of a cluster at one level stand or fall together, and count as one, by their mean.
@@ -53,10 +53,13 @@ def _fall(rows: Sequence[Sequence[Pair]], chance: float) -> Fall | None:
     levels = [by_cluster(row, row) for row in rows]
     is_blocked = all(level.keys() == levels[0].keys() for level in levels)
     names = [sorted(level, key=str) if is_blocked else list(level) for level in levels]
-    ordered = [[level[name] for name in own] for level, own in zip(levels, names, strict=True)]
+    ordered = [
+        [level[name] for name in level_names]
+        for level, level_names in zip(levels, names, strict=True)
+    ]
     changes = [[fmean(pair.change for pair in group) for group in level] for level in ordered]
     bases = [[mean_score(pair.base for pair in group) for group in level] for level in ordered]
-    return find_fall(changes, bases, chance=chance, is_blocked=is_blocked)
+    return find_onset(changes, bases, chance=chance, is_blocked=is_blocked)
 
 
 def _level(scored: Sequence[Pair], confidence: float) -> LevelComparison:

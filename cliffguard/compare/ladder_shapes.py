@@ -15,23 +15,27 @@ from cliffguard.stats.multiplicity import holm
 def shapes_of(comparison: Comparison, policy: Policy) -> dict[tuple[str, str], LadderFinding]:
     """Return the shape of every ladder by capability and task; whether it differs, by Holm."""
     ladders = [
-        (found, ladder) for found in comparison.capabilities for ladder in found.diagnostics.ladders
+        (capability, ladder)
+        for capability in comparison.capabilities
+        for ladder in capability.diagnostics.ladders
     ]
     adjusted = holm([ladder.fall.p_differs if ladder.fall else 1.0 for _, ladder in ladders])
     return {
-        (found.capability, ladder.task): _shape(found, ladder, p_differs, policy)
-        for (found, ladder), p_differs in zip(ladders, adjusted, strict=True)
+        (capability.capability, ladder.task): _shape(capability, ladder, p_differs, policy)
+        for (capability, ladder), p_differs in zip(ladders, adjusted, strict=True)
     }
 
 
 def _shape(
-    found: CapabilityComparison, ladder: Ladder, p_differs: float, policy: Policy
+    capability: CapabilityComparison, ladder: Ladder, p_differs: float, policy: Policy
 ) -> LadderFinding:
     fall, levels = ladder.fall, ladder.gating
     margin = (
-        found.evidence.margin if found.evidence.margin > 0.0 else policy.margin(found.capability)
+        capability.evidence.margin
+        if capability.evidence.margin > 0.0
+        else policy.margin(capability.capability)
     )
-    has_dropped = at_alpha(found.evidence.p_drop, found, policy) <= policy.alpha
+    has_dropped = at_alpha(capability.evidence.p_drop, capability, policy) <= policy.alpha
     shape: Shape = "uniform" if has_dropped else "level"
     worse: Sequence[LevelComparison] = ()
     is_early = False

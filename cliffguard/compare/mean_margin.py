@@ -36,11 +36,11 @@ def refuse_wide_mean(policy: Policy, rings: Sequence[tuple[str, Ring]]) -> None:
         (name, "general") for name in policy.capabilities if name not in dict(rings)
     ]
     for name, ring in [*rings, *named]:
-        own = policy.margin(name)
-        if policy.role(name, ring) == "gating" and own <= margin:
+        width = policy.margin(name)
+        if policy.role(name, ring) == "gating" and width <= margin:
             raise ConfigError(
                 f"policy: mean_margin ({margin:g}) must be smaller than the margin of every gating "
-                f"capability, and that of {name} is {own:g}; widen it, or leave mean_margin out",
+                f"capability, and that of {name} is {width:g}; widen it, or leave mean_margin out",
                 id="policy.mean-margin",
             )
 
@@ -60,16 +60,20 @@ def mean_of(
     for HELD; the drop that is shown is that of scored ones.
     """
     margin = policy.mean_margin
-    counted = [one for one in gating if counts(one[0], policy)]
-    if margin is None or not counted or any(found.evidence.drop is None for found, _ in counted):
+    counted = [measured for measured in gating if counts(measured[0], policy)]
+    if (
+        margin is None
+        or not counted
+        or any(capability.evidence.drop is None for capability, _ in counted)
+    ):
         return None
     at_looks = [_until(counted, number) for number in _common_looks(counted)]
-    at_looks = [one for one in at_looks if all(items.scored for _, items in one)]
+    at_looks = [at_look for at_look in at_looks if all(items.scored for _, items in at_look)]
     if not at_looks:
         return None
     evidence = mean_evidence(
-        [_table(one, margin, are_tied=are_tied) for one in at_looks],
-        [mean_size([len(items.gating) for _, items in one]) for one in at_looks],
+        [_table(at_look, margin, are_tied=are_tied) for at_look in at_looks],
+        [mean_size([len(items.gating) for _, items in at_look]) for at_look in at_looks],
         n_planned=mean_size([items.n_planned for _, items in counted]),
         margin=margin,
         alpha=level or policy.first_level,
@@ -87,21 +91,21 @@ def mean_of(
 
 def _common_looks(counted: Sequence[Measured]) -> list[int]:
     """Return the looks at which every capability was asked more, or had been asked in full."""
-    own = [{pair.look for pair in items.gating} for _, items in counted]
+    look_sets = [{pair.look for pair in items.gating} for _, items in counted]
     return [
         number
-        for number in sorted(set().union(*own))
+        for number in sorted(set().union(*look_sets))
         if all(
-            number in looks or (found.is_finished and number > max(looks))
-            for looks, (found, _) in zip(own, counted, strict=True)
+            number in looks or (capability.is_finished and number > max(looks))
+            for looks, (capability, _) in zip(look_sets, counted, strict=True)
         )
     ]
 
 
 def _until(counted: Sequence[Measured], number: int) -> list[Measured]:
     return [
-        (found, replace(items, gating=tuple(p for p in items.gating if p.look <= number)))
-        for found, items in counted
+        (capability, replace(items, gating=tuple(p for p in items.gating if p.look <= number)))
+        for capability, items in counted
     ]
 
 
@@ -115,9 +119,11 @@ def _table(
     changes = [np.array([pair.worst_change for pair in pairs]) for pairs in kept]
     covariance = 0.0
     if are_tied:
-        shared = shared_documents([(found.capability, items) for found, items in measured])
+        shared = shared_documents(
+            [(capability.capability, items) for capability, items in measured]
+        )
         # As in the test of all together: a negative covariance in a sample is mostly chance.
-        covariance = max(0.0, 2 * sum(one.covariance for one in shared)) / len(measured) ** 2
+        covariance = max(0.0, 2 * sum(link.covariance for link in shared)) / len(measured) ** 2
     return MeanTable(
         np.array([change.mean() for change in changes]),
         np.array([(change**2).mean() for change in changes]),

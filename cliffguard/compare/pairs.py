@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cliffguard.core.answers import Answer
 from cliffguard.core.items import Item, Task
 from cliffguard.evaluate.measure import Measurement
-from cliffguard.evaluate.schedule import Look, Series, n_items_at
+from cliffguard.evaluate.schedule import Look, TaskProgress, n_items_at
 
 RIGHT_OR_WRONG = (0.0, 1.0)
 
@@ -97,7 +97,7 @@ def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple
         items = {item.id: item for item in series.items}
         base_answers = base.answers[series.task.name]
         candidate_answers = {a.item_id: a for a in candidate.answers[series.task.name]}
-        for place, answer in enumerate(base_answers[: series.n_counted]):
+        for index, answer in enumerate(base_answers[: series.n_counted]):
             if answer.item_id in series.task.excluded:
                 continue
             pairs.append(
@@ -106,7 +106,7 @@ def pair_answers(look: Look, base: Measurement, candidate: Measurement) -> tuple
                     item=items[answer.item_id],
                     base=answer,
                     candidate=candidate_answers[answer.item_id],
-                    look=bisect_right(series.n_by_look, place),
+                    look=bisect_right(series.n_by_look, index),
                 )
             )
     return tuple(pairs)
@@ -132,10 +132,12 @@ def cut_to_both(look: Look, sides: Sequence[Measurement]) -> tuple[Look, list[Me
     answers = [
         {name: rows[: n_left[name]] for name, rows in side.answers.items()} for side in sides
     ]
-    return cut, [replace(side, answers=own) for side, own in zip(sides, answers, strict=True)]
+    return cut, [
+        replace(side, answers=by_task) for side, by_task in zip(sides, answers, strict=True)
+    ]
 
 
-def _cut(series: Series, fraction: float) -> Series:
+def _cut(series: TaskProgress, fraction: float) -> TaskProgress:
     """Return the series with this fraction of its items, but with all that was judged before."""
     n_judged = series.n_by_look[-2] if len(series.n_by_look) > 1 else 0
     return series.cut(max(n_judged, n_items_at(fraction, series.n_planned)))

@@ -13,45 +13,47 @@ from cliffguard.stats.clusters import least_effective_clusters
 _MOST_MISSING = 0.05  # of the items, without an answer of a side, before HELD is refused
 
 
-def refusal(found: CapabilityComparison, policy: Policy) -> str | None:
+def refusal(capability: CapabilityComparison, policy: Policy) -> str | None:
     """Return why HELD is not given though the drop is excluded; None where it is."""
-    if (missing := too_many_missing(found)) is not None:
+    if (missing := too_many_missing(capability)) is not None:
         return missing
-    if (few := few_clusters(found, policy)) is not None:
+    if (few := few_clusters(capability, policy)) is not None:
         return few
-    if not found.is_finished:
+    if not capability.is_finished:
         short = [
-            one for one in found.diagnostics.strata if one.n_asked < min(BEFORE_HELD, one.n_planned)
+            stratum
+            for stratum in capability.diagnostics.strata
+            if stratum.n_asked < min(BEFORE_HELD, stratum.n_planned)
         ]
         if short:
             return f"held so far; {short[0].name} has had {n_things(short[0].n_asked, 'item')} only"
     return None
 
 
-def too_many_missing(found: CapabilityComparison) -> str | None:
+def too_many_missing(capability: CapabilityComparison) -> str | None:
     """Return that a side lacks the answers to too many items; None where it does not."""
     for side, n in (
-        ("base", found.counts.n_missing_base),
-        ("candidate", found.counts.n_missing_candidate),
+        ("base", capability.counts.n_missing_base),
+        ("candidate", capability.counts.n_missing_candidate),
     ):
-        if n > _MOST_MISSING * found.counts.n_asked:
+        if n > _MOST_MISSING * capability.counts.n_asked:
             return (
-                f"{n} of {n_things(found.counts.n_asked, 'item')} {plural(n, 'has', 'have')} no "
-                f"answer of the {side}, too many to say more than what was lost: measure them"
+                f"{n} of {n_things(capability.counts.n_asked, 'item')} {plural(n, 'has', 'have')} "
+                f"no answer of the {side}, too many to say more than what was lost: measure them"
             )
     return None
 
 
-def few_clusters(found: CapabilityComparison, policy: Policy) -> str | None:
+def few_clusters(capability: CapabilityComparison, policy: Policy) -> str | None:
     """Return that its clusters are too few for HELD; None where they are not."""
-    if found.evidence.n_effective_clusters is None or found.evidence.margin <= 0.0:
+    if capability.evidence.n_effective_clusters is None or capability.evidence.margin <= 0.0:
         return None
-    level = found.evidence.level or policy.first_level
-    needed = least_effective_clusters(margin=found.evidence.margin, alpha=level)
-    if found.evidence.n_effective_clusters >= needed:
+    level = capability.evidence.level or policy.first_level
+    needed = least_effective_clusters(margin=capability.evidence.margin, alpha=level)
+    if capability.evidence.n_effective_clusters >= needed:
         return None
     return (
-        f"its items lie in {n_things(found.counts.n_clusters or 0, 'cluster')}, worth "
-        f"{math.floor(found.evidence.n_effective_clusters)} of one size; HELD at this margin takes "
-        f"{needed}"
+        f"its items lie in {n_things(capability.counts.n_clusters or 0, 'cluster')}, worth "
+        f"{math.floor(capability.evidence.n_effective_clusters)} of one size; HELD at this margin "
+        f"takes {needed}"
     )

@@ -46,13 +46,13 @@ def command(
     Without a folder it is to be given where the review will lie. How far a run goes is said by
     flags, which no plan holds.
     """
-    place = plan_place(folder) if folder is not None else Path(_PLAN)
-    words = ["cliffguard", verb, str(place)]
+    plan_path = plan_place(folder) if folder is not None else Path(_PLAN)
+    words = ["cliffguard", verb, str(plan_path)]
     if not stops_early:
         words.append("--no-early-stop")
     if max_minutes is not None:
         words += ["--max-minutes", f"{max_minutes:g}"]
-    for flag, path in (*(("--after", one) for one in after), ("--store", store)):
+    for flag, path in (*(("--after", earlier) for earlier in after), ("--store", store)):
         if path is not None:
             words += [flag, os.path.abspath(path)]
     return shlex.join(words)
@@ -127,15 +127,15 @@ def plan_written(review: Review) -> dict[str, Any]:
     return written
 
 
-def _base(plan: Plan, found: Checkpoint) -> str | None:
+def _base(plan: Plan, checkpoint: Checkpoint) -> str | None:
     """Return the base's place or name; of one that its adapter named, what was found by it."""
     if plan.base is not None:
-        return _model(plan.base, found)
-    if found.files is None:
+        return _model(plan.base, checkpoint)
+    if checkpoint.files is None:
         return None
-    if found.revision is not None:
-        return f"{HUB}{found.name.partition('@')[0]}@{found.revision}"
-    return os.path.abspath(found.files.weights)
+    if checkpoint.revision is not None:
+        return f"{HUB}{checkpoint.name.partition('@')[0]}@{checkpoint.revision}"
+    return os.path.abspath(checkpoint.files.weights)
 
 
 def _runner(
@@ -164,12 +164,12 @@ def _whole_in_args(value: Any) -> Any:
     return _whole(value) if isinstance(value, str) and "/" in value else value
 
 
-def _model(name: str, found: Checkpoint) -> str:
+def _model(name: str, checkpoint: Checkpoint) -> str:
     """Return a checkpoint's place, or its name at the commit that was asked."""
-    if is_said(name) or (found.revision is not None and is_hub_id(name)):
+    if is_said(name) or (checkpoint.revision is not None and is_hub_id(name)):
         plain = without_prefix(name).partition("@")[0]
         prefix = HUB if is_said(name) else ""
-        return name if found.revision is None else f"{prefix}{plain}@{found.revision}"
+        return name if checkpoint.revision is None else f"{prefix}{plain}@{checkpoint.revision}"
     return _whole(name)
 
 
@@ -194,8 +194,8 @@ def _whole(name: str) -> str:
 
 def names_of(candidates: Sequence[str]) -> list[str]:
     """Return the shortest paths that tell candidates apart, each relative and without `@`."""
-    parts = [_parts(one) for one in candidates]
-    return ["/".join(_shortest(own, parts)) or "candidate" for own in parts]
+    parts = [_parts(candidate) for candidate in candidates]
+    return ["/".join(_shortest(path_parts, parts)) or "candidate" for path_parts in parts]
 
 
 def _parts(candidate: str) -> tuple[str, ...]:
@@ -204,8 +204,8 @@ def _parts(candidate: str) -> tuple[str, ...]:
     return tuple(part.replace("@", "-") for part in whole.split("/") if part)
 
 
-def _shortest(own: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    for n in range(1, len(own) + 1):
-        if sum(other[-n:] == own[-n:] for other in others if other != own) == 0:
-            return own[-n:]
-    return own
+def _shortest(path_parts: tuple[str, ...], others: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    for n in range(1, len(path_parts) + 1):
+        if sum(other[-n:] == path_parts[-n:] for other in others if other != path_parts) == 0:
+            return path_parts[-n:]
+    return path_parts

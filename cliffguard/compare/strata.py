@@ -51,8 +51,8 @@ def strata_of(
 
     `pairs` are those that count; `field` is what the policy's `strata` names.
     """
-    names = {(pair.task.name, pair.item.id): place for place, pair in enumerate(pairs)}
-    found: list[Stratum] = []
+    names = {(pair.task.name, pair.item.id): index for index, pair in enumerate(pairs)}
+    strata: list[Stratum] = []
     for kind, division in _divisions(look, capability, field).items():
         parts = Counter(division.values())
         if len(parts) < 2:
@@ -61,10 +61,10 @@ def strata_of(
         for key, part in division.items():
             if key in names:
                 rows[part].append(pairs[names[key]])
-        found += [
+        strata += [
             Stratum(kind, part, n_planned=n, pairs=tuple(rows[part])) for part, n in parts.items()
         ]
-    return found
+    return strata
 
 
 Key = tuple[str, str]
@@ -72,31 +72,31 @@ Key = tuple[str, str]
 
 def _divisions(look: Look, capability: str, field: str | None) -> dict[Kind, dict[Key, str]]:
     """Return, for each way of dividing, the part of every planned item that counts."""
-    found: dict[Kind, dict[Key, str]] = {"task": {}, "level": {}, "class": {}, "field": {}}
-    own = [series for series in look if series.task.capability == capability]
-    for series in own:
+    divisions: dict[Kind, dict[Key, str]] = {"task": {}, "level": {}, "class": {}, "field": {}}
+    all_series = [series for series in look if series.task.capability == capability]
+    for series in all_series:
         task = series.task
         items = [item for item in series.planned if task.gates(item)]
         is_classifier = are_labels({frozenset(item.choices) for item in items})
         is_classifier = is_classifier and len({item.answer for item in items}) > 1
         for item in items:
             key = (task.name, item.id)
-            if len(own) > 1:
-                found["task"][key] = task.name
+            if len(all_series) > 1:
+                divisions["task"][key] = task.name
             if task.level is not None:
-                found["level"][key] = f"{task.name} {task.level} = {item.level}"
+                divisions["level"][key] = f"{task.name} {task.level} = {item.level}"
             if is_classifier:
-                found["class"][key] = f"{task.name}: {item.answer}"
+                divisions["class"][key] = f"{task.name}: {item.answer}"
             value = None if field is None else task.fields.get(item.id, {}).get(field)
             if value is not None:
-                found["field"][key] = f"{field} = {value}"
-    return found
+                divisions["field"][key] = f"{field} = {value}"
+    return divisions
 
 
 def compared(stratum: Stratum, margin: float, p_beyond: PBeyond) -> StratumComparison:
     """Return what became of one part, with its p-value where it can be tested."""
-    asked = without_copies(stratum.pairs)
-    scored = [pair for pair in asked if pair.is_scored]
+    pairs = without_copies(stratum.pairs)
+    scored = [pair for pair in pairs if pair.is_scored]
     p_value, why = None, f"fewer than {LEAST_ITEMS} scored items"
     if len(scored) >= LEAST_ITEMS:
         p_value = p_beyond(scored, margin)
@@ -107,7 +107,7 @@ def compared(stratum: Stratum, margin: float, p_beyond: PBeyond) -> StratumCompa
         kind=stratum.kind,
         name=stratum.name,
         n_planned=stratum.n_planned,
-        n_asked=len(asked),
+        n_asked=len(pairs),
         n_items=len(scored),
         base_mean=base,
         candidate_mean=candidate,
@@ -138,7 +138,7 @@ def _empty_levels(rows: Sequence[Pair], margin: float) -> Iterator[int | None]:
     levels: dict[int | None, list[Pair]] = {}
     for pair in rows:
         levels.setdefault(pair.item.level, []).append(pair)
-    for level, own in levels.items():
-        scores = [pair.base.score for pair in own if pair.base.score is not None]
+    for level, pairs in levels.items():
+        scores = [pair.base.score for pair in pairs if pair.base.score is not None]
         if scores and fmean(scores) - (rows[0].task.chance or 0.0) <= margin + _ROUNDING:
             yield level

@@ -34,12 +34,12 @@ def with_parts(
     for (name, part), p_value in adjusted:
         if p_value <= policy.alpha and (name not in lost or p_value < lost[name][0]):
             lost[name] = (p_value, part)
-    changes = {found.capability: found for found in capabilities}
+    changes = {capability.capability: capability for capability in capabilities}
     return [
-        lost_in_part(one, *lost[one.capability], changes[one.capability])
-        if one.capability in lost and one.cause is None
-        else one
-        for one in findings
+        lost_in_part(finding, *lost[finding.capability], changes[finding.capability])
+        if finding.capability in lost and finding.cause is None
+        else finding
+        for finding in findings
     ]
 
 
@@ -55,9 +55,9 @@ def adjusted_parts(
 
     Holm-adjusted over all of them, divided by their share of alpha, and at most 1.
     """
-    own = {finding.capability: finding for finding in findings}
-    compared = {found.capability: found for found in capabilities}
-    parts = list(_tested(capabilities, own, held_wait=held_wait))
+    by_capability = {finding.capability: finding for finding in findings}
+    compared = {capability.capability: capability for capability in capabilities}
+    parts = list(_tested(capabilities, by_capability, held_wait=held_wait))
     adjusted = holm(
         [
             at_alpha(part.p_beyond, compared[name], policy) if is_due else 1.0
@@ -75,9 +75,9 @@ def _tested(
 ) -> Iterator[tuple[tuple[str, StratumComparison], bool]]:
     """Return every part that has a p-value, and whether its capability is asked no further."""
     last = (Outcome.REGRESSED,) if held_wait else (Outcome.HELD, Outcome.REGRESSED)
-    for found in capabilities:
-        finding = findings[found.capability]
-        is_due = finding.counts and (found.is_finished or finding.outcome in last)
-        for part in found.diagnostics.strata:
+    for capability in capabilities:
+        finding = findings[capability.capability]
+        is_due = finding.counts and (capability.is_finished or finding.outcome in last)
+        for part in capability.diagnostics.strata:
             if part.p_beyond is not None:
-                yield (found.capability, part), is_due
+                yield (capability.capability, part), is_due

@@ -22,7 +22,7 @@ DIRECTIONS = {
 """What is said beside a change of means, by which way the metrics point."""
 
 
-def sentence(
+def summary_of(
     outcome: Outcome,
     findings: Sequence[Finding],
     comparison: Comparison,
@@ -35,7 +35,7 @@ def sentence(
 
     With `target_only` a target may pass alone, which is then said.
     """
-    drops = {found.capability: found for found in comparison.capabilities}
+    drops = {capability.capability: capability for capability in comparison.capabilities}
     counted = [finding for finding in findings if finding.role != "monitored"]
     if outcome is Outcome.FAIL:
         lost = [finding for finding in counted if finding.outcome is Outcome.REGRESSED]
@@ -49,11 +49,11 @@ def sentence(
         lost.sort(key=lambda finding: -(drops[finding.capability].evidence.drop or 0.0))
         return f"{'; '.join(_loss(finding, drops) for finding in lost)}."
     idle = [finding for finding in counted if not finding.counts]
-    beside = "".join(f"; {_nothing_to_lose(drops[one.capability])}" for one in idle)
+    beside = "".join(f"; {_nothing_to_lose(drops[finding.capability])}" for finding in idle)
     beside += "".join(
-        f"; {one.capability} on {one.counts.n_items} of {one.counts.n_in_all}"
-        for one in comparison.capabilities
-        if one.counts.n_in_all is not None
+        f"; {capability.capability} on {capability.counts.n_items} of {capability.counts.n_in_all}"
+        for capability in comparison.capabilities
+        if capability.counts.n_in_all is not None
     )
     counted = [finding for finding in counted if finding.counts]
     if outcome is Outcome.PASS:
@@ -71,12 +71,12 @@ def sentence(
         return f"{'; '.join([*gains, kept])}{beside}."
     roles = {finding.role for finding in counted}
     if "gating" not in roles and not (target_only and "target" in roles):
-        told = "nothing that gates counts" if idle else "no capability gates this release"
+        reason = "nothing that gates counts" if idle else "no capability gates this release"
         more = ""
         if "target" in roles:
-            told = "nothing around the target counts" if idle else "nothing but the target gates"
+            reason = "nothing around the target counts" if idle else "nothing but the target gates"
             more = " (target_only: true in a policy judges the target alone)"
-        return f"{told}, so nothing can pass{more}{beside}."
+        return f"{reason}, so nothing can pass{more}{beside}."
     mean = "" if mean_held is not False else _open_mean(comparison.mean)
     if all(finding.outcome is Outcome.HELD for finding in counted):
         return f"all required findings are proven, but {mean}{beside}."
@@ -93,17 +93,19 @@ def _open_mean(mean: MeanComparison | None) -> str:
 
 
 def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
-    found = drops[finding.capability]
+    capability = drops[finding.capability]
     if finding.role == "target" and finding.stratum is None:
-        return f"{finding.capability}: {finding.reason} ({_change(found)})"
+        return f"{finding.capability}: {finding.reason} ({_change(capability)})"
     if finding.stratum is not None:
-        (part, *_) = (one for one in found.diagnostics.strata if one.name == finding.stratum)
-        return f"{finding.capability} regressed in {part.name} ({change_in(part, found)})"
+        (part, *_) = (
+            stratum for stratum in capability.diagnostics.strata if stratum.name == finding.stratum
+        )
+        return f"{finding.capability} regressed in {part.name} ({change_in(part, capability)})"
     if finding.cause == "format":
         return (
-            f"{finding.capability} regressed by format ({_change(found)}): "
-            f"{n_things(found.counts.n_unreadable_candidate, 'answer')} "
-            f"{plural(found.counts.n_unreadable_candidate, 'holds', 'hold')} nothing that the "
+            f"{finding.capability} regressed by format ({_change(capability)}): "
+            f"{n_things(capability.counts.n_unreadable_candidate, 'answer')} "
+            f"{plural(capability.counts.n_unreadable_candidate, 'holds', 'hold')} nothing that the "
             "metric reads"
         )
     falls = [
@@ -112,32 +114,34 @@ def _loss(finding: Finding, drops: Mapping[str, CapabilityComparison]) -> str:
         for ladder in finding.ladders
         if ladder.is_placed
     ]
-    return f"{finding.capability} regressed ({_change(found)}){''.join(falls)}"
+    return f"{finding.capability} regressed ({_change(capability)}){''.join(falls)}"
 
 
-def _nothing_to_lose(found: CapabilityComparison) -> str:
-    return f"{found.capability} had nothing to lose on this base ({_change(found)})"
+def _nothing_to_lose(capability: CapabilityComparison) -> str:
+    return f"{capability.capability} had nothing to lose on this base ({_change(capability)})"
 
 
-def _gain(found: CapabilityComparison) -> str:
-    return f"{found.capability} gained ({_change(found)})"
+def _gain(capability: CapabilityComparison) -> str:
+    return f"{capability.capability} gained ({_change(capability)})"
 
 
-def _change(found: CapabilityComparison) -> str:
-    told = _told(found, found.evidence.base_mean, found.evidence.candidate_mean)
+def _change(capability: CapabilityComparison) -> str:
+    change = _told(capability, capability.evidence.base_mean, capability.evidence.candidate_mean)
     return (
-        told
-        if found.counts.n_in_all is None
-        else f"{told} on {found.counts.n_items} of {found.counts.n_in_all}"
+        change
+        if capability.counts.n_in_all is None
+        else f"{change} on {capability.counts.n_items} of {capability.counts.n_in_all}"
     )
 
 
-def change_in(part: StratumComparison, found: CapabilityComparison) -> str:
+def change_in(part: StratumComparison, capability: CapabilityComparison) -> str:
     """Return the change of a part, which of a task is in that task's own numbers."""
     tasks = [
-        one for one in found.diagnostics.tasks if part.kind == "task" and one.task == part.name
+        task
+        for task in capability.diagnostics.tasks
+        if part.kind == "task" and task.task == part.name
     ]
-    return _told(tasks[0] if tasks else found, part.base_mean, part.candidate_mean)
+    return _told(tasks[0] if tasks else capability, part.base_mean, part.candidate_mean)
 
 
 def _told(

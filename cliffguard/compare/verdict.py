@@ -19,7 +19,7 @@ from cliffguard.compare.findings import (
 from cliffguard.compare.items_needed import is_mute, is_shielded
 from cliffguard.compare.ladder_shapes import shapes_of
 from cliffguard.compare.strata_evidence import with_parts
-from cliffguard.compare.summary import sentence
+from cliffguard.compare.summary import summary_of
 from cliffguard.core.comparisons import CapabilityComparison, Comparison
 from cliffguard.core.reviews import EXIT_CODES, Finding, Outcome, Pooled, Verdict
 from cliffguard.core.settings import Policy, Ring, Role
@@ -44,25 +44,29 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
     stricter alpha turns a verdict into INCONCLUSIVE and into nothing else.
     """
     by_role: dict[Role, list[CapabilityComparison]] = {"target": [], "gating": [], "monitored": []}
-    for found in comparison.capabilities:
-        by_role[policy.role(found.capability, found.ring)].append(found)
+    for capability in comparison.capabilities:
+        by_role[policy.role(capability.capability, capability.ring)].append(capability)
     shapes = shapes_of(comparison, policy)
-    asked = [*by_role["target"], *by_role["gating"]]
+    required = [*by_role["target"], *by_role["gating"]]
     share = shares(
-        len(by_role["gating"]), has_parts=any(found.diagnostics.strata for found in asked)
+        len(by_role["gating"]),
+        has_parts=any(capability.diagnostics.strata for capability in required),
     )
     findings = [
-        *(judge_target(found, policy) for found in by_role["target"]),
+        *(judge_target(capability, policy) for capability in by_role["target"]),
         *judge_family(by_role["gating"], "gating", policy, share.single, shapes),
         *judge_family(by_role["monitored"], "monitored", policy, 1.0, shapes),
     ]
     mean_held = _mean_held(comparison, policy)
     waits = mean_held is False and not _has_failed(findings, before)
-    findings = with_parts(asked, findings, policy, share.parts, held_wait=waits)
+    findings = with_parts(required, findings, policy, share.parts, held_wait=waits)
     failed = {} if before is None else {finding.capability: finding for finding in before.findings}
     findings = [still_failed(finding, failed.get(finding.capability)) for finding in findings]
     findings += _absent(comparison, policy)
-    order = {found.capability: place for place, found in enumerate(comparison.capabilities)}
+    order = {
+        capability.capability: position
+        for position, capability in enumerate(comparison.capabilities)
+    }
     findings.sort(key=lambda finding: order.get(finding.capability, len(order)))
     pooled = None
     if _is_over(by_role["gating"], findings, held_wait=waits):
@@ -73,7 +77,7 @@ def judge(comparison: Comparison, policy: Policy, before: Verdict | None = None)
         outcome = Outcome.INCONCLUSIVE
     return Verdict(
         outcome=outcome,
-        sentence=sentence(
+        sentence=summary_of(
             outcome, findings, comparison, pooled, mean_held, target_only=policy.target_only
         ),
         findings=tuple(findings),
@@ -91,20 +95,20 @@ def is_decided(finding: Finding) -> bool:
 
 
 def _absent(comparison: Comparison, policy: Policy) -> list[Finding]:
-    rings = {found.capability: found.ring for found in comparison.capabilities}
-    return [unmeasured_by_any(*one) for one in absent(policy, rings)]
+    rings = {capability.capability: capability.ring for capability in comparison.capabilities}
+    return [unmeasured_by_any(*demand) for demand in absent(policy, rings)]
 
 
 def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role, float]]:
     """What the policy demands and no suite measures, with its margin: no test is not a pass."""
-    found: list[tuple[str, Role, float]] = []
+    demands: list[tuple[str, Role, float]] = []
     if policy.target is not None and "target" not in measured.values():
-        found.append(("target", "target", -policy.target.min_gain))
-    for name, own in policy.capabilities.items():
+        demands.append(("target", "target", -policy.target.min_gain))
+    for name, capability_policy in policy.capabilities.items():
         if name not in measured:
-            role: Role = "monitored" if own.gate is False else "gating"
-            found.append((name, role, policy.margin(name)))
-    return found
+            role: Role = "monitored" if capability_policy.gate is False else "gating"
+            demands.append((name, role, policy.margin(name)))
+    return demands
 
 
 # --- the whole -----------------------------------------------------------------------------------
@@ -121,7 +125,9 @@ def _mean_held(comparison: Comparison, policy: Policy) -> bool | None:
 def _has_failed(findings: Sequence[Finding], before: Verdict | None) -> bool:
     if before is not None and before.outcome is Outcome.FAIL:
         return True
-    return any(one.outcome is Outcome.REGRESSED and one.role != "monitored" for one in findings)
+    return any(
+        finding.outcome is Outcome.REGRESSED and finding.role != "monitored" for finding in findings
+    )
 
 
 def _is_over(
@@ -133,8 +139,8 @@ def _is_over(
     """
     outcomes = {finding.capability: finding for finding in findings}
     return all(
-        found.is_finished or (is_decided(outcomes[found.capability]) and not held_wait)
-        for found in gating
+        capability.is_finished or (is_decided(outcomes[capability.capability]) and not held_wait)
+        for capability in gating
     )
 
 
@@ -148,47 +154,59 @@ def _pool(
     """Test all gating capabilities together: a drop that is spread thinly shows only here."""
     outcomes = {finding.capability: finding for finding in findings}
     measured = [
-        found
-        for found in gating
-        if found.evidence.drop is not None
-        and not is_mute(found)
-        and not found.has_nothing_to_lose
-        and outcomes[found.capability].counts
+        capability
+        for capability in gating
+        if capability.evidence.drop is not None
+        and not is_mute(capability)
+        and not capability.has_nothing_to_lose
+        and outcomes[capability.capability].counts
     ]
     if len(measured) < 2:
         return None
-    tied = {one.capabilities: one.covariance for one in comparison.shared}
-    names = [found.capability for found in measured]
+    tied = {link.capabilities: link.covariance for link in comparison.shared}
+    names = [capability.capability for capability in measured]
     covariances = {
         (a, b): tied[names[a], names[b]]
         for a in range(len(names))
         for b in range(len(names))
         if (names[a], names[b]) in tied
     }
-    own = [
-        Share(found.evidence.drop or 0.0, found.evidence.square, found.evidence.n_effective)
-        for found in measured
+    drops = [
+        Share(
+            capability.evidence.drop or 0.0,
+            capability.evidence.square,
+            capability.evidence.n_effective,
+        )
+        for capability in measured
     ]
     # A drop of all together is held to answers that were not cut, as that of each is.
     p_value = max(
-        pooled_p_value(rows, covariances) for rows in (own, [_uncut_share(f) for f in measured])
+        pooled_p_value(rows, covariances) for rows in (drops, [_uncut_share(f) for f in measured])
     )
     p_value = scaled(min(1.0, p_value / share), comparison.pooled_level, policy)
     return Pooled(
-        drop=fmean(one.drop for one in own),
+        drop=fmean(row.drop for row in drops),
         p_value=p_value,
-        n_capabilities=len(own),
+        n_capabilities=len(drops),
         has_dropped=p_value <= policy.alpha,
     )
 
 
-def _uncut_share(found: CapabilityComparison) -> Share:
-    if found.diagnostics.uncut is None:
-        return Share(found.evidence.drop or 0.0, found.evidence.square, found.evidence.n_effective)
+def _uncut_share(capability: CapabilityComparison) -> Share:
+    if capability.diagnostics.uncut is None:
+        return Share(
+            capability.evidence.drop or 0.0,
+            capability.evidence.square,
+            capability.evidence.n_effective,
+        )
     n_effective = (
-        found.diagnostics.uncut.n_items * found.evidence.n_effective / found.counts.n_items
+        capability.diagnostics.uncut.n_items
+        * capability.evidence.n_effective
+        / capability.counts.n_items
     )
-    return Share(found.diagnostics.uncut.drop, found.diagnostics.uncut.square, n_effective)
+    return Share(
+        capability.diagnostics.uncut.drop, capability.diagnostics.uncut.square, n_effective
+    )
 
 
 def _all_shielded(
@@ -197,9 +215,9 @@ def _all_shielded(
     """Say whether everything measured that counts holds: small drops within margins may be real."""
     counts = {finding.capability: finding.counts for finding in findings}
     return all(
-        found.evidence.p_held is None or is_shielded(found.evidence.p_held, policy)
-        for found in gating
-        if counts[found.capability]
+        capability.evidence.p_held is None or is_shielded(capability.evidence.p_held, policy)
+        for capability in gating
+        if counts[capability.capability]
     )
 
 

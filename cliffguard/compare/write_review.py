@@ -55,7 +55,7 @@ class Decision:
     ending: tuple[Caveat, ...] = ()
 
 
-def write_up(
+def build_review(
     decision: Decision,
     *,
     plan: Plan,
@@ -79,9 +79,9 @@ def write_up(
             commit=commit_here(),
             runner=runner,
             measured_on=tuple(
-                f"{who}: {place}"
+                f"{who}: {machine}"
                 for who, side in zip(("base", "candidate"), measured, strict=True)
-                for place in side.measured_on
+                for machine in side.measured_on
             ),
             suites=tuple(
                 SuiteStamp(name=suite.name, version=suite.version, digest=suite.digest)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import SCORING, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 
 QUESTION_FORMAT = 1
 """Version of what a stored question says. It stands in every key: raising it asks all again."""
@@ -26,7 +26,7 @@ class Question:
 
     checkpoint: Checkpoint
     task: Task
-    protocol: Protocol
+    protocol: EvalSettings
     dtype: str
     runner: str
     replicate: int

@@ -61,21 +61,21 @@ class Bounds:
             "maximum": self.most,
             "exclusiveMaximum": self.below,
         }
-        found: dict[str, Any] = handler(core)
-        return {**found, **{name: end for name, end in ends.items() if end is not None}}
+        schema: dict[str, Any] = handler(core)
+        return {**schema, **{name: end for name, end in ends.items() if end is not None}}
 
 
 def first_fault(record: Any) -> tuple[str, str] | None:
     """Return the first field of a record that is out of its bounds, and what is wrong with it."""
     kind: Any = type(record)
-    for name, (own, inner) in _bounded(kind).items():
+    for name, (outer, inner) in _bounded(kind).items():
         value = getattr(record, name)
         if isinstance(value, Mapping):
             each = [] if inner is None else [(f"{name}.{k}", inner, v) for k, v in value.items()]
         else:
-            each = [] if own is None or value is None else [(name, own, value)]
-        for key, bounds, one in each:
-            if (fault := bounds.fault(one)) is not None:
+            each = [] if outer is None or value is None else [(name, outer, value)]
+        for key, bounds, number in each:
+            if (fault := bounds.fault(number)) is not None:
                 return key, fault
     return None
 
@@ -83,17 +83,19 @@ def first_fault(record: Any) -> tuple[str, str] | None:
 @cache
 def _bounded(record: Any) -> dict[str, tuple[Bounds | None, Bounds | None]]:
     """Return the fields that have bounds: of the number itself, and of those in a mapping."""
-    found = {}
+    fields = {}
     for name, hint in get_type_hints(record, include_extras=True).items():
-        own = next(_bounds(hint), None)
+        outer = next(_bounds(hint), None)
         mappings = (part for part in (hint, *get_args(hint)) if get_origin(part) is Mapping)
-        inner = next((one for part in mappings for one in _bounds(get_args(part)[1])), None)
-        if own is not None or inner is not None:
-            found[name] = (own, inner)
-    return found
+        inner = next((bounds for part in mappings for bounds in _bounds(get_args(part)[1])), None)
+        if outer is not None or inner is not None:
+            fields[name] = (outer, inner)
+    return fields
 
 
 def _bounds(hint: Any) -> Iterator[Bounds]:
     """Yield the bounds of a hint, or of those that it is a union of."""
     for part in (hint, *get_args(hint)):
-        yield from (one for one in getattr(part, "__metadata__", ()) if isinstance(one, Bounds))
+        yield from (
+            bounds for bounds in getattr(part, "__metadata__", ()) if isinstance(bounds, Bounds)
+        )

@@ -64,8 +64,8 @@ def refuse_depth(value: Any, text: str) -> None:
         return
     level = [value]
     for _ in range(MOST_LEVELS):
-        level = [inner for one in level for inner in _inside(one)]
-    if any(isinstance(one, (dict, list)) for one in level):
+        level = [inner for part in level for inner in _inside(part)]
+    if any(isinstance(part, (dict, list)) for part in level):
         raise ValueError("nested too deeply")
 
 

@@ -49,9 +49,9 @@ def _of_review(review: Mapping[str, Any], path: Path) -> dict[str, float]:
     usual share in ten items: few items without a change do not say that none ever will.
     """
     try:
-        told = [(one["capability"], one) for one in review["comparison"]["capabilities"]]
-        counted = {str(name): int(one["n_items"]) for name, one in told}
-        squares = {str(name): one["square"] for name, one in told if counted[str(name)]}
+        compared = [(row["capability"], row) for row in review["comparison"]["capabilities"]]
+        counted = {str(name): int(row["n_items"]) for name, row in compared}
+        squares = {str(name): row["square"] for name, row in compared if counted[str(name)]}
     except (TypeError, ValueError, KeyError) as failure:
         raise UsageError(
             f"{path}: is no review that says what changed ({failure})", id="churn.no-review"

@@ -43,12 +43,12 @@ def _own_filters(folder: Path) -> dict[str, str] | None:
 
     Those of the user and the machine (git-lfs) stay. None where git does not tell whose they are.
     """
-    told = _git(folder, "config", "--show-scope", "--name-only", "--list")
-    if told is None:
+    listing = _git(folder, "config", "--show-scope", "--name-only", "--list")
+    if listing is None:
         return None
-    named = [line.partition("\t") for line in told.splitlines()]
-    own = [key for scope, _, key in named if scope in ("local", "worktree")]
-    return {key: "" for key in own if key.startswith("filter.")}
+    named = [line.partition("\t") for line in listing.splitlines()]
+    keys = [key for scope, _, key in named if scope in ("local", "worktree")]
+    return {key: "" for key in keys if key.startswith("filter.")}
 
 
 def commit_here() -> Commit | None:
@@ -65,26 +65,26 @@ def own_commit() -> Commit | None:
     if (package.parent / ".git").exists():
         return commit_of(package)
     try:
-        told = distribution("cliffguard").read_text("direct_url.json")
+        text = distribution("cliffguard").read_text("direct_url.json")
     except PackageNotFoundError:
         return None
-    commit = json.loads(told or "{}").get("vcs_info", {}).get("commit_id")
+    commit = json.loads(text or "{}").get("vcs_info", {}).get("commit_id")
     return None if commit is None else Commit(digest=commit, is_dirty=False)
 
 
 def _git(folder: Path, *words: str, settings: Mapping[str, str] | None = None) -> str | None:
     """Return what git says; None where there is no git, or it has nothing to say."""
-    own = {**_NO_PROGRAMS, **(settings or {})}
+    config = {**_NO_PROGRAMS, **(settings or {})}
     # Not as flags, where a name with a = in it would be another.
-    told = {"GIT_CONFIG_COUNT": str(len(own))}
-    for number, (name, value) in enumerate(own.items()):
-        told |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    variables = {"GIT_CONFIG_COUNT": str(len(config))}
+    for number, (name, value) in enumerate(config.items()):
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     # Of a hook or a pipeline, GIT_DIR would lead to another repository than the folder's.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *words],
-            env={**inherited, **_ENVIRONMENT, **told},
+            env={**inherited, **_ENVIRONMENT, **variables},
             capture_output=True,
             text=True,
             errors="replace",

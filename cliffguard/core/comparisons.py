@@ -10,7 +10,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.settings import Ring
 from cliffguard.stats.interval import Interval
-from cliffguard.stats.ladder_shapes import Fall
+from cliffguard.stats.ladder_shapes import Onset
 
 # --- what was found ------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ class Ladder:
     level_name: str
     chance: float
     levels: tuple[LevelComparison, ...]
-    fall: Fall | None
+    fall: Onset | None
     base_half: float | None
     candidate_half: float | None
     base_area: float
@@ -112,7 +112,7 @@ class ClassesComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class ResponseStatistics:
     """How one side answers. None: no such answer, or nothing that tells it was recorded.
 
     Of generated answers: `mean_tokens` is their mean length in tokens, thinking included; `cut`
@@ -133,7 +133,7 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class ResponseComparison:
     """How both sides answer the gating items of one capability. It gates nothing.
 
     `agreement` is the share of items to which both gave the same answer: the same choice, or the
@@ -153,8 +153,8 @@ class Behaviour:
     n_confident: int
     n_worse_cut: int
     confident_wrong_rise: Interval | None
-    base: Manner
-    candidate: Manner
+    base: ResponseStatistics
+    candidate: ResponseStatistics
 
     @property
     def length_ratio(self) -> float | None:
@@ -178,7 +178,7 @@ class Distance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
+class Drift:
     """How far a candidate's predictions lie from its base's, over a capability's prompts.
 
     Quartiles over prompts of KL(base‖candidate) in nats a token, and over all tokens the share
@@ -194,7 +194,7 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Uncut:
+class TruncationSensitivity:
     """What a capability's answers come to if those that were cut would have been as the base's.
 
     `n_cut` answers of the candidate were worse and cut, the base's not; `n_items`, `drop`, `square`
@@ -346,11 +346,11 @@ class Diagnostics:
 
     tasks: tuple[TaskComparison, ...]
     ladders: tuple[Ladder, ...]
-    behaviour: Behaviour | None
+    behaviour: ResponseComparison | None
     distance: Distance | None = None
-    shift: Shift | None = None
+    shift: Drift | None = None
     classes: tuple[ClassesComparison, ...] = ()
-    uncut: Uncut | None = None
+    uncut: TruncationSensitivity | None = None
     readable: Readable | None = None
     strata: tuple[StratumComparison, ...] = ()
 
@@ -393,7 +393,7 @@ class CapabilityComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overlap:
+class Contamination:
     """An item that stands in the training data, word for word or nearly so.
 
     `line` is the one of `source` where the text begins (of a table: its row), from 1. `similarity`
@@ -445,7 +445,7 @@ class Comparison:
     confidence: float
     capabilities: tuple[CapabilityComparison, ...]
     caveats: tuple[Caveat, ...]
-    overlaps: tuple[Overlap, ...] = ()
+    overlaps: tuple[Contamination, ...] = ()
     shared: tuple[Shared, ...] = ()
     pooled_level: float | None = None
     mean: MeanComparison | None = None

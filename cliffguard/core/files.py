@@ -192,9 +192,9 @@ def read_yaml(path: Path, error: type[UsageError], *, kind: str | None = None) -
 
     Of a `kind` of file that people write, an error has the id of the whole (`policy.file`).
     """
-    told = error if kind is None else partial(error, id=key_id(kind, "file"))
+    make_error = error if kind is None else partial(error, id=key_id(kind, "file"))
     begun = "; `cliffguard init` writes one to begin with" if kind in _BEGUN_BY_INIT else ""
-    return _read_yaml(path, told, begun)
+    return _read_yaml(path, make_error, begun)
 
 
 _BEGUN_BY_INIT = ("plan", "policy")
@@ -223,9 +223,9 @@ def _read_yaml(path: Path, error: Callable[[str], UsageError], advice: str) -> d
         reason = (str(failure).splitlines() or [type(failure).__name__])[0]
         raise with_id(error, "file.not-yaml")(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(value, dict):
-        found = "empty" if value is None else f"a {type(value).__name__}"
+        content = "empty" if value is None else f"a {type(value).__name__}"
         raise with_id(error, "file.not-yaml")(
-            f"{path}: expected a mapping of keys to values, but the file is {found}"
+            f"{path}: expected a mapping of keys to values, but the file is {content}"
         )
     return value
 
@@ -295,8 +295,8 @@ def validate(
     except ValidationError as failure:
         first = _first(failure)
         cause = first.get("ctx", {}).get("error")  # what the record itself has raised
-        told = getattr(cause, "id", None) or (_id(first, adapter, kind) if kind else whole)
-        raise error(f"{source}: {_explain(first, adapter)}", id=told) from None
+        error_id = getattr(cause, "id", None) or (_id(first, adapter, kind) if kind else whole)
+        raise error(f"{source}: {_explain(first, adapter)}", id=error_id) from None
     if _has_no_number(value):
         raise error(f"{source}: holds an infinity or NaN, which is no number to go by", id=whole)
     return valid

@@ -52,13 +52,13 @@ def sha256_of_file(path: Path) -> str:
     try:
         real = path.resolve()
         stamp = _stamp(real)
-        found = _hashed(real, stamp)
+        sha256 = _hashed(real, stamp)
         if _stamp(real) != stamp:
             raise InfrastructureError(
                 f"{path}: changed while it was read; wait until whoever writes it is done",
                 id="file.being-written",
             )
-        return found
+        return sha256
     except OSError as failure:
         raise InfrastructureError(
             f"{path}: cannot be read: {failure.strerror}", id="file.unreadable"
@@ -81,12 +81,12 @@ def _hashed(path: Path, stamp: Stamp) -> str:
         _known[path, stamp] = noted
         return noted
     with doing(f"hashing {path.name}, {stamp[0] / 1e9:,.1f} GB"):
-        found = sha256_now(path)
+        sha256 = sha256_now(path)
     if time.time_ns() - max(stamp[1:3]) > _SETTLED_NS:
-        _known[path, stamp] = found
+        _known[path, stamp] = sha256
         if is_worth:
-            _remember(path, stamp, found)
-    return found
+            _remember(path, stamp, sha256)
+    return sha256
 
 
 def unbuffered(path: Path) -> IO[bytes]:
@@ -132,13 +132,13 @@ def _remembered(path: Path, stamp: Stamp) -> str | None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         known = json.loads(_note(path).read_text(encoding="utf-8"))
         if known.get("path") == str(path) and known.get("stamp") == list(stamp):
-            found = known.get("sha256")
-            return found if isinstance(found, str) and len(found) == 64 else None
+            sha256 = known.get("sha256")
+            return sha256 if isinstance(sha256, str) and len(sha256) == 64 else None
     return None
 
 
 def _remember(path: Path, stamp: Stamp, sha256: str) -> None:
     # Where nothing can be noted it is hashed again the next time.
     with contextlib.suppress(CliffguardError, OSError):
-        told = {"path": str(path), "stamp": stamp, "sha256": sha256}
-        write_whole(_note(path), json.dumps(told) + "\n")
+        note = {"path": str(path), "stamp": stamp, "sha256": sha256}
+        write_whole(_note(path), json.dumps(note) + "\n")

@@ -61,8 +61,8 @@ _TRUE = {"1", "ON", "YES", "TRUE"}
 
 def is_offline(wanted: bool = False) -> bool:
     """Say whether no connection is to be opened: by --offline, or by the hub's own variables."""
-    told = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
-    return wanted or any(value.strip().upper() in _TRUE for value in told)
+    values = (os.environ.get(name, "") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return wanted or any(value.strip().upper() in _TRUE for value in values)
 
 
 def cache_folder() -> Path:
@@ -72,9 +72,9 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
-def _not_here(spec: str, place: str, kind: str) -> UsageError:
+def _not_here(spec: str, path_kind: str, kind: str) -> UsageError:
     return UsageError(
-        f"{cut_middle(spec)}: no such {place}, and no {kind} of that name was fetched before; "
+        f"{cut_middle(spec)}: no such {path_kind}, and no {kind} of that name was fetched before; "
         f"check the path, or write hf:{cut_middle(spec)} to fetch it from the hub",
         id="hub.not-said",
     )

@@ -18,16 +18,16 @@ _CALLED = {"yaml": "pyyaml"}  # where the module's name is not the package's
 
 def versions() -> dict[str, str | None]:
     """Return the version of each library, and ours; None of what is not installed."""
-    found: dict[str, str | None] = {
+    by_name: dict[str, str | None] = {
         "cliffguard": version("cliffguard"),
         "python": platform.python_version(),
     }
     for name in (*LIBRARIES, *OPTIONAL):
         try:
-            found[name] = version(name)
+            by_name[name] = version(name)
         except PackageNotFoundError:
-            found[name] = None
-    return found
+            by_name[name] = None
+    return by_name
 
 
 def missing(failure: ImportError) -> InfrastructureError | None:
@@ -36,17 +36,24 @@ def missing(failure: ImportError) -> InfrastructureError | None:
     if not module or module == "cliffguard":
         return None
     name = _CALLED.get(module, module).replace("_", "-")
-    wanted = next((one for one in requires("cliffguard") or () if _name_of(one) == name), name)
-    told = "is not installed"
+    wanted = next(
+        (
+            requirement
+            for requirement in requires("cliffguard") or ()
+            if _name_of(requirement) == name
+        ),
+        name,
+    )
+    reason = "is not installed"
     if not isinstance(failure, ModuleNotFoundError):
-        told = f"cannot be imported ({first_line(failure)})"
+        reason = f"cannot be imported ({first_line(failure)})"
     return InfrastructureError(
-        f"{name} {told}, and this needs it; pip install '{wanted.partition(';')[0].strip()}', or "
+        f"{name} {reason}, and this needs it; pip install '{wanted.partition(';')[0].strip()}', or "
         "install cliffguard again with all that it needs",
         id="environment.missing-library",
     )
 
 
 def _name_of(requirement: str) -> str:
-    found = re.match(r"[\w.-]+", requirement)
-    return found[0].lower().replace("_", "-") if found else ""
+    match = re.match(r"[\w.-]+", requirement)
+    return match[0].lower().replace("_", "-") if match else ""

@@ -302,6 +302,8 @@ def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, Mapping):
         return {change(key): _with_texts(part, change) for key, part in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
-        parts = {one.name: _with_texts(getattr(value, one.name), change) for one in fields(value)}
+        parts = {
+            field.name: _with_texts(getattr(value, field.name), change) for field in fields(value)
+        }
         return type(value)(**parts)
     return value

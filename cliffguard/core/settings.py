@@ -1,4 +1,4 @@
-"""Settings: Plan, Protocol (evaluation settings), Policy, with their command-line options.
+"""Settings: Plan, EvalSettings (the protocol), Policy, with their command-line options.
 
 pydantic reads YAML straight into these records; each refuses by itself what makes no sense. The
 options of the command line are these keys, declared beside them (`flag`).
@@ -44,7 +44,7 @@ _STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class EvalSettings:
     """How the items are put to both sides. All of it is part of every question's key.
 
     `num_fewshot` None keeps each task's own, and so does `max_tokens` None of generated answers;
@@ -53,8 +53,8 @@ class Protocol:
     default. `packing` is of the runner cliffguard; in float32 both ways give one answer, and it is
     no part of the key.
 
-    >>> from cliffguard import Protocol
-    >>> Protocol(chat_template="own", max_tokens=256).samples
+    >>> from cliffguard import EvalSettings
+    >>> EvalSettings(chat_template="own", max_tokens=256).samples
     False
     """
 
@@ -121,8 +121,8 @@ class Protocol:
         if self.template_args and self.chat_template == "none":
             raise bad_key("protocol", "template_args", "need chat_template: own or base")
         if taken := sorted(_NO_TEMPLATE_ARGS & self.template_args.keys()):
-            said = f"{taken[0]} is no variable of a template, but one of rendering it; leave it out"
-            raise bad_key("protocol", "template_args:", said)
+            text = f"{taken[0]} is no variable of a template, but one of rendering it; leave it out"
+            raise bad_key("protocol", "template_args:", text)
         if 0.0 < self.temperature < _LEAST_TEMPERATURE:
             raise bad_key(
                 "protocol",
@@ -303,16 +303,16 @@ class Policy:
         Of a relative one, of a base that has half of what there is beyond guessing: before it is
         asked nobody knows what it has.
         """
-        own = self.capabilities.get(capability)
-        if own is not None and own.relative_margin is not None:
-            return own.relative_margin * _SUPPOSED_SKILL
-        return self.default_margin if own is None or own.margin is None else own.margin
+        rules = self.capabilities.get(capability)
+        if rules is not None and rules.relative_margin is not None:
+            return rules.relative_margin * _SUPPOSED_SKILL
+        return self.default_margin if rules is None or rules.margin is None else rules.margin
 
     def stratum_margin(self, capability: str, role: Role, *, margin: float) -> float:
         """Return the largest drop of a part that is tolerated; `margin` is that of the whole."""
-        own = self.capabilities.get(capability)
-        if own is not None and own.stratum_margin is not None:
-            return own.stratum_margin
+        rules = self.capabilities.get(capability)
+        if rules is not None and rules.stratum_margin is not None:
+            return rules.stratum_margin
         if role == "target":
             return max(self.margin(capability), _TARGET_STRATUM_MARGIN)
         return max(margin, _LEAST_MARGIN)
@@ -321,8 +321,8 @@ class Policy:
         """Return what a capability can do to the verdict."""
         if ring == "target":
             return "target" if self.target is not None else "monitored"
-        own = self.capabilities.get(capability)
-        gates = ring != "control" if own is None or own.gate is None else own.gate
+        rules = self.capabilities.get(capability)
+        gates = ring != "control" if rules is None or rules.gate is None else rules.gate
         return "gating" if gates else "monitored"
 
 
@@ -510,7 +510,7 @@ class Plan:
         "Data that a target capability is made of: a path, or the path as `data` with what cannot "
         "be found by itself. No suite is needed beside it.",
     )
-    protocol: Protocol = key(Protocol, "How the items are put to both sides.")
+    protocol: EvalSettings = key(EvalSettings, "How the items are put to both sides.")
     runner: RunnerSettings = key(RunnerSettings, "Who answers, and where.")
     policy: Policy | None = flag(None, "Margins and error rate, a YAML file.", "-p", panel=EVERYDAY)
     data: Mapping[str, str | Mapping[str, str]] = flag(

@@ -50,9 +50,9 @@ _hand = _InHand()
 def listen() -> None:
     """From now on, stop at SIGINT and SIGTERM as this module says; one that is ignored stays so."""
     _hand.is_full, _hand.waiting = False, None
-    for one in _SIGNALS:
-        if signal.getsignal(one) is not signal.SIG_IGN:
-            signal.signal(one, _received)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _received)
 
 
 @contextlib.contextmanager
@@ -60,21 +60,21 @@ def finishing(look_up: Callable[[], None] | None = None) -> Iterator[None]:
     """Let a first signal wait until the block has ended, then raise Interrupted.
 
     Without `listen`, as in a notebook, a signal does there what it does anywhere. `look_up` is
-    called by `drop_if_told`, and may raise.
+    called by `drop_if_stopped`, and may raise.
     """
-    _stop_if_told()
+    _raise_if_stopped()
     outer = _hand.is_full, _hand.look_up
     _hand.is_full, _hand.look_up = True, look_up or _hand.look_up
     try:
         yield
     finally:
         _hand.is_full, _hand.look_up = outer
-    _stop_if_told()
+    _raise_if_stopped()
 
 
 @contextlib.contextmanager
 def looking_up(look_up: Callable[[], None]) -> Iterator[None]:
-    """Let `drop_if_told` call `look_up`, which may raise; a signal ends the block as ever."""
+    """Let `drop_if_stopped` call `look_up`, which may raise; a signal ends the block as ever."""
     outer, _hand.look_up = _hand.look_up, look_up
     try:
         yield
@@ -82,7 +82,7 @@ def looking_up(look_up: Callable[[], None]) -> Iterator[None]:
         _hand.look_up = outer
 
 
-def drop_if_told() -> None:
+def drop_if_stopped() -> None:
     """Raise Interrupted where a signal waits, whatever is in hand, or what `look_up` raises.
 
     For work that is not worth its end: while a stranger's program runs, which may have none, and
@@ -94,15 +94,15 @@ def drop_if_told() -> None:
         _hand.look_up()
 
 
-def _stop_if_told() -> None:
+def _raise_if_stopped() -> None:
     if not _hand.is_full and _hand.waiting is not None:
         raise Interrupted(_hand.waiting)
 
 
 def _received(signal_number: int, frame: FrameType | None) -> None:
-    for one in _SIGNALS:
-        if signal.getsignal(one) is _received:  # by the system, which waits for no computation
-            signal.signal(one, signal.SIG_DFL)
+    for number in _SIGNALS:
+        if signal.getsignal(number) is _received:  # by the system, which waits for no computation
+            signal.signal(number, signal.SIG_DFL)
     _hand.waiting = signal_number
     if not _hand.is_full:
         raise Interrupted(signal_number)

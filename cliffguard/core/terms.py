@@ -12,7 +12,7 @@ from typing import Any
 
 from cliffguard.core.canonical_json import digest
 
-Row = Sequence[str | int | None]
+TermRow = Sequence[str | int | None]
 """An item as a task's digest names it: its id, the digest of its content, its level."""
 
 
@@ -33,7 +33,7 @@ class Terms:
         """Digest of the terms alone."""
         return digest([self.before, self.after])
 
-    def digest_of(self, rows: Sequence[Row], limit: int | None) -> str:
+    def digest_of(self, rows: Sequence[TermRow], limit: int | None) -> str:
         """Return the digest of a task of these items under a limit (None: it has none)."""
         limited = [] if limit is None else [{"limit": limit}]
         return digest([[*self.before, *limited, *self.after, *self.content], rows])

@@ -46,9 +46,9 @@ def first_line(failure: object, *, otherwise: str | None = None, n_characters: i
     return lines[0][:n_characters]
 
 
-def plural(n: float, one: str, many: str | None = None) -> str:
+def plural(n: float, singular: str, many: str | None = None) -> str:
     """Return the word for `n` things: of one thing, or of several (None: with an s)."""
-    return one if n == 1 else many or f"{one}s"
+    return singular if n == 1 else many or f"{singular}s"
 
 
 def n_things(n: float, thing: str, spec: str = "") -> str:

@@ -55,13 +55,13 @@ class Stages:
 def since(now: Mapping[str, Spent], before: Mapping[str, Spent]) -> dict[str, Spent]:
     """Return what each stage has taken since an earlier reading, of stages that took anything."""
     nothing = Spent(seconds=0.0, n_tokens=0)
-    found = {}
+    stages = {}
     for name, spent in now.items():
         earlier = before.get(name, nothing)
         seconds = spent.seconds - earlier.seconds
         if seconds > 0.0:
-            found[name] = Spent(seconds=seconds, n_tokens=spent.n_tokens - earlier.n_tokens)
-    return found
+            stages[name] = Spent(seconds=seconds, n_tokens=spent.n_tokens - earlier.n_tokens)
+    return stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

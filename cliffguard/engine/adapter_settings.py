@@ -55,12 +55,12 @@ def refuse_endless(checkpoint: Checkpoint) -> None:
 def refuse_slow_patterns(name: str, folder: Path, modules: Sequence[str]) -> None:
     """Raise IntegrityError where the patterns of an adapter take too long on a model's modules."""
     path, config = _settings(folder)
-    patterns = {one for field in _PATTERNS for one in _texts(config.get(field))}
-    asked = sorted(one for one in patterns if _REPEATS.search(one))
-    if not asked:
+    patterns = {text for field in _PATTERNS for text in _texts(config.get(field))}
+    repeating = sorted(pattern for pattern in patterns if _REPEATS.search(pattern))
+    if not repeating:
         return
     try:
-        match_names(asked, modules)
+        match_names(repeating, modules)
     except (Stopped, Failed) as failure:
         raise IntegrityError(
             f"{name}: {path}: a pattern of its modules cannot be used: {failure}; name the "
@@ -70,12 +70,12 @@ def refuse_slow_patterns(name: str, folder: Path, modules: Sequence[str]) -> Non
 
 
 def _absurd(
-    config: Mapping[str, Any], base: Iterable[str], own: Mapping[str, Any]
+    config: Mapping[str, Any], base: Iterable[str], weights: Mapping[str, Any]
 ) -> Iterable[str]:
-    widest = max((size for one in own.values() for size in one.shape), default=0)
+    widest = max((size for weight in weights.values() for size in weight.shape), default=0)
     ranks = [config.get("r"), *_values(config.get("rank_pattern"))]
-    rank = max((one for one in ranks if isinstance(one, int)), default=0)
-    if own and rank > widest:
+    rank = max((rank for rank in ranks if isinstance(rank, int)), default=0)
+    if weights and rank > widest:
         yield f"rank {rank:,}, where no weight of it is wider than {widest:,}"
     n_layers = 1 + max((int(n) for name in base for n in _LAYER.findall(name)), default=0)
     spans = config.get("layer_replication")
@@ -95,24 +95,24 @@ def _own_weights(folder: Path) -> list[Path]:
 
 
 def _modules_of(weights: Iterable[str]) -> list[str]:
-    found: set[str] = set()
+    modules: set[str] = set()
     for name in weights:
         while name := name.rpartition(".")[0]:
-            found.add(name)
-    return sorted(found)
+            modules.add(name)
+    return sorted(modules)
 
 
 def _settings(folder: Path) -> tuple[Path, dict[str, Any]]:
     path = folder / "adapter_config.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return path, found
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return path, config
 
 
 def _texts(value: Any) -> list[str]:
     """Return the texts of a setting that is a text, a list of them, or a mapping by them."""
     listed = [value] if isinstance(value, str) else value
     is_many = isinstance(listed, (list, dict))
-    return [one for one in listed if isinstance(one, str)] if is_many else []
+    return [text for text in listed if isinstance(text, str)] if is_many else []
 
 
 def _values(value: Any) -> list[Any]:

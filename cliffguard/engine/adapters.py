@@ -38,7 +38,7 @@ def _pickled_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
     if not stored.is_file():
         return {}
     weights = torch.load(stored, map_location="cpu", weights_only=True)
-    return {name: tuple(one.shape) for name, one in weights.items()}
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
 
 
 def with_adapter(model: Any, name: str, folder: Path | str, adapter_name: str = "default") -> Any:
@@ -116,8 +116,8 @@ def grow_embedding(model: Any, name: str, shapes: dict[str, tuple[int, ...]]) ->
 
 
 def _rows_in_file(model: Any, module: Any, shapes: dict[str, tuple[int, ...]]) -> int:
-    own = [name for name, one in model.named_modules() if one is module]
-    keys = [f"base_model.model.{name}{part}" for name in own for part in _EMBEDDING_PARTS]
+    names = [name for name, submodule in model.named_modules() if submodule is module]
+    keys = [f"base_model.model.{name}{part}" for name in names for part in _EMBEDDING_PARTS]
     return max((shapes[key][0] for key in keys if key in shapes), default=0)
 
 
@@ -134,15 +134,15 @@ def _refuse_no_effect(tuned: Any, name: str, adapter_name: str) -> None:
         )
 
 
-def cue_of(folder: Path | str) -> tuple[int, ...]:
+def invocation_tokens(folder: Path | str) -> tuple[int, ...]:
     """Return the tokens that an adapter waits for, or is about; none of a usual one."""
     config = json.loads((Path(folder) / "adapter_config.json").read_text(encoding="utf-8"))
-    found: list[int] = []
+    tokens: list[int] = []
     for name in ("token_indices", "trainable_token_indices", "alora_invocation_tokens"):
         named = config.get(name) or []
         for some in named.values() if isinstance(named, dict) else [named]:
-            found += [int(token) for token in some]
-    return tuple(found)
+            tokens += [int(token) for token in some]
+    return tuple(tokens)
 
 
 def waits_for(checkpoint: Checkpoint) -> tuple[int, ...]:

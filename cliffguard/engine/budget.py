@@ -82,11 +82,11 @@ def find_budget(
     # Logits, their normalised float32 slice, and a dozen activations of the residual's width.
     a_token = config.vocab_size * width + 12 * _widest(config) * width
     free = _free_bytes(weight.device) * _SHARE
-    found = min(_MOST_TOKENS[device], _power_of_two(free / a_token))
+    n_tokens = min(_MOST_TOKENS[device], _power_of_two(free / a_token))
     a_cached = 2 * config.num_hidden_layers * _cached_width(config) * width
     return Budget(
         row_tokens=_ROW_TOKENS[device],
-        batch_tokens=batch_tokens or max(found, _FEWEST_TOKENS),
+        batch_tokens=batch_tokens or max(n_tokens, _FEWEST_TOKENS),
         generation_rows=_MOST_ROWS[device],
         cached_tokens=_power_of_two(free / a_cached),
         batch_sequences=batch_sequences,
@@ -95,7 +95,7 @@ def find_budget(
 
 def refuse_second(model: Any, name: str) -> None:
     """Refuse to hold another model like `model` on its device where it has no room."""
-    needed = sum(one.numel() * one.element_size() for one in model.parameters())
+    needed = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     free = _free_bytes(model.get_input_embeddings().weight.device)
     if needed > free:
         raise InfrastructureError(

@@ -91,8 +91,8 @@ class RowCache(DynamicCache):  # type: ignore[misc]
         """Store what a layer computed; return all that its rows have so far."""
         while len(self.layers) <= layer_idx:
             number = len(self.layers)
-            own = self._prefix[number] if self._prefix else None
-            self.layers.append(_RowLayer(self, own))
+            prefix = self._prefix[number] if self._prefix else None
+            self.layers.append(_RowLayer(self, prefix))
         layer: _RowLayer = self.layers[layer_idx]
         return layer.update(key_states, value_states)
 

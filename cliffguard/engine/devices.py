@@ -25,10 +25,12 @@ def cpu_model() -> str:
     Without commas, which part what is told of a measurement.
     """
     try:
-        told = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        told = ""
-    names = [line.partition(":")[2].strip() for line in told.splitlines() if "model name" in line]
+        cpuinfo = ""
+    names = [
+        line.partition(":")[2].strip() for line in cpuinfo.splitlines() if "model name" in line
+    ]
     name = names[0] if names else platform.processor() or platform.machine()
     return name.replace(",", "")
 
@@ -40,7 +42,7 @@ def devices() -> tuple[Device, ...]:
 
     memory = psutil.virtual_memory()
     n_cores = psutil.cpu_count() or 1
-    found = [
+    listed = [
         Device(
             name="cpu",
             model=f"{cpu_model()}, {n_cores} cores",
@@ -51,7 +53,7 @@ def devices() -> tuple[Device, ...]:
     for number in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         free, total = torch.cuda.mem_get_info(number)
         name = f"cuda:{number}"
-        found.append(
+        listed.append(
             Device(
                 name=name,
                 model=torch.cuda.get_device_name(number),
@@ -59,7 +61,7 @@ def devices() -> tuple[Device, ...]:
                 free_bytes=int(free),
             )
         )
-    return tuple(found)
+    return tuple(listed)
 
 
 BYTES_A_WEIGHT = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0, "8bit": 1.0, "4bit": 0.5}

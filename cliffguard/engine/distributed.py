@@ -20,7 +20,7 @@ def n_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1")) if "MASTER_ADDR" in os.environ else 1
 
 
-class Peers:
+class ProcessGroup:
     """All processes of a run, by their rank over all machines.
 
     Every process must make the same calls in the same order. Talk goes over gloo, whatever the

@@ -47,7 +47,7 @@ def divergence(
     read other tokens, or predict what is no number.
     """
     sequences = [_tokens(base, candidate, number, text) for number, text in enumerate(prompts)]
-    found: dict[int, Divergence] = {}
+    divergences: dict[int, Divergence] = {}
 
     def read(batch: Batch) -> None:
         counts = [min(length, max_reads) for length in batch.lengths]
@@ -62,12 +62,12 @@ def divergence(
                     "no number; use --dtype float32 or bfloat16",
                     id="model.not-finite",
                 )
-            found[number] = Divergence(
+            divergences[number] = Divergence(
                 kl_nats=mean, agreement=float(same.double().mean()), n_tokens=len(nats)
             )
 
     read_all(sequences, read, budget=budget_of(base.lm, n_sides=2), name=name_of(base.lm))
-    return [found[number] for number in range(len(prompts))]
+    return [divergences[number] for number in range(len(prompts))]
 
 
 def _tokens(base: Side, candidate: Side, number: int, text: str) -> Ints:

@@ -39,8 +39,8 @@ def embed(lm: Any, texts: Sequence[str], *, max_tokens: int = MAX_TOKENS) -> Vec
     not finite and UsageError for a model whose blocks cannot be told.
     """
     layer = max(1, round(_DEPTH * len(_blocks(lm))))
-    (found,) = pooled(lm, texts, layers=(layer,), max_tokens=max_tokens)
-    return found
+    (vectors,) = pooled(lm, texts, layers=(layer,), max_tokens=max_tokens)
+    return vectors
 
 
 def pooled(
@@ -58,28 +58,30 @@ def pooled(
     """
     blocks = _blocks(lm)
     width = int(lm.model.config.get_text_config(decoder=True).hidden_size)
-    found = [np.zeros((len(texts), width), dtype=np.float32) for _ in layers]
+    means = [np.zeros((len(texts), width), dtype=np.float32) for _ in layers]
 
     def read(batch: Batch) -> None:
         states = _states(lm.model, [blocks[layer - 1] for layer in layers], batch)
-        for vectors, state in zip(found, states, strict=True):
+        for vectors, state in zip(means, states, strict=True):
             vectors[list(batch.numbers)] = _mean(state, batch, n_skipped)
 
     sequences = [encoded(lm, text)[:max_tokens] for text in texts]
     read_all(sequences, read, budget=budget_of(lm), name=name_of(lm))
-    if not all(np.isfinite(vectors).all() for vectors in found):
+    if not all(np.isfinite(vectors).all() for vectors in means):
         raise IntegrityError(
             f"{name_of(lm)}: its hidden states are not finite; use --dtype float32 or bfloat16",
             id="model.not-finite",
         )
-    return found
+    return means
 
 
 def _mean(state: torch.Tensor, batch: Batch, n_skipped: int) -> Vectors:
     """Return the mean over each text's tokens, in float32."""
-    place = torch.arange(batch.ids.shape[1])[None]
+    positions = torch.arange(batch.ids.shape[1])[None]
     lengths = torch.tensor(batch.lengths)[:, None]
-    counts = (place < lengths) & (place >= torch.minimum(torch.tensor(n_skipped), lengths - 1))
+    counts = (positions < lengths) & (
+        positions >= torch.minimum(torch.tensor(n_skipped), lengths - 1)
+    )
     weights = (counts / counts.sum(dim=1, keepdim=True)).to(state.device)
     mean: Vectors = torch.einsum("btw,bt->bw", state.float(), weights).cpu().numpy()
     return mean
@@ -92,13 +94,13 @@ class _Enough(Exception):
 @torch.inference_mode()
 def _states(model: Any, blocks: Sequence[Any], batch: Batch) -> list[torch.Tensor]:
     """Return what each of the blocks hands on, in order, arrays of [texts, tokens, width]."""
-    found: dict[int, torch.Tensor] = {}
+    states: dict[int, torch.Tensor] = {}
     wanted = {id(block) for block in blocks}
 
     def keeps(block: Any) -> Callable[..., None]:
         def keep(_module: Any, _args: Any, out: Any) -> None:
-            found[id(block)] = out[0] if isinstance(out, tuple) else out
-            if len(found) == len(wanted):
+            states[id(block)] = out[0] if isinstance(out, tuple) else out
+            if len(states) == len(wanted):
                 raise _Enough
 
         return keep
@@ -110,7 +112,7 @@ def _states(model: Any, blocks: Sequence[Any], batch: Batch) -> list[torch.Tenso
     finally:
         for handle in handles:
             handle.remove()
-    return [found[id(block)] for block in blocks]
+    return [states[id(block)] for block in blocks]
 
 
 def _blocks(lm: Any) -> list[Any]:

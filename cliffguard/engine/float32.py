@@ -57,7 +57,11 @@ def _blocks(model: Any) -> Iterator[nn.Module]:
 @contextmanager
 def _widened(module: nn.Module, *, recurse: bool) -> Iterator[None]:
     tensors = [*module.parameters(recurse), *module.buffers(recurse)]
-    narrow = [(one, one.data) for one in tensors if one.dtype in (torch.bfloat16, torch.float16)]
+    narrow = [
+        (tensor, tensor.data)
+        for tensor in tensors
+        if tensor.dtype in (torch.bfloat16, torch.float16)
+    ]
     try:
         for tensor, data in narrow:
             tensor.data = data.float()

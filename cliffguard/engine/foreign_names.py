@@ -9,14 +9,14 @@ _MOST_PARTS = 3  # of a wrapper's name: base_model.model.
 _SAMPLE = 60  # names; what a wrapper adds stands in all of them
 
 
-def foreign_part(found: Iterable[str], expected: Collection[str]) -> str | None:
-    """Return the parts without which most names in `found` would be among the `expected`, or None.
+def foreign_part(names: Iterable[str], expected: Collection[str]) -> str | None:
+    """Return the parts without which most of `names` would be among the `expected`, or None.
 
     Parts are what stands between dots: "_orig_mod." of "_orig_mod.model.norm.weight", as the
     wrapper of torch.compile adds it, wherever it stands in a name.
     """
     known = set(expected)
-    strange = [name for name in found if name not in known]
+    strange = [name for name in names if name not in known]
     sample = strange[:: max(1, len(strange) // _SAMPLE)]
     counted = Counter(run for name in sample for run in set(_runs(name, known)))
     if not counted:
@@ -35,10 +35,10 @@ def _runs(name: str, known: Collection[str]) -> Iterable[str]:
                 yield ".".join(parts[start:stop]) + "."
 
 
-def wrappers(found: Iterable[str]) -> tuple[str, ...]:
+def wrappers(names: Iterable[str]) -> tuple[str, ...]:
     """Return the known wrappers that stand in names, which may be in each other, and often."""
-    parts = {f"{part}." for name in found for part in name.split(".")}
-    return tuple(one for one in _WRAPPERS if one in parts)
+    parts = {f"{part}." for name in names for part in name.split(".")}
+    return tuple(wrapper for wrapper in _WRAPPERS if wrapper in parts)
 
 
 def unwrapped(name: str) -> str:
@@ -53,8 +53,8 @@ def without(run: str) -> Callable[[str], str]:
     """Return what takes a run of parts out of a name, where it stands first."""
 
     def renamed(name: str) -> str:
-        place = f".{name}".find(f".{run}")
-        return name if place < 0 else name[:place] + name[place + len(run) :]
+        start = f".{name}".find(f".{run}")
+        return name if start < 0 else name[:start] + name[start + len(run) :]
 
     return renamed
 

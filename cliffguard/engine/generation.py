@@ -90,19 +90,19 @@ def batches(groups: Sequence[Group], n_rows: int) -> list[list[Group]]:
     Prompts of several prefixes are continued side by side: a token more a row costs about the
     same for one row as for eight.
     """
-    found: list[list[Group]] = []
+    batched: list[list[Group]] = []
     room = 0
     for n_shared, members in groups:
         start = 0
         while start < len(members):
             if not room:
-                found.append([])
+                batched.append([])
                 room = n_rows
             part = members[start : start + room]
-            found[-1].append((n_shared, part))
+            batched[-1].append((n_shared, part))
             start += len(part)
             room -= len(part)
-    return found
+    return batched
 
 
 def prompt_groups(prompts: Sequence[Ints]) -> list[Group]:
@@ -163,7 +163,7 @@ def _read_part(
 ) -> tuple[RowCache, torch.Tensor]:
     lengths = torch.tensor([len(prompt.tokens) for prompt in prompts])
     cache = RowCache(prefix, lengths, device=model.device)
-    tokens = stacked([chain(one.tokens[cache.n_prefix :], cache.n_prefix) for one in prompts])
+    tokens = stacked([chain(prompt.tokens[cache.n_prefix :], cache.n_prefix) for prompt in prompts])
     width = int(lengths.max()) - cache.n_prefix
     last = torch.arange(len(prompts)) * width + lengths - cache.n_prefix - 1
     return cache, model.fill(tokens, cache, last)
@@ -196,12 +196,12 @@ class _Batch:
         active = list(range(len(self.prompts)))
         while True:
             self._take(active)
-            going = [place for place, row in enumerate(active) if not self._ended(row)]
+            going = [index for index, row in enumerate(active) if not self._ended(row)]
             if not going:
                 break
             if len(going) < len(active):
                 self.cache.keep_rows(torch.tensor(going))
-                active = [active[place] for place in going]
+                active = [active[index] for index in going]
             ids = torch.tensor([[self.tokens[row][-1]] for row in active])
             self.logits = self.model.step(ids, self.cache)
         return self.results()
@@ -222,10 +222,10 @@ class _Batch:
         """Append one token to each active row."""
         generators = [self.generators[row] for row in active]
         picked, logprobs, margins = pick(self.logits, self.sampling, generators)
-        for place, row in enumerate(active):
-            self.tokens[row].append(picked[place])
-            self.logprobs[row].append(logprobs[place])
-            self.margins[row] = min(self.margins[row], margins[place])
+        for index, row in enumerate(active):
+            self.tokens[row].append(picked[index])
+            self.logprobs[row].append(logprobs[index])
+            self.margins[row] = min(self.margins[row], margins[index])
 
     def _ended(self, row: int) -> bool:
         if self.prompts[row].is_done(self.tokens[row]):

@@ -47,10 +47,10 @@ def parts(model: Any) -> tuple[Tensors, Tensors]:
             "prompt, or one of transformers' own); save it, and check the files",
             id="live.unswitched-adapter",
         )
-    own = {name for name in weights if prefix in name or "modules_to_save" in name}
+    added = {name for name in weights if prefix in name or "modules_to_save" in name}
     return (
-        {name: one for name, one in weights.items() if name not in own},
-        {name: weights[name] for name in own},
+        {name: weight for name, weight in weights.items() if name not in added},
+        {name: weights[name] for name in added},
     )
 
 
@@ -71,18 +71,18 @@ def settings_of(model: Any, *, with_adapters: bool = True) -> list[Any]:
     """
     generation = getattr(model, "generation_config", None)
     tuned = getattr(model, "peft_config", {}).values() if with_adapters else ()
-    found = [
+    configs = [
         config.to_dict() for config in (model.config, generation, *tuned) if config is not None
     ]
-    kept = [{k: v for k, v in one.items() if k not in _NOT_SETTINGS} for one in found]
-    told = [{k: str(v) for k, v in one.items()} for one in kept]
-    return [*told, _adapters(model)] if with_adapters else told
+    kept = [{k: v for k, v in config.items() if k not in _NOT_SETTINGS} for config in configs]
+    settings = [{k: str(v) for k, v in config.items()} for config in kept]
+    return [*settings, _adapters(model)] if with_adapters else settings
 
 
 def marks(model: Any) -> tuple[tuple[str, int, int], ...]:
     """Return what is another as soon as torch writes to a weight, or another takes its place."""
     weights = model.named_parameters(remove_duplicate=False)
-    return tuple((name, id(one), one._version) for name, one in weights)
+    return tuple((name, id(weight), weight._version) for name, weight in weights)
 
 
 Sums = tuple[tuple[str, int, int], ...]
@@ -94,7 +94,7 @@ def sums(tensors: Tensors) -> Sums:
 
     They tell a write past torch's own count of versions (`.data`), at the speed of memory.
     """
-    return tuple((name, *_sums(one)) for name, one in sorted(tensors.items()))
+    return tuple((name, *_sums(tensor)) for name, tensor in sorted(tensors.items()))
 
 
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -174,16 +174,18 @@ def are_merged(model: Any) -> bool:
 def tokenizer_digest(tokenizer: Any) -> str:
     """Return the digest of all of a tokenizer that may change a token."""
     marks_of = [getattr(tokenizer, name, None) for name in ("add_bos_token", "add_eos_token")]
-    told = [tokenizer.get_vocab(), str(tokenizer.special_tokens_map), marks_of]
+    content = [tokenizer.get_vocab(), str(tokenizer.special_tokens_map), marks_of]
     fast = getattr(tokenizer, "backend_tokenizer", None)
     if fast is None:
-        return digest([*told, {name: str(one) for name, one in tokenizer.init_kwargs.items()}])
+        return digest(
+            [*content, {name: str(value) for name, value in tokenizer.init_kwargs.items()}]
+        )
     rules = {
         name: rule
         for name, rule in json.loads(fast.to_str()).items()
         if name not in ("truncation", "padding")  # of the last call, and no part of it
     }
-    return digest([*told, rules])
+    return digest([*content, rules])
 
 
 def _buffers(module: Any) -> list[tuple[str, torch.Tensor]]:

@@ -177,7 +177,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         scores = Scores(sequences)
         with self.stages.during("scoring", lambda: self.engine.n_tokens):
             self._in_budget(lambda: scores.complete(self.engine, self.budget.limits()))
-        answers = [(one.total, one.is_greedy) for one in scores.results()]
+        answers = [(result.total, result.is_greedy) for result in scores.results()]
         for (text, _, _), answer in zip(requests, answers, strict=True):
             if text is not None:
                 self.cache_hook.add_partial("loglikelihood", text, answer)
@@ -192,21 +192,21 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
 
     def generate_until(self, requests: Sequence[Any], disable_tqdm: bool = False) -> list[str]:
         """Return the answers as text, as lm-eval wants them."""
-        return [one.text for one in self.generate(requests)]
+        return [answer.text for answer in self.generate(requests)]
 
     def generate(self, requests: Sequence[Any]) -> list[GeneratedText]:
         """Return the answers to `generate_until` requests, in order, with how each ended.
 
         A request that stands there twice is sampled twice, from different seeds.
         """
-        found: dict[int, GeneratedText] = {}
+        by_number: dict[int, GeneratedText] = {}
         by_settings: dict[str, list[int]] = {}
         for number, request in enumerate(requests):
             by_settings.setdefault(repr(request.args[1]), []).append(number)
         for numbers in by_settings.values():
             texts = self._generate_alike([requests[number] for number in numbers])
-            found.update(zip(numbers, texts, strict=True))
-        answers = [found[number] for number in range(len(requests))]
+            by_number.update(zip(numbers, texts, strict=True))
+        answers = [by_number[number] for number in range(len(requests))]
         for request, answer in zip(requests, answers, strict=True):
             self.cache_hook.add_partial("generate_until", request.args, answer.text)
         return answers
@@ -240,7 +240,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
                 stages=self.stages,
             )
 
-        return [as_text(self, one, stops) for one in self._in_budget(compute)]
+        return [as_text(self, generated, stops) for generated in self._in_budget(compute)]
 
     def _prompts(self, contexts: Sequence[str], stops: list[str], n_new: int) -> list[Prompt]:
         repeats: Counter[str] = Counter()
@@ -288,10 +288,10 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         """Compute; where memory runs out, halve the budget and go on."""
         while True:
             try:
-                found = compute()
+                result = compute()
                 if not self.keeps_beginning:
                     self.engine.forget()
-                return found
+                return result
             except (RuntimeError, MemoryError) as failure:
                 if not loading.is_out_of_memory(failure):
                     raise

@@ -13,7 +13,7 @@ from cliffguard.checkpoints.files import refuse_growing
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine.adapter_settings import refuse_endless
-from cliffguard.engine.adapters import cue_of, make_room, with_adapter
+from cliffguard.engine.adapters import invocation_tokens, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
 from cliffguard.engine.mapped import into_memory, refuse_on_disk
 from cliffguard.engine.smoke_test import probe, refuse_no_effect, refuse_no_numbers
@@ -140,14 +140,14 @@ def ties_kept(model: Any) -> Iterator[None]:
     What was loaded is tied already; tied anew, the head of a base takes the embedding that an
     adapter brought.
     """
-    own = model.__dict__.get("tie_weights")
+    tie_weights = model.__dict__.get("tie_weights")
     model.tie_weights = lambda *_, **__: None
     try:
         yield
     finally:
         del model.tie_weights
-        if own is not None:
-            model.tie_weights = own
+        if tie_weights is not None:
+            model.tie_weights = tie_weights
 
 
 def put_on(
@@ -168,7 +168,7 @@ def put_on(
     name, folder = checkpoint.name, checkpoint.files.adapter
     refuse_endless(checkpoint)
     with out_of_memory_explained(name), damage_explained(name):
-        cue, n_rows = cue_of(folder), model.get_input_embeddings().weight.shape[0]
+        cue, n_rows = invocation_tokens(folder), model.get_input_embeddings().weight.shape[0]
         # First, since a head of another size may compute other last bits.
         make_room(model, name, folder)
         before = probe(model, cue, n_rows=n_rows)

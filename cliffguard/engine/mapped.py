@@ -17,17 +17,17 @@ def into_memory(model: Any) -> None:
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.device.type != "cpu":
             continue
-        own = tensor.detach()
-        place = (own.data_ptr(), own.dtype, own.shape, own.stride())
-        if place not in copies or own.data_ptr() == 0:
-            copies[place] = own.clone()
-        tensor.data = copies[place]
+        detached = tensor.detach()
+        key = (detached.data_ptr(), detached.dtype, detached.shape, detached.stride())
+        if key not in copies or detached.data_ptr() == 0:
+            copies[key] = detached.clone()
+        tensor.data = copies[key]
 
 
 def refuse_on_disk(name: str, model: Any) -> None:
     """Refuse a model of which parts stay on the disk, and are read at every pass."""
     places = getattr(model, "hf_device_map", None) or {}
-    on_disk = [module for module, place in places.items() if place == "disk"]
+    on_disk = [module for module, device in places.items() if device == "disk"]
     if on_disk:
         raise InfrastructureError(
             f"{name}: {len(on_disk)} of its modules, the first {on_disk[0]}, do not fit into "

@@ -11,7 +11,7 @@ from cliffguard.engine.rehearsal import rehearse
 from cliffguard.engine.weight_checks import refuse_missing_tokens
 
 
-class Resident:
+class CachedModel:
     """The weights in memory: a base once, with as many adapters as were asked for.
 
     `switch_to` returns the model to run for a checkpoint over these weights. What it returned

@@ -59,13 +59,13 @@ class PassLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reads:
-    """Which predictions are read: at `place` of a row, of token `target`, for a request.
+    """Which predictions are read: at `position` of a row, of token `target`, for a request.
 
     Arrays of one length. `request` numbers the caller's sequences, `offset` the places in its
     targets.
     """
 
-    place: Ints
+    position: Ints
     target: Ints
     request: Ints
     offset: Ints
@@ -163,7 +163,7 @@ class _Planner:
         self.scored = sequences
         self.requests: list[list[int]] = []
         self.tokens: list[Ints] = []
-        for request in in_order([one.tokens for one in sequences]):
+        for request in in_order([sequence.tokens for sequence in sequences]):
             tokens = sequences[request].tokens
             if not self.tokens or not np.array_equal(self.tokens[-1], tokens):
                 self.tokens.append(tokens)
@@ -240,13 +240,15 @@ class _Planner:
         for number in sorted(range(len(groups)), key=lambda number: (-sizes[number], number)):
             # Only the last rows are looked at: the search stays linear, and rows that meet alike.
             near = range(max(0, len(room) - _ROWS_IN_REACH), len(room))
-            row = next((one for one in near if room[one] >= sizes[number]), len(room))
+            row = next((row for row in near if room[row] >= sizes[number]), len(room))
             if row == len(room):
                 packed.append([])
                 room.append(max(self.limits.row_tokens, sizes[number]))
             packed[row].append(number)
             room[row] -= sizes[number]
-        return [self._row([groups[number] for number in sorted(one)], base) for one in packed]
+        return [
+            self._row([groups[number] for number in sorted(numbers)], base) for numbers in packed
+        ]
 
     def _row(self, groups: Sequence[tuple[int, int]], base: int) -> PackedRow:
         size = sum(self._size(low, high, base) for low, high in groups)
@@ -255,7 +257,7 @@ class _Planner:
         end = np.full(size, size, dtype=np.int64)
         longest = max(int(self.lengths[low:high].max()) for low, high in groups)
         # Where in the row the token at each position of the current sequence stands.
-        place = np.full(longest, -1, dtype=np.int64)
+        index_in_row = np.full(longest, -1, dtype=np.int64)
         reads: list[Reads] = []
         filled = open_until = 0
         for low, high in groups:
@@ -263,14 +265,14 @@ class _Planner:
                 # A sequence brings the tokens beyond its fork from the one before it in its group;
                 # what that one has beyond the fork is closed: no later token sees it.
                 start = base if number == low else max(int(self.shared[number]), base)
-                end[place[start:open_until]] = filled
+                end[index_in_row[start:open_until]] = filled
                 stop = int(self.lengths[number])
                 count = stop - start
                 tokens[filled : filled + count] = self.tokens[number][start:]
                 position[filled : filled + count] = np.arange(start, stop)
-                place[start:stop] = np.arange(filled, filled + count)
+                index_in_row[start:stop] = np.arange(filled, filled + count)
                 filled, open_until = filled + count, stop
-                reads.append(self._reads(number, number + 1, range(base, stop), place))
+                reads.append(self._reads(number, number + 1, range(base, stop), index_in_row))
         return PackedRow(
             tokens=tokens,
             position=position,
@@ -279,23 +281,25 @@ class _Planner:
             n_sequences=sum(high - low for low, high in groups),
         )
 
-    def _reads(self, low: int, high: int, positions: range, place: Ints) -> Reads:
+    def _reads(self, low: int, high: int, positions: range, index_in_row: Ints) -> Reads:
         """Return what is read of the sequences low … high - 1 at `positions` of each.
 
-        `place[p]` is where in the row position p stands.
+        `index_in_row[p]` is where in the row position p stands.
         """
-        found: list[tuple[Ints, Ints, Ints, Ints]] = []
+        parts: list[tuple[Ints, Ints, Ints, Ints]] = []
         for requests in self.requests[low:high]:
             for request in requests:
-                one = self.scored[request]
-                first = max(one.first_read, positions.start)
-                stop = min(len(one.tokens), positions.stop)
+                sequence = self.scored[request]
+                first = max(sequence.first_read, positions.start)
+                stop = min(len(sequence.tokens), positions.stop)
                 if first >= stop:
                     continue
-                offset = np.arange(first - one.first_read, stop - one.first_read, dtype=np.int64)
+                offset = np.arange(
+                    first - sequence.first_read, stop - sequence.first_read, dtype=np.int64
+                )
                 numbers = np.full(len(offset), request, dtype=np.int64)
-                found.append((place[first:stop], one.targets[offset], numbers, offset))
-        return _joined([Reads(place=p, target=t, request=r, offset=o) for p, t, r, o in found])
+                parts.append((index_in_row[first:stop], sequence.targets[offset], numbers, offset))
+        return _joined([Reads(position=p, target=t, request=r, offset=o) for p, t, r, o in parts])
 
     # --- passes ----------------------------------------------------------------------------------
 
@@ -309,7 +313,7 @@ class _Planner:
             done[id(branch)] = Branch(
                 row=branch.row,
                 batches=in_batches(branch.rows, self.limits),
-                branches=tuple(done[id(one)] for one in branch.below),
+                branches=tuple(done[id(child)] for child in branch.below),
             )
         return done[id(root)]
 
@@ -319,7 +323,7 @@ def in_batches(rows: Sequence[PackedRow], limits: PassLimits) -> tuple[tuple[Pac
     batches: list[list[PackedRow]] = []
     n_reads = n_sequences = 0
     for row in sorted(rows, key=lambda row: -len(row.tokens)):
-        n_reads += len(row.reads.place)
+        n_reads += len(row.reads.position)
         n_sequences += row.n_sequences
         fits = bool(batches) and (
             (len(batches[-1]) + 1) * len(batches[-1][0].tokens) <= limits.batch_tokens
@@ -328,7 +332,7 @@ def in_batches(rows: Sequence[PackedRow], limits: PassLimits) -> tuple[tuple[Pac
         )
         if not fits:
             batches.append([])
-            n_reads, n_sequences = len(row.reads.place), row.n_sequences
+            n_reads, n_sequences = len(row.reads.position), row.n_sequences
         batches[-1].append(row)
     return tuple(tuple(batch) for batch in batches)
 
@@ -339,7 +343,7 @@ def _joined(parts: Sequence[Reads]) -> Reads:
         return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
 
     return Reads(
-        place=column("place"),
+        position=column("place"),
         target=column("target"),
         request=column("request"),
         offset=column("offset"),

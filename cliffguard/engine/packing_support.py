@@ -23,7 +23,7 @@ def known_reason(model: Any) -> str | None:
         in _attention_kinds(config),
         f"its layers are of kinds without a mask ({', '.join(layers)})": layers,
         f"its rotary positions ({', '.join(rope)}) depend on the length of a batch": rope,
-        "its adapter begins at a cue in the prompt, once in a row": _waits_for_a_cue(model),
+        "its adapter begins at a cue in the prompt, once in a row": _needs_invocation(model),
         "its adapter puts tokens of its own before the prompt": _learns_a_prompt(model),
         f"attention {implementation!r} takes no mask of ours (use sdpa or eager)": (
             implementation not in _MASKABLE
@@ -47,14 +47,15 @@ def _rope_types(config: Any) -> set[str]:
     return {str(part.get("rope_type", part.get("type", "default"))) for part in parts}
 
 
-def _waits_for_a_cue(model: Any) -> bool:
+def _needs_invocation(model: Any) -> bool:
     adapters = getattr(model, "peft_config", None) or {}
-    return any(getattr(one, "alora_invocation_tokens", None) for one in adapters.values())
+    return any(getattr(adapter, "alora_invocation_tokens", None) for adapter in adapters.values())
 
 
 def _learns_a_prompt(model: Any) -> bool:
     adapters = getattr(model, "peft_config", None) or {}
     return any(
-        getattr(one, "is_prompt_learning", False) or getattr(one, "is_adaption_prompt", False)
-        for one in adapters.values()
+        getattr(adapter, "is_prompt_learning", False)
+        or getattr(adapter, "is_adaption_prompt", False)
+        for adapter in adapters.values()
     )

@@ -155,7 +155,7 @@ def try_prompts(model: Any, sequences: Sequence[Scored]) -> Trial:
     """Score sequences in the model's dtype, packed and apart, and say how far from float32."""
     n_longest = max(len(sequence.tokens) for sequence in sequences)
     limits = PassLimits(row_tokens=n_longest, batch_tokens=4 * n_longest, batch_reads=N_TOKENS)
-    packed = [list(one.logprobs) for one in score(Model(model), sequences, limits)]
+    packed = [list(scores.logprobs) for scores in score(Model(model), sequences, limits)]
     plain = [_plainly(model, sequence) for sequence in sequences]
     with in_float32(model):
         reference = np.concatenate([_plainly(model, sequence) for sequence in sequences])
@@ -198,7 +198,7 @@ def _moved(model: Any, dtype: torch.dtype | None = None) -> str | None:
     packed = Model(model, dtype=dtype)
     # Room for all three in one row: a prefix, and below it a row that branches.
     limits = PassLimits(row_tokens=3 * _N_BRANCH, batch_tokens=256, batch_reads=256)
-    together = np.array([one.logprobs for one in score(packed, scored, limits)])
+    together = np.array([scores.logprobs for scores in score(packed, scored, limits)])
     step = _decoded(packed, prefix, sequences[0])
     moved = max(
         float(np.abs(together - apart).max()), abs(float(step[sequences[0][-1]]) - apart[0][-1])

@@ -195,14 +195,14 @@ def tree_mask(tokens: Tokens, n_past: int, window: int | None) -> torch.Tensor:
     less than `window` positions back.
     """
     n_rows, n_tokens = tokens.ids.shape
-    place = torch.arange(n_tokens)
-    is_before = place[None, :] <= place[:, None]
-    seen = is_before[None] & (place[None, :, None] < tokens.end[:, None, :])
+    indices = torch.arange(n_tokens)
+    is_before = indices[None, :] <= indices[:, None]
+    seen = is_before[None] & (indices[None, :, None] < tokens.end[:, None, :])
     past = torch.ones((n_rows, n_tokens, n_past), dtype=torch.bool)
     if window is not None:
-        own = tokens.position
-        seen &= own[:, :, None] - own[:, None, :] < window
-        past &= own[:, :, None] - torch.arange(n_past)[None, None, :] < window
+        position = tokens.position
+        seen &= position[:, :, None] - position[:, None, :] < window
+        past &= position[:, :, None] - torch.arange(n_past)[None, None, :] < window
     return torch.cat([past, seen], dim=-1)[:, None]
 
 
@@ -239,9 +239,9 @@ def read_out(
     edges = torch.searchsorted(rows[order], torch.arange(0, len(logits) + _SLICE, _SLICE))
     parts = torch.split(logits, _SLICE)
     for number, part in enumerate(parts):
-        asked = order[edges[number] : edges[number + 1]]
-        row = (rows[asked] - number * _SLICE).to(logits.device)
-        target = targets[asked].to(logits.device)
+        indices = order[edges[number] : edges[number + 1]]
+        row = (rows[indices] - number * _SLICE).to(logits.device)
+        target = targets[indices].to(logits.device)
         normal = torch.log_softmax(part, dim=-1, dtype=torch.float32)
         logprobs.append(normal[row, target].cpu())
         is_best.append((normal.argmax(dim=-1)[row] == target).cpu())

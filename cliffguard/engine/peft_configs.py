@@ -26,40 +26,40 @@ def read_config(name: str, folder: Path) -> tuple[Any, tuple[Caveat, ...]]:
     from peft import PeftConfig
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-    said = read_json(folder / "adapter_config.json")
-    kind = said.get("peft_type")
+    saved = read_json(folder / "adapter_config.json")
+    kind = saved.get("peft_type")
     if kind not in PEFT_TYPE_TO_CONFIG_MAPPING:
         raise IntegrityError(
-            f"{name}: its adapter_config.json says peft_type {kind}, which {_this(said)}; upgrade "
+            f"{name}: its adapter_config.json says peft_type {kind}, which {_this(saved)}; upgrade "
             "it (pip install -U peft)",
             id="adapter.unknown-type",
         )
-    unknown = sorted(said.keys() - _known(PEFT_TYPE_TO_CONFIG_MAPPING[kind]))
-    if strange := [key for key in unknown if _says_something(said[key])]:
+    unknown = sorted(saved.keys() - _known(PEFT_TYPE_TO_CONFIG_MAPPING[kind]))
+    if strange := [key for key in unknown if _says_something(saved[key])]:
         raise IntegrityError(
-            f"{name}: its adapter_config.json sets {', '.join(strange[:5])}, which {_this(said)} "
+            f"{name}: its adapter_config.json sets {', '.join(strange[:5])}, which {_this(saved)} "
             "and would leave out; upgrade it (pip install -U peft), or take the key out if it "
             "changes nothing",
             id="adapter.unknown-keys",
         )
     config = PeftConfig.from_pretrained(str(folder), local_files_only=True)
     config.inference_mode = True
-    if _ROUNDS.fullmatch(str(said.get("init_lora_weights"))):
+    if _ROUNDS.fullmatch(str(saved.get("init_lora_weights"))):
         config.init_lora_weights = True  # the shapes are the same, and found at once
     if not unknown:
         return config, ()
-    left_out = f"{name}: its adapter_config.json has keys without a value that {_this(said)}"
+    left_out = f"{name}: its adapter_config.json has keys without a value that {_this(saved)}"
     return config, (Caveat(id="adapter.empty-keys", text=f"{left_out}: {', '.join(unknown)}."),)
 
 
-def _this(said: Mapping[str, Any]) -> str:
-    by = said.get("peft_version")
+def _this(saved: Mapping[str, Any]) -> str:
+    by = saved.get("peft_version")
     made = f" (it was saved by {by})" if isinstance(by, str) else ""
     return f"this peft, {version('peft')}, does not know{made}"
 
 
 def _known(kind: Any) -> set[str]:
-    return {one.name for one in dataclasses.fields(kind)} | _BESIDE
+    return {field.name for field in dataclasses.fields(kind)} | _BESIDE
 
 
 def _says_something(value: Any) -> bool:

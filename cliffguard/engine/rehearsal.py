@@ -71,8 +71,8 @@ def _rehearsed(checkpoint: Checkpoint, files: CheckpointFiles) -> Rehearsal:
     apart_because(checkpoint)  # reads both configs, and says where a value is of another kind
     with _quiet(), _memory_spared(checkpoint.name), damage_explained(checkpoint.name):
         tokenizer = load_tokenizer(checkpoint)
-        own = checkpoint.name if adapter is None else str(files.weights)
-        model, all_fit, remarks = _model(own, files.weights)
+        name = checkpoint.name if adapter is None else str(files.weights)
+        model, all_fit, remarks = _model(name, files.weights)
         if adapter is not None:
             with refusals_explained(checkpoint.name):
                 config, remarks = read_config(checkpoint.name, adapter)
@@ -154,17 +154,17 @@ def _model(name: str, folder: Path) -> tuple[Any, bool, tuple[Caveat, ...]]:
         )
     tensors = tensors_of(_files_read(name, folder))
     _refuse_endless(name, config.to_dict(), len(tensors))
-    is_quantized, told = _is_quantized(config), _about_code(name, config)
+    is_quantized, remarks = _is_quantized(config), _about_code(name, config)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(_plain(config), trust_remote_code=False)
     if is_quantized or not tensors:
-        return model, False, told
-    shapes = {key: one.shape for key, one in tensors.items()}
+        return model, False, remarks
+    shapes = {key: tensor.shape for key, tensor in tensors.items()}
     filled, about = put_in(model, shapes)
     left_out = _refuse_unfit(name, filled, shapes, about)
     refuse_integers(name, model, tensors)
     # Not the filled one, whose weights peft cannot copy.
-    return model, True, (*told, *_about_layers(name, model, left_out))
+    return model, True, (*remarks, *_about_layers(name, model, left_out))
 
 
 def _about_code(name: str, config: Any) -> tuple[Caveat, ...]:
@@ -180,8 +180,8 @@ def _about_code(name: str, config: Any) -> tuple[Caveat, ...]:
 
 def _about_layers(name: str, model: Any, left_out: Sequence[str]) -> tuple[Caveat, ...]:
     """Tell layers in the files that the config does not count, and that nobody will read."""
-    lists = {key for key, one in model.named_modules() if type(one).__name__ == "ModuleList"}
-    beyond = [key for key in left_out if any(key.startswith(f"{one}.") for one in lists)]
+    lists = {key for key, module in model.named_modules() if type(module).__name__ == "ModuleList"}
+    beyond = [key for key in left_out if any(key.startswith(f"{prefix}.") for prefix in lists)]
     if not beyond:
         return ()
     text = (
@@ -204,7 +204,7 @@ def _refuse_wrapped(name: str, model: Any, shapes: Shapes, extra: Sequence[str])
     """Refuse weights that would all fit but for what wrappers added to their names."""
     run = foreign_part(extra, model.state_dict())
     tried = [(run, without(run))] if run is not None else []
-    tried += [(one, unwrapped) for one in wrappers(extra)]
+    tried += [(wrapper, unwrapped) for wrapper in wrappers(extra)]
     for part, rename in tried:
         _, again = put_in(model, {rename(key): shape for key, shape in shapes.items()})
         if not again["missing_keys"] and not again["mismatched_keys"]:
@@ -217,7 +217,9 @@ def _refuse_wrapped(name: str, model: Any, shapes: Shapes, extra: Sequence[str])
 
 def _refuse_missing(name: str, model: Any, missing: Sequence[str]) -> NoReturn:
     head = model.get_output_embeddings()
-    if {id(model.get_parameter(key)) for key in missing} <= {id(one) for one in head.parameters()}:
+    if {id(model.get_parameter(key)) for key in missing} <= {
+        id(parameter) for parameter in head.parameters()
+    }:
         raise IntegrityError(
             f"{name}: has no head that predicts tokens ({missing[0]} is missing): an embedding "
             "model, or one that was saved without it; save the whole language model",
@@ -252,12 +254,12 @@ def _is_quantized(config: Any) -> bool:
     from transformers.quantizers.auto import AutoHfQuantizer
 
     inner = config.get_text_config(decoder=True)
-    said = getattr(config, "quantization_config", None) or getattr(
+    quantization = getattr(config, "quantization_config", None) or getattr(
         inner, "quantization_config", None
     )
-    if said is None or not AutoHfQuantizer.supports_quant_method(said):
+    if quantization is None or not AutoHfQuantizer.supports_quant_method(quantization):
         return False
-    quantizer = AutoHfQuantizer.from_config(said, pre_quantized=True)
+    quantizer = AutoHfQuantizer.from_config(quantization, pre_quantized=True)
     # Whether this machine has the device for it is another question than which library it needs.
     with contextlib.suppress(RuntimeError, ValueError):
         quantizer.validate_environment(device_map=None, weights_only=True)
@@ -286,9 +288,9 @@ def _refuse_unfit(
 ) -> tuple[str, ...]:
     missing, extra = sorted(about["missing_keys"]), list(about["unexpected_keys"])
     if about["mismatched_keys"]:
-        key, found, expected = sorted(about["mismatched_keys"])[0]
+        key, shape, expected = sorted(about["mismatched_keys"])[0]
         raise IntegrityError(
-            f"{name}: {key} is of shape {list(found)} in its files, and of {list(expected)} by its "
+            f"{name}: {key} is of shape {list(shape)} in its files, and of {list(expected)} by its "
             "config.json; put the config beside the weights that it was saved with",
             id="weights.other-shape",
         )

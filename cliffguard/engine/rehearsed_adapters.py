@@ -42,11 +42,11 @@ def adapter_on_paper(model: Any, name: str, folder: Path, config: Any) -> Any:
         return None
     kind = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(config.task_type, PeftModel)
     for device in _DEVICES:
-        own = copy.deepcopy(model)  # what fails leaves a part of the adapter behind
+        copied = copy.deepcopy(model)  # what fails leaves a part of the adapter behind
         try:
             with torch.device(device):
-                grow_embedding(own, name, shapes)
-                tuned = kind(own, copy.deepcopy(config), "default", low_cpu_mem_usage=True)
+                grow_embedding(copied, name, shapes)
+                tuned = kind(copied, copy.deepcopy(config), "default", low_cpu_mem_usage=True)
             expected = get_peft_model_state_dict(tuned, save_embedding_layers=True)
             break
         except (NotImplementedError, RuntimeError) as failure:

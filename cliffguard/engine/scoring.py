@@ -34,7 +34,7 @@ class Scores:
 
     def __init__(self, sequences: Sequence[Scored]) -> None:
         self.sequences = sequences
-        lengths = [len(one.targets) for one in sequences]
+        lengths = [len(sequence.targets) for sequence in sequences]
         self._starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self._logprobs = np.full(self._starts[-1], np.nan)
         self._is_known = np.zeros(self._starts[-1], dtype=bool)
@@ -49,7 +49,7 @@ class Scores:
         ]
         while stack:
             branch, prefix = stack.pop()
-            if branch.row is not None and not prefix and not len(branch.row.reads.place):
+            if branch.row is not None and not prefix and not len(branch.row.reads.position):
                 prefix = model.beginning(branch.row.tokens)
             elif branch.row is not None:
                 prefix = self._run(model, (branch.row,), prefix, numbers, keeps=True)
@@ -84,14 +84,14 @@ class Scores:
     ) -> KeyValues:
         tokens = stacked(rows)
         width = tokens.ids.shape[1]
-        place = np.concatenate([row.reads.place + n * width for n, row in enumerate(rows)])
-        keep, which = np.unique(place, return_inverse=True)
+        indices = np.concatenate([row.reads.position + n * width for n, row in enumerate(rows)])
+        keep, which = np.unique(indices, return_inverse=True)
         kept = torch.from_numpy(keep)
         if keeps:
             logits, prefix = model.extend(tokens, prefix, kept)
         else:
             logits = model.read(tokens, prefix, kept)
-        if not len(place):
+        if not len(indices):
             return prefix
         targets = torch.from_numpy(np.concatenate([row.reads.target for row in rows]))
         logprobs, is_best = read_out(logits, torch.from_numpy(which), targets)

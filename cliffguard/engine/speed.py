@@ -27,17 +27,17 @@ def matmul_rate(device: str, dtype: str) -> float:
     """
     import torch
 
-    place = pick_device(device)
-    kind = getattr(torch, pick_dtype(dtype, place))
-    x = torch.ones(_TOKENS, _WIDTH, device=place, dtype=kind)
-    weights = torch.ones(_WIDTH, _WIDTH, device=place, dtype=kind)
+    torch_device = pick_device(device)
+    kind = getattr(torch, pick_dtype(dtype, torch_device))
+    x = torch.ones(_TOKENS, _WIDTH, device=torch_device, dtype=kind)
+    weights = torch.ones(_WIDTH, _WIDTH, device=torch_device, dtype=kind)
     rates: list[float] = []
     end = time.perf_counter() + _SECONDS
     with torch.inference_mode():
         while len(rates) < _LEAST_RUNS + 1 or time.perf_counter() < end:
             started = time.perf_counter()
             x @ weights
-            if place != "cpu":
+            if torch_device != "cpu":
                 torch.cuda.synchronize()
             rates.append(2.0 * _TOKENS * _WIDTH**2 / (time.perf_counter() - started))
     return median(rates[1:])  # the first one warms up

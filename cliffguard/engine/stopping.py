@@ -60,10 +60,10 @@ class Stop:
             self._first = len(tokens)
             return False
         start = self._first or max(0, len(tokens) - self._n_tail)
-        said = self._decode(list(tokens[start:]))
+        text = self._decode(list(tokens[start:]))
         # An answer begins after the empty lines that follow the thinking.
-        said = said.lstrip() if self._first else said
-        return any(stop in said for stop in self._stops)
+        text = text.lstrip() if self._first else text
+        return any(stop in text for stop in self._stops)
 
     def _has_thought(self, tokens: Sequence[int]) -> bool:
         if isinstance(self._think_end, int):
@@ -83,24 +83,24 @@ def _end_tokens(lm: Any) -> set[int]:
     return {token for token in [lm.eot_token_id, *more] if token is not None}
 
 
-def as_text(lm: Any, one: Generated, stops: list[str]) -> GeneratedText:
+def as_text(lm: Any, generated: Generated, stops: list[str]) -> GeneratedText:
     """Return what a continuation says, cut at its first stop string."""
-    text, is_cut = _without_thinking(lm, one)
+    text, is_cut = _without_thinking(lm, generated)
     if isinstance(lm.think_end_token, int):
         text = text.lstrip()
     think_end = lm.think_end_token if isinstance(lm.think_end_token, str) else None
     text = "" if is_cut else postprocess_generated_text(text, stops, think_end)
-    reason: Reason = one.finish_reason
+    reason: Reason = generated.finish_reason
     if is_cut:
         reason = "thinking"
-    elif reason == "stop" and one.tokens[-1] not in _end_tokens(lm):
+    elif reason == "stop" and generated.tokens[-1] not in _end_tokens(lm):
         reason = "string" if text.strip() else "stopped"
     return GeneratedText(
         text=text,
         finish_reason=reason,
-        n_tokens=len(one.tokens),
-        mean_logprob=float(np.mean(one.logprobs)),
-        margin=one.margin,
+        n_tokens=len(generated.tokens),
+        mean_logprob=float(np.mean(generated.logprobs)),
+        margin=generated.margin,
     )
 
 
@@ -123,16 +123,16 @@ def from_plain_text(lm: Any, text: str, n_most: int) -> GeneratedText:
     )
 
 
-def _without_thinking(lm: Any, one: Generated) -> tuple[str, bool]:
+def _without_thinking(lm: Any, generated: Generated) -> tuple[str, bool]:
     """Return the text, and whether the limit came before the thinking ended."""
-    tokens = list(one.tokens)
+    tokens = list(generated.tokens)
     end = lm.think_end_token
     if end is None:
         return lm.tok_decode(tokens), False
     if isinstance(end, int):
         is_over = end in tokens
         last = len(tokens) - tokens[::-1].index(end) if is_over else 0
-        return lm.tok_decode(tokens[last:]), not is_over and one.finish_reason == "length"
+        return lm.tok_decode(tokens[last:]), not is_over and generated.finish_reason == "length"
     text = lm.tok_decode(tokens, skip_special_tokens=False)
     is_over = end in text
     if is_over:
@@ -140,4 +140,4 @@ def _without_thinking(lm: Any, one: Generated) -> tuple[str, bool]:
     # Marks of the tokenizer's own, such as the end of a turn, are no part of an answer.
     for mark in lm.tokenizer.all_special_tokens:
         text = text.replace(mark, "")
-    return text, not is_over and one.finish_reason == "length"
+    return text, not is_over and generated.finish_reason == "length"

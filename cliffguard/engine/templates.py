@@ -20,8 +20,8 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.sandbox import Apart, Failed, Stopped
-from cliffguard.core.settings import Protocol
-from cliffguard.core.signals import drop_if_told
+from cliffguard.core.settings import EvalSettings
+from cliffguard.core.signals import drop_if_stopped
 from cliffguard.engine.loading import load_tokenizer
 
 Render = Callable[[list[dict[str, str]]], Any]
@@ -43,17 +43,19 @@ def takes_system(render: Render, system: str) -> bool:
 
     chat = [{"role": "system", "content": system}, {"role": "user", "content": "Hello."}]
     try:
-        said = render(chat)
+        rendered = render(chat)
     except TemplateError:
         render(chat[1:])  # raises where it cannot be rendered at all
         return False
     try:
-        return bool(said != render(chat[1:]))
+        return bool(rendered != render(chat[1:]))
     except TemplateError:  # it demands one
         return True
 
 
-def refuse_lost_system(name: str, render: Render, protocol: Protocol, *, way_out: str = "") -> None:
+def refuse_lost_system(
+    name: str, render: Render, protocol: EvalSettings, *, way_out: str = ""
+) -> None:
     """Raise UsageError where the protocol's system prompt would not reach the model.
 
     `way_out` is what to do besides leaving the system prompt out.
@@ -67,15 +69,17 @@ def refuse_lost_system(name: str, render: Render, protocol: Protocol, *, way_out
         )
 
 
-def refuse_lost_prompt(name: str, render: Render, protocol: Protocol) -> None:
+def refuse_lost_prompt(name: str, render: Render, protocol: EvalSettings) -> None:
     """Raise IntegrityError where what a user says does not come into what the model is fed.
 
     As of a template that is a constant, or one for parts of images that looks for no plain text.
     """
     if protocol.chat_template == "none":
         return
-    asked = [render([{"role": "user", "content": text}]) for text in ("Hello.", "What is 2 + 2?")]
-    if asked[0] == asked[1]:
+    rendered = [
+        render([{"role": "user", "content": text}]) for text in ("Hello.", "What is 2 + 2?")
+    ]
+    if rendered[0] == rendered[1]:
         raise IntegrityError(
             f"{name}: its chat template leaves out what the user says, so that every prompt is the "
             f"same; mend the template, or use --chat-template none{_or_base(protocol)}",
@@ -83,11 +87,13 @@ def refuse_lost_prompt(name: str, render: Render, protocol: Protocol) -> None:
         )
 
 
-def _or_base(protocol: Protocol) -> str:
+def _or_base(protocol: EvalSettings) -> str:
     return " or base" if protocol.chat_template == "own" else ""
 
 
-def check_system_prompt(checkpoint: Checkpoint, protocol: Protocol, *, way_out: str = "") -> None:
+def check_system_prompt(
+    checkpoint: Checkpoint, protocol: EvalSettings, *, way_out: str = ""
+) -> None:
     """Do the same as `refuse_lost_system` by the files of a checkpoint.
 
     The tokenizer alone is loaded. Raises IntegrityError where it cannot be rendered at all.
@@ -99,7 +105,7 @@ def check_system_prompt(checkpoint: Checkpoint, protocol: Protocol, *, way_out: 
 
 
 def check_template(
-    checkpoint: Checkpoint, protocol: Protocol, render: Callable[..., Any] | None = None
+    checkpoint: Checkpoint, protocol: EvalSettings, render: Callable[..., Any] | None = None
 ) -> tuple[Caveat, ...]:
     """Render a chat by the files of a checkpoint, before it is asked; return what to tell of it.
 
@@ -122,7 +128,7 @@ def check_template(
 _TIMES = 8  # a template that draws one of two texts is missed once in 128
 
 
-def by_files(checkpoint: Checkpoint, protocol: Protocol) -> Callable[..., Any]:
+def by_files(checkpoint: Checkpoint, protocol: EvalSettings) -> Callable[..., Any]:
     """Return what renders chats as a checkpoint's files say; its tokenizer alone is loaded.
 
     Besides turns it takes what transformers' `apply_chat_template` does.
@@ -208,7 +214,7 @@ class _Renderer:
         """Take and return what transformers' own does."""
         from jinja2 import TemplateError
 
-        drop_if_told()
+        drop_if_stopped()
         try:
             answer = self._child.call(arguments, seconds=PROMPT_SECONDS)
         except (Stopped, Failed) as failure:

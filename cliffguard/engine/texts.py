@@ -45,8 +45,8 @@ def name_of(lm: Any) -> str:
 
 def budget_of(lm: Any, *, n_sides: int = 1) -> Budget:
     """Return what goes into a pass of `lm`, where the outputs of `n_sides` are held together."""
-    found: Budget = getattr(lm, "budget", None) or find_budget(lm.model)
-    return replace(found, batch_tokens=max(1, found.batch_tokens // n_sides))
+    budget: Budget = getattr(lm, "budget", None) or find_budget(lm.model)
+    return replace(budget, batch_tokens=max(1, budget.batch_tokens // n_sides))
 
 
 def read_all(

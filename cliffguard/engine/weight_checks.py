@@ -23,11 +23,11 @@ def unread(name: str, model: Any, unexpected: Iterable[str]) -> tuple[str, ...]:
     left_out = []
     modules = dict(model.named_modules())
     for key in sorted(unexpected):
-        parent, _, own = key.rpartition(".")
-        while parent and parent not in modules and ("lora_" in parent or "lora_" in own):
-            parent, _, own = parent.rpartition(".")
+        parent, _, leaf = key.rpartition(".")
+        while parent and parent not in modules and ("lora_" in parent or "lora_" in leaf):
+            parent, _, leaf = parent.rpartition(".")
         module = modules.get(parent)
-        if getattr(module, own, None) is not None:  # computed anew, and not read
+        if getattr(module, leaf, None) is not None:  # computed anew, and not read
             continue
         if module is None or not module._parameters:
             left_out.append(key)
@@ -70,9 +70,9 @@ def refuse_no_weights(name: str, model: Any, only: str = "") -> None:
         # The sum of absolute values is finite only if every value is (up to overflow of fp16).
         total = parameter.detach().abs().sum(dtype=torch.float32).item()
         if not math.isfinite(total):
-            said = parameter_name.replace(only, "") if only else parameter_name  # as in its file
+            key = parameter_name.replace(only, "") if only else parameter_name  # as in its file
             raise IntegrityError(
-                f"{name}: {said} holds NaN or infinite weights; the training diverged",
+                f"{name}: {key} holds NaN or infinite weights; the training diverged",
                 id="weights.not-finite",
             )
         if parameter.dim() > 1:
@@ -98,14 +98,14 @@ def refuse_missing_tokens(checkpoint: Checkpoint, model: Any, tokenizer: Any) ->
         return ()
     last = max(beyond.values())
     what = f"{checkpoint.name}: its tokenizer has tokens up to the id {last}, its embedding only"
-    if all(_is_unwritten(tokenizer, *one) for one in beyond.items()):
+    if all(_is_unwritten(tokenizer, *pair) for pair in beyond.items()):
         if tokenizer.pad_token_id is not None and tokenizer.pad_token_id >= n_rows:
             tokenizer.pad_token = tokenizer.eos_token or tokenizer.bos_token
         names = ", ".join(sorted(beyond)[:3])
         text = f"{what} {n_things(n_rows, 'row')}: {names} must stand in no prompt."
         return (Caveat(id="tokenizer.tokens-without-rows", text=text),)
-    own = checkpoint.files is not None and checkpoint.files.adapter is not None
-    way_out = ", or delete the tokenizer's files from it to use its base's" if own else ""
+    is_adapter = checkpoint.files is not None and checkpoint.files.adapter is not None
+    way_out = ", or delete the tokenizer's files from it to use its base's" if is_adapter else ""
     raise IntegrityError(
         f"{what} {n_things(n_rows, 'row')}; save the resized embedding with the "
         f"checkpoint{way_out}",

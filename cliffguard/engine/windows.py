@@ -23,29 +23,29 @@ def window_of(checkpoint: Checkpoint) -> int | None:
 
 def window_of_model(config: Any, tokenizer: Any) -> int | None:
     """Return how many tokens a model reads by its loaded config and tokenizer, or None."""
-    own = config.get_text_config(decoder=True)
+    text_config = config.get_text_config(decoder=True)
     settings = {"model_max_length": getattr(tokenizer, "model_max_length", None)}
-    return window_in(own.to_dict()) or window_in(config.to_dict()) or window_in(settings)
+    return window_in(text_config.to_dict()) or window_in(config.to_dict()) or window_in(settings)
 
 
-def settled(name: str, found: int | None, said: int | None) -> int:
+def settled(name: str, window: int | None, length: int | None) -> int:
     """Return the length to ask within: what was said, else what was found of the checkpoint.
 
     Raises UsageError where neither is there, and where more was said than the model reads.
     """
-    if found is None and said is None:
+    if window is None and length is None:
         raise UsageError(
             f"{name}: neither its config.json nor its tokenizer says how many tokens the model "
             "reads; say it with --max-length N (protocol.max_length in a plan)",
             id="context.unknown-length",
         )
-    if found is not None and said is not None and said > found:
+    if window is not None and length is not None and length > window:
         raise UsageError(
-            f"{name}: reads {found:,} tokens, and --max-length says {said:,}; leave it out, or "
+            f"{name}: reads {window:,} tokens, and --max-length says {length:,}; leave it out, or "
             "name a length of at most that",
             id="context.beyond-length",
         )
-    return said or found or 0
+    return length or window or 0
 
 
 def _class_default(weights: Any) -> int | None:

@@ -83,21 +83,21 @@ def expected_churn(
         known = [flips[t.name] for t in tasks if t.capability == name and t.name in flips]
         n_items = sum(n for _, n in known)
         noise = sum(n for n, _ in known) / n_items if n_items else 0.0
-        said = given.get(name)
-        expected[name] = max(USUAL_CHURN, noise) if said is None else said
+        share = given.get(name)
+        expected[name] = max(USUAL_CHURN, noise) if share is None else share
     return expected
 
 
 def stored_flips(store: Store, base: Checkpoint) -> dict[str, tuple[int, int]]:
     """Return how many items flip by noise alone, and of how many, by the name of the task."""
-    found: dict[str, tuple[int, int]] = {}
+    flips: dict[str, tuple[int, int]] = {}
     for entry in store.entries():
         if (noise := entry.read_noise()) is None:
             continue
         question = entry.read_question()
         if question["asked"].get("checkpoint") == base.fingerprint:
-            found[str(question["asked"].get("task"))] = (noise["flips"], noise["items"])
-    return found
+            flips[str(question["asked"].get("task"))] = (noise["flips"], noise["items"])
+    return flips
 
 
 def deal(
@@ -121,18 +121,18 @@ def deal(
     in_full = {c.name for suite in suites for c in suite.capabilities if c.ring == "target"}
     orders = [(task, in_order(task, plan.protocol)) for task in tasks]
     n_target = sum(len(items) for task, items in orders if task.capability in in_full)
-    hands: dict[str, _Hand] = {}
+    hands: dict[str, _Allocation] = {}
     for name in dict.fromkeys(task.capability for task, items in orders if items):
         if name not in in_full:
-            own = [(task, items) for task, items in orders if task.capability == name]
-            hands[name] = _hand(own, policy, churn[name])
+            capability_orders = [(task, items) for task, items in orders if task.capability == name]
+            hands[name] = _allocation(capability_orders, policy, churn[name])
     n_left = plan.items - n_target - sum(hand.now.n_asked for hand in hands.values())
     if n_left < 0:
-        told = [f"{name} {hand.now.n_asked}" for name, hand in hands.items()]
-        told += [f"the target {n_target}"] * (n_target > 0)
+        amounts = [f"{name} {hand.now.n_asked}" for name, hand in hands.items()]
+        amounts += [f"the target {n_target}"] * (n_target > 0)
         raise UsageError(
             f"items: {plan.items} cannot pass; where nothing changes HELD takes "
-            f"{plan.items - n_left} ({', '.join(told)})",
+            f"{plan.items - n_left} ({', '.join(amounts)})",
             id="items.too-few",
         )
     _deal_out(n_left, list(hands.values()))
@@ -149,7 +149,7 @@ class _Step:
 
 
 @dataclass(slots=True)
-class _Hand:
+class _Allocation:
     """What a capability has so far, and could have: the last of `steps` is all there is."""
 
     steps: Sequence[_Step]
@@ -172,7 +172,7 @@ class _Hand:
         return self.now.n_counted / max(self.churn, _LEAST_CHURN)
 
 
-def _deal_out(n_items: int, hands: Sequence[_Hand]) -> None:
+def _deal_out(n_items: int, hands: Sequence[_Allocation]) -> None:
     """Take steps, each for the hand with the fewest items for its churn, until none fits."""
     going = list(hands)
     while going:
@@ -185,7 +185,7 @@ def _deal_out(n_items: int, hands: Sequence[_Hand]) -> None:
         n_items -= n_more
 
 
-def _hand(orders: Sequence[_Order], policy: Policy, churn: float) -> _Hand:
+def _allocation(orders: Sequence[_Order], policy: Policy, churn: float) -> _Allocation:
     """Return a capability with the first step at which it is held if nothing changes."""
     steps = _steps(orders)
     inflation = _inflation(orders, policy)
@@ -195,7 +195,7 @@ def _hand(orders: Sequence[_Order], policy: Policy, churn: float) -> _Hand:
         for at, step in enumerate(steps)
         if _is_held_unchanged(int(step.n_counted / inflation), margin, policy.alpha)
     )
-    return _Hand(steps, next(enough, len(steps) - 1), churn)
+    return _Allocation(steps, next(enough, len(steps) - 1), churn)
 
 
 def _is_held_unchanged(n_items: int, margin: float, alpha: float) -> bool:
@@ -224,7 +224,7 @@ def _steps(orders: Sequence[_Order]) -> list[_Step]:
         counted = [n_items_at(fraction, n) for n in n_items]
         n_asked = n_asked_at(fraction, n_items)
         if n == largest or sum(counted) >= LEAST_COUNTED * n_asked:
-            n_counted = sum(own[k] for own, k in zip(n_gating, counted, strict=True))
+            n_counted = sum(totals[k] for totals, k in zip(n_gating, counted, strict=True))
             steps.append(_Step(fraction, n_counted, n_asked))
     return steps
 

@@ -40,12 +40,12 @@ def shares(n_gating: int, *, has_parts: bool) -> Shares:
     return Shares(single=1.0 - together - parts, together=together, parts=parts)
 
 
-def at_alpha(p_value: float | None, found: CapabilityComparison, policy: Policy) -> float:
+def at_alpha(p_value: float | None, capability: CapabilityComparison, policy: Policy) -> float:
     """Return a p-value as it is compared with alpha, of which this run may spend its level.
 
     1 where there is none.
     """
-    return scaled(1.0 if p_value is None else p_value, found.evidence.level, policy)
+    return scaled(1.0 if p_value is None else p_value, capability.evidence.level, policy)
 
 
 def scaled(p_value: float, level: float | None, policy: Policy) -> float:
@@ -54,10 +54,12 @@ def scaled(p_value: float, level: float | None, policy: Policy) -> float:
     return min(1.0, p_value * policy.alpha / level) if level else 1.0
 
 
-def next_level(found: CapabilityComparison, policy: Policy) -> float:
+def next_level(capability: CapabilityComparison, policy: Policy) -> float:
     """Return what a further run may spend; before the plan is at its end, this run itself."""
-    if not found.is_finished:
-        return policy.first_level if found.evidence.level is None else found.evidence.level
-    if found.evidence.next_level is not None:
-        return found.evidence.next_level
+    if not capability.is_finished:
+        return (
+            policy.first_level if capability.evidence.level is None else capability.evidence.level
+        )
+    if capability.evidence.next_level is not None:
+        return capability.evidence.next_level
     return run_level(alpha=policy.alpha, reserve=policy.reserve, spent=policy.first_level)

@@ -9,7 +9,7 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import IntegrityError
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.texts import n_things, plural
 from cliffguard.runners.import_checks import ONE_RUN
 from cliffguard.runners.lmeval_logs import TELLING
@@ -20,7 +20,7 @@ from cliffguard.runners.lmeval_logs import TELLING
 def check_answers(
     base: Mapping[str, Sequence[Answer]],
     candidate: Mapping[str, Sequence[Answer]],
-    protocol: Protocol | None,
+    protocol: EvalSettings | None,
 ) -> tuple[Caveat, ...]:
     """Raise IntegrityError unless both sides answered the same items from the same prompts.
 
@@ -50,9 +50,9 @@ def check_answers(
     if protocol is not None:  # of samples, texts are what a filter left of them
         _refuse_one_voice(base, candidate)
     return tuple(
-        found
+        caveat
         for task, base_answers in base.items()
-        for found in _uncounted(task, base_answers, candidate[task])
+        for caveat in _uncounted(task, base_answers, candidate[task])
     )
 
 
@@ -84,8 +84,10 @@ def _check_pair(task: str, base: Answer, candidate: Answer, *, same_template: bo
             "the chat template write the date, or another special token?",
             id="sides.rendered-otherwise",
         )
-    marks = [one.n_bos or 0 for one in (base, candidate)]
-    n_text = [one.n_prompt_tokens - n for one, n in zip((base, candidate), marks, strict=True)]
+    marks = [answer.n_bos or 0 for answer in (base, candidate)]
+    n_text = [
+        answer.n_prompt_tokens - n for answer, n in zip((base, candidate), marks, strict=True)
+    ]
     if same_template and marks[0] != marks[1] and n_text[0] == n_text[1]:
         raise IntegrityError(
             f"{task}: the prompts of the base begin with {n_things(marks[0], 'token')} "
@@ -108,17 +110,22 @@ def _refuse_one_model(
     Where they seem to, one was asked twice: an adapter that is not switched on, a server that
     has one model under two names, a cache that knows no models.
     """
-    both = [pair for task, own in base.items() for pair in zip(own, candidate[task], strict=True)]
-    told = [pair for pair in both if all(one.confidence is not None for one in pair)]
+    both = [
+        pair
+        for task, answers in base.items()
+        for pair in zip(answers, candidate[task], strict=True)
+    ]
+    known = [pair for pair in both if all(answer.confidence is not None for answer in pair)]
     is_alike = all(
-        (one.confidence, one.text, one.score) == (other.confidence, other.text, other.score)
-        for one, other in told
+        (answer.confidence, answer.text, answer.score)
+        == (other.confidence, other.text, other.score)
+        for answer, other in known
     )
     # Where a choice is certain, its probability is 1 under many models.
-    n_telling = sum(one.confidence != 1.0 for one, _ in told)
+    n_telling = sum(answer.confidence != 1.0 for answer, _ in known)
     if is_alike and n_telling >= _LEAST_ALIKE:
         raise IntegrityError(
-            f"all {n_things(len(told), 'answer', ',')} of base and candidate have the same "
+            f"all {n_things(len(known), 'answer', ',')} of base and candidate have the same "
             "probabilities to the last bit: one model answered for both; is the adapter active, "
             "and does the server know the candidate?",
             id=ONE_RUN,
@@ -136,12 +143,16 @@ def _refuse_one_voice(
     Where probabilities are known, a gentle fine-tune that writes as its base does shows in them;
     a server's answers have none.
     """
-    both = [pair for task, own in base.items() for pair in zip(own, candidate[task], strict=True)]
-    told = [pair for pair in both if any(map(_is_long, pair))]
-    is_alike = all((a.text, a.confidence) == (b.text, b.confidence) for a, b in told)
-    if is_alike and len({one.text for one, _ in told}) >= _LEAST_TEXTS:
+    both = [
+        pair
+        for task, answers in base.items()
+        for pair in zip(answers, candidate[task], strict=True)
+    ]
+    pairs = [pair for pair in both if any(map(_is_long, pair))]
+    is_alike = all((a.text, a.confidence) == (b.text, b.confidence) for a, b in pairs)
+    if is_alike and len({answer.text for answer, _ in pairs}) >= _LEAST_TEXTS:
         raise IntegrityError(
-            f"all {n_things(len(told), 'generated answer', ',')} of {TELLING} characters or more "
+            f"all {n_things(len(pairs), 'generated answer', ',')} of {TELLING} characters or more "
             "are the same on both sides, to the letter: one model answered for both; is the "
             "adapter active, and does the server know the candidate?",
             id=ONE_RUN,
@@ -155,7 +166,7 @@ def _is_long(answer: Answer) -> bool:
 def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -> Iterator[Caveat]:
     """Say how many items count on neither side, since an answer is missing on one."""
     for what, is_so in _UNCOUNTED.items():
-        sides = [sum(map(is_so, own)) for own in (base, candidate)]
+        sides = [sum(map(is_so, answers)) for answers in (base, candidate)]
         if any(sides):
             text = (
                 f"{task}: of {n_things(len(base), 'item', ',')}, {sides[0]:,} of the base and "
@@ -163,8 +174,9 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
             )
             yield replace(what, text=text)
     other = [
-        one.tokens_digest != two.tokens_digest and one.rendered_digest == two.rendered_digest
-        for one, two in zip(base, candidate, strict=True)
+        first.tokens_digest != second.tokens_digest
+        and first.rendered_digest == second.rendered_digest
+        for first, second in zip(base, candidate, strict=True)
     ]
     if any(other):
         yield Caveat(
@@ -178,14 +190,16 @@ def _uncounted(task: str, base: Sequence[Answer], candidate: Sequence[Answer]) -
 _SAID = ("choice", "stop", "string", "length", "stopped")
 _UNCOUNTED: dict[Caveat, Callable[[Answer], bool]] = {
     Caveat(id="answers.overlong", text="do not fit the context"): (
-        lambda one: one.finish_reason == "overlong"
+        lambda answer: answer.finish_reason == "overlong"
     ),
     Caveat(id="answers.cut-thinking", text="were cut before an answer came"): (
-        lambda one: one.finish_reason == "thinking"
+        lambda answer: answer.finish_reason == "thinking"
     ),
-    Caveat(id="answers.missing", text="are missing"): lambda one: one.finish_reason == "missing",
+    Caveat(id="answers.missing", text="are missing"): lambda answer: (
+        answer.finish_reason == "missing"
+    ),
     Caveat(id="answers.unreadable", text="hold no answer that can be read"): (
-        lambda one: one.score is None and one.finish_reason in _SAID
+        lambda answer: answer.score is None and answer.finish_reason in _SAID
     ),
 }
 """What an item without an answer that counts is, in the words behind the numbers of both sides."""
@@ -196,14 +210,14 @@ def instrument_moved(capabilities: Iterable[CapabilityComparison]) -> tuple[Cave
     return tuple(
         Caveat(
             id="control.moved",
-            text=f"The control {found.capability} moved by {-100 * found.evidence.drop:+.1f} "
+            text=f"The control {control.capability} moved by {-100 * control.evidence.drop:+.1f} "
             "points, and a fine-tune has no reason to touch it: look for a change of the "
             "instrument (chat template, tokenizer, dtype, quantization) before you believe the "
             "other numbers.",
         )
-        for found in capabilities
-        if found.ring == "control"
-        and found.evidence.drop is not None
-        and found.evidence.drop_interval is not None
-        and not found.evidence.drop_interval.low <= 0.0 <= found.evidence.drop_interval.high
+        for control in capabilities
+        if control.ring == "control"
+        and control.evidence.drop is not None
+        and control.evidence.drop_interval is not None
+        and not control.evidence.drop_interval.low <= 0.0 <= control.evidence.drop_interval.high
     )

@@ -21,7 +21,7 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.hashing import sha256_of_text
 from cliffguard.core.items import Task
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.core.settings import Policy, Protocol
+from cliffguard.core.settings import EvalSettings, Policy
 from cliffguard.core.texts import n_things, plural
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.runs import LEAST_LEVEL, run_level
@@ -63,9 +63,9 @@ class CapabilityRun:
     answers: Mapping[str, str] = field(default_factory=dict)
     changed: frozenset[str] = frozenset()
 
-    def is_of(self, one: TakenLooks) -> bool:
+    def is_of(self, taken: TakenLooks) -> bool:
         """Say whether these looks were taken by this very run, as far as it had come."""
-        return one.run == self.digest and set(one.counted) <= set(self.planned)
+        return taken.run == self.digest and set(taken.counted) <= set(self.planned)
 
     def share(self, counted: Sequence[int]) -> float:
         """Return which part of its level the run has spent once these looks were taken."""
@@ -74,17 +74,17 @@ class CapabilityRun:
         # Of the two rules the one that spends more at any look.
         return spent_share(min(1.0, counted[-1] / self.planned[-1]), DROP_SPENDING)
 
-    def is_related(self, one: TakenLooks) -> bool:
+    def is_related(self, taken: TakenLooks) -> bool:
         """Say whether these looks and this run share half of the smaller set of items."""
-        if (one.capability == TOGETHER) != (self.capability == TOGETHER) or one.how != self.how:
+        if (taken.capability == TOGETHER) != (self.capability == TOGETHER) or taken.how != self.how:
             return False
-        n_found = sum(item in self.items for item in one.sketch)
-        is_part = one.n_items > len(one.sketch) > 0
-        if is_part and not n_found and min(self.items, default="") > one.sketch[-1]:
+        n_found = sum(item in self.items for item in taken.sketch)
+        is_part = taken.n_items > len(taken.sketch) > 0
+        if is_part and not n_found and min(self.items, default="") > taken.sketch[-1]:
             # Few items among many, none of which could be in the sketch: the name has to tell.
-            return one.capability == self.capability
-        n_shared = one.n_items * n_found / max(1, len(one.sketch))
-        return n_found > 0 and 2 * n_shared >= min(one.n_items, len(self.items))
+            return taken.capability == self.capability
+        n_shared = taken.n_items * n_found / max(1, len(taken.sketch))
+        return n_found > 0 and 2 * n_shared >= min(taken.n_items, len(self.items))
 
     @property
     def sketch(self) -> tuple[str, ...]:
@@ -96,13 +96,13 @@ class CapabilityRun:
 class Account:
     """A run among the known ones at the same items; they are in the order of their looks.
 
-    `before` its first look others were taken, in other comparisons; `own` is what is known of it,
+    `before` its first look others were taken, in other comparisons; `taken` is what is known of it,
     and `comparison` the one in which it is judged, or was first judged as far.
     """
 
     run: CapabilityRun
     before: tuple[TakenLooks, ...]
-    own: TakenLooks | None
+    taken: TakenLooks | None
     comparison: str
     level: Level
     alpha: float
@@ -111,11 +111,11 @@ class Account:
         """Return the looks of this run, once `counted` items were judged at each."""
         share = self.run.share(counted)
         spent = self.level.now * share
-        if self.own is not None and set(counted) < set(self.own.counted):
-            return replace(self.own, counted=tuple(counted), spent=min(spent, self.own.spent))
-        if self.own is not None:  # at levels of their own, where another run came between
-            gone = share - self.run.share(self.own.counted)
-            spent = max(spent, self.own.spent + self.level.now * max(0.0, gone))
+        if self.taken is not None and set(counted) < set(self.taken.counted):
+            return replace(self.taken, counted=tuple(counted), spent=min(spent, self.taken.spent))
+        if self.taken is not None:  # at levels of their own, where another run came between
+            gone = share - self.run.share(self.taken.counted)
+            spent = max(spent, self.taken.spent + self.level.now * max(0.0, gone))
         sketch = self.run.sketch
         taken = TakenLooks(
             capability=self.run.capability,
@@ -130,7 +130,7 @@ class Account:
             alpha=self.alpha,
             comparison=self.comparison,
         )
-        return taken if self.own is None else further(self.own, taken)
+        return taken if self.taken is None else further(self.taken, taken)
 
 
 def accounts_of(
@@ -158,11 +158,13 @@ def _comparison(runs: Sequence[CapabilityRun], known: Sequence[TakenLooks]) -> s
     It is another comparison once one of these was ended between its looks: what it looked at there
     was not planned.
     """
-    own = {run.digest: run for run in runs}
+    by_digest = {run.digest: run for run in runs}
     ended = {
-        (one.run, one.counted) for one in known if one.run in own and not own[one.run].is_of(one)
+        (taken.run, taken.counted)
+        for taken in known
+        if taken.run in by_digest and not by_digest[taken.run].is_of(taken)
     }
-    return digest([sorted(own), sorted(ended)])
+    return digest([sorted(by_digest), sorted(ended)])
 
 
 def _account(
@@ -172,42 +174,42 @@ def _account(
     counted: Sequence[int],
     comparison: str,
 ) -> Account:
-    own = _own_looks(run, known, counted, policy.alpha)
-    if own is not None and set(counted) <= set(own.counted):
-        comparison = own.comparison
-    beside = {comparison, *(one.comparison for one in known if one.run == run.digest)} - {""}
-    place = next((n for n, one in enumerate(known) if _is_own(run, one, counted)), len(known))
+    run_looks = _own_looks(run, known, counted, policy.alpha)
+    if run_looks is not None and set(counted) <= set(run_looks.counted):
+        comparison = run_looks.comparison
+    beside = {comparison, *(taken.comparison for taken in known if taken.run == run.digest)} - {""}
+    index = next((n for n, taken in enumerate(known) if _is_own(run, taken, counted)), len(known))
     others = [
-        (n, one)
-        for n, one in enumerate(known)
-        if not _is_own(run, one, counted)
-        and (one.run == run.digest or one.comparison not in beside)
-        and run.is_related(one)
+        (n, taken)
+        for n, taken in enumerate(known)
+        if not _is_own(run, taken, counted)
+        and (taken.run == run.digest or taken.comparison not in beside)
+        and run.is_related(taken)
     ]
-    before = [one for n, one in others if n < place]
+    before = [taken for n, taken in others if n < index]
     spent = spent_of(before)
     now = run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent)
     # Runs after this one may have left less: they began under another alpha, or before it ended.
-    left = policy.alpha - spent_of(one for _, one in others)
-    now = _level_at(run, own, counted, policy.alpha, now, left)
+    left = policy.alpha - spent_of(taken for _, taken in others)
+    now = _level_at(run, run_looks, counted, policy.alpha, now, left)
     return Account(
         run=run,
         before=tuple(before),
-        own=own,
+        taken=run_looks,
         comparison=comparison,
         alpha=policy.alpha,
         level=Level(
             now=now,
             next=run_level(alpha=policy.alpha, reserve=policy.reserve, spent=spent + now),
-            number=len({_key(one) for one in before}) + 1,
+            number=len({_key(taken) for taken in before}) + 1,
         ),
     )
 
 
-def _is_own(run: CapabilityRun, one: TakenLooks, counted: Sequence[int]) -> bool:
+def _is_own(run: CapabilityRun, taken: TakenLooks, counted: Sequence[int]) -> bool:
     """Say whether looks are a run's own: as far as it had come, or those at `counted` items."""
-    is_told = one.run == run.digest and len(counted) > 0 and set(counted) <= set(one.counted)
-    return is_told or run.is_of(one)
+    is_told = taken.run == run.digest and len(counted) > 0 and set(counted) <= set(taken.counted)
+    return is_told or run.is_of(taken)
 
 
 def _own_looks(
@@ -219,38 +221,42 @@ def _own_looks(
     Under another alpha it is judged anew.
     """
 
-    def is_named(one: TakenLooks) -> bool:
-        return one.capability == run.capability
+    def is_named(taken: TakenLooks) -> bool:
+        return taken.capability == run.capability
 
-    own = [one for one in known if _is_own(run, one, counted) and one.alpha in (alpha, None)]
-    telling = [one for one in own if set(counted) <= set(one.counted)]
+    matching = [
+        taken for taken in known if _is_own(run, taken, counted) and taken.alpha in (alpha, None)
+    ]
+    telling = [taken for taken in matching if set(counted) <= set(taken.counted)]
     if telling:
-        return min(telling, key=lambda one: (not is_named(one), len(one.counted)))
-    return max(own, key=lambda one: (one.counted[-1], is_named(one)), default=None)
+        return min(telling, key=lambda taken: (not is_named(taken), len(taken.counted)))
+    return max(matching, key=lambda taken: (taken.counted[-1], is_named(taken)), default=None)
 
 
-def _key(one: TakenLooks) -> str:
+def _key(taken: TakenLooks) -> str:
     """Return what tells the comparison that took these looks: each its own, where none is noted."""
-    return one.comparison or f"{one.run} {one.capability}"
+    return taken.comparison or f"{taken.run} {taken.capability}"
 
 
 def spent_of(looks: Iterable[TakenLooks]) -> float:
     """Return what looks spent of alpha: of each comparison, the most that one run spent in it."""
     seen: list[TakenLooks] = []
     spent: dict[str, dict[str, float]] = {}
-    for one in looks:
+    for taken in looks:
         # What a run spent stands in its later looks too, which may be of another comparison.
-        earlier = [old for old in seen if old.run == one.run and {*old.counted} <= {*one.counted}]
+        earlier = [
+            old for old in seen if old.run == taken.run and {*old.counted} <= {*taken.counted}
+        ]
         gone = max((old.spent for old in earlier), default=0.0)
-        by_run = spent.setdefault(_key(one), {})
-        by_run[one.run] = by_run.get(one.run, 0.0) + max(0.0, one.spent - gone)
-        seen.append(one)
+        by_run = spent.setdefault(_key(taken), {})
+        by_run[taken.run] = by_run.get(taken.run, 0.0) + max(0.0, taken.spent - gone)
+        seen.append(taken)
     return sum(max(by_run.values()) for by_run in spent.values())
 
 
 def _level_at(
     run: CapabilityRun,
-    own: TakenLooks | None,
+    run_looks: TakenLooks | None,
     counted: Sequence[int],
     alpha: float,
     now: float,
@@ -260,12 +266,16 @@ def _level_at(
 
     Looks that were taken before are judged at the level that they were judged at.
     """
-    if own is not None:
-        if own.level is not None and own.alpha == alpha and set(counted) <= set(own.counted):
-            return own.level
-        open_part = 1.0 - run.share(own.counted)
+    if run_looks is not None:
+        if (
+            run_looks.level is not None
+            and run_looks.alpha == alpha
+            and set(counted) <= set(run_looks.counted)
+        ):
+            return run_looks.level
+        open_part = 1.0 - run.share(run_looks.counted)
         if open_part > 0.0:
-            left = (left - own.spent) / open_part
+            left = (left - run_looks.spent) / open_part
     if left >= now - LEAST_LEVEL:  # within rounding
         return now
     return left if left >= LEAST_LEVEL else 0.0
@@ -276,7 +286,7 @@ def _level_at(
 
 def runs_of(
     schedule: Schedule,
-    protocol: Protocol,
+    protocol: EvalSettings,
     dtype: str,
     questions: Mapping[str, Sequence[str]],
     gating: Collection[str],
@@ -289,10 +299,10 @@ def runs_of(
     how = {**asdict(replace(protocol, limit=None, repeats=1, seed=0)), "dtype": dtype}
     runs = []
     for looks in schedule.manifest():
-        own = [
+        capability_series = [
             series for series in schedule.everything() if series.task.capability == looks.capability
         ]
-        keys = [sorted(questions[series.task.name]) for series in own]
+        keys = [sorted(questions[series.task.name]) for series in capability_series]
         runs.append(
             CapabilityRun(
                 capability=looks.capability,
@@ -300,7 +310,7 @@ def runs_of(
                 digest=digest([looks.order, list(looks.n_items), looks.spending, keys]),
                 items=frozenset(
                     short(item.digest)
-                    for series in own
+                    for series in capability_series
                     for item in series.items
                     if series.task.gates(item)
                 ),
@@ -333,26 +343,28 @@ def runs_of_samples(
     scores: dict[str, dict[str, list[str]]] = {}
     changed: dict[str, set[str]] = {}
     for task in tasks:
-        own = scores.setdefault(task.capability, {})
+        item_scores = scores.setdefault(task.capability, {})
         answers = zip(*(side[task.name] for side in sides), strict=True)
         for item, (base, candidate) in zip(task.items, answers, strict=True):
-            own.setdefault(short(item.digest), []).append(f"{base.score} {candidate.score}")
+            item_scores.setdefault(short(item.digest), []).append(f"{base.score} {candidate.score}")
             if base.score != candidate.score:
                 changed.setdefault(task.capability, set()).add(short(item.digest))
     runs = []
     for name, by_item in scores.items():
         in_short: dict[str, str] = {}  # few scores are told apart, of any number of items
-        told = {item: _memoised(" ".join(sorted(both)), in_short) for item, both in by_item.items()}
+        outcomes = {
+            item: _memoised(" ".join(sorted(both)), in_short) for item, both in by_item.items()
+        }
         n_items = sum(len(both) for both in by_item.values())
         runs.append(
             CapabilityRun(
                 capability=name,
                 how=_OF_SAMPLES,
-                digest=digest_of_rows(sorted(told.items())),
-                items=told.keys(),
+                digest=digest_of_rows(sorted(outcomes.items())),
+                items=outcomes.keys(),
                 planned=(n_items,),
                 spends_evenly=False,
-                answers=told,
+                answers=outcomes,
                 changed=frozenset(changed.get(name, ())),
             )
         )
@@ -367,13 +379,13 @@ def _memoised(text: str, known: dict[str, str]) -> str:
 
 def refuse_other_sides(runs: Sequence[CapabilityRun], known: Sequence[TakenLooks]) -> None:
     """Raise UsageError unless looks at logged samples were at these ones, or at some of them."""
-    told = {item: answer for run in runs for item, answer in run.answers.items()}
+    answers = {item: answer for run in runs for item, answer in run.answers.items()}
     changed = frozenset().union(*(run.changed for run in runs))
     shared = [
-        (item, told[item] == answer)
-        for one in known
-        for item, answer in zip(one.sketch, one.answers, strict=False)
-        if item in told
+        (item, answers[item] == answer)
+        for taken in known
+        for item, answer in zip(taken.sketch, taken.answers, strict=False)
+        if item in answers
     ]
     n_alike = sum(is_alike for _, is_alike in shared)
     # Most answers are alike on any two sides: what changed tells these two from others.
@@ -415,8 +427,8 @@ def later_runs(accounts: Mapping[str, Account], policy: Policy) -> list[Caveat]:
 def _most_judged(looks: Iterable[TakenLooks]) -> list[int]:
     """Return the most items of a capability that each comparison judged."""
     most: dict[str, int] = {}
-    for one in looks:
-        most[_key(one)] = max(most.get(_key(one), 0), one.counted[-1])
+    for taken in looks:
+        most[_key(taken)] = max(most.get(_key(taken), 0), taken.counted[-1])
     return list(most.values())
 
 
@@ -430,11 +442,11 @@ def counted_by(looks: Iterable[tuple[str, int]]) -> dict[str, tuple[int, ...]]:
     by_capability: dict[str, Counter[int]] = {}
     for capability, number in looks:
         by_capability.setdefault(capability, Counter())[number] += 1
-    found = {}
+    counts = {}
     for capability, sizes in by_capability.items():
         n_so_far, counted = 0, []
         for number in sorted(sizes):
             n_so_far += sizes[number]
             counted.append(n_so_far)
-        found[capability] = tuple(counted)
-    return found
+        counts[capability] = tuple(counted)
+    return counts

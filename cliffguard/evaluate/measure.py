@@ -14,12 +14,12 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import ChangedFiles, InfrastructureError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.progress import Progress, Step, doing, silent
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.signals import Interrupted, finishing
 from cliffguard.core.texts import n_things
-from cliffguard.evaluate.schedule import Look, Series
+from cliffguard.evaluate.schedule import Look, TaskProgress
 from cliffguard.runners import Notes, Runner
-from cliffguard.store.answers import Entry, Store, Stored
+from cliffguard.store.answers import Entry, ShardAnswers, Store
 from cliffguard.store.earlier import Forms, find_earlier, together
 from cliffguard.store.shards import Shard
 
@@ -61,7 +61,7 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
     checkpoint: Checkpoint,
     look: Look,
     *,
-    protocol: Protocol,
+    protocol: EvalSettings,
     store: Store,
     runner: Runner,
     replicate: int = 0,
@@ -84,29 +84,31 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
     written: list[Path] = []
     absent: list[_Absent] = []
     with doing(f"reading the stored answers of {checkpoint.label}"):
-        entries = [_entry(checkpoint, one, protocol, store, runner, replicate) for one in look]
-        for one in _missing(look, entries, Forms(store), runner, gathered, tell):
-            if one.asked:
-                absent.append(one)
+        entries = [
+            _entry(checkpoint, series, protocol, store, runner, replicate) for series in look
+        ]
+        for gap in _missing(look, entries, Forms(store), runner, gathered, tell):
+            if gap.unanswered:
+                absent.append(gap)
             else:
-                one.write((), {})
-                gathered.add(one.series, one.shard, one.stored())
+                gap.write((), {})
+                gathered.add(gap.series, gap.shard, gap.stored())
     if is_time_up is not never:
         # Task by task shares more of the prompts; side by side leaves no task behind.
-        absent.sort(key=lambda one: (one.shard.number + 1) / len(one.series.shards))
+        absent.sort(key=lambda gap: (gap.shard.number + 1) / len(gap.series.shards))
     with _explained(gathered, written, store):
         for start in range(0, len(absent), runner.n_workers):
             if is_time_up():
                 break
             group = absent[start : start + runner.n_workers]
-            asked = [(one.series.task, one.asked) for one in group]
-            gathered.tell(asked[0][0].name)
+            shards = [(gap.series.task, gap.unanswered) for gap in group]
+            gathered.tell(shards[0][0].name)
             with finishing(partial(stop_where, is_time_up)):
-                told = runner.ask_each(checkpoint, asked, protocol)
-                for one, (answers, notes) in zip(group, told, strict=True):
-                    if one.write(answers, notes):
-                        written.append(one.entry.shard_file(one.shard.number))
-                    gathered.add(one.series, one.shard, one.stored())
+                results = runner.ask_each(checkpoint, shards, protocol)
+                for gap, (answers, notes) in zip(group, results, strict=True):
+                    if gap.write(answers, notes):
+                        written.append(gap.entry.shard_file(gap.shard.number))
+                    gathered.add(gap.series, gap.shard, gap.stored())
     gathered.tell("")
     return Measurement(
         answers={series.task.name: gathered.in_a_row(series) for series in look},
@@ -145,7 +147,7 @@ class _Gathered:
     def __init__(self, label: str, look: Look, progress: Progress) -> None:
         self._label = label
         self._progress = progress
-        self._shards: dict[tuple[str, int], Stored] = {}
+        self._shards: dict[tuple[str, int], ShardAnswers] = {}
         self._n_done = 0
         self.earlier: set[str] = set()
         self._n_items = sum(len(shard.items) for series in look for shard in series.shards)
@@ -153,7 +155,7 @@ class _Gathered:
     def __str__(self) -> str:
         return f"{self._label}: {self._n_done} of {n_things(self._n_items, 'answer')}"
 
-    def add(self, series: Series, shard: Shard, stored: Stored) -> None:
+    def add(self, series: TaskProgress, shard: Shard, stored: ShardAnswers) -> None:
         """Take the answers of a shard."""
         self._shards[series.task.name, shard.number] = stored
         self._n_done += len(shard.items)
@@ -164,7 +166,7 @@ class _Gathered:
             Step(side=self._label, task=task, n_done=self._n_done, n_items=self._n_items)
         )
 
-    def take(self, series: Series, entry: Entry) -> list[Shard]:
+    def take(self, series: TaskProgress, entry: Entry) -> list[Shard]:
         """Take the shards of a task that are stored; return those that are not."""
         missing = []
         for shard in series.shards:
@@ -174,7 +176,7 @@ class _Gathered:
                 missing.append(shard)
         return missing
 
-    def in_a_row(self, series: Series) -> tuple[Answer, ...]:
+    def in_a_row(self, series: TaskProgress) -> tuple[Answer, ...]:
         """Return the answers of a task's shards, up to the first that was not asked."""
         keys = [(series.task.name, shard.number) for shard in series.shards]
         there = takewhile(lambda key: key in self._shards, keys)
@@ -192,29 +194,29 @@ class _Gathered:
 class _Absent:
     """A shard that is not stored, and what is found of it under earlier forms of its question."""
 
-    series: Series
+    series: TaskProgress
     entry: Entry
     shard: Shard
-    found: Mapping[str, Stored]
+    earlier: Mapping[str, ShardAnswers]
 
     @property
-    def asked(self) -> tuple[Item, ...]:
+    def unanswered(self) -> tuple[Item, ...]:
         """The items that must be asked."""
-        return tuple(item for item in self.shard.items if item.id not in self.found)
+        return tuple(item for item in self.shard.items if item.id not in self.earlier)
 
     def write(self, answers: Sequence[Answer], notes: Notes) -> bool:
         """Store its answers, with those that were found; say whether they were stored."""
-        asked = Stored(answers=tuple(answers), notes=notes)
-        whole = together(self.shard.items, self.found, asked)
+        new = ShardAnswers(answers=tuple(answers), notes=notes)
+        whole = together(self.shard.items, self.earlier, new)
         return self.entry.write_shard(self.shard.number, whole.answers, whole.notes)
 
-    def stored(self) -> Stored:
+    def stored(self) -> ShardAnswers:
         """Return the answers that are there now: another run may have been first."""
         return self.entry.read_shard(self.shard.number, self.shard.items)
 
 
 def question_of(
-    checkpoint: Checkpoint, task: Task, protocol: Protocol, runner: Runner, replicate: int = 0
+    checkpoint: Checkpoint, task: Task, protocol: EvalSettings, runner: Runner, replicate: int = 0
 ) -> Question:
     """Return what is asked of a checkpoint, under whose key its answers are stored."""
     return Question(
@@ -229,8 +231,8 @@ def question_of(
 
 def _entry(
     checkpoint: Checkpoint,
-    series: Series,
-    protocol: Protocol,
+    series: TaskProgress,
+    protocol: EvalSettings,
     store: Store,
     runner: Runner,
     replicate: int,
@@ -261,11 +263,11 @@ def _missing(
             earlier.tell(tell, who, len(series.items))
         gathered.earlier |= earlier.keys
         for shard in missing:
-            found = earlier.within(shard.items)
-            yield _Absent(series=series, entry=entry, shard=shard, found=found)
+            stored = earlier.within(shard.items)
+            yield _Absent(series=series, entry=entry, shard=shard, earlier=stored)
 
 
 def _words(
-    runner: Runner, task: Task, protocol: Protocol, items: Sequence[Item]
+    runner: Runner, task: Task, protocol: EvalSettings, items: Sequence[Item]
 ) -> Sequence[str] | None:
     return runner.asked_as(task, items, protocol)

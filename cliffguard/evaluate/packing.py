@@ -9,7 +9,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 
@@ -20,14 +20,14 @@ _N_TASKS = 4
 
 
 def settled(
-    protocol: Protocol,
+    protocol: EvalSettings,
     sides: Sequence[Checkpoint],
     tasks: Sequence[Task],
     *,
     runner: Runner,
     store: Store,
     tell: Callable[[str], None],
-) -> tuple[Protocol, tuple[Caveat, ...]]:
+) -> tuple[EvalSettings, tuple[Caveat, ...]]:
     """Return the protocol with `packing` as all sides bear it, and what a report must tell of it.
 
     Packed where each side passes its trial (`engine.packing_trial`), else plain for all: they are
@@ -50,7 +50,7 @@ def settled(
 
 
 def _reason(
-    side: Checkpoint, tasks: Sequence[Task], protocol: Protocol, runner: Runner, store: Store
+    side: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings, runner: Runner, store: Store
 ) -> str | None:
     """Return why a side must run plain, from the store or from a trial."""
     about = {

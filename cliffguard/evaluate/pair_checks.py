@@ -17,21 +17,23 @@ from cliffguard.checkpoints.tokenizers import tokenizer_change
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.texts import n_things
 
 # --- before anything is asked --------------------------------------------------------------------
 
 
-def check_pair(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
+def check_pair(
+    base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings
+) -> tuple[Caveat, ...]:
     """Refuse a pair whose comparison would say nothing; return caveats for the report.
 
     No weights are loaded: files of weights are read only as far as they are alike.
     """
-    return tuple(found for check in pair_checks() for found in check(base, candidate, protocol))
+    return tuple(caveat for check in pair_checks() for caveat in check(base, candidate, protocol))
 
 
-PairCheck = Callable[[Checkpoint, Checkpoint, Protocol], Iterable[Caveat]]
+PairCheck = Callable[[Checkpoint, Checkpoint, EvalSettings], Iterable[Caveat]]
 """Returns caveats about a pair; raises a CliffguardError where it cannot be compared."""
 
 
@@ -49,7 +51,7 @@ def pair_checks() -> tuple[PairCheck, ...]:
     )
 
 
-def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: EvalSettings) -> tuple[()]:
     """A candidate with the weights of its base was not trained, or not saved, or not merged."""
     if candidate.adapter is not None:
         return ()
@@ -69,7 +71,7 @@ def _refuse_same(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[
     )
 
 
-def _growing(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+def _growing(base: Checkpoint, candidate: Checkpoint, _: EvalSettings) -> tuple[()]:
     """A tokenizer that makes a terabyte of a word is told before it reads one."""
     for side in (base, candidate):
         if side.files is not None:
@@ -88,7 +90,7 @@ def _safetensors(checkpoint: Checkpoint) -> list[Path]:
     return sorted(checkpoint.files.weights.glob("*.safetensors"))
 
 
-def _refuse_zeros(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple[()]:
+def _refuse_zeros(base: Checkpoint, candidate: Checkpoint, _: EvalSettings) -> tuple[()]:
     """Weights of nothing but zeros were never written: a copy that broke off, an empty gather.
 
     Of full weights the matrices count, beside which norms may be ones. As soon as one value is
@@ -107,13 +109,17 @@ def _refuse_zeros(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> tuple
 
 def _matrices(checkpoint: Checkpoint) -> dict[str, Tensor]:
     tensors = tensors_of(_safetensors(checkpoint))
-    return {name: one for name, one in tensors.items() if len(one.shape) > 1}
+    return {name: tensor for name, tensor in tensors.items() if len(tensor.shape) > 1}
 
 
-def _refuse_inert(_: Checkpoint, candidate: Checkpoint, __: Protocol) -> tuple[()]:
+def _refuse_inert(_: Checkpoint, candidate: Checkpoint, __: EvalSettings) -> tuple[()]:
     """A LoRA adapter whose B matrices are all zero, as before training, is its base."""
     tensors = _of_adapter(candidate)
-    ups = [one for name, one in tensors.items() if ".lora_B" in name or ".lora_embedding_B" in name]
+    ups = [
+        tensor
+        for name, tensor in tensors.items()
+        if ".lora_B" in name or ".lora_embedding_B" in name
+    ]
     # What else it holds (a head of its own, biases, magnitudes) may do something.
     if ups and _is_plain_lora(tensors) and all(map(is_zero, ups)):
         raise IntegrityError(
@@ -136,7 +142,7 @@ def _is_plain_lora(tensors: Mapping[str, Tensor]) -> bool:
     return all(any(part in name for part in parts) for name in tensors)
 
 
-def _templates(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> Iterator[Caveat]:
+def _templates(base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings) -> Iterator[Caveat]:
     """Judge chat templates by the protocol's policy; yield caveats.
 
     Under "none" no template is applied, and a difference can change nothing. Under "own" it is
@@ -145,8 +151,8 @@ def _templates(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> I
     if base.files is None or candidate.files is None:
         return
     policy = protocol.chat_template
-    own = {"base": base.files.tokenizer, "candidate": candidate.files.tokenizer}
-    templates = {side: chat_template_of(folder) for side, folder in own.items()}
+    folders = {"base": base.files.tokenizer, "candidate": candidate.files.tokenizer}
+    templates = {side: chat_template_of(folder) for side, folder in folders.items()}
     _refuse_no_template(base, candidate, templates, policy)
     if templates["base"] != templates["candidate"]:
         which = [side for side, template in templates.items() if template is not None]
@@ -180,7 +186,7 @@ def _refuse_no_template(
         raise no_chat_template(candidate.name, may_be_base=True)
 
 
-def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) -> tuple[()]:
+def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings) -> tuple[()]:
     """Refuse a system prompt that a side's chat template would drop, before either is asked."""
     if protocol.system_prompt is None or base.files is None or candidate.files is None:
         return ()
@@ -192,7 +198,7 @@ def _system_prompt(base: Checkpoint, candidate: Checkpoint, protocol: Protocol) 
     return ()
 
 
-def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[Caveat]:
+def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: EvalSettings) -> Iterator[Caveat]:
     """Judge tokenizers by what their difference can change; yield caveats.
 
     An adapter that brings no embedding reads with its base's rows, so that a token under another
@@ -211,8 +217,8 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterato
             "with",
             id="tokenizer.moved",
         )
-    if change.told:
-        yield Caveat(id="tokenizer.differs", text=f"The tokenizers differ: {change.told}.")
+    if change.description:
+        yield Caveat(id="tokenizer.differs", text=f"The tokenizers differ: {change.description}.")
 
 
 def _is_of_embedding(name: str) -> bool:
@@ -220,7 +226,7 @@ def _is_of_embedding(name: str) -> bool:
     return "prompt_embeddings" not in name and any(part in name for part in parts)
 
 
-def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: Protocol) -> Iterator[Caveat]:
+def _fewer_rows(base: Checkpoint, candidate: Checkpoint, _: EvalSettings) -> Iterator[Caveat]:
     """A vocabulary that shrank: the softmax of the candidate runs over less than the base's."""
     before, after = vocabulary_size(base), vocabulary_size(candidate)
     if before is not None and after is not None and after < before:

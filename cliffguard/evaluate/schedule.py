@@ -15,7 +15,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Outcome, PlannedLooks, Spending, Verdict
-from cliffguard.core.settings import AfterFailure, Estimand, Policy, Protocol
+from cliffguard.core.settings import AfterFailure, Estimand, EvalSettings, Policy
 from cliffguard.stats.sequential import look_sizes
 from cliffguard.store.shards import SHARD_ITEMS, Shard, in_order, in_shards
 
@@ -29,7 +29,7 @@ _LEAST_GROWTH = 1.125  # of the items of a capability from look to look; a small
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class TaskProgress:
     """A task with its items in the order of the run, and the shards to have by this look.
 
     The first `n_planned` of the items are to count at the last look. `n_by_look` says how many
@@ -53,13 +53,13 @@ class Series:
         """Items that count at this look."""
         return self.n_by_look[-1]
 
-    def cut(self, n_items: int) -> Series:
+    def cut(self, n_items: int) -> TaskProgress:
         """Return the series as if only its first `n_items` items had been reached."""
         n_by_look = tuple(min(n, n_items) for n in self.n_by_look)
         return in_part(self.task, self.items, n_by_look, self.n_planned)
 
 
-Look = tuple[Series, ...]
+Look = tuple[TaskProgress, ...]
 """What is known when a decision is tried: every task with its shards so far."""
 
 
@@ -111,13 +111,15 @@ def _in_whole_shards(n_items: int) -> int:
 
 def in_part(
     task: Task, items: tuple[Item, ...], n_by_look: tuple[int, ...], n_planned: int
-) -> Series:
+) -> TaskProgress:
     """Return a task with the whole shards that its last look so far needs."""
     shards = in_shards(items[: _in_whole_shards(n_by_look[-1])])
-    return Series(task=task, items=items, n_planned=n_planned, shards=shards, n_by_look=n_by_look)
+    return TaskProgress(
+        task=task, items=items, n_planned=n_planned, shards=shards, n_by_look=n_by_look
+    )
 
 
-def in_full(task: Task, items: tuple[Item, ...]) -> Series:
+def in_full(task: Task, items: tuple[Item, ...]) -> TaskProgress:
     """Return a task of which all items are had at one look."""
     return in_part(task, items, (len(items),), len(items))
 
@@ -147,7 +149,7 @@ class Schedule:
     def __init__(
         self,
         tasks: Sequence[Task],
-        protocol: Protocol,
+        protocol: EvalSettings,
         *,
         in_full: Collection[str] = (),
         stops_early: bool = True,
@@ -202,11 +204,14 @@ class Schedule:
 
     def manifest(self) -> tuple[PlannedLooks, ...]:
         """Return what is fixed before the first answer, for each capability."""
-        found = []
+        looks = []
         for name, fractions in self._steps.items():
             tasks = [planned for planned in self._tasks if planned.task.capability == name]
-            order = [[one.task.name, [i.id for i in one.items[: one.n_planned]]] for one in tasks]
-            found.append(
+            order = [
+                [planned.task.name, [i.id for i in planned.items[: planned.n_planned]]]
+                for planned in tasks
+            ]
+            looks.append(
                 PlannedLooks(
                     capability=name,
                     n_items=tuple(
@@ -217,7 +222,7 @@ class Schedule:
                     churn=self._shares[name].churn if name in self._shares else None,
                 )
             )
-        return tuple(found)
+        return tuple(looks)
 
     def _spending(self, tasks: Sequence[_Planned], n_looks: int) -> Spending:
         if self._estimand == "suite":
@@ -293,7 +298,7 @@ def within_window(
     Only where a level is a number of tokens; a window is in tokens too (None: unknown).
     """
     window = min((n for n in windows if n is not None), default=None)
-    kept, told = [], []
+    kept, left_out = [], []
     for task in tasks:
         items = task.items
         if window is not None and task.level == "tokens":
@@ -307,14 +312,14 @@ def within_window(
             f"{task.name}: levels above {window:,} tokens are left out, where the smaller context "
             "window ends."
         )
-        told.append(Caveat(id="ladder.beyond-window", text=text))
-    return tuple(kept), tuple(told)
+        left_out.append(Caveat(id="ladder.beyond-window", text=text))
+    return tuple(kept), tuple(left_out)
 
 
 def plan_looks(
     tasks: Sequence[Task],
     suites: Sequence[Suite],
-    protocol: Protocol,
+    protocol: EvalSettings,
     policy: Policy,
     *,
     stops_early: bool = True,
@@ -323,8 +328,12 @@ def plan_looks(
 ) -> Schedule:
     """Return the looks of a run of these suites' tasks under a policy."""
     capabilities = [capability for suite in suites for capability in suite.capabilities]
-    targets = {one.name for one in capabilities if one.ring == "target"}
-    gating = {one.name for one in capabilities if policy.role(one.name, one.ring) == "gating"}
+    targets = {capability.name for capability in capabilities if capability.ring == "target"}
+    gating = {
+        capability.name
+        for capability in capabilities
+        if policy.role(capability.name, capability.ring) == "gating"
+    }
     return Schedule(
         tasks,
         protocol,
@@ -354,10 +363,10 @@ class _Planned:
         """Plan this fraction for the next look."""
         self.n_by_look = (*self.n_by_look, n_items_at(fraction, self.n_planned))
 
-    def series(self) -> Series:
+    def series(self) -> TaskProgress:
         """Return the task as it stands at the last planned look."""
         return in_part(self.task, self.items, self.n_by_look, self.n_planned)
 
-    def in_one_look(self) -> Series:
+    def in_one_look(self) -> TaskProgress:
         """Return the task with all that is planned of it."""
         return in_part(self.task, self.items, (self.n_planned,), self.n_planned)

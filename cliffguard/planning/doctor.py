@@ -30,7 +30,7 @@ _ROOM = 1.2  # times the weights: activations, logits, keys and values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Observation:
     """One thing that was looked at. `exit_code` is what a run would end with; 0 of a remark.
 
     `advice` says what to do; it is empty where all is well. `id` is the stable one of a fault, as
@@ -81,12 +81,12 @@ class Checkup:
     devices: tuple[Device, ...]
     places: tuple[Place, ...]
     loads: tuple[Load, ...]
-    found: tuple[Found, ...]
+    observations: tuple[Observation, ...]
 
     @property
     def exit_code(self) -> int:
         """What a run would end with, before it asks anything."""
-        return max((one.exit_code for one in self.found), default=0)
+        return max((note.exit_code for note in self.observations), default=0)
 
 
 def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Checkup:
@@ -98,17 +98,17 @@ def examine(plan: Plan | None, store: Store, runner: Runner | None = None) -> Ch
 
     there = devices()
     places = _places(store)
-    found = [*_about_devices(there), *_about_limits(), *_about_places(places)]
+    notes = [*_about_devices(there), *_about_limits(), *_about_places(places)]
     loads: tuple[Load, ...] = ()
     if plan is not None:
         sides, about = _sides(plan, will_load=runner is not None)
-        found += about
-        loads = tuple(_load(side, one, plan) for side, one in sides.items())
-        found += _about_memory(loads, there)
-        if runner is not None and not any(one.exit_code for one in found):
-            found += _about_loading(sides.values(), plan, runner)
+        notes += about
+        loads = tuple(_load(side, checkpoint, plan) for side, checkpoint in sides.items())
+        notes += _about_memory(loads, there)
+        if runner is not None and not any(note.exit_code for note in notes):
+            notes += _about_loading(sides.values(), plan, runner)
     return Checkup(
-        versions=versions(), devices=there, places=places, loads=loads, found=tuple(found)
+        versions=versions(), devices=there, places=places, loads=loads, observations=tuple(notes)
     )
 
 
@@ -126,12 +126,12 @@ def _places(store: Store) -> tuple[Place, ...]:
 def _first(folder: Path) -> Path:
     """Return the folder, or the nearest one above it that is there and can be looked into."""
     # Unlike Path's, it takes a name that is too long for one.
-    return next(one for one in (folder, *folder.absolute().parents) if os.path.isdir(one))
+    return next(path for path in (folder, *folder.absolute().parents) if os.path.isdir(path))
 
 
-def _about_devices(there: Sequence[Device]) -> Iterator[Found]:
+def _about_devices(there: Sequence[Device]) -> Iterator[Observation]:
     if len(there) == 1:
-        yield Found(
+        yield Observation(
             kind="remark",
             about="devices",
             text="no CUDA device that torch can use: models run on the CPU",
@@ -139,9 +139,9 @@ def _about_devices(there: Sequence[Device]) -> Iterator[Found]:
         )
 
 
-def _about_limits() -> Iterator[Found]:
+def _about_limits() -> Iterator[Observation]:
     if not CAN_LIMIT_MEMORY:
-        yield Found(
+        yield Observation(
             kind="remark",
             about="limits",
             text="this system limits no process's memory: chat templates and patterns are held to "
@@ -150,23 +150,23 @@ def _about_limits() -> Iterator[Found]:
         )
 
 
-def _about_places(places: Sequence[Place]) -> Iterator[Found]:
-    for one in places:
-        if one.free_bytes < _LEAST_FREE_BYTES:
-            yield Found(
+def _about_places(places: Sequence[Place]) -> Iterator[Observation]:
+    for location in places:
+        if location.free_bytes < _LEAST_FREE_BYTES:
+            yield Observation(
                 kind="remark",
-                about=one.name,
-                text=f"{one.folder}: {one.free_bytes / 2**20:,.0f} MiB free",
+                about=location.name,
+                text=f"{location.folder}: {location.free_bytes / 2**20:,.0f} MiB free",
                 advice="free some space; a full disk ends a run (exit 20), which goes on later",
             )
-        if not os.access(_first(Path(one.folder)), os.W_OK):
-            yield Found(
+        if not os.access(_first(Path(location.folder)), os.W_OK):
+            yield Observation(
                 kind="fault",
-                about=one.name,
-                text=f"{one.folder}: cannot be written to",
+                about=location.name,
+                text=f"{location.folder}: cannot be written to",
                 advice="choose another place (--store, HF_HOME)",
-                exit_code=2 if one.name.startswith("store") else 0,
-                id="store.unwritable" if one.name.startswith("store") else "hub.unwritable",
+                exit_code=2 if location.name.startswith("store") else 0,
+                id="store.unwritable" if location.name.startswith("store") else "hub.unwritable",
             )
 
 
@@ -175,7 +175,7 @@ def _about_places(places: Sequence[Place]) -> Iterator[Found]:
 
 def _sides(
     plan: Plan, *, will_load: bool
-) -> tuple[dict[Literal["base", "candidate"], Checkpoint], list[Found]]:
+) -> tuple[dict[Literal["base", "candidate"], Checkpoint], list[Observation]]:
     """Return the sides as far as they are found, and what is to be said of them."""
     try:
         base, candidate = find_sides(plan)
@@ -196,38 +196,38 @@ def _base_alone(plan: Plan) -> dict[Literal["base", "candidate"], Checkpoint]:
 
 def _about_pair(
     base: Checkpoint, candidate: Checkpoint, plan: Plan, *, will_load: bool
-) -> Iterator[Found]:
+) -> Iterator[Observation]:
     """Yield all that a run would find in their files, what would end it and what it would tell."""
     from cliffguard.engine.rehearsal import rehearse
 
     faults = []
     for note in (*base.notes, *candidate.notes):
-        yield Found(kind="remark", about="pair", text=note.text)
+        yield Observation(kind="remark", about="pair", text=note.text)
     for check in pair_checks():
         try:
             for caveat in check(base, candidate, plan.protocol):
-                yield Found(kind="remark", about="pair", text=caveat.text)
+                yield Observation(kind="remark", about="pair", text=caveat.text)
         except CliffguardError as failure:
             faults.append(_fault("pair", failure))
     all_fit = plan.runner.is_local
     for side in (base, candidate) if plan.runner.is_local else ():
         try:
-            found = rehearse(side)
+            rehearsal = rehearse(side)
         except CliffguardError as failure:
             faults.append(_fault("pair", failure))
             break
-        all_fit &= found.all_fit
-        for caveat in found.remarks:
-            yield Found(kind="remark", about="pair", text=caveat.text)
-    told = "headers fit" if all_fit else "files are whole, and not all headers can be judged"
+        all_fit &= rehearsal.all_fit
+        for caveat in rehearsal.remarks:
+            yield Observation(kind="remark", about="pair", text=caveat.text)
+    text = "headers fit" if all_fit else "files are whole, and not all headers can be judged"
     more = "" if will_load else "; not loaded (--load)"
-    yield from faults or [Found(kind="good", about="pair", text=told + more)]
+    yield from faults or [Observation(kind="good", about="pair", text=text + more)]
 
 
-def _fault(about: str, failure: CliffguardError) -> Found:
+def _fault(about: str, failure: CliffguardError) -> Observation:
     """Return what would end a run; what follows the last semicolon is advice."""
     text, _, advice = str(failure).rpartition("; ")
-    return Found(
+    return Observation(
         kind="fault",
         about=about,
         text=text or advice,
@@ -237,31 +237,35 @@ def _fault(about: str, failure: CliffguardError) -> Found:
     )
 
 
-def _about_loading(sides: Iterable[Checkpoint], plan: Plan, runner: Runner) -> Iterator[Found]:
+def _about_loading(
+    sides: Iterable[Checkpoint], plan: Plan, runner: Runner
+) -> Iterator[Observation]:
     """Load each side and let it compute once."""
     try:
-        for one in sides:
-            runner.load(one, plan.protocol)
-            yield Found(kind="good", about="loading", text=f"{one.name}: loaded, and computes")
+        for side in sides:
+            runner.load(side, plan.protocol)
+            yield Observation(
+                kind="good", about="loading", text=f"{side.name}: loaded, and computes"
+            )
     except CliffguardError as failure:
         yield _fault("loading", failure)
 
 
-def _load(side: Literal["base", "candidate"], found: Checkpoint, plan: Plan) -> Load:
+def _load(side: Literal["base", "candidate"], checkpoint: Checkpoint, plan: Plan) -> Load:
     from cliffguard.engine import loading
     from cliffguard.engine.devices import BYTES_A_WEIGHT
 
-    assert found.files is not None, "sides that are found have files"
-    adapter = found.files.adapter
+    assert checkpoint.files is not None, "sides that are found have files"
+    adapter = checkpoint.files.adapter
     device = _device(plan)
     dtype = loading.pick_dtype(plan.protocol.dtype, device)
-    n = n_parameters(adapter or found.files.weights)
+    n = n_parameters(adapter or checkpoint.files.weights)
     kind = plan.protocol.quantization if plan.protocol.quantization != "none" else dtype
     if adapter is not None:
         kind = "float32"  # peft keeps an adapter's weights so, whatever its base is in
     return Load(
         side=side,
-        name=found.name,
+        name=checkpoint.name,
         what="adapter on the base" if adapter is not None else "full weights",
         n_parameters=n,
         dtype=kind,
@@ -279,16 +283,16 @@ def _device(plan: Plan) -> str:
         return plan.runner.device
 
 
-def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Found]:
+def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Observation]:
     """Say whether the larger of what is loaded alone fits; two full models are not held at once."""
-    sizes = [one.n_bytes for one in loads if one.n_bytes is not None]
+    sizes = [load.n_bytes for load in loads if load.n_bytes is not None]
     if not sizes:
         return
     device = loads[0].device
     names = {device, f"{device}:0"}
-    place = next((one for one in there if one.name in names), None)
-    if place is None:
-        yield Found(
+    match = next((device for device in there if device.name in names), None)
+    if match is None:
+        yield Observation(
             kind="fault",
             about="memory",
             text=f"device {device}: this machine has no such device",
@@ -296,12 +300,12 @@ def _about_memory(loads: Sequence[Load], there: Sequence[Device]) -> Iterator[Fo
             exit_code=20,
             id="runner.no-device",
         )
-    elif _ROOM * max(sizes) > place.free_bytes:
-        yield Found(
+    elif _ROOM * max(sizes) > match.free_bytes:
+        yield Observation(
             kind="fault",
             about="memory",
-            text=f"{max(sizes) / 2**30:.1f} GiB of weights, and {place.free_bytes / 2**30:.1f} GiB "
-            f"free on {place.name}",
+            text=f"{max(sizes) / 2**30:.1f} GiB of weights, and {match.free_bytes / 2**30:.1f} GiB "
+            f"free on {match.name}",
             advice="--dtype bfloat16, --quantization 8bit, --device-map auto, or a larger device",
             exit_code=20,
             id="runner.memory",

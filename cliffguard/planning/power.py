@@ -17,11 +17,11 @@ from cliffguard.compare.clusters import cluster_name
 from cliffguard.compare.verdict import absent
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.reviews import PlannedLooks
-from cliffguard.core.settings import Plan, Policy, Protocol, Ring, Role
+from cliffguard.core.settings import EvalSettings, Plan, Policy, Ring, Role
 from cliffguard.core.texts import n_things, plural
 from cliffguard.evaluate.allocation import USUAL_CHURN, deal
 from cliffguard.evaluate.alpha_shares import TOGETHER
-from cliffguard.evaluate.schedule import Series, plan_looks
+from cliffguard.evaluate.schedule import TaskProgress, plan_looks
 from cliffguard.stats.clusters import (
     expected_clustering,
     expected_power,
@@ -50,7 +50,7 @@ _N_READ = 200  # items of a task from which its tokens are estimated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilityOutlook:
+class CapabilityPower:
     """What the plan can say of one capability.
 
     Of `n_asked` items `n_items` count for the verdict, at the last of `n_looks` looks; they are
@@ -94,7 +94,7 @@ class MeanPrice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class PowerAnalysis:
     """What the plan can say of the whole, for a candidate that lost nothing and met its target.
 
     `n_tokens` are those of both sides up to where it stops; shots that all items share are not
@@ -102,7 +102,7 @@ class Outlook:
     mean drop `mean_price` says what it costs.
     """
 
-    capabilities: tuple[CapabilityOutlook, ...]
+    capabilities: tuple[CapabilityPower, ...]
     chance_pass: float
     chance_fail: float
     n_planned: int
@@ -113,7 +113,7 @@ class Outlook:
     mean_price: MeanPrice | None = None
 
 
-def look_ahead(
+def power_analysis(
     plan: Plan,
     suites: Sequence[Suite],
     tasks: Sequence[Task],
@@ -122,7 +122,7 @@ def look_ahead(
     churn: Mapping[str, float] | None = None,
     stops_early: bool = True,
     holds_both: bool = True,
-) -> Outlook:
+) -> PowerAnalysis:
     """Return what a plan over these tasks can decide; `churn` is expected of each capability.
 
     Unless the runner `holds_both` checkpoints, the base is asked in full.
@@ -155,7 +155,7 @@ def look_ahead(
     rings = {row.capability: row.ring for row in rows}
     unmeasured = [name for name, role, _ in absent(policy, rings) if role != "monitored"]
     gate = _gate(rows, designs, plan, policy, can_pass=not unmeasured)
-    return Outlook(
+    return PowerAnalysis(
         capabilities=gate.rows,
         chance_pass=gate.chance_pass,
         chance_fail=gate.chance_fail,
@@ -185,14 +185,14 @@ def _level_of_first(suites: Sequence[Suite], policy: Policy) -> float:
 class _Gate:
     """What simulated gates of all that is gating come to; the rows ask as many items as they do."""
 
-    rows: tuple[CapabilityOutlook, ...]
+    rows: tuple[CapabilityPower, ...]
     chance_pass: float = 0.0
     chance_fail: float = 0.0
     price: MeanPrice | None = None
 
 
 def _gate(
-    rows: Sequence[CapabilityOutlook],
+    rows: Sequence[CapabilityPower],
     designs: Sequence[Design | None],
     plan: Plan,
     policy: Policy,
@@ -224,15 +224,15 @@ def _gate(
 
 
 def _asked(
-    rows: Sequence[CapabilityOutlook], designs: Sequence[Design | None], together: Outcomes
-) -> list[CapabilityOutlook]:
+    rows: Sequence[CapabilityPower], designs: Sequence[Design | None], together: Outcomes
+) -> list[CapabilityPower]:
     """Return the rows with the items that gates of all that is gating ask, and not one alone."""
     able = [design for design in designs if design is not None]
     shares = iter(together.n_asked.mean(axis=0) / [design.looks[-1] for design in able])
-    own = iter(designs)
+    remaining = iter(designs)
     return [
         replace(row, n_expected=row.n_asked * float(next(shares)))
-        if row.role == "gating" and next(own) is not None
+        if row.role == "gating" and next(remaining) is not None
         else row
         for row in rows
     ]
@@ -241,14 +241,14 @@ def _asked(
 def _capability(
     suite: Suite,
     capability: Capability,
-    planned: Sequence[Series],
+    planned: Sequence[TaskProgress],
     *,
     looks: tuple[int, ...],
     churn: float,
     level: float,
     plan: Plan,
     policy: Policy,
-) -> tuple[CapabilityOutlook, Design | None]:
+) -> tuple[CapabilityPower, Design | None]:
     """Return what the plan can say of one capability, and its simulation if it can decide."""
     role = policy.role(capability.name, capability.ring)
     margin = policy.margin(capability.name)
@@ -266,7 +266,7 @@ def _capability(
         share = float(alone.n_asked.mean()) / design.looks[-1]
     n_effective = round(len(names) * each)
     is_asked_of = role != "target" and each > 0
-    told = CapabilityOutlook(
+    outlook = CapabilityPower(
         capability=capability.name,
         suite=suite.name,
         ring=capability.ring,
@@ -284,7 +284,7 @@ def _capability(
         n_expected=len(items) * share,
         n_tokens=_tokens(planned, plan.protocol),
     )
-    return told, design
+    return outlook, design
 
 
 def _clusters(names: Sequence[str], churn: float, policy: Policy) -> tuple[float | None, int]:
@@ -349,7 +349,7 @@ def _outcomes(
     )
 
 
-def _tokens(planned: Sequence[Series], protocol: Protocol) -> float:
+def _tokens(planned: Sequence[TaskProgress], protocol: EvalSettings) -> float:
     """Return the tokens of an item, from its text: what is asked, and its choices or its answer."""
     total, n_items = 0.0, 0
     for series in planned:
@@ -371,7 +371,7 @@ def _tokens(planned: Sequence[Series], protocol: Protocol) -> float:
 
 
 def _remarks(
-    rows: Sequence[CapabilityOutlook], tasks: Sequence[Task], plan: Plan, policy: Policy
+    rows: Sequence[CapabilityPower], tasks: Sequence[Task], plan: Plan, policy: Policy
 ) -> list[str]:
     remarks = [remark for task in tasks if (remark := _excluded(task, plan.protocol))]
     graded = {task.capability for task in tasks if task.is_graded(plan.protocol.repeats)}
@@ -403,7 +403,7 @@ def _remarks(
     return remarks
 
 
-def _on_graded(row: CapabilityOutlook, policy: Policy) -> str:
+def _on_graded(row: CapabilityPower, policy: Policy) -> str:
     if row.n_looks > 1 or policy.estimand == "suite":
         return (
             f"{row.capability}: graded scores are decided by betting, which takes more items than "
@@ -415,7 +415,7 @@ def _on_graded(row: CapabilityOutlook, policy: Policy) -> str:
     )
 
 
-def _excluded(task: Task, protocol: Protocol) -> str | None:
+def _excluded(task: Task, protocol: EvalSettings) -> str | None:
     items = in_order(task, protocol)
     n_excluded = sum(item.id in task.excluded for item in items)
     if not n_excluded:

@@ -15,7 +15,7 @@ import numpy as np
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import look_fractions, n_items_at
-from cliffguard.planning.power import CapabilityOutlook, Outlook, worth
+from cliffguard.planning.power import CapabilityPower, PowerAnalysis, worth
 from cliffguard.stats.simulate import Design, Outcomes, decide, draw
 
 _N_GATES = 2000
@@ -55,20 +55,22 @@ class Aim:
     chance_after: float | None
 
 
-def aim_at(chance: float, found: Outlook, policy: Policy, *, stops_early: bool = True) -> Aim:
+def aim_at(
+    chance: float, outlook: PowerAnalysis, policy: Policy, *, stops_early: bool = True
+) -> Aim:
     """Return what to change so that a candidate which lost nothing passes with this chance.
 
     Parameters
     ----------
     chance : float
         Strictly between 0 and 1.
-    found : Outlook
+    outlook : PowerAnalysis
         Of the plan as it is, with `stops_early` as there.
     policy : Policy
         The one in force.
     """
-    gating = [row for row in found.capabilities if row.role == "gating"]
-    if found.chance_pass >= chance or not gating:
+    gating = [row for row in outlook.capabilities if row.role == "gating"]
+    if outlook.chance_pass >= chance or not gating:
         return Aim(chance=chance, is_reached=bool(gating), changes=(), chance_after=None)
     # One share of the misses for each, and one for a FAIL of what lost nothing.
     each = chance ** (1.0 / (len(gating) + 1))
@@ -91,7 +93,7 @@ def aim_at(chance: float, found: Outlook, policy: Policy, *, stops_early: bool =
     )
 
 
-def _change(row: CapabilityOutlook, each: float, policy: Policy, stops_early: bool) -> Change:
+def _change(row: CapabilityPower, each: float, policy: Policy, stops_early: bool) -> Change:
     margin = row.margin or 0.0
 
     def is_held(n_items: int, margin: float) -> bool:
@@ -131,7 +133,7 @@ def _least(is_enough: Callable[[int], bool], low: int, high: int, fineness: int)
 
 
 def _design(
-    row: CapabilityOutlook, n_items: int, margin: float, alpha: float, stops_early: bool
+    row: CapabilityPower, n_items: int, margin: float, alpha: float, stops_early: bool
 ) -> Design | None:
     """Return the capability with so many items; None where they would decide nothing.
 

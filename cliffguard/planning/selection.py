@@ -93,26 +93,26 @@ class Asked:
     pairs: Sequence[Pair]
 
 
-def raised(asked: Sequence[Asked | None], plans: Sequence[Plan]) -> dict[int, Plan]:
+def raised(candidates: Sequence[Asked | None], plans: Sequence[Plan]) -> dict[int, Plan]:
     """Return which candidates to judge again, by their place, each with the alpha that it may have.
 
-    `asked` are all candidates, in the order of their `plans` at equal shares; None where one could
-    not be compared. Only those are judged again that are open and now within reach of PASS; what
-    has failed stays failed.
+    `candidates` are all of them, in the order of their `plans` at equal shares; None where a
+    comparison could not be made. Only those are judged again that are open and now within reach of
+    PASS; what has failed stays failed.
     """
-    found = [one for one in asked if one is not None]
-    if not found or not all(_is_joint(one.review) for one in found):
+    compared = [candidate for candidate in candidates if candidate is not None]
+    if not compared or not all(_is_joint(candidate.review) for candidate in compared):
         return {}
-    proofs = _proofs(found[0])
-    p_values = np.array([_p_values(one, proofs) for one in asked])
-    levels = _levels(asked, p_values, proofs, found[0].review)
+    proofs = _proofs(compared[0])
+    p_values = np.array([_p_values(candidate, proofs) for candidate in candidates])
+    levels = _levels(candidates, p_values, proofs, compared[0].review)
     largest = float(levels.max())
     return {
-        place: replace(plan, policy=replace(policy, alpha=largest / (1 - policy.reserve)))
-        for place, (one, plan) in enumerate(zip(asked, plans, strict=True))
-        if one is not None and one.review.verdict.outcome is Outcome.INCONCLUSIVE
+        index: replace(plan, policy=replace(policy, alpha=largest / (1 - policy.reserve)))
+        for index, (candidate, plan) in enumerate(zip(candidates, plans, strict=True))
+        if candidate is not None and candidate.review.verdict.outcome is Outcome.INCONCLUSIVE
         for policy in [plan.policy]
-        if policy is not None and (p_values[place] <= levels).all() and largest > policy.first_level
+        if policy is not None and (p_values[index] <= levels).all() and largest > policy.first_level
     }
 
 
@@ -135,14 +135,14 @@ def _is_joint(review: Review) -> bool:
     plan, policy = review.plan, review.plan.policy
     assert policy is not None
     has_mean = policy.mean_margin is not None
-    judged = [one.capability for one in review.taken if one.capability != TOGETHER]
-    own = {found.capability for found in review.comparison.capabilities}
-    is_first = len(set(judged)) == len(judged) and own.issuperset(judged)
+    judged = [looks.capability for looks in review.taken if looks.capability != TOGETHER]
+    names = {capability.capability for capability in review.comparison.capabilities}
+    is_first = len(set(judged)) == len(judged) and names.issuperset(judged)
     return policy.estimand == "capability" and plan.items is None and not has_mean and is_first
 
 
 def _levels(
-    asked: Sequence[Asked | None],
+    candidates: Sequence[Asked | None],
     p_values: NDArray[np.float64],
     proofs: Sequence[CapabilityComparison],
     review: Review,
@@ -150,74 +150,78 @@ def _levels(
     """Return at which level each proof may be given, by what all candidates answered."""
     policy = review.plan.policy
     assert policy is not None
-    looks = {one.capability: one.n_items for one in review.provenance.looks}
+    looks = {planned.capability: planned.n_items for planned in review.provenance.looks}
     together = []
     for proof in proofs:
-        changes = [{} if one is None else _changes(one, proof) for one in asked]
+        changes = [
+            {} if candidate is None else _changes(candidate, proof) for candidate in candidates
+        ]
         planned = looks.get(proof.capability, (proof.counts.n_planned,))
         if policy.role(proof.capability, proof.ring) == "target":  # is asked in full, once
             planned = planned[-1:]
         together.append(Together(_correlation(changes), planned))
-    return joint_levels(p_values, together, alpha=policy.first_level * len(asked))
+    return joint_levels(p_values, together, alpha=policy.first_level * len(candidates))
 
 
-def _proofs(one: Asked) -> list[CapabilityComparison]:
+def _proofs(candidate: Asked) -> list[CapabilityComparison]:
     """Return the capabilities that PASS takes a proof of."""
-    policy = one.review.plan.policy
+    policy = candidate.review.plan.policy
     assert policy is not None
     return [
-        found
-        for found in one.review.comparison.capabilities
-        if policy.role(found.capability, found.ring) != "monitored"
+        capability
+        for capability in candidate.review.comparison.capabilities
+        if policy.role(capability.capability, capability.ring) != "monitored"
     ]
 
 
-def _p_values(one: Asked | None, proofs: Sequence[CapabilityComparison]) -> list[float]:
+def _p_values(candidate: Asked | None, proofs: Sequence[CapabilityComparison]) -> list[float]:
     """Return the p-value of each proof, 1 where there is none."""
-    if one is None:
+    if candidate is None:
         return [1.0] * len(proofs)
-    found = {row.capability: row.evidence.p_held for row in one.review.comparison.capabilities}
-    return [1.0 if (p := found.get(proof.capability)) is None else p for proof in proofs]
+    p_values = {
+        row.capability: row.evidence.p_held for row in candidate.review.comparison.capabilities
+    }
+    return [1.0 if (p := p_values.get(proof.capability)) is None else p for proof in proofs]
 
 
 Changes = Mapping[tuple[str, str], float]
 """Of each item, by task and id, its change."""
 
 
-def _changes(one: Asked, proof: CapabilityComparison) -> Changes | None:
+def _changes(candidate: Asked, proof: CapabilityComparison) -> Changes | None:
     """Return the changes that a proof is about; None where they are graded, or in clusters.
 
     How near a normal distribution the tests of those come was not measured.
     """
-    pairs = [counted(pair) for pair in one.pairs if pair.task.capability == proof.capability]
-    n_repeats = one.review.plan.protocol.repeats
-    found = gather(
+    pairs = [counted(pair) for pair in candidate.pairs if pair.task.capability == proof.capability]
+    n_repeats = candidate.review.plan.protocol.repeats
+    gathered = gather(
         pairs, margin=proof.evidence.margin, n_planned=proof.counts.n_planned, stands_alone=False
     )
     if any(
         pair.group is not None or pair.is_graded or pair.task.is_graded(n_repeats)
-        for pair in found.gating
+        for pair in gathered.gating
     ):
         return None
-    return {(pair.task.name, pair.item.id): pair.worst_change for pair in found.gating}
+    return {(pair.task.name, pair.item.id): pair.worst_change for pair in gathered.gating}
 
 
 def _correlation(changes: Sequence[Changes | None]) -> NDArray[np.float64] | None:
     """Return how the candidates change together, each two on the items that both were asked."""
-    if any(one is None for one in changes):
+    if any(change is None for change in changes):
         return None
-    found = np.eye(len(changes))
-    for (a, one), (b, other) in combinations(enumerate(changes), 2):
-        assert one is not None
+    matrix = np.eye(len(changes))
+    for (a, first), (b, other) in combinations(enumerate(changes), 2):
+        assert first is not None
         assert other is not None
-        shared = [key for key in one if key in other]
+        shared = [key for key in first if key in other]
         if len(shared) > 1:
-            x = np.array([[side[key] for key in shared] for side in (one, other)])
-            found[a, b] = found[b, a] = correlation_of(x)[0, 1]
-    return found
+            x = np.array([[side[key] for key in shared] for side in (first, other)])
+            matrix[a, b] = matrix[b, a] = correlation_of(x)[0, 1]
+    return matrix
 
 
-def told(choice: Choice, names: Sequence[str], passed: Sequence[bool]) -> str:
+def shippable(choice: Choice, names: Sequence[str], passed: Sequence[bool]) -> str:
     """Return in one line what may be shipped; `passed` ends where the testing did."""
     good = [name for name, has_passed in zip(names, passed, strict=False) if has_passed]
     if choice == "any":

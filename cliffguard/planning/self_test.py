@@ -127,7 +127,8 @@ def measure_noise(
         against=against,
         confidence=1.0 - 2.0 * policy.alpha,
         capabilities=tuple(
-            _told(one, p_drift, policy) for one, p_drift in zip(there, p_values, strict=True)
+            _told(capability, p_drift, policy)
+            for capability, p_drift in zip(there, p_values, strict=True)
         ),
         unscored=tuple(name for name in names if name not in scored),
     )
@@ -172,24 +173,24 @@ def _replicate(plan: Plan, other: Plan) -> int:
     return REPLICATES["packing" if is_packed_otherwise else "batches"]
 
 
-def _two_sided(one: CapabilityComparison, two: CapabilityComparison) -> float:
-    assert one.evidence.p_drop is not None
-    assert two.evidence.p_drop is not None
-    return min(1.0, 2.0 * min(one.evidence.p_drop, two.evidence.p_drop))
+def _two_sided(there: CapabilityComparison, back: CapabilityComparison) -> float:
+    assert there.evidence.p_drop is not None
+    assert back.evidence.p_drop is not None
+    return min(1.0, 2.0 * min(there.evidence.p_drop, back.evidence.p_drop))
 
 
-def _told(found: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
-    assert found.evidence.drop is not None
-    assert found.evidence.drop_interval is not None
+def _told(capability: CapabilityComparison, p_drift: float, policy: Policy) -> CapabilityNoise:
+    assert capability.evidence.drop is not None
+    assert capability.evidence.drop_interval is not None
     return CapabilityNoise(
-        capability=found.capability,
-        n_items=found.counts.n_items,
-        n_worse=found.counts.n_broken,
-        n_better=found.counts.n_fixed,
-        drop=found.evidence.drop,
-        drop_interval=found.evidence.drop_interval,
+        capability=capability.capability,
+        n_items=capability.counts.n_items,
+        n_worse=capability.counts.n_broken,
+        n_better=capability.counts.n_fixed,
+        drop=capability.evidence.drop,
+        drop_interval=capability.evidence.drop_interval,
         p_drift=p_drift,
-        margin=found.evidence.margin,
+        margin=capability.evidence.margin,
         has_drifted=p_drift <= policy.alpha,
     )
 
@@ -198,6 +199,6 @@ def _note(
     pairs: Sequence[Pair], questions: Sequence[str], look: Look, store: Store, against: str
 ) -> None:
     for series, key in zip(look, questions, strict=True):
-        own = [p for p in pairs if p.task.name == series.task.name and p.gates and p.is_scored]
-        flips = sum(pair.is_broken or pair.is_fixed for pair in own)
-        store.entry(key).write_noise({"against": against, "items": len(own), "flips": flips})
+        scored = [p for p in pairs if p.task.name == series.task.name and p.gates and p.is_scored]
+        flips = sum(pair.is_broken or pair.is_fixed for pair in scored)
+        store.entry(key).write_noise({"against": against, "items": len(scored), "flips": flips})

@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cliffguard.core.comparisons import Behaviour, CapabilityComparison, Manner, Shift
+from cliffguard.core.comparisons import (
+    CapabilityComparison,
+    Drift,
+    ResponseComparison,
+    ResponseStatistics,
+)
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import plural
 from cliffguard.report import numbers
@@ -72,50 +77,56 @@ class BehaviourView:
 
 def behaviour_view(page: Page) -> BehaviourView | None:
     """Arrange what is known of both sides' behaviour; None where nothing is."""
-    told = [
-        (row, row.found, row.found.diagnostics.behaviour)
+    measured = [
+        (row, row.comparison, row.comparison.diagnostics.behaviour)
         for row in page.rows
-        if row.found is not None and row.found.diagnostics.behaviour is not None
+        if row.comparison is not None and row.comparison.diagnostics.behaviour is not None
     ]
-    cells = [_cells(behaviour, found.diagnostics.shift) for _, found, behaviour in told]
+    cells = [
+        _cells(behaviour, capability.diagnostics.shift) for _, capability, behaviour in measured
+    ]
     kept = [
-        place
-        for place in range(len(MEANINGS))
-        if any(row[place] != numbers.MISSING for row in cells)
+        column
+        for column in range(len(MEANINGS))
+        if any(row[column] != numbers.MISSING for row in cells)
     ]
     if not kept:
         return None
     return BehaviourView(
-        columns=tuple(tuple(MEANINGS)[place] for place in kept),
+        columns=tuple(tuple(MEANINGS)[column] for column in kept),
         rows=tuple(
-            BehaviourRow(capability=row.capability, cells=tuple(own[place] for place in kept))
-            for (row, _, _), own in zip(told, cells, strict=True)
+            BehaviourRow(
+                capability=row.capability, cells=tuple(row_cells[column] for column in kept)
+            )
+            for (row, _, _), row_cells in zip(measured, cells, strict=True)
         ),
         notes=tuple(
             f"{row.capability}: {note}"
-            for row, found, behaviour in told
-            for note in _notes(row, found, behaviour)
+            for row, capability, behaviour in measured
+            for note in _notes(row, capability, behaviour)
         ),
     )
 
 
-def _cells(told: Behaviour, shift: Shift | None) -> tuple[str, ...]:
-    ratio = told.length_ratio
+def _cells(behaviour: ResponseComparison, shift: Drift | None) -> tuple[str, ...]:
+    ratio = behaviour.length_ratio
     return (
-        numbers.percent(told.agreement),
+        numbers.percent(behaviour.agreement),
         numbers.MISSING if ratio is None else f"×{ratio:.2f}",
-        _change(told, lambda side: side.cut),
-        _change(told, lambda side: side.repeated),
-        _change(told, lambda side: side.confident_wrong),
-        _change(told, lambda side: side.calibration_error),
+        _change(behaviour, lambda side: side.cut),
+        _change(behaviour, lambda side: side.repeated),
+        _change(behaviour, lambda side: side.confident_wrong),
+        _change(behaviour, lambda side: side.calibration_error),
         numbers.MISSING if shift is None else f"{shift.median_nats:.3f}",
         numbers.percent(None if shift is None else shift.agreement),
     )
 
 
-def _change(told: Behaviour, share: Callable[[Manner], float | None]) -> str:
+def _change(
+    behaviour: ResponseComparison, share: Callable[[ResponseStatistics], float | None]
+) -> str:
     """Both sides as "3.0 → 12.5 %"."""
-    base, candidate = share(told.base), share(told.candidate)
+    base, candidate = share(behaviour.base), share(behaviour.candidate)
     if base is None or candidate is None:
         return numbers.MISSING
     return f"{numbers.percent(base).removesuffix(' %')} → {numbers.percent(candidate)}"
@@ -124,77 +135,83 @@ def _change(told: Behaviour, share: Callable[[Manner], float | None]) -> str:
 # --- notes ---------------------------------------------------------------------------------------
 
 
-def _notes(row: CapabilityRow, found: CapabilityComparison, told: Behaviour) -> list[str]:
+def _notes(
+    row: CapabilityRow, capability: CapabilityComparison, behaviour: ResponseComparison
+) -> list[str]:
     notes = []
-    if told.n_generated >= LEAST_ANSWERS:
+    if behaviour.n_generated >= LEAST_ANSWERS:
         notes = [
-            *_length(told),
-            *_rise(told, lambda side: side.cut, "answers that were cut"),
-            *_cut_and_lost(found, told),
-            *_rise(told, lambda side: side.repeated, "answers that run in a circle"),
-            *_rise(told, lambda side: side.empty, "empty answers"),
+            *_length(behaviour),
+            *_rise(behaviour, lambda side: side.cut, "answers that were cut"),
+            *_cut_and_lost(capability, behaviour),
+            *_rise(behaviour, lambda side: side.repeated, "answers that run in a circle"),
+            *_rise(behaviour, lambda side: side.empty, "empty answers"),
         ]
-    return [*notes, *_other_answers(row, found, told), *_confident_wrong(told)]
+    return [*notes, *_other_answers(row, capability, behaviour), *_confident_wrong(behaviour)]
 
 
-def _length(told: Behaviour) -> Sequence[str]:
-    ratio = told.length_ratio
+def _length(behaviour: ResponseComparison) -> Sequence[str]:
+    ratio = behaviour.length_ratio
     if ratio is None or SHORTER < ratio < 1 / SHORTER:
         return ()
     change = f"{100 * abs(1 - ratio):.0f} % {'shorter' if ratio < 1 else 'longer'}"
-    before, after = told.base.mean_tokens or 0.0, told.candidate.mean_tokens or 0.0
+    before, after = behaviour.base.mean_tokens or 0.0, behaviour.candidate.mean_tokens or 0.0
     return (f"answers are {change} ({before:.0f} → {after:.0f} tokens on average)",)
 
 
-def _rise(told: Behaviour, share: Callable[[Manner], float | None], what: str) -> Sequence[str]:
-    before, after = share(told.base), share(told.candidate)
+def _rise(
+    behaviour: ResponseComparison, share: Callable[[ResponseStatistics], float | None], what: str
+) -> Sequence[str]:
+    before, after = share(behaviour.base), share(behaviour.candidate)
     if before is None or after is None or after - before < RISE:
         return ()
-    return (f"more {what} ({_change(told, share)})",)
+    return (f"more {what} ({_change(behaviour, share)})",)
 
 
-def _cut_and_lost(found: CapabilityComparison, told: Behaviour) -> Sequence[str]:
+def _cut_and_lost(capability: CapabilityComparison, behaviour: ResponseComparison) -> Sequence[str]:
     """Say so where more answers were cut than right ones lost: the limit may be all of the drop."""
-    if told.base.cut is None or told.candidate.cut is None or not told.n_worse_cut:
+    if behaviour.base.cut is None or behaviour.candidate.cut is None or not behaviour.n_worse_cut:
         return ()
-    n_worse = found.counts.n_broken + found.counts.n_lost
-    n_more_cut = round((told.candidate.cut - told.base.cut) * told.n_generated)
-    if not 0 < n_worse - found.counts.n_fixed <= n_more_cut:
+    n_worse = capability.counts.n_broken + capability.counts.n_lost
+    n_more_cut = round((behaviour.candidate.cut - behaviour.base.cut) * behaviour.n_generated)
+    if not 0 < n_worse - capability.counts.n_fixed <= n_more_cut:
         return ()
-    worse = "broken or unanswered" if found.counts.n_lost else "broken"
-    verb = "was" if told.n_worse_cut == 1 else "were"
+    worse = "broken or unanswered" if capability.counts.n_lost else "broken"
+    verb = "was" if behaviour.n_worse_cut == 1 else "were"
     return (
-        f"of {n_worse:,} {worse} {plural(n_worse, 'item')}, {told.n_worse_cut:,} {verb} cut: a "
-        "higher limit, or other stop strings, would tell whether anything else was lost",
+        f"of {n_worse:,} {worse} {plural(n_worse, 'item')}, {behaviour.n_worse_cut:,} {verb} cut: "
+        "a higher limit, or other stop strings, would tell whether anything else was lost",
     )
 
 
 def _other_answers(
-    row: CapabilityRow, found: CapabilityComparison, told: Behaviour
+    row: CapabilityRow, capability: CapabilityComparison, behaviour: ResponseComparison
 ) -> Sequence[str]:
     """Say so where a score held, and yet many answers are others than the base's."""
-    is_low = told.agreement is not None and told.agreement < LOW_AGREEMENT
+    is_low = behaviour.agreement is not None and behaviour.agreement < LOW_AGREEMENT
     is_held = row.finding.outcome is Outcome.HELD and not row.is_target
-    if not (is_low and is_held and found.counts.n_items >= LEAST_ANSWERS and _is_short(told)):
+    if not (
+        is_low and is_held and capability.counts.n_items >= LEAST_ANSWERS and _is_short(behaviour)
+    ):
         return ()
     return (
-        f"the score held, with other answers: {numbers.percent(told.agreement)} are the same, "
-        f"{told.n_other_wrong:,} wrong answers became other wrong ones",
+        f"the score held, with other answers: {numbers.percent(behaviour.agreement)} are the same, "
+        f"{behaviour.n_other_wrong:,} wrong answers became other wrong ones",
     )
 
 
-def _is_short(told: Behaviour) -> bool:
+def _is_short(behaviour: ResponseComparison) -> bool:
     """Say whether two answers of one mind would be the same, word for word."""
-    if not told.n_generated:
+    if not behaviour.n_generated:
         return True
-    return told.base.mean_tokens is not None and told.base.mean_tokens <= SHORT_TOKENS
+    return behaviour.base.mean_tokens is not None and behaviour.base.mean_tokens <= SHORT_TOKENS
 
 
-def _confident_wrong(told: Behaviour) -> Sequence[str]:
-    rise = told.confident_wrong_rise
+def _confident_wrong(behaviour: ResponseComparison) -> Sequence[str]:
+    rise = behaviour.confident_wrong_rise
     if rise is None or rise.low <= 0:
         return ()
-    change = _change(told, lambda side: side.confident_wrong)
+    change = _change(behaviour, lambda side: side.confident_wrong)
     return (
         f"more answers that are confident and wrong ({change}, interval of the rise "
         f"{numbers.points_range(rise)} pp)",

@@ -30,28 +30,31 @@ class ClassView:
 def class_view(page: Page) -> ClassView | None:
     """Arrange the classes of all tasks; None where no task has any."""
     tasks = [
-        one for row in page.rows if row.found is not None for one in row.found.diagnostics.classes
+        task
+        for row in page.rows
+        if row.comparison is not None
+        for task in row.comparison.diagnostics.classes
     ]
-    rows = [(task, one) for task in tasks for one in task.classes]
+    rows = [(task, comparison) for task in tasks for comparison in task.classes]
     if not rows:
         return None
     rows.sort(key=lambda pair: pair[1].candidate_recall - pair[1].base_recall)
     left_out = len(rows) - MOST_ROWS
     more = (f"{left_out:,} more classes are in review.json.",) if left_out > 0 else ()
     return ClassView(
-        rows=tuple(_cells(task, one) for task, one in rows[:MOST_ROWS]),
+        rows=tuple(_cells(task, comparison) for task, comparison in rows[:MOST_ROWS]),
         notes=(*(_macro_f1(task) for task in tasks[:MOST_ROWS]), *more),
     )
 
 
-def _cells(task: ClassesComparison, one: ClassComparison) -> tuple[str, ...]:
+def _cells(task: ClassesComparison, comparison: ClassComparison) -> tuple[str, ...]:
     return (
         one_line(task.task),
-        clip(one_line(one.label), _LABEL_CHARACTERS),
-        f"{one.n_items:,}",
-        numbers.percent(one.base_recall),
-        numbers.percent(one.candidate_recall),
-        numbers.points(one.base_recall - one.candidate_recall),
+        clip(one_line(comparison.label), _LABEL_CHARACTERS),
+        f"{comparison.n_items:,}",
+        numbers.percent(comparison.base_recall),
+        numbers.percent(comparison.candidate_recall),
+        numbers.points(comparison.base_recall - comparison.candidate_recall),
     )
 
 

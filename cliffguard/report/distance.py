@@ -9,7 +9,7 @@ from cliffguard.core.texts import clip, first_and_more
 from cliffguard.report.clean import one_line
 from cliffguard.report.numbers import points, points_range
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
-from cliffguard.report.placing import place
+from cliffguard.report.placing import place_label
 from cliffguard.report.reach import Reach
 from cliffguard.report.svg import draw_svg
 
@@ -171,7 +171,7 @@ def _draw_names(axes: Axes, rows: Sequence[Reach], is_keyed: bool) -> None:
         lines = _lines(row, str(number) if is_keyed else None)
         at = _place(axes, row)
         width, height = _size(axes, lines)
-        chosen = place(at, width, height, taken, whole)
+        chosen = place_label(at, width, height, taken, whole)
         taken.append(chosen)
         _write(axes, row, lines, at, chosen)
 

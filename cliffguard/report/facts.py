@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.reviews import Commit, PlannedLooks, Provenance, Review, TakenLooks
-from cliffguard.core.settings import Plan, Policy, Protocol
+from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.core.texts import n_things, plural
 from cliffguard.report.clean import one_line
 
@@ -50,16 +50,16 @@ def run_facts(review: Review) -> tuple[Fact, ...]:
         *(("suite", stamp) for stamp in stamps),
         ("protocol", _protocol(review.plan.protocol)),
         ("policy", _policy(review.plan.policy)),
-        *(("policy", told) for told in _own_policies(review.plan.policy)),
-        *(("items", told) for told in _dealing(review.plan)),
-        *(("after a failure", told) for told in _after_failure(review.plan)),
+        *(("policy", text) for text in _own_policies(review.plan.policy)),
+        *(("items", text) for text in _dealing(review.plan)),
+        *(("after a failure", text) for text in _after_failure(review.plan)),
         *(("looks", _looks(planned)) for planned in provenance.looks),
-        *(("looks taken", _taken(one)) for one in review.taken),
+        *(("looks taken", _taken(looks)) for looks in review.taken),
         *(("training data", _training(review)) for _ in review.plan.train[:1]),
         ("runner", provenance.runner),
-        *(("measured on", place) for place in provenance.measured_on),
+        *(("measured on", machine) for machine in provenance.measured_on),
         ("versions", ", ".join([_own(provenance), *versions])),
-        *(("started in", _commit(one)) for one in [provenance.commit] if one is not None),
+        *(("started in", _commit(commit)) for commit in [provenance.commit] if commit is not None),
         (
             "stored answers",
             f"{n_things(len(provenance.questions), 'question')}; their keys are in review.json",
@@ -80,15 +80,15 @@ def _commit(commit: Commit) -> str:
 
 def _training(review: Review) -> str:
     n_items = len(review.comparison.overlaps)
-    told = (
+    overlap = (
         f"{n_things(n_items, 'item')} of the suites {plural(n_items, 'is', 'are')} in it"
         if n_items
         else "no item of the suites is in it"
     )
-    return f"{', '.join(review.plan.train)}; {told}"
+    return f"{', '.join(review.plan.train)}; {overlap}"
 
 
-def _protocol(protocol: Protocol) -> str:
+def _protocol(protocol: EvalSettings) -> str:
     shots = "each task's own" if protocol.num_fewshot is None else str(protocol.num_fewshot)
     limit = (
         "all items" if protocol.limit is None else f"{n_things(protocol.limit, 'item')} per task"
@@ -103,12 +103,12 @@ def _protocol(protocol: Protocol) -> str:
 _TOLD_ALWAYS = ("chat_template", "system_prompt", "num_fewshot", "dtype", "limit", "seed")
 
 
-def _unusual(protocol: Protocol) -> str:
+def _unusual(protocol: EvalSettings) -> str:
     """Name the settings that most runs leave alone, where they were set."""
-    usual = Protocol()
-    names = [f.name for f in fields(Protocol) if f.name not in _TOLD_ALWAYS]
-    told = {name: getattr(protocol, name) for name in names}
-    set_ones = {name: value for name, value in told.items() if value != getattr(usual, name)}
+    usual = EvalSettings()
+    names = [f.name for f in fields(EvalSettings) if f.name not in _TOLD_ALWAYS]
+    settings = {name: getattr(protocol, name) for name in names}
+    set_ones = {name: value for name, value in settings.items() if value != getattr(usual, name)}
     return "".join(f", {name.replace('_', ' ')} {value}" for name, value in set_ones.items())
 
 
@@ -128,27 +128,38 @@ def _looks(planned: PlannedLooks) -> str:
     )
 
 
-def _taken(one: TakenLooks) -> str:
+def _taken(looks: TakenLooks) -> str:
     """One run's looks at one capability, and what they spent of alpha."""
-    counted = ", ".join(f"{n:,}" for n in one.counted)
-    last = one.counted[-1] if one.counted else 0
-    name = one.capability or "all that gates together"
-    return f"{name} at {counted} {plural(last, 'item')}, alpha spent: {one.spent:.3g}"
+    counted = ", ".join(f"{n:,}" for n in looks.counted)
+    last = looks.counted[-1] if looks.counted else 0
+    name = looks.capability or "all that gates together"
+    return f"{name} at {counted} {plural(last, 'item')}, alpha spent: {looks.spent:.3g}"
 
 
 def _own_policies(policy: Policy | None) -> Iterator[str]:
     """Return what a policy says of single capabilities."""
-    for name, own in ({} if policy is None else policy.capabilities).items():
-        margins = (("margin", own.margin), ("margin of a part", own.stratum_margin))
-        told = [f"{word} {100 * margin:.1f} pp" for word, margin in margins if margin is not None]
-        told += [f"clusters by {own.cluster}"] if own.cluster else []
-        told += [f"parts by {own.strata}"] if own.strata else []
-        if own.lower_is_better is not None:
-            told.append("lower is better" if own.lower_is_better else "higher is better")
-        if own.gate is not None:
-            told.append("gates, and must be measured" if own.gate else "does not gate")
-        if told:
-            yield f"{name}: {', '.join(told)}"
+    for name, capability_policy in ({} if policy is None else policy.capabilities).items():
+        margins = (
+            ("margin", capability_policy.margin),
+            ("margin of a part", capability_policy.stratum_margin),
+        )
+        settings = [
+            f"{word} {100 * margin:.1f} pp" for word, margin in margins if margin is not None
+        ]
+        settings += (
+            [f"clusters by {capability_policy.cluster}"] if capability_policy.cluster else []
+        )
+        settings += [f"parts by {capability_policy.strata}"] if capability_policy.strata else []
+        if capability_policy.lower_is_better is not None:
+            settings.append(
+                "lower is better" if capability_policy.lower_is_better else "higher is better"
+            )
+        if capability_policy.gate is not None:
+            settings.append(
+                "gates, and must be measured" if capability_policy.gate else "does not gate"
+            )
+        if settings:
+            yield f"{name}: {', '.join(settings)}"
 
 
 def _dealing(plan: Plan) -> Iterator[str]:

@@ -112,23 +112,27 @@ def _panels(page: Page) -> list[_Panel]:
     gating = [row for row in page.rows if row.finding.role == "gating"]
     monitored = [row for row in page.rows if row.finding.role == "monitored"]
     shift = len(gating) + (_GROUP_GAP if gating else 0.0)
-    drops = [_line(row, float(place), 1.0) for place, row in enumerate(gating)]
-    drops += [_line(row, place + shift, 1.0) for place, row in enumerate(monitored)]
-    gains = [_line(row, float(place), -1.0) for place, row in enumerate(targets)]
+    drops = [_line(row, float(position), 1.0) for position, row in enumerate(gating)]
+    drops += [_line(row, position + shift, 1.0) for position, row in enumerate(monitored)]
+    gains = [_line(row, float(position), -1.0) for position, row in enumerate(targets)]
     panels = (_Panel(lines=tuple(gains), is_gain=True), _Panel(lines=tuple(drops), is_gain=False))
     return [panel for panel in panels if panel.lines]
 
 
 def _line(row: CapabilityRow, y: float, sign: float) -> _Line:
-    found, margin = row.found, row.finding.margin
+    capability, margin = row.comparison, row.finding.margin
     limit = None if margin is None else 100 * sign * margin + 0.0
-    if found is None or found.evidence.drop is None or found.evidence.drop_interval is None:
+    if (
+        capability is None
+        or capability.evidence.drop is None
+        or capability.evidence.drop_interval is None
+    ):
         return _Line(row=row, y=y, value=None, low=0.0, high=0.0, limit=limit)
     ends = sorted(
         100 * sign * end
-        for end in (found.evidence.drop_interval.low, found.evidence.drop_interval.high)
+        for end in (capability.evidence.drop_interval.low, capability.evidence.drop_interval.high)
     )
-    value = 100 * sign * found.evidence.drop
+    value = 100 * sign * capability.evidence.drop
     return _Line(row=row, y=y, value=value, low=ends[0], high=ends[1], limit=limit)
 
 

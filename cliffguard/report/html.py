@@ -19,7 +19,7 @@ from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
 from cliffguard.report.figures import forest_svg, ladder_svg
-from cliffguard.report.page import lay_out, place
+from cliffguard.report.page import lay_out, source_line
 from cliffguard.report.parts import HEADERS as PARTS_HEADERS
 from cliffguard.report.parts import INTRO as PARTS_INTRO
 from cliffguard.report.parts import SIDES as PARTS_SIDES
@@ -30,7 +30,7 @@ from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
 from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
 from cliffguard.report.timings import TITLE as TIMINGS_TITLE
-from cliffguard.report.timings import TimingsOrLater, read, rows, sentence
+from cliffguard.report.timings import TimingsOrLater, read, rows, summary_of
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 1600
@@ -79,7 +79,7 @@ def render_html(review: Review, timings: TimingsOrLater = None) -> str:
             run_facts=run_facts(page.review),
             timings_title=TIMINGS_TITLE,
             timings_headers=TIMINGS_HEADERS,
-            timings_sentence=None if spent is None else sentence(spent),
+            timings_sentence=None if spent is None else summary_of(spent),
             timings=() if spent is None else rows(spent),
             marks=MARKS,
             meanings=MEANINGS,
@@ -107,7 +107,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
     environment.filters["prompt"] = lambda text: shorten(text, _PROMPT_CHARACTERS)
     environment.filters["answer"] = lambda text: shorten(text, _ANSWER_CHARACTERS)
     environment.filters["breakable"] = _breakable
-    environment.filters["place"] = place
+    environment.filters["place"] = source_line
     environment.filters["percent"] = numbers.percent
     return environment
 

@@ -52,7 +52,7 @@ def render_json(review: Review) -> str:
 
 def render_several(reviews: Mapping[str, Review | None]) -> str:
     """Return several reviews as one object, by name; null where a comparison could not be made."""
-    plain = {name: one and json.loads(render_json(one)) for name, one in reviews.items()}
+    plain = {name: review and json.loads(render_json(review)) for name, review in reviews.items()}
     return escaped(json.dumps(plain, indent=2, ensure_ascii=False)) + "\n"
 
 
@@ -105,7 +105,7 @@ def _plain(value: Any, where: str) -> Any:
             id="review.not-finite",
         )
     if isinstance(value, tuple):
-        return [_plain(part, f"{where}.{place}") for place, part in enumerate(value)]
+        return [_plain(part, f"{where}.{index}") for index, part in enumerate(value)]
     if isinstance(value, Mapping):
         return {key: _plain(value[key], _join(where, key)) for key in sorted(value)}
     return _fields(value, where) if is_dataclass(value) else value
@@ -209,15 +209,15 @@ def _check_format(value: dict[str, Any], source: str) -> None:
         raise UsageError(
             f"{source}: format: missing, so this is not a review; {_NEXT}", id="review.format"
         )
-    found = value["format"]
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+    number = value["format"]
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
         raise UsageError(
-            f"{source}: format: expected a whole number, found {found!r}; {_NEXT}",
+            f"{source}: format: expected a whole number, found {number!r}; {_NEXT}",
             id="review.format",
         )
-    if found > REVIEW_FORMAT:
+    if number > REVIEW_FORMAT:
         raise UsageError(
-            f"{source}: format: {found} is newer than this cliffguard, which reads up to "
+            f"{source}: format: {number} is newer than this cliffguard, which reads up to "
             f"{REVIEW_FORMAT}; update cliffguard to read it",
             id="review.newer",
         )
@@ -235,12 +235,12 @@ def _difference(
                 return f"{_join(where, key)}: missing"
             if key not in written:
                 return f"{_join(where, key)}: unknown key"
-            found = _difference(read[key], written[key], _join(where, key), may_lack)
-            if found is not None:
-                return found
+            difference = _difference(read[key], written[key], _join(where, key), may_lack)
+            if difference is not None:
+                return difference
         return None
     if isinstance(read, list) and isinstance(written, list) and len(read) == len(written):
         pairs = enumerate(zip(read, written, strict=True))
-        steps = (_difference(*pair, f"{where}.{place}", may_lack) for place, pair in pairs)
+        steps = (_difference(*pair, f"{where}.{index}", may_lack) for index, pair in pairs)
         return next((step for step in steps if step is not None), None)
     return None if read == written else f"{where}: expected {written!r}, found {read!r}"

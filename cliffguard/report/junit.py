@@ -36,7 +36,7 @@ def render_junit(review: Review) -> str:
     that are better low the property `direction` says so.
     """
     review = cleaned(review)
-    measured = {found.capability: found for found in review.comparison.capabilities}
+    measured = {capability.capability: capability for capability in review.comparison.capabilities}
     suite = ElementTree.Element("testsuite", name="cliffguard")
     _properties(suite, _verdict_numbers(review))
     for finding in review.verdict.findings:
@@ -62,7 +62,7 @@ def render_junit_error(message: str, kind: str) -> str:
 
 
 def _add_finding(
-    suite: ElementTree.Element, finding: Finding, found: CapabilityComparison | None
+    suite: ElementTree.Element, finding: Finding, capability: CapabilityComparison | None
 ) -> None:
     case = ElementTree.SubElement(
         suite,
@@ -70,7 +70,7 @@ def _add_finding(
         classname=f"cliffguard.{one_line(finding.suite) or 'policy'}",
         name=one_line(finding.capability),
     )
-    _properties(case, _numbers(finding, found))
+    _properties(case, _numbers(finding, capability))
     if finding.outcome is Outcome.HELD:
         return
     message = f"{finding.outcome}{_by(finding)}: {one_line(finding.reason)}"
@@ -125,7 +125,7 @@ def _mean_numbers(review: Review) -> dict[str, str | None]:
     }
 
 
-def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, str | None]:
+def _numbers(finding: Finding, capability: CapabilityComparison | None) -> dict[str, str | None]:
     """Return the properties of a capability by name; None stands for what was not measured."""
     numbers: dict[str, str | None] = {
         "role": finding.role,
@@ -146,14 +146,14 @@ def _numbers(finding: Finding, found: CapabilityComparison | None) -> dict[str, 
             numbers[f"falls.{name}"] = SHAPES[ladder.shape]
         if ladder.until is not None:
             numbers[f"until.{name}"] = str(ladder.until)
-    if found is None:
+    if capability is None:
         return numbers
-    return numbers | _of_stratum(finding, found) | _measured(found)
+    return numbers | _of_stratum(finding, capability) | _measured(capability)
 
 
-def _of_stratum(finding: Finding, found: CapabilityComparison) -> dict[str, str | None]:
+def _of_stratum(finding: Finding, capability: CapabilityComparison) -> dict[str, str | None]:
     """Return the numbers of the part that a finding names; empty where it names none."""
-    for part in found.diagnostics.strata:
+    for part in capability.diagnostics.strata:
         if part.name == finding.stratum:
             return {
                 "stratum_margin": _number(part.margin),
@@ -163,29 +163,29 @@ def _of_stratum(finding: Finding, found: CapabilityComparison) -> dict[str, str 
     return {}
 
 
-def _measured(found: CapabilityComparison) -> dict[str, str | None]:
+def _measured(capability: CapabilityComparison) -> dict[str, str | None]:
     """Return what was measured; counts that are mostly 0 only where they are not."""
-    interval, readable = found.evidence.drop_interval, found.diagnostics.readable
+    interval, readable = capability.evidence.drop_interval, capability.diagnostics.readable
     return {
-        "base_mean": _number(found.in_own_numbers(found.evidence.base_mean)),
-        "candidate_mean": _number(found.in_own_numbers(found.evidence.candidate_mean)),
-        "direction": DIRECTIONS[found.direction] or None,
-        "drop": _number(found.evidence.drop),
+        "base_mean": _number(capability.in_own_numbers(capability.evidence.base_mean)),
+        "candidate_mean": _number(capability.in_own_numbers(capability.evidence.candidate_mean)),
+        "direction": DIRECTIONS[capability.direction] or None,
+        "drop": _number(capability.evidence.drop),
         "drop_low": _number(interval.low if interval else None),
         "drop_high": _number(interval.high if interval else None),
-        "n_planned": str(found.counts.n_planned),
-        "n_asked": str(found.counts.n_asked),
-        "n_items": str(found.counts.n_items),
-        "n_unscored": str(found.counts.n_unscored),
-        "n_broken": str(found.counts.n_broken),
-        "n_fixed": str(found.counts.n_fixed),
+        "n_planned": str(capability.counts.n_planned),
+        "n_asked": str(capability.counts.n_asked),
+        "n_items": str(capability.counts.n_items),
+        "n_unscored": str(capability.counts.n_unscored),
+        "n_broken": str(capability.counts.n_broken),
+        "n_fixed": str(capability.counts.n_fixed),
         "interval_confidence": ""
-        if not found.evidence.level
-        else f"{1.0 - 2.0 * found.evidence.level:.6g}",
-        "chance": _number(found.in_own_numbers(found.evidence.chance)),
-        "n_effective_clusters": _number(found.evidence.n_effective_clusters),
+        if not capability.evidence.level
+        else f"{1.0 - 2.0 * capability.evidence.level:.6g}",
+        "chance": _number(capability.in_own_numbers(capability.evidence.chance)),
+        "n_effective_clusters": _number(capability.evidence.n_effective_clusters),
         "readable_drop": None if readable is None else _number(readable.drop),
-        **{name: _number(getattr(found.counts, name) or None) for name in _RARE},
+        **{name: _number(getattr(capability.counts, name) or None) for name in _RARE},
     }
 
 

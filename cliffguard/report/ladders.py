@@ -92,7 +92,7 @@ def _draw_side(axes: Axes, levels: Sequence[LevelComparison], *, is_base: bool) 
 
 def _shade_shown_only(axes: Axes, levels: Sequence[LevelComparison]) -> None:
     for is_gating, run in groupby(enumerate(levels), key=lambda pair: pair[1].is_gating):
-        places = [place for place, _ in run]
+        places = [position for position, _ in run]
         if is_gating:
             continue
         axes.axvspan(
@@ -110,15 +110,15 @@ def _shade_shown_only(axes: Axes, levels: Sequence[LevelComparison]) -> None:
 
 def _draw_edge(axes: Axes, view: LadderView) -> None:
     """Mark the level where the fall begins or ends, above the plot where nothing is in the way."""
-    place = next((place for place, rung in enumerate(view.rungs) if rung.is_edge), None)
-    if place is None:
+    position = next((index for index, rung in enumerate(view.rungs) if rung.is_edge), None)
+    if position is None:
         return
-    axes.axvline(place, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
-    axes.plot([place], [101], marker="v", markersize=8, color=BREAK, clip_on=False, zorder=6)
-    share = (place + 0.5) / len(view.rungs)
+    axes.axvline(position, color=BREAK, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+    axes.plot([position], [101], marker="v", markersize=8, color=BREAK, clip_on=False, zorder=6)
+    share = (position + 0.5) / len(view.rungs)
     side = "left" if share < 1 / 3 else "right" if share > 2 / 3 else "center"
     axes.text(
-        place,
+        position,
         111,
         clip(view.edge_words, 40),
         fontsize=12.5,
@@ -163,9 +163,9 @@ def _spread(heights: list[float]) -> list[float]:
     for height in heights:
         spread.append(max(height, spread[-1] + _LABEL_GAP) if spread else max(height, 2.0))
     excess = max(0.0, spread[-1] - 100.0)
-    for place in range(len(spread) - 1, -1, -1):
-        ceiling = spread[place + 1] - _LABEL_GAP if place + 1 < len(spread) else 100.0
-        spread[place] = min(spread[place], ceiling) if excess else spread[place]
+    for index in range(len(spread) - 1, -1, -1):
+        ceiling = spread[index + 1] - _LABEL_GAP if index + 1 < len(spread) else 100.0
+        spread[index] = min(spread[index], ceiling) if excess else spread[index]
     return spread
 
 
@@ -183,6 +183,6 @@ def _draw_axes(axes: Axes, view: LadderView) -> None:
     levels = view.ladder.levels
     step = -(-len(levels) // _MOST_TICKS) or 1
     places = list(range(0, len(levels), step))
-    axes.set_xticks(places, [str(levels[place].level) for place in places])
+    axes.set_xticks(places, [str(levels[position].level) for position in places])
     axes.tick_params(colors=MUTED, labelsize=11, length=3, color=FAINT)
     axes.set_xlabel(clip(view.level_name, 40), fontsize=11.5, color=INK, parse_math=False)

@@ -16,7 +16,7 @@ from cliffguard.report.classes import class_view
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
 from cliffguard.report.numbers import percent
-from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out, place
+from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out, source_line
 from cliffguard.report.parts import HEADERS as PARTS_HEADERS
 from cliffguard.report.parts import INTRO as PARTS_INTRO
 from cliffguard.report.parts import SIDES as PARTS_SIDES
@@ -27,7 +27,7 @@ from cliffguard.report.reach import INTRO as REACH_INTRO
 from cliffguard.report.reach import reaches
 from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
 from cliffguard.report.timings import TITLE as TIMINGS_TITLE
-from cliffguard.report.timings import TimingsOrLater, read, rows, sentence
+from cliffguard.report.timings import TimingsOrLater, read, rows, summary_of
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 600
@@ -198,17 +198,17 @@ def _parts(page: Page) -> str:
     views = part_views(page)
     if not views:
         return ""
-    told = [
+    sections = [
         f"### {escape(view.row.capability)}\n\n{escape(view.summary)}\n\n"
-        + _table(PARTS_HEADERS, PARTS_SIDES, [_part(one) for one in view.rows])
+        + _table(PARTS_HEADERS, PARTS_SIDES, [_part(row) for row in view.rows])
         for view in views
     ]
-    return "\n\n".join([f"## {PARTS_TITLE}", PARTS_INTRO, *told])
+    return "\n\n".join([f"## {PARTS_TITLE}", PARTS_INTRO, *sections])
 
 
-def _part(one: PartRow) -> tuple[str, ...]:
-    name, *cells, p_value, note = one.cells
-    marked = f"**◀ {note}**" if one.is_proven else escape(note)
+def _part(row: PartRow) -> tuple[str, ...]:
+    name, *cells, p_value, note = row.cells
+    marked = f"**◀ {note}**" if row.is_proven else escape(note)
     return (escape(name), *cells, html.escape(p_value), marked)
 
 
@@ -219,7 +219,7 @@ def _target(page: Page) -> str:
 
 def _gain(row: CapabilityRow, page: Page) -> str:
     head = f"- {escape(row.capability)}, {row.mark} {row.finding.outcome}"
-    if row.found is None or row.found.evidence.drop is None:
+    if row.comparison is None or row.comparison.evidence.drop is None:
         return f"{head}: {escape(row.reason)}"
     words = f", {row.direction}" if row.direction else ""
     return (
@@ -238,7 +238,7 @@ def _classes(page: Page) -> str:
 
 
 def _reach(page: Page) -> str:
-    rows = [(escape(one.cells[0]), *map(_range, one.cells[1:])) for one in reaches(page)]
+    rows = [(escape(reach.cells[0]), *map(_range, reach.cells[1:])) for reach in reaches(page)]
     table = _table(REACH_HEADERS, "llrrrrl", rows)
     return f"## Distance\n\n{REACH_INTRO}\n\n{table}" if rows else ""
 
@@ -299,13 +299,13 @@ def _overlaps(page: Page) -> str:
     every = page.review.comparison.overlaps
     rows = [
         (
-            escape(one.task),
-            escape(one.item_id),
-            one.kind,
-            percent(one.similarity),
-            escape(place(one)),
+            escape(overlap.task),
+            escape(overlap.item_id),
+            overlap.kind,
+            percent(overlap.similarity),
+            escape(source_line(overlap)),
         )
-        for one in every[:_MOST_OVERLAPS]
+        for overlap in every[:_MOST_OVERLAPS]
     ]
     table = _table(("task", "item", "kind", "similarity", "training data"), "lllrl", rows)
     if len(every) > len(rows):
@@ -328,7 +328,7 @@ def _timings(timings: Timings | None) -> str:
     if timings is None:
         return ""
     table = _table(TIMINGS_HEADERS, "lrrrr", rows(timings))
-    return f"## {TIMINGS_TITLE}\n\n{sentence(timings)}\n\n{table}"
+    return f"## {TIMINGS_TITLE}\n\n{summary_of(timings)}\n\n{table}"
 
 
 def _facts(facts: Sequence[Fact]) -> str:

@@ -12,9 +12,9 @@ from cliffguard.compare.summary import DIRECTIONS
 from cliffguard.compare.verdict import EXIT_CODES
 from cliffguard.core.comparisons import (
     CapabilityComparison,
+    Contamination,
     Ladder,
     LevelComparison,
-    Overlap,
     TaskComparison,
 )
 from cliffguard.core.reviews import Example, Finding, LadderFinding, Outcome, Review
@@ -36,13 +36,13 @@ class CapabilityRow:
     """One capability of the table: the finding and, where it was measured, the comparison."""
 
     finding: Finding
-    found: CapabilityComparison | None
+    comparison: CapabilityComparison | None
     first_level: float | None = None  # that of the heading over all intervals
 
     @property
     def own_confidence(self) -> str:
         """Of an interval that is not at the confidence of the heading, its own; else nothing."""
-        level = self.found.evidence.level if self.found else None
+        level = self.comparison.evidence.level if self.comparison else None
         if not level or self.first_level is None or abs(level - self.first_level) < _ROUNDING:
             return ""
         return f" ({100 * (1 - 2 * level):.4g} %)"
@@ -66,25 +66,27 @@ class CapabilityRow:
     @property
     def base(self) -> str:
         """The base's mean, in the metric's own numbers."""
-        found = self.found
-        return numbers.percent(found.in_own_numbers(found.evidence.base_mean) if found else None)
+        capability = self.comparison
+        return numbers.percent(
+            capability.in_own_numbers(capability.evidence.base_mean) if capability else None
+        )
 
     @property
     def candidate(self) -> str:
-        found = self.found
+        capability = self.comparison
         return numbers.percent(
-            found.in_own_numbers(found.evidence.candidate_mean) if found else None
+            capability.in_own_numbers(capability.evidence.candidate_mean) if capability else None
         )
 
     @property
     def direction(self) -> str:
         """Which way the metrics point, in words; empty where higher is better, as it mostly is."""
-        return DIRECTIONS[self.found.direction] if self.found else ""
+        return DIRECTIONS[self.comparison.direction] if self.comparison else ""
 
     @property
     def means(self) -> str:
         """Both means as "52.0 → 65.0 %"."""
-        if self.found is None or self.found.evidence.base_mean is None:
+        if self.comparison is None or self.comparison.evidence.base_mean is None:
             return numbers.MISSING
         return f"{self.base.removesuffix(' %')} → {self.candidate}"
 
@@ -95,22 +97,24 @@ class CapabilityRow:
 
     @property
     def drop(self) -> str:
-        return numbers.points(self.found.evidence.drop if self.found else None)
+        return numbers.points(self.comparison.evidence.drop if self.comparison else None)
 
     @property
     def gain(self) -> str:
         """The drop with its sign turned: a gain is positive when better."""
-        drop = self.found.evidence.drop if self.found else None
+        drop = self.comparison.evidence.drop if self.comparison else None
         return numbers.points(None if drop is None else -drop)
 
     @property
     def interval(self) -> str:
-        told = numbers.points_range(self.found.evidence.drop_interval if self.found else None)
-        return told + self.own_confidence
+        text = numbers.points_range(
+            self.comparison.evidence.drop_interval if self.comparison else None
+        )
+        return text + self.own_confidence
 
     @property
     def gain_interval(self) -> str:
-        interval = self.found.evidence.drop_interval if self.found else None
+        interval = self.comparison.evidence.drop_interval if self.comparison else None
         if interval is None:
             return numbers.MISSING
         low, high = numbers.signed(-interval.high), numbers.signed(-interval.low)
@@ -133,7 +137,7 @@ class CapabilityRow:
 
     @property
     def n_items(self) -> str:
-        return f"{self.found.counts.n_items:,}" if self.found else "0"
+        return f"{self.comparison.counts.n_items:,}" if self.comparison else "0"
 
     @property
     def standing(self) -> str:
@@ -143,14 +147,14 @@ class CapabilityRow:
     @property
     def details(self) -> tuple[str, ...]:
         """What the numbers of a measured capability hide, a line each."""
-        return details(self.found, self.finding.cause) if self.found is not None else ()
+        return details(self.comparison, self.finding.cause) if self.comparison is not None else ()
 
     @property
     def flips(self) -> str:
         """Broken and fixed items as "132 / 8"."""
         return (
-            f"{self.found.counts.n_broken} / {self.found.counts.n_fixed}"
-            if self.found
+            f"{self.comparison.counts.n_broken} / {self.comparison.counts.n_fixed}"
+            if self.comparison
             else numbers.MISSING
         )
 
@@ -270,17 +274,17 @@ class LadderView:
     @property
     def summary(self) -> str:
         """The figure in one sentence, for those who do not see it."""
-        found = self.finding
-        if found is None or not found.is_placed:
+        finding = self.finding
+        if finding is None or not finding.is_placed:
             return f"{self.title}: {SHAPES[self._shape]}."
-        change = f"{numbers.percent(found.base_mean)} → {numbers.percent(found.candidate_mean)}"
-        tests = f"same at every level: {numbers.p_value(found.p_differs)}"
-        if found.p_abrupt is not None:
-            tests += f"; a line or a constant rate: {numbers.p_value(found.p_abrupt)}"
+        change = f"{numbers.percent(finding.base_mean)} → {numbers.percent(finding.candidate_mean)}"
+        tests = f"same at every level: {numbers.p_value(finding.p_differs)}"
+        if finding.p_abrupt is not None:
+            tests += f"; a line or a constant rate: {numbers.p_value(finding.p_abrupt)}"
         where = f"From {self._level} on" if self.until is None else f"Up to {self._level}"
-        words = f"{where} {change}: {SHAPES[found.shape]} ({tests})."
-        if len(found.edges) > 1:
-            others = ", ".join(str(level) for level in found.edges)
+        words = f"{where} {change}: {SHAPES[finding.shape]} ({tests})."
+        if len(finding.edges) > 1:
+            others = ", ".join(str(level) for level in finding.edges)
             words += f" It may as well begin at one of {others}."
         return words
 
@@ -292,8 +296,8 @@ class LadderView:
         halves = (self.ladder.base_half, self.ladder.candidate_half)
         if halves == (None, None):
             return f"{words}."
-        told = ["never" if half is None else f"{self.level_name} {half:.1f}" for half in halves]
-        return f"{words}; the score crosses one half at: {told[0]} → {told[1]}."
+        texts = ["never" if half is None else f"{self.level_name} {half:.1f}" for half in halves]
+        return f"{words}; the score crosses one half at: {texts[0]} → {texts[1]}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,9 +385,9 @@ class Page:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the table does not show: items saved, and the capabilities taken together."""
-        found = [row.found for row in self.rows if row.found]
-        n_planned = sum(one.counts.n_planned for one in found)
-        n_asked = sum(one.counts.n_asked for one in found)
+        capabilities = [row.comparison for row in self.rows if row.comparison]
+        n_planned = sum(capability.counts.n_planned for capability in capabilities)
+        n_asked = sum(capability.counts.n_asked for capability in capabilities)
         remarks = []
         if any(row.direction for row in self.rows):
             remarks.append(
@@ -423,11 +427,11 @@ class Page:
             " The mean is the plain one; the test weighs each capability by the root of its "
             "effective items."
         )
-        shared = sorted(self.review.comparison.shared, key=lambda one: -one.n_documents)
+        shared = sorted(self.review.comparison.shared, key=lambda link: -link.n_documents)
         if shared:
             named = ", ".join(
-                f"{one_line(' and '.join(one.capabilities))}: {one.n_documents:,}"
-                for one in shared[:_N_SHARED_NAMED]
+                f"{one_line(' and '.join(link.capabilities))}: {link.n_documents:,}"
+                for link in shared[:_N_SHARED_NAMED]
             )
             more = " and more" if shared[_N_SHARED_NAMED:] else ""
             words += f" It allows for documents that they share ({named}{more})."
@@ -448,22 +452,22 @@ class Page:
 
     @property
     def methods(self) -> str:
-        found = [row.found.evidence.method for row in self.rows if row.found]
-        return "; ".join(one_line(method) for method in dict.fromkeys(found))
+        methods = [row.comparison.evidence.method for row in self.rows if row.comparison]
+        return "; ".join(one_line(method) for method in dict.fromkeys(methods))
 
 
-def place(overlap: Overlap) -> str:
+def source_line(overlap: Contamination) -> str:
     """Where an item stands in the training data, as "train.jsonl:12"."""
     return f"{overlap.source}:{overlap.line}"
 
 
 def lay_out(review: Review) -> Page:
     """Arrange a clean review: targets first, then what gates, then what is only monitored."""
-    measured = {found.capability: found for found in review.comparison.capabilities}
+    measured = {capability.capability: capability for capability in review.comparison.capabilities}
     findings = sorted(review.verdict.findings, key=lambda finding: ROLE_ORDER[finding.role])
     first = (1.0 - review.comparison.confidence) / 2.0
     rows = tuple(
-        CapabilityRow(finding=f, found=measured.get(f.capability), first_level=first)
+        CapabilityRow(finding=f, comparison=measured.get(f.capability), first_level=first)
         for f in findings
     )
     return Page(
@@ -473,7 +477,7 @@ def lay_out(review: Review) -> Page:
         tasks=tuple(
             TaskRow(capability=row.capability, task=task)
             for row in rows
-            for task in (row.found.diagnostics.tasks if row.found else ())
+            for task in (row.comparison.diagnostics.tasks if row.comparison else ())
         ),
         examples=_worst_first(rows, review.examples),
     )
@@ -487,18 +491,18 @@ def _worst_first(
     for example in examples:
         groups.setdefault(one_line(example.capability), []).append(example)
 
-    def place(row: CapabilityRow) -> tuple[bool, bool, float]:
-        drop = row.found.evidence.drop if row.found else None
+    def rank(row: CapabilityRow) -> tuple[bool, bool, float]:
+        drop = row.comparison.evidence.drop if row.comparison else None
         has_failed = row.finding.outcome is Outcome.REGRESSED and row.finding.role != "monitored"
         return not has_failed, row.finding.role != "gating", -(drop or 0.0)
 
-    order = [row.capability for row in sorted(rows, key=place)]
+    order = [row.capability for row in sorted(rows, key=rank)]
     return tuple((name, tuple(groups[name])) for name in order if name in groups)
 
 
 def _ladders(row: CapabilityRow) -> list[LadderView]:
-    found = {finding.task: finding for finding in row.finding.ladders}
-    ladders = row.found.diagnostics.ladders if row.found else ()
+    findings = {finding.task: finding for finding in row.finding.ladders}
+    ladders = row.comparison.diagnostics.ladders if row.comparison else ()
     return [
-        LadderView(row=row, ladder=ladder, finding=found.get(ladder.task)) for ladder in ladders
+        LadderView(row=row, ladder=ladder, finding=findings.get(ladder.task)) for ladder in ladders
     ]

@@ -84,10 +84,10 @@ class PartRow:
         )
 
     def _shown(self, mean: float | None) -> str:
-        found = self.row.found
-        assert found is not None
-        tasks = [one for one in found.diagnostics.tasks if one.task == self.part.name]
-        scored = tasks[0] if tasks and self.part.kind == "task" else found
+        capability = self.row.comparison
+        assert capability is not None
+        tasks = [task for task in capability.diagnostics.tasks if task.task == self.part.name]
+        scored = tasks[0] if tasks and self.part.kind == "task" else capability
         return numbers.percent(scored.in_own_numbers(mean))
 
 
@@ -102,12 +102,14 @@ class PartsView:
     @property
     def has_untested(self) -> bool:
         """Say whether any part, shown or not, has no p-value."""
-        found = self.row.found
-        return found is not None and any(part.p_beyond is None for part in found.diagnostics.strata)
+        capability = self.row.comparison
+        return capability is not None and any(
+            part.p_beyond is None for part in capability.diagnostics.strata
+        )
 
     @property
     def proven(self) -> tuple[PartRow, ...]:
-        return tuple(one for one in self.rows if one.is_proven)
+        return tuple(row for row in self.rows if row.is_proven)
 
 
 def part_views(page: Page) -> tuple[PartsView, ...]:
@@ -115,10 +117,16 @@ def part_views(page: Page) -> tuple[PartsView, ...]:
     alpha, p_values = _p_values(page)
     views = []
     for row in page.rows:
-        parts = () if row.found is None else row.found.diagnostics.strata
+        parts = () if row.comparison is None else row.comparison.diagnostics.strata
         rows = [_part(row, part, p_values, alpha) for part in parts]
-        rows.sort(key=lambda one: (not one.is_proven, -(one.part.drop or 0.0), one.part.name))
-        n_proven = sum(one.is_proven for one in rows)
+        rows.sort(
+            key=lambda part_row: (
+                not part_row.is_proven,
+                -(part_row.part.drop or 0.0),
+                part_row.part.name,
+            )
+        )
+        n_proven = sum(part_row.is_proven for part_row in rows)
         if rows:
             shown = tuple(rows[: max(N_LARGEST, n_proven)])
             views.append(PartsView(row=row, rows=shown, summary=_summary(rows)))
@@ -128,17 +136,19 @@ def part_views(page: Page) -> tuple[PartsView, ...]:
 def _p_values(page: Page) -> tuple[float, dict[tuple[str, str, str], float]]:
     """Return alpha, and the verdict's p-values by capability, kind and name of a part."""
     policy = page.review.plan.policy or Policy()
-    asked = [
-        row.found
+    required = [
+        row.comparison
         for role in ("target", "gating")  # as the judge takes them
         for row in page.rows
-        if row.finding.role == role and row.found is not None
+        if row.finding.role == role and row.comparison is not None
     ]
-    n_gating = sum(row.finding.role == "gating" and row.found is not None for row in page.rows)
-    share = shares(n_gating, has_parts=any(found.diagnostics.strata for found in asked)).parts
+    n_gating = sum(row.finding.role == "gating" and row.comparison is not None for row in page.rows)
+    share = shares(
+        n_gating, has_parts=any(capability.diagnostics.strata for capability in required)
+    ).parts
     findings = [row.finding for row in page.rows]
-    tested = adjusted_parts(asked, findings, policy, share)
-    return policy.alpha, {(name, one.kind, one.name): p for (name, one), p in tested}
+    tested = adjusted_parts(required, findings, policy, share)
+    return policy.alpha, {(name, part.kind, part.name): p for (name, part), p in tested}
 
 
 def _part(
@@ -155,15 +165,15 @@ def _part(
 
 def _summary(rows: Sequence[PartRow]) -> str:
     """Say how many parts there are, of which kinds, and which of them were not tested, and why."""
-    kinds = Counter(one.part.kind for one in rows)
-    told = ", ".join(f"{n:,} {_KINDS[kind]}" for kind, n in kinds.items())
+    kinds = Counter(row.part.kind for row in rows)
+    counts = ", ".join(f"{n:,} {_KINDS[kind]}" for kind, n in kinds.items())
     untested: dict[str, list[str]] = {}
-    for one in rows:
-        if one.part.p_beyond is None:
-            untested.setdefault(one.part.why, []).append(one.name)
+    for row in rows:
+        if row.part.p_beyond is None:
+            untested.setdefault(row.part.why, []).append(row.name)
     if not untested:
-        return f"{told}, all of them tested."
-    return f"{told}. " + " ".join(
+        return f"{counts}, all of them tested."
+    return f"{counts}. " + " ".join(
         f"Not tested, for {why}: {first_and_more(names, _N_NAMED)}."
         for why, names in untested.items()
     )

@@ -14,7 +14,7 @@ _STEP = 4.0  # by which words move up or down until they have room
 _MOST_STEPS = 40
 
 
-def place(
+def place_label(
     at: Sequence[float], width: float, height: float, taken: Sequence[Bbox], whole: Bbox
 ) -> Bbox:
     """Return the box, beside the mark at `at`, that covers least of what is `taken`.

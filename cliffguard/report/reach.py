@@ -59,13 +59,13 @@ def reaches(page: Page) -> tuple[Reach, ...]:
             capability=row.capability,
             ring=row.finding.ring,
             outcome=row.finding.outcome,
-            distance=row.found.diagnostics.distance,
-            drop=row.found.evidence.drop,
-            drop_interval=row.found.evidence.drop_interval,
+            distance=row.comparison.diagnostics.distance,
+            drop=row.comparison.evidence.drop,
+            drop_interval=row.comparison.evidence.drop_interval,
             # Of a target it is minus a demanded gain: no drop that is tolerated.
             margin=None if row.finding.ring == "target" else row.finding.margin,
         )
         for row in page.rows
-        if row.found is not None and row.found.diagnostics.distance is not None
+        if row.comparison is not None and row.comparison.diagnostics.distance is not None
     ]
-    return tuple(sorted(placed, key=lambda one: (one.distance.median, one.capability)))
+    return tuple(sorted(placed, key=lambda reach: (reach.distance.median, reach.capability)))

@@ -93,10 +93,10 @@ def _print_inside(console: Console, page: Page) -> None:
     if placed := reaches(page):
         console.print()
         _print(console, Text("Distance from the fine-tuning data, nearest first", style="bold"))
-        width = max(len(one.capability) for one in placed)
-        for one in placed:
-            line = f"  {one.distance.median:.2f}  {one.capability:<{width}}  drop "
-            _print(console, Text(f"{line}{points(one.drop):>9}  {one.outcome}"))
+        width = max(len(reach.capability) for reach in placed)
+        for reach in placed:
+            line = f"  {reach.distance.median:.2f}  {reach.capability:<{width}}  drop "
+            _print(console, Text(f"{line}{points(reach.drop):>9}  {reach.outcome}"))
 
 
 def review_caveats(page: Page) -> tuple[str, ...]:
@@ -159,15 +159,19 @@ def _measure(row: CapabilityRow) -> str:
 
 
 def _more_items(row: CapabilityRow) -> str:
-    found = row.found
-    if found is not None and found.has_nothing_to_lose and found.is_finished:
+    capability = row.comparison
+    if capability is not None and capability.has_nothing_to_lose and capability.is_finished:
         return f"{row.capability} is open: {row.reason}."
-    if found is not None and found.counts.n_asked < found.counts.n_planned:
+    if capability is not None and capability.counts.n_asked < capability.counts.n_planned:
         return (
-            f"{row.capability} is open: {found.counts.n_asked:,} of {found.counts.n_planned:,} "
-            "planned items were asked before the run ended; --no-early-stop asks them all."
+            f"{row.capability} is open: {capability.counts.n_asked:,} of "
+            f"{capability.counts.n_planned:,} planned items "
+            "were asked before the run ended; --no-early-stop asks them all."
         )
-    if found is not None and 0.0 in (found.evidence.level, found.evidence.next_level):
+    if capability is not None and 0.0 in (
+        capability.evidence.level,
+        capability.evidence.next_level,
+    ):
         return f"No further run can decide {row.capability}: nothing of alpha is left for one."
     needed = row.finding.n_items_needed
     about = f" (about {needed:,} would decide)" if needed else ""
@@ -237,7 +241,7 @@ def _remarks(page: Page) -> list[tuple[str, str]]:
     """Why a capability did not hold, and what is missing from its n, each after its sign."""
     remarks = []
     for row in page.rows:
-        is_measured = row.found is not None and row.found.evidence.drop is not None
+        is_measured = row.comparison is not None and row.comparison.evidence.drop is not None
         if row.direction and is_measured:
             remarks.append(("↓", f"{row.capability}: {row.change}"))
         if row.finding.outcome is not Outcome.HELD:
@@ -278,16 +282,16 @@ def _parts(view: PartsView) -> Text:
     text = Text.assemble(
         (f"{view.row.capability} by its parts", "bold"), (f"  {view.summary}", "dim")
     )
-    for one in view.proven:
-        line = f"\n ▶ {one.name}  {one.means}  {one.drop}  n {one.part.n_items:,}"
+    for row in view.proven:
+        line = f"\n ▶ {row.name}  {row.means}  {row.drop}  n {row.part.n_items:,}"
         text.append(line, style="bold red")
     return text
 
 
 def _classes(view: ClassView) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for place, header in enumerate(CLASSES_HEADERS):
-        is_name = place < 2
+    for column, header in enumerate(CLASSES_HEADERS):
+        is_name = column < 2
         table.add_column(header, justify="left" if is_name else "right", overflow="fold")
     for row in view.rows:
         table.add_row(*(Text(cell) for cell in row))

@@ -23,27 +23,27 @@ def rows(timings: Timings) -> tuple[tuple[str, ...], ...]:
     """Return a row of cells for each stage that took time, in order, and one for the rest."""
     spent = [(name, timings.stages[name]) for name in STAGES if name in timings.stages]
     wall = timings.wall_seconds
-    rest = max(0.0, wall - sum(one.seconds for _, one in spent))
-    found = [
+    rest = max(0.0, wall - sum(stage.seconds for _, stage in spent))
+    table = [
         (
             f"{name}: {STAGES[name]}",
-            f"{one.seconds:.1f}",
-            _share(one.seconds, wall),
-            f"{one.n_tokens:,}" if one.n_tokens else "–",
-            f"{one.n_tokens / one.seconds:,.0f}" if one.n_tokens and one.seconds else "–",
+            f"{stage.seconds:.1f}",
+            _share(stage.seconds, wall),
+            f"{stage.n_tokens:,}" if stage.n_tokens else "–",
+            f"{stage.n_tokens / stage.seconds:,.0f}" if stage.n_tokens and stage.seconds else "–",
         )
-        for name, one in spent
+        for name, stage in spent
     ]
-    return (*found, (OTHER, f"{rest:.1f}", _share(rest, wall), "–", "–"))
+    return (*table, (OTHER, f"{rest:.1f}", _share(rest, wall), "–", "–"))
 
 
-def sentence(timings: Timings) -> str:
+def summary_of(timings: Timings) -> str:
     """Say it in one line: the wall time, and the stages that took a tenth of it or more."""
     wall = timings.wall_seconds
     large = [
-        f"{name} {_share(one.seconds, wall)}"
-        for name, one in sorted(timings.stages.items(), key=lambda item: -item[1].seconds)
-        if one.seconds >= 0.1 * wall
+        f"{name} {_share(stage.seconds, wall)}"
+        for name, stage in sorted(timings.stages.items(), key=lambda item: -item[1].seconds)
+        if stage.seconds >= 0.1 * wall
     ]
     return f"{wall:,.1f} s in all{': ' if large else ''}{', '.join(large)}."
 

@@ -22,15 +22,22 @@ def with_margins(policy: Policy, suites: Sequence[Suite]) -> Policy:
 
     Raises ConfigError where a margin on the mean is then no narrower than one of them.
     """
-    own = dict(policy.capabilities)
-    for capability in (one for suite in suites for one in suite.capabilities):
-        said = own.get(capability.name, CapabilityPolicy())
-        is_said = said.margin is not None or said.relative_margin is not None
+    policies = dict(policy.capabilities)
+    for capability in (capability for suite in suites for capability in suite.capabilities):
+        capability_policy = policies.get(capability.name, CapabilityPolicy())
+        is_said = (
+            capability_policy.margin is not None or capability_policy.relative_margin is not None
+        )
         if capability.margin is not None and not is_said:
-            own[capability.name] = replace(said, margin=capability.margin)
-    policy = replace(policy, capabilities=own)
+            policies[capability.name] = replace(capability_policy, margin=capability.margin)
+    policy = replace(policy, capabilities=policies)
     refuse_wide_mean(
-        policy, [(one.name, one.ring) for suite in suites for one in suite.capabilities]
+        policy,
+        [
+            (capability.name, capability.ring)
+            for suite in suites
+            for capability in suite.capabilities
+        ],
     )
     return policy
 
@@ -43,8 +50,8 @@ def gating(suites: Sequence[Suite], policy: Policy) -> set[str]:
 
 def refuse_tasks(policy: Policy) -> None:
     """Raise UsageError for what a policy says of logged samples alone."""
-    for name, own in policy.capabilities.items():
-        if own.tasks or own.metric or own.filter:
+    for name, capability_policy in policy.capabilities.items():
+        if capability_policy.tasks or capability_policy.metric or capability_policy.filter:
             raise UsageError(
                 f"policy.capabilities.{name}: tasks, metric and filter are for comparing folders "
                 "of lm-eval's samples; here the suite says what a capability is made of",

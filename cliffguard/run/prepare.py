@@ -13,15 +13,15 @@ from cliffguard.compare.clusters import refuse_unknown_fields, wanting
 from cliffguard.compare.diagnostics.screens import check_screens, take_screens
 from cliffguard.compare.pairs import cut_to_both
 from cliffguard.compare.repeat_command import command as command_of
-from cliffguard.compare.write_review import Decision, write_up
+from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat, as_caveats
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.comparisons import Overlap
+from cliffguard.core.comparisons import Contamination
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import Progress, Step, silent
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import Plan, Protocol
+from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.core.signals import looking_up
 from cliffguard.evaluate.allocation import dealt
 from cliffguard.evaluate.ledger import CapabilityRun, runs_of
@@ -41,10 +41,10 @@ from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_m
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks
-from cliffguard.suites.contamination import without_training
+from cliffguard.suites.contamination import drop_contaminated
 from cliffguard.suites.loading import not_covered
 from cliffguard.suites.target import suites_of
-from cliffguard.suites.train_data import TrainingText, blanks_told, read_all_training
+from cliffguard.suites.train_data import TrainingText, blank_text_caveats, read_all_training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,7 @@ class Run:
     def review(self, decision: Decision, command: str | None) -> Review:
         """Return the record of the run; `command` repeats it (None: `check`, with these limits)."""
         limits = self.limits
-        return write_up(
+        return build_review(
             decision,
             plan=self.plan,
             suites=self.case.suites,
@@ -183,7 +183,7 @@ def prepare(
     )
     plan = replace(plan, protocol=protocol)
     training = read_all_training(plan.train)
-    tasks, overlaps = without_training(tasks, training)
+    tasks, overlaps = drop_contaminated(tasks, training)
     plan, shares = dealt(plan, suites, tasks, policy, store=store, base=base)
     schedule = plan_looks(
         tasks,
@@ -201,7 +201,7 @@ def prepare(
         policy=policy,
         protocol=plan.protocol,
         runs=_runs_of(schedule, plan, (base, candidate), runner, gating(suites, policy)),
-        caveats=(*_given(caveats, suites), *remarks, *plainly, *cut, *blanks_told(training)),
+        caveats=(*_given(caveats, suites), *remarks, *plainly, *cut, *blank_text_caveats(training)),
         overlaps=_planned(overlaps, schedule.everything()),
     )
     return Run(
@@ -220,7 +220,7 @@ def prepare(
 def look_at(
     base: Checkpoint,
     candidate: Checkpoint,
-    protocol: Protocol,
+    protocol: EvalSettings,
     runner: Runner,
     is_time_up: Callable[[], bool] = never,
 ) -> tuple[Caveat, ...]:
@@ -287,7 +287,7 @@ def _given(caveats: Sequence[Caveat | str], suites: Sequence[Suite]) -> tuple[Ca
     return (*as_caveats(caveats), *read, *not_covered(suites))
 
 
-def _planned(overlaps: Sequence[Overlap], look: Look) -> tuple[Overlap, ...]:
+def _planned(overlaps: Sequence[Contamination], look: Look) -> tuple[Contamination, ...]:
     """Return those of the run's own items that the training data hold."""
     ids = {series.task.name: {item.id for item in series.planned} for series in look}
     return tuple(overlap for overlap in overlaps if overlap.item_id in ids[overlap.task])

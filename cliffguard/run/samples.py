@@ -10,7 +10,7 @@ from dataclasses import replace
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import refuse_unknown_fields
 from cliffguard.compare.repeat_command import command as command_of
-from cliffguard.compare.write_review import write_up
+from cliffguard.compare.write_review import build_review
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.reviews import Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy
@@ -84,7 +84,7 @@ def _compare_samples(
     measured = [Measurement(answers=side.answers, questions=(), measured_on=()) for side in sides]
     decision, accounts = decide(case, look, measured, known)
     decision = replace(decision, taken=looks_taken(decision, accounts, known)[1])
-    return write_up(
+    return build_review(
         decision,
         plan=Plan(candidate=candidate, base=base, suites=(suite.name,), policy=policy),
         suites=case.suites,

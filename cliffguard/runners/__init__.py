@@ -12,7 +12,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Suite, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.timing import Spent
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class Runner(Interface):
     def identity(self) -> str:
         """Name and versions of all that may change an answer; part of every question's key."""
 
-    def dtype(self, protocol: Protocol) -> str:
+    def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
 
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return all tasks with their items, in the order of the suites."""
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: EvalSettings) -> tuple[Caveat, ...]:
         """Refuse a checkpoint that cannot be asked, by its files, before either side is asked.
 
         Returns what a report must tell of it.
@@ -55,11 +55,11 @@ class Runner(Interface):
         return ()
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
 
-    def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
         """Let `show` see a task's first prompts before it is asked, also where all is stored.
 
         Returns a sentence that says why it cannot.
@@ -69,7 +69,7 @@ class Runner(Interface):
         return f"as {checkpoint.name} gets them: not known before it is asked by this runner"
 
     def asked_as(
-        self, task: Task, items: Sequence[Item], protocol: Protocol
+        self, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[str] | None:
         """Return the digests of what `ask` would put to a checkpoint, without a chat template.
 
@@ -88,16 +88,16 @@ class Runner(Interface):
         """Say whether going from one to the other and back loads nothing."""
         return base.weights == candidate.weights
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens a checkpoint reads here, or None where nothing says it."""
         return protocol.max_length or context_window(checkpoint)
 
-    def must_try_packing(self, protocol: Protocol) -> bool:
+    def must_try_packing(self, protocol: EvalSettings) -> bool:
         """Return True if only a trial says whether prefixes can be shared under a protocol."""
         return False
 
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
     ) -> str | None:
         """Return why no prefix can be shared, from a trial on the first prompts of tasks; or None.
 
@@ -111,7 +111,7 @@ class Runner(Interface):
         return 1
 
     def ask_each(
-        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: Protocol
+        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: EvalSettings
     ) -> list[tuple[Sequence[Answer], Notes]]:
         """Return the answers to each of at most `n_workers` shards, and how they came about."""
         return [
@@ -125,7 +125,7 @@ class Runner(Interface):
         """Say whether it has models here, and can be asked what follows."""
         return False
 
-    def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
+    def load(self, checkpoint: Checkpoint, protocol: EvalSettings) -> None:
         """Put a checkpoint into memory and let it compute once, as before its first answer.
 
         Raises a CliffguardError where it does not fit, is damaged, or computes no numbers; and
@@ -133,7 +133,9 @@ class Runner(Interface):
         """
         _refuse_remote(self, "weights")
 
-    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+    def embed(
+        self, checkpoint: Checkpoint, texts: Sequence[str], protocol: EvalSettings
+    ) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width].
 
         Texts are read as they are, without a chat template. Raises UsageError where the model is
@@ -142,7 +144,11 @@ class Runner(Interface):
         _refuse_remote(self, "hidden states")
 
     def diverge(
-        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+        self,
+        base: Checkpoint,
+        candidate: Checkpoint,
+        prompts: Sequence[str],
+        protocol: EvalSettings,
     ) -> Sequence[Divergence]:
         """Return how far the candidate's predictions lie from the base's over each prompt.
 

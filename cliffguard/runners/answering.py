@@ -13,7 +13,7 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.items import Item
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.texts import cut_end, n_things
 from cliffguard.engine.tokenizing import panics_held
 from cliffguard.engine.weight_checks import refuse_unread_tokens
@@ -29,7 +29,7 @@ class Prepared:
     `repeats` holds the requests once for every time that the item is asked.
     """
 
-    def __init__(self, loaded: LoadedTask, item: Item, model: Any, protocol: Protocol) -> None:
+    def __init__(self, loaded: LoadedTask, item: Item, model: Any, protocol: EvalSettings) -> None:
         self.loaded = loaded
         self.item = item
         first = self._fresh(protocol)
@@ -61,7 +61,7 @@ class Prepared:
         """The requests of the first time the item is asked."""
         return self.repeats[0]
 
-    def _fresh(self, protocol: Protocol) -> list[Any]:
+    def _fresh(self, protocol: EvalSettings) -> list[Any]:
         requests = [
             dataclasses.replace(request, resps=[], filtered_resps={})
             for request in self.loaded.requests(self.item)
@@ -128,12 +128,12 @@ class Prepared:
 
     def _mean(self) -> float | None:
         """Return the mean score over the times that an answer came and could be read, or None."""
-        found = [
+        values = [
             self.loaded.score(requests)
             for requests, ending in zip(self.repeats, self.endings, strict=True)
             if ending.finish_reason != "thinking"
         ]
-        scores = [score for score in found if score is not None]
+        scores = [score for score in values if score is not None]
         return fmean(scores) if scores else None
 
     def _choice(self, score: float | None) -> Answer:
@@ -184,11 +184,11 @@ def respond(model: Any, prepared: Sequence[Prepared]) -> None:
     """Put every item's requests to the model, and run lm-eval's filters over the responses."""
     if not prepared:
         return
-    asked = [(one, r) for one in prepared for again in one.repeats for r in again]
+    pairs = [(item, r) for item in prepared for again in item.repeats for r in again]
     by_kind: dict[str, list[tuple[Prepared, Any]]] = {}
-    for one, request in asked:
+    for item, request in pairs:
         same = by_kind.setdefault(request.request_type, [])
-        same += [(one, request)] * (request.repeats or 1)
+        same += [(item, request)] * (request.repeats or 1)
     for kind, same in by_kind.items():
         requests = [request for _, request in same]
         if kind == "generate_until":
@@ -197,7 +197,7 @@ def respond(model: Any, prepared: Sequence[Prepared]) -> None:
         responses = _one_each(model, kind, requests)
         for request, response in zip(requests, responses, strict=True):
             request.resps.append(response)
-    prepared[0].loaded.filter([request for _, request in asked])
+    prepared[0].loaded.filter([request for _, request in pairs])
 
 
 def _one_each(model: Any, kind: str, requests: Sequence[Any]) -> list[Any]:
@@ -211,7 +211,7 @@ def _one_each(model: Any, kind: str, requests: Sequence[Any]) -> list[Any]:
             id="model.answer-count",
         )
     fits, wanted = _ANSWERS.get(kind, (lambda _: True, ""))
-    if wrong := [one for one in responses if not fits(one)]:
+    if wrong := [response for response in responses if not fits(response)]:
         raise IntegrityError(
             f"{where} {cut_end(repr(wrong[0]), 80)}, where {wanted} belongs; mend the model",
             id="model.answer-kind",
@@ -235,26 +235,26 @@ _ANSWERS: dict[str, tuple[Callable[[Any], bool], str]] = {
 """What an answer to a kind of request must be, and how a message says so."""
 
 
-def _generate(model: Any, asked: Sequence[tuple[Prepared, Any]]) -> None:
+def _generate(model: Any, pairs: Sequence[tuple[Prepared, Any]]) -> None:
     """Let the model generate; of lm-eval's own models only the text is known."""
     from cliffguard.engine.stopping import from_plain_text
 
-    requests = [request for _, request in asked]
+    requests = [request for _, request in pairs]
     if hasattr(model, "generate"):
         endings = model.generate(requests)
     else:
         texts = _one_each(model, "generate_until", requests)
         endings = [
-            from_plain_text(model, text, one.max_new_tokens)
-            for (one, _), text in zip(asked, texts, strict=True)
+            from_plain_text(model, text, item.max_new_tokens)
+            for (item, _), text in zip(pairs, texts, strict=True)
         ]
-    for (one, request), ending in zip(asked, endings, strict=True):
+    for (item, request), ending in zip(pairs, endings, strict=True):
         if not request.resps:
-            one.endings.append(ending)
+            item.endings.append(ending)
         request.resps.append(ending.text)
 
 
-def _with(wanted: dict[str, Any], protocol: Protocol) -> dict[str, Any]:
+def _with(wanted: dict[str, Any], protocol: EvalSettings) -> dict[str, Any]:
     """Return a task's generation settings under the protocol's."""
     settings = dict(wanted)
     if protocol.max_tokens is not None:

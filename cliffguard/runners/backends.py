@@ -21,7 +21,7 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, UsageError, redacted
 from cliffguard.core.libraries import missing
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.texts import first_line
 from cliffguard.engine.loading import out_of_memory_explained
 from cliffguard.engine.windows import settled, window_of
@@ -41,7 +41,7 @@ class Backend(Interface):
     What must be known of it before that (is it local, is it served) stands in the registry.
     """
 
-    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
         """Return the lm-eval model (`lm_eval.api.model.LM`) that answers for a checkpoint.
 
         Beside LM's methods it has `tok_encode(text)`, `max_length` and `max_gen_toks` in tokens,
@@ -59,7 +59,7 @@ class Backend(Interface):
         """Return True if going from one to the other and back loads nothing."""
         return False
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens a checkpoint reads here, prompt and answer; None: it may be all.
 
         Raises UsageError where neither files nor protocol say it.
@@ -80,7 +80,7 @@ class Backend(Interface):
         """
 
     def sides(
-        self, base: Checkpoint, candidate: Checkpoint, protocol: Protocol, dtype: str
+        self, base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings, dtype: str
     ) -> tuple[Side, Side]:
         """Return both, ready to run in turns. Only a local backend is called for it."""
         raise NotImplementedError
@@ -133,9 +133,9 @@ def _uncallable(factory: Callable[..., Any], *args: Any, **named: Any) -> TypeEr
     return None
 
 
-def _no_factory(settings: RunnerSettings, told: str) -> UsageError:
+def _no_factory(settings: RunnerSettings, problem: str) -> UsageError:
     return UsageError(
-        f"runner.model: the factory of {settings.model!r} {told}; register what is called as "
+        f"runner.model: the factory of {settings.model!r} {problem}; register what is called as "
         'factory(settings, allow_pickle=...), or "module:name" of it',
         id="runner.backend-factory",
     )
@@ -157,10 +157,10 @@ def refuse_no_model(model: Any, name: str) -> None:
 
 
 @contextmanager
-def failures_explained(name: str, place: str) -> Iterator[None]:
+def failures_explained(name: str, backend: str) -> Iterator[None]:
     """Turn exhausted memory, and what a server's client raises, into an InfrastructureError.
 
-    `name` is the checkpoint's, `place` says who was asked.
+    `name` is the checkpoint's, `backend` says who was asked.
     """
     try:
         with out_of_memory_explained(name):
@@ -170,7 +170,7 @@ def failures_explained(name: str, place: str) -> Iterator[None]:
             raise
         reason = first_line(failure, otherwise="no reason")
         raise InfrastructureError(
-            f"{name}: {place} gave no answer ({type(failure).__name__}: {reason})",
+            f"{name}: {backend} gave no answer ({type(failure).__name__}: {reason})",
             id="runner.no-answer",
         ) from failure
 
@@ -187,7 +187,7 @@ def identity_of(settings: RunnerSettings) -> str:
     return f"{settings.model}{version}{arguments}"
 
 
-def refuse_unable(settings: RunnerSettings, protocol: Protocol) -> None:
+def refuse_unable(settings: RunnerSettings, protocol: EvalSettings) -> None:
     """Refuse a protocol that a backend cannot keep to: draws without seeds, a loader's options."""
     if protocol.samples and not settings.kind.records_seeds:
         raise UsageError(
@@ -196,7 +196,7 @@ def refuse_unable(settings: RunnerSettings, protocol: Protocol) -> None:
             id="runner.temperature",
         )
     loading = ("attention", "quantization", "think_end", "template_args")
-    wanted = [name for name in loading if getattr(protocol, name) != getattr(Protocol(), name)]
+    wanted = [name for name in loading if getattr(protocol, name) != getattr(EvalSettings(), name)]
     if wanted and not settings.is_local:
         raise UsageError(
             f"protocol.{wanted[0]}: give it to the runner {settings.model} in runner.args, "
@@ -205,7 +205,7 @@ def refuse_unable(settings: RunnerSettings, protocol: Protocol) -> None:
         )
 
 
-def speech(protocol: Protocol) -> list[Any]:
+def speech(protocol: EvalSettings) -> list[Any]:
     """Return what of a protocol a model object holds: how it speaks, its length, its seed."""
     return [
         dict(protocol.template_args),

@@ -9,7 +9,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner
 
 Script = Callable[[str, Item], float | None]
@@ -25,7 +25,7 @@ class FakeRunner(Runner):
         self.script = script
         self.n_asked = 0
 
-    def dtype(self, protocol: Protocol) -> str:
+    def dtype(self, protocol: EvalSettings) -> str:
         """Return the protocol's dtype; nothing is computed."""
         return "float32" if protocol.dtype == "auto" else protocol.dtype
 
@@ -33,7 +33,7 @@ class FakeRunner(Runner):
         """Describe the device, of which there is none."""
         return {"device": "none"}
 
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the suites' own tasks; lm-eval's have no items here."""
         tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
         for task in tasks:
@@ -44,13 +44,13 @@ class FakeRunner(Runner):
         return tuple(tasks)
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the scripted answers, in order."""
         self.n_asked += len(items)
         return [self._answer(checkpoint, item) for item in items]
 
-    def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
+    def asked_as(self, task: Task, items: Sequence[Item], protocol: EvalSettings) -> Sequence[str]:
         """Return the digests of what is asked."""
         return [_prompt_digest(item) for item in items]
 

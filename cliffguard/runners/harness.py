@@ -21,8 +21,8 @@ from cliffguard.core.hub_names import no_connection
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
-from cliffguard.core.settings import Protocol, RunnerSettings
-from cliffguard.core.signals import drop_if_told
+from cliffguard.core.settings import EvalSettings, RunnerSettings
+from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
@@ -91,7 +91,7 @@ class HarnessRunner(Runner):
         ]
         return f"{identity_of(self.settings)}: {', '.join(versions)}"
 
-    def dtype(self, protocol: Protocol) -> str:
+    def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
         if protocol.dtype != "auto" or not self.settings.is_local:
             return protocol.dtype
@@ -101,10 +101,10 @@ class HarnessRunner(Runner):
         """Device and batches, as they came to be, and the libraries to the last digit."""
         libraries = " ".join(f"{part} {version(part)}" for part in _PARTS)
         lost = "left out, since the chat template takes no system turn"
-        told = {"the task's description": lost} if self._is_description_lost else {}
+        notes = {"the task's description": lost} if self._is_description_lost else {}
         if self._is_templated and not CAN_LIMIT_MEMORY:
-            told["chat templates"] = "rendered without a limit of memory, which this system lacks"
-        return {**self._backend.notes(), **told, "libraries": libraries}
+            notes["chat templates"] = "rendered without a limit of memory, which this system lacks"
+        return {**self._backend.notes(), **notes, "libraries": libraries}
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage has taken so far."""
@@ -115,7 +115,7 @@ class HarnessRunner(Runner):
         return self._backend.holds_both(base, candidate)
 
     @doing("reading the tasks")
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         refuse_unable(self.settings, protocol)
@@ -130,7 +130,7 @@ class HarnessRunner(Runner):
                 tasks.append(loaded.task)
         return tuple(tasks)
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: EvalSettings) -> tuple[Caveat, ...]:
         """Refuse what could not be loaded by its headers, and a template that loses its prompt."""
         if checkpoint.files is None:
             return ()
@@ -146,7 +146,7 @@ class HarnessRunner(Runner):
                 self._renders[checkpoint.fingerprint] = render
         return remarks
 
-    def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
         """Let `show` see the first prompts of a task by the tokenizer alone, or say why it cannot.
 
         A server is not asked: lm-eval's model of it renders what it will be sent.
@@ -167,11 +167,11 @@ class HarnessRunner(Runner):
         return None
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         model = self._model(checkpoint, protocol)
-        drop_if_told()  # loading may have taken all the time that there was
+        drop_if_stopped()  # loading may have taken all the time that there was
         loaded = self._tasks[task.name]
         with (
             self._stages.during("prompts"),
@@ -185,21 +185,23 @@ class HarnessRunner(Runner):
         _refuse_no_cue(checkpoint, task, prepared)
         if self.show is not None:
             first = prepared[:N_SHOWN]
-            self.show(checkpoint, task, [(one.item, str(one.requests[0].args[0])) for one in first])
-        asked = [one for one in prepared if not one.is_overlong]
+            self.show(
+                checkpoint, task, [(shown.item, str(shown.requests[0].args[0])) for shown in first]
+            )
+        fitting = [item for item in prepared if not item.is_overlong]
         with self._backend.explained(checkpoint), panics_explained(checkpoint.name):
-            respond(model, asked)
+            respond(model, fitting)
         self._backend.after(checkpoint, model)
         with self._stages.during("metrics"):
-            return [one.answer() for one in prepared]
+            return [item.answer() for item in prepared]
 
-    def must_try_packing(self, protocol: Protocol) -> bool:
+    def must_try_packing(self, protocol: EvalSettings) -> bool:
         """Return True for our engine below float32, unless the protocol settles it."""
         is_low = self.dtype(protocol) in LOW
         return self.settings.kind.packs and is_low and protocol.packing == "auto"
 
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
     ) -> str | None:
         """Return why no prefix can be shared, by a trial on first prompts, or None."""
         model = self._model(checkpoint, protocol)
@@ -214,13 +216,13 @@ class HarnessRunner(Runner):
                 reason: str | None = model.try_packing(prompts)
         return reason
 
-    def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
+    def asked_as(self, task: Task, items: Sequence[Item], protocol: EvalSettings) -> Sequence[str]:
         """Return the digests of what the items are asked as, before any chat template."""
         loaded = self._tasks[task.name]
         with self._stages.during("prompts"), _buildable(loaded):
             return loaded.asked_as(items, protocol)
 
-    def _model(self, checkpoint: Checkpoint, protocol: Protocol) -> Any:
+    def _model(self, checkpoint: Checkpoint, protocol: EvalSettings) -> Any:
         """Return the model that answers for a checkpoint, its time counted with ours."""
         with self._stages.during("loading"):
             model = self._backend.model(checkpoint, protocol, self.dtype(protocol))
@@ -228,7 +230,7 @@ class HarnessRunner(Runner):
         model.stages = self._stages
         return model
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens a checkpoint reads; UsageError where it must be known."""
         return self._backend.window(checkpoint, protocol)
 
@@ -237,13 +239,15 @@ class HarnessRunner(Runner):
         """Return True if models are loaded here, and not behind a server or by lm-eval alone."""
         return self.settings.is_local
 
-    def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
+    def load(self, checkpoint: Checkpoint, protocol: EvalSettings) -> None:
         """Put a checkpoint into memory and let it compute once, as before its first answer."""
         if not self.loads_models:
             super().load(checkpoint, protocol)
         self._model(checkpoint, protocol)
 
-    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+    def embed(
+        self, checkpoint: Checkpoint, texts: Sequence[str], protocol: EvalSettings
+    ) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width]."""
         if not self.loads_models:
             return super().embed(checkpoint, texts, protocol)
@@ -254,7 +258,11 @@ class HarnessRunner(Runner):
             return embed(model, texts)
 
     def diverge(
-        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+        self,
+        base: Checkpoint,
+        candidate: Checkpoint,
+        prompts: Sequence[str],
+        protocol: EvalSettings,
     ) -> Sequence[Divergence]:
         """Return how far the candidate's predictions lie from the base's over each prompt."""
         if not self.loads_models:
@@ -262,20 +270,22 @@ class HarnessRunner(Runner):
         from cliffguard.engine.divergence import divergence
 
         with self._stages.during("loading"):
-            one, other = self._backend.sides(base, candidate, protocol, self.dtype(protocol))
-        with _template_apart(one.lm, base):
-            rendered = [_rendered(one.lm, prompt, protocol) for prompt in prompts]
+            base_side, candidate_side = self._backend.sides(
+                base, candidate, protocol, self.dtype(protocol)
+            )
+        with _template_apart(base_side.lm, base):
+            rendered = [_rendered(base_side.lm, prompt, protocol) for prompt in prompts]
         with self._backend.explained(candidate), self._stages.during("screens"):
-            return divergence(one, other, rendered)
+            return divergence(base_side, candidate_side, rendered)
 
-    def _loaded(self, entry: Task, protocol: Protocol) -> list[LoadedTask]:
+    def _loaded(self, entry: Task, protocol: EvalSettings) -> list[LoadedTask]:
         if not entry.stock:
             return [load_own(entry)]
         with no_connection() if self._offline else nullcontext():
             return load_stock(entry, protocol, self._data)
 
 
-def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: Protocol) -> None:
+def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: EvalSettings) -> None:
     with _buildable(loaded), _template_apart(model, checkpoint):
         refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
         refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
@@ -297,7 +307,7 @@ def _buildable(loaded: LoadedTask) -> Iterator[None]:
         ) from failure
 
 
-def _loses_description(loaded: LoadedTask, model: Any, protocol: Protocol) -> bool:
+def _loses_description(loaded: LoadedTask, model: Any, protocol: EvalSettings) -> bool:
     """Say whether what lm-eval says in a system turn does not reach the model.
 
     Where it reaches one side alone, the notes of the sides differ, and every report says so.
@@ -315,20 +325,20 @@ def _template_apart(model: Any, checkpoint: Checkpoint) -> Iterator[None]:
         yield
 
 
-def _rendered(model: Any, prompt: str, protocol: Protocol) -> str:
+def _rendered(model: Any, prompt: str, protocol: EvalSettings) -> str:
     """Return a prompt as the protocol has it put to the model."""
     if protocol.chat_template == "none":
         return prompt
-    said = [{"role": "user", "content": prompt}]
+    chat = [{"role": "user", "content": prompt}]
     if protocol.system_prompt is not None:
-        said.insert(0, {"role": "system", "content": protocol.system_prompt})
-    return str(model.apply_chat_template(said))
+        chat.insert(0, {"role": "system", "content": protocol.system_prompt})
+    return str(model.apply_chat_template(chat))
 
 
 def _refuse_no_cue(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepared]) -> None:
     """Refuse to ask an adapter that would wait for its cue in vain: the base would answer."""
     cue = waits_for(checkpoint)
-    if cue and prepared and not any(one.holds(cue) for one in prepared):
+    if cue and prepared and not any(item.holds(cue) for item in prepared):
         raise IntegrityError(
             f"{checkpoint.name}: the adapter begins after the tokens {list(cue)}, and no prompt of "
             f"{task.name} holds them, so that its base would answer; ask under the chat template "

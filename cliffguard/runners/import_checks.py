@@ -24,10 +24,10 @@ def drifted(sides: Sequence[Mapping[str, Results]]) -> tuple[Caveat, ...]:
     moved: dict[str, None] = {}
     for task, base in sides[0].items():
         candidate = sides[1][task]
-        found = [one.versions.get(task) for one in (base, candidate)]
-        if None not in found and found[0] != found[1]:
+        numbers = [results.versions.get(task) for results in (base, candidate)]
+        if None not in numbers and numbers[0] != numbers[1]:
             raise IntegrityError(
-                f"{task}: version {found[0]} of the task on the base's side, {found[1]} on the "
+                f"{task}: version {numbers[0]} of the task on the base's side, {numbers[1]} on the "
                 "candidate's; run lm-eval on both with one installation",
                 id="sides.other-versions",
             )
@@ -58,15 +58,17 @@ class OneRun:
         """Look at both answers to one document."""
         sides = (base, candidate)
         if base.is_choice or candidate.is_choice:
-            told = ((one.trace if one.is_choice else None, one.score) for one in sides)
-            self._kinds["likelihoods"].add(*told)
-        said = [None if one.is_choice else one.trace for one in sides]
-        if any(said):
-            self._kinds["said"].add(*said)
+            likelihoods = (
+                (sample.trace if sample.is_choice else None, sample.score) for sample in sides
+            )
+            self._kinds["likelihoods"].add(*likelihoods)
+        generated = [None if sample.is_choice else sample.trace for sample in sides]
+        if any(generated):
+            self._kinds["said"].add(*generated)
 
     def refuse(self) -> None:
         """Raise IntegrityError where all that was looked at is one model's."""
-        told = {
+        what = {
             "likelihoods": "likelihoods are the same on both sides, to the last digit",
             "said": f"generated answers of {TELLING} characters or more are the same on both "
             "sides, to the letter",
@@ -74,7 +76,7 @@ class OneRun:
         for kind, seen in self._kinds.items():
             if seen.is_one_run:
                 raise IntegrityError(
-                    f"all {seen.n:,} {told[kind]}: one model was asked twice; were both runs given "
+                    f"all {seen.n:,} {what[kind]}: one model was asked twice; were both runs given "
                     "one --use_cache, or was an adapter not loaded?",
                     id=ONE_RUN,
                 )

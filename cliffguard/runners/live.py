@@ -21,7 +21,7 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import live
 from cliffguard.engine.smoke_test import probe, refuse_no_numbers
 from cliffguard.engine.weight_checks import refuse_no_marks
@@ -86,7 +86,7 @@ class LiveRunner(HarnessRunner):
 
     def _refuse_trained_base(self) -> None:
         """Refuse a model whose base is no longer what it was, adapters off or not."""
-        biases = {getattr(one, "bias", "none") for one in self.model.peft_config.values()}
+        biases = {getattr(config, "bias", "none") for config in self.model.peft_config.values()}
         base, _ = live.parts(self.model)
         trained = [n for n, p in self.model.named_parameters() if p.requires_grad and n in base]
         if trained or biases - {"none"}:
@@ -101,12 +101,12 @@ class LiveRunner(HarnessRunner):
         """Return the identity of the model as it is now."""
         return self._live.candidate(self.name)
 
-    def dtype(self, protocol: Protocol) -> str:
+    def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype that the weights are in; a model in memory is not converted."""
-        own = str(self.model.dtype).removeprefix("torch.")
-        if protocol.dtype not in ("auto", own):
+        kind = str(self.model.dtype).removeprefix("torch.")
+        if protocol.dtype not in ("auto", kind):
             raise UsageError(
-                f"protocol.dtype {protocol.dtype}: the model in memory is in {own}; leave it auto",
+                f"protocol.dtype {protocol.dtype}: the model in memory is in {kind}; leave it auto",
                 id="live.other-dtype",
             )
         if protocol.chat_template == "base" or protocol.quantization != "none":
@@ -114,10 +114,10 @@ class LiveRunner(HarnessRunner):
                 "a model in memory is asked as it is: chat_template none or own, no quantization",
                 id="live.as-it-is",
             )
-        return own
+        return kind
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to `items`, in order, one each."""
         return self._untouched(
@@ -125,24 +125,30 @@ class LiveRunner(HarnessRunner):
         )
 
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
     ) -> str | None:
         """Return why no prefix can be shared, by a trial on first prompts, or None."""
         tried = super().try_packing
         return self._untouched(lambda: tried(checkpoint, tasks, protocol))
 
-    def load(self, checkpoint: Checkpoint, protocol: Protocol) -> None:
+    def load(self, checkpoint: Checkpoint, protocol: EvalSettings) -> None:
         """Let a checkpoint compute once, as before its first answer."""
         load = super().load
         self._untouched(lambda: load(checkpoint, protocol))
 
-    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+    def embed(
+        self, checkpoint: Checkpoint, texts: Sequence[str], protocol: EvalSettings
+    ) -> Vectors:
         """Return the texts' vectors by the checkpoint's hidden states, float32 [texts, width]."""
         embed = super().embed
         return self._untouched(lambda: embed(checkpoint, texts, protocol))
 
     def diverge(
-        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+        self,
+        base: Checkpoint,
+        candidate: Checkpoint,
+        prompts: Sequence[str],
+        protocol: EvalSettings,
     ) -> Sequence[Divergence]:
         """Return how far the candidate's predictions lie from the base's over each prompt."""
         diverge = super().diverge
@@ -174,17 +180,17 @@ class _LiveBackend(CliffguardBackend):
         return self._identity(name, is_on=True)
 
     def _identity(self, name: str, *, is_on: bool) -> Checkpoint:
-        base, own = live.parts(self._network)
+        base, added = live.parts(self._network)
         sums = live.sums(base)
         if self._base_weights is None or self._base_weights[0] != sums:
             self._base_weights = (sums, live.digest_of(base))
-        is_adapted = is_on and bool(own)
+        is_adapted = is_on and bool(added)
         tokenizer = self._tokenizer
-        found = Checkpoint(
+        checkpoint = Checkpoint(
             name=name,
             revision=None,
             weights=self._base_weights[1],
-            adapter=live.digest_of(own) if is_adapted else None,
+            adapter=live.digest_of(added) if is_adapted else None,
             tokenizer=live.tokenizer_digest(tokenizer),
             chat_template=digest(tokenizer.chat_template) if tokenizer.chat_template else None,
             settings=digest(live.settings_of(self._network, with_adapters=is_adapted)),
@@ -196,10 +202,13 @@ class _LiveBackend(CliffguardBackend):
             ),
             files=None,
         )
-        self._known[found.fingerprint] = (is_on, live.sums({**base, **own} if is_on else base))
-        return found
+        self._known[checkpoint.fingerprint] = (
+            is_on,
+            live.sums({**base, **added} if is_on else base),
+        )
+        return checkpoint
 
-    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
         """Return the lm-eval model of a checkpoint, its adapters switched."""
         if checkpoint.files is not None:
             return super().model(checkpoint, protocol, dtype)
@@ -220,8 +229,8 @@ class _LiveBackend(CliffguardBackend):
 
     def _switch(self, checkpoint: Checkpoint) -> None:
         is_on, sums = self._known.get(checkpoint.fingerprint, (False, None))
-        base, own = live.parts(self._network)
-        if sums is None or sums != live.sums({**base, **own} if is_on else base):
+        base, added = live.parts(self._network)
+        if sums is None or sums != live.sums({**base, **added} if is_on else base):
             raise IntegrityError(
                 f"{checkpoint.name}: the model in memory is another by now; ask for sides() again",
                 id="live.changed",
@@ -235,7 +244,7 @@ class _LiveBackend(CliffguardBackend):
             self._network.base_model.disable_adapter_layers()
 
     def sides(
-        self, base: Checkpoint, candidate: Checkpoint, protocol: Protocol, dtype: str
+        self, base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings, dtype: str
     ) -> tuple[Side, Side]:
         """Return both, ready to run in turns over the weights in memory."""
         from cliffguard.engine.divergence import Side
@@ -244,7 +253,7 @@ class _LiveBackend(CliffguardBackend):
             raise UsageError(
                 "screen: both sides must be in memory; leave screen out", id="live.screen"
             )
-        one, other = (
+        base_side, candidate_side = (
             Side(
                 name=side.name,
                 lm=self.model(side, protocol, dtype),
@@ -252,14 +261,14 @@ class _LiveBackend(CliffguardBackend):
             )
             for side in (base, candidate)
         )
-        return one, other
+        return base_side, candidate_side
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens the model in memory reads; UsageError where nothing says it."""
         if checkpoint.files is not None:
             return super().window(checkpoint, protocol)
-        found = window_of_model(self._network.config, self._tokenizer)
-        return settled(checkpoint.name, found, protocol.max_length)
+        window = window_of_model(self._network.config, self._tokenizer)
+        return settled(checkpoint.name, window, protocol.max_length)
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Say whether both are the model in memory, with adapters and without."""
@@ -267,6 +276,6 @@ class _LiveBackend(CliffguardBackend):
             return True
         return super().holds_both(base, candidate)
 
-    def _wrapped(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
+    def _wrapped(self, network: Any, tokenizer: Any, protocol: EvalSettings) -> Any:
         # A wrapper may set a padding token: on a copy of its own.
         return super()._wrapped(network, copy.deepcopy(tokenizer), protocol)

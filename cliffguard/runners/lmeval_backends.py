@@ -17,7 +17,7 @@ from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import InfrastructureError, UsageError, nearest, redacted
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.progress import doing
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of
 from cliffguard.runners.backends import Backend, failures_explained, speech
@@ -30,7 +30,7 @@ class LmevalBackend(Backend):
         self.settings = settings
         self._loaded: tuple[str, Any] | None = None
 
-    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
         """Return lm-eval's model of a checkpoint; the one before it is let go."""
         key = canonical_json([checkpoint.fingerprint, speech(protocol), dtype])
         if self._loaded is None or self._loaded[0] != key:
@@ -39,7 +39,7 @@ class LmevalBackend(Backend):
                 self._loaded = (key, self._made(checkpoint, protocol, dtype))
         return self._loaded[1]
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens a checkpoint reads; None where the model knows it itself."""
         stated, in_args = window_of(checkpoint), self.settings.args.get("max_length")
         if protocol.max_length is not None:
@@ -52,15 +52,15 @@ class LmevalBackend(Backend):
 
     def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
         """Turn exhausted memory, and what a server's client raises, into an error of ours."""
-        place = self.settings.args.get("base_url", self.settings.model)
-        return failures_explained(checkpoint.name, str(place))
+        backend = self.settings.args.get("base_url", self.settings.model)
+        return failures_explained(checkpoint.name, str(backend))
 
     def notes(self) -> Mapping[str, str | int]:
         """Where the answers came from."""
-        place = str(self.settings.args.get("base_url") or self.settings.device)
-        return {"device": redacted(place), "batch size": self.settings.batch_size or 1}
+        source = str(self.settings.args.get("base_url") or self.settings.device)
+        return {"device": redacted(source), "batch size": self.settings.batch_size or 1}
 
-    def _made(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+    def _made(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
         from lm_eval.api.registry import get_model, model_registry
 
         name = self.settings.model
@@ -87,7 +87,7 @@ class LmevalBackend(Backend):
             model.max_gen_toks = getattr(model, "_max_gen_toks", 256)
         return model
 
-    def _about(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> dict[str, Any]:
+    def _about(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> dict[str, Any]:
         """Return what lm-eval's model is told of a checkpoint, unless the plan's arguments do."""
         files = checkpoint.files
         assert files is not None, "a checkpoint that is asked has files"
@@ -104,7 +104,7 @@ class LmevalBackend(Backend):
         return about
 
     def _prepare(
-        self, checkpoint: Checkpoint, protocol: Protocol, arguments: dict[str, Any]
+        self, checkpoint: Checkpoint, protocol: EvalSettings, arguments: dict[str, Any]
     ) -> None:
         """Refuse arguments that cannot be, and add what is still missing."""
 
@@ -144,7 +144,7 @@ class ServedBackend(LmevalBackend):
         """Return True if one server of the plan's own has both."""
         return "base_url" in self.settings.args
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens a checkpoint reads: a server is told it, so it must be known."""
         in_args = self.settings.args.get("max_length")
         if isinstance(in_args, int) and protocol.max_length is None:
@@ -154,7 +154,7 @@ class ServedBackend(LmevalBackend):
     def after(self, checkpoint: Checkpoint, model: Any) -> None:
         """Leave the files alone: a server has loaded them at its own time."""
 
-    def _about(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> dict[str, Any]:
+    def _about(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> dict[str, Any]:
         files = checkpoint.files
         assert files is not None, "a checkpoint that is asked has files"
         aliases = self.settings.served_as.items()
@@ -168,7 +168,7 @@ class ServedBackend(LmevalBackend):
         }
 
     def _prepare(
-        self, checkpoint: Checkpoint, protocol: Protocol, arguments: dict[str, Any]
+        self, checkpoint: Checkpoint, protocol: EvalSettings, arguments: dict[str, Any]
     ) -> None:
         self._refuse_other_server(checkpoint, protocol, arguments)
         arguments.setdefault("add_bos_token", _adds_bos(checkpoint, protocol))
@@ -176,7 +176,7 @@ class ServedBackend(LmevalBackend):
             logging.getLogger(loud).setLevel(logging.CRITICAL)
 
     def _refuse_other_server(
-        self, checkpoint: Checkpoint, protocol: Protocol, arguments: Mapping[str, Any]
+        self, checkpoint: Checkpoint, protocol: EvalSettings, arguments: Mapping[str, Any]
     ) -> None:
         """Refuse a server that would answer for another model, or cannot be asked as planned."""
         if self.needs_address and not arguments.get("base_url"):
@@ -204,7 +204,7 @@ class AddressedBackend(ServedBackend):
     needs_address = True
 
 
-def _adds_bos(checkpoint: Checkpoint, protocol: Protocol) -> bool:
+def _adds_bos(checkpoint: Checkpoint, protocol: EvalSettings) -> bool:
     """Return True if hf would put a token before the text; a chat template has its own."""
     if protocol.chat_template != "none":
         return False

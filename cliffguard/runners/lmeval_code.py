@@ -84,8 +84,8 @@ def _reasons(config: Mapping[str, Any]) -> Iterator[str]:
     from lm_eval.api.registry import metric_registry
 
     assert metrics, "imported since that fills the registry"
-    for one in config.get("metric_list") or ():
-        metric = one.get("metric") if isinstance(one, dict) else None
+    for entry in config.get("metric_list") or ():
+        metric = entry.get("metric") if isinstance(entry, dict) else None
         # A task with process_results makes a metric of any name itself.
         is_named = isinstance(metric, str) and not metric.startswith("/")
         if is_named and metric not in metric_registry and config.get("process_results") is None:
@@ -119,20 +119,20 @@ def _functions(value: Any) -> Iterator[tuple[Path, str]]:
 @cache
 def _in_function(module: Path, function: str) -> tuple[str, ...]:
     """Return why a function of lm-eval's tasks, or what it calls or imports there, is not run."""
-    found: list[str] = []
+    reasons: list[str] = []
     seen: set[tuple[Path, str | None]] = set()
     waiting: list[tuple[Path, str | None]] = [(module.resolve(), function)]
     while waiting:
-        place, name = waiting.pop()
-        if (place, name) in seen:
+        path, name = waiting.pop()
+        if (path, name) in seen:
             continue
-        seen.add((place, name))
-        if not place.is_relative_to(_home()) or not place.is_file():
-            return (f"names code that is none of lm-eval's tasks ({place.name})",)
-        for node in _reached(ast.parse(place.read_text(encoding="utf-8")), name):
-            found += [f"{told} ({place.parent.name}/{place.name})" for told in _in_tree(node)]
-            waiting += [(other, None) for other in _imported(node, place)]
-    return tuple(found)
+        seen.add((path, name))
+        if not path.is_relative_to(_home()) or not path.is_file():
+            return (f"names code that is none of lm-eval's tasks ({path.name})",)
+        for node in _reached(ast.parse(path.read_text(encoding="utf-8")), name):
+            reasons += [f"{reason} ({path.parent.name}/{path.name})" for reason in _in_tree(node)]
+            waiting += [(other, None) for other in _imported(node, path)]
+    return tuple(reasons)
 
 
 def _reached(tree: ast.Module, name: str | None) -> list[ast.AST]:
@@ -146,8 +146,8 @@ def _reached(tree: ast.Module, name: str | None) -> list[ast.AST]:
     taken: set[str] = set()
     while new := (names & defined.keys()) - taken:
         taken |= new
-        names |= {used for one in new for used in _used(defined[one])}
-    return [*nodes, *(defined[one] for one in sorted(taken))]
+        names |= {used for called in new for used in _used(defined[called])}
+    return [*nodes, *(defined[called] for called in sorted(taken))]
 
 
 def _used(tree: ast.AST) -> Iterator[str]:
@@ -193,9 +193,9 @@ def _imported(tree: ast.AST, module: Path) -> Iterator[Path]:
 def _found(name: str, module: Path, level: int) -> Iterator[Path]:
     tasks = "lm_eval.tasks."
     if level == 0 and name.startswith(tasks):
-        place = _home() / name.removeprefix(tasks).replace(".", "/")
+        path = _home() / name.removeprefix(tasks).replace(".", "/")
     else:
         beside = module.parents[max(level - 1, 0)]
-        place = beside / name.replace(".", "/")
-    if name and place.with_suffix(".py").is_file():
-        yield place.with_suffix(".py").resolve()
+        path = beside / name.replace(".", "/")
+    if name and path.with_suffix(".py").is_file():
+        yield path.with_suffix(".py").resolve()

@@ -13,7 +13,7 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import CliffguardError, InfrastructureError, SuiteError, nearest
 from cliffguard.core.extents import refuse_absurd
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.terms import Terms
 from cliffguard.core.texts import first_line, n_things
 from cliffguard.runners.lmeval_code import refuse_code
@@ -45,11 +45,11 @@ class LoadedTask:
         self._local = local
         self._document_ids = document_ids
         self._own_shots = harness.get_config("num_fewshot")
-        self._built: tuple[str, Protocol] | None = None
+        self._built: tuple[str, EvalSettings] | None = None
         self._requests: dict[int, list[Any]] = {}
         self._prompts: dict[int, str] = {}
 
-    def build(self, model: Any, fingerprint: str, protocol: Protocol) -> None:
+    def build(self, model: Any, fingerprint: str, protocol: EvalSettings) -> None:
         """Build the requests of all items for one checkpoint, unless they are there already.
 
         Without a chat template they are the same for every checkpoint.
@@ -67,7 +67,7 @@ class LoadedTask:
         self._built = wanted
 
     def first(
-        self, n: int, render: Callable[..., Any] | None, protocol: Protocol
+        self, n: int, render: Callable[..., Any] | None, protocol: EvalSettings
     ) -> list[tuple[Item, str]]:
         """Return the first items, each with its prompt as `render` makes it of a chat.
 
@@ -75,10 +75,10 @@ class LoadedTask:
         """
         template = {} if render is None else _templated(render, "", protocol)
         requests = self._build(protocol, limit=n, **template)
-        items = [one for one in self.task.items if self._document_ids[one.id] in requests]
-        return [(one, str(requests[self._document_ids[one.id]][0].args[0])) for one in items]
+        items = [item for item in self.task.items if self._document_ids[item.id] in requests]
+        return [(item, str(requests[self._document_ids[item.id]][0].args[0])) for item in items]
 
-    def asked_as(self, items: Sequence[Item], protocol: Protocol) -> list[str]:
+    def asked_as(self, items: Sequence[Item], protocol: EvalSettings) -> list[str]:
         """Return the digests of what the items are asked as, before any chat template."""
         if self._built is None or self._built[1] != protocol:
             bare = dataclasses.replace(
@@ -88,7 +88,7 @@ class LoadedTask:
         return [self.prompt_digest(item) for item in items]
 
     def _build(
-        self, protocol: Protocol, *, limit: int | None = None, **template: Any
+        self, protocol: EvalSettings, *, limit: int | None = None, **template: Any
     ) -> dict[int, list[Any]]:
         harness = self._harness
         shots = _n_shots(self.task, protocol, self._own_shots)
@@ -123,8 +123,8 @@ class LoadedTask:
         """Run lm-eval's filters over requests that have their responses."""
         if not requests:  # lm-eval's filters cannot do nothing
             return
-        for one in self._harness._filters:
-            one.apply(requests)
+        for ensemble in self._harness._filters:
+            ensemble.apply(requests)
 
     def score(self, requests: Sequence[Any]) -> float | None:
         """Return the score of one item under the task's metric and filter.
@@ -133,11 +133,11 @@ class LoadedTask:
         better, whatever the metric.
         """
         first = requests[0]
-        said = [request.filtered_resps[self.task.filter] for request in requests]
-        if first.request_type == "generate_until" and _bare(said[0]) in self._fallbacks:
+        responses = [request.filtered_resps[self.task.filter] for request in requests]
+        if first.request_type == "generate_until" and _bare(responses[0]) in self._fallbacks:
             return None
         try:
-            values = self._harness.process_results(first.doc, said)
+            values = self._harness.process_results(first.doc, responses)
         except PatternTooSlow as failure:
             raise SuiteError(
                 f"{self.task.name}: {failure}; write a simpler one", id="task.pattern"
@@ -164,9 +164,11 @@ class LoadedTask:
     @cached_property
     def _fallbacks(self) -> set[str]:
         """Return what the task's filter puts in place of an answer in which it found none."""
-        (chain,) = (one for one in self._harness._filters if one.name == self.task.filter)
-        found = (_bare(getattr(make(), "fallback", None)) for make in chain.filters)
-        return {one for one in found if isinstance(one, str)}
+        (chain,) = (
+            ensemble for ensemble in self._harness._filters if ensemble.name == self.task.filter
+        )
+        fallbacks = (_bare(getattr(make(), "fallback", None)) for make in chain.filters)
+        return {fallback for fallback in fallbacks if isinstance(fallback, str)}
 
     def picked(self, item: Item, log_likelihoods: Sequence[float]) -> int:
         """Return which choice the metric takes as the answer."""
@@ -176,7 +178,7 @@ class LoadedTask:
         return values.index(max(values))
 
 
-def _templated(render: Callable[..., Any], name: str, protocol: Protocol) -> dict[str, Any]:
+def _templated(render: Callable[..., Any], name: str, protocol: EvalSettings) -> dict[str, Any]:
     """Return what lm-eval's tasks take to render their prompts by a chat template."""
     return {
         "apply_chat_template": True,
@@ -187,9 +189,9 @@ def _templated(render: Callable[..., Any], name: str, protocol: Protocol) -> dic
     }
 
 
-def _bare(said: Any) -> Any:
+def _bare(value: Any) -> Any:
     """Return the only one of a list."""
-    return said[0] if isinstance(said, list) and len(said) == 1 else said
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def load_own(task: Task) -> LoadedTask:
@@ -218,7 +220,7 @@ def load_own(task: Task) -> LoadedTask:
         "metadata": {"version": 1},
     }
     harness = ConfigurableTask(config={**config, **_scoring(task)})
-    ids = {item.id: place for place, item in enumerate(task.items)}
+    ids = {item.id: index for index, item in enumerate(task.items)}
     return LoadedTask(dataclasses.replace(task, filter="none"), harness, ids)
 
 
@@ -243,8 +245,8 @@ def _scoring(task: Task) -> dict[str, Any]:
         },
         "filter_list": [{"name": "none", "filter": clean}],
         "metric_list": [metric],
-        "process_results": lambda document, said: {
-            task.metric: scorer.best(said[0], document["answers"])
+        "process_results": lambda document, responses: {
+            task.metric: scorer.best(responses[0], document["answers"])
         },
     }
 
@@ -259,7 +261,7 @@ def refuse_data(data: Mapping[str, Any], entries: Sequence[Task]) -> None:
 
 def load_stock(
     task: Task,
-    protocol: Protocol | None = None,
+    protocol: EvalSettings | None = None,
     data: Mapping[str, str | Mapping[str, str]] | None = None,
 ) -> list[LoadedTask]:
     """Load lm-eval's own task, or all tasks of its group or tag, by name.
@@ -278,7 +280,7 @@ def load_stock(
     refuse_code(manager.task_index, task.name)
     if data:
         manager, local = manager_with(
-            manager, data, partial(_n_shots, task, protocol or Protocol())
+            manager, data, partial(_n_shots, task, protocol or EvalSettings())
         )
     try:
         harnesses = manager.load([task.name])["tasks"]
@@ -299,13 +301,13 @@ def load_stock(
     return [_stock(task, name, made, local.get(name)) for name, made in sorted(harnesses.items())]
 
 
-def _n_shots(task: Task, protocol: Protocol, own: int | None) -> int | None:
-    """Return how many shots a task gets whose own number is `own`."""
+def _n_shots(task: Task, protocol: EvalSettings, default: int | None) -> int | None:
+    """Return how many shots a task gets whose own number is `default`."""
     # As lm-eval does: a task that fixes zero shots has none to give.
-    if task.stock and task.num_fewshot is None and own == 0:
+    if task.stock and task.num_fewshot is None and default == 0:
         return 0
     shots = task.num_fewshot if protocol.num_fewshot is None else protocol.num_fewshot
-    return own if shots is None else shots
+    return default if shots is None else shots
 
 
 @cache
@@ -333,7 +335,9 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
             f"{name}: samples its answers; the same question must have one answer",
             id="task.samples",
         )
-    filter_name = _pick(name, "filter", task.filter, [one.name for one in harness._filters])
+    filter_name = _pick(
+        name, "filter", task.filter, [ensemble.name for ensemble in harness._filters]
+    )
     items, ids = _items(name, harness, local)
     fields = _fields(harness, items, ids, task.wanted)
     config = json.loads(_dump(harness))
@@ -387,15 +391,15 @@ def _metric(task: Task, name: str, harness: Any) -> tuple[str, bool]:
     """Return a task's metric, and whether it is better low: the first that is not, or the first."""
     better = harness.higher_is_better()
     known = list(harness._metric_fn_list)
-    known.sort(key=lambda one: better.get(one) is False)
+    known.sort(key=lambda metric: better.get(metric) is False)
     metric = _pick(name, "metric", task.metric, known)
-    told = better.get(metric)
+    is_high = better.get(metric)
     is_low = lower_is_better(
         metric,
         task=name,
         capability=task.capability,
         policy=task.lower_is_better,
-        told=not told if isinstance(told, bool) else None,
+        stated=not is_high if isinstance(is_high, bool) else None,
     )
     return metric, is_low
 
@@ -416,19 +420,19 @@ def _items(
 ) -> tuple[tuple[Item, ...], dict[str, int]]:
     items: list[Item] = []
     ids: dict[str, int] = {}
-    for place, document in enumerate(harness.eval_docs):
+    for index, document in enumerate(harness.eval_docs):
         try:
             prompt, choices, answer = _asked(harness, document, is_checked=local is not None)
         except Exception as failure:
             if local is not None:
-                raise local.misfit(failure, place) from failure
+                raise local.misfit(failure, index) from failure
             raise
-        refuse_absurd(prompt, choices, answer, f"{name}: document {place}")
+        refuse_absurd(prompt, choices, answer, f"{name}: document {index}")
         content = digest([prompt, choices, answer])
         item_id = f"{name}-{content[:16]}"
         while item_id in ids:  # benchmarks do repeat items
             item_id += "+"
-        ids[item_id] = place
+        ids[item_id] = index
         items.append(
             Item(
                 id=item_id,
@@ -465,10 +469,10 @@ def _asked(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[
         choices = [str(choice) for choice in harness.doc_to_choice(document)]
     target = harness.doc_to_target(document)
     if is_checked and choices and not isinstance(prompt, int):  # a number picks a context instead
-        for one in target if isinstance(target, list) else [target]:
-            if not (0 <= one < len(choices) if isinstance(one, int) else one in choices):
+        for right in target if isinstance(target, list) else [target]:
+            if not (0 <= right < len(choices) if isinstance(right, int) else right in choices):
                 raise ValueError(
-                    f"the answer {one!r} is none of {n_things(len(choices), 'choice')}"
+                    f"the answer {right!r} is none of {n_things(len(choices), 'choice')}"
                 )
     answer = str(choices[target] if choices and isinstance(target, int) else target)
     return str(prompt), choices, answer

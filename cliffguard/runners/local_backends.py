@@ -14,7 +14,7 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import ChangedFiles, IntegrityError
 from cliffguard.core.progress import doing
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners.backends import Backend, speech
@@ -38,9 +38,9 @@ class LocalBackend(Backend):
         self._plain: str | None = None
         self._last: str | None = None
 
-    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> Any:
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
         """Return the lm-eval model of a checkpoint, loading its base unless it is in memory."""
-        from cliffguard.engine.model_cache import Resident
+        from cliffguard.engine.model_cache import CachedModel
 
         options = self._options(protocol, dtype)
         parts = BESIDE_THE_BASE
@@ -48,7 +48,7 @@ class LocalBackend(Backend):
             # The old weights leave memory before the new ones enter.
             self._resident, self._models = None, {}
             with doing(f"loading {checkpoint.name}"):
-                self._resident, parts = Resident(checkpoint, options), PARTS
+                self._resident, parts = CachedModel(checkpoint, options), PARTS
         key = canonical_json([checkpoint.fingerprint, speech(protocol)])
         if self._last != key:
             self._forget()
@@ -64,12 +64,12 @@ class LocalBackend(Backend):
         return model
 
     def sides(
-        self, base: Checkpoint, candidate: Checkpoint, protocol: Protocol, dtype: str
+        self, base: Checkpoint, candidate: Checkpoint, protocol: EvalSettings, dtype: str
     ) -> tuple[Side, Side]:
         """Return both, ready to run in turns: over one base in memory, or each on its weights."""
         from cliffguard.engine.budget import refuse_second
         from cliffguard.engine.divergence import Side
-        from cliffguard.engine.model_cache import Resident
+        from cliffguard.engine.model_cache import CachedModel
 
         options = self._options(protocol, dtype)
         first, resident = self.model(base, protocol, dtype), self._resident
@@ -79,7 +79,7 @@ class LocalBackend(Backend):
             if options.device_map is None:
                 refuse_second(first.model, candidate.name)
             with doing(f"loading {candidate.name}"):
-                other = Resident(candidate, options)
+                other = CachedModel(candidate, options)
                 loaded = other.switch_to(candidate)
             refuse_changed(candidate)
             second = self._wrapped(*loaded, protocol)
@@ -126,7 +126,7 @@ class LocalBackend(Backend):
             notes["weights not read"] = f"{len(unread)} from {unread[0]} on"
         return notes
 
-    def _options(self, protocol: Protocol, dtype: str) -> loading.LoadOptions:
+    def _options(self, protocol: EvalSettings, dtype: str) -> loading.LoadOptions:
         return loading.LoadOptions(
             dtype=dtype,
             device=loading.pick_device(self.settings.device),
@@ -136,7 +136,7 @@ class LocalBackend(Backend):
             allow_pickle=self._allow_pickle,
         )
 
-    def _wrapped(self, network: Any, tokenizer: Any, protocol: Protocol) -> Any:
+    def _wrapped(self, network: Any, tokenizer: Any, protocol: EvalSettings) -> Any:
         try:
             with loading.ties_kept(network):
                 return self._as_lm(self._arguments(network, tokenizer, protocol), protocol)
@@ -146,7 +146,7 @@ class LocalBackend(Backend):
                 id="checkpoint.config-misfit",
             ) from failure
 
-    def _arguments(self, network: Any, tokenizer: Any, protocol: Protocol) -> dict[str, Any]:
+    def _arguments(self, network: Any, tokenizer: Any, protocol: EvalSettings) -> dict[str, Any]:
         """Return what lm-eval's `hf` and our own model are both made with."""
         window = window_of_model(network.config, tokenizer)
         return {
@@ -157,7 +157,7 @@ class LocalBackend(Backend):
             "think_end_token": protocol.think_end,
         }
 
-    def _as_lm(self, arguments: Mapping[str, Any], protocol: Protocol) -> Any:
+    def _as_lm(self, arguments: Mapping[str, Any], protocol: EvalSettings) -> Any:
         """Return the lm-eval model."""
         raise NotImplementedError
 
@@ -168,7 +168,7 @@ class LocalBackend(Backend):
 class CliffguardBackend(LocalBackend):
     """Our engine, which computes a prefix that prompts share once."""
 
-    def _as_lm(self, arguments: Mapping[str, Any], protocol: Protocol) -> Any:
+    def _as_lm(self, arguments: Mapping[str, Any], protocol: EvalSettings) -> Any:
         from cliffguard.engine.lm import CliffguardLM
 
         model = CliffguardLM(
@@ -193,7 +193,7 @@ class HfBackend(LocalBackend):
 
     _batch_size = 16
 
-    def _as_lm(self, arguments: Mapping[str, Any], protocol: Protocol) -> Any:
+    def _as_lm(self, arguments: Mapping[str, Any], protocol: EvalSettings) -> Any:
         from lm_eval.models.huggingface import HFLM
 
         return HFLM(**arguments, batch_size=self.settings.batch_size or self._batch_size)

@@ -32,10 +32,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalData:
-    """A task's documents by split; those of the split `asked` are evaluated."""
+    """A task's documents by split; those of the split `split` are evaluated."""
 
     task: str
-    asked: str
+    split: str
     tables: Mapping[str, Table]
     is_processed: bool
 
@@ -44,12 +44,12 @@ class LocalData:
         """The digest of each split's file."""
         return {split: table.sha256 for split, table in sorted(self.tables.items())}
 
-    def misfit(self, failure: Exception, place: int | None = None) -> ConfigError:
+    def misfit(self, failure: Exception, index: int | None = None) -> ConfigError:
         """Return what says that a document is not what the task expects."""
         where = " and ".join(str(table.path) for table in self.tables.values())
-        if place is not None and not self.is_processed:
+        if index is not None and not self.is_processed:
             # What a task makes of its documents need not be one for one.
-            where = self.tables[self.asked].places[place]
+            where = self.tables[self.split].places[index]
         reason = first_line(failure, otherwise="")
         return ConfigError(
             f"{where}: does not fit {self.task}, which takes the layout of its own data set: "
@@ -69,24 +69,24 @@ def leaves(index: Mapping[str, Any], name: str) -> set[str]:
 
 
 def _members(index: Mapping[str, Any], members: Iterable[Any]) -> set[str]:
-    found: set[str] = set()
+    names: set[str] = set()
     for member in members:
         if isinstance(member, str):
-            found |= leaves(index, member)
+            names |= leaves(index, member)
         elif "group" in member and member["group"] not in index:
-            found |= _members(index, member["task"])
+            names |= _members(index, member["task"])
         else:
-            found |= leaves(index, member.get("group") or member["task"])
-    return found
+            names |= leaves(index, member.get("group") or member["task"])
+    return names
 
 
 def refuse_unknown(names: Iterable[str], entries: Iterable[str], index: Mapping[str, Any]) -> None:
     """Refuse names of data that none of the suites' entries asks for."""
-    asked: set[str] = set().union(*(leaves(index, entry) for entry in entries))
+    tasks: set[str] = set().union(*(leaves(index, entry) for entry in entries))
     for name in names:
-        if name in asked:
+        if name in tasks:
             continue
-        inner = sorted(leaves(index, name) & asked)
+        inner = sorted(leaves(index, name) & tasks)
         if inner:
             raise ConfigError(
                 f"data.{name}: stands for {n_things(len(inner), 'task')}; give each its own file "
@@ -94,7 +94,7 @@ def refuse_unknown(names: Iterable[str], entries: Iterable[str], index: Mapping[
                 id="data.several-tasks",
             )
         raise ConfigError(
-            f"data.{name}: no suite asks lm-eval for a task of this name{nearest(name, asked)}",
+            f"data.{name}: no suite asks lm-eval for a task of this name{nearest(name, tasks)}",
             id="data.unknown-task",
         )
 
@@ -136,9 +136,9 @@ def manager_with(
             read[name] = _read(name, files[name], config, n_shots(config.get("num_fewshot")))
             return _with_documents(config, read[name])
 
-    one = copy(manager)
-    one._factory = Factory(meta=manager.metadata)
-    return one, read
+    copied = copy(manager)
+    copied._factory = Factory(meta=manager.metadata)
+    return copied, read
 
 
 def _read(
@@ -151,15 +151,15 @@ def _read(
             f"{where}: lm-eval has this task as a program that loads its own data",
             id="task.program",
         )
-    asked = config.get("test_split") or config.get("validation_split")
-    if asked is None:
+    tested = config.get("test_split") or config.get("validation_split")
+    if tested is None:
         raise ConfigError(
             f"{where}: lm-eval's task names no split that is evaluated", id="data.no-split"
         )
     shots = config.get("fewshot_config") or {}
     splits = [*(config.get(key) for key in _SPLITS), shots.get("split")]
     known = sorted({split for split in splits if split is not None})
-    paths = {asked: given} if isinstance(given, str) else dict(given)
+    paths = {tested: given} if isinstance(given, str) else dict(given)
     for split in paths:
         if split not in known:
             raise ConfigError(
@@ -167,23 +167,23 @@ def _read(
                 f"{nearest(split, known)}",
                 id="data.unknown-split",
             )
-    if asked not in paths:
+    if tested not in paths:
         raise ConfigError(
-            f"{where}: gives no file for {asked}, the split that is evaluated",
+            f"{where}: gives no file for {tested}, the split that is evaluated",
             id="data.no-evaluated-split",
         )
     source = shots.get("split") or config.get("fewshot_split")
     if source is None and "samples" not in shots:
-        source = config.get("training_split") or config.get("validation_split") or asked
+        source = config.get("training_split") or config.get("validation_split") or tested
     if n_shots and source is not None and source not in paths:
         raise ConfigError(
             f"{where}: its {n_shots} shots are of the split {source}; give it a file as well "
-            f"({{{asked}: …, {source}: …}}, or --data {name}:{source}=PATH), or ask without shots",
+            f"({{{tested}: …, {source}: …}}, or --data {name}:{source}=PATH), or ask without shots",
             id="data.no-shots",
         )
     return LocalData(
         task=name,
-        asked=asked,
+        split=tested,
         tables={split: _table(path, where) for split, path in paths.items()},
         is_processed=config.get("process_docs") is not None,
     )
@@ -229,7 +229,7 @@ def _table(name: str, where: str) -> Table:
             f"{where}: {name}: its rows make no table: {reason}", id="data.no-table"
         ) from None
     sources = dict.fromkeys(Path(row.source) for row in rows)  # several in a saved folder
-    places = tuple(row.place for row in rows)
+    places = tuple(row.where for row in rows)
     return Table(path=Path(name), rows=made, places=places, sha256=sha256_now(*sources))
 
 
@@ -243,7 +243,7 @@ def _refuse_uneven(rows: Sequence[Row], name: str) -> None:
             odd = sorted(first ^ row.value.keys())[0]
             has = "lacks" if odd in first else "has"
             raise ConfigError(
-                f"{row.place}: {has} {odd!r}, unlike the first document", id="data.uneven"
+                f"{row.where}: {has} {odd!r}, unlike the first document", id="data.uneven"
             )
 
 

@@ -17,10 +17,10 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError
 from cliffguard.core.items import Item, Suite, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.signals import finishing
 from cliffguard.core.timing import Spent
-from cliffguard.engine.distributed import Peers
+from cliffguard.engine.distributed import ProcessGroup
 from cliffguard.runners import Asked, Notes, Runner
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ParallelRunner(Runner):
     def __init__(self, inner: Runner) -> None:
         self.inner = inner
         self._tasks: dict[str, Task] = {}
-        self._peers = Peers()
+        self._peers = ProcessGroup()
         self._is_ordering = False
 
     @property
@@ -54,16 +54,16 @@ class ParallelRunner(Runner):
         """As in a single process: how many answer changes no answer."""
         return self.inner.identity
 
-    def dtype(self, protocol: Protocol) -> str:
+    def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
         return self.inner.dtype(protocol)
 
-    def preview(self, checkpoint: Checkpoint, task: Task, protocol: Protocol) -> str | None:
+    def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
         """As in a single process: the leader shows them."""
         return self.inner.preview(checkpoint, task, protocol)
 
     def asked_as(
-        self, task: Task, items: Sequence[Item], protocol: Protocol
+        self, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[str] | None:
         """As in a single process: the leader builds the prompts alone."""
         return self.inner.asked_as(task, items, protocol)
@@ -80,46 +80,46 @@ class ParallelRunner(Runner):
         """As in a single process."""
         return self.inner.holds_both(base, candidate)
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """As in a single process."""
         return self.inner.window(checkpoint, protocol)
 
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return all tasks with their items; every process builds its own."""
-        found: list[tuple[Task, ...]] = self._everywhere("_resolve", tuple(suites), protocol)
-        if any([t.digest for t in tasks] != [t.digest for t in found[0]] for tasks in found):
+        resolved: list[tuple[Task, ...]] = self._everywhere("_resolve", tuple(suites), protocol)
+        if any([t.digest for t in tasks] != [t.digest for t in resolved[0]] for tasks in resolved):
             raise IntegrityError(
                 "the processes of this run read different suites or tasks",
                 id="process.other-suites",
             )
-        return found[0]
+        return resolved[0]
 
-    def look_at(self, checkpoint: Checkpoint, protocol: Protocol) -> tuple[Caveat, ...]:
+    def look_at(self, checkpoint: Checkpoint, protocol: EvalSettings) -> tuple[Caveat, ...]:
         """As in a single process."""
         return self.inner.look_at(checkpoint, protocol)
 
-    def must_try_packing(self, protocol: Protocol) -> bool:
+    def must_try_packing(self, protocol: EvalSettings) -> bool:
         """As in a single process."""
         return self.inner.must_try_packing(protocol)
 
     def try_packing(
-        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: Protocol
+        self, checkpoint: Checkpoint, tasks: Sequence[Task], protocol: EvalSettings
     ) -> str | None:
         """As in a single process: the leader tries alone, and the protocol says what came of it."""
         return self.inner.try_packing(checkpoint, tasks, protocol)
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the answers of `checkpoint` to one shard."""
         return self.ask_each(checkpoint, [(task, items)], protocol)[0][0]
 
     def ask_each(
-        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: Protocol
+        self, checkpoint: Checkpoint, shards: Sequence[Asked], protocol: EvalSettings
     ) -> list[tuple[Sequence[Answer], Notes]]:
         """Return the answers to at most one shard for each process."""
-        told = [(task.name, tuple(item.id for item in items)) for task, items in shards]
-        answers = self._everywhere("_answer", checkpoint, told, protocol)[: len(shards)]
+        shard_ids = [(task.name, tuple(item.id for item in items)) for task, items in shards]
+        answers = self._everywhere("_answer", checkpoint, shard_ids, protocol)[: len(shards)]
         for (task, items), (given, _) in zip(shards, answers, strict=True):
             _check_complete(task, items, given)
         return answers
@@ -129,12 +129,18 @@ class ParallelRunner(Runner):
         """As in a single process."""
         return self.inner.loads_models
 
-    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+    def embed(
+        self, checkpoint: Checkpoint, texts: Sequence[str], protocol: EvalSettings
+    ) -> Vectors:
         """As in a single process: the leader reads alone."""
         return self.inner.embed(checkpoint, texts, protocol)
 
     def diverge(
-        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+        self,
+        base: Checkpoint,
+        candidate: Checkpoint,
+        prompts: Sequence[str],
+        protocol: EvalSettings,
     ) -> Sequence[Divergence]:
         """As in a single process: the leader reads alone."""
         return self.inner.diverge(base, candidate, prompts, protocol)
@@ -157,7 +163,7 @@ class ParallelRunner(Runner):
 
     # --- what every process does when it is told -------------------------------------------------
 
-    def _resolve(self, suites: tuple[Suite, ...], protocol: Protocol) -> tuple[Task, ...]:
+    def _resolve(self, suites: tuple[Suite, ...], protocol: EvalSettings) -> tuple[Task, ...]:
         tasks = self.inner.resolve(suites, protocol)
         self._tasks = {task.name: task for task in tasks}
         return tasks
@@ -165,15 +171,15 @@ class ParallelRunner(Runner):
     def _answer(
         self,
         checkpoint: Checkpoint,
-        told: Sequence[tuple[str, tuple[str, ...]]],
-        protocol: Protocol,
+        shard_ids: Sequence[tuple[str, tuple[str, ...]]],
+        protocol: EvalSettings,
     ) -> tuple[Sequence[Answer], Notes]:
-        if self._peers.rank >= len(told):
+        if self._peers.rank >= len(shard_ids):
             return (), {}
-        name, ids = told[self._peers.rank]
+        name, ids = shard_ids[self._peers.rank]
         task = self._tasks[name]
         by_id: Mapping[str, Item] = {item.id: item for item in task.items}
-        items = [by_id[one] for one in ids]
+        items = [by_id[item_id] for item_id in ids]
         return self.inner.ask(checkpoint, task, items, protocol), self.inner.notes()
 
     # --- how it is told --------------------------------------------------------------------------
@@ -204,14 +210,14 @@ class ParallelRunner(Runner):
 
 def _check_complete(task: Task, items: Sequence[Item], given: Sequence[Answer]) -> None:
     """Refuse answers that are doubled, missing, or of other items."""
-    wanted, found = [item.id for item in items], [answer.item_id for answer in given]
-    if wanted == found:
+    wanted, received = [item.id for item in items], [answer.item_id for answer in given]
+    if wanted == received:
         return
-    missing = sorted(set(wanted) - set(found))
-    doubled = sorted({one for one in found if found.count(one) > 1})
+    missing = sorted(set(wanted) - set(received))
+    doubled = sorted({item_id for item_id in received if received.count(item_id) > 1})
     raise IntegrityError(
         f"{task.name}: a process answered other items than it was asked "
         f"({len(missing)} missing, {len(doubled)} twice; the first is "
-        f"{(missing or doubled or found)[0]})",
+        f"{(missing or doubled or received)[0]})",
         id="process.other-items",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.engine.templates import (
     failures_explained,
     refuse_lost_system,
@@ -20,7 +20,7 @@ N_SHOWN = 2
 
 
 def first_prompts(
-    loaded: LoadedTask, checkpoint: Checkpoint, protocol: Protocol, speaker: Any
+    loaded: LoadedTask, checkpoint: Checkpoint, protocol: EvalSettings, speaker: Any
 ) -> Sequence[tuple[Item, str]]:
     """Return the first items of a task, each with its prompt as the checkpoint gets it.
 

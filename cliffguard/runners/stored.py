@@ -12,7 +12,7 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Suite, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Entry, Store
 from cliffguard.store.earlier import has_terms
@@ -24,13 +24,13 @@ class _Stored:
     """One entry of the store: whose answers to which task, asked how."""
 
     entry: Entry
-    asked: Mapping[str, Any]
+    question: Mapping[str, Any]
     about: Mapping[str, Any]
 
     @property
     def how(self) -> str:
         """The protocol and the runner, which both sides must share."""
-        return canonical_json([self.asked["protocol"], self.asked["runner"]])
+        return canonical_json([self.question["protocol"], self.question["runner"]])
 
     @property
     def is_low(self) -> bool:
@@ -48,7 +48,7 @@ class _Stored:
                 and task.metric in (None, self.about["metric"])
                 and task.filter in (None, self.about["filter"])
             )
-        return bool(self.asked["task_digest"] == task.digest)
+        return bool(self.question["task_digest"] == task.digest)
 
     def covers(self, task: Task) -> bool:
         """Say whether an own task's items were all asked here, under an earlier form of it.
@@ -56,22 +56,22 @@ class _Stored:
         Its words are those of the items alone; shots are drawn from other items, which may be other
         ones now.
         """
-        if task.stock or self.asked["task"] != task.name or self._n_shots(task):
+        if task.stock or self.question["task"] != task.name or self._n_shots(task):
             return False
         task = _as_asked(task)
-        if not has_terms(task, self.entry, {"asked": self.asked, "about": self.about}):
+        if not has_terms(task, self.entry, {"asked": self.question, "about": self.about}):
             return False
         there = {item.digest for item in self.entry.read_items()}
         return {item.digest for item in task.items} <= there
 
     def _n_shots(self, task: Task) -> int:
-        said = self.protocol.num_fewshot
-        return (task.num_fewshot if said is None else said) or 0
+        n_shots = self.protocol.num_fewshot
+        return (task.num_fewshot if n_shots is None else n_shots) or 0
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> EvalSettings:
         """The protocol under which it was asked."""
-        return Protocol(**self.asked["protocol"])
+        return EvalSettings(**self.question["protocol"])
 
 
 class StoredRunner(Runner):
@@ -79,7 +79,7 @@ class StoredRunner(Runner):
 
     def __init__(self, entries: Sequence[_Stored]) -> None:
         self._entries = entries
-        self._asked = entries[0].asked
+        self._asked = entries[0].question
         self._is_by_tokens = False
 
     @property
@@ -88,11 +88,11 @@ class StoredRunner(Runner):
         return str(self._asked["runner"])
 
     @property
-    def protocol(self) -> Protocol:
+    def protocol(self) -> EvalSettings:
         """Return the protocol under which both sides were measured."""
         return self._entries[0].protocol
 
-    def dtype(self, protocol: Protocol) -> str:
+    def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the measurement."""
         return str(self._asked["protocol"]["dtype"])
 
@@ -104,18 +104,18 @@ class StoredRunner(Runner):
         """Nothing is measured here."""
         return {}
 
-    def window(self, checkpoint: Checkpoint, protocol: Protocol) -> int | None:
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
         """Return how many tokens the checkpoint read when it was asked, where an item goes by it.
 
         Only there, since it may take the model's class, and with it torch.
         """
-        if (found := super().window(checkpoint, protocol)) or not self._is_by_tokens:
-            return found
+        if (window := super().window(checkpoint, protocol)) or not self._is_by_tokens:
+            return window
         from cliffguard.engine.windows import window_of
 
         return window_of(checkpoint)
 
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the tasks with their items; those of stock tasks as they were measured."""
         tasks: list[Task] = []
         for task in _tasks(suites):
@@ -127,26 +127,26 @@ class StoredRunner(Runner):
         return tuple(tasks)
 
     def asked_as(
-        self, task: Task, items: Sequence[Item], protocol: Protocol
+        self, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[str] | None:
         """Return the words in which an own task's items were asked before; no other task's.
 
         Empty of an item that was asked in several ways.
         """
-        if not any(one.covers(task) for one in self._entries):
+        if not any(stored.covers(task) for stored in self._entries):
             return None
         words: dict[str, set[str]] = {}
-        for one in self._entries:
-            if one.asked["task"] == task.name:
+        for stored in self._entries:
+            if stored.question["task"] == task.name:
                 for answer in (
-                    answer for shard in one.entry.read_all() for answer in shard.answers
+                    answer for shard in stored.entry.read_all() for answer in shard.answers
                 ):
                     words.setdefault(answer.item_digest, set()).add(answer.prompt_digest)
-        found = (words.get(item.digest, set()) for item in items)
-        return [next(iter(one)) if len(one) == 1 else "" for one in found]
+        wordings = (words.get(item.digest, set()) for item in items)
+        return [next(iter(digests)) if len(digests) == 1 else "" for digests in wordings]
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> NoReturn:
         """Refuse: what is not stored must be measured first."""
         raise UsageError(
@@ -170,10 +170,10 @@ def find_stored(
     """
     by_how: dict[str, list[_Stored]] = {}
     for stored in _all_stored(store):
-        if stored.asked.get("replicate"):  # of the noise floor; see `noise`
+        if stored.question.get("replicate"):  # of the noise floor; see `noise`
             continue
-        if stored.asked["checkpoint"] in {side.fingerprint for side in sides} and all(
-            stored.asked["protocol"].get(name) == value
+        if stored.question["checkpoint"] in {side.fingerprint for side in sides} and all(
+            stored.question["protocol"].get(name) == value
             for name, value in wanted.items()
             if value != "auto"
         ):
@@ -185,9 +185,9 @@ def find_stored(
     if not complete:
         raise UsageError(_nothing(by_how, sides, suites, store), id="compare.not-stored")
     if len(complete) > 1:
-        found = "; ".join(sorted(_described(rows[0]) for rows in complete))
+        protocols = "; ".join(sorted(_described(rows[0]) for rows in complete))
         raise UsageError(
-            f"both sides were measured under {len(complete)} protocols ({found}); "
+            f"both sides were measured under {len(complete)} protocols ({protocols}); "
             "choose one with --limit (all: none), --num-fewshot, --max-length, --chat-template, "
             "--dtype or --seed",
             id="compare.several-protocols",
@@ -196,11 +196,11 @@ def find_stored(
 
 
 def _all_stored(store: Store) -> list[_Stored]:
-    found = []
+    stored = []
     for entry in store.entries():
         question = entry.read_question()
-        found.append(_Stored(entry=entry, asked=question["asked"], about=question["about"]))
-    return found
+        stored.append(_Stored(entry=entry, question=question["asked"], about=question["about"]))
+    return stored
 
 
 def _as_asked(task: Task) -> Task:
@@ -228,10 +228,10 @@ def _missing(
 
 
 def _is_there(rows: Sequence[_Stored], side: Checkpoint, task: Task, *, is_exact: bool) -> bool:
-    own = [one for one in rows if one.asked["checkpoint"] == side.fingerprint]
-    if any(one.is_of(task) for one in own):
+    side_rows = [row for row in rows if row.question["checkpoint"] == side.fingerprint]
+    if any(row.is_of(task) for row in side_rows):
         return True
-    return not is_exact and any(one.covers(task) for one in own)
+    return not is_exact and any(row.covers(task) for row in side_rows)
 
 
 def _nothing(
@@ -247,7 +247,7 @@ def _nothing(
             _described(row)
             for rows in by_how.values()
             for row in rows
-            if row.asked["checkpoint"] == side.fingerprint and row.is_of(task)
+            if row.question["checkpoint"] == side.fingerprint and row.is_of(task)
         }
     )
     drifted = f" (it has some under {elsewhere[0]})" if elsewhere else ""
@@ -259,9 +259,9 @@ def _nothing(
 
 
 def _described(stored: _Stored) -> str:
-    protocol = {name: v for name, v in stored.asked["protocol"].items() if v is not None}
+    protocol = {name: v for name, v in stored.question["protocol"].items() if v is not None}
     parts = [f"{name} {value}" for name, value in sorted(protocol.items())]
-    return ", ".join([*parts, str(stored.asked["runner"])])
+    return ", ".join([*parts, str(stored.question["runner"])])
 
 
 def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
@@ -269,29 +269,31 @@ def _by_name(entries: Sequence[_Stored], task: Task) -> list[_Stored]:
 
     Raises UsageError when one of them was measured in two ways: which is meant is not guessed.
     """
-    found: dict[str, _Stored] = {}
-    there = [one for one in entries if one.is_of(task)]
-    for stored in [one for one in there if task.lower_is_better in (None, one.is_low)] or there:
-        same = found.setdefault(stored.asked["task"], stored)
-        if same.asked["task_digest"] != stored.asked["task_digest"]:
+    by_task: dict[str, _Stored] = {}
+    there = [entry for entry in entries if entry.is_of(task)]
+    for stored in [
+        entry for entry in there if task.lower_is_better in (None, entry.is_low)
+    ] or there:
+        same = by_task.setdefault(stored.question["task"], stored)
+        if same.question["task_digest"] != stored.question["task_digest"]:
             raise UsageError(
-                f"{task.suite}: {stored.asked['task']} is stored with {same.about['filter']} and "
-                f"{stored.about['filter']}, or with other items; name metric and filter in the "
+                f"{task.suite}: {stored.question['task']} is stored with {same.about['filter']} "
+                f"and {stored.about['filter']}, or with other items; name metric and filter in the "
                 "suite, or run `cliffguard check`",
                 id="compare.measured-twice",
             )
-    return [found[name] for name in sorted(found)]
+    return [by_task[name] for name in sorted(by_task)]
 
 
 def _as_measured(task: Task, stored: _Stored) -> Task:
     """Return a stock task as it was measured: which way its metric points was settled then."""
-    metric, name = stored.about["metric"], stored.asked["task"]
+    metric, name = stored.about["metric"], stored.question["task"]
     is_low = lower_is_better(
         metric,
         task=name,
         capability=task.capability,
         policy=task.lower_is_better,
-        told=stored.is_low,
+        stated=stored.is_low,
     )
     return dataclasses.replace(
         task,
@@ -301,5 +303,5 @@ def _as_measured(task: Task, stored: _Stored) -> Task:
         chance=1.0 - task.chance if is_low and task.chance is not None else task.chance,
         lower_is_better=is_low,
         items=stored.entry.read_items(),
-        digest=stored.asked["task_digest"],
+        digest=stored.question["task_digest"],
     )

@@ -197,9 +197,9 @@ def clustering(changes: Sequence[float], clusters: Sequence[Hashable]) -> Cluste
     plain = max(1.0, _plain_design_effect(x, places, len(rows)))
     # An item alone says nothing of how items fall together.
     n_changed = int(np.count_nonzero(sizes[np.unique(places[x != 0.0])] > 1))
-    found = _clustering(sizes, plain, n_changed)
+    estimate = _clustering(sizes, plain, n_changed)
     return replace(
-        found,
+        estimate,
         sums=tuple(sorted(zip(map(float, sums), map(int, sizes), strict=True))),
         gained=float(-x[x < 0.0].sum()),
     )

@@ -34,7 +34,7 @@ _IMAGINARY_ITEMS = 200.0  # how slowly a bet leaves the plan for what was seen
 _PLANNED_SQUARE = 0.10  # mean square of a change that the first bets suppose: 10 % of items flip
 
 
-def held_fortune(
+def held_wealth(
     changes: Sequence[float] | FloatArray,
     *,
     margin: float,
@@ -54,7 +54,7 @@ def held_fortune(
         bet is then about the drop over exactly them. Without it, about the capability that the
         items are a sample of.
     weights : ndarray, optional
-        As in `log_fortune`.
+        As in `log_wealth`.
 
     Returns
     -------
@@ -63,10 +63,10 @@ def held_fortune(
     """
     x = _checked(changes, n_suite)
     check_open_fraction("margin", margin)
-    return log_fortune(-x, mean=-margin, expected=0.0, n_suite=n_suite, weights=weights)
+    return log_wealth(-x, mean=-margin, expected=0.0, n_suite=n_suite, weights=weights)
 
 
-def dropped_fortune(
+def dropped_wealth(
     changes: Sequence[float] | FloatArray,
     *,
     margin: float,
@@ -77,16 +77,16 @@ def dropped_fortune(
 
     Of a suite both bets are about the margin, so that one of them has won by the last item: with
     all items seen the drop is known, and it is less than the margin or it is not. Parameters and
-    result are those of `held_fortune`.
+    result are those of `held_wealth`.
     """
     x = _checked(changes, n_suite)
     check_open_fraction("margin", margin)
     if n_suite is None:
-        return log_fortune(x, mean=0.0, expected=margin, weights=weights)
-    return log_fortune(x, mean=margin, expected=2 * margin, n_suite=n_suite, or_equal=False)
+        return log_wealth(x, mean=0.0, expected=margin, weights=weights)
+    return log_wealth(x, mean=margin, expected=2 * margin, n_suite=n_suite, or_equal=False)
 
 
-def log_fortune(
+def log_wealth(
     x: FloatArray,
     *,
     mean: float,
@@ -181,9 +181,9 @@ def mean_interval(
     confidence : float
         Two-sided confidence level, strictly between 0 and 1; each end errs half the rest.
     n_suite : int, optional
-        As in `log_fortune`; with all of a suite seen, the interval is its mean.
+        As in `log_wealth`; with all of a suite seen, the interval is its mean.
     weights : ndarray, optional
-        As in `log_fortune`.
+        As in `log_wealth`.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def _refuted_below(
     refuted, open_ = -1.0, 1.0
 
     def is_refuted(mean: float) -> bool:
-        fortune = log_fortune(x, mean=mean, expected=0.0, n_suite=n_suite, weights=weights)
+        fortune = log_wealth(x, mean=mean, expected=0.0, n_suite=n_suite, weights=weights)
         return float(np.max(fortune, initial=0.0)) >= log_limit
 
     for _ in range(_N_BISECTIONS):

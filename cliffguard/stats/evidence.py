@@ -12,11 +12,11 @@ procedure              when
 `fixed_evidence`       right or wrong, all planned items asked, one look
 `sequential_evidence`  right or wrong, several looks on the way to a planned number of items
 `graded_evidence`      scores between 0 and 1, all planned items asked, one look
-`betting_evidence`     scores between 0 and 1; any number of looks
+`e_process_evidence`     scores between 0 and 1; any number of looks
 `suite_evidence`       the suite is itself the contract; any scores, any number of looks
 `gain_evidence`        a gain is demanded: right or wrong, one look
 `graded_gain_evidence` a gain is demanded: scores between 0 and 1, one look
-`betting_on_gain`      a gain is demanded: scores between 0 and 1, or of the suite; any looks
+`e_process_gain`      a gain is demanded: scores between 0 and 1, or of the suite; any looks
 ====================== =========================================================================
 """
 
@@ -31,9 +31,9 @@ from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering
 from cliffguard.stats.e_values import (
-    dropped_fortune,
-    held_fortune,
-    log_fortune,
+    dropped_wealth,
+    held_wealth,
+    log_wealth,
     mean_interval,
     p_value,
 )
@@ -290,7 +290,7 @@ def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidenc
     )
 
 
-def betting_on_gain(
+def e_process_gain(
     changes: Sequence[float],
     *,
     at_worst: Sequence[float] | None = None,
@@ -304,10 +304,10 @@ def betting_on_gain(
     _check_alpha(alpha)
     x, worst, n_scored = _as_arrays(changes, at_worst, n_suite)
     worst_weights = weights if at_worst is None else worst_weights
-    proven = log_fortune(
+    proven = log_wealth(
         -worst, mean=gain, expected=gain + _EXPECTED_GAIN, n_suite=n_suite, weights=worst_weights
     )
-    disproven = log_fortune(
+    disproven = log_wealth(
         x,
         mean=-gain,
         expected=_EXPECTED_GAIN - gain,
@@ -376,7 +376,7 @@ def graded_gain_evidence(
 
     `p_held` is of "the gain is `gain` or less", the other two of "it is `gain` or more".
     """
-    told = graded_evidence(
+    evidence = graded_evidence(
         changes,
         at_worst=at_worst,
         margin=-gain,
@@ -384,10 +384,10 @@ def graded_gain_evidence(
         weights=weights,
         worst_weights=worst_weights,
     )
-    return replace(told, p_dropped=told.p_beyond)
+    return replace(evidence, p_dropped=evidence.p_beyond)
 
 
-def betting_evidence(
+def e_process_evidence(
     changes: Sequence[float],
     *,
     at_worst: Sequence[float] | None = None,
@@ -409,15 +409,15 @@ def betting_evidence(
         As in `fixed_evidence`.
     weights, worst_weights : ndarray, optional
         Of clusters, their sizes over the largest, for `changes` and for `at_worst`; see
-        `log_fortune`.
+        `log_wealth`.
     """
     _check_alpha(alpha)
     x, worst, _ = _as_arrays(changes, at_worst, None)
     worst_weights = weights if at_worst is None else worst_weights
-    beyond = log_fortune(x, mean=margin, expected=2 * margin, weights=weights)
+    beyond = log_wealth(x, mean=margin, expected=2 * margin, weights=weights)
     return Evidence(
-        p_held=p_value(held_fortune(worst, margin=margin, weights=worst_weights)),
-        p_dropped=p_value(dropped_fortune(x, margin=margin, weights=weights)),
+        p_held=p_value(held_wealth(worst, margin=margin, weights=worst_weights)),
+        p_dropped=p_value(dropped_wealth(x, margin=margin, weights=weights)),
         p_beyond=p_value(beyond),
         interval=_interval(x, alpha, None, weights),
         method=_with_clusters(_BETTING, len(x), weights),
@@ -437,7 +437,7 @@ def suite_evidence(
     Parameters
     ----------
     changes, at_worst : sequence of float
-        As in `betting_evidence`; whole numbers where scores are right or wrong.
+        As in `e_process_evidence`; whole numbers where scores are right or wrong.
     n_suite : int
         Items of the suite that have or will have a score, lost ones included.
     margin, alpha
@@ -451,8 +451,8 @@ def suite_evidence(
     """
     _check_alpha(alpha)
     x, worst, n_scored = _as_arrays(changes, at_worst, n_suite)
-    held = held_fortune(worst, margin=margin, n_suite=n_suite)
-    dropped = dropped_fortune(x, margin=margin, n_suite=n_scored)
+    held = held_wealth(worst, margin=margin, n_suite=n_suite)
+    dropped = dropped_wealth(x, margin=margin, n_suite=n_scored)
     p_dropped = _p_of_suite(dropped, n_scored)
     return Evidence(
         p_held=_p_of_suite(held, n_suite),
@@ -503,6 +503,8 @@ def _with_clusters(method: str, n_changes: int, weights: FloatArray | None) -> s
 def _in_words(sample: PairedSample, method: str) -> str:
     if sample.clustering is None:
         return method
-    found = sample.clustering
-    words = f"{method}; {found.n_clusters} clusters, design effect {found.design_effect:.2f}"
-    return f"{words} (too few to decide)" if found.n_clusters < LEAST_CLUSTERS else words
+    clustering = sample.clustering
+    words = (
+        f"{method}; {clustering.n_clusters} clusters, design effect {clustering.design_effect:.2f}"
+    )
+    return f"{words} (too few to decide)" if clustering.n_clusters < LEAST_CLUSTERS else words

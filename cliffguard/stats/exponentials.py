@@ -72,9 +72,9 @@ def positive_chance(coefficients: FloatArray) -> FloatArray:
 
 def _tail(a: FloatArray) -> FloatArray:
     """Return the chance of rows with a sum of 0 or less and a positive coefficient."""
-    place = _saddlepoint(a)
-    b = np.concatenate([a / (1.0 - a * place), -1.0 / place], axis=1)
-    log_peak = -np.log1p(-a * place).sum(axis=1) - np.log(np.pi * place[:, 0])
+    point = _saddlepoint(a)
+    b = np.concatenate([a / (1.0 - a * point), -1.0 / point], axis=1)
+    log_peak = -np.log1p(-a * point).sum(axis=1) - np.log(np.pi * point[:, 0])
     return np.asarray(np.exp(log_peak) * _integral(b))
 
 
@@ -88,16 +88,16 @@ def _saddlepoint(a: FloatArray) -> FloatArray:
     mean = a.sum(axis=1, keepdims=True)
     square = (a * a).sum(axis=1, keepdims=True)
     normal = (np.sqrt(mean * mean + 4.0 * square) - mean) / (2.0 * square)
-    place = 1.0 / (1.0 / normal + most)
+    point = 1.0 / (1.0 / normal + most)
     for _ in range(_MOST_STEPS):
-        b = a / (1.0 - a * place)
-        slope = b.sum(axis=1, keepdims=True) - 1.0 / place
-        root = np.sqrt((b * b).sum(axis=1, keepdims=True) + 1.0 / (place * place))
+        b = a / (1.0 - a * point)
+        slope = b.sum(axis=1, keepdims=True) - 1.0 / point
+        root = np.sqrt((b * b).sum(axis=1, keepdims=True) + 1.0 / (point * point))
         decrement = slope / root
         if np.all(np.abs(decrement) < _NEAR_ENOUGH):
             break
-        place = place - decrement / (root * (1.0 + np.abs(decrement)))
-    return np.asarray(place)
+        point = point - decrement / (root * (1.0 + np.abs(decrement)))
+    return np.asarray(point)
 
 
 def _integral(b: FloatArray) -> FloatArray:
@@ -111,12 +111,12 @@ def _integral(b: FloatArray) -> FloatArray:
     width = 1.0 / np.sqrt((b * b).sum(axis=1))
     small = np.where(np.abs(b) * width[:, None] < _SMALL, b, 0.0).sum(axis=1, keepdims=True)
     b = np.where(small > 0.0, -b, b)
-    found, end = _along_hyperbola(b, width)
+    integral, end = _along_hyperbola(b, width)
     late = np.flatnonzero(end > _LATE)
     if len(late):
         other, other_end = _along_hyperbola(-b[late], width[late])
-        found[late] = np.where(other_end < end[late], other, found[late])
-    return found
+        integral[late] = np.where(other_end < end[late], other, integral[late])
+    return integral
 
 
 def _along_hyperbola(b: FloatArray, width: FloatArray) -> tuple[FloatArray, FloatArray]:

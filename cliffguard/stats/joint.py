@@ -70,9 +70,9 @@ def correlation_of(changes: FloatArray) -> FloatArray:
     centred = changes - changes.mean(axis=1, keepdims=True)
     products = centred @ centred.T
     scale = np.sqrt(np.diag(products) + _IMAGINED)
-    found = products / np.outer(scale, scale)
-    np.fill_diagonal(found, 1.0)
-    return np.asarray(found)
+    correlation = products / np.outer(scale, scale)
+    np.fill_diagonal(correlation, 1.0)
+    return np.asarray(correlation)
 
 
 def joint_levels(
@@ -110,40 +110,40 @@ def joint_levels(
     check_open_fraction("alpha", alpha)
     n_candidates, n_proofs = p_values.shape
     levels = np.geomspace(alpha / n_candidates, alpha, _N_LEVELS)
-    errs = [_any_errs(one, levels, n_candidates, n_paths) for one in together]
+    errs = [_any_errs(proof, levels, n_candidates, n_paths) for proof in together]
     allowed = np.full(n_proofs, alpha)
     for g in range(1, min(n_candidates, n_proofs) + 1):
         # Alpha over the candidates holds in any case.
-        found = [np.searchsorted(err, alpha / g, side="right") - 1 for err in errs]
-        places = np.maximum(np.array(found), 0)
+        indices = [np.searchsorted(err, alpha / g, side="right") - 1 for err in errs]
+        places = np.maximum(np.array(indices), 0)
         if g == 1 or _largest_matching(p_values > levels[places]) >= g:
             allowed = np.minimum(allowed, levels[places])
     return allowed
 
 
-def _any_errs(one: Together, levels: FloatArray, n_candidates: int, n_paths: int) -> FloatArray:
+def _any_errs(proof: Together, levels: FloatArray, n_candidates: int, n_paths: int) -> FloatArray:
     """Return the chance that any of the candidates errs in a capability, by level."""
-    if one.correlation is None:
+    if proof.correlation is None:
         return n_candidates * levels
-    largest = _paths(one, n_paths)
+    largest = _paths(proof, n_paths)
     crosses = [
-        (largest >= boundaries(one.looks, n_planned=one.looks[-1], alpha=level,
+        (largest >= boundaries(proof.looks, n_planned=proof.looks[-1], alpha=level,
                                spending=HELD_SPENDING)).any(axis=1).mean()
         for level in levels
     ]  # fmt: skip
     return np.minimum(np.maximum.accumulate(crosses), n_candidates * levels)
 
 
-def _paths(one: Together, n_paths: int) -> FloatArray:
+def _paths(proof: Together, n_paths: int) -> FloatArray:
     """Return the largest statistic of any candidate by path and look, each on its margin."""
-    assert one.correlation is not None
-    values, vectors = np.linalg.eigh(one.correlation)
+    assert proof.correlation is not None
+    values, vectors = np.linalg.eigh(proof.correlation)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     root /= np.sqrt((root**2).sum(axis=1, keepdims=True))  # unit variance, whatever was cut off
     rng = np.random.default_rng(_SEED)
     score = np.zeros((n_paths, len(root)))
     largest, before = [], 0
-    for n in one.looks:
+    for n in proof.looks:
         score += math.sqrt(n - before) * (rng.standard_normal(score.shape) @ root.T)
         largest.append(score.max(axis=1) / math.sqrt(n))
         before = n

@@ -24,7 +24,7 @@ and rates would be called one less often than at alpha (decision 68)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fall:
+class Onset:
     """What the tests say of one ladder. Cuts count levels: cut c lies after the c-th level.
 
     Attributes
@@ -64,14 +64,14 @@ class Fall:
 
 
 def shape_of(
-    fall: Fall, *, p_differs: float, margin: float, alpha: float, has_dropped: bool
+    fall: Onset, *, p_differs: float, margin: float, alpha: float, has_dropped: bool
 ) -> Shape:
     """Name the shape of a fall.
 
     Parameters
     ----------
     fall : Fall
-        As `find_fall` returned it.
+        As `find_onset` returned it.
     p_differs : float
         Its `p_differs`, adjusted where several ladders are looked at.
     margin : float

@@ -126,13 +126,13 @@ class MeanTable:
         missing = n_capabilities * np.maximum(margin - drops.mean(axis=-1, keepdims=True), 0.0)
         at = np.full(np.shape(drops), margin)
         for _ in range(_N_STEPS):
-            own = null_variance(broken, fixed, at) / n_items
-            placed = drops + missing * own / own.sum(axis=-1, keepdims=True)
+            variances = null_variance(broken, fixed, at) / n_items
+            placed = drops + missing * variances / variances.sum(axis=-1, keepdims=True)
             at = np.clip(placed, margin, _LARGEST_DROP)
-        own = null_variance(broken, fixed, at)
+        variances = null_variance(broken, fixed, at)
         unseen = squares + np.maximum(at - drops, 0.0) - at**2
-        own = np.where(is_graded, np.maximum(own, unseen), own)
-        variance = (own / n_items).sum(axis=-1) / n_capabilities**2 + covariance
+        variances = np.where(is_graded, np.maximum(variances, unseen), variances)
+        variance = (variances / n_items).sum(axis=-1) / n_capabilities**2 + covariance
         broken, fixed = broken.mean(axis=-1), fixed.mean(axis=-1)
         worth = null_variance(broken, fixed, margin) / variance
         n = np.floor(np.minimum(worth, n_items.sum(axis=-1)) + _ROUNDING)

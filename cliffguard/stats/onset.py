@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
 from cliffguard.stats.abruptness import Rungs, abruptness
-from cliffguard.stats.ladder_shapes import LEAST_ITEMS, LEAST_LEVELS, Fall
+from cliffguard.stats.ladder_shapes import LEAST_ITEMS, LEAST_LEVELS, Onset
 
 FloatArray = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ _LEAST_SQUARE = 1e-4  # of a level's change per item, where all that was seen is
 _SET_WIDTH = 1.0  # contrasts this close to the largest may be the true cut
 
 
-def find_fall(
+def find_onset(
     changes: Sequence[Sequence[float]],
     bases: Sequence[Sequence[float]] | None = None,
     *,
@@ -43,7 +43,7 @@ def find_fall(
     n_permutations: int = 9999,
     n_lines: int = 1999,
     seed: int = 0,
-) -> Fall:
+) -> Onset:
     """Test whether, where and how abruptly the drop differs along a ladder.
 
     Parameters
@@ -84,7 +84,7 @@ def find_fall(
     directed = -contrasts if eases else contrasts
     cut = int(directed.argmax()) + 1
     n_before = sizes[:cut].sum()
-    return Fall(
+    return Onset(
         cut=cut,
         cuts=tuple(int(c) + 1 for c in np.flatnonzero(directed >= largest - _SET_WIDTH)),
         p_differs=p_differs,

@@ -259,8 +259,8 @@ def _holm(crossed: dict[int, BoolArray]) -> BoolArray:
     # Each round rejects more or nothing: one more rejection leaves the rest a larger share.
     for _ in crossed:
         left = len(crossed) - rejected.sum(axis=1)
-        for rivals, found in crossed.items():
-            rejected |= found & (left == rivals)[:, None]
+        for rivals, crosses in crossed.items():
+            rejected |= crosses & (left == rivals)[:, None]
     return rejected
 
 

@@ -70,10 +70,10 @@ def chance_of_as_little(lost: float, sizes: IntArray, *, drop: float, gained: fl
     if last >= first + n_cells:
         return 1.0
     turn = np.exp(-2j * np.pi * np.arange(n_cells // 2 + 1) / n_cells)
-    found = np.exp(2.0 * gained * (_moved(turn, 1.0 / cell).real - 1.0)).astype(complex)
+    characteristic = np.exp(2.0 * gained * (_moved(turn, 1.0 / cell).real - 1.0)).astype(complex)
     for loss, chance, n in zip(losses, chances, counts, strict=True):
-        found *= (1.0 - chance + chance * _moved(turn, loss / cell)) ** int(n)
-    at = np.fft.irfft(found, n_cells)[np.arange(first, last + 1) % n_cells]
+        characteristic *= (1.0 - chance + chance * _moved(turn, loss / cell)) ** int(n)
+    at = np.fft.irfft(characteristic, n_cells)[np.arange(first, last + 1) % n_cells]
     return float(np.clip(at.sum(), 0.0, 1.0))
 
 

@@ -78,7 +78,7 @@ class Entry:
         except OSError as failure:
             raise read_error(self.shards_folder, failure) from failure
 
-    def read_shard(self, number: int, items: Sequence[Item]) -> Stored:
+    def read_shard(self, number: int, items: Sequence[Item]) -> ShardAnswers:
         """Return the answers of a shard, which must be those to `items`, in order.
 
         Raises StoreError naming the directory when the file is damaged or holds other items.
@@ -90,7 +90,7 @@ class Entry:
             raise self._damaged(f"shard {number} answers other items")
         return stored
 
-    def read_sealed(self, number: int) -> Stored:
+    def read_sealed(self, number: int) -> ShardAnswers:
         """Return the answers of a shard to whatever items, which must match their seal."""
         lines = self._lines(self.shard_file(number))
         seal = lines.pop() if lines else {}
@@ -99,16 +99,16 @@ class Entry:
         notes = lines.pop()["notes"] if lines and lines[-1].keys() == {"notes"} else {}
         if not isinstance(notes, dict):
             raise self._damaged(f"shard {number} does not say how it was measured")
-        return Stored(answers=tuple(self._answer(line) for line in lines), notes=notes)
+        return ShardAnswers(answers=tuple(self._answer(line) for line in lines), notes=notes)
 
-    def read_all(self) -> Iterator[Stored]:
+    def read_all(self) -> Iterator[ShardAnswers]:
         """Yield every shard that is there, whose answers must be to items of this question."""
         digests = {item.id: item.digest for item in self.read_items()}
         for number in self.shard_numbers():
             stored = self.read_sealed(number)
-            for one in stored.answers:
-                is_text = isinstance(one.item_id, str)
-                if not is_text or digests.get(one.item_id) != one.item_digest:
+            for answer in stored.answers:
+                is_text = isinstance(answer.item_id, str)
+                if not is_text or digests.get(answer.item_id) != answer.item_digest:
                     raise self._damaged(f"shard {number} answers other items")
             yield stored
 
@@ -130,7 +130,7 @@ class Entry:
             return []
         except OSError as failure:
             raise read_error(self.shards_folder, failure) from failure
-        return sorted(int(found[1]) for name in names if (found := _SHARD.fullmatch(name)))
+        return sorted(int(match[1]) for name in names if (match := _SHARD.fullmatch(name)))
 
     def read_items(self) -> tuple[Item, ...]:
         """Return what was asked, in the order of the run."""
@@ -240,7 +240,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class ShardAnswers:
     """The answers of a shard, and what was noted of the device and batches that gave them."""
 
     answers: tuple[Answer, ...]
@@ -250,7 +250,7 @@ class Stored:
 def _row(item: Item) -> dict[str, Any]:
     """Return an item as it is kept: several right answers only where there are some."""
     row: dict[str, Any] = json.loads(canonical_json(dataclasses.asdict(item)))
-    return row if item.answers else {key: one for key, one in row.items() if key != "answers"}
+    return row if item.answers else {key: value for key, value in row.items() if key != "answers"}
 
 
 def _item(row: Mapping[str, Any]) -> Item:
@@ -311,8 +311,8 @@ class Store:
 
     def entries(self) -> list[Entry]:
         """Return every entry that was begun, in order of the keys."""
-        found = sorted((self.root / "questions").glob("*/*/question.json"))
-        return [Entry(path.parent) for path in found]
+        paths = sorted((self.root / "questions").glob("*/*/question.json"))
+        return [Entry(path.parent) for path in paths]
 
     def question_of(self, entry: Entry) -> dict[str, Any]:
         """Return an entry's question, read once: what is asked under a key never changes."""

@@ -19,7 +19,7 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.texts import n_things, plural
-from cliffguard.store.answers import Entry, Store, Stored
+from cliffguard.store.answers import Entry, ShardAnswers, Store
 from cliffguard.suites.loading import BY_LIKELIHOOD
 
 Form = tuple[Entry, Mapping[str, Any]]
@@ -37,31 +37,31 @@ UNKNOWN_WORDS = "who answers here cannot say in which words"
 class Earlier:
     """What earlier forms of a question hold for the items that it asks now.
 
-    `found` has an answer by item id, and how it came about. `again` counts, by the reason, the
+    `answers` has an answer by item id, and how it came about. `again` counts, by the reason, the
     items with a stored answer that are asked again. `keys` are of the questions that were used.
     """
 
-    found: Mapping[str, Stored]
+    answers: Mapping[str, ShardAnswers]
     again: Mapping[str, int]
     keys: frozenset[str] = frozenset()
 
-    def within(self, items: Sequence[Item]) -> dict[str, Stored]:
+    def within(self, items: Sequence[Item]) -> dict[str, ShardAnswers]:
         """Return what was found of these items, by their ids."""
-        return {item.id: self.found[item.id] for item in items if item.id in self.found}
+        return {item.id: self.answers[item.id] for item in items if item.id in self.answers}
 
     def tell(self, hear: Callable[[str], None], who: str, n_items: int) -> None:
         """Say a line about each thing that people would not expect."""
-        if self.found:
+        if self.answers:
             hear(
-                f"{who}: {len(self.found):,} of {n_things(n_items, 'answer', ',')} "
-                f"{plural(len(self.found), 'is', 'are')} taken over from an earlier form of the "
+                f"{who}: {len(self.answers):,} of {n_things(n_items, 'answer', ',')} "
+                f"{plural(len(self.answers), 'is', 'are')} taken over from an earlier form of the "
                 "question"
             )
         for why, n_again in self.again.items():
             hear(f"{who}: {n_again:,} stored answers are asked again: {why}")
 
 
-NOTHING = Earlier(found={}, again={})
+NOTHING = Earlier(answers={}, again={})
 
 
 def find_earlier(
@@ -73,46 +73,50 @@ def find_earlier(
     """
     if question.replicate:  # which is there to be asked again
         return NOTHING
-    stored: dict[str, list[Stored]] = {}
+    stored: dict[str, list[ShardAnswers]] = {}
     others: set[str] = set()
     keys = set()
     for entry, described in forms.of(question):
         if not has_terms(question.task, entry, described):
             with contextlib.suppress(StoreError):  # nothing of it belongs here
-                others |= {one.answers[0].item_digest for one in _answers(entry)}
+                others |= {single.answers[0].item_digest for single in _answers(entry)}
             continue
         keys.add(entry.folder.name)
-        for one in _answers(entry):
-            stored.setdefault(one.answers[0].item_digest, []).append(one)
+        for single in _answers(entry):
+            stored.setdefault(single.answers[0].item_digest, []).append(single)
     wanted = [item for item in items if item.digest in stored]
     again = Counter({OTHER_TERMS: sum(i.digest in others - stored.keys() for i in items)})
     words = prompts(wanted) if wanted else ()
     if words is None:
         again[UNKNOWN_WORDS] += len(wanted)
         wanted, words = [], ()
-    found: dict[str, Stored] = {}
+    earlier: dict[str, ShardAnswers] = {}
     for item, prompt in zip(wanted, words, strict=True):
-        alike = [one for one in stored[item.digest] if one.answers[0].prompt_digest == prompt]
+        alike = [
+            single for single in stored[item.digest] if single.answers[0].prompt_digest == prompt
+        ]
         # Of copies each has its own answer, as far as they can be told apart.
-        alike.sort(key=lambda one: one.answers[0].item_id != item.id)
+        alike.sort(key=lambda single: single.answers[0].item_id != item.id)
         if alike:
             answer = replace(alike[0].answers[0], item_id=item.id)
-            found[item.id] = Stored(answers=(answer,), notes=alike[0].notes)
+            earlier[item.id] = ShardAnswers(answers=(answer,), notes=alike[0].notes)
         else:
             again[OTHER_WORDS] += 1
-    return Earlier(found=found, again=+again, keys=frozenset(keys if found else ()))
+    return Earlier(answers=earlier, again=+again, keys=frozenset(keys if earlier else ()))
 
 
-def together(items: Sequence[Item], found: Mapping[str, Stored], asked: Stored) -> Stored:
+def together(
+    items: Sequence[Item], earlier: Mapping[str, ShardAnswers], new: ShardAnswers
+) -> ShardAnswers:
     """Return the answers to `items` in order: those that were found, and those asked just now.
 
     Where they came about in several ways, the notes name each.
     """
-    answers = {answer.item_id: answer for answer in asked.answers}
-    answers |= {name: one.answers[0] for name, one in found.items()}
-    ways = [one.notes for one in found.values()] + [asked.notes] * bool(asked.answers)
+    answers = {answer.item_id: answer for answer in new.answers}
+    answers |= {name: stored.answers[0] for name, stored in earlier.items()}
+    ways = [stored.notes for stored in earlier.values()] + [new.notes] * bool(new.answers)
     names = sorted({name for notes in ways for name in notes})
-    return Stored(
+    return ShardAnswers(
         answers=tuple(answers[item.id] for item in items),
         notes={name: _joined([n[name] for n in ways if name in n]) for name in names},
     )
@@ -154,10 +158,10 @@ class Forms:
         return [form for form in same if form[0].folder.name != question.key]
 
 
-def _same(asked: Mapping[str, Any]) -> str:
+def _same(identity: Mapping[str, Any]) -> str:
     """Return what all forms of a question have in common."""
-    protocol = {name: value for name, value in asked["protocol"].items() if name != "limit"}
-    rest = {k: v for k, v in asked.items() if k not in ("task_digest", "order", "protocol")}
+    protocol = {name: value for name, value in identity["protocol"].items() if name != "limit"}
+    rest = {k: v for k, v in identity.items() if k not in ("task_digest", "order", "protocol")}
     return canonical_json([rest, protocol])
 
 
@@ -170,7 +174,7 @@ def has_terms(task: Task, entry: Entry, described: Mapping[str, Any]) -> bool:
         return bool(about["terms"] == task.terms.key)
     # Stored before terms were noted. The task's digest proves them where it can be made again: the
     # items that it was made of, in the order of today's, under today's terms.
-    places = {item.id: place for place, item in enumerate(task.items)}
+    places = {item.id: index for index, item in enumerate(task.items)}
     items = sorted(entry.read_items(), key=lambda item: places.get(item.id, len(places)))
     rows = [(item.id, item.digest, item.level) for item in items]
     if task.terms.digest_of(rows, about.get("limit")) == described["asked"]["task_digest"]:
@@ -181,8 +185,8 @@ def has_terms(task: Task, entry: Entry, described: Mapping[str, Any]) -> bool:
     return is_said and noted == (task.metric, task.filter, task.num_fewshot)
 
 
-def _answers(entry: Entry) -> Iterator[Stored]:
+def _answers(entry: Entry) -> Iterator[ShardAnswers]:
     """Yield every answer of an entry by itself, with the notes of its shard."""
     for shard in entry.read_all():
         for answer in shard.answers:
-            yield Stored(answers=(answer,), notes=shard.notes)
+            yield ShardAnswers(answers=(answer,), notes=shard.notes)

@@ -150,11 +150,11 @@ def add_looks(store: Store, looks: Looks) -> bool:
     known = read_looks(path) if path.is_file() else None
     runs = merged(() if known is None else known.runs, looks.runs)
     is_past_lost = looks.is_past_lost or (known is not None and known.is_past_lost)
-    found = dataclasses.replace(looks, runs=runs, is_past_lost=is_past_lost)
-    if found != known and runs:
+    updated = dataclasses.replace(looks, runs=runs, is_past_lost=is_past_lost)
+    if updated != known and runs:
         store.begin()
-        write_whole(path, _as_text(found))
-    return found != known
+        write_whole(path, _as_text(updated))
+    return updated != known
 
 
 def read_looks(path: Path) -> Looks:
@@ -162,9 +162,9 @@ def read_looks(path: Path) -> Looks:
     try:
         value = parse_json(path.read_text(encoding="utf-8"))
         seal = value.pop("seal")
-        found = Looks(**{**value, "runs": tuple(_taken(row) for row in value["runs"])})
+        looks = Looks(**{**value, "runs": tuple(_taken(row) for row in value["runs"])})
         is_whole = seal == digest(value)
-        is_in_place = path.stem == digest([found.base, found.candidate])
+        is_in_place = path.stem == digest([looks.base, looks.candidate])
     except OSError as failure:
         raise read_error(path, failure) from failure
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -176,7 +176,7 @@ def read_looks(path: Path) -> Looks:
             "forgotten",
             id="looks.damaged",
         )
-    return found
+    return looks
 
 
 def _taken(row: dict[str, Any]) -> TakenLooks:
@@ -193,13 +193,13 @@ def pairs_with(looks: Sequence[Path], fingerprints: Iterable[str]) -> list[Path]
     """Return the files of looks at pairs of which one side has one of these fingerprints."""
     wanted = set(fingerprints)
     read = [(path, read_looks(path)) for path in looks]
-    return [path for path, one in read if wanted & {one.base, one.candidate}]
+    return [path for path, pair_looks in read if wanted & {pair_looks.base, pair_looks.candidate}]
 
 
-def further(one: TakenLooks, other: TakenLooks) -> TakenLooks:
+def further(first: TakenLooks, other: TakenLooks) -> TakenLooks:
     """Return the looks of one run of which two are told: of the one that came further."""
-    ahead = max(one, other, key=lambda taken: (taken.counted[-1], len(taken.counted)))
-    return replace(ahead, spent=max(one.spent, other.spent))
+    ahead = max(first, other, key=lambda taken: (taken.counted[-1], len(taken.counted)))
+    return replace(ahead, spent=max(first.spent, other.spent))
 
 
 def merged(known: Sequence[TakenLooks], new: Iterable[TakenLooks]) -> tuple[TakenLooks, ...]:
@@ -208,21 +208,21 @@ def merged(known: Sequence[TakenLooks], new: Iterable[TakenLooks]) -> tuple[Take
     Where another comparison came between, both stay, in their order: what was known before it was
     judged is known again when it is repeated.
     """
-    found = list(known)
-    for one in new:
-        same = [place for place, old in enumerate(found) if _is_same(old, one)]
-        if any(further(found[place], one) == found[place] for place in same):
+    runs = list(known)
+    for taken in new:
+        same = [index for index, old in enumerate(runs) if _is_same(old, taken)]
+        if any(further(runs[index], taken) == runs[index] for index in same):
             continue
-        own = found[same[-1] :] if same else []
-        if own and all(other.comparison == one.comparison for other in own):
-            found[same[-1]] = further(own[0], one)
+        tail = runs[same[-1] :] if same else []
+        if tail and all(other.comparison == taken.comparison for other in tail):
+            runs[same[-1]] = further(tail[0], taken)
         else:
-            found.append(further(own[0], one) if own else one)
-    return tuple(found)
+            runs.append(further(tail[0], taken) if tail else taken)
+    return tuple(runs)
 
 
-def _is_same(one: TakenLooks, other: TakenLooks) -> bool:
+def _is_same(first: TakenLooks, other: TakenLooks) -> bool:
     """Say whether two tell of one run: one of them has the looks of the other, and more."""
-    same = (one.run, one.capability, one.alpha) == (other.run, other.capability, other.alpha)
-    looks, others = set(one.counted), set(other.counted)
+    same = (first.run, first.capability, first.alpha) == (other.run, other.capability, other.alpha)
+    looks, others = set(first.counted), set(other.counted)
     return same and (looks <= others or others <= looks)

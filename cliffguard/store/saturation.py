@@ -16,7 +16,7 @@ LEAST_CHECKPOINTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stillness:
+class ItemSaturation:
     """Of `n_items` that `n_checkpoints` all answered, how many had one score under all of them."""
 
     task: str
@@ -31,35 +31,35 @@ class Stillness:
         return (self.n_always_right + self.n_always_wrong) / self.n_items
 
 
-def stillness(store: Store, tasks: Sequence[Task]) -> tuple[Stillness, ...]:
+def item_saturation(store: Store, tasks: Sequence[Task]) -> tuple[ItemSaturation, ...]:
     """Return it for each of a suite's own tasks that enough checkpoints were asked.
 
     Only checkpoints that were asked in the same way are put together; of several ways the one
     with most of them. Raises StoreError for answers that are damaged.
     """
-    own = {task.digest: task for task in tasks if not task.stock}
-    asked: dict[str, dict[str, dict[str, Entry]]] = defaultdict(lambda: defaultdict(dict))
+    by_digest = {task.digest: task for task in tasks if not task.stock}
+    entries: dict[str, dict[str, dict[str, Entry]]] = defaultdict(lambda: defaultdict(dict))
     for entry in store.entries():
         question = entry.read_question()["asked"]
-        if question["task_digest"] in own and question["replicate"] == 0:
+        if question["task_digest"] in by_digest and question["replicate"] == 0:
             how = canonical_json([question["protocol"], question["runner"]])
-            asked[question["task_digest"]][how][question["checkpoint"]] = entry
-    found = []
-    for key, task in own.items():
-        groups = sorted(asked[key].items(), key=lambda group: (-len(group[1]), group[0]))
+            entries[question["task_digest"]][how][question["checkpoint"]] = entry
+    results = []
+    for key, task in by_digest.items():
+        groups = sorted(entries[key].items(), key=lambda group: (-len(group[1]), group[0]))
         if groups and len(groups[0][1]) >= LEAST_CHECKPOINTS:
-            found += _still(task, list(groups[0][1].values()))
-    return tuple(found)
+            results += _still(task, list(groups[0][1].values()))
+    return tuple(results)
 
 
-def _still(task: Task, entries: Sequence[Entry]) -> list[Stillness]:
+def _still(task: Task, entries: Sequence[Entry]) -> list[ItemSaturation]:
     scores = [_scores(entry) for entry in entries]
-    shared = [name for name in scores[0] if all(name in one for one in scores)]
-    columns = [{one[name] for one in scores} for name in shared]
+    shared = [name for name in scores[0] if all(name in by_item for by_item in scores)]
+    columns = [{by_item[name] for by_item in scores} for name in shared]
     if not columns:
         return []
     return [
-        Stillness(
+        ItemSaturation(
             task=task.name,
             n_checkpoints=len(entries),
             n_items=len(columns),

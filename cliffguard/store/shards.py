@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 
 SHARD_ITEMS = 64
 """Items that are batched and stored together; seconds to a minute of work on a small model."""
@@ -21,7 +21,7 @@ class Shard:
     items: tuple[Item, ...]
 
 
-def in_order(task: Task, protocol: Protocol) -> tuple[Item, ...]:
+def in_order(task: Task, protocol: EvalSettings) -> tuple[Item, ...]:
     """Return the task's items in seeded order, cut at its limit or the protocol's, if smaller.
 
     The levels of a ladder take turns in proportion to their size.

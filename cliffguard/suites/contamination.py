@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.comparisons import Overlap
+from cliffguard.core.comparisons import Contamination
 from cliffguard.core.items import Task
 from cliffguard.core.progress import doing
 from cliffguard.core.texts import n_things
@@ -47,49 +47,51 @@ _PLACES = 4  # decimals of a similarity
 
 
 @doing("looking for items in the training data")
-def without_training(
+def drop_contaminated(
     tasks: Sequence[Task], texts: Sequence[TrainingText]
-) -> tuple[tuple[Task, ...], tuple[Overlap, ...]]:
+) -> tuple[tuple[Task, ...], tuple[Contamination, ...]]:
     """Return the tasks, with the items that the training data hold excluded, and these."""
     if not texts:
         return tuple(tasks), ()
-    overlaps = find_overlap(texts, tasks)
+    overlaps = find_contamination(texts, tasks)
     ids: dict[str, set[str]] = {}
-    for one in overlaps:
-        ids.setdefault(one.task, set()).add(one.item_id)
+    for overlap in overlaps:
+        ids.setdefault(overlap.task, set()).add(overlap.item_id)
     kept = (replace(task, excluded=frozenset(ids.get(task.name, ()))) for task in tasks)
     return tuple(kept), overlaps
 
 
-def find_overlap(texts: Sequence[TrainingText], tasks: Sequence[Task]) -> tuple[Overlap, ...]:
+def find_contamination(
+    texts: Sequence[TrainingText], tasks: Sequence[Task]
+) -> tuple[Contamination, ...]:
     """Return the items of the tasks that the texts hold, in the tasks' order.
 
     Of each item one place: an exact one before a near one, then the most similar, then the first.
     """
-    asked = [_asked(task) for task in tasks]
-    index = Index(one.all for items in asked for one in items)
+    by_task = [_asked(task) for task in tasks]
+    index = Index(words.all for items in by_task for words in items)
     index.read(content_words(text.text) for text in texts)
     search = _Search(index, texts)
-    alone = _said_alone(texts, [one for items in asked for one in items])
-    found: list[Overlap] = []
-    for task, items in zip(tasks, asked, strict=True):
-        weighed = _runs_of(index, [one.all for one in items])
-        for item, one, runs in zip(task.items, items, weighed, strict=True):
-            hit = search.exact(one) or search.near(one, runs)
-            if one.is_short and (place := alone.get(one.core)) is not None:
-                hit = _Hit(place, "exact", 1.0)
+    alone = _said_alone(texts, [words for items in by_task for words in items])
+    overlaps: list[Contamination] = []
+    for task, items in zip(tasks, by_task, strict=True):
+        weighed = _runs_of(index, [words.all for words in items])
+        for item, words, runs in zip(task.items, items, weighed, strict=True):
+            hit = search.exact(words) or search.near(words, runs)
+            if words.is_short and (position := alone.get(words.core)) is not None:
+                hit = _Hit(position, "exact", 1.0)
             if hit is not None:
-                found.append(
-                    Overlap(
+                overlaps.append(
+                    Contamination(
                         task=task.name,
                         item_id=item.id,
                         kind=hit.kind,
                         similarity=round(hit.similarity, _PLACES),
-                        source=texts[hit.place].source,
-                        line=texts[hit.place].line,
+                        source=texts[hit.index].source,
+                        line=texts[hit.index].line,
                     )
                 )
-    return tuple(found)
+    return tuple(overlaps)
 
 
 def near_duplicates(task: Task) -> tuple[tuple[str, str, float], ...]:
@@ -98,35 +100,37 @@ def near_duplicates(task: Task) -> tuple[tuple[str, str, float], ...]:
     The similarity is the smaller of the shares that each holds of the other: an item that goes on
     where another one ends is no duplicate of it.
     """
-    items = [one.all for one in _asked(task)]
+    items = [words.all for words in _asked(task)]
     index = Index(items)
     index.read(items)
     shares: dict[tuple[int, int], float] = {}
-    for place, (own, runs) in enumerate(zip(items, _runs_of(index, items), strict=True)):
-        if len(own) >= LEAST_NEAR_WORDS:
-            found = index.closest(runs, LEAST_SHARE)
-            shares |= {(place, other): share for other, share in found if other != place}
+    for position, (words, runs) in enumerate(zip(items, _runs_of(index, items), strict=True)):
+        if len(words) >= LEAST_NEAR_WORDS:
+            matches = index.closest(runs, LEAST_SHARE)
+            shares |= {(position, other): share for other, share in matches if other != position}
     pairs = {
-        (one, other): min(share, shares[other, one])
-        for (one, other), share in shares.items()
-        if one < other and (other, one) in shares
+        (first, other): min(share, shares[other, first])
+        for (first, other), share in shares.items()
+        if first < other and (other, first) in shares
     }
     same: dict[tuple[str, ...], list[int]] = {}
-    for place, own in enumerate(items):
-        same.setdefault(own, []).append(place)
+    for position, words in enumerate(items):
+        same.setdefault(words, []).append(position)
     for places in same.values():
         pairs |= dict.fromkeys(combinations(places, 2), 1.0)
     return tuple(
-        (task.items[one].id, task.items[other].id, round(pairs[one, other], _PLACES))
-        for one, other in sorted(pairs)
+        (task.items[first].id, task.items[other].id, round(pairs[first, other], _PLACES))
+        for first, other in sorted(pairs)
     )
 
 
-def told(overlaps: Sequence[Overlap], n_items: Mapping[str, int]) -> tuple[Caveat, ...]:
+def contamination_caveats(
+    overlaps: Sequence[Contamination], n_items: Mapping[str, int]
+) -> tuple[Caveat, ...]:
     """Return a caveat for each task of which items overlap; `n_items` are those of each task."""
     kinds: dict[str, Counter[str]] = {}
-    for one in overlaps:
-        kinds.setdefault(one.task, Counter())[one.kind] += 1
+    for overlap in overlaps:
+        kinds.setdefault(overlap.task, Counter())[overlap.kind] += 1
     verbs = {True: ("is", "does"), False: ("are", "do")}
     caveats = []
     for task, n in kinds.items():
@@ -172,18 +176,20 @@ def _asked(task: Task) -> list[_Asked]:
     # What frames all prompts of a task ("Question: … Answer:") says nothing of an item.
     before = _n_shared(prompts)
     after = _n_shared([prompt[before:][::-1] for prompt in prompts])
-    found = []
+    items = []
     for prompt, item in zip(prompts, task.items, strict=True):
-        own, core = prompt, prompt[before : len(prompt) - after]
+        words, core = prompt, prompt[before : len(prompt) - after]
         # Too little left between frames to know an item by: then all of the prompt counts.
         if len(core) < _LEAST_CORE:
-            core = own
+            core = words
         if len(askers[prompt]) > 1:
-            own = core = tuple(
+            words = core = tuple(
                 content_words("\n".join([item.prompt, *(item.choices or item.right)]))
             )
-        found.append(_Asked(own, core, tuple(tuple(content_words(one)) for one in item.right)))
-    return found
+        items.append(
+            _Asked(words, core, tuple(tuple(content_words(answer)) for answer in item.right))
+        )
+    return items
 
 
 def _n_shared(prompts: Sequence[Sequence[str]]) -> int:
@@ -202,12 +208,12 @@ def _runs_of(index: Index, items: Sequence[Sequence[str]]) -> list[Runs]:
     """Return each item's runs, weighed by how few of the items have them."""
     if not items:
         return []
-    numbers = [index.runs(own) for own in items]
+    numbers = [index.runs(item) for item in items]
     _, places, counts = np.unique(np.concatenate(numbers), return_inverse=True, return_counts=True)
     weights = np.log((len(items) + 1) / counts)[places]
-    ends = np.cumsum([len(own) for own in numbers])
+    ends = np.cumsum([len(runs) for runs in numbers])
     split = np.split(weights, ends[:-1])
-    return [Runs(own, w / w.sum()) for own, w in zip(numbers, split, strict=True)]
+    return [Runs(runs, w / w.sum()) for runs, w in zip(numbers, split, strict=True)]
 
 
 # --- training texts ------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ def _runs_of(index: Index, items: Sequence[Sequence[str]]) -> list[Runs]:
 class _Hit:
     """Where an item was found: the place of a text among all."""
 
-    place: int
+    index: int
     kind: Literal["exact", "near"]
     similarity: float
 
@@ -237,9 +243,9 @@ class _Search:
         # A text with the words in a row holds all of their runs; so only those are read through.
         numbers = self._index.runs(item.core)
         runs = Runs(numbers, np.full(len(numbers), 1.0 / len(numbers)))
-        for place, _ in self._index.closest(runs, 1.0):
-            if f" {' '.join(item.core)} " in self._read(place)[0]:
-                return _Hit(place, "exact", 1.0)
+        for position, _ in self._index.closest(runs, 1.0):
+            if f" {' '.join(item.core)} " in self._read(position)[0]:
+                return _Hit(position, "exact", 1.0)
         return None
 
     def near(self, item: _Asked, runs: Runs) -> _Hit | None:
@@ -249,16 +255,16 @@ class _Search:
         # Within a window a text holds at most what it holds in all: the texts, which come by their
         # share in all, are read until none can beat the best window.
         best: _Hit | None = None
-        for place, share in self._index.closest(runs, LEAST_SHARE):
+        for position, share in self._index.closest(runs, LEAST_SHARE):
             if best is not None and share <= best.similarity:
                 break  # the following hold no more than this one
-            similarity = share_within(self._read(place)[1], runs, _ROOM * len(item.all))
+            similarity = share_within(self._read(position)[1], runs, _ROOM * len(item.all))
             if similarity >= LEAST_SHARE and (best is None or similarity > best.similarity):
-                best = _Hit(place, "near", similarity)
+                best = _Hit(position, "near", similarity)
         return best
 
-    def _in_words(self, place: int) -> tuple[str, Whole]:
-        text = content_words(self._texts[place].text)
+    def _in_words(self, position: int) -> tuple[str, Whole]:
+        text = content_words(self._texts[position].text)
         return f" {' '.join(text)} ", self._index.in_order(text)
 
 
@@ -272,14 +278,14 @@ def _said_alone(
     wanted: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for item in items:
         if item.is_short and item.core:
-            for said in (item.core, item.all):
+            for words in (item.core, item.all):
                 for answer in ((), *item.answers):
-                    wanted.setdefault((*said, *answer), set()).add(item.core)
-    longest = max((sum(map(len, said)) for said in wanted), default=0)
-    found: dict[tuple[str, ...], int] = {}
-    for place, text in enumerate(texts if wanted else ()):
+                    wanted.setdefault((*words, *answer), set()).add(item.core)
+    longest = max((sum(map(len, words)) for words in wanted), default=0)
+    positions: dict[tuple[str, ...], int] = {}
+    for position, text in enumerate(texts if wanted else ()):
         for part in (text.text, *text.parts):
             if len(part) <= _MARKS * longest:
                 for core in wanted.get(tuple(content_words(part)), ()):
-                    found.setdefault(core, place)
-    return found
+                    positions.setdefault(core, position)
+    return positions

@@ -58,7 +58,7 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
     name, _, revision = spec.partition("@")
     try:
         with no_connection() if offline else contextlib.nullcontext(), doing(f"fetching {spec}"):
-            found = datasets.load_dataset(name, subset, revision=revision or None)
+            splits = datasets.load_dataset(name, subset, revision=revision or None)
     except (datasets.exceptions.DatasetNotFoundError, ValueError, RuntimeError) as failure:
         reason = " ".join(str(failure).split()) or type(failure).__name__
         raise UsageError(
@@ -78,11 +78,11 @@ def download_data(spec: str, *, subset: str | None, split: str | None, offline: 
             "try again",
             id="hub.unreachable",
         ) from None
-    return _split_of(found, spec, split)
+    return _split_of(splits, spec, split)
 
 
-def _split_of(found: Any, spec: str, split: str | None) -> HubData:
-    names = list(found)
+def _split_of(splits: Any, spec: str, split: str | None) -> HubData:
+    names = list(splits)
     if split is None and len(names) > 1:
         raise UsageError(
             f"{spec}: has the splits {', '.join(names)}; name one (target.split)", id="rows.split"
@@ -92,7 +92,7 @@ def _split_of(found: Any, spec: str, split: str | None) -> HubData:
             f"{spec}: has no split {split!r}{nearest(split, names)} (it has {', '.join(names)})",
             id="rows.split",
         )
-    table = found[split or names[0]]
+    table = splits[split or names[0]]
     return HubData(
         rows=tuple(_rows(table, f"{spec} {split or names[0]}")),
         label_names={

@@ -58,13 +58,13 @@ def _count(task: TaskFile, path: Path) -> int | None:
     """Return how many items a task has; None of one of lm-eval's, which alone knows."""
     if task.from_suite is not None:
         source, lent = read_suite(task.from_suite, folder=path.parent)
-        theirs = [one for body in lent.capabilities.values() for one in body.tasks]
-        found = next((one for one in theirs if one.name == task.name), None)
-        if found is None or found.from_suite is not None:
+        theirs = [candidate for body in lent.capabilities.values() for candidate in body.tasks]
+        original = next((candidate for candidate in theirs if candidate.name == task.name), None)
+        if original is None or original.from_suite is not None:
             raise SuiteError(
                 f"{path}: {task.from_suite} has no task {task.name} of its own", id="suite.from"
             )
-        return _count(found, source)
+        return _count(original, source)
     if task.items is None:
         return None
     if isinstance(task.items, GeneratedItems):

@@ -271,34 +271,34 @@ def not_covered(suites: Iterable[Suite]) -> tuple[Caveat, ...]:
     return tuple(
         Caveat(
             id="suites.not-covered",
-            text=f"Not measured: {told}, which a fine-tune loses most easily; no capability of "
+            text=f"Not measured: {text}, which a fine-tune loses most easily; no capability of "
             f"these suites is or covers {name}.",
         )
-        for name, told in WANTED.items()
+        for name, text in WANTED.items()
         if name not in covered
     )
 
 
 def _written(path: Path) -> SuiteFile:
-    told = read_yaml(path, SuiteError, kind="suite")
-    valid = validate(TypeAdapter(SuiteFile), told, str(path), SuiteError, kind="suite")
-    _refuse_switches(told, f"{path}: ")
+    raw = read_yaml(path, SuiteError, kind="suite")
+    valid = validate(TypeAdapter(SuiteFile), raw, str(path), SuiteError, kind="suite")
+    _refuse_switches(raw, f"{path}: ")
     return valid
 
 
 def _refuse_switches(value: Any, where: str, key: str = "") -> None:
     """Refuse true and false where a number was made of them: no key of a suite is a switch."""
     if isinstance(value, bool):
-        found = str(value).lower()
+        text = str(value).lower()
         raise SuiteError(
-            f"{where.removesuffix('.')}: expected a number, found {found}", id=key_id("suite", key)
+            f"{where.removesuffix('.')}: expected a number, found {text}", id=key_id("suite", key)
         )
     if isinstance(value, Mapping):
-        for name, one in value.items():
-            _refuse_switches(one, f"{where}{name}.", str(name))
+        for name, inner in value.items():
+            _refuse_switches(inner, f"{where}{name}.", str(name))
     if isinstance(value, list):
-        for place, one in enumerate(value):
-            _refuse_switches(one, f"{where}{place}.", key)
+        for index, inner in enumerate(value):
+            _refuse_switches(inner, f"{where}{index}.", key)
 
 
 def _find(name: str, folder: Path) -> Path:
@@ -332,9 +332,9 @@ def _task(written: TaskFile, capability: str, suite: str, path: Path) -> Task:
     if written.items is not None and written.metric is None:
         written = written.model_copy(update={"metric": "acc"})
     check_task(written, where)
-    items, told = ((), {}) if written.items is None else _items(written, path, where)
+    items, fields = ((), {}) if written.items is None else _items(written, path, where)
     task = make_task(written, items, capability=capability, suite=suite, where=where)
-    return replace(task, fields=told)
+    return replace(task, fields=fields)
 
 
 def make_task(
@@ -378,8 +378,8 @@ def make_task(
 
 def _borrowed(written: TaskFile, capability: str, path: Path, where: str) -> Task:
     """Return a task of another suite, which keeps its items, its name and its stored answers."""
-    own = {"name", "from_suite", "gate_levels"}
-    set_too = sorted(written.model_fields_set - own)
+    allowed = {"name", "from_suite", "gate_levels"}
+    set_too = sorted(written.model_fields_set - allowed)
     if set_too:
         raise SuiteError(
             f"{where}: {set_too[0]} is for {written.from_suite} to say, whose task it is",
@@ -460,7 +460,7 @@ def _items(
     source, rows = _rows(written, path, where)
     items: list[Item] = []
     seen: dict[str, int] = {}
-    told: dict[str, Mapping[str, str]] = {}
+    fields: dict[str, Mapping[str, str]] = {}
     for number, row in rows:
         item = make_item(
             row, metric=written.metric, level=written.level, where=f"{source}:{number}"
@@ -473,12 +473,12 @@ def _items(
         seen[item.id] = number
         items.append(item)
         if "fields" in row:
-            told[item.id] = _fields(row["fields"], f"{source}:{number}")
+            fields[item.id] = _fields(row["fields"], f"{source}:{number}")
     if not items:
         raise SuiteError(
             f"{source}: holds no items; a task needs at least one", id="suite.no-items"
         )
-    return tuple(items), told
+    return tuple(items), fields
 
 
 def _fields(value: Any, where: str) -> dict[str, str]:
@@ -487,10 +487,10 @@ def _fields(value: Any, where: str) -> dict[str, str]:
         raise SuiteError(
             f'{where}: fields must be an object, such as {{"topic": "law"}}', id="item.fields"
         )
-    for name, one in value.items():
-        if not isinstance(one, (str, int, float)):
+    for name, inner in value.items():
+        if not isinstance(inner, (str, int, float)):
             raise SuiteError(f"{where}: fields.{name} must be a text or a number", id="item.fields")
-    return {str(name): str(one) for name, one in value.items()}
+    return {str(name): str(inner) for name, inner in value.items()}
 
 
 def _rows(
@@ -505,10 +505,10 @@ def _rows(
             )
         except ValueError as failure:
             raise SuiteError(f"{where}: items: {failure}", id="suite.items") from None
-        found = digest(rows)
-        if found != made.digest:
+        actual = digest(rows)
+        if actual != made.digest:
             raise SuiteError(
-                f"{where}: items: {made.generator} makes other items (digest {found}) than those "
+                f"{where}: items: {made.generator} makes other items (digest {actual}) than those "
                 "that the suite was measured with; take the cliffguard that wrote it",
                 id="suite.other-items",
             )
@@ -609,7 +609,7 @@ def _text(row: dict[str, Any], key: str, where: str) -> str:
 
 def refuse_several(metric: str | None, where: str) -> None:
     """Refuse several right answers under a metric that takes one."""
-    able = [name for name, one in SCORERS.items() if one.takes_several]
+    able = [name for name, scorer in SCORERS.items() if scorer.takes_several]
     if metric not in able:
         raise SuiteError(
             f"{where}: has several right answers, and metric {metric} takes one; any of several is "
@@ -631,7 +631,7 @@ def _answers(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
         raise SuiteError(
             f"{where}: answers must be a list of texts, one or more", id="suite.answers"
         )
-    if not all(isinstance(one, str) and one.strip() for one in answers):
+    if not all(isinstance(answer, str) and answer.strip() for answer in answers):
         raise SuiteError(
             f"{where}: every one of answers must be text that is not blank", id="suite.answers"
         )

@@ -49,19 +49,19 @@ class Index:
 
     def read(self, texts: Iterable[Sequence[str]]) -> None:
         """Note which texts hold which of the wanted runs; texts are known by their place."""
-        found = [np.empty(0, np.int64)]
+        batches = [np.empty(0, np.int64)]
         batch: list[int] = []
         owners: list[int] = []
-        for place, text in enumerate(texts):
+        for position, text in enumerate(texts):
             # A gap of unknown words keeps a run from reaching into the next text.
             spelled = [*self._spelled(text), *([0] * (N_WORDS - 1))]
             batch += spelled
-            owners += [place] * len(spelled)
+            owners += [position] * len(spelled)
             if len(batch) >= _BATCH_WORDS:
-                found.append(self._found(batch, owners))
+                batches.append(self._found(batch, owners))
                 batch, owners = [], []
-        found.append(self._found(batch, owners))
-        keys = _distinct(np.concatenate(found))
+        batches.append(self._found(batch, owners))
+        keys = _distinct(np.concatenate(batches))
         runs, self._holders = np.divmod(keys, 1 << 32)
         self._starts = np.searchsorted(runs, np.arange(len(self._known) + 1))
 
@@ -89,8 +89,8 @@ class Index:
         for run, weight in zip(numbers[n_first:], weights[n_first:], strict=True):
             shares = shares + weight * _is_among(texts, self._of(run))
         shares = np.round(shares, _FINENESS)
-        found = [(int(t), float(s)) for t, s in zip(texts, shares, strict=True) if s >= least]
-        return sorted(found, key=lambda one: (-one[1], one[0]))
+        matches = [(int(t), float(s)) for t, s in zip(texts, shares, strict=True) if s >= least]
+        return sorted(matches, key=lambda match: (-match[1], match[0]))
 
     def in_order(self, text: Sequence[str]) -> Whole:
         """Return the run at each place of a text, as its number; -1 where none is wanted."""
@@ -118,8 +118,8 @@ class Index:
     def _found(self, batch: Sequence[int], owners: Sequence[int]) -> Whole:
         """Return a key for each wanted run that a text of the batch holds."""
         runs = self._numbered(batch)
-        own = np.asarray(owners, dtype=np.int64)[: len(runs)]
-        return _distinct((runs[runs >= 0] << 32) + own[runs >= 0])
+        texts = np.asarray(owners, dtype=np.int64)[: len(runs)]
+        return _distinct((runs[runs >= 0] << 32) + texts[runs >= 0])
 
     def _of(self, run: int) -> Whole:
         """Return the texts that hold a run, in order."""
@@ -136,12 +136,12 @@ def share_within(runs: Whole, wanted: Runs, n_words: int) -> float:
     count = dict.fromkeys(worth, 0)
     # A window slides over the wanted runs; a run that stands in it twice is worth its weight once.
     first, inside, best = 0, 0.0, 0.0
-    for place in places:
-        run = int(runs[place])
+    for position in places:
+        run = int(runs[position])
         inside += worth[run] if count[run] == 0 else 0.0
         count[run] += 1
         # A run at place i ends N_WORDS - 1 words later: what begins too far back falls out.
-        while places[first] <= place - (n_words - N_WORDS + 1):
+        while places[first] <= position - (n_words - N_WORDS + 1):
             left = int(runs[places[first]])
             count[left] -= 1
             inside -= worth[left] if count[left] == 0 else 0.0
@@ -153,7 +153,7 @@ def share_within(runs: Whole, wanted: Runs, n_words: int) -> float:
 def _held(holders: Sequence[Whole], weights: Real, least: float) -> tuple[Whole, Real]:
     """Return the texts that hold at least `least` in all, and what they hold."""
     every = np.concatenate(holders)
-    held = np.repeat(weights, [len(one) for one in holders])
+    held = np.repeat(weights, [len(holder) for holder in holders])
     n_texts = int(every.max()) + 1 if len(every) else 0
     if n_texts > _SPARSE * len(every):
         texts, places = np.unique(every, return_inverse=True)

@@ -45,18 +45,20 @@ class Scorer:
     takes_several: bool = False
     max_tokens: int = 128
 
-    def best(self, said: str, answers: Sequence[str]) -> float | None:
+    def best(self, response: str, answers: Sequence[str]) -> float | None:
         """Return the score against the right answer that fits best, as SQuAD and NQ count."""
-        scores = [score for one in answers if (score := self.score(said, one)) is not None]
+        scores = [
+            score for answer in answers if (score := self.score(response, answer)) is not None
+        ]
         return max(scores, default=None)
 
 
-def exact_match(said: str, answer: str) -> float:
+def exact_match(response: str, answer: str) -> float:
     """Compare what counts of a short answer: not its case, its quotes, or how it ends.
 
     Signs and points inside stay: -5 is not 5, and 1.5 is not 15.
     """
-    return float(_bare(said) == _bare(answer))
+    return float(_bare(response) == _bare(answer))
 
 
 def _bare(text: str) -> str:
@@ -64,29 +66,29 @@ def _bare(text: str) -> str:
     return text.strip("\"'`").rstrip(".,;:!?").strip().casefold() or text
 
 
-def normalized_match(said: str, answer: str) -> float:
+def normalized_match(response: str, answer: str) -> float:
     """Compare words alone: without case, punctuation, articles and white space.
 
     The normalisation of Rajpurkar et al. (2016), SQuAD, EMNLP.
     """
-    return float(squad_words(said) == squad_words(answer))
+    return float(squad_words(response) == squad_words(answer))
 
 
-def token_f1(said: str, answer: str) -> float:
+def token_f1(response: str, answer: str) -> float:
     """Return the F1 of the words that both have, each as often as in the poorer (SQuAD)."""
-    said_words, right_words = squad_words(said), squad_words(answer)
-    if not said_words or not right_words:
-        return float(said_words == right_words)
-    n_common = sum((Counter(said_words) & Counter(right_words)).values())
-    return 2 * n_common / (len(said_words) + len(right_words))
+    response_words, right_words = squad_words(response), squad_words(answer)
+    if not response_words or not right_words:
+        return float(response_words == right_words)
+    n_common = sum((Counter(response_words) & Counter(right_words)).values())
+    return 2 * n_common / (len(response_words) + len(right_words))
 
 
-def numeric(said: str, answer: str) -> float | None:
+def numeric(response: str, answer: str) -> float | None:
     """Compare the last number that was said with the right one, digit by digit of its value.
 
     None where no number was said.
     """
-    numbers = _NUMBER.findall(said)
+    numbers = _NUMBER.findall(response)
     return float(_number(numbers[-1]) == _number(answer)) if numbers else None
 
 
@@ -100,22 +102,22 @@ def _number(text: str) -> Decimal:
     return number
 
 
-def matches(said: str, pattern: str) -> float:
+def matches(response: str, pattern: str) -> float:
     """Say whether the pattern is found in what was said."""
     try:
-        return float(is_found(pattern, said))
+        return float(is_found(pattern, response))
     except Stopped as failure:
         raise PatternTooSlow(f"the pattern {pattern!r} on one answer: {failure}") from None
 
 
-def excludes(said: str, pattern: str) -> float:
+def excludes(response: str, pattern: str) -> float:
     """Say whether the pattern is not found in what was said."""
-    return 1.0 - matches(said, pattern)
+    return 1.0 - matches(response, pattern)
 
 
-def rouge_l(said: str, answer: str) -> float:
+def rouge_l(response: str, answer: str) -> float:
     """Return the F-measure of the longest common subsequence of stemmed words (Lin, 2004)."""
-    return float(_rouge().score(answer, said)["rougeL"].fmeasure)
+    return float(_rouge().score(answer, response)["rougeL"].fmeasure)
 
 
 @cache
@@ -125,9 +127,9 @@ def _rouge() -> Any:
     return RougeScorer(["rougeL"], use_stemmer=True)
 
 
-def constraints(said: str, answer: str) -> float:
+def constraints(response: str, answer: str) -> float:
     """Say whether what was said meets every constraint; see `cliffguard.suites.constraints`."""
-    return float(meets(said, json.loads(answer)))
+    return float(meets(response, json.loads(answer)))
 
 
 SCORERS: Mapping[str, Scorer] = {

@@ -48,10 +48,10 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
         raise UsageError(
             f"{path}: holds no rows; name the data of the fine-tune", id="training.empty"
         )
-    if len(rows) == 1 and (told := index_told(rows[0].value)) is not None:
-        raise UsageError(f"{path}: {told}", id="rows.shape")
+    if len(rows) == 1 and (advice := index_told(rows[0].value)) is not None:
+        raise UsageError(f"{path}: {advice}", id="rows.shape")
     texts = tuple(map(_text, rows))
-    if all(one.is_blank for one in texts):
+    if all(text.is_blank for text in texts):
         raise UsageError(
             f"{path}: the text of every row is blank ({len(texts):,} of them), so that nothing "
             "could be found in it; name the data that hold the texts",
@@ -60,9 +60,9 @@ def read_training(path: str) -> tuple[TrainingText, ...]:
     return texts
 
 
-def blanks_told(texts: Sequence[TrainingText]) -> tuple[Caveat, ...]:
+def blank_text_caveats(texts: Sequence[TrainingText]) -> tuple[Caveat, ...]:
     """Return a caveat that counts the rows whose texts are all blank, where there are some."""
-    blank = [one for one in texts if one.is_blank]
+    blank = [text for text in texts if text.is_blank]
     if not blank:
         return ()
     first = f"{blank[0].source}:{blank[0].line}"
@@ -86,10 +86,10 @@ _SPOKEN = (("role", "content"), ("from", "value"), ("type", "text"))
 
 def _text(row: Row) -> TrainingText:
     parts = tuple(_leaves(row.value))
-    if not parts or (_is_tokenised(row.value) and all(len(one.split()) < 2 for one in parts)):
+    if not parts or (_is_tokenised(row.value) and all(len(part.split()) < 2 for part in parts)):
         keys = f" (only {', '.join(map(str, row.value))})" if isinstance(row.value, Mapping) else ""
         raise UsageError(
-            f"{row.place}: the row holds no text{keys}; give the data as it was before it was "
+            f"{row.where}: the row holds no text{keys}; give the data as it was before it was "
             "tokenised",
             id="training.no-text",
         )
@@ -102,7 +102,7 @@ def _leaves(value: Any) -> Iterator[str]:
         chat = _chat_in(value)
         yield from [value] if chat is None else _leaves(chat)
     elif isinstance(value, Mapping):
-        unsaid = {label for label, said in _SPOKEN if label in value and said in value}
+        unsaid = {label for label, content in _SPOKEN if label in value and content in value}
         for key, inner in value.items():
             if key not in unsaid:
                 yield from _leaves(inner)
@@ -124,7 +124,7 @@ def _chat_in(text: str) -> Any:
 
 
 def _speaks(turn: Mapping[str, Any]) -> bool:
-    return any(label in turn and said in turn for label, said in _SPOKEN)
+    return any(label in turn and content in turn for label, content in _SPOKEN)
 
 
 def _is_tokenised(value: Any) -> bool:

@@ -37,9 +37,9 @@ def mention(item: Item, pick: Callable[..., str]) -> str | None:
     text = f" {item.prompt} ".lower()
     for mark in string.punctuation + "\n":
         text = text.replace(mark, " ")
-    found = {c: text.rfind(f" {c.lower()} ") for c in item.choices}
-    found = {choice: position for choice, position in found.items() if position >= 0}
-    return pick(found, key=found.__getitem__) if found else None
+    positions = {c: text.rfind(f" {c.lower()} ") for c in item.choices}
+    positions = {choice: position for choice, position in positions.items() if position >= 0}
+    return pick(positions, key=positions.__getitem__) if positions else None
 
 
 def most_frequent(item: Item) -> str | None:
@@ -81,8 +81,8 @@ def heuristic_score(items: Sequence[Item], name: str) -> float:
         return max(Counter(i.choices.index(i.answer) for i in items).values()) / len(items)
     total = 0.0
     for item in items:
-        said = HEURISTICS[name](item)
-        total += 1 / len(item.choices) if said is None else said == item.answer
+        picked = HEURISTICS[name](item)
+        total += 1 / len(item.choices) if picked is None else picked == item.answer
     return total / len(items)
 
 
@@ -106,9 +106,14 @@ def score_choices(model: Any, task: Task) -> list[dict[str, Any]]:
         logprobs = [next(values)[0] for _ in item.choices]
         lengths = [len(c) if task.metric == "acc_norm" else 1 for c in item.choices]
         ranks = [value / length for value, length in zip(logprobs, lengths, strict=True)]
-        said = item.choices[ranks.index(max(ranks))]
+        picked = item.choices[ranks.index(max(ranks))]
         answers.append(
-            {"id": item.id, "said": said, "score": int(said == item.answer), "logprobs": logprobs}
+            {
+                "id": item.id,
+                "said": picked,
+                "score": int(picked == item.answer),
+                "logprobs": logprobs,
+            }
         )
     return answers
 
@@ -128,24 +133,24 @@ def score_generation(model: Any, task: Task) -> list[dict[str, Any]]:
     ]
 
 
-def score(task: Task, said: str, answer: str) -> float:
+def score(task: Task, response: str, answer: str) -> float:
     """Return the score of a generated answer; exact match is our own, as lm-eval compares."""
     if task.metric == "exact_match":
-        return float(clean(said) == clean(answer))
-    return SCORERS[str(task.metric)].score(said, answer) or 0.0
+        return float(clean(response) == clean(answer))
+    return SCORERS[str(task.metric)].score(response, answer) or 0.0
 
 
 def tasks_of(names: Sequence[str]) -> list[tuple[Capability, Task]]:
     """Return the tasks of suites that have items; say which are lm-eval's own."""
-    found = []
+    pairs = []
     for suite in map(load_suite, names):
         for capability in suite.capabilities:
             for task in capability.tasks:
                 if task.stock:
                     print(f"{suite.name}: {task.name} is lm-eval's, left out", file=sys.stderr)
                 else:
-                    found.append((capability, task))
-    return found
+                    pairs.append((capability, task))
+    return pairs
 
 
 def rows_of(

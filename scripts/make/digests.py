@@ -15,8 +15,8 @@ from scripts.make.output import write_or_check
 
 def digests() -> dict[str, str]:
     """Return the one file, after reading every suite."""
-    found = {name: load_suite(name).digest for name in builtin_names()}
-    return {DIGESTS: json.dumps(found, indent=2) + "\n"}
+    by_suite = {name: load_suite(name).digest for name in builtin_names()}
+    return {DIGESTS: json.dumps(by_suite, indent=2) + "\n"}
 
 
 main = partial(write_or_check, digests, suites_folder(), module="scripts.make.digests", doc=__doc__)

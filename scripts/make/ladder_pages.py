@@ -59,23 +59,23 @@ TEXTS = {
 
 def pages() -> dict[str, str]:
     """Return every page by its file's name."""
-    asked = {
+    tasks = {
         task.name: (name, capability, task)
         for name in (*_LIKELIHOOD, "ladders-generated")
         for capability in load_suite(name).capabilities
         for task in capability.tasks
     }
-    made = {f"{name}.md": page(name, asked) for name in ladders.GENERATORS}
-    return {"README.md": index(asked), **made}
+    made = {f"{name}.md": page(name, tasks) for name in ladders.GENERATORS}
+    return {"README.md": index(tasks), **made}
 
 
 Asked = dict[str, tuple[str, Capability, Task]]
 
 
-def index(asked: Asked) -> str:
+def index(tasks: Asked) -> str:
     """Return the list of the pages."""
     lines = "".join(
-        f"| [{name}]({name}.md) | {asked[name][0]} | {asked[name][1].ring} | "
+        f"| [{name}]({name}.md) | {tasks[name][0]} | {tasks[name][1].ring} | "
         f"{_levels(name)} | {_first_sentence(TEXTS[name].measures)} |\n"
         for name in ladders.GENERATORS
     )
@@ -87,21 +87,21 @@ def index(asked: Asked) -> str:
     )
 
 
-def page(name: str, asked: Asked) -> str:
+def page(name: str, tasks: Asked) -> str:
     """Return the page of one ladder."""
-    text, (suite, capability, task) = TEXTS[name], asked[name]
+    text, (suite, capability, task) = TEXTS[name], tasks[name]
     unit = str(task.level)
-    levels = "".join(f"| {level} | {told} |\n" for level, told in text.levels.items())
+    levels = "".join(f"| {level} | {description} |\n" for level, description in text.levels.items())
     parts = [
         f"# {text.title}\n\n<!-- Made by scripts/make/ladder_pages.py from ladders.yaml. -->\n",
         _filled(text.measures),
-        facts(name, suite, capability, asked),
+        facts(name, suite, capability, tasks),
         _filled(text.choose),
         f"## Levels\n\n| {unit} | an item takes |\n|---:|---|\n{levels}",
         "## How items are made\n\n" + "\n".join(map(_filled, (*text.made, _COMMON))),
         "## Shortcuts\n\n" + "\n".join(map(_filled, text.shortcuts)),
         strategies(name),
-        "## Sample items\n\n" + "\n".join(samples(name, text, unit, asked)),
+        "## Sample items\n\n" + "\n".join(samples(name, text, unit, tasks)),
         "## What a base scores\n\n" + base_scores(name),
         "## Licence\n\n" + _filled(_LICENCE),
     ]
@@ -119,9 +119,9 @@ _LICENCE = (
 )
 
 
-def facts(name: str, suite: str, capability: Capability, asked: Asked) -> str:
+def facts(name: str, suite: str, capability: Capability, tasks: Asked) -> str:
     """Return the table of what is to be known before a ladder is chosen."""
-    generated = asked.get(f"{name}_generated")
+    generated = tasks.get(f"{name}_generated")
     asks = f"`{suite}`, four choices by likelihood; guessing scores 25 %"
     if generated:
         asks += f"<br>`ladders-generated`, by short generation, metric `{generated[2].metric}`"
@@ -147,21 +147,21 @@ def strategies(name: str) -> str:
         return "What trivial strategies score on it is not measured.\n"
     table = [_cells(line) for line in (head, *rows)]
     rule = "|---|" + "---:|" * (len(table[0]) - 2)
-    said = ["| " + " | ".join(cells[1:]) + " |" for cells in table]
-    told = (
+    table_rows = ["| " + " | ".join(cells[1:]) + " |" for cells in table]
+    intro = (
         "In per cent, on all items of a level; what the strategies do, and the command, are in "
         "[reports/base-scores/ladders.md](../../reports/base-scores/ladders.md):"
     )
-    return "\n".join([_filled(told), said[0], rule, *said[1:]]) + "\n"
+    return "\n".join([_filled(intro), table_rows[0], rule, *table_rows[1:]]) + "\n"
 
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def samples(name: str, text: Text, unit: str, asked: Asked) -> list[str]:
+def samples(name: str, text: Text, unit: str, tasks: Asked) -> list[str]:
     """Return the sample items, each in both forms."""
-    generated = asked.get(f"{name}_generated")
+    generated = tasks.get(f"{name}_generated")
     metric = generated[2].metric if generated else None
     return [_sample(_row(name, level, number), unit, metric) for level, number in text.samples]
 
@@ -198,8 +198,10 @@ def _shortened(context: str, things: list[str]) -> str:
         return context
     sentences = context.split(". ")
     kept = [
-        one if number == 0 or any(re.search(rf"\b{thing}\b", one) for thing in things) else "[…]"
-        for number, one in enumerate(sentences)
+        sentence
+        if number == 0 or any(re.search(rf"\b{thing}\b", sentence) for thing in things)
+        else "[…]"
+        for number, sentence in enumerate(sentences)
     ]
     text = ". ".join(kept)
     return re.sub(r"(\[…\]\. ?)+", "[…] ", text).replace(" […] […]", " […]")
@@ -217,12 +219,12 @@ def base_scores(name: str) -> str:
         f"{100 * row['score']:.0f} | {100 * row['low']:.0f}–{100 * row['high']:.0f} |\n"
         for row in rows
     )
-    told = (
+    intro = (
         f"{measured['model']}, in per cent, with the 90 % interval; "
         "`python -m scripts.make.ladder_table --base DIR` measures yours."
     )
     return (
-        f"{_filled(told)}\n| task | level | items | score | 90 % |\n"
+        f"{_filled(intro)}\n| task | level | items | score | 90 % |\n"
         f"|---|---|---:|---:|---:|\n{lines}"
     )
 

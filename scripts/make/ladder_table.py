@@ -21,7 +21,7 @@ from typing import Any
 
 from cliffguard.checkpoints.files import stated_window
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Plan, Protocol
+from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.core.words import words
 from cliffguard.evaluate.schedule import within_window
 from cliffguard.gate import find_alone
@@ -37,8 +37,8 @@ Strategy = Callable[[Item], Sequence[str]]
 def _places(item: Item) -> dict[str, int]:
     """Return where each choice stands last in the prompt, if it does."""
     text = f" {' '.join(words(item.prompt))} "
-    found = {choice: text.rfind(f" {' '.join(words(choice))} ") for choice in item.choices}
-    return {choice: place for choice, place in found.items() if place >= 0}
+    positions = {choice: text.rfind(f" {' '.join(words(choice))} ") for choice in item.choices}
+    return {choice: position for choice, position in positions.items() if position >= 0}
 
 
 def _best(item: Item, value: Callable[[str], float]) -> list[str]:
@@ -133,18 +133,18 @@ def model_scores(
     base: str, suite: str, limit: int | None, longest: int | None
 ) -> Iterator[tuple[Task, dict[int, list[float]], float]]:
     """Give every ladder with the model's scores by level, and the seconds that they took."""
-    plan = Plan(candidate=base, suites=(suite,), protocol=Protocol(limit=limit), offline=True)
+    plan = Plan(candidate=base, suites=(suite,), protocol=EvalSettings(limit=limit), offline=True)
     checkpoint, runner = find_alone(plan), HarnessRunner()
     files = checkpoint.files
     window = None if files is None else stated_window(files.weights, files.tokenizer)
     tasks, _ = within_window(runner.resolve(load_suites(plan.suites), plan.protocol), window)
     for task in tasks:
-        kept = [one for one in task.items if longest is None or (one.level or 0) <= longest]
-        asked = in_order(replace(task, items=tuple(kept)), plan.protocol)
+        kept = [item for item in task.items if longest is None or (item.level or 0) <= longest]
+        ordered = in_order(replace(task, items=tuple(kept)), plan.protocol)
         start = time.perf_counter()
-        answers = runner.ask(checkpoint, task, asked, plan.protocol)
+        answers = runner.ask(checkpoint, task, ordered, plan.protocol)
         by_level: dict[int, list[float]] = {}
-        for item, answer in zip(asked, answers, strict=True):
+        for item, answer in zip(ordered, answers, strict=True):
             by_level.setdefault(item.level or 0, []).append(answer.score or 0.0)
         yield task, by_level, time.perf_counter() - start
 
@@ -173,17 +173,17 @@ def print_model(
             reach = f"{100 * row['low']:.0f}–{100 * row['high']:.0f}"
             took = f"{seconds:.0f} s" if row is rows[0] else ""
             cells = (task.name, f"{task.level} {row['level']}", str(row["n_items"]))
-            told = (*cells, f"{100 * row['score']:.0f}", reach, took)
-            print(f"| {' | '.join(told)} |", flush=True)
+            columns = (*cells, f"{100 * row['score']:.0f}", reach, took)
+            print(f"| {' | '.join(columns)} |", flush=True)
         if kept is not None:
             keep(kept, Path(base).name, rows)
 
 
 def keep(path: Path, model: str, rows: Sequence[dict[str, Any]]) -> None:
     """Put rows into a JSON file, in place of those of the same levels."""
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
+    record = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"rows": []}
     new = {(row["task"], row["level"]) for row in rows}
-    others = [row for row in found["rows"] if (row["task"], row["level"]) not in new]
+    others = [row for row in record["rows"] if (row["task"], row["level"]) not in new]
     merged = sorted([*others, *rows], key=lambda row: (row["task"], row["level"]))
     text = json.dumps({"model": model, "rows": merged}, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
@@ -193,12 +193,16 @@ def print_strategies(suite: str) -> None:
     """Print what strategies that understand nothing score, on all items of each level."""
     print(f"| task | level | items | {' | '.join(STRATEGIES)} |")
     print("| --- | --- | ---: |" + " ---: |" * len(STRATEGIES))
-    for one in load_suites([suite]):
-        for task in (task for capability in one.capabilities for task in capability.tasks):
+    for loaded in load_suites([suite]):
+        for task in (task for capability in loaded.capabilities for task in capability.tasks):
             for level in sorted({item.level or 0 for item in task.items}):
                 items = [item for item in task.items if item.level == level]
-                told = [f"{100 * strategy_score(items, pick):.0f}" for pick in STRATEGIES.values()]
-                print(f"| {task.name} | {task.level} {level} | {len(items)} | {' | '.join(told)} |")
+                scores = [
+                    f"{100 * strategy_score(items, pick):.0f}" for pick in STRATEGIES.values()
+                ]
+                print(
+                    f"| {task.name} | {task.level} {level} | {len(items)} | {' | '.join(scores)} |"
+                )
 
 
 def main() -> None:

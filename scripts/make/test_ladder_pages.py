@@ -68,10 +68,10 @@ def test_the_scores_of_strategies_are_those_of_the_report() -> None:
     report = (ladder_pages.SCORES / "ladders.md").read_text(encoding="utf-8")
     rows = [line for line in report.splitlines() if line.startswith("| arithmetic |")]
 
-    told = ladder_pages.strategies("arithmetic")
+    text = ladder_pages.strategies("arithmetic")
 
     assert len(rows) == 6
-    assert all(row.replace("| arithmetic ", "") in told for row in rows)
+    assert all(row.replace("| arithmetic ", "") in text for row in rows)
 
 
 def test_a_ladder_without_scores_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +89,8 @@ def test_the_scores_of_a_base_are_read(tmp_path: Path, monkeypatch: pytest.Monke
     content = {"model": "Some-Model", "rows": [ROW]}
     (tmp_path / "ladders-base.json").write_text(json.dumps(content), encoding="utf-8")
 
-    told = ladder_pages.base_scores("arithmetic")
+    text = ladder_pages.base_scores("arithmetic")
 
-    assert told.startswith("Some-Model, in per cent")
-    assert "| arithmetic | stage 2 | 40 | 62 | 49–74 |" in told
+    assert text.startswith("Some-Model, in per cent")
+    assert "| arithmetic | stage 2 | 40 | 62 | 49–74 |" in text
     assert ladder_pages.base_scores("state_tracking") == "Not measured yet.\n"

@@ -40,7 +40,7 @@ def test_metrics_and_filters_are_the_tasks_own(name: str) -> None:
     for entry in entries(name):
         for config in configs(entry):
             metrics = [metric["metric"] for metric in config["metric_list"]]
-            filters = [one["name"] for one in config.get("filter_list") or []]
+            filters = [spec["name"] for spec in config.get("filter_list") or []]
             assert entry.metric in metrics, config["task"]
             assert entry.filter is None or entry.filter in filters, config["task"]
 
@@ -60,9 +60,9 @@ def test_no_task_is_asked_twice(name: str) -> None:
     """No group of a suite holds what another entry of it asks already."""
     index = _stock_tasks().task_index
 
-    asked = Counter(leaf for entry in entries(name) for leaf in leaves(index, entry.name))
+    counts = Counter(leaf for entry in entries(name) for leaf in leaves(index, entry.name))
 
-    assert [leaf for leaf, count in asked.items() if count > 1] == []
+    assert [leaf for leaf, count in counts.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("name", PUBLIC)

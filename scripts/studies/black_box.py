@@ -73,13 +73,13 @@ def changes_of(setting: Setting, rng: np.random.Generator) -> Array:
     rows = []
     for number in range(setting.n_capabilities):
         drop = setting.drop if number == 0 else 0.0
-        own = draw(drop, shape)
+        change = draw(drop, shape)
         if setting.size > 1:
             passage = np.repeat(draw(drop, shape // setting.size), setting.size)
-            own = np.where(rng.random(shape) < setting.tied, passage, own)
+            change = np.where(rng.random(shape) < setting.tied, passage, change)
         if setting.shares:
-            own = np.where(rng.random(shape) < setting.tied, common, own)
-        rows.append(own)
+            change = np.where(rng.random(shape) < setting.tied, common, change)
+        rows.append(change)
     return np.array(rows)
 
 
@@ -87,20 +87,20 @@ def lines(
     setting: Setting, number: int, right: Array, side: str, rng: np.random.Generator
 ) -> Iterator[str]:
     """Yield one side's samples of a capability, as lm-eval writes them."""
-    for place, score in enumerate(right):
-        document = place if setting.shares else f"{number}-{place}"
+    for index, score in enumerate(right):
+        document = index if setting.shares else f"{number}-{index}"
         yield json.dumps(
             {
-                "doc_id": place,
-                "doc": {"passage": f"{number}-{place // setting.size}"},
+                "doc_id": index,
+                "doc": {"passage": f"{number}-{index // setting.size}"},
                 "target": "4",
-                "arguments": [[f"capability {number}, question {place}:", {"until": ["\n"]}]],
+                "arguments": [[f"capability {number}, question {index}:", {"until": ["\n"]}]],
                 "resps": [[f"{side} {rng.integers(10**9)}"]],
                 "filtered_resps": ["4" if score else "5"],
                 "filter": "none",
                 "metrics": ["exact_match"],
                 "doc_hash": f"d{document}",
-                "prompt_hash": f"p{number}-{place}",
+                "prompt_hash": f"p{number}-{index}",
                 "exact_match": float(score),
             }
         )
@@ -109,9 +109,9 @@ def lines(
 def verdict(setting: Setting, folder: Path, rng: np.random.Generator) -> Outcome:
     """Write one pair of folders and return what the gate says of it."""
     changes = changes_of(setting, rng)
-    for number, own in enumerate(changes):
-        base = np.where(own == 0, rng.random(len(own)) < 0.75, own > 0).astype(bool)
-        candidate = np.where(own == 0, base, own < 0).astype(bool)
+    for number, change in enumerate(changes):
+        base = np.where(change == 0, rng.random(len(change)) < 0.75, change > 0).astype(bool)
+        candidate = np.where(change == 0, base, change < 0).astype(bool)
         for side, right in (("base", base), ("tuned", candidate)):
             path = folder / side / f"samples_t{number}_2026-01-01T10-00-00.123456.jsonl"
             path.parent.mkdir(exist_ok=True)
@@ -128,11 +128,11 @@ def verdict(setting: Setting, folder: Path, rng: np.random.Generator) -> Outcome
 
 def row_of(setting: Setting, n_gates: int, rng: np.random.Generator) -> dict[str, Any]:
     """Judge so many pairs of folders."""
-    found = []
+    outcomes = []
     for _ in range(n_gates):
         with tempfile.TemporaryDirectory() as folder:
-            found.append(verdict(setting, Path(folder), rng))
-    shares = {outcome: found.count(outcome) / n_gates for outcome in Outcome}
+            outcomes.append(verdict(setting, Path(folder), rng))
+    shares = {outcome: outcomes.count(outcome) / n_gates for outcome in Outcome}
     return {
         "setting": setting.name,
         "capabilities": setting.n_capabilities,
@@ -150,17 +150,17 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("reports/black-box"))
     arguments = parser.parse_args()
     rng = np.random.default_rng(20261128)
-    found = [row_of(setting, arguments.gates, rng) for setting in SETTINGS]
+    rows = [row_of(setting, arguments.gates, rng) for setting in SETTINGS]
     text = (
         "# The gate as a black box\n\n"
         f"{arguments.gates} pairs of folders a row, 400 items a capability, margin "
         f"{100 * MARGIN:g} points, {100 * CHURN:g} % churn; standard error at 5 % "
         f"{100 * math.sqrt(0.05 * 0.95 / arguments.gates):.1f} points.\n\n"
-        f"    python -m scripts.studies.black_box --gates {arguments.gates}\n\n{table(found)}\n"
+        f"    python -m scripts.studies.black_box --gates {arguments.gates}\n\n{table(rows)}\n"
     )
     publish(text, arguments.out / "README.md")
     most = LIMIT + 3 * math.sqrt(LIMIT * (1 - LIMIT) / arguments.gates)
-    return 1 if any(row[f"false verdict ({LIMIT:.1%} at most)"] > most for row in found) else 0
+    return 1 if any(row[f"false verdict ({LIMIT:.1%} at most)"] > most for row in rows) else 0
 
 
 if __name__ == "__main__":

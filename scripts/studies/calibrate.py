@@ -75,8 +75,8 @@ def _worst(figures: dict[str, Any]) -> str:
     worst = {
         name: max(row[name] for row in rows) for name in ("false FAIL", "false PASS", "false HELD")
     }
-    told = ", ".join(f"{name} {100 * share:.1f} %" for name, share in worst.items())
-    return f"Largest of {len(rows)} settings: {told}."
+    largest = ", ".join(f"{name} {100 * share:.1f} %" for name, share in worst.items())
+    return f"Largest of {len(rows)} settings: {largest}."
 
 
 # Above it the level is known not to be kept; see `cliffguard.stats.clusters`.
@@ -125,11 +125,11 @@ def _of_gates(n_runs: int) -> dict[str, Any]:
 
 def _of_ladders(n_runs: int) -> dict[str, Any]:
     rng = np.random.default_rng(20261126)  # of its own, so that --ladders gives the same
-    found = {}
+    figures = {}
     for name, study in LADDER_STUDIES.items():
-        found[name] = study(rng, n_runs)
+        figures[name] = study(rng, n_runs)
         print(f"{name}: done", file=sys.stderr)
-    return found
+    return figures
 
 
 def main() -> int:
@@ -147,11 +147,11 @@ def main() -> int:
     figures = known if arguments.ladders else {**known, **_of_gates(arguments.runs)}
     if not arguments.gates:
         figures |= {"ladder_runs": arguments.ladder_runs, **_of_ladders(arguments.ladder_runs)}
-    told = (
+    command = (
         f"python -m scripts.studies.calibrate --runs {figures['runs']} "
         f"--ladder-runs {figures['ladder_runs']}"
     )
-    text = as_markdown(figures, told)
+    text = as_markdown(figures, command)
     publish(text, arguments.out / "README.md", figures)
     wrong = too_often(figures)
     print("\n".join(wrong), file=sys.stderr)

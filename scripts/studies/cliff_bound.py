@@ -7,7 +7,7 @@ churn. *Told the cut*: the likelihood ratio between this fall and the straight l
 is hardest to tell, at 6 %, on simulated counts; no test that calls lines a cliff in 6 % at the most
 names more (Neyman and Pearson). *Wherever it lies*: the most that a test of what a line leaves of
 the level means can name at every cut alike, for a known variance; every mixture of the cuts bounds
-it from above, and the least of these bounds is shown. *Named*: what `find_fall` names, a constant
+it from above, and the least of these bounds is shown. *Named*: what `find_onset` names, a constant
 rate being ruled out as well. Writes `README.md`.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import xlogy
 
-from cliffguard.stats.onset import find_fall
+from cliffguard.stats.onset import find_onset
 from scripts.studies.ladder_simulations import CHURN, drawn, lost, shape
 from scripts.studies.page import publish, table
 
@@ -87,13 +87,13 @@ def wherever_it_lies(n_levels: int, level: float, n_draws: int, rng: np.random.G
     means = left_by_a_line(n_levels)
     noise = rng.standard_normal((n_draws, means.shape[1]))
     null = noise @ means.T - (means**2).sum(axis=1) / 2
-    found = [(noise + mean) @ means.T - (means**2).sum(axis=1) / 2 for mean in means]
+    log_ratios = [(noise + mean) @ means.T - (means**2).sum(axis=1) / 2 for mean in means]
 
     def power(x: Array) -> float:
         shares = np.exp(np.append(x, 0.0) - np.append(x, 0.0).max())
         shares /= shares.sum()
         edge = np.quantile(np.exp(null) @ shares, 1 - level)
-        each = [float((np.exp(values) @ shares > edge).mean()) for values in found]
+        each = [float((np.exp(values) @ shares > edge).mean()) for values in log_ratios]
         return float(shares @ each)
 
     options = {"maxiter": 200, "xatol": 0.02, "fatol": 1e-4}
@@ -109,7 +109,7 @@ def named(n_levels: int, cut: int, n_ladders: int, rng: np.random.Generator) -> 
     for _ in range(n_ladders):
         changes, bases = drawn(truth, N_ITEMS, rng)
         seed = int(rng.integers(2**31))
-        fall = find_fall(changes, bases, n_permutations=199, n_lines=999, seed=seed)
+        fall = find_onset(changes, bases, n_permutations=199, n_lines=999, seed=seed)
         n_named += shape(fall) == "cliff"
     return n_named / n_ladders
 
@@ -128,14 +128,14 @@ def main() -> int:
         for level in LEVELS:
             n_draws = arguments.draws // 10
             bound[f"at {level:.0%}"] = wherever_it_lies(n_levels, level, n_draws, rng)
-        found: list[float] = []
+        chances: list[float] = []
         for cut in range(1, n_levels):
             row: Row = {"levels": n_levels, "levels before the cut": cut}
             row["told the cut, at 6 %"] = told_the_cut(n_levels, cut, arguments.draws, rng)
             row["named"] = named(n_levels, cut, arguments.ladders, rng)
-            found.append(row["named"])
+            chances.append(row["named"])
             cuts.append(row)
-        bound["named, mean over the cuts"] = float(np.mean(found))
+        bound["named, mean over the cuts"] = float(np.mean(chances))
         bounds.append(bound)
     parts = [
         "# What can be found of a fall of 10 points",

@@ -135,14 +135,14 @@ def held_now(broken: Array, fixed: Array, sizes: Array, margin: float) -> Array:
     return _as_little(weighed(broken, fixed, sizes, margin), broken, fixed, sizes, margin)
 
 
-def _as_little(found: Array, broken: Array, fixed: Array, sizes: Array, margin: float) -> Array:
+def _as_little(p_values: Array, broken: Array, fixed: Array, sizes: Array, margin: float) -> Array:
     """Return p-values raised to the chance that as little is lost, where they are at most alpha."""
-    found = found.copy()
-    for run in np.flatnonzero(found <= ALPHA):
+    p_values = p_values.copy()
+    for run in np.flatnonzero(p_values <= ALPHA):
         lost, gained = float((broken[run] - fixed[run]).sum()), float(fixed[run].sum())
         as_little = chance_of_as_little(lost, sizes, drop=margin, gained=gained)
-        found[run] = max(found[run], as_little)
-    return found
+        p_values[run] = max(p_values[run], as_little)
+    return p_values
 
 
 def weighed(broken: Array, fixed: Array, sizes: Array, margin: float) -> Array:
@@ -155,7 +155,7 @@ def weighed(broken: Array, fixed: Array, sizes: Array, margin: float) -> Array:
 def held_before(broken: Array, fixed: Array, sizes: Array, margin: float) -> Array:
     """Return p-values of the score statistic over the root of the shrunk design effect."""
     names = np.repeat(np.arange(len(sizes)), sizes)
-    found = []
+    p_values = []
     for b, f in zip(broken, fixed, strict=True):
         changes = np.concatenate(
             [
@@ -163,12 +163,12 @@ def held_before(broken: Array, fixed: Array, sizes: Array, margin: float) -> Arr
                 for x, y, n in zip(b, f, sizes, strict=True)
             ]
         )
-        own = clustering(changes, names)
+        estimate = clustering(changes, names)
         z = tango_z(
             n_broken=int(b.sum()), n_fixed=int(f.sum()), n_items=int(sizes.sum()), drop=margin
         )
-        found.append(own.p_value(own.deflated(z)))
-    return np.array(found)
+        p_values.append(estimate.p_value(estimate.deflated(z)))
+    return np.array(p_values)
 
 
 def rows_of(setting: tuple[int, int, str, float], n_runs: int, seed: int) -> list[dict[str, Any]]:
@@ -177,7 +177,7 @@ def rows_of(setting: tuple[int, int, str, float], n_runs: int, seed: int) -> lis
     n, mean, kind, margin = setting
     n_draws = 1 if kind == "equal" else 10
     many = [sizes_of(kind, n, mean, margin, rng) for _ in range(n_draws)]
-    found = []
+    rows = []
     for losses in LOSSES:
         before, now, none = [], [], []
         for sizes in many:
@@ -187,7 +187,7 @@ def rows_of(setting: tuple[int, int, str, float], n_runs: int, seed: int) -> lis
             before.append((held_before(*few, sizes, margin) <= ALPHA).mean())
             now.append((held_now(*at, sizes, margin) <= ALPHA).mean())
             none.append((held_now(*no, sizes, margin) <= ALPHA).mean())
-        found.append(
+        rows.append(
             {
                 "clusters": n,
                 "worth": round(np.mean([worth(sizes) for sizes in many])),
@@ -200,12 +200,12 @@ def rows_of(setting: tuple[int, int, str, float], n_runs: int, seed: int) -> lis
                 "HELD, nothing lost": float(np.mean(none)),
             }
         )
-    return found
+    return rows
 
 
 def fixed_sizes(rng: np.random.Generator) -> list[tuple[str, Array, float]]:
     """Return sizes of clusters, each with its name and margin."""
-    found = [
+    settings = [
         (" + ".join(f"{n} x {size}" for n, size in parts), _put_together(parts), margin)
         for margin, mixes in MIXES.items()
         for parts in mixes
@@ -213,8 +213,8 @@ def fixed_sizes(rng: np.random.Generator) -> list[tuple[str, Array, float]]:
     for kind, n, mean, margin in DRAWS:
         for number in (1, 2):
             sizes = sizes_of(kind, n, mean, margin, rng)
-            found.append((f"{kind}, {n} x {mean} in the mean ({number})", sizes, margin))
-    return found
+            settings.append((f"{kind}, {n} x {mean} in the mean ({number})", sizes, margin))
+    return settings
 
 
 def _put_together(parts: Parts) -> Array:
@@ -231,27 +231,27 @@ def fixed_row(named: tuple[str, Array, float], n_runs: int, seed: int) -> dict[s
         "largest": float(sizes.max() / sizes.sum()),
         "margin": margin,
     }
-    for told, losses, churn in FIXED_LOSSES:
+    for label, losses, churn in FIXED_LOSSES:
         at = drawn(sizes, n_runs, losses, margin, rng, churn)
-        row |= _both(told, at, sizes, margin)
-    for told, losses in (("HELD, churn alone", "0.0"), ("HELD, churn correlated .3", "0.3")):
+        row |= _both(label, at, sizes, margin)
+    for label, losses in (("HELD, churn alone", "0.0"), ("HELD, churn correlated .3", "0.3")):
         no = drawn(sizes, n_runs // 4, f"correlation {losses}", 0.0, rng)
-        row |= _both(told, no, sizes, margin)
+        row |= _both(label, no, sizes, margin)
     return row
 
 
-def _both(told: str, counts: tuple[Array, Array], sizes: Array, margin: float) -> dict[str, float]:
+def _both(label: str, counts: tuple[Array, Array], sizes: Array, margin: float) -> dict[str, float]:
     """Return how often clusters are held by the weighing alone, and now."""
     alone = weighed(*counts, sizes, margin)
     now = _as_little(alone, *counts, sizes, margin)
-    return {f"{told}: weighed": (alone <= ALPHA).mean(), told: (now <= ALPHA).mean()}
+    return {f"{label}: weighed": (alone <= ALPHA).mean(), label: (now <= ALPHA).mean()}
 
 
 def too_often(row: dict[str, Any], n_runs: int) -> bool:
     """Say whether a false "held" is more frequent than it may be, beyond chance."""
     limit = 0.065 if row["worth"] >= 40 else 0.08
-    told = ["false HELD", *(told for told, *_ in FIXED_LOSSES)]
-    most = max(row[name] for name in told if name in row)
+    labels = ["false HELD", *(label for label, *_ in FIXED_LOSSES)]
+    most = max(row[name] for name in labels if name in row)
     return bool(most > limit + 3 * math.sqrt(limit * (1 - limit) / n_runs))
 
 
@@ -267,14 +267,14 @@ def main() -> int:
     with ProcessPoolExecutor(arguments.jobs) as pool:
         staying = pool.map(fixed_row, stay, repeat(arguments.fixed_runs), count(SEED))
         drawn_anew = pool.map(rows_of, SETTINGS, repeat(arguments.runs), count(SEED))
-        found = list(chain.from_iterable(drawn_anew))
+        rows = list(chain.from_iterable(drawn_anew))
         fixed = list(staying)
     command = f"--runs {arguments.runs} --fixed-runs {arguments.fixed_runs}"
     text = (
         "# Items that fall together\n\n"
         f"Nominal error 5 %, {arguments.runs} samples a row (before: a fifth), {CHURN:.0%} "
         "churn beside the loss. *worth*: clusters of one size that weigh as much.\n\n"
-        f"    python -m scripts.studies.cluster {command}\n\n{table(found)}\n\n"
+        f"    python -m scripts.studies.cluster {command}\n\n{table(rows)}\n\n"
         "## Sizes that are drawn once, or put together\n\n"
         f"False HELD at a drop of exactly the margin in {arguments.fixed_runs} samples a column, "
         "and, in a quarter as many, HELD where nothing is lost. *weighed*: without the chance that "
@@ -282,7 +282,7 @@ def main() -> int:
         f"{table(fixed)}\n"
     )
     publish(text, arguments.out / "README.md")
-    wrong = [row for row in found if too_often(row, arguments.runs)]
+    wrong = [row for row in rows if too_often(row, arguments.runs)]
     wrong += [row for row in fixed if too_often(row, arguments.fixed_runs)]
     print("\n".join(map(str, wrong)), file=sys.stderr)
     return 1 if wrong else 0

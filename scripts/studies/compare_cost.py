@@ -24,7 +24,11 @@ N_WORDS = 60  # of a prompt
 
 def texts(chance: random.Random) -> list[str]:
     """Return prompts, of which each stands in many rows with another number at its end."""
-    syllables = [f"{one}{two}" for one in "lmnprst" for two in ("amp", "ime", "ono", "ull", "edge")]
+    syllables = [
+        f"{letter}{ending}"
+        for letter in "lmnprst"
+        for ending in ("amp", "ime", "ono", "ull", "edge")
+    ]
     return [" ".join(chance.choices(syllables, k=N_WORDS)) for _ in range(1000)]
 
 

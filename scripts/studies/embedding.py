@@ -52,27 +52,27 @@ def accuracy(vectors: Any, names: Any, frame: str) -> float:
         fitted = np.zeros(len(names), dtype=bool)
         for kind in kinds:
             fitted[rng.permutation(np.flatnonzero(names == kind))[:N_EXAMPLES]] = True
-        own = framed(vectors, fitted, frame)
-        centroids = np.stack([own[fitted & (names == kind)].mean(axis=0) for kind in kinds])
+        moved = framed(vectors, fitted, frame)
+        centroids = np.stack([moved[fitted & (names == kind)].mean(axis=0) for kind in kinds])
         centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
-        hits.append(np.mean(kinds[(own[~fitted] @ centroids.T).argmax(axis=1)] == names[~fitted]))
+        hits.append(np.mean(kinds[(moved[~fitted] @ centroids.T).argmax(axis=1)] == names[~fitted]))
     return float(np.mean(hits))
 
 
 def by_block(lm: Any, texts: list[str], names: Any) -> list[dict[str, Any]]:
     """Return a row per block: accuracies of every way to make vectors of it."""
     layers = [1, *range(2, lm.model.config.num_hidden_layers + 1, 2)]
-    found: dict[int, Any] = {n: pooled(lm, texts, layers=layers, n_skipped=n) for n in (0, 1)}
+    by_skip: dict[int, Any] = {n: pooled(lm, texts, layers=layers, n_skipped=n) for n in (0, 1)}
     return [
         {"block": f"{layer}"}
         | {
             f"{frame}, {'all tokens' if n == 0 else 'without the first'}": accuracy(
-                found[n][place], names, frame
+                by_skip[n][index], names, frame
             )
-            for n in found
+            for n in by_skip
             for frame in FRAMES
         }
-        for place, layer in enumerate(layers)
+        for index, layer in enumerate(layers)
     ]
 
 
@@ -89,10 +89,10 @@ def by_distance(items: dict[str, Any], training: Any) -> list[dict[str, Any]]:
     return [
         {
             "capability": name,
-            "median": f"{one.median:.2f}",
-            "quartiles": f"{one.low:.2f} to {one.high:.2f}",
+            "median": f"{distance.median:.2f}",
+            "quartiles": f"{distance.low:.2f} to {distance.high:.2f}",
         }
-        for name, one in distances(items, training).items()
+        for name, distance in distances(items, training).items()
     ]
 
 
@@ -104,7 +104,7 @@ def by_coverage(items: dict[str, Any]) -> list[dict[str, Any]]:
         others = {other: some for other, some in items.items() if other != name}
         shares = []
         for known, production in ((halves, vectors[1::2]), (others, vectors)):
-            named = [one for one, some in known.items() for _ in some]
+            named = [label for label, some in known.items() for _ in some]
             shares.append(coverage(production, np.vstack(list(known.values())), named).uncovered)
         rows.append({"capability": name, "its other half": shares[0], "left out": shares[1]})
     return rows
@@ -124,17 +124,17 @@ def main() -> None:
     tasks: dict[str, list[str]] = {}
     capability: dict[str, str] = {}
     for suite in load_suites(SUITES):
-        for one in suite.capabilities:
-            for task in one.tasks:
+        for group in suite.capabilities:
+            for task in group.tasks:
                 prompts = [item.prompt for item in task.items]
                 tasks[task.name] = rng.sample(prompts, min(arguments.items, len(prompts)))
-                capability[task.name] = one.name
-    own: dict[str, list[str]] = {}
+                capability[task.name] = group.name
+    extra: dict[str, list[str]] = {}
     for name, _, path in (pair.partition("=") for pair in arguments.also):
         lines = Path(path).read_text(encoding="utf-8").splitlines()
-        own[name] = [json.loads(line)["prompt"] for line in lines][: arguments.items]
+        extra[name] = [json.loads(line)["prompt"] for line in lines][: arguments.items]
     texts, names = flat(tasks)
-    for some in filter(None, (tasks, own)):
+    for some in filter(None, (tasks, extra)):
         print(f"Nearest centroid is the right one, {len(some)} tasks\n")
         print(f"{table(by_block(lm, *flat(some)))}\n", flush=True)
 

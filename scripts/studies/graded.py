@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from cliffguard.stats.e_values import held_fortune, p_value
+from cliffguard.stats.e_values import held_wealth, p_value
 from cliffguard.stats.graded import each_p_at_least
 from scripts.studies.graded_draws import CLUSTERS, SETTINGS, SIZES, sizes_of
 from scripts.studies.page import publish
@@ -102,7 +102,7 @@ def _share(p_values: Array) -> float:
 
 def _held_by_bets(samples: Array, margin: float, weights: Array | None) -> float:
     held = [
-        p_value(held_fortune(x, margin=margin, weights=None if weights is None else weights[i]))
+        p_value(held_wealth(x, margin=margin, weights=None if weights is None else weights[i]))
         for i, x in enumerate(samples)
     ]
     return _share(np.array(held))
@@ -156,12 +156,12 @@ def as_markdown(figures: dict[str, Any], command: str) -> str:
 
 
 def _worst(rows: list[Row]) -> str:
-    told = [
+    largest = [
         f"{name} {100 * max(r[name] for r in rows):.1f} %"
         for name in rows[0]
         if name.startswith("false")
     ]
-    return f"Largest of {len(rows)} settings: {', '.join(told)}."
+    return f"Largest of {len(rows)} settings: {', '.join(largest)}."
 
 
 def _table(rows: list[Row]) -> str:

@@ -70,9 +70,9 @@ def right_or_wrong(churn: float) -> Draw:
 
 def halves(rng: np.random.Generator, shape: Shape, drop: float) -> Array:
     """Right or wrong, and every second item the mean of two copies that need not agree."""
-    one, two = (right_or_wrong(0.15)(rng, shape, drop) for _ in range(2))
-    one[:, ::2] = (one[:, ::2] + two[:, ::2]) / 2
-    return one
+    first, second = (right_or_wrong(0.15)(rng, shape, drop) for _ in range(2))
+    first[:, ::2] = (first[:, ::2] + second[:, ::2]) / 2
+    return first
 
 
 def rare_jumps(rng: np.random.Generator, shape: Shape, drop: float) -> Array:

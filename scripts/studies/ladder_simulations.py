@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from cliffguard.stats.ladder_shapes import Fall, Shape, shape_of
-from cliffguard.stats.onset import find_fall
+from cliffguard.stats.ladder_shapes import Onset, Shape, shape_of
+from cliffguard.stats.onset import find_onset
 
 ALPHA = 0.05
 MARGIN = 0.05
@@ -45,9 +45,9 @@ def lost(drops: Array, base: float = 0.95) -> Truth:
 
 def hops(n: int, base: float, candidate: float, chance: float = 0.0) -> Truth:
     """Return sides that get each hop right with a chance of their own; who fails guesses."""
-    place = np.arange(1, n + 1)
+    n_hops = np.arange(1, n + 1)
     return Truth(
-        chance + (1 - chance) * base**place, chance + (1 - chance) * candidate**place, chance
+        chance + (1 - chance) * base**n_hops, chance + (1 - chance) * candidate**n_hops, chance
     )
 
 
@@ -126,19 +126,19 @@ def drawn(truth: Truth, n: int, rng: np.random.Generator) -> tuple[list[Array], 
     return changes, bases
 
 
-def shape(fall: Fall) -> Shape:
+def shape(fall: Onset) -> Shape:
     """Name the shape where the drop over the whole ladder is proven."""
     return shape_of(fall, p_differs=fall.p_differs, margin=MARGIN, alpha=ALPHA, has_dropped=True)
 
 
-def found(truth: Truth, n: int, n_runs: int, rng: np.random.Generator) -> list[Fall]:
+def onsets(truth: Truth, n: int, n_runs: int, rng: np.random.Generator) -> list[Onset]:
     """Return what is found on `n_runs` ladders."""
     falls = []
     for _ in range(n_runs):
         changes, bases = drawn(truth, n, rng)
         seed = int(rng.integers(2**31))
         falls.append(
-            find_fall(
+            find_onset(
                 changes,
                 bases,
                 chance=truth.chance,
@@ -155,7 +155,7 @@ def shapes(rng: np.random.Generator, n_runs: int) -> list[Row]:
     rows = []
     for name, truth in SHAPES.items():
         for n in (25, 50, 100, 200):
-            falls = found(truth(6), n, n_runs, rng)
+            falls = onsets(truth(6), n, n_runs, rng)
             row: Row = {"truth": name, "items a level": n}
             row["differs"] = _share(fall.p_differs <= ALPHA for fall in falls)
             row |= {
@@ -166,7 +166,7 @@ def shapes(rng: np.random.Generator, n_runs: int) -> list[Row]:
     return rows
 
 
-def _places(falls: Sequence[Fall], cut: int | None) -> Row:
+def _places(falls: Sequence[Onset], cut: int | None) -> Row:
     """How well the cut of those that differ is found; nothing where the truth has none."""
     differing = [fall for fall in falls if fall.p_differs <= ALPHA]
     if cut is None or not differing:
@@ -215,7 +215,7 @@ def _called_cliff(
         for n_levels in (4, 6, 8):
             row: Row = {"truth": name, "levels": n_levels}
             for n in sizes:
-                falls = found(truth(n_levels), n, n_runs, rng)
+                falls = onsets(truth(n_levels), n, n_runs, rng)
                 row[f"{n} items a level"] = _share(shape(fall) == "cliff" for fall in falls)
             rows.append(row)
     return rows

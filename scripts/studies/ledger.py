@@ -71,19 +71,19 @@ def judged(
     designs = [Design(looks, MARGIN)] * broken.shape[1]
     counts = Counts(broken.sum(axis=2), fixed.sum(axis=2))
     share = PARTS if n_parts > 1 else 0.0
-    found = decide(counts, designs, alpha=level, pooled_share=TOGETHER, parts_share=share)
+    outcomes = decide(counts, designs, alpha=level, pooled_share=TOGETHER, parts_share=share)
     if n_parts == 1:
-        return found.passed, found.failed
+        return outcomes.passed, outcomes.failed
     lost = np.zeros(len(broken), dtype=bool)
     n_in_all = broken.shape[1] * n_parts
     for look, n in enumerate(sizes):  # each capability's parts are tested where it stopped
-        stopped = found.n_asked == looks[look]
+        stopped = outcomes.n_asked == looks[look]
         p_values = beyond_p_values(
             broken[..., look].ravel(), fixed[..., look].ravel(), n, MARGIN
         ).reshape(broken.shape[:3])
         rejects = (p_values * n_in_all <= level * share).any(axis=2)
         lost |= (rejects & stopped).any(axis=1)
-    return found.passed & ~lost, found.failed | lost
+    return outcomes.passed & ~lost, outcomes.failed | lost
 
 
 def _part_looks(n: int, n_parts: int) -> tuple[int, ...]:
@@ -98,7 +98,7 @@ def row_of(
     """Simulate one setting."""
     looks, more = _part_looks(n, n_parts), _part_looks(2 * n, n_parts)
     sizes = tuple(sorted({*looks, *more}))
-    first_looks, more_looks = ([sizes.index(k) for k in own] for own in (looks, more))
+    first_looks, more_looks = ([sizes.index(k) for k in look_sizes] for look_sizes in (looks, more))
     drops = drops_of(truth, n_capabilities, n_parts)
     first = POLICY.first_level
     second = run_level(alpha=POLICY.alpha, reserve=POLICY.reserve, spent=first)
@@ -145,7 +145,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("reports/ledger"))
     arguments = parser.parse_args()
     rng = np.random.default_rng(20261128)
-    found = [
+    rows = [
         row_of(truth, *setting, arguments.gates, rng)
         for truth in TRUTHS
         for setting in SETTINGS
@@ -155,13 +155,13 @@ def main() -> int:
         "# The ledger, all of it at once\n\n"
         f"Margin {100 * MARGIN:g} points, {100 * CHURN:g} % churn, alpha {POLICY.alpha}, reserve "
         f"{POLICY.reserve}; {arguments.gates} gates a row.\n\n"
-        f"    python -m scripts.studies.ledger --gates {arguments.gates}\n\n{table(found)}\n"
+        f"    python -m scripts.studies.ledger --gates {arguments.gates}\n\n{table(rows)}\n"
     )
     publish(text, arguments.out / "README.md")
     error = 3 * math.sqrt(LIMIT * (1 - LIMIT) / arguments.gates)
     wrong = [
         f"{name} {value:.4f} in {row}"
-        for row in found
+        for row in rows
         for name, value in row.items()
         if name.startswith("false") and value is not None and value > LIMIT + error
     ]

@@ -66,7 +66,7 @@ def _by_rule(
     drawn = [_drawn(truth, calm, rng, n_runs) for truth in truths]
     rows: list[Row] = []
     for rule in rules:
-        none, edge, ten = (judged(*one, rule) for one in drawn)
+        none, edge, ten = (judged(*sample, rule) for sample in drawn)
         rows.append(
             {
                 **_lossless(none, n),
@@ -124,13 +124,13 @@ def dealt_items(rng: np.random.Generator, n_runs: int) -> list[Row]:
             row: Row = {"items": n_items, "margin": margin, "dealt": name, "each": _each(sizes)}
             for how, is_sequential in (("one look", False), ("looks", True)):
                 designs = [
-                    Design(looks_of(n, sequential=is_sequential), margin, churn=own)
-                    for n, own in zip(sizes, CHURNS, strict=True)
+                    Design(looks_of(n, sequential=is_sequential), margin, churn=rate)
+                    for n, rate in zip(sizes, CHURNS, strict=True)
                 ]
-                found = judged(draw(designs, n_runs, rng), designs, HELD_SPENDING)
-                row[f"PASS, {how}"] = found.passed.mean()
-                row[f"FAIL, {how}"] = found.failed.mean()
-            row["asked, looks"] = found.n_asked.sum(axis=1).mean() / n_items
+                outcomes = judged(draw(designs, n_runs, rng), designs, HELD_SPENDING)
+                row[f"PASS, {how}"] = outcomes.passed.mean()
+                row[f"FAIL, {how}"] = outcomes.failed.mean()
+            row["asked, looks"] = outcomes.n_asked.sum(axis=1).mean() / n_items
             rows.append(row)
     return rows
 
@@ -155,17 +155,17 @@ def _task(number: int, n_items: int) -> Task:
 
 
 def _drawn(
-    one: Design, others: Design, rng: np.random.Generator, n_runs: int
+    design: Design, others: Design, rng: np.random.Generator, n_runs: int
 ) -> tuple[Counts, list[Design]]:
-    designs = [one, *[others] * (N_CAPABILITIES - 1)]
+    designs = [design, *[others] * (N_CAPABILITIES - 1)]
     return draw(designs, n_runs, rng), designs
 
 
-def _lossless(found: Outcomes, n_items: int) -> Row:
+def _lossless(outcomes: Outcomes, n_items: int) -> Row:
     return {
-        "lossless PASS": found.passed.mean(),
-        "lossless FAIL": found.failed.mean(),
-        "asked": found.n_asked.mean() / n_items,
+        "lossless PASS": outcomes.passed.mean(),
+        "lossless FAIL": outcomes.failed.mean(),
+        "asked": outcomes.n_asked.mean() / n_items,
     }
 
 

@@ -52,7 +52,7 @@ class Setting:
 def changes(setting: Setting, drops: Array, rng: np.random.Generator) -> Array:
     """Return one run's changes, (candidates, capabilities, items), of true mean `drops`."""
     shape = (setting.n_capabilities, setting.n)
-    found = np.empty((setting.n_candidates, *shape), dtype=np.int8)
+    drawn = np.empty((setting.n_candidates, *shape), dtype=np.int8)
     uniform = rng.random(shape, dtype=np.float32)
     for number, drop in enumerate(drops):
         if number:
@@ -60,8 +60,8 @@ def changes(setting: Setting, drops: Array, rng: np.random.Generator) -> Array:
             uniform[is_new] = rng.random(int(is_new.sum()), dtype=np.float32)
         churn = np.maximum(CHURN, np.abs(drop))[:, None]
         broken, fixed = (churn + drop[:, None]) / 2, (churn - drop[:, None]) / 2
-        found[number] = (uniform < broken).astype(np.int8) - (uniform > 1 - fixed)
-    return found
+        drawn[number] = (uniform < broken).astype(np.int8) - (uniform > 1 - fixed)
+    return drawn
 
 
 def p_values(x: Array, setting: Setting, levels: Array) -> Array:
@@ -71,13 +71,13 @@ def p_values(x: Array, setting: Setting, levels: Array) -> Array:
         [score_z(broken[..., n - 1], fixed[..., n - 1], n, setting.margin) for n in setting.looks],
         axis=-1,
     )
-    found = np.ones(z.shape[:-1])
+    p = np.ones(z.shape[:-1])
     for level in levels[::-1]:
         edges = boundaries(
             setting.looks, n_planned=setting.n, alpha=float(level), spending=HELD_SPENDING
         )
-        found[(z >= np.array(edges)).any(axis=-1)] = level
-    return found
+        p[(z >= np.array(edges)).any(axis=-1)] = level
+    return p
 
 
 def simulated(
@@ -95,8 +95,8 @@ def simulated(
         rules: dict[str, Any] = {"whole alpha each": alpha, "share of alpha": alpha / k}
         if passes.min() > alpha / k and passes.min() <= alpha:
             together = [
-                Together(correlation_of(x[:, one].astype(float)), setting.looks)
-                for one in range(setting.n_capabilities)
+                Together(correlation_of(x[:, number].astype(float)), setting.looks)
+                for number in range(setting.n_capabilities)
             ]
             for rule, table_of in (
                 ("value from within one", nothing),
@@ -123,10 +123,10 @@ def shares(
 def lost(setting: Setting, places: Sequence[int | None]) -> Array:
     """Return the true drops where each candidate lost the capability at its place (None: none)."""
     drops = np.zeros((setting.n_candidates, setting.n_capabilities))
-    for number, place in enumerate(places):
-        if place is not None:
+    for number, capability in enumerate(places):
+        if capability is not None:
             drops[number] = GAIN
-            drops[number, place] = setting.margin
+            drops[number, capability] = setting.margin
     return drops
 
 
@@ -146,10 +146,10 @@ def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
         for sequential in (False, True):
             setting = Setting(8, 8, correlation, sequential=sequential)
             for name, places in WORST.items():
-                bad = np.array([place is not None for place in places])
-                found = shares(setting, lost(setting, places), n_runs, rng, bad)
+                bad = np.array([capability is not None for capability in places])
+                chances = shares(setting, lost(setting, places), n_runs, rng, bad)
                 rows.append({"correlation": correlation, "looks": len(setting.looks),
-                             "lost": name, **found})  # fmt: skip
+                             "lost": name, **chances})  # fmt: skip
     return rows
 
 
@@ -163,12 +163,12 @@ def gains(rng: np.random.Generator, n_runs: int) -> list[Row]:
                 setting = Setting(n_candidates, n_capabilities, correlation, sequential=sequential)
                 drops = np.zeros((n_candidates, n_capabilities))
                 everyone = np.ones(n_candidates, dtype=bool)
-                found = shares(setting, drops, n_runs // 4, rng, everyone)
+                chances = shares(setting, drops, n_runs // 4, rng, everyone)
                 rows.append({
                     "capabilities": n_capabilities, "correlation": correlation,
                     "candidates": n_candidates, "looks": len(setting.looks),
-                    **{rule: found[rule] for rule in RULES[2:]},
-                    "gain": found["closed"] - found["share of alpha"],
+                    **{rule: chances[rule] for rule in RULES[2:]},
+                    "gain": chances["closed"] - chances["share of alpha"],
                 })  # fmt: skip
     return rows
 

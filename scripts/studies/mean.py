@@ -70,12 +70,12 @@ def power(rng: np.random.Generator, n_runs: int) -> list[Row]:
             calm = Design(looks_of(n, sequential=True), EACH, churn=churn)
             counts = draw([calm] * 8, n_runs, rng)
             for margin in (0.03, 0.05, 0.08):
-                found = passing(counts, [replace(calm, margin=margin)] * 8)
-                row[f"each {100 * margin:g}"] = found.passed.mean()
-                row[f"asked, each {100 * margin:g}"] = found.n_asked.mean() / n
-            found = passing(counts, [calm] * 8, mean_margin=MEAN)
-            row["mean 1.5, each 8"] = found.passed.mean()
-            row["asked, mean 1.5, each 8"] = found.n_asked.mean() / n
+                outcomes = passing(counts, [replace(calm, margin=margin)] * 8)
+                row[f"each {100 * margin:g}"] = outcomes.passed.mean()
+                row[f"asked, each {100 * margin:g}"] = outcomes.n_asked.mean() / n
+            outcomes = passing(counts, [calm] * 8, mean_margin=MEAN)
+            row["mean 1.5, each 8"] = outcomes.passed.mean()
+            row["asked, mean 1.5, each 8"] = outcomes.n_asked.mean() / n
             rows.append(row)
     return rows
 
@@ -109,18 +109,18 @@ def stopped(rng: np.random.Generator, n_runs: int) -> list[Row]:
         for churn in (0.10, 0.20):
             design = Design(looks_of(n, sequential=True), EACH, drop=MEAN, churn=churn)
             counts = draw([design] * 8, n_runs, rng)
-            found = passing(counts, [design] * 8)
-            at = np.searchsorted(design.looks, found.n_asked)[..., None]
-            b = np.take_along_axis(counts.broken, at, axis=-1)[..., 0] / found.n_asked
-            f = np.take_along_axis(counts.fixed, at, axis=-1)[..., 0] / found.n_asked
-            tested = MeanTable(b - f, b + f, found.n_asked.astype(float), margin=MEAN)
+            outcomes = passing(counts, [design] * 8)
+            at = np.searchsorted(design.looks, outcomes.n_asked)[..., None]
+            b = np.take_along_axis(counts.broken, at, axis=-1)[..., 0] / outcomes.n_asked
+            f = np.take_along_axis(counts.fixed, at, axis=-1)[..., 0] / outcomes.n_asked
+            tested = MeanTable(b - f, b + f, outcomes.n_asked.astype(float), margin=MEAN)
             is_below = tested.p_at_least(MEAN) <= LEVEL
             is_right = passing(counts, [design] * 8, mean_margin=MEAN).passed
             rows.append(
                 {
                     "items": n,
                     "churn": churn,
-                    "tested on what was stopped": (found.passed & is_below).mean(),
+                    "tested on what was stopped": (outcomes.passed & is_below).mean(),
                     "asked on (the gate)": is_right.mean(),
                 }
             )

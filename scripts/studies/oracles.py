@@ -47,8 +47,8 @@ def design_effects() -> list[dict[str, Any]]:
     rows = []
     for n_clusters, size in ((30, 4), (60, 10), (25, 20)):
         shared = RNG.choice([1.0, 0.0, -1.0], p=[0.2, 0.7, 0.1], size=n_clusters)
-        own = RNG.choice([1.0, 0.0, -1.0], p=[0.2, 0.7, 0.1], size=(n_clusters, size))
-        x = np.where(RNG.random((n_clusters, size)) < 0.8, shared[:, None], own).ravel()
+        independent = RNG.choice([1.0, 0.0, -1.0], p=[0.2, 0.7, 0.1], size=(n_clusters, size))
+        x = np.where(RNG.random((n_clusters, size)) < 0.8, shared[:, None], independent).ravel()
         groups = np.repeat(np.arange(n_clusters), size)
         model = sm.OLS(x, np.ones_like(x))
         clustered = model.fit(cov_type="cluster", cov_kwds={"groups": groups}).bse[0] ** 2
@@ -135,7 +135,7 @@ def fortunes() -> list[dict[str, Any]]:
 
 def main() -> None:
     """Print everything as JSON."""
-    told = {
+    results = {
         "versions": {package: version(package) for package in PACKAGES} | {"confseq": "0.0.11"},
         "tango": tango_intervals(),
         "clusters": design_effects(),
@@ -143,7 +143,7 @@ def main() -> None:
         "smece": calibration_errors(),
         "bets": fortunes(),
     }
-    sys.stdout.write(json.dumps(told) + "\n")
+    sys.stdout.write(json.dumps(results) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cliffguard.core.comparisons import Overlap
+from cliffguard.core.comparisons import Contamination
 from cliffguard.core.items import Task
 from cliffguard.suites import contamination as overlap
 from cliffguard.suites import ngrams
@@ -46,18 +46,18 @@ def case_and_marks(text: str, source: random.Random) -> str:
 
 def replaced(text: str, source: random.Random) -> str:
     """Return a text with one word that it does not have."""
-    own = text.split(" ")
-    own[source.randrange(len(own))] = source.choice(NEW_WORDS)
-    return " ".join(own)
+    words = text.split(" ")
+    words[source.randrange(len(words))] = source.choice(NEW_WORDS)
+    return " ".join(words)
 
 
 def swapped(text: str, source: random.Random) -> str:
     """Return a text of which two words, anywhere, have changed places."""
-    own = text.split(" ")
-    one = source.randrange(len(own))
-    other = source.choice([k for k, word in enumerate(own) if word != own[one]])
-    own[one], own[other] = own[other], own[one]
-    return " ".join(own)
+    words = text.split(" ")
+    first = source.randrange(len(words))
+    other = source.choice([k for k, word in enumerate(words) if word != words[first]])
+    words[first], words[other] = words[other], words[first]
+    return " ".join(words)
 
 
 def inside(text: str, source: random.Random) -> str:
@@ -77,8 +77,8 @@ def chat(text: str, source: random.Random) -> list[dict[str, str]]:
 
 def half(text: str, source: random.Random) -> str:
     """Return the first half of a text."""
-    own = text.split(" ")
-    return " ".join(own[: len(own) // 2])
+    words = text.split(" ")
+    return " ".join(words[: len(words) // 2])
 
 
 CHANGES: dict[str, Change] = {
@@ -101,22 +101,22 @@ FRESH: dict[str, Callable[[int], list[Item]]] = {
 }
 
 
-def as_texts(said: Sequence[Any]) -> list[TrainingText]:
+def as_texts(rows: Sequence[Any]) -> list[TrainingText]:
     """Return rows of training data: texts, or chats."""
     return [
         TrainingText(
-            parts=(one,) if isinstance(one, str) else tuple(turn["content"] for turn in one),
+            parts=(row,) if isinstance(row, str) else tuple(turn["content"] for turn in row),
             source="study",
             line=line,
         )
-        for line, one in enumerate(said, start=1)
+        for line, row in enumerate(rows, start=1)
     ]
 
 
 def fresh(task: Task, n_items: int) -> list[str]:
     """Return prompts of the task's templates that the suite does not have."""
-    own = {item.prompt for item in task.items}
-    return [i["prompt"] for i in FRESH[task.name](n_items) if i["prompt"] not in own][:n_items]
+    prompts = {item.prompt for item in task.items}
+    return [i["prompt"] for i in FRESH[task.name](n_items) if i["prompt"] not in prompts][:n_items]
 
 
 def tickets(n_texts: int) -> list[str]:
@@ -124,19 +124,19 @@ def tickets(n_texts: int) -> list[str]:
     return [f"{prompt} {answer}" for prompt, answer in training_examples(n_texts, 11)]
 
 
-def planted(task: Task, change: Change) -> tuple[int, list[Overlap]]:
+def planted(task: Task, change: Change) -> tuple[int, list[Contamination]]:
     """Return how many changed items were planted, and the overlaps with them."""
     source = random.Random(f"{SEED}|{task.name}")
     chosen = source.sample(range(len(task.items)), N_PLANTED)
     rows = [change(task.items[k].prompt, source) for k in chosen]
-    found = overlap.find_overlap(as_texts([*tickets(N_AROUND), *rows]), [task])
-    lines = {task.items[k].id: N_AROUND + 1 + place for place, k in enumerate(chosen)}
-    return len(rows), [one for one in found if one.line == lines.get(one.item_id)]
+    overlaps = overlap.find_contamination(as_texts([*tickets(N_AROUND), *rows]), [task])
+    lines = {task.items[k].id: N_AROUND + 1 + number for number, k in enumerate(chosen)}
+    return len(rows), [hit for hit in overlaps if hit.line == lines.get(hit.item_id)]
 
 
-def negatives(task: Task, texts: Sequence[str]) -> list[Overlap]:
+def negatives(task: Task, texts: Sequence[str]) -> list[Contamination]:
     """Return the overlaps with texts that hold none of the items."""
-    return list(overlap.find_overlap(as_texts(texts), [task]))
+    return list(overlap.find_contamination(as_texts(texts), [task]))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -152,9 +152,9 @@ def study(tasks: Sequence[Task], unrelated: str | None) -> None:
     for name, change in CHANGES.items():
         cells = []
         for task in tasks:
-            n, found = planted(task, change)
-            n_exact = sum(one.kind == "exact" for one in found)
-            cells.append(f"{len(found)} of {n} ({n_exact} exact)")
+            n, overlaps = planted(task, change)
+            n_exact = sum(hit.kind == "exact" for hit in overlaps)
+            cells.append(f"{len(overlaps)} of {n} ({n_exact} exact)")
         rows.append([name, *cells])
     print_table(["change", *(task.name for task in tasks)], rows)
     rows = []
@@ -165,8 +165,8 @@ def study(tasks: Sequence[Task], unrelated: str | None) -> None:
         if unrelated is not None:
             kinds["own file"] = [text.text for text in read_training(unrelated)]
         for kind, texts in kinds.items():
-            found = negatives(task, texts)
-            rows.append([task.name, str(n), kind, f"{len(texts):,}", str(len(found))])
+            overlaps = negatives(task, texts)
+            rows.append([task.name, str(n), kind, f"{len(texts):,}", str(len(overlaps))])
     print_table(["task", "items", "texts without them", "texts", "taken for overlap"], rows)
 
 
@@ -176,14 +176,14 @@ def choices(tasks: Sequence[Task]) -> None:
     rows = []
     for length in LENGTHS:
         ngrams.N_WORDS, overlap.LEAST_SHARE = length, min(SHARES)
-        one, two, new = [], [], []
+        replacements, swaps, new = [], [], []
         for task in tasks:
-            one += [o.similarity for o in planted(task, replaced)[1]]
-            two += [o.similarity for o in planted(task, swapped)[1]]
+            replacements += [o.similarity for o in planted(task, replaced)[1]]
+            swaps += [o.similarity for o in planted(task, swapped)[1]]
             new += [o.similarity for o in negatives(task, fresh(task, len(task.items)))]
         n_planted, n_items = N_PLANTED * len(tasks), sum(len(task.items) for task in tasks)
         for share in SHARES:
-            of = [sum(s >= share for s in kind) for kind in (one, two, new)]
+            of = [sum(s >= share for s in kind) for kind in (replacements, swaps, new)]
             totals = (n_planted, n_planted, n_items)
             cells = [f"{100 * n / total:.0f} %" for n, total in zip(of, totals, strict=True)]
             rows.append([str(length), f"{share:.2f}", *cells])
@@ -206,31 +206,36 @@ def many(kind: str) -> tuple[list[str], list[str]]:
         return every[:N_MANY_ITEMS], every[N_MANY_ITEMS:]
     known = [f"word{rank}" for rank in range(30_000)]
     shares = list(itertools.accumulate(1 / (rank + 1) for rank in range(30_000)))
-    said = [
+    texts = [
         " ".join(source.choices(known, cum_weights=shares, k=source.randint(20, 60)))
         for _ in range(N_MANY_ITEMS + N_MANY_TEXTS)
     ]
-    return said[:N_MANY_ITEMS], [*said[N_MANY_ITEMS:-100], *said[:100]]
+    return texts[:N_MANY_ITEMS], [*texts[N_MANY_ITEMS:-100], *texts[:100]]
 
 
 def timings() -> None:
     """Print how long the search takes, and what it finds."""
     rows = []
     for kind in ("words", "tickets", "ladder"):
-        prompts, said = many(kind)
+        prompts, training = many(kind)
         template = load_suites(["adjacent"])[0].capabilities[0].tasks[0]
         items = [
             replace(template.items[0], id=str(k), digest=str(k), prompt=prompt)
             for k, prompt in enumerate(prompts)
         ]
-        texts = as_texts(said)
+        texts = as_texts(training)
         start = time.process_time()
-        found = overlap.find_overlap(texts, [replace(template, items=tuple(items))])
+        overlaps = overlap.find_contamination(texts, [replace(template, items=tuple(items))])
         seconds = time.process_time() - start
-        n_exact = sum(one.kind == "exact" for one in found)
-        cells = (len(items), len(texts), sum(len(ngrams.words(one)) for one in said))
+        n_exact = sum(hit.kind == "exact" for hit in overlaps)
+        cells = (len(items), len(texts), sum(len(ngrams.words(text)) for text in training))
         rows.append(
-            [kind, *(f"{n:,}" for n in cells), f"{seconds:.0f}", f"{len(found)} ({n_exact} exact)"]
+            [
+                kind,
+                *(f"{n:,}" for n in cells),
+                f"{seconds:.0f}",
+                f"{len(overlaps)} ({n_exact} exact)",
+            ]
         )
     print_table(["kind", "items", "texts", "words of the texts", "seconds", "found"], rows)
 

@@ -93,11 +93,11 @@ def levels(alphas: Iterable[float], n_items: Iterable[int], margins: Iterable[fl
         for margin in margins:
             for n in n_items:
                 broken, fixed = tables(n)
-                found = [
+                sizes = [
                     size(p(broken, fixed, n, margin) <= alpha, broken, fixed, n, margin)
                     for p in (normal_tail, former, non_inferiority_p_values)
                 ]
-                cells = " | ".join(f"{100 * share:.3g} %" for share in found)
+                cells = " | ".join(f"{100 * share:.3g} %" for share in sizes)
                 print(f"| {100 * alpha:g} % | {100 * margin:g} | {n} | {cells} |")
 
 
@@ -137,10 +137,10 @@ def averages(margins: Iterable[float], churns: Iterable[float]) -> None:
                     p(broken, fixed, n, margin) <= 0.05 for p in (former, non_inferiority_p_values)
                 )
                 rows.append([(100 * c[before].sum(), 100 * c[now].sum()) for c in chances])
-            found = np.array(rows)
+            rates = np.array(rows)
             cells = [
                 f"{b.mean():.1f} → {a.mean():.1f} (−{max(0.0, (b - a).max()):.1f})"
-                for b, a in found.transpose(1, 2, 0)
+                for b, a in rates.transpose(1, 2, 0)
             ]
             print(f"| {100 * margin:g} | {first}–{last - 1} | {' | '.join(cells)} |")
 

@@ -65,15 +65,15 @@ def judged(x: Array, right: Array, looks: tuple[int, ...], margin: float) -> dic
     edges = boundaries(looks, n_planned=looks[-1], alpha=ALPHA, spending=HELD_SPENDING)
     counts = [np.cumsum(what, axis=1, dtype=np.int32) for what in (right, x > 0, x < 0)]
     held = {name: np.zeros(len(x), dtype=bool) for name in METHODS}
-    asked = {name: np.full(len(x), looks[-1]) for name in METHODS}
+    n_asked = {name: np.full(len(x), looks[-1]) for name in METHODS}
     for n, edge in zip(looks, edges, strict=True):
-        found = z_values(*(one[:, n - 1] for one in counts), n, weight, n_base, margin)
+        z = z_values(*(count[:, n - 1] for count in counts), n, weight, n_base, margin)
         for name in METHODS:
-            new = (found[name] > edge) & ~held[name]
-            asked[name][new] = n
+            new = (z[name] > edge) & ~held[name]
+            n_asked[name][new] = n
             held[name] |= new
     return {
-        name: {"held": held[name].mean(), "asked": asked[name].mean() / looks[-1]}
+        name: {"held": held[name].mean(), "asked": n_asked[name].mean() / looks[-1]}
         for name in METHODS
     }
 
@@ -100,10 +100,12 @@ def simulated(rng: np.random.Generator, n_runs: int) -> list[Row]:
                     continue  # more to be fixed than the base has wrong
                 row: Row = {"asked": name, "margin": margin, "base right": accuracy, "churn": churn}
                 for truth, drop in (("false HELD", margin), ("HELD at no loss", 0.0)):
-                    found = _in_parts(n_runs if drop else n_runs // 4, looks, accuracy, churn,
+                    by_method = _in_parts(n_runs if drop else n_runs // 4, looks, accuracy, churn,
                                       drop, margin, rng)  # fmt: skip
-                    row |= {f"{truth}, {one}": found[one]["held"] for one in METHODS}
-                row |= {f"items, {one}": found[one]["asked"] for one in ("now", "score")}
+                    row |= {f"{truth}, {method}": by_method[method]["held"] for method in METHODS}
+                row |= {
+                    f"items, {method}": by_method[method]["asked"] for method in ("now", "score")
+                }
                 rows.append(row)
     return rows
 
@@ -132,7 +134,7 @@ def recorded(rng: np.random.Generator, n_runs: int) -> list[Row]:
     for candidate in CANDIDATES:
         base = populations(_as_base(answers), candidate)
         for name, (x, _) in populations(answers, candidate).items():
-            if not x.any() or any(place is not None for place in _clusters(answers, name)):
+            if not x.any() or any(cluster is not None for cluster in _clusters(answers, name)):
                 continue
             right, drop = base[name][0] > 0, float(x.mean())
             row: Row = {
@@ -146,8 +148,8 @@ def recorded(rng: np.random.Generator, n_runs: int) -> list[Row]:
                 if (truth == "false HELD" and drop < LEAST_DROP) or margin <= 0:
                     continue
                 picked = rng.integers(len(x), size=(n_runs // 20, 2000))
-                found = judged(x[picked], right[picked], (round(2000 * SHARE),), margin)
-                row |= {f"{truth}, {one}": found[one]["held"] for one in METHODS}
+                by_method = judged(x[picked], right[picked], (round(2000 * SHARE),), margin)
+                row |= {f"{truth}, {method}": by_method[method]["held"] for method in METHODS}
             rows.append(row)
     columns = list(dict.fromkeys(key for row in rows for key in row))
     return [{key: row.get(key) for key in columns} for row in rows]
@@ -156,8 +158,8 @@ def recorded(rng: np.random.Generator, n_runs: int) -> list[Row]:
 def _as_base(answers: Row) -> Row:
     """Return the record with candidates that have everything wrong: the change is the base's."""
     tasks = {
-        name: {**row, "right": {side: one if side == "base" else "0" * len(one)
-                                for side, one in row["right"].items()}}
+        name: {**row, "right": {side: bits if side == "base" else "0" * len(bits)
+                                for side, bits in row["right"].items()}}
         for name, row in answers["tasks"].items()
     }  # fmt: skip
     return {**answers, "tasks": tasks}
@@ -165,7 +167,7 @@ def _as_base(answers: Row) -> Row:
 
 def _clusters(answers: Row, capability: str) -> list[Any]:
     rows = [row for row in answers["tasks"].values() if row["capability"] == capability]
-    return [place for row in rows for place in row["clusters"]]
+    return [cluster for row in rows for cluster in row["clusters"]]
 
 
 def _explained(x: Array, right: Array) -> float:

@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from cliffguard.core.items import Task
-from cliffguard.core.settings import Plan, Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings
 from cliffguard.runners.lmeval_tasks import _stock_tasks
 from cliffguard.runners.local_data import leaves
 from cliffguard.suites.loading import load_suite
@@ -65,19 +65,19 @@ def main() -> int:
 def _entries(suite: str, wanted: set[str]) -> dict[str, Task]:
     """Return which entry of the suite asks for each of lm-eval's tasks that has data."""
     index = _stock_tasks().task_index
-    asked = [task for capability in load_suite(suite).capabilities for task in capability.tasks]
-    return {name: task for task in asked for name in sorted(leaves(index, task.name) & wanted)}
+    tasks = [task for capability in load_suite(suite).capabilities for task in capability.tasks]
+    return {name: task for task in tasks for name in sorted(leaves(index, task.name) & wanted)}
 
 
 def _cut(data: Path, splits: Files, n_items: int, folder: Path) -> Files:
     """Write the first documents of the split that is evaluated; other splits stay whole."""
     config = _stock_tasks().task_index[folder.name].cfg
-    asked = config.get("test_split") or config.get("validation_split")
+    evaluated = config.get("test_split") or config.get("validation_split")
     folder.mkdir()
     files = {split: str((data / name).resolve()) for split, name in splits.items()}
-    lines = Path(files[asked]).read_text(encoding="utf-8").split("\n")
+    lines = Path(files[evaluated]).read_text(encoding="utf-8").split("\n")
     (folder / "asked.jsonl").write_text("\n".join(lines[:n_items]) + "\n", encoding="utf-8")
-    return {**files, asked: str(folder / "asked.jsonl")}
+    return {**files, evaluated: str(folder / "asked.jsonl")}
 
 
 def _ours(base: Path, name: str, entry: Task, files: Files, max_tokens: int | None) -> list[float]:
@@ -86,8 +86,11 @@ def _ours(base: Path, name: str, entry: Task, files: Files, max_tokens: int | No
     from cliffguard.store.answers import Store
 
     with tempfile.TemporaryDirectory() as scratch:
-        told = {key: getattr(entry, key) for key in ("metric", "filter", "num_fewshot")}
-        written = {"name": name, **{key: value for key, value in told.items() if value is not None}}
+        settings = {key: getattr(entry, key) for key in ("metric", "filter", "num_fewshot")}
+        written = {
+            "name": name,
+            **{key: value for key, value in settings.items() if value is not None},
+        }
         path = Path(scratch) / "suite.yaml"
         capability = {"ring": "general", "tasks": [written]}
         suite = {"name": "parity", "version": 1, "capabilities": {"parity": capability}}
@@ -96,7 +99,7 @@ def _ours(base: Path, name: str, entry: Task, files: Files, max_tokens: int | No
             candidate=str(base),
             suites=(str(path),),
             data={name: files},
-            protocol=Protocol(max_tokens=max_tokens, dtype="float32"),
+            protocol=EvalSettings(max_tokens=max_tokens, dtype="float32"),
             runner=RunnerSettings(model="cliffguard", device="cpu"),
         )
         runner = runner_for(plan)
@@ -127,7 +130,7 @@ def _theirs(
     }
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "local.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        found = lm_eval.simple_evaluate(
+        results = lm_eval.simple_evaluate(
             model="hf",
             model_args=f"pretrained={base},dtype=float32",
             tasks=[name],
@@ -138,7 +141,7 @@ def _theirs(
             batch_size=4,
             bootstrap_iters=0,
         )
-    rows = [row for row in found["samples"][name] if entry.filter in (None, row["filter"])]
+    rows = [row for row in results["samples"][name] if entry.filter in (None, row["filter"])]
     return [float(row[entry.metric]) for row in sorted(rows, key=lambda row: row["doc_id"])]
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from cliffguard import Plan, Protocol, Store
+from cliffguard import EvalSettings, Plan, Store
 from cliffguard.core.progress import Step
 from cliffguard.core.settings import RunnerSettings
 from cliffguard.gate import find_alone, measure_alone, runner_for
@@ -44,15 +44,15 @@ RECIPES = {
 def adapters(base: Path, folder: Path) -> dict[str, Path]:
     """Return the folder of every adapter, training those that are not there yet."""
     shipped = suites_folder() / "demo"
-    found = {"healthy": shipped / "healthy"}
+    folders = {"healthy": shipped / "healthy"}
     for name, recipe in RECIPES.items():
-        found[name] = folder / name
+        folders[name] = folder / name
         if not (folder / name / "provenance.json").is_file():
             torch.use_deterministic_algorithms(True)
             model = demo.train(base, recipe, name)
             torch.use_deterministic_algorithms(False)
             demo.save(model, folder / name, demo.provenance(base, recipe, name))
-    return {**found, "overtrained": shipped / "overtrained"}
+    return {**folders, "overtrained": shipped / "overtrained"}
 
 
 def record(base: Path, folder: Path, suites: tuple[str, ...], limit: int | None) -> dict[str, Any]:
@@ -67,30 +67,32 @@ def record(base: Path, folder: Path, suites: tuple[str, ...], limit: int | None)
     }
     tasks: dict[str, Any] = {}
     runner = None
-    for name, place in places.items():
+    for name, path in places.items():
         plan = Plan(
             base=None if name == "base" else str(base),
-            candidate=str(place),
+            candidate=str(path),
             suites=suites,
-            protocol=Protocol(dtype="float32", limit=limit),
+            protocol=EvalSettings(dtype="float32", limit=limit),
             runner=RunnerSettings(device="cpu"),
             offline=True,
         )
         runner = runner or runner_for(plan)
-        found = measure_alone(find_alone(plan), plan, store=store, runner=runner, progress=_say)
+        measured = measure_alone(find_alone(plan), plan, store=store, runner=runner, progress=_say)
         items = {
             task.name: {item.id: item for item in task.items}
             for task in runner.resolve(load_suites(suites), plan.protocol)
         }
-        for task, answers in found.answers.items():
-            own = [items[task][answer.item_id] for answer in answers]
+        for task, answers in measured.answers.items():
+            answered = [items[task][answer.item_id] for answer in answers]
             row = tasks.setdefault(
                 task,
                 {
                     "capability": capabilities[task].name,
                     "ring": capabilities[task].ring,
-                    "clusters": [item.cluster for item in own],
-                    "levels": [item.level for item in own] if own[0].level is not None else None,
+                    "clusters": [item.cluster for item in answered],
+                    "levels": [item.level for item in answered]
+                    if answered[0].level is not None
+                    else None,
                     "right": {},
                 },
             )
@@ -130,9 +132,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/recorded-flips"))
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
-    found = record(arguments.base, arguments.work, (*SUITES, *arguments.suite), arguments.limit)
+    recorded = record(arguments.base, arguments.work, (*SUITES, *arguments.suite), arguments.limit)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(found, separators=(",", ":"), sort_keys=True) + "\n"
+    text = json.dumps(recorded, separators=(",", ":"), sort_keys=True) + "\n"
     (arguments.out / "answers.json").write_text(text, encoding="utf-8")
     print(f"{arguments.out / 'answers.json'}: {len(text):,} bytes")
 

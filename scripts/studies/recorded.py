@@ -31,7 +31,7 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.reviews import Outcome, Verdict
-from cliffguard.core.settings import CapabilityPolicy, Policy, Protocol, TargetPolicy
+from cliffguard.core.settings import CapabilityPolicy, EvalSettings, Policy, TargetPolicy
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.stats.clusters import clustering
@@ -65,7 +65,7 @@ class Gate:
 
     def run(self, candidate: str, *, seed: int, early: bool = True) -> tuple[Verdict, int, int]:
         """Return the verdict over one order of the items, how many were asked, and of how many."""
-        protocol = Protocol(seed=seed)
+        protocol = EvalSettings(seed=seed)
         full = {c.name for c in self.suite.capabilities if c.ring == "target"}
         schedule = Schedule(self.tasks, protocol, in_full=full, stops_early=early)
         verdict = None
@@ -73,34 +73,34 @@ class Gate:
             sides = [
                 Measurement(
                     answers={
-                        one.task.name: tuple(
-                            _answer(item, self.right[side][one.task.name][item.id])
-                            for item in one.items[: one.n_counted]
+                        series.task.name: tuple(
+                            _answer(item, self.right[side][series.task.name][item.id])
+                            for item in series.items[: series.n_counted]
                         )
-                        for one in look
+                        for series in look
                     },
                     questions=(),
                     measured_on=(),
                 )
                 for side in ("base", candidate)
             ]
-            found = compare(
+            comparison = compare(
                 pair_answers(look, *sides),
                 Case(
                     base=_checkpoint("base"),
                     candidate=_checkpoint(candidate),
                     suites=(self.suite,),
                     policy=POLICY,
-                    protocol=Protocol(),
+                    protocol=EvalSettings(),
                 ),
                 look=look,
             )
-            verdict = judge(found, POLICY, verdict)
+            verdict = judge(comparison, POLICY, verdict)
         assert verdict is not None
         return (
             verdict,
-            sum(one.counts.n_asked for one in found.capabilities),
-            sum(one.counts.n_planned for one in found.capabilities),
+            sum(capability.counts.n_asked for capability in comparison.capabilities),
+            sum(capability.counts.n_planned for capability in comparison.capabilities),
         )
 
 
@@ -207,7 +207,7 @@ def verdicts(gate: Gate, n_orders: int) -> list[dict[str, Any]]:
                 "PASS": _share(outcomes, Outcome.PASS),
                 "FAIL": _share(outcomes, Outcome.FAIL),
                 "INCONCLUSIVE": _share(outcomes, Outcome.INCONCLUSIVE),
-                "items asked": float(np.mean([asked for _, asked, _ in runs])) / n_planned,
+                "items asked": float(np.mean([n_asked for _, n_asked, _ in runs])) / n_planned,
             }
         )
     return rows
@@ -222,21 +222,21 @@ def _share(outcomes: Sequence[Outcome], wanted: Outcome) -> float:
 
 def populations(recorded: Recorded, candidate: str) -> dict[str, tuple[Array, Array]]:
     """Return the changes of every capability's items and the clusters that they are in."""
-    found: dict[str, list[tuple[Array, Array]]] = {}
+    by_capability: dict[str, list[tuple[Array, Array]]] = {}
     for name, row in recorded["tasks"].items():
         base, other = (
             np.array([float(c) for c in row["right"][side]]) for side in ("base", candidate)
         )
         places = np.array(
             [
-                f"{name} {number}" if place is None else str(place)
-                for number, place in enumerate(row["clusters"])
+                f"{name} {number}" if cluster is None else str(cluster)
+                for number, cluster in enumerate(row["clusters"])
             ]
         )
-        found.setdefault(row["capability"], []).append((base - other, places))
+        by_capability.setdefault(row["capability"], []).append((base - other, places))
     return {
         name: (np.concatenate([x for x, _ in parts]), np.concatenate([p for _, p in parts]))
-        for name, parts in found.items()
+        for name, parts in by_capability.items()
     }
 
 
@@ -271,7 +271,7 @@ def errors(
         for name, (x, places) in populations(recorded, candidate).items():
             if not x.any():
                 continue
-            groups = [x[places == place] for place in dict.fromkeys(places)]
+            groups = [x[places == cluster] for cluster in dict.fromkeys(places)]
             looks = simulations.looks_of(len(x), sequential=True)
             drawn = [_drawn(groups, rng) for _ in range(n_draws)]
             swapped = [_exchanged(sample, rng) for sample in drawn]
@@ -302,8 +302,8 @@ Drawn = tuple[Array, Array]
 def _drawn(groups: Sequence[Array], rng: np.random.Generator) -> Drawn:
     """Draw as many clusters as there are, with replacement; their items in random order."""
     picked = rng.integers(len(groups), size=len(groups))
-    x = np.concatenate([groups[one] for one in picked])
-    places = np.concatenate([np.full(len(groups[one]), n) for n, one in enumerate(picked)])
+    x = np.concatenate([groups[group] for group in picked])
+    places = np.concatenate([np.full(len(groups[group]), n) for n, group in enumerate(picked)])
     order = rng.permutation(len(x))
     return x[order], places[order]
 

@@ -138,7 +138,7 @@ def with_looks(rng: np.random.Generator, n_users: int) -> list[Row]:
                     "margin": setting[1],
                     "churn": setting[2],
                     "runs": n_runs,
-                    "looks in all": f"{np.mean([one.looks[:n_runs][-1] for one in at]):.1f}",
+                    "looks in all": f"{np.mean([end.looks[:n_runs][-1] for end in at]):.1f}",
                     "false PASS": _share_of(at, "held", n_runs),
                     "false FAIL": _share_of(no, "dropped", n_runs),
                     "PASS when nothing is lost": _share_of(no, "held", n_runs),
@@ -186,13 +186,13 @@ def _ends(
         sides = np.concatenate([sides, np.stack([is_broken, is_fixed])], axis=1)
         totals = sides.cumsum(axis=1)
         edges = edges_of(target, level)
-        for place, n in enumerate(edges.looks):
+        for index, n in enumerate(edges.looks):
             n_broken, n_fixed = map(int, totals[:, n - 1])
             p_held, p_dropped = p_values(n_broken, n_fixed, n, margin)
             convicts = n == target or (n_broken - n_fixed) / n >= margin
-            if p_held <= edges.held[place] or (convicts and p_dropped <= edges.dropped[place]):
-                looks.append(place + 1 + (looks[-1] if looks else 0))
-                outcome = "held" if p_held <= edges.held[place] else "dropped"
+            if p_held <= edges.held[index] or (convicts and p_dropped <= edges.dropped[index]):
+                looks.append(index + 1 + (looks[-1] if looks else 0))
+                outcome = "held" if p_held <= edges.held[index] else "dropped"
                 return _End(outcome, number, looks)
         looks.append(len(edges.looks) + (looks[-1] if looks else 0))
         if number == len(levels):
@@ -217,8 +217,8 @@ def edges_of(n_items: int, level: float) -> _Edges:
     """Return the boundaries of a run of so many items at its level of alpha."""
     looks = simulations.looks_of(n_items, sequential=True)
     held, dropped = (
-        tuple(map(float, ndtr(-np.asarray(found))))
-        for found in (
+        tuple(map(float, ndtr(-np.asarray(bounds))))
+        for bounds in (
             boundaries(looks, n_planned=n_items, alpha=level, spending=spending)
             for spending in (HELD_SPENDING, DROP_SPENDING)
         )
@@ -295,26 +295,26 @@ def price(rng: np.random.Generator, n_gates: int) -> list[Row]:
         counts = draw(designs, n_gates, rng)
         row: Row = {"items": n_items, "margin": margin}
         for reserve in RESERVES:
-            found = decide(counts, designs, alpha=ALPHA * (1 - reserve), pooled_share=TOGETHER)
-            row[f"PASS, reserve {reserve:g}"] = found.passed.mean()
+            outcomes = decide(counts, designs, alpha=ALPHA * (1 - reserve), pooled_share=TOGETHER)
+            row[f"PASS, reserve {reserve:g}"] = outcomes.passed.mean()
         rows.append(row)
     return rows
 
 
 def _with_looks_alone(rng: np.random.Generator, n_users: int, out: Path) -> int:
     """Write the table of runs with several looks; return the exit code."""
-    found = with_looks(rng, n_users)
+    rows = with_looks(rng, n_users)
     parts = [
         "# Runs after runs, each with all its looks",
         'For whoever follows the report\'s own "about N items would decide": every run takes all '
         f"looks of its schedule at its own level. Alpha is 5 %, reserve {RESERVE:g}. *looks in "
         "all*: of those who lost the margin, in the mean.",
         f"    python -m scripts.studies.rerun --looks --runs {n_users}",
-        table(found),
+        table(rows),
     ]
     text = "\n\n".join(parts) + "\n"
     publish(text, out / "looks.md")
-    return int(any(max(row["false PASS"], row["false FAIL"]) > LIMIT for row in found))
+    return int(any(max(row["false PASS"], row["false FAIL"]) > LIMIT for row in rows))
 
 
 def main() -> int:
@@ -327,7 +327,7 @@ def main() -> int:
     rng = np.random.default_rng(17)
     if arguments.looks:
         return _with_looks_alone(rng, arguments.runs, arguments.out)
-    found, worst, costs = errors(rng, arguments.runs), bounds(), price(rng, arguments.runs)
+    rows, worst, costs = errors(rng, arguments.runs), bounds(), price(rng, arguments.runs)
     parts = [
         "# Runs after runs",
         'For whoever follows the report\'s own "about N items would decide": the old items are '
@@ -335,7 +335,7 @@ def main() -> int:
         "false FAIL at none. At most 20,000 items.",
         f"    python -m scripts.studies.rerun --runs {arguments.runs}",
         "## The report's number, followed",
-        table(found),
+        table(rows),
         "## Any rule of choosing the number of items, at the worst",
         "By dynamic programming (`worst_error` in `scripts/studies/rerun.py`): sizes chosen by "
         "whoever sees everything and wants an error.",
@@ -348,7 +348,7 @@ def main() -> int:
     publish(text, arguments.out / "README.md")
     wrong = [
         row
-        for row in found
+        for row in rows
         if row["reserve"] != "alpha each time" and max(row["false PASS"], row["false FAIL"]) > LIMIT
     ]
     print("\n".join(map(str, wrong)), file=sys.stderr)

@@ -42,8 +42,8 @@ def by_evalsig(base: Array, candidate: Array) -> Judged:
     """`sequential_gate` for "less": it stops where a loss shows, and has no other end."""
     from evalsig.inference.sequential import sequential_gate
 
-    found = sequential_gate(candidate - base, alternative="less")
-    return ("failed" if found.stopped else "passed"), found.n_pairs / N_ITEMS
+    result = sequential_gate(candidate - base, alternative="less")
+    return ("failed" if result.stopped else "passed"), result.n_pairs / N_ITEMS
 
 
 def by_statgate(base: Array, candidate: Array) -> Judged:
@@ -62,23 +62,25 @@ def by_statgate_in_batches(base: Array, candidate: Array) -> Judged:
     from statgate.sequential_runner import run_replay
     from statgate.verdict import Verdict
 
-    found = run_replay(
+    replay = run_replay(
         _records(base),
         _records(candidate),
         GateSettings(margin=MARGIN, seed=0),
         SequentialSettings(max_cases=N_ITEMS),
     )
-    told = {Verdict.SHIP: "passed", Verdict.BLOCK: "failed"}.get(found.verdict, "open")
-    return told, found.pairs_used / N_ITEMS
+    outcome = {Verdict.SHIP: "passed", Verdict.BLOCK: "failed"}.get(replay.verdict, "open")
+    return outcome, replay.pairs_used / N_ITEMS
 
 
 def by_pyrecall(base: Array, candidate: Array) -> Judged:
     """The threshold of `ForgettingDetector`, on the category's means."""
     from pyrecall.detector import CategoryComparison, ForgettingDetector
 
-    found = CategoryComparison("one", float(base.mean()), float(candidate.mean()))
+    comparison = CategoryComparison("one", float(base.mean()), float(candidate.mean()))
     threshold = ForgettingDetector().threshold
-    return ("failed" if found.score_before - found.score_after > threshold else "passed"), 1.0
+    return (
+        "failed" if comparison.score_before - comparison.score_after > threshold else "passed"
+    ), 1.0
 
 
 def _records(scores: Array) -> list[Any]:
@@ -102,7 +104,7 @@ def study(n_runs: int) -> list[dict[str, Any]]:
         name: {"rule": name, "version": version(package)} for name, (package, _) in RULES.items()
     }
     for drop in DROPS:
-        told: dict[str, list[tuple[str, float]]] = {name: [] for name in RULES}
+        by_rule: dict[str, list[tuple[str, float]]] = {name: [] for name in RULES}
         for run in range(n_runs):
             rng = np.random.default_rng([int(1000 * drop), run])
             pairs = [answers(rng, drop if k == 0 else 0.0) for k in range(N_CAPABILITIES)]
@@ -110,15 +112,19 @@ def study(n_runs: int) -> list[dict[str, Any]]:
                 each = [judge(*pair) for pair in pairs]
                 words = {word for word, _ in each}
                 whole = "failed" if "failed" in words else "open" if "open" in words else "passed"
-                told[name].append((whole, float(np.mean([asked for _, asked in each]))))
-        for name, verdicts in told.items():
+                by_rule[name].append((whole, float(np.mean([share for _, share in each]))))
+        for name, verdicts in by_rule.items():
             shares = {w: np.mean([word == w for word, _ in verdicts]) for w in ("passed", "failed")}
             points = f"−{100 * drop:.0f}"
-            asked = float(np.mean([share for _, share in verdicts]))
+            share_asked = float(np.mean([share for _, share in verdicts]))
             named = ("ships the healthy", "false alarm", "items, healthy") if drop == 0 else (
                 f"ships {points}", f"stops {points}", f"items, {points}")  # fmt: skip
             rows[name] |= dict(
-                zip(named, (float(shares["passed"]), float(shares["failed"]), asked), strict=True)
+                zip(
+                    named,
+                    (float(shares["passed"]), float(shares["failed"]), share_asked),
+                    strict=True,
+                )
             )
     return list(rows.values())
 

@@ -105,11 +105,11 @@ def mcnemar(broken: Array, fixed: Array) -> Verdicts:
 def confidence_sequence(rng: np.random.Generator, n_runs: int, drop: float) -> Verdicts:
     """Return what a plug-in confidence sequence says that is looked at after every item."""
     n = np.arange(1, N_ITEMS + 1)
-    held, lost, asked = [], [], []
+    held, lost, n_asked = [], [], []
     for number in range(N_CAPABILITIES):
-        own = drop if number == 0 else 0.0
-        moved = max(CHURN, own)
-        chances = [(moved + own) / 2, 1 - moved, (moved - own) / 2]
+        true_drop = drop if number == 0 else 0.0
+        moved = max(CHURN, true_drop)
+        chances = [(moved + true_drop) / 2, 1 - moved, (moved - true_drop) / 2]
         x = rng.choice(
             np.array([1.0, 0.0, -1.0], dtype=np.float32), p=chances, size=(n_runs, N_ITEMS)
         )
@@ -119,26 +119,27 @@ def confidence_sequence(rng: np.random.Generator, n_runs: int, drop: float) -> V
         is_held = (mean + reach < MARGIN) & (n >= 30)
         is_lost = (mean - reach > 0) & (n >= 30)
         first_held, first_lost = (
-            np.where(one.any(axis=1), one.argmax(axis=1), N_ITEMS) for one in (is_held, is_lost)
+            np.where(crossed.any(axis=1), crossed.argmax(axis=1), N_ITEMS)
+            for crossed in (is_held, is_lost)
         )
         held.append(first_held < np.minimum(first_lost, N_ITEMS))
         lost.append(first_lost < np.minimum(first_held, N_ITEMS))
-        asked.append(np.minimum(np.minimum(first_held, first_lost) + 1, N_ITEMS))
+        n_asked.append(np.minimum(np.minimum(first_held, first_lost) + 1, N_ITEMS))
     failed = np.any(lost, axis=0)
-    return np.all(held, axis=0) & ~failed, failed, np.mean(asked, axis=0) / N_ITEMS
+    return np.all(held, axis=0) & ~failed, failed, np.mean(n_asked, axis=0) / N_ITEMS
 
 
 def ours(broken: Array, fixed: Array, looks: tuple[int, ...]) -> Verdicts:
     """Return what this gate says."""
     designs = [Design(looks, MARGIN)] * N_CAPABILITIES
-    found = decide(
+    outcomes = decide(
         Counts(broken, fixed),
         designs,
         alpha=ALPHA,
         pooled_share=TOGETHER,
         stops_at_failure=True,
     )
-    return found.passed, found.failed, found.n_asked.mean(axis=1) / N_ITEMS
+    return outcomes.passed, outcomes.failed, outcomes.n_asked.mean(axis=1) / N_ITEMS
 
 
 def study(rng: np.random.Generator, n_runs: int) -> list[dict[str, Any]]:
@@ -149,8 +150,8 @@ def study(rng: np.random.Generator, n_runs: int) -> list[dict[str, Any]]:
         calm = Design(looks, MARGIN, churn=CHURN)
         drawn = draw([replace(calm, drop=drop), *[calm] * (N_CAPABILITIES - 1)], n_runs, rng)
         counts = (drawn.broken, drawn.fixed)
-        last = tuple(one[..., -1:] for one in counts)
-        found: dict[str, Callable[[], Verdicts]] = {
+        last = tuple(count[..., -1:] for count in counts)
+        methods: dict[str, Callable[[], Verdicts]] = {
             "raw threshold": lambda c=counts: raw(*c, MARGIN),
             "mean of all": lambda c=counts: mean_of_all(*c),
             "lm-eval, unpaired z": lambda c=counts: unpaired(*c),
@@ -161,17 +162,17 @@ def study(rng: np.random.Generator, n_runs: int) -> list[dict[str, Any]]:
             "cliffguard, one look": lambda c=last: ours(*c, (N_ITEMS,)),
             "cliffguard": lambda c=counts: ours(*c, looks),
         }
-        for name, verdicts in found.items():
-            passed, failed, asked = verdicts()
+        for name, verdicts in methods.items():
+            passed, failed, share_asked = verdicts()
             points = f"−{100 * drop:.0f}"
             if drop == 0.0:
                 rows[name]["false alarm"] = float(failed.mean())
                 rows[name]["ships the healthy"] = float(passed.mean())
-                rows[name]["items, healthy"] = float(asked.mean())
+                rows[name]["items, healthy"] = float(share_asked.mean())
             else:
                 rows[name][f"ships {points}"] = float(passed.mean())
                 rows[name][f"stops {points}"] = float(failed.mean())
-                rows[name][f"items, {points}"] = float(asked.mean())
+                rows[name][f"items, {points}"] = float(share_asked.mean())
     return list(rows.values())
 
 

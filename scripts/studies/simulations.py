@@ -12,7 +12,7 @@ from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import looks_in_step
 from cliffguard.stats.clusters import clustering
-from cliffguard.stats.evidence import PairedSample, betting_evidence
+from cliffguard.stats.evidence import PairedSample, e_process_evidence
 from cliffguard.stats.paired import PairedCounts
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 
@@ -60,7 +60,7 @@ def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
                     calm = Design(looks, margin, churn=churn)
                     none = judged([calm] * n_capabilities, n_runs, rng)
                     edge = replace(calm, drop=margin)
-                    one = judged([edge, *[calm] * (n_capabilities - 1)], n_runs, rng)
+                    outcomes = judged([edge, *[calm] * (n_capabilities - 1)], n_runs, rng)
                     rows.append(
                         {
                             "capabilities": n_capabilities,
@@ -69,8 +69,8 @@ def errors(rng: np.random.Generator, n_runs: int) -> list[Row]:
                             "churn": churn,
                             "looks": len(looks),
                             "false FAIL": none.failed.mean(),
-                            "false PASS": one.passed.mean(),
-                            "false HELD": one.held[:, 0].mean(),
+                            "false PASS": outcomes.passed.mean(),
+                            "false HELD": outcomes.held[:, 0].mean(),
                             "PASS when nothing is lost": none.passed.mean(),
                             "items asked": none.n_asked.mean() / n,
                         }
@@ -93,12 +93,12 @@ def power(rng: np.random.Generator, n_runs: int) -> list[Row]:
                     calm = Design(looks, 0.05, churn=churn)
                     designs = [replace(calm, drop=drop), *[calm] * 7]
                     counts = draw(designs, n_runs, rng)
-                    found = _decided(counts, designs, stops_at_failure=True)
+                    outcomes = _decided(counts, designs, stops_at_failure=True)
                     how = "sequential" if sequential else "fixed"
-                    row[f"FAIL, {how}"] = found.failed.mean()
-                    row[f"PASS, {how}"] = found.passed.mean()
+                    row[f"FAIL, {how}"] = outcomes.failed.mean()
+                    row[f"PASS, {how}"] = outcomes.passed.mean()
                     if sequential:
-                        row["items asked, stop"] = found.n_asked.mean() / n
+                        row["items asked, stop"] = outcomes.n_asked.mean() / n
                         finished = _decided(counts, designs)
                         row["items asked, finish"] = finished.n_asked.mean() / n
                 rows.append(row)
@@ -111,10 +111,15 @@ def diffuse(rng: np.random.Generator, n_runs: int) -> list[Row]:
     for n in (500, 1000, 2000):
         for drop in (0.010, 0.015, 0.020):
             looks = looks_of(n, sequential=False)
-            found = judged([Design(looks, 0.03, drop=drop)] * 8, n_runs, rng)
-            alone = found.lost.any(axis=1).mean()
+            outcomes = judged([Design(looks, 0.03, drop=drop)] * 8, n_runs, rng)
+            alone = outcomes.lost.any(axis=1).mean()
             rows.append(
-                {"items": n, "drop": drop, "FAIL by Holm alone": alone, "FAIL": found.failed.mean()}
+                {
+                    "items": n,
+                    "drop": drop,
+                    "FAIL by Holm alone": alone,
+                    "FAIL": outcomes.failed.mean(),
+                }
             )
     return rows
 
@@ -134,16 +139,20 @@ def graded(rng: np.random.Generator, n_runs: int) -> list[Row]:
     for name, scores in (("even", even), ("many small gains, few collapses", collapses)):
         for n in (100, 500, 2000):
             at = [
-                betting_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)
+                e_process_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)
             ]
-            no = [betting_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)]
+            no = [
+                e_process_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)
+            ]
             rows.append(
                 {
                     "scores": name,
                     "items": n,
-                    "false HELD": np.mean([one.p_held <= ALPHA for one in at]),
-                    "false drop": np.mean([one.p_dropped <= ALPHA for one in no]),
-                    "HELD when nothing is lost": np.mean([one.p_held <= ALPHA for one in no]),
+                    "false HELD": np.mean([evidence.p_held <= ALPHA for evidence in at]),
+                    "false drop": np.mean([evidence.p_dropped <= ALPHA for evidence in no]),
+                    "HELD when nothing is lost": np.mean(
+                        [evidence.p_held <= ALPHA for evidence in no]
+                    ),
                 }
             )
     return rows
@@ -165,9 +174,11 @@ def clusters(rng: np.random.Generator, n_runs: int) -> list[Row]:
                         "clusters": n_clusters,
                         "items each": size,
                         "correlation": f"{correlation:.1f}",
-                        "false HELD": _held_share(at, lambda one: one.p_held(0.05)),
-                        "false drop": _held_share(no, lambda one: one.p_dropped()),
-                        "HELD when nothing is lost": _held_share(no, lambda one: one.p_held(0.05)),
+                        "false HELD": _held_share(at, lambda sample: sample.p_held(0.05)),
+                        "false drop": _held_share(no, lambda sample: sample.p_dropped()),
+                        "HELD when nothing is lost": _held_share(
+                            no, lambda sample: sample.p_held(0.05)
+                        ),
                     }
                 )
     return rows
@@ -193,8 +204,8 @@ def mixed_clusters(rng: np.random.Generator, n_runs: int) -> list[Row]:
             fixed = rng.random(len(names)) < _FIXED
             broken = (rng.random(len(names)) < chances) & ~fixed
             counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
-            own = clustering(broken.astype(float) - fixed, names)
-            held += PairedSample(counts, 0, len(names), clustering=own).p_held(margin) <= ALPHA
+            estimate = clustering(broken.astype(float) - fixed, names)
+            held += PairedSample(counts, 0, len(names), clustering=estimate).p_held(margin) <= ALPHA
         rows.append(
             {
                 "single items": n_single,
@@ -226,8 +237,8 @@ def _passages(
         chances = rates(rng, n_clusters, _broken(drop), correlation)
         broken = (rng.random(len(names)) < np.repeat(chances, size)) & ~fixed
         counts = PairedCounts(int(broken.sum()), int(fixed.sum()), len(names))
-        own = clustering(broken.astype(float) - fixed, names)
-        samples.append(PairedSample(counts, 0, len(names), clustering=own))
+        estimate = clustering(broken.astype(float) - fixed, names)
+        samples.append(PairedSample(counts, 0, len(names), clustering=estimate))
     return samples
 
 

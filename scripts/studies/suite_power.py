@@ -31,11 +31,11 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Outcome
-from cliffguard.core.settings import Plan, Policy, Protocol
+from cliffguard.core.settings import EvalSettings, Plan, Policy
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import plan_looks
 from cliffguard.gate import default_policy, with_margins
-from cliffguard.planning.power import Outlook, look_ahead
+from cliffguard.planning.power import PowerAnalysis, power_analysis
 from cliffguard.suites.loading import load_suite
 from scripts.studies.page import table
 
@@ -74,10 +74,10 @@ class Trial:
         kinds = {c.name: self.policy.role(c.name, c.ring) for c in self.suite.capabilities}
         return [name for name, role in kinds.items() if role == "gating"]
 
-    def outlook(self) -> Outlook:
+    def outlook(self) -> PowerAnalysis:
         """Return what `plan --churn 0.1` says."""
-        churn = {one.name: CHURN for one in self.suite.capabilities}
-        return look_ahead(self.plan, [self.suite], self.tasks, self.policy, churn=churn)
+        churn = {capability.name: CHURN for capability in self.suite.capabilities}
+        return power_analysis(self.plan, [self.suite], self.tasks, self.policy, churn=churn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,10 @@ def trial_of(name: str) -> Trial:
     """Return a built-in suite with its items, or as many stand-ins."""
     suite = load_suite(name)
     tasks = tuple(
-        part for one in suite.capabilities for task in one.tasks for part in _with_items(task)
+        part
+        for capability in suite.capabilities
+        for task in capability.tasks
+        for part in _with_items(task)
     )
     scored = {
         f"{task.name} {item.id}": (_answer(item, 0.0), _answer(item, 1.0))
@@ -184,29 +187,29 @@ def judged(trial: Trial, sides: tuple[Answers, Answers]) -> tuple[Outcome, int]:
         measured = [
             Measurement(
                 answers={
-                    one.task.name: tuple(
-                        side[one.task.name][item.id] for item in one.items[: one.n_counted]
+                    series.task.name: tuple(
+                        side[series.task.name][item.id] for item in series.items[: series.n_counted]
                     )
-                    for one in look
+                    for series in look
                 },
                 questions=(),
                 measured_on=(),
             )
             for side in sides
         ]
-        found = compare(
+        comparison = compare(
             pair_answers(look, *measured),
             Case(
                 base=_checkpoint("base"),
                 candidate=_checkpoint("candidate"),
                 suites=(trial.suite,),
                 policy=trial.policy,
-                protocol=Protocol(),
+                protocol=EvalSettings(),
             ),
             look=look,
         )
-        verdict = judge(found, trial.policy)
-        n_asked = sum(one.n_counted for one in look)
+        verdict = judge(comparison, trial.policy)
+        n_asked = sum(series.n_counted for series in look)
     assert verdict is not None, "a schedule has at least one look"
     return verdict.outcome, n_asked
 
@@ -229,13 +232,13 @@ def tally(trial: Trial, losing: Sequence[str | None], n_runs: int) -> Tally:
     """Return what becomes of `n_runs` candidates that lose each of these in turn."""
     rng = np.random.default_rng(_SEED)
     # How a fall grows along a ladder decides nothing, and takes half of the time.
-    with patch("cliffguard.compare.comparison.find_fall", return_value=None):
-        found = [judged(trial, drawn(trial, losing[n % len(losing)], rng)) for n in range(n_runs)]
-    outcomes = [outcome for outcome, _ in found]
+    with patch("cliffguard.compare.comparison.find_onset", return_value=None):
+        runs = [judged(trial, drawn(trial, losing[n % len(losing)], rng)) for n in range(n_runs)]
+    outcomes = [outcome for outcome, _ in runs]
     return Tally(
         passed=outcomes.count(Outcome.PASS) / n_runs,
         failed=outcomes.count(Outcome.FAIL) / n_runs,
-        n_asked=float(np.mean([n for _, n in found])),
+        n_asked=float(np.mean([n for _, n in runs])),
     )
 
 
@@ -246,7 +249,9 @@ def row_of(name: str, n_runs: int) -> dict[str, object]:
     n_runs = min(n_runs, max(_LEAST_RUNS, _MOST_ITEMS // outlook.n_planned))
     healthy = tally(trial, [None], n_runs)
     cliff = tally(trial, trial.gating, max(_LEAST_RUNS, n_runs // _CLIFFS))
-    margins = sorted({round(100 * trial.policy.margin(one), 1) for one in trial.gating})
+    margins = sorted(
+        {round(100 * trial.policy.margin(capability), 1) for capability in trial.gating}
+    )
     return {
         "suite": name,
         "gating": len(trial.gating),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cliffguard.stats.e_values import held_fortune, p_value
+from cliffguard.stats.e_values import held_wealth, p_value
 from cliffguard.stats.graded import each_p_at_least
 from scripts.studies import graded_draws
 
@@ -30,7 +30,7 @@ def test_it_holds_what_bets_leave_open(name):
     draw, _ = graded_draws.SETTINGS[name]
     samples = draw(np.random.default_rng(18), (300, 300), 0.0)
 
-    by_bets = np.mean([p_value(held_fortune(x, margin=0.03)) <= 0.05 for x in samples])
+    by_bets = np.mean([p_value(held_wealth(x, margin=0.03)) <= 0.05 for x in samples])
 
     assert np.mean(each_p_at_least(samples, 0.03) <= 0.05) >= 1.4 * by_bets
 

@@ -84,11 +84,11 @@ def shared(rng: np.random.Generator, n_runs: int) -> list[Row]:
             changes = _tied_changes(rng, n_runs, n_capabilities, n, correlation)
             by_itself, as_tied = [], []
             for run in changes:
-                own = [Share(float(d.mean()), float((d * d).mean()), float(n)) for d in run]
+                shares = [Share(float(d.mean()), float((d * d).mean()), float(n)) for d in run]
                 pairs = [(a, b) for a in range(n_capabilities) for b in range(a)]
                 tied = {(a, b): float((run[a] * run[b]).sum()) / n**2 for a, b in pairs}
-                by_itself.append(pooled_p_value(own))
-                as_tied.append(pooled_p_value(own, tied))
+                by_itself.append(pooled_p_value(shares))
+                as_tied.append(pooled_p_value(shares, tied))
             level = LEVEL * TOGETHER
             rows.append(
                 {
@@ -108,10 +108,10 @@ def _tied_changes(
     """Return changes without a drop: with the chance `correlation` a document's own, in all."""
     shape = (n_runs, n_capabilities, n)
     values, chances = np.array([1, 0, -1], dtype=np.int8), [0.05, 0.90, 0.05]
-    own = rng.choice(values, p=chances, size=shape)
+    independent = rng.choice(values, p=chances, size=shape)
     common = rng.choice(values, p=chances, size=(n_runs, 1, n))
     takes = rng.random(shape) < math.sqrt(correlation)
-    return np.where(takes, common, own).astype(float)
+    return np.where(takes, common, independent).astype(float)
 
 
 # --- parts ---------------------------------------------------------------------------------------
@@ -125,8 +125,8 @@ def parts(rng: np.random.Generator, n_runs: int) -> list[Row]:
             row: Row = {"parts": n_parts, "items each": size}
             row["all at the margin: FAIL"] = _found(rng, n_runs, n_parts, size, 0.05, every=True)
             for loss in (0.15, 0.30, 0.55):
-                told = f"one loses {100 * loss:.0f}: found"
-                row[told] = _found(rng, n_runs, n_parts, size, loss, every=False)
+                column = f"one loses {100 * loss:.0f}: found"
+                row[column] = _found(rng, n_runs, n_parts, size, loss, every=False)
             rows.append(row)
     return rows
 
@@ -171,11 +171,11 @@ def price(rng: np.random.Generator, n_runs: int) -> list[Row]:
             designs = [Design(looks, 0.05, drop=loss), *[calm] * 7]
             counts = draw(designs, n_runs, rng)
             row: Row = {"items": n, "drop": loss}
-            for told, share in (("without parts", 0.0), ("with parts", PARTS)):
-                found = decide(
+            for how, share in (("without parts", 0.0), ("with parts", PARTS)):
+                outcomes = decide(
                     counts, designs, alpha=LEVEL, pooled_share=TOGETHER, parts_share=share
                 )
-                row[f"FAIL {told}"] = float(found.failed.mean())
+                row[f"FAIL {how}"] = float(outcomes.failed.mean())
             rows.append(row)
     return rows
 
@@ -197,18 +197,18 @@ def before_held(rng: np.random.Generator, n_runs: int) -> list[Row]:
         least = _first_with_25(rng, n_runs, n, n_parts, looks, are_tasks="tasks" in name)
         for loss in (0.0, 0.05, 0.10):
             designs = [Design(looks, 0.05, drop=loss)]
-            found = decide(
+            outcomes = decide(
                 draw(designs, n_runs, rng),
                 designs,
                 alpha=LEVEL,
                 pooled_share=TOGETHER,
                 parts_share=PARTS,
             )
-            asked, held = found.n_asked[:, 0], found.held[:, 0]
-            told = "nothing lost" if not loss else f"{100 * loss:.0f} points lost"
-            row[f"{told}: asked without"] = float(asked.mean() / n)
-            row[f"{told}: asked"] = float(
-                np.where(held, np.maximum(asked, least), asked).mean() / n
+            n_asked, held = outcomes.n_asked[:, 0], outcomes.held[:, 0]
+            label = "nothing lost" if not loss else f"{100 * loss:.0f} points lost"
+            row[f"{label}: asked without"] = float(n_asked.mean() / n)
+            row[f"{label}: asked"] = float(
+                np.where(held, np.maximum(n_asked, least), n_asked).mean() / n
             )
         rows.append(row)
     return rows
@@ -248,13 +248,16 @@ def weights(rng: np.random.Generator, n_runs: int) -> list[Row]:
         for _ in range(n_runs):
             broken = rng.binomial(sizes, 0.0575)
             fixed = rng.binomial(np.array(sizes) - broken, 0.0425 / (1 - 0.0575))
-            own = [
+            shares = [
                 Share((b - f) / n, (b + f) / n, float(n))
                 for b, f, n in zip(broken, fixed, sizes, strict=True)
             ]
-            drop, variance = sum(s.drop for s in own), sum(s.square / s.n_effective for s in own)
+            drop, variance = (
+                sum(s.drop for s in shares),
+                sum(s.square / s.n_effective for s in shares),
+            )
             equal.append(float(ndtr(-drop / math.sqrt(variance))))
-            rooted.append(pooled_p_value(own))
+            rooted.append(pooled_p_value(shares))
         level = LEVEL * TOGETHER
         rows.append(
             {
@@ -276,13 +279,13 @@ TABLES: dict[str, Callable[[np.random.Generator, int], list[Row]]] = {
 }
 
 
-def wrong(found: dict[str, list[Row]], n_runs: int) -> list[str]:
+def wrong(tables: dict[str, list[Row]], n_runs: int) -> list[str]:
     """Return what errs more often than it may."""
     error = 3 * math.sqrt(LIMIT * (1 - LIMIT) / n_runs)
     checked = ("false HELD", "false FAIL together", "all at the margin: FAIL")
     return [
         f"{name} {row[name]:.3f} in {row}"
-        for rows in found.values()
+        for rows in tables.values()
         for row in rows
         for name in checked
         if name in row and row[name] > LIMIT + error
@@ -296,20 +299,20 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("reports/together"))
     arguments = parser.parse_args()
     rng = np.random.default_rng(20261128)
-    found = {title: study(rng, arguments.runs) for title, study in TABLES.items()}
+    tables = {title: study(rng, arguments.runs) for title, study in TABLES.items()}
     text = (
         "# Items that belong together, and parts\n\n"
         f"At alpha {ALPHA}, of which a first run spends {LEVEL:.4g}; {arguments.runs} samples a "
         f"row, of parts {arguments.runs // 10}.\n\n"
         f"    python -m scripts.studies.together --runs {arguments.runs}\n\n"
-        + "\n\n".join(f"## {title}\n\n{table(rows)}" for title, rows in found.items())
+        + "\n\n".join(f"## {title}\n\n{table(rows)}" for title, rows in tables.items())
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
     (arguments.out / "README.md").write_text(text + "\n", encoding="utf-8")
     print(text)
-    told = wrong(found, arguments.runs)
-    print("\n".join(told), file=sys.stderr)
-    return 1 if told else 0
+    problems = wrong(tables, arguments.runs)
+    print("\n".join(problems), file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -9,83 +9,83 @@ from collections.abc import Callable
 from tests.bad_input.place import Cases, Place
 
 
-def resized(place: Place, change: Callable[[bytes], bytes]) -> list[str]:
+def resized(workspace: Place, change: Callable[[bytes], bytes]) -> list[str]:
     """Change the bytes of the candidate's weights and return the words of a check."""
-    path = place.tuned / "model.safetensors"
+    path = workspace.tuned / "model.safetensors"
     path.write_bytes(change(path.read_bytes()))
-    return place.check()
+    return workspace.check()
 
 
-def linked_to_nothing(place: Place) -> list[str]:
+def linked_to_nothing(workspace: Place) -> list[str]:
     """Put a link to nothing in the place of the candidate's weights."""
-    path = place.tuned / "model.safetensors"
+    path = workspace.tuned / "model.safetensors"
     path.unlink()
-    path.symlink_to(place.root / "gone")
-    return place.check()
+    path.symlink_to(workspace.root / "gone")
+    return workspace.check()
 
 
-def pickled(place: Place) -> list[str]:
+def pickled(workspace: Place) -> list[str]:
     """Rename the candidate's weights to those of a pickle."""
-    (place.tuned / "model.safetensors").rename(place.tuned / "pytorch_model.bin")
-    return place.check()
+    (workspace.tuned / "model.safetensors").rename(workspace.tuned / "pytorch_model.bin")
+    return workspace.check()
 
 
-def lacking_a_shard(place: Place) -> list[str]:
+def lacking_a_shard(workspace: Place) -> list[str]:
     """Let an index name a shard that is not there."""
     index = {"weight_map": {"a": "model-00002-of-00002.safetensors"}}
-    place.write("tuned/model.safetensors.index.json", json.dumps(index))
-    return place.check()
+    workspace.write("tuned/model.safetensors.index.json", json.dumps(index))
+    return workspace.check()
 
 
-def with_config(place: Place, side: str, name: str, **values: object) -> list[str]:
+def with_config(workspace: Place, side: str, name: str, **values: object) -> list[str]:
     """Set keys of a checkpoint's JSON file and return the words of a check."""
-    path = place.root / side / name
+    path = workspace.root / side / name
     before = json.loads(path.read_text()) if path.is_file() else {}
     path.write_text(json.dumps({**before, **values}))
-    return place.check()
+    return workspace.check()
 
 
-def adapter_with(place: Place, **values: object) -> list[str]:
+def adapter_with(workspace: Place, **values: object) -> list[str]:
     """Return the words of a check of an adapter whose config has these keys, too."""
-    folder = place.adapter(str(place.base))
+    folder = workspace.adapter(str(workspace.base))
     path = folder / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-    return place.check(candidate=folder)
+    return workspace.check(candidate=folder)
 
 
-def headed(place: Place, header: str | bytes, n_bytes: int = 64) -> list[str]:
+def headed(workspace: Place, header: str | bytes, n_bytes: int = 64) -> list[str]:
     """Give the candidate's weights another header and return the words of a check."""
     text = header.encode() if isinstance(header, str) else header
-    return resized(place, lambda _: struct.pack("<Q", len(text)) + text + bytes(n_bytes))
+    return resized(workspace, lambda _: struct.pack("<Q", len(text)) + text + bytes(n_bytes))
 
 
-def adapter_file(place: Place, name: str, content: str | None) -> list[str]:
+def adapter_file(workspace: Place, name: str, content: str | None) -> list[str]:
     """Write, or remove, a file of an adapter and return the words of a check."""
-    folder = place.adapter(str(place.base))
+    folder = workspace.adapter(str(workspace.base))
     if content is None:
         (folder / name).unlink()
     else:
         (folder / name).write_text(content)
-    return place.check(candidate=folder)
+    return workspace.check(candidate=folder)
 
 
-def pickled_adapter(place: Place) -> list[str]:
+def pickled_adapter(workspace: Place) -> list[str]:
     """Rename an adapter's weights to those of a pickle."""
-    folder = place.adapter(str(place.base))
+    folder = workspace.adapter(str(workspace.base))
     (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
-    return place.check(candidate=folder)
+    return workspace.check(candidate=folder)
 
 
-def only_leftovers(place: Place) -> list[str]:
+def only_leftovers(workspace: Place) -> list[str]:
     """Leave nothing but a trainer's pickled arguments."""
-    (place.tuned / "model.safetensors").rename(place.tuned / "training_args.bin")
-    return place.check("--allow-pickle")
+    (workspace.tuned / "model.safetensors").rename(workspace.tuned / "training_args.bin")
+    return workspace.check("--allow-pickle")
 
 
-def looped(place: Place) -> list[str]:
+def looped(workspace: Place) -> list[str]:
     """Put a link to itself in the place of the candidate."""
-    (place.root / "loop").symlink_to(place.root / "loop")
-    return place.check(candidate=place.root / "loop")
+    (workspace.root / "loop").symlink_to(workspace.root / "loop")
+    return workspace.check(candidate=workspace.root / "loop")
 
 
 CASES: Cases = {

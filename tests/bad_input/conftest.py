@@ -39,12 +39,12 @@ def lines_of_corpus(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def assert_worded(
-    request: pytest.FixtureRequest, lines_of_corpus: dict[str, str], place: Place
+    request: pytest.FixtureRequest, lines_of_corpus: dict[str, str], workspace: Place
 ) -> Callable[[str, str], None]:
     """Compare the line of a case with the snapshot, or note it for the next."""
 
     def check(case: str, line: str) -> None:
-        worded = plain(line, place.root)
+        worded = plain(line, workspace.root)
         if request.config.getoption("--update-golden", default=False):
             lines_of_corpus[case] = worded
         assert worded == lines_of_corpus.get(case), (

@@ -9,34 +9,34 @@ from pathlib import Path
 from tests.bad_input.place import Cases, Place
 
 
-def target(place: Place, name: str, content: str | bytes, *more: str) -> list[str]:
+def target(workspace: Place, name: str, content: str | bytes, *more: str) -> list[str]:
     """Write data and return the words of a check of the target that they make."""
-    path = place.write(name, content)
-    return place.check("--target", path, *more, suite=None)
+    path = workspace.write(name, content)
+    return workspace.check("--target", path, *more, suite=None)
 
 
-def rows(place: Place, given: Sequence[object], *more: str) -> list[str]:
+def rows(workspace: Place, given: Sequence[object], *more: str) -> list[str]:
     """The same, of rows."""
-    return target(place, "t.jsonl", "".join(json.dumps(row) + "\n" for row in given), *more)
+    return target(workspace, "t.jsonl", "".join(json.dumps(row) + "\n" for row in given), *more)
 
 
-def train(place: Place, name: str, content: str | bytes) -> list[str]:
+def train(workspace: Place, name: str, content: str | bytes) -> list[str]:
     """Write data of a fine-tune and return the words of a check."""
-    return place.check("--train", place.write(name, content))
+    return workspace.check("--train", workspace.write(name, content))
 
 
-def saved(place: Place, state: object, splits: object = None) -> list[str]:
+def saved(workspace: Place, state: object, splits: object = None) -> list[str]:
     """Write a folder as datasets saves it and return the words of a check."""
-    place.write("saved/state.json", json.dumps(state))
+    workspace.write("saved/state.json", json.dumps(state))
     if splits is not None:
-        place.write("saved/dataset_dict.json", json.dumps(splits))
-    return place.check("--target", place.root / "saved", suite=None)
+        workspace.write("saved/dataset_dict.json", json.dumps(splits))
+    return workspace.check("--target", workspace.root / "saved", suite=None)
 
 
-def saved_link(place: Place, target: Path) -> list[str]:
+def saved_link(workspace: Place, target: Path) -> list[str]:
     """The same, its file a link."""
-    words = saved(place, {"_data_files": [{"filename": "t.arrow"}]})
-    (place.root / "saved" / "t.arrow").symlink_to(target)
+    words = saved(workspace, {"_data_files": [{"filename": "t.arrow"}]})
+    (workspace.root / "saved" / "t.arrow").symlink_to(target)
     return words
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from tests.bad_input.place import Cases, Place
 
 
-def emptied_store(place: Place) -> list[str]:
+def emptied_store(workspace: Place) -> list[str]:
     """Return the words of a comparison of what was never measured."""
-    return ["compare", str(place.base), str(place.tuned), "-s", str(place.suite), "-q"]
+    return ["compare", str(workspace.base), str(workspace.tuned), "-s", str(workspace.suite), "-q"]
 
 
 CASES: Cases = {

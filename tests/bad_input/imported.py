@@ -26,75 +26,75 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in full.items() if value is not ...}
 
 
-def compared(place: Place, given: Sequence[Any] | str | bytes, *more: str) -> list[str]:
+def compared(workspace: Place, given: Sequence[Any] | str | bytes, *more: str) -> list[str]:
     """Give the candidate's folder these samples of the task t and return the words to compare."""
     lines = [json.dumps(row(number, of="one")) for number in range(3)]
-    place.write("one/samples_t.jsonl", "\n".join(lines))
+    workspace.write("one/samples_t.jsonl", "\n".join(lines))
     if not isinstance(given, (str, bytes)):
-        given = "\n".join(json.dumps(one) for one in given)
-    place.write("two/samples_t.jsonl", given)
-    return ["compare", str(place.root / "one"), str(place.root / "two"), "-q", *more]
+        given = "\n".join(json.dumps(sample) for sample in given)
+    workspace.write("two/samples_t.jsonl", given)
+    return ["compare", str(workspace.root / "one"), str(workspace.root / "two"), "-q", *more]
 
 
-def under(place: Place, policy: str) -> list[str]:
+def under(workspace: Place, policy: str) -> list[str]:
     """Return the words to compare whole samples under a policy."""
     whole = [row(number) for number in range(3)]
-    return compared(place, whole, "--policy", str(place.write("policy.yaml", policy)))
+    return compared(workspace, whole, "--policy", str(workspace.write("policy.yaml", policy)))
 
 
-def with_file(place: Place, name: str, content: str = "") -> list[str]:
+def with_file(workspace: Place, name: str, content: str = "") -> list[str]:
     """Return the words to compare whole samples, beside which another file lies."""
-    words = compared(place, [row(number) for number in range(3)])
-    place.write(name, content)
+    words = compared(workspace, [row(number) for number in range(3)])
+    workspace.write(name, content)
     return words
 
 
-def a_folder_for_a_file(place: Place) -> list[str]:
+def a_folder_for_a_file(workspace: Place) -> list[str]:
     """Put a folder in the place of a file of samples."""
-    words = compared(place, [row(0)])
-    (place.root / "two" / "samples_t.jsonl").unlink()
-    (place.root / "two" / "samples_t.jsonl").mkdir()
+    words = compared(workspace, [row(0)])
+    (workspace.root / "two" / "samples_t.jsonl").unlink()
+    (workspace.root / "two" / "samples_t.jsonl").mkdir()
     return words
 
 
 def pointing(
-    place: Place, metric: str, policy: str, *, values: Any = 0.5, **told: Any
+    workspace: Place, metric: str, policy: str, *, values: Any = 0.5, **results: Any
 ) -> list[str]:
     """Return the words to compare a metric, beside a results file, under a policy of t."""
     rows = [row(n, metrics=[metric], **{metric: values}) for n in range(3)]
-    words = compared(place, rows, "--policy")
-    lines = [json.dumps({**one, "of": "one"}) for one in rows]
-    place.write("one/samples_t.jsonl", "\n".join(lines))
-    told = {key: {"t": value} for key, value in told.items()}
-    place.write("two/results_2026-01-01T10-00-00.json", json.dumps(told))
+    words = compared(workspace, rows, "--policy")
+    lines = [json.dumps({**sample, "of": "one"}) for sample in rows]
+    workspace.write("one/samples_t.jsonl", "\n".join(lines))
+    results = {key: {"t": value} for key, value in results.items()}
+    workspace.write("two/results_2026-01-01T10-00-00.json", json.dumps(results))
     body = f"capabilities: {{t: {{{policy}}}}}\n" if policy else "{}\n"
-    return [*words, str(place.write("policy.yaml", body))]
+    return [*words, str(workspace.write("policy.yaml", body))]
 
 
-def disagreeing(place: Place) -> list[str]:
+def disagreeing(workspace: Place) -> list[str]:
     """Let each side's results file say the opposite of the other's."""
-    words = compared(place, [row(number) for number in range(3)])
+    words = compared(workspace, [row(number) for number in range(3)])
     for side, is_high in (("one", True), ("two", False)):
-        told = json.dumps({"higher_is_better": {"t": {"acc": is_high}}})
-        place.write(f"{side}/results_2026-01-01T10-00-00.json", told)
+        results = json.dumps({"higher_is_better": {"t": {"acc": is_high}}})
+        workspace.write(f"{side}/results_2026-01-01T10-00-00.json", results)
     return words
 
 
-def copied(place: Place) -> list[str]:
+def copied(workspace: Place) -> list[str]:
     """Put the base's file into the candidate's folder."""
-    words = compared(place, [row(0)])
-    (place.root / "two/samples_t.jsonl").write_bytes(
-        (place.root / "one/samples_t.jsonl").read_bytes()
+    words = compared(workspace, [row(0)])
+    (workspace.root / "two/samples_t.jsonl").write_bytes(
+        (workspace.root / "one/samples_t.jsonl").read_bytes()
     )
     return words
 
 
-def said_twice(place: Place) -> list[str]:
+def said_twice(workspace: Place) -> list[str]:
     """Let both sides generate the same eight sentences."""
     rows = [row(n, resps=[[f"So it is, as I said, {n}."]]) for n in range(8)]
-    words = compared(place, rows)
-    lines = [json.dumps({**one, "of": "one"}) for one in rows]
-    place.write("one/samples_t.jsonl", "\n".join(lines))
+    words = compared(workspace, rows)
+    lines = [json.dumps({**sample, "of": "one"}) for sample in rows]
+    workspace.write("one/samples_t.jsonl", "\n".join(lines))
     return words
 
 

@@ -111,11 +111,11 @@ Cases = dict[str, tuple[Break, int, str]]
 
 def in_order(root: Path) -> Place:
     """Return a folder in which everything is in order."""
-    found = Place(root)
-    support.write_checkpoint(found.base, seed=0)
-    support.write_checkpoint(found.tuned, seed=1)
+    workspace = Place(root)
+    support.write_checkpoint(workspace.base, seed=0)
+    support.write_checkpoint(workspace.tuned, seed=1)
     support.write_suite(root / "suite", n_items=300, n_said=80)
-    return found
+    return workspace
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, runner: FakeRunner) -> None:

@@ -11,16 +11,16 @@ from tests.bad_input.place import Cases, Place
 from tests.report import samples
 
 
-def spoilt(place: Place, change: Callable[[dict[str, Any]], None]) -> list[str]:
+def spoilt(workspace: Place, change: Callable[[dict[str, Any]], None]) -> list[str]:
     """Change a review that is whole and return the words of its report."""
     value = json.loads(render(samples.failed(), "json"))
     change(value)
-    return shown(place, json.dumps(value))
+    return shown(workspace, json.dumps(value))
 
 
-def shown(place: Place, text: str | bytes) -> list[str]:
+def shown(workspace: Place, text: str | bytes) -> list[str]:
     """Write a review and return the words of its report."""
-    return ["report", str(place.write("r.json", text))]
+    return ["report", str(workspace.write("r.json", text))]
 
 
 def set_to(value: object, *keys: str | int) -> Callable[[dict[str, Any]], None]:

@@ -10,18 +10,18 @@ from tests.bad_input.place import Cases, Place, run
 
 
 def damaged(
-    place: Place, name: str, change: Callable[[bytes], bytes | None], *words: str
+    workspace: Place, name: str, change: Callable[[bytes], bytes | None], *words: str
 ) -> list[str]:
     """Fill the store, change a file of its first entry (None: remove it), and check again."""
-    done = run([*place.check(), "--out", str(place.root / "before")])
+    done = run([*workspace.check(), "--out", str(workspace.root / "before")])
     assert done.exit_code == 0, done.output
-    path = sorted(place.store.rglob(name))[0]
+    path = sorted(workspace.store.rglob(name))[0]
     content = change(path.read_bytes())
     if content is None:
         path.unlink()
     else:
         path.write_bytes(content)
-    return list(words) or place.check()
+    return list(words) or workspace.check()
 
 
 def edited(change: Callable[[Any], object]) -> Callable[[bytes], bytes]:
@@ -35,21 +35,21 @@ def edited(change: Callable[[Any], object]) -> Callable[[bytes], bytes]:
     return to_bytes
 
 
-def renamed(place: Place) -> list[str]:
+def renamed(workspace: Place) -> list[str]:
     """Give an entry the name of another question."""
-    words = damaged(place, "0000.jsonl", lambda b: b)
-    folder = sorted(place.store.rglob("question.json"))[0].parent
+    words = damaged(workspace, "0000.jsonl", lambda b: b)
+    folder = sorted(workspace.store.rglob("question.json"))[0].parent
     name = f"{folder.name[:-4]}{'0' * 4}"
     folder.rename(folder.parent / name)
     return [
         "compare",
-        str(place.base),
-        str(place.tuned),
+        str(workspace.base),
+        str(workspace.tuned),
         "-s",
-        str(place.suite),
+        str(workspace.suite),
         "-q",
         "--store",
-        str(place.store),
+        str(workspace.store),
         *words[:0],
     ]
 

@@ -10,23 +10,23 @@ from tests import support
 from tests.bad_input.place import Cases, Place
 
 
-def linked(place: Place, target: Path) -> list[str]:
+def linked(workspace: Place, target: Path) -> list[str]:
     """Put a link in the place of the items and return the words of a check."""
-    path = place.root / "suite" / "ball.jsonl"
+    path = workspace.root / "suite" / "ball.jsonl"
     path.unlink()
     path.symlink_to(target)
-    return place.check()
+    return workspace.check()
 
 
-def piped(place: Place) -> list[str]:
+def piped(workspace: Place) -> list[str]:
     """Put a pipe that nobody writes to in the place of the items."""
-    path = place.root / "suite" / "ball.jsonl"
+    path = workspace.root / "suite" / "ball.jsonl"
     path.unlink()
     os.mkfifo(path)
-    return place.check()
+    return workspace.check()
 
 
-def first_item(place: Place, **values: object) -> list[str]:
+def first_item(workspace: Place, **values: object) -> list[str]:
     """Set keys of the first item (None: remove it) and return the words of a check."""
 
     def change(lines: list[str]) -> list[str]:
@@ -34,24 +34,24 @@ def first_item(place: Place, **values: object) -> list[str]:
         kept = {key: value for key, value in row.items() if value is not ...}
         return [json.dumps(kept), *lines[1:]]
 
-    return place.items(change)
+    return workspace.items(change)
 
 
-def said(place: Place, metric: str, answer: str) -> list[str]:
+def check_lines(workspace: Place, metric: str, answer: str) -> list[str]:
     """Return the words of a check of a generated item with this answer."""
-    place.write("suite/one.jsonl", json.dumps({"id": "a", "prompt": "P", "answer": answer}))
-    return task(place, f"{{name: one, items: one.jsonl, metric: {metric}}}")
+    workspace.write("suite/one.jsonl", json.dumps({"id": "a", "prompt": "P", "answer": answer}))
+    return task(workspace, f"{{name: one, items: one.jsonl, metric: {metric}}}")
 
 
-def task(place: Place, written: str) -> list[str]:
+def task(workspace: Place, written: str) -> list[str]:
     """Return the words of a check of a suite of one task."""
     text = f"name: s\nversion: 1\ncapabilities: {{c: {{ring: general, tasks: [{written}]}}}}\n"
-    return place.check(suite=place.write("suite/one.yaml", text))
+    return workspace.check(suite=workspace.write("suite/one.yaml", text))
 
 
-def made(place: Place, more: str) -> list[str]:
+def made(workspace: Place, more: str) -> list[str]:
     """Return the words of a check of generated items."""
-    return task(place, f"{{name: one, items: {{generator: arithmetic, seed: a, {more}}}}}")
+    return task(workspace, f"{{name: one, items: {{generator: arithmetic, seed: a, {more}}}}}")
 
 
 CASES: Cases = {
@@ -377,22 +377,26 @@ CASES: Cases = {
         2,
         "item.choices",
     ),
-    "a number that is none": (lambda p: said(p, "numeric", "five"), 2, "item.answer"),
-    "a number beyond numbers": (lambda p: said(p, "numeric", "sNaN"), 2, "item.answer"),
-    "a pattern that is none": (lambda p: said(p, "regex", "("), 2, "item.answer"),
-    "constraints that are no JSON": (lambda p: said(p, "constraints", "max 3"), 2, "item.answer"),
+    "a number that is none": (lambda p: check_lines(p, "numeric", "five"), 2, "item.answer"),
+    "a number beyond numbers": (lambda p: check_lines(p, "numeric", "sNaN"), 2, "item.answer"),
+    "a pattern that is none": (lambda p: check_lines(p, "regex", "("), 2, "item.answer"),
+    "constraints that are no JSON": (
+        lambda p: check_lines(p, "constraints", "max 3"),
+        2,
+        "item.answer",
+    ),
     "an unknown constraint": (
-        lambda p: said(p, "constraints", '{"max_wrds": 3}'),
+        lambda p: check_lines(p, "constraints", '{"max_wrds": 3}'),
         2,
         "item.answer",
     ),
     "a constraint of another kind": (
-        lambda p: said(p, "constraints", '{"max_words": "3"}'),
+        lambda p: check_lines(p, "constraints", '{"max_words": "3"}'),
         2,
         "item.answer",
     ),
     "constraints nested without end": (
-        lambda p: said(p, "constraints", "[" * 50_000),
+        lambda p: check_lines(p, "constraints", "[" * 50_000),
         2,
         "item.answer",
     ),

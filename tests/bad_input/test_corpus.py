@@ -48,23 +48,23 @@ def left_half_written(root: Path) -> list[Path]:
 @pytest.mark.parametrize("case", CASES)
 def test_a_mistake_is_one_line(
     case: str,
-    place: Place,
+    workspace: Place,
     always_right: FakeRunner,
     monkeypatch: pytest.MonkeyPatch,
     assert_worded: Callable[[str, str], None],
 ) -> None:
     """The exact code, one line that says what and where, and nothing asked or half written."""
-    monkeypatch.chdir(place.root)
+    monkeypatch.chdir(workspace.root)
     breaking, code, id = CASES[case]
-    words = [str(word) for word in breaking(place)]
+    words = [str(word) for word in breaking(workspace)]
     always_right.n_asked = 0
 
     result = run(words)
 
     assert_worded(case, assert_refused(result, code, id))
     assert always_right.n_asked == 0
-    assert not (place.out / "review.json").exists()
-    assert left_half_written(place.root) == []
+    assert not (workspace.out / "review.json").exists()
+    assert left_half_written(workspace.root) == []
 
 
 @pytest.mark.parametrize("case", flags.USAGE)
@@ -78,7 +78,7 @@ def test_a_usage_error_is_one_line(case: str, assert_worded: Callable[[str, str]
 @pytest.mark.parametrize("case", models.CASES)
 def test_a_model_that_cannot_be_asked_is_one_line(
     case: str,
-    place: Place,
+    workspace: Place,
     tiny_models: models.Models,
     monkeypatch: pytest.MonkeyPatch,
     assert_worded: Callable[[str, str], None],
@@ -88,7 +88,7 @@ def test_a_model_that_cannot_be_asked_is_one_line(
     monkeypatch.setattr("cliffguard.core.sandbox.patterns.MATCH_SECONDS", 1.0)
     make, more, code, id = models.CASES[case]
 
-    result = run(place.measure(make(tiny_models), *more))
+    result = run(workspace.measure(make(tiny_models), *more))
 
     assert_worded(f"models: {case}", assert_refused(result, code, id))
-    assert left_half_written(place.root) == []
+    assert left_half_written(workspace.root) == []

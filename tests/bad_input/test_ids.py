@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cliffguard import Plan, Policy, Protocol
+from cliffguard import EvalSettings, Plan, Policy
 from cliffguard.cli.app import app
 from cliffguard.config import load_plans, load_policy, schema
 from cliffguard.core.errors import CliffguardError, ConfigError, SuiteError
@@ -150,10 +150,10 @@ def test_an_id_is_told_where_programs_look(tmp_path: Path, plan: str, policy: st
     words = [str(tmp_path / "plan.yaml"), "--policy", str(tmp_path / "policy.yaml")]
     done = CliRunner().invoke(app, ["check", *words, "--out", str(tmp_path / "out")])
 
-    told = json.loads((tmp_path / "out" / "failure.json").read_text(encoding="utf-8"))
-    assert (done.exit_code, told["exit_code"], told["kind"]) == (2, 2, "usage")
-    assert done.stderr.startswith(f"cliffguard: error[{told['id']}]: ")
-    assert told["id"].partition(".")[0] in ("plan", "policy")
+    failure = json.loads((tmp_path / "out" / "failure.json").read_text(encoding="utf-8"))
+    assert (done.exit_code, failure["exit_code"], failure["kind"]) == (2, 2, "usage")
+    assert done.stderr.startswith(f"cliffguard: error[{failure['id']}]: ")
+    assert failure["id"].partition(".")[0] in ("plan", "policy")
 
 
 @pytest.mark.parametrize("change", SUITE)
@@ -168,31 +168,31 @@ def test_a_suite(tmp_path: Path, change: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "error_id"),
     [
         (lambda: Policy(alpha=0.7), "policy.alpha"),
-        (lambda: Protocol(top_p=0.0), "protocol.top-p"),
+        (lambda: EvalSettings(top_p=0.0), "protocol.top-p"),
         (lambda: Plan(candidate="c", suites=("s",), churn={"a": 2.0}), "plan.churn"),
         (lambda: Plan(candidate="c"), "plan.suites"),
     ],
 )
-def test_in_python(make: object, told: str) -> None:
+def test_in_python(make: object, error_id: str) -> None:
     """A record that is made in Python refuses by the same ids."""
     with pytest.raises(CliffguardError) as caught:
         make()  # type: ignore[operator]
 
-    assert (caught.value.exit_code, caught.value.id) == (2, told)
+    assert (caught.value.exit_code, caught.value.id) == (2, error_id)
 
 
 def test_a_schema_has_the_bounds() -> None:
     """What a parser refuses an editor marks: both have the numbers from the same place."""
     policy, plan = schema("policy"), schema("plan")
-    own = policy["$defs"]["CapabilityPolicy"]["properties"]
+    properties = policy["$defs"]["CapabilityPolicy"]["properties"]
 
     number = {"type": "number"}
-    assert own["margin"]["anyOf"][0] == {**number, "minimum": 1e-6, "maximum": 0.5}
-    assert own["stratum_margin"]["anyOf"][0] == own["margin"]["anyOf"][0]
-    assert own["relative_margin"]["anyOf"][0] == {
+    assert properties["margin"]["anyOf"][0] == {**number, "minimum": 1e-6, "maximum": 0.5}
+    assert properties["stratum_margin"]["anyOf"][0] == properties["margin"]["anyOf"][0]
+    assert properties["relative_margin"]["anyOf"][0] == {
         **number,
         "exclusiveMinimum": 0.0,
         "exclusiveMaximum": 1.0,
@@ -200,4 +200,4 @@ def test_a_schema_has_the_bounds() -> None:
     assert policy["properties"]["reserve"]["maximum"] == 0.5
     assert plan["properties"]["items"]["anyOf"][0] == {"type": "integer", "minimum": 1}
     assert plan["properties"]["churn"]["anyOf"][0]["exclusiveMinimum"] == 0.0
-    assert plan["$defs"]["Protocol"]["properties"]["top_p"]["maximum"] == 1.0
+    assert plan["$defs"]["EvalSettings"]["properties"]["top_p"]["maximum"] == 1.0

@@ -84,29 +84,30 @@ class Listener:
                 """Say nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.place = f"http://127.0.0.1:{self.server.server_port}"
+        self.origin = f"http://127.0.0.1:{self.server.server_port}"
 
     @property
     def run(self) -> str:
         """Return a script that tells the listener that it runs."""
-        return f"document.title='ran';fetch('{self.place}/run')"
+        return f"document.title='ran';fetch('{self.origin}/run')"
 
     def naive(self) -> str:
         """Return markup of the simplest kind that does so, and fetches."""
-        return f"<script>{self.run}</script><img src='{self.place}/image' onerror=\"{self.run}\">"
+        return f"<script>{self.run}</script><img src='{self.origin}/image' onerror=\"{self.run}\">"
 
     def attack(self) -> str:
         """Return text that would run, fetch, navigate or submit, were it markup."""
         run = self.run
         return (
             f'"\'></pre></td></title></style>{self.naive()}<svg onload="{run}"></svg>'
-            f'<style>@import "{self.place}/style";</style>'
-            f'<link rel=stylesheet href="{self.place}/link">'
-            f'<iframe src="{self.place}/frame"></iframe>'
+            f'<style>@import "{self.origin}/style";</style>'
+            f'<link rel=stylesheet href="{self.origin}/link">'
+            f'<iframe src="{self.origin}/frame"></iframe>'
             f'<iframe srcdoc="<script>{run}</script>"></iframe>'
-            f'<base href="{self.place}/"><object data="{self.place}/object"></object>'
-            f'<form action="{self.place}/form"><input autofocus onfocus="{run};this.form.submit()">'
-            f'</form><meta http-equiv="refresh" content="0;url={self.place}/away">'
+            f'<base href="{self.origin}/"><object data="{self.origin}/object"></object>'
+            f'<form action="{self.origin}/form">'
+            f'<input autofocus onfocus="{run};this.form.submit()"></form>'
+            f'<meta http-equiv="refresh" content="0;url={self.origin}/away">'
             f'{{{{ 7*7 }}}} <a href="javascript:{run}">x</a> \u202e \x1b[31m'
         )
 

@@ -277,7 +277,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], Path], int, str, str]] = {
 @pytest.mark.parametrize("what", FOLDERS)
 def test_what_is_no_checkpoint_says_what_it_is(what: str, tmp_path: Path) -> None:
     """With the exit code, the id and the next step."""
-    write, code, told, pattern = FOLDERS[what]
+    write, code, error_id, pattern = FOLDERS[what]
     base = support.write_checkpoint(tmp_path / "base")
     (tmp_path / "it").mkdir()
     folder = write(tmp_path / "it" / "candidate")
@@ -287,7 +287,7 @@ def test_what_is_no_checkpoint_says_what_it_is(what: str, tmp_path: Path) -> Non
     with pytest.raises(CliffguardError) as refused:
         find_pair(str(base), str(folder), OFFLINE)
 
-    assert (refused.value.exit_code, refused.value.id) == (code, told)
+    assert (refused.value.exit_code, refused.value.id) == (code, error_id)
     assert re.search(pattern, str(refused.value)), str(refused.value)
 
 

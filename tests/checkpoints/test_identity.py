@@ -64,38 +64,38 @@ def adapter(base: Path, tmp_path: Path) -> Path:
 
 def test_a_directory_is_a_checkpoint(base: Path) -> None:
     """A directory is found under the name that was written, without a revision."""
-    found = find_base(str(base), OFFLINE)
+    checkpoint = find_base(str(base), OFFLINE)
 
-    assert (found.name, found.revision, found.adapter) == (str(base), None, None)
-    assert found.files is not None
-    assert found.files.weights == base
+    assert (checkpoint.name, checkpoint.revision, checkpoint.adapter) == (str(base), None, None)
+    assert checkpoint.files is not None
+    assert checkpoint.files.weights == base
 
 
 def test_an_adapter_names_its_own_base(base: Path, adapter: Path) -> None:
     """Without --base the base is read from the adapter's config."""
-    found_base, found = find_pair(None, str(adapter), OFFLINE)
+    found_base, checkpoint = find_pair(None, str(adapter), OFFLINE)
 
     assert found_base.name == str(base)
-    assert found.weights == found_base.weights
-    assert found.adapter is not None
+    assert checkpoint.weights == found_base.weights
+    assert checkpoint.adapter is not None
 
 
 def test_an_adapter_borrows_the_tokenizer_of_its_base(base: Path, adapter: Path) -> None:
     """An adapter without a tokenizer is asked with that of its base."""
-    found_base, found = find_pair(None, str(adapter), OFFLINE)
+    found_base, checkpoint = find_pair(None, str(adapter), OFFLINE)
 
-    assert found.tokenizer == found_base.tokenizer
-    assert found.files is not None
-    assert found.files.tokenizer == base
+    assert checkpoint.tokenizer == found_base.tokenizer
+    assert checkpoint.files is not None
+    assert checkpoint.files.tokenizer == base
 
 
 def test_an_adapter_with_a_tokenizer_keeps_it(base: Path, adapter: Path) -> None:
     """A tokenizer beside the adapter is the adapter's."""
     (adapter / "tokenizer.json").write_text('{"version": "other"}')
 
-    found_base, found = find_pair(None, str(adapter), OFFLINE)
+    found_base, checkpoint = find_pair(None, str(adapter), OFFLINE)
 
-    assert found.tokenizer != found_base.tokenizer
+    assert checkpoint.tokenizer != found_base.tokenizer
 
 
 def test_a_trainers_checkpoint_borrows_the_tokenizer_and_says_so(
@@ -105,11 +105,11 @@ def test_a_trainers_checkpoint_borrows_the_tokenizer_and_says_so(
     candidate = support.write_checkpoint(tmp_path / "checkpoint-100", seed=1)
     (candidate / "tokenizer.json").unlink()
 
-    found_base, found = find_pair(str(base), str(candidate), OFFLINE)
+    found_base, checkpoint = find_pair(str(base), str(candidate), OFFLINE)
 
-    assert found.tokenizer == found_base.tokenizer
+    assert checkpoint.tokenizer == found_base.tokenizer
     text = f"{candidate} holds no tokenizer: the tokenizer of {base} is used."
-    assert found.notes == (Caveat(id="tokenizer.of-base", text=text),)
+    assert checkpoint.notes == (Caveat(id="tokenizer.of-base", text=text),)
 
 
 def test_a_base_without_a_tokenizer_is_refused(base: Path) -> None:
@@ -240,16 +240,16 @@ def hub(online: None, monkeypatch: pytest.MonkeyPatch, base: Path) -> list[tuple
     """
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    asked: list[tuple[str, bool]] = []
+    requests: list[tuple[str, bool]] = []
 
     def download(name: str, *, local_files_only: bool, **_: object) -> str:
-        asked.append((name, local_files_only))
+        requests.append((name, local_files_only))
         if local_files_only:
             raise LocalEntryNotFoundError("not here")
         return str(base)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    return asked
+    return requests
 
 
 @pytest.mark.parametrize("name", ["runs/ft", "outputs/adapter-42", "org/model@main"])
@@ -263,7 +263,7 @@ def test_a_plain_name_never_goes_to_the_hub(name: str, hub: list[tuple[str, bool
 
 
 @pytest.mark.parametrize(
-    ("spec", "options", "asked", "name"),
+    ("spec", "options", "repo_id", "name"),
     [
         ("hf:org/model@main", FindOptions(), "org/model", "org/model@main"),
         ("hf:gpt2", FindOptions(), "gpt2", "gpt2"),
@@ -271,11 +271,11 @@ def test_a_plain_name_never_goes_to_the_hub(name: str, hub: list[tuple[str, bool
     ],
 )
 def test_a_name_that_is_said_goes_to_the_hub(
-    spec: str, options: FindOptions, asked: str, name: str, hub: list[tuple[str, bool]]
+    spec: str, options: FindOptions, repo_id: str, name: str, hub: list[tuple[str, bool]]
 ) -> None:
     """By its prefix or by --hub; a report calls it as the hub does."""
     assert find_base(spec, options).name == name
-    assert hub == [(asked, False)]
+    assert hub == [(repo_id, False)]
 
 
 def test_a_name_below_a_directory_is_a_path(
@@ -418,9 +418,9 @@ def test_a_name_of_the_hub_keeps_its_commit(base: Path, monkeypatch: pytest.Monk
     """The revision of the identity is the commit that was resolved, not the branch."""
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(base))
 
-    found = find_base("hf:org/model@main", FindOptions())
+    checkpoint = find_base("hf:org/model@main", FindOptions())
 
-    assert (found.name, found.revision) == ("org/model@main", base.name)
+    assert (checkpoint.name, checkpoint.revision) == ("org/model@main", base.name)
 
 
 # --- identity ------------------------------------------------------------------------------------
@@ -531,10 +531,10 @@ def test_a_number_too_large_for_any_is_text(base: Path) -> None:
     """Python reads it as infinity, which has no digest."""
     (base / "generation_config.json").write_text('{"temperature": 1e999}')
 
-    one = find_base(str(base), FindOptions(offline=True))
+    checkpoint = find_base(str(base), FindOptions(offline=True))
 
     (base / "generation_config.json").write_text('{"temperature": 1e998}')
-    assert find_base(str(base), FindOptions(offline=True)).settings != one.settings
+    assert find_base(str(base), FindOptions(offline=True)).settings != checkpoint.settings
 
 
 @pytest.fixture
@@ -564,28 +564,28 @@ def test_weights_and_settings_of_an_adapter_are_in_the_fingerprint(
     what: str, two_adapters: tuple[Path, Path]
 ) -> None:
     """A later step of training, or another scale, is another checkpoint."""
-    one, two = two_adapters
+    first, second = two_adapters
     if what == "weights":
-        path = two / "adapter_model.safetensors"
+        path = second / "adapter_model.safetensors"
         content = bytearray(path.read_bytes())
         content[-1] ^= 1
         path.write_bytes(bytes(content))
     else:
-        change_json(two / "adapter_config.json", lora_alpha=64)
+        change_json(second / "adapter_config.json", lora_alpha=64)
 
-    assert adapted(two).fingerprint != adapted(one).fingerprint
+    assert adapted(second).fingerprint != adapted(first).fingerprint
 
 
 def test_the_name_of_an_adapters_base_is_not_in_the_fingerprint(
     base: Path, two_adapters: tuple[Path, Path]
 ) -> None:
     """Another spelling of the path to the base is not another adapter."""
-    one, two = two_adapters
+    first, second = two_adapters
     spelt = str(base.parent / "x" / ".." / "base")
     (base.parent / "x").mkdir()
-    change_json(two / "adapter_config.json", base_model_name_or_path=spelt)
+    change_json(second / "adapter_config.json", base_model_name_or_path=spelt)
 
-    assert adapted(two).fingerprint == adapted(one).fingerprint
+    assert adapted(second).fingerprint == adapted(first).fingerprint
 
 
 def test_under_the_bases_template_the_candidates_own_does_not_count(
@@ -621,13 +621,13 @@ def test_another_base_may_be_allowed_and_is_noted(
     """With --allow-base-mismatch the doubt goes into the record, and claims no more."""
     other = support.write_checkpoint(tmp_path / "other", seed=9)
 
-    _, found = find_pair(str(other), str(adapter), FindOptions(allow_base_mismatch=True))
+    _, checkpoint = find_pair(str(other), str(adapter), FindOptions(allow_base_mismatch=True))
 
     text = (
         f"{adapter}: names {str(base)!r}; whether {other} is {str(base)!r} is not known "
         "(--allow-base-mismatch)."
     )
-    assert found.notes == (Caveat(id="adapter.base-mismatch-allowed", text=text),)
+    assert checkpoint.notes == (Caveat(id="adapter.base-mismatch-allowed", text=text),)
 
 
 @pytest.mark.parametrize("spelling", ["trailing slash", "relative", "link"])
@@ -822,9 +822,9 @@ def test_pickled_weights_may_be_allowed(base: Path) -> None:
     """Whoever trusts the author can say so."""
     (base / "model.safetensors").rename(base / "pytorch_model.bin")
 
-    found = find_base(str(base), FindOptions(allow_pickle=True))
+    checkpoint = find_base(str(base), FindOptions(allow_pickle=True))
 
-    assert len(found.weights) == 64
+    assert len(checkpoint.weights) == 64
 
 
 def test_pickled_adapters_are_refused(adapter: Path) -> None:

@@ -54,8 +54,8 @@ def test_other_tensors_are_not_the_same(change: Any, tmp_path: Path) -> None:
     other = {name: value.copy() for name, value in WEIGHTS.items()}
     change(other)
 
-    one = saved(tmp_path / "one.safetensors", WEIGHTS)
-    assert not are_same([one], [saved(tmp_path / "two.safetensors", other)])
+    path = saved(tmp_path / "one.safetensors", WEIGHTS)
+    assert not are_same([path], [saved(tmp_path / "two.safetensors", other)])
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])

@@ -50,7 +50,7 @@ def change(tmp_path: Path, edit: Callable[[Any], object], start: Any = BPE) -> T
 )
 def test_what_makes_no_other_token_is_no_change(edit: Any, tmp_path: Path) -> None:
     """A trainer that writes the files anew has changed nothing."""
-    assert change(tmp_path, edit).told == ""
+    assert change(tmp_path, edit).description == ""
 
 
 CHANGES: dict[str, tuple[Callable[[Any], object], str]] = {
@@ -66,9 +66,9 @@ CHANGES: dict[str, tuple[Callable[[Any], object], str]] = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_can_make_other_tokens_is_told(name: str, tmp_path: Path) -> None:
     """By number of tokens, or by the part that differs."""
-    edit, told = CHANGES[name]
+    edit, description = CHANGES[name]
 
-    assert change(tmp_path, edit).told == told
+    assert change(tmp_path, edit).description == description
 
 
 def test_the_order_of_a_unigram_is_its_ids(tmp_path: Path) -> None:
@@ -84,13 +84,15 @@ def test_first_and_last_tokens_are_told(tmp_path: Path) -> None:
     after = {"eos_token": {"content": "<|im_end|>"}, "add_bos_token": False}
     sides = written(tmp_path / "a", BPE, before), written(tmp_path / "b", BPE, after)
 
-    told = tokenizer_change(*sides).told
+    description = tokenizer_change(*sides).description
 
-    assert told == "eos_token: </s> → <|im_end|>; add_bos_token: True → False"
+    assert description == "eos_token: </s> → <|im_end|>; add_bos_token: True → False"
 
 
 def test_unlike_kinds_of_files_are_told_apart_only(tmp_path: Path) -> None:
     """Where one side has no tokenizer.json, it is said that the files differ."""
     (tmp_path / "b").mkdir()
 
-    assert tokenizer_change(written(tmp_path / "a", BPE), tmp_path / "b").told == "other files"
+    assert (
+        tokenizer_change(written(tmp_path / "a", BPE), tmp_path / "b").description == "other files"
+    )

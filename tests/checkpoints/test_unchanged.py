@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Plan, Protocol, RunnerSettings, guard
+from cliffguard import EvalSettings, Plan, RunnerSettings, guard
 from cliffguard.checkpoints.identity import FindOptions, find_pair
 from cliffguard.checkpoints.unchanged import refuse_changed
 from cliffguard.core.checkpoint import Checkpoint
@@ -145,7 +145,7 @@ def test_weights_that_change_between_digest_and_load_are_never_asked(
     load = getattr(loading, loads)
 
     def overtaken(*arguments: Any, **options: Any) -> Any:
-        checkpoint = next(one for one in arguments if isinstance(one, Checkpoint))
+        checkpoint = next(argument for argument in arguments if isinstance(argument, Checkpoint))
         if checkpoint.name.endswith(side):
             replaced(models / side / file)
         return load(*arguments, **options)
@@ -168,26 +168,26 @@ def test_a_change_after_the_load_changes_no_answer(
     undisturbed = guard(plan(models, "tuned"), store=Store(tmp_path / "other-store"))
     ask = HarnessRunner.ask
 
-    def overwriting(self: HarnessRunner, checkpoint: Checkpoint, *asked: Any) -> Any:
-        self._model(checkpoint, Protocol())
+    def overwriting(self: HarnessRunner, checkpoint: Checkpoint, *arguments: Any) -> Any:
+        self._model(checkpoint, EvalSettings())
         content = bytearray((models / "tuned" / "model.safetensors").read_bytes())
         content[-4096:] = bytes(4096)
         with (models / "tuned" / "model.safetensors").open("r+b") as stream:
             stream.write(bytes(content))
-        return ask(self, checkpoint, *asked)
+        return ask(self, checkpoint, *arguments)
 
-    def overtaken(self: HarnessRunner, checkpoint: Checkpoint, *asked: Any) -> Any:
+    def overtaken(self: HarnessRunner, checkpoint: Checkpoint, *arguments: Any) -> Any:
         is_it = checkpoint.name.endswith("tuned")
-        return (overwriting if is_it else ask)(self, checkpoint, *asked)
+        return (overwriting if is_it else ask)(self, checkpoint, *arguments)
 
     monkeypatch.setattr(HarnessRunner, "ask", overtaken)
 
-    found = guard(plan(models, "tuned"), store=Store(tmp_path / "store"))
+    review = guard(plan(models, "tuned"), store=Store(tmp_path / "store"))
 
-    assert [row.evidence.candidate_mean for row in found.comparison.capabilities] == [
+    assert [row.evidence.candidate_mean for row in review.comparison.capabilities] == [
         row.evidence.candidate_mean for row in undisturbed.comparison.capabilities
     ]
-    (text,) = support.caveat_texts(found, "checkpoint.changed-since")
+    (text,) = support.caveat_texts(review, "checkpoint.changed-since")
     assert "changed during the run (weights)" in text
     assert "checkpoint.changed-since" not in support.caveat_ids(undisturbed)
 
@@ -196,9 +196,9 @@ def test_a_change_after_the_load_changes_no_answer(
 @pytest.mark.parametrize("candidate", ["tuned", "adapter"])
 def test_what_is_loaded_maps_no_file(candidate: str, models: Path) -> None:
     """Neither the base's weights nor an adapter's: pages of a file change with the file."""
-    _, found = find_pair(str(models / "base"), str(models / candidate), FindOptions())
+    _, checkpoint = find_pair(str(models / "base"), str(models / candidate), FindOptions())
 
-    model, _ = loading.load(found, loading.LoadOptions(dtype="float32", device="cpu"))
+    model, _ = loading.load(checkpoint, loading.LoadOptions(dtype="float32", device="cpu"))
 
     mapped = Path("/proc/self/maps").read_text()
     assert str(models) not in mapped
@@ -223,20 +223,20 @@ def test_answers_of_a_model_that_reads_on_in_changed_files_are_moved_aside(
 
     ask, n_asked = HarnessRunner.ask, []
 
-    def overtaken(self: HarnessRunner, checkpoint: Checkpoint, *asked: Any) -> Sequence[Any]:
+    def overtaken(self: HarnessRunner, checkpoint: Checkpoint, *arguments: Any) -> Sequence[Any]:
         n_asked.append(checkpoint.name)
         if n_asked.count(str(models / "tuned")) == 2:
             replaced(models / "tuned" / "model.safetensors")
-        return ask(self, checkpoint, *asked)
+        return ask(self, checkpoint, *arguments)
 
     monkeypatch.setattr(HarnessRunner, "ask", overtaken)
     store = Store(tmp_path / "store")
     suite = support.write_suite(models, n_items=96)
     theirs = RunnerSettings(model="hf-auto", args={"device": "cpu"})
-    one = dataclasses.replace(plan(models, "tuned"), suites=(str(suite),), runner=theirs)
+    planned = dataclasses.replace(plan(models, "tuned"), suites=(str(suite),), runner=theirs)
 
     with pytest.raises(ChangedFiles):
-        guard(one, store=store, stops_early=False)
+        guard(planned, store=store, stops_early=False)
 
     names = {e.folder.name: e.read_question()["about"]["name"] for e in store.entries()}
     kept = [e for e in store.entries() if "tuned" in names[e.folder.name] and e.shard_numbers()]

@@ -18,7 +18,7 @@ import pytest
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.runners.fake import FakeRunner
 from tests.bad_input.models import Models, copied, pickled_tiny, set_first
 from tests.bad_input.place import Place, answering, assert_refused, run
@@ -36,46 +36,46 @@ def models(tiny_models: Models) -> Models:
     return tiny_models
 
 
-def test_pickled_weights_load_when_allowed(place: Place, models: Models) -> None:
+def test_pickled_weights_load_when_allowed(workspace: Place, models: Models) -> None:
     """With --allow-pickle the same checkpoint is measured."""
-    result = run(place.measure(pickled_tiny(models), "--allow-pickle"))
+    result = run(workspace.measure(pickled_tiny(models), "--allow-pickle"))
 
     assert (result.exit_code, result.stderr) == (0, "")
 
 
-def test_what_cannot_be_trusted_leaves_a_failure(place: Place, models: Models) -> None:
+def test_what_cannot_be_trusted_leaves_a_failure(workspace: Place, models: Models) -> None:
     """check leaves failure.json and a JUnit error where the reports would be, and no review."""
     broken = copied(models.base, models.broken, set_first(float("nan")))
 
-    result = run(place.check("--device", "cpu", base=models.base, candidate=broken))
+    result = run(workspace.check("--device", "cpu", base=models.base, candidate=broken))
 
     assert_refused(result, 12, "weights.not-finite")
-    failure = json.loads((place.out / "failure.json").read_text())
+    failure = json.loads((workspace.out / "failure.json").read_text())
     assert (failure["exit_code"], failure["kind"]) == (12, "integrity")
-    assert "<error" in (place.out / "junit.xml").read_text()
-    assert not (place.out / "review.json").exists()
+    assert "<error" in (workspace.out / "junit.xml").read_text()
+    assert not (workspace.out / "review.json").exists()
 
 
 @pytest.mark.parametrize("side", ["base", "candidate"])
 def test_a_checkpoint_that_is_not_there_leaves_a_failure(
-    place: Place, runner: FakeRunner, side: str
+    workspace: Place, runner: FakeRunner, side: str
 ) -> None:
     """With its id, as every failure once the folder of the reports is there."""
-    result = run(place.check(**{side: "runs/ft/nowhere"}))
+    result = run(workspace.check(**{side: "runs/ft/nowhere"}))
 
-    failure = json.loads((place.out / "failure.json").read_text())
+    failure = json.loads((workspace.out / "failure.json").read_text())
     assert result.exit_code == 2
     assert result.stderr.startswith("cliffguard: error[checkpoint.no-folder]: ")
     assert (failure["exit_code"], failure["id"]) == (2, "checkpoint.no-folder")
 
 
 @pytest.mark.slow
-def test_an_unknown_task_of_lm_eval_offers_the_nearest(place: Place, models: Models) -> None:
+def test_an_unknown_task_of_lm_eval_offers_the_nearest(workspace: Place, models: Models) -> None:
     """A bare task name that lm-eval does not know is answered with one that it does."""
     text = "name: a\nversion: 1\ncapabilities: {maths: {ring: general, tasks: [gsm8kk]}}\n"
 
-    suite = place.write("suite/stock.yaml", text)
-    result = run(place.check(suite=suite, base=models.base, candidate=models.adapter))
+    suite = workspace.write("suite/stock.yaml", text)
+    result = run(workspace.check(suite=suite, base=models.base, candidate=models.adapter))
 
     assert_refused(result, 2, "task.unknown")
 
@@ -105,16 +105,16 @@ def full(*_: object, **__: object) -> None:
 
 
 def test_a_full_disk_is_worth_a_retry(
-    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that is full from the start ends with exit code 20."""
     monkeypatch.setattr(os, "fsync", full)
 
-    assert_refused(run(place.check()), 20, "file.no-room")
+    assert_refused(run(workspace.check()), 20, "file.no-room")
 
 
 def test_a_disk_that_fills_up_keeps_what_is_stored(
-    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the disk fills up after two shards, a second run asks only for the rest."""
     link, written = os.link, []
@@ -127,13 +127,13 @@ def test_a_disk_that_fills_up_keeps_what_is_stored(
         link(source, target)
 
     monkeypatch.setattr(os, "link", filling)
-    assert_refused(run(place.check()), 20, "file.no-room")
+    assert_refused(run(workspace.check()), 20, "file.no-room")
     monkeypatch.setattr(os, "link", link)
     runner.n_asked = 0
 
-    assert run(place.check("--no-early-stop")).exit_code == 0
+    assert run(workspace.check("--no-early-stop")).exit_code == 0
     assert runner.n_asked == 2 * 380 - 2 * 64
-    assert not list(place.store.rglob(".*"))
+    assert not list(workspace.store.rglob(".*"))
 
 
 @pytest.fixture
@@ -165,93 +165,95 @@ def read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 @pytest.mark.parametrize("flag", ["--out", "--store"])
 def test_a_read_only_place_is_the_users_error(
-    flag: str, place: Place, runner: FakeRunner, read_only: Path
+    flag: str, workspace: Place, runner: FakeRunner, read_only: Path
 ) -> None:
     """Reports and answers need a place that can be written; that shows before any work."""
-    result = run(place.check(flag, read_only / "deep"))
+    result = run(workspace.check(flag, read_only / "deep"))
 
     assert_refused(result, 2, "file.not-written")
     assert runner.n_asked == 0
 
 
 def test_a_report_on_a_read_only_place_is_the_users_error(
-    place: Place, runner: FakeRunner, read_only: Path
+    workspace: Place, runner: FakeRunner, read_only: Path
 ) -> None:
     """report --output says that it cannot write there."""
-    assert run(place.check()).exit_code == 0
+    assert run(workspace.check()).exit_code == 0
 
-    result = run(["report", str(place.out / "review.json"), "-o", str(read_only / "a" / "r.txt")])
+    result = run(
+        ["report", str(workspace.out / "review.json"), "-o", str(read_only / "a" / "r.txt")]
+    )
 
     assert_refused(result, 2, "file.not-written")
 
 
-def test_a_report_onto_a_folder_is_the_users_error(place: Place, runner: FakeRunner) -> None:
+def test_a_report_onto_a_folder_is_the_users_error(workspace: Place, runner: FakeRunner) -> None:
     """report --output takes a file."""
-    assert run(place.check()).exit_code == 0
+    assert run(workspace.check()).exit_code == 0
 
-    result = run(["report", str(place.out / "review.json"), "-o", str(place.root)])
+    result = run(["report", str(workspace.out / "review.json"), "-o", str(workspace.root)])
 
     assert_refused(result, 2, "file.not-written")
 
 
 def test_a_tilde_after_the_equals_sign_is_the_home(
-    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`--out=~/reports`, which the shell leaves alone, makes no folder called ~."""
-    monkeypatch.setenv("HOME", str(place.root / "home"))
-    monkeypatch.chdir(place.root)
+    monkeypatch.setenv("HOME", str(workspace.root / "home"))
+    monkeypatch.chdir(workspace.root)
 
-    run(place.check("--out=~/reports"))
+    run(workspace.check("--out=~/reports"))
 
-    assert not (place.root / "~").exists()
+    assert not (workspace.root / "~").exists()
 
 
 def test_a_folder_that_may_not_be_entered_is_the_users_error(
-    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A colleague's closed folder is one line, not a crash."""
     look = Path.stat
 
     def closed(path: Path, **options: bool) -> os.stat_result:
-        if place.tuned in path.parents:
+        if workspace.tuned in path.parents:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return look(path, **options)
 
     monkeypatch.setattr(Path, "stat", closed)
 
-    assert_refused(run(place.check()), 2, "checkpoint.unreadable")
+    assert_refused(run(workspace.check()), 2, "checkpoint.unreadable")
 
 
 def test_weights_that_may_not_be_read_are_one_line(
-    place: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
+    workspace: Place, runner: FakeRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that belongs to somebody else is no crash."""
     reading = Path.open
 
     def closed(path: Path, *positional: Any, **named: Any) -> Any:
-        if path == place.tuned / "model.safetensors":
+        if path == workspace.tuned / "model.safetensors":
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return reading(path, *positional, **named)
 
     monkeypatch.setattr(Path, "open", closed)
 
-    assert_refused(run(place.check()), 20, "checkpoint.unreadable")
+    assert_refused(run(workspace.check()), 20, "checkpoint.unreadable")
 
 
 # --- damage and interruption ---------------------------------------------------------------------
 
 
-def test_a_damaged_store_is_not_measured_again(place: Place, runner: FakeRunner) -> None:
+def test_a_damaged_store_is_not_measured_again(workspace: Place, runner: FakeRunner) -> None:
     """A flipped score in the store ends with exit code 12 and names the directory."""
-    assert run(place.check()).exit_code == 0
-    shard = sorted(place.store.rglob("0000.jsonl"))[0]
+    assert run(workspace.check()).exit_code == 0
+    shard = sorted(workspace.store.rglob("0000.jsonl"))[0]
     shard.write_text(shard.read_text().replace('"score":1.0', '"score":0.0', 1))
     runner.n_asked = 0
 
-    result = run(place.check())
+    result = run(workspace.check())
 
     line = assert_refused(result, 12, "store.damaged")
-    assert f"`cliffguard store verify --store {place.store} --repair`" in line
+    assert f"`cliffguard store verify --store {workspace.store} --repair`" in line
     assert str(shard.parent.parent) in line
     assert runner.n_asked == 0
 
@@ -262,7 +264,7 @@ class Interrupted(FakeRunner):
     n_shards = 0
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer one shard, then stop."""
         self.n_shards += 1
@@ -272,12 +274,12 @@ class Interrupted(FakeRunner):
 
 
 def test_an_interruption_is_exit_130_in_one_line(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """^C ends with the code that shells know, and says that nothing is lost."""
     answering(monkeypatch, Interrupted(lambda *_: 1.0))
 
-    result = run(place.check())
+    result = run(workspace.check())
 
     assert result.exit_code == 130
     assert result.stderr.startswith("cliffguard: interrupted; what is stored is kept")
@@ -285,30 +287,32 @@ def test_an_interruption_is_exit_130_in_one_line(
 
 
 def test_an_interrupted_check_goes_on_where_it_stopped(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The shard that was answered before ^C stays, and only the rest is asked."""
     answering(monkeypatch, Interrupted(lambda *_: 1.0))
-    assert run(place.check()).exit_code == 130
-    (stored,) = place.store.rglob("0*.jsonl")
+    assert run(workspace.check()).exit_code == 130
+    (stored,) = workspace.store.rglob("0*.jsonl")
     before = stored.stat().st_mtime_ns
     again = FakeRunner(lambda *_: 1.0)
     answering(monkeypatch, again)
 
-    result = run(place.check("--no-early-stop"))
+    result = run(workspace.check("--no-early-stop"))
 
     assert result.exit_code == 0
     assert again.n_asked == 2 * 380 - 64
     assert stored.stat().st_mtime_ns == before
 
 
-def test_an_interruption_leaves_no_failure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_leaves_no_failure(
+    workspace: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who stops a run knows it; no failure.json says so to others."""
     answering(monkeypatch, Interrupted(lambda *_: 1.0))
 
-    run(place.check())
+    run(workspace.check())
 
-    assert list(place.out.iterdir()) == []
+    assert list(workspace.out.iterdir()) == []
 
 
 # --- the program itself --------------------------------------------------------------------------
@@ -369,7 +373,7 @@ def test_a_reader_that_leaves_is_no_failure(words: str) -> None:
         assert running.stdout is not None
         assert running.stderr is not None
         running.stdout.close()
-        said = running.stderr.read()
+        stderr = running.stderr.read()
 
-    assert said == ""
+    assert stderr == ""
     assert running.returncode == 0

@@ -26,10 +26,10 @@ def run(*words: object) -> Result:
     return CliRunner().invoke(app, ["doctor", *map(str, words)], catch_exceptions=False)
 
 
-def found(*words: object) -> dict[str, Any]:
+def checkup(*words: object) -> dict[str, Any]:
     """Return what doctor says as JSON."""
-    told: dict[str, Any] = json.loads(run(*words, "--format", "json").stdout)
-    return told
+    report: dict[str, Any] = json.loads(run(*words, "--format", "json").stdout)
+    return report
 
 
 @pytest.fixture
@@ -57,26 +57,26 @@ def test_without_a_pair_it_looks_at_the_machine() -> None:
 
 def test_a_system_without_limits_of_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is asked; where there are some, nothing is said."""
-    assert "limits" not in [one["about"] for one in found()["found"]]
+    assert "limits" not in [finding["about"] for finding in checkup()["found"]]
 
     monkeypatch.setattr("cliffguard.planning.doctor.CAN_LIMIT_MEMORY", False)
 
-    told = found()
-    (about,) = [one for one in told["found"] if one["about"] == "limits"]
+    report = checkup()
+    (about,) = [finding for finding in report["found"] if finding["about"] == "limits"]
     assert about["text"].startswith("this system limits no process's memory")
-    assert (about["kind"], told["exit_code"]) == ("remark", 0)
+    assert (about["kind"], report["exit_code"]) == ("remark", 0)
 
 
 def test_a_sound_pair_is_told_with_what_would_be_loaded(sides: tuple[Path, Path]) -> None:
     """Its weights by the headers, in float32 on a CPU, and that they were not loaded."""
-    told = found("--base", sides[0], "--candidate", sides[1], "--device", "cpu")
+    report = checkup("--base", sides[0], "--candidate", sides[1], "--device", "cpu")
 
-    assert [(load["side"], load["n_parameters"], load["n_bytes"]) for load in told["loads"]] == [
+    assert [(load["side"], load["n_parameters"], load["n_bytes"]) for load in report["loads"]] == [
         ("base", N_WEIGHTS, 4 * N_WEIGHTS),
         ("candidate", N_WEIGHTS, 4 * N_WEIGHTS),
     ]
-    assert told["exit_code"] == 0
-    (good,) = [one["text"] for one in told["found"] if one["kind"] == "good"]
+    assert report["exit_code"] == 0
+    (good,) = [finding["text"] for finding in report["found"] if finding["kind"] == "good"]
     assert good == "headers fit; not loaded (--load)"
 
 
@@ -114,12 +114,16 @@ def test_every_finding_is_told(sides: tuple[Path, Path]) -> None:
     weights = (sides[0] / "model.safetensors").read_bytes()
     (sides[1] / "model.safetensors").write_bytes(weights)
 
-    told = found("--base", sides[0], "--candidate", sides[1], "--chat-template", "own")
+    report = checkup("--base", sides[0], "--candidate", sides[1], "--chat-template", "own")
 
-    by_kind = {one["kind"]: one["text"] for one in told["found"] if one["about"] == "pair"}
+    by_kind = {
+        finding["kind"]: finding["text"]
+        for finding in report["found"]
+        if finding["about"] == "pair"
+    }
     assert by_kind["remark"].startswith("The chat templates differ; each side is asked under its")
     assert "its weights are those of" in by_kind["fault"]
-    assert told["exit_code"] == 12
+    assert report["exit_code"] == 12
 
 
 def test_loading_finds_what_files_do_not_show(tiny_base: Path, tmp_path: Path) -> None:
@@ -174,7 +178,7 @@ def test_a_store_that_cannot_be_written_to_is_exit_2(
 ) -> None:
     """Answers would be lost."""
     closed = str(tmp_path / "store")
-    monkeypatch.setattr("os.access", lambda place, mode: not str(place).startswith(str(tmp_path)))
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).startswith(str(tmp_path)))
 
     result = run("--store", closed)
 
@@ -243,7 +247,7 @@ def test_doctor_and_check_find_the_same_before_the_base_is_asked(
     what: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From headers alone: a check that ran for an hour must not end with what they show."""
-    change, code, told = SPOILT[what]
+    change, code, error_id = SPOILT[what]
     adapter = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
     change(adapter)
     pair = ["--base", str(tiny_base), "--candidate", str(adapter), "--device", "cpu"]
@@ -260,22 +264,22 @@ def test_doctor_and_check_find_the_same_before_the_base_is_asked(
 
     assert (looked_at.exit_code, checked.exit_code) == (code, code), checked.output
     (line,) = checked.stderr.splitlines()
-    assert line.startswith(f"cliffguard: error[{told}]: ")
-    said, _, advice = line.partition("]: ")[2].rpartition("; ")
-    assert f"✗ pair: {said}; {advice} [{told}]" in looked_at.stdout
+    assert line.startswith(f"cliffguard: error[{error_id}]: ")
+    message, _, advice = line.partition("]: ")[2].rpartition("; ")
+    assert f"✗ pair: {message}; {advice} [{error_id}]" in looked_at.stdout
     failure = json.loads((tmp_path / "out" / "failure.json").read_text())
-    assert failure["id"] == told
+    assert failure["id"] == error_id
 
 
 def of_no_id(file: Path) -> list[str]:
     """Return where a module raises, or makes, one of our errors without an id."""
-    made = (one for one in ast.walk(ast.parse(file.read_text())) if isinstance(one, ast.Call))
+    made = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call))
     return [
-        f"{file.name}:{one.lineno}"
-        for one in made
-        if isinstance(one.func, ast.Name)
-        and one.func.id in {"UsageError", "IntegrityError", "InfrastructureError"}
-        and all(keyword.arg != "id" for keyword in one.keywords)
+        f"{file.name}:{call.lineno}"
+        for call in made
+        if isinstance(call.func, ast.Name)
+        and call.func.id in {"UsageError", "IntegrityError", "InfrastructureError"}
+        and all(keyword.arg != "id" for keyword in call.keywords)
     ]
 
 
@@ -286,14 +290,14 @@ def test_whatever_is_found_of_a_pair_has_an_id() -> None:
     files = [file for name in judges for file in sorted(home.glob(f"{name}.py"))]
 
     assert len(files) > len(judges)
-    assert [place for file in files for place in of_no_id(file)] == []
+    assert [location for file in files for location in of_no_id(file)] == []
 
 
 def test_a_fault_of_the_machine_has_an_id(sides: tuple[Path, Path]) -> None:
     """A device that is not there is told as a run would tell it."""
     words = ("--base", sides[0], "--candidate", sides[1], "--device", "cuda:7")
 
-    (fault,) = [one for one in found(*words)["found"] if one["kind"] == "fault"]
+    (fault,) = [finding for finding in checkup(*words)["found"] if finding["kind"] == "fault"]
 
     assert (fault["exit_code"], fault["id"]) == (20, "runner.no-device")
     assert f"✗ memory: {fault['text']}; {fault['advice']} [runner.no-device]" in run(*words).stdout

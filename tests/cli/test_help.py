@@ -14,13 +14,13 @@ from cliffguard.cli.app import app
 from cliffguard.cli.help import Brief
 from cliffguard.config import schema
 from cliffguard.core.flags import flags_of
-from cliffguard.core.settings import Plan, Protocol, RunnerSettings, TargetData
+from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings, TargetData
 
 ROOT = Path(__file__).parent.parent.parent
 VERBS: dict[str, Any] = dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 VERBS |= {f"suites {name}": verb for name, verb in VERBS["suites"].commands.items()}
 BRIEF = sorted(name for name, verb in VERBS.items() if isinstance(verb, Brief))
-RECORDS = (Plan, Protocol, RunnerSettings, TargetData)
+RECORDS = (Plan, EvalSettings, RunnerSettings, TargetData)
 
 
 def help_of(verb: str, flag: str = "--help", *, width: int = 80) -> str:

@@ -173,12 +173,12 @@ def test_force_overwrites(tmp_path: Path) -> None:
 
 def test_force_does_not_overwrite_the_data_itself(tmp_path: Path) -> None:
     """Data that lies where the items would go is not replaced by what is left of it."""
-    own = data(tmp_path, [{**row, "note": "keep"} for row in FREE], "target.jsonl")
-    before = own.read_bytes()
+    path = data(tmp_path, [{**row, "note": "keep"} for row in FREE], "target.jsonl")
+    before = path.read_bytes()
 
-    init(tmp_path, "--data", own, "--force")
+    init(tmp_path, "--data", path, "--force")
 
-    assert own.read_bytes() == before
+    assert path.read_bytes() == before
 
 
 def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ _OF_OURS = ("cliffguard.engine", "cliffguard.planning.doctor", "cliffguard.runne
 def lacking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A process without one of the libraries; the name of its package."""
     wanted = (*_OF_OURS, f"{request.param}.")
-    held = {name: one for name, one in sys.modules.items() if f"{name}.".startswith(wanted)}
+    held = {name: module for name, module in sys.modules.items() if f"{name}.".startswith(wanted)}
     for name in held:
         del sys.modules[name]
     monkeypatch.setattr(sys, "meta_path", [Without(request.param), *sys.meta_path])
@@ -43,9 +43,9 @@ def lacking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         del sys.modules[name]
     sys.modules.update(held)
     for name, module in held.items():  # a package holds on to what was imported last
-        parent, _, own = name.rpartition(".")
+        parent, _, attribute = name.rpartition(".")
         if parent in sys.modules:
-            setattr(sys.modules[parent], own, module)
+            setattr(sys.modules[parent], attribute, module)
 
 
 @pytest.mark.parametrize("verb", ["check", "plan", "measure"])
@@ -64,8 +64,8 @@ def test_what_to_install_is_one_line(verb: str, lacking: str, tmp_path: Path) ->
     assert f"{lacking} is not installed, and this needs it; pip install '{lacking}" in line
     assert line.startswith("cliffguard: error[environment.missing-library]: ")
     if verb == "check":
-        told = json.loads((tmp_path / "out" / "failure.json").read_text())
-        assert (told["exit_code"], told["id"]) == (20, "environment.missing-library")
+        failure = json.loads((tmp_path / "out" / "failure.json").read_text())
+        assert (failure["exit_code"], failure["id"]) == (20, "environment.missing-library")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

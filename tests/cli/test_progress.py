@@ -17,13 +17,13 @@ from cliffguard import Plan, Store, guard
 from cliffguard.cli import console as console_room
 from cliffguard.cli import display as room
 from cliffguard.cli.app import app
-from cliffguard.cli.console import Screen
+from cliffguard.cli.console import ProgressOutput
 from cliffguard.cli.display import Display
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
 from cliffguard.core.progress import Step, doing, watched_by
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.runners.fake import FakeRunner
 from tests import support
 
@@ -80,9 +80,9 @@ def step(n_done: int, task: str = "boolq", *, look: int | None = 1, side: str = 
 
 def seconds_of(line: str) -> float:
     """Return what the clock of a line says."""
-    found = re.match(r"\[ *(\d+) s\] ", line)
-    assert found, line
-    return float(found[1])
+    match = re.match(r"\[ *(\d+) s\] ", line)
+    assert match, line
+    return float(match[1])
 
 
 class SlowRunner(FakeRunner):
@@ -93,7 +93,7 @@ class SlowRunner(FakeRunner):
         self.shown = shown
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         if not self.n_asked:
             with doing(f"loading {checkpoint.name}"):
@@ -167,8 +167,8 @@ def test_what_has_no_name_is_getting_ready() -> None:
     with watched_by(shown.display), doing("loading torch and lm-eval"):
         shown.wait(2)
 
-    told = [line.partition("] ")[2] for line in shown.lines]
-    assert told == ["getting ready", "loading torch and lm-eval"]
+    messages = [line.partition("] ")[2] for line in shown.lines]
+    assert messages == ["getting ready", "loading torch and lm-eval"]
 
 
 def test_an_outer_work_goes_on_when_an_inner_one_has_ended() -> None:
@@ -355,7 +355,7 @@ def test_a_verb_that_asks_nobody_says_what_it_does(
 def test_time_in_all_begins_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read before the first comparison is in its wall time, and not in the next one's."""
     monkeypatch.setattr(console_room, "_began", [time.monotonic() - 8.0])
-    screen = Screen(quiet=True, verbose=True)
+    screen = ProgressOutput(quiet=True, verbose=True)
 
     screen.start()
     assert screen.wall_seconds() >= 8.0
@@ -366,20 +366,20 @@ def test_time_in_all_begins_with_the_command(monkeypatch: pytest.MonkeyPatch) ->
 def test_seconds_are_those_of_the_task_that_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two steps the time belongs to the first; after the end to nobody."""
     times = iter((10.0, 13.0, 18.0, 30.0, 31.0))
-    screen = Screen(quiet=True, verbose=True)
+    screen = ProgressOutput(quiet=True, verbose=True)
     monkeypatch.setattr(console_room.time, "monotonic", lambda: next(times))
     monkeypatch.setattr(screen.display, "step", lambda step: None)
 
-    for one in (step(0), step(64, "race"), step(128, ""), step(0, side="tuned"), step(1, "")):
-        screen.progress(one)
+    for progress in (step(0), step(64, "race"), step(128, ""), step(0, side="tuned"), step(1, "")):
+        screen.progress(progress)
 
     assert screen.seconds == {"base: boolq": 3.0, "base: race": 5.0, "tuned: boolq": 1.0}
 
 
 def test_nobody_need_listen() -> None:
     """In Python, without a command line, what is told is lost and nothing else."""
-    told: list[Any] = []
+    calls: list[Any] = []
     with doing("loading"):
-        told.append(1)
+        calls.append(1)
 
-    assert told == [1]
+    assert calls == [1]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, TargetData, guard
+from cliffguard import EvalSettings, Plan, Policy, RunnerSettings, Store, TargetData, guard
 from cliffguard.compare.repeat_command import names_of, plan_written, write_plan
 from cliffguard.config import load_plan, make_plan
 from cliffguard.core.items import Item
@@ -31,7 +31,7 @@ TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a base, candidates, a suite, a policy and data, in which one stands."""
     support.write_checkpoint(tmp_path / "base", seed=0)
     for seed, name in enumerate(("tuned", "a/final", "b/final"), start=1):
@@ -46,7 +46,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(folder: Path) -> dict[str, Any]:
+def verdict_in(folder: Path) -> dict[str, Any]:
     """Return the review in a folder."""
     review: dict[str, Any] = json.loads((folder / "review.json").read_text(encoding="utf-8"))
     return review
@@ -77,7 +77,7 @@ RUNS: dict[str, tuple[list[str], Script, int]] = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_check_is_repeated_by_its_command(
-    name: str, place: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From another folder, with nothing but the files beside the review, and nothing asked anew."""
     words, script, code = RUNS[name]
@@ -88,15 +88,16 @@ def test_a_check_is_repeated_by_its_command(
     assert run("check", *given, *words).exit_code == code
 
     n_asked = runner.n_asked
-    command = told(place / "out")["provenance"]["command"]
+    command = verdict_in(workspace / "out")["provenance"]["command"]
     assert command.startswith("cliffguard check out/plan.yaml")
-    monkeypatch.chdir(place)
-    once = told(place / "out")
+    monkeypatch.chdir(workspace)
+    once = verdict_in(workspace / "out")
     result = run(*shlex.split(command)[1:], "--out", "again")
     assert result.exit_code == code, result.output
-    assert told(place / "again")["verdict"] == once["verdict"]
+    assert verdict_in(workspace / "again")["verdict"] == once["verdict"]
     assert (
-        told(place / "again")["comparison"]["capabilities"] == (once["comparison"]["capabilities"])
+        verdict_in(workspace / "again")["comparison"]["capabilities"]
+        == (once["comparison"]["capabilities"])
     )
     assert runner.n_asked == n_asked
 
@@ -104,7 +105,7 @@ def test_a_check_is_repeated_by_its_command(
 @pytest.mark.parametrize("is_named", [True, False])
 def test_an_adapter_is_repeated(
     is_named: bool,
-    place: Path,
+    workspace: Path,
     tiny_base: Path,
     tiny_adapter: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -115,44 +116,44 @@ def test_an_adapter_is_repeated(
     words += ["--base", str(tiny_base)] if is_named else []
     assert run("check", *words).exit_code == 10
 
-    once = told(Path("out"))
+    once = verdict_in(Path("out"))
     result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
 
     assert result.exit_code == 10, result.output
-    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
 
 
-def test_a_plan_is_read_from_anywhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_is_read_from_anywhere(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its paths are whole, and the policy lies beside it."""
     scripted(monkeypatch, loses_hard_levels)
-    out = place / "out"
+    out = workspace / "out"
     words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
     assert run("check", *words, "--out", str(out)).exit_code == 10
 
-    (place / "elsewhere").mkdir()
-    monkeypatch.chdir(place / "elsewhere")
+    (workspace / "elsewhere").mkdir()
+    monkeypatch.chdir(workspace / "elsewhere")
 
-    words = shlex.split(told(out)["provenance"]["command"])[1:]
+    words = shlex.split(verdict_in(out)["provenance"]["command"])[1:]
     assert run(*words, "--out", "again").exit_code == 10
-    assert told(Path("again"))["verdict"] == told(out)["verdict"]
+    assert verdict_in(Path("again"))["verdict"] == verdict_in(out)["verdict"]
 
 
-def everything_relative(place: Path, tiny_base: Path, tiny_adapter: Path) -> list[str]:
+def everything_relative(folder: Path, tiny_base: Path, tiny_adapter: Path) -> list[str]:
     """Return a check in which all that can be a path is one from here; the files are made."""
-    shutil.copytree(tiny_base, place / "models" / "base")
-    shutil.copytree(tiny_adapter, place / "runs" / "adapter")
-    config = place / "runs" / "adapter" / "adapter_config.json"
+    shutil.copytree(tiny_base, folder / "models" / "base")
+    shutil.copytree(tiny_adapter, folder / "runs" / "adapter")
+    config = folder / "runs" / "adapter" / "adapter_config.json"
     named = {**json.loads(config.read_text()), "base_model_name_or_path": "models/base"}
     config.write_text(json.dumps(named))
-    (place / "plan.yaml").write_text(
+    (folder / "plan.yaml").write_text(
         "{candidate: runs/adapter, suites: [suite/small.yaml, ./other/more.yaml], "
         "target: {data: tickets.jsonl}, train: [train.jsonl], policy: policy.yaml, "
         "churn: churn.yaml, items: 505}"
     )
-    (place / "churn.yaml").write_text("reasoning: 0.05\n")
+    (folder / "churn.yaml").write_text("reasoning: 0.05\n")
     rows = [{**row, "prompt": f"More: {row['prompt']}"} for row in support.choice_rows(90)]
-    support.write_jsonl(place / "other" / "more.jsonl", rows)
-    (place / "other" / "more.yaml").write_text(
+    support.write_jsonl(folder / "other" / "more.jsonl", rows)
+    (folder / "other" / "more.yaml").write_text(
         "{name: more, version: 1, description: x, capabilities: {more: {ring: adjacent, "
         "description: x, tasks: [{name: more, items: more.jsonl, level: hops, metric: acc, "
         "chance: 0.25}]}}}"
@@ -163,25 +164,25 @@ def everything_relative(place: Path, tiny_base: Path, tiny_adapter: Path) -> lis
 @pytest.mark.parametrize("is_named", [True, False])
 def test_paths_of_every_kind_are_found_from_elsewhere(
     is_named: bool,
-    place: Path,
+    workspace: Path,
     tiny_base: Path,
     tiny_adapter: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Also the base that an adapter names by a path from where its trainer stood."""
     runner = scripted(monkeypatch, loses)
-    words = everything_relative(place, tiny_base, tiny_adapter)
+    words = everything_relative(workspace, tiny_base, tiny_adapter)
     words += ["--base", "models/base"] if is_named else []
-    first = run(*words, "--out", str(place / "out"))
+    first = run(*words, "--out", str(workspace / "out"))
     assert first.exit_code in (0, 10, 11), first.output
-    once, n_asked = told(place / "out"), runner.n_asked
-    (place / "elsewhere").mkdir()
-    monkeypatch.chdir(place / "elsewhere")
+    once, n_asked = verdict_in(workspace / "out"), runner.n_asked
+    (workspace / "elsewhere").mkdir()
+    monkeypatch.chdir(workspace / "elsewhere")
 
     result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
 
     assert result.exit_code == first.exit_code, result.output
-    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
     assert runner.n_asked == n_asked
 
 
@@ -208,7 +209,7 @@ def test_a_server_knows_a_side_by_the_name_that_it_was_given() -> None:
 
 @pytest.mark.parametrize("choose", [None, "any", "last"])
 def test_each_of_several_candidates_is_repeated(
-    choose: str | None, place: Path, monkeypatch: pytest.MonkeyPatch
+    choose: str | None, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the alpha that it was judged at, whichever way one is chosen."""
     scripted(
@@ -219,53 +220,53 @@ def test_each_of_several_candidates_is_repeated(
     run("check", *words, *(["--choose", choose] if choose else []))
 
     for name, code in (("a/final", 0), ("b/final", 10)):
-        once = told(Path("out") / name)
+        once = verdict_in(Path("out") / name)
         result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
         assert result.exit_code == code, result.output
-        assert told(Path("again"))["verdict"] == once["verdict"]
+        assert verdict_in(Path("again"))["verdict"] == once["verdict"]
 
 
 def test_both_templates_are_repeated_each_by_itself(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each report is of one way to put prompts."""
     scripted(monkeypatch, lambda *_: 1.0)
     for side in ("base", "tuned"):
-        (place / side / "chat_template.jinja").write_text(support.CHAT_TEMPLATE)
+        (workspace / side / "chat_template.jinja").write_text(support.CHAT_TEMPLATE)
     words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
     run("check", *words, "--chat-template", "both", "--out", "out")
 
     for way in ("own", "base"):
-        once = told(Path("out") / f"tuned-{way}-template")
+        once = verdict_in(Path("out") / f"tuned-{way}-template")
         result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
         assert result.exit_code == 0, result.output
-        assert told(Path("again"))["plan"]["protocol"]["chat_template"] == way
+        assert verdict_in(Path("again"))["plan"]["protocol"]["chat_template"] == way
 
 
 def test_items_dealt_by_measured_noise_are_dealt_again(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also from a store that has learnt more of the noise since."""
     runner = scripted(monkeypatch, lambda *_: 1.0)
-    asked = ["--suite", "suite/small.yaml", "--store", "store"]
-    assert run("noise", "base", *asked).exit_code == 0
-    words = ["--base", "base", "--candidate", "tuned", *asked, "--items", "200"]
+    options = ["--suite", "suite/small.yaml", "--store", "store"]
+    assert run("noise", "base", *options).exit_code == 0
+    words = ["--base", "base", "--candidate", "tuned", *options, "--items", "200"]
     code = run("check", *words, "--out", "out").exit_code
     n_asked = runner.n_asked
     for entry in Store("store").entries():
         if (noise := entry.read_noise()) is not None:
             entry.write_noise({**noise, "flips": noise["items"] // 2})
 
-    once = told(Path("out"))
+    once = verdict_in(Path("out"))
     result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
 
     assert result.exit_code == code, result.output
-    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
     assert runner.n_asked == n_asked
 
 
 def test_a_run_that_its_time_ended_is_repeated(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it had asked is in the store, and what it had not is still for later."""
     scripted(monkeypatch, lambda *_: 1.0)
@@ -273,21 +274,21 @@ def test_a_run_that_its_time_ended_is_repeated(
     words += ["--store", "store", "--max-minutes", "1e-9"]
     assert run("check", *words, "--out", "out").exit_code == 11
 
-    once = told(Path("out"))
+    once = verdict_in(Path("out"))
     result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
 
     assert result.exit_code == 11, result.output
-    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
 
 
 def test_a_comparison_that_leaves_no_plan_names_itself(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without --out the command is the one that was given, and gives the verdict again."""
     scripted(monkeypatch, loses_hard_levels)
-    asked = ["--suite", "suite/small.yaml", "--limit", "60"]
+    options = ["--suite", "suite/small.yaml", "--limit", "60"]
     for side in ("base", "tuned"):
-        assert run("measure", side, *asked, "--store", "store").exit_code == 0
+        assert run("measure", side, *options, "--store", "store").exit_code == 0
     words = ["base", "tuned", "-s", "suite/small.yaml", "-L", "60", "--store", "store"]
     words += ["-p", "policy.yaml", "--train", "train.jsonl", "--chat-template", "none"]
     words += ["--churn", "reasoning=0.03", "--churn", "saying=0.1", "--items", "120", "--offline"]
@@ -304,10 +305,10 @@ def test_a_comparison_that_leaves_no_plan_names_itself(
     assert again["provenance"]["command"] == command
 
 
-def test_a_side_that_reads_as_a_flag_is_named_again(place: Path) -> None:
+def test_a_side_that_reads_as_a_flag_is_named_again(workspace: Path) -> None:
     """Behind the mark that ends the flags."""
     for side in ("one", "-two"):
-        test_imports.write(place / side, "task", test_imports.scored(300))
+        test_imports.write(workspace / side, "task", test_imports.scored(300))
 
     first = run("compare", "--format", "json", "--", "one", "-two")
 
@@ -316,12 +317,12 @@ def test_a_side_that_reads_as_a_flag_is_named_again(place: Path) -> None:
     assert run(*shlex.split(command)[1:]).exit_code == first.exit_code == 0
 
 
-def test_samples_that_leave_no_plan_name_themselves(place: Path) -> None:
+def test_samples_that_leave_no_plan_name_themselves(workspace: Path) -> None:
     """With the policy and the earlier reviews of the command."""
     for side, wrong in (("one", 0), ("two", 9)):
         rows = test_imports.scored(300, lambda n, wrong=wrong: n % 10 < wrong)
-        test_imports.write(place / side, "task", rows)
-    (place / "own.yaml").write_text("capabilities: {all: {tasks: ['ta*'], margin: 0.07}}")
+        test_imports.write(workspace / side, "task", rows)
+    (workspace / "own.yaml").write_text("capabilities: {all: {tasks: ['ta*'], margin: 0.07}}")
     assert run("compare", "one", "two", "-p", "own.yaml", "--out", "out").exit_code == 10
     words = ["one", "two", "--policy", "own.yaml", "--after", "out/review.json"]
 
@@ -335,27 +336,27 @@ def test_samples_that_leave_no_plan_name_themselves(place: Path) -> None:
     assert json.loads(result.stdout)["verdict"] == once["verdict"]
 
 
-def test_what_an_earlier_comparison_spent_is_counted_again(place: Path) -> None:
+def test_what_an_earlier_comparison_spent_is_counted_again(workspace: Path) -> None:
     """More samples of the same two, after fewer of them: the command names the earlier review."""
     for side in ("one", "two"):
         for n_rows, name in ((100, "few"), (300, "all")):
             rows = test_imports.scored(n_rows, lambda n, side=side: side == "two" and n % 14 == 0)
-            test_imports.write(place / name / side, "task", rows)
+            test_imports.write(workspace / name / side, "task", rows)
     run("compare", "few/one", "few/two", "--out", "few/out")
     words = ["all/one", "all/two", "--after", "few/out/review.json", "--out", "out"]
     first = run("compare", *words)
 
-    once = told(Path("out"))
+    once = verdict_in(Path("out"))
     assert "--after" in once["provenance"]["command"]
     result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
 
     assert result.exit_code == first.exit_code, result.output
-    assert told(Path("again"))["verdict"] == once["verdict"]
-    assert told(Path("again"))["taken"] == once["taken"]
+    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+    assert verdict_in(Path("again"))["taken"] == once["taken"]
 
 
 def test_a_repeat_without_a_place_leaves_other_reviews_alone(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two plans of one candidate are repeated, none over the review of the other."""
     scripted(monkeypatch, loses_hard_levels)
@@ -363,35 +364,42 @@ def test_a_repeat_without_a_place_leaves_other_reviews_alone(
     run("check", *words, "--out", "one")
     run("check", *words, "--policy", "policy.yaml", "--out", "two")
 
-    results = [run("check", f"{one}/plan.yaml") for one in ("one", "two", "one")]
+    results = [run("check", f"{folder}/plan.yaml") for folder in ("one", "two", "one")]
 
-    here = place / "cliffguard-out"
+    here = workspace / "cliffguard-out"
     assert sorted(path.name for path in here.iterdir()) == ["tuned", "tuned-2"]
-    assert told(here / "tuned")["verdict"] == told(place / "one")["verdict"]
-    assert told(here / "tuned-2")["verdict"] == told(place / "two")["verdict"]
+    assert verdict_in(here / "tuned")["verdict"] == verdict_in(workspace / "one")["verdict"]
+    assert verdict_in(here / "tuned-2")["verdict"] == verdict_in(workspace / "two")["verdict"]
     away = "! cliffguard-out/tuned is of another run; the reports go to cliffguard-out/tuned-2"
     assert [away in result.stderr for result in results] == [False, True, False]
 
 
 def test_a_review_that_somebody_put_there_stays(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether it was written with --out or by an older release: nothing says whose it is."""
     scripted(monkeypatch, loses_hard_levels)
     words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
     run("check", *words, "--out", "cliffguard-out/tuned")
-    once = (place / "cliffguard-out" / "tuned" / "review.json").read_bytes()
+    once = (workspace / "cliffguard-out" / "tuned" / "review.json").read_bytes()
 
-    command = shlex.split(told(place / "cliffguard-out" / "tuned")["provenance"]["command"])
+    command = shlex.split(
+        verdict_in(workspace / "cliffguard-out" / "tuned")["provenance"]["command"]
+    )
     for _ in range(2):
         assert run(*command[1:]).exit_code == 10
 
-    assert (place / "cliffguard-out" / "tuned" / "review.json").read_bytes() == once
-    assert told(place / "cliffguard-out" / "tuned-2")["verdict"] == json.loads(once)["verdict"]
-    assert not (place / "cliffguard-out" / "tuned-3").exists()
+    assert (workspace / "cliffguard-out" / "tuned" / "review.json").read_bytes() == once
+    assert (
+        verdict_in(workspace / "cliffguard-out" / "tuned-2")["verdict"]
+        == json.loads(once)["verdict"]
+    )
+    assert not (workspace / "cliffguard-out" / "tuned-3").exists()
 
 
-def test_stored_answers_are_compared_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_answers_are_compared_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By `compare` and the plan beside the review; nothing is asked."""
     runner = scripted(monkeypatch, loses_hard_levels)
     words = ["--suite", "suite/small.yaml", "--store", "store"]
@@ -400,73 +408,75 @@ def test_stored_answers_are_compared_again(place: Path, monkeypatch: pytest.Monk
     n_asked = runner.n_asked
     assert run("compare", "base", "tuned", *words, "--out", "out").exit_code == 10
 
-    once = told(Path("out"))
+    once = verdict_in(Path("out"))
     assert once["provenance"]["command"].startswith("cliffguard compare out/plan.yaml --store ")
     result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
 
     assert result.exit_code == 10, result.output
-    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
     assert runner.n_asked == n_asked
 
 
 @pytest.mark.parametrize("policy", [True, False])
-def test_samples_are_compared_again(policy: bool, place: Path) -> None:
+def test_samples_are_compared_again(policy: bool, workspace: Path) -> None:
     """With the policy that judged them, given or not, and with what an earlier one spent."""
     for side, wrong in (("one", 0), ("two", 9)):
         rows = test_imports.scored(300, lambda n, wrong=wrong: n % 10 < wrong)
-        test_imports.write(place / side, "task", rows)
-    (place / "own.yaml").write_text("capabilities: {all: {tasks: ['ta*'], margin: 0.07}}")
+        test_imports.write(workspace / side, "task", rows)
+    (workspace / "own.yaml").write_text("capabilities: {all: {tasks: ['ta*'], margin: 0.07}}")
     words = ["--policy", "own.yaml"] if policy else []
     first = run("compare", "one", "two", *words, "--out", "out")
 
-    once = told(Path("out"))
+    once = verdict_in(Path("out"))
     assert once["provenance"]["command"] == "cliffguard compare out/plan.yaml"
     result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
 
     assert result.exit_code == first.exit_code == 10, result.output
-    assert told(Path("again"))["verdict"] == once["verdict"]
+    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
 
 
 def test_a_plan_of_somebody_elses_is_left_alone(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command names the file that lies beside it."""
     scripted(monkeypatch, lambda *_: 1.0)
     text = "base: base\ncandidate: tuned\nsuites: [suite/small.yaml]\npolicy: policy.yaml\n"
-    (place / "plan.yaml").write_text(text)
+    (workspace / "plan.yaml").write_text(text)
 
     assert run("check", "plan.yaml", "--out", ".").exit_code == 0
 
-    assert (place / "plan.yaml").read_text() == text
-    assert (place / "policy.yaml").read_text() == "{alpha: 0.1, default_margin: 0.08}"
-    command = told(place)["provenance"]["command"]
+    assert (workspace / "plan.yaml").read_text() == text
+    assert (workspace / "policy.yaml").read_text() == "{alpha: 0.1, default_margin: 0.08}"
+    command = verdict_in(workspace)["provenance"]["command"]
     assert command.startswith("cliffguard check review-plan.yaml")
     assert run(*shlex.split(command)[1:], "--out", "again").exit_code == 0
-    assert told(place / "again")["plan"]["policy"] == told(place)["plan"]["policy"]
+    assert (
+        verdict_in(workspace / "again")["plan"]["policy"] == verdict_in(workspace)["plan"]["policy"]
+    )
 
 
-def test_a_model_in_memory_says_that_it_cannot_be_repeated(place: Path) -> None:
+def test_a_model_in_memory_says_that_it_cannot_be_repeated(workspace: Path) -> None:
     """And no plan lies beside its review."""
     plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
-    found = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0))
-    sides = (found.comparison.base, found.comparison.candidate)
+    review = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0))
+    sides = (review.comparison.base, review.comparison.candidate)
 
     live = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0), sides=sides)
-    write_reports(live, place / "live")
+    write_reports(live, workspace / "live")
 
     assert "cannot be repeated by a command" in live.provenance.command
-    assert not (place / "live" / "plan.yaml").exists()
+    assert not (workspace / "live" / "plan.yaml").exists()
 
 
 def test_python_writes_the_plan_beside_the_review(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The command is read in the folder of the review."""
     scripted(monkeypatch, loses_hard_levels)
     plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
     review = guard(plan, store=Store("store"), runner=FakeRunner(loses_hard_levels))
-    write_reports(review, place / "out")
-    monkeypatch.chdir(place / "out")
+    write_reports(review, workspace / "out")
+    monkeypatch.chdir(workspace / "out")
 
     result = run(*shlex.split(review.provenance.command)[1:], "--out", "again")
 
@@ -475,7 +485,7 @@ def test_python_writes_the_plan_beside_the_review(
 
 
 def test_python_names_the_plan_beside_somebody_elses(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The review in the folder says which of the two is its own."""
     scripted(monkeypatch, loses_hard_levels)
@@ -483,31 +493,31 @@ def test_python_names_the_plan_beside_somebody_elses(
     review = guard(
         plan, store=Store("store"), runner=FakeRunner(loses_hard_levels), stops_early=False
     )
-    (place / "out").mkdir()
-    (place / "out" / "plan.yaml").write_text("candidate: another\n")
-    write_reports(review, place / "out")
-    monkeypatch.chdir(place / "out")
+    (workspace / "out").mkdir()
+    (workspace / "out" / "plan.yaml").write_text("candidate: another\n")
+    write_reports(review, workspace / "out")
+    monkeypatch.chdir(workspace / "out")
 
-    command = told(place / "out")["provenance"]["command"]
+    command = verdict_in(workspace / "out")["provenance"]["command"]
 
     assert command == "cliffguard check review-plan.yaml --no-early-stop"
     assert run(*shlex.split(command)[1:], "--out", "again").exit_code == 10
 
 
-def test_a_model_of_a_hub_is_named_at_its_commit(place: Path) -> None:
+def test_a_model_of_a_hub_is_named_at_its_commit(workspace: Path) -> None:
     """A branch moves on; what was asked does not."""
     plan = Plan(base="base", candidate="tuned", suites=("suite/small.yaml",))
-    found = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0))
+    measured = guard(plan, store=Store("store"), runner=FakeRunner(lambda *_: 1.0))
     commit = "c" * 40
-    candidate = replace(found.comparison.candidate, revision=commit)
+    candidate = replace(measured.comparison.candidate, revision=commit)
     review: Review = replace(
-        found,
-        plan=replace(found.plan, candidate="hf:org/tuned@main"),
-        comparison=replace(found.comparison, candidate=candidate),
+        measured,
+        plan=replace(measured.plan, candidate="hf:org/tuned@main"),
+        comparison=replace(measured.comparison, candidate=candidate),
     )
 
     assert plan_written(review)["candidate"] == f"hf:org/tuned@{commit}"
-    assert yaml.safe_load(yaml.safe_dump(plan_written(review)))["base"] == str(place / "base")
+    assert yaml.safe_load(yaml.safe_dump(plan_written(review)))["base"] == str(workspace / "base")
 
 
 PLAN = Plan(candidate="tuned", suites=("adjacent",), policy=Policy())
@@ -524,7 +534,7 @@ PLANS = {
     ),
     "a protocol": replace(
         PLAN,
-        protocol=Protocol(
+        protocol=EvalSettings(
             chat_template="own", system_prompt="a: b\n#c\n", template_args={"x": True, "y": None}
         ),
     ),
@@ -543,15 +553,15 @@ PLANS = {
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_a_plan_survives_its_file(name: str, place: Path) -> None:
+def test_a_plan_survives_its_file(name: str, workspace: Path) -> None:
     """Whatever is in it, but for paths, which are whole."""
     plan = PLANS[name]
 
-    write_plan(replace(samples.failed(), plan=plan), place / "out")
+    write_plan(replace(samples.failed(), plan=plan), workspace / "out")
 
-    read = load_plan(place / "out" / "plan.yaml")
-    target = plan.target and replace(plan.target, data=str(place / plan.target.data))
-    here = str(place / "tuned")
+    read = load_plan(workspace / "out" / "plan.yaml")
+    target = plan.target and replace(plan.target, data=str(workspace / plan.target.data))
+    here = str(workspace / "tuned")
     candidate = here if plan.candidate == "tuned" else plan.candidate
     assert read == replace(plan, target=target, candidate=candidate)
 
@@ -573,14 +583,14 @@ def test_a_plan_survives_its_file(name: str, place: Path) -> None:
     ],
 )
 def test_candidates_have_the_shortest_names_that_tell_them_apart(
-    given: list[str], names: list[str], place: Path
+    given: list[str], names: list[str], workspace: Path
 ) -> None:
     """Each of its own, whatever the others need."""
-    assert names_of(given) == [name.replace("HERE", place.name) for name in names]
+    assert names_of(given) == [name.replace("HERE", workspace.name) for name in names]
 
 
 def test_reports_of_several_lie_under_these_names(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Adapters of two runs are called alike, and are checked together."""
     scripted(monkeypatch, lambda *_: 1.0)
@@ -592,10 +602,12 @@ def test_reports_of_several_lie_under_these_names(
     both = json.loads(result.stdout)
     assert list(both) == ["a/final", "b/final"]
     for name, review in both.items():
-        assert review == told(Path("out") / name)
+        assert review == verdict_in(Path("out") / name)
 
 
-def test_a_candidate_without_a_review_is_null(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_candidate_without_a_review_is_null(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who reads the one object sees that it is missing."""
     scripted(monkeypatch, lambda *_: 1.0)
     words = ["--base", "base", "--candidate", "gone", "--candidate", "tuned"]
@@ -609,7 +621,7 @@ def test_a_candidate_without_a_review_is_null(place: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("other", ["tuned", "./tuned", "a/../tuned"])
-def test_one_candidate_given_twice_is_refused(other: str, place: Path) -> None:
+def test_one_candidate_given_twice_is_refused(other: str, workspace: Path) -> None:
     """By whatever path."""
     words = ["--base", "base", "--candidate", "tuned", "--candidate", other]
 

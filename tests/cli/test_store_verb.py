@@ -180,18 +180,18 @@ def test_an_imported_base_is_not_measured_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a CI job does: import the base's answers, check, and ask the candidate alone."""
-    place = Place.made(tmp_path / "place", n_items=70, n_said=6)
-    asked: list[str] = []
-    runner = Scripted(before=asked.append)
+    workspace = Place.made(tmp_path / "place", n_items=70, n_said=6)
+    requests: list[str] = []
+    runner = Scripted(before=requests.append)
     monkeypatch.setattr("cliffguard.runners.harness.HarnessRunner", lambda *_, **__: runner)
-    plan = place.plan
+    plan = workspace.plan
     suite = ("--suite", plan.suites[0], "--no-early-stop", "--quiet", "--exit-zero")
     at_home, in_ci = Store(tmp_path / "home"), Store(tmp_path / "ci")
     measured = ("measure", str(plan.base), *suite[:2], "--store", str(at_home.root))
     assert CliRunner().invoke(app, list(measured)).exit_code == 0
     exported = run(at_home, "export", "--out", str(tmp_path / "a.tar"), "--checkpoint", "base")
     assert exported.exit_code == 0, exported.stderr
-    asked.clear()
+    requests.clear()
 
     assert run(in_ci, "import", str(tmp_path / "a.tar")).exit_code == 0
     check = ("check", "--base", str(plan.base), "--candidate", plan.candidate, *suite)
@@ -199,4 +199,4 @@ def test_an_imported_base_is_not_measured_again(
     result = CliRunner().invoke(app, words)
 
     assert result.exit_code == 0, result.stderr
-    assert {line.split()[0] for line in asked} == {"tuned"}
+    assert {line.split()[0] for line in requests} == {"tuned"}

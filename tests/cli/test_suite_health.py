@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.vectors import Vectors
 from cliffguard.runners.fake import FakeRunner
 from tests import support
@@ -27,7 +27,9 @@ class Reading(FakeRunner):
     def __init__(self) -> None:
         super().__init__(lambda *_: 1.0)
 
-    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+    def embed(
+        self, checkpoint: Checkpoint, texts: Sequence[str], protocol: EvalSettings
+    ) -> Vectors:
         noise = np.random.default_rng(0).normal(scale=0.05, size=(len(texts), 3))
         axis = [0 if "ball" in text else 1 if "Say" in text else 2 for text in texts]
         return noise + np.eye(3)[axis]
@@ -43,10 +45,10 @@ def cover(suite: Path, tmp_path: Path, *words: str) -> Result:
     """Cover ten prompts about a ball and five of a kind that no item has."""
     prompts = [f"Where is ball {number}?" for number in range(10)]
     prompts += [f"Write {number} lines of SQL" for number in range(5)]
-    path = support.write_jsonl(tmp_path / "log.jsonl", [{"prompt": one} for one in prompts])
+    path = support.write_jsonl(tmp_path / "log.jsonl", [{"prompt": prompt} for prompt in prompts])
     base = support.write_checkpoint(tmp_path / "base")
-    asked = ["suites", "coverage", str(suite), "--prompts", str(path), "--base", str(base)]
-    return CliRunner().invoke(app, [*asked, *words], catch_exceptions=False)
+    command = ["suites", "coverage", str(suite), "--prompts", str(path), "--base", str(base)]
+    return CliRunner().invoke(app, [*command, *words], catch_exceptions=False)
 
 
 @pytest.fixture
@@ -70,10 +72,10 @@ def test_coverage_names_what_is_like_no_item(suite: Path, tmp_path: Path) -> Non
 @pytest.mark.usefixtures("_reads")
 def test_coverage_as_json_has_the_shares(suite: Path, tmp_path: Path) -> None:
     """Shares of all capabilities, with what is uncovered, add up to one."""
-    told = json.loads(cover(suite, tmp_path, "--format", "json").stdout)
+    coverage = json.loads(cover(suite, tmp_path, "--format", "json").stdout)
 
-    assert told["uncovered"] + sum(told["shares"].values()) == pytest.approx(1.0)
-    assert told["least"][0]["prompt"]["parts"][0].startswith("Write")
+    assert coverage["uncovered"] + sum(coverage["shares"].values()) == pytest.approx(1.0)
+    assert coverage["least"][0]["prompt"]["parts"][0].startswith("Write")
 
 
 def test_a_server_tells_no_hidden_states(suite: Path, tmp_path: Path) -> None:

@@ -73,13 +73,15 @@ def test_ls_reads_and_makes_no_item(format: str, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("name", builtin_names())
 def test_ls_counts_as_the_suite_does(name: str) -> None:
     """Items, tasks of lm-eval, version and rings are those of the suite when it is read."""
-    told, suite = listed(name), load_suite(name)
+    listing, suite = listed(name), load_suite(name)
 
     tasks = [task for capability in suite.capabilities for task in capability.tasks]
-    assert told.n_items == sum(len(task.items) for task in tasks)
-    assert told.n_stock == sum(task.stock for task in tasks)
-    assert (told.version, told.description) == (suite.version, suite.description)
-    assert told.capabilities == {one.name: one.ring for one in suite.capabilities}
+    assert listing.n_items == sum(len(task.items) for task in tasks)
+    assert listing.n_stock == sum(task.stock for task in tasks)
+    assert (listing.version, listing.description) == (suite.version, suite.description)
+    assert listing.capabilities == {
+        capability.name: capability.ring for capability in suite.capabilities
+    }
 
 
 def test_ls_counts_borrowed_items_and_tasks_of_both_kinds(suite: Path) -> None:
@@ -243,11 +245,11 @@ def test_check_tells_what_is_weak(tmp_path: Path) -> None:
     """Before any model is asked: too few items, twins, and what no capability covers."""
     suite = support.write_suite(tmp_path, n_items=60, n_said=6)
 
-    told = run("check", suite)
+    result = run("check", suite)
 
-    assert told.exit_code == 0
-    assert "! reasoning: 60 items count, and about" in told.stdout
-    assert "Not measured: questions of several steps" in told.stdout
+    assert result.exit_code == 0
+    assert "! reasoning: 60 items count, and about" in result.stdout
+    assert "Not measured: questions of several steps" in result.stdout
 
 
 def test_check_goes_by_the_policys_margin(tmp_path: Path) -> None:
@@ -256,10 +258,10 @@ def test_check_goes_by_the_policys_margin(tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("capabilities:\n  reasoning: {margin: 0.4}\n", encoding="utf-8")
 
-    told = run("check", suite, "--policy", policy)
+    result = run("check", suite, "--policy", policy)
 
-    assert "! reasoning:" not in told.stdout
-    assert "! saying:" in told.stdout
+    assert "! reasoning:" not in result.stdout
+    assert "! saying:" in result.stdout
 
 
 # --- what was removed ----------------------------------------------------------------------------

@@ -55,10 +55,14 @@ def test_check_measures_a_target_without_a_suite(
     result = run("check", *words, "--out", str(tmp_path / "out"))
 
     review = json.loads((tmp_path / "out" / "review.json").read_text(encoding="utf-8"))
-    (found,) = review["comparison"]["capabilities"]
-    assert (found["capability"], found["ring"], found["n_items"]) == ("target", "target", 300)
+    (capability,) = review["comparison"]["capabilities"]
+    assert (capability["capability"], capability["ring"], capability["n_items"]) == (
+        "target",
+        "target",
+        300,
+    )
     assert review["plan"]["policy"]["target"] == {"min_gain": 0.0}
-    assert [one["label"] for one in found["classes"][0]["classes"]] == list(LABELS)
+    assert [cls["label"] for cls in capability["classes"][0]["classes"]] == list(LABELS)
     assert "By class" in result.output
 
 
@@ -82,7 +86,7 @@ def test_a_target_alone_takes_what_lies_around_it(
 
 
 @pytest.mark.parametrize(
-    ("policy", "code", "told"),
+    ("policy", "code", "sentence"),
     [
         ("target: {min_gain: 0.0}", 11, "nothing but the target gates, so nothing can pass"),
         (
@@ -95,7 +99,7 @@ def test_a_target_alone_takes_what_lies_around_it(
 def test_a_gain_alone_is_no_pass_unless_the_policy_says_so(
     policy: str,
     code: int,
-    told: str,
+    sentence: str,
     tmp_path: Path,
     sides: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -111,7 +115,7 @@ def test_a_gain_alone_is_no_pass_unless_the_policy_says_so(
     )  # fmt: skip
 
     assert result.exit_code == code, result.output
-    assert told in json.loads(result.stdout)["verdict"]["sentence"]
+    assert sentence in json.loads(result.stdout)["verdict"]["sentence"]
     assert "around it the suite" not in result.stderr
     text = render_text(read_review(result.stdout, "stdout"))
     assert ("Ask what lies around the target" in text) is (code == 11)
@@ -158,9 +162,9 @@ def test_measure_then_compare_needs_no_runner(
 
 def test_plan_knows_the_target(sides: list[str]) -> None:
     """What a plan can decide is said of a target from data, too."""
-    told = json.loads(run("plan", *sides, "--suite", "adjacent", "--format", "json").stdout)
+    plan = json.loads(run("plan", *sides, "--suite", "adjacent", "--format", "json").stdout)
 
-    rows = {row["capability"]: row for row in told["capabilities"]}
+    rows = {row["capability"]: row for row in plan["capabilities"]}
     assert (rows["target"]["role"], rows["target"]["n_items"]) == ("target", 300)
     assert "multi_step_reasoning" in rows
 
@@ -175,7 +179,7 @@ def test_every_key_is_a_flag(tmp_path: Path, sides: list[str]) -> None:
         "metric": "exact_match",
         "max_tokens": 9,
     }
-    words = [word for key, one in flags.items() for word in (_flag(key), str(one))]
+    words = [word for key, value in flags.items() for word in (_flag(key), str(value))]
 
     result = run("check", *sides, "--candidate", "c", *words, "--show-config")
 
@@ -253,17 +257,17 @@ def test_check_says_what_it_reads_and_stdout_stays_one_document(
     result = run("check", *words, "--format", "json", "--out", str(tmp_path / "out"))
 
     review = json.loads(result.stdout)
-    told = "2 of 302 rows have a prompt that other rows answer otherwise"
-    assert any(told in caveat["text"] for caveat in review["comparison"]["caveats"])
-    for said in (
+    message = "2 of 302 rows have a prompt that other rows answer otherwise"
+    assert any(message in caveat["text"] for caveat in review["comparison"]["caveats"])
+    for text in (
         "tickets.jsonl: 302 rows, 300 items",
         "read: prompt = text; answer = label",
         "metric: acc (3 answers repeat over 302 rows, and are taken for labels)",
-        told,
+        message,
         'target-00001: "Ticket number 0" -> "billing" of 3 choices',
         'target-00002: "Ticket number 1"',
     ):
-        assert said in result.stderr
+        assert text in result.stderr
     assert run("check", *words, "--quiet", "--out", str(tmp_path / "o")).stderr == ""
 
 
@@ -296,8 +300,8 @@ def test_blank_rows_of_training_data_are_a_caveat(
     support.write_jsonl(train, [{"text": ""}, {"text": " "}])
     refused = run("check", *words)
 
-    told = "1 of 2 rows of the training data holds blank texts alone"
-    assert any(told in caveat["text"] for caveat in review["comparison"]["caveats"])
+    message = "1 of 2 rows of the training data holds blank texts alone"
+    assert any(message in caveat["text"] for caveat in review["comparison"]["caveats"])
     assert refused.exit_code == 2
     assert "[training.blank]" in refused.stderr
 
@@ -392,9 +396,9 @@ def test_data_are_read_once(
     """What is said of them, what is foretold and what is asked are of one reading in each verb."""
     scripted(monkeypatch, lambda *_: 1.0)
     read: list[str] = []
-    one = targets.read_records
+    original = targets.read_records
     monkeypatch.setattr(
-        targets, "read_records", lambda path, **more: read.append(path) or one(path, **more)
+        targets, "read_records", lambda path, **more: read.append(path) or original(path, **more)
     )
     base, tuned = sides[1], str(tmp_path / "tuned")
     words = ["--target", sides[3], "--store", str(tmp_path / "store")]

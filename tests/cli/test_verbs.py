@@ -20,7 +20,7 @@ from cliffguard.cli.app import app
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.timing import Spent
 from cliffguard.engine.loading import out_of_memory_explained
 from cliffguard.runners.fake import FakeRunner, Script
@@ -107,8 +107,8 @@ class OneForBoth(FakeRunner):
         """Answer with probabilities that depend on the item alone."""
         answers = super().ask(checkpoint, task, items, protocol)
         return [
-            dataclasses.replace(one, confidence=0.3 + len(one.item_id + one.text) % 7 / 10)
-            for one in answers
+            dataclasses.replace(answer, confidence=0.3 + len(answer.item_id + answer.text) % 7 / 10)
+            for answer in answers
         ]
 
 
@@ -158,7 +158,7 @@ def test_what_the_policy_names_and_no_suite_has_exits_11(
 
     assert result.exit_code == 11, result.output
     review = json.loads((Path(files["out"]) / "review.json").read_text())
-    named = {one["capability"]: one["outcome"] for one in review["verdict"]["findings"]}
+    named = {finding["capability"]: finding["outcome"] for finding in review["verdict"]["findings"]}
     assert named["translation"] == "NOT_MEASURED"
 
 
@@ -223,10 +223,10 @@ def test_timings_add_up(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
 
     check(files)
 
-    told = json.loads((Path(files["out"]) / "timings.json").read_text())
-    assert told["stages"] == {"scoring": {"seconds": 2.5, "n_tokens": 0}}
-    assert told["wall_seconds"] > 0
-    assert any("reasoning" in label or "ball" in label for label in told["tasks"])
+    timings = json.loads((Path(files["out"]) / "timings.json").read_text())
+    assert timings["stages"] == {"scoring": {"seconds": 2.5, "n_tokens": 0}}
+    assert timings["wall_seconds"] > 0
+    assert any("reasoning" in label or "ball" in label for label in timings["tasks"])
 
 
 def test_a_report_shows_the_timings_beside_its_review(
@@ -250,7 +250,7 @@ class Fainting(FakeRunner):
     """A runner whose memory does not suffice after a while, for the first time."""
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer, until it is asked about the candidate's second task."""
         if checkpoint.name.endswith("tuned") and task.name == "say" and self.n_asked < 1000:
@@ -349,9 +349,9 @@ def test_progress_names_what_is_measured(
         line for line in check(files).stderr.splitlines() if " items" in line and line[0] == "["
     ]
 
-    told = [line.partition("] ")[2].partition(" (")[0] for line in lines]
-    assert told[:2] == ["base: ball", "base: say"]
-    assert told[2:] == ["tuned, look 1: ball", "tuned, look 1: say", "tuned, look 2: ball"]
+    labels = [line.partition("] ")[2].partition(" (")[0] for line in lines]
+    assert labels[:2] == ["base: ball", "base: say"]
+    assert labels[2:] == ["tuned, look 1: ball", "tuned, look 1: say", "tuned, look 2: ball"]
     assert "(0 of 380 items)" in lines[0]
 
 
@@ -427,7 +427,7 @@ class LosingUnderItsOwn(FakeRunner):
     """A candidate that forgot the hard levels under the template that it was saved with."""
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return right answers but there."""
         is_lost = protocol.chat_template == "own" and checkpoint.name.endswith("tuned")
@@ -449,16 +449,16 @@ def test_both_templates_are_two_comparisons_that_have_to_pass(templated: dict[st
     """Either alone would be half of the story, and each report names the other."""
     result = check(templated, "--chat-template", "both")
 
-    told = {
+    reviews = {
         way: json.loads(
             (Path(templated["out"]) / f"tuned-{way}-template" / "review.json").read_text()
         )
         for way in ("own", "base")
     }
-    outcomes = {way: review["verdict"]["outcome"] for way, review in told.items()}
+    outcomes = {way: review["verdict"]["outcome"] for way, review in reviews.items()}
     assert outcomes == {"own": "FAIL", "base": "PASS"}
     assert result.exit_code == 10
-    assert "template.one-of-both" in caveat_ids(told["base"])
+    assert "template.one-of-both" in caveat_ids(reviews["base"])
 
 
 def test_both_templates_in_a_plan_are_shown_as_they_stand(templated: dict[str, str]) -> None:
@@ -542,10 +542,10 @@ def turns(share: int, *names: str) -> Script:
     """Script: the named of the candidates break one item in `share`, and fix as many."""
 
     def script(name: str, item: Item) -> float:
-        place = int(item.id.rpartition("-")[2]) if item.level is not None else -1
-        is_base_wrong, is_turned = place % share == 0, place % share == share // 2
-        if place < 0 or not any(one in name for one in names):
-            return float(place < 0 or not is_base_wrong)
+        index = int(item.id.rpartition("-")[2]) if item.level is not None else -1
+        is_base_wrong, is_turned = index % share == 0, index % share == share // 2
+        if index < 0 or not any(candidate in name for candidate in names):
+            return float(index < 0 or not is_base_wrong)
         return float(not is_turned)
 
     return script
@@ -568,8 +568,8 @@ def test_candidates_that_change_together_share_more_of_alpha(
     assert "choose.raised-alpha" in caveat_ids(review)
     assert "choose.shared-alpha" not in caveat_ids(review)
     again = Path(trajectory["out"]) / "again"
-    told = run(*shlex.split(review["provenance"]["command"])[1:], "--out", str(again))
-    assert told.exit_code == 0
+    repeated = run(*shlex.split(review["provenance"]["command"])[1:], "--out", str(again))
+    assert repeated.exit_code == 0
     assert json.loads((again / "review.json").read_text())["verdict"] == review["verdict"]
 
 
@@ -645,7 +645,7 @@ def test_after_a_failure_of_one_of_several_no_more_is_asked(
     assert review["plan"]["after_failure"] == "stop"
     alone = json.loads((base.parent / "alone" / "review.json").read_text())
     assert alone["plan"]["after_failure"] == "finish"
-    assert [one["outcome"] for one in alone["verdict"]["findings"]] == ["HELD", "REGRESSED"]
+    assert [finding["outcome"] for finding in alone["verdict"]["findings"]] == ["HELD", "REGRESSED"]
 
 
 def test_a_choice_needs_candidates(trajectory: dict[str, str]) -> None:
@@ -838,8 +838,8 @@ def test_compare_takes_folders_of_samples(tmp_path: Path) -> None:
     result = run("compare", *sides, "--policy", str(policy), "--format", "json", "-q")
 
     assert result.exit_code == 10, result.output
-    found = json.loads(result.stdout)
-    assert "reasoning regressed (100.0 → 80.0 %)" in found["verdict"]["sentence"]
+    review = json.loads(result.stdout)
+    assert "reasoning regressed (100.0 → 80.0 %)" in review["verdict"]["sentence"]
 
     out = run("compare", *sides, "--out", str(tmp_path / "out"), "-q")
     assert (tmp_path / "out" / "report.html").is_file(), out.output
@@ -896,21 +896,21 @@ def test_a_review_is_not_written_over_by_its_report(
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("keys", "value"),
     [
         (("provenance", "looks", 0, "n_items"), []),
         (("plan", "base"), "\0"),
     ],
 )
 def test_a_review_that_no_check_writes_is_the_users_error(
-    place: tuple[Any, ...], value: Any, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    keys: tuple[Any, ...], value: Any, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Edited by hand, it may pass the reader and not be shown."""
     scripted(monkeypatch, all_right)
     check(files)
     review = Path(files["out"]) / "review.json"
     edited = json.loads(review.read_text())
-    *way, last = place
+    *way, last = keys
     inner = edited
     for step in way:
         inner = inner[step]

@@ -42,10 +42,10 @@ def rows(task: str, n: int = 200, **more: Any) -> list[dict[str, Any]]:
     ]
 
 
-def plan(folder: Path, one: Any, two: Any, **policy: Any) -> Plan:
+def plan(folder: Path, first: Any, second: Any, **policy: Any) -> Plan:
     """Return a plan over a suite with these two tasks."""
-    support.write_jsonl(folder / "one.jsonl", one)
-    support.write_jsonl(folder / "two.jsonl", two)
+    support.write_jsonl(folder / "one.jsonl", first)
+    support.write_jsonl(folder / "two.jsonl", second)
     (folder / "reading.yaml").write_text(SUITE)
     base = support.write_checkpoint(folder / "base", seed=0)
     tuned = support.write_checkpoint(folder / "tuned", seed=1)
@@ -62,7 +62,7 @@ def all_right(name: str, item: Item) -> float:
     return 1.0
 
 
-def found(plan: Plan, folder: Path) -> CapabilityComparison:
+def comparison_of(plan: Plan, folder: Path) -> CapabilityComparison:
     """Return what one look at everything comes to."""
     review = guard(plan, store=Store(folder), runner=FakeRunner(all_right), stops_early=False)
     return review.comparison.capabilities[0]
@@ -72,17 +72,17 @@ def test_a_field_of_the_items_makes_clusters(tmp_path: Path) -> None:
     """Ten questions a passage; the same passage in both tasks is one."""
     by_passage = plan(tmp_path, rows("one"), rows("two"), cluster="passage")
 
-    assert found(by_passage, tmp_path / "s").counts.n_clusters == 20
+    assert comparison_of(by_passage, tmp_path / "s").counts.n_clusters == 20
 
 
 def test_the_same_prompt_under_two_tasks_is_one_document(tmp_path: Path) -> None:
     """With other choices it is tied; with the same it is a copy."""
     again = [{**row, "id": f"b{row['id']}", "choices": ["no", "yes"]} for row in rows("one")]
-    tied = found(plan(tmp_path, rows("one"), again), tmp_path / "s")
+    tied = comparison_of(plan(tmp_path, rows("one"), again), tmp_path / "s")
     assert (tied.counts.n_items, tied.counts.n_clusters, tied.counts.n_copies) == (400, 200, 0)
 
     copied = [{**row, "id": f"b{row['id']}"} for row in rows("one")]
-    copies = found(plan(tmp_path, rows("one"), copied), tmp_path / "t")
+    copies = comparison_of(plan(tmp_path, rows("one"), copied), tmp_path / "t")
     assert (copies.counts.n_items, copies.counts.n_planned, copies.counts.n_copies) == (
         200,
         200,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliffguard.compare.diagnostics import distance
-from cliffguard.compare.diagnostics.distance import coverage, distances, frame_of, shifts
+from cliffguard.compare.diagnostics.distance import coverage, distances, drifts, frame_of
 from cliffguard.core.errors import UsageError
 from cliffguard.core.vectors import Divergence
 
@@ -18,10 +18,10 @@ RANDOM = np.random.default_rng(0)
 WIDTH = 24
 
 
-def around(place: int, n: int, *, seed: int = 0, spread: float = 0.5) -> Any:
+def around(position: int, n: int, *, seed: int = 0, spread: float = 0.5) -> Any:
     """Return `n` vectors around a place of their own, in float32."""
-    centre = 2.0 * np.random.default_rng(place).normal(size=WIDTH)
-    noise = np.random.default_rng([seed, place, n]).normal(size=(n, WIDTH))
+    centre = 2.0 * np.random.default_rng(position).normal(size=WIDTH)
+    noise = np.random.default_rng([seed, position, n]).normal(size=(n, WIDTH))
     return (centre + spread * noise).astype(np.float32)
 
 
@@ -30,8 +30,8 @@ ITEMS = {"near": around(0, 40), "far": around(1, 25), "else": around(2, 30)}
 
 def plainly(items: Any, vectors: Any) -> Any:
     """Return vectors of length 1 in the frame of the items, the plain way."""
-    mean = np.mean([one.mean(axis=0, dtype=float) for one in items.values()], axis=0)
-    squares = [((one - mean) ** 2).mean(axis=0) for one in items.values()]
+    mean = np.mean([vectors.mean(axis=0, dtype=float) for vectors in items.values()], axis=0)
+    squares = [((vectors - mean) ** 2).mean(axis=0) for vectors in items.values()]
     framed = (vectors - mean) / np.sqrt(np.mean(squares, axis=0))
     return framed / np.linalg.norm(framed, axis=1, keepdims=True)
 
@@ -43,22 +43,24 @@ def test_distances_are_those_computed_plainly() -> None:
     """Quartiles over items of 1 − the mean cosine to the five nearest training texts."""
     training = around(0, 33, seed=1)
 
-    found = distances(ITEMS, training)
+    by_capability = distances(ITEMS, training)
 
     for name, vectors in ITEMS.items():
         table = np.sort(plainly(ITEMS, vectors) @ plainly(ITEMS, training).T, axis=1)
         low, median, high = np.quantile(1 - table[:, -5:].mean(axis=1), [0.25, 0.5, 0.75])
-        one = found[name]
-        assert (one.low, one.median, one.high) == pytest.approx((low, median, high), abs=1e-5)
-        assert one.n_items == len(vectors)
+        distance = by_capability[name]
+        assert (distance.low, distance.median, distance.high) == pytest.approx(
+            (low, median, high), abs=1e-5
+        )
+        assert distance.n_items == len(vectors)
 
 
 def test_the_nearest_capability_is_found() -> None:
     """Texts like the training data are nearer than all others."""
-    found = distances(ITEMS, around(0, 50, seed=1))
+    by_capability = distances(ITEMS, around(0, 50, seed=1))
 
-    assert found["near"].high < 0.5
-    assert min(found["far"].low, found["else"].low) > 0.8
+    assert by_capability["near"].high < 0.5
+    assert min(by_capability["far"].low, by_capability["else"].low) > 0.8
 
 
 @settings(max_examples=30, deadline=None)
@@ -79,9 +81,9 @@ def test_chunks_change_nothing(n_items: int, n_training: int, chunk: int) -> Non
 
 def test_an_item_of_the_training_data_has_no_distance() -> None:
     """Training data that hold the items themselves are found out: the distance is zero."""
-    found = distances(ITEMS, ITEMS["far"], n_nearest=1)
+    by_capability = distances(ITEMS, ITEMS["far"], n_nearest=1)
 
-    assert found["far"].high == pytest.approx(0.0, abs=1e-5)
+    assert by_capability["far"].high == pytest.approx(0.0, abs=1e-5)
 
 
 def test_training_data_do_not_move_the_frame() -> None:
@@ -109,9 +111,9 @@ def test_a_coordinate_that_never_changes_is_no_trouble() -> None:
     items = {"a": np.array([[1.0, 5.0], [3.0, 5.0], [2.0, 5.0]])}
 
     with np.errstate(all="raise"):
-        found = distances(items, np.array([[3.0, 5.0]]))
+        by_capability = distances(items, np.array([[3.0, 5.0]]))
 
-    assert found["a"].median == pytest.approx(1.0)
+    assert by_capability["a"].median == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("empty", ["near", "the fine-tuning data"])
@@ -141,13 +143,13 @@ def test_prompts_like_the_items_are_covered() -> None:
     """New draws of each capability count for it, all but a few, and the shares add up."""
     production = np.vstack([around(0, 150, seed=7), around(2, 50, seed=7)])
 
-    found = coverage(production, STACKED, NAMES)
+    result = coverage(production, STACKED, NAMES)
 
-    assert found.uncovered < 0.1
-    assert found.shares["near"] == pytest.approx(0.75, abs=0.06)
-    assert found.shares["else"] == pytest.approx(0.25, abs=0.06)
-    assert found.shares["far"] == 0.0
-    assert found.uncovered + sum(found.shares.values()) == pytest.approx(1.0)
+    assert result.uncovered < 0.1
+    assert result.shares["near"] == pytest.approx(0.75, abs=0.06)
+    assert result.shares["else"] == pytest.approx(0.25, abs=0.06)
+    assert result.shares["far"] == 0.0
+    assert result.uncovered + sum(result.shares.values()) == pytest.approx(1.0)
 
 
 def test_draws_from_the_items_are_seldom_uncovered() -> None:
@@ -164,25 +166,25 @@ def test_prompts_of_another_kind_are_uncovered() -> None:
     """What no capability asks is uncovered, and named with the item nearest to it."""
     production = np.vstack([around(0, 9, seed=7, spread=0.1), around(9, 3)])
 
-    found = coverage(production, STACKED, NAMES, n_least=3)
+    result = coverage(production, STACKED, NAMES, n_least=3)
 
-    assert found.uncovered == pytest.approx(0.25)
-    assert {one.prompt for one in found.least} == {9, 10, 11}
-    for one in found.least:
-        table = plainly(ITEMS, production[[one.prompt]]) @ plainly(ITEMS, STACKED).T
-        assert one.item == int(table[0].argmax())
-        assert one.similarity == pytest.approx(float(table.max()), abs=1e-5)
-        assert one.capability == NAMES[one.item]
+    assert result.uncovered == pytest.approx(0.25)
+    assert {neighbour.prompt for neighbour in result.least} == {9, 10, 11}
+    for neighbour in result.least:
+        table = plainly(ITEMS, production[[neighbour.prompt]]) @ plainly(ITEMS, STACKED).T
+        assert neighbour.item == int(table[0].argmax())
+        assert neighbour.similarity == pytest.approx(float(table.max()), abs=1e-5)
+        assert neighbour.capability == NAMES[neighbour.item]
 
 
 def test_thresholds_leave_the_item_itself_out() -> None:
     """A threshold is the 5th percentile of each item's similarity to its nearest fellow."""
-    found = coverage(STACKED, STACKED, NAMES)
+    result = coverage(STACKED, STACKED, NAMES)
 
-    own = plainly(ITEMS, ITEMS["far"])
-    table = own @ own.T
+    scaled = plainly(ITEMS, ITEMS["far"])
+    table = scaled @ scaled.T
     np.fill_diagonal(table, -1.0)
-    assert found.thresholds["far"] == pytest.approx(np.quantile(table.max(axis=1), 0.05), abs=1e-5)
+    assert result.thresholds["far"] == pytest.approx(np.quantile(table.max(axis=1), 0.05), abs=1e-5)
 
 
 def test_items_need_not_stand_together() -> None:
@@ -191,20 +193,24 @@ def test_items_need_not_stand_together() -> None:
     order = RANDOM.permutation(len(STACKED))
     plain = coverage(production, STACKED, NAMES)
 
-    mixed = coverage(production, STACKED[order], [NAMES[place] for place in order])
+    mixed = coverage(production, STACKED[order], [NAMES[index] for index in order])
 
     assert mixed.shares == plain.shares
-    assert [int(order[one.item]) for one in mixed.least] == [one.item for one in plain.least]
+    assert [int(order[neighbour.item]) for neighbour in mixed.least] == [
+        neighbour.item for neighbour in plain.least
+    ]
 
 
 def test_a_single_item_covers_its_like_only() -> None:
     """A capability of one item has no neighbours: it covers that text and no other."""
-    one = around(7, 1)
+    vector = around(7, 1)
     names = [*NAMES, "one"]
 
-    found = coverage(np.vstack([one, around(7, 3, seed=1)]), np.vstack([STACKED, one]), names)
+    result = coverage(
+        np.vstack([vector, around(7, 3, seed=1)]), np.vstack([STACKED, vector]), names
+    )
 
-    assert found.shares["one"] == 0.25
+    assert result.shares["one"] == 0.25
 
 
 def test_names_are_one_each() -> None:
@@ -224,13 +230,19 @@ def test_no_prompts_no_coverage() -> None:
 
 def test_divergences_are_summed_up_by_capability() -> None:
     """Quartiles of KL over prompts; agreement over tokens, so that long prompts weigh more."""
-    told = [(0.1, 1.0, 10), (0.3, 0.5, 30), (0.2, 0.0, 10), (9.0, 0.25, 4)]
-    divergences = [Divergence(kl_nats=k, agreement=a, n_tokens=n) for k, a, n in told]
+    rows = [(0.1, 1.0, 10), (0.3, 0.5, 30), (0.2, 0.0, 10), (9.0, 0.25, 4)]
+    divergences = [Divergence(kl_nats=k, agreement=a, n_tokens=n) for k, a, n in rows]
 
-    found = shifts(divergences, ["b", "b", "b", "a"])
+    by_capability = drifts(divergences, ["b", "b", "b", "a"])
 
-    assert list(found) == ["b", "a"]
-    assert found["b"].median_nats == pytest.approx(0.2)
-    assert (found["b"].low_nats, found["b"].high_nats) == pytest.approx((0.15, 0.25))
-    assert found["b"].agreement == pytest.approx(0.5)
-    assert (found["b"].n_prompts, found["b"].n_tokens, found["a"].n_prompts) == (3, 50, 1)
+    assert list(by_capability) == ["b", "a"]
+    assert by_capability["b"].median_nats == pytest.approx(0.2)
+    assert (by_capability["b"].low_nats, by_capability["b"].high_nats) == pytest.approx(
+        (0.15, 0.25)
+    )
+    assert by_capability["b"].agreement == pytest.approx(0.5)
+    assert (
+        by_capability["b"].n_prompts,
+        by_capability["b"].n_tokens,
+        by_capability["a"].n_prompts,
+    ) == (3, 50, 1)

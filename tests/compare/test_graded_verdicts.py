@@ -17,7 +17,7 @@ from cliffguard.compare.comparison import compare
 from cliffguard.compare.pairs import pair_answers
 from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.items import Capability, Suite
-from cliffguard.core.settings import CapabilityPolicy, Protocol, TargetPolicy
+from cliffguard.core.settings import CapabilityPolicy, EvalSettings, TargetPolicy
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import in_part
 from cliffguard.gate import compare_samples
@@ -63,7 +63,7 @@ def write_samples(folder: Path, task: str, f1: Sequence[float]) -> str:
 def test_ten_names_of_one_task_have_one_verdict(tmp_path: Path) -> None:
     """300 answers with 11 collapses at a margin of 3 points, which bets held under some names."""
     base, candidate = scores(11)
-    found = []
+    statistics = []
     for name in NAMES:
         sides = [
             write_samples(tmp_path / name / side, name, f1)
@@ -71,22 +71,22 @@ def test_ten_names_of_one_task_have_one_verdict(tmp_path: Path) -> None:
         ]
         only = {"summaries": CapabilityPolicy(tasks=(name,), margin=0.03)}
         review = compare_samples(*sides, Policy(capabilities=only))
-        (one,) = review.comparison.capabilities
-        found.append(
+        (capability,) = review.comparison.capabilities
+        statistics.append(
             (
-                one.evidence.p_held,
-                one.evidence.p_drop,
-                one.evidence.p_beyond,
-                one.evidence.drop_interval,
-                one.evidence.method,
+                capability.evidence.p_held,
+                capability.evidence.p_drop,
+                capability.evidence.p_beyond,
+                capability.evidence.drop_interval,
+                capability.evidence.method,
             )
         )
 
-    assert len(set(found)) == 1
+    assert len(set(statistics)) == 1
     # Of two values the bound is the exact binomial test, the values being shifted to 0 and 1.
     chance = (0.03 + 0.0417) / 1.0417
-    assert found[0][0] == pytest.approx(binom.cdf(11, N_ITEMS, chance), rel=1e-8)
-    assert found[0][4] == "Gaffke's bound on graded scores, in any order"
+    assert statistics[0][0] == pytest.approx(binom.cdf(11, N_ITEMS, chance), rel=1e-8)
+    assert statistics[0][4] == "Gaffke's bound on graded scores, in any order"
 
 
 def compared(
@@ -103,7 +103,9 @@ def compared(
         items = items[::-1]
         answered = [side[::-1] for side in answered]
     task = replace(support.task(items), name=name, metric="f1")
-    sides = [Measurement(answers={name: one}, questions=(), measured_on=()) for one in answered]
+    sides = [
+        Measurement(answers={name: answers}, questions=(), measured_on=()) for answers in answered
+    ]
     look = (in_part(task, items, n_by_look, len(items)),)
     capability = Capability(
         name="reasoning",
@@ -114,18 +116,18 @@ def compared(
         tasks=(task,),
     )
     suite = Suite(name="s", version=1, description="", capabilities=(capability,), digest="d")
-    found = compare(
+    comparison = compare(
         pair_answers(look, *sides),
         Case(
             base=support.checkpoint("base"),
             candidate=support.checkpoint("tuned"),
             suites=(suite,),
             policy=policy,
-            protocol=Protocol(),
+            protocol=EvalSettings(),
         ),
         look=look,
     )
-    return found.capabilities[0]
+    return comparison.capabilities[0]
 
 
 AT_THREE = Policy(default_margin=0.03, capabilities={"reasoning": CapabilityPolicy(margin=0.03)})
@@ -136,12 +138,12 @@ DEMANDED = replace(AT_THREE, target=TargetPolicy(min_gain=0.0))
 @pytest.mark.parametrize("n_by_look", [(N_ITEMS,), (128, N_ITEMS), (N_ITEMS // 2,)])
 def test_the_name_of_a_task_orders_nothing(n_by_look: tuple[int, ...], policy: Policy) -> None:
     """In one look, at the last of two, and where the time ended half-way."""
-    one, two = (compared(name, n_by_look, policy) for name in NAMES[:2])
+    first, second = (compared(name, n_by_look, policy) for name in NAMES[:2])
 
-    assert (one.evidence.p_held, one.evidence.p_drop, one.evidence.drop_interval) == (
-        two.evidence.p_held,
-        two.evidence.p_drop,
-        two.evidence.drop_interval,
+    assert (first.evidence.p_held, first.evidence.p_drop, first.evidence.drop_interval) == (
+        second.evidence.p_held,
+        second.evidence.p_drop,
+        second.evidence.drop_interval,
     )
 
 
@@ -161,11 +163,11 @@ def test_bets_are_placed_where_there_is_more_than_one_look() -> None:
 
 def test_the_order_of_the_file_changes_no_digit() -> None:
     """In one look."""
-    one, two = (compared("f", (N_ITEMS,), AT_THREE, is_reversed=way) for way in (False, True))
+    first, second = (compared("f", (N_ITEMS,), AT_THREE, is_reversed=way) for way in (False, True))
 
-    assert (one.evidence.p_held, one.evidence.p_drop, one.evidence.p_beyond) == (
-        two.evidence.p_held,
-        two.evidence.p_drop,
-        two.evidence.p_beyond,
+    assert (first.evidence.p_held, first.evidence.p_drop, first.evidence.p_beyond) == (
+        second.evidence.p_held,
+        second.evidence.p_drop,
+        second.evidence.p_beyond,
     )
-    assert one.evidence.drop_interval == two.evidence.drop_interval
+    assert first.evidence.drop_interval == second.evidence.drop_interval

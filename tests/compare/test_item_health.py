@@ -12,13 +12,15 @@ from tests import support
 from tests.report import samples
 
 
-def notes(found: CapabilityComparison, outcome: Outcome = Outcome.HELD) -> tuple[HealthNote, ...]:
+def notes(
+    capability: CapabilityComparison, outcome: Outcome = Outcome.HELD
+) -> tuple[HealthNote, ...]:
     """Return what is said of one capability."""
     comparison = Comparison(
         base=samples.checkpoint("base"),
         candidate=samples.checkpoint("tuned"),
         confidence=0.9,
-        capabilities=(found,),
+        capabilities=(capability,),
         caveats=(),
     )
     finding = replace(samples.failed().verdict.findings[0], capability="skill", outcome=outcome)
@@ -28,7 +30,7 @@ def notes(found: CapabilityComparison, outcome: Outcome = Outcome.HELD) -> tuple
 
 def skill(n_right: int, n_items: int = 200, **options: object) -> CapabilityComparison:
     """Return a capability of one task whose base has so many right."""
-    found = samples.measured(
+    capability = samples.measured(
         "skill",
         n_items=n_items,
         n_right_base=n_right,
@@ -37,13 +39,13 @@ def skill(n_right: int, n_items: int = 200, **options: object) -> CapabilityComp
         p_drop=0.3,
         **options,  # type: ignore[arg-type]
     )
-    (task,) = found.diagnostics.tasks
-    return support.changed(found, margin=0.03, tasks=(replace(task, chance=0.25),))
+    (task,) = capability.diagnostics.tasks
+    return support.changed(capability, margin=0.03, tasks=(replace(task, chance=0.25),))
 
 
-def kinds(found: CapabilityComparison, outcome: Outcome = Outcome.HELD) -> list[str]:
+def kinds(capability: CapabilityComparison, outcome: Outcome = Outcome.HELD) -> list[str]:
     """Return the kinds of the notes."""
-    return [note.kind for note in notes(found, outcome)]
+    return [note.kind for note in notes(capability, outcome)]
 
 
 def test_a_base_in_the_middle_is_healthy() -> None:
@@ -79,10 +81,12 @@ def test_levels_at_chance_are_named() -> None:
         else level
         for level in ladder.levels
     )
-    found = skill(130, ladders=(replace(ladder, levels=low),))
-    found = support.changed(found, tasks=(replace(found.diagnostics.tasks[0], task=ladder.task),))
+    capability = skill(130, ladders=(replace(ladder, levels=low),))
+    capability = support.changed(
+        capability, tasks=(replace(capability.diagnostics.tasks[0], task=ladder.task),)
+    )
 
-    (note,) = notes(found)
+    (note,) = notes(capability)
 
     assert note.kind == "floor"
     assert note.text.startswith("at hops 3, 4 the base cannot be told from guessing")
@@ -109,7 +113,7 @@ def test_frozen_items_that_were_learned_are_told() -> None:
         caveats=(),
     )
 
-    (note,) = [one for one in health(comparison, [], Policy()) if one.kind == "shadow"]
+    (note,) = [note for note in health(comparison, [], Policy()) if note.kind == "shadow"]
 
     assert note.capability == "hops"
     assert note.text == (

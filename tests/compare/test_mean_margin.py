@@ -31,7 +31,7 @@ def samples(tmp_path: Path) -> Samples:
     return Samples(tmp_path)
 
 
-def told(samples: Samples, *tasks: str, **policy: Any) -> Any:
+def review_of(samples: Samples, *tasks: str, **policy: Any) -> Any:
     """Return the review of all or some tasks under margins of 8 points, and 1.5 on the mean."""
     return samples.review(*tasks, **{"default_margin": 0.08, "mean_margin": 0.015, **policy})
 
@@ -41,15 +41,15 @@ def test_all_hold_and_their_mean_does_not(samples: Samples) -> None:
     for number in range(4):
         samples.add(f"t{number}", *flips(500, 22, 10))
 
-    review = told(samples)
+    review = review_of(samples)
 
-    assert all(one.outcome is Outcome.HELD for one in review.verdict.findings)
+    assert all(finding.outcome is Outcome.HELD for finding in review.verdict.findings)
     assert (review.verdict.outcome, review.verdict.mean_held) == (Outcome.INCONCLUSIVE, False)
     assert review.verdict.sentence == (
         "all required findings are proven, but the mean drop (+2.4 points) is not proven to be "
         "below 1.5 points."
     )
-    assert told(samples, mean_margin=None).verdict.outcome is Outcome.PASS
+    assert review_of(samples, mean_margin=None).verdict.outcome is Outcome.PASS
 
 
 def test_a_mean_that_is_proven_passes(samples: Samples) -> None:
@@ -57,7 +57,7 @@ def test_a_mean_that_is_proven_passes(samples: Samples) -> None:
     for number in range(4):
         samples.add(f"t{number}", *flips(500, 12, 12))
 
-    review = told(samples)
+    review = review_of(samples)
 
     mean = review.comparison.mean
     assert mean is not None
@@ -71,10 +71,10 @@ def test_what_has_nothing_to_lose_is_not_in_the_mean(samples: Samples) -> None:
     """It does not count, so that its zeros must not dilute what the others lose."""
     for number in range(2):
         samples.add(f"t{number}", *flips(600, 22, 10))
-    alone = told(samples).comparison.mean
+    alone = review_of(samples).comparison.mean
     samples.add("empty", [0.0] * 600, [0.0] * 600)
 
-    review = told(samples)
+    review = review_of(samples)
 
     assert review.comparison.mean == alone
     assert review.verdict.mean_held is False
@@ -85,12 +85,12 @@ def test_what_was_not_answered_counts_against_the_mean(samples: Samples) -> None
     base, candidate = flips(1000, 12, 12)
     for number in range(3):
         samples.add(f"t{number}", base, candidate)
-    whole = told(samples).comparison.mean
+    whole = review_of(samples).comparison.mean
     pairs = samples.folder / "tuned" / next(iter(samples.folder.glob("tuned/samples_t0*"))).name
     lines = pairs.read_text().splitlines()
     pairs.write_text("\n".join(lines[:600] + lines[640:]) + "\n")
 
-    less = told(samples).comparison.mean
+    less = review_of(samples).comparison.mean
 
     assert less.p_held > 10 * whole.p_held
     assert less.drop == pytest.approx(0.0, abs=0.001)
@@ -102,11 +102,11 @@ def test_documents_that_capabilities_share_make_the_mean_less_certain(samples: S
     apart = Samples(samples.folder / "apart")
     for task in ("t0", "t1"):
         apart.add(task, *scores)
-        for side, own in zip(("base", "tuned"), scores, strict=True):
-            path = write(samples.folder / side, task, rows_of(own))
+        for side, side_scores in zip(("base", "tuned"), scores, strict=True):
+            path = write(samples.folder / side, task, rows_of(side_scores))
             path.write_text(path.read_text().replace(f'"{task} d', '"d'))
 
-    mean, alone = told(samples).comparison.mean, told(apart).comparison.mean
+    mean, alone = review_of(samples).comparison.mean, review_of(apart).comparison.mean
 
     assert mean.drop == alone.drop == 0.0
     assert mean.p_held > 2 * alone.p_held
@@ -118,7 +118,7 @@ def test_graded_scores_are_in_the_mean_by_how_much_they_change(samples: Samples)
     samples.add("whole", *flips(1000, 60, 60))
     samples.add("fifth", [0.8] * 1000, [0.6] * 60 + [0.8] * 880 + [1.0] * 60)
 
-    whole, fifth = (told(samples, name) for name in ("whole", "fifth"))
+    whole, fifth = (review_of(samples, name) for name in ("whole", "fifth"))
 
     assert whole.comparison.mean is not None
     assert fifth.comparison.mean is not None
@@ -129,7 +129,7 @@ def test_a_look_at_the_mean_spends_alpha(samples: Samples) -> None:
     """A later run on more samples has less for it, and says so."""
     for number in range(2):
         samples.add(f"t{number}", *flips(400, 12, 8))
-    first = told(samples)
+    first = review_of(samples)
     for number in range(2):
         samples.add(f"t{number}", *flips(900, 22, 18))
 
@@ -137,7 +137,7 @@ def test_a_look_at_the_mean_spends_alpha(samples: Samples) -> None:
         str(samples.folder / "base"), str(samples.folder / "tuned"), ASKED, after=[first]
     )
 
-    assert [one.capability for one in first.taken].count("") == 1
+    assert [look.capability for look in first.taken].count("") == 1
     assert later.comparison.mean is not None
     assert later.comparison.mean.level == later.comparison.pooled_level
     assert later.comparison.mean.level < ASKED.first_level
@@ -160,9 +160,9 @@ def test_a_mean_that_is_no_narrower_is_refused(capabilities: dict[str, Capabilit
 
 def test_only_what_gates_has_to_have_a_wider_margin() -> None:
     """A monitored capability is not in the mean."""
-    own = {"reading": CapabilityPolicy(margin=0.01, gate=False)}
+    policies = {"reading": CapabilityPolicy(margin=0.01, gate=False)}
 
-    assert with_margins(replace(ASKED, capabilities=own), ()).mean_margin == 0.015
+    assert with_margins(replace(ASKED, capabilities=policies), ()).mean_margin == 0.015
 
 
 def test_margins_of_suites_are_known_before_anything_is_asked(tmp_path: Path) -> None:
@@ -232,9 +232,9 @@ def test_a_proven_mean_passes_nothing_by_itself() -> None:
 @pytest.mark.parametrize(("p_held", "held"), [(0.047, True), (0.049, False)])
 def test_the_mean_is_judged_at_what_the_run_may_spend(p_held: float, held: bool) -> None:
     """4.75 of 5 % in a first run."""
-    found = test_verdict.capability("a", 5, 5, n_items=2000, margin=0.08)
+    capability = test_verdict.capability("a", 5, 5, n_items=2000, margin=0.08)
 
-    verdict = test_verdict.judged(found, policy=ASKED, mean=mean_drop(p_held))
+    verdict = test_verdict.judged(capability, policy=ASKED, mean=mean_drop(p_held))
 
     assert verdict.mean_held is held
     assert (verdict.outcome is Outcome.PASS) is held
@@ -242,19 +242,19 @@ def test_the_mean_is_judged_at_what_the_run_may_spend(p_held: float, held: bool)
 
 def test_an_unmeasured_mean_passes_nothing() -> None:
     """Where there is no look that all had, it is open."""
-    found = test_verdict.capability("a", 5, 5, n_items=2000, margin=0.08)
+    capability = test_verdict.capability("a", 5, 5, n_items=2000, margin=0.08)
 
-    verdict = test_verdict.judged(found, policy=ASKED)
+    verdict = test_verdict.judged(capability, policy=ASKED)
 
     assert (verdict.mean_held, verdict.outcome) == (False, Outcome.INCONCLUSIVE)
 
 
 def held_but_for(part: StratumComparison | None) -> list[CapabilityComparison]:
     """Return two capabilities that held fifthway, the first with this part."""
-    one, other = (
+    first, other = (
         test_verdict.capability(n, 5, 5, n_items=2000, n_planned=4000, margin=0.08) for n in "ab"
     )
-    return [support.changed(one, strata=() if part is None else (part,)), other]
+    return [support.changed(first, strata=() if part is None else (part,)), other]
 
 
 def test_while_the_mean_is_open_nothing_is_tested_that_is_tested_once() -> None:

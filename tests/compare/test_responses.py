@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from cliffguard.compare.diagnostics.responses import (
     LEAST_CONFIDENT,
     Both,
-    behaviour_of,
+    response_comparison,
     runs_in_a_circle,
 )
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import Behaviour
+from cliffguard.core.comparisons import ResponseComparison
 from tests import support
 
 LOOP = "the answer is that we know it "
@@ -25,28 +25,30 @@ PROSE = (
 )
 
 
-def said(text: str, score: float | None = 1.0, **changes: object) -> Answer:
+def answer(text: str, score: float | None = 1.0, **changes: object) -> Answer:
     """Return a generated answer of as many tokens as it has words."""
-    told = support.answer(support.item(), score, text=text)
-    told = replace(told, confidence=None, finish_reason="stop", n_answer_tokens=len(text.split()))
-    return replace(told, **changes)  # type: ignore[arg-type]
+    answer = support.answer(support.item(), score, text=text)
+    answer = replace(
+        answer, confidence=None, finish_reason="stop", n_answer_tokens=len(text.split())
+    )
+    return replace(answer, **changes)  # type: ignore[arg-type]
 
 
 def chose(text: str, score: float | None = 1.0, confidence: float | None = 0.75) -> Answer:
     """Return a picked choice."""
-    told = support.answer(support.item(), score, text=text)
-    return replace(told, confidence=confidence, finish_reason="choice")
+    answer = support.answer(support.item(), score, text=text)
+    return replace(answer, confidence=confidence, finish_reason="choice")
 
 
-def described(*pairs: Both) -> Behaviour:
+def described(*pairs: Both) -> ResponseComparison:
     """Return how both sides answer at the usual confidence."""
-    found = behaviour_of(pairs, confidence=0.9)
-    assert found is not None
-    return found
+    behaviour = response_comparison(pairs, confidence=0.9)
+    assert behaviour is not None
+    return behaviour
 
 
 SAID = st.builds(
-    said,
+    answer,
     st.sampled_from(["Omar", "omar.", "", "no idea at all", LOOP * 8, PROSE]),
     st.sampled_from([0.0, 0.5, 1.0]),
     finish_reason=st.sampled_from(["stop", "length"]),
@@ -79,34 +81,37 @@ def test_sides_can_be_swapped(pairs: list[Both]) -> None:
 @given(st.lists(st.one_of(SAID, CHOSE), min_size=1, max_size=60))
 def test_a_side_behaves_like_itself(answers: list[Answer]) -> None:
     """The same answers agree, are as long, and no share changes."""
-    found = described(*((one, one) for one in answers))
+    behaviour = described(*((answer, answer) for answer in answers))
 
-    assert found.agreement in (1.0, None)
-    assert found.length_ratio in (1.0, None)
-    assert found.base == found.candidate
-    assert not found.n_other_wrong
-    assert found.n_worse_cut == 0
-    if found.confident_wrong_rise is not None:
-        assert found.confident_wrong_rise.low <= 0 <= found.confident_wrong_rise.high
+    assert behaviour.agreement in (1.0, None)
+    assert behaviour.length_ratio in (1.0, None)
+    assert behaviour.base == behaviour.candidate
+    assert not behaviour.n_other_wrong
+    assert behaviour.n_worse_cut == 0
+    if behaviour.confident_wrong_rise is not None:
+        assert behaviour.confident_wrong_rise.low <= 0 <= behaviour.confident_wrong_rise.high
 
 
 @settings(max_examples=40, deadline=None)
 @given(PAIRS)
 def test_every_share_is_one(pairs: list[Both]) -> None:
     """Shares lie between 0 and 1, whatever was answered."""
-    found = described(*pairs)
+    behaviour = described(*pairs)
 
-    for side in (found.base, found.candidate):
+    for side in (behaviour.base, behaviour.candidate):
         shares = (side.cut, side.repeated, side.empty, side.confident_wrong, side.calibration_error)
         assert all(share is None or 0 <= share <= 1 for share in shares)
 
 
 def test_nothing_answered_is_nothing_known() -> None:
     """Items that did not fit, or that another harness left out, say nothing about behaviour."""
-    overlong = said("", None, finish_reason="overlong")
+    overlong = answer("", None, finish_reason="overlong")
 
-    assert behaviour_of([], confidence=0.9) is None
-    assert behaviour_of([(said("a"), overlong), (overlong, said("a"))], confidence=0.9) is None
+    assert response_comparison([], confidence=0.9) is None
+    assert (
+        response_comparison([(answer("a"), overlong), (overlong, answer("a"))], confidence=0.9)
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,7 +126,7 @@ def test_nothing_answered_is_nothing_known() -> None:
 )
 def test_what_counts_as_the_same_text(base: str, candidate: str, same: bool) -> None:
     """Case, white space and how it ends do not count; signs and points inside do."""
-    assert described((said(base), said(candidate))).agreement == float(same)
+    assert described((answer(base), answer(candidate))).agreement == float(same)
 
 
 def test_choices_agree_to_the_letter() -> None:
@@ -131,60 +136,60 @@ def test_choices_agree_to_the_letter() -> None:
 
 def test_wrong_and_wrong_again_is_not_the_same() -> None:
     """Of two wrong answers, only those that differ are counted."""
-    found = described(
-        (said("a", 0.0), said("b", 0.0)),
-        (said("a", 0.0), said("a", 0.0)),
-        (said("a", 0.0), said("c", 1.0)),
-        (said("a", 1.0), said("b", 1.0)),
+    behaviour = described(
+        (answer("a", 0.0), answer("b", 0.0)),
+        (answer("a", 0.0), answer("a", 0.0)),
+        (answer("a", 0.0), answer("c", 1.0)),
+        (answer("a", 1.0), answer("b", 1.0)),
     )
 
-    assert (found.n_other_wrong, found.agreement) == (1, 0.25)
+    assert (behaviour.n_other_wrong, behaviour.agreement) == (1, 0.25)
 
 
 def test_a_likelihood_is_no_answer() -> None:
     """A choice without a probability, as other harnesses log it, is not compared as text."""
     logged = '[["-1.2", "False"], ["-3.4", "False"]]'
 
-    found = described((chose(logged, confidence=None), chose("", confidence=None)))
+    behaviour = described((chose(logged, confidence=None), chose("", confidence=None)))
 
-    assert (found.agreement, found.n_other_wrong, found.n_confident) == (None, None, 0)
+    assert (behaviour.agreement, behaviour.n_other_wrong, behaviour.n_confident) == (None, None, 0)
 
 
 def test_lengths_and_cuts() -> None:
     """Means and shares are over generated answers; a thinking that was cut is cut and empty."""
-    found = described(
-        (said("one two three four"), said("one two")),
-        (said("one two"), said("one", finish_reason="length")),
-        (said("a b c"), said("", None, finish_reason="thinking", n_answer_tokens=3)),
+    behaviour = described(
+        (answer("one two three four"), answer("one two")),
+        (answer("one two"), answer("one", finish_reason="length")),
+        (answer("a b c"), answer("", None, finish_reason="thinking", n_answer_tokens=3)),
         (chose("yes"), chose("yes")),
     )
 
-    assert (found.n_generated, found.base.mean_tokens, found.length_ratio) == (
+    assert (behaviour.n_generated, behaviour.base.mean_tokens, behaviour.length_ratio) == (
         3, 3.0, pytest.approx(2 / 3),
     )  # fmt: skip
-    assert (found.base.cut, found.candidate.cut) == (0.0, pytest.approx(2 / 3))
-    assert (found.base.empty, found.candidate.empty) == (0.0, pytest.approx(1 / 3))
+    assert (behaviour.base.cut, behaviour.candidate.cut) == (0.0, pytest.approx(2 / 3))
+    assert (behaviour.base.empty, behaviour.candidate.empty) == (0.0, pytest.approx(1 / 3))
 
 
 def test_without_lengths_nothing_is_said_of_them() -> None:
     """Samples of another harness name no tokens and no limit: neither is 0, both are unknown."""
-    found = described((said("a b", n_answer_tokens=0), said("a", n_answer_tokens=0)))
+    behaviour = described((answer("a b", n_answer_tokens=0), answer("a", n_answer_tokens=0)))
 
-    assert (found.length_ratio, found.base.cut, found.base.empty) == (None, None, 0.0)
+    assert (behaviour.length_ratio, behaviour.base.cut, behaviour.base.empty) == (None, None, 0.0)
 
 
 def test_broken_by_the_limit() -> None:
     """Only items that got worse, by an answer that was cut where the base's was not, count."""
     cut = {"finish_reason": "length"}
-    found = described(
-        (said("a"), said("b", 0.0, **cut)),
-        (said("a"), said("", None, finish_reason="thinking")),
-        (said("a"), said("b", 0.0)),
-        (said("a", **cut), said("b", 0.0, **cut)),
-        (said("a", 0.0), said("b", 0.0, **cut)),
+    behaviour = described(
+        (answer("a"), answer("b", 0.0, **cut)),
+        (answer("a"), answer("", None, finish_reason="thinking")),
+        (answer("a"), answer("b", 0.0)),
+        (answer("a", **cut), answer("b", 0.0, **cut)),
+        (answer("a", 0.0), answer("b", 0.0, **cut)),
     )
 
-    assert found.n_worse_cut == 2
+    assert behaviour.n_worse_cut == 2
 
 
 @pytest.mark.parametrize(
@@ -232,23 +237,23 @@ def test_confident_and_wrong() -> None:
     pairs += [(chose("yes", 1.0, 0.9), chose("yes", 1.0, 0.9)) for _ in range(n - 10)]
     pairs += [(chose("yes", 1.0, None), chose("no", 0.0, 0.9))]
 
-    found = described(*pairs)
+    behaviour = described(*pairs)
 
-    assert found.n_confident == n
-    assert (found.base.confident_wrong, found.candidate.confident_wrong) == (0.0, 10 / n)
-    assert found.base.overconfidence == pytest.approx(-0.1)
-    assert found.candidate.overconfidence == pytest.approx(0.9 - 20 / n)
-    assert found.confident_wrong_rise is not None
-    assert 0 < found.confident_wrong_rise.low < 10 / n < found.confident_wrong_rise.high
-    assert found.base.calibration_error == pytest.approx(0.1, abs=0.03)
+    assert behaviour.n_confident == n
+    assert (behaviour.base.confident_wrong, behaviour.candidate.confident_wrong) == (0.0, 10 / n)
+    assert behaviour.base.overconfidence == pytest.approx(-0.1)
+    assert behaviour.candidate.overconfidence == pytest.approx(0.9 - 20 / n)
+    assert behaviour.confident_wrong_rise is not None
+    assert 0 < behaviour.confident_wrong_rise.low < 10 / n < behaviour.confident_wrong_rise.high
+    assert behaviour.base.calibration_error == pytest.approx(0.1, abs=0.03)
 
 
 def test_few_confidences_have_no_interval() -> None:
     """Below thirty items shares are shown, and nothing is estimated from them."""
-    found = described(*[(chose("yes"), chose("yes"))] * (LEAST_CONFIDENT - 1))
+    behaviour = described(*[(chose("yes"), chose("yes"))] * (LEAST_CONFIDENT - 1))
 
-    assert found.base.confident_wrong == 0.0
-    assert (found.confident_wrong_rise, found.base.calibration_error) == (None, None)
+    assert behaviour.base.confident_wrong == 0.0
+    assert (behaviour.confident_wrong_rise, behaviour.base.calibration_error) == (None, None)
 
 
 def test_graded_choices_are_neither_right_nor_wrong() -> None:

@@ -13,7 +13,7 @@ from cliffguard import Plan, Store, guard
 from cliffguard.compare.diagnostics.screens import N_PLACED, N_READ, N_TRAINING
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import UsageError
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.core.vectors import Divergence, Vectors
 from cliffguard.report import render
 from cliffguard.report.json import read_review, render_json
@@ -31,19 +31,25 @@ class Screening(FakeRunner):
         self.embedded: list[str] = []
         self.read: list[str] = []
 
-    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Vectors:
+    def embed(
+        self, checkpoint: Checkpoint, texts: Sequence[str], protocol: EvalSettings
+    ) -> Vectors:
         assert "base" in checkpoint.name
         self.embedded += texts
         noise = np.random.default_rng(0).normal(scale=0.05, size=(len(texts), 2))
         return noise + np.array([[1.0, 0.0] if "ball" in text else [0.0, 1.0] for text in texts])
 
     def diverge(
-        self, base: Checkpoint, candidate: Checkpoint, prompts: Sequence[str], protocol: Protocol
+        self,
+        base: Checkpoint,
+        candidate: Checkpoint,
+        prompts: Sequence[str],
+        protocol: EvalSettings,
     ) -> Sequence[Divergence]:
         assert ("base" in base.name, "tuned" in candidate.name) == (True, True)
         self.read += prompts
         nats = [0.5 if "ball" in prompt else 0.01 for prompt in prompts]
-        return [Divergence(kl_nats=one, agreement=1 - one, n_tokens=10) for one in nats]
+        return [Divergence(kl_nats=nat, agreement=1 - nat, n_tokens=10) for nat in nats]
 
 
 @pytest.fixture
@@ -74,7 +80,7 @@ def test_capabilities_are_placed_by_their_distance(plan: Plan, store: Store) -> 
     runner = Screening()
     review = guard(plan, store=store, runner=runner)
 
-    near, far = (one.diagnostics.distance for one in review.comparison.capabilities)
+    near, far = (capability.diagnostics.distance for capability in review.comparison.capabilities)
     assert near is not None
     assert far is not None
     assert near.median < 0.2
@@ -88,7 +94,7 @@ def test_predictions_are_compared_where_the_plan_asks_for_it(plan: Plan, store: 
     runner = Screening()
     review = guard(replace(plan, train=(), screen=True), store=store, runner=runner)
 
-    moved, kept = (one.diagnostics.shift for one in review.comparison.capabilities)
+    moved, kept = (capability.diagnostics.shift for capability in review.comparison.capabilities)
     assert moved is not None
     assert kept is not None
     assert (moved.median_nats, moved.agreement, moved.n_prompts) == (0.5, 0.5, N_READ)
@@ -103,7 +109,8 @@ def test_nothing_is_screened_unasked(plan: Plan, store: Store) -> None:
 
     assert (runner.embedded, runner.read) == ([], [])
     assert {
-        one.diagnostics.distance or one.diagnostics.shift for one in review.comparison.capabilities
+        capability.diagnostics.distance or capability.diagnostics.shift
+        for capability in review.comparison.capabilities
     } == {None}
 
 
@@ -119,7 +126,9 @@ def test_a_runner_without_models_leaves_distances_out(plan: Plan, store: Store) 
     """Training data name items that overlap; a server tells no hidden states, and none is asked."""
     review = guard(plan, store=store, runner=FakeRunner(lambda *_: 1.0))
 
-    assert {one.diagnostics.distance for one in review.comparison.capabilities} == {None}
+    assert {capability.diagnostics.distance for capability in review.comparison.capabilities} == {
+        None
+    }
 
 
 def test_a_runner_without_models_refuses_to_screen(plan: Plan, store: Store) -> None:
@@ -141,11 +150,13 @@ def test_items_in_the_training_data_are_not_placed(
     runner = Screening()
     review = guard(replace(plan, train=(str(train),)), store=store, runner=runner)
 
-    found = review.comparison.capabilities[0]
-    assert found.counts.n_excluded > 0
-    assert found.diagnostics.distance is not None
-    excluded = {one.item_id for one in review.comparison.overlaps}
-    prompts = {f"The ball number {int(one.removeprefix('ball-'))} is with" for one in excluded}
+    capability = review.comparison.capabilities[0]
+    assert capability.counts.n_excluded > 0
+    assert capability.diagnostics.distance is not None
+    excluded = {overlap.item_id for overlap in review.comparison.overlaps}
+    prompts = {
+        f"The ball number {int(item_id.removeprefix('ball-'))} is with" for item_id in excluded
+    }
     assert not prompts & set(runner.embedded)
 
 
@@ -165,7 +176,7 @@ def test_the_same_run_gives_the_same_screens(plan: Plan, store: Store) -> None:
     """Which texts are read follows from the plan alone."""
     first, second = Screening(), Screening()
     reviews = [
-        guard(replace(plan, screen=True), store=store, runner=one) for one in (first, second)
+        guard(replace(plan, screen=True), store=store, runner=runner) for runner in (first, second)
     ]
 
     assert render_json(reviews[0]) == render_json(reviews[1])

@@ -139,15 +139,15 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.finding)
 
 def verdict_on(row: Row, *others: CapabilityComparison, gate: bool | None = None) -> Verdict:
     """Return the real judge's verdict on such a capability and others."""
-    own = () if row.made is None else (row.made(),)
+    subjects = () if row.made is None else (row.made(),)
     is_named = row.made is None or gate is not None
     named = {NAME: CapabilityPolicy(gate=gate)} if is_named else {}
-    return judged(*own, *others, policy=Policy(capabilities=named))
+    return judged(*subjects, *others, policy=Policy(capabilities=named))
 
 
-def told(found: Finding) -> tuple[Outcome, Cause | None, bool]:
+def essence(finding: Finding) -> tuple[Outcome, Cause | None, bool]:
     """Return what a finding says, but for its reason."""
-    return found.outcome, found.cause, found.counts
+    return finding.outcome, finding.cause, finding.counts
 
 
 @each_row
@@ -156,7 +156,7 @@ def test_a_finding_does_to_the_gate_what_its_row_says(row: Row) -> None:
     alone, beside = verdict_on(row), verdict_on(row, ALL_HELD)
 
     for verdict in (alone, beside):
-        assert told(finding(verdict, NAME)) == (row.outcome, row.cause, row.counts)
+        assert essence(finding(verdict, NAME)) == (row.outcome, row.cause, row.counts)
         assert row.reason in finding(verdict, NAME).reason
     assert finding(beside, "other").outcome is Outcome.HELD
     assert (EXIT_CODES[alone.outcome], EXIT_CODES[beside.outcome]) == (row.alone, row.beside_held)
@@ -173,7 +173,7 @@ def test_what_must_be_measured_is_open_where_nothing_can_be_lost() -> None:
     """With `gate: true` "nothing to lose" is INCONCLUSIVE, and counts."""
     verdict = verdict_on(ROWS[-1], ALL_HELD, gate=True)
 
-    assert told(finding(verdict, NAME)) == (Outcome.INCONCLUSIVE, None, True)
+    assert essence(finding(verdict, NAME)) == (Outcome.INCONCLUSIVE, None, True)
     assert EXIT_CODES[verdict.outcome] == 11
 
 
@@ -181,7 +181,7 @@ def test_the_document_has_exactly_these_rows() -> None:
     """Finding and exit codes, in this order."""
     lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
     start = lines.index(HEADER) + 2
-    end = next(place for place in range(start, len(lines)) if not lines[place].startswith("|"))
+    end = next(index for index in range(start, len(lines)) if not lines[index].startswith("|"))
     cells = [[cell.strip() for cell in line.split("|")[1:4]] for line in lines[start:end]]
 
     assert cells == [[row.finding, str(row.alone), str(row.beside_held)] for row in ROWS]

@@ -46,16 +46,16 @@ class Samples:
         """Write a task; `change` edits each line of both sides by its number."""
         for side, scores in (("base", base), ("tuned", candidate)):
             rows = rows_of(scores)
-            for number, one in enumerate(rows):
-                change(number, one)
+            for number, sample in enumerate(rows):
+                change(number, sample)
             write(self.folder / side, task, rows)
 
     def review(self, *patterns: str, **policy: Any) -> Review:
         """Judge; with patterns all of their tasks are the one capability `all`."""
         given = Policy(**policy)
         if patterns:
-            own = CapabilityPolicy(tasks=patterns)
-            given = Policy(capabilities={"all": own}, **policy)
+            capability_policy = CapabilityPolicy(tasks=patterns)
+            given = Policy(capabilities={"all": capability_policy}, **policy)
         return compare_samples(str(self.folder / "base"), str(self.folder / "tuned"), given)
 
 
@@ -67,8 +67,8 @@ def samples(tmp_path: Path) -> Samples:
 
 def only(review: Review) -> tuple[CapabilityComparison, Finding]:
     """Return the one capability and what was decided of it."""
-    (found,), (finding,) = review.comparison.capabilities, review.verdict.findings
-    return found, finding
+    (capability,), (finding,) = review.comparison.capabilities, review.verdict.findings
+    return capability, finding
 
 
 def flips(n: int, n_broken: int, n_fixed: int, n_right: int | None = None) -> tuple[Scores, Scores]:
@@ -76,17 +76,17 @@ def flips(n: int, n_broken: int, n_fixed: int, n_right: int | None = None) -> tu
     n_right = n - n_fixed if n_right is None else n_right
     base = [1.0] * n_right + [0.0] * (n - n_right)
     candidate = [0.0] * n_broken + base[n_broken:]
-    for place in range(n - n_fixed, n):
-        candidate[place] = 1.0
+    for index in range(n - n_fixed, n):
+        candidate[index] = 1.0
     return base, candidate
 
 
 # --- copies and ties -----------------------------------------------------------------------------
 
 
-def statistics(found: CapabilityComparison) -> tuple[Any, ...]:
+def statistics(capability: CapabilityComparison) -> tuple[Any, ...]:
     """Return what copies must not move."""
-    counts, evidence = found.counts, found.evidence
+    counts, evidence = capability.counts, capability.evidence
     return (
         (counts.n_items, counts.n_planned, counts.n_asked),
         (evidence.p_held, evidence.p_drop, evidence.p_beyond, evidence.drop_interval),
@@ -110,9 +110,9 @@ def test_a_file_under_eight_names_counts_once(samples: Samples, tmp_path: Path) 
             path.rename(folder / f"samples_t{number}_2026-01-01T10-00-00.123456.jsonl")
     together = copies.review("t*")
 
-    found, finding = only(together)
-    assert statistics(found) == statistics(alone)
-    assert (found.counts.n_copies, finding.outcome) == (420, Outcome.INCONCLUSIVE)
+    capability, finding = only(together)
+    assert statistics(capability) == statistics(alone)
+    assert (capability.counts.n_copies, finding.outcome) == (420, Outcome.INCONCLUSIVE)
     (text,) = support.caveat_texts(together, "items.copies")
     assert "420 rows are copies of the 60 that count" in text
 
@@ -126,8 +126,8 @@ def test_rows_that_are_repeated_under_new_numbers_count_once(samples: Samples) -
 
     samples.add("often", list(base) * 40, list(candidate) * 40, repeat)
 
-    found, finding = only(samples.review("often"))
-    assert (found.counts.n_items, found.counts.n_copies) == (24, 936)
+    capability, finding = only(samples.review("often"))
+    assert (capability.counts.n_items, capability.counts.n_copies) == (24, 936)
     assert finding.outcome is Outcome.INCONCLUSIVE
 
 
@@ -140,9 +140,9 @@ def test_copies_that_disagree_are_judged_as_graded(samples: Samples) -> None:
 
     samples.add("twice", base, candidate, pairs)
 
-    found, _ = only(samples.review("twice"))
-    assert (found.counts.n_items, found.counts.n_copies) == (101, 99)
-    assert "McNemar" not in found.evidence.method
+    capability, _ = only(samples.review("twice"))
+    assert (capability.counts.n_items, capability.counts.n_copies) == (101, 99)
+    assert "McNemar" not in capability.evidence.method
 
 
 def test_forms_of_one_document_are_a_cluster(samples: Samples) -> None:
@@ -156,13 +156,17 @@ def test_forms_of_one_document_are_a_cluster(samples: Samples) -> None:
 
     review = samples.review("mgsm_*")
 
-    found, _ = only(review)
-    assert (found.counts.n_items, found.counts.n_copies, found.counts.n_clusters) == (
+    capability, _ = only(review)
+    assert (
+        capability.counts.n_items,
+        capability.counts.n_copies,
+        capability.counts.n_clusters,
+    ) == (
         1000,
         0,
         250,
     )
-    assert found.evidence.n_effective < 300
+    assert capability.evidence.n_effective < 300
     (text,) = support.caveat_texts(review, "items.clustered")
     assert "1,000 items ask about 250 documents" in text
 
@@ -176,8 +180,8 @@ def test_one_instruction_for_all_ties_nothing(samples: Samples) -> None:
 
     samples.add("which_sentence", base, candidate, bare)
 
-    found, finding = only(samples.review("which_sentence"))
-    assert (found.counts.n_clusters, finding.outcome) == (None, Outcome.HELD)
+    capability, finding = only(samples.review("which_sentence"))
+    assert (capability.counts.n_clusters, finding.outcome) == (None, Outcome.HELD)
 
 
 def test_capabilities_that_share_documents_are_tested_together_as_such(samples: Samples) -> None:
@@ -212,9 +216,9 @@ def test_where_the_base_has_nothing_no_verdict_stands_on_it(samples: Samples) ->
 
     review = samples.review()
 
-    found, finding = only(review)
-    assert found.evidence.p_held is not None
-    assert found.evidence.p_held < 0.05
+    capability, finding = only(review)
+    assert capability.evidence.p_held is not None
+    assert capability.evidence.p_held < 0.05
     assert (finding.outcome, finding.counts) == (Outcome.NOT_MEASURED, False)
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
     assert "hard had nothing to lose on this base (4.0 → 0.0 %)" in review.verdict.sentence
@@ -238,7 +242,7 @@ def test_a_policy_may_demand_it(samples: Samples) -> None:
 
     review = samples.review(capabilities={"hard": CapabilityPolicy(gate=True)})
 
-    outcomes = {one.capability: one.outcome for one in review.verdict.findings}
+    outcomes = {finding.capability: finding.outcome for finding in review.verdict.findings}
     assert outcomes == {"hard": Outcome.INCONCLUSIVE, "easy": Outcome.HELD}
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
@@ -247,9 +251,9 @@ def test_guessing_among_choices_is_nothing_to_lose(samples: Samples) -> None:
     """Two choices: a base at 52 % has two points, and a margin of five."""
     samples.add("coin", *flips(400, 3, 3, n_right=208))
 
-    found, finding = only(samples.review())
+    capability, finding = only(samples.review())
 
-    assert found.evidence.chance == 0.5
+    assert capability.evidence.chance == 0.5
     assert finding.outcome is Outcome.NOT_MEASURED
 
 
@@ -280,9 +284,9 @@ def test_small_parts_are_named_and_not_tested(samples: Samples) -> None:
     samples.add("large", *flips(600, 6, 6))
     samples.add("small", *flips(8, 8, 0))
 
-    found, finding = only(samples.review("large", "small"))
+    capability, finding = only(samples.review("large", "small"))
 
-    (small,) = (one for one in found.diagnostics.strata if one.name == "small")
+    (small,) = (stratum for stratum in capability.diagnostics.strata if stratum.name == "small")
     assert (small.p_beyond, small.why) == (None, "fewer than 10 scored items")
     assert finding.outcome is Outcome.HELD
 
@@ -321,10 +325,13 @@ def test_answers_that_nobody_reads_are_lost_by_format(samples: Samples) -> None:
 
     review = samples.review()
 
-    found, finding = only(review)
-    assert found.evidence.drop == pytest.approx(1 / 3)
-    assert found.diagnostics.readable is not None
-    assert (found.diagnostics.readable.n_items, found.diagnostics.readable.drop) == (400, 0.0)
+    capability, finding = only(review)
+    assert capability.evidence.drop == pytest.approx(1 / 3)
+    assert capability.diagnostics.readable is not None
+    assert (capability.diagnostics.readable.n_items, capability.diagnostics.readable.drop) == (
+        400,
+        0.0,
+    )
     assert (review.verdict.outcome, finding.cause) == (Outcome.FAIL, "format")
     assert "regressed by format (66.7 → 33.3 %)" in review.verdict.sentence
 
@@ -336,9 +343,9 @@ def test_what_the_base_lacks_is_taken_for_right(samples: Samples) -> None:
     write(samples.folder / "base", "t", rows_of(base)[150:])
     write(samples.folder / "tuned", "t", rows_of(candidate))
 
-    found, finding = only(samples.review())
+    capability, finding = only(samples.review())
 
-    assert (found.counts.n_missing_base, found.counts.n_lost) == (150, 150)
+    assert (capability.counts.n_missing_base, capability.counts.n_lost) == (150, 150)
     assert finding.outcome is Outcome.INCONCLUSIVE
 
 
@@ -352,7 +359,7 @@ def test_many_missing_answers_forbid_held_and_unmake_no_loss(samples: Samples) -
     lost = rows_of([0.0] * 200 + list(base)[200:])
     write(samples.folder / "tuned", "u", lost[:850] + lost[910:])
 
-    findings = {one.capability: one for one in samples.review().verdict.findings}
+    findings = {finding.capability: finding for finding in samples.review().verdict.findings}
 
     assert findings["t"].outcome is Outcome.INCONCLUSIVE
     assert "60 of 1000 items have no answer of the candidate" in findings["t"].reason
@@ -388,18 +395,18 @@ def test_another_filter_that_reads_them_is_told(samples: Samples) -> None:
             rows.append(row(number, lax, filter="flexible-extract", filtered_resps=["4"]))
         write(samples.folder / side, "gsm8k", rows)
 
-    found, finding = only(samples.review())
+    capability, finding = only(samples.review())
 
-    assert found.diagnostics.readable is not None
-    told = "flexible-extract reads 100 of the 100 that this filter does not: 75 %"
-    assert found.diagnostics.readable.other == told
-    assert told in finding.reason
+    assert capability.diagnostics.readable is not None
+    text = "flexible-extract reads 100 of the 100 that this filter does not: 75 %"
+    assert capability.diagnostics.readable.other == text
+    assert text in finding.reason
 
 
 def limited(folder: Path, limit: float | None, **counts: Any) -> None:
     """Write a results file beside the samples, as lm-eval does."""
-    told = {"config": {"limit": limit}, "n-samples": counts}
-    (folder / "results_2026-01-01T10-00-00.json").write_text(json.dumps(told))
+    results = {"config": {"limit": limit}, "n-samples": counts}
+    (folder / "results_2026-01-01T10-00-00.json").write_text(json.dumps(results))
 
 
 @pytest.mark.parametrize("has_limit", [True, False])
@@ -411,8 +418,8 @@ def test_a_limit_of_one_side_is_no_lack(samples: Samples, has_limit: bool) -> No
 
     review = samples.review()
 
-    found, finding = only(review)
-    assert (found.counts.n_asked, found.counts.n_missing_candidate) == (
+    capability, finding = only(review)
+    assert (capability.counts.n_asked, capability.counts.n_missing_candidate) == (
         (100, 0) if has_limit else (400, 300)
     )
     assert finding.outcome is (Outcome.HELD if has_limit else Outcome.INCONCLUSIVE)
@@ -431,16 +438,21 @@ def test_fields_of_documents_make_clusters_and_parts(samples: Samples) -> None:
         }
 
     samples.add("drop", base, lost, about)
-    own = CapabilityPolicy(tasks=("drop",), cluster="passage.id", strata="topic", margin=0.2)
+    capability_policy = CapabilityPolicy(
+        tasks=("drop",), cluster="passage.id", strata="topic", margin=0.2
+    )
 
-    found, _ = only(samples.review(capabilities={"reading": own}))
+    capability, _ = only(samples.review(capabilities={"reading": capability_policy}))
 
-    assert (found.counts.n_clusters, {one.name for one in found.diagnostics.strata}) == (
+    assert (
+        capability.counts.n_clusters,
+        {stratum.name for stratum in capability.diagnostics.strata},
+    ) == (
         60,
         {"topic = law", "topic = art"},
     )
     with pytest.raises(UsageError, match="no document has a field 'passage'"):
-        samples.review(capabilities={"reading": replace(own, cluster="passage")})
+        samples.review(capabilities={"reading": replace(capability_policy, cluster="passage")})
 
 
 # --- a margin relative to what the base has ------------------------------------------------------
@@ -503,7 +515,7 @@ def test_rows_that_the_candidate_lacks_take_nothing_from_the_base(samples: Sampl
 
     review = samples.review()
 
-    findings = {one.capability: one for one in review.verdict.findings}
+    findings = {finding.capability: finding for finding in review.verdict.findings}
     assert findings["bad"].outcome is Outcome.INCONCLUSIVE
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
@@ -534,9 +546,9 @@ def test_where_no_pair_is_scored_nothing_is_said_of_the_base(samples: Samples) -
     write(samples.folder / "base", "t", rows_of([0.0] * 40))
     write(samples.folder / "tuned", "t", rows_of([None] * 40))
 
-    found, finding = only(samples.review())
+    capability, finding = only(samples.review())
 
-    assert (found.counts.n_items, finding.outcome, finding.counts) == (
+    assert (capability.counts.n_items, finding.outcome, finding.counts) == (
         0,
         Outcome.NOT_MEASURED,
         True,
@@ -553,8 +565,8 @@ def test_one_continuation_is_no_choice(samples: Samples) -> None:
 
     samples.add("lambada", base, candidate, last_word)
 
-    found, finding = only(samples.review())
-    assert found.evidence.chance is None
+    capability, finding = only(samples.review())
+    assert capability.evidence.chance is None
     assert finding.outcome is Outcome.REGRESSED
 
 
@@ -564,13 +576,13 @@ def test_a_limit_excuses_only_what_lies_beyond_it(samples: Samples) -> None:
     write(samples.folder / "tuned", "t", rows_of([1.0] * 400)[100:])
     for side in ("base", "tuned"):
         limited(samples.folder / side, 400.0)
-    found, _ = only(samples.review())
-    assert (found.counts.n_asked, found.counts.n_missing_candidate) == (400, 100)
+    capability, _ = only(samples.review())
+    assert (capability.counts.n_asked, capability.counts.n_missing_candidate) == (400, 100)
 
     write(samples.folder / "base", "t", rows_of([1.0] * 1000))
     write(samples.folder / "tuned", "t", rows_of([1.0] * 1000)[::3])
-    found, _ = only(samples.review())
-    assert (found.counts.n_asked, found.counts.n_missing_candidate) == (1000, 666)
+    capability, _ = only(samples.review())
+    assert (capability.counts.n_asked, capability.counts.n_missing_candidate) == (1000, 666)
 
 
 def test_a_share_as_limit_is_told_by_the_counts(samples: Samples) -> None:
@@ -579,9 +591,9 @@ def test_a_share_as_limit_is_told_by_the_counts(samples: Samples) -> None:
     write(samples.folder / "tuned", "t", rows_of([1.0] * 100))
     limited(samples.folder / "tuned", 0.25, t={"original": 400, "effective": 100})
 
-    found, finding = only(samples.review())
+    capability, finding = only(samples.review())
 
-    assert (found.counts.n_asked, found.counts.n_in_all, finding.outcome) == (
+    assert (capability.counts.n_asked, capability.counts.n_in_all, finding.outcome) == (
         100,
         400,
         Outcome.HELD,
@@ -613,16 +625,16 @@ def test_shuffled_rows_move_no_digit_of_clusters(samples: Samples, tmp_path: Pat
     for lines in rows.values():
         for number, line in enumerate(lines):
             line["doc"] = {"p": number % 40}
-    own = {"t": CapabilityPolicy(cluster="p", margin=0.1)}
-    found = []
-    for place in range(2):
-        other = Samples(tmp_path / f"run{place}")
-        order = rng.permutation(300) if place else np.arange(300)
+    policies = {"t": CapabilityPolicy(cluster="p", margin=0.1)}
+    results = []
+    for run in range(2):
+        other = Samples(tmp_path / f"run{run}")
+        order = rng.permutation(300) if run else np.arange(300)
         for side, lines in rows.items():
             write(other.folder / side, "t", [lines[n] for n in order])
-        found.append(statistics(only(other.review(capabilities=own))[0]))
+        results.append(statistics(only(other.review(capabilities=policies))[0]))
 
-    assert found[0] == found[1]
+    assert results[0] == results[1]
 
 
 # --- a second run --------------------------------------------------------------------------------
@@ -650,9 +662,9 @@ def test_the_interval_of_a_later_run_says_its_own_confidence(samples: Samples) -
 def test_a_review_with_looks_that_are_none_is_refused(samples: Samples) -> None:
     """Numbers out of range, written by hand: one line, no traceback."""
     samples.add("t", *flips(100, 1, 1))
-    told = json.loads(render_json(samples.review()))
+    document = json.loads(render_json(samples.review()))
     for key, value in (("spent", -1), ("counted", []), ("counted", [-5]), ("n_items", 0)):
-        spoilt = json.loads(json.dumps(told))
+        spoilt = json.loads(json.dumps(document))
         spoilt["taken"][0][key] = value
         with pytest.raises(UsageError, match="looks: items that rise"):
             read_review(json.dumps(spoilt), "review.json")
@@ -682,14 +694,14 @@ def test_parts_of_a_relative_margin_are_held_to_what_the_base_has(samples: Sampl
     """A tenth of 40 points is four, for the whole and for each of its tasks."""
     for task in ("one", "two"):
         samples.add(task, *flips(400, 4, 4, n_right=360))
-    own = CapabilityPolicy(tasks=("one", "two"), relative_margin=0.1)
+    capability_policy = CapabilityPolicy(tasks=("one", "two"), relative_margin=0.1)
 
-    found, _ = only(samples.review(capabilities={"all": own}))
+    capability, _ = only(samples.review(capabilities={"all": capability_policy}))
 
-    assert found.evidence.margin == pytest.approx(0.04)
-    assert {one.margin for one in found.diagnostics.strata if one.kind == "task"} == {
-        found.evidence.margin
-    }
+    assert capability.evidence.margin == pytest.approx(0.04)
+    assert {
+        stratum.margin for stratum in capability.diagnostics.strata if stratum.kind == "task"
+    } == {capability.evidence.margin}
 
 
 @pytest.mark.parametrize("estimand", ["capability", "suite"])

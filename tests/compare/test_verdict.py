@@ -15,13 +15,13 @@ from cliffguard.core.comparisons import (
     Ladder,
     LevelComparison,
     MeanComparison,
-    Uncut,
+    TruncationSensitivity,
 )
 from cliffguard.core.reviews import Finding, Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, Policy, Ring, TargetPolicy
 from cliffguard.stats.evidence import PairedSample, fixed_evidence, gain_evidence
 from cliffguard.stats.interval import Interval
-from cliffguard.stats.onset import find_fall
+from cliffguard.stats.onset import find_onset
 from cliffguard.stats.paired import PairedCounts
 from tests import support
 
@@ -105,7 +105,7 @@ def judged(
 
 def finding(verdict: Verdict, name: str) -> Finding:
     """Return the finding about one capability."""
-    return next(one for one in verdict.findings if one.capability == name)
+    return next(finding for finding in verdict.findings if finding.capability == name)
 
 
 def test_no_change_on_enough_items_is_held() -> None:
@@ -129,12 +129,12 @@ def test_too_few_items_are_inconclusive_with_the_number_needed() -> None:
     """Without proof either way the verdict says how many items would give it."""
     verdict = judged(capability("reading", 2, 2, n_items=40))
 
-    found = finding(verdict, "reading")
-    assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.n_items_needed is not None
-    assert found.n_items_needed > 40
+    reading = finding(verdict, "reading")
+    assert reading.outcome is Outcome.INCONCLUSIVE
+    assert reading.n_items_needed is not None
+    assert reading.n_items_needed > 40
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert f"needs about {found.n_items_needed} items" in verdict.sentence
+    assert f"needs about {reading.n_items_needed} items" in verdict.sentence
 
 
 def test_no_significant_drop_is_not_held() -> None:
@@ -148,9 +148,9 @@ def test_a_real_drop_within_the_margin_is_held_with_a_note() -> None:
     """Both proofs at once: the drop is real, and the margin bounds it."""
     verdict = judged(capability("reading", 60, 25, n_items=5000))
 
-    found = finding(verdict, "reading")
-    assert found.outcome is Outcome.HELD
-    assert found.reason == "a real drop, bounded by the margin"
+    reading = finding(verdict, "reading")
+    assert reading.outcome is Outcome.HELD
+    assert reading.reason == "a real drop, bounded by the margin"
 
 
 def test_a_drop_proven_beyond_the_margin_is_material() -> None:
@@ -240,8 +240,8 @@ def test_the_control_ring_is_monitored() -> None:
     """A drop in the control ring is shown and does not fail the gate."""
     verdict = judged(capability("a", 10, 10), capability("control", 110, 10, ring="control"))
 
-    found = finding(verdict, "control")
-    assert (found.role, found.outcome) == ("monitored", Outcome.REGRESSED)
+    control = finding(verdict, "control")
+    assert (control.role, control.outcome) == ("monitored", Outcome.REGRESSED)
     assert verdict.outcome is Outcome.PASS
 
 
@@ -385,16 +385,18 @@ def level(number: int, n_broken: int, *, is_gating: bool = True) -> LevelCompari
 def ladder(*levels: LevelComparison) -> Ladder:
     """Return a ladder over hops, with the fall that its counts show."""
     changes = [
-        [1.0] * one.n_broken + [-1.0] * one.n_fixed + [0.0] * (100 - one.n_broken - one.n_fixed)
-        for one in levels
-        if one.is_gating
+        [1.0] * level.n_broken
+        + [-1.0] * level.n_fixed
+        + [0.0] * (100 - level.n_broken - level.n_fixed)
+        for level in levels
+        if level.is_gating
     ]
     return Ladder(
         task="ball",
         level_name="hops",
         chance=0.25,
         levels=levels,
-        fall=find_fall(changes, n_permutations=999) if len(changes) > 1 else None,
+        fall=find_onset(changes, n_permutations=999) if len(changes) > 1 else None,
         base_half=None,
         candidate_half=None,
         base_area=0.8,
@@ -408,8 +410,12 @@ def test_a_cliff_is_named_where_it_is() -> None:
 
     verdict = judged(capability("reasoning", 75, 8, n_items=400, ladders=(broken,)))
 
-    found = finding(verdict, "reasoning").ladders[0]
-    assert (found.shape, found.level_name, found.edge) == ("cliff", "hops", 3)
+    ladder_finding = finding(verdict, "reasoning").ladders[0]
+    assert (ladder_finding.shape, ladder_finding.level_name, ladder_finding.edge) == (
+        "cliff",
+        "hops",
+        3,
+    )
     assert "a cliff at hops = 3 on (80 → 41 %)" in verdict.sentence
 
 
@@ -419,8 +425,8 @@ def test_a_decline_is_not_called_a_cliff() -> None:
 
     verdict = judged(capability("reasoning", 75, 8, n_items=400, ladders=(slope,)))
 
-    found = finding(verdict, "reasoning").ladders[0]
-    assert found.shape == "gradual"
+    ladder_finding = finding(verdict, "reasoning").ladders[0]
+    assert ladder_finding.shape == "gradual"
     assert "cliff" not in verdict.sentence
 
 
@@ -430,8 +436,12 @@ def test_the_same_loss_at_every_level_has_no_edge() -> None:
 
     verdict = judged(capability("reasoning", 120, 8, n_items=400, ladders=(even,)))
 
-    found = finding(verdict, "reasoning").ladders[0]
-    assert (found.shape, found.edge, found.edges) == ("uniform", None, ())
+    ladder_finding = finding(verdict, "reasoning").ladders[0]
+    assert (ladder_finding.shape, ladder_finding.edge, ladder_finding.edges) == (
+        "uniform",
+        None,
+        (),
+    )
 
 
 def test_a_loss_at_the_easiest_level_is_named_there() -> None:
@@ -440,9 +450,17 @@ def test_a_loss_at_the_easiest_level_is_named_there() -> None:
 
     verdict = judged(capability("reasoning", 46, 8, n_items=400, ladders=(early,)))
 
-    found = finding(verdict, "reasoning").ladders[0]
-    assert (found.shape, found.edge, found.edges, found.until) == ("easiest", None, (), 1)
-    assert (found.base_mean, found.candidate_mean) == (pytest.approx(0.8), pytest.approx(0.42))
+    ladder_finding = finding(verdict, "reasoning").ladders[0]
+    assert (
+        ladder_finding.shape,
+        ladder_finding.edge,
+        ladder_finding.edges,
+        ladder_finding.until,
+    ) == ("easiest", None, (), 1)
+    assert (ladder_finding.base_mean, ladder_finding.candidate_mean) == (
+        pytest.approx(0.8),
+        pytest.approx(0.42),
+    )
     assert (
         "worse at the easiest levels, up to hops = 1, than past them (80 → 42 %)"
         in verdict.sentence
@@ -469,15 +487,15 @@ def test_more_ladders_ask_for_more_proof() -> None:
     )
 
     assert broken.fall is not None
-    found = finding(verdict, "reasoning").ladders[0]
-    assert found.p_differs == pytest.approx(2 * broken.fall.p_differs)
+    ladder_finding = finding(verdict, "reasoning").ladders[0]
+    assert ladder_finding.p_differs == pytest.approx(2 * broken.fall.p_differs)
 
 
 def test_a_loss_that_is_spread_thinly_fails_together() -> None:
     """Ten capabilities lose 2.6 points each: none is proven lost alone, all together are."""
     verdict = judged(*(capability(f"c{number}", 38, 25) for number in range(10)))
 
-    assert all(found.outcome is Outcome.INCONCLUSIVE for found in verdict.findings)
+    assert all(finding.outcome is Outcome.INCONCLUSIVE for finding in verdict.findings)
     assert verdict.outcome is Outcome.FAIL
     assert verdict.pooled is not None
     assert verdict.pooled.has_dropped
@@ -533,19 +551,19 @@ def test_an_edge_is_told_even_where_the_capability_held() -> None:
 
     verdict = judged(capability("reasoning", 30, 8, n_items=1500, ladders=(broken,)))
 
-    found = finding(verdict, "reasoning")
-    assert (found.outcome, found.ladders[0].edge) == (Outcome.HELD, 3)
-    assert found.reason.endswith("but worse from hops = 3")
+    reasoning = finding(verdict, "reasoning")
+    assert (reasoning.outcome, reasoning.ladders[0].edge) == (Outcome.HELD, 3)
+    assert reasoning.reason.endswith("but worse from hops = 3")
 
 
 def test_answers_that_only_the_candidate_lacks_are_not_a_pass() -> None:
     """A candidate that gives no answer where the base was right has not held."""
     silent = capability("reading", 2, 2, n_items=300, n_lost=200)
 
-    found = finding(judged(silent), "reading")
+    reading = finding(judged(silent), "reading")
 
-    assert found.outcome is Outcome.INCONCLUSIVE
-    assert "200 have no answer of one side, and count against the candidate" in found.reason
+    assert reading.outcome is Outcome.INCONCLUSIVE
+    assert "200 have no answer of one side, and count against the candidate" in reading.reason
 
 
 def test_a_target_without_a_minimum_is_judged_as_drops_are() -> None:
@@ -563,28 +581,28 @@ def test_a_target_without_a_minimum_is_judged_as_drops_are() -> None:
 
 
 def cut(
-    found: CapabilityComparison, n_cut: int, *, gain: float | None = None
+    comparison: CapabilityComparison, n_cut: int, *, gain: float | None = None
 ) -> CapabilityComparison:
     """Return a comparison in which `n_cut` of the broken items were cut."""
     left = capability(
-        found.capability,
-        found.counts.n_broken - n_cut,
-        found.counts.n_fixed,
-        n_items=found.counts.n_items,
+        comparison.capability,
+        comparison.counts.n_broken - n_cut,
+        comparison.counts.n_fixed,
+        n_items=comparison.counts.n_items,
         gain=gain,
     )
     assert left.evidence.drop is not None
     assert left.evidence.p_held is not None
     assert left.evidence.p_drop is not None
-    uncut = Uncut(
+    uncut = TruncationSensitivity(
         n_cut=n_cut,
-        n_items=found.counts.n_items,
+        n_items=comparison.counts.n_items,
         drop=left.evidence.drop,
         square=left.evidence.square,
         p_held=left.evidence.p_held,
         p_drop=left.evidence.p_drop,
     )
-    return support.changed(found, uncut=uncut)
+    return support.changed(comparison, uncut=uncut)
 
 
 @pytest.mark.parametrize(
@@ -597,23 +615,25 @@ def cut(
 )
 def test_a_drop_of_cut_answers_is_no_loss(n_broken: int, n_cut: int, outcome: Outcome) -> None:
     """A token limit that hits a chattier fine-tune says nothing of what it has lost."""
-    found = capability("reading", n_broken, 10)
+    comparison = capability("reading", n_broken, 10)
 
-    verdict = judged(cut(found, n_cut) if n_cut else found)
+    verdict = judged(cut(comparison, n_cut) if n_cut else comparison)
 
-    told = finding(verdict, "reading")
-    assert told.outcome is outcome
+    reading = finding(verdict, "reading")
+    assert reading.outcome is outcome
     assert verdict.outcome is (Outcome.FAIL if outcome is Outcome.REGRESSED else outcome)
-    assert ("98 answers of the candidate that were cut" in told.reason) is (n_cut == 98)
+    assert ("98 answers of the candidate that were cut" in reading.reason) is (n_cut == 98)
 
 
 def test_a_small_rest_within_the_margin_is_no_loss_either() -> None:
     """What remains is real, and bounded by the margin: alone it would be HELD."""
-    found = cut(capability("reading", 400, 5, n_items=5000), 370)
-    assert found.diagnostics.uncut is not None
-    assert found.diagnostics.uncut.p_drop < 0.05, "the rest must be proven, or this shows nothing"
+    comparison = cut(capability("reading", 400, 5, n_items=5000), 370)
+    assert comparison.diagnostics.uncut is not None
+    assert comparison.diagnostics.uncut.p_drop < 0.05, (
+        "the rest must be proven, or this shows nothing"
+    )
 
-    assert finding(judged(found), "reading").outcome is Outcome.INCONCLUSIVE
+    assert finding(judged(comparison), "reading").outcome is Outcome.INCONCLUSIVE
 
 
 def test_cut_answers_never_pass() -> None:
@@ -636,7 +656,7 @@ def test_cut_answers_do_not_fail_all_together() -> None:
     pair = [capability(name, 30, 10, n_items=200) for name in ("a", "b")]
 
     failed = judged(*pair)
-    explained = judged(*(cut(found, 20) for found in pair))
+    explained = judged(*(cut(comparison, 20) for comparison in pair))
 
     assert failed.pooled is not None
     assert failed.outcome is Outcome.FAIL
@@ -646,14 +666,14 @@ def test_cut_answers_do_not_fail_all_together() -> None:
 
 def test_a_gain_that_was_cut_is_not_disproven() -> None:
     """A target whose answers grew beyond the limit may have gained or not."""
-    found = capability("target", 110, 10, ring="target", gain=0.0)
+    comparison = capability("target", 110, 10, ring="target", gain=0.0)
     policy = Policy(target=TargetPolicy())
 
-    told = finding(judged(cut(found, 105, gain=0.0), policy=policy), "target")
+    target = finding(judged(cut(comparison, 105, gain=0.0), policy=policy), "target")
 
-    assert finding(judged(found, policy=policy), "target").outcome is Outcome.REGRESSED
-    assert told.outcome is Outcome.INCONCLUSIVE
-    assert "raise max_tokens" in told.reason
+    assert finding(judged(comparison, policy=policy), "target").outcome is Outcome.REGRESSED
+    assert target.outcome is Outcome.INCONCLUSIVE
+    assert "raise max_tokens" in target.reason
 
 
 # --- order: what speaks for a candidate never speaks against it ----------------------------------
@@ -672,16 +692,18 @@ def tables(draw: st.DrawFn) -> tuple[int, int, int]:
 def comparisons(draw: st.DrawFn) -> list[CapabilityComparison]:
     """Return one to four capabilities, the first of them perhaps with answers that were cut."""
     margin = draw(st.floats(0.02, 0.10))
-    found = [
+    capabilities = [
         capability(f"c{number}", b, f, n_items=n, margin=margin)
         for number, (b, f, n) in enumerate(draw(st.lists(tables(), min_size=1, max_size=4)))
     ]
-    n_cut = draw(st.integers(0, found[0].counts.n_broken))
+    n_cut = draw(st.integers(0, capabilities[0].counts.n_broken))
     if n_cut:
-        n_items = found[0].counts.n_items
-        left = PairedCounts(found[0].counts.n_broken - n_cut, found[0].counts.n_fixed, n_items)
+        n_items = capabilities[0].counts.n_items
+        left = PairedCounts(
+            capabilities[0].counts.n_broken - n_cut, capabilities[0].counts.n_fixed, n_items
+        )
         evidence = fixed_evidence(PairedSample(left, 0, n_items), margin=margin, alpha=0.05)
-        uncut = Uncut(
+        uncut = TruncationSensitivity(
             n_cut=n_cut,
             n_items=n_items,
             drop=left.drop,
@@ -689,18 +711,18 @@ def comparisons(draw: st.DrawFn) -> list[CapabilityComparison]:
             p_held=evidence.p_held,
             p_drop=evidence.p_dropped,
         )
-        found[0] = support.changed(found[0], uncut=uncut)
-    return found
+        capabilities[0] = support.changed(capabilities[0], uncut=uncut)
+    return capabilities
 
 
 @settings(max_examples=150, deadline=None)
 @given(comparisons(), st.floats(1e-6, 0.05), st.floats(1e-6, 0.05))
 def test_a_stricter_alpha_makes_inconclusive_and_nothing_else(
-    found: list[CapabilityComparison], one: float, other: float
+    capabilities: list[CapabilityComparison], alpha: float, other: float
 ) -> None:
     """Of the whole and of every capability: the word stays, or it becomes INCONCLUSIVE."""
-    strict = judged(*found, policy=Policy(alpha=min(one, other)))
-    loose = judged(*found, policy=Policy(alpha=max(one, other)))
+    strict = judged(*capabilities, policy=Policy(alpha=min(alpha, other)))
+    loose = judged(*capabilities, policy=Policy(alpha=max(alpha, other)))
 
     assert strict.outcome in (loose.outcome, Outcome.INCONCLUSIVE)
     for before, after in zip(loose.findings, strict.findings, strict=True):
@@ -730,11 +752,11 @@ def test_a_bounded_drop_is_not_convicted_by_a_stricter_alpha() -> None:
         verdict = judged(capability("a", 50, 22, n_items=1000), beside, policy=Policy(alpha=alpha))
         assert verdict.outcome is Outcome.INCONCLUSIVE
 
-    found = finding(verdict, "a")
-    assert found.outcome is Outcome.INCONCLUSIVE
-    assert found.reason.startswith("a real drop, bounded by the margin at 5 %, but not at alpha")
-    assert found.n_items_needed is not None
-    assert found.n_items_needed > 1001
+    bounded = finding(verdict, "a")
+    assert bounded.outcome is Outcome.INCONCLUSIVE
+    assert bounded.reason.startswith("a real drop, bounded by the margin at 5 %, but not at alpha")
+    assert bounded.n_items_needed is not None
+    assert bounded.n_items_needed > 1001
 
 
 def test_one_more_candidate_to_choose_from_never_fails_another() -> None:

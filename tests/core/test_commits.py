@@ -45,20 +45,20 @@ def test_a_changed_file_makes_it_dirty(repository: Path) -> None:
     """What was run is not what was committed."""
     (repository / "plan.yaml").write_text("candidate: other\n")
 
-    found = commit_of(repository)
+    commit = commit_of(repository)
 
-    assert found is not None
-    assert found.is_dirty
+    assert commit is not None
+    assert commit.is_dirty
 
 
 def test_reports_beside_the_code_do_not(repository: Path) -> None:
     """A second run would otherwise write another review than the first."""
     (repository / "review.json").write_text("{}")
 
-    found = commit_of(repository)
+    commit = commit_of(repository)
 
-    assert found is not None
-    assert not found.is_dirty
+    assert commit is not None
+    assert not commit.is_dirty
 
 
 def test_a_folder_without_git_has_none(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_monitor_that_a_repository_names_is_not_run(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("direct_url", "expected"),
     [
         (None, None),
         ('{"url": "file:///wheel.whl", "archive_info": {}}', None),
@@ -106,13 +106,13 @@ def test_a_monitor_that_a_repository_names_is_not_run(repository: Path) -> None:
     ],
 )
 def test_an_installed_copy_knows_its_commit_from_pip(
-    told: str | None, expected: Commit | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    direct_url: str | None, expected: Commit | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """pip writes down what it installed from git."""
 
     class Installed:
         def read_text(self, _: str) -> str | None:
-            return told
+            return direct_url
 
     monkeypatch.setattr(commits, "distribution", lambda _: Installed())
     monkeypatch.setattr(
@@ -130,11 +130,11 @@ def test_a_filter_that_a_repository_names_is_not_run(name: str, repository: Path
     git(repository, "config", f"filter.{name}.required", "true")
     (repository / "plan.yaml").write_text("candidate: xx\n")  # as long as it was
 
-    found = commit_of(repository)
+    commit = commit_of(repository)
 
     assert not (repository / "ran").exists()
-    assert found is not None
-    assert found.is_dirty
+    assert commit is not None
+    assert commit.is_dirty
     git(repository, "status")
     assert (repository / "ran").exists(), "the filter would not have run anyway"
 
@@ -156,10 +156,10 @@ def test_a_name_in_no_encoding_costs_no_verdict(repository: Path) -> None:
     git(repository, "config", "core.quotePath", "false")
     git(repository, "add", "-A")
 
-    found = commit_of(repository)
+    commit = commit_of(repository)
 
-    assert found is not None
-    assert found.is_dirty
+    assert commit is not None
+    assert commit.is_dirty
 
 
 def test_a_folder_that_is_gone_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ from cliffguard.core.errors import CliffguardError
 PACKAGE = Path(errors.__file__).parent.parent
 PAGE = PACKAGE.parent / "docs" / "error-ids.md"
 CLASSES = {
-    name for name, one in vars(errors).items()
-    if isinstance(one, type) and issubclass(one, CliffguardError)
+    name for name, member in vars(errors).items()
+    if isinstance(member, type) and issubclass(member, CliffguardError)
 }  # fmt: skip
 ID = re.compile(r"[a-z]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
 
@@ -28,14 +28,14 @@ def without_id(tree: ast.AST) -> list[ast.Call]:
     Of a class, or of a parameter that is one (`error: type[UsageError]`); a bare `partial` of a
     class is given on to those who add the id.
     """
-    found = []
+    calls = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and not any(k.arg == "id" for k in node.keywords):
             made = node.func
             name = made.attr if isinstance(made, ast.Attribute) else getattr(made, "id", None)
             if name in CLASSES or name == "error":
-                found.append(node)
-    return found
+                calls.append(node)
+    return calls
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_an_error_without_an_id_is_found() -> None:
 
 def test_ids_are_of_one_form(trees: dict[Path, ast.AST]) -> None:
     """What it is about, a period, and what is wrong with that; in small letters and hyphens."""
-    told = {
+    ids = {
         word.value.value
         for tree in trees.values()
         for node in ast.walk(tree)
@@ -71,8 +71,8 @@ def test_ids_are_of_one_form(trees: dict[Path, ast.AST]) -> None:
         if word.arg == "id" and isinstance(word.value, ast.Constant)
     }
 
-    assert len(told) > 200
-    assert [one for one in told if not ID.fullmatch(str(one))] == []
+    assert len(ids) > 200
+    assert [error_id for error_id in ids if not ID.fullmatch(str(error_id))] == []
 
 
 def test_every_caveat_has_an_id_of_its_own(trees: dict[Path, ast.AST]) -> None:
@@ -83,17 +83,19 @@ def test_every_caveat_has_an_id_of_its_own(trees: dict[Path, ast.AST]) -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "Caveat"
     ]
-    ids = Counter(getattr(one, "value", None) for one in made)
+    ids = Counter(getattr(caveat_id, "value", None) for caveat_id in made)
     listed = PAGE.read_text("utf-8").partition("\n## Caveats\n")[2]
 
     assert len(ids) > 50
-    assert [one for one, n in ids.items() if n > 1 or not ID.fullmatch(str(one))] == []
-    assert [one for one in ids if f"\n| `{one}` | " not in listed] == []
+    assert [
+        caveat_id for caveat_id, n in ids.items() if n > 1 or not ID.fullmatch(str(caveat_id))
+    ] == []
+    assert [caveat_id for caveat_id in ids if f"\n| `{caveat_id}` | " not in listed] == []
 
 
 def test_an_id_of_its_own_goes_before_a_general_one() -> None:
     """What knows the kind of file says it; what does not takes the reader's id."""
-    own = partial(errors.ConfigError, id="policy.file")
+    error = partial(errors.ConfigError, id="policy.file")
 
-    assert errors.with_id(own, "file.missing")("a").id == "policy.file"
+    assert errors.with_id(error, "file.missing")("a").id == "policy.file"
     assert errors.with_id(errors.ConfigError, "file.missing")("a").id == "file.missing"

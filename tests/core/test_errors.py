@@ -16,7 +16,7 @@ from cliffguard.core.errors import CliffguardError, ConfigError, IntegrityError,
 from cliffguard.core.files import validate
 
 
-def told(error: CliffguardError, out: Path | None, capsys: pytest.CaptureFixture[str]) -> str:
+def printed(error: CliffguardError, out: Path | None, capsys: pytest.CaptureFixture[str]) -> str:
     """Raise an error inside a verb that writes into `out`; return what stands on stderr."""
 
     @explained
@@ -33,7 +33,7 @@ def test_an_id_stands_before_the_message(capsys: pytest.CaptureFixture[str]) -> 
     """On stderr the line begins with the id; the message itself is without it."""
     error = UsageError("what, where, what next", id="a.b")
 
-    assert told(error, None, capsys) == "cliffguard: error[a.b]: what, where, what next\n"
+    assert printed(error, None, capsys) == "cliffguard: error[a.b]: what, where, what next\n"
     assert str(error) == "what, where, what next"
 
 
@@ -50,7 +50,7 @@ def test_an_id_stands_in_failure_json(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The key is always there; it is null where the error has none."""
-    told(kind("m", id=identity), tmp_path, capsys)
+    printed(kind("m", id=identity), tmp_path, capsys)
 
     failure = json.loads((tmp_path / "failure.json").read_text())
     assert failure == {"exit_code": 12, "kind": "integrity", "id": identity, "message": "m"}
@@ -62,7 +62,7 @@ def test_a_named_usage_error_is_recorded(
     """A mistake that programs can tell by its id is written down, in place of an old verdict."""
     (tmp_path / "review.json").write_text("{}")
 
-    told(UsageError("m", id="policy.x"), tmp_path, capsys)
+    printed(UsageError("m", id="policy.x"), tmp_path, capsys)
 
     failure = json.loads((tmp_path / "failure.json").read_text())
     assert (failure["exit_code"], failure["kind"], failure["id"]) == (2, "usage", "policy.x")

@@ -21,7 +21,7 @@ def row(**keys: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("keys", "metric", "told"),
+    ("keys", "metric", "error_id"),
     [
         ({"prompt": "x" * (MOST_CHARACTERS + 1)}, "acc", "item.too-long"),
         (
@@ -33,11 +33,11 @@ def row(**keys: Any) -> dict[str, Any]:
     ],
     ids=["prompt", "choices", "one choice"],
 )
-def test_an_absurd_item_is_refused(keys: dict[str, Any], metric: str, told: str) -> None:
+def test_an_absurd_item_is_refused(keys: dict[str, Any], metric: str, error_id: str) -> None:
     """Whichever part of it is absurd."""
     with pytest.raises(SuiteError, match=r"items\.jsonl:3: ") as failure:
         make_item(row(**keys), metric=metric, level=None, where="items.jsonl:3")
-    assert (failure.value.exit_code, failure.value.id) == (2, told)
+    assert (failure.value.exit_code, failure.value.id) == (2, error_id)
 
 
 def test_a_long_item_is_an_item() -> None:

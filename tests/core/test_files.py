@@ -137,9 +137,9 @@ def test_a_merged_mapping_may_be_overridden(tmp_path: Path) -> None:
     """A key beside `<<` replaces the merged one, which is what merging is for."""
     text = "a: &shared {margin: 0.1, gate: true}\nb:\n  <<: *shared\n  margin: 0.2\n"
 
-    found = read_yaml(written(tmp_path / "a.yaml", text), ConfigError)
+    document = read_yaml(written(tmp_path / "a.yaml", text), ConfigError)
 
-    assert found["b"] == {"margin": 0.2, "gate": True}
+    assert document["b"] == {"margin": 0.2, "gate": True}
 
 
 def test_a_byte_order_mark_before_yaml_is_no_part_of_the_first_key(tmp_path: Path) -> None:

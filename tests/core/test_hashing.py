@@ -90,10 +90,10 @@ def test_a_file_that_changed_is_read_again(change: Any, tmp_path: Path) -> None:
 def test_a_file_at_another_path_is_another(tmp_path: Path, reads: list[Path]) -> None:
     """What was noted of one path says nothing of another."""
     (tmp_path / "b").mkdir()
-    one, two = file(tmp_path), file(tmp_path / "b", b"others!")
+    first, second = file(tmp_path), file(tmp_path / "b", b"others!")
 
-    assert sha256_of_file(one) != sha256_of_file(two)
-    assert reads == [one, two]
+    assert sha256_of_file(first) != sha256_of_file(second)
+    assert reads == [first, second]
 
 
 def test_a_file_that_is_still_written_is_not_remembered(
@@ -156,10 +156,10 @@ def test_shards_are_hashed_side_by_side(tmp_path: Path) -> None:
     for number, path in enumerate(paths):
         path.write_bytes(bytes([number]))
 
-    found = sha256_of_files(paths)
+    digests = sha256_of_files(paths)
 
-    assert list(found) == paths
-    assert list(found.values()) == [hashlib.sha256(bytes([n])).hexdigest() for n in range(20)]
+    assert list(digests) == paths
+    assert list(digests.values()) == [hashlib.sha256(bytes([n])).hexdigest() for n in range(20)]
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

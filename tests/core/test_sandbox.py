@@ -41,9 +41,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_pattern_that_cannot_be_read_is_said_to_be_wrong(pattern: str, short: None) -> None:
     """Whether it is malformed, nested too deeply, or takes too long; in a short line."""
-    with pytest.raises(ValueError, match=r"cannot be read|no regular expression") as told:
+    with pytest.raises(ValueError, match=r"cannot be read|no regular expression") as failure:
         check_pattern(pattern)
-    assert len(str(told.value)) < 400
+    assert len(str(failure.value)) < 400
 
 
 @pytest.mark.parametrize(

@@ -82,14 +82,14 @@ def test_a_signal_that_is_ignored_stays_ignored() -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A base, a candidate and a suite of five shards for each task and side."""
     return Place.made(tmp_path_factory.mktemp("place"))
 
 
-def command(place: Place, folder: Path) -> list[str]:
+def command(workspace: Place, folder: Path) -> list[str]:
     """Return the command of a check that asks a script."""
-    plan = place.plan
+    plan = workspace.plan
     return [
         sys.executable, "-m", "tests.scripted", "check", "--base", str(plan.base),
         "--candidate", plan.candidate, "--suite", plan.suites[0], "--quiet", "--exit-zero",
@@ -99,16 +99,16 @@ def command(place: Place, folder: Path) -> list[str]:
 
 def environment(folder: Path, pause_s: float = 0.0, **more: str) -> dict[str, str]:
     """Return the environment of a scripted run, with a mark for every shard that is asked."""
-    own = {"SCRIPTED_MARKS": str(folder / "marks"), "SCRIPTED_PAUSE_S": str(pause_s)}
-    return {**os.environ, **own, **more}
+    variables = {"SCRIPTED_MARKS": str(folder / "marks"), "SCRIPTED_PAUSE_S": str(pause_s)}
+    return {**os.environ, **variables, **more}
 
 
-def started(place: Place, folder: Path, pause_s: float) -> subprocess.Popen[str]:
+def started(workspace: Place, folder: Path, pause_s: float) -> subprocess.Popen[str]:
     """Start a check; return when its second shard is in hand."""
     # Tests that run in the background ignore ^C, and a child would inherit that.
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = subprocess.Popen(
-        command(place, folder),
+        command(workspace, folder),
         env=environment(folder, pause_s),
         stderr=subprocess.PIPE,
         text=True,
@@ -129,47 +129,51 @@ def n_marks(folder: Path) -> int:
 
 @pytest.mark.parametrize(("sent", "code", "says"), SENT)
 def test_the_shard_in_hand_is_stored_and_the_run_can_go_on(
-    place: Place, tmp_path: Path, sent: signal.Signals, code: int, says: str
+    workspace: Place, tmp_path: Path, sent: signal.Signals, code: int, says: str
 ) -> None:
     """One signal: the second shard is stored, no third is asked, one line says what is kept."""
-    running = started(place, tmp_path, pause_s=0.6)
+    running = started(workspace, tmp_path, pause_s=0.6)
 
     running.send_signal(sent)
-    said = running.communicate(timeout=PATIENCE_S)[1]
+    stderr = running.communicate(timeout=PATIENCE_S)[1]
 
     assert running.returncode == code
     assert n_marks(tmp_path) == n_stored(tmp_path / "store") == 2
     assert n_damaged(tmp_path / "store") == 0
     kept = re.escape(f"(base: 128 of 380 answers in {tmp_path / 'store'})")
     line = rf"cliffguard: {says}; what is stored is kept {kept}, run again to go on\n"
-    assert re.fullmatch(line, said), said
+    assert re.fullmatch(line, stderr), stderr
     assert not (tmp_path / "out" / "review.json").exists()
 
 
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(place: Place, tmp_path: Path) -> None:
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(workspace: Place, tmp_path: Path) -> None:
     """Stopped and started again: no shard is asked twice, the review is the same but for OUT."""
     stopped, whole = tmp_path / "stopped", tmp_path / "whole"
     stopped.mkdir()
     whole.mkdir()
-    running = started(place, stopped, pause_s=0.3)
+    running = started(workspace, stopped, pause_s=0.3)
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=PATIENCE_S)
 
     for folder, seed in ((stopped, "1"), (whole, "2")):
         subprocess.run(
-            command(place, folder), env=environment(folder, PYTHONHASHSEED=seed), check=True
+            command(workspace, folder), env=environment(folder, PYTHONHASHSEED=seed), check=True
         )
 
     marks = (stopped / "marks").read_text().splitlines()
     assert len(marks) == len(set(marks)) == n_stored(stopped / "store")
-    reviews = [support.placeless(one / "out" / "review.json", one) for one in (stopped, whole)]
+    reviews = [
+        support.placeless(folder / "out" / "review.json", folder) for folder in (stopped, whole)
+    ]
     assert reviews[0] == reviews[1]
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_ends_at_once(place: Place, tmp_path: Path, second: signal.Signals) -> None:
+def test_a_second_signal_ends_at_once(
+    workspace: Place, tmp_path: Path, second: signal.Signals
+) -> None:
     """Whoever will not wait for the shard in hand loses it, and nothing that was stored."""
-    running = started(place, tmp_path, pause_s=2.0)
+    running = started(workspace, tmp_path, pause_s=2.0)
     running.send_signal(signal.SIGINT)
     time.sleep(0.3)  # two signals at one moment may arrive in any order
     assert running.poll() is None
@@ -185,42 +189,42 @@ def test_a_second_signal_ends_at_once(place: Place, tmp_path: Path, second: sign
 
 
 @pytest.mark.slow
-def test_two_processes_write_the_same_review(place: Place, tmp_path: Path) -> None:
+def test_two_processes_write_the_same_review(workspace: Place, tmp_path: Path) -> None:
     """Other hash seeds, stores and folders: the same but for OUT and clocks."""
     for name, seed in (("one", "1"), ("other", "2")):
         (tmp_path / name).mkdir()
-        told = environment(tmp_path / name, PYTHONHASHSEED=seed)
-        subprocess.run(command(place, tmp_path / name), env=told, check=True)
+        variables = environment(tmp_path / name, PYTHONHASHSEED=seed)
+        subprocess.run(command(workspace, tmp_path / name), env=variables, check=True)
 
     for report in ("review.json", "junit.xml"):
         folders = [tmp_path / name for name in ("one", "other")]
-        one, other = (support.placeless(one / "out" / report, one) for one in folders)
-        assert one == other, report
+        first, other = (support.placeless(folder / "out" / report, folder) for folder in folders)
+        assert first == other, report
     assert "wall_seconds" in (tmp_path / "one" / "out" / "timings.json").read_text()
 
 
 @pytest.mark.slow
 def test_a_signal_to_all_processes_of_a_launcher_stops_them_together(
-    place: Place, tmp_path: Path
+    workspace: Place, tmp_path: Path
 ) -> None:
     """Both shards in hand are stored; the first process speaks, and all have the code."""
     launched = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29571", "WORLD_SIZE": "2"}
     running = [
         subprocess.Popen(
-            command(place, tmp_path),
+            command(workspace, tmp_path),
             env=environment(tmp_path, 0.6, **launched, RANK=str(rank), LOCAL_RANK=str(rank)),
             stderr=subprocess.PIPE,
             text=True,
         )
         for rank in range(2)
     ]
-    while n_marks(tmp_path) < 4 and all(one.poll() is None for one in running):
+    while n_marks(tmp_path) < 4 and all(process.poll() is None for process in running):
         time.sleep(0.01)
 
-    for one in running:
-        one.send_signal(signal.SIGTERM)
-    said = [one.communicate(timeout=PATIENCE_S)[1] for one in running]
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+    outputs = [process.communicate(timeout=PATIENCE_S)[1] for process in running]
 
-    assert [one.returncode for one in running] == [143, 143], said
-    assert "cliffguard: terminated; what is stored is kept (base: 256 of 380 answers" in said[0]
+    assert [process.returncode for process in running] == [143, 143], outputs
+    assert "cliffguard: terminated; what is stored is kept (base: 256 of 380 answers" in outputs[0]
     assert n_marks(tmp_path) == n_stored(tmp_path / "store") == 4

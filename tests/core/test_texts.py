@@ -57,11 +57,11 @@ def test_the_reason_is_one_line(failure: Exception, otherwise: str | None, expec
 
 
 @pytest.mark.parametrize(
-    ("n", "told"), [(0, "0 items"), (1, "1 item"), (1.0, "1 item"), (2000, "2,000 items")]
+    ("n", "text"), [(0, "0 items"), (1, "1 item"), (1.0, "1 item"), (2000, "2,000 items")]
 )
-def test_one_thing_is_no_things(n: float, told: str) -> None:
+def test_one_thing_is_no_things(n: float, text: str) -> None:
     """The word goes by the number."""
-    assert n_things(n, "item", ",g") == told
+    assert n_things(n, "item", ",g") == text
     assert plural(n, "is", "are") == ("is" if n == 1 else "are")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cliffguard import Plan, Store, guard
 from cliffguard.core.timing import Spent, Stages, Timings, since
-from cliffguard.report.timings import OTHER, rows, sentence
+from cliffguard.report.timings import OTHER, rows, summary_of
 from cliffguard.runners.harness import HarnessRunner
 from tests import support
 
@@ -59,12 +59,12 @@ def test_rows_are_stages_and_the_rest() -> None:
     assert loading[1:] == ("2.0", "20 %", "–", "–")
     assert scoring[1:] == ("5.0", "50 %", "10,000", "2,000")
     assert rest == (OTHER, "3.0", "30 %", "–", "–")
-    assert sentence(timings) == "10.0 s in all: scoring 50 %, loading 20 %."
+    assert summary_of(timings) == "10.0 s in all: scoring 50 %, loading 20 %."
 
 
 def test_a_run_without_stages_has_a_sentence_too() -> None:
     """As when everything came from the store."""
-    assert sentence(Timings(wall_seconds=0.0, stages={})) == "0.0 s in all."
+    assert summary_of(Timings(wall_seconds=0.0, stages={})) == "0.0 s in all."
 
 
 def test_an_engine_fills_every_stage_that_it_goes_through(

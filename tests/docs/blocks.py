@@ -47,7 +47,7 @@ def blocks_of(page: Path) -> list[Block]:
     """Return all fenced blocks of a page, in order. An open fence or an unknown mark fails."""
     lines = page.read_text(encoding="utf-8").split("\n")
     name = page.relative_to(CHECKOUT).as_posix() if page.is_relative_to(CHECKOUT) else page.name
-    found: list[Block] = []
+    blocks: list[Block] = []
     at = 0
     while at < len(lines):
         opened = _FENCE.match(lines[at])
@@ -60,9 +60,9 @@ def blocks_of(page: Path) -> list[Block]:
             end += 1
         assert end < len(lines), f"{name}:{at + 1}: the block has no end"
         text = "\n".join(line[indent:] for line in lines[at + 1 : end]) + "\n"
-        found.append(Block(name, at + 1, opened["language"], text, _marks(lines, at, name)))
+        blocks.append(Block(name, at + 1, opened["language"], text, _marks(lines, at, name)))
         at = end + 1
-    return found
+    return blocks
 
 
 def _marks(lines: list[str], at: int, name: str) -> dict[str, str]:

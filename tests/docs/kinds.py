@@ -23,8 +23,8 @@ from tests.docs.blocks import Block
 _NAMED = re.compile(r"# (\S+\.ya?ml)\b")
 _OR = re.compile(r"^# or\b.*\n", re.MULTILINE)
 _KEYS = {
-    "plan": {one.name for one in fields(Plan)},
-    "policy": {one.name for one in fields(Policy)},
+    "plan": {field.name for field in fields(Plan)},
+    "policy": {field.name for field in fields(Policy)},
     "suite": {*SuiteFile.model_fields},
 }
 
@@ -44,9 +44,9 @@ def kinds_of(written: Mapping[str, Any], block: Block) -> list[str]:
     """Return which of our files have all these keys, or the one that a mark names."""
     if "kind" in block.marks:
         return [block.marks["kind"]]
-    found = [kind for kind, keys in _KEYS.items() if written.keys() <= keys]
-    assert found, f"{block.where}: no file of ours has these keys; say its kind by a mark"
-    return found
+    kinds = [kind for kind, keys in _KEYS.items() if written.keys() <= keys]
+    assert kinds, f"{block.where}: no file of ours has these keys; say its kind by a mark"
+    return kinds
 
 
 def read_as(kinds: Sequence[str], written: Mapping[str, Any], root: Path) -> None:

@@ -15,7 +15,7 @@ import yaml
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Suite, Task
-from cliffguard.core.settings import Plan, Protocol
+from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
 from tests import support
@@ -31,19 +31,19 @@ class DocsRunner(FakeRunner):
         self._real = HarnessRunner(plan.runner, data=plan.data, offline=True)
         self._is_real = False
 
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the tasks; where one is lm-eval's, all of them are asked for real."""
         self._is_real = any(t.stock for s in suites for c in s.capabilities for t in c.tasks)
         return (self._real if self._is_real else super()).resolve(suites, protocol)
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Return the answers, right ones or the model's own."""
-        asked = self._real if self._is_real else super()
-        return asked.ask(checkpoint, task, items, protocol)
+        runner = self._real if self._is_real else super()
+        return runner.ask(checkpoint, task, items, protocol)
 
-    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: Protocol) -> Any:
+    def embed(self, checkpoint: Checkpoint, texts: Sequence[str], protocol: EvalSettings) -> Any:
         """Return the tiny model's hidden states."""
         return self._real.embed(checkpoint, texts, protocol)
 
@@ -53,7 +53,7 @@ class ReasoningGym(ModuleType):
 
     def create_dataset(self, name: str, *, seed: int, size: int, **config: Any) -> Any:
         """Return a list of items: it has no scorer, so that asking it would fail."""
-        numbers = [seed + place - place % 3 // 2 for place in range(size)]
+        numbers = [seed + index - index % 3 // 2 for index in range(size)]
         return [{"question": f"{name} {n} + 1 =\n", "answer": str(n + 1)} for n in numbers]
 
 

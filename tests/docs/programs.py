@@ -23,15 +23,15 @@ _OF_A_SHELL = {"|", "||", "<", ">>", "&", ";"}
 def commands_of(text: str) -> list[list[str]]:
     """Return the commands of a shell block, word by word, comments left out."""
     joined = re.sub(r"\\\n\s*", " ", text)
-    found: list[list[str]] = []
+    commands: list[list[str]] = []
     for line in joined.split("\n"):
-        found.append([])
+        commands.append([])
         for word in shlex.split(line, comments=True):
             if word == "&&":
-                found.append([])
+                commands.append([])
             else:
-                found[-1].append(word)
-    return [words for words in found if words]
+                commands[-1].append(word)
+    return [words for words in commands if words]
 
 
 def run(words: list[str], block: Block) -> str:

@@ -152,7 +152,7 @@ def run_earlier(block: Block, names: dict[str, Any], root: Path) -> None:
 
 def run_python(block: Block, names: dict[str, Any], root: Path) -> None:
     """Run a block after those before it; a model that a reader has in memory is made for it."""
-    read = {one.id for one in ast.walk(ast.parse(block.text)) if isinstance(one, ast.Name)}
+    read = {node.id for node in ast.walk(ast.parse(block.text)) if isinstance(node, ast.Name)}
     if {"model", "tokenizer"} & (read - names.keys() - vars(builtins).keys()):
         names["model"], names["tokenizer"] = in_training(root)
     exec(compile(block.text, block.where, "exec"), names)
@@ -241,11 +241,11 @@ def test_blocks_are_found_where_they_stand(tmp_path: Path) -> None:
         "<!-- block: exit = 12 -->\n<!-- block: … = --quiet -->\n~~~console\n$ cliffguard …\n~~~\n"
     )
 
-    one, two, three = blocks_of(page)
+    first, second, third = blocks_of(page)
 
-    assert (one.line, one.language, one.text) == (3, "sh", "make test\n")
-    assert two.text == "```sh\nno block\n```\n"
-    assert three.marks == {"exit": "12", "…": "--quiet"}
+    assert (first.line, first.language, first.text) == (3, "sh", "make test\n")
+    assert second.text == "```sh\nno block\n```\n"
+    assert third.marks == {"exit": "12", "…": "--quiet"}
 
 
 @pytest.mark.parametrize(

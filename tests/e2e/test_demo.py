@@ -36,13 +36,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def review(demo: tuple[Path, str], name: str) -> dict[str, Any]:
     """Return the review of one candidate."""
     text = (demo[0] / "runs" / "demo" / name / "review.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
-    return found
+    document: dict[str, Any] = json.loads(text)
+    return document
 
 
-def capability(found: dict[str, Any], name: str) -> dict[str, Any]:
+def capability(document: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the comparison of one capability."""
-    return next(c for c in found["comparison"]["capabilities"] if c["capability"] == name)
+    return next(c for c in document["comparison"]["capabilities"] if c["capability"] == name)
 
 
 def test_every_report_is_there(demo: tuple[Path, str]) -> None:
@@ -60,22 +60,22 @@ def test_the_healthy_candidate_does_not_fail(demo: tuple[Path, str]) -> None:
 @pytest.mark.parametrize("name", ["healthy", "overtrained"])
 def test_the_target_clearly_rises(demo: tuple[Path, str], name: str) -> None:
     """Both candidates learned their job: the gain is proven, and more than 15 points."""
-    found = capability(review(demo, name), "support_tickets")
+    target = capability(review(demo, name), "support_tickets")
 
-    assert found["drop_interval"]["high"] < 0.0
-    assert found["drop"] < -POINTS_ABOVE_CHANCE
+    assert target["drop_interval"]["high"] < 0.0
+    assert target["drop"] < -POINTS_ABOVE_CHANCE
 
 
 def test_the_overtrained_candidate_fails_and_tells_everything(demo: tuple[Path, str]) -> None:
     """The narrow fine-tune lost reading, which a part of its items proves; all else is decided."""
-    found = review(demo, "overtrained")
+    document = review(demo, "overtrained")
 
-    assert found["verdict"]["outcome"] == "FAIL"
-    assert re.search(r"reading_in_context regressed \(\d", found["verdict"]["sentence"])
-    reading = capability(found, "reading_in_context")
+    assert document["verdict"]["outcome"] == "FAIL"
+    assert re.search(r"reading_in_context regressed \(\d", document["verdict"]["sentence"])
+    reading = capability(document, "reading_in_context")
     assert reading["n_asked"] < reading["n_planned"]
-    gating = [one for one in found["verdict"]["findings"] if one["role"] == "gating"]
-    assert {one["outcome"] for one in gating} == {"HELD", "REGRESSED"}
+    gating = [finding for finding in document["verdict"]["findings"] if finding["role"] == "gating"]
+    assert {finding["outcome"] for finding in gating} == {"HELD", "REGRESSED"}
 
 
 def test_the_verdicts_and_their_exit_codes_are_printed(demo: tuple[Path, str]) -> None:
@@ -89,11 +89,11 @@ def test_the_verdicts_and_their_exit_codes_are_printed(demo: tuple[Path, str]) -
 
 def test_gating_levels_measure_something(demo: tuple[Path, str]) -> None:
     """On every gating level the base lies 15 points or more above chance."""
-    found = review(demo, "healthy")["comparison"]["capabilities"]
+    capabilities = review(demo, "healthy")["comparison"]["capabilities"]
     levels = [
         (ladder["task"], level["level"], level["base_mean"] - ladder["chance"])
-        for one in found
-        for ladder in one["ladders"]
+        for capability in capabilities
+        for ladder in capability["ladders"]
         for level in ladder["levels"]
         if level["is_gating"]
     ]
@@ -104,12 +104,12 @@ def test_gating_levels_measure_something(demo: tuple[Path, str]) -> None:
 
 def test_gating_tasks_measure_something(demo: tuple[Path, str]) -> None:
     """Outside the target, every gating task's base lies 15 points or more above chance."""
-    found = review(demo, "healthy")["comparison"]["capabilities"]
+    capabilities = review(demo, "healthy")["comparison"]["capabilities"]
     tasks = [
         (task["task"], task["base_mean"] - task["chance"])
-        for one in found
-        if one["ring"] not in ("target", "control")
-        for task in one["tasks"]
+        for capability in capabilities
+        if capability["ring"] not in ("target", "control")
+        for task in capability["tasks"]
     ]
 
     assert [row for row in tasks if row[1] < POINTS_ABOVE_CHANCE] == []

@@ -73,10 +73,10 @@ def test_a_signal_ends_in_its_own_exit_code_and_one_line(
     while not shards(tmp_path / "stopped") and running.poll() is None:
         time.sleep(0.02)
     running.send_signal(sent)
-    said = running.communicate()[1]
+    stderr = running.communicate()[1]
 
     assert running.returncode == code
     kept = r"\(.*: \d+ of 968 answers in .*\)"
     assert re.fullmatch(
-        rf"cliffguard: {says}; what is stored is kept {kept}, run again to go on\n", said
-    ), said
+        rf"cliffguard: {says}; what is stored is kept {kept}, run again to go on\n", stderr
+    ), stderr

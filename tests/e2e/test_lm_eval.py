@@ -90,7 +90,7 @@ def table(printed: str, model: str) -> list[str]:
 
 def test_the_command_prints_the_table_of_hf(tasks: Path, tiny_base: Path, tmp_path: Path) -> None:
     """`cliffguard lm-eval run` with our model and with hf: the same values to the last decimal."""
-    found = {}
+    tables = {}
     for model in ("cliffguard", "hf"):
         done = subprocess.run(
             [
@@ -103,9 +103,9 @@ def test_the_command_prints_the_table_of_hf(tasks: Path, tiny_base: Path, tmp_pa
             check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        found[model] = table(done.stdout, model)
+        tables[model] = table(done.stdout, model)
 
-    assert found["cliffguard"] == found["hf"]
+    assert tables["cliffguard"] == tables["hf"]
 
 
 @pytest.fixture
@@ -142,12 +142,12 @@ def test_lm_evals_own_options_work_alike(
 ) -> None:
     """With an adapter, shots, a template or a batch size, the tables are alike."""
     arguments = f"pretrained={tiny_base}" + (f",peft={tiny_adapter}" if tuned else "")
-    found = {}
+    tables = {}
     for model in ("cliffguard", "hf"):
         run_lm_eval(words(model, arguments, tasks, *more))
-        found[model] = table(capsys.readouterr().out, model)
+        tables[model] = table(capsys.readouterr().out, model)
 
-    assert found["cliffguard"] == found["hf"]
+    assert tables["cliffguard"] == tables["hf"]
 
 
 @pytest.mark.usefixtures("local_tasks_only")
@@ -155,9 +155,9 @@ def test_an_adapter_changes_the_table(
     tasks: Path, tiny_base: Path, tiny_adapter: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """peft=… is not lost on the way: the adapter's values are not the base's."""
-    found = []
+    tables = []
     for more in ("", f",peft={tiny_adapter}"):
         run_lm_eval(words("cliffguard", f"pretrained={tiny_base}{more}", tasks))
-        found.append(table(capsys.readouterr().out, "cliffguard"))
+        tables.append(table(capsys.readouterr().out, "cliffguard"))
 
-    assert found[0] != found[1]
+    assert tables[0] != tables[1]

@@ -44,8 +44,8 @@ def main() -> None:
                     n_alike += 1
                 else:
                     print(f"{path}: {chat_name}, {way_name}: differs")
-        for place, one in enumerate((here, there)):
-            took[place] += 1000 * seconds(one) / len(paths)
+        for index, tokenizer in enumerate((here, there)):
+            took[index] += 1000 * seconds(tokenizer) / len(paths)
     n_all = len(paths) * len(CHATS) * len(WAYS)
     print(f"{len(paths)} templates, {n_alike} of {n_all} renderings alike")
     print(f"{took[0]:.2f} ms a prompt here, {took[1]:.2f} ms apart")

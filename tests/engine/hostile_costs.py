@@ -45,14 +45,14 @@ def main() -> None:
     support.byte_tokenizer()  # what is imported for it is nobody's fault
     longest = 0.0
     for name, work in works.items():
-        start, said = time.monotonic(), "ended by itself"
+        start, ending = time.monotonic(), "ended by itself"
         try:
             work()
         except (CliffguardError, Stopped, Failed, ValueError) as failure:
-            said = str(failure)
+            ending = str(failure)
         seconds = time.monotonic() - start
         longest = max(longest, seconds)
-        print(f"{seconds:6.2f} s  {name:32} {said[:100]}")
+        print(f"{seconds:6.2f} s  {name:32} {ending[:100]}")
     # The largest of all children so far; each is ended, and so counted, before the next begins.
     most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     print(f"{longest:6.2f} s  at most; the largest child held {most:.0f} MiB")

@@ -143,30 +143,30 @@ def test_packed_scores_are_those_of_a_plain_pass(name: str) -> None:
     model = tiny.build(**PACKED[name])
     assert packing_trial.plain_reason(model) is None
     sequences = tiny.branching()
-    asked = [Scored(tokens=one[:-1], targets=one[1:]) for one in sequences]
+    requests = [Scored(tokens=sequence[:-1], targets=sequence[1:]) for sequence in sequences]
     below, beside = (
         scoring.score(
-            Model(model), asked, PassLimits(row_tokens=n, batch_tokens=4 * n, batch_reads=n)
+            Model(model), requests, PassLimits(row_tokens=n, batch_tokens=4 * n, batch_reads=n)
         )
         for n in (16, 512)
     )
 
-    for tokens, one, other in zip(sequences, below, beside, strict=True):
+    for tokens, prefixed, other in zip(sequences, below, beside, strict=True):
         plain = tiny.logprobs(model, tokens)[:-1]
         expected = plain[torch.arange(len(tokens) - 1), torch.from_numpy(tokens[1:])].tolist()
-        assert one.logprobs == pytest.approx(expected, abs=1e-4), "below a prefix"
+        assert prefixed.logprobs == pytest.approx(expected, abs=1e-4), "below a prefix"
         assert other.logprobs == pytest.approx(expected, abs=1e-4), "beside others in a row"
 
 
 def naive(model: Any, tokens: Ints, n_new: int) -> tuple[list[int], list[float]]:
     """Return greedy tokens, each from a pass over the whole text, and their lead over others."""
-    said: list[int] = []
+    answer: list[int] = []
     leads: list[float] = []
     for _ in range(n_new):
-        top = tiny.logprobs(model, np.concatenate([tokens, tiny.ints(said)]))[-1].topk(2)
-        said.append(int(top.indices[0]))
+        top = tiny.logprobs(model, np.concatenate([tokens, tiny.ints(answer)]))[-1].topk(2)
+        answer.append(int(top.indices[0]))
         leads.append(float(top.values[0] - top.values[1]))
-    return said, leads
+    return answer, leads
 
 
 @pytest.mark.parametrize("name", PACKED)
@@ -174,8 +174,8 @@ def test_greedy_answers_are_those_of_whole_passes(name: str) -> None:
     """Prompts of unlike lengths, below a shared prefix or not, leaving their batch in turn."""
     model = tiny.build(**PACKED[name])
     prompts = [
-        generation.Prompt(tokens=one, max_new_tokens=n_new, is_done=lambda _: False, seed=0)
-        for one, n_new in zip(tiny.branching()[-5:], (9, 3, 9, 5, 9), strict=True)
+        generation.Prompt(tokens=prompt, max_new_tokens=n_new, is_done=lambda _: False, seed=0)
+        for prompt, n_new in zip(tiny.branching()[-5:], (9, 3, 9, 5, 9), strict=True)
     ]
 
     answers = generation.generate(Model(model), prompts, batch_rows=3, batch_tokens=40)
@@ -192,9 +192,11 @@ def test_what_cannot_be_packed_runs_as_in_lm_eval(name: str) -> None:
     """The engine says why, and its scores and answers are lm-eval's own."""
     model = tiny.build(**PLAIN[name])
     lm, hf = tiny.ours(model, max_length=256), tiny.theirs(model, max_length=256)
-    tokens = [one.tolist() for one in tiny.branching()]
-    scores = [(None, one[:-4], one[-4:]) for one in tokens]
-    answers = tiny.asked("generate_until", [(text, {"max_gen_toks": 4}) for text in ("ab", "abc")])
+    tokens = [sequence.tolist() for sequence in tiny.branching()]
+    scores = [(None, sequence[:-4], sequence[-4:]) for sequence in tokens]
+    answers = tiny.instances(
+        "generate_until", [(text, {"max_gen_toks": 4}) for text in ("ab", "abc")]
+    )
 
     assert lm.plain_because, "it must not be packed: the numbers would be wrong in silence"
     assert lm._loglikelihood_tokens(scores) == hf._loglikelihood_tokens(scores)
@@ -209,7 +211,9 @@ def test_a_learnt_prompt_runs_as_in_lm_eval() -> None:
     config = PromptTuningConfig(num_virtual_tokens=4, task_type="CAUSAL_LM")
     model = get_peft_model(tiny.llama(), config).eval()
     lm, hf = tiny.ours(model), tiny.theirs(model)
-    scores = [(None, one[:-4].tolist(), one[-4:].tolist()) for one in tiny.branching()]
+    scores = [
+        (None, sequence[:-4].tolist(), sequence[-4:].tolist()) for sequence in tiny.branching()
+    ]
 
     assert "before the prompt" in str(lm.plain_because)
     assert lm._loglikelihood_tokens(scores) == hf._loglikelihood_tokens(scores)

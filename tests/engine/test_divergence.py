@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from cliffguard import Protocol, RunnerSettings
+from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.vectors import Divergence
@@ -35,9 +35,9 @@ def plainly(base: Any, candidate: Any, text: str, *, last: int = 512) -> Diverge
     """Return what two models of transformers make of one prompt, in float64."""
     tokens = support.byte_tokenizer().encode(text) or [256]
     with torch.inference_mode():
-        logits = [one(input_ids=torch.tensor([tokens])).logits[0] for one in (base, candidate)]
-    rows = min(one.shape[1] for one in logits)
-    p, q = (one[-last:, :rows].double().log_softmax(-1) for one in logits)
+        logits = [model(input_ids=torch.tensor([tokens])).logits[0] for model in (base, candidate)]
+    rows = min(scores.shape[1] for scores in logits)
+    p, q = (scores[-last:, :rows].double().log_softmax(-1) for scores in logits)
     return Divergence(
         kl_nats=float((p.exp() * (p - q)).sum(-1).mean()),
         agreement=float((p.argmax(-1) == q.argmax(-1)).double().mean()),
@@ -45,30 +45,30 @@ def plainly(base: Any, candidate: Any, text: str, *, last: int = 512) -> Diverge
     )
 
 
-def assert_same(found: Sequence[Divergence], expected: Sequence[Divergence]) -> None:
+def assert_same(measured: Sequence[Divergence], expected: Sequence[Divergence]) -> None:
     """Fail where a number is further from the plain one than float32 takes it."""
-    assert len(found) == len(expected)
-    for ours, theirs in zip(found, expected, strict=True):
+    assert len(measured) == len(expected)
+    for ours, theirs in zip(measured, expected, strict=True):
         assert ours.kl_nats == pytest.approx(theirs.kl_nats, rel=1e-4, abs=1e-5)
         assert (ours.agreement, ours.n_tokens) == (theirs.agreement, theirs.n_tokens)
 
 
 def test_two_models_diverge_as_computed_plainly() -> None:
     """KL over the whole vocabulary and agreement are those of float64, prompt by prompt."""
-    one, other = tiny.llama(seed=0), tiny.llama(seed=1)
+    base, other = tiny.llama(seed=0), tiny.llama(seed=1)
 
-    found = divergence(side(one), side(other), PROMPTS)
+    divergences = divergence(side(base), side(other), PROMPTS)
 
-    assert found[0].kl_nats > 0.1
-    assert_same(found, [plainly(one, other, text) for text in PROMPTS])
+    assert divergences[0].kl_nats > 0.1
+    assert_same(divergences, [plainly(base, other, text) for text in PROMPTS])
 
 
 def test_base_and_candidate_are_not_exchanged() -> None:
     """KL has a direction: the base's probabilities are the weights."""
-    one, other = tiny.llama(seed=0), tiny.llama(seed=1)
+    base, other = tiny.llama(seed=0), tiny.llama(seed=1)
 
     (forth,), (back,) = (
-        divergence(side(a), side(b), PROMPTS[:1]) for a, b in ((one, other), (other, one))
+        divergence(side(a), side(b), PROMPTS[:1]) for a, b in ((base, other), (other, base))
     )
 
     assert abs(forth.kl_nats - back.kl_nats) > 0.01
@@ -76,62 +76,62 @@ def test_base_and_candidate_are_not_exchanged() -> None:
 
 def test_logits_that_a_model_bends_are_read_bent() -> None:
     """Where a model caps its logits behind the head, the capped ones are compared."""
-    one, other = (
+    base, other = (
         tiny.build("Gemma2", seed=seed, num_key_value_heads=2, head_dim=8) for seed in (0, 1)
     )
 
-    found = divergence(side(one), side(other), PROMPTS)
+    divergences = divergence(side(base), side(other), PROMPTS)
 
-    assert_same(found, [plainly(one, other, text) for text in PROMPTS])
+    assert_same(divergences, [plainly(base, other, text) for text in PROMPTS])
 
 
 def test_a_model_does_not_diverge_from_itself() -> None:
     """The same weights on both sides: exactly no KL, full agreement."""
     model = tiny.llama()
 
-    found = divergence(side(model), side(model), PROMPTS)
+    divergences = divergence(side(model), side(model), PROMPTS)
 
-    assert {(one.kl_nats, one.agreement) for one in found} == {(0.0, 1.0)}
+    assert {(result.kl_nats, result.agreement) for result in divergences} == {(0.0, 1.0)}
 
 
 def test_chunks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """One row at a time, the numbers are those of all rows together."""
-    one, other = side(tiny.llama(seed=0)), side(tiny.llama(seed=1))
-    whole = divergence(one, other, PROMPTS)
+    base, other = side(tiny.llama(seed=0)), side(tiny.llama(seed=1))
+    whole = divergence(base, other, PROMPTS)
 
     monkeypatch.setattr(diverging, "_CHUNK_VALUES", 1)
 
-    assert_same(divergence(one, other, PROMPTS), whole)
+    assert_same(divergence(base, other, PROMPTS), whole)
 
 
 def test_of_a_long_prompt_the_end_is_compared() -> None:
     """The last tokens are compared, in the light of all that stands before them."""
-    one, other = tiny.llama(seed=0), tiny.llama(seed=1)
+    base, other = tiny.llama(seed=0), tiny.llama(seed=1)
 
-    (found,) = divergence(side(one), side(other), PROMPTS[:1], max_reads=3)
+    (measured,) = divergence(side(base), side(other), PROMPTS[:1], max_reads=3)
 
-    assert_same([found], [plainly(one, other, PROMPTS[0], last=3)])
+    assert_same([measured], [plainly(base, other, PROMPTS[0], last=3)])
 
 
 def test_a_prompt_beyond_the_window_loses_its_beginning() -> None:
     """What is read of it is what the model's window holds of its end."""
-    one, other = (tiny.llama(seed=seed, max_length=16) for seed in (0, 1))
+    base, other = (tiny.llama(seed=seed, max_length=16) for seed in (0, 1))
     text = "x" * 9 + PROMPTS[0][-16:]
 
-    (found,) = divergence(side(one), side(other), [text])
+    (measured,) = divergence(side(base), side(other), [text])
 
-    assert_same([found], [plainly(one, other, PROMPTS[0][-16:])])
+    assert_same([measured], [plainly(base, other, PROMPTS[0][-16:])])
 
 
 def test_only_shared_rows_of_the_vocabulary_are_compared() -> None:
     """Rows that one side alone has are left out before both are normalised."""
     shape = {"num_key_value_heads": 2}
-    one = tiny.build("Llama", vocab_size=258, **shape)
+    base = tiny.build("Llama", vocab_size=258, **shape)
     other = tiny.build("Llama", vocab_size=320, seed=1, **shape)
 
-    found = divergence(side(one), side(other), PROMPTS)
+    divergences = divergence(side(base), side(other), PROMPTS)
 
-    assert_same(found, [plainly(one, other, text) for text in PROMPTS])
+    assert_same(divergences, [plainly(base, other, text) for text in PROMPTS])
 
 
 def test_a_token_that_the_base_rules_out_adds_nothing() -> None:
@@ -145,8 +145,8 @@ def test_a_token_that_the_base_rules_out_adds_nothing() -> None:
 
 def test_predictions_that_are_no_numbers_are_refused() -> None:
     """A candidate that overflows is no candidate with a divergence of NaN."""
-    one, other = tiny.llama(seed=0), tiny.llama(seed=1)
-    sides = side(one), side(other, "tuned")
+    base, other = tiny.llama(seed=0), tiny.llama(seed=1)
+    sides = side(base), side(other, "tuned")
     with torch.no_grad():
         other.lm_head.weight[0, 0] = float("nan")
 
@@ -156,11 +156,11 @@ def test_predictions_that_are_no_numbers_are_refused() -> None:
 
 def test_other_tokens_are_refused() -> None:
     """Sides that cut a prompt otherwise cannot be compared token by token."""
-    one, other = side(tiny.llama(seed=0)), side(tiny.llama(seed=1), "tuned")
+    base, other = side(tiny.llama(seed=0)), side(tiny.llama(seed=1), "tuned")
     other.lm.tok_encode = lambda text: [1, 2, 3]
 
     with pytest.raises(IntegrityError, match="tuned: its tokenizer cuts prompt 1 into other"):
-        divergence(one, other, PROMPTS)
+        divergence(base, other, PROMPTS)
 
 
 # --- through a runner ----------------------------------------------------------------------------
@@ -181,16 +181,16 @@ def test_an_adapter_diverges_over_one_base(
     """Adapter off and on over the base in memory: the numbers of two models, and one loading."""
     runner = HarnessRunner(RunnerSettings(device="cpu", model=model))
     base, candidate = find_pair(str(tiny_base), str(tiny_adapter), FindOptions())
-    runner.embed(base, ["a"], Protocol())
+    runner.embed(base, ["a"], EvalSettings())
     monkeypatch.setattr(
         "cliffguard.engine.loading.load_weights", lambda *_: pytest.fail("a base was loaded again")
     )
 
-    found = runner.diverge(base, candidate, PROMPTS, Protocol())
+    divergences = runner.diverge(base, candidate, PROMPTS, EvalSettings())
 
-    assert found[0].kl_nats > 0.01
+    assert divergences[0].kl_nats > 0.01
     plain = loaded(tiny_base), loaded(tiny_base, tiny_adapter)
-    assert_same(found, [plainly(*plain, text) for text in PROMPTS])
+    assert_same(divergences, [plainly(*plain, text) for text in PROMPTS])
 
 
 def test_full_weights_are_held_beside_the_base(tiny_base: Path, tiny_tuned: Path) -> None:
@@ -198,9 +198,11 @@ def test_full_weights_are_held_beside_the_base(tiny_base: Path, tiny_tuned: Path
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     base, candidate = find_pair(str(tiny_base), str(tiny_tuned), FindOptions())
 
-    found = runner.diverge(base, candidate, PROMPTS, Protocol())
+    divergences = runner.diverge(base, candidate, PROMPTS, EvalSettings())
 
-    assert_same(found, [plainly(loaded(tiny_base), loaded(tiny_tuned), text) for text in PROMPTS])
+    assert_same(
+        divergences, [plainly(loaded(tiny_base), loaded(tiny_tuned), text) for text in PROMPTS]
+    )
 
 
 def test_no_room_for_both_is_said(
@@ -209,25 +211,25 @@ def test_no_room_for_both_is_said(
     """Where full weights do not fit beside the base's, they are not even tried."""
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     base, candidate = find_pair(str(tiny_base), str(tiny_tuned), FindOptions())
-    runner.embed(base, ["a"], Protocol())
+    runner.embed(base, ["a"], EvalSettings())
     monkeypatch.setattr(budget, "_free_bytes", lambda _: 1000)
 
     with pytest.raises(InfrastructureError, match=r"has full weights, .+ that must lie"):
-        runner.diverge(base, candidate, PROMPTS, Protocol())
+        runner.diverge(base, candidate, PROMPTS, EvalSettings())
 
 
 def test_a_chat_template_frames_the_prompt(tiny_base: Path, tiny_tuned: Path) -> None:
     """Under a template a prompt is what the user says, behind the system prompt."""
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     base, candidate = find_pair(str(tiny_base), str(tiny_tuned), FindOptions())
-    protocol = Protocol(chat_template="own", system_prompt="Be brief.")
+    protocol = EvalSettings(chat_template="own", system_prompt="Be brief.")
 
-    (found,) = runner.diverge(base, candidate, ["Who?"], protocol)
+    (measured,) = runner.diverge(base, candidate, ["Who?"], protocol)
 
     (expected,) = runner.diverge(
-        base, candidate, ["<|system|>Be brief.\n<|user|>Who?\n<|assistant|>"], Protocol()
+        base, candidate, ["<|system|>Be brief.\n<|user|>Who?\n<|assistant|>"], EvalSettings()
     )
-    assert found == expected
+    assert measured == expected
 
 
 def test_a_missing_template_is_said(tiny_base: Path, tiny_tuned: Path, tmp_path: Path) -> None:
@@ -237,10 +239,10 @@ def test_a_missing_template_is_said(tiny_base: Path, tiny_tuned: Path, tmp_path:
     tokenizer.chat_template = None
     tokenizer.save_pretrained(tmp_path)
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    base, candidate = (find_base(str(one), FindOptions()) for one in (tmp_path, tiny_tuned))
+    base, candidate = (find_base(str(folder), FindOptions()) for folder in (tmp_path, tiny_tuned))
 
     with pytest.raises(UsageError, match="has no chat template; use --chat-template none"):
-        runner.diverge(base, candidate, PROMPTS, Protocol(chat_template="own"))
+        runner.diverge(base, candidate, PROMPTS, EvalSettings(chat_template="own"))
 
 
 @pytest.mark.parametrize(
@@ -253,4 +255,4 @@ def test_a_runner_without_a_model_refuses(runner: Any) -> None:
     who = support.checkpoint()
 
     with pytest.raises(UsageError, match="are read only of models that are loaded here; use"):
-        runner.diverge(who, who, PROMPTS, Protocol())
+        runner.diverge(who, who, PROMPTS, EvalSettings())

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from cliffguard import Protocol, RunnerSettings
+from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine import texts as reading
@@ -49,11 +49,11 @@ def test_vectors_are_means_of_hidden_states(architecture: str) -> None:
     settings = {"num_hidden_layers": 3, **SHAPES[architecture]}
     model = tiny.build(architecture, **settings)
 
-    (found,) = pooled(tiny.ours(model), TEXTS, layers=[2])
+    (vectors,) = pooled(tiny.ours(model), TEXTS, layers=[2])
 
-    place = 1 if architecture == "Mamba" else 2  # whose list does not begin before the first block
-    for vector, text in zip(found, TEXTS, strict=True):
-        np.testing.assert_allclose(vector, plainly(model, text, place), rtol=1e-4, atol=1e-5)
+    layer = 1 if architecture == "Mamba" else 2  # whose list does not begin before the first block
+    for vector, text in zip(vectors, TEXTS, strict=True):
+        np.testing.assert_allclose(vector, plainly(model, text, layer), rtol=1e-4, atol=1e-5)
 
 
 def test_a_quarter_of_the_blocks_is_run() -> None:
@@ -62,31 +62,31 @@ def test_a_quarter_of_the_blocks_is_run() -> None:
     lm = tiny.ours(model)
     third = model.model.layers[2].register_forward_hook(lambda *_: pytest.fail("it was run"))
 
-    found = embed(lm, TEXTS[:1])
+    vectors = embed(lm, TEXTS[:1])
 
     third.remove()
-    np.testing.assert_allclose(found[0], plainly(model, TEXTS[0], 2), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(vectors[0], plainly(model, TEXTS[0], 2), rtol=1e-4, atol=1e-5)
 
 
 def test_the_first_token_can_be_counted() -> None:
     """With none skipped, the mean is over all tokens; a text of one token always has its own."""
     model = tiny.llama()
 
-    (found,) = pooled(tiny.ours(model), TEXTS, layers=[1], n_skipped=0)
+    (vectors,) = pooled(tiny.ours(model), TEXTS, layers=[1], n_skipped=0)
 
     np.testing.assert_allclose(
-        found[0], plainly(model, TEXTS[0], 1, n_skipped=0), rtol=1e-4, atol=1e-5
+        vectors[0], plainly(model, TEXTS[0], 1, n_skipped=0), rtol=1e-4, atol=1e-5
     )
-    np.testing.assert_allclose(found[1], plainly(model, "b", 1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(vectors[1], plainly(model, "b", 1), rtol=1e-4, atol=1e-5)
 
 
 def test_long_texts_are_cut() -> None:
     """Behind the limit of tokens nothing changes the vector."""
     lm = tiny.ours(tiny.llama())
 
-    found = embed(lm, ["abcdefgh", "abcdXXXX"], max_tokens=4)
+    vectors = embed(lm, ["abcdefgh", "abcdXXXX"], max_tokens=4)
 
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+    np.testing.assert_allclose(vectors[0], vectors[1], rtol=1e-5)
     assert not np.allclose(*embed(lm, ["abcdefgh", "abcdXXXX"]))
 
 
@@ -138,9 +138,9 @@ def test_short_memory_halves_the_batches(monkeypatch: pytest.MonkeyPatch) -> Non
         return run(model, batch)
 
     monkeypatch.setattr("cliffguard.engine.embedding.run", scarce)
-    found = embed(lm, ["abcdefgh"] * 32 + TEXTS)
+    vectors = embed(lm, ["abcdefgh"] * 32 + TEXTS)
 
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(vectors, expected, rtol=1e-4, atol=1e-5)
     assert sum(size > 64 for size in sizes) == 2
 
 
@@ -163,10 +163,10 @@ def test_an_adapter_is_switched(tiny_base: Path, tiny_adapter: Path) -> None:
     runner = HarnessRunner(RunnerSettings(device="cpu"))
     base, candidate = find_pair(str(tiny_base), str(tiny_adapter), FindOptions())
 
-    first = runner.embed(base, TEXTS, Protocol())
-    tuned = runner.embed(candidate, TEXTS, Protocol())
+    first = runner.embed(base, TEXTS, EvalSettings())
+    tuned = runner.embed(candidate, TEXTS, EvalSettings())
 
-    np.testing.assert_array_equal(runner.embed(base, TEXTS, Protocol()), first)
+    np.testing.assert_array_equal(runner.embed(base, TEXTS, EvalSettings()), first)
     assert np.abs(tuned - first).max() > 0.01
 
 
@@ -174,7 +174,7 @@ def test_hf_reads_the_same(tiny_base: Path) -> None:
     """The runner hf loads here, too, and its vectors are the engine's."""
     base = find_base(str(tiny_base), FindOptions())
     ours, theirs = (
-        HarnessRunner(RunnerSettings(device="cpu", model=model)).embed(base, TEXTS, Protocol())
+        HarnessRunner(RunnerSettings(device="cpu", model=model)).embed(base, TEXTS, EvalSettings())
         for model in ("cliffguard", "hf")
     )
 
@@ -187,10 +187,10 @@ def test_the_leader_of_several_processes_reads_alone(tiny_base: Path) -> None:
     leader.inner = HarnessRunner(RunnerSettings(device="cpu"))
     base = find_base(str(tiny_base), FindOptions())
 
-    found = leader.embed(base, TEXTS, Protocol())
+    vectors = leader.embed(base, TEXTS, EvalSettings())
 
-    np.testing.assert_array_equal(found, leader.inner.embed(base, TEXTS, Protocol()))
-    assert leader.diverge(base, base, TEXTS[:1], Protocol())[0].kl_nats == 0.0
+    np.testing.assert_array_equal(vectors, leader.inner.embed(base, TEXTS, EvalSettings()))
+    assert leader.diverge(base, base, TEXTS[:1], EvalSettings())[0].kl_nats == 0.0
 
 
 @pytest.mark.parametrize(
@@ -201,4 +201,4 @@ def test_the_leader_of_several_processes_reads_alone(tiny_base: Path) -> None:
 def test_a_runner_without_a_model_refuses(runner: Any) -> None:
     """Hidden states are read only of models that are loaded here, and one line says so."""
     with pytest.raises(UsageError, match="are read only of models that are loaded here; use"):
-        runner.embed(support.checkpoint(), TEXTS, Protocol())
+        runner.embed(support.checkpoint(), TEXTS, EvalSettings())

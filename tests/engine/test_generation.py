@@ -42,15 +42,17 @@ def lm(model: Any) -> CliffguardLM:
     return tiny.ours(model)
 
 
-def asked(*prompts: str, n: int = 24, until: tuple[str, ...] = (), **settings: Any) -> list[Any]:
+def requests_of(
+    *prompts: str, n: int = 24, until: tuple[str, ...] = (), **settings: Any
+) -> list[Any]:
     """Return requests of one kind for all prompts."""
     wanted = {"until": list(until), "max_gen_toks": n, **settings}
-    return tiny.asked("generate_until", [(prompt, wanted) for prompt in prompts])
+    return tiny.instances("generate_until", [(prompt, wanted) for prompt in prompts])
 
 
 def texts(answers: list[GeneratedText]) -> list[str]:
     """Return what was said."""
-    return [one.text for one in answers]
+    return [answer.text for answer in answers]
 
 
 # --- greedy --------------------------------------------------------------------------------------
@@ -61,7 +63,7 @@ def texts(answers: list[GeneratedText]) -> list[str]:
 def test_greedy_answers_are_those_of_lm_eval(seed: int, until: tuple[str, ...]) -> None:
     """Shared prefixes, unlike lengths, more prompts than a batch holds: text for text."""
     model = tiny.llama(seed=seed, speaks=tiny.LETTERS)
-    requests = asked(*PROMPTS, until=until)
+    requests = requests_of(*PROMPTS, until=until)
 
     assert tiny.ours(model).generate_until(requests) == tiny.theirs(model).generate_until(requests)
 
@@ -71,7 +73,7 @@ def test_prompts_of_several_prefixes_are_continued_side_by_side(
 ) -> None:
     """Three subtasks of two items each make one batch of six rows, and the same texts."""
     heads = [f"Task {letter}: say what Ann gave to Bob, in a word. " for letter in "abc"]
-    requests = asked(*(head + item for head in heads for item in ("Now:", "And now this:")))
+    requests = requests_of(*(head + item for head in heads for item in ("Now:", "And now this:")))
     together = tiny.ours(model, budget=None)
     n_rows: list[int] = []
     step = Model.step
@@ -79,19 +81,19 @@ def test_prompts_of_several_prefixes_are_continued_side_by_side(
         Model, "step", lambda self, ids, cache: (n_rows.append(len(ids)), step(self, ids, cache))[1]
     )
 
-    found = together.generate_until(requests)
+    answers = together.generate_until(requests)
 
     assert n_rows[0] == 6
     monkeypatch.undo()
-    assert found == tiny.theirs(model).generate_until(requests)
+    assert answers == tiny.theirs(model).generate_until(requests)
 
 
 def test_requests_of_one_call_may_differ_in_settings(lm: CliffguardLM, model: Any) -> None:
     """Lengths and stop strings belong to a request, not to the call."""
     requests = [
-        *asked(*PROMPTS[:3], n=5),
-        *asked(*PROMPTS[:3], n=17, until=("b",)),
-        *asked(*PROMPTS[2:5], n=9, do_sample=False, temperature=0.0),
+        *requests_of(*PROMPTS[:3], n=5),
+        *requests_of(*PROMPTS[:3], n=17, until=("b",)),
+        *requests_of(*PROMPTS[2:5], n=9, do_sample=False, temperature=0.0),
     ]
 
     assert lm.generate_until(requests) == tiny.theirs(model).generate_until(requests)
@@ -99,24 +101,24 @@ def test_requests_of_one_call_may_differ_in_settings(lm: CliffguardLM, model: An
 
 def test_a_prompt_longer_than_its_window_loses_its_beginning(model: Any) -> None:
     """The newest tokens stay, as in lm-eval, with room for the answer."""
-    requests = asked(*PROMPTS, n=8)
+    requests = requests_of(*PROMPTS, n=8)
 
-    found = tiny.ours(model, max_length=30).generate_until(requests)
+    answers = tiny.ours(model, max_length=30).generate_until(requests)
 
-    assert found == tiny.theirs(model, max_length=30).generate_until(requests)
+    assert answers == tiny.theirs(model, max_length=30).generate_until(requests)
 
 
 def test_a_limit_that_leaves_no_room_for_a_prompt_is_refused(model: Any) -> None:
     """An answer as long as the window has no prompt to follow."""
     with pytest.raises(ValueError, match="max_gen_toks 30 leaves no room for a prompt"):
-        tiny.ours(model, max_length=30).generate_until(asked("Ann", n=30))
+        tiny.ours(model, max_length=30).generate_until(requests_of("Ann", n=30))
 
 
 def test_an_answer_says_how_it_ended(lm: CliffguardLM) -> None:
     """At a stop string, at an end token of its own, or at the limit of tokens."""
-    (long,) = lm.generate(asked("Ann", n=12))
-    (stopped,) = lm.generate(asked("Ann", n=12, until=(long.text[5:8],)))
-    (ended,) = tiny.ours(tiny.llama(seed=0, speaks=tiny.LETTERS)).generate(asked("Ann", n=12))
+    (long,) = lm.generate(requests_of("Ann", n=12))
+    (stopped,) = lm.generate(requests_of("Ann", n=12, until=(long.text[5:8],)))
+    (ended,) = tiny.ours(tiny.llama(seed=0, speaks=tiny.LETTERS)).generate(requests_of("Ann", n=12))
 
     assert (long.finish_reason, long.n_tokens, len(long.text)) == ("length", 12, 12)
     assert stopped.finish_reason == "string"
@@ -127,16 +129,16 @@ def test_an_answer_says_how_it_ended(lm: CliffguardLM) -> None:
 
 def test_a_stop_string_before_the_first_word_is_no_end_of_an_answer(lm: CliffguardLM) -> None:
     """The model was silenced and did not end: told apart from an end token at once."""
-    (long,) = lm.generate(asked("Ann", n=12))
+    (long,) = lm.generate(requests_of("Ann", n=12))
 
-    (silenced,) = lm.generate(asked("Ann", n=12, until=(long.text[:3],)))
+    (silenced,) = lm.generate(requests_of("Ann", n=12, until=(long.text[:3],)))
 
     assert (silenced.text, silenced.finish_reason) == ("", "stopped")
 
 
 def test_the_mean_logprob_is_the_models_own(lm: CliffguardLM, model: Any) -> None:
     """It is the mean over all tokens, as a plain pass over prompt and answer computes them."""
-    for prompt, answer in zip(PROMPTS, lm.generate(asked(*PROMPTS, n=16)), strict=True):
+    for prompt, answer in zip(PROMPTS, lm.generate(requests_of(*PROMPTS, n=16)), strict=True):
         end = [257] if answer.finish_reason == "stop" else []
         tokens = tiny.ints([*lm.tok_encode(prompt + answer.text), *end])
         n = answer.n_tokens
@@ -155,7 +157,7 @@ def test_settings_that_bend_greedy_decoding_are_left_to_transformers(
     name: str, value: Any, lm: CliffguardLM
 ) -> None:
     """A checkpoint's repetition penalty holds, on lm-eval's own path."""
-    requests = asked(*PROMPTS)
+    requests = requests_of(*PROMPTS)
     plain = lm.generate_until(requests)
     bent = tiny.llama(seed=4, speaks=tiny.LETTERS)
     setattr(bent.generation_config, name, value)
@@ -164,7 +166,7 @@ def test_settings_that_bend_greedy_decoding_are_left_to_transformers(
 
     assert texts(answers) == tiny.theirs(bent).generate_until(requests)
     assert texts(answers) != plain, "the penalty of this test must change answers"
-    assert {one.mean_logprob for one in answers} == {None}
+    assert {answer.mean_logprob for answer in answers} == {None}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +184,7 @@ def test_settings_that_nobody_can_generate_with_are_the_checkpoints_fault(
     setattr(odd.generation_config, name, value)
 
     with pytest.raises(IntegrityError, match=says):
-        tiny.ours(odd).generate(asked(*PROMPTS))
+        tiny.ours(odd).generate(requests_of(*PROMPTS))
 
 
 # --- sampled -------------------------------------------------------------------------------------
@@ -192,7 +194,7 @@ SAMPLED: dict[str, Any] = {"do_sample": True, "temperature": 1.0}
 
 def test_a_seed_decides_what_is_sampled(lm: CliffguardLM, model: Any) -> None:
     """The same seed says the same again, another one something else."""
-    requests = asked(*PROMPTS, **SAMPLED)
+    requests = requests_of(*PROMPTS, **SAMPLED)
     first = texts(lm.generate(requests))
 
     assert texts(lm.generate(requests)) == first
@@ -202,7 +204,7 @@ def test_a_seed_decides_what_is_sampled(lm: CliffguardLM, model: Any) -> None:
 
 def test_a_repeated_request_is_sampled_anew(lm: CliffguardLM) -> None:
     """Three answers to one prompt are three draws."""
-    answers = texts(lm.generate(asked("Ann", "Ann", "Ann", **SAMPLED)))
+    answers = texts(lm.generate(requests_of("Ann", "Ann", "Ann", **SAMPLED)))
 
     assert len(set(answers)) == 3
 
@@ -211,12 +213,14 @@ def test_a_sample_does_not_depend_on_its_batch(lm: CliffguardLM) -> None:
     """Alone, among others, in another order or in larger batches, a prompt's answer stays."""
     settings = {"do_sample": True, "temperature": 0.7, "top_k": 8, "top_p": 0.9}
     distinct = list(dict.fromkeys(PROMPTS))
-    together = dict(zip(distinct, texts(lm.generate(asked(*distinct, **settings))), strict=True))
+    together = dict(
+        zip(distinct, texts(lm.generate(requests_of(*distinct, **settings))), strict=True)
+    )
 
     for prompt in distinct:
-        assert texts(lm.generate(asked(prompt, **settings))) == [together[prompt]]
+        assert texts(lm.generate(requests_of(prompt, **settings))) == [together[prompt]]
     lm.budget = replace(tiny.TIGHT, generation_rows=16)
-    turned = texts(lm.generate(asked(*reversed(distinct), **settings)))
+    turned = texts(lm.generate(requests_of(*reversed(distinct), **settings)))
     assert turned == [together[prompt] for prompt in reversed(distinct)]
 
 
@@ -231,7 +235,9 @@ def test_a_sample_does_not_depend_on_its_batch(lm: CliffguardLM) -> None:
 )
 def test_without_chance_a_sample_is_greedy(lm: CliffguardLM, settings: dict[str, Any]) -> None:
     """Temperature 0, no sampling and a choice of one all pick the likeliest token."""
-    assert texts(lm.generate(asked(*PROMPTS, **settings))) == texts(lm.generate(asked(*PROMPTS)))
+    assert texts(lm.generate(requests_of(*PROMPTS, **settings))) == texts(
+        lm.generate(requests_of(*PROMPTS))
+    )
 
 
 # --- thinking ------------------------------------------------------------------------------------
@@ -244,8 +250,8 @@ def says(patch: pytest.MonkeyPatch, text: str, *, fails_at: int | None = None) -
     left = [iter(())]
 
     def pick(logits: torch.Tensor, *_: Any) -> tuple[list[int], list[float], list[float]]:
-        token, place = next(left[0])
-        if place == fails_at and next(fails, None) is not None:
+        token, position = next(left[0])
+        if position == fails_at and next(fails, None) is not None:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return [token], [-1.0], [1.0]
 
@@ -271,7 +277,7 @@ def test_thinking_is_no_part_of_an_answer(
     says(monkeypatch, f"first\n\nthen{mark}\n\nfour\n\nfive")
     lm = tiny.ours(model, think_end_token=end)
 
-    (answer,) = lm.generate(asked("Ann", n=60, until=("\n\n",)))
+    (answer,) = lm.generate(requests_of("Ann", n=60, until=("\n\n",)))
 
     assert (answer.text, answer.finish_reason) == ("four", "string")
 
@@ -284,7 +290,7 @@ def test_thinking_that_takes_all_tokens_leaves_no_answer(
     says(monkeypatch, "first\n\nthen, and so on and so forth")
     lm = tiny.ours(model, think_end_token=end)
 
-    (answer,) = lm.generate(asked("Ann", n=20, until=("\n\n",)))
+    (answer,) = lm.generate(requests_of("Ann", n=20, until=("\n\n",)))
 
     assert (answer.text, answer.finish_reason, answer.n_tokens) == ("", "thinking", 20)
 
@@ -295,7 +301,7 @@ def test_an_answer_that_was_cut_after_its_thinking_keeps_what_it_said(
     """The limit within the answer is a length, as without thinking."""
     says(monkeypatch, "so</t>four and five")
 
-    (answer,) = tiny.ours(model, think_end_token="</t>").generate(asked("Ann", n=10))
+    (answer,) = tiny.ours(model, think_end_token="</t>").generate(requests_of("Ann", n=10))
 
     assert (answer.text, answer.finish_reason) == ("four", "length")
 
@@ -304,7 +310,7 @@ def test_a_special_token_may_end_the_thinking(model: Any, monkeypatch: pytest.Mo
     """A mark that decoding would drop is found all the same."""
     says(monkeypatch, "so<s> four")
 
-    (answer,) = tiny.ours(model, think_end_token="<s>").generate(asked("Ann", n=30))
+    (answer,) = tiny.ours(model, think_end_token="<s>").generate(requests_of("Ann", n=30))
 
     assert (answer.text, answer.finish_reason) == ("four", "stop")
 
@@ -313,9 +319,9 @@ def test_thinking_without_stops_is_stripped_as_in_lm_eval(model: Any) -> None:
     """What a greedy model says after its last mark is lm-eval's answer too."""
     for end in ("b", byte_tokenizer().encode("b")[0]):
         lm, hf = tiny.ours(model, think_end_token=end), tiny.theirs(model, think_end_token=end)
-        answers = lm.generate(asked(*PROMPTS))
-        expected = hf.generate_until(asked(*PROMPTS))
-        thought = [one.finish_reason == "thinking" for one in answers]
+        answers = lm.generate(requests_of(*PROMPTS))
+        expected = hf.generate_until(requests_of(*PROMPTS))
+        thought = [answer.finish_reason == "thinking" for answer in answers]
         assert not all(thought), "this model must end its thinking somewhere"
         assert texts(answers) == [
             "" if is_cut else text for is_cut, text in zip(thought, expected, strict=True)
@@ -333,7 +339,7 @@ def test_out_of_memory_forgets_what_was_thought(
     says(monkeypatch, text, fails_at=len("first\n\nthen</t>fo"))
     lm = tiny.ours(model, think_end_token="</t>")
 
-    (answer,) = lm.generate(asked("Ann", n=60, until=("\n\n",)))
+    (answer,) = lm.generate(requests_of("Ann", n=60, until=("\n\n",)))
 
     assert (answer.text, answer.finish_reason) == ("four", "string")
     assert lm.budget.generation_rows == tiny.TIGHT.generation_rows // 2
@@ -341,7 +347,7 @@ def test_out_of_memory_forgets_what_was_thought(
 
 def test_out_of_memory_changes_no_answer(lm: CliffguardLM, monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers that ran out of memory are generated in smaller batches, and stay the same."""
-    expected = lm.generate_until(asked(*PROMPTS, until=("\n",)))
+    expected = lm.generate_until(requests_of(*PROMPTS, until=("\n",)))
     lm.budget = replace(tiny.TIGHT, generation_rows=4)
     step = generation.Model.step
 
@@ -352,7 +358,7 @@ def test_out_of_memory_changes_no_answer(lm: CliffguardLM, monkeypatch: pytest.M
 
     monkeypatch.setattr(generation.Model, "step", limited)
 
-    assert lm.generate_until(asked(*PROMPTS, until=("\n",))) == expected
+    assert lm.generate_until(requests_of(*PROMPTS, until=("\n",))) == expected
     assert lm.budget.generation_rows == 2
 
 
@@ -361,7 +367,7 @@ def test_prompts_are_read_within_the_token_budget(
 ) -> None:
     """Prompts that are continued together are read in passes of the budget, with equal answers."""
     budget = replace(tiny.TIGHT, generation_rows=8, batch_tokens=48)
-    requests = asked(*("abcdefgh"[n:] * 2 + "ab" for n in range(8)))
+    requests = requests_of(*("abcdefgh"[n:] * 2 + "ab" for n in range(8)))
     sizes = []
     plain = Model.fill
 

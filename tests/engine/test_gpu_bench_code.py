@@ -51,12 +51,12 @@ def one_thread() -> Iterator[None]:
 
 def test_parity_is_compared_with_hf_at_two_batch_sizes(model: Any) -> None:
     """In float32 both differences are those of rounding."""
-    found = bench.compare(model, bench.choice_requests(TINY["vocab_size"], WORK))
+    parity = bench.compare(model, bench.choice_requests(TINY["vocab_size"], WORK))
 
-    assert found.holds
-    assert found.n_requests == WORK.n_items * WORK.n_choices
-    assert found.largest < 1e-3
-    assert found.greedy_mismatches == 0
+    assert parity.holds
+    assert parity.n_requests == WORK.n_items * WORK.n_choices
+    assert parity.largest < 1e-3
+    assert parity.greedy_mismatches == 0
 
 
 def test_a_wrong_engine_is_noticed(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,20 +75,20 @@ def test_choices_are_timed_against_the_peak(model: Any) -> None:
     """The engine computes the shots once, and is put next to a matrix product."""
     peak = bench.matmul_peak("cpu", torch.float32, 64, repeats=2)
 
-    found = bench.time_choices(model, WORK, peak)
+    timing = bench.time_choices(model, WORK, peak)
 
-    assert found.hf_batch_size in WORK.hf_batches
-    assert found.computed_tokens < WORK.n_items * WORK.shots
-    assert 0 < found.share_of_peak < 1
-    assert found.ratio == found.hf_seconds / found.seconds
+    assert timing.hf_batch_size in WORK.hf_batches
+    assert timing.computed_tokens < WORK.n_items * WORK.shots
+    assert 0 < timing.share_of_peak < 1
+    assert timing.ratio == timing.hf_seconds / timing.seconds
 
 
 def test_texts_are_timed(model: Any) -> None:
     """Every text is continued to the limit, or to the end token, by both sides alike."""
-    found = bench.time_texts(model, WORK)
+    timing = bench.time_texts(model, WORK)
 
-    assert 0 < found.new_tokens <= WORK.n_texts * WORK.n_new
-    assert found.same_answers == WORK.n_texts
+    assert 0 < timing.new_tokens <= WORK.n_texts * WORK.n_new
+    assert timing.same_answers == WORK.n_texts
 
 
 @pytest.mark.parametrize(("name", "billions"), [("llama-3.2-1b", 1.236), ("llama-3.1-8b", 8.030)])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Protocol, RunnerSettings
+from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine import loading
@@ -23,8 +23,8 @@ ON_CPU = loading.LoadOptions(dtype="float32", device="cpu")
 
 def load(folder: Path, **options: bool) -> Any:
     """Load a full checkpoint on the CPU in float32."""
-    found = find_base(str(folder), FindOptions(**options))
-    return loading.load(found, ON_CPU)[0]
+    checkpoint = find_base(str(folder), FindOptions(**options))
+    return loading.load(checkpoint, ON_CPU)[0]
 
 
 def copy(source: Path, target: Path) -> Path:
@@ -159,9 +159,9 @@ def test_an_adapter_with_its_embeddings_loads(tiny_base: Path, tmp_path: Path) -
         if "lora_B" in name:
             parameter.data.fill_(0.5)
     tuned.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
-    _, found = find_pair(str(tiny_base), str(tmp_path / "adapter"), FindOptions())
+    _, candidate = find_pair(str(tiny_base), str(tmp_path / "adapter"), FindOptions())
 
-    model, _ = loading.load(found, ON_CPU)
+    model, _ = loading.load(candidate, ON_CPU)
 
     assert model.active_adapter == "default"
 
@@ -228,7 +228,7 @@ def test_weights_that_are_not_read_stand_in_the_notes(tiny_base: Path, tmp_path:
     with_weight(folder, "vision_tower.patch.weight")
     runner = HarnessRunner(RunnerSettings(device="cpu"))
 
-    runner.load(find_base(str(folder), FindOptions()), Protocol())
+    runner.load(find_base(str(folder), FindOptions()), EvalSettings())
 
     assert runner.notes()["weights not read"] == "1 from vision_tower.patch.weight on"
 
@@ -295,7 +295,7 @@ def test_pickled_weights_of_nothing_but_zeros_are_refused(tiny_base: Path, tmp_p
     folder = copy(tiny_base, tmp_path / "pickled")
     weights = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
-    zeros = {name: 0 * one if one.dim() > 1 else one for name, one in weights.items()}
+    zeros = {name: 0 * tensor if tensor.dim() > 1 else tensor for name, tensor in weights.items()}
     torch.save(zeros, folder / "pytorch_model.bin")
     _, zeroed = find_pair(str(tiny_base), str(folder), FindOptions(allow_pickle=True))
 
@@ -313,24 +313,24 @@ def test_a_tokenizer_that_gives_up_is_told(capfd: pytest.CaptureFixture[str]) ->
     tokenizer.backend_tokenizer.normalizer = normalizers.Replace(Regex("^(a|a|aa)+$b"), "x")
 
     gave_up = pytest.raises(IntegrityError, match="tuned: its tokenizer gave up on a prompt")
-    with gave_up as told, panics_explained("tuned"), panics_held():
+    with gave_up as caught, panics_explained("tuned"), panics_held():
         os.write(2, b"before\n")
         tokenizer("a" * 60)
-    assert told.value.id == "tokenizer.gave-up"
+    assert caught.value.id == "tokenizer.gave-up"
     assert capfd.readouterr().err == "before\n"
 
 
 def test_what_is_no_panic_comes_late_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     """Warnings of libraries, and words about threads, whether or not something else is raised."""
-    said = b"warning\n\nthread 'main' is busy\n"
+    output = b"warning\n\nthread 'main' is busy\n"
     with panics_held(), panics_held():
-        os.write(2, said)
+        os.write(2, output)
         assert not capfd.readouterr().err
-    assert capfd.readouterr().err.encode() == said
+    assert capfd.readouterr().err.encode() == output
 
     with pytest.raises(ValueError, match="other"), panics_held():
-        raise ValueError(f"other, after {os.write(2, said)} bytes")
-    assert capfd.readouterr().err.encode() == said
+        raise ValueError(f"other, after {os.write(2, output)} bytes")
+    assert capfd.readouterr().err.encode() == output
 
 
 def test_nobody_need_have_a_stderr(capfd: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from lm_eval.models.huggingface import HFLM
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from cliffguard import Protocol, RunnerSettings
+from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
@@ -23,7 +23,7 @@ from cliffguard.core.errors import IntegrityError
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import apart_because
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.model_cache import Resident
+from cliffguard.engine.model_cache import CachedModel
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.suites.loading import load_suite
 from tests import support
@@ -32,7 +32,7 @@ from tests.engine import tiny
 ON_CPU = loading.LoadOptions(dtype="float32", device="cpu")
 LORA: dict[str, Any] = {"r": 2, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}
 PREFIX = "The ball that Ann gave to Bob, who gave it to Carl, is now with"
-REQUESTS = tiny.asked(
+REQUESTS = tiny.instances(
     "loglikelihood",
     [(PREFIX + more, f" {name}") for more in ("", ", who is", " a") for name in support.NAMES]
     + [("", " Ann"), ("Bob", " is not Ann, nor Carl")],
@@ -117,8 +117,8 @@ def scores(model: Any, tokenizer: Any) -> Scores:
     """Return the log-likelihoods of the requests from the engine."""
     lm = CliffguardLM(model, tokenizer=tokenizer, budget=tiny.TIGHT)
     assert lm.plain_because is None, f"the engine must pack this model: {lm.plain_because}"
-    found: Scores = lm.loglikelihood(REQUESTS, disable_tqdm=True)
-    return found
+    responses: Scores = lm.loglikelihood(REQUESTS, disable_tqdm=True)
+    return responses
 
 
 def fresh(base: Path, adapter: Path | None = None) -> Scores:
@@ -127,23 +127,23 @@ def fresh(base: Path, adapter: Path | None = None) -> Scores:
     if adapter is not None:
         model = peft.PeftModel.from_pretrained(model, adapter)
     lm = HFLM(model, tokenizer=AutoTokenizer.from_pretrained(base), batch_size=4)
-    found: Scores = lm.loglikelihood(REQUESTS, disable_tqdm=True)
-    return found
+    responses: Scores = lm.loglikelihood(REQUESTS, disable_tqdm=True)
+    return responses
 
 
-def assert_close(found: Scores, expected: Scores) -> None:
+def assert_close(responses: Scores, expected: Scores) -> None:
     """Fail where a log-likelihood is not lm-eval's."""
     for number, ((ours, is_ours), (theirs, is_theirs)) in enumerate(
-        zip(found, expected, strict=True)
+        zip(responses, expected, strict=True)
     ):
         tolerance = max(1e-4, 2e-6 * abs(theirs))
         assert abs(ours - theirs) <= tolerance, f"request {number}: {ours}, lm-eval says {theirs}"
         assert is_ours == is_theirs, f"request {number}: is_greedy is not lm-eval's"
 
 
-def is_far(one: Scores, other: Scores) -> bool:
+def is_far(first: Scores, other: Scores) -> bool:
     """Say whether two models answer so differently that one cannot pass for the other."""
-    return max(abs(a - b) for (a, _), (b, _) in zip(one, other, strict=True)) > 0.05
+    return max(abs(a - b) for (a, _), (b, _) in zip(first, other, strict=True)) > 0.05
 
 
 def pair(base: Path, adapter: Path) -> tuple[Checkpoint, Checkpoint]:
@@ -163,7 +163,7 @@ def test_an_adapter_scores_as_in_lm_eval_and_leaves_no_trace(
     base, tuned = pair(tiny_base, adapter)
     expected = fresh(tiny_base, adapter)
     assert is_far(expected, fresh(tiny_base)), "the adapter of this test must change scores"
-    resident = Resident(base, ON_CPU)
+    resident = CachedModel(base, ON_CPU)
     before = scores(*resident.switch_to(base))
     assert_close(before, fresh(tiny_base))
 
@@ -178,10 +178,10 @@ def test_an_adapter_scores_as_in_lm_eval_and_leaves_no_trace(
 def test_the_adapter_may_come_first(kind: str, tiny_base: Path, tmp_path: Path) -> None:
     """A base that is asked after its adapter scores as if there had been none."""
     base, tuned = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config_of(kind)))
-    resident = Resident(tuned, ON_CPU)
+    resident = CachedModel(tuned, ON_CPU)
     resident.switch_to(tuned)
 
-    assert scores(*resident.switch_to(base)) == scores(*Resident(base, ON_CPU).switch_to(base))
+    assert scores(*resident.switch_to(base)) == scores(*CachedModel(base, ON_CPU).switch_to(base))
 
 
 def test_adapters_of_all_kinds_share_one_base(
@@ -201,7 +201,7 @@ def test_adapters_of_all_kinds_share_one_base(
 
     monkeypatch.setattr(loading, "load_weights", counted)
     base = find_base(str(tiny_base), FindOptions())
-    resident = Resident(base, ON_CPU)
+    resident = CachedModel(base, ON_CPU)
     model, tokenizer = resident.switch_to(base)
     before = scores(model, tokenizer)
     weights = {parameter.data_ptr() for parameter in model.parameters()}
@@ -220,11 +220,11 @@ def test_one_adapter_after_another_is_alone(tiny_base: Path, tmp_path: Path) -> 
     """Switched from adapter to adapter, without the base between, no two are on together."""
     folders = [saved(tmp_path / str(n), tiny_base, config_of("LoRA"), seed=n) for n in (1, 2)]
     sides = [pair(tiny_base, folder)[1] for folder in folders]
-    resident = Resident(sides[0], ON_CPU)
+    resident = CachedModel(sides[0], ON_CPU)
 
     for number in (0, 1, 0, 1):
-        found = scores(*resident.switch_to(sides[number]))
-        assert_close(found, fresh(tiny_base, folders[number]))
+        responses = scores(*resident.switch_to(sides[number]))
+        assert_close(responses, fresh(tiny_base, folders[number]))
 
 
 def test_other_weights_or_options_are_not_served(
@@ -232,7 +232,7 @@ def test_other_weights_or_options_are_not_served(
 ) -> None:
     """Weights in memory serve only checkpoints over them, loaded the same way."""
     base, tuned = pair(tiny_base, tiny_adapter)
-    resident = Resident(base, ON_CPU)
+    resident = CachedModel(base, ON_CPU)
 
     assert resident.serves(tuned, ON_CPU)
     assert not resident.serves(find_base(str(tiny_tuned), FindOptions()), ON_CPU)
@@ -245,8 +245,8 @@ def test_other_weights_or_options_are_not_served(
 def asked_in_turn(suite: Path, sides: Sequence[Checkpoint]) -> list[Sequence[Answer]]:
     """Return the answers of checkpoints that one runner asks one after the other."""
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    (task, _) = runner.resolve([load_suite(str(suite))], Protocol())
-    return [runner.ask(side, task, task.items, Protocol()) for side in sides]
+    (task, _) = runner.resolve([load_suite(str(suite))], EvalSettings())
+    return [runner.ask(side, task, task.items, EvalSettings()) for side in sides]
 
 
 def confidences(answers: Sequence[Answer]) -> list[float]:
@@ -292,13 +292,13 @@ def test_an_adapter_that_is_refused_leaves_the_base_right(
     suite = support.write_suite(tmp_path / "suite", n_items=12)
     expected = asked_in_turn(suite, [base, good])
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    (task, _) = runner.resolve([load_suite(str(suite))], Protocol())
+    (task, _) = runner.resolve([load_suite(str(suite))], EvalSettings())
 
-    assert runner.ask(base, task, task.items, Protocol()) == expected[0]
+    assert runner.ask(base, task, task.items, EvalSettings()) == expected[0]
     for side, answers in zip((base, good), expected, strict=True):
         with pytest.raises(IntegrityError, match="adapter weights do not fit the base"):
-            runner.ask(bad, task, task.items, Protocol())
-        assert runner.ask(side, task, task.items, Protocol()) == answers
+            runner.ask(bad, task, task.items, EvalSettings())
+        assert runner.ask(side, task, task.items, EvalSettings()) == answers
 
 
 # --- what is not switched ------------------------------------------------------------------------
@@ -376,7 +376,7 @@ def test_an_adapter_that_changes_the_base_is_kept_apart(apart: Path, biased_base
 
     assert apart_because(tuned), "peft cannot take this adapter off the base again"
     assert apart_because(base) is None
-    assert not Resident(base, ON_CPU).serves(tuned, ON_CPU)
+    assert not CachedModel(base, ON_CPU).serves(tuned, ON_CPU)
 
 
 def test_an_adapter_kept_apart_scores_as_in_lm_eval(apart: Path, biased_base: Path) -> None:
@@ -390,7 +390,7 @@ def test_an_adapter_kept_apart_scores_as_in_lm_eval(apart: Path, biased_base: Pa
     expected = lm.loglikelihood(REQUESTS, disable_tqdm=True)
     assert is_far(expected, fresh(biased_base)), "the adapter of this test must change scores"
 
-    resident = Resident(tuned, ON_CPU)
+    resident = CachedModel(tuned, ON_CPU)
 
     assert_close(scores(*resident.switch_to(tuned)), expected)
     assert resident.serves(tuned, ON_CPU)
@@ -406,7 +406,7 @@ def test_added_tokens_without_rows_of_the_head_are_refused(
     _, tuned = pair(biased_base, tmp_path / "a")
 
     with pytest.raises(IntegrityError, match="no rows of the head for them"):
-        Resident(tuned, ON_CPU)
+        CachedModel(tuned, ON_CPU)
 
 
 def test_the_base_is_right_after_an_adapter_kept_apart(
@@ -426,15 +426,15 @@ def test_a_learnt_prompt_is_measured_the_plain_way(tiny_base: Path, tmp_path: Pa
     """An adapter of tokens before the prompt scores as in lm-eval, which shares no prefixes."""
     config = peft.PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
     tuned = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config))[1]
-    resident = Resident(tuned, ON_CPU)
+    resident = CachedModel(tuned, ON_CPU)
     model, tokenizer = resident.switch_to(tuned)
 
     lm = CliffguardLM(model, tokenizer=tokenizer)
 
     assert apart_because(tuned) == "an adapter of type PROMPT_TUNING is not switched"
     assert lm.plain_because == "its adapter puts tokens of its own before the prompt"
-    found = lm.loglikelihood(REQUESTS, disable_tqdm=True)
-    assert_close(found, fresh(tiny_base, tmp_path / "adapter"))
+    responses = lm.loglikelihood(REQUESTS, disable_tqdm=True)
+    assert_close(responses, fresh(tiny_base, tmp_path / "adapter"))
 
 
 def test_an_adapter_that_waits_for_its_cue_is_measured_the_plain_way(
@@ -444,12 +444,12 @@ def test_an_adapter_that_waits_for_its_cue_is_measured_the_plain_way(
     cue = support.byte_tokenizer().encode(" a")
     config = peft.LoraConfig(**LORA, alora_invocation_tokens=cue)
     tuned = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config))[1]
-    model, tokenizer = Resident(tuned, ON_CPU).switch_to(tuned)
+    model, tokenizer = CachedModel(tuned, ON_CPU).switch_to(tuned)
 
     lm = CliffguardLM(model, tokenizer=tokenizer)
 
-    found = lm.loglikelihood(REQUESTS, disable_tqdm=True)
-    assert_close(found, fresh(tiny_base, tmp_path / "adapter"))
+    responses = lm.loglikelihood(REQUESTS, disable_tqdm=True)
+    assert_close(responses, fresh(tiny_base, tmp_path / "adapter"))
     assert lm.plain_because is not None, "in a packed row it would be on for other requests, too"
 
 
@@ -474,7 +474,7 @@ def test_an_embedding_by_another_name_grows(tmp_path: Path) -> None:
     with_added_tokens(target_modules=["c_attn"])(tmp_path / "adapter", tmp_path / "base")
     tuned = pair(tmp_path / "base", tmp_path / "adapter")[1]
 
-    model, tokenizer = Resident(tuned, ON_CPU).switch_to(tuned)
+    model, tokenizer = CachedModel(tuned, ON_CPU).switch_to(tuned)
 
     assert model.get_input_embeddings().weight.shape[0] == len(tokenizer) == 260
 
@@ -500,7 +500,7 @@ def test_a_padded_vocabulary_keeps_its_rows_under_an_adapter(
     """Rows that no token uses are part of the softmax, with an adapter as without."""
     folder = saved(tmp_path / "adapter", padded_base, config_of("LoRA"))
     base, tuned = pair(padded_base, folder)
-    resident = Resident(base, ON_CPU)
+    resident = CachedModel(base, ON_CPU)
 
     for side, adapter in ((base, None), (tuned, folder), (base, None)):
         model, tokenizer = resident.switch_to(side)
@@ -516,10 +516,10 @@ def test_our_model_by_name_keeps_the_rows_that_hf_cuts(padded_base: Path, tmp_pa
     lm = CliffguardLM(**names, dtype="float32")
     cut = HFLM(**names, dtype="float32").loglikelihood(REQUESTS, disable_tqdm=True)
 
-    found = lm.loglikelihood(REQUESTS, disable_tqdm=True)
+    responses = lm.loglikelihood(REQUESTS, disable_tqdm=True)
     assert lm.model.get_input_embeddings().weight.shape[0] == 320
-    assert_close(found, fresh(padded_base, folder))
-    assert all(ours < theirs for (ours, _), (theirs, _) in zip(found, cut, strict=True))
+    assert_close(responses, fresh(padded_base, folder))
+    assert all(ours < theirs for (ours, _), (theirs, _) in zip(responses, cut, strict=True))
 
 
 def test_a_full_checkpoint_without_rows_for_its_tokens_is_refused(
@@ -533,7 +533,7 @@ def test_a_full_checkpoint_without_rows_for_its_tokens_is_refused(
     grown = find_base(str(folder), FindOptions())
 
     with pytest.raises(IntegrityError, match="its tokenizer has tokens up to the id 259"):
-        Resident(grown, ON_CPU).switch_to(grown)
+        CachedModel(grown, ON_CPU).switch_to(grown)
 
 
 @pytest.fixture(scope="module")
@@ -569,14 +569,14 @@ def test_tied_weights_are_not_tied_anew(what: str, tied_base: Path, tmp_path: Pa
 
     assert confidences(first) == confidences(again)
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    in_the_gate = runner._backend.model(adapted, Protocol(), "float32")
+    in_the_gate = runner._backend.model(adapted, EvalSettings(), "float32")
     ids = torch.tensor([in_the_gate.tokenizer.encode(PREFIX)])
     with torch.no_grad():
         expected = peft.PeftModel.from_pretrained(
             AutoModelForCausalLM.from_pretrained(tied_base), tmp_path / "adapter"
         )(input_ids=ids).logits
-        found = in_the_gate.model(input_ids=ids).logits
-    assert torch.allclose(found, expected, atol=1e-4)
+        logits = in_the_gate.model(input_ids=ids).logits
+    assert torch.allclose(logits, expected, atol=1e-4)
 
 
 def test_rows_for_new_tokens_do_not_hide_an_adapter_without_effect(
@@ -592,7 +592,7 @@ def test_rows_for_new_tokens_do_not_hide_an_adapter_without_effect(
     _, grown = pair(tiny_base, tmp_path / "grown")
 
     with pytest.raises(IntegrityError, match="the adapter changes nothing"):
-        Resident(grown, ON_CPU)
+        CachedModel(grown, ON_CPU)
 
 
 def with_rows_of(base: Path, adapter: Path, name: str) -> None:
@@ -601,10 +601,10 @@ def with_rows_of(base: Path, adapter: Path, name: str) -> None:
         load_file(base / "model.safetensors"),
         load_file(adapter / "adapter_model.safetensors"),
     )
-    (own,) = [key for key in old if key.endswith(f"{name}.weight")]
+    (weight_key,) = [key for key in old if key.endswith(f"{name}.weight")]
     for key in new:
         if f"{name}." in key and "lora" not in key:
-            new[key][: len(old[own])] = old[own]
+            new[key][: len(old[weight_key])] = old[weight_key]
     save_file(new, adapter / "adapter_model.safetensors")
 
 
@@ -622,7 +622,7 @@ def test_an_adapter_is_looked_through_for_nan(
     _, tuned = pair(biased_base, tmp_path / "a")
 
     with pytest.raises(IntegrityError, match="holds NaN"):
-        Resident(tuned, ON_CPU).switch_to(tuned)
+        CachedModel(tuned, ON_CPU).switch_to(tuned)
 
 
 # --- does it do anything? ------------------------------------------------------------------------
@@ -657,7 +657,7 @@ def test_an_adapter_without_effect_is_refused(
     folder = Path(shutil.copytree(tiny_adapter, tmp_path / "inert"))
     INERT[what](folder)
     base, inert = pair(tiny_base, folder)
-    resident = Resident(base, ON_CPU)
+    resident = CachedModel(base, ON_CPU)
     if is_second:
         resident.switch_to(pair(tiny_base, tiny_adapter)[1])
         resident.switch_to(base)
@@ -677,7 +677,7 @@ def test_an_adapter_that_starts_elsewhere_and_stayed_there_is_refused(
     peft.get_peft_model(model, config).save_pretrained(tmp_path / "a")
 
     with pytest.raises(IntegrityError, match="with it and without, the logits are the same"):
-        Resident(pair(biased_base, tmp_path / "a")[1], ON_CPU)
+        CachedModel(pair(biased_base, tmp_path / "a")[1], ON_CPU)
 
 
 def test_weights_that_overflow_are_refused(tiny_base: Path, tmp_path: Path) -> None:
@@ -689,7 +689,7 @@ def test_weights_that_overflow_are_refused(tiny_base: Path, tmp_path: Path) -> N
     base = find_base(str(folder), FindOptions())
 
     with pytest.raises(IntegrityError, match=r"its logits are NaN or infinite.*--dtype bfloat16"):
-        Resident(base, loading.LoadOptions(dtype="float16", device="cpu"))
+        CachedModel(base, loading.LoadOptions(dtype="float16", device="cpu"))
 
 
 def test_a_tokenizer_is_looked_through_once(
@@ -703,7 +703,7 @@ def test_a_tokenizer_is_looked_through_once(
         seen.append(checkpoint.name)
 
     monkeypatch.setattr("cliffguard.engine.model_cache.refuse_missing_tokens", look)
-    resident = Resident(base, ON_CPU)
+    resident = CachedModel(base, ON_CPU)
     for side in (base, adapted, base, adapted, base):
         resident.switch_to(side)
 

@@ -47,7 +47,7 @@ def limits() -> st.SearchStrategy[PassLimits]:
 
 def scored(*sequences: Sequence[int]) -> list[Scored]:
     """Return sequences of which every prediction is read."""
-    return [Scored(tokens=ints(one), targets=ints(one) + 100) for one in sequences]
+    return [Scored(tokens=ints(sequence), targets=ints(sequence) + 100) for sequence in sequences]
 
 
 def passes(tree: Branch) -> Iterator[tuple[tuple[int, ...], tuple[PackedRow, ...]]]:
@@ -65,7 +65,7 @@ def passes(tree: Branch) -> Iterator[tuple[tuple[int, ...], tuple[PackedRow, ...
 
 def reads(row: PackedRow) -> list[tuple[int, int, int, int]]:
     """Return (place, target, request, offset) of each prediction that is read from a row."""
-    columns = (row.reads.place, row.reads.target, row.reads.request, row.reads.offset)
+    columns = (row.reads.position, row.reads.target, row.reads.request, row.reads.offset)
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -82,20 +82,22 @@ def test_every_prediction_is_read_once_from_its_own_ancestors(
     problem: list[Scored], limit: PassLimits
 ) -> None:
     """What a read token sees spells its sequence from the start, at positions 0, 1, 2 …"""
-    found: Counter[tuple[int, int]] = Counter()
+    counts: Counter[tuple[int, int]] = Counter()
     for prefix, rows in passes(plan(problem, limit)):
         for row in rows:
-            for place, target, request, offset in reads(row):
-                one = problem[request]
-                seen = [i for i in range(place + 1) if place < row.end[i]]
+            for position, target, request, offset in reads(row):
+                sequence = problem[request]
+                seen = [i for i in range(position + 1) if position < row.end[i]]
                 spelt = [*prefix, *row.tokens[seen].tolist()]
-                assert spelt == one.tokens[: one.first_read + offset + 1].tolist()
+                assert spelt == sequence.tokens[: sequence.first_read + offset + 1].tolist()
                 assert row.position[seen].tolist() == list(range(len(prefix), len(spelt)))
-                assert target == one.targets[offset]
-                found[request, offset] += 1
+                assert target == sequence.targets[offset]
+                counts[request, offset] += 1
 
-    wanted = [(n, offset) for n, one in enumerate(problem) for offset in range(len(one.targets))]
-    assert found == Counter(wanted), "a prediction is read twice, or not at all"
+    wanted = [
+        (n, offset) for n, sequence in enumerate(problem) for offset in range(len(sequence.targets))
+    ]
+    assert counts == Counter(wanted), "a prediction is read twice, or not at all"
 
 
 @given(problem=problems(), limit=limits())
@@ -108,7 +110,7 @@ def test_a_pass_keeps_within_its_limits(problem: list[Scored], limit: PassLimits
             assert row.is_chain or len(row.tokens) <= longest + limit.row_tokens
         if len(rows) > 1:
             assert len(rows) * max(len(row.tokens) for row in rows) <= limit.batch_tokens
-            assert sum(len(row.reads.place) for row in rows) <= limit.batch_reads
+            assert sum(len(row.reads.position) for row in rows) <= limit.batch_reads
             n_sequences = sum(row.n_sequences for row in rows)
             assert limit.batch_sequences is None or n_sequences <= limit.batch_sequences
 
@@ -161,7 +163,11 @@ def test_the_order_of_requests_changes_nothing(
 def test_with_room_every_shared_token_is_computed_once(problem: list[Scored]) -> None:
     """In one row there are as many tokens as the sequences have distinct prefixes."""
     computed = sum(len(row.tokens) for _, rows in passes(plan(problem, ROOMY)) for row in rows)
-    distinct = {one.tokens[:n].tobytes() for one in problem for n in range(1, len(one.tokens) + 1)}
+    distinct = {
+        sequence.tokens[:n].tobytes()
+        for sequence in problem
+        for n in range(1, len(sequence.tokens) + 1)
+    }
 
     assert computed == len(distinct)
 
@@ -195,8 +201,8 @@ def test_deep_nesting_is_planned_without_recursion(row_tokens: int) -> None:
     stack = [tree]  # `passes` would copy all prefixes
     while stack:
         branch = stack.pop()
-        own = [branch.row] if branch.row else []
-        n_read += sum(len(row.reads.place) for row in [*own, *sum(branch.batches, ())])
+        rows = [branch.row] if branch.row else []
+        n_read += sum(len(row.reads.position) for row in [*rows, *sum(branch.batches, ())])
         stack += branch.branches
     assert n_read == len(problem)
 
@@ -212,10 +218,12 @@ def test_prompt_groups_share_what_they_say_they_share(prompts: list[list[int]]) 
     assert sorted(numbers) == list(range(len(prompts)))
     for n_shared, members in groups:
         assert n_shared == 0 or n_shared >= MIN_SHARED_TOKENS
-        assert all(prompts[one][:n_shared] == prompts[members[0]][:n_shared] for one in members)
-        assert all(n_shared < len(prompts[one]) for one in members)
-        assert [len(prompts[one]) for one in members] == sorted(
-            (len(prompts[one]) for one in members), reverse=True
+        assert all(
+            prompts[member][:n_shared] == prompts[members[0]][:n_shared] for member in members
+        )
+        assert all(n_shared < len(prompts[member]) for member in members)
+        assert [len(prompts[member]) for member in members] == sorted(
+            (len(prompts[member]) for member in members), reverse=True
         )
 
 
@@ -223,12 +231,12 @@ def test_prompt_groups_share_what_they_say_they_share(prompts: list[list[int]]) 
 def test_batches_are_full_and_keep_the_order(sizes: list[int], n_rows: int) -> None:
     """Every batch but the last holds all that it may; no prompt is lost or doubled."""
     numbers = iter(range(sum(sizes)))
-    groups = [(place, [next(numbers) for _ in range(size)]) for place, size in enumerate(sizes)]
+    groups = [(number, [next(numbers) for _ in range(size)]) for number, size in enumerate(sizes)]
 
-    found = batches(groups, n_rows)
+    batched = batches(groups, n_rows)
 
-    held = [sum(len(members) for _, members in batch) for batch in found]
-    assert [n for batch in found for _, members in batch for n in members] == [*range(sum(sizes))]
+    held = [sum(len(members) for _, members in batch) for batch in batched]
+    assert [n for batch in batched for _, members in batch for n in members] == [*range(sum(sizes))]
     assert all(size == n_rows for size in held[:-1])
     assert all(0 < size <= n_rows for size in held)
 

@@ -23,14 +23,14 @@ print(get_model("cliffguard").__module__, get_model("hf").__module__)
 
 def test_our_name_stands_beside_lm_evals_own() -> None:
     """Importing the engine adds one name and hides none; torch waits until a model is made."""
-    said = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", FRESH], capture_output=True, text=True, check=False
     )
 
-    assert said.stdout.splitlines() == [
+    assert completed.stdout.splitlines() == [
         "[] True",
         "cliffguard.engine.lm lm_eval.models.huggingface",
-    ], said.stderr
+    ], completed.stderr
 
 
 def test_importing_the_engine_again_registers_nothing_twice() -> None:
@@ -82,5 +82,5 @@ def test_lm_eval_takes_every_spelling_that_we_read(monkeypatch: pytest.MonkeyPat
     for model, size in (("--model", "--batch_size"), ("-M", "-b")):
         words = ["lm-eval", "run", model, "cliffguard", size, "8", "--tasks", "t"]
         monkeypatch.setattr(sys, "argv", words)
-        asked = HarnessCLI().parse_args()
-        assert (asked.model, asked.batch_size) == ("cliffguard", "8")
+        parsed = HarnessCLI().parse_args()
+        assert (parsed.model, parsed.batch_size) == ("cliffguard", "8")

@@ -157,13 +157,13 @@ def sorts_of_adapters() -> dict[str, Any]:
         "olora": {"init_lora_weights": "olora"},
         "alora": {"alora_invocation_tokens": [1, 2]},
     }
-    found = {
+    configs = {
         name: peft.LoraConfig(**{"r": 2, "target_modules": ["q_proj"], **more})
         for name, more in lora.items()
     }
     q_proj: dict[str, Any] = {"target_modules": ["q_proj"]}
     both: dict[str, Any] = {"target_modules": ["q_proj", "down_proj"]}
-    found |= {
+    configs |= {
         "vera": peft.VeraConfig(r=2, **q_proj),
         "ia3": peft.IA3Config(feedforward_modules=["down_proj"], **both),
         "loha": peft.LoHaConfig(r=2, **q_proj),
@@ -177,7 +177,7 @@ def sorts_of_adapters() -> dict[str, Any]:
         "prefix": peft.PrefixTuningConfig(num_virtual_tokens=4),
         "p-tuning": peft.PromptEncoderConfig(num_virtual_tokens=4),
     }
-    return found
+    return configs
 
 
 SORTS = sorts_of_adapters()
@@ -213,10 +213,10 @@ def test_an_adapter_that_needs_numbers_is_not_rehearsed(
     config = kind(target_modules=["q_proj"], **ranks.get(sort, {}))
     folder = write_adapter(tiny_base, tmp_path / "adapter", config)
 
-    found = adapted(tiny_base, folder)
+    rehearsal = adapted(tiny_base, folder)
 
-    assert not found.all_fit
-    (caveat,) = found.remarks
+    assert not rehearsal.all_fit
+    (caveat,) = rehearsal.remarks
     assert caveat.id == "adapter.not-rehearsed"
     assert caveat.text.startswith(f"{folder}: an adapter of type {sort} computes with its base's")
 
@@ -262,7 +262,7 @@ def test_what_headers_do_not_show_is_not_called_whole(
             lambda *_, **__: None,
         )
         set_json(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
-        found = full(folder)
+        rehearsal = full(folder)
     else:
         name = "adapter_model" if is_adapter else "model"
         pickled = "adapter_model.bin" if is_adapter else "pytorch_model.bin"
@@ -270,9 +270,9 @@ def test_what_headers_do_not_show_is_not_called_whole(
         (folder / f"{name}.safetensors").unlink()
         options = FindOptions(offline=True, allow_pickle=True, allow_base_mismatch=True)
         sides = find_pair(str(tiny_base), str(folder), options)
-        found = rehearse(sides[1])
+        rehearsal = rehearse(sides[1])
 
-    assert found == Rehearsal(all_fit=False)
+    assert rehearsal == Rehearsal(all_fit=False)
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -306,11 +306,11 @@ def test_names_of_a_wrapper_are_told_by_what_is_too_much(
     run, change = WRAPPED[what]
     folder = renamed(tiny_base, tmp_path / "wrapped", change)
 
-    found = refusal(lambda: full(folder))
+    error = refusal(lambda: full(folder))
 
-    assert (found.exit_code, found.id) == (12, "weights.foreign-names")
-    assert f"have {run!r} in them (" in str(found)
-    assert "without it all would fit; they were saved" in str(found)
+    assert (error.exit_code, error.id) == (12, "weights.foreign-names")
+    assert f"have {run!r} in them (" in str(error)
+    assert "without it all would fit; they were saved" in str(error)
 
 
 WRAPPED_ADAPTERS: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -335,10 +335,10 @@ def test_an_adapters_names_are_told_by_what_is_too_much(
     run, change = WRAPPED_ADAPTERS[what]
     folder = renamed(tiny_adapter, tmp_path / "wrapped", change)
 
-    found = refusal(lambda: adapted(tiny_base, folder))
+    error = refusal(lambda: adapted(tiny_base, folder))
 
-    assert (found.exit_code, found.id) == (12, "weights.foreign-names")
-    assert f"have {run!r} in them" in str(found)
+    assert (error.exit_code, error.id) == (12, "weights.foreign-names")
+    assert f"have {run!r} in them" in str(error)
 
 
 def test_names_of_another_model_are_no_wrapper() -> None:
@@ -354,22 +354,22 @@ def test_names_of_another_model_are_no_wrapper() -> None:
 
 def without_layer(weights: Weights) -> Weights:
     """Take the weights of a layer out."""
-    return {name: one for name, one in weights.items() if "layers.1" not in name}
+    return {name: weight for name, weight in weights.items() if "layers.1" not in name}
 
 
 def unmerged(weights: Weights) -> Weights:
     """Leave an adapter in, beside the layers that it was to be merged into."""
-    found = {n.replace("q_proj.", "q_proj.base_layer."): one for n, one in weights.items()}
+    renamed = {n.replace("q_proj.", "q_proj.base_layer."): weight for n, weight in weights.items()}
     lora = {
         f"model.layers.{n}.self_attn.q_proj.lora_A.default.weight": torch.ones(2, 16)
         for n in (0, 1)
     }
-    return {**found, **lora}
+    return {**renamed, **lora}
 
 
 def headless(weights: Weights) -> Weights:
     """Save a model as an embedding model is."""
-    return {name: one for name, one in weights.items() if "lm_head" not in name}
+    return {name: weight for name, weight in weights.items() if "lm_head" not in name}
 
 
 def rounded(weights: Weights) -> Weights:
@@ -400,14 +400,14 @@ SPOILT: dict[str, tuple[Callable[[Weights], Weights], dict[str, Any], int, str]]
 @pytest.mark.parametrize("what", SPOILT)
 def test_a_model_that_would_not_load_is_refused(what: str, tiny_base: Path, tmp_path: Path) -> None:
     """By its own config and the headers of its files."""
-    change, config, code, told = SPOILT[what]
+    change, config, code, error_id = SPOILT[what]
     folder = changed(tiny_base, tmp_path / "spoilt", change)
     set_json(folder / "config.json", **config)
 
-    found = refusal(lambda: full(folder))
+    error = refusal(lambda: full(folder))
 
-    assert (found.exit_code, found.id) == (code, told), str(found)
-    assert str(found).startswith(f"{folder}: ")
+    assert (error.exit_code, error.id) == (code, error_id), str(error)
+    assert str(error).startswith(f"{folder}: ")
 
 
 def test_layers_that_the_config_does_not_count_are_told(tiny_base: Path, tmp_path: Path) -> None:
@@ -415,10 +415,10 @@ def test_layers_that_the_config_does_not_count_are_told(tiny_base: Path, tmp_pat
     folder = Path(shutil.copytree(tiny_base, tmp_path / "short"))
     set_json(folder / "config.json", num_hidden_layers=1)
 
-    found = full(folder)
+    rehearsal = full(folder)
 
-    assert found.all_fit
-    (caveat,) = found.remarks
+    assert rehearsal.all_fit
+    (caveat,) = rehearsal.remarks
     assert caveat.text == (
         f"{folder}: 9 weights of layers that its config.json does not count are not read, from "
         "model.layers.1.input_layernorm.weight on."
@@ -491,13 +491,13 @@ def test_a_config_that_belies_its_weights_is_refused(
     what: str, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
 ) -> None:
     """At once, before memory is filled with what nobody trained."""
-    values, told = CONFIGS[what]
+    values, error_id = CONFIGS[what]
     folder = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
     set_json(folder / "adapter_config.json", **values)
 
-    found = refusal(lambda: adapted(tiny_base, folder))
+    error = refusal(lambda: adapted(tiny_base, folder))
 
-    assert (found.exit_code, found.id) == (12, told), str(found)
+    assert (error.exit_code, error.id) == (12, error_id), str(error)
 
 
 OLD_KEYS: list[Mapping[str, Any]] = [
@@ -515,10 +515,10 @@ def test_keys_without_a_value_are_told(
     folder = Path(shutil.copytree(tiny_adapter, tmp_path / "adapter"))
     set_json(folder / "adapter_config.json", **keys)
 
-    found = adapted(tiny_base, folder)
+    rehearsal = adapted(tiny_base, folder)
 
-    assert found.all_fit
-    (caveat,) = found.remarks
+    assert rehearsal.all_fit
+    (caveat,) = rehearsal.remarks
     assert caveat.text.endswith(
         f"does not know (it was saved by {PEFT}): {', '.join(sorted(keys))}."
     )
@@ -541,10 +541,10 @@ def test_a_token_for_padding_needs_no_row(tiny_base: Path, tmp_path: Path) -> No
     """Nothing is padded with it, and no prompt holds it: it is told."""
     folder = with_tokens(tiny_base, tmp_path / "padded", special={"pad_token": "<|PAD|>"})
 
-    found = full(folder)
+    rehearsal = full(folder)
 
-    assert found.all_fit
-    (caveat,) = found.remarks
+    assert rehearsal.all_fit
+    (caveat,) = rehearsal.remarks
     assert caveat.text.endswith("its embedding only 258 rows: <|PAD|> must stand in no prompt.")
 
 
@@ -561,9 +561,9 @@ def test_a_token_that_prompts_may_hold_needs_a_row(
         )
         (folder / "chat_template.jinja").write_text("<|im_start|>{{ messages[0].content }}")
 
-    found = refusal(lambda: full(folder))
+    error = refusal(lambda: full(folder))
 
-    assert (found.exit_code, found.id) == (12, "tokenizer.more-than-rows")
+    assert (error.exit_code, error.id) == (12, "tokenizer.more-than-rows")
 
 
 def test_an_adapters_tokenizer_may_be_deleted(
@@ -575,6 +575,6 @@ def test_an_adapters_tokenizer_may_be_deleted(
     tokenizer.add_tokens(["kilowatt"])
     tokenizer.save_pretrained(folder)
 
-    found = refusal(lambda: adapted(tiny_base, folder))
+    error = refusal(lambda: adapted(tiny_base, folder))
 
-    assert str(found).endswith("or delete the tokenizer's files from it to use its base's")
+    assert str(error).endswith("or delete the tokenizer's files from it to use its base's")

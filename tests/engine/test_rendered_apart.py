@@ -14,7 +14,7 @@ from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core import sandbox as apart
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.signals import finishing
 from cliffguard.engine import templates
 from cliffguard.engine.templates import PROMPT_LOST, UNRENDERED, check_template, render_apart
@@ -24,7 +24,7 @@ from tests import support
 from tests.engine.test_templates import ALTERNATING, GEMMA, TAKEN, UNDEFINED, copied
 
 OFFLINE = FindOptions(offline=True)
-OWN = Protocol(chat_template="own")
+OWN = EvalSettings(chat_template="own")
 USER = [{"role": "user", "content": "Hi"}]
 
 # What templates of released models use of jinja and of transformers' additions to it.
@@ -102,8 +102,8 @@ def tokenizers(pair: tuple[Any, Any]) -> Tokenizers:
     """Return what gives both a template."""
 
     def both(template: Any) -> tuple[Any, Any]:
-        for one in pair:
-            one.chat_template = template
+        for tokenizer in pair:
+            tokenizer.chat_template = template
         return pair
 
     return both
@@ -123,9 +123,9 @@ def outcome(tokenizer: Any, chat: Any, way: dict[str, Any]) -> tuple[str, str]:
 def test_the_text_is_the_same_to_the_byte(kind: str, tokenizers: Tokenizers) -> None:
     """For every chat and every way to ask; and so is what a template refuses."""
     here, there = tokenizers(CORPUS[kind])
-    asked = [(chat, way) for chat in CHATS.values() for way in WAYS.values()]
+    cases = [(chat, way) for chat in CHATS.values() for way in WAYS.values()]
 
-    assert [outcome(there, *one) for one in asked] == [outcome(here, *one) for one in asked]
+    assert [outcome(there, *case) for case in cases] == [outcome(here, *case) for case in cases]
 
 
 def test_a_prompt_takes_less_than_a_millisecond_more(tokenizers: Tokenizers) -> None:
@@ -182,9 +182,11 @@ def test_what_has_no_end_is_ended(kind: str, tokenizers: Tokenizers, short: None
     _, there = tokenizers(template)
     start = time.monotonic()
 
-    with pytest.raises(IntegrityError, match=f"tuned: its chat template cannot .*({why})") as told:
+    with pytest.raises(
+        IntegrityError, match=f"tuned: its chat template cannot .*({why})"
+    ) as caught:
         there.apply_chat_template(USER, tokenize=False)
-    assert told.value.id == UNRENDERED
+    assert caught.value.id == UNRENDERED
     assert time.monotonic() - start < 10.0
     there.chat_template = support.CHAT_TEMPLATE
     assert there.apply_chat_template(USER, tokenize=False) == "<|user|>Hi\n"
@@ -217,9 +219,9 @@ def test_a_template_is_judged_before_the_base_is_asked(
     base: Callable[[str], Checkpoint], short: None
 ) -> None:
     """By the files of each side."""
-    with pytest.raises(IntegrityError, match=r"tuned: .*took more than 0\.5 s") as told:
+    with pytest.raises(IntegrityError, match=r"tuned: .*took more than 0\.5 s") as caught:
         HarnessRunner(RunnerSettings(device="cpu")).look_at(base(NESTED), OWN)
-    assert told.value.id == UNRENDERED
+    assert caught.value.id == UNRENDERED
 
 
 @pytest.mark.parametrize(
@@ -234,9 +236,9 @@ def test_a_template_without_what_the_user_says_is_refused(
     base: Callable[[str], Checkpoint], template: str
 ) -> None:
     """A constant, or one for parts, asks the same whatever the item is."""
-    with pytest.raises(IntegrityError, match="leaves out what the user says") as told:
+    with pytest.raises(IntegrityError, match="leaves out what the user says") as caught:
         check_template(base(template), OWN)
-    assert told.value.id == PROMPT_LOST
+    assert caught.value.id == PROMPT_LOST
 
 
 def test_of_a_usual_template_nothing_is_told(tiny_base: Path) -> None:

@@ -34,11 +34,11 @@ def lm(model: Any) -> CliffguardLM:
     return tiny.ours(model)
 
 
-def assert_same(found: Answers, expected: Answers) -> None:
+def assert_same(measured: Answers, expected: Answers) -> None:
     """Fail where an answer is further from lm-eval's than rounding takes it."""
-    assert len(found) == len(expected)
+    assert len(measured) == len(expected)
     for number, ((ours, is_ours), (theirs, is_theirs)) in enumerate(
-        zip(found, expected, strict=True)
+        zip(measured, expected, strict=True)
     ):
         tolerance = max(1e-4, 1e-6 * abs(theirs))
         assert abs(ours - theirs) <= tolerance, f"request {number}: {ours} for lm-eval's {theirs}"
@@ -102,23 +102,23 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_strings_score_as_in_lm_eval(model: Any, case: str) -> None:
     """Through lm-eval's own interface, in a window of 48 tokens, the answers are its own."""
-    requests = tiny.asked("loglikelihood", CASES[case])
+    requests = tiny.instances("loglikelihood", CASES[case])
 
-    found = tiny.ours(model, max_length=48).loglikelihood(requests, disable_tqdm=True)
+    answers = tiny.ours(model, max_length=48).loglikelihood(requests, disable_tqdm=True)
 
     expected = tiny.theirs(model, max_length=48).loglikelihood(requests, disable_tqdm=True)
-    assert_same(found, expected)
+    assert_same(answers, expected)
 
 
 def test_a_text_longer_than_the_window_rolls_as_in_lm_eval(model: Any) -> None:
     """Rolling log-likelihoods of texts of one window, of several, and of one token more."""
     texts = [(SENTENCE * 4,), (SENTENCE[:48],), (SENTENCE[:49],), ("a",)]
-    requests = tiny.asked("loglikelihood_rolling", texts)
+    requests = tiny.instances("loglikelihood_rolling", texts)
 
-    found = tiny.ours(model, max_length=48).loglikelihood_rolling(requests, disable_tqdm=True)
+    answers = tiny.ours(model, max_length=48).loglikelihood_rolling(requests, disable_tqdm=True)
 
     expected = tiny.theirs(model, max_length=48).loglikelihood_rolling(requests, disable_tqdm=True)
-    assert found == pytest.approx(expected, abs=1e-4, rel=1e-6)
+    assert answers == pytest.approx(expected, abs=1e-4, rel=1e-6)
 
 
 def test_nothing_asked_nothing_answered(lm: CliffguardLM) -> None:
@@ -130,7 +130,9 @@ def test_a_sequence_that_ends_with_a_prefix_is_scored(model: Any) -> None:
     """A request may ask for what a shared prefix predicts, and for nothing below it."""
     tree = [[1] * 71, *([1] * 70 + [2] * 200 + [n] * 30 for n in range(3, 40))]
     limits = PassLimits(row_tokens=256, batch_tokens=1024, batch_reads=1024)
-    first, *_ = scoring.score(passes.Model(model), [tiny.scored(one, 1) for one in tree], limits)
+    first, *_ = scoring.score(
+        passes.Model(model), [tiny.scored(sequence, 1) for sequence in tree], limits
+    )
 
     assert first.total == pytest.approx(
         float(tiny.logprobs(model, tiny.ints(tree[0]))[69, 1]), abs=1e-4
@@ -201,9 +203,9 @@ def test_out_of_memory_halves_the_budget_and_changes_no_number(
     expected = lm._loglikelihood_tokens(SHORT)
     memory = Memory(monkeypatch, most_tokens=100)
 
-    found = lm._loglikelihood_tokens(SHORT)
+    answers = lm._loglikelihood_tokens(SHORT)
 
-    assert_same(found, expected)
+    assert_same(answers, expected)
     assert lm.budget.batch_tokens == 64, "one halving suffices, and is kept"
     assert sum(tried > 100 for tried in memory.tried) == 1, "what does not fit is tried once"
 
@@ -247,7 +249,7 @@ def test_logits_are_made_only_where_they_are_read(model: Any, row_tokens: int) -
     random = np.random.default_rng(0)
     prefix = [1] * 100
     tree = [[*prefix, n, *random.integers(0, 250, 4).tolist()] for n in range(2, 12)]
-    sequences = [tiny.scored(one, 3) for one in [*tree, *tree]]
+    sequences = [tiny.scored(sequence, 3) for sequence in [*tree, *tree]]
     rows: list[int] = []
     handle = model.lm_head.register_forward_hook(
         lambda module, args, output: rows.append(output.shape[:-1].numel())

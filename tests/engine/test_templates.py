@@ -11,7 +11,7 @@ import pytest
 
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.templates import takes_system
 from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.runners.harness import HarnessRunner
@@ -62,7 +62,7 @@ TAKEN = {
     "in the place of a default": DEFAULT,
     "demanded": DEMANDED,
 }
-PROTOCOL = Protocol(chat_template="own", system_prompt="Be brief.")
+PROTOCOL = EvalSettings(chat_template="own", system_prompt="Be brief.")
 OFFLINE = FindOptions(offline=True)
 
 
@@ -96,10 +96,14 @@ def test_a_system_prompt_that_the_candidate_would_lose_is_refused(
     tuned = copied(tiny_tuned, tmp_path / "tuned", LOST[kind])
     sides = find_pair(str(tiny_base), str(tuned), OFFLINE)
 
-    with pytest.raises(UsageError, match=r"tuned: .* no system turn.*--chat-template base") as told:
+    with pytest.raises(
+        UsageError, match=r"tuned: .* no system turn.*--chat-template base"
+    ) as caught:
         check_pair(*sides, PROTOCOL)
-    assert told.value.id == "protocol.system-prompt-lost"
-    assert check_pair(*sides, Protocol(chat_template="own"))  # the templates differ, and no more
+    assert caught.value.id == "protocol.system-prompt-lost"
+    assert check_pair(
+        *sides, EvalSettings(chat_template="own")
+    )  # the templates differ, and no more
 
 
 def test_under_the_base_s_template_it_is_not_lost(
@@ -108,7 +112,7 @@ def test_under_the_base_s_template_it_is_not_lost(
     """The candidate's own is not applied."""
     tuned = copied(tiny_tuned, tmp_path / "tuned", GEMMA)
     base, candidate = find_pair(str(tiny_base), str(tuned), OFFLINE)
-    protocol = Protocol(chat_template="base", system_prompt="Be brief.")
+    protocol = EvalSettings(chat_template="base", system_prompt="Be brief.")
 
     assert check_pair(base, with_template_of(candidate, base), protocol)
 
@@ -123,7 +127,7 @@ def test_a_system_prompt_that_the_base_would_lose_is_refused(
     )
     if policy == "base":
         candidate = with_template_of(candidate, base)
-    protocol = Protocol(chat_template=policy, system_prompt="Be brief.")
+    protocol = EvalSettings(chat_template=policy, system_prompt="Be brief.")
 
     with pytest.raises(UsageError, match=r"old: its chat template takes no system turn"):
         check_pair(base, candidate, protocol)
@@ -158,9 +162,9 @@ def test_a_side_that_is_measured_alone_is_refused(
     file = support.write_suite(tmp_path / "suite")
     task = runner.resolve([load_suite(str(file))], PROTOCOL)[0]
 
-    with pytest.raises(UsageError, match="old: its chat template takes no system turn") as told:
+    with pytest.raises(UsageError, match="old: its chat template takes no system turn") as caught:
         runner.ask(base, task, task.items[:1], PROTOCOL)
-    assert told.value.id == "protocol.system-prompt-lost"
+    assert caught.value.id == "protocol.system-prompt-lost"
 
 
 @pytest.mark.parametrize(("template", "is_told"), [(GEMMA, True), (support.CHAT_TEMPLATE, False)])
@@ -170,7 +174,7 @@ def test_a_description_that_is_lost_stands_in_the_notes(
     """lm-eval puts it in a system turn; of sides whose notes differ every report says so."""
     base = find_base(str(copied(tiny_base, tmp_path / "old", template)), OFFLINE)
     file = support.write_suite(tmp_path / "suite")
-    protocol = Protocol(chat_template="own")
+    protocol = EvalSettings(chat_template="own")
     task = runner.resolve([load_suite(str(file))], protocol)[0]
     runner._tasks[task.name]._harness.set_config("description", "Choose the next word.")
 

@@ -12,7 +12,7 @@ from cliffguard.checkpoints.files import stated_window, window_in
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.answers import Question
 from cliffguard.core.errors import UsageError
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.windows import settled, window_of, window_of_model
 from cliffguard.runners.backends import make_backend
 from tests import support
@@ -49,12 +49,12 @@ def test_a_config_is_read_as_its_makers_wrote_it(
 
 def test_the_tokenizer_says_it_where_the_config_is_silent(tmp_path: Path) -> None:
     """A length in tokenizer_config.json is second; 1e30 there is none."""
-    said = tmp_path / "tokenizer_config.json"
+    tokenizer_config = tmp_path / "tokenizer_config.json"
     (tmp_path / "config.json").write_text('{"model_type": "mamba"}')
 
-    said.write_text('{"model_max_length": 2048}')
+    tokenizer_config.write_text('{"model_max_length": 2048}')
     assert stated_window(tmp_path, tmp_path) == 2048
-    said.write_text('{"model_max_length": 1000000000000000019884624838656}')
+    tokenizer_config.write_text('{"model_max_length": 1000000000000000019884624838656}')
     assert stated_window(tmp_path, tmp_path) is None
 
 
@@ -74,23 +74,23 @@ def test_a_number_that_is_left_out_is_its_class_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", ["cliffguard", "local-completions"])
 def test_an_unknown_length_is_asked_for(tmp_path: Path, model: str) -> None:
     """Neither here nor at a server is a length guessed; --max-length says it."""
-    found = _asking(tmp_path / "m", {"model_type": "mamba", "hidden_size": 8})
-    asked = make_backend(RunnerSettings(model=model), allow_pickle=False)
+    checkpoint = _asking(tmp_path / "m", {"model_type": "mamba", "hidden_size": 8})
+    backend = make_backend(RunnerSettings(model=model), allow_pickle=False)
 
     with pytest.raises(UsageError, match="--max-length") as refused:
-        asked.window(found, Protocol())
+        backend.window(checkpoint, EvalSettings())
 
     assert (refused.value.id, refused.value.exit_code) == ("context.unknown-length", 2)
-    assert asked.window(found, Protocol(max_length=512)) == 512
+    assert backend.window(checkpoint, EvalSettings(max_length=512)) == 512
 
 
 def test_a_server_is_told_the_nested_length(tmp_path: Path) -> None:
     """What a served model is told comes from the one place."""
     config = {"model_type": "gemma3", "text_config": {"max_position_embeddings": 8192}}
-    asked = make_backend(RunnerSettings(model="local-completions"), allow_pickle=False)
-    found = _asking(tmp_path / "m", config)
+    backend = make_backend(RunnerSettings(model="local-completions"), allow_pickle=False)
+    checkpoint = _asking(tmp_path / "m", config)
 
-    assert asked._about(found, Protocol(), "float32")["max_length"] == 8192
+    assert backend._about(checkpoint, EvalSettings(), "float32")["max_length"] == 8192
 
 
 def test_more_than_a_model_reads_is_refused() -> None:
@@ -106,20 +106,20 @@ def test_the_length_is_in_the_key_only_where_it_was_said() -> None:
     """Answers that are stored keep their keys; a length of one's own asks another question."""
     kept = {"checkpoint": support.checkpoint(), "task": support.task([support.item()])}
     kept |= {"dtype": "float32", "runner": "r", "replicate": 0}
-    plain = Question(**kept, protocol=Protocol())
-    said = Question(**kept, protocol=Protocol(max_length=64))
+    plain = Question(**kept, protocol=EvalSettings())
+    limited = Question(**kept, protocol=EvalSettings(max_length=64))
 
     assert "max_length" not in plain.preimage()["protocol"]
-    assert said.preimage()["protocol"]["max_length"] == 64
-    assert plain.key != said.key
+    assert limited.preimage()["protocol"]["max_length"] == 64
+    assert plain.key != limited.key
 
 
 def test_what_is_loaded_is_asked_within_it(tiny_base: Path) -> None:
     """The model that answers has the length that was said, or its config's."""
-    asked = make_backend(RunnerSettings(device="cpu"), allow_pickle=False)
-    found = find_base(str(tiny_base), FindOptions())
+    backend = make_backend(RunnerSettings(device="cpu"), allow_pickle=False)
+    checkpoint = find_base(str(tiny_base), FindOptions())
 
-    assert asked.model(found, Protocol(), "float32").max_length == 512
-    assert asked.model(found, Protocol(max_length=64), "float32").max_length == 64
-    network = asked.model(found, Protocol(), "float32").model
+    assert backend.model(checkpoint, EvalSettings(), "float32").max_length == 512
+    assert backend.model(checkpoint, EvalSettings(max_length=64), "float32").max_length == 64
+    network = backend.model(checkpoint, EvalSettings(), "float32").model
     assert window_of_model(network.config, None) == 512

@@ -70,9 +70,9 @@ def llama(*, seed: int = 0, max_length: int = 512, speaks: str | None = None) ->
         max_position_embeddings=max_length,
     )
     if speaks is not None:
-        said = [*byte_tokenizer().encode(speaks), 257]
+        letters = [*byte_tokenizer().encode(speaks), 257]
         kept = torch.zeros(model.config.vocab_size, 1)
-        kept[said] = 1.0
+        kept[letters] = 1.0
         with torch.no_grad():
             model.lm_head.weight.mul_(kept)
     return model
@@ -88,11 +88,11 @@ def theirs(model: Any, **options: Any) -> HFLM:
     return HFLM(model, tokenizer=byte_tokenizer(), **{"batch_size": 16, **options})
 
 
-def asked(kind: str, arguments: Sequence[tuple[Any, ...]]) -> list[Instance]:
+def instances(kind: str, arguments: Sequence[tuple[Any, ...]]) -> list[Instance]:
     """Return lm-eval requests."""
     return [
-        Instance(request_type=kind, doc={}, arguments=one, idx=number)
-        for number, one in enumerate(arguments)
+        Instance(request_type=kind, doc={}, arguments=args, idx=number)
+        for number, args in enumerate(arguments)
     ]
 
 

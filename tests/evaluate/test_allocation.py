@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cliffguard import Plan, Policy, Protocol, Store, guard
+from cliffguard import EvalSettings, Plan, Policy, Store, guard
 from cliffguard.compare.pairs import cut_to_both
 from cliffguard.config import load_plan
 from cliffguard.core.churn import churn_of_file
@@ -53,11 +53,11 @@ def test_items_are_dealt_in_proportion_to_the_churn() -> None:
     """To a shard: a fifth of 2,000 where 5 % change, four fifths where 20 % do."""
     tasks = [task_of("calm", 3000), task_of("wild", 3000)]
 
-    found = counted(tasks, dealt(tasks, {"calm": 0.05, "wild": 0.20}, items=2000))
+    counts = counted(tasks, dealt(tasks, {"calm": 0.05, "wild": 0.20}, items=2000))
 
-    assert found["calm"] == pytest.approx(400, abs=SHARD_ITEMS)
-    assert found["wild"] == pytest.approx(1600, abs=SHARD_ITEMS)
-    assert 2000 - SHARD_ITEMS < sum(found.values()) <= 2000
+    assert counts["calm"] == pytest.approx(400, abs=SHARD_ITEMS)
+    assert counts["wild"] == pytest.approx(1600, abs=SHARD_ITEMS)
+    assert 2000 - SHARD_ITEMS < sum(counts.values()) <= 2000
 
 
 def test_never_more_than_there_are() -> None:
@@ -95,9 +95,9 @@ def test_clusters_take_more_where_nothing_changes() -> None:
     tasks = [task_of("alone", 2000), task_of("clustered", 2000, 100), task_of("wild", 3000)]
     churn = {"alone": 0.0, "clustered": 0.0, "wild": 0.3}
 
-    found = counted(tasks, dealt(tasks, churn, items=2000))
+    counts = counted(tasks, dealt(tasks, churn, items=2000))
 
-    assert found["clustered"] >= 3 * found["alone"]
+    assert counts["clustered"] >= 3 * counts["alone"]
 
 
 def test_fewer_items_than_can_decide_are_refused() -> None:
@@ -139,9 +139,9 @@ def test_only_items_that_count_are_weighed() -> None:
     excluded = frozenset(item.id for item in tasks[1].items[::2])
     tasks[1] = replace(tasks[1], excluded=excluded)
 
-    found = counted(tasks, dealt(tasks, {"whole": 0.1, "half": 0.1}, items=1800))
+    counts = counted(tasks, dealt(tasks, {"whole": 0.1, "half": 0.1}, items=1800))
 
-    assert found["half"] == pytest.approx(1200, abs=1.5 * SHARD_ITEMS)
+    assert counts["half"] == pytest.approx(1200, abs=1.5 * SHARD_ITEMS)
 
 
 def test_without_items_in_the_plan_nothing_is_dealt() -> None:
@@ -174,8 +174,8 @@ def test_items_where_the_churn_is_let_more_of_the_lossless_pass() -> None:
         sizes = counted(tasks, dealt(tasks, churn, items=4000))
         designs = [Design((sizes[name],), 0.05, churn=true) for name, true in truth.items()]
         counts = draw(designs, 1000, np.random.default_rng(1))
-        found = decide(counts, designs, alpha=Policy().first_level, pooled_share=TOGETHER)
-        passed.append(found.passed.mean())
+        decisions = decide(counts, designs, alpha=Policy().first_level, pooled_share=TOGETHER)
+        passed.append(decisions.passed.mean())
 
     assert passed[1] > passed[0] + 0.05
 
@@ -189,8 +189,8 @@ def suite(tmp_path: Path) -> Suite:
     support.write_suite(tmp_path / "suite", n_items=600, n_said=500)
     from cliffguard.suites.loading import load_suites
 
-    (found,) = load_suites((str(tmp_path / "suite" / "small.yaml"),))
-    return found
+    (loaded,) = load_suites((str(tmp_path / "suite" / "small.yaml"),))
+    return loaded
 
 
 @pytest.fixture
@@ -215,10 +215,13 @@ def test_as_many_items_are_asked_as_were_dealt(plan: Plan, tmp_path: Path) -> No
     """Of each side; and the record says how many, and by which churn."""
     review, runner = one_look(plan, tmp_path / "store")
 
-    planned = {one.capability: (one.n_items, one.churn) for one in review.provenance.looks}
+    planned = {look.capability: (look.n_items, look.churn) for look in review.provenance.looks}
     assert planned == {"reasoning": ((128,), 0.03), "saying": ((500,), 0.12)}
     assert runner.n_asked == 2 * 628
-    assert [one.counts.n_planned for one in review.comparison.capabilities] == [128, 500]
+    assert [capability.counts.n_planned for capability in review.comparison.capabilities] == [
+        128,
+        500,
+    ]
     assert review.plan.churn == plan.churn
 
 
@@ -239,7 +242,7 @@ def test_several_looks_end_where_the_items_do(plan: Plan, tmp_path: Path) -> Non
 
     review = guard(half, store=Store(tmp_path / "store"), runner=FakeRunner(all_right))
 
-    n_items = {one.capability: one.n_items for one in review.provenance.looks}
+    n_items = {look.capability: look.n_items for look in review.provenance.looks}
     assert n_items["reasoning"] == (128, 192, 256, 320, 384, 448)
     assert n_items["saying"] == (128, 192)
 
@@ -248,7 +251,7 @@ def test_where_the_time_ends_a_dealt_capability_is_cut_by_its_own_items() -> Non
     """Half of what was planned, and not of what there is."""
     task = task_of("reasoning", 600)
     share = {"reasoning": ItemShare(256 / 600, 0.1)}
-    look = Schedule([task], Protocol(), stops_early=False, shares=share).next(None)
+    look = Schedule([task], EvalSettings(), stops_early=False, shares=share).next(None)
     assert look is not None
     answers = {task.name: tuple(support.answer(item) for item in look[0].items[:128])}
     sides = [Measurement(answers=answers, questions=(), measured_on=())] * 2
@@ -269,7 +272,7 @@ def test_stored_noise_deals_items(plan: Plan, tmp_path: Path) -> None:
     review, _ = one_look(replace(plan, churn=None), store)
 
     assert review.plan.churn == {"reasoning": 0.3, "saying": 0.1}
-    assert [one.n_items for one in review.provenance.looks] == [(448,), (192,)]
+    assert [look.n_items for look in review.provenance.looks] == [(448,), (192,)]
 
 
 def test_the_printed_command_repeats_the_run(
@@ -282,11 +285,11 @@ def test_the_printed_command_repeats_the_run(
     words = shlex.split(review.provenance.command)[1:]
     monkeypatch.chdir(tmp_path / "once")
 
-    told = run(*words, "--store", str(tmp_path / "store"), "--out", str(tmp_path / "again"))
+    result = run(*words, "--store", str(tmp_path / "store"), "--out", str(tmp_path / "again"))
 
     again = json.loads((tmp_path / "again" / "review.json").read_text())
-    looks = [json.loads(json.dumps(dataclasses.asdict(one))) for one in review.provenance.looks]
-    assert told.exit_code == 0
+    looks = [json.loads(json.dumps(dataclasses.asdict(look))) for look in review.provenance.looks]
+    assert result.exit_code == 0
     assert runner.n_asked == 0
     assert again["provenance"]["looks"] == looks
 
@@ -297,9 +300,9 @@ def test_planning_deals_as_the_run_does(plan: Plan, tmp_path: Path) -> None:
     churn.write_text("reasoning: 0.03\nsaying: 0.12\n")
     suite = ("--suite", plan.suites[0])
 
-    told = run("plan", *suite, "--items", "640", "--churn", str(churn), "--format", "json")
+    result = run("plan", *suite, "--items", "640", "--churn", str(churn), "--format", "json")
 
-    data = json.loads(told.stdout)
+    data = json.loads(result.stdout)
     assert [row["n_items"] for row in data["capabilities"]] == [128, 500]
     assert [row["churn"] for row in data["capabilities"]] == [0.03, 0.12]
     assert data["n_planned"] == 628
@@ -316,9 +319,9 @@ def test_a_review_says_how_much_changes(plan: Plan, tmp_path: Path) -> None:
     path = tmp_path / "review.json"
     path.write_text(render_json(review))
 
-    told = run("plan", "--suite", plan.suites[0], "--churn", str(path), "--format", "json")
+    result = run("plan", "--suite", plan.suites[0], "--churn", str(path), "--format", "json")
 
-    churns = [row["churn"] for row in json.loads(told.stdout)["capabilities"]]
+    churns = [row["churn"] for row in json.loads(result.stdout)["capabilities"]]
     assert churns == [pytest.approx(61 / 610, abs=1e-4), pytest.approx(51 / 510, abs=1e-4)]
 
 
@@ -326,15 +329,15 @@ def test_a_review_says_how_much_changes(plan: Plan, tmp_path: Path) -> None:
 def test_a_plan_file_names_a_file_of_churn(name: str, tmp_path: Path) -> None:
     """Beside the plan: shares by name, or the review of an earlier candidate, of any layout."""
     reviews = Path(__file__).parent.parent / "layouts" / "1" / "reviews"
-    own = {"saying": 0.2} if name == "churn.yaml" else None
-    text = "saying: 0.2\n" if own else (reviews / "healthy.json").read_text(encoding="utf-8")
+    expected = {"saying": 0.2} if name == "churn.yaml" else None
+    text = "saying: 0.2\n" if expected else (reviews / "healthy.json").read_text(encoding="utf-8")
     (tmp_path / name).write_text(text, encoding="utf-8")
     path = tmp_path / "plan.yaml"
     path.write_text(f"base: b\ncandidate: c\nsuites: [adjacent]\nchurn: {name}\n")
 
     churn = load_plan(path).churn
 
-    assert churn == (own or churn_of_file(reviews / "healthy.json"))
+    assert churn == (expected or churn_of_file(reviews / "healthy.json"))
     assert isinstance(churn, dict)
     assert all(0.0 < share < 1.0 for share in churn.values())
 
@@ -402,10 +405,10 @@ def test_bad_input_is_one_line(
     named = ("--base", str(plan.base), "--suite", plan.suites[0], "--store", str(tmp_path / "s"))
     sides = ("--candidate", plan.candidate, "--out", str(tmp_path / "out"))
 
-    told = run(verb, *named, *(sides if verb == "check" else ()), *words)
+    result = run(verb, *named, *(sides if verb == "check" else ()), *words)
 
-    assert told.exit_code == 2
-    assert line in told.stderr.replace("\n", " ")
+    assert result.exit_code == 2
+    assert line in result.stderr.replace("\n", " ")
     assert runner.n_asked == 0
 
 
@@ -425,7 +428,7 @@ def test_a_plan_file_with_bad_items_is_refused(text: str, line: str, tmp_path: P
     path = tmp_path / "plan.yaml"
     path.write_text(f"base: b\ncandidate: c\nsuites: [adjacent]\n{text}\n")
 
-    told = run("check", str(path))
+    result = run("check", str(path))
 
-    assert told.exit_code == 2
-    assert line in told.stderr
+    assert result.exit_code == 2
+    assert line in result.stderr

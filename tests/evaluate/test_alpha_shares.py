@@ -20,7 +20,7 @@ def test_a_share_that_no_test_can_use_goes_to_the_single_ones(
     n_gating: int, has_parts: bool, expected: tuple[float, float, float]
 ) -> None:
     """Together they are alpha, whatever the gate is made of."""
-    told = shares(n_gating, has_parts=has_parts)
+    split = shares(n_gating, has_parts=has_parts)
 
-    assert (told.single, told.together, told.parts) == pytest.approx(expected)
-    assert told.single + told.together + told.parts == pytest.approx(1.0)
+    assert (split.single, split.together, split.parts) == pytest.approx(expected)
+    assert split.single + split.together + split.parts == pytest.approx(1.0)

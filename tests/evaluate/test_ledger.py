@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard import EvalSettings, Outcome, Plan, Policy, Review, Store, guard
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
@@ -34,7 +34,7 @@ def items(*numbers: int) -> frozenset[str]:
     return frozenset(short(str(number)) for number in range(*numbers))
 
 
-def asked(
+def run_of(
     name: str = "reading", *, of: frozenset[str] = items(300), by: str = "a"
 ) -> CapabilityRun:
     """Return a run over these items in one look."""
@@ -43,10 +43,12 @@ def asked(
     )  # fmt: skip
 
 
-def after(known: tuple[TakenLooks, ...], one: CapabilityRun, policy: Policy = POLICY) -> Any:
+def after(
+    known: tuple[TakenLooks, ...], capability_run: CapabilityRun, policy: Policy = POLICY
+) -> Any:
     """Return the account of a run, and what is known once it was judged."""
-    account = accounts_of([one], known, policy)[one.capability]
-    return account, merged(known, [account.closed(one.planned)])
+    account = accounts_of([capability_run], known, policy)[capability_run.capability]
+    return account, merged(known, [account.closed(capability_run.planned)])
 
 
 # --- what a run may spend ------------------------------------------------------------------------
@@ -57,7 +59,7 @@ def test_every_further_run_takes_half_of_what_is_left() -> None:
     known: tuple[TakenLooks, ...] = ()
     levels = []
     for n in (300, 600, 900, 1200):
-        account, known = after(known, asked(of=items(n), by=str(n)))
+        account, known = after(known, run_of(of=items(n), by=str(n)))
         levels.append(account.level.now)
 
     assert levels == pytest.approx([0.045, 0.0025, 0.00125, 0.000625])
@@ -68,10 +70,10 @@ def test_every_further_run_takes_half_of_what_is_left() -> None:
 
 def test_the_same_answers_are_the_same_run() -> None:
     """Judged again, also after a later run, at the level that they had."""
-    first, known = after((), asked())
-    _, known = after(known, asked(of=items(600), by="b"))
+    first, known = after((), run_of())
+    _, known = after(known, run_of(of=items(600), by="b"))
 
-    again, still = after(known, asked())
+    again, still = after(known, run_of())
 
     assert again.level.now == first.level.now
     assert again.before == ()
@@ -80,12 +82,12 @@ def test_the_same_answers_are_the_same_run() -> None:
 
 def test_a_capability_is_known_by_its_items() -> None:
     """Renamed, or in a larger suite, it is the same; other items under its name are not."""
-    _, known = after((), asked())
+    _, known = after((), run_of())
 
-    renamed = after(known, asked("comprehension", of=items(900), by="b"))[0]
-    smaller = after(known, asked(of=items(100), by="c"))[0]
-    other = after(known, asked(of=items(300, 600), by="d"))[0]
-    overlapping = after(known, asked(of=items(250, 900), by="e"))[0]
+    renamed = after(known, run_of("comprehension", of=items(900), by="b"))[0]
+    smaller = after(known, run_of(of=items(100), by="c"))[0]
+    other = after(known, run_of(of=items(300, 600), by="d"))[0]
+    overlapping = after(known, run_of(of=items(250, 900), by="e"))[0]
 
     assert (renamed.level.number, smaller.level.number) == (2, 2)
     assert (other.level.number, overlapping.level.number) == (1, 1)
@@ -93,27 +95,27 @@ def test_a_capability_is_known_by_its_items() -> None:
 
 def test_few_items_of_many_are_known_by_their_name() -> None:
     """Where none of them could be among the 64 that are remembered of many; of few, all are."""
-    _, known = after((), asked(of=items(10_000)))
+    _, known = after((), run_of(of=items(10_000)))
     late = frozenset(sorted(items(10_000))[-100:])
 
-    within = after(known, asked(of=late, by="b"))[0]
-    other = after(known, asked("logic", of=late, by="c"))[0]
-    _, known = after((), asked(of=items(40)))
-    none = after(known, asked(of=frozenset({"g" * 16}), by="d"))[0]
+    within = after(known, run_of(of=late, by="b"))[0]
+    other = after(known, run_of("logic", of=late, by="c"))[0]
+    _, known = after((), run_of(of=items(40)))
+    none = after(known, run_of(of=frozenset({"g" * 16}), by="d"))[0]
 
     assert (within.level.number, other.level.number, none.level.number) == (2, 1, 1)
 
 
 def test_under_another_protocol_it_is_another_question() -> None:
     """As `chat_template: both` asks two."""
-    _, known = after((), asked())
+    _, known = after((), run_of())
 
-    assert after(known, replace(asked(of=items(900), by="b"), how="q"))[0].level.number == 1
+    assert after(known, replace(run_of(of=items(900), by="b"), how="q"))[0].level.number == 1
 
 
 def test_a_run_that_ended_early_leaves_more() -> None:
     """Alpha is spent evenly over the items: at a fifth of the plan, a fifth of the level."""
-    planned = replace(asked(of=items(1000)), planned=(200, 500, 1000), spends_evenly=True)
+    planned = replace(run_of(of=items(1000)), planned=(200, 500, 1000), spends_evenly=True)
     account = accounts_of([planned], (), POLICY)["reading"]
     cut = account.closed((200, 300))
 
@@ -125,7 +127,7 @@ def test_a_run_that_ended_early_leaves_more() -> None:
 
 def test_the_same_plan_goes_on_as_the_same_run() -> None:
     """Where it ended at a look that was planned; a look in between is one of its own."""
-    planned = replace(asked(of=items(1000)), planned=(200, 500, 1000), spends_evenly=True)
+    planned = replace(run_of(of=items(1000)), planned=(200, 500, 1000), spends_evenly=True)
     account = accounts_of([planned], (), POLICY)["reading"]
 
     at_a_look = accounts_of([planned], [account.closed((200, 500))], POLICY)["reading"]
@@ -138,8 +140,8 @@ def test_the_same_plan_goes_on_as_the_same_run() -> None:
 def test_without_a_reserve_nothing_is_left() -> None:
     """The whole of alpha is the first run's."""
     greedy = replace(POLICY, reserve=0.0)
-    first, known = after((), asked(), greedy)
-    second, _ = after(known, asked(of=items(600), by="b"), greedy)
+    first, known = after((), run_of(), greedy)
+    second, _ = after(known, run_of(of=items(600), by="b"), greedy)
 
     assert (first.level.now, first.level.next) == (0.05, 0.0)
     assert second.level.now == 0.0
@@ -147,9 +149,9 @@ def test_without_a_reserve_nothing_is_left() -> None:
 
 def test_a_changed_alpha_spends_no_more_than_it_is() -> None:
     """Whatever was spent under another one."""
-    _, known = after((), asked(), replace(POLICY, alpha=0.01))
-    _, known = after(known, asked(of=items(600), by="b"))
-    again, known = after(known, asked())
+    _, known = after((), run_of(), replace(POLICY, alpha=0.01))
+    _, known = after(known, run_of(of=items(600), by="b"))
+    again, known = after(known, run_of())
 
     assert spent_of(known) <= 0.05 + 1e-12
     assert again.level.now < 0.045
@@ -157,7 +159,7 @@ def test_a_changed_alpha_spends_no_more_than_it_is() -> None:
 
 def test_of_one_run_told_twice_the_further_one_stays() -> None:
     """With all that was spent."""
-    account = accounts_of([asked()], (), POLICY)["reading"]
+    account = accounts_of([run_of()], (), POLICY)["reading"]
     short_of, whole = account.closed((100,)), account.closed((100, 300))
 
     assert merged([short_of], [whole]) == (whole,)
@@ -169,18 +171,18 @@ def test_of_one_run_told_twice_the_further_one_stays() -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def workspace(tmp_path: Path) -> Path:
     """Two checkpoints."""
     support.write_checkpoint(tmp_path / "base", seed=0)
     support.write_checkpoint(tmp_path / "tuned", seed=1)
     return tmp_path
 
 
-def plan_of(place: Path, n_items: int, *, policy: Policy | None = None) -> Plan:
+def plan_of(root: Path, n_items: int, *, policy: Policy | None = None) -> Plan:
     """Return a plan over a suite with so many items in its first capability."""
-    suite = support.write_suite(place / f"suite-{n_items}", n_items=n_items, n_said=200)
+    suite = support.write_suite(root / f"suite-{n_items}", n_items=n_items, n_said=200)
     return Plan(
-        base=str(place / "base"), candidate=str(place / "tuned"), suites=(str(suite),),
+        base=str(root / "base"), candidate=str(root / "tuned"), suites=(str(suite),),
         policy=policy,
     )  # fmt: skip
 
@@ -193,10 +195,10 @@ def flips(name: str, item: Item) -> float:
     return float((number % 10 == 0) == ("tuned" in name))
 
 
-def judged(place: Path, n_items: int, policy: Policy | None = None) -> Review:
+def judged(root: Path, n_items: int, policy: Policy | None = None) -> Review:
     """Judge a suite of so many items from one store."""
     runner = FakeRunner(flips)
-    return guard(plan_of(place, n_items, policy=policy), store=Store(place / "s"), runner=runner)
+    return guard(plan_of(root, n_items, policy=policy), store=Store(root / "s"), runner=runner)
 
 
 def reasoning(review: Review) -> Finding:
@@ -204,15 +206,15 @@ def reasoning(review: Review) -> Finding:
     return review.verdict.findings[0]
 
 
-def test_a_larger_suite_that_holds_the_old_items_is_a_further_run(place: Path) -> None:
+def test_a_larger_suite_that_holds_the_old_items_is_a_further_run(workspace: Path) -> None:
     """It spends what is left, says so, and the review repeats both."""
-    first, second = judged(place, 200), judged(place, 400)
+    first, second = judged(workspace, 200), judged(workspace, 400)
 
-    one, two = (review.comparison.capabilities[0] for review in (first, second))
-    assert one.evidence.level == pytest.approx(Policy().first_level)
-    assert one.evidence.next_level == pytest.approx(0.05 * Policy().reserve / 2)
-    assert two.evidence.level == one.evidence.next_level
-    assert second.comparison.pooled_level == two.evidence.level
+    smaller, larger = (review.comparison.capabilities[0] for review in (first, second))
+    assert smaller.evidence.level == pytest.approx(Policy().first_level)
+    assert smaller.evidence.next_level == pytest.approx(0.05 * Policy().reserve / 2)
+    assert larger.evidence.level == smaller.evidence.next_level
+    assert second.comparison.pooled_level == larger.evidence.level
     assert [taken.counted[-1] for taken in second.taken if taken.capability == "reasoning"] == [
         200,
         400,
@@ -221,37 +223,37 @@ def test_a_larger_suite_that_holds_the_old_items_is_a_further_run(place: Path) -
     assert text.startswith("reasoning: run 2 at these two sides")
     assert "alpha.later-run" not in support.caveat_ids(first)
     # What did not grow is judged as it was.
-    said = second.comparison.capabilities[1]
-    assert said.evidence.level == first.comparison.capabilities[1].evidence.level
+    saying = second.comparison.capabilities[1]
+    assert saying.evidence.level == first.comparison.capabilities[1].evidence.level
 
 
-def test_a_dtype_by_its_own_name_is_no_other_protocol(place: Path) -> None:
+def test_a_dtype_by_its_own_name_is_no_other_protocol(workspace: Path) -> None:
     """What `auto` stood for, said aloud, asks the same questions and gives nothing back."""
-    judged(place, 200)
-    plan = replace(plan_of(place, 400), protocol=Protocol(dtype="float32"))
+    judged(workspace, 200)
+    plan = replace(plan_of(workspace, 400), protocol=EvalSettings(dtype="float32"))
 
-    review = guard(plan, store=Store(place / "s"), runner=FakeRunner(flips))
+    review = guard(plan, store=Store(workspace / "s"), runner=FakeRunner(flips))
 
     assert review.comparison.capabilities[0].evidence.level == pytest.approx(
         0.05 * Policy().reserve / 2
     )
 
 
-def test_the_same_answers_give_the_same_bytes(place: Path) -> None:
+def test_the_same_answers_give_the_same_bytes(workspace: Path) -> None:
     """Also once a further run has been judged; and the store is not written again."""
-    first = render_json(judged(place, 200))
-    (path,) = all_looks(Store(place / "s"))
+    first = render_json(judged(workspace, 200))
+    (path,) = all_looks(Store(workspace / "s"))
     before = path.stat().st_mtime_ns
 
-    assert render_json(judged(place, 200)) == first
+    assert render_json(judged(workspace, 200)) == first
     assert path.stat().st_mtime_ns == before
-    judged(place, 400)
-    assert render_json(judged(place, 200)) == first
+    judged(workspace, 400)
+    assert render_json(judged(workspace, 200)) == first
 
 
-def test_how_many_items_would_decide_is_told_with_what_is_left(place: Path) -> None:
+def test_how_many_items_would_decide_is_told_with_what_is_left(workspace: Path) -> None:
     """A further run has less of alpha; with nothing left no number is said."""
-    usual = reasoning(judged(place, 200))
+    usual = reasoning(judged(workspace, 200))
 
     assert usual.outcome is Outcome.INCONCLUSIVE
     assert usual.n_items_needed is not None
@@ -259,11 +261,11 @@ def test_how_many_items_would_decide_is_told_with_what_is_left(place: Path) -> N
     assert "with what is left (0.125 %)" in usual.reason
 
 
-def test_where_nothing_is_left_it_stays_open_with_that_reason(place: Path) -> None:
+def test_where_nothing_is_left_it_stays_open_with_that_reason(workspace: Path) -> None:
     """However many items there are."""
     greedy = Policy(reserve=0.0)
-    first = reasoning(judged(place, 200, greedy))
-    second = reasoning(judged(place, 2000, greedy))
+    first = reasoning(judged(workspace, 200, greedy))
+    second = reasoning(judged(workspace, 2000, greedy))
 
     assert first.n_items_needed is None
     assert "nothing of alpha is left for a further run" in first.reason
@@ -272,48 +274,52 @@ def test_where_nothing_is_left_it_stays_open_with_that_reason(place: Path) -> No
     assert second.n_items_needed is None
 
 
-def test_a_review_with_its_looks_is_read_again(place: Path) -> None:
+def test_a_review_with_its_looks_is_read_again(workspace: Path) -> None:
     """To the byte."""
-    text = render_json(judged(place, 200))
+    text = render_json(judged(workspace, 200))
 
     assert render_json(read_review(text, "review.json")) == text
 
 
-def test_damaged_looks_are_refused(place: Path) -> None:
+def test_damaged_looks_are_refused(workspace: Path) -> None:
     """With the file, and how to go on: exit 12, before any verdict."""
-    judged(place, 200)
-    (path,) = all_looks(Store(place / "s"))
+    judged(workspace, 200)
+    (path,) = all_looks(Store(workspace / "s"))
     path.write_text(path.read_text().replace('"n_items": 200', '"n_items": 201'))
 
     with pytest.raises(StoreError, match=r"does not match its seal.*store verify"):
-        judged(place, 200)
-    assert run("store", "verify", "--store", place / "s").exit_code == 12
-    assert run("store", "verify", "--store", place / "s", "--repair").exit_code == 0
-    assert all_looks(Store(place / "s")) == []
-    assert run("store", "verify", "--store", place / "s").exit_code == 0
+        judged(workspace, 200)
+    assert run("store", "verify", "--store", workspace / "s").exit_code == 12
+    assert run("store", "verify", "--store", workspace / "s", "--repair").exit_code == 0
+    assert all_looks(Store(workspace / "s")) == []
+    assert run("store", "verify", "--store", workspace / "s").exit_code == 0
 
 
-def test_looks_travel_with_the_answers(place: Path) -> None:
+def test_looks_travel_with_the_answers(workspace: Path) -> None:
     """Exported and imported, a further run is known to be one; a second import changes nothing."""
-    judged(place, 200)
-    run("store", "export", "--store", place / "s", "--out", place / "a.tar")
+    judged(workspace, 200)
+    run("store", "export", "--store", workspace / "s", "--out", workspace / "a.tar")
     for _ in range(2):
-        assert run("store", "import", place / "a.tar", "--store", place / "t").exit_code == 0
+        assert (
+            run("store", "import", workspace / "a.tar", "--store", workspace / "t").exit_code == 0
+        )
 
-    sides = find_sides(plan_of(place, 200))
-    assert known_looks(Store(place / "t"), *sides) == known_looks(Store(place / "s"), *sides)
-    assert read_looks(all_looks(Store(place / "t"))[0]).base == sides[0].fingerprint
+    sides = find_sides(plan_of(workspace, 200))
+    assert known_looks(Store(workspace / "t"), *sides) == known_looks(
+        Store(workspace / "s"), *sides
+    )
+    assert read_looks(all_looks(Store(workspace / "t"))[0]).base == sides[0].fingerprint
 
 
-def test_what_a_checkpoint_spent_goes_with_its_answers(place: Path) -> None:
+def test_what_a_checkpoint_spent_goes_with_its_answers(workspace: Path) -> None:
     """`prune --checkpoint` shows it, and removes it with --yes."""
-    judged(place, 200)
-    words = ("store", "prune", "--store", place / "s", "--checkpoint", "tuned")
+    judged(workspace, 200)
+    words = ("store", "prune", "--store", workspace / "s", "--checkpoint", "tuned")
 
     assert "looks that were taken, and what they spent" in run(*words).stdout
     run(*words, "--yes")
 
-    assert all_looks(Store(place / "s")) == []
+    assert all_looks(Store(workspace / "s")) == []
 
 
 # --- samples -------------------------------------------------------------------------------------
@@ -348,7 +354,7 @@ def test_samples_are_judged_as_a_first_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", ["answers", "items", "checkpoints"])
 def test_a_review_of_other_sides_is_refused(tmp_path: Path, other: str) -> None:
     """Exit 2, in one line, before anything is judged."""
-    one = sides(tmp_path / "one", 200)
+    paths = sides(tmp_path / "one", 200)
     if other == "checkpoints":
         review = judged_pair(tmp_path)
     elif other == "items":
@@ -360,30 +366,31 @@ def test_a_review_of_other_sides_is_refused(tmp_path: Path, other: str) -> None:
         review = compare_samples(*sides(tmp_path / "two", 200, lost=3))
     (tmp_path / "review.json").write_text(render_json(review))
 
-    result = run("compare", *one, "--after", tmp_path / "review.json")
+    result = run("compare", *paths, "--after", tmp_path / "review.json")
 
     assert result.exit_code == 2
     assert "the review is of other sides" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     with pytest.raises(UsageError):
-        compare_samples(*one, after=[review])
+        compare_samples(*paths, after=[review])
 
 
-def judged_pair(place: Path) -> Review:
+def judged_pair(root: Path) -> Review:
     """Return the review of two checkpoints."""
-    support.write_checkpoint(place / "base", seed=0)
-    support.write_checkpoint(place / "tuned", seed=1)
-    return judged(place, 200)
+    support.write_checkpoint(root / "base", seed=0)
+    support.write_checkpoint(root / "tuned", seed=1)
+    return judged(root, 200)
 
 
-def test_after_is_for_samples(place: Path) -> None:
+def test_after_is_for_samples(workspace: Path) -> None:
     """The store knows what was judged of what lies in it."""
-    review = judged(place, 200)
-    (place / "review.json").write_text(render_json(review))
+    review = judged(workspace, 200)
+    (workspace / "review.json").write_text(render_json(review))
 
     result = run(
-        "compare", place / "base", place / "tuned", "--suite", plan_of(place, 200).suites[0],
-        "--store", place / "s", "--after", place / "review.json",
+        "compare", workspace / "base", workspace / "tuned",
+        "--suite", plan_of(workspace, 200).suites[0],
+        "--store", workspace / "s", "--after", workspace / "review.json",
     )  # fmt: skip
 
     assert result.exit_code == 2
@@ -420,8 +427,8 @@ def test_looks_that_a_later_run_did_not_take_are_carried_on(tmp_path: Path) -> N
 
     second = compare_samples(str(base), str(candidate), after=[first])
 
-    assert {one.capability for one in first.taken} <= {one.capability for one in second.taken}
-    assert "one" in {one.capability for one in second.taken}
+    assert {look.capability for look in first.taken} <= {look.capability for look in second.taken}
+    assert "one" in {look.capability for look in second.taken}
 
 
 # --- looks that the store no longer knows ---------------------------------------------------------
@@ -443,23 +450,23 @@ def forget_version(store: Store) -> None:
     """Make the store one of a version that kept no looks and noted no terms."""
     lose_looks(store)
     for path in (store.root / "questions").glob("*/*/question.json"):
-        told = json.loads(path.read_text())
-        told.pop("seal")
-        del told["about"]["terms"]
-        path.write_text(json.dumps({**told, "seal": digest(told)}))
+        document = json.loads(path.read_text())
+        document.pop("seal")
+        del document["about"]["terms"]
+        path.write_text(json.dumps({**document, "seal": digest(document)}))
         shutil.rmtree(path.parent / "judged", ignore_errors=True)
 
 
 @pytest.mark.parametrize("lose", [lose_looks, damage_looks, forget_version])
 @pytest.mark.parametrize("n_after", [200, 240])
 def test_looks_that_are_lost_are_told(
-    place: Path, lose: Callable[[Store], None], n_after: int
+    workspace: Path, lose: Callable[[Store], None], n_after: int
 ) -> None:
     """Answers that were judged, and no looks at them: a first run, says every report from then."""
-    whole = [judged(place, 200) for _ in range(2)]
-    lose(Store(place / "s"))
+    whole = [judged(workspace, 200) for _ in range(2)]
+    lose(Store(workspace / "s"))
 
-    after = [render_json(judged(place, n_after)) for _ in range(2)]
+    after = [render_json(judged(workspace, n_after)) for _ in range(2)]
 
     assert after[0] == after[1]
     assert after[0].count("Judged as a first run") == 1
@@ -467,27 +474,29 @@ def test_looks_that_are_lost_are_told(
     assert whole[0] == whole[1]
 
 
-def test_measured_beforehand_is_no_lost_look(place: Path) -> None:
+def test_measured_beforehand_is_no_lost_look(workspace: Path) -> None:
     """Answers of which no verdict was formed are those of a first run, and nothing is said."""
-    plan, store = plan_of(place, 200), Store(place / "s")
+    plan, store = plan_of(workspace, 200), Store(workspace / "s")
     for side in find_sides(plan):
         measure_alone(side, plan, store=store, runner=FakeRunner(flips))
 
-    assert "as a first run" not in render_json(judged(place, 200))
+    assert "as a first run" not in render_json(judged(workspace, 200))
 
 
-def test_damaged_looks_are_called_looks(place: Path) -> None:
+def test_damaged_looks_are_called_looks(workspace: Path) -> None:
     """By `store verify`, which counts questions apart, and says what moving them aside forgets."""
-    judged(place, 200)
-    (path,) = all_looks(Store(place / "s"))
+    judged(workspace, 200)
+    (path,) = all_looks(Store(workspace / "s"))
     path.write_text("{}")
 
-    told = run("store", "verify", "--store", place / "s")
+    result = run("store", "verify", "--store", workspace / "s")
 
-    assert told.exit_code == 12
-    assert f"{place / 's'}: the looks at 1 pair of checkpoints are damaged; with" in told.stderr
-    assert "what was spent at these looks is forgotten" in told.stderr
-    assert "questions" not in told.stderr
+    assert result.exit_code == 12
+    assert (
+        f"{workspace / 's'}: the looks at 1 pair of checkpoints are damaged; with" in result.stderr
+    )
+    assert "what was spent at these looks is forgotten" in result.stderr
+    assert "questions" not in result.stderr
 
 
 def test_several_reviews_count_together(tmp_path: Path) -> None:
@@ -495,16 +504,16 @@ def test_several_reviews_count_together(tmp_path: Path) -> None:
     first = compare_samples(*sides(tmp_path / "one", 200))
     second = compare_samples(*sides(tmp_path / "two", 400), after=[first])
     (tmp_path / "first.json").write_text(render_json(first))
-    bare = replace(second, taken=tuple(one for one in second.taken if one.n_items == 400))
+    bare = replace(second, taken=tuple(look for look in second.taken if look.n_items == 400))
     (tmp_path / "second.json").write_text(render_json(bare))
     names = ["--after", tmp_path / "first.json", "--after", tmp_path / "second.json"]
 
-    told = [
+    results = [
         run("compare", *sides(tmp_path / "three", 800), *words, "--format", "json")
         for words in (names, [*names[2:], *names[:2]])
     ]
 
-    reviews = [read_review(one.stdout, "told") for one in told]
-    assert "run 3 at these two sides" in told[0].stdout
+    reviews = [read_review(result.stdout, "told") for result in results]
+    assert "run 3 at these two sides" in results[0].stdout
     assert reviews[0].comparison == reviews[1].comparison
     assert reviews[0].comparison.capabilities[0].evidence.level == pytest.approx(0.05 * 0.05 / 4)

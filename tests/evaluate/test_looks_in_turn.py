@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cliffguard import Outcome, Plan, Policy, Protocol, Review, Store, guard
+from cliffguard import EvalSettings, Outcome, Plan, Policy, Review, Store, guard
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError
@@ -51,22 +51,22 @@ def all_right(_: str, __: Item) -> float:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def workspace(tmp_path: Path) -> Path:
     """Two checkpoints."""
     support.write_checkpoint(tmp_path / "base", seed=0)
     support.write_checkpoint(tmp_path / "tuned", seed=1)
     return tmp_path
 
 
-def plan_of(place: Path, n_items: int) -> Plan:
+def plan_of(root: Path, n_items: int) -> Plan:
     """Return a plan over a suite with so many items in its first capability: 240 in three looks."""
-    suite = support.write_suite(place / f"suite-{n_items}", n_items=n_items, n_said=64)
-    return Plan(base=str(place / "base"), candidate=str(place / "tuned"), suites=(str(suite),))
+    suite = support.write_suite(root / f"suite-{n_items}", n_items=n_items, n_said=64)
+    return Plan(base=str(root / "base"), candidate=str(root / "tuned"), suites=(str(suite),))
 
 
-def looks_of(place: Path, store: str = "s") -> tuple[TakenLooks, ...]:
+def looks_of(root: Path, store: str = "s") -> tuple[TakenLooks, ...]:
     """Return the looks that a store knows of the two checkpoints."""
-    return known_looks(Store(place / store), *find_sides(plan_of(place, 60)))
+    return known_looks(Store(root / store), *find_sides(plan_of(root, 60)))
 
 
 class Ends(FakeRunner):
@@ -77,7 +77,7 @@ class Ends(FakeRunner):
         self.n_left, self.how = n, how
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer, or end."""
         self.n_left -= 1
@@ -86,16 +86,16 @@ class Ends(FakeRunner):
         return super().ask(checkpoint, task, items, protocol)
 
 
-def judged(place: Path, n_items: int, runner: FakeRunner | None = None, store: str = "s") -> Review:
+def judged(root: Path, n_items: int, runner: FakeRunner | None = None, store: str = "s") -> Review:
     """Judge a suite of so many items, item by item scripted."""
     return guard(
-        plan_of(place, n_items), store=Store(place / store), runner=runner or FakeRunner(flips)
+        plan_of(root, n_items), store=Store(root / store), runner=runner or FakeRunner(flips)
     )
 
 
 def reasoning(looks: Sequence[TakenLooks]) -> list[TakenLooks]:
     """Return the looks at the ladder."""
-    return [one for one in looks if one.capability == "reasoning"]
+    return [look for look in looks if look.capability == "reasoning"]
 
 
 # --- a run that does not come to its end ----------------------------------------------------------
@@ -104,37 +104,37 @@ ENDS = [KeyboardInterrupt(), ValueError("a bug")]
 
 
 @pytest.mark.parametrize("how", ENDS, ids=lambda how: type(how).__name__)
-def test_a_look_is_noted_when_it_is_taken(place: Path, how: BaseException) -> None:
+def test_a_look_is_noted_when_it_is_taken(workspace: Path, how: BaseException) -> None:
     """However the run ends after it: what was judged by then is known, and nothing else."""
     with pytest.raises(type(how)):
-        judged(place, 240, Ends(9, how))
+        judged(workspace, 240, Ends(9, how))
 
-    (taken,) = reasoning(looks_of(place))
+    (taken,) = reasoning(looks_of(workspace))
     assert taken.counted == (128, 192)
     assert taken.spent == pytest.approx(Policy().first_level * 192 / 240)
 
 
-def test_a_run_that_goes_on_ends_as_if_it_had_not_been_ended(place: Path) -> None:
+def test_a_run_that_goes_on_ends_as_if_it_had_not_been_ended(workspace: Path) -> None:
     """Its looks are the same looks: the same bytes, wherever it was ended."""
-    undisturbed = render_json(judged(place, 240, store="whole"))
-    assert reasoning(looks_of(place, "whole"))[0].counted == (128, 192, 240)
+    undisturbed = render_json(judged(workspace, 240, store="whole"))
+    assert reasoning(looks_of(workspace, "whole"))[0].counted == (128, 192, 240)
     for n in (8, 9):
         store = f"ended-{n}"
         with pytest.raises(KeyboardInterrupt):
-            judged(place, 240, Ends(n, KeyboardInterrupt()), store)
+            judged(workspace, 240, Ends(n, KeyboardInterrupt()), store)
 
-        on = render_json(judged(place, 240, store=store))
+        on = render_json(judged(workspace, 240, store=store))
         assert on.replace(f'/{store}"', '/whole"') == undisturbed
-        assert looks_of(place, store) == looks_of(place, "whole")
+        assert looks_of(workspace, store) == looks_of(workspace, "whole")
 
 
-def test_what_an_ended_run_spent_is_not_spent_again(place: Path) -> None:
+def test_what_an_ended_run_spent_is_not_spent_again(workspace: Path) -> None:
     """Repeated with more items it is a further run, which has what the looks have left."""
     with pytest.raises(KeyboardInterrupt):
-        judged(place, 240, Ends(9, KeyboardInterrupt()))
-    (ended,) = reasoning(looks_of(place))
+        judged(workspace, 240, Ends(9, KeyboardInterrupt()))
+    (ended,) = reasoning(looks_of(workspace))
 
-    review = judged(place, 260)
+    review = judged(workspace, 260)
 
     left = 0.05 - ended.spent - 0.05 * Policy().reserve
     assert review.comparison.capabilities[0].evidence.level == pytest.approx(left)
@@ -142,30 +142,30 @@ def test_what_an_ended_run_spent_is_not_spent_again(place: Path) -> None:
     assert text.startswith("reasoning: run 2 at these two sides")
 
 
-def test_marks_that_a_killed_run_did_not_leave_are_left_by_the_next(place: Path) -> None:
+def test_marks_that_a_killed_run_did_not_leave_are_left_by_the_next(workspace: Path) -> None:
     """Killed between noting its looks and marking its answers: nothing is forgotten for that."""
-    judged(place, 60)
-    marks = list((place / "s").glob("questions/*/*/judged/*"))
+    judged(workspace, 60)
+    marks = list((workspace / "s").glob("questions/*/*/judged/*"))
     for path in marks:
         path.unlink()
 
-    judged(place, 60)
+    judged(workspace, 60)
 
     assert marks
     assert all(path.is_file() for path in marks)
 
 
-def test_looks_before_the_end_are_the_same_after_a_larger_run(place: Path) -> None:
+def test_looks_before_the_end_are_the_same_after_a_larger_run(workspace: Path) -> None:
     """A run that was decided early left alpha to a further one; judged again it is what it was."""
-    first = render_json(judged(place, 240, FakeRunner(all_right)))
-    (taken,) = reasoning(looks_of(place))
+    first = render_json(judged(workspace, 240, FakeRunner(all_right)))
+    (taken,) = reasoning(looks_of(workspace))
     assert taken.counted[-1] < 240
 
-    larger = judged(place, 260, FakeRunner(all_right))
+    larger = judged(workspace, 260, FakeRunner(all_right))
 
     assert larger.verdict.outcome is Outcome.PASS
-    assert render_json(judged(place, 240, FakeRunner(all_right))) == first
-    assert spent_of(reasoning(looks_of(place))) <= 0.05
+    assert render_json(judged(workspace, 240, FakeRunner(all_right))) == first
+    assert spent_of(reasoning(looks_of(workspace))) <= 0.05
 
 
 # --- several runs at the same time ----------------------------------------------------------------
@@ -179,7 +179,7 @@ class Meets(FakeRunner):
         self.barrier, self.n_items = barrier, n_items
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:
         """Answer when the other one does."""
         if checkpoint.name.endswith("tuned") and items[-1] in task.items and self.n_asked == 0:
@@ -187,7 +187,7 @@ class Meets(FakeRunner):
         return super().ask(checkpoint, task, items, protocol)
 
 
-def test_two_checks_at_the_same_time_know_of_each_other(place: Path) -> None:
+def test_two_checks_at_the_same_time_know_of_each_other(workspace: Path) -> None:
     """Both looks are noted, and the one that is judged later has what the other one left."""
     barrier = threading.Barrier(2)
     reviews: list[Review] = []
@@ -195,37 +195,37 @@ def test_two_checks_at_the_same_time_know_of_each_other(place: Path) -> None:
     def check(n_items: int) -> None:
         reviews.append(
             guard(
-                plan_of(place, n_items),
-                store=Store(place / "s"),
+                plan_of(workspace, n_items),
+                store=Store(workspace / "s"),
                 runner=Meets(barrier, n_items),
                 stops_early=False,
             )
         )
 
     for n in (100, 200):
-        plan_of(place, n)
+        plan_of(workspace, n)
     threads = [threading.Thread(target=check, args=(n,)) for n in (100, 200)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    taken = reasoning(looks_of(place))
+    taken = reasoning(looks_of(workspace))
     levels = sorted(review.comparison.capabilities[0].evidence.level or 0.0 for review in reviews)
-    assert sorted(one.counted[-1] for one in taken) == [100, 200]
+    assert sorted(look.counted[-1] for look in taken) == [100, 200]
     assert levels == pytest.approx([0.05 * Policy().reserve / 2, Policy().first_level])
-    assert sum(one.spent for one in taken) == pytest.approx(sum(levels))
+    assert sum(look.spent for look in taken) == pytest.approx(sum(levels))
 
 
 def write(store: Store, name: str) -> None:
     """Note ten looks, each in a turn of its own."""
     for n in range(1, 11):
-        one = TakenLooks(
+        look = TakenLooks(
             capability=name, how="p", run=f"{name}{n}", sketch=(), answers=(), n_items=n,
             counted=(n,), spent=0.0,
         )  # fmt: skip
         with turn(store, "b", "c"):
-            add_looks(store, Looks(base="b", candidate="c", runs=(one,)))
+            add_looks(store, Looks(base="b", candidate="c", runs=(look,)))
 
 
 WRITER = f"""
@@ -255,7 +255,7 @@ def test_no_look_of_several_processes_is_lost(tmp_path: Path) -> None:
     assert other.wait(timeout=120) == 0
 
     (path,) = all_looks(Store(tmp_path))
-    assert sorted(one.run for one in read_looks(path).runs) == sorted(
+    assert sorted(look.run for look in read_looks(path).runs) == sorted(
         f"{name}{n}" for name in "ab" for n in range(1, 11)
     )
 
@@ -330,7 +330,7 @@ def some_run(draw: random.Random, number: int) -> CapabilityRun:
     )
 
 
-def test_looks_of_before_levels_were_noted_are_read(place: Path) -> None:
+def test_looks_of_before_levels_were_noted_are_read(workspace: Path) -> None:
     """They have the level that what they spent tells of, as before."""
     run = some_run(random.Random(1), 1)
     account = accounts_of([run], (), Policy())["reading"]

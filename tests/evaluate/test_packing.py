@@ -11,7 +11,7 @@ from peft import PeftModel
 
 from cliffguard import Plan, Store, guard
 from cliffguard.core.errors import IntegrityError
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import lm
 from cliffguard.gate import find_alone, measure_alone, runner_for
 from cliffguard.runners.harness import HarnessRunner
@@ -26,7 +26,7 @@ def plan(tmp_path: Path, tiny_base: Path, tiny_adapter: Path) -> Plan:
         base=str(tiny_base),
         candidate=str(tiny_adapter),
         suites=(str(suite),),
-        protocol=Protocol(dtype="bfloat16", max_tokens=4),
+        protocol=EvalSettings(dtype="bfloat16", max_tokens=4),
         offline=True,
     )
 
@@ -126,7 +126,7 @@ def test_a_base_that_was_packed_is_asked_again_plain(
 def test_float32_answers_keep_their_keys(plan: Plan, tmp_path: Path) -> None:
     """There both ways give one answer: packing is neither tried nor part of the key."""
     store = Store(tmp_path / "store")
-    exact = replace(plan, protocol=Protocol(dtype="float32", max_tokens=4))
+    exact = replace(plan, protocol=EvalSettings(dtype="float32", max_tokens=4))
 
     guard(exact, store=store)
     n_packed = len(store.entries())
@@ -154,4 +154,4 @@ def test_other_runners_have_nothing_to_settle() -> None:
     """lm-eval's hf shares no prefix, in whatever dtype."""
     runner = HarnessRunner(RunnerSettings(model="hf"))
 
-    assert not runner.must_try_packing(Protocol(dtype="bfloat16"))
+    assert not runner.must_try_packing(EvalSettings(dtype="bfloat16"))

@@ -16,7 +16,7 @@ from cliffguard.checkpoints.identity import FindOptions, find_pair, with_templat
 from cliffguard.core.answers import Answer
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.evaluate.answer_checks import check_answers
 from cliffguard.evaluate.pair_checks import check_pair
 from tests import support
@@ -32,13 +32,13 @@ def answers() -> dict[str, list[Answer]]:
 
 def test_equal_prompts_pass() -> None:
     """Two sides that answered the same prompts may be compared."""
-    check_answers(answers(), answers(), Protocol())
+    check_answers(answers(), answers(), EvalSettings())
 
 
 def test_other_tasks_are_refused() -> None:
     """Sides that answered other tasks are not compared."""
     with pytest.raises(IntegrityError, match="other tasks"):
-        check_answers(answers(), {"u": answers()["t"]}, Protocol())
+        check_answers(answers(), {"u": answers()["t"]}, EvalSettings())
 
 
 def test_missing_answers_are_refused() -> None:
@@ -46,7 +46,7 @@ def test_missing_answers_are_refused() -> None:
     short = {"t": answers()["t"][:-1]}
 
     with pytest.raises(IntegrityError, match="3 answers of the base, 2 of the candidate"):
-        check_answers(answers(), short, Protocol())
+        check_answers(answers(), short, EvalSettings())
 
 
 def test_another_item_at_the_same_place_is_refused() -> None:
@@ -54,7 +54,7 @@ def test_another_item_at_the_same_place_is_refused() -> None:
     turned = {"t": answers()["t"][::-1]}
 
     with pytest.raises(IntegrityError, match="base answered item item-0, candidate item-2"):
-        check_answers(answers(), turned, Protocol())
+        check_answers(answers(), turned, EvalSettings())
 
 
 def test_another_prompt_is_refused() -> None:
@@ -63,7 +63,7 @@ def test_another_prompt_is_refused() -> None:
     other["t"][1] = replace(other["t"][1], prompt_digest="other", rendered_digest="other")
 
     with pytest.raises(IntegrityError, match="item item-1 was put to the two sides differently"):
-        check_answers(answers(), other, Protocol())
+        check_answers(answers(), other, EvalSettings())
 
 
 @pytest.mark.parametrize("template", ["none", "base"])
@@ -73,7 +73,7 @@ def test_another_rendering_is_refused_under_one_template(template: str) -> None:
     other["t"][0] = replace(other["t"][0], rendered_digest="other")
 
     with pytest.raises(IntegrityError, match="rendered prompts of item item-0 differ"):
-        check_answers(answers(), other, Protocol(chat_template=template))  # type: ignore[arg-type]
+        check_answers(answers(), other, EvalSettings(chat_template=template))  # type: ignore[arg-type]
 
 
 def test_own_templates_may_render_differently() -> None:
@@ -81,7 +81,7 @@ def test_own_templates_may_render_differently() -> None:
     other = answers()
     other["t"][0] = replace(other["t"][0], rendered_digest="other")
 
-    check_answers(answers(), other, Protocol(chat_template="own"))
+    check_answers(answers(), other, EvalSettings(chat_template="own"))
 
 
 # --- what the answers themselves tell ------------------------------------------------------------
@@ -89,25 +89,25 @@ def test_own_templates_may_render_differently() -> None:
 
 def many(*, sure: float = 0.5, step: float = 0.01, **fields: Any) -> dict[str, list[Answer]]:
     """Return forty answers with probabilities of their own."""
-    told = [support.answer(support.item(number)) for number in range(40)]
+    answers = [support.answer(support.item(number)) for number in range(40)]
     return {
-        "t": [replace(a, confidence=sure + step * n, **fields) for n, a in enumerate(told)],
+        "t": [replace(a, confidence=sure + step * n, **fields) for n, a in enumerate(answers)],
     }
 
 
 def test_one_model_for_both_sides_is_refused() -> None:
     """A server that has one model under two names, or a cache that knows none, passes any gate."""
     with pytest.raises(IntegrityError, match=r"all 40 answers .* one model answered for both"):
-        check_answers(many(), many(), Protocol())
+        check_answers(many(), many(), EvalSettings())
 
 
 def test_one_other_bit_is_another_model() -> None:
     """Equal scores are no fault, and neither are nearly equal probabilities."""
     other = many()
-    one = other["t"][7]
-    other["t"][7] = replace(one, confidence=float(np.nextafter(one.confidence or 0.0, 1.0)))
+    answer = other["t"][7]
+    other["t"][7] = replace(answer, confidence=float(np.nextafter(answer.confidence or 0.0, 1.0)))
 
-    check_answers(many(), other, Protocol())
+    check_answers(many(), other, EvalSettings())
 
 
 @pytest.mark.parametrize(
@@ -118,25 +118,25 @@ def test_one_other_bit_is_another_model() -> None:
 def test_what_two_models_may_share_is_not_refused(same: dict[str, list[Answer]]) -> None:
     """Certainty, a handful of answers, or answers whose probabilities nobody told."""
     known = same["t"][0].confidence == same["t"][0].confidence
-    told = {"t": [a if known else replace(a, confidence=None) for a in same["t"]]}
+    answers = {"t": [a if known else replace(a, confidence=None) for a in same["t"]]}
 
-    check_answers(told, told, Protocol())
+    check_answers(answers, answers, EvalSettings())
 
 
 def generated(n: int, text: str = "The answer to that is {}.", **fields: Any) -> list[Answer]:
     """Return generated answers, each another sentence, of a server that tells no probability."""
-    told = [support.answer(support.item(number)) for number in range(n)]
+    answers = [support.answer(support.item(number)) for number in range(n)]
     kept = {"confidence": None, "finish_reason": "stop", **fields}
-    return [replace(a, text=text.format(place), **kept) for place, a in enumerate(told)]
+    return [replace(a, text=text.format(number), **kept) for number, a in enumerate(answers)]
 
 
 @pytest.mark.parametrize("reason", ["stop", "string", "length"])
 def test_one_voice_on_both_sides_is_refused(reason: str) -> None:
     """Eight sentences, all the same to the letter, beside short answers that prove nothing."""
-    told = {"t": generated(8, finish_reason=reason), "u": generated(30, "{}")}
+    answers = {"t": generated(8, finish_reason=reason), "u": generated(30, "{}")}
 
     with pytest.raises(IntegrityError, match="all 8 generated answers of 20 char") as caught:
-        check_answers(told, told, Protocol())
+        check_answers(answers, answers, EvalSettings())
     assert caught.value.id == "sides.one-run"
 
 
@@ -151,7 +151,7 @@ def test_one_voice_on_both_sides_is_refused(reason: str) -> None:
 )
 def test_two_models_may_say_the_same(same: list[Answer]) -> None:
     """A healthy fine-tune answers short questions as its base does."""
-    check_answers({"t": same}, {"t": same}, Protocol())
+    check_answers({"t": same}, {"t": same}, EvalSettings())
 
 
 def test_one_letter_is_another_model() -> None:
@@ -160,23 +160,23 @@ def test_one_letter_is_another_model() -> None:
         other = generated(8)
         other[6] = replace(other[6], text=text)
 
-        check_answers({"t": generated(8)}, {"t": other}, Protocol())
+        check_answers({"t": generated(8)}, {"t": other}, EvalSettings())
 
 
 def test_probabilities_tell_a_gentle_fine_tune_from_its_base() -> None:
     """Where they are known and differ in a bit, all the same words are two models' words."""
     sides = [{"t": generated(8, confidence=0.5)}, {"t": generated(8, confidence=0.5 + 2**-53)}]
 
-    check_answers(sides[0], sides[1], Protocol())
+    check_answers(sides[0], sides[1], EvalSettings())
     with pytest.raises(IntegrityError, match="to the letter"):
-        check_answers(sides[0], sides[0], Protocol())
+        check_answers(sides[0], sides[0], EvalSettings())
 
 
 def test_of_samples_the_filtered_texts_are_no_evidence() -> None:
     """What a filter leaves may be the same long option under two models; its reader has looked."""
-    told = {"t": generated(8)}
+    answers = {"t": generated(8)}
 
-    check_answers(told, told, None)
+    check_answers(answers, answers, None)
 
 
 def test_a_lost_mark_of_the_beginning_is_refused() -> None:
@@ -185,7 +185,7 @@ def test_a_lost_mark_of_the_beginning_is_refused() -> None:
     bare = many(sure=0.4, n_bos=0, n_prompt_tokens=8, tokens_digest="b")
 
     with pytest.raises(IntegrityError, match=r"base begin with 1 token .* candidate with 0"):
-        check_answers(base, bare, Protocol())
+        check_answers(base, bare, EvalSettings())
 
 
 def test_another_name_for_the_first_token_is_no_fault() -> None:
@@ -193,7 +193,7 @@ def test_another_name_for_the_first_token_is_no_fault() -> None:
     base = many(n_bos=None, n_prompt_tokens=9, tokens_digest="a")
     named = many(sure=0.4, n_bos=1, n_prompt_tokens=9, tokens_digest="a")
 
-    assert check_answers(base, named, Protocol()) == ()
+    assert check_answers(base, named, EvalSettings()) == ()
 
 
 def test_prompts_in_other_tokens_are_told() -> None:
@@ -201,7 +201,7 @@ def test_prompts_in_other_tokens_are_told() -> None:
     other = many(sure=0.4, tokens_digest="b")
     other["t"][:5] = many(sure=0.4, tokens_digest="a")["t"][:5]
 
-    (caveat,) = check_answers(many(tokens_digest="a"), other, Protocol())
+    (caveat,) = check_answers(many(tokens_digest="a"), other, EvalSettings())
 
     assert caveat.text.startswith("t: 35 of 40 prompts are the same text in other tokens")
 
@@ -222,7 +222,7 @@ def test_items_without_a_score_are_told_by_their_reason(reason: Any, id: str, sa
         side["t"][:n] = [replace(a, score=None, finish_reason=reason) for a in side["t"][:n]]
 
     text = f"t: of 40 items, 3 of the base and 1 of the candidate {says}."
-    assert check_answers(sides[0], sides[1], Protocol()) == (Caveat(id=id, text=text),)
+    assert check_answers(sides[0], sides[1], EvalSettings()) == (Caveat(id=id, text=text),)
 
 
 # --- the pair, before anything is asked ----------------------------------------------------------
@@ -240,9 +240,11 @@ def tuned(tmp_path: Path) -> Path:
     return support.write_checkpoint(tmp_path / "tuned", seed=1)
 
 
-def checked(base: Path, candidate: Path, protocol: Protocol | None = None) -> tuple[Caveat, ...]:
+def checked(
+    base: Path, candidate: Path, protocol: EvalSettings | None = None
+) -> tuple[Caveat, ...]:
     """Return the caveats about a pair."""
-    return check_pair(*find_pair(str(base), str(candidate), OFFLINE), protocol or Protocol())
+    return check_pair(*find_pair(str(base), str(candidate), OFFLINE), protocol or EvalSettings())
 
 
 def test_a_usual_pair_is_not_remarked(base: Path, tuned: Path) -> None:
@@ -325,7 +327,7 @@ def test_an_adapter_of_nothing_but_zeros_is_refused(base: Path, tmp_path: Path) 
     """Whatever kind it is of: here both matrices of LoRA."""
     adapter = write_lora(tmp_path / "adapter", base, b=0.0)
     file = adapter / "adapter_model.safetensors"
-    save_file({name: 0 * one for name, one in load_file(file).items()}, file)
+    save_file({name: 0 * tensor for name, tensor in load_file(file).items()}, file)
 
     with pytest.raises(IntegrityError) as refused:
         checked(base, adapter)
@@ -365,7 +367,7 @@ def test_other_templates_are_told_with_the_policy(
     if policy == "base":
         sides = (sides[0], with_template_of(sides[1], sides[0]))
 
-    (caveat,) = check_pair(*sides, Protocol(chat_template=policy))
+    (caveat,) = check_pair(*sides, EvalSettings(chat_template=policy))
 
     assert caveat.id == "template.differs"
     assert says in caveat.text
@@ -396,16 +398,16 @@ def test_a_missing_template_is_told_before_anything_is_asked(
     (base.parent / with_one / "chat_template.jinja").write_text(TEMPLATE)
 
     with pytest.raises(UsageError, match=says):
-        checked(base, tuned, Protocol(chat_template=policy))
+        checked(base, tuned, EvalSettings(chat_template=policy))
 
 
 def test_a_template_that_knows_the_date_is_told(base: Path, tuned: Path) -> None:
     """Prompts that change overnight are not those of the stored answers."""
     for folder in (base, tuned):
         (folder / "chat_template.jinja").write_text("{{ strftime_now('%d %b %Y') }}")
-    fixed = Protocol(chat_template="own", template_args={"date_string": "26 Jul 2024"})
+    fixed = EvalSettings(chat_template="own", template_args={"date_string": "26 Jul 2024"})
 
-    (caveat,) = checked(base, tuned, Protocol(chat_template="own"))
+    (caveat,) = checked(base, tuned, EvalSettings(chat_template="own"))
 
     assert caveat.id == "template.dated"
     assert checked(base, tuned, fixed) == checked(base, tuned) == ()

@@ -11,7 +11,7 @@ import pytest
 from cliffguard.compare.pairs import cut_to_both
 from cliffguard.core.items import Task
 from cliffguard.core.reviews import Finding, Outcome, Verdict
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import Look, Schedule
 from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING
@@ -30,28 +30,28 @@ def test_the_order_does_not_depend_on_the_file() -> None:
     task = ladder_task()
     turned = replace(task, items=task.items[::-1])
 
-    assert in_order(turned, Protocol()) == in_order(task, Protocol())
+    assert in_order(turned, EvalSettings()) == in_order(task, EvalSettings())
 
 
 def test_another_seed_gives_another_order() -> None:
     """The seed decides the order."""
     task = ladder_task()
 
-    assert in_order(task, Protocol(seed=1)) != in_order(task, Protocol(seed=0))
+    assert in_order(task, EvalSettings(seed=1)) != in_order(task, EvalSettings(seed=0))
 
 
 def test_all_items_are_asked_once() -> None:
     """The order is a permutation."""
     task = ladder_task()
 
-    assert sorted(item.id for item in in_order(task, Protocol())) == sorted(
+    assert sorted(item.id for item in in_order(task, EvalSettings())) == sorted(
         item.id for item in task.items
     )
 
 
 def test_a_limit_is_balanced_over_the_levels() -> None:
     """With a limit every level keeps its share."""
-    kept = in_order(ladder_task(), Protocol(limit=12))
+    kept = in_order(ladder_task(), EvalSettings(limit=12))
 
     assert Counter(item.level for item in kept) == {1: 4, 2: 4, 3: 4}
 
@@ -60,12 +60,12 @@ def test_a_limit_is_a_prefix_of_the_whole() -> None:
     """The first items of a limited run are the first items of the full one."""
     task = ladder_task()
 
-    assert in_order(task, Protocol(limit=12)) == in_order(task, Protocol())[:12]
+    assert in_order(task, EvalSettings(limit=12)) == in_order(task, EvalSettings())[:12]
 
 
 def test_shards_cut_the_order_without_gaps() -> None:
     """Shards are consecutive, numbered, full but for the last, and cover the order."""
-    items = in_order(ladder_task(150), Protocol())
+    items = in_order(ladder_task(150), EvalSettings())
 
     shards = in_shards(items)
 
@@ -111,12 +111,12 @@ def two_capabilities() -> list[Task]:
 def n_asked(look: Look | None) -> dict[str, int]:
     """Return how many items of every task a look has."""
     assert look is not None
-    return {one.task.name: sum(len(shard.items) for shard in one.shards) for one in look}
+    return {series.task.name: sum(len(shard.items) for shard in series.shards) for series in look}
 
 
 def test_one_look_at_everything_without_early_stop() -> None:
     """Nothing is left after it."""
-    schedule = Schedule([ladder_task()], Protocol(), stops_early=False)
+    schedule = Schedule([ladder_task()], EvalSettings(), stops_early=False)
 
     look = schedule.next(None)
 
@@ -126,19 +126,19 @@ def test_one_look_at_everything_without_early_stop() -> None:
 
 def test_looks_grow_until_everything_is_asked() -> None:
     """In whole shards, geometrically, each containing the one before."""
-    schedule = Schedule([ladder_task(600)], Protocol())
-    sizes, found = [], None
-    while (look := schedule.next(found)) is not None:
+    schedule = Schedule([ladder_task(600)], EvalSettings())
+    sizes, judged = [], None
+    while (look := schedule.next(judged)) is not None:
         sizes.append(n_asked(look)["ball"])
         assert look[0].n_by_look == tuple(sizes)
-        found = verdict(reasoning=Outcome.INCONCLUSIVE)
+        judged = verdict(reasoning=Outcome.INCONCLUSIVE)
 
     assert sizes == [128, 192, 256, 320, 384, 512, 600]
 
 
 def test_what_is_decided_is_asked_no_more() -> None:
     """The other capability goes on alone."""
-    schedule = Schedule(two_capabilities(), Protocol())
+    schedule = Schedule(two_capabilities(), EvalSettings())
     first = n_asked(schedule.next(None))
 
     second = n_asked(schedule.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE)))
@@ -149,7 +149,7 @@ def test_what_is_decided_is_asked_no_more() -> None:
 
 def test_a_failed_run_asks_on_what_is_undecided() -> None:
     """And at once the whole ladder of what was lost."""
-    schedule = Schedule(two_capabilities(), Protocol())
+    schedule = Schedule(two_capabilities(), EvalSettings())
     first = n_asked(schedule.next(None))
     lost = verdict(reasoning=Outcome.REGRESSED, reading=Outcome.INCONCLUSIVE)
 
@@ -162,7 +162,7 @@ def test_a_failed_run_asks_on_what_is_undecided() -> None:
 
 def test_what_was_lost_is_asked_no_further_without_a_ladder() -> None:
     """It is decided, as what HELD is."""
-    schedule = Schedule(two_capabilities(), Protocol())
+    schedule = Schedule(two_capabilities(), EvalSettings())
     first = n_asked(schedule.next(None))
 
     lost = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.REGRESSED)
@@ -174,7 +174,7 @@ def test_what_was_lost_is_asked_no_further_without_a_ladder() -> None:
 
 def test_a_proven_loss_may_end_the_run_but_for_its_ladder() -> None:
     """`after_failure: stop`: where it falls is worth the rest of its items; nothing else is."""
-    schedule = Schedule(two_capabilities(), Protocol(), after_failure="stop")
+    schedule = Schedule(two_capabilities(), EvalSettings(), after_failure="stop")
     first = n_asked(schedule.next(None))
     lost = verdict(reasoning=Outcome.REGRESSED, reading=Outcome.INCONCLUSIVE)
 
@@ -186,7 +186,7 @@ def test_a_proven_loss_may_end_the_run_but_for_its_ladder() -> None:
 
 def test_a_lost_capability_without_ladder_may_end_the_run() -> None:
     """`after_failure: stop`, and there is nothing to locate."""
-    schedule = Schedule(two_capabilities(), Protocol(), after_failure="stop")
+    schedule = Schedule(two_capabilities(), EvalSettings(), after_failure="stop")
     schedule.next(None)
 
     lost = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.REGRESSED)
@@ -196,20 +196,20 @@ def test_a_lost_capability_without_ladder_may_end_the_run() -> None:
 
 def test_a_capability_in_full_is_asked_at_once() -> None:
     """The target's gain is what people want to know, so nothing is saved on it."""
-    schedule = Schedule(two_capabilities(), Protocol(), in_full={"reasoning"})
+    schedule = Schedule(two_capabilities(), EvalSettings(), in_full={"reasoning"})
 
     assert n_asked(schedule.next(None))["ball"] == 600
 
 
 def test_the_looks_do_not_depend_on_what_they_show() -> None:
     """Only whether the next one is taken does."""
-    one, other = (Schedule(two_capabilities(), Protocol()) for _ in range(2))
-    one.next(None)
-    one.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE))
+    first, other = (Schedule(two_capabilities(), EvalSettings()) for _ in range(2))
+    first.next(None)
+    first.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE))
     other.next(None)
     open_ = verdict(reasoning=Outcome.INCONCLUSIVE, reading=Outcome.INCONCLUSIVE)
 
-    later = one.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE))
+    later = first.next(verdict(reasoning=Outcome.HELD, reading=Outcome.INCONCLUSIVE))
     other.next(open_)
 
     assert n_asked(later)["read"] == n_asked(other.next(open_))["read"]
@@ -217,7 +217,7 @@ def test_the_looks_do_not_depend_on_what_they_show() -> None:
 
 def in_step() -> tuple[Schedule, Look]:
     """Return a schedule of two capabilities that are asked side by side, after its first look."""
-    schedule = Schedule(two_capabilities(), Protocol(), in_step={"reasoning", "reading"})
+    schedule = Schedule(two_capabilities(), EvalSettings(), in_step={"reasoning", "reading"})
     look = schedule.next(None)
     assert look is not None
     return schedule, look
@@ -262,12 +262,12 @@ def test_after_a_failure_the_mean_asks_nothing() -> None:
 def n_counted(look: Look | None) -> dict[str, int]:
     """Return how many items of every task count at a look."""
     assert look is not None
-    return {one.task.name: one.n_counted for one in look}
+    return {series.task.name: series.n_counted for series in look}
 
 
 def test_everything_is_everything() -> None:
     """For who measures one checkpoint alone."""
-    assert n_asked(Schedule(two_capabilities(), Protocol()).everything()) == {
+    assert n_asked(Schedule(two_capabilities(), EvalSettings()).everything()) == {
         "ball": 600,
         "read": 400,
     }
@@ -279,7 +279,7 @@ def test_levels_of_unequal_size_are_balanced_by_share() -> None:
     items = tuple(support.item(n, level=level) for n, level in enumerate(levels))
     task = replace(support.task(items), level="hops")
 
-    first = in_order(task, Protocol())[:40]
+    first = in_order(task, EvalSettings())[:40]
 
     assert Counter(item.level for item in first) == {1: 30, 2: 10}
 
@@ -294,10 +294,13 @@ def unequal_tasks(*sizes: int) -> list[Task]:
 
 def test_an_early_look_weighs_tasks_as_the_last_one_does() -> None:
     """Of a small task more is asked than counts: whole shards, but no more than its share."""
-    look = Schedule(unequal_tasks(60, 640), Protocol()).next(None)
+    look = Schedule(unequal_tasks(60, 640), EvalSettings()).next(None)
 
     assert look is not None
-    assert {one.task.name: one.n_counted for one in look} == {"task-60": 12, "task-640": 128}
+    assert {series.task.name: series.n_counted for series in look} == {
+        "task-60": 12,
+        "task-640": 128,
+    }
     assert n_asked(look) == {"task-60": 60, "task-640": 128}
 
 
@@ -305,10 +308,10 @@ def test_many_small_tasks_are_not_asked_in_vain() -> None:
     """Of fifty tasks of a hundred items, a look at two of each would ask for 64."""
     tasks = [replace(task, name=f"{n}") for n in range(50) for task in unequal_tasks(100)]
 
-    look = Schedule(tasks, Protocol()).next(None)
+    look = Schedule(tasks, EvalSettings()).next(None)
 
     assert look is not None
-    assert sum(one.n_counted for one in look) >= sum(n_asked(look).values()) / 2
+    assert sum(series.n_counted for series in look) >= sum(n_asked(look).values()) / 2
 
 
 def test_bets_on_clusters_take_one_look() -> None:
@@ -316,10 +319,10 @@ def test_bets_on_clusters_take_one_look() -> None:
     items = tuple(replace(support.item(n), cluster=f"{n // 2}") for n in range(400))
     graded = replace(support.task(items), metric="f1")
 
-    look = Schedule([graded], Protocol()).next(None)
+    look = Schedule([graded], EvalSettings()).next(None)
 
     assert n_asked(look) == {"ball": 400}
-    assert n_asked(Schedule([support.task(items)], Protocol()).next(None)) == {"ball": 128}
+    assert n_asked(Schedule([support.task(items)], EvalSettings()).next(None)) == {"ball": 128}
 
 
 def test_bets_about_the_suite_itself_are_on_single_items() -> None:
@@ -327,7 +330,7 @@ def test_bets_about_the_suite_itself_are_on_single_items() -> None:
     items = tuple(replace(support.item(n), cluster=f"{n // 2}") for n in range(400))
     graded = replace(support.task(items), metric="f1")
 
-    look = Schedule([graded], Protocol(), estimand="suite").next(None)
+    look = Schedule([graded], EvalSettings(), estimand="suite").next(None)
 
     assert n_asked(look) == {"ball": 128}
 
@@ -335,7 +338,7 @@ def test_bets_about_the_suite_itself_are_on_single_items() -> None:
 def test_the_manifest_tells_the_looks_that_are_taken() -> None:
     """What was fixed beforehand is what is done."""
     task = support.task(tuple(support.item(n) for n in range(600)))
-    schedule = Schedule([task], Protocol())
+    schedule = Schedule([task], EvalSettings())
     (planned,) = schedule.manifest()
     counted: list[int] = []
     while look := schedule.next(verdict(reasoning=Outcome.INCONCLUSIVE) if counted else None):
@@ -351,7 +354,7 @@ def test_the_manifest_knows_one_order_from_another() -> None:
     task = support.task(tuple(support.item(n) for n in range(600)))
 
     def order(task: Task, **protocol: int) -> str:
-        return Schedule([task], Protocol(**protocol)).manifest()[0].order
+        return Schedule([task], EvalSettings(**protocol)).manifest()[0].order
 
     assert order(task) == order(replace(task, items=task.items[::-1]))
     assert len({order(task), order(task, seed=1), order(task, limit=599)}) == 3
@@ -373,23 +376,23 @@ def test_the_manifest_tells_how_alpha_is_shared(
     """A metric that is not known to say right or wrong is bet on where there are several looks."""
     task = replace(support.task(tuple(support.item(n) for n in range(600))), metric=metric)
 
-    (planned,) = Schedule([task], Protocol(), **options).manifest()
+    (planned,) = Schedule([task], EvalSettings(), **options).manifest()
 
     assert planned.spending == spending
 
 
 def test_where_the_time_ends_every_task_keeps_the_same_share() -> None:
     """What one task had in advance does not weigh more for it."""
-    look = Schedule(unequal_tasks(300, 600), Protocol(), stops_early=False).next(None)
+    look = Schedule(unequal_tasks(300, 600), EvalSettings(), stops_early=False).next(None)
     assert look is not None
     n_answered = {"task-300": 300, "task-600": 192}
     sides = [
         Measurement(
             answers={
-                one.task.name: tuple(
-                    support.answer(item) for item in one.items[: n_answered[one.task.name]]
+                series.task.name: tuple(
+                    support.answer(item) for item in series.items[: n_answered[series.task.name]]
                 )
-                for one in look
+                for series in look
             },
             questions=(),
             measured_on=(),
@@ -398,7 +401,10 @@ def test_where_the_time_ends_every_task_keeps_the_same_share() -> None:
 
     cut, measured = cut_to_both(look, sides)
 
-    assert {one.task.name: one.n_counted for one in cut} == {"task-300": 96, "task-600": 192}
+    assert {series.task.name: series.n_counted for series in cut} == {
+        "task-300": 96,
+        "task-600": 192,
+    }
     assert {name: len(rows) for name, rows in measured[0].answers.items()} == {
         "task-300": 96,
         "task-600": 192,

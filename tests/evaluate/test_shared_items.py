@@ -37,16 +37,16 @@ def flips(name: str, item: Item) -> float:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def workspace(tmp_path: Path) -> Path:
     """Two checkpoints."""
     support.write_checkpoint(tmp_path / "base", seed=0)
     support.write_checkpoint(tmp_path / "tuned", seed=1)
     return tmp_path
 
 
-def plan_of(place: Path, parts: Mapping[str, range], target: str = "") -> Plan:
+def plan_of(root: Path, parts: Mapping[str, range], target: str = "") -> Plan:
     """Return a plan over capabilities that are asked these of one file's items."""
-    folder = place / "-".join(f"{name}{n.start}.{n.stop}" for name, n in parts.items())
+    folder = root / "-".join(f"{name}{n.start}.{n.stop}" for name, n in parts.items())
     rows = support.choice_rows(400)
     lines = ["name: small", "version: 1", "description: shared items", "capabilities:"]
     for name, numbers in parts.items():
@@ -60,20 +60,23 @@ def plan_of(place: Path, parts: Mapping[str, range], target: str = "") -> Plan:
         ]
     (folder / "small.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
     suites = (str(folder / "small.yaml"),)
-    return Plan(base=str(place / "base"), candidate=str(place / "tuned"), suites=suites)
+    return Plan(base=str(root / "base"), candidate=str(root / "tuned"), suites=suites)
 
 
 def judged(
-    place: Path, parts: Mapping[str, range], target: str = "", runner: FakeRunner | None = None
+    root: Path, parts: Mapping[str, range], target: str = "", runner: FakeRunner | None = None
 ) -> Review:
     """Judge these parts from one store."""
-    plan = plan_of(place, parts, target)
-    return guard(plan, store=Store(place / "s"), runner=runner or FakeRunner(flips))
+    plan = plan_of(root, parts, target)
+    return guard(plan, store=Store(root / "s"), runner=runner or FakeRunner(flips))
 
 
 def levels(review: Review) -> dict[str, float | None]:
     """Return what each capability might spend."""
-    return {one.capability: one.evidence.level for one in review.comparison.capabilities}
+    return {
+        capability.capability: capability.evidence.level
+        for capability in review.comparison.capabilities
+    }
 
 
 SHARED = {
@@ -84,43 +87,43 @@ SHARED = {
 
 
 @pytest.mark.parametrize("shared", SHARED)
-def test_a_repeat_gives_the_same_bytes(place: Path, shared: str) -> None:
+def test_a_repeat_gives_the_same_bytes(workspace: Path, shared: str) -> None:
     """Capabilities of one comparison charge each other nothing, in it and in its repeats."""
-    review = judged(place, SHARED[shared])
+    review = judged(workspace, SHARED[shared])
 
     assert list(levels(review).values()) == pytest.approx([FIRST] * len(SHARED[shared]))
     assert "run 2" not in render_json(review)
     for _ in range(2):
-        assert render_json(judged(place, SHARED[shared])) == render_json(review)
+        assert render_json(judged(workspace, SHARED[shared])) == render_json(review)
 
 
-def test_a_target_that_repeats_a_suite_is_charged_nothing(place: Path) -> None:
+def test_a_target_that_repeats_a_suite_is_charged_nothing(workspace: Path) -> None:
     """Nor the suite; and the repeat gives the same bytes."""
     parts = {"one": range(120), "two": range(120)}
-    first, again = (judged(place, parts, target="two") for _ in range(2))
+    first, again = (judged(workspace, parts, target="two") for _ in range(2))
 
     assert levels(first)["one"] == pytest.approx(FIRST)
     assert "run 2" not in render_json(first)
     assert render_json(again) == render_json(first)
 
 
-def test_a_second_name_beside_the_first_gives_nothing_back(place: Path) -> None:
+def test_a_second_name_beside_the_first_gives_nothing_back(workspace: Path) -> None:
     """What was judged alone charges a capability that is added with its items, also in repeats."""
-    judged(place, {"one": range(120)})
+    judged(workspace, {"one": range(120)})
     parts = {"one": range(120), "two": range(180)}
-    review = judged(place, parts)
+    review = judged(workspace, parts)
 
     assert levels(review) == pytest.approx({"one": FIRST, "two": FURTHER})
     assert "two: run 2 at these two sides" in render_json(review)
-    assert render_json(judged(place, parts)) == render_json(review)
+    assert render_json(judged(workspace, parts)) == render_json(review)
 
 
-def test_a_larger_run_of_shared_items_has_what_was_promised(place: Path) -> None:
+def test_a_larger_run_of_shared_items_has_what_was_promised(workspace: Path) -> None:
     """Two that shared items are one earlier run to each: what they spent is not spent twice."""
-    first = judged(place, {"one": range(100), "two": range(20, 120)})
-    grown = judged(place, {"one": range(180), "two": range(20, 200)})
+    first = judged(workspace, {"one": range(100), "two": range(20, 120)})
+    grown = judged(workspace, {"one": range(180), "two": range(20, 200)})
 
-    promised = [one.evidence.next_level for one in first.comparison.capabilities]
+    promised = [capability.evidence.next_level for capability in first.comparison.capabilities]
     assert list(levels(grown).values()) == pytest.approx(promised) == [FURTHER] * 2
     assert "Earlier ones judged 100 items" in render_json(grown)
 
@@ -128,9 +131,9 @@ def test_a_larger_run_of_shared_items_has_what_was_promised(place: Path) -> None
 # --- any combination, by the ledger alone ---------------------------------------------------------
 
 
-def told(accounts: Mapping[str, Account], taken: Sequence[TakenLooks]) -> Any:
+def looks_told(accounts: Mapping[str, Account], taken: Sequence[TakenLooks]) -> Any:
     """Return what a review tells of the looks that it took and those before it."""
-    before = [one for account in accounts.values() for one in account.before]
+    before = [look for account in accounts.values() for look in account.before]
     return (
         {name: account.level for name, account in accounts.items()},
         later_runs(accounts, Policy()),
@@ -147,7 +150,7 @@ def taken_by(
         counted = {run.capability: run.planned[:number] for run in runs}
         accounts = accounts_of(runs, known, policy, counted)
         taken = [account.closed(counted[name]) for name, account in accounts.items()]
-        tells = told(accounts, taken)
+        tells = looks_told(accounts, taken)
         known = merged(known, taken)
     return known, tells
 
@@ -202,7 +205,7 @@ def test_no_choice_of_names_spends_more_than_alpha(seed: int) -> None:
         assert spent_of(known) <= 0.05 + 1e-9
 
 
-def asked(name: str, n_items: int, *planned: int) -> CapabilityRun:
+def run_of(name: str, n_items: int, *planned: int) -> CapabilityRun:
     """Return a capability that is asked the first of the same items, in these looks."""
     return CapabilityRun(
         capability=name,
@@ -216,7 +219,7 @@ def asked(name: str, n_items: int, *planned: int) -> CapabilityRun:
 
 def test_who_shares_items_goes_on_as_if_not_ended() -> None:
     """Each has its own level at every look, whatever the other one spent at the one before."""
-    pair = [asked("one", 200, 50, 100), asked("two", 180, 60, 120)]
+    pair = [run_of("one", 200, 50, 100), run_of("two", 180, 60, 120)]
     known, _ = taken_by(pair, (), Policy(), 1)
 
     assert taken_by(pair, known, Policy(), 3) == taken_by(pair, (), Policy(), 3)
@@ -224,14 +227,14 @@ def test_who_shares_items_goes_on_as_if_not_ended() -> None:
 
 def test_a_look_that_was_not_planned_is_an_earlier_run() -> None:
     """Ended between looks and begun again, each is charged its own look, and not the other's."""
-    pair = [asked("one", 200, 50, 100), asked("two", 200, 60, 120)]
+    pair = [run_of("one", 200, 50, 100), run_of("two", 200, 60, 120)]
     ended = {"one": (50, 70), "two": (60, 90)}
     accounts = accounts_of(pair, (), Policy(), ended)
     known = tuple(account.closed(ended[name]) for name, account in accounts.items())
 
     same = accounts_of(pair, known, Policy(), ended)
-    assert {name: one.level for name, one in same.items()} == {
-        name: one.level for name, one in accounts.items()
+    assert {name: account.level for name, account in same.items()} == {
+        name: account.level for name, account in accounts.items()
     }
     on = accounts_of(pair, known, Policy(), {run.capability: run.planned for run in pair})
     for name, items in (("one", 70), ("two", 90)):

@@ -29,15 +29,15 @@ fuzzed = settings(
 @contextmanager
 def answered() -> Iterator[None]:
     """Let an error of ours be an answer; it fits one line, and comes soon."""
-    start, said = time.process_time(), ""
+    start, message = time.process_time(), ""
     try:
         yield
     except CliffguardError as failure:
-        said = str(failure)
+        message = str(failure)
     took = time.process_time() - start
     longest[0] = max(longest[0], took)
-    assert said.isprintable()
-    assert len(said) < 2000, f"{said[:300]}…"
+    assert message.isprintable()
+    assert len(message) < 2000, f"{message[:300]}…"
     assert took < MOST_SECONDS
 
 

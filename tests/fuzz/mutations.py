@@ -46,8 +46,8 @@ def spoilt_bytes(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _flipped(draw: st.DrawFn, content: bytes) -> bytes:
-    place = draw(st.integers(0, len(content) - 1))
-    return content[:place] + bytes([draw(st.integers(0, 255))]) + content[place + 1 :]
+    position = draw(st.integers(0, len(content) - 1))
+    return content[:position] + bytes([draw(st.integers(0, 255))]) + content[position + 1 :]
 
 
 def _torn(draw: st.DrawFn, content: bytes) -> bytes:
@@ -55,8 +55,8 @@ def _torn(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def _with_snippet(draw: st.DrawFn, content: bytes) -> bytes:
-    place = draw(st.integers(0, len(content)))
-    return content[:place] + draw(st.sampled_from(_SNIPPETS)) + content[place:]
+    position = draw(st.integers(0, len(content)))
+    return content[:position] + draw(st.sampled_from(_SNIPPETS)) + content[position:]
 
 
 def _without_line(draw: st.DrawFn, content: bytes) -> bytes:
@@ -67,8 +67,8 @@ def _without_line(draw: st.DrawFn, content: bytes) -> bytes:
 
 def _line_twice(draw: st.DrawFn, content: bytes) -> bytes:
     lines = content.splitlines(keepends=True)
-    place = draw(st.integers(0, len(lines) - 1))
-    return b"".join([*lines[: place + 1], *lines[place:]])
+    position = draw(st.integers(0, len(lines) - 1))
+    return b"".join([*lines[: position + 1], *lines[position:]])
 
 
 def _without_span(draw: st.DrawFn, content: bytes) -> bytes:

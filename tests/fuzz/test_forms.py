@@ -159,7 +159,7 @@ def test_tables_of_text(kind: str, folder: Path, data: st.DataObject) -> None:
     csv.writer(written, delimiter=separator).writerows(TABLE)
     content = written.getvalue().encode()
     ending, packed = data.draw(
-        (st.just(content) | spoilt_bytes(content)).flatmap(lambda one: stored(one, PACKERS))
+        (st.just(content) | spoilt_bytes(content)).flatmap(lambda table: stored(table, PACKERS))
     )
     path = folder / f"table.{kind}{ending}"
     path.write_bytes(packed)
@@ -259,9 +259,9 @@ def test_packed_samples(content: bytes, data: st.DataObject, single: bool, folde
     packed = data.draw(st.just(pack(content)) | spoilt_bytes(whole))
     name = f"samples_t.jsonl{ending.lower()}"
     below = f"/{name}" if single else ""
-    one, two = both_sides(folder, name, whole, packed)
+    base, two = both_sides(folder, name, whole, packed)
     with answered():
-        compare_samples(one + below, two + below, Policy())
+        compare_samples(base + below, two + below, Policy())
 
 
 @pytest.fixture(scope="module")

@@ -226,18 +226,18 @@ def test_a_saved_folder(
     state: bytes, splits: bytes | None, folder: Path, tables: dict[str, bytes]
 ) -> None:
     """A folder that datasets saved is rows or one line."""
-    place = folder / "saved"
-    shutil.rmtree(place, ignore_errors=True)
-    inner = place if splits is None else place / "train"
+    saved = folder / "saved"
+    shutil.rmtree(saved, ignore_errors=True)
+    inner = saved if splits is None else saved / "train"
     inner.mkdir(parents=True)
     if splits is not None:
-        (place / "dataset_dict.json").write_bytes(splits)
+        (saved / "dataset_dict.json").write_bytes(splits)
     (inner / "state.json").write_bytes(state)
     (inner / "t.arrow").write_bytes(tables["arrow"])
     with answered():
-        read_training(str(place))
+        read_training(str(saved))
     with answered():
-        suite_files(TargetData(data=str(place)))
+        suite_files(TargetData(data=str(saved)))
 
 
 # --- what others wrote ---------------------------------------------------------------------------
@@ -326,9 +326,11 @@ def test_results_beside_samples(content: bytes, group: bool, folder: Path) -> No
             stale.unlink()
         (folder / side / "args_t.jsonl").write_bytes(as_json(OLD_SAMPLES) + mark)
         (folder / side / "results.json").write_bytes(content)
-    own = CapabilityPolicy(tasks=("g",)) if group else CapabilityPolicy()
+    capability_policy = CapabilityPolicy(tasks=("g",)) if group else CapabilityPolicy()
     with answered():
-        compare_samples(str(folder / "one"), str(folder / "two"), Policy(capabilities={"c": own}))
+        compare_samples(
+            str(folder / "one"), str(folder / "two"), Policy(capabilities={"c": capability_policy})
+        )
 
 
 REVIEW = render(reviews.failed(), "json")
@@ -410,9 +412,11 @@ def test_a_checkpoints_settings(name: str, folder: Path, data: st.DataObject) ->
 def find_and_ask(base: Path, adapter: Path) -> None:
     """Do with a pair what is done before weights are loaded."""
     with answered():
-        found, tuned = find_pair(str(base), str(adapter), FindOptions(allow_base_mismatch=True))
-        assert found.files is not None
-        stated_window(found.files.weights, found.files.tokenizer)
+        base_checkpoint, tuned = find_pair(
+            str(base), str(adapter), FindOptions(allow_base_mismatch=True)
+        )
+        assert base_checkpoint.files is not None
+        stated_window(base_checkpoint.files.weights, base_checkpoint.files.tokenizer)
         apart_because(tuned)
         refuse_endless(tuned)
     with answered():

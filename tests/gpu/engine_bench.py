@@ -167,12 +167,12 @@ def compare(model: Any, requests: Sequence[Request]) -> Parity:
     """
     hf, engine = sides(model, batch_size=8)
     expected = _scored(hf, requests)
-    found = _scored(engine, requests)
+    actual = _scored(engine, requests)
     hf.batch_size_per_gpu = 1
     control = _scored(hf, requests)
-    size = np.abs([one[0] for one in expected]).mean()
+    size = np.abs([score[0] for score in expected]).mean()
     unit = torch.finfo(model.dtype).eps * float(size)
-    differences, controls = _differences(expected, found), _differences(expected, control)
+    differences, controls = _differences(expected, actual), _differences(expected, control)
     return Parity(
         n_requests=len(requests),
         mean=float(differences.mean()),
@@ -180,14 +180,14 @@ def compare(model: Any, requests: Sequence[Request]) -> Parity:
         control_mean=float(controls.mean()),
         control_largest=float(controls.max()),
         allowed_mean=max(3 * float(controls.mean()), unit),
-        greedy_mismatches=sum(a[1] != b[1] for a, b in zip(expected, found, strict=True)),
+        greedy_mismatches=sum(a[1] != b[1] for a, b in zip(expected, actual, strict=True)),
         control_greedy_mismatches=sum(a[1] != b[1] for a, b in zip(expected, control, strict=True)),
     )
 
 
 def _scored(lm: Any, requests: Sequence[Request]) -> list[tuple[float, bool]]:
-    found: list[tuple[float, bool]] = lm._loglikelihood_tokens(list(requests), disable_tqdm=True)
-    return found
+    scores: list[tuple[float, bool]] = lm._loglikelihood_tokens(list(requests), disable_tqdm=True)
+    return scores
 
 
 def _differences(left: Sequence[Any], right: Sequence[Any]) -> Any:
@@ -329,9 +329,9 @@ def time_texts(model: Any, work: Work) -> Texts:
     hf_seconds = timed(
         lambda: expected.extend(hf.generate_until(requests, disable_tqdm=True)), device
     )
-    found: list[Any] = []
-    seconds = timed(lambda: found.extend(engine.generate(requests)), device)
-    n_new = sum(one.n_tokens for one in found)
+    actual: list[Any] = []
+    seconds = timed(lambda: actual.extend(engine.generate(requests)), device)
+    n_new = sum(answer.n_tokens for answer in actual)
     return Texts(
         n_items=len(requests),
         hf_batch_size=size,
@@ -340,7 +340,7 @@ def time_texts(model: Any, work: Work) -> Texts:
         ratio=hf_seconds / seconds,
         new_tokens=n_new,
         new_tokens_per_second=n_new / seconds,
-        same_answers=sum(a == b.text for a, b in zip(expected, found, strict=True)),
+        same_answers=sum(a == b.text for a, b in zip(expected, actual, strict=True)),
     )
 
 

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from cliffguard.cli import options
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.settings import Plan, Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, Plan, RunnerSettings
 from cliffguard.report import html
 from cliffguard.runners import lmeval_code
 from cliffguard.runners.harness import HarnessRunner
@@ -40,33 +40,33 @@ class Payload:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_pickle_runs_nothing_even_when_allowed(place: Place, tiny_models: Models) -> None:
+def test_a_pickle_runs_nothing_even_when_allowed(workspace: Place, tiny_models: Models) -> None:
     """--allow-pickle loads tensors; a pickle that calls something else is damage."""
     folder = copied(tiny_models.base, tiny_models.broken)
     (folder / "model.safetensors").unlink()
-    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Payload(place.root / "ran")))
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Payload(workspace.root / "ran")))
 
-    result = run(place.measure(folder, "--allow-pickle"))
+    result = run(workspace.measure(folder, "--allow-pickle"))
 
     assert_refused(result, 12, "checkpoint.not-loaded")
-    assert not (place.root / "ran").exists()
+    assert not (workspace.root / "ran").exists()
 
 
-def test_a_trainers_arguments_are_never_loaded(place: Place, tiny_models: Models) -> None:
+def test_a_trainers_arguments_are_never_loaded(workspace: Place, tiny_models: Models) -> None:
     """training_args.bin, which is a pickle of objects, lies beside the weights and stays there."""
     folder = copied(tiny_models.base, tiny_models.broken)
-    (folder / "training_args.bin").write_bytes(pickle.dumps(Payload(place.root / "ran")))
+    (folder / "training_args.bin").write_bytes(pickle.dumps(Payload(workspace.root / "ran")))
 
-    assert run(place.measure(folder, "--allow-pickle")).exit_code == 0
-    assert not (place.root / "ran").exists()
+    assert run(workspace.measure(folder, "--allow-pickle")).exit_code == 0
+    assert not (workspace.root / "ran").exists()
 
 
 def test_nobody_can_turn_remote_code_on_for_our_loader() -> None:
     """No flag, no key of a plan and no line of ours says that a checkpoint's code be run."""
-    told = [*options.PLAN, *options.RUNNER, *options.PROTOCOL]
-    told += [*inspect.signature(Plan).parameters, *inspect.signature(RunnerSettings).parameters]
+    names = [*options.PLAN, *options.RUNNER, *options.PROTOCOL]
+    names += [*inspect.signature(Plan).parameters, *inspect.signature(RunnerSettings).parameters]
 
-    assert [name for name in told if "trust" in name or "code" in name] == []
+    assert [name for name in names if "trust" in name or "code" in name] == []
     for path in SOURCES:
         text = path.read_text(encoding="utf-8").replace(" ", "")
         assert "trust_remote_code=True" not in text, path
@@ -74,23 +74,23 @@ def test_nobody_can_turn_remote_code_on_for_our_loader() -> None:
 
 
 def test_every_tokenizer_is_loaded_without_its_code(
-    tiny_models: Models, place: Place, monkeypatch: pytest.MonkeyPatch
+    tiny_models: Models, workspace: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """transformers would otherwise ask on the terminal whether to run it."""
     from transformers import AutoTokenizer
 
-    asked: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
     load = AutoTokenizer.from_pretrained
 
     def spy(*given: Any, **named: Any) -> Any:
-        asked.append(named)
+        calls.append(named)
         return load(*given, **named)
 
     monkeypatch.setattr(AutoTokenizer, "from_pretrained", spy)
 
-    assert run(place.measure(tiny_models.base)).exit_code == 0
-    assert asked
-    assert all(named["trust_remote_code"] is False for named in asked)
+    assert run(workspace.measure(tiny_models.base)).exit_code == 0
+    assert calls
+    assert all(named["trust_remote_code"] is False for named in calls)
 
 
 # --- templates -----------------------------------------------------------------------------------
@@ -113,8 +113,10 @@ def test_our_page_is_rendered_in_a_sandbox() -> None:
 
 def test_no_other_template_is_rendered() -> None:
     """jinja2 is imported for the page, in the child process, and for its errors alone."""
-    told = {path: path.read_text("utf-8") for path in SOURCES}
-    importing = [p for p, text in told.items() if "import jinja2" in text or "from jinja2" in text]
+    sources = {path: path.read_text("utf-8") for path in SOURCES}
+    importing = [
+        p for p, text in sources.items() if "import jinja2" in text or "from jinja2" in text
+    ]
 
     assert sorted("/".join(path.parts[-2:]) for path in importing) == [
         "engine/templates.py",
@@ -242,7 +244,7 @@ def test_lm_evals_own_tasks_that_run_code_are_refused(
     (tmp_path / "s.yaml").write_text(text)
 
     with pytest.raises(SuiteError, match=message):
-        HarnessRunner().resolve([load_suite(str(tmp_path / "s.yaml"))], Protocol())
+        HarnessRunner().resolve([load_suite(str(tmp_path / "s.yaml"))], EvalSettings())
 
 
 @pytest.mark.slow  # a minute or two: all of the index's 13,000 files are read
@@ -275,4 +277,4 @@ def test_a_task_file_in_the_working_directory_is_no_task(
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(SuiteError, match=r"'evil\.yaml' is neither a task with items nor known"):
-        HarnessRunner().resolve([load_suite("./s.yaml")], Protocol())
+        HarnessRunner().resolve([load_suite("./s.yaml")], EvalSettings())

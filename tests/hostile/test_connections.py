@@ -60,7 +60,7 @@ def test_no_connection_is_none_and_is_undone(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("how", ["flag", "plan"])
 def test_offline_holds_for_a_whole_verb(
-    how: str, place: Place, monkeypatch: pytest.MonkeyPatch
+    how: str, workspace: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By flag or by the plan's key: while base and candidate are sought, no socket opens."""
     seen: list[str] = []
@@ -74,7 +74,7 @@ def test_offline_holds_for_a_whole_verb(
 
     monkeypatch.setattr("cliffguard.run.prepare.find_sides", seek)
 
-    run(place.check("--offline") if how == "flag" else place.plan("offline: true\n"))
+    run(workspace.check("--offline") if how == "flag" else workspace.plan("offline: true\n"))
 
     assert "offline: no name is looked up" in seen[0]
     with pytest.raises(ConnectionRefusedError):
@@ -101,11 +101,11 @@ finally:
 
 @pytest.mark.slow
 def test_a_whole_check_offline_tries_no_socket(
-    place: Place, tiny_base: Path, tiny_tuned: Path
+    workspace: Place, tiny_base: Path, tiny_tuned: Path
 ) -> None:
     """From the command line to the reports, with models loaded, nothing even tries to connect."""
     env = {name: value for name, value in os.environ.items() if name not in UNSET}
-    words = place.check("--offline", "--device", "cpu", base=tiny_base, candidate=tiny_tuned)
+    words = workspace.check("--offline", "--device", "cpu", base=tiny_base, candidate=tiny_tuned)
     isolated = ["unshare", "-n"] if _can_unshare() else []
 
     done = subprocess.run(
@@ -118,7 +118,7 @@ def test_a_whole_check_offline_tries_no_socket(
 
     assert done.returncode in (0, 10, 11), done.stderr
     assert done.stderr.splitlines()[-1] == "opened []"
-    assert (place.out / "review.json").is_file()
+    assert (workspace.out / "review.json").is_file()
 
 
 def _can_unshare() -> bool:

@@ -87,10 +87,12 @@ def test_an_error_does_not_show_a_token(monkeypatch: pytest.MonkeyPatch) -> None
     assert str(CliffguardError("401 for opensesame")) == "401 for [hidden]"
 
 
-def test_no_secret_is_in_a_review_or_a_report(place: Place, tmp_path: Path) -> None:
+def test_no_secret_is_in_a_review_or_a_report(workspace: Place, tmp_path: Path) -> None:
     """Address, command, notes and names are written without it, in every format."""
     runner = RunnerSettings(model="local-completions", args={"base_url": SERVER, "note": TOKEN})
-    plan = Plan(base=str(place.base), candidate=str(place.tuned), suites=(str(place.suite),))
+    plan = Plan(
+        base=str(workspace.base), candidate=str(workspace.tuned), suites=(str(workspace.suite),)
+    )
     review = guard(
         replace(plan, runner=runner),
         store=Store(tmp_path / "store"),
@@ -98,9 +100,9 @@ def test_no_secret_is_in_a_review_or_a_report(place: Place, tmp_path: Path) -> N
         caveats=[f"asked {SERVER}"],
     )
 
-    write_reports(review, place.out)
+    write_reports(review, workspace.out)
     written = [render(review, name) for name in RENDERERS]
-    written += [path.read_text() for path in place.out.rglob("*") if path.is_file()]
+    written += [path.read_text() for path in workspace.out.rglob("*") if path.is_file()]
     assert written
     assert not [text for text in written if "hunter2" in text or TOKEN in text]
     assert "http://[hidden]@10.0.0.1:8000" in render(review, "json")
@@ -118,11 +120,13 @@ def test_no_secret_is_in_the_store() -> None:
     assert TOKEN not in written
 
 
-def test_no_secret_is_in_a_resolved_plan(place: Place) -> None:
+def test_no_secret_is_in_a_resolved_plan(workspace: Place) -> None:
     """--show-config goes into logs."""
     args = json.dumps({"base_url": SERVER})
 
-    result = run(place.check("--model", "local-completions", "--model-args", args, "--show-config"))
+    result = run(
+        workspace.check("--model", "local-completions", "--model-args", args, "--show-config")
+    )
 
     assert result.exit_code == 0
     assert "10.0.0.1" in result.stdout

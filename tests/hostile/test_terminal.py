@@ -14,20 +14,20 @@ UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202
 
 
 @pytest.fixture
-def hostile(place: Place) -> Place:
+def hostile(workspace: Place) -> Place:
     """A folder whose suite speaks like an attacker, wherever text is free."""
     word = json.dumps(HOSTILE.replace("\x00", "").replace("\x08", "").replace("\ufffe", ""))
-    text = place.suite.read_text().replace("a suite for tests", word)
+    text = workspace.suite.read_text().replace("a suite for tests", word)
     text = text.replace("ring: adjacent", f"ring: adjacent\n    description: {word}")
     text = text.replace("level: hops", f"level: {word}")
-    place.suite.write_text(text)
-    path = place.root / "suite" / "ball.jsonl"
+    workspace.suite.write_text(text)
+    path = workspace.root / "suite" / "ball.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     for row in rows:
         row[json.loads(word)] = row.pop("hops")
         row["prompt"] = f"{HOSTILE}: {row['prompt']}"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return place
+    return workspace
 
 
 @pytest.mark.parametrize("verb", ["show", "items", "validate", "check"])

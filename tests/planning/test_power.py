@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from cliffguard import Plan, Policy, Protocol, Store
+from cliffguard import EvalSettings, Plan, Policy, Store
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import find_alone
-from cliffguard.planning.power import Outlook, look_ahead
+from cliffguard.planning.power import PowerAnalysis, power_analysis
 from cliffguard.planning.self_test import measure_noise
 from cliffguard.stats.power import items_needed
 from tests import support
@@ -54,9 +54,9 @@ def task_of(capability: str, n_items: int, n_clusters: int | None = None) -> Tas
 
 def ahead(
     tasks: list[Task], policy: Policy | None = None, *, churn: float = 0.1, early: bool = True
-) -> Outlook:
+) -> PowerAnalysis:
     """Return the outlook of a plan over these tasks."""
-    return look_ahead(
+    return power_analysis(
         Plan(candidate="x", suites=("small",)),
         [suite_of(tasks)],
         tasks,
@@ -71,11 +71,11 @@ def test_needed_items_are_those_of_the_formula() -> None:
     level = Policy().first_level
     needed = items_needed(margin=0.05, alpha=level, power=0.9, discordance=0.1)
 
-    found = ahead([task_of("reading", needed)], early=False).capabilities[0]
+    capability = ahead([task_of("reading", needed)], early=False).capabilities[0]
 
-    assert found.n_needed == needed
-    assert found.chance_held == pytest.approx(0.9, abs=0.025)
-    assert found.n_expected == needed
+    assert capability.n_needed == needed
+    assert capability.chance_held == pytest.approx(0.9, abs=0.025)
+    assert capability.n_expected == needed
 
 
 def test_with_many_capabilities_a_lossless_model_rarely_passes_everything() -> None:
@@ -83,10 +83,10 @@ def test_with_many_capabilities_a_lossless_model_rarely_passes_everything() -> N
     needed = items_needed(margin=0.05, alpha=0.05, power=0.9, discordance=0.1)
     tasks = [task_of(f"c{n}", needed) for n in range(8)]
 
-    found = ahead(tasks, early=False)
+    analysis = ahead(tasks, early=False)
 
-    assert found.chance_pass == pytest.approx(0.9**8, abs=0.06)
-    assert found.chance_fail <= 0.06
+    assert analysis.chance_pass == pytest.approx(0.9**8, abs=0.06)
+    assert analysis.chance_fail <= 0.06
 
 
 def test_a_margin_on_the_mean_says_what_it_costs() -> None:
@@ -94,16 +94,16 @@ def test_a_margin_on_the_mean_says_what_it_costs() -> None:
     tasks = [task_of(f"c{n}", 500) for n in range(8)]
     wide = Policy(default_margin=0.08)
 
-    found, without = (ahead(tasks, p) for p in (replace(wide, mean_margin=0.015), wide))
+    analysis, without = (ahead(tasks, p) for p in (replace(wide, mean_margin=0.015), wide))
 
-    assert found.mean_price is not None
+    assert analysis.mean_price is not None
     assert without.mean_price is None
     # reports/mean-margin: 89 % and 99 % pass, after 71 % and 43 % of the items.
-    assert found.chance_pass == pytest.approx(0.89, abs=0.03)
-    assert found.mean_price.chance_pass == pytest.approx(0.99, abs=0.01)
-    assert found.n_expected == pytest.approx(0.71 * 4000, abs=80)
-    assert found.mean_price.n_items == pytest.approx(0.28 * 4000, abs=80)
-    assert without.chance_pass == pytest.approx(found.mean_price.chance_pass, abs=0.01)
+    assert analysis.chance_pass == pytest.approx(0.89, abs=0.03)
+    assert analysis.mean_price.chance_pass == pytest.approx(0.99, abs=0.01)
+    assert analysis.n_expected == pytest.approx(0.71 * 4000, abs=80)
+    assert analysis.mean_price.n_items == pytest.approx(0.28 * 4000, abs=80)
+    assert without.chance_pass == pytest.approx(analysis.mean_price.chance_pass, abs=0.01)
 
 
 def test_early_stopping_saves_items() -> None:
@@ -116,11 +116,11 @@ def test_early_stopping_saves_items() -> None:
 
 def test_a_suite_that_is_too_small_is_remarked() -> None:
     """With how many items would do."""
-    found = ahead([task_of("reading", 60)])
+    analysis = ahead([task_of("reading", 60)])
 
-    assert found.capabilities[0].n_needed is not None
-    assert found.remarks == (
-        f"reading: 60 items, and about {found.capabilities[0].n_needed} are needed to exclude a "
+    assert analysis.capabilities[0].n_needed is not None
+    assert analysis.remarks == (
+        f"reading: 60 items, and about {analysis.capabilities[0].n_needed} are needed to exclude a "
         "loss of 5 points; add items, or widen the margin",
     )
 
@@ -164,12 +164,12 @@ def test_a_drop_beyond_the_churn_is_seen_too() -> None:
 
 def test_more_capabilities_see_less_each() -> None:
     """Since they share alpha."""
-    one = ahead([task_of("c", 500)]).capabilities[0]
+    single = ahead([task_of("c", 500)]).capabilities[0]
     four = ahead([task_of(f"c{n}", 500) for n in range(4)]).capabilities[0]
 
-    assert one.smallest_drop is not None
+    assert single.smallest_drop is not None
     assert four.smallest_drop is not None
-    assert one.smallest_drop < four.smallest_drop
+    assert single.smallest_drop < four.smallest_drop
 
 
 def test_monitored_capabilities_do_not_count() -> None:
@@ -185,24 +185,24 @@ def test_what_no_suite_measures_cannot_pass() -> None:
     """An absent test is not a pass."""
     policy = Policy(capabilities={"b": CapabilityPolicy(margin=0.1)})
 
-    found = ahead([task_of("a", 2000)], policy)
+    analysis = ahead([task_of("a", 2000)], policy)
 
-    assert found.chance_pass == 0.0
-    assert found.remarks == ("b: the policy names it, but no suite measures it",)
+    assert analysis.chance_pass == 0.0
+    assert analysis.remarks == ("b: the policy names it, but no suite measures it",)
 
 
 def test_the_limit_of_the_protocol_counts() -> None:
     """Items that are not asked do not decide."""
     task = task_of("c", 2000)
 
-    found = look_ahead(
-        Plan(candidate="x", suites=("small",), protocol=Protocol(limit=150)),
+    analysis = power_analysis(
+        Plan(candidate="x", suites=("small",), protocol=EvalSettings(limit=150)),
         [suite_of([task])],
         [task],
         Policy(),
     )
 
-    assert found.capabilities[0].n_items == 150
+    assert analysis.capabilities[0].n_items == 150
 
 
 @pytest.fixture
@@ -218,12 +218,12 @@ def planned(suite: Path, *more: str) -> Result:
 
 def test_the_verb_needs_no_checkpoint(suite: Path) -> None:
     """Only what is asked, and under which policy."""
-    told = planned(suite)
+    result = planned(suite)
 
-    assert told.exit_code == 0
-    assert "A candidate that lost nothing passes all 2 gating capabilities" in told.stdout
-    assert "! saying: 80 items, and about" in told.stdout
-    assert "minutes" not in told.stdout
+    assert result.exit_code == 0
+    assert "A candidate that lost nothing passes all 2 gating capabilities" in result.stdout
+    assert "! saying: 80 items, and about" in result.stdout
+    assert "minutes" not in result.stdout
 
 
 def test_the_verb_tells_the_price_of_a_margin_on_the_mean(suite: Path, tmp_path: Path) -> None:
@@ -231,9 +231,9 @@ def test_the_verb_tells_the_price_of_a_margin_on_the_mean(suite: Path, tmp_path:
     policy = tmp_path / "policy.yaml"
     policy.write_text("default_margin: 0.1\nmean_margin: 0.05\n")
 
-    told = planned(suite, "--policy", str(policy)).stdout
+    text = planned(suite, "--policy", str(policy)).stdout
 
-    assert "are for the mean drop, which has to be below 5 points; without it" in told
+    assert "are for the mean drop, which has to be below 5 points; without it" in text
     assert "mean drop" not in planned(suite).stdout
 
 
@@ -260,7 +260,7 @@ def test_candidates_that_share_alpha_are_planned_at_their_share(suite: Path) -> 
         looked(*four, "--choose", "last"),
     )
 
-    needed = [found["capabilities"][0]["n_needed"] for found in (whole, any_of, last)]
+    needed = [plan["capabilities"][0]["n_needed"] for plan in (whole, any_of, last)]
     assert needed == [
         items_needed(margin=0.05, alpha=policy.first_level, power=0.9, discordance=0.1)
         for policy in (Policy(), Policy(alpha=0.0125), Policy())
@@ -271,10 +271,10 @@ def test_candidates_that_share_alpha_are_planned_at_their_share(suite: Path) -> 
 
 def test_a_choice_is_not_planned_for_one_candidate(suite: Path) -> None:
     """There is nothing to choose."""
-    told = planned(suite, "--choose", "any")
+    result = planned(suite, "--choose", "any")
 
-    assert told.exit_code == 2
-    assert "--choose: there is one candidate only" in told.stderr
+    assert result.exit_code == 2
+    assert "--choose: there is one candidate only" in result.stderr
 
 
 def test_a_base_at_hand_gives_minutes(suite: Path, tmp_path: Path) -> None:
@@ -289,10 +289,10 @@ def test_a_base_at_hand_gives_minutes(suite: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("churn", ["0", "-1", "1.5", "nan"])
 def test_an_impossible_churn_is_refused(suite: Path, churn: str) -> None:
     """At the door."""
-    told = planned(suite, "--churn", churn)
+    result = planned(suite, "--churn", churn)
 
-    assert told.exit_code == 2
-    assert "--churn: must lie above 0 and at most 1" in told.stderr
+    assert result.exit_code == 2
+    assert "--churn: must lie above 0 and at most 1" in result.stderr
 
 
 def test_a_stored_noise_floor_is_the_least_churn(suite: Path, tmp_path: Path) -> None:
@@ -309,9 +309,9 @@ def test_a_stored_noise_floor_is_the_least_churn(suite: Path, tmp_path: Path) ->
     plan = tmp_path / "plan.yaml"
     plan.write_text(f"base: {base}\ncandidate: not-there-yet\nsuites: [{suite}]\n")
 
-    told = run("plan", str(plan), "--format", "json", "--store", str(tmp_path / "store"))
+    result = run("plan", str(plan), "--format", "json", "--store", str(tmp_path / "store"))
 
-    churns = [row["churn"] for row in json.loads(told.stdout)["capabilities"]]
+    churns = [row["churn"] for row in json.loads(result.stdout)["capabilities"]]
     assert churns == [pytest.approx(100 / 300), pytest.approx(27 / 80)]
 
 
@@ -319,17 +319,17 @@ def test_a_card_that_is_not_here_costs_only_the_minutes(suite: Path, tmp_path: P
     """Plans are made on login nodes."""
     base = support.write_checkpoint(tmp_path / "base")
 
-    told = planned(suite, "--base", str(base), "--device", "cuda:7", "--format", "json")
+    result = planned(suite, "--base", str(base), "--device", "cuda:7", "--format", "json")
 
-    assert told.exit_code == 0
-    assert json.loads(told.stdout)["minutes"] is None
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["minutes"] is None
 
 
 def test_a_plan_without_gates_says_so(tmp_path: Path) -> None:
     """A target alone is no gate."""
-    told = run("plan", "--suite", "support-tickets")
+    result = run("plan", "--suite", "support-tickets")
 
-    assert "Nothing gates but the target" in told.stdout
+    assert "Nothing gates but the target" in result.stdout
 
 
 def test_answers_cost_what_the_protocol_lets_them() -> None:
@@ -340,39 +340,39 @@ def test_answers_cost_what_the_protocol_lets_them() -> None:
         max_tokens=16,
     )
 
-    def tokens(protocol: Protocol, **more: bool) -> float:
+    def tokens(protocol: EvalSettings, **more: bool) -> float:
         plan = Plan(candidate="x", suites=("small",), protocol=protocol)
-        return look_ahead(plan, [suite_of([task])], [task], Policy(), **more).n_tokens
+        return power_analysis(plan, [suite_of([task])], [task], Policy(), **more).n_tokens
 
-    usual = tokens(Protocol())
-    assert tokens(Protocol(max_tokens=64)) > 3 * usual
-    assert tokens(Protocol(temperature=0.7, repeats=4)) > 3 * usual
-    assert tokens(Protocol(), holds_both=False) > 1.2 * usual
+    usual = tokens(EvalSettings())
+    assert tokens(EvalSettings(max_tokens=64)) > 3 * usual
+    assert tokens(EvalSettings(temperature=0.7, repeats=4)) > 3 * usual
+    assert tokens(EvalSettings(), holds_both=False) > 1.2 * usual
 
 
 def test_clusters_play_no_part_where_the_suite_is_the_contract() -> None:
     """Nothing is said of other items."""
-    found = ahead([task_of("c", 400, 10)], Policy(estimand="suite"))
+    analysis = ahead([task_of("c", 400, 10)], Policy(estimand="suite"))
 
-    assert found.chance_pass > 0.5
+    assert analysis.chance_pass > 0.5
 
 
 def test_graded_scores_are_remarked_as_they_will_be_decided() -> None:
     """By bets where there are several looks, and not in one."""
     graded = replace(task_of("c", 600), metric="f1")
 
-    several, one = (" ".join(ahead([graded], early=early).remarks) for early in (True, False))
+    several, single = (" ".join(ahead([graded], early=early).remarks) for early in (True, False))
 
     assert "decided by betting, which takes more items" in several
-    assert "betting" not in one
-    assert "its scores are graded" in one
+    assert "betting" not in single
+    assert "its scores are graded" in single
 
 
 def test_a_field_that_the_policy_names_makes_the_clusters_of_the_plan() -> None:
     """Three values of it are three clusters, of which nothing is held, however many items."""
     task = task_of("reading", 800)
-    told = {item.id: {"topic": str(n % 3)} for n, item in enumerate(task.items)}
-    tied = replace(task, fields=told)
+    fields = {item.id: {"topic": str(n % 3)} for n, item in enumerate(task.items)}
+    tied = replace(task, fields=fields)
     policy = Policy(capabilities={"reading": CapabilityPolicy(cluster="topic")})
 
     alone, by_topic = ahead([task]).capabilities[0], ahead([tied], policy).capabilities[0]

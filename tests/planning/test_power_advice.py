@@ -26,12 +26,12 @@ def aimed(chance: float, *sizes: tuple[str, int, int | None]) -> Aim:
 
 def test_the_weakest_capability_comes_first() -> None:
     """With the items or the margin that it takes; what is held often enough is left alone."""
-    found = aimed(0.9, ("large", 3000, None), ("middle", 400, None), ("small", 320, None))
+    aim = aimed(0.9, ("large", 3000, None), ("middle", 400, None), ("small", 320, None))
 
-    assert not found.is_reached
-    assert [change.capability for change in found.changes] == ["small", "middle"]
-    assert all(c.n_items is not None and c.n_items > c.n_now for c in found.changes)
-    assert all(c.margin is not None and c.margin > c.margin_now for c in found.changes)
+    assert not aim.is_reached
+    assert [change.capability for change in aim.changes] == ["small", "middle"]
+    assert all(c.n_items is not None and c.n_items > c.n_now for c in aim.changes)
+    assert all(c.margin is not None and c.margin > c.margin_now for c in aim.changes)
 
 
 @pytest.mark.parametrize("way", ["items", "margin"])
@@ -44,17 +44,17 @@ def test_what_is_told_reaches_the_aim(way: str) -> None:
     assert margin is not None
 
     policy = Policy(capabilities={"small": CapabilityPolicy(margin=margin)})
-    found = ahead([task_of("small", n_items)], policy)
+    analysis = ahead([task_of("small", n_items)], policy)
 
-    assert 0.89 <= found.chance_pass <= 0.98
+    assert 0.89 <= analysis.chance_pass <= 0.98
 
 
 def test_what_is_reached_needs_no_change() -> None:
     """Nothing is told to be changed."""
-    found = aimed(0.9, ("large", 3000, None))
+    aim = aimed(0.9, ("large", 3000, None))
 
-    assert found.is_reached
-    assert found.changes == ()
+    assert aim.is_reached
+    assert aim.changes == ()
 
 
 def test_too_few_clusters_are_told_as_items_or_as_a_margin() -> None:
@@ -85,10 +85,10 @@ def test_the_verb_says_what_to_change(suite: Path) -> None:
 @pytest.mark.parametrize("aim", ["0", "1", "90", "nan"])
 def test_an_impossible_aim_is_refused(suite: Path, aim: str) -> None:
     """At the door."""
-    told = run("plan", "--suite", str(suite), "--aim", aim)
+    result = run("plan", "--suite", str(suite), "--aim", aim)
 
-    assert told.exit_code == 2
-    assert "--aim: must lie between 0 and 1" in told.stderr
+    assert result.exit_code == 2
+    assert "--aim: must lie between 0 and 1" in result.stderr
 
 
 # --- the flags of check ---------------------------------------------------------------------------
@@ -110,10 +110,10 @@ def test_what_shapes_nothing_is_ignored_without_a_word(suite: Path, tmp_path: Pa
     more = ["--out", str(tmp_path / "out"), "--exit-zero", "--max-minutes", "3", "--quiet", "-v"]
     more += ["--screen", "--format", "html", "--candidate", "not-there-yet"]
 
-    plain, told = (run("plan", "--suite", str(suite), *words) for words in ([], more))
+    plain, result = (run("plan", "--suite", str(suite), *words) for words in ([], more))
 
-    assert told.exit_code == 0
-    assert (told.stdout, told.stderr) == (plain.stdout, plain.stderr)
+    assert result.exit_code == 0
+    assert (result.stdout, result.stderr) == (plain.stdout, plain.stderr)
     assert not (tmp_path / "out").exists()
 
 
@@ -131,7 +131,7 @@ def test_candidates_of_which_one_is_chosen_share_alpha(suite: Path) -> None:
 
 def test_the_resolved_plan_is_shown(suite: Path) -> None:
     """And nothing else."""
-    told = run("plan", "--suite", str(suite), "--candidate", "c", "--show-config")
+    result = run("plan", "--suite", str(suite), "--candidate", "c", "--show-config")
 
-    assert told.stdout.startswith("base: null\ncandidate: c\n") or "candidate: c" in told.stdout
-    assert "capability " not in told.stdout
+    assert result.stdout.startswith("base: null\ncandidate: c\n") or "candidate: c" in result.stdout
+    assert "capability " not in result.stdout

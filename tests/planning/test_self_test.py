@@ -60,12 +60,16 @@ def floor(plan: Plan, store: Store, make: Callable[[Plan], FakeRunner]) -> Noise
 
 def test_the_same_answers_have_no_noise(plan: Plan, tmp_path: Path) -> None:
     """No flip, no drift, and no margin is too small."""
-    found = floor(plan, Store(tmp_path / "store"), flipping(lambda _: False))
+    noise = floor(plan, Store(tmp_path / "store"), flipping(lambda _: False))
 
-    assert [one.capability for one in found.capabilities] == ["reasoning", "saying"]
-    assert all(one.flips == 0 and one.p_drift == 1.0 for one in found.capabilities)
-    assert not any(one.has_drifted or one.reaches_margin for one in found.capabilities)
-    assert found.against == "one sequence at a time"
+    assert [capability.capability for capability in noise.capabilities] == ["reasoning", "saying"]
+    assert all(
+        capability.flips == 0 and capability.p_drift == 1.0 for capability in noise.capabilities
+    )
+    assert not any(
+        capability.has_drifted or capability.reaches_margin for capability in noise.capabilities
+    )
+    assert noise.against == "one sequence at a time"
 
 
 def test_flips_both_ways_are_noise_and_no_drift(plan: Plan, tmp_path: Path) -> None:
@@ -155,11 +159,11 @@ def test_the_verb_tells_what_flips(
     """As a table, and as one object."""
     scripted(lambda n: n in (3, 5))
 
-    told = run(*words(plan, tmp_path), "-q")
+    result = run(*words(plan, tmp_path), "-q")
     data = json.loads(run(*words(plan, tmp_path), "--format", "json", "-q").stdout)
 
-    assert told.exit_code == 0
-    assert "base against itself: one sequence at a time" in told.stdout
+    assert result.exit_code == 0
+    assert "base against itself: one sequence at a time" in result.stdout
     assert data["capabilities"][0]["n_worse"] == 2
     assert data["capabilities"][0]["flips"] == pytest.approx(2 / 300)
 
@@ -170,11 +174,11 @@ def test_proven_drift_exits_12(
     """No comparison over such an instrument can be trusted."""
     scripted(lambda n: n % 10 == 0)
 
-    told = run(*words(plan, tmp_path), "-q")
+    result = run(*words(plan, tmp_path), "-q")
 
-    assert told.exit_code == 12
-    assert "its own mean moved in reasoning, saying (one sequence at a time)" in told.stderr
-    assert "as many items flip by themselves as a margin of 5 points allows" in told.stdout
+    assert result.exit_code == 12
+    assert "its own mean moved in reasoning, saying (one sequence at a time)" in result.stderr
+    assert "as many items flip by themselves as a margin of 5 points allows" in result.stdout
 
 
 def test_answers_of_another_device_are_no_second_measurement(plan: Plan, tmp_path: Path) -> None:
@@ -196,9 +200,9 @@ def test_what_had_no_score_is_named(plan: Plan, tmp_path: Path) -> None:
     def make(_: Plan) -> FakeRunner:
         return FakeRunner(lambda _, item: None if item.id.startswith("say") else 1.0)
 
-    found = floor(plan, Store(tmp_path / "store"), make)
+    noise = floor(plan, Store(tmp_path / "store"), make)
 
-    assert found.unscored == ("saying",)
+    assert noise.unscored == ("saying",)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +223,7 @@ def test_one_thing_is_other_at_a_time(
 
 def test_batches_of_another_model_are_its_own(plan: Plan, tmp_path: Path) -> None:
     """It is asked one at a time anyway, or as it likes."""
-    told = run(*words(plan, tmp_path), "--model", "vllm")
+    result = run(*words(plan, tmp_path), "--model", "vllm")
 
-    assert told.exit_code == 2
-    assert "the batches of vllm are its own; say what is to be other" in told.stderr
+    assert result.exit_code == 2
+    assert "the batches of vllm are its own; say what is to be other" in result.stderr

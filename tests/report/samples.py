@@ -13,19 +13,19 @@ from dataclasses import fields, replace
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import (
-    Behaviour,
     CapabilityComparison,
     ClassComparison,
     ClassesComparison,
     Comparison,
     Distance,
+    Drift,
     Ladder,
     LevelComparison,
-    Manner,
     MeanComparison,
     Readable,
+    ResponseComparison,
+    ResponseStatistics,
     Shared,
-    Shift,
     StratumComparison,
     TaskComparison,
 )
@@ -47,15 +47,15 @@ from cliffguard.core.reviews import (
 )
 from cliffguard.core.settings import (
     CapabilityPolicy,
+    EvalSettings,
     Plan,
     Policy,
-    Protocol,
     Ring,
     Role,
     TargetPolicy,
 )
 from cliffguard.stats.interval import Interval
-from cliffguard.stats.ladder_shapes import Fall
+from cliffguard.stats.ladder_shapes import Onset
 from tests import support
 
 HOSTILE = (
@@ -137,7 +137,7 @@ def measured(
     n_unscored: int = 0,
     n_planned: int | None = None,
     ladders: tuple[Ladder, ...] = (),
-    behaviour: Behaviour | None = None,
+    behaviour: ResponseComparison | None = None,
     classes: tuple[ClassesComparison, ...] = (),
 ) -> CapabilityComparison:
     """Return a capability of one task from its counts."""
@@ -186,14 +186,16 @@ def measured(
     )
 
 
-def manner(**known: float) -> Manner:
+def manner(**known: float) -> ResponseStatistics:
     """Return how one side answers, as far as it is known."""
-    return Manner(**{field.name: known.get(field.name) for field in fields(Manner)})
+    return ResponseStatistics(
+        **{field.name: known.get(field.name) for field in fields(ResponseStatistics)}
+    )
 
 
-def choosing(*, agreement: float = 0.935, rise: float = 0.0) -> Behaviour:
+def choosing(*, agreement: float = 0.935, rise: float = 0.0) -> ResponseComparison:
     """Return how two sides choose; `rise` is that of the candidate's confident mistakes."""
-    return Behaviour(
+    return ResponseComparison(
         agreement=agreement,
         n_other_wrong=3,
         n_generated=0,
@@ -209,9 +211,9 @@ def choosing(*, agreement: float = 0.935, rise: float = 0.0) -> Behaviour:
     )
 
 
-def talking() -> Behaviour:
+def talking() -> ResponseComparison:
     """Return how two sides answer in words, where the candidate became shorter and circles."""
-    return Behaviour(
+    return ResponseComparison(
         agreement=0.1125,
         n_other_wrong=58,
         n_generated=400,
@@ -255,7 +257,7 @@ def unmeasured(capability: str, *, n_unscored: int) -> CapabilityComparison:
 
 
 def finding(
-    found: CapabilityComparison,
+    capability: CapabilityComparison,
     outcome: Outcome,
     reason: str,
     *,
@@ -266,13 +268,13 @@ def finding(
 ) -> Finding:
     """Return what was decided about a measured capability."""
     return Finding(
-        capability=found.capability,
-        suite=found.suite,
-        ring=found.ring,
+        capability=capability.capability,
+        suite=capability.suite,
+        ring=capability.ring,
         role=role,
         outcome=outcome,
         margin=margin,
-        p_regressed=found.evidence.p_drop,
+        p_regressed=capability.evidence.p_drop,
         is_material=outcome is Outcome.REGRESSED,
         ladders=ladders,
         n_items_needed=n_items_needed,
@@ -299,14 +301,14 @@ def review(
             candidate="runs/ft/support-tickets",
             base="Qwen/Qwen2.5-0.5B-Instruct",
             suites=("adjacent",),
-            protocol=Protocol(limit=200),
+            protocol=EvalSettings(limit=200),
             policy=Policy(target=TargetPolicy(min_gain=0.02)),
         ),
         comparison=Comparison(
             base=base,
             candidate=candidate,
             confidence=0.9,
-            capabilities=tuple(found for found, _ in pairs),
+            capabilities=tuple(capability for capability, _ in pairs),
             caveats=caveats,
         ),
         verdict=Verdict(
@@ -327,16 +329,16 @@ def review(
             questions=("f6" * 32, "07" * 32),
             looks=tuple(
                 PlannedLooks(
-                    capability=found.capability,
-                    n_items=(64, found.counts.n_planned)
-                    if found.counts.n_planned > 64
-                    else (found.counts.n_planned,),
+                    capability=capability.capability,
+                    n_items=(64, capability.counts.n_planned)
+                    if capability.counts.n_planned > 64
+                    else (capability.counts.n_planned,),
                     spending="held: cubic, drop: linear"
-                    if found.counts.n_planned > 64
+                    if capability.counts.n_planned > 64
                     else "one look",
                     order="18" * 32,
                 )
-                for found, _ in pairs
+                for capability, _ in pairs
             ),
             versions={"torch": "2.9.0", "transformers": "5.2.0", "lm-eval": "0.4.13"},
             command="cliffguard check --candidate runs/ft/support-tickets "
@@ -359,7 +361,7 @@ def hops_ladder() -> Ladder:
             rung(6, 50, 22, 11, 5, is_gating=False),
             rung(8, 50, 15, 7, 6, is_gating=False),
         ),
-        fall=Fall(
+        fall=Onset(
             cut=2, cuts=(2,), p_differs=1.7e-5, p_abrupt=0.012, fits_step=True, drop_past=0.42
         ),
         base_half=5.2,
@@ -381,7 +383,7 @@ def calm_ladder() -> Ladder:
             rung(3, 60, 46, 3, 2),
             rung(4, 60, 31, 4, 3),
         ),
-        fall=Fall(
+        fall=Onset(
             cut=3, cuts=(1, 2, 3), p_differs=0.41, p_abrupt=0.6, fits_step=True, drop_past=0.0167
         ),
         base_half=None,
@@ -406,37 +408,39 @@ def routes() -> ClassesComparison:
 
 
 def _target() -> tuple[CapabilityComparison, Finding]:
-    found = measured(
+    capability = measured(
         "ticket_routing", n_items=300, n_right_base=156, n_broken=9, n_fixed=48, p_drop=1.0,
         ring="target", classes=(routes(),),
     )  # fmt: skip
     reason = "a gain above 2.0 points is proven"
-    return found, finding(found, Outcome.HELD, reason, role="target", margin=-0.02)
+    return capability, finding(capability, Outcome.HELD, reason, role="target", margin=-0.02)
 
 
 def _held() -> tuple[CapabilityComparison, Finding]:
-    found = measured(
+    capability = measured(
         "arithmetic", n_items=240, n_right_base=191, n_broken=9, n_fixed=8, p_drop=0.4127,
         ladders=(calm_ladder(),), behaviour=choosing(),
     )  # fmt: skip
-    return found, finding(found, Outcome.HELD, "a drop beyond the margin is excluded")
+    return capability, finding(capability, Outcome.HELD, "a drop beyond the margin is excluded")
 
 
 def _monitored() -> tuple[CapabilityComparison, Finding]:
-    found = measured(
+    capability = measured(
         "copying_control", n_items=80, n_right_base=77, n_broken=4, n_fixed=2, p_drop=0.2266,
         ring="control",
     )  # fmt: skip
     reason = "neither a drop nor its absence is proven on 80 items; about 310 items would decide"
-    return found, finding(found, Outcome.INCONCLUSIVE, reason, role="monitored", n_items_needed=310)
+    return capability, finding(
+        capability, Outcome.INCONCLUSIVE, reason, role="monitored", n_items_needed=310
+    )
 
 
-def example(place: int = 1, **changes: object) -> Example:
+def example(number: int = 1, **changes: object) -> Example:
     """Return an item that broke."""
-    told = Example(
+    default = Example(
         capability="multi_step_reasoning",
         task="ball_passing",
-        item_id=f"ball_passing-3-{place:03d}",
+        item_id=f"ball_passing-3-{number:03d}",
         level=3,
         prompt=(
             "Mia, Omar, Lena and Tom stand in a circle. Mia has the ball. Mia gives it to Lena. "
@@ -448,16 +452,16 @@ def example(place: int = 1, **changes: object) -> Example:
         base_confidence=0.914,
         candidate_confidence=0.62,
     )
-    return replace(told, **changes)  # type: ignore[arg-type]
+    return replace(default, **changes)  # type: ignore[arg-type]
 
 
-def screened(found: CapabilityComparison, at: float, nats: float) -> CapabilityComparison:
+def screened(capability: CapabilityComparison, at: float, nats: float) -> CapabilityComparison:
     """Return the capability with its distance from the training data, and predictions moved."""
     reach = round(0.1 * at, 3)
     return support.changed(
-        found,
+        capability,
         distance=Distance(median=at, low=round(at - reach, 3), high=at + reach, n_items=100),
-        shift=Shift(
+        shift=Drift(
             median_nats=nats, low_nats=nats / 2, high_nats=2 * nats, agreement=0.875, n_prompts=32,
             n_tokens=1024,
         ),
@@ -466,7 +470,7 @@ def screened(found: CapabilityComparison, at: float, nats: float) -> CapabilityC
 
 def failed() -> Review:
     """A candidate that learned its task and lost reasoning from three hops on."""
-    found = measured(
+    capability = measured(
         "multi_step_reasoning", n_items=200, n_right_base=180, n_broken=49, n_fixed=4,
         p_drop=1.2e-9, n_unscored=3, ladders=(hops_ladder(),),
         behaviour=choosing(agreement=0.675, rise=0.125),
@@ -475,7 +479,9 @@ def failed() -> Review:
         task="ball_passing", level_name="hops", shape="cliff", edge=3, edges=(3,), base_mean=0.84,
         candidate_mean=0.42, p_differs=3.4e-5, p_abrupt=0.012,
     )  # fmt: skip
-    lost = finding(found, Outcome.REGRESSED, "a drop beyond the margin is proven", ladders=(cliff,))
+    lost = finding(
+        capability, Outcome.REGRESSED, "a drop beyond the margin is proven", ladders=(cliff,)
+    )
     target, gained = _target()
     kept = measured(
         "instruction_following", n_items=400, n_right_base=322, n_broken=17, n_fixed=6,
@@ -487,7 +493,7 @@ def failed() -> Review:
         "multi_step_reasoning regressed (90.0 → 67.5 %), a cliff at hops = 3 on (84 → 42 %).",
         [
             (screened(target, 0.42, 0.5), gained),
-            (screened(found, 0.96, 0.25), lost),
+            (screened(capability, 0.96, 0.25), lost),
             _held(),
             (kept, finding(kept, Outcome.HELD, "a real drop, bounded by the margin")),
             _monitored(),
@@ -511,7 +517,8 @@ def lost_early() -> Review:
         base_mean=0.96, candidate_mean=0.61, p_differs=3.4e-5, p_abrupt=None, until=2,
     )  # fmt: skip
     findings = tuple(
-        replace(one, ladders=(early,)) if one.ladders else one for one in lost.verdict.findings
+        replace(finding, ladders=(early,)) if finding.ladders else finding
+        for finding in lost.verdict.findings
     )
     return replace(lost, verdict=replace(lost.verdict, findings=findings))
 
@@ -535,10 +542,10 @@ def subject(name: str, n_right_base: int, n_broken: int, **changes: object) -> S
 
 def _in_one_subject() -> tuple[CapabilityComparison, Finding]:
     """A capability of eight subjects, of which one falls and one is too small to tell."""
-    parts = [subject(f"mmlu_subject_{place}", 80, place % 3) for place in range(6)]
+    parts = [subject(f"mmlu_subject_{number}", 80, number % 3) for number in range(6)]
     few = subject("mmlu_virology", 80, 0, n_planned=8, n_asked=8, n_items=8, p_beyond=None)
     few = replace(few, why="fewer than 10 scored items")
-    found = support.changed(
+    capability = support.changed(
         measured("knowledge", n_items=708, n_right_base=566, n_broken=61, n_fixed=20, p_drop=1e-6),
         strata=(*parts, subject("mmlu_law", 80, 55), few),
         n_copies=37,
@@ -547,8 +554,8 @@ def _in_one_subject() -> tuple[CapabilityComparison, Finding]:
         chance=0.25,
     )
     reason = "a drop beyond 5 points is proven in mmlu_law, one of 8 (80.0 → 25.0 %)"
-    lost = finding(found, Outcome.REGRESSED, reason)
-    return found, replace(lost, cause="stratum", stratum="mmlu_law", p_regressed=7e-11)
+    lost = finding(capability, Outcome.REGRESSED, reason)
+    return capability, replace(lost, cause="stratum", stratum="mmlu_law", p_regressed=7e-11)
 
 
 def _by_format() -> tuple[CapabilityComparison, Finding]:
@@ -561,7 +568,7 @@ def _by_format() -> tuple[CapabilityComparison, Finding]:
         p_drop=0.47,
         other="flexible-extract reads 190 of the 200 that this filter does not: 65 %",
     )
-    found = support.changed(
+    capability = support.changed(
         measured(
             "arithmetic", n_items=600, n_right_base=400, n_broken=134, n_fixed=4, p_drop=1e-30,
             n_unscored=9,
@@ -577,24 +584,24 @@ def _by_format() -> tuple[CapabilityComparison, Finding]:
         "candidate's, 0 of the base's; on the 400 items that both answered readably the drop is "
         "+0.5 points; flexible-extract reads 190 of the 200 that this filter does not: 65 %"
     )
-    return found, replace(finding(found, Outcome.REGRESSED, reason), cause="format")
+    return capability, replace(finding(capability, Outcome.REGRESSED, reason), cause="format")
 
 
 def _nothing_to_lose() -> tuple[CapabilityComparison, Finding]:
     """A capability that the base does not have."""
-    found = support.changed(
+    capability = support.changed(
         measured("olympiad", n_items=300, n_right_base=9, n_broken=9, n_fixed=0, p_drop=0.002),
         p_held=0.01,
         n_in_all=1200,
     )
     reason = "nothing to lose on this base (3.0 %, margin 5 points)"
-    idle = finding(found, Outcome.NOT_MEASURED, reason)
-    return found, replace(idle, p_regressed=1.0, counts=False)
+    idle = finding(capability, Outcome.NOT_MEASURED, reason)
+    return capability, replace(idle, p_regressed=1.0, counts=False)
 
 
 def causes() -> Review:
     """A candidate that fell in one subject and by format, on a base that lacks a capability."""
-    told = review(
+    original = review(
         Outcome.FAIL,
         "knowledge regressed in mmlu_law (80.0 → 25.0 %); arithmetic regressed by format (66.7 → "
         "45.0 %): 200 answers hold nothing that the metric reads.",
@@ -615,9 +622,9 @@ def causes() -> Review:
     )
     shared = Shared(capabilities=("knowledge", "arithmetic"), n_documents=12, covariance=1e-6)
     return replace(
-        told,
-        plan=replace(told.plan, policy=policy, items=2000, after_failure="stop"),
-        comparison=replace(told.comparison, shared=(shared,)),
+        original,
+        plan=replace(original.plan, policy=policy, items=2000, after_failure="stop"),
+        comparison=replace(original.comparison, shared=(shared,)),
         taken=(
             TakenLooks(
                 capability="knowledge", how="29" * 8, run="3a" * 8, sketch=("4b" * 8,), answers=(),
@@ -651,16 +658,16 @@ def with_mean(review: Review, *, held: bool) -> Review:
 
 def inconclusive() -> Review:
     """Too few items for the margin."""
-    found = measured(
+    capability = measured(
         "multi_step_reasoning", n_items=60, n_right_base=50, n_broken=5, n_fixed=2, p_drop=0.1445
     )
     reason = "neither a drop nor its absence is proven on 60 items; about 900 items would decide"
-    open_finding = finding(found, Outcome.INCONCLUSIVE, reason, n_items_needed=900)
+    open_finding = finding(capability, Outcome.INCONCLUSIVE, reason, n_items_needed=900)
     return review(
         Outcome.INCONCLUSIVE,
         "no gating capability is proven lost, but 1 of 2 required findings are open: "
         "multi_step_reasoning needs about 900 items.",
-        [_target(), (found, open_finding)],
+        [_target(), (capability, open_finding)],
         health=(
             HealthNote(
                 capability="multi_step_reasoning",
@@ -674,13 +681,13 @@ def inconclusive() -> Review:
 
 def not_measured() -> Review:
     """One capability without a score, and one that the policy names and no suite has."""
-    found = unmeasured("refusals", n_unscored=40)
-    unscored = finding(found, Outcome.NOT_MEASURED, "all 40 items lack an answer of a side")
-    told = review(
+    capability = unmeasured("refusals", n_unscored=40)
+    unscored = finding(capability, Outcome.NOT_MEASURED, "all 40 items lack an answer of a side")
+    original = review(
         Outcome.INCONCLUSIVE,
         "no gating capability is proven lost, but 2 of 3 required findings are open: refusals was "
         "not measured; translation was not measured.",
-        [_held(), (found, unscored)],
+        [_held(), (capability, unscored)],
     )
     absent = replace(
         unscored,
@@ -689,35 +696,37 @@ def not_measured() -> Review:
         ring="general",
         reason="the policy names it, but no suite measures it",
     )
-    return replace(told, verdict=replace(told.verdict, findings=(*told.verdict.findings, absent)))
+    return replace(
+        original, verdict=replace(original.verdict, findings=(*original.verdict.findings, absent))
+    )
 
 
 def hostile() -> Review:
     """A review in which every foreign text attacks the reader."""
-    told = failed()
+    original = failed()
     lost = measured(HOSTILE, n_items=50, n_right_base=40, n_broken=20, n_fixed=0, p_drop=1e-6)
     ladder = replace(hops_ladder(), task=HOSTILE, level_name=HOSTILE)
-    one = ClassComparison(label=HOSTILE, n_items=9, base_recall=1.0, candidate_recall=0.0)
-    classes = replace(routes(), task=HOSTILE, classes=(one,) * 30)
+    cls = ClassComparison(label=HOSTILE, n_items=9, base_recall=1.0, candidate_recall=0.0)
+    classes = replace(routes(), task=HOSTILE, classes=(cls,) * 30)
     parts = (subject(HOSTILE, 80, 55), subject(HOSTILE + "2", 80, 0, p_beyond=None, why=HOSTILE))
     readable = Readable(
         n_items=40, base_mean=0.8, candidate_mean=0.8, drop=0.0, p_drop=0.5, other=HOSTILE
     )
-    found = support.changed(
+    capability = support.changed(
         lost, suite=HOSTILE, ladders=(ladder,), classes=(classes,), strata=parts, readable=readable,
         n_unreadable_base=3,
     )  # fmt: skip
     examples = tuple(
         example(
-            place, capability=HOSTILE, task=HOSTILE, item_id=HOSTILE, prompt=HOSTILE * 40,
+            number, capability=HOSTILE, task=HOSTILE, item_id=HOSTILE, prompt=HOSTILE * 40,
             answer=HOSTILE, base_text=HOSTILE, candidate_text=HOSTILE * 40,
         )
-        for place in range(30)
+        for number in range(30)
     )  # fmt: skip
     attacked = review(
         Outcome.FAIL,
         f"{HOSTILE} regressed.",
-        [(found, replace(finding(found, Outcome.REGRESSED, HOSTILE), stratum=HOSTILE))],
+        [(capability, replace(finding(capability, Outcome.REGRESSED, HOSTILE), stratum=HOSTILE))],
         examples=examples,
         caveats=(Caveat(id="caller.remark", text=HOSTILE),),
     )
@@ -728,18 +737,18 @@ def hostile() -> Review:
         attacked,
         plan=replace(attacked.plan, policy=policy),
         comparison=replace(attacked.comparison, base=side, candidate=side, shared=(shared,)),
-        provenance=replace(told.provenance, command=HOSTILE, runner=HOSTILE),
+        provenance=replace(original.provenance, command=HOSTILE, runner=HOSTILE),
     )
 
 
 def crowded() -> Review:
     """Twenty capabilities with long names."""
     pairs = []
-    for place in range(20):
-        found = measured(
-            f"capability_number_{place:02d}_with_a_name_that_somebody_found_helpful",
-            n_items=200 + 10 * place, n_right_base=150, n_broken=2 * place, n_fixed=6, p_drop=0.5,
+    for number in range(20):
+        capability = measured(
+            f"capability_number_{number:02d}_with_a_name_that_somebody_found_helpful",
+            n_items=200 + 10 * number, n_right_base=150, n_broken=2 * number, n_fixed=6, p_drop=0.5,
         )  # fmt: skip
         kinds = (Outcome.HELD, Outcome.INCONCLUSIVE, Outcome.REGRESSED)
-        pairs.append((found, finding(found, kinds[place % 3], "as it is in tests")))
+        pairs.append((capability, finding(capability, kinds[number % 3], "as it is in tests")))
     return review(Outcome.FAIL, "many regressed.", pairs)

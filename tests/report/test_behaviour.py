@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cliffguard.core.comparisons import Behaviour, CapabilityComparison
+from cliffguard.core.comparisons import CapabilityComparison, ResponseComparison
 from cliffguard.core.reviews import Outcome
 from cliffguard.report.behaviour import BehaviourView, behaviour_view
 from cliffguard.report.html import render_html
@@ -18,33 +18,33 @@ from tests.report import samples
 
 
 def viewed(
-    behaviour: Behaviour | None, *, n_broken: int = 8, n_lost: int = 0, **changes: object
+    behaviour: ResponseComparison | None, *, n_broken: int = 8, n_lost: int = 0, **changes: object
 ) -> BehaviourView | None:
     """Return the view of a review of one capability; `changes` are of its finding."""
-    found: CapabilityComparison = support.changed(
+    capability: CapabilityComparison = support.changed(
         samples.measured(
             "reading", n_items=200, n_right_base=160, n_broken=n_broken, n_fixed=6, p_drop=0.3,
             behaviour=behaviour,
         ),
         n_lost=n_lost,
     )  # fmt: skip
-    told = replace(samples.finding(found, Outcome.HELD, "held"), **changes)  # type: ignore[arg-type]
-    return behaviour_view(lay_out(samples.review(Outcome.PASS, "held.", [(found, told)])))
+    finding = replace(samples.finding(capability, Outcome.HELD, "held"), **changes)  # type: ignore[arg-type]
+    return behaviour_view(lay_out(samples.review(Outcome.PASS, "held.", [(capability, finding)])))
 
 
-def notes(behaviour: Behaviour, **changes: object) -> tuple[str, ...]:
+def notes(behaviour: ResponseComparison, **changes: object) -> tuple[str, ...]:
     """Return what is noted about one capability."""
     view = viewed(behaviour, **changes)  # type: ignore[arg-type]
     assert view is not None
     return tuple(note.removeprefix("reading: ") for note in view.notes)
 
 
-def talking(**candidate: float) -> Behaviour:
+def talking(**candidate: float) -> ResponseComparison:
     """Return how two sides answer in words; alike but for what is given."""
-    told = samples.talking()
-    even = replace(told.base, empty=0.0)
+    behaviour = samples.talking()
+    even = replace(behaviour.base, empty=0.0)
     return replace(
-        told, agreement=0.9, n_worse_cut=0, base=even, candidate=replace(even, **candidate)
+        behaviour, agreement=0.9, n_worse_cut=0, base=even, candidate=replace(even, **candidate)
     )
 
 
@@ -100,9 +100,9 @@ def test_what_the_limit_explains() -> None:
     """More answers cut than items lost on balance: the note counts the broken ones among them."""
     cut = replace(talking(cut=0.04), n_worse_cut=3)
 
-    found = notes(cut, n_broken=8)
+    lines = notes(cut, n_broken=8)
 
-    assert found == (
+    assert lines == (
         "of 8 broken items, 3 were cut: a higher limit, or other stop strings, would tell whether "
         "anything else was lost",
     )
@@ -115,16 +115,16 @@ def test_what_the_limit_does_not_explain() -> None:
 
 def test_unanswered_items_are_named() -> None:
     """A thinking that was cut leaves no answer, which is not a broken one."""
-    found = notes(replace(talking(cut=0.06), n_worse_cut=1), n_broken=8, n_lost=1)
+    lines = notes(replace(talking(cut=0.06), n_worse_cut=1), n_broken=8, n_lost=1)
 
-    assert found[0].startswith("of 9 broken or unanswered items, 1 was cut")
+    assert lines[0].startswith("of 9 broken or unanswered items, 1 was cut")
 
 
 def test_other_answers_behind_a_score_that_held() -> None:
     """A score can hold while a third of the answers are others."""
-    found = notes(samples.choosing(agreement=0.69))
+    lines = notes(samples.choosing(agreement=0.69))
 
-    assert found == (
+    assert lines == (
         "the score held, with other answers: 69.0 % are the same, 3 wrong answers became other "
         "wrong ones",
     )
@@ -139,7 +139,9 @@ def test_other_answers_behind_a_score_that_held() -> None:
         (replace(talking(), agreement=0.1), {}),
     ],
 )
-def test_other_answers_that_are_expected(behaviour: Behaviour, changes: dict[str, object]) -> None:
+def test_other_answers_that_are_expected(
+    behaviour: ResponseComparison, changes: dict[str, object]
+) -> None:
     """Not where the score moved, not of a target, and not of answers as long as these."""
     assert notes(behaviour, **changes) == ()
 

@@ -18,11 +18,11 @@ from tests.report import samples
 
 def review_of(*classes: ClassesComparison) -> Review:
     """Return a review of one capability with these classes."""
-    found = samples.measured(
+    capability = samples.measured(
         "routing", n_items=200, n_right_base=160, n_broken=8, n_fixed=6, p_drop=0.3, classes=classes
     )
     return samples.review(
-        Outcome.PASS, "held.", [(found, samples.finding(found, Outcome.HELD, "h"))]
+        Outcome.PASS, "held.", [(capability, samples.finding(capability, Outcome.HELD, "h"))]
     )
 
 

@@ -62,12 +62,12 @@ def crowd(n: int) -> list[Reach]:
     outcomes = [Outcome.HELD, Outcome.REGRESSED, Outcome.INCONCLUSIVE]
     return [
         reach(
-            f"capability_{place}_with_a_name_of_some_length",
+            f"capability_{number}_with_a_name_of_some_length",
             at=float(random.uniform(0.6, 1.0)),
             drop=float(random.normal(0.03, 0.06)),
-            outcome=outcomes[place % 3],
+            outcome=outcomes[number % 3],
         )
-        for place in range(n)
+        for number in range(n)
     ]
 
 
@@ -144,13 +144,13 @@ def test_words_do_not_overlap(n: int) -> None:
     """However many marks stand close together, all words are readable and inside the figure."""
     figure = distance_figure(demo() if n == 5 else crowd(n))
 
-    found = boxes(figure)
+    rectangles = boxes(figure)
 
-    met = [Bbox.intersection(*pair) for pair in combinations(found, 2)]
+    met = [Bbox.intersection(*pair) for pair in combinations(rectangles, 2)]
     assert not [box for box in met if box is not None and min(box.width, box.height) > 2]
     whole = figure.bbox
-    assert all(box.x0 >= 0 and box.x1 <= whole.x1 for box in found)
-    assert all(box.y0 >= 0 and box.y1 <= whole.y1 for box in found)
+    assert all(box.x0 >= 0 and box.x1 <= whole.x1 for box in rectangles)
+    assert all(box.y0 >= 0 and box.y1 <= whole.y1 for box in rectangles)
 
 
 def test_many_capabilities_are_numbered() -> None:
@@ -186,8 +186,8 @@ def test_names_are_no_formulas_and_no_markup() -> None:
 
 def test_the_figure_is_told_in_words() -> None:
     """The description says distance, drop and outcome of every row."""
-    (told,) = distance_description([reach()]).split("; ")
+    (description,) = distance_description([reach()]).split("; ")
 
-    assert told == (
+    assert description == (
         "reading (adjacent): distance 0.70 [0.66, 0.75], drop +2.0 pp [−1.0, +5.0], HELD"
     )

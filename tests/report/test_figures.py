@@ -24,11 +24,11 @@ def words(figure: Figure) -> list[str]:
 def with_ladder(ladder: Ladder) -> Review:
     """Return a failed review with another ladder."""
     failed = samples.failed()
-    found = tuple(
+    capabilities = tuple(
         support.changed(c, ladders=(ladder,) if c.diagnostics.ladders else ())
         for c in failed.comparison.capabilities
     )
-    return replace(failed, comparison=replace(failed.comparison, capabilities=found))
+    return replace(failed, comparison=replace(failed.comparison, capabilities=capabilities))
 
 
 def test_the_target_stands_apart() -> None:
@@ -77,10 +77,10 @@ def test_any_number_of_rows(name: str) -> None:
     axes = forest_figure(review).axes[-1]
 
     low, high = axes.get_xlim()
-    for found in review.comparison.capabilities:
-        if found.ring != "target":
-            assert low < 100 * found.evidence.drop_interval.low
-            assert 100 * found.evidence.drop_interval.high < high
+    for capability in review.comparison.capabilities:
+        if capability.ring != "target":
+            assert low < 100 * capability.evidence.drop_interval.low
+            assert 100 * capability.evidence.drop_interval.high < high
 
 
 def test_long_names_are_clipped() -> None:
@@ -156,11 +156,11 @@ def test_a_foreign_ladder_is_refused() -> None:
 def test_names_are_no_formulas() -> None:
     """A dollar sign in a name starts no formula of matplotlib."""
     failed = samples.failed()
-    found = tuple(replace(c, capability="$x^{$") for c in failed.comparison.capabilities[:1])
+    capabilities = tuple(replace(c, capability="$x^{$") for c in failed.comparison.capabilities[:1])
     finding = replace(failed.verdict.findings[1], capability="$x^{$")
     review = replace(
         failed,
-        comparison=replace(failed.comparison, capabilities=found),
+        comparison=replace(failed.comparison, capabilities=capabilities),
         verdict=replace(failed.verdict, findings=(finding,)),
     )
 

@@ -43,7 +43,7 @@ def test_round_trip(name: str) -> None:
 def test_a_review_whose_alpha_was_spent_evenly_is_read() -> None:
     """As all were once; the report says so."""
     failed = samples.failed()
-    looks = tuple(replace(one, spending="linear") for one in failed.provenance.looks)
+    looks = tuple(replace(look, spending="linear") for look in failed.provenance.looks)
     review = replace(failed, provenance=replace(failed.provenance, looks=looks))
 
     read = read_review(render_json(review), "review.json")
@@ -234,8 +234,8 @@ def test_a_capability_is_one_flat_object() -> None:
 
 def test_every_field_of_a_capability_has_its_place() -> None:
     """A field that is added to one of the records is written, too."""
-    found = samples.failed().comparison.capabilities[0]
-    records = (found.counts, found.evidence, found.diagnostics)
+    capability = samples.failed().comparison.capabilities[0]
+    records = (capability.counts, capability.evidence, capability.diagnostics)
     names = {field.name for record in records for field in fields(record)}
 
     row = first_row(json.loads(render_json(samples.failed())))

@@ -15,20 +15,20 @@ from tests.report import samples
 
 def cases(text: str) -> dict[str, ElementTree.Element]:
     """Return the test cases by name."""
-    found = ElementTree.fromstring(text.encode()).iter("testcase")
-    return {case.attrib["name"]: case for case in found}
+    elements = ElementTree.fromstring(text.encode()).iter("testcase")
+    return {case.attrib["name"]: case for case in elements}
 
 
 def properties(case: ElementTree.Element) -> dict[str, str]:
     """Return the properties of a test case."""
-    return {found.attrib["name"]: found.attrib["value"] for found in case.iter("property")}
+    return {element.attrib["name"]: element.attrib["value"] for element in case.iter("property")}
 
 
 def review_of(outcome: Outcome, role: str) -> Review:
     """Return a review with one capability of that outcome and role."""
     failed = samples.failed()
-    one = replace(failed.verdict.findings[1], outcome=outcome, role=role)
-    return replace(failed, verdict=replace(failed.verdict, findings=(one,)))
+    finding = replace(failed.verdict.findings[1], outcome=outcome, role=role)
+    return replace(failed, verdict=replace(failed.verdict, findings=(finding,)))
 
 
 @pytest.mark.parametrize("name", ["failed", "passed", "inconclusive", "causes"])
@@ -41,8 +41,8 @@ def test_the_easiest_levels_are_properties() -> None:
     """A machine reads the shape and the last of its levels, a reader the words."""
     case = cases(render_junit(samples.lost_early()))["multi_step_reasoning"]
 
-    told = {key: value for key, value in properties(case).items() if "ball_passing" in key}
-    assert told == {
+    ladder = {key: value for key, value in properties(case).items() if "ball_passing" in key}
+    assert ladder == {
         "shape.ball_passing.hops": "easiest",
         "falls.ball_passing.hops": "worse at the easiest levels than past them",
         "until.ball_passing.hops": "2",
@@ -61,21 +61,21 @@ def test_the_cause_stands_in_the_text(name: str, tag: str, start: str) -> None:
     """A server that shows a message alone says by what, where, or why it does not count."""
     case = cases(render_junit(samples.causes()))[name]
 
-    (note,) = (one for one in case if one.tag != "properties")
+    (note,) = (child for child in case if child.tag != "properties")
     assert note.tag == tag
     assert note.attrib["message"].startswith(start)
 
 
 def test_parts_and_answers_that_are_none_are_properties() -> None:
     """A machine reads the part and its drop, and how many answers were none."""
-    found = cases(render_junit(samples.causes()))
-    part, form = properties(found["knowledge"]), properties(found["arithmetic"])
+    by_name = cases(render_junit(samples.causes()))
+    part, form = properties(by_name["knowledge"]), properties(by_name["arithmetic"])
 
     assert (part["cause"], part["stratum"], part["stratum_drop"]) == ("stratum", "mmlu_law", "0.55")
     assert (part["n_copies"], part["n_clusters"]) == ("37", "412")
     assert (form["n_unreadable_candidate"], form["readable_drop"]) == ("200", "0.005")
     assert (form["n_missing_base"], form["n_missing_candidate"]) == ("2", "7")
-    assert properties(found["olympiad"])["counts"] == "false"
+    assert properties(by_name["olympiad"])["counts"] == "false"
 
 
 def test_the_mean_drop_is_a_property_of_the_suite() -> None:
@@ -83,22 +83,22 @@ def test_the_mean_drop_is_a_property_of_the_suite() -> None:
     review = samples.with_mean(samples.passed(), held=False)
     suite = ElementTree.fromstring(render_junit(review).encode())
 
-    told = properties(suite)
-    assert (told["mean_drop"], told["mean_margin"], told["mean_drop_high"]) == (
+    values = properties(suite)
+    assert (values["mean_drop"], values["mean_margin"], values["mean_drop_high"]) == (
         "0.004", "0.015", "0.0162",
     )  # fmt: skip
-    assert told["mean_held"] == "false"
+    assert values["mean_held"] == "false"
     assert "mean_drop" not in render_junit(samples.passed())
 
 
 def test_one_case_per_capability() -> None:
     """Every capability is a test case of its suite."""
-    found = {
+    keys = {
         (c.attrib["classname"], name) for name, c in cases(render_junit(samples.failed())).items()
     }
 
     names = {finding.capability for finding in samples.failed().verdict.findings}
-    assert found == {("cliffguard.adjacent", name) for name in names}
+    assert keys == {("cliffguard.adjacent", name) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -150,20 +150,20 @@ def test_counts() -> None:
 
 def test_numbers_are_not_rounded() -> None:
     """Properties carry the record's own numbers, in score units."""
-    found = samples.failed().comparison.capabilities[1]
+    capability = samples.failed().comparison.capabilities[1]
 
-    told = properties(cases(render_junit(samples.failed()))["multi_step_reasoning"])
+    values = properties(cases(render_junit(samples.failed()))["multi_step_reasoning"])
 
-    assert float(told["drop"]) == found.evidence.drop
-    assert float(told["p_regressed"]) == found.evidence.p_drop
+    assert float(values["drop"]) == capability.evidence.drop
+    assert float(values["p_regressed"]) == capability.evidence.p_drop
 
 
 def test_what_is_missing_has_no_property() -> None:
     """A number that was not measured is absent, not zero."""
-    told = properties(cases(render_junit(samples.not_measured()))["refusals"])
+    values = properties(cases(render_junit(samples.not_measured()))["refusals"])
 
-    assert "drop" not in told
-    assert told["n_unscored"] == "40"
+    assert "drop" not in values
+    assert values["n_unscored"] == "40"
 
 
 def test_hostile_text_leaves_legal_xml() -> None:

@@ -27,19 +27,19 @@ def test_every_format_renders(format: str) -> None:
 @pytest.mark.parametrize("format", ["text", "markdown", "html", "junit"])
 def test_a_loss_at_the_easiest_levels_is_told_in_words(format: str) -> None:
     """And never as one that is the same everywhere."""
-    told = render(samples.lost_early(), format)
+    text = render(samples.lost_early(), format)
 
-    assert "at the easiest levels" in told
-    assert "than past them" in told
-    assert "cliff at" not in told.split("ball_passing", maxsplit=1)[1]
+    assert "at the easiest levels" in text
+    assert "than past them" in text
+    assert "cliff at" not in text.split("ball_passing", maxsplit=1)[1]
 
 
 @pytest.mark.parametrize("format", ["text", "markdown", "html"])
 def test_what_was_assumed_of_the_sides_stands_at_the_top(format: str) -> None:
     """Which base an adapter was taken to be trained on comes before any number."""
-    told = Caveat(id="adapter.base-by-name", text="ft names org/tiny; taken for models/tiny.")
+    note = Caveat(id="adapter.base-by-name", text="ft names org/tiny; taken for models/tiny.")
     review = samples.failed()
-    candidate = dataclasses.replace(review.comparison.candidate, notes=(told,))
+    candidate = dataclasses.replace(review.comparison.candidate, notes=(note,))
     comparison = dataclasses.replace(review.comparison, candidate=candidate)
 
     text = " ".join(render(dataclasses.replace(review, comparison=comparison), format).split())
@@ -129,7 +129,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("held", "word"), [(True, "is proven"), (False, "is not proven")])
 def test_reports_tell_the_mean_drop(format: str, held: bool, word: str) -> None:
     """Its size, the largest that is not excluded, and whether the margin is proven."""
-    told = " ".join(render(samples.with_mean(samples.passed(), held=held), format).split())
+    text = " ".join(render(samples.with_mean(samples.passed(), held=held), format).split())
 
-    assert "Mean drop of the 3 gating capabilities, at the looks that all had: +0.4 pp" in told
-    assert f"at most +1.6 pp; below 1.5 pp {word}." in told
+    assert "Mean drop of the 3 gating capabilities, at the looks that all had: +0.4 pp" in text
+    assert f"at most +1.6 pp; below 1.5 pp {word}." in text

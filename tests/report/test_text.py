@@ -52,7 +52,7 @@ def test_the_edge_is_marked() -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reason",
     [
         "▶ mmlu_law  80.0 → 25.0 %  +55.0 pp  n 100",
         "8 tasks. Not tested, for fewer than 10 scored items: mmlu_virology.",
@@ -65,21 +65,21 @@ def test_the_edge_is_marked() -> None:
         "Do not ship this candidate: knowledge (in mmlu_law), arithmetic (by format).",
     ],
 )
-def test_why_it_is_so(told: str) -> None:
+def test_why_it_is_so(reason: str) -> None:
     """Parts, what does not count, what is no answer, and what stands together are said in words."""
-    assert told in " ".join(line.strip() for line in printed("causes", 500).splitlines())
+    assert reason in " ".join(line.strip() for line in printed("causes", 500).splitlines())
 
 
 def test_unreadable_answers_are_told_where_nothing_failed() -> None:
     """How many there are on either side, and what is lost on those that are readable."""
     review = samples.causes()
-    findings = [replace(one, cause=None) for one in review.verdict.findings]
+    findings = [replace(finding, cause=None) for finding in review.verdict.findings]
     text = render_text(replace(review, verdict=replace(review.verdict, findings=tuple(findings))))
 
-    told = (
+    reason = (
         "200 of the candidate's answers are unreadable, and count as wrong; on the 400 items that"
     )
-    assert told in " ".join(text.split())
+    assert reason in " ".join(text.split())
 
 
 def test_an_older_review_says_unscored() -> None:

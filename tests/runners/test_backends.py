@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import torch
 
-from cliffguard import Protocol, RunnerSettings
+from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.answers import Answer, Question
 from cliffguard.core.checkpoint import Checkpoint
@@ -35,7 +35,7 @@ from tests.completions_server import JsonHandler, served
 from tests.engine import tiny
 
 ON_CPU = RunnerSettings(device="cpu")
-PLAIN = Protocol()
+PLAIN = EvalSettings()
 
 
 @pytest.fixture(scope="module")
@@ -69,24 +69,28 @@ def runner() -> HarnessRunner:
 
 
 def task_of(
-    runner: HarnessRunner, suite: Path, name: str, protocol: Protocol | None = None
+    runner: HarnessRunner, suite: Path, name: str, protocol: EvalSettings | None = None
 ) -> Task:
     """Return a task of a suite, which the runner then knows."""
     tasks = runner.resolve([load_suite(str(suite))], protocol or PLAIN)
     return next(task for task in tasks if task.name == name)
 
 
-def asked(
-    runner: HarnessRunner, suite: Path, who: Checkpoint, name: str, protocol: Protocol | None = None
+def answers_of(
+    runner: HarnessRunner,
+    suite: Path,
+    who: Checkpoint,
+    name: str,
+    protocol: EvalSettings | None = None,
 ) -> Sequence[Answer]:
     """Return the answers of a checkpoint to one task of a suite."""
     task = task_of(runner, suite, name, protocol)
     return runner.ask(who, task, task.items, protocol or PLAIN)
 
 
-def assert_alike(found: Sequence[Answer], expected: Sequence[Answer]) -> None:
+def assert_alike(answers: Sequence[Answer], expected: Sequence[Answer]) -> None:
     """Fail where an answer's text, its score, or how sure it is of a choice, is another."""
-    for ours, theirs in zip(found, expected, strict=True):
+    for ours, theirs in zip(answers, expected, strict=True):
         assert (ours.item_id, ours.text, ours.score) == (
             theirs.item_id,
             theirs.text,
@@ -111,12 +115,12 @@ def test_our_engine_answers_as_lm_evals_own(
 ) -> None:
     """The models cliffguard and hf give the same texts, scores and confidences."""
     side = request.getfixturevalue(who)
-    protocol = Protocol(chat_template=template)
+    protocol = EvalSettings(chat_template=template)
     theirs = HarnessRunner(RunnerSettings(model="hf", device="cpu", batch_size=4))
 
-    found = asked(HarnessRunner(ON_CPU), suite_file, side, name, protocol)
+    answers = answers_of(HarnessRunner(ON_CPU), suite_file, side, name, protocol)
 
-    assert_alike(found, asked(theirs, suite_file, side, name, protocol))
+    assert_alike(answers, answers_of(theirs, suite_file, side, name, protocol))
 
 
 @pytest.mark.parametrize("model", ["cliffguard", "hf"])
@@ -129,11 +133,11 @@ def test_base_against_base_answers_bit_for_bit(
     copy = find_base(str(copied), FindOptions())
     settings = RunnerSettings(model=model, device="cpu")
 
-    first = asked(HarnessRunner(settings), suite_file, base, name)
+    first = answers_of(HarnessRunner(settings), suite_file, base, name)
 
     assert copy.fingerprint == base.fingerprint
-    assert asked(HarnessRunner(settings), suite_file, base, name) == first
-    assert asked(HarnessRunner(settings), suite_file, copy, name) == first
+    assert answers_of(HarnessRunner(settings), suite_file, base, name) == first
+    assert answers_of(HarnessRunner(settings), suite_file, copy, name) == first
 
 
 # --- a server ------------------------------------------------------------------------------------
@@ -173,9 +177,16 @@ def router(urls: Mapping[str, str]) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def address(tiny_base: Path, tiny_tuned: Path, tiny_adapter: Path) -> Iterator[str]:
     """A server of the base, of full weights and of the adapter, named as their folders are."""
-    with served(tiny_base) as one, served(tiny_tuned) as two, served(tiny_adapter) as three:
+    with (
+        served(tiny_base) as base_url,
+        served(tiny_tuned) as tuned_url,
+        served(tiny_adapter) as adapter_url,
+    ):
         folders = (tiny_base, tiny_tuned, tiny_adapter)
-        urls = {folder.name: url for folder, url in zip(folders, (one, two, three), strict=True)}
+        urls = {
+            folder.name: url
+            for folder, url in zip(folders, (base_url, tuned_url, adapter_url), strict=True)
+        }
         with router(urls) as url:
             yield url
 
@@ -207,27 +218,29 @@ def test_a_server_of_both_sides_answers_as_our_engine(
     Their templates run in a child process, as those of models that are loaded here.
     """
     monkeypatch.setattr("transformers.utils.chat_template_utils._compile_jinja_template", None)
-    protocol = Protocol(chat_template=template)
+    protocol = EvalSettings(chat_template=template)
     sides = (base, tuned, adapted)
     remote = HarnessRunner(client(address, *sides))
     ours = HarnessRunner(ON_CPU)
 
-    found = [asked(remote, suite_file, side, name, protocol) for side in sides]
+    by_side = [answers_of(remote, suite_file, side, name, protocol) for side in sides]
 
-    for side, answers in zip(sides, found, strict=True):
-        assert_alike(answers, asked(ours, suite_file, side, name, protocol))
-    assert found[0] != found[1] != found[2] != found[0]
+    for side, answers in zip(sides, by_side, strict=True):
+        assert_alike(answers, answers_of(ours, suite_file, side, name, protocol))
+    assert by_side[0] != by_side[1] != by_side[2] != by_side[0]
 
 
 def test_requests_side_by_side_change_no_answer(
     address: str, suite_file: Path, base: Checkpoint
 ) -> None:
     """Several connections give the answers of one."""
-    one = asked(HarnessRunner(client(address, base)), suite_file, base, "ball")
+    single = answers_of(HarnessRunner(client(address, base)), suite_file, base, "ball")
 
-    many = asked(HarnessRunner(client(address, base, num_concurrent=3)), suite_file, base, "ball")
+    many = answers_of(
+        HarnessRunner(client(address, base, num_concurrent=3)), suite_file, base, "ball"
+    )
 
-    assert_alike(many, one)
+    assert_alike(many, single)
 
 
 def test_a_server_is_asked_by_the_checkpoints_own_name(
@@ -238,7 +251,7 @@ def test_a_server_is_asked_by_the_checkpoints_own_name(
     base = find_base(tiny_base.name, FindOptions())
 
     with served(tiny_base) as url:
-        assert asked(HarnessRunner(client(url, base)), suite_file, base, "ball")
+        assert answers_of(HarnessRunner(client(url, base)), suite_file, base, "ball")
 
 
 def test_a_server_of_another_model_is_refused(
@@ -250,7 +263,7 @@ def test_a_server_of_another_model_is_refused(
     with pytest.raises(
         UsageError, match=r"knows no model .*tiny', only tiny, tiny-tuned, .*runner\.served_as"
     ):
-        asked(runner, suite_file, base, "ball")
+        answers_of(runner, suite_file, base, "ball")
 
 
 @pytest.mark.parametrize("n_connections", [1, 3])
@@ -265,7 +278,7 @@ def test_a_server_that_is_not_there_is_worth_a_retry(
     with pytest.raises(
         InfrastructureError, match=r"127\.0\.0\.1:9/v1/completions gave no answer"
     ) as caught:
-        asked(runner, suite_file, base, name)
+        answers_of(runner, suite_file, base, name)
 
     assert caught.value.exit_code == 20
 
@@ -278,11 +291,11 @@ def test_a_failure_on_many_connections_is_told_once(
     runner = HarnessRunner(client(url, base, num_concurrent=3))
 
     with pytest.raises(InfrastructureError):
-        asked(runner, suite_file, base, "ball")
+        answers_of(runner, suite_file, base, "ball")
     gc.collect()  # asyncio complains of a task when it is thrown away
 
-    said = [r.message.splitlines()[0] for r in caplog.records if r.levelno >= logging.WARNING]
-    assert said == [], "a user would see these lines, most with a traceback, beside ours"
+    lines = [r.message.splitlines()[0] for r in caplog.records if r.levelno >= logging.WARNING]
+    assert lines == [], "a user would see these lines, most with a traceback, beside ours"
 
 
 def test_a_server_that_refuses_a_request_is_named(
@@ -292,7 +305,7 @@ def test_a_server_that_refuses_a_request_is_named(
     runner = HarnessRunner(client(address.replace("/completions", "/nothing/completions"), base))
 
     with pytest.raises(InfrastructureError, match=r"/nothing/completions gave no answer.*404"):
-        asked(runner, suite_file, base, "ball")
+        answers_of(runner, suite_file, base, "ball")
 
 
 def test_a_template_needs_tokenized_requests(
@@ -302,7 +315,7 @@ def test_a_template_needs_tokenized_requests(
     runner = HarnessRunner(client(address, base, tokenized_requests=False))
 
     with pytest.raises(UsageError, match="a chat template needs tokenized_requests: true"):
-        asked(runner, suite_file, base, "say", Protocol(chat_template="own"))
+        answers_of(runner, suite_file, base, "say", EvalSettings(chat_template="own"))
 
 
 # --- other models of lm-eval's -------------------------------------------------------------------
@@ -316,7 +329,7 @@ def test_an_unknown_model_offers_the_nearest(suite_file: Path, base: Checkpoint)
         UsageError,
         match=r"lm-eval knows no model 'local-completion'; did you mean 'local-completions'",
     ):
-        asked(runner, suite_file, base, "ball")
+        answers_of(runner, suite_file, base, "ball")
 
 
 def test_a_model_without_adapters_refuses_one(suite_file: Path, adapted: Checkpoint) -> None:
@@ -324,7 +337,7 @@ def test_a_model_without_adapters_refuses_one(suite_file: Path, adapted: Checkpo
     runner = HarnessRunner(RunnerSettings(model="sglang", device="cpu"))
 
     with pytest.raises(UsageError, match=r"lm-eval's sglang takes no adapter; merge it"):
-        asked(runner, suite_file, adapted, "ball")
+        answers_of(runner, suite_file, adapted, "ball")
 
 
 def test_a_library_that_is_missing_is_named(suite_file: Path, base: Checkpoint) -> None:
@@ -339,7 +352,7 @@ def test_a_library_that_is_missing_is_named(suite_file: Path, base: Checkpoint) 
     runner = HarnessRunner(RunnerSettings(model="vllm", device="cpu"))
 
     with pytest.raises(InfrastructureError, match=r"runner\.model vllm: needs a library"):
-        asked(runner, suite_file, base, "ball")
+        answers_of(runner, suite_file, base, "ball")
 
 
 def test_arguments_that_a_model_refuses_are_the_users_error(
@@ -349,7 +362,7 @@ def test_arguments_that_a_model_refuses_are_the_users_error(
     runner = HarnessRunner(client(address, base, num_concurrent="many"))
 
     with pytest.raises(UsageError, match=r"local-completions: refuses its arguments: .*many"):
-        asked(runner, suite_file, base, "ball")
+        answers_of(runner, suite_file, base, "ball")
 
 
 @pytest.mark.parametrize("model", ["hf", "vllm", "local-completions"])
@@ -358,7 +371,7 @@ def test_only_our_engine_samples(model: str, suite_file: Path) -> None:
     runner = HarnessRunner(RunnerSettings(model=model, device="cpu"))
 
     with pytest.raises(UsageError, match=rf"temperature 0\.7: the runner {model} draws from seeds"):
-        runner.resolve([load_suite(str(suite_file))], Protocol(temperature=0.7))
+        runner.resolve([load_suite(str(suite_file))], EvalSettings(temperature=0.7))
 
 
 @pytest.mark.parametrize(
@@ -378,7 +391,7 @@ def test_what_only_our_loader_does_is_refused_elsewhere(
     field = next(name for name in more if name != "chat_template")
 
     with pytest.raises(UsageError, match=rf"protocol\.{field}: give it to the runner"):
-        runner.resolve([load_suite(str(suite_file))], Protocol(**more))
+        runner.resolve([load_suite(str(suite_file))], EvalSettings(**more))
 
 
 # --- identity ------------------------------------------------------------------------------------
@@ -398,16 +411,16 @@ def test_the_models_name_is_in_the_identity() -> None:
 
 def test_arguments_are_in_the_identity_in_any_order() -> None:
     """What may change an answer is in the key, however it was ordered."""
-    one = identity(model="vllm", args={"max_model_len": 4096, "gpu_memory_utilization": 0.8})
+    first = identity(model="vllm", args={"max_model_len": 4096, "gpu_memory_utilization": 0.8})
     same = identity(model="vllm", args={"gpu_memory_utilization": 0.8, "max_model_len": 4096})
     other = identity(model="vllm", args={"max_model_len": 2048, "gpu_memory_utilization": 0.8})
 
-    assert one == same != other
-    assert '"max_model_len":4096' in one.replace(" ", "")
+    assert first == same != other
+    assert '"max_model_len":4096' in first.replace(" ", "")
 
 
 @pytest.mark.parametrize(
-    "place",
+    "connection",
     [
         {"base_url": "http://b/v1/completions"},
         {"num_concurrent": 8},
@@ -415,14 +428,14 @@ def test_arguments_are_in_the_identity_in_any_order() -> None:
         {"timeout": 60},
     ],
 )
-def test_where_a_server_is_changes_no_key(place: dict[str, Any]) -> None:
+def test_where_a_server_is_changes_no_key(connection: dict[str, Any]) -> None:
     """Address, connections and patience are not in the identity."""
-    told = {"base_url": "http://a/v1/completions", "num_concurrent": 1, "add_bos_token": True}
+    args = {"base_url": "http://a/v1/completions", "num_concurrent": 1, "add_bos_token": True}
 
-    one = identity(model="local-completions", args=told)
+    plain = identity(model="local-completions", args=args)
 
-    assert identity(model="local-completions", args={**told, **place}) == one
-    assert "add_bos_token" in one
+    assert identity(model="local-completions", args={**args, **connection}) == plain
+    assert "add_bos_token" in plain
 
 
 def test_devices_and_batches_are_not_in_the_identity() -> None:
@@ -451,7 +464,7 @@ KEYED: dict[str, dict[str, Any]] = {
 }
 
 
-def key(protocol: Protocol) -> str:
+def key(protocol: EvalSettings) -> str:
     """Return the key of a question under a protocol."""
     return Question(
         checkpoint=support.checkpoint(),
@@ -466,14 +479,14 @@ def key(protocol: Protocol) -> str:
 @pytest.mark.parametrize("field", KEYED)
 def test_how_it_is_asked_is_in_the_key(field: str) -> None:
     """A protocol that differs in one field is another question."""
-    usual = Protocol(chat_template="own", temperature=1.0)
+    usual = EvalSettings(chat_template="own", temperature=1.0)
 
     assert key(dataclasses.replace(usual, **KEYED[field])) != key(usual)
 
 
 def test_no_field_of_the_protocol_is_forgotten() -> None:
     """Every field is in the key, but the number of items, and what is there resolved."""
-    fields = {field.name for field in dataclasses.fields(Protocol)}
+    fields = {field.name for field in dataclasses.fields(EvalSettings)}
 
     assert fields - KEYED.keys() == {"dtype", "limit", "packing"}
 
@@ -504,25 +517,25 @@ def test_a_budget_that_shrank_stays_shrunk(
     monkeypatch.setattr(passes.Model, "read", limited)
     runner.ask(base, task, task.items, PLAIN)
     notes, n_failed = runner.notes(), len(failed)
-    found = []
+    answers = []
     for side in (adapted, tuned):
-        found.append(runner.ask(side, task, task.items, PLAIN))
+        answers.append(runner.ask(side, task, task.items, PLAIN))
         assert runner.notes() == notes
         assert notes["batch tokens"] == 64
 
     assert n_failed == len(failed) > 0, "a candidate tried again what had not fitted"
-    assert_alike(found[1], expected)
+    assert_alike(answers[1], expected)
 
 
 def test_notes_name_device_and_batches(suite_file: Path, base: Checkpoint) -> None:
     """What should not change an answer is written down as it was."""
     sized = HarnessRunner(RunnerSettings(device="cpu", batch_size=3, batch_tokens=96))
-    asked(sized, suite_file, base, "ball")
+    answers_of(sized, suite_file, base, "ball")
     theirs = HarnessRunner(RunnerSettings(device="cpu", model="hf"))
-    asked(theirs, suite_file, base, "ball")
+    answers_of(theirs, suite_file, base, "ball")
 
     notes = [dict(runner.notes()) for runner in (sized, theirs)]
-    assert all("torch 2." in str(one.pop("libraries")) for one in notes)
+    assert all("torch 2." in str(note.pop("libraries")) for note in notes)
     assert notes == [
         {"device": f"cpu ({cpu_model()})", "batch size": 3, "batch tokens": 96},
         {"device": f"cpu ({cpu_model()})", "batch size": 16},
@@ -546,10 +559,10 @@ def test_the_plain_path_stands_in_the_notes(suite_file: Path, tmp_path: Path) ->
     theirs = HarnessRunner(RunnerSettings(device="cpu", model="hf"))
     runner = HarnessRunner(ON_CPU)
 
-    found = asked(runner, suite_file, neo, "ball")
+    answers = answers_of(runner, suite_file, neo, "ball")
 
     assert "local layers" in str(runner.notes()["no prefix shared"])
-    assert_alike(found, asked(theirs, suite_file, neo, "ball"))
+    assert_alike(answers, answers_of(theirs, suite_file, neo, "ball"))
 
 
 # --- generated answers ---------------------------------------------------------------------------
@@ -572,7 +585,7 @@ def test_a_score_is_the_mean_over_repeats(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two items, sampled four times each: the score is the share that was right."""
-    protocol = Protocol(temperature=0.8, repeats=4)
+    protocol = EvalSettings(temperature=0.8, repeats=4)
     task = task_of(runner, suite_file, "say", protocol)
     texts = ["0", "no", " 0.", "0", "no", "1", "2", "3"]
     monkeypatch.setattr(support.model_of(runner, base), "generate", saying_in_turn(texts))
@@ -587,7 +600,7 @@ def test_sampling_is_passed_on(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Temperature, top_p, top_k and the token limit reach the model; stops stay the task's."""
-    protocol = Protocol(temperature=0.8, top_p=0.9, top_k=5, max_tokens=7)
+    protocol = EvalSettings(temperature=0.8, top_p=0.9, top_k=5, max_tokens=7)
     task = task_of(runner, suite_file, "say", protocol)
     heard: list[Any] = []
     monkeypatch.setattr(support.model_of(runner, base), "generate", saying_in_turn("0", heard))
@@ -608,18 +621,24 @@ def test_multiple_choice_is_never_repeated(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """Log-likelihoods are not drawn, so that sampling changes none of them."""
-    plain = asked(runner, suite_file, base, "ball")
+    plain = answers_of(runner, suite_file, base, "ball")
 
-    assert asked(runner, suite_file, base, "ball", Protocol(temperature=1.0, repeats=3)) == plain
+    assert (
+        answers_of(runner, suite_file, base, "ball", EvalSettings(temperature=1.0, repeats=3))
+        == plain
+    )
 
 
 def test_samples_come_from_the_protocols_seed(suite_file: Path, base: Checkpoint) -> None:
     """The same seed draws the same texts in every run; another seed, others."""
-    protocol = Protocol(temperature=1.0, repeats=2, max_tokens=8)
+    protocol = EvalSettings(temperature=1.0, repeats=2, max_tokens=8)
 
     once, again, other = (
-        [answer.text for answer in asked(HarnessRunner(ON_CPU), suite_file, base, "say", one)]
-        for one in (protocol, protocol, dataclasses.replace(protocol, seed=1))
+        [
+            answer.text
+            for answer in answers_of(HarnessRunner(ON_CPU), suite_file, base, "say", variant)
+        ]
+        for variant in (protocol, protocol, dataclasses.replace(protocol, seed=1))
     )
 
     assert once == again != other
@@ -629,7 +648,7 @@ def test_a_sample_does_not_depend_on_its_neighbours(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """Each item's draws are its own, whichever items are asked beside it."""
-    protocol = Protocol(temperature=1.0, repeats=2, max_tokens=8)
+    protocol = EvalSettings(temperature=1.0, repeats=2, max_tokens=8)
     task = task_of(runner, suite_file, "say", protocol)
     whole = runner.ask(base, task, task.items, protocol)
 
@@ -642,7 +661,7 @@ def test_thinking_that_is_cut_is_no_answer(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """A model that never ends its thinking has no score, and says why."""
-    answers = asked(runner, suite_file, base, "say", Protocol(think_end="</think>"))
+    answers = answers_of(runner, suite_file, base, "say", EvalSettings(think_end="</think>"))
 
     assert {answer.finish_reason for answer in answers} == {"thinking"}
     assert {answer.score for answer in answers} == {None}
@@ -655,16 +674,16 @@ def test_repeats_that_were_cut_do_not_count(
     """The mean is over the times that an answer came."""
     from cliffguard.engine.lm import GeneratedText
 
-    protocol = Protocol(temperature=0.8, repeats=3, think_end="</think>")
+    protocol = EvalSettings(temperature=0.8, repeats=3, think_end="</think>")
     task = task_of(runner, suite_file, "say", protocol)
 
     def generate(requests: Sequence[Any]) -> list[GeneratedText]:
-        said: list[tuple[str, Any]] = [("", "thinking"), ("0", "stop"), ("1", "stop")]
+        script: list[tuple[str, Any]] = [("", "thinking"), ("0", "stop"), ("1", "stop")]
         return [
             GeneratedText(
                 text=text, finish_reason=reason, n_tokens=4, mean_logprob=-0.5, margin=None
             )
-            for text, reason in said
+            for text, reason in script
         ]
 
     runner.ask(base, task, task.items[:0], protocol)
@@ -680,13 +699,13 @@ def test_the_answer_follows_the_thinking(
     suite_file: Path, tiny_base: Path, base: Checkpoint
 ) -> None:
     """With a mark that the model does say, what stands before its last one is left out."""
-    plain = asked(HarnessRunner(ON_CPU), suite_file, base, "say", Protocol(max_tokens=12))
+    plain = answers_of(HarnessRunner(ON_CPU), suite_file, base, "say", EvalSettings(max_tokens=12))
     item = next(number for number, answer in enumerate(plain) if len(answer.text) > 4)
     mark = plain[item].text[1]
 
     runner = HarnessRunner(ON_CPU)
-    protocol = Protocol(max_tokens=12, think_end=mark)
-    answer = asked(runner, suite_file, base, "say", protocol)[item]
+    protocol = EvalSettings(max_tokens=12, think_end=mark)
+    answer = answers_of(runner, suite_file, base, "say", protocol)[item]
 
     assert answer.finish_reason != "thinking"
     assert mark not in answer.text
@@ -697,8 +716,11 @@ def test_max_tokens_stands_in_for_the_tasks_limit(
 ) -> None:
     """A protocol's limit cuts answers earlier, or later, than the suite's 4 tokens."""
     lengths = [
-        max(answer.n_answer_tokens for answer in asked(runner, suite_file, base, "say", one))
-        for one in (Protocol(), Protocol(max_tokens=2), Protocol(max_tokens=9))
+        max(
+            answer.n_answer_tokens
+            for answer in answers_of(runner, suite_file, base, "say", limited)
+        )
+        for limited in (EvalSettings(), EvalSettings(max_tokens=2), EvalSettings(max_tokens=9))
     ]
 
     assert lengths == [4, 2, 9]
@@ -713,13 +735,13 @@ def test_template_args_reach_the_template(
     (folder / "chat_template.jinja").write_text(
         "{{ 'THINK ' if enable_thinking else 'SPEAK ' }}{{ messages[0]['content'] }}"
     )
-    found = find_base(str(folder), FindOptions())
+    checkpoint = find_base(str(folder), FindOptions())
     runner = HarnessRunner(RunnerSettings(model=model, device="cpu"))
     lengths = {}
     for wanted in (True, False, True):
-        protocol = Protocol(chat_template="own", template_args={"enable_thinking": wanted})
+        protocol = EvalSettings(chat_template="own", template_args={"enable_thinking": wanted})
         task = task_of(runner, suite_file, "say", protocol)
-        answers = runner.ask(found, task, task.items[:2], protocol)
+        answers = runner.ask(checkpoint, task, task.items[:2], protocol)
         prompts = [runner._tasks["say"].requests(item)[0].args[0] for item in task.items[:2]]
         assert {prompt.split()[0] for prompt in prompts} == {"THINK" if wanted else "SPEAK"}
         lengths.setdefault(wanted, [a.rendered_digest for a in answers])

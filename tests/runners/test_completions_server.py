@@ -66,8 +66,8 @@ def instances(kind: str, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     from lm_eval.api.instance import Instance
 
     return [
-        Instance(request_type=kind, doc={}, arguments=one, idx=number)
-        for number, one in enumerate(arguments)
+        Instance(request_type=kind, doc={}, arguments=args, idx=number)
+        for number, args in enumerate(arguments)
     ]
 
 
@@ -80,8 +80,8 @@ def scored(lm: Any, *, prompts: Sequence[str] = PROMPTS) -> tuple[list[float], l
 
 def generated(lm: Any, **settings: Any) -> list[str]:
     """Return the continuations of the prompts."""
-    asked = [(prompt, {"do_sample": False, **settings}) for prompt in PROMPTS]
-    texts: list[str] = lm.generate_until(instances("generate_until", asked), disable_tqdm=True)
+    requests = [(prompt, {"do_sample": False, **settings}) for prompt in PROMPTS]
+    texts: list[str] = lm.generate_until(instances("generate_until", requests), disable_tqdm=True)
     return texts
 
 
@@ -94,8 +94,8 @@ def posted(url: str, body: Any) -> dict[str, Any]:
     """Return the response to a request, given as JSON or as bytes."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=30) as response:
-        found: dict[str, Any] = json.load(response)
-    return found
+        answer: dict[str, Any] = json.load(response)
+    return answer
 
 
 def refused(url: str, body: Any) -> tuple[int, str]:
@@ -142,12 +142,12 @@ def test_greedy_runs_of_tokens_are_greedy(url: str, tiny_base: Path, hf: Any) ->
     tokens: list[int] = []
     while len(tokens) < 4:
         every = [(None, context, [*tokens, token]) for token in range(len(hf.tokenizer))]
-        found = hf._loglikelihood_tokens(every, disable_tqdm=True)
-        tokens.append([greedy for _, greedy in found].index(True))
+        scores = hf._loglikelihood_tokens(every, disable_tqdm=True)
+        tokens.append([greedy for _, greedy in scores].index(True))
     other = [*tokens[:-1], (tokens[-1] + 1) % len(hf.tokenizer)]
 
-    asked = [(None, context, tokens), (None, context, other)]
-    answers = api_model(url, tiny_base)._loglikelihood_tokens(asked)
+    requests = [(None, context, tokens), (None, context, other)]
+    answers = api_model(url, tiny_base)._loglikelihood_tokens(requests)
 
     assert [greedy for _, greedy in answers] == [True, False]
 
@@ -159,11 +159,13 @@ def test_of_tokens_with_equal_text_the_likeliest_is_on_top(url: str, hf: Any) ->
 
     answer = posted(url, {**body, "prompt": [[0, token] for token in parts]})
 
-    found = [choice["logprobs"] for choice in answer["choices"]]
-    shared = {one["top_logprobs"][1]["\ufffd"] for one in found}
+    logprobs = [choice["logprobs"] for choice in answer["choices"]]
+    shared = {choice["top_logprobs"][1]["\ufffd"] for choice in logprobs}
     assert len(parts) > 100
-    assert max(one["token_logprobs"][1] for one in found) in shared
-    assert all(one["top_logprobs"][1]["\ufffd"] >= one["token_logprobs"][1] for one in found)
+    assert max(choice["token_logprobs"][1] for choice in logprobs) in shared
+    assert all(
+        choice["top_logprobs"][1]["\ufffd"] >= choice["token_logprobs"][1] for choice in logprobs
+    )
 
 
 def test_an_empty_context_is_scored_as_by_hf(url: str, tiny_base: Path, hf: Any) -> None:
@@ -225,10 +227,10 @@ def test_an_echo_holds_the_prompt_and_what_was_generated(url: str, hf: Any) -> N
     assert first["logprobs"]["text_offset"] == list(range(7))
     assert first["logprobs"]["token_logprobs"][0] is None
     assert first["logprobs"]["top_logprobs"][0] is None
-    for own, top in zip(
+    for logprob, top in zip(
         first["logprobs"]["token_logprobs"][1:], first["logprobs"]["top_logprobs"][1:], strict=True
     ):
-        assert own in top.values()
+        assert logprob in top.values()
         assert 1 <= len(top) <= 3
 
 
@@ -236,10 +238,10 @@ def test_log_probabilities_without_echo_are_of_the_continuation(url: str) -> Non
     """Without echo, the first log-probability is of the first new token, and greedy."""
     body = {"prompt": "Say 1:", "logprobs": 1, "max_tokens": 3, "temperature": 0}
 
-    found = posted(url, body)["choices"][0]["logprobs"]
+    logprobs = posted(url, body)["choices"][0]["logprobs"]
 
-    assert {name: len(values) for name, values in found.items()} == dict.fromkeys(found, 3)
-    assert found["token_logprobs"] == [max(top.values()) for top in found["top_logprobs"]]
+    assert {name: len(values) for name, values in logprobs.items()} == dict.fromkeys(logprobs, 3)
+    assert logprobs["token_logprobs"] == [max(top.values()) for top in logprobs["top_logprobs"]]
 
 
 def test_a_seed_repeats_what_was_sampled(url: str) -> None:
@@ -289,10 +291,10 @@ def test_the_models_are_listed(url: str, tiny_base: Path) -> None:
 )
 def test_a_bad_request_is_refused(url: str, body: Any, message: str) -> None:
     """What makes no sense is answered with 400 and one line that says why."""
-    status, said = refused(url, body)
+    status, reply = refused(url, body)
 
     assert status == 400
-    assert message in said
+    assert message in reply
 
 
 def test_a_body_without_bounds_is_refused_unread(url: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cliffguard import Protocol, RunnerSettings
+from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.cli.app import app
 from cliffguard.cli.options import overrides
@@ -62,10 +62,10 @@ def resolved(
     folder: Path,
     entry: str,
     data: Mapping[str, str | Mapping[str, str]],
-    protocol: Protocol | None = None,
+    protocol: EvalSettings | None = None,
 ) -> tuple[Task, ...]:
     """Return the tasks of a suite of one entry over local files."""
-    return runner(data).resolve([load_suite(str(suite(folder, entry)))], protocol or Protocol())
+    return runner(data).resolve([load_suite(str(suite(folder, entry)))], protocol or EvalSettings())
 
 
 def runner(data: Mapping[str, str | Mapping[str, str]]) -> HarnessRunner:
@@ -138,8 +138,8 @@ def test_members_of_a_group_go_by_their_own_names(
         return {"test": split}
 
     monkeypatch.setattr("lm_eval.api.task.datasets.load_dataset", load)
-    told = [{"input": f"not {n}", "target": "No"} for n in range(3)]
-    file = rows(tmp_path, "n.jsonl", told)
+    documents = [{"input": f"not {n}", "target": "No"} for n in range(3)]
+    file = rows(tmp_path, "n.jsonl", documents)
 
     tasks = resolved(tmp_path, "bbh_cot_fewshot", {"bbh_cot_fewshot_navigate": file})
 
@@ -166,12 +166,14 @@ def test_answers_over_a_local_file_are_scored(tmp_path: Path, tiny_base: Path) -
     """A checkpoint answers local documents of a multiple-choice task."""
     asker = runner({"arc_easy": rows(tmp_path, "a.jsonl", ARC)})
     file = suite(tmp_path, "{name: arc_easy, num_fewshot: 0}")
-    (task,) = asker.resolve([load_suite(str(file))], Protocol())
+    (task,) = asker.resolve([load_suite(str(file))], EvalSettings())
 
-    answers = asker.ask(find_base(str(tiny_base), FindOptions()), task, task.items, Protocol())
+    answers = asker.ask(find_base(str(tiny_base), FindOptions()), task, task.items, EvalSettings())
 
     assert all(answer.score in (0.0, 1.0) for answer in answers)
-    assert all(one.text in item.choices for one, item in zip(answers, task.items, strict=True))
+    assert all(
+        answer.text in item.choices for answer, item in zip(answers, task.items, strict=True)
+    )
 
 
 # --- formats -------------------------------------------------------------------------------------
@@ -258,13 +260,13 @@ def test_shots_come_from_the_split_that_the_task_takes_them_from(
     files = {"test": rows(tmp_path, "a.jsonl", SUMS), "train": rows(tmp_path, "t.jsonl", SHOTS)}
     asker = runner({"gsm8k": files})
     file = suite(tmp_path, "{name: gsm8k, num_fewshot: 2}")
-    (task,) = asker.resolve([load_suite(str(file))], Protocol())
+    (task,) = asker.resolve([load_suite(str(file))], EvalSettings())
     base = find_base(str(tiny_base), FindOptions())
     model = support.model_of(asker, base)
     monkeypatch.setattr(type(model), "max_length", 4096)
     monkeypatch.setattr(model, "generate", support.saying(["#### 1"] * 8))
 
-    asker.ask(base, task, task.items, Protocol())
+    asker.ask(base, task, task.items, EvalSettings())
 
     for item in task.items:
         prompt = asker._tasks["gsm8k"].requests(item)[0].args[0]
@@ -284,7 +286,7 @@ def test_without_shots_one_file_is_enough(tmp_path: Path) -> None:
     """Where the protocol asks for no shots, gsm8k needs no train split."""
     data = {"gsm8k": rows(tmp_path, "a.jsonl", SUMS)}
 
-    (task,) = resolved(tmp_path, "gsm8k", data, Protocol(num_fewshot=0))
+    (task,) = resolved(tmp_path, "gsm8k", data, EvalSettings(num_fewshot=0))
 
     assert len(task.items) == 8
 
@@ -363,7 +365,7 @@ def test_own_items_take_no_data(tmp_path: Path) -> None:
     file = support.write_suite(tmp_path)
 
     with pytest.raises(ConfigError, match=r"data.say: no suite asks lm-eval for a task"):
-        runner({"say": "x.jsonl"}).resolve([load_suite(str(file))], Protocol())
+        runner({"say": "x.jsonl"}).resolve([load_suite(str(file))], EvalSettings())
 
 
 @pytest.mark.parametrize(
@@ -430,10 +432,10 @@ def test_shots_in_another_layout_are_refused(tmp_path: Path, tiny_base: Path) ->
     """Examples that cannot be put into a prompt are an error of the file, not of the template."""
     files = {"test": rows(tmp_path, "a.jsonl", SUMS), "train": rows(tmp_path, "t.jsonl", BOOLQ)}
     asker = runner({"gsm8k": files})
-    (task,) = asker.resolve([load_suite(str(suite(tmp_path, "gsm8k")))], Protocol())
+    (task,) = asker.resolve([load_suite(str(suite(tmp_path, "gsm8k")))], EvalSettings())
 
     with pytest.raises(ConfigError, match=r"t.jsonl: does not fit gsm8k"):
-        asker.ask(find_base(str(tiny_base), FindOptions()), task, task.items, Protocol())
+        asker.ask(find_base(str(tiny_base), FindOptions()), task, task.items, EvalSettings())
 
 
 def test_tasks_that_are_programs_take_no_data(tmp_path: Path) -> None:

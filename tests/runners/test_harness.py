@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Protocol, RunnerSettings
+from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
 from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
@@ -43,16 +43,20 @@ def base(tiny_base: Path) -> Checkpoint:
     return find_base(str(tiny_base), FindOptions())
 
 
-def tasks_of(runner: HarnessRunner, suite: Path, protocol: Protocol) -> dict[str, Task]:
+def tasks_of(runner: HarnessRunner, suite: Path, protocol: EvalSettings) -> dict[str, Task]:
     """Return a suite's tasks by name."""
     return {task.name: task for task in runner.resolve([load_suite(str(suite))], protocol)}
 
 
-def asked(
-    runner: HarnessRunner, suite: Path, who: Checkpoint, name: str, protocol: Protocol | None = None
+def answers_of(
+    runner: HarnessRunner,
+    suite: Path,
+    who: Checkpoint,
+    name: str,
+    protocol: EvalSettings | None = None,
 ) -> Sequence[Answer]:
     """Return the answers of a checkpoint to one task of a suite."""
-    protocol = protocol or Protocol()
+    protocol = protocol or EvalSettings()
     task = tasks_of(runner, suite, protocol)[name]
     return runner.ask(who, task, task.items, protocol)
 
@@ -78,7 +82,7 @@ def evaluated(tiny: Path, suite: Path, **options: Any) -> dict[str, Any]:
         "doc_to_target": "{{choices.index(answer)}}",
         "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
     }
-    found = lm_eval.simple_evaluate(
+    results = lm_eval.simple_evaluate(
         model="hf",
         model_args={"pretrained": str(tiny), "dtype": "float32"},
         tasks=[config],
@@ -88,7 +92,7 @@ def evaluated(tiny: Path, suite: Path, **options: Any) -> dict[str, Any]:
         bootstrap_iters=0,
         **options,
     )
-    return {str(sample["doc_id"]): sample for sample in found["samples"]["ball"]}
+    return {str(sample["doc_id"]): sample for sample in results["samples"]["ball"]}
 
 
 @pytest.mark.parametrize("shots", [None, 2])
@@ -98,10 +102,10 @@ def test_scores_and_picks_are_those_of_lm_eval(
     """Multiple choice through us and through lm-eval's own evaluator agree on every item."""
     theirs = evaluated(tiny_base, suite_file, num_fewshot=shots)
 
-    ours = asked(runner, suite_file, base, "ball", Protocol(num_fewshot=shots))
+    ours = answers_of(runner, suite_file, base, "ball", EvalSettings(num_fewshot=shots))
 
     assert [answer.score for answer in ours] == [
-        theirs[str(place)]["acc"] for place in range(len(ours))
+        theirs[str(number)]["acc"] for number in range(len(ours))
     ]
 
 
@@ -111,10 +115,10 @@ def test_scores_under_a_chat_template_are_those_of_lm_eval(
     """With the checkpoint's own template, too, the scores are lm-eval's."""
     theirs = evaluated(tiny_base, suite_file, apply_chat_template=True)
 
-    ours = asked(runner, suite_file, base, "ball", Protocol(chat_template="own"))
+    ours = answers_of(runner, suite_file, base, "ball", EvalSettings(chat_template="own"))
 
     assert [answer.score for answer in ours] == [
-        theirs[str(place)]["acc"] for place in range(len(ours))
+        theirs[str(number)]["acc"] for number in range(len(ours))
     ]
 
 
@@ -122,9 +126,9 @@ def test_a_template_changes_the_rendered_prompt_alone(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """The untemplated prompt has the same digest under every template."""
-    plain = asked(runner, suite_file, base, "ball")[0]
+    plain = answers_of(runner, suite_file, base, "ball")[0]
 
-    templated = asked(runner, suite_file, base, "ball", Protocol(chat_template="own"))[0]
+    templated = answers_of(runner, suite_file, base, "ball", EvalSettings(chat_template="own"))[0]
 
     assert templated.prompt_digest == plain.prompt_digest
     assert templated.rendered_digest != plain.rendered_digest
@@ -134,10 +138,10 @@ def test_the_system_prompt_is_rendered(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """A system prompt changes what is fed in, not what is asked."""
-    without = asked(runner, suite_file, base, "ball", Protocol(chat_template="own"))[0]
+    without = answers_of(runner, suite_file, base, "ball", EvalSettings(chat_template="own"))[0]
 
-    protocol = Protocol(chat_template="own", system_prompt="Be brief.")
-    given = asked(runner, suite_file, base, "ball", protocol)[0]
+    protocol = EvalSettings(chat_template="own", system_prompt="Be brief.")
+    given = answers_of(runner, suite_file, base, "ball", protocol)[0]
 
     assert given.prompt_digest == without.prompt_digest
     assert given.rendered_digest != without.rendered_digest
@@ -147,7 +151,7 @@ def test_confidence_is_the_probability_of_the_pick(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """The picked of four choices has at least a quarter of their probability."""
-    answers = asked(runner, suite_file, base, "ball")
+    answers = answers_of(runner, suite_file, base, "ball")
 
     assert all(0.25 <= (answer.confidence or 0.0) <= 1.0 for answer in answers)
     assert all(answer.finish_reason == "choice" for answer in answers)
@@ -157,9 +161,9 @@ def test_the_pick_scores_when_it_is_the_answer(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """Text and score of an answer tell the same story."""
-    items = tasks_of(runner, suite_file, Protocol())["ball"].items
+    items = tasks_of(runner, suite_file, EvalSettings())["ball"].items
 
-    answers = asked(runner, suite_file, base, "ball")
+    answers = answers_of(runner, suite_file, base, "ball")
 
     assert [a.score for a in answers] == [
         float(a.text == item.answer) for a, item in zip(answers, items, strict=True)
@@ -170,7 +174,7 @@ def test_a_slice_gets_the_answers_of_the_whole(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """Asking some items gives their answers, whichever items are asked beside them."""
-    protocol = Protocol()
+    protocol = EvalSettings()
     task = tasks_of(runner, suite_file, protocol)["ball"]
     whole = runner.ask(base, task, task.items, protocol)
 
@@ -189,8 +193,8 @@ def test_the_same_question_has_the_same_answers(suite_file: Path, base: Checkpoi
     """Two loads of one checkpoint give the same answers, bit for bit."""
     settings = RunnerSettings(device="cpu", batch_size=4)
 
-    once = asked(HarnessRunner(settings), suite_file, base, "ball")
-    again = asked(HarnessRunner(settings), suite_file, base, "ball")
+    once = answers_of(HarnessRunner(settings), suite_file, base, "ball")
+    again = answers_of(HarnessRunner(settings), suite_file, base, "ball")
 
     assert once == again
 
@@ -199,7 +203,7 @@ def test_generated_answers_stop_at_the_token_limit(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint
 ) -> None:
     """A random model rambles: its answers are cut at the limit, and say so."""
-    answers = asked(runner, suite_file, base, "say")
+    answers = answers_of(runner, suite_file, base, "say")
 
     assert {answer.finish_reason for answer in answers} == {"length"}
 
@@ -208,11 +212,11 @@ def test_an_exact_match_forgives_case_space_and_punctuation(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """' Paris.' answers 'paris'; 'Paris, France' does not."""
-    task = tasks_of(runner, suite_file, Protocol())["say"]
-    said = support.saying([" 0. ", "1!", "two", "3 4", "", "5"])
-    monkeypatch.setattr(support.model_of(runner, base), "generate", said)
+    task = tasks_of(runner, suite_file, EvalSettings())["say"]
+    generate = support.saying([" 0. ", "1!", "two", "3 4", "", "5"])
+    monkeypatch.setattr(support.model_of(runner, base), "generate", generate)
 
-    answers = runner.ask(base, task, task.items, Protocol())
+    answers = runner.ask(base, task, task.items, EvalSettings())
 
     assert [answer.score for answer in answers] == [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 
@@ -223,7 +227,7 @@ def test_too_many_shots_are_a_fault_of_the_suite(
 ) -> None:
     """More examples than items is one clear line, not a traceback, however many more."""
     with pytest.raises(SuiteError, match="say: its prompts cannot be built") as caught:
-        asked(runner, suite_file, base, "say", Protocol(num_fewshot=shots))
+        answers_of(runner, suite_file, base, "say", EvalSettings(num_fewshot=shots))
 
     assert (caught.value.exit_code, caught.value.id) == (2, "task.no-prompts")
 
@@ -234,7 +238,7 @@ def test_an_adapter_changes_the_answers(
     """The candidate's adapter is active: confidences differ from the base's."""
     base, tuned = find_pair(None, str(tiny_adapter), FindOptions())
 
-    answers = [asked(runner, suite_file, side, "ball") for side in (base, tuned)]
+    answers = [answers_of(runner, suite_file, side, "ball") for side in (base, tuned)]
 
     assert base.fingerprint != tuned.fingerprint
     assert [a.confidence for a in answers[0]] != [a.confidence for a in answers[1]]
@@ -246,11 +250,11 @@ def test_the_base_is_the_same_after_an_adapter(
 ) -> None:
     """Going to an adapter and back leaves nothing of it in the base."""
     base, tuned = find_pair(None, str(tiny_adapter), FindOptions())
-    before = asked(runner, suite_file, base, "ball")
+    before = answers_of(runner, suite_file, base, "ball")
 
-    asked(runner, suite_file, tuned, "ball")
+    answers_of(runner, suite_file, tuned, "ball")
 
-    assert asked(runner, suite_file, base, "ball") == before
+    assert answers_of(runner, suite_file, base, "ball") == before
 
 
 def test_the_bases_template_serves_both_sides(
@@ -261,10 +265,10 @@ def test_the_bases_template_serves_both_sides(
     support.save_tiny_llama(other, seed=1)
     (other / "chat_template.jinja").write_text("{{ messages[0]['content'] }} ->")
     base, candidate = find_pair(str(tiny_base), str(other), FindOptions())
-    protocol = Protocol(chat_template="base")
+    protocol = EvalSettings(chat_template="base")
 
     sides = [base, with_template_of(candidate, base)]
-    answers = [asked(runner, suite_file, side, "ball", protocol)[0] for side in sides]
+    answers = [answers_of(runner, suite_file, side, "ball", protocol)[0] for side in sides]
 
     assert answers[0].rendered_digest == answers[1].rendered_digest
 
@@ -281,7 +285,7 @@ def test_overlong_items_are_unscored(suite_file: Path, tmp_path: Path) -> None:
     short = find_base(str(tmp_path / "short"), FindOptions())
     runner = HarnessRunner(RunnerSettings(device="cpu"))
 
-    answers = asked(runner, file, short, "ball")
+    answers = answers_of(runner, file, short, "ball")
 
     assert [answer.finish_reason for answer in answers] == ["choice", "overlong"]
     assert answers[1].score is None
@@ -291,10 +295,10 @@ def test_a_shard_of_overlong_items_alone_is_unscored(
     suite_file: Path, base: Checkpoint, runner: HarnessRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no item fits, none is scored and nothing breaks."""
-    task = tasks_of(runner, suite_file, Protocol())["ball"]
+    task = tasks_of(runner, suite_file, EvalSettings())["ball"]
     monkeypatch.setattr(support.model_of(runner, base), "_max_length", 4)
 
-    answers = runner.ask(base, task, task.items[:3], Protocol())
+    answers = runner.ask(base, task, task.items[:3], EvalSettings())
 
     assert [answer.score for answer in answers] == [None, None, None]
 
@@ -303,7 +307,7 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NaN from a model ends in an integrity error, never in a score."""
-    task = tasks_of(runner, suite_file, Protocol())["ball"]
+    task = tasks_of(runner, suite_file, EvalSettings())["ball"]
     monkeypatch.setattr(
         support.model_of(runner, base),
         "loglikelihood",
@@ -311,23 +315,23 @@ def test_a_log_likelihood_that_is_no_number_is_refused(
     )
 
     with pytest.raises(IntegrityError, match="the model computes no numbers"):
-        runner.ask(base, task, task.items, Protocol())
+        runner.ask(base, task, task.items, EvalSettings())
 
 
 def test_a_generated_answer_without_numbers_behind_it_is_refused(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Logits of NaN have a largest, too, and the text that it spells is no answer."""
-    task = tasks_of(runner, suite_file, Protocol())["say"]
+    task = tasks_of(runner, suite_file, EvalSettings())["say"]
 
     def broken(requests: Sequence[Any]) -> list[Any]:
-        told = support.saying(["!"] * len(requests))(requests)
-        return [dataclasses.replace(one, mean_logprob=math.nan) for one in told]
+        answers = support.saying(["!"] * len(requests))(requests)
+        return [dataclasses.replace(answer, mean_logprob=math.nan) for answer in answers]
 
     monkeypatch.setattr(support.model_of(runner, base), "generate", broken)
 
     with pytest.raises(IntegrityError, match="the model computes no numbers"):
-        runner.ask(base, task, task.items, Protocol())
+        runner.ask(base, task, task.items, EvalSettings())
 
 
 def test_a_prompt_begins_once(
@@ -335,20 +339,22 @@ def test_a_prompt_begins_once(
 ) -> None:
     """A template that puts the mark of the beginning beside the tokenizer's is refused."""
     support.save_tiny_llama(tmp_path / "twice", seed=0)
-    one = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
-    protocol = Protocol(chat_template="own")
+    template = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    protocol = EvalSettings(chat_template="own")
     answers = {}
     for n in (1, 2):
-        (tmp_path / "twice" / "chat_template.jinja").write_text("{{ bos_token }}" * (n - 1) + one)
+        (tmp_path / "twice" / "chat_template.jinja").write_text(
+            "{{ bos_token }}" * (n - 1) + template
+        )
         who = find_base(str(tmp_path / "twice"), FindOptions())
         if n == 1:
-            answers[n] = asked(runner, suite_file, who, "ball", protocol)
+            answers[n] = answers_of(runner, suite_file, who, "ball", protocol)
             continue
         with pytest.raises(IntegrityError, match="begins with 2 tokens that mark the beginning"):
-            asked(runner, suite_file, who, "ball", protocol)
+            answers_of(runner, suite_file, who, "ball", protocol)
 
     assert {answer.n_bos for answer in answers[1]} == {1}
-    assert {answer.n_bos for answer in asked(runner, suite_file, base, "ball")} == {0}
+    assert {answer.n_bos for answer in answers_of(runner, suite_file, base, "ball")} == {0}
 
 
 def test_an_answer_without_a_number_is_unscored(
@@ -357,11 +363,11 @@ def test_an_answer_without_a_number_is_unscored(
     """Nothing to be right or wrong: not zero, which would be a loss of arithmetic."""
     text = support.SUITE.replace("metric: exact_match", "metric: numeric")
     file = support.write_suite(tmp_path, text=text, n_items=4, n_said=3)
-    task = tasks_of(runner, file, Protocol())["say"]
-    said = support.saying(["0", "two", "I cannot"])
-    monkeypatch.setattr(support.model_of(runner, base), "generate", said)
+    task = tasks_of(runner, file, EvalSettings())["say"]
+    generate = support.saying(["0", "two", "I cannot"])
+    monkeypatch.setattr(support.model_of(runner, base), "generate", generate)
 
-    answers = runner.ask(base, task, task.items, Protocol())
+    answers = runner.ask(base, task, task.items, EvalSettings())
 
     assert [answer.score for answer in answers] == [1.0, None, None]
 
@@ -375,16 +381,16 @@ def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_pat
     file = support.write_suite(tmp_path, text=text)
 
     with pytest.raises(SuiteError, match=r"gsm9k.*did you mean 'gsm8k'"):
-        runner.resolve([load_suite(str(file))], Protocol())
+        runner.resolve([load_suite(str(file))], EvalSettings())
 
 
 def test_batch_size_is_not_part_of_the_identity() -> None:
     """What should not change an answer is not in the runner's identity."""
-    one = HarnessRunner(RunnerSettings(device="cpu", batch_size=1))
+    single = HarnessRunner(RunnerSettings(device="cpu", batch_size=1))
     many = HarnessRunner(RunnerSettings(device="cpu", batch_size=32))
 
-    assert one.identity == many.identity
-    assert one.identity.startswith("cliffguard: lm-eval 0.4.")
+    assert single.identity == many.identity
+    assert single.identity.startswith("cliffguard: lm-eval 0.4.")
 
 
 @pytest.mark.parametrize(
@@ -403,16 +409,17 @@ def test_versions_that_compute_answers_are_in_the_identity(
 ) -> None:
     """A base that was stored under another is another question; what is not is in the notes."""
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    told = []
-    for found in (before, after):
-        versions = {library: found}
+    runs = []
+    for installed in (before, after):
+        versions = {library: installed}
         monkeypatch.setattr(
-            "cliffguard.runners.harness.version", lambda name, own=versions: own.get(name, "1.0.0")
+            "cliffguard.runners.harness.version",
+            lambda name, versions=versions: versions.get(name, "1.0.0"),
         )
-        told.append((runner.identity, runner.notes()["libraries"]))
+        runs.append((runner.identity, runner.notes()["libraries"]))
 
-    assert (told[0][0] != told[1][0]) is is_other
-    assert (told[0][1] != told[1][1]) is (library != "datasets")
+    assert (runs[0][0] != runs[1][0]) is is_other
+    assert (runs[0][1] != runs[1][1]) is (library != "datasets")
 
 
 def test_a_prompt_with_a_token_that_has_no_row_is_refused(tiny_base: Path, tmp_path: Path) -> None:
@@ -426,12 +433,12 @@ def test_a_prompt_with_a_token_that_has_no_row_is_refused(tiny_base: Path, tmp_p
     suite = support.write_suite(tmp_path / "suite", n_items=4)
     support.write_jsonl(tmp_path / "suite" / "ball.jsonl", rows)
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    task = tasks_of(runner, suite, Protocol())["ball"]
+    task = tasks_of(runner, suite, EvalSettings())["ball"]
     padded = find_base(str(folder), FindOptions())
 
-    answered = runner.ask(padded, task, task.items[:4], Protocol())
+    answered = runner.ask(padded, task, task.items[:4], EvalSettings())
     with pytest.raises(IntegrityError, match=r"holds the token 258, .* only 258 rows") as refused:
-        runner.ask(padded, task, task.items[4:], Protocol())
+        runner.ask(padded, task, task.items[4:], EvalSettings())
 
     assert len(answered) == 4
     assert refused.value.id == "tokenizer.more-than-rows"
@@ -440,38 +447,40 @@ def test_a_prompt_with_a_token_that_has_no_row_is_refused(tiny_base: Path, tmp_p
 @pytest.mark.parametrize(
     ("protocol", "n_again"),
     [
-        (Protocol(), 0),
-        (Protocol(chat_template="own"), 0),
+        (EvalSettings(), 0),
+        (EvalSettings(chat_template="own"), 0),
         # Shots are drawn from the items: with more of them, an old one stands behind others.
-        (Protocol(num_fewshot=3), 24),
+        (EvalSettings(num_fewshot=3), 24),
     ],
     ids=["plain", "template", "shots"],
 )
 def test_a_task_that_grew_asks_its_new_items(
-    tmp_path: Path, runner: HarnessRunner, base: Checkpoint, protocol: Protocol, n_again: int
+    tmp_path: Path, runner: HarnessRunner, base: Checkpoint, protocol: EvalSettings, n_again: int
 ) -> None:
     """Old answers are those to the same words: taken over, unless shots changed the words."""
-    store, told = Store(tmp_path / "store"), list[str]()
-    asked: list[int] = []
+    store, messages = Store(tmp_path / "store"), list[str]()
+    counts: list[int] = []
 
     class Counting(HarnessRunner):
         def ask(self, checkpoint: Any, task: Any, items: Any, protocol: Any) -> Any:
-            asked.append(len(items))
+            counts.append(len(items))
             return super().ask(checkpoint, task, items, protocol)
 
     def answers(n_items: int) -> dict[str, Answer]:
-        own = Counting(runner.settings)
+        counting = Counting(runner.settings)
         suite = support.write_suite(tmp_path, n_items=n_items, n_said=6)
-        look = Schedule(own.resolve([load_suite(str(suite))], protocol), protocol).everything()
-        measured = measure(base, look, protocol=protocol, store=store, runner=own, tell=told.append)
+        look = Schedule(counting.resolve([load_suite(str(suite))], protocol), protocol).everything()
+        measured = measure(
+            base, look, protocol=protocol, store=store, runner=counting, tell=messages.append
+        )
         return {answer.item_id: answer for answer in measured.answers["ball"]}
 
     before = answers(24)
-    n_before = sum(asked)
+    n_before = sum(counts)
     after = answers(30)
 
     assert n_before == 30
-    assert sum(asked) - n_before == 6 + n_again
-    same = [after[name] == one for name, one in before.items()]
+    assert sum(counts) - n_before == 6 + n_again
+    same = [after[name] == answer for name, answer in before.items()]
     assert all(same) or n_again
-    assert ("other words" in told[-1]) == bool(n_again)
+    assert ("other words" in messages[-1]) == bool(n_again)

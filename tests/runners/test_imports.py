@@ -52,11 +52,11 @@ def write(folder: Path, task: str, rows: list[Row], *, day: int = 1) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        {**one, **{key: f"{task} {one[key]}" for key in ("doc_hash", "prompt_hash") if key in one}}
-        for one in rows
+        {**row, **{key: f"{task} {row[key]}" for key in ("doc_hash", "prompt_hash") if key in row}}
+        for row in rows
     ]
     path = folder / f"samples_{task}_2026-01-{day:02d}T10-00-00.123456.jsonl"
-    lines = [json.dumps({**one, "of": folder.name}) + "\n" for one in rows]
+    lines = [json.dumps({**row, "of": folder.name}) + "\n" for row in rows]
     path.write_text("".join(lines), encoding="utf-8")
     return path
 
@@ -92,7 +92,7 @@ def compared(folders: tuple[Path, Path], given: Policy | None = None) -> Review:
     return compare_samples(str(folders[0]), str(folders[1]), given)
 
 
-def told(review: Review) -> list[str]:
+def version_caveats(review: Review) -> list[str]:
     """Return the caveats that are of versions."""
     return support.caveat_texts(review, "samples.other-libraries")
 
@@ -101,8 +101,13 @@ def test_the_policy_makes_capabilities_of_tasks(folders: tuple[Path, Path]) -> N
     """Two tasks are one capability, whose items count equally."""
     review = compared(folders, policy(reasoning=("gsm8k",), reading=("race", "boolq")))
 
-    found = {one.capability: one for one in review.comparison.capabilities}
-    assert (found["reading"].counts.n_items, found["reasoning"].counts.n_broken) == (800, 80)
+    capabilities = {
+        capability.capability: capability for capability in review.comparison.capabilities
+    }
+    assert (capabilities["reading"].counts.n_items, capabilities["reasoning"].counts.n_broken) == (
+        800,
+        80,
+    )
     assert review.verdict.outcome is Outcome.FAIL
     assert "reasoning regressed (100.0 → 80.0 %)" in review.verdict.sentence
 
@@ -111,7 +116,7 @@ def test_without_a_policy_each_task_is_a_capability(folders: tuple[Path, Path]) 
     """So a first look needs no file."""
     review = compared(folders)
 
-    names = [one.capability for one in review.comparison.capabilities]
+    names = [capability.capability for capability in review.comparison.capabilities]
     assert names == ["boolq", "gsm8k", "race"]
 
 
@@ -144,7 +149,10 @@ def test_a_capability_without_tasks_is_the_task_of_its_name(folders: tuple[Path,
 
     review = compared(folders, given)
 
-    assert {one.capability for one in review.comparison.capabilities} == {"reading", "gsm8k"}
+    assert {capability.capability for capability in review.comparison.capabilities} == {
+        "reading",
+        "gsm8k",
+    }
 
 
 def test_metric_and_filter_are_chosen_by_the_policy(tmp_path: Path) -> None:
@@ -173,8 +181,12 @@ def test_items_of_one_side_are_counted_and_not_dropped(folders: tuple[Path, Path
 
     review = compared(folders, policy(reading=("race",)))
 
-    found = review.comparison.capabilities[0]
-    assert (found.counts.n_items, found.counts.n_unscored, found.counts.n_lost) == (340, 60, 60)
+    capability = review.comparison.capabilities[0]
+    assert (capability.counts.n_items, capability.counts.n_unscored, capability.counts.n_lost) == (
+        340,
+        60,
+        60,
+    )
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
 
 
@@ -184,9 +196,13 @@ def test_scores_that_are_none_are_unscored(folders: tuple[Path, Path]) -> None:
     rows[0]["acc"], rows[1]["acc"] = None, float("nan")
     write(folders[0], "race", rows)
 
-    found = compared(folders, policy(reading=("race",))).comparison.capabilities[0]
+    capability = compared(folders, policy(reading=("race",))).comparison.capabilities[0]
 
-    assert (found.counts.n_items, found.counts.n_unscored, found.evidence.base_mean) == (
+    assert (
+        capability.counts.n_items,
+        capability.counts.n_unscored,
+        capability.evidence.base_mean,
+    ) == (
         398,
         2,
         1.0,
@@ -310,42 +326,42 @@ def test_generated_samples_are_read_as_text(tmp_path: Path) -> None:
     """lm-eval logs a list of one text; whether both sides said the same is seen in it."""
     argument = {"gen_args_0": {"arg_0": "Q:", "arg_1": {"until": ["\n"]}}}
     for side, word in (("a", "Omar"), ("b", "omar.")):
-        said = [
+        rows = [
             row(n, arguments=argument, filtered_resps=[word if n % 4 else side]) for n in range(40)
         ]
-        write(tmp_path / side, "names", said)
+        write(tmp_path / side, "names", rows)
 
     review = compared((tmp_path / "a", tmp_path / "b"))
 
-    told = review.comparison.capabilities[0].diagnostics.behaviour
-    assert told is not None
-    assert (told.agreement, told.n_generated, told.length_ratio) == (0.75, 40, None)
+    behaviour = review.comparison.capabilities[0].diagnostics.behaviour
+    assert behaviour is not None
+    assert (behaviour.agreement, behaviour.n_generated, behaviour.length_ratio) == (0.75, 40, None)
 
 
 def test_likelihoods_are_not_compared_as_text(folders: tuple[Path, Path]) -> None:
     """Of multiple choice lm-eval logs likelihoods, which never agree and say no choice."""
     review = compared(folders)
 
-    told = review.comparison.capabilities[0].diagnostics.behaviour
-    assert told is not None
-    assert (told.agreement, told.n_generated, told.n_confident) == (None, 0, 0)
+    behaviour = review.comparison.capabilities[0].diagnostics.behaviour
+    assert behaviour is not None
+    assert (behaviour.agreement, behaviour.n_generated, behaviour.n_confident) == (None, 0, 0)
 
 
 def test_what_a_filter_could_not_read_is_wrong_and_told(tmp_path: Path) -> None:
     """lm-eval writes "[invalid]" and scores it 0; who stops giving answers has lost them."""
-    for side, said in (("a", "4"), ("b", "[invalid]")):
-        rows = [row(n, float(said == "4"), filtered_resps=[said]) for n in range(40)]
+    for side, answer in (("a", "4"), ("b", "[invalid]")):
+        rows = [row(n, float(answer == "4"), filtered_resps=[answer]) for n in range(40)]
         write(tmp_path / side, "sums", rows)
 
     review = compared((tmp_path / "a", tmp_path / "b"))
 
-    found = review.comparison.capabilities[0]
+    capability = review.comparison.capabilities[0]
     assert (
-        found.counts.n_unscored,
-        found.counts.n_broken,
-        found.counts.n_unreadable_candidate,
+        capability.counts.n_unscored,
+        capability.counts.n_broken,
+        capability.counts.n_unreadable_candidate,
     ) == (0, 40, 40)
-    assert (found.diagnostics.readable and found.diagnostics.readable.n_items) == 0
+    assert (capability.diagnostics.readable and capability.diagnostics.readable.n_items) == 0
     assert review.verdict.outcome is Outcome.FAIL
     assert review.verdict.findings[0].cause == "format"
 
@@ -368,12 +384,12 @@ def test_one_run_in_two_folders_is_refused(tmp_path: Path) -> None:
 SENTENCES = [f"The answer to question {n} is {n}." for n in range(40)]
 
 
-def generated(folder: Path, said: list[str], **changes: Any) -> None:
+def generated(folder: Path, texts: list[str], **changes: Any) -> None:
     """Write samples of a task that generates; what a filter leaves is one digit."""
     argument = {"gen_args_0": {"arg_0": "Q:", "arg_1": {"until": ["\n"]}}}
     rows = [
         row(n, arguments=argument, resps=[[text]], filtered_resps=[str(n % 10)], **changes)
-        for n, text in enumerate(said)
+        for n, text in enumerate(texts)
     ]
     write(folder, "sums", rows)
 
@@ -408,9 +424,9 @@ def test_two_models_may_say_the_same(tmp_path: Path, base: list[str], candidate:
 
 def test_a_file_that_was_copied_is_refused(folders: tuple[Path, Path]) -> None:
     """One task's file is enough, also where its answers are short."""
-    said = [str(n % 2) for n in range(40)]
+    texts = [str(n % 2) for n in range(40)]
     for side in folders:
-        generated(side, said)
+        generated(side, texts)
     assert compared(folders).verdict.findings
     (path,) = folders[0].glob("samples_sums_*")
     (folders[1] / path.name).write_bytes(path.read_bytes())
@@ -421,19 +437,19 @@ def test_a_file_that_was_copied_is_refused(folders: tuple[Path, Path]) -> None:
     assert compared(folders, policy(reading=("race",))).verdict.findings
 
 
-def results(folder: Path, day: int = 1, **told: Any) -> None:
+def results(folder: Path, day: int = 1, **content: Any) -> None:
     """Write what lm-eval writes beside the samples."""
     path = folder / f"results_2026-01-{day:02d}T10-00-00.123456.json"
-    path.write_text(json.dumps(told), encoding="utf-8")
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_tasks_of_two_versions_are_refused(folders: tuple[Path, Path]) -> None:
     """They score otherwise, and no prompt need show it; the results of the samples' run count."""
     results(folders[0], versions={"race": 2.0})
     results(folders[1], versions={"race": 2.0})
-    assert told(compared(folders)) == []
+    assert version_caveats(compared(folders)) == []
     results(folders[1], 2, versions={"race": 3.0})
-    assert told(compared(folders)) == []
+    assert version_caveats(compared(folders)) == []
     results(folders[1], versions={"race": 3.0})
 
     with pytest.raises(IntegrityError, match=r"race: version 2\.0 of the task .*, 3\.0 on"):
@@ -445,7 +461,7 @@ def test_libraries_of_two_versions_are_told(folders: tuple[Path, Path]) -> None:
     results(folders[0], lm_eval_version="0.4.9", transformers_version="5.2.0")
     results(folders[1], lm_eval_version="0.4.13", transformers_version="5.2.0")
 
-    (moved,) = told(compared(folders))
+    (moved,) = version_caveats(compared(folders))
 
     assert "different versions (lm-eval 0.4.9 and 0.4.13)" in moved
 

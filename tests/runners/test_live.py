@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cliffguard import Plan, Store, guard
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.settings import Protocol, RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import live
 from cliffguard.gate import find_alone
 from cliffguard.runners.harness import HarnessRunner
@@ -146,13 +146,13 @@ def test_its_answers_are_those_of_its_files(
     files = Plan(candidate=str(tiny_adapter), base=str(tiny_base), suites=plan.suites, offline=True)
     saved = guard(files, store=Store(tmp_path / "files"), runner=HarnessRunner())
 
-    def told(review: Any) -> Any:
+    def numbers_of(review: Any) -> Any:
         return [
-            (one.evidence.base_mean, one.evidence.candidate_mean, one.counts)
-            for one in review.comparison.capabilities
+            (capability.evidence.base_mean, capability.evidence.candidate_mean, capability.counts)
+            for capability in review.comparison.capabilities
         ]
 
-    assert told(live) == told(saved)
+    assert numbers_of(live) == numbers_of(saved)
     assert live.verdict.outcome == saved.verdict.outcome
 
 
@@ -198,10 +198,14 @@ def test_a_base_that_is_trained_too_is_no_base(tuned: Any, tokenizer: Any) -> No
 
 @pytest.mark.parametrize(
     "protocol",
-    [Protocol(dtype="bfloat16"), Protocol(chat_template="base"), Protocol(quantization="4bit")],
+    [
+        EvalSettings(dtype="bfloat16"),
+        EvalSettings(chat_template="base"),
+        EvalSettings(quantization="4bit"),
+    ],
 )
 def test_a_model_in_memory_is_asked_as_it_is(
-    protocol: Protocol, tuned: Any, tokenizer: Any
+    protocol: EvalSettings, tuned: Any, tokenizer: Any
 ) -> None:
     """Another precision or template would make another model of it."""
     with pytest.raises(UsageError, match="in memory is"):
@@ -234,7 +238,7 @@ def test_a_weight_that_is_written_to_meanwhile_is_told(tuned: Any) -> None:
 def test_without_care_a_model_is_not_left_as_it_was(tuned: Any, tokenizer: Any) -> None:
     """What these tests would see: lm-eval leaves eval mode on, and a seed moves on."""
     before = snapshot(tuned, tokenizer)
-    HarnessRunner()._backend._wrapped(tuned, tokenizer, Protocol())  # type: ignore[union-attr]
+    HarnessRunner()._backend._wrapped(tuned, tokenizer, EvalSettings())  # type: ignore[union-attr]
     torch.rand(1)
     after = snapshot(tuned, tokenizer)
 
@@ -311,17 +315,17 @@ def test_a_model_that_computes_no_numbers_is_refused(
         next(p for n, p in tuned.named_parameters() if "lora_B" in n).fill_(float("nan"))
     runner = LiveRunner(tuned, tokenizer)
     suite = load_suite(str(support.write_suite(tmp_path / "suite", n_items=4, n_said=4)))
-    (say,) = [t for t in runner.resolve([suite], Protocol()) if t.name == "say"]
+    (say,) = [t for t in runner.resolve([suite], EvalSettings()) if t.name == "say"]
 
     with pytest.raises(IntegrityError, match="NaN"):
-        runner.ask(runner.sides()[1], say, say.items, Protocol())
+        runner.ask(runner.sides()[1], say, say.items, EvalSettings())
 
 
 def test_what_a_tokenizer_does_to_a_text_is_part_of_an_identity(tuned: Any, tokenizer: Any) -> None:
     """The same vocabulary under another rule gives other tokens."""
     other = copy.deepcopy(tokenizer)
     other.backend_tokenizer.normalizer = normalizers.Lowercase()
-    prints = {LiveRunner(tuned, one).candidate().fingerprint for one in (tokenizer, other)}
+    prints = {LiveRunner(tuned, variant).candidate().fingerprint for variant in (tokenizer, other)}
 
     assert len(prints) == 2
     tokenizer("a text", truncation=True, max_length=4)
@@ -344,7 +348,7 @@ def test_letting_it_compute_leaves_it_as_it_was(tuned: Any, tokenizer: Any) -> N
     before = snapshot(tuned, tokenizer)
 
     for side in (base, candidate):
-        runner.load(side, Protocol())
+        runner.load(side, EvalSettings())
 
     assert same(snapshot(tuned, tokenizer), before)
 
@@ -354,18 +358,18 @@ def test_accelerates_half_precision_is_taken_off_while_asked(
 ) -> None:
     """The key says which precision the weights have; the forward of training has another."""
     bare = LiveRunner(tuned, tokenizer)
-    (task, *_) = bare.resolve([load_suite(plan.suites[0])], Protocol())
-    expected = bare.ask(bare.sides()[1], task, task.items, Protocol())
+    (task, *_) = bare.resolve([load_suite(plan.suites[0])], EvalSettings())
+    expected = bare.ask(bare.sides()[1], task, task.items, EvalSettings())
     AcceleratorState._reset_state(reset_partial_state=True)  # another test's may be of float32
     prepared = Accelerator(mixed_precision="bf16", cpu=True).prepare(tuned)
     forward = prepared.forward
     runner = LiveRunner(prepared, tokenizer)
-    runner.resolve([load_suite(plan.suites[0])], Protocol())
+    runner.resolve([load_suite(plan.suites[0])], EvalSettings())
 
-    found = runner.ask(runner.sides()[1], task, task.items, Protocol())
+    answers = runner.ask(runner.sides()[1], task, task.items, EvalSettings())
 
     AcceleratorState._reset_state(reset_partial_state=True)
-    assert [one.confidence for one in found] == [one.confidence for one in expected]
+    assert [answer.confidence for answer in answers] == [answer.confidence for answer in expected]
     assert prepared.forward is forward
 
 

@@ -43,7 +43,7 @@ def judged(base: Path, candidate: Path, given: Policy | None = None) -> Review:
 
 def by_name(review: Review) -> dict[str, CapabilityComparison]:
     """Return the capabilities that were compared."""
-    return {one.capability: one for one in review.comparison.capabilities}
+    return {capability.capability: capability for capability in review.comparison.capabilities}
 
 
 def refused(base: Path, candidate: Path, given: Policy | None = None) -> CliffguardError:
@@ -61,7 +61,7 @@ def ran(*words: object) -> tuple[int, str]:
 
 def without(rows: Sequence[Row], *names: str) -> list[Row]:
     """Return rows without these keys."""
-    return [{key: value for key, value in one.items() if key not in names} for one in rows]
+    return [{key: value for key, value in row.items() if key not in names} for row in rows]
 
 
 # --- where the samples lie -----------------------------------------------------------------------
@@ -119,9 +119,9 @@ def test_compressed_samples_are_unpacked(end: str, tmp_path: Path) -> None:
         path.with_name(f"{path.name}.{end}").write_bytes(PACKED[end](path.read_bytes()))
         path.unlink()
 
-    found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"]
+    capability = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"]
 
-    assert (found.counts.n_items, found.counts.n_broken) == (N, N // 5)
+    assert (capability.counts.n_items, capability.counts.n_broken) == (N, N // 5)
 
 
 def zipped(content: bytes, *names: str) -> bytes:
@@ -154,7 +154,7 @@ def test_a_parquet_file_is_read(tmp_path: Path) -> None:
         path = write(tmp_path / side, "race", scored(N, wrong))
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         rows[0]["arguments"]["gen_args_9"] = {"arg_0": "x", "arg_1": "y"}
-        table = pyarrow.Table.from_pylist([{**one, "resps": str(one["resps"])} for one in rows])
+        table = pyarrow.Table.from_pylist([{**row, "resps": str(row["resps"])} for row in rows])
         parquet.write_table(table, path.with_suffix(".parquet"))
         path.unlink()
 
@@ -351,19 +351,19 @@ def test_a_side_may_be_one_file(name: str, tmp_path: Path) -> None:
 
     review = judged(tmp_path / "base" / name, tmp_path / "tuned" / name)
 
-    (found,) = review.comparison.capabilities
-    assert found.capability == ("race" if name.startswith("samples") else Path(name).stem)
-    assert found.counts.n_broken == N // 5
+    (capability,) = review.comparison.capabilities
+    assert capability.capability == ("race" if name.startswith("samples") else Path(name).stem)
+    assert capability.counts.n_broken == N // 5
 
 
 def test_a_file_of_any_name_is_the_other_sides_task(tmp_path: Path) -> None:
     """Where the other side has one; of two it is not guessed which."""
     write(tmp_path / "base", "race", scored(N))
-    own = write(tmp_path / "tuned", "race", scored(N, fifth)).rename(tmp_path / "mine.jsonl")
+    renamed = write(tmp_path / "tuned", "race", scored(N, fifth)).rename(tmp_path / "mine.jsonl")
 
-    assert set(by_name(judged(tmp_path / "base", own))) == {"race"}
+    assert set(by_name(judged(tmp_path / "base", renamed))) == {"race"}
     write(tmp_path / "base", "boolq", scored(N))
-    assert refused(tmp_path / "base", own).id == "samples.no-task"
+    assert refused(tmp_path / "base", renamed).id == "samples.no-task"
 
 
 def test_a_json_list_is_read(tmp_path: Path) -> None:
@@ -433,8 +433,8 @@ def test_the_newest_run_of_each_task_counts(tmp_path: Path) -> None:
     assert by_name(review)["race"].counts.n_broken == N // 5
     assert by_name(review)["boolq"].counts.n_broken == 0
     left = support.caveat_texts(review, "samples.several-runs")
-    assert [one.split(":")[0] for one in left] == ["base", "candidate"]
-    assert all("samples_race_2026-01-01T10-00-00.123456.jsonl" in one for one in left)
+    assert [caveat.split(":")[0] for caveat in left] == ["base", "candidate"]
+    assert all("samples_race_2026-01-01T10-00-00.123456.jsonl" in caveat for caveat in left)
 
 
 def test_a_results_file_of_another_program_is_no_ones(tmp_path: Path) -> None:
@@ -460,7 +460,7 @@ def test_the_limit_of_an_older_run_does_not_cut_the_newest(tmp_path: Path) -> No
 # --- older releases ------------------------------------------------------------------------------
 
 
-def old(n: int, wrong: Callable[[int], bool], said: str = "") -> list[Row]:
+def old(n: int, wrong: Callable[[int], bool], answer: str = "") -> list[Row]:
     """Return samples as 0.4.0 to 0.4.2 write them: no hashes, filters or metrics, plain lists."""
     return [
         {
@@ -468,8 +468,8 @@ def old(n: int, wrong: Callable[[int], bool], said: str = "") -> list[Row]:
             "doc": {"question": f"q{number} é", "x": 0.1 * number},
             "target": 1,
             "arguments": [[f"Q: q{number} é\nA:", " 0"], [f"Q: q{number} é\nA:", " 1"]],
-            "resps": [[[-1.0 - number, False]], [[-2.0, said]]],
-            "filtered_resps": [[-1.0 - number, False], [-2.0, said]],
+            "resps": [[[-1.0 - number, False]], [[-2.0, answer]]],
+            "filtered_resps": [[-1.0 - number, False], [-2.0, answer]],
             "acc": float(not wrong(number)),
             "acc_norm": 1.0,
         }
@@ -477,10 +477,10 @@ def old(n: int, wrong: Callable[[int], bool], said: str = "") -> list[Row]:
     ]
 
 
-def write_old(folder: Path, args: str, task: str, rows: list[Row], **told: Any) -> Path:
+def write_old(folder: Path, args: str, task: str, rows: list[Row], **content: Any) -> Path:
     """Write a task's samples under the name of 0.4.0 to 0.4.2, beside a results.json."""
     folder.mkdir(parents=True, exist_ok=True)
-    beside = {"results": {}, "configs": {task: {}}, "versions": {task: 1.0}, **told}
+    beside = {"results": {}, "configs": {task: {}}, "versions": {task: 1.0}, **content}
     (folder / "results.json").write_text(json.dumps(beside))
     path = folder / f"{re.sub('/|=', '__', args)}_{task}.jsonl"
     path.write_text(json.dumps(rows, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -492,9 +492,12 @@ def test_folders_of_the_first_releases_are_read(tmp_path: Path) -> None:
     write_old(tmp_path / "base", "pretrained=org/base", "arc_easy", old(N, lambda _: False))
     write_old(tmp_path / "tuned", "pretrained=runs/ft", "arc_easy", old(N, fifth, "ft"))
 
-    found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))
+    capabilities = by_name(judged(tmp_path / "base", tmp_path / "tuned"))
 
-    assert (found["arc_easy"].counts.n_items, found["arc_easy"].counts.n_broken) == (N, N // 5)
+    assert (capabilities["arc_easy"].counts.n_items, capabilities["arc_easy"].counts.n_broken) == (
+        N,
+        N // 5,
+    )
 
 
 def test_hashes_that_a_release_leaves_out_are_those_of_later_ones(tmp_path: Path) -> None:
@@ -502,21 +505,21 @@ def test_hashes_that_a_release_leaves_out_are_those_of_later_ones(tmp_path: Path
     write_old(tmp_path / "base", "pretrained=org/base", "arc_easy", old(N, lambda _: False))
     newer = [
         {
-            **one,
+            **row,
             "filter": "none",
             "metrics": ["acc", "acc_norm"],
-            "doc_hash": sha(json.dumps(one["doc"], indent=2, ensure_ascii=False)),
-            "prompt_hash": sha(one["arguments"][0][0]),
+            "doc_hash": sha(json.dumps(row["doc"], indent=2, ensure_ascii=False)),
+            "prompt_hash": sha(row["arguments"][0][0]),
         }
-        for one in old(N, fifth, "ft")
+        for row in old(N, fifth, "ft")
     ]
     path = tmp_path / "tuned" / "ft" / "samples_arc_easy_2026-01-01T10-00-00.123456.jsonl"
     path.parent.mkdir(parents=True)
     path.write_text("\n".join(map(json.dumps, newer)))
 
-    found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["arc_easy"]
+    capability = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["arc_easy"]
 
-    assert (found.counts.n_items, found.counts.n_broken) == (N, N // 5)
+    assert (capability.counts.n_items, capability.counts.n_broken) == (N, N // 5)
     newer[3]["prompt_hash"] = "another"
     path.write_text("\n".join(map(json.dumps, newer)))
     assert "1 of 100 prompts differ (number 3)" in str(
@@ -534,12 +537,12 @@ def test_samples_without_filter_and_metrics_are_read(named: Row, tmp_path: Path)
     """As 0.4.3 to 0.4.5 write them, whether or not the policy names both."""
     for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
         rows = without(scored(N, wrong), "filter", "metrics")
-        write(tmp_path / side, "race", [{k: v for k, v in one.items()} for one in rows])
+        write(tmp_path / side, "race", [{k: v for k, v in row.items()} for row in rows])
     given = policy(r=CapabilityPolicy(tasks=("race",), margin=0.05, **{"metric": "acc", **named}))
 
-    found = by_name(judged(tmp_path / "base", tmp_path / "tuned", given))["r"]
+    capability = by_name(judged(tmp_path / "base", tmp_path / "tuned", given))["r"]
 
-    assert (found.counts.n_items, found.counts.n_broken) == (N, N // 5)
+    assert (capability.counts.n_items, capability.counts.n_broken) == (N, N // 5)
 
 
 def two_filters(wrong: Callable[[int], bool]) -> list[Row]:
@@ -553,28 +556,32 @@ FILTERS = [{"name": "strict-match"}, {"name": "flexible-extract"}]
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("content", "name"),
     [
         ({"configs": {"gsm8k": {"filter_list": FILTERS}}}, "flexible-extract"),
         (
-            {"results": {"gsm8k": {f"acc,{one['name']}": 0.5 for one in FILTERS}}},
+            {"results": {"gsm8k": {f"acc,{entry['name']}": 0.5 for entry in FILTERS}}},
             "flexible-extract",
         ),
         ({}, "2"),
     ],
 )
 def test_filters_without_a_name_are_told_apart(
-    told: Mapping[str, Any], name: str, tmp_path: Path
+    content: Mapping[str, Any], name: str, tmp_path: Path
 ) -> None:
     """By their order, and by the name that the results file gives them, if any."""
     for side, wrong in (("base", lambda _: False), ("tuned", fifth)):
         write(tmp_path / side, "gsm8k", two_filters(wrong))
-        results(tmp_path / side, **told)
+        results(tmp_path / side, **content)
     given = policy(maths=CapabilityPolicy(tasks=("gsm8k",), metric="acc", filter=name))
 
-    found = by_name(judged(tmp_path / "base", tmp_path / "tuned", given))["maths"]
+    capability = by_name(judged(tmp_path / "base", tmp_path / "tuned", given))["maths"]
 
-    assert (found.counts.n_items, found.counts.n_broken, found.evidence.base_mean) == (
+    assert (
+        capability.counts.n_items,
+        capability.counts.n_broken,
+        capability.evidence.base_mean,
+    ) == (
         N,
         N // 5,
         1.0,
@@ -582,14 +589,14 @@ def test_filters_without_a_name_are_told_apart(
 
 
 @pytest.mark.parametrize(
-    ("rows", "told", "id"),
+    ("rows", "content", "id"),
     [
         (two_filters(fifth)[:-1], {}, "samples.filters-uneven"),
         (two_filters(fifth), {"configs": {"gsm8k": {"filter_list": FILTERS[:1]}}}, None),
         (
             [
                 *two_filters(fifth)[:N],
-                *({**one, "resps": [["x"]]} for one in two_filters(fifth)[N:]),
+                *({**row, "resps": [["x"]]} for row in two_filters(fifth)[N:]),
             ],
             {},
             "samples.two-runs",
@@ -597,12 +604,12 @@ def test_filters_without_a_name_are_told_apart(
     ],
 )
 def test_what_cannot_be_told_apart_is_refused(
-    rows: list[Row], told: Mapping[str, Any], id: str | None, tmp_path: Path
+    rows: list[Row], content: Mapping[str, Any], id: str | None, tmp_path: Path
 ) -> None:
     """A torn file, and two runs in one, look like filters at first."""
     for side in ("base", "tuned"):
         write(tmp_path / side, "gsm8k", rows)
-        results(tmp_path / side, **told)
+        results(tmp_path / side, **content)
 
     error = refused(tmp_path / "base", tmp_path / "tuned")
 
@@ -610,8 +617,8 @@ def test_what_cannot_be_told_apart_is_refused(
 
 
 NEWER = [
-    {**one, "filter": FILTERS[number // N]["name"], "metrics": ["acc"]}
-    for number, one in enumerate(two_filters(lambda _: False))
+    {**row, "filter": FILTERS[number // N]["name"], "metrics": ["acc"]}
+    for number, row in enumerate(two_filters(lambda _: False))
 ]
 
 
@@ -627,8 +634,11 @@ def test_filters_without_a_name_are_those_of_the_other_side(old: str, tmp_path: 
 
     review = judged(tmp_path / "base", tmp_path / "tuned", given)
 
-    found = by_name(review)["maths"]
-    assert (found.counts.n_broken + found.counts.n_fixed, found.counts.n_items) == (N // 5, N)
+    capability = by_name(review)["maths"]
+    assert (capability.counts.n_broken + capability.counts.n_fixed, capability.counts.n_items) == (
+        N // 5,
+        N,
+    )
     (text,) = support.caveat_texts(review, "samples.filters-by-order")
     assert "they are taken for strict-match, flexible-extract, as on the other side" in text
 
@@ -687,9 +697,13 @@ def test_scores_as_text_are_read(right: Any, wrong: Any, tmp_path: Path) -> None
     write(tmp_path / "base", "race", [row(n, right) for n in range(N)])
     write(tmp_path / "tuned", "race", [row(n, wrong if fifth(n) else right) for n in range(N)])
 
-    found = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"]
+    capability = by_name(judged(tmp_path / "base", tmp_path / "tuned"))["race"]
 
-    assert (found.evidence.base_mean, found.evidence.candidate_mean, found.counts.n_broken) == (
+    assert (
+        capability.evidence.base_mean,
+        capability.evidence.candidate_mean,
+        capability.counts.n_broken,
+    ) == (
         1.0,
         0.8,
         N // 5,
@@ -698,12 +712,12 @@ def test_scores_as_text_are_read(right: Any, wrong: Any, tmp_path: Path) -> None
 
 def repeated(number: int, scores: Any, side: str) -> Row:
     """Return a document that was answered three times, with a score each."""
-    said = [f"{side} {number} {one}, and so on" for one in "abc"]
+    texts = [f"{side} {number} {letter}, and so on" for letter in "abc"]
     return row(
         number,
         arguments={"gen_args_0": {"arg_0": f"Q{number}", "arg_1": {"until": ["\n"]}}},
-        resps=[said],
-        filtered_resps=[said],
+        resps=[texts],
+        filtered_resps=[texts],
         metrics=["acc"],
         acc=scores,
     )
@@ -716,8 +730,11 @@ def test_a_list_of_scores_is_their_mean(tmp_path: Path) -> None:
 
     review = judged(tmp_path / "base", tmp_path / "tuned")
 
-    found = by_name(review)["aime"]
-    assert (found.evidence.base_mean, found.evidence.candidate_mean) == (1.0, pytest.approx(2 / 3))
+    capability = by_name(review)["aime"]
+    assert (capability.evidence.base_mean, capability.evidence.candidate_mean) == (
+        1.0,
+        pytest.approx(2 / 3),
+    )
     assert review.verdict.outcome is Outcome.FAIL
 
 
@@ -744,7 +761,7 @@ def test_a_task_without_a_score_leaves_its_capability_open(tmp_path: Path) -> No
     review = judged(tmp_path / "base", tmp_path / "tuned", policy(words=("wikitext",), r=("race",)))
 
     assert review.verdict.outcome is Outcome.INCONCLUSIVE
-    named = {one.capability: one.outcome for one in review.verdict.findings}
+    named = {finding.capability: finding.outcome for finding in review.verdict.findings}
     assert named["words"] is Outcome.NOT_MEASURED
 
 
@@ -830,9 +847,11 @@ def test_a_group_goes_by_its_name(
     given: Policy, expected: dict[str, int], mmlu: tuple[Path, Path]
 ) -> None:
     """As on lm-eval's command line."""
-    found = by_name(judged(*mmlu, given))
+    capabilities = by_name(judged(*mmlu, given))
 
-    assert {name: one.counts.n_items for name, one in found.items()} == expected
+    assert {
+        name: capability.counts.n_items for name, capability in capabilities.items()
+    } == expected
 
 
 def test_what_a_group_lacks_is_told(mmlu: tuple[Path, Path]) -> None:
@@ -898,14 +917,14 @@ def test_a_key_of_a_results_file_is_no_metric(tmp_path: Path) -> None:
 # --- what the sides were asked -------------------------------------------------------------------
 
 
-def generated(n: int, said: str, **settings: Any) -> list[Row]:
+def generated(n: int, answer: str, **settings: Any) -> list[Row]:
     """Return documents that are answered by a text."""
     return [
         row(
             number,
             arguments={"gen_args_0": {"arg_0": f"Q: q{number}\nA:", "arg_1": settings}},
-            resps=[[f"{said} says a lot about {number}"]],
-            filtered_resps=[said],
+            resps=[[f"{answer} says a lot about {number}"]],
+            filtered_resps=[answer],
         )
         for number in range(n)
     ]
@@ -952,7 +971,7 @@ def test_documents_with_settings_of_their_own_may_be_asked_in_part(tmp_path: Pat
 def test_another_number_of_draws_is_a_caveat(tmp_path: Path) -> None:
     """A mean of three is a steadier score than one answer, of the same thing."""
     write(tmp_path / "a", "gsm8k", generated(N, "one"))
-    thrice = [{**one, "resps": [one["resps"][0] * 3]} for one in generated(N, "two")]
+    thrice = [{**row, "resps": [row["resps"][0] * 3]} for row in generated(N, "two")]
     write(tmp_path / "b", "gsm8k", thrice)
 
     review = judged(tmp_path / "a", tmp_path / "b")
@@ -990,7 +1009,7 @@ def test_other_choices_and_targets_are_not_compared(
 ) -> None:
     """The hashes of document and prompt say nothing of them."""
     write(tmp_path / "a", "gsm8k", scored(N))
-    write(tmp_path / "b", "gsm8k", [{**one, key: value} for one in scored(N, fifth)])
+    write(tmp_path / "b", "gsm8k", [{**row, key: value} for row in scored(N, fifth)])
 
     error = refused(tmp_path / "a", tmp_path / "b")
 
@@ -1012,7 +1031,7 @@ def test_two_files_of_other_names_say_how_to_call_them(tmp_path: Path) -> None:
 def test_answers_without_scores_are_said_to_be_so(tmp_path: Path) -> None:
     """lm-eval's --predict_only logs the metric bypass alone."""
     write(tmp_path / "a", "race", scored(N))
-    bare = [{**one, "metrics": ["bypass"], "bypass": 999} for one in scored(N)]
+    bare = [{**row, "metrics": ["bypass"], "bypass": 999} for row in scored(N)]
     write(tmp_path / "b", "race", without(bare, "acc", "acc_norm"))
 
     error = refused(tmp_path / "a", tmp_path / "b")

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Protocol
+from cliffguard import EvalSettings
 from cliffguard.core.answers import Answer
 from cliffguard.core.errors import (
     CliffguardError,
@@ -91,11 +91,11 @@ class Alone:
 
     def __init__(self, *others: Any) -> None:
         self.others = list(others)
-        self.told: list[Any] = []
+        self.messages: list[Any] = []
 
     def hear(self, word: Any = None) -> Any:
         """Note what the leader says."""
-        self.told.append(word)
+        self.messages.append(word)
         return word
 
     def gather(self, word: Any) -> list[Any]:
@@ -111,12 +111,12 @@ class Echo:
 
     identity = "echo"
 
-    def resolve(self, suites: Any, protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Any, protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the suites, which are tasks here."""
         return tuple(suites)
 
     def ask(
-        self, checkpoint: Any, task: Task, items: Sequence[Item], protocol: Protocol
+        self, checkpoint: Any, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> list[Answer]:
         """Return one answer for each item."""
         return [support.answer(item) for item in items]
@@ -141,14 +141,14 @@ def test_each_process_answers_one_shard(led: Any, task: Task) -> None:
     """Shards are dealt out by rank, and come back in their order with their notes."""
     theirs = (ANSWERS[2:], {"device": "there"})
     runner = led(((task,), None), (theirs, None))
-    runner.resolve((task,), Protocol())
+    runner.resolve((task,), EvalSettings())
 
-    found = runner.ask_each(
-        support.checkpoint(), [(task, ITEMS[:2]), (task, ITEMS[2:])], Protocol()
+    results = runner.ask_each(
+        support.checkpoint(), [(task, ITEMS[:2]), (task, ITEMS[2:])], EvalSettings()
     )
 
-    assert [tuple(answers) for answers, _ in found] == [ANSWERS[:2], ANSWERS[2:]]
-    assert [notes["device"] for _, notes in found] == ["here", "there"]
+    assert [tuple(answers) for answers, _ in results] == [ANSWERS[:2], ANSWERS[2:]]
+    assert [notes["device"] for _, notes in results] == ["here", "there"]
 
 
 def test_a_leader_that_is_interrupted_leaves_at_once(
@@ -156,24 +156,24 @@ def test_a_leader_that_is_interrupted_leaves_at_once(
 ) -> None:
     """In the middle of an order a farewell would wait for peers that wait for the leader."""
     runner = led(((task,), None), ((ANSWERS, {}), None))
-    runner.resolve((task,), Protocol())
+    runner.resolve((task,), EvalSettings())
     monkeypatch.setattr(runner.inner, "ask", _interrupted)
 
     with pytest.raises(KeyboardInterrupt):
-        runner.ask(support.checkpoint(), task, ITEMS, Protocol())
+        runner.ask(support.checkpoint(), task, ITEMS, EvalSettings())
     runner.close()
 
-    assert None not in runner._peers.told
+    assert None not in runner._peers.messages
 
 
 def test_a_leader_that_is_done_lets_the_others_go(led: Any, task: Task) -> None:
     """Between orders the workers are told that there will be no more."""
     runner = led(((task,), None))
-    runner.resolve((task,), Protocol())
+    runner.resolve((task,), EvalSettings())
 
     runner.close()
 
-    assert runner._peers.told[-1] is None
+    assert runner._peers.messages[-1] is None
 
 
 def _interrupted(*_: Any) -> list[Answer]:
@@ -183,22 +183,24 @@ def _interrupted(*_: Any) -> list[Answer]:
 def test_a_workers_short_answer_is_refused(led: Any, task: Task) -> None:
     """A worker that leaves an item out ends the run."""
     runner = led(((task,), None), ((ANSWERS[2:3], {}), None))
-    runner.resolve((task,), Protocol())
+    runner.resolve((task,), EvalSettings())
 
     with pytest.raises(IntegrityError, match=r"1 missing, 0 twice; the first is item-3"):
-        runner.ask_each(support.checkpoint(), [(task, ITEMS[:2]), (task, ITEMS[2:])], Protocol())
+        runner.ask_each(
+            support.checkpoint(), [(task, ITEMS[:2]), (task, ITEMS[2:])], EvalSettings()
+        )
 
 
 def test_a_workers_failure_is_raised_by_the_leader(led: Any, task: Task) -> None:
     """An error of ours arrives as itself, a crash with its traceback and rank."""
     runner = led(((task,), None), (None, IntegrityError("torn")), (None, "Traceback: oh"))
-    runner.resolve((task,), Protocol())
+    runner.resolve((task,), EvalSettings())
     shards = [(task, ITEMS[:2]), (task, ITEMS[2:])]
 
     with pytest.raises(IntegrityError, match="torn"):
-        runner.ask_each(support.checkpoint(), shards, Protocol())
+        runner.ask_each(support.checkpoint(), shards, EvalSettings())
     with pytest.raises(RuntimeError, match=r"process 1 failed:\nTraceback: oh"):
-        runner.ask_each(support.checkpoint(), shards, Protocol())
+        runner.ask_each(support.checkpoint(), shards, EvalSettings())
 
 
 def test_processes_that_read_other_suites_are_refused(led: Any, task: Task) -> None:
@@ -206,7 +208,7 @@ def test_processes_that_read_other_suites_are_refused(led: Any, task: Task) -> N
     runner = led(((replace(task, digest="other"),), None))
 
     with pytest.raises(IntegrityError, match="the processes of this run read different suites"):
-        runner.resolve((task,), Protocol())
+        runner.resolve((task,), EvalSettings())
 
 
 # --- whole runs ----------------------------------------------------------------------------------
@@ -299,9 +301,11 @@ def stored(folder: Path) -> dict[str, bytes]:
     }
 
 
-def words(said: str) -> list[str]:
+def words(stderr: str) -> list[str]:
     """Return the lines for people, without times, progress and folders, which differ."""
-    return [line for line in said.splitlines() if not line.startswith(("[", "reports: ", "time: "))]
+    return [
+        line for line in stderr.splitlines() if not line.startswith(("[", "reports: ", "time: "))
+    ]
 
 
 @pytest.mark.slow
@@ -319,7 +323,7 @@ def test_two_processes_store_what_one_stores(
     assert sum("shards" in name for name in expected) >= 10, "too few shards to share"
     assert stored(tmp_path) == expected
     here, there = (
-        support.placeless(one / "out" / "review.json", one) for one in (tmp_path, alone[0])
+        support.placeless(folder / "out" / "review.json", folder) for folder in (tmp_path, alone[0])
     )
     assert here == there
     assert words(done.stderr) == words(alone[1])
@@ -340,10 +344,10 @@ def test_measure_shares_shards_as_check_does(
 
     assert done.returncode == 0, done.stderr
     assert "308 answers to 2 tasks" in done.stderr
-    found, expected = stored(tmp_path), stored(alone[0])
-    shards = {name for name in found if "shards" in name}
+    files, expected = stored(tmp_path), stored(alone[0])
+    shards = {name for name in files if "shards" in name}
     assert len(shards) >= 5
-    assert {name: found[name] for name in shards} == {name: expected.get(name) for name in shards}
+    assert {name: files[name] for name in shards} == {name: expected.get(name) for name in shards}
 
 
 def two_processes(
@@ -374,17 +378,17 @@ def two_processes(
 
 def ended(running: Sequence[subprocess.Popen[str]]) -> list[tuple[int, str]]:
     """Return (exit code, stderr) of each; end what hangs, and fail."""
-    found = []
+    endings = []
     try:
-        for one in running:
-            said = one.communicate(timeout=PATIENCE_S)[1]
-            found.append((one.returncode, said))
+        for process in running:
+            stderr = process.communicate(timeout=PATIENCE_S)[1]
+            endings.append((process.returncode, stderr))
     finally:
-        for one in running:
-            if one.poll() is None:
-                one.kill()
-                one.wait()
-    return found
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    return endings
 
 
 @pytest.mark.slow
@@ -401,11 +405,11 @@ def test_an_error_in_any_process_ends_the_run_with_its_exit_code(
         where=where,
     )
 
-    (leader, said), (worker, worker_said) = ended(failing)
+    (leader, stderr), (worker, worker_stderr) = ended(failing)
 
-    assert (leader, worker) == (12, 0), said + worker_said
-    assert "cliffguard: error: the weights of this machine are torn\n" in said
-    assert "torn" not in worker_said
+    assert (leader, worker) == (12, 0), stderr + worker_stderr
+    assert "cliffguard: error: the weights of this machine are torn\n" in stderr
+    assert "torn" not in worker_stderr
     failure = json.loads((tmp_path / "out" / "failure.json").read_text())
     assert (failure["exit_code"], failure["kind"]) == (12, "integrity")
 
@@ -425,8 +429,8 @@ def test_a_worker_that_is_killed_ends_the_run(
         time.sleep(0.05)
     running[1].send_signal(signal.SIGKILL)
 
-    (leader, said), (worker, _) = ended(running)
+    (leader, stderr), (worker, _) = ended(running)
 
-    assert (leader, worker) == (20, -signal.SIGKILL), said
-    assert re.search(r"cliffguard: error\[[a-z.-]+\]: a process of this run was lost", said)
-    assert "Traceback" not in said
+    assert (leader, worker) == (20, -signal.SIGKILL), stderr
+    assert re.search(r"cliffguard: error\[[a-z.-]+\]: a process of this run was lost", stderr)
+    assert "Traceback" not in stderr

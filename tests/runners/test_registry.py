@@ -10,7 +10,7 @@ import pytest
 from lm_eval.api.model import LM
 
 import cliffguard
-from cliffguard import Plan, Protocol, RunnerSettings, Store, guard
+from cliffguard import EvalSettings, Plan, RunnerSettings, Store, guard
 from cliffguard.core.backends import BACKENDS, kind_of, register_backend
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, UsageError
@@ -62,7 +62,7 @@ class DictBackend(Backend):
         rows = (support.choice_rows(60), support.generated_rows(6))
         self.choices, self.texts = ({row["prompt"]: row["answer"] for row in kind} for kind in rows)
 
-    def model(self, checkpoint: Checkpoint, protocol: Protocol, dtype: str) -> DictModel:
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> DictModel:
         """Return the model of a checkpoint, by its name."""
         is_base = checkpoint.name.endswith("base")
         return DictModel(self.texts | self.choices if is_base else self.texts)
@@ -90,7 +90,7 @@ def test_a_backend_of_somebody_else_answers_through_guard(tmp_path: Path) -> Non
 
     review = guard(plan, store=Store(tmp_path / "store"))
 
-    outcomes = {one.capability: one.outcome for one in review.verdict.findings}
+    outcomes = {finding.capability: finding.outcome for finding in review.verdict.findings}
     assert (outcomes["reasoning"], review.verdict.outcome) == ("REGRESSED", "FAIL")
     assert outcomes["saying"] != "REGRESSED"
 
@@ -121,7 +121,7 @@ FACTORIES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", FACTORIES)
 def test_what_is_no_factory_is_refused(name: str) -> None:
     """In one line that says how a factory is called, when it is registered or before it is used."""
-    factory, told = FACTORIES[name]
+    factory, problem = FACTORIES[name]
 
     def made() -> None:
         register_backend("theirs", factory)
@@ -131,7 +131,7 @@ def test_what_is_no_factory_is_refused(name: str) -> None:
         made()
 
     assert (refused.value.id, refused.value.exit_code) == ("runner.backend-factory", 2)
-    assert told in str(refused.value)
+    assert problem in str(refused.value)
     assert str(refused.value).isprintable()
 
 
@@ -159,7 +159,7 @@ def plan_of_theirs(folder: Path) -> Plan:
     )
 
 
-def asked(folder: Path) -> CliffguardError:
+def error_of(folder: Path) -> CliffguardError:
     """Return what a run over the backend `theirs` is refused with."""
     with pytest.raises(CliffguardError) as refused:
         guard(plan_of_theirs(folder), store=Store(folder / "store"))
@@ -176,7 +176,7 @@ def test_a_method_that_returns_no_model_is_refused(
     monkeypatch.setattr(DictBackend, "model", lambda *_: model)
     monkeypatch.delattr(DictModel, "max_length")
 
-    refused = asked(tmp_path)
+    refused = error_of(tmp_path)
 
     assert (refused.id, refused.exit_code) == ("runner.no-model", 2)
     assert f"`model` of 'theirs' returned a {type(model).__name__}, which has no" in str(refused)
@@ -205,7 +205,7 @@ def test_an_answer_of_no_model_is_refused(
     register_backend("theirs", DictBackend)
     monkeypatch.setattr(DictModel, method, lambda _, requests, **__: [answer] * len(requests))
 
-    refused = asked(tmp_path)
+    refused = error_of(tmp_path)
 
     assert (refused.id, refused.exit_code) == (error_id, 12)
 
@@ -219,7 +219,7 @@ def test_an_answer_too_few_is_refused(
     whole = getattr(DictModel, method)
     monkeypatch.setattr(DictModel, method, lambda *a, **k: whole(*a, **k)[1:])
 
-    refused = asked(tmp_path)
+    refused = error_of(tmp_path)
 
     assert (refused.id, refused.exit_code) == ("model.answer-count", 12)
 
@@ -295,8 +295,8 @@ def test_what_a_backend_cannot_do_is_refused() -> None:
     runner = HarnessRunner(RunnerSettings(model="dict"))
 
     for ask in (
-        lambda: runner.resolve([], Protocol(temperature=0.7)),
-        lambda: runner.embed(support.checkpoint(), ["a"], Protocol()),
+        lambda: runner.resolve([], EvalSettings(temperature=0.7)),
+        lambda: runner.embed(support.checkpoint(), ["a"], EvalSettings()),
     ):
         with pytest.raises(CliffguardError) as refused:
             ask()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cliffguard import Plan, Policy, Protocol, RunnerSettings, Store, guard
+from cliffguard import EvalSettings, Plan, Policy, RunnerSettings, Store, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base
 from cliffguard.core.errors import InfrastructureError, SuiteError, UsageError
 from cliffguard.core.reviews import Review
@@ -84,7 +84,7 @@ def test_a_name_is_enough(runner: HarnessRunner, tmp_path: Path) -> None:
     """`- gsm8k` gives its items, its first metric and its first filter."""
     file = suite(tmp_path, "gsm8k")
 
-    (task,) = runner.resolve([load_suite(str(file))], Protocol())
+    (task,) = runner.resolve([load_suite(str(file))], EvalSettings())
 
     assert (task.name, task.metric, task.filter) == ("gsm8k", "exact_match", "strict-match")
     assert [item.answer for item in task.items][:1] == ["One more.\n#### 1"]
@@ -95,7 +95,7 @@ def test_a_group_stands_for_its_tasks(runner: HarnessRunner, tmp_path: Path) -> 
     """`- bbh_cot_fewshot` gives a task of ours for each of lm-eval's, in one capability."""
     file = suite(tmp_path, "bbh_cot_fewshot")
 
-    tasks = runner.resolve([load_suite(str(file))], Protocol())
+    tasks = runner.resolve([load_suite(str(file))], EvalSettings())
 
     assert len(tasks) > 20
     assert {task.entry for task in tasks} == {"bbh_cot_fewshot"}
@@ -114,10 +114,10 @@ def test_filters_are_kept_apart(
     scores = {}
     for name in ("strict-match", "flexible-extract"):
         file = suite(tmp_path, f"{{name: gsm8k, filter: {name}, num_fewshot: 0}}")
-        (task,) = runner.resolve([load_suite(str(file))], Protocol())
+        (task,) = runner.resolve([load_suite(str(file))], EvalSettings())
         model = support.model_of(runner, base)
         monkeypatch.setattr(model, "generate", support.saying(["It is 1."]))
-        scores[name] = [a.score for a in runner.ask(base, task, task.items[:1], Protocol())]
+        scores[name] = [a.score for a in runner.ask(base, task, task.items[:1], EvalSettings())]
 
     assert scores == {"strict-match": [None], "flexible-extract": [1.0]}
 
@@ -129,11 +129,12 @@ def test_the_shots_are_part_of_what_is_asked(
     base = find_base(str(tiny_base), FindOptions())
     model = support.model_of(runner, base)
     monkeypatch.setattr(type(model), "max_length", 4096)
-    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "gsm8k")))], Protocol())
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "gsm8k")))], EvalSettings())
     monkeypatch.setattr(model, "generate", support.saying(["1", "1"]))
 
     none, two = (
-        runner.ask(base, task, task.items[:1], Protocol(num_fewshot=shots))[0] for shots in (0, 2)
+        runner.ask(base, task, task.items[:1], EvalSettings(num_fewshot=shots))[0]
+        for shots in (0, 2)
     )
 
     assert none.prompt_digest != two.prompt_digest
@@ -145,9 +146,9 @@ def test_multiple_choice_tasks_have_picks(
 ) -> None:
     """A stock multiple-choice task answers with one of its choices."""
     base = find_base(str(tiny_base), FindOptions())
-    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "copa")))], Protocol())
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "copa")))], EvalSettings())
 
-    answers = runner.ask(base, task, task.items, Protocol())
+    answers = runner.ask(base, task, task.items, EvalSettings())
 
     assert all(
         answer.text in item.choices for answer, item in zip(answers, task.items, strict=True)
@@ -185,7 +186,7 @@ def test_what_cannot_be_used_says_why(
     file = suite(tmp_path, entry)
 
     with pytest.raises((SuiteError, InfrastructureError), match=message):
-        runner.resolve([load_suite(str(file))], Protocol())
+        runner.resolve([load_suite(str(file))], EvalSettings())
 
 
 def test_another_filter_in_the_store_is_not_taken_for_this_one(
@@ -231,12 +232,12 @@ def test_scores_of_a_metric_that_is_better_low_are_turned(
 ) -> None:
     """crows_pairs scores 1 for a stereotype, which is the first choice; we score 0 for it."""
     base = find_base(str(tiny_base), FindOptions())
-    (task,) = runner.resolve([load_suite(str(suite(tmp_path, CROWS)))], Protocol())
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, CROWS)))], EvalSettings())
 
-    answers = runner.ask(base, task, task.items, Protocol())
+    answers = runner.ask(base, task, task.items, EvalSettings())
 
     assert task.lower_is_better
-    assert [one.score for one in answers] == [
+    assert [answer.score for answer in answers] == [
         float(answer.text != item.choices[0])
         for answer, item in zip(answers, task.items, strict=True)
     ]
@@ -253,10 +254,12 @@ def test_without_a_name_a_metric_that_is_better_high_is_taken(
     metric: str,
 ) -> None:
     """The first such one, as before; where there is none, the first."""
-    told = {"likelihood_diff": False, "pct_stereotype": is_high}
-    monkeypatch.setattr("lm_eval.api.task.ConfigurableTask.higher_is_better", lambda _: told)
+    directions = {"likelihood_diff": False, "pct_stereotype": is_high}
+    monkeypatch.setattr("lm_eval.api.task.ConfigurableTask.higher_is_better", lambda _: directions)
 
-    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "crows_pairs_english")))], Protocol())
+    (task,) = runner.resolve(
+        [load_suite(str(suite(tmp_path, "crows_pairs_english")))], EvalSettings()
+    )
 
     assert (task.metric, task.lower_is_better) == (metric, not is_high)
 
@@ -342,7 +345,7 @@ def test_tasks_that_sample_are_refused(
     monkeypatch.setattr(type(_stock_tasks()), "load", lambda *_: {"tasks": {"gsm8k": harness}})
 
     with pytest.raises(SuiteError, match="gsm8k: samples its answers"):
-        runner.resolve([load_suite(str(file))], Protocol())
+        runner.resolve([load_suite(str(file))], EvalSettings())
 
 
 def test_addresses_of_functions_are_not_part_of_a_task() -> None:
@@ -369,7 +372,7 @@ def test_tasks_that_run_code_are_refused(
     suites = [load_suite(str(suite(tmp_path, "gsm8k")))]
 
     with pytest.raises(SuiteError, match="gsm8k: runs code that the model wrote"):
-        runner.resolve(suites, Protocol())
+        runner.resolve(suites, EvalSettings())
 
 
 def test_data_that_cannot_be_fetched_is_worth_a_retry(
@@ -377,7 +380,7 @@ def test_data_that_cannot_be_fetched_is_worth_a_retry(
 ) -> None:
     """A hub that is away is an infrastructure error, not a fault of the suite."""
     with pytest.raises(InfrastructureError, match="piqa: lm-eval cannot load its data"):
-        runner.resolve([load_suite(str(suite(tmp_path, "piqa")))], Protocol())
+        runner.resolve([load_suite(str(suite(tmp_path, "piqa")))], EvalSettings())
 
 
 def test_a_task_that_fixes_no_shots_keeps_none(
@@ -385,11 +388,11 @@ def test_a_task_that_fixes_no_shots_keeps_none(
 ) -> None:
     """As in lm-eval, --num-fewshot does not reach a task whose own config says 0."""
     base = find_base(str(tiny_base), FindOptions())
-    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "copa")))], Protocol())
+    (task,) = runner.resolve([load_suite(str(suite(tmp_path, "copa")))], EvalSettings())
     runner._tasks["copa"]._own_shots = 0
 
     none, three = (
-        runner.ask(base, task, task.items[:1], Protocol(num_fewshot=shots))[0]
+        runner.ask(base, task, task.items[:1], EvalSettings(num_fewshot=shots))[0]
         for shots in (None, 3)
     )
 

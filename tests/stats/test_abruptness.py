@@ -57,9 +57,9 @@ def test_a_step_has_to_beat_both(drops, fits_step):
     """Either of them alone is enough to keep the word back."""
     rng = np.random.default_rng(3)
 
-    found = abruptness(exactly(BASE, drops), chance=CHANCE, n_replicates=199, rng=rng)
+    result = abruptness(exactly(BASE, drops), chance=CHANCE, n_replicates=199, rng=rng)
 
-    assert (found.fits_step, found.p_value <= 0.05) == (fits_step, fits_step)
+    assert (result.fits_step, result.p_value <= 0.05) == (fits_step, fits_step)
 
 
 def test_replicates_have_the_expected_drops_and_shares():

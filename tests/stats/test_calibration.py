@@ -38,9 +38,9 @@ def test_the_smooth_error_is_the_one_defined(seed):
     confidence = rng.random(n) ** 0.5
     right = (rng.random(n) < confidence * 0.8).astype(float)
 
-    found = smooth_calibration_error(confidence, right)
+    error = smooth_calibration_error(confidence, right)
 
-    assert found == pytest.approx(by_definition(confidence, right), abs=0.003)
+    assert error == pytest.approx(by_definition(confidence, right), abs=0.003)
 
 
 def test_always_wrong_and_always_sure_is_as_bad_as_it_gets():
@@ -51,9 +51,9 @@ def test_always_wrong_and_always_sure_is_as_bad_as_it_gets():
 
 def test_confident_and_wrong():
     """The threshold counts as confident; an unsure mistake does not."""
-    found = confident_wrong([0.8, 0.79, 0.95, 0.95], [0.0, 0.0, 1.0, 0.0])
+    flagged = confident_wrong([0.8, 0.79, 0.95, 0.95], [0.0, 0.0, 1.0, 0.0])
 
-    assert found.tolist() == [True, False, False, True]
+    assert flagged.tolist() == [True, False, False, True]
 
 
 def test_the_gap_is_confidence_minus_score():

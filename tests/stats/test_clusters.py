@@ -26,26 +26,26 @@ def test_the_variance_is_that_of_a_regression_with_clustered_errors():
     clustered = 4 / 3 * sum(t * t for t in totals) / 12**2
     alone = sum((x - mean) ** 2 for x in changes) / 11 / 12
 
-    found = clustering(changes, clusters)
+    estimate = clustering(changes, clusters)
 
-    assert found.n_clusters == 4
-    assert found.design_effect == pytest.approx(clustered / alone)
+    assert estimate.n_clusters == 4
+    assert estimate.design_effect == pytest.approx(clustered / alone)
 
 
 def test_no_change_is_no_proof_of_independence():
     """24 passages of 10 questions: with nothing changed, the prior's one quarter stands."""
-    found = clustering([0.0] * 240, [i % 24 for i in range(240)])
+    estimate = clustering([0.0] * 240, [i % 24 for i in range(240)])
 
-    assert found.design_effect == pytest.approx(1 + 9 * 0.25)
+    assert estimate.design_effect == pytest.approx(1 + 9 * 0.25)
 
 
 def test_clusters_that_changed_outvote_the_prior():
     """One changed item in each of 200 pairs: almost no correlation, and almost no effect left."""
     changes = [1.0, 0.0] * 100 + [-1.0, 0.0] * 100
 
-    found = clustering(changes, [i // 2 for i in range(400)])
+    estimate = clustering(changes, [i // 2 for i in range(400)])
 
-    assert 1.0 < found.design_effect < 1.02
+    assert 1.0 < estimate.design_effect < 1.02
 
 
 @pytest.mark.parametrize(("correlation", "most"), [(0.1, 0.06), (0.3, 0.075)])
@@ -60,9 +60,9 @@ def test_the_level_where_whole_passages_fall(correlation, most):
         rates = rng.beta(margin * a, (1 - margin) * a, size=24)
         values = (rng.random(240) < np.repeat(rates, 10)).astype(float)
         z = tango_z(n_broken=int(values.sum()), n_fixed=0, n_items=240, drop=margin)
-        found = clustering(values, names)
+        estimate = clustering(values, names)
         plain += z > 1.714
-        honest += found.deflated(z) > found.critical_value(0.05)
+        honest += estimate.deflated(z) > estimate.critical_value(0.05)
 
     assert plain / n_runs > 1.5 * most
     assert honest / n_runs < most
@@ -73,20 +73,20 @@ def test_items_that_are_all_alike_within_a_cluster_count_once():
     rng = np.random.default_rng(0)
     per_cluster = rng.choice([-1.0, 0.0, 1.0], size=200)
 
-    found = clustering(np.repeat(per_cluster, 5), np.repeat(np.arange(200), 5))
+    estimate = clustering(np.repeat(per_cluster, 5), np.repeat(np.arange(200), 5))
 
-    assert found.design_effect == pytest.approx(5.0, rel=0.02)
+    assert estimate.design_effect == pytest.approx(5.0, rel=0.02)
 
 
 @given(rows, st.randoms(use_true_random=False))
 def test_order_and_names_do_not_matter(pairs, random):
     """Only which items are together."""
-    found = clustering(*zip(*pairs, strict=True))
+    estimate = clustering(*zip(*pairs, strict=True))
     random.shuffle(pairs)
     renamed = [(x, f"cluster {name}") for x, name in pairs]
 
     assert clustering(*zip(*renamed, strict=True)).design_effect == pytest.approx(
-        found.design_effect
+        estimate.design_effect
     )
 
 
@@ -103,17 +103,19 @@ def test_the_level_on_clustered_items():
     naive = honest = 0
     for _ in range(n_runs):
         shared = rng.choice([1.0, 0.0, -1.0], p=[0.075, 0.9, 0.025], size=40)
-        own = rng.choice([1.0, 0.0, -1.0], p=[0.075, 0.9, 0.025], size=(40, 5))
-        values = np.where(rng.random((40, 5)) < math.sqrt(0.3), shared[:, None], own).ravel()
+        independent = rng.choice([1.0, 0.0, -1.0], p=[0.075, 0.9, 0.025], size=(40, 5))
+        values = np.where(
+            rng.random((40, 5)) < math.sqrt(0.3), shared[:, None], independent
+        ).ravel()
         z = tango_z(
             n_broken=int((values > 0).sum()),
             n_fixed=int((values < 0).sum()),
             n_items=200,
             drop=margin,
         )
-        found = clustering(values, np.repeat(np.arange(40), 5))
+        estimate = clustering(values, np.repeat(np.arange(40), 5))
         naive += z > 1.645
-        honest += found.deflated(z) > found.critical_value(0.05)
+        honest += estimate.deflated(z) > estimate.critical_value(0.05)
 
     assert naive / n_runs > 0.08
     assert honest / n_runs < 0.065
@@ -121,10 +123,10 @@ def test_the_level_on_clustered_items():
 
 def test_few_clusters_decide_nothing():
     """Below twenty, no value of the statistic is enough."""
-    found = clustering([1.0, 0.0] * 10, [i // 2 for i in range(20)])
+    estimate = clustering([1.0, 0.0] * 10, [i // 2 for i in range(20)])
 
-    assert found.critical_value(0.05) == math.inf
-    assert found.p_value(9.0) == 1.0
+    assert estimate.critical_value(0.05) == math.inf
+    assert estimate.p_value(9.0) == 1.0
 
 
 def test_a_group_is_asked_of_every_item():
@@ -141,18 +143,18 @@ def test_where_nothing_changed_the_p_value_is_the_chance_to_see_no_fallen_cluste
     n_clusters: int, size: int
 ) -> None:
     """(1 - 2 D)^G: of the share 2 D of the clusters that lose half, none was drawn."""
-    names = [place // size for place in range(n_clusters * size)]
-    found = clustering([0.0] * len(names), names)
+    names = [item // size for item in range(n_clusters * size)]
+    estimate = clustering([0.0] * len(names), names)
 
-    assert found.p_at_least(0.05) == pytest.approx(0.9**n_clusters, rel=1e-6)
-    assert found.n_effective_clusters == n_clusters
+    assert estimate.p_at_least(0.05) == pytest.approx(0.9**n_clusters, rel=1e-6)
+    assert estimate.n_effective_clusters == n_clusters
 
 
 def test_the_least_number_of_clusters_is_where_that_chance_is_alpha() -> None:
     """29 at 5 points, 49 at 3, 20 at 8; and never below 20."""
-    found = {m: least_effective_clusters(margin=m, alpha=0.05) for m in (0.03, 0.05, 0.08, 0.3)}
+    least = {m: least_effective_clusters(margin=m, alpha=0.05) for m in (0.03, 0.05, 0.08, 0.3)}
 
-    assert found == {0.03: 49, 0.05: 29, 0.08: 20, 0.3: 20}
+    assert least == {0.03: 49, 0.05: 29, 0.08: 20, 0.3: 20}
     assert 0.9**29 <= 0.05 < 0.9**28
 
 
@@ -163,27 +165,27 @@ def test_order_and_names_of_clusters_move_no_digit() -> None:
     changes = rng.choice([0.0, 1.0, -1.0], p=[0.9, 0.06, 0.04], size=500)
     shuffled = rng.permutation(500)
 
-    one = clustering(changes, names)
+    estimate = clustering(changes, names)
     other = clustering(changes[shuffled], [f"n{name}" for name in names[shuffled]])
 
-    assert one.p_at_least(0.05) == other.p_at_least(0.05)
-    assert one.highest_drop(0.05) == other.highest_drop(0.05)
+    assert estimate.p_at_least(0.05) == other.p_at_least(0.05)
+    assert estimate.highest_drop(0.05) == other.highest_drop(0.05)
 
 
 def test_the_interval_ends_where_the_test_stops_rejecting() -> None:
     """`highest_drop` is the inverse of `p_at_least`."""
-    names = [place // 5 for place in range(400)]
+    names = [item // 5 for item in range(400)]
     changes = [1.0] * 12 + [0.0] * 388
 
-    found = clustering(changes, names)
+    estimate = clustering(changes, names)
 
-    assert found.p_at_least(found.highest_drop(0.05)) == pytest.approx(0.05, rel=1e-4)
+    assert estimate.p_at_least(estimate.highest_drop(0.05)) == pytest.approx(0.05, rel=1e-4)
 
 
 def test_a_topic_in_ten_that_loses_half_is_not_held() -> None:
     """60 clusters of 20 at a drop of exactly the margin: false HELD in 5 % and chance at most."""
     rng = np.random.default_rng(11)
-    names = [place // 20 for place in range(1200)]
+    names = [item // 20 for item in range(1200)]
     n_held = 0
     for _ in range(300):
         lost = rng.random(60) < 0.10
@@ -205,10 +207,10 @@ def test_a_few_large_clusters_beside_many_items_alone_are_not_held_by_luck() -> 
     for _ in range(200):
         lost = rng.binomial(sizes, 0.5 * (rng.random(len(sizes)) < 0.10))
         sums = tuple(sorted(zip(map(float, lost), map(int, sizes), strict=True)))
-        found = replace(unchanged, sums=sums)
-        if found._p_weighed(0.05) <= 0.05:
+        estimate = replace(unchanged, sums=sums)
+        if estimate._p_weighed(0.05) <= 0.05:
             n_weighed += 1
-            n_held += found.p_at_least(0.05) <= 0.05
+            n_held += estimate.p_at_least(0.05) <= 0.05
     assert n_weighed / 200 > 0.08
     assert n_held / 200 <= 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 
@@ -218,11 +220,11 @@ def test_the_interval_ends_where_the_test_stops_rejecting_large_clusters_too() -
     names = [*np.repeat(np.arange(6), 50), *range(6, 306)]
     changes = [0.0] * 300 + [1.0] * 3 + [-1.0] * 2 + [0.0] * 295
 
-    found = clustering(changes, names)
+    estimate = clustering(changes, names)
 
-    highest = found.highest_drop(0.05)
-    assert found.p_at_least(highest) == pytest.approx(0.05, rel=1e-4)
-    assert found._p_weighed(highest) < 0.05
+    highest = estimate.highest_drop(0.05)
+    assert estimate.p_at_least(highest) == pytest.approx(0.05, rel=1e-4)
+    assert estimate._p_weighed(highest) < 0.05
 
 
 @pytest.mark.parametrize(
@@ -243,7 +245,7 @@ def test_the_planned_power_is_that_of_drawn_clusters(sizes: list[int], margin: f
     drawn = sum(is_held() for _ in range(400)) / 400
 
     n_clusters = clustering([0.0] * len(names), names).n_effective_clusters
-    found = expected_power(
+    power = expected_power(
         n_items=len(names), n_clusters=n_clusters, churn=0.1, margin=margin, alpha=0.05
     )
-    assert found == pytest.approx(drawn, abs=0.04)
+    assert power == pytest.approx(drawn, abs=0.04)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cliffguard.stats.e_values import (
-    dropped_fortune,
-    held_fortune,
-    log_fortune,
+    dropped_wealth,
+    held_wealth,
+    log_wealth,
     mean_interval,
     p_value,
 )
@@ -32,7 +32,7 @@ def test_the_expected_fortune_of_a_true_hypothesis_is_one(p_worse, p_better):
     expected = np.zeros(7)
     for sequence in itertools.product(chance, repeat=7):
         weight = math.prod(chance[x] for x in sequence)
-        expected += weight * np.exp(log_fortune(np.array(sequence), mean=0.0, expected=0.05))
+        expected += weight * np.exp(log_wealth(np.array(sequence), mean=0.0, expected=0.05))
 
     assert expected == pytest.approx(np.ones(7), abs=1e-12)
 
@@ -44,7 +44,7 @@ def test_a_mean_below_the_hypothesis_shrinks_the_fortune(mean):
     for sequence in itertools.product([1.0, -1.0], repeat=6):
         up = sequence.count(1.0)
         weight = (0.5 + mean / 2) ** up * (0.5 - mean / 2) ** (6 - up)
-        expected += weight * np.exp(log_fortune(np.array(sequence), mean=0.1, expected=0.3))
+        expected += weight * np.exp(log_wealth(np.array(sequence), mean=0.1, expected=0.3))
 
     assert np.all(expected <= 1 + 1e-12)
 
@@ -58,7 +58,7 @@ def test_drawing_without_replacement_is_a_fair_game(suite):
     orders = list(itertools.permutations(suite))
     fortunes = np.array(
         [
-            np.exp(log_fortune(np.array(order), mean=mean, expected=0.4, n_suite=len(suite)))
+            np.exp(log_wealth(np.array(order), mean=mean, expected=0.4, n_suite=len(suite)))
             for order in orders
         ]
     )
@@ -70,8 +70,8 @@ def test_drawing_without_replacement_is_a_fair_game(suite):
 @given(changes, st.sampled_from([0.01, 0.03, 0.05, 0.1]))
 def test_a_suite_seen_to_its_end_is_decided(values, margin):
     """One bet has won for sure and the other has not: the drop is below the margin or it is not."""
-    held = held_fortune(values, margin=margin, n_suite=len(values))[-1]
-    dropped = dropped_fortune(values, margin=margin, n_suite=len(values))[-1]
+    held = held_wealth(values, margin=margin, n_suite=len(values))[-1]
+    dropped = dropped_wealth(values, margin=margin, n_suite=len(values))[-1]
     drop = math.fsum(values) / len(values)
 
     if abs(drop - margin) > 1e-6:
@@ -84,8 +84,8 @@ def test_a_drop_of_exactly_the_margin_is_not_below_it():
     """Five of a hundred at a margin of five points."""
     values = [1.0] * 5 + [0.0] * 95
 
-    assert math.isfinite(held_fortune(values, margin=0.05, n_suite=100)[-1])
-    assert math.isinf(dropped_fortune(values, margin=0.05, n_suite=100)[-1])
+    assert math.isfinite(held_wealth(values, margin=0.05, n_suite=100)[-1])
+    assert math.isinf(dropped_wealth(values, margin=0.05, n_suite=100)[-1])
 
 
 @given(changes)
@@ -101,8 +101,8 @@ def test_identical_answers_never_regress(n_items, is_held):
     """And they are held once there are enough of them, not before."""
     nothing = [0.0] * n_items
 
-    assert p_value(dropped_fortune(nothing, margin=0.05)) == 1.0
-    assert (p_value(held_fortune(nothing, margin=0.05)) <= 0.05) == is_held
+    assert p_value(dropped_wealth(nothing, margin=0.05)) == 1.0
+    assert (p_value(held_wealth(nothing, margin=0.05)) <= 0.05) == is_held
 
 
 def test_false_decisions_on_rare_total_losses():
@@ -113,7 +113,7 @@ def test_false_decisions_on_rare_total_losses():
         # 7.5 % lose everything, the rest gain 0.027…: the mean drop is 0.05
         lost = rng.random(200) < 0.075
         values = np.where(lost, 1.0, -0.025 / 0.925)
-        n_held += p_value(held_fortune(values, margin=0.05)) <= 0.05
+        n_held += p_value(held_wealth(values, margin=0.05)) <= 0.05
 
     assert n_held / n_runs <= 0.05
 
@@ -148,4 +148,4 @@ def test_a_p_value_remembers_the_best_moment():
 def test_impossible_changes_are_refused(values):
     """In one line, not as a NaN verdict."""
     with pytest.raises(ValueError, match=r"at least one item|between -1 and 1"):
-        held_fortune(values, margin=0.05)
+        held_wealth(values, margin=0.05)

@@ -13,7 +13,7 @@ from scipy.stats import binom
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import (
     PairedSample,
-    betting_evidence,
+    e_process_evidence,
     fixed_evidence,
     gain_evidence,
     graded_evidence,
@@ -57,18 +57,18 @@ def walked(rng, drop, churn, n):
 def test_one_look_is_the_paired_test():
     """The evidence of a fixed number of items is what stats.paired says of it."""
     counts = {"n_broken": 14, "n_fixed": 9, "n_items": 400}
-    found = fixed_evidence(sample(**counts), margin=MARGIN, alpha=ALPHA)
+    evidence = fixed_evidence(sample(**counts), margin=MARGIN, alpha=ALPHA)
 
-    assert found.p_dropped == mcnemar_mid_p(n_broken=14, n_fixed=9)
-    assert (found.p_held <= ALPHA) == non_inferior(**counts, margin=MARGIN, alpha=ALPHA)
-    assert found.interval == tango_interval(**counts, confidence=0.9)
+    assert evidence.p_dropped == mcnemar_mid_p(n_broken=14, n_fixed=9)
+    assert (evidence.p_held <= ALPHA) == non_inferior(**counts, margin=MARGIN, alpha=ALPHA)
+    assert evidence.interval == tango_interval(**counts, confidence=0.9)
 
 
 def test_a_plan_with_one_look_is_not_sequential():
     """Both procedures agree on the p-values when there was nothing to stop."""
-    one = sample(60, 20, 500)
-    fixed = fixed_evidence(one, margin=MARGIN, alpha=ALPHA)
-    planned = sequential_evidence([one], n_planned=500, margin=MARGIN, alpha=ALPHA)
+    paired = sample(60, 20, 500)
+    fixed = fixed_evidence(paired, margin=MARGIN, alpha=ALPHA)
+    planned = sequential_evidence([paired], n_planned=500, margin=MARGIN, alpha=ALPHA)
 
     assert planned.p_dropped == pytest.approx(fixed.p_dropped, rel=1e-3)
     assert planned.interval.low == pytest.approx(fixed.interval.low, abs=1e-6)
@@ -104,8 +104,8 @@ def test_stopping_when_one_likes_errs_no_more_than_alpha(drop, n_runs):
     wrong = 0
     for _ in range(n_runs):
         looks = looks_at(walked(rng, drop, 0.1, 1000), sizes)
-        found = sequential_evidence(looks, n_planned=1000, margin=MARGIN, alpha=ALPHA)
-        wrong += (found.p_held if drop else found.p_dropped) <= ALPHA
+        evidence = sequential_evidence(looks, n_planned=1000, margin=MARGIN, alpha=ALPHA)
+        wrong += (evidence.p_held if drop else evidence.p_dropped) <= ALPHA
 
     assert wrong / n_runs <= ALPHA + 3 * np.sqrt(ALPHA * 0.95 / n_runs)
 
@@ -113,13 +113,13 @@ def test_stopping_when_one_likes_errs_no_more_than_alpha(drop, n_runs):
 def test_each_end_of_the_interval_follows_the_boundary_of_its_own_side():
     """HELD spends alpha late, so that the upper end of an early look lies farther out."""
     early = sample(12, 9, 300)
-    found = sequential_evidence([early], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+    evidence = sequential_evidence([early], n_planned=1000, margin=MARGIN, alpha=ALPHA)
     (z_drop,) = boundaries((300,), n_planned=1000, alpha=ALPHA, spending="linear")
     (z_held,) = boundaries((300,), n_planned=1000, alpha=ALPHA, spending="cubic")
 
     assert z_held > z_drop
-    assert found.interval.low == score_interval(**early.counts._asdict(), z=z_drop).low
-    assert found.interval.high == score_interval(**early.counts._asdict(), z=z_held).high
+    assert evidence.interval.low == score_interval(**early.counts._asdict(), z=z_drop).low
+    assert evidence.interval.high == score_interval(**early.counts._asdict(), z=z_held).high
 
 
 def test_the_repeated_interval_agrees_with_beyond():
@@ -129,11 +129,11 @@ def test_the_repeated_interval_agrees_with_beyond():
     """
     n_proven = 0
     for n_broken in range(15, 80):
-        one = sample(n_broken, 6, 320)
-        found = sequential_evidence([one], n_planned=1000, margin=MARGIN, alpha=ALPHA)
-        if found.p_beyond <= ALPHA:
+        paired = sample(n_broken, 6, 320)
+        evidence = sequential_evidence([paired], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+        if evidence.p_beyond <= ALPHA:
             n_proven += 1
-            assert found.interval.low > MARGIN
+            assert evidence.interval.low > MARGIN
 
     assert n_proven > 10
 
@@ -145,9 +145,9 @@ def test_the_repeated_interval_agrees_with_held():
     for _ in range(100):
         looks = looks_at(walked(rng, 0.0, 0.1, 1000), sizes)
         for k in range(1, len(looks) + 1):
-            found = sequential_evidence(looks[:k], n_planned=1000, margin=MARGIN, alpha=ALPHA)
-            if found.p_held <= ALPHA:
-                assert found.interval.high < MARGIN
+            evidence = sequential_evidence(looks[:k], n_planned=1000, margin=MARGIN, alpha=ALPHA)
+            if evidence.p_held <= ALPHA:
+                assert evidence.interval.high < MARGIN
                 n_held += 1
                 break
 
@@ -158,19 +158,19 @@ def test_the_repeated_interval_agrees_with_held():
 def test_identical_answers_never_regress_and_are_held(procedure):
     """Two thousand items without a change."""
     nothing = np.zeros(2000)
-    found = {
+    evidence = {
         "fixed": lambda: fixed_evidence(sample(0, 0, 2000), margin=MARGIN, alpha=ALPHA),
         "sequential": lambda: sequential_evidence(
             looks_at(nothing, look_sizes(2000)), n_planned=2000, margin=MARGIN, alpha=ALPHA
         ),
         "graded": lambda: graded_evidence(nothing, margin=MARGIN, alpha=ALPHA),
-        "betting": lambda: betting_evidence(nothing, margin=MARGIN, alpha=ALPHA),
+        "betting": lambda: e_process_evidence(nothing, margin=MARGIN, alpha=ALPHA),
         "suite": lambda: suite_evidence(nothing, n_suite=2000, margin=MARGIN, alpha=ALPHA),
     }[procedure]()
 
-    assert found.p_held <= ALPHA
-    assert found.p_dropped == 1.0
-    assert found.interval.low <= 0 <= found.interval.high
+    assert evidence.p_held <= ALPHA
+    assert evidence.p_dropped == 1.0
+    assert evidence.interval.low <= 0 <= evidence.interval.high
 
 
 @settings(max_examples=30, deadline=None)
@@ -190,7 +190,7 @@ def test_more_broken_items_are_never_better_news(n_broken, n_fixed, n_items):
 def grouped(n_broken: int, n_fixed: int, n_items: int, n_clusters: int) -> PairedSample:
     """Return items of which the changed ones lie side by side, cut into clusters of one size."""
     changes = [1.0] * n_broken + [-1.0] * n_fixed + [0.0] * (n_items - n_broken - n_fixed)
-    names = [place * n_clusters // n_items for place in range(n_items)]
+    names = [item * n_clusters // n_items for item in range(n_items)]
     return sample(n_broken, n_fixed, n_items, clustering=clustering(changes, names))
 
 
@@ -207,21 +207,24 @@ def test_clusters_widen_everything():
 
 def test_too_few_clusters_say_nothing():
     """However many items they hold."""
-    found = fixed_evidence(grouped(300, 0, 1000, 10), margin=MARGIN, alpha=ALPHA)
+    evidence = fixed_evidence(grouped(300, 0, 1000, 10), margin=MARGIN, alpha=ALPHA)
 
-    assert (found.p_held, found.p_dropped, found.p_beyond) == (1.0, 1.0, 1.0)
-    assert (found.interval.low, found.interval.high) == pytest.approx((-1.0, 1.0))
-    assert "too few" in found.method
+    assert (evidence.p_held, evidence.p_dropped, evidence.p_beyond) == (1.0, 1.0, 1.0)
+    assert (evidence.interval.low, evidence.interval.high) == pytest.approx((-1.0, 1.0))
+    assert "too few" in evidence.method
 
 
 def test_a_suite_seen_to_its_end_forgets_how_the_bet_once_stood() -> None:
     """1,500 unchanged items would have held, had the run stopped there; now the drop is known."""
     values = np.concatenate([np.zeros(1500), np.ones(200), np.zeros(300)])
 
-    found = suite_evidence(values, n_suite=2000, margin=MARGIN, alpha=ALPHA)
+    evidence = suite_evidence(values, n_suite=2000, margin=MARGIN, alpha=ALPHA)
 
-    assert (found.p_held, found.p_dropped) == (1.0, 0.0)
-    assert (found.interval.low, found.interval.high) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert (evidence.p_held, evidence.p_dropped) == (1.0, 0.0)
+    assert (evidence.interval.low, evidence.interval.high) == (
+        pytest.approx(0.1),
+        pytest.approx(0.1),
+    )
 
 
 def test_clusters_never_make_held_easier():
@@ -278,16 +281,16 @@ def test_a_demanded_gain_is_exact_at_few_items():
     assert chances[proven].sum() <= ALPHA
 
 
-@pytest.mark.parametrize("procedure", [graded_evidence, betting_evidence])
+@pytest.mark.parametrize("procedure", [graded_evidence, e_process_evidence])
 def test_large_clusters_count_for_their_items(procedure):
     """Every other cluster is a passage of ten that fell by half: 5 of 11 items, not 1 of 4."""
     changes = np.tile([0.5, 0.0], 1000)
     weights = np.tile([1.0, 0.1], 1000)
 
-    found = procedure(changes, margin=MARGIN, alpha=ALPHA, weights=weights)
+    evidence = procedure(changes, margin=MARGIN, alpha=ALPHA, weights=weights)
 
-    assert found.interval.low <= 5 / 11 <= found.interval.high
-    assert found.interval.low > 0.3
+    assert evidence.interval.low <= 5 / 11 <= evidence.interval.high
+    assert evidence.interval.low > 0.3
 
 
 @pytest.mark.parametrize("about", ["held", "dropped"])
@@ -300,8 +303,8 @@ def test_bets_on_unequal_clusters_keep_alpha(about):
         # Half of the clusters hold nine tenths of the items, and all of the drop or the gain.
         moves = np.where(sizes > 1, 0.06 + drop * 10 / 9, 0.0)
         means = (rng.random(300) < moves).astype(float) - (rng.random(300) < 0.06) * (sizes > 1)
-        found = betting_evidence(means, margin=MARGIN, alpha=ALPHA, weights=sizes / 9.0)
-        wrong += (found.p_held if about == "held" else found.p_dropped) <= ALPHA
+        evidence = e_process_evidence(means, margin=MARGIN, alpha=ALPHA, weights=sizes / 9.0)
+        wrong += (evidence.p_held if about == "held" else evidence.p_dropped) <= ALPHA
 
     assert wrong / n_runs <= ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / n_runs)
 

@@ -19,21 +19,21 @@ def exact_chance(coefficients):
     """Return the chance by partial fractions, in rational numbers; coefficients are distinct."""
     a = [Fraction(value) for value in coefficients]
     total = Fraction(0)
-    for j, own in enumerate(a):
-        if own > 0:
+    for j, coefficient in enumerate(a):
+        if coefficient > 0:
             part = Fraction(1)
             for k, other in enumerate(a):
                 if k != j:
-                    part *= own / (own - other)
+                    part *= coefficient / (coefficient - other)
             total += part
     return float(total)
 
 
-def is_close(found, chance, opposite):
+def is_close(computed, chance, opposite):
     """Say whether the smaller of a chance and its opposite is right to eight digits."""
     if chance <= 0.5:
-        return found == pytest.approx(chance, rel=_DIGITS, abs=0)
-    return abs(found - chance) <= max(_DIGITS * opposite, 1e-15)
+        return computed == pytest.approx(chance, rel=_DIGITS, abs=0)
+    return abs(computed - chance) <= max(_DIGITS * opposite, 1e-15)
 
 
 @given(st.lists(st.integers(-(2**20), 2**20).filter(bool), min_size=1, max_size=25, unique=True))
@@ -69,10 +69,10 @@ def test_few_large_terms_among_many_small_ones(n_large, small):
 def test_two_values_are_a_beta_distribution(n, n_ones, mean):
     """Down to chances of 1e-91, and with as many equal terms as one likes."""
     ones = np.arange(n + 1) <= n_ones
-    found = float(positive_chance((ones - mean)[None])[0])
+    computed = float(positive_chance((ones - mean)[None])[0])
 
     chance = float(beta.sf(mean, n_ones + 1, n - n_ones))
-    assert is_close(found, chance, float(beta.cdf(mean, n_ones + 1, n - n_ones)))
+    assert is_close(computed, chance, float(beta.cdf(mean, n_ones + 1, n - n_ones)))
 
 
 def test_rows_do_not_know_of_each_other() -> None:

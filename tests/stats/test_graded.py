@@ -26,8 +26,8 @@ def test_the_order_of_items_changes_no_digit(data, values):
     weights = np.array([1.0, *data.draw(st.lists(st.sampled_from([0.25, 0.5, 1.0]), min_size=40))])
     shuffled, weights = np.array(values)[places], weights[: len(values)]
 
-    for own, moved in ((None, None), (weights, weights[places])):
-        there = graded_evidence(values, margin=0.05, alpha=0.05, weights=own)
+    for kept, moved in ((None, None), (weights, weights[places])):
+        there = graded_evidence(values, margin=0.05, alpha=0.05, weights=kept)
         assert there == graded_evidence(shuffled, margin=0.05, alpha=0.05, weights=moved)
 
 
@@ -52,9 +52,9 @@ def test_p_values_are_resolved_far_below_one_in_a_million():
 @given(changes, st.sampled_from([-0.2, 0.0, 0.03, 0.1]), st.data())
 def test_p_values_move_as_they_must(values, mean, data):
     """A worse item, or a smaller margin, never helps *held*; a better one never *dropped*."""
-    place = data.draw(st.integers(0, len(values) - 1))
+    index = data.draw(st.integers(0, len(values) - 1))
     worse = [*values]
-    worse[place] = min(1.0, worse[place] + 0.25)
+    worse[index] = min(1.0, worse[index] + 0.25)
     slack = 1e-9
 
     assert p_at_least(worse, mean) >= p_at_least(values, mean) - slack
@@ -66,15 +66,15 @@ def test_p_values_move_as_they_must(values, mean, data):
 @given(changes)
 def test_the_interval_ends_where_the_tests_turn(values):
     """A mean just outside is rejected at alpha, one just inside is not; swapped sides mirror."""
-    found = mean_interval(values, confidence=0.9)
+    interval = mean_interval(values, confidence=0.9)
     mirrored = mean_interval([-x for x in values], confidence=0.9)
 
-    assert (found.low, found.high) == pytest.approx((-mirrored.high, -mirrored.low), abs=1e-9)
+    assert (interval.low, interval.high) == pytest.approx((-mirrored.high, -mirrored.low), abs=1e-9)
     for step, is_rejected in ((1e-7, True), (-1e-7, False)):
-        if found.high < 1 - 1e-6:
-            assert (p_at_least(values, found.high + step) <= 0.05) == is_rejected
-        if found.low > -1 + 1e-6:
-            assert (p_at_most(values, found.low - step) <= 0.05) == is_rejected
+        if interval.high < 1 - 1e-6:
+            assert (p_at_least(values, interval.high + step) <= 0.05) == is_rejected
+        if interval.low > -1 + 1e-6:
+            assert (p_at_most(values, interval.low - step) <= 0.05) == is_rejected
 
 
 def test_many_items_in_no_time_and_without_a_loss_of_digits():

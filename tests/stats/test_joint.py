@@ -14,11 +14,11 @@ LOOKS = (500,)
 
 def together(n_candidates: int, n_proofs: int, correlation: float | None) -> list[Together]:
     """Return proofs whose candidates all hang together alike."""
-    found = None
+    correlations = None
     if correlation is not None:
-        found = np.full((n_candidates, n_candidates), correlation)
-        np.fill_diagonal(found, 1.0)
-    return [Together(found, LOOKS)] * n_proofs
+        correlations = np.full((n_candidates, n_candidates), correlation)
+        np.fill_diagonal(correlations, 1.0)
+    return [Together(correlations, LOOKS)] * n_proofs
 
 
 def test_twins_are_tested_once() -> None:
@@ -37,10 +37,10 @@ def test_what_does_not_hang_together_has_an_equal_share(correlation: float | Non
     p = np.full((4, 2), 0.001)
     p[:, 0] = 0.03
 
-    found = joint_levels(p, together(4, 2, correlation), alpha=ALPHA)
+    levels = joint_levels(p, together(4, 2, correlation), alpha=ALPHA)
 
-    assert found == pytest.approx([ALPHA / 4] * 2, rel=0.1)
-    assert found.min() >= ALPHA / 4
+    assert levels == pytest.approx([ALPHA / 4] * 2, rel=0.1)
+    assert levels.min() >= ALPHA / 4
 
 
 def test_nothing_is_gained_where_each_may_have_lost_another() -> None:
@@ -55,9 +55,9 @@ def test_one_open_capability_leaves_the_value_from_within_it() -> None:
     p = np.full((8, 8), 1e-4)
     p[:, 3] = 0.012
 
-    found = joint_levels(p, together(8, 8, 0.99), alpha=ALPHA)
+    levels = joint_levels(p, together(8, 8, 0.99), alpha=ALPHA)
 
-    assert 0.025 < found.min() <= found.max() < 0.04
+    assert 0.025 < levels.min() <= levels.max() < 0.04
 
 
 def test_a_candidate_that_is_not_known_is_open_everywhere() -> None:

@@ -44,11 +44,11 @@ def test_the_mean_of_one_is_that_one(broken: int, fixed: int, n: int) -> None:
 
 def test_capabilities_of_one_size_are_as_good_as_their_sum() -> None:
     """Eight of 500 items that change alike are one of 4,000."""
-    found = float(table([25] * 8, [25] * 8, [500] * 8).p_at_least(MARGIN))
+    p_value = float(table([25] * 8, [25] * 8, [500] * 8).p_at_least(MARGIN))
     summed = non_inferiority_p(n_broken=200, n_fixed=200, n_items=4000, margin=MARGIN)
 
-    assert found == pytest.approx(summed, rel=0.01)
-    assert found < 0.002
+    assert p_value == pytest.approx(summed, rel=0.01)
+    assert p_value < 0.002
 
 
 @pytest.mark.parametrize(
@@ -77,18 +77,18 @@ def test_few_collapses_among_small_gains_are_not_taken_for_none() -> None:
     lost = rng.binomial(300, 0.04, size=(4000, 2)) / 300
     gain = (0.04 - MARGIN) / 0.96
     drops, squares = lost - (1 - lost) * gain, lost + (1 - lost) * gain**2
-    found = MeanTable(drops, squares, np.array([300.0, 300.0]), margin=MARGIN, is_graded=True)
+    means = MeanTable(drops, squares, np.array([300.0, 300.0]), margin=MARGIN, is_graded=True)
 
-    assert (found.p_at_least(MARGIN) <= 0.05).mean() <= 0.055
+    assert (means.p_at_least(MARGIN) <= 0.05).mean() <= 0.055
 
 
 def test_a_broken_item_never_speaks_for_the_mean() -> None:
     """In whichever capability it lies."""
     before = float(table([9, 5, 40], [9, 6, 45], [100, 200, 900]).p_at_least(MARGIN))
 
-    for place in range(3):
+    for index in range(3):
         broken = np.array([9, 5, 40])
-        broken[place] += 1
+        broken[index] += 1
         assert float(table(broken, [9, 6, 45], [100, 200, 900]).p_at_least(MARGIN)) > before
 
 
@@ -104,23 +104,23 @@ def test_documents_in_common_make_the_mean_less_certain() -> None:
 @pytest.mark.parametrize("broken", range(10, 40, 3))
 def test_the_upper_end_is_below_the_margin_where_the_mean_is(broken: int) -> None:
     """The report's "at most" never contradicts the proof."""
-    found = mean_evidence(
+    evidence = mean_evidence(
         [table([broken] * 4, [25] * 4, [500] * 4)], [500], n_planned=500, margin=MARGIN, alpha=0.05
     )
 
-    if found.p_held <= 0.05:
-        assert found.high <= MARGIN
+    if evidence.p_held <= 0.05:
+        assert evidence.high <= MARGIN
 
 
 def test_a_look_that_adds_nothing_is_none() -> None:
     """It is the one before, and costs nothing."""
     small, large = (table([n / 20] * 4, [n / 20] * 4, [n] * 4) for n in (200, 500))
-    told = {"n_planned": 500, "margin": MARGIN, "alpha": 0.05}
+    settings = {"n_planned": 500, "margin": MARGIN, "alpha": 0.05}
 
-    two = mean_evidence([small, large], [200, 500], **told)  # type: ignore[arg-type]
+    two = mean_evidence([small, large], [200, 500], **settings)  # type: ignore[arg-type]
 
-    assert mean_evidence([small, small, large], [200, 200, 500], **told) == two  # type: ignore[arg-type]
-    assert two.p_held > mean_evidence([large], [500], **told).p_held  # type: ignore[arg-type]
+    assert mean_evidence([small, small, large], [200, 200, 500], **settings) == two  # type: ignore[arg-type]
+    assert two.p_held > mean_evidence([large], [500], **settings).p_held  # type: ignore[arg-type]
 
 
 def test_the_smallest_capability_sets_the_precision() -> None:

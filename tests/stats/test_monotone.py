@@ -32,17 +32,17 @@ def rises(before: np.ndarray, after: np.ndarray) -> int:
 def disorder(n_items: int, margins: tuple[float, ...]) -> dict[str, int]:
     """Count what is out of order among all tables of a number of items and its next."""
     size = n_items + 1
-    found = dict.fromkeys(("unchanged", "fixed", "broken", "margin"), 0)
+    counts = dict.fromkeys(("unchanged", "fixed", "broken", "margin"), 0)
     narrower = None
     for margin in margins:
         p = p_by_table(n_items, margin, size=size)
-        found["unchanged"] += rises(p, p_by_table(n_items + 1, margin, size=size))
-        found["fixed"] += rises(p[:, :-1], p[:, 1:])
-        found["broken"] += rises(p[1:], p[:-1])
+        counts["unchanged"] += rises(p, p_by_table(n_items + 1, margin, size=size))
+        counts["fixed"] += rises(p[:, :-1], p[:, 1:])
+        counts["broken"] += rises(p[1:], p[:-1])
         if narrower is not None:
-            found["margin"] += rises(narrower, p)
+            counts["margin"] += rises(narrower, p)
         narrower = p
-    return found
+    return counts
 
 
 ORDERED = {"unchanged": 0, "fixed": 0, "broken": 0, "margin": 0}

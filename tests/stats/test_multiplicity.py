@@ -75,9 +75,9 @@ def test_one_capability_pools_to_its_own_test():
 
 def test_small_drops_add_up():
     """Eight capabilities that lose 1.5 points each at 500 items: together hardly chance."""
-    one = Share(drop=0.015, square=0.1, n_effective=500)
-    assert pooled_p_value([one]) > 0.1
-    assert pooled_p_value([one] * 8) < 0.005
+    share = Share(drop=0.015, square=0.1, n_effective=500)
+    assert pooled_p_value([share]) > 0.1
+    assert pooled_p_value([share] * 8) < 0.005
 
 
 def test_one_small_capability_drowns_no_other():

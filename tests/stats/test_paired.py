@@ -213,9 +213,9 @@ def test_more_broken_items_never_raise_z(n_items, drop):
 
 
 @given(tables(), st.floats(-1, 1), st.floats(-1, 1))
-def test_z_rises_with_the_hypothesised_drop(table, one, other):
+def test_z_rises_with_the_hypothesised_drop(table, drop, other):
     """The larger the hypothesised drop, the stronger the evidence that the true one is smaller."""
-    low, high = sorted([one, other])
+    low, high = sorted([drop, other])
     assert tango_z(**table, drop=low) <= tango_z(**table, drop=high) + 1e-6
 
 
@@ -246,8 +246,8 @@ def test_an_impossible_drop_is_refused(drop):
 
 def test_interval_of_the_airway_data():
     """The 95 % interval is the published one, (0.026, 0.517) in the sign of a drop."""
-    found = tango_interval(**AIRWAY, confidence=0.95)
-    assert (found.low, found.high) == pytest.approx((0.026, 0.517), abs=5e-4)
+    interval = tango_interval(**AIRWAY, confidence=0.95)
+    assert (interval.low, interval.high) == pytest.approx((0.026, 0.517), abs=5e-4)
 
 
 @pytest.mark.parametrize("counts", [(7, 1, 21), (40, 20, 500), (0, 3, 100), (4, 0, 60), (1, 2, 9)])
@@ -262,26 +262,28 @@ def test_interval_solves_the_quartic(counts):
         n * gap * (2 * change / g + 1) - gap**3 * (4 * n / g + 1) / g,
         gap**2 * (gap**2 / g - change) / g,
     ]
-    found = tango_interval(n_broken=n_broken, n_fixed=n_fixed, n_items=n, confidence=0.95)
+    interval = tango_interval(n_broken=n_broken, n_fixed=n_fixed, n_items=n, confidence=0.95)
     roots = np.roots(quartic)
-    for bound in (found.low, found.high):
+    for bound in (interval.low, interval.high):
         assert np.min(np.abs(roots - bound)) < 1e-8
 
 
 def test_interval_without_changes_is_not_a_point():
     """When nothing changed, the bounds are ± z² / (n + z²)."""
     z2 = norm.ppf(0.95) ** 2
-    found = tango_interval(n_broken=0, n_fixed=0, n_items=50, confidence=0.9)
-    assert (found.low, found.high) == pytest.approx((-z2 / (50 + z2), z2 / (50 + z2)), rel=1e-9)
+    interval = tango_interval(n_broken=0, n_fixed=0, n_items=50, confidence=0.9)
+    assert (interval.low, interval.high) == pytest.approx(
+        (-z2 / (50 + z2), z2 / (50 + z2)), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("n_items", [1, 20, 500])
 def test_interval_when_every_item_broke(n_items):
     """It ends at 1 and begins at the closed form (n - z²) / (n + z²)."""
     z2 = norm.ppf(0.975) ** 2
-    found = tango_interval(n_broken=n_items, n_fixed=0, n_items=n_items, confidence=0.95)
+    interval = tango_interval(n_broken=n_items, n_fixed=0, n_items=n_items, confidence=0.95)
     expected = ((n_items - z2) / (n_items + z2), 1.0)
-    assert (found.low, found.high) == pytest.approx(expected, rel=1e-9)
+    assert (interval.low, interval.high) == pytest.approx(expected, rel=1e-9)
 
 
 def test_interval_when_every_item_was_fixed():
@@ -301,17 +303,17 @@ def test_swapping_sides_negates_the_interval(table, confidence):
 def test_interval_contains_the_observed_drop(table, confidence):
     """The observed drop lies inside, and the interval inside [-1, 1]."""
     drop = (table["n_broken"] - table["n_fixed"]) / table["n_items"]
-    found = tango_interval(**table, confidence=confidence)
-    assert -1 <= found.low <= drop <= found.high <= 1
+    interval = tango_interval(**table, confidence=confidence)
+    assert -1 <= interval.low <= drop <= interval.high <= 1
 
 
 @given(tables(), st.sampled_from([0.8, 0.9, 0.95, 0.99]))
 def test_interval_inverts_the_test(table, confidence):
     """Just inside the bounds |Z| is below the quantile, just outside it is above."""
     z = norm.ppf((1 + confidence) / 2)
-    found = tango_interval(**table, confidence=confidence)
+    interval = tango_interval(**table, confidence=confidence)
     step = 1e-6
-    for bound, outward in ((found.low, -1), (found.high, 1)):
+    for bound, outward in ((interval.low, -1), (interval.high, 1)):
         if abs(bound) < 1:
             inside = abs(tango_z(**table, drop=bound - outward * step))
             outside = abs(tango_z(**table, drop=max(-1, min(1, bound + outward * step))))

@@ -180,8 +180,8 @@ def test_detectable_drop_solves_its_equation():
 @pytest.mark.parametrize(("n_items", "discordance"), [(2, 0.5), (50, 0.05), (1000, 0.0)])
 def test_no_drop_is_detectable_with_too_few_changes(n_items, discordance):
     """Where even breaking every changed item would not show, the answer is None."""
-    found = detectable_drop(n_items=n_items, alpha=0.05, power=0.9, discordance=discordance)
-    assert found is None
+    drop = detectable_drop(n_items=n_items, alpha=0.05, power=0.9, discordance=discordance)
+    assert drop is None
 
 
 def test_no_detectable_drop_means_low_power():
@@ -199,9 +199,11 @@ def test_items_to_decide_plans_for_held_without_a_drop():
 
 def test_items_to_decide_plans_for_regressed_beyond_the_margin():
     """With an observed drop above the margin only "regressed" is left, and it needs more items."""
-    found = items_to_decide(n_broken=6, n_fixed=2, n_items=50, margin=0.05, alpha=0.05, power=0.9)
+    n_needed = items_to_decide(
+        n_broken=6, n_fixed=2, n_items=50, margin=0.05, alpha=0.05, power=0.9
+    )
     drop, discordance = 4 / 52, 9 / 52
-    assert _power_regressed(found, discordance, drop) == pytest.approx(0.9, abs=0.02)
+    assert _power_regressed(n_needed, discordance, drop) == pytest.approx(0.9, abs=0.02)
 
 
 def test_items_to_decide_takes_the_nearer_proof():
@@ -219,17 +221,17 @@ def test_items_to_decide_always_answers_with_more_items(n_items, data, margin):
     """Whatever was seen, more items than now are asked for, and never an absurd number."""
     n_broken = data.draw(st.integers(0, n_items))
     n_fixed = data.draw(st.integers(0, n_items - n_broken))
-    found = items_to_decide(
+    n_needed = items_to_decide(
         n_broken=n_broken, n_fixed=n_fixed, n_items=n_items, margin=margin, alpha=0.05, power=0.9
     )
-    assert n_items < found <= n_items + 40 / margin**2
+    assert n_items < n_needed <= n_items + 40 / margin**2
 
 
 def test_items_to_decide_without_flips_reaches_the_smallest_deciding_n():
     """Twenty unchanged items do not promise that 59 will do at a margin of 5 points."""
     plan = {"margin": 0.05, "alpha": 0.05, "power": 0.9}
-    found = items_to_decide(n_broken=0, n_fixed=0, n_items=20, **plan)
-    assert found >= smallest_deciding_n(margin=0.05, alpha=0.05)
+    n_needed = items_to_decide(n_broken=0, n_fixed=0, n_items=20, **plan)
+    assert n_needed >= smallest_deciding_n(margin=0.05, alpha=0.05)
 
 
 def test_a_drop_that_convicts_nobody_takes_the_items_to_hold_it():

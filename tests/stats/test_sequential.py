@@ -124,12 +124,12 @@ def test_a_repeated_p_value_says_what_the_boundaries_say(z_values, alpha, spendi
 def test_a_larger_statistic_never_has_a_larger_p_value(spending):
     """Whichever look it comes at."""
     for look in range(5):
-        found = []
+        p_values = []
         for z in np.linspace(0.0, 8.0, 17):
             z_values = [1.0] * 5
             z_values[look] = z
-            found.append(repeated_p_value(z_values, FIVE, n_planned=100, spending=spending))
-        assert all(b <= a * (1 + 1e-3) for a, b in itertools.pairwise(found))
+            p_values.append(repeated_p_value(z_values, FIVE, n_planned=100, spending=spending))
+        assert all(b <= a * (1 + 1e-3) for a, b in itertools.pairwise(p_values))
 
 
 def test_a_first_look_that_may_spend_next_to_nothing_proves_nothing():

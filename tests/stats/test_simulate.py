@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cliffguard import Outcome, Plan, Policy, Protocol, Store, guard
+from cliffguard import EvalSettings, Outcome, Plan, Policy, Store, guard
 from cliffguard.core.items import Item
 from cliffguard.core.settings import AfterFailure
 from cliffguard.evaluate.alpha_shares import TOGETHER
@@ -116,20 +116,20 @@ def assert_the_same(
 ) -> None:
     """Let the gate and the arrays judge the same answers, and compare all that they say."""
     assert plan.policy is not None
-    tasks = FakeRunner(lambda *_: 1.0).resolve(load_suites(plan.suites), Protocol())
+    tasks = FakeRunner(lambda *_: 1.0).resolve(load_suites(plan.suites), EvalSettings())
     changes: dict[str, Any] = {}
     for task, drop, n_items in zip(tasks, drops, sizes, strict=True):
         moved = max(0.12, drop)
         chances = [(moved + drop) / 2, 1 - moved, (moved - drop) / 2]
         changes[task.name] = rng.choice([1, 0, -1], p=chances, size=n_items)
-    place = {
+    positions = {
         item.id: (task.name, n)
         for task in tasks
-        for n, item in enumerate(in_order(task, Protocol()))
+        for n, item in enumerate(in_order(task, EvalSettings()))
     }
 
     def script(side: str, item: Item) -> float:
-        task, n = place[item.id]
+        task, n = positions[item.id]
         change = changes[task][n]
         return float(change >= 0 if "tuned" not in side else change <= 0)
 
@@ -143,39 +143,39 @@ def assert_the_same(
     looks = [(n,) for n in sizes]
     if sequential:
         looks = looks_in_step(sizes)
-    assert [one.n_items for one in review.provenance.looks] == looks
+    assert [look.n_items for look in review.provenance.looks] == looks
     counts = [
         np.stack(
             [
-                np.cumsum(changes[name] == sign)[np.array(own) - 1]
-                for name, own in zip(NAMES, looks, strict=True)
+                np.cumsum(changes[name] == sign)[np.array(ends) - 1]
+                for name, ends in zip(NAMES, looks, strict=True)
             ]
         )[None]
         for sign in (1, -1)
     ]
-    found = decide(
+    simulated = decide(
         Counts(*counts),
-        [Design(own, plan.policy.default_margin) for own in looks],
+        [Design(ends, plan.policy.default_margin) for ends in looks],
         alpha=plan.policy.first_level,
         pooled_share=TOGETHER,
         stops_at_failure=plan.after_failure == "stop",
         mean_margin=plan.policy.mean_margin,
     )
-    outcomes = {one.capability: one.outcome for one in review.verdict.findings}
-    assert bool(found.passed[0]) == (review.verdict.outcome is Outcome.PASS)
-    assert bool(found.failed[0]) == (review.verdict.outcome is Outcome.FAIL)
+    outcomes = {finding.capability: finding.outcome for finding in review.verdict.findings}
+    assert bool(simulated.passed[0]) == (review.verdict.outcome is Outcome.PASS)
+    assert bool(simulated.failed[0]) == (review.verdict.outcome is Outcome.FAIL)
     for number, name in enumerate(NAMES):
-        assert bool(found.held[0, number]) == (outcomes[name] is Outcome.HELD)
-        assert bool(found.lost[0, number]) == (outcomes[name] is Outcome.REGRESSED)
-    asked = [one.counts.n_asked for one in review.comparison.capabilities]
-    assert found.n_asked[0].tolist() == asked
+        assert bool(simulated.held[0, number]) == (outcomes[name] is Outcome.HELD)
+        assert bool(simulated.lost[0, number]) == (outcomes[name] is Outcome.REGRESSED)
+    n_asked = [capability.counts.n_asked for capability in review.comparison.capabilities]
+    assert simulated.n_asked[0].tolist() == n_asked
 
 
 @pytest.mark.parametrize("n_items", [60, 128, 200, 500, 1000, 5000])
 def test_the_looks_are_those_of_the_schedule(n_items: int) -> None:
     """In whole shards, growing as the schedule lets them."""
     items = tuple(support.item(n) for n in range(n_items))
-    schedule = Schedule([support.task(items)], Protocol())
+    schedule = Schedule([support.task(items)], EvalSettings())
     look = schedule.next(None)
     while (
         later := schedule.next(test_schedule.verdict(reasoning=Outcome.INCONCLUSIVE))
@@ -198,10 +198,10 @@ def test_false_verdicts_are_as_rare_as_alpha() -> None:
     calm = Design(looks_in_step([1000])[0], 0.05)
 
     none = judged([calm] * 8, 2000, rng)
-    one = judged([replace(calm, drop=0.05), *[calm] * 7], 2000, rng)
+    outcomes = judged([replace(calm, drop=0.05), *[calm] * 7], 2000, rng)
 
     assert none.failed.mean() <= 0.05 + 3 * 0.005
-    assert one.passed.mean() <= 0.05 + 3 * 0.005
+    assert outcomes.passed.mean() <= 0.05 + 3 * 0.005
     assert none.n_asked.mean() < 0.6 * 1000
 
 
@@ -215,9 +215,9 @@ def test_a_lost_mean_passes_as_rarely_as_alpha(drops: tuple[float, ...]) -> None
     designs = [Design(looks, 0.08, drop=drop) for drop in drops]
     counts = draw(designs, 2000, np.random.default_rng(8))
 
-    found = decide(counts, designs, alpha=0.05, pooled_share=TOGETHER, mean_margin=0.015)
+    outcomes = decide(counts, designs, alpha=0.05, pooled_share=TOGETHER, mean_margin=0.015)
 
-    assert found.passed.mean() <= 0.055 + 2 * 0.005
+    assert outcomes.passed.mean() <= 0.055 + 2 * 0.005
 
 
 def test_a_margin_on_the_mean_asks_more_and_passes_nobody_else() -> None:
@@ -226,15 +226,15 @@ def test_a_margin_on_the_mean_asks_more_and_passes_nobody_else() -> None:
     designs = [Design(looks, 0.08, drop=drop) for drop in (0.03, 0.03, 0.0, 0.0)]
     counts = draw(designs, 1000, np.random.default_rng(9))
 
-    found, without = (
+    with_margin, without = (
         decide(counts, designs, alpha=0.05, pooled_share=TOGETHER, mean_margin=margin)
         for margin in (0.02, None)
     )
 
-    assert not (found.passed & ~without.passed).any()
-    assert 0.1 < found.passed.mean() < without.passed.mean() - 0.1
-    assert (found.held >= without.held).all()
-    assert found.n_asked.mean() > without.n_asked.mean() + 50
+    assert not (with_margin.passed & ~without.passed).any()
+    assert 0.1 < with_margin.passed.mean() < without.passed.mean() - 0.1
+    assert (with_margin.held >= without.held).all()
+    assert with_margin.n_asked.mean() > without.n_asked.mean() + 50
 
 
 def test_alpha_that_is_spent_late_on_held_lets_more_of_the_lossless_pass() -> None:
@@ -294,9 +294,9 @@ def test_capabilities_of_unequal_size_are_looked_at_side_by_side() -> None:
     small = Design(looks_in_step([128])[0], 0.10, churn=0.04)
     large = Design(looks_in_step([2000])[0], 0.05, drop=0.08)
 
-    found = judged([small, large], 500, rng)
+    outcomes = judged([small, large], 500, rng)
 
-    assert found.lost[:, 1].mean() > 0.95
-    assert (found.n_asked[:, 0] == 128).all()
-    assert found.n_asked[:, 1].max() <= 2000
-    assert found.n_asked[:, 1].mean() < 1000
+    assert outcomes.lost[:, 1].mean() > 0.95
+    assert (outcomes.n_asked[:, 0] == 128).all()
+    assert outcomes.n_asked[:, 1].max() <= 2000
+    assert outcomes.n_asked[:, 1].mean() < 1000

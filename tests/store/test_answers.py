@@ -18,11 +18,11 @@ from cliffguard.core.canonical_json import canonical_json, digest
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, StoreError, UsageError
 from cliffguard.core.items import Item, Task
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.evaluate.measure import measure
 from cliffguard.evaluate.schedule import in_full
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.store.answers import Entry, Store, Stored, default_store_folder
+from cliffguard.store.answers import Entry, ShardAnswers, Store, default_store_folder
 from tests import support
 
 ITEMS = tuple(support.item(number) for number in range(6))
@@ -40,7 +40,7 @@ def question() -> Question:
     return Question(
         checkpoint=support.checkpoint(),
         task=task(),
-        protocol=Protocol(),
+        protocol=EvalSettings(),
         dtype="float32",
         runner="hf: torch 2.6",
         replicate=0,
@@ -72,9 +72,9 @@ def shard(entry: Entry, number: int = 0) -> Path:
 
 def test_answers_come_back_as_they_were(entry: Entry) -> None:
     """What is read is what was written, in order."""
-    found = [entry.read_shard(0, ITEMS[:3]), entry.read_shard(1, ITEMS[3:])]
+    shards = [entry.read_shard(0, ITEMS[:3]), entry.read_shard(1, ITEMS[3:])]
 
-    assert found[0].answers + found[1].answers == ANSWERS
+    assert shards[0].answers + shards[1].answers == ANSWERS
 
 
 def test_another_process_finds_the_answers(entry: Entry, store: Store) -> None:
@@ -99,10 +99,10 @@ def test_the_items_come_back_in_order(store: Store) -> None:
 
 def test_the_question_is_readable(entry: Entry) -> None:
     """The pre-image of the key lies beside the answers, with names for people."""
-    found = entry.read_question()
+    document = entry.read_question()
 
-    assert found["asked"] == question().preimage()
-    assert (found["about"]["name"], found["about"]["suite"]) == ("base", "small")
+    assert document["asked"] == question().preimage()
+    assert (document["about"]["name"], document["about"]["suite"]) == ("base", "small")
 
 
 def test_a_store_explains_itself(entry: Entry, store: Store) -> None:
@@ -145,9 +145,9 @@ def test_a_shard_of_before_there_were_notes_is_read(entry: Entry) -> None:
     text = "".join(canonical_json(row) + "\n" for row in [*rows, {"seal": digest(rows)}])
     shard(entry).write_text(text)
 
-    found = entry.read_shard(0, ITEMS[:3])
+    stored = entry.read_shard(0, ITEMS[:3])
 
-    assert (found.answers, found.notes) == (ANSWERS[:3], {})
+    assert (stored.answers, stored.notes) == (ANSWERS[:3], {})
 
 
 def test_a_question_of_before_it_had_a_seal_is_read(entry: Entry) -> None:
@@ -166,7 +166,7 @@ def test_the_first_of_two_writers_counts(entry: Entry) -> None:
 
     entry.write_shard(0, others, {"device": "another"})
 
-    assert entry.read_shard(0, ITEMS[:3]) == Stored(answers=ANSWERS[:3], notes=NOTES)
+    assert entry.read_shard(0, ITEMS[:3]) == ShardAnswers(answers=ANSWERS[:3], notes=NOTES)
 
 
 def test_both_of_two_writers_go_on_with_what_is_stored(store: Store) -> None:
@@ -180,14 +180,16 @@ def test_both_of_two_writers_go_on_with_what_is_stored(store: Store) -> None:
         def ask(self, checkpoint: Checkpoint, *rest: Any) -> Any:
             """Let the other run be first."""
             other = FakeRunner(lambda *_: 1.0)
-            measure(checkpoint, look, protocol=Protocol(), store=store, runner=other)
+            measure(checkpoint, look, protocol=EvalSettings(), store=store, runner=other)
             return super().ask(checkpoint, *rest)
 
     mine = Overtaken(lambda *_: 0.0)
 
-    found = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=mine)
+    measurement = measure(
+        support.checkpoint(), look, protocol=EvalSettings(), store=store, runner=mine
+    )
 
-    assert [answer.score for answer in found.answers["ball"]] == [1.0] * 6
+    assert [answer.score for answer in measurement.answers["ball"]] == [1.0] * 6
 
 
 ODD_TEXTS = {
@@ -210,20 +212,20 @@ ODD_TEXTS = {
 @pytest.mark.parametrize("name", ODD_TEXTS)
 def test_odd_texts_survive(name: str, entry: Entry) -> None:
     """Whatever a model says is kept to the letter."""
-    said = tuple(support.answer(item, text=ODD_TEXTS[name]) for item in ITEMS[:2])
+    answers = tuple(support.answer(item, text=ODD_TEXTS[name]) for item in ITEMS[:2])
 
-    entry.write_shard(7, said, NOTES)
+    entry.write_shard(7, answers, NOTES)
 
-    assert entry.read_shard(7, ITEMS[:2]).answers == said
+    assert entry.read_shard(7, ITEMS[:2]).answers == answers
 
 
 def test_half_a_surrogate_is_stored_or_refused(entry: Entry) -> None:
     """Text that is no Unicode leaves a readable shard or an explained error, and no debris."""
-    said = (support.answer(ITEMS[0], text="\ud800"),)
+    answers = (support.answer(ITEMS[0], text="\ud800"),)
     before = sorted(entry.shards_folder.iterdir())
 
     try:
-        entry.write_shard(7, said, NOTES)
+        entry.write_shard(7, answers, NOTES)
     except (StoreError, UsageError):
         assert sorted(entry.shards_folder.iterdir()) == before
     else:
@@ -253,13 +255,13 @@ class Counting(FakeRunner):
 
     def __init__(self) -> None:
         super().__init__(lambda *_: 1.0)
-        self.asked: list[str] = []
+        self.item_ids: list[str] = []
 
     def ask(
-        self, checkpoint: Checkpoint, task: Task, items: Any, protocol: Protocol
+        self, checkpoint: Checkpoint, task: Task, items: Any, protocol: EvalSettings
     ) -> list[Answer]:
         """Answer, and remember."""
-        self.asked += [item.id for item in items]
+        self.item_ids += [item.id for item in items]
         return list(super().ask(checkpoint, task, items, protocol))
 
 
@@ -268,13 +270,15 @@ def test_only_absent_shards_are_asked(store: Store) -> None:
     items = tuple(support.item(number) for number in range(130))
     look = (in_full(task(items), items),)
     runner = Counting()
-    whole = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=runner)
+    whole = measure(support.checkpoint(), look, protocol=EvalSettings(), store=store, runner=runner)
     shard(store.entries()[0], 1).unlink()
-    runner.asked.clear()
+    runner.item_ids.clear()
 
-    resumed = measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=runner)
+    resumed = measure(
+        support.checkpoint(), look, protocol=EvalSettings(), store=store, runner=runner
+    )
 
-    assert runner.asked == [item.id for item in items[64:128]]
+    assert runner.item_ids == [item.id for item in items[64:128]]
     assert resumed == whole
 
 
@@ -332,10 +336,10 @@ def test_a_damaged_shard_is_refused(damage: str, entry: Entry) -> None:
 
 def test_swapped_shards_are_refused(entry: Entry) -> None:
     """A shard under another's number is whole, but answers other items."""
-    one, two = shard(entry, 0), shard(entry, 1)
-    first = one.read_bytes()
-    one.write_bytes(two.read_bytes())
-    two.write_bytes(first)
+    left, right = shard(entry, 0), shard(entry, 1)
+    first = left.read_bytes()
+    left.write_bytes(right.read_bytes())
+    right.write_bytes(first)
 
     with pytest.raises(StoreError, match="shard 0 answers other items"):
         entry.read_shard(0, ITEMS[:3])
@@ -431,28 +435,28 @@ def with_checkpoint(**fields: Any) -> Question:
 
 
 IN_THE_KEY: dict[str, Question] = {
-    "chat_template": replace(question(), protocol=Protocol(chat_template="own")),
+    "chat_template": replace(question(), protocol=EvalSettings(chat_template="own")),
     "system_prompt": replace(
-        question(), protocol=Protocol(chat_template="own", system_prompt="Be brief.")
+        question(), protocol=EvalSettings(chat_template="own", system_prompt="Be brief.")
     ),
-    "num_fewshot": replace(question(), protocol=Protocol(num_fewshot=0)),
-    "seed": replace(question(), protocol=Protocol(seed=1)),
-    "limit": replace(question(), protocol=Protocol(limit=6)),
+    "num_fewshot": replace(question(), protocol=EvalSettings(num_fewshot=0)),
+    "seed": replace(question(), protocol=EvalSettings(seed=1)),
+    "limit": replace(question(), protocol=EvalSettings(limit=6)),
     "template_args": replace(
-        question(), protocol=Protocol(chat_template="own", template_args={"thinking": False})
+        question(), protocol=EvalSettings(chat_template="own", template_args={"thinking": False})
     ),
-    "max_tokens": replace(question(), protocol=Protocol(max_tokens=9)),
-    "max_length": replace(question(), protocol=Protocol(max_length=512)),
-    "temperature": replace(question(), protocol=Protocol(temperature=0.5)),
-    "top_p": replace(question(), protocol=Protocol(temperature=0.5, top_p=0.9)),
-    "top_k": replace(question(), protocol=Protocol(temperature=0.5, top_k=9)),
-    "repeats": replace(question(), protocol=Protocol(temperature=0.5, repeats=2)),
-    "quantization": replace(question(), protocol=Protocol(quantization="8bit")),
-    "attention": replace(question(), protocol=Protocol(attention="eager")),
+    "max_tokens": replace(question(), protocol=EvalSettings(max_tokens=9)),
+    "max_length": replace(question(), protocol=EvalSettings(max_length=512)),
+    "temperature": replace(question(), protocol=EvalSettings(temperature=0.5)),
+    "top_p": replace(question(), protocol=EvalSettings(temperature=0.5, top_p=0.9)),
+    "top_k": replace(question(), protocol=EvalSettings(temperature=0.5, top_k=9)),
+    "repeats": replace(question(), protocol=EvalSettings(temperature=0.5, repeats=2)),
+    "quantization": replace(question(), protocol=EvalSettings(quantization="8bit")),
+    "attention": replace(question(), protocol=EvalSettings(attention="eager")),
     "dtype": replace(question(), dtype="bfloat16"),
     "runner": replace(question(), runner="hf: torch 2.7"),
     "replicate": replace(question(), replicate=1),
-    "think_end": replace(question(), protocol=Protocol(think_end="</think>")),
+    "think_end": replace(question(), protocol=EvalSettings(think_end="</think>")),
     "task name": replace(question(), task=replace(task(), name="bowl")),
     "task digest": replace(question(), task=replace(task(), digest="e" * 64)),
     "weights": with_checkpoint(weights="other"),
@@ -471,7 +475,7 @@ def test_what_may_change_an_answer_is_in_the_key(field: str) -> None:
 
 def test_no_field_of_the_protocol_or_of_an_identity_is_left_out() -> None:
     """A field that is added must be in the key, or be shown to change no answer."""
-    protocol = {field.name for field in fields(Protocol)}
+    protocol = {field.name for field in fields(EvalSettings)}
     identity = {field.name for field in fields(support.checkpoint())}
 
     assert protocol - {"packing"} <= IN_THE_KEY.keys()  # see tests/evaluate/test_packing.py
@@ -488,7 +492,7 @@ def test_the_version_of_the_metrics_is_in_the_key(monkeypatch: pytest.MonkeyPatc
 
 def test_no_two_of_those_questions_share_a_key() -> None:
     """All keys above differ from each other, too."""
-    assert len({asked.key for asked in IN_THE_KEY.values()}) == len(IN_THE_KEY)
+    assert len({question.key for question in IN_THE_KEY.values()}) == len(IN_THE_KEY)
 
 
 @pytest.mark.parametrize(
@@ -500,7 +504,7 @@ def test_no_two_of_those_questions_share_a_key() -> None:
         replace(question(), task=replace(task(), chance=0.5)),
         replace(question(), task=replace(task(), gate_levels=(1,))),
         replace(question(), task=replace(task(), suite="other", capability="other")),
-        replace(question(), protocol=Protocol(dtype="float32")),
+        replace(question(), protocol=EvalSettings(dtype="float32")),
     ],
     ids=["name", "revision", "notes", "chance", "gating levels", "suite", "spelling of the dtype"],
 )
@@ -522,12 +526,12 @@ def test_device_and_batch_size_are_not_in_the_key(notes: dict[str, Any], store: 
             """Describe the other machine."""
             return notes
 
-    measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=Counting())
+    measure(support.checkpoint(), look, protocol=EvalSettings(), store=store, runner=Counting())
     elsewhere = Elsewhere()
 
-    measure(support.checkpoint(), look, protocol=Protocol(), store=store, runner=elsewhere)
+    measure(support.checkpoint(), look, protocol=EvalSettings(), store=store, runner=elsewhere)
 
-    assert elsewhere.asked == []
+    assert elsewhere.item_ids == []
 
 
 # --- a store that cannot be written --------------------------------------------------------------

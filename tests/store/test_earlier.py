@@ -17,7 +17,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.reviews import Review
-from cliffguard.core.settings import Plan, Protocol
+from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.evaluate.measure import Measurement, measure
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import find_sides, guard
@@ -38,7 +38,7 @@ class Harness(FakeRunner):
 
     identity = "cliffguard: lm-eval 0.4.13, torch 2.13, transformers 5.23, peft 0.21"
 
-    def dtype(self, protocol: Protocol) -> str:
+    def dtype(self, protocol: EvalSettings) -> str:
         """As the stored answers of the first layout were measured."""
         return "float32"
 
@@ -61,7 +61,7 @@ def ask(
     folder: Path,
     rows: Rows,
     *,
-    protocol: Protocol | None = None,
+    protocol: EvalSettings | None = None,
     text: str = support.SUITE,
     runner: FakeRunner | None = None,
     store: Store | None = None,
@@ -70,7 +70,7 @@ def ask(
     path = support.write_suite(folder, text=text)
     support.write_jsonl(folder / "ball.jsonl", rows)
     runner, lines = runner or FakeRunner(all_right), list[str]()
-    protocol = protocol or Protocol()
+    protocol = protocol or EvalSettings()
     measured = measure(
         BASE,
         Schedule(runner.resolve([load_suite(str(path))], protocol), protocol).everything(),
@@ -148,11 +148,11 @@ def test_what_is_taken_over_is_the_answer_that_was_given(tmp_path: Path) -> None
 def test_a_limit_takes_over_and_is_taken_over(tmp_path: Path) -> None:
     """A smoke test is no loss: the whole run asks what it did not, and the other way round."""
     rows = support.choice_rows(80)
-    limited = Protocol(limit=30)
+    limited = EvalSettings(limit=30)
 
     assert ask(tmp_path, rows, protocol=limited).n == 30 + 6
     assert ask(tmp_path, rows).n == 50
-    assert ask(tmp_path, rows, protocol=Protocol(limit=50)).n == 0
+    assert ask(tmp_path, rows, protocol=EvalSettings(limit=50)).n == 0
 
 
 OTHERS: dict[str, tuple[str, str]] = {
@@ -178,9 +178,11 @@ def test_other_words_are_asked_again(tmp_path: Path) -> None:
     """The same item behind other shots is put in other words: its old answer is not to these."""
 
     class Shots(FakeRunner):
-        def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
-            own = super().asked_as(task, items, protocol)
-            return [words if n % 2 else "other" for n, words in enumerate(own)]
+        def asked_as(
+            self, task: Task, items: Sequence[Item], protocol: EvalSettings
+        ) -> Sequence[str]:
+            texts = super().asked_as(task, items, protocol)
+            return [words if n % 2 else "other" for n, words in enumerate(texts)]
 
     rows = support.choice_rows(80)
     ask(tmp_path, rows)
@@ -198,7 +200,7 @@ def test_who_cannot_say_what_it_asks_asks_again(tmp_path: Path) -> None:
     """A runner that builds its prompts elsewhere takes nothing over, and says so."""
 
     class Blind(FakeRunner):
-        def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> None:  # type: ignore[override]
+        def asked_as(self, task: Task, items: Sequence[Item], protocol: EvalSettings) -> None:  # type: ignore[override]
             return None
 
     ask(tmp_path, support.choice_rows(80))
@@ -209,8 +211,8 @@ def test_who_cannot_say_what_it_asks_asks_again(tmp_path: Path) -> None:
     assert "80 stored answers are asked again: who answers here cannot say" in again.lines[0]
 
 
-@pytest.mark.parametrize("protocol", [Protocol(seed=1), Protocol(max_tokens=9)], ids=str)
-def test_another_protocol_takes_nothing_over(tmp_path: Path, protocol: Protocol) -> None:
+@pytest.mark.parametrize("protocol", [EvalSettings(seed=1), EvalSettings(max_tokens=9)], ids=str)
+def test_another_protocol_takes_nothing_over(tmp_path: Path, protocol: EvalSettings) -> None:
     """It is another question of every item, and nobody expects otherwise: no line."""
     ask(tmp_path, support.choice_rows(80))
 
@@ -260,7 +262,7 @@ def test_an_interrupted_run_goes_on_with_what_was_taken(tmp_path: Path) -> None:
 
     class Ends(FakeRunner):
         def ask(
-            self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: Protocol
+            self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
         ) -> Sequence[Answer]:
             if self.n_asked:
                 raise KeyboardInterrupt
@@ -286,7 +288,7 @@ def test_another_order_is_named_by_the_key(tmp_path: Path, monkeypatch: pytest.M
     after = ask(tmp_path, rows)
 
     assert after.n == 0
-    orders = [[a.item_id for a in one.measured.answers["ball"]] for one in (before, after)]
+    orders = [[a.item_id for a in run.measured.answers["ball"]] for run in (before, after)]
     assert orders[0] != orders[1]
     assert set(before.measured.questions).isdisjoint(after.measured.questions)
 
@@ -299,10 +301,10 @@ def without_terms(store: Path) -> None:
     from cliffguard.core.canonical_json import digest
 
     for path in (store / "questions").glob("*/*/question.json"):
-        told = json.loads(path.read_text())
-        told.pop("seal")
-        del told["about"]["terms"]
-        path.write_text(json.dumps({**told, "seal": digest(told)}))
+        document = json.loads(path.read_text())
+        document.pop("seal")
+        del document["about"]["terms"]
+        path.write_text(json.dumps({**document, "seal": digest(document)}))
 
 
 def say_rows(n_items: int) -> Rows:
@@ -338,8 +340,8 @@ def test_terms_are_proven_where_they_were_not_noted(
     n_new = {"grown": 20, "reversed": 0, "shrunk and grown": 10, "edited": 5}[change]
     is_taken = is_proven or task == "ball"
     assert again.n == (n_new if is_taken else len(changed))
-    told = "are taken over" if is_taken else "are asked again: metric, filter, token limit"
-    assert told in again.lines[0]
+    message = "are taken over" if is_taken else "are asked again: metric, filter, token limit"
+    assert message in again.lines[0]
 
 
 GENERATED = support.SUITE.replace(
@@ -379,14 +381,16 @@ def test_a_store_of_the_first_layout_is_taken_over(tmp_path: Path, task_name: st
     fingerprint = entry.read_question()["asked"]["checkpoint"]
 
     class Known(Harness):
-        def asked_as(self, task: Task, items: Sequence[Item], protocol: Protocol) -> Sequence[str]:
+        def asked_as(
+            self, task: Task, items: Sequence[Item], protocol: EvalSettings
+        ) -> Sequence[str]:
             return [stored[i.id].prompt_digest if i.id in stored else "" for i in items]
 
     runner, lines = Known(all_right), list[str]()
     measured = measure(
         replace_fingerprint(fingerprint),
-        Schedule([grown], Protocol()).everything(),
-        protocol=Protocol(),
+        Schedule([grown], EvalSettings()).everything(),
+        protocol=EvalSettings(),
         store=store,
         runner=runner,
         tell=lines.append,
@@ -394,8 +398,8 @@ def test_a_store_of_the_first_layout_is_taken_over(tmp_path: Path, task_name: st
 
     assert runner.n_asked == 10
     assert f"{len(stored)} of {len(items)} answers are taken over" in lines[0]
-    found = {a.item_id: a for a in measured.answers[task_name]}
-    assert {name: found[name] for name in stored} == stored
+    by_id = {a.item_id: a for a in measured.answers[task_name]}
+    assert {name: by_id[name] for name in stored} == stored
 
 
 def replace_fingerprint(fingerprint: str) -> Checkpoint:
@@ -406,8 +410,8 @@ def replace_fingerprint(fingerprint: str) -> Checkpoint:
         def fingerprint(self) -> str:
             return fingerprint
 
-    own = support.checkpoint()
-    return Known(**{name: getattr(own, name) for name in Checkpoint.__dataclass_fields__})
+    checkpoint = support.checkpoint()
+    return Known(**{name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__})
 
 
 def test_answers_to_other_items_are_no_earlier_form(tmp_path: Path) -> None:
@@ -461,10 +465,10 @@ def test_what_is_there_is_compared_without_asking(tmp_path: Path, change: str) -
         checked(tmp_path, rows, store, NoFilter(script))
 
     compared = checked(tmp_path, CHANGES[change][0](rows), "compared")
-    asked = checked(tmp_path, CHANGES[change][0](rows), "checked", NoFilter(script))
+    review = checked(tmp_path, CHANGES[change][0](rows), "checked", NoFilter(script))
 
-    assert compared.verdict == asked.verdict
-    assert compared.comparison == asked.comparison
+    assert compared.verdict == review.verdict
+    assert compared.comparison == review.comparison
 
 
 @pytest.mark.parametrize("change", ["grown", "edited"])
@@ -473,10 +477,12 @@ def test_what_was_never_asked_is_not_compared(tmp_path: Path, change: str) -> No
     rows = support.choice_rows(80)
     checked(tmp_path, rows, "s", NoFilter(script))
 
-    with pytest.raises(UsageError, match=r"run `cliffguard measure .*/b --store .*/s` with") as one:
+    with pytest.raises(
+        UsageError, match=r"run `cliffguard measure .*/b --store .*/s` with"
+    ) as failure:
         checked(tmp_path, CHANGES[change][0](rows), "s")
 
-    assert (one.value.id, one.value.exit_code) == ("compare.not-stored", 2)
+    assert (failure.value.id, failure.value.exit_code) == ("compare.not-stored", 2)
 
 
 def test_answers_to_just_this_suite_go_before_older_ones(tmp_path: Path) -> None:
@@ -497,6 +503,6 @@ def script(name: str, item: Item) -> float:
 class NoFilter(FakeRunner):
     """Calls the filter of own tasks as the harness does."""
 
-    def resolve(self, suites: Sequence[Suite], protocol: Protocol) -> tuple[Task, ...]:
+    def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the suites' own tasks."""
         return tuple(replace(task, filter="none") for task in super().resolve(suites, protocol))

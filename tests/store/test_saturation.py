@@ -12,7 +12,7 @@ from cliffguard import Plan, Store, guard
 from cliffguard.cli.app import app
 from cliffguard.core.items import Item, Task
 from cliffguard.runners.fake import FakeRunner
-from cliffguard.store.saturation import stillness
+from cliffguard.store.saturation import item_saturation
 from cliffguard.suites.loading import load_suite
 from tests import support
 
@@ -50,12 +50,12 @@ def tasks_of(suite: Path) -> list[Task]:
 
 def test_items_that_never_change_are_counted(store: Store, suite: Path) -> None:
     """Over three checkpoints, the always right and the always wrong apart."""
-    ball, said = stillness(store, tasks_of(suite))
+    ball, saying = item_saturation(store, tasks_of(suite))
 
     assert (ball.task, ball.n_checkpoints, ball.n_items) == ("ball", 3, 60)
     assert (ball.n_always_right, ball.n_always_wrong) == (48, 6)
     assert ball.share == pytest.approx(0.9)
-    assert said.n_always_wrong == 6
+    assert saying.n_always_wrong == 6
 
 
 def test_two_checkpoints_say_nothing(tmp_path: Path, suite: Path) -> None:
@@ -65,7 +65,7 @@ def test_two_checkpoints_say_nothing(tmp_path: Path, suite: Path) -> None:
     plan = Plan(base=sides[0], candidate=sides[1], suites=(str(suite),), offline=True)
     guard(plan, store=store, runner=FakeRunner(changing))
 
-    assert stillness(store, tasks_of(suite)) == ()
+    assert item_saturation(store, tasks_of(suite)) == ()
 
 
 def test_other_protocols_are_not_mixed(store: Store, suite: Path, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_other_protocols_are_not_mixed(store: Store, suite: Path, tmp_path: Path
     shots = replace(plan, protocol=replace(plan.protocol, num_fewshot=1))
     guard(shots, store=store, runner=FakeRunner(lambda *_: 0.0), stops_early=False)
 
-    assert stillness(store, tasks_of(suite))[0].n_always_right == 48
+    assert item_saturation(store, tasks_of(suite))[0].n_always_right == 48
 
 
 def test_check_says_which_tasks_hardly_change(store: Store, suite: Path) -> None:

@@ -11,21 +11,26 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cliffguard import Outcome, Plan, Protocol, Review, Store, guard
+from cliffguard import EvalSettings, Outcome, Plan, Review, Store, guard
 from cliffguard.cli.app import app
 from cliffguard.config import load_plan
-from cliffguard.core.comparisons import Overlap
+from cliffguard.core.comparisons import Contamination
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import content_words
 from cliffguard.gate import find_sides
-from cliffguard.planning.power import look_ahead
+from cliffguard.planning.power import power_analysis
 from cliffguard.report.html import render_html
 from cliffguard.report.json import read_review, render_json
 from cliffguard.report.markdown import render_markdown
 from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
-from cliffguard.suites.contamination import find_overlap, near_duplicates, told, without_training
+from cliffguard.suites.contamination import (
+    contamination_caveats,
+    drop_contaminated,
+    find_contamination,
+    near_duplicates,
+)
 from cliffguard.suites.loading import load_suites
 from cliffguard.suites.ngrams import Index, Runs, share_within
 from cliffguard.suites.train_data import TrainingText, read_all_training
@@ -39,11 +44,11 @@ WORDS = (
 PROMPT = "The lamp that my aunt bought last winter no longer turns on after the storm"
 
 
-def texts(*said: str | Sequence[str]) -> list[TrainingText]:
+def texts(*rows: str | Sequence[str]) -> list[TrainingText]:
     """Return rows of training data, one a line."""
     return [
-        TrainingText(parts=(one,) if isinstance(one, str) else tuple(one), source="t", line=line)
-        for line, one in enumerate(said, start=1)
+        TrainingText(parts=(row,) if isinstance(row, str) else tuple(row), source="t", line=line)
+        for line, row in enumerate(rows, start=1)
     ]
 
 
@@ -53,9 +58,9 @@ def task(*prompts: str, answer: str = "yes") -> Task:
     return support.task([replace(item, digest=item.prompt, answer=answer) for item in items])
 
 
-def found(asked: Task, *said: str | Sequence[str]) -> list[tuple[str, str, int]]:
+def hits(task: Task, *rows: str | Sequence[str]) -> list[tuple[str, str, int]]:
     """Return item, kind and line of every overlap."""
-    return [(o.item_id, o.kind, o.line) for o in find_overlap(texts(*said), [asked])]
+    return [(o.item_id, o.kind, o.line) for o in find_contamination(texts(*rows), [task])]
 
 
 def written(source: random.Random, n_words: int = 20) -> str:
@@ -111,20 +116,20 @@ def test_the_index_finds_what_counting_finds() -> None:
     others = [written(source, 300).split() for _ in range(60)] + wanted
     index = Index(wanted)
     index.read(others)
-    for own in wanted:
-        runs = index.runs(own)
+    for words in wanted:
+        runs = index.runs(words)
         weights = [source.random() for _ in runs]
         by_run = dict(zip(runs.tolist(), [w / sum(weights) for w in weights], strict=True))
         counted = {
-            place: sum(by_run[run] for run in set(index.in_order(text).tolist()) if run in by_run)
-            for place, text in enumerate(others)
+            number: sum(by_run[run] for run in set(index.in_order(text).tolist()) if run in by_run)
+            for number, text in enumerate(others)
         }
         expected = sorted(
-            ((place, share) for place, share in counted.items() if share >= 0.2),
-            key=lambda one: (-round(one[1], 9), one[0]),
+            ((number, share) for number, share in counted.items() if share >= 0.2),
+            key=lambda pair: (-round(pair[1], 9), pair[0]),
         )
         got = index.closest(Runs(runs, runs * 0 + [by_run[r] for r in runs.tolist()]), 0.2)
-        assert [place for place, _ in got] == [place for place, _ in expected]
+        assert [number for number, _ in got] == [number for number, _ in expected]
         assert [s for _, s in got] == pytest.approx([s for _, s in expected], abs=1e-8)
 
 
@@ -145,7 +150,7 @@ def test_a_window_counts_what_stands_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "row",
     [
         PROMPT,
         PROMPT.upper().replace(" ", " ... "),
@@ -154,80 +159,80 @@ def test_a_window_counts_what_stands_together() -> None:
         ["The lamp that my aunt bought last winter", "no longer turns on after the storm"],
     ],
 )
-def test_an_item_in_a_row_is_exact(said: str | Sequence[str]) -> None:
+def test_an_item_in_a_row_is_exact(row: str | Sequence[str]) -> None:
     """Verbatim, in other case and marks, inside other text, in a chat, over two columns."""
-    assert found(task(PROMPT), "something else", said) == [("item-0", "exact", 2)]
+    assert hits(task(PROMPT), "something else", row) == [("item-0", "exact", 2)]
 
 
 def test_a_word_that_was_replaced_is_near() -> None:
     """The similarity says how much of it is there."""
-    (one,) = find_overlap(texts(PROMPT.replace("winter", "spring")), [task(PROMPT)])
+    (overlap,) = find_contamination(texts(PROMPT.replace("winter", "spring")), [task(PROMPT)])
 
-    assert (one.kind, one.similarity) == ("near", pytest.approx(10 / 13, abs=1e-4))
+    assert (overlap.kind, overlap.similarity) == ("near", pytest.approx(10 / 13, abs=1e-4))
 
 
-@pytest.mark.parametrize("said", [PROMPT[: len(PROMPT) // 2], "a lamp after the storm", ""])
-def test_a_part_of_an_item_is_none(said: str) -> None:
+@pytest.mark.parametrize("row", [PROMPT[: len(PROMPT) // 2], "a lamp after the storm", ""])
+def test_a_part_of_an_item_is_none(row: str) -> None:
     """Half an item is neither exact nor near."""
-    assert found(task(PROMPT), said) == []
+    assert hits(task(PROMPT), row) == []
 
 
 def test_an_exact_place_comes_before_a_near_one() -> None:
     """Of the places of an item the best is named, then the first."""
-    said = (PROMPT.replace("winter", "spring"), f"x {PROMPT}", PROMPT)
+    rows = (PROMPT.replace("winter", "spring"), f"x {PROMPT}", PROMPT)
 
-    assert found(task(PROMPT), *said) == [("item-0", "exact", 2)]
+    assert hits(task(PROMPT), *rows) == [("item-0", "exact", 2)]
 
 
 def test_the_nearest_place_is_named() -> None:
     """Of two near places the one that holds more."""
     far = PROMPT.replace("lamp", "oven").replace("storm", "rain")
 
-    assert found(task(PROMPT), far, PROMPT.replace("lamp", "oven")) == [("item-0", "near", 2)]
+    assert hits(task(PROMPT), far, PROMPT.replace("lamp", "oven")) == [("item-0", "near", 2)]
 
 
 def test_the_words_must_stand_together() -> None:
     """A long text that has the item's runs here and there has no copy of it."""
     source = random.Random(1)
-    own = PROMPT.split()
-    pieces = [" ".join(own[k : k + 4]) for k in range(0, len(own), 2)]
+    words = PROMPT.split()
+    pieces = [" ".join(words[k : k + 4]) for k in range(0, len(words), 2)]
     scattered = f" {written(source, 40)} ".join(pieces)
 
-    assert found(task(PROMPT), scattered) == []
-    assert found(task(PROMPT), f"{scattered} {PROMPT.replace('aunt', 'uncle')}") != []
+    assert hits(task(PROMPT), scattered) == []
+    assert hits(task(PROMPT), f"{scattered} {PROMPT.replace('aunt', 'uncle')}") != []
 
 
 def test_what_all_items_share_weighs_nothing() -> None:
     """A text with the same long instruction and another question is no near duplicate."""
     source = random.Random(5)
     head = "Read the message of the customer with care and name the one queue it belongs to. "
-    asked = task(*(f"{head}{written(source, 12)} Queue:" for _ in range(40)))
+    tested = task(*(f"{head}{written(source, 12)} Queue:" for _ in range(40)))
 
-    assert found(asked, *(f"{head}{written(source, 12)} Queue:" for _ in range(40))) == []
+    assert hits(tested, *(f"{head}{written(source, 12)} Queue:" for _ in range(40))) == []
 
 
 def test_what_all_items_begin_and_end_with_may_be_absent() -> None:
     """The data of a fine-tune has no "Question:" before its questions; copies are exact still."""
     source = random.Random(6)
     plain = [written(source, 12) for _ in range(12)]
-    asked = task(*(f"Question: {one}\nAnswer:" for one in plain))
+    tested = task(*(f"Question: {prompt}\nAnswer:" for prompt in plain))
 
-    assert found(asked, plain[3]) == [("item-3", "exact", 1)]
+    assert hits(tested, plain[3]) == [("item-3", "exact", 1)]
 
 
-@pytest.mark.parametrize("said", ["7", "France", "yes"])
-def test_a_word_between_what_all_items_share_is_no_item(said: str) -> None:
+@pytest.mark.parametrize("row", ["7", "France", "yes"])
+def test_a_word_between_what_all_items_share_is_no_item(row: str) -> None:
     """What differs between the prompts may be a word, which any data hold."""
-    asked = task(*(f"The capital of {name} is" for name in ("7", "France", "yes", *"abcdefghij")))
+    tested = task(*(f"The capital of {name} is" for name in ("7", "France", "yes", *"abcdefghij")))
 
-    assert found(asked, said) == []
+    assert hits(tested, row) == []
 
 
 def test_what_a_few_items_begin_with_is_part_of_them() -> None:
     """Of two items that begin alike, the beginning may be what they are about."""
-    asked = task(f"{PROMPT} in the hall", f"{PROMPT} at the bank")
+    tested = task(f"{PROMPT} in the hall", f"{PROMPT} at the bank")
 
-    assert found(asked, "in the hall", "at the bank", PROMPT) == []
+    assert hits(tested, "in the hall", "at the bank", PROMPT) == []
 
 
 def test_ladder_items_that_differ_in_names_are_no_duplicates() -> None:
@@ -238,7 +243,7 @@ def test_ladder_items_that_differ_in_names_are_no_duplicates() -> None:
     chosen = source.sample(ladder.items, 250)
     kept = replace(ladder, items=tuple(i for i in ladder.items if i not in chosen))
 
-    assert find_overlap(texts(*(item.prompt for item in chosen)), [kept]) == ()
+    assert find_contamination(texts(*(item.prompt for item in chosen)), [kept]) == ()
 
 
 # --- short items ---------------------------------------------------------------------------------
@@ -247,43 +252,43 @@ SHORT = "The capital of France is"
 
 
 @pytest.mark.parametrize(
-    "said", [SHORT, "the capital of FRANCE is…", f"{SHORT} Paris.", ["x", SHORT, "Paris"]]
+    "row", [SHORT, "the capital of FRANCE is…", f"{SHORT} Paris.", ["x", SHORT, "Paris"]]
 )
-def test_a_short_item_is_found_where_it_is_all_that_is_said(said: str | Sequence[str]) -> None:
+def test_a_short_item_is_found_where_it_is_all_that_is_said(row: str | Sequence[str]) -> None:
     """A row, or one text of it, is the prompt, or the prompt with its answer."""
-    assert found(task(SHORT, answer="Paris"), said) == [("item-0", "exact", 1)]
+    assert hits(task(SHORT, answer="Paris"), row) == [("item-0", "exact", 1)]
 
 
 @pytest.mark.parametrize(
-    "said", [f"They say {SHORT} large", "The capital of Spain is", f"{SHORT} old", ""]
+    "row", [f"They say {SHORT} large", "The capital of Spain is", f"{SHORT} old", ""]
 )
-def test_a_short_item_is_not_found_in_passing(said: str) -> None:
+def test_a_short_item_is_not_found_in_passing(row: str) -> None:
     """Eight words or fewer stand in many texts that have nothing to do with the item."""
-    assert found(task(SHORT, answer="Paris"), said) == []
+    assert hits(task(SHORT, answer="Paris"), row) == []
 
 
 def test_an_item_of_ten_words_is_exact_or_nothing() -> None:
     """With one word changed it may be another question."""
     prompt = "Today the two old dogs behind the red church were"
 
-    assert found(task(prompt), f"Yes. {prompt} asleep") == [("item-0", "exact", 1)]
-    assert found(task(prompt), prompt.replace("dogs", "men")) == []
+    assert hits(task(prompt), f"Yes. {prompt} asleep") == [("item-0", "exact", 1)]
+    assert hits(task(prompt), prompt.replace("dogs", "men")) == []
 
 
 def test_items_that_share_a_prompt_are_told_apart_by_their_choices() -> None:
     """The prompt alone is no copy of either; prompt and choices are one of the one."""
     prompt = "Which one of the following statements about the topic above is true"
-    asked = task(prompt, prompt)
-    asked = replace(
-        asked,
+    tested = task(prompt, prompt)
+    tested = replace(
+        tested,
         items=tuple(
             replace(item, digest=f"{number}", choices=(f"the sky is {number}", "the sea is calm"))
-            for number, item in enumerate(asked.items)
+            for number, item in enumerate(tested.items)
         ),
     )
 
-    assert found(asked, prompt) == []
-    assert found(asked, f"{prompt}?\nA. the sky is 1\nB. the sea is calm") == [
+    assert hits(tested, prompt) == []
+    assert hits(tested, f"{prompt}?\nA. the sky is 1\nB. the sea is calm") == [
         ("item-1", "exact", 1)
     ]
 
@@ -291,14 +296,14 @@ def test_items_that_share_a_prompt_are_told_apart_by_their_choices() -> None:
 @pytest.mark.parametrize("prompts", [(), ("…",), ("", "a")])
 def test_nothing_is_found_of_nothing(prompts: tuple[str, ...]) -> None:
     """Tasks without items and prompts without words overlap with no text."""
-    assert found(task(*prompts), "", "…", "a b c d") == []
+    assert hits(task(*prompts), "", "…", "a b c d") == []
 
 
 def test_tasks_are_told_apart() -> None:
     """Each task has its own overlaps, in the order of the tasks."""
-    one, other = task(PROMPT), replace(task(SHORT, PROMPT), name="other")
+    tested, other = task(PROMPT), replace(task(SHORT, PROMPT), name="other")
 
-    overlaps = find_overlap(texts(PROMPT), [other, one])
+    overlaps = find_contamination(texts(PROMPT), [other, tested])
 
     assert [(o.task, o.item_id) for o in overlaps] == [("other", "item-1"), ("ball", "item-0")]
 
@@ -310,9 +315,9 @@ def test_near_duplicates_within_a_task() -> None:
     """Equal and nearly equal prompts are pairs; the others are none."""
     source = random.Random(4)
     other = PROMPT.replace("winter", "spring")
-    asked = task(PROMPT, *(written(source) for _ in range(30)), other, SHORT, SHORT.upper())
+    tested = task(PROMPT, *(written(source) for _ in range(30)), other, SHORT, SHORT.upper())
 
-    assert near_duplicates(asked) == (
+    assert near_duplicates(tested) == (
         ("item-0", "item-31", pytest.approx(0.74, abs=0.02)),
         ("item-32", "item-33", 1.0),
     )
@@ -321,9 +326,9 @@ def test_near_duplicates_within_a_task() -> None:
 def test_an_item_that_goes_on_is_no_duplicate() -> None:
     """A ladder may tell the same story, with one more step per level."""
     source = random.Random(4)
-    asked = task(PROMPT, f"{PROMPT} {written(source)}", *(written(source) for _ in range(30)))
+    tested = task(PROMPT, f"{PROMPT} {written(source)}", *(written(source) for _ in range(30)))
 
-    assert near_duplicates(asked) == ()
+    assert near_duplicates(tested) == ()
 
 
 # --- what is said of them ------------------------------------------------------------------------
@@ -331,10 +336,10 @@ def test_an_item_that_goes_on_is_no_duplicate() -> None:
 
 def test_a_sentence_for_each_task() -> None:
     """How many of how many, and of which kind."""
-    one = Overlap(task="a", item_id="1", kind="exact", similarity=1.0, source="t", line=1)
-    near = replace(one, item_id="2", kind="near", similarity=0.8)
+    exact = Contamination(task="a", item_id="1", kind="exact", similarity=1.0, source="t", line=1)
+    near = replace(exact, item_id="2", kind="near", similarity=0.8)
 
-    caveats = told([one, near, replace(one, task="b")], {"a": 9, "b": 3})
+    caveats = contamination_caveats([exact, near, replace(exact, task="b")], {"a": 9, "b": 3})
 
     assert [caveat.text for caveat in caveats] == [
         "2 of 9 items of a are in the training data (1 exact, 1 near) and do not count.",
@@ -344,9 +349,9 @@ def test_a_sentence_for_each_task() -> None:
 
 def test_without_training_data_tasks_are_as_they_were() -> None:
     """Nothing is excluded where nothing is named."""
-    asked = task(PROMPT)
+    tested = task(PROMPT)
 
-    assert without_training([asked], ()) == ((asked,), ())
+    assert drop_contaminated([tested], ()) == ((tested,), ())
 
 
 # --- through the gate -----------------------------------------------------------------------------
@@ -415,7 +420,7 @@ def test_overlapping_items_are_listed(plan: Plan, review: Review) -> None:
     """With their place, and with a sentence among the caveats."""
     overlaps = review.comparison.overlaps
 
-    assert overlaps[7] == Overlap(
+    assert overlaps[7] == Contamination(
         task="ball",
         item_id="ball-007",
         kind="exact",
@@ -450,8 +455,8 @@ def test_stored_answers_stay_good(plan: Plan, store: Store) -> None:
 
     assert runner.n_asked == 0
     assert after.provenance.questions == before.provenance.questions
-    assert [one.order for one in after.provenance.looks] == [
-        one.order for one in before.provenance.looks
+    assert [look.order for look in after.provenance.looks] == [
+        look.order for look in before.provenance.looks
     ]
     assert after.provenance.looks[0].n_items == (270,)
 
@@ -485,7 +490,7 @@ def test_levels_that_do_not_gate_exclude_nothing_from_the_gate(plan: Plan, store
 
 def test_a_run_with_a_limit_lists_what_it_asked(plan: Plan, store: Store) -> None:
     """Items beyond the limit are no part of the run, and of no count in its caveats."""
-    limited = replace(plan, protocol=Protocol(limit=60))
+    limited = replace(plan, protocol=EvalSettings(limit=60))
 
     review = guard(limited, store=store, runner=FakeRunner(lambda *_: 1.0), stops_early=False)
 
@@ -503,10 +508,10 @@ def test_looks_are_those_that_were_planned(plan: Plan, store: Store) -> None:
 
     assert review.plan.policy is not None
     suites = load_suites(plan.suites)
-    tasks, _ = without_training(
+    tasks, _ = drop_contaminated(
         [t for c in suites[0].capabilities for t in c.tasks], read_all_training(plan.train)
     )
-    ahead = look_ahead(plan, suites, tasks, review.plan.policy)
+    ahead = power_analysis(plan, suites, tasks, review.plan.policy)
     assert ahead.looks == review.provenance.looks
     assert [row.n_items for row in ahead.capabilities] == [270, 0]
     assert ahead.remarks[0] == (
@@ -573,7 +578,7 @@ def test_a_plan_finds_its_data_beside_itself(tmp_path: Path) -> None:
 def overlapping(n_items: int = 2, *, name: str = "routing-1") -> Review:
     """Return a review with items that overlap."""
     told_of = samples.passed()
-    one = Overlap(
+    overlap = Contamination(
         task="ticket_routing",
         item_id=name,
         kind="near",
@@ -584,7 +589,7 @@ def overlapping(n_items: int = 2, *, name: str = "routing-1") -> Review:
     return replace(
         told_of,
         plan=replace(told_of.plan, train=("data/train.jsonl",)),
-        comparison=replace(told_of.comparison, overlaps=(one,) * n_items),
+        comparison=replace(told_of.comparison, overlaps=(overlap,) * n_items),
     )
 
 
@@ -627,8 +632,8 @@ def test_hostile_names_stay_text() -> None:
         comparison=replace(
             review.comparison,
             overlaps=tuple(
-                replace(one, source=samples.HOSTILE, task=samples.HOSTILE)
-                for one in review.comparison.overlaps
+                replace(overlap, source=samples.HOSTILE, task=samples.HOSTILE)
+                for overlap in review.comparison.overlaps
             ),
         ),
     )

@@ -48,10 +48,10 @@ def log(
     folder: Path,
     task: str,
     scores: Sequence[Mapping[str, Any]],
-    said: Mapping[str, bool | None] | None,
+    directions: Mapping[str, bool | None] | None,
     **more: Any,
 ) -> None:
-    """Write samples and a results file as lm-eval does; `said` None: no results file."""
+    """Write samples and a results file as lm-eval does; `directions` None: no results file."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {
@@ -62,19 +62,24 @@ def log(
             "resps": [[f"{folder.name} {number}"]],
             "filtered_resps": [f"{folder.name} {number}"],
             "filter": "none",
-            "metrics": list(one),
+            "metrics": list(score),
             "doc_hash": f"d{task}{number}",
             "prompt_hash": f"p{task}{number}",
             "target_hash": "t",
-            **one,
+            **score,
         }
-        for number, one in enumerate(scores)
+        for number, score in enumerate(scores)
     ]
     path = folder / f"samples_{task}_2026-01-01T10-00-00.123456.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    if said is not None:
-        told = {"results": {}, "higher_is_better": {task: said}, "configs": {task: {}}, **more}
-        (folder / "results_2026-01-01T10-00-00.123456.json").write_text(json.dumps(told))
+    if directions is not None:
+        results = {
+            "results": {},
+            "higher_is_better": {task: directions},
+            "configs": {task: {}},
+            **more,
+        }
+        (folder / "results_2026-01-01T10-00-00.123456.json").write_text(json.dumps(results))
 
 
 def rates(metric: str, n_ones: int, n: int = 400, **more: Any) -> list[dict[str, Any]]:
@@ -87,9 +92,9 @@ def compared(root: Path, policy: Policy | None = None) -> Review:
     return compare_samples(str(root / "base"), str(root / "tuned"), policy)
 
 
-def under(**own: Any) -> Policy:
+def under(**settings: Any) -> Policy:
     """Return a policy of one capability, `t`, over the task of that name."""
-    return Policy(capabilities={"t": CapabilityPolicy(tasks=("t",), **own)})
+    return Policy(capabilities={"t": CapabilityPolicy(tasks=("t",), **settings)})
 
 
 # Each metric of lm-eval's tasks that is better low and lies between 0 and 1 on every item.
@@ -122,19 +127,22 @@ def test_what_is_better_low_is_judged_so(
 ) -> None:
     """32.0 → 5.5 % is a gain, 5.5 → 32.0 % a loss, by the word of lm-eval's own task."""
     file, metric = LOW[kind]
-    said = {one["metric"]: one["higher_is_better"] for one in metric_list(file)}
-    other = {name: [0.5, 2.0] for name in said}
+    directions = {entry["metric"]: entry["higher_is_better"] for entry in metric_list(file)}
+    other = {name: [0.5, 2.0] for name in directions}
     for side, n_ones in (("base", base), ("tuned", tuned)):
-        scores = [{**other, **one} for one in rates(metric, n_ones)]
-        log(tmp_path / side, "t", scores, said)
+        scores = [{**other, **score} for score in rates(metric, n_ones)]
+        log(tmp_path / side, "t", scores, directions)
 
     review = compared(tmp_path, under(metric=metric))
 
-    (found,) = review.comparison.capabilities
+    (capability,) = review.comparison.capabilities
     assert review.verdict.outcome is outcome
-    assert found.evidence.drop == pytest.approx((tuned - base) / 400)
-    assert (found.direction, found.diagnostics.tasks[0].lower_is_better) == ("lower", True)
-    assert found.in_own_numbers(found.evidence.base_mean) == pytest.approx(base / 400)
+    assert capability.evidence.drop == pytest.approx((tuned - base) / 400)
+    assert (capability.direction, capability.diagnostics.tasks[0].lower_is_better) == (
+        "lower",
+        True,
+    )
+    assert capability.in_own_numbers(capability.evidence.base_mean) == pytest.approx(base / 400)
 
 
 # Metrics of lm-eval's tasks that are better low and are no score of an item, as they are logged.
@@ -156,10 +164,10 @@ NO_SCORES = {
 def test_what_is_no_score_is_refused_or_passed_over(metric: str, tmp_path: Path) -> None:
     """Whatever its direction: where the policy names it others are offered, else one is taken."""
     file, value = NO_SCORES[metric]
-    said = {one["metric"]: one["higher_is_better"] for one in metric_list(file)}
-    assert said[metric] is False
+    directions = {entry["metric"]: entry["higher_is_better"] for entry in metric_list(file)}
+    assert directions[metric] is False
     for side in ("base", "tuned"):
-        log(tmp_path / side, "t", [{metric: value, "acc": 1.0}] * 3, said)
+        log(tmp_path / side, "t", [{metric: value, "acc": 1.0}] * 3, directions)
 
     with pytest.raises(UsageError, match=rf"{metric} is .*, not a score .*; .*acc") as caught:
         compared(tmp_path, under(metric=metric))
@@ -226,18 +234,18 @@ def test_null_in_the_results_file_says_nothing(tmp_path: Path) -> None:
             compared(tmp_path)
 
 
-@pytest.mark.parametrize(("said", "metric"), [(False, "mae"), (True, "acc"), (False, "acc")])
+@pytest.mark.parametrize(("is_lower", "metric"), [(False, "mae"), (True, "acc"), (False, "acc")])
 def test_a_policy_that_contradicts_the_file_is_refused(
-    said: bool, metric: str, tmp_path: Path
+    is_lower: bool, metric: str, tmp_path: Path
 ) -> None:
     """Neither is taken for right."""
     for side in ("base", "tuned"):
-        log(tmp_path / side, "t", rates(metric, 200), {metric: said})
+        log(tmp_path / side, "t", rates(metric, 200), {metric: is_lower})
 
     with pytest.raises(UsageError, match="the policy says lower_is_better: ") as caught:
-        compared(tmp_path, under(lower_is_better=said))
+        compared(tmp_path, under(lower_is_better=is_lower))
     assert caught.value.id == "policy.direction-contradicts"
-    assert compared(tmp_path, under(lower_is_better=not said)).verdict.findings
+    assert compared(tmp_path, under(lower_is_better=not is_lower)).verdict.findings
 
 
 def test_the_file_goes_before_the_registry(tmp_path: Path) -> None:
@@ -289,7 +297,7 @@ def test_a_function_stands_for_what_it_returns() -> None:
 def test_the_line_to_add_is_a_policy(name: str) -> None:
     """What a capability is called may need quotes."""
     with pytest.raises(UsageError) as caught:
-        lower_is_better("mae", task="t", capability=name, policy=None, told=None)
+        lower_is_better("mae", task="t", capability=name, policy=None, stated=None)
 
     (line,) = re.findall(r"capabilities: \{.*\}\}", str(caught.value))
     assert yaml.safe_load(line) == {"capabilities": {name: {"lower_is_better": True}}}
@@ -323,7 +331,7 @@ def test_junit_has_its_own_numbers(mixed: Path) -> None:
     root = ElementTree.fromstring(render(compared(mixed), "junit").encode())
 
     tox, race = (
-        {one.get("name"): one.get("value") for one in case.iter("property")}
+        {element.get("name"): element.get("value") for element in case.iter("property")}
         for name in ("tox", "race")
         for case in root.iter("testcase")
         if case.get("name") == name
@@ -377,10 +385,10 @@ def test_each_task_of_a_capability_is_turned_by_itself(mixed: Path) -> None:
 
     review = compared(mixed, policy)
 
-    (found,) = review.comparison.capabilities
-    assert found.direction == "mixed"
-    assert found.evidence.base_mean == pytest.approx((0.68 + 0.75) / 2)
-    assert found.evidence.drop == pytest.approx(-0.265 / 2)
+    (capability,) = review.comparison.capabilities
+    assert capability.direction == "mixed"
+    assert capability.evidence.base_mean == pytest.approx((0.68 + 0.75) / 2)
+    assert capability.evidence.drop == pytest.approx(-0.265 / 2)
     shown = render(review, "text")
     assert "71.5 → 84.8 %, scores that are better low counted as 1 − score" in shown
     table = render(review, "markdown")

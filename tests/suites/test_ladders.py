@@ -12,7 +12,7 @@ import pytest
 from cliffguard.core.words import words
 from cliffguard.suites import ladders
 from cliffguard.suites.constraints import meets
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.rules import _value
 from cliffguard.suites.loading import make_item
 from cliffguard.suites.scorers import SCORERS
@@ -58,8 +58,8 @@ def test_a_ladder_has_five_levels_of_different_items(name: str) -> None:
     for level in {row[key] for row in rows}:
         places = Counter(r["choices"].index(r["answer"]) for r in rows if r[key] == level)
         assert set(places.values()) == {N // 4}
-    asked = [row.get("context", "") + row["prompt"] for row in rows]
-    assert len(set(asked)) == len(asked)
+    questions = [row.get("context", "") + row["prompt"] for row in rows]
+    assert len(set(questions)) == len(questions)
     assert all(len(set(row["choices"])) == 4 for row in rows)
 
 
@@ -86,10 +86,10 @@ def test_the_place_in_the_text_is_no_hint(name: str, pick: Any) -> None:
     hits, n = 0, 0
     for row in rows:
         text = " ".join(words(row.get("context", "") + row["prompt"]))
-        found = {c: text.rfind(" ".join(words(c))) for c in row["choices"]}
-        found = {choice: place for choice, place in found.items() if place >= 0}
-        if len(found) == 4:
-            hits += pick(found, key=found.__getitem__) == row["answer"]
+        positions = {c: text.rfind(" ".join(words(c))) for c in row["choices"]}
+        positions = {choice: position for choice, position in positions.items() if position >= 0}
+        if len(positions) == 4:
+            hits += pick(positions, key=positions.__getitem__) == row["answer"]
             n += 1
     assert n < 20 or hits / n < 0.40  # of fewer, chance alone exceeds it too often
 
@@ -131,7 +131,7 @@ def test_a_context_is_about_as_long_as_its_level() -> None:
 
 def test_items_that_would_repeat_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A level cannot have more items than there are."""
-    draft = Draft(prompt="1 + 1 =", answer="2", wrong=("1", "3", "4"), question="1 + 1?")
+    draft = LadderItem(prompt="1 + 1 =", answer="2", wrong=("1", "3", "4"), question="1 + 1?")
     only = Generator(name="sum", level_name="stage", levels=(1,), draw=lambda *_: draft)
     monkeypatch.setattr(ladders, "GENERATORS", {"sum": only})
 

@@ -240,10 +240,13 @@ def test_two_suites_share_no_names(renames: dict[str, str], message: str, tmp_pa
     text = support.SUITE
     for old, new in renames.items():
         text = text.replace(old, new)
-    one, two = support.write_suite(tmp_path / "a"), support.write_suite(tmp_path / "b", text=text)
+    first, second = (
+        support.write_suite(tmp_path / "a"),
+        support.write_suite(tmp_path / "b", text=text),
+    )
 
     with pytest.raises(SuiteError, match=message):
-        load_suites([str(one), str(two)])
+        load_suites([str(first), str(second)])
 
 
 # --- the items -----------------------------------------------------------------------------------
@@ -350,11 +353,15 @@ BOTH = {**CHOICE, "context": "Ann is here.", "question": "\nWho is here?", "expe
 def test_a_row_may_hold_both_forms(tmp_path: Path) -> None:
     """The context stands before either."""
     scored = loaded(tmp_path / "a", rows=[{**BOTH, "prompt": " Here is"}]).items[0]
-    said = loaded(tmp_path / "b", f"{SAID}, level: hops", rows=[BOTH]).items[0]
+    generated = loaded(tmp_path / "b", f"{SAID}, level: hops", rows=[BOTH]).items[0]
 
     assert (scored.prompt, scored.answer) == ("Ann is here. Here is", "Ann")
-    assert (said.prompt, said.answer, said.choices) == ("Ann is here.\nWho is here?", "Ann!", ())
-    assert scored.digest != said.digest
+    assert (generated.prompt, generated.answer, generated.choices) == (
+        "Ann is here.\nWho is here?",
+        "Ann!",
+        (),
+    )
+    assert scored.digest != generated.digest
 
 
 def test_made_items_are_checked_by_their_digest(tmp_path: Path) -> None:
@@ -401,11 +408,11 @@ def test_an_answer_that_its_metric_cannot_read_is_refused(tmp_path: Path) -> Non
 def test_where_an_answer_stops_is_in_the_digest(tmp_path: Path) -> None:
     """Only where it is not the end of the line, as it ever was."""
     usual = loaded(tmp_path / "a", SAID, [GENERATED])
-    said = loaded(tmp_path / "b", f"{SAID}, stop: ['#']", [GENERATED])
+    stopped = loaded(tmp_path / "b", f"{SAID}, stop: ['#']", [GENERATED])
     spelt = loaded(tmp_path / "c", f'{SAID}, stop: ["\\n"]', [GENERATED])
 
-    assert usual.digest == spelt.digest != said.digest
-    assert said.stop == ("#",)
+    assert usual.digest == spelt.digest != stopped.digest
+    assert stopped.stop == ("#",)
 
 
 def test_an_item_keeps_what_was_written(tmp_path: Path) -> None:
@@ -503,9 +510,9 @@ def test_the_spelling_of_a_row_is_not_in_the_digest(tmp_path: Path) -> None:
 
 def test_the_folder_is_not_in_a_suites_digest(tmp_path: Path) -> None:
     """A suite that was moved is the same suite."""
-    one, two = (load_suite(str(support.write_suite(tmp_path / name))) for name in ("a", "b"))
+    first, second = (load_suite(str(support.write_suite(tmp_path / name))) for name in ("a", "b"))
 
-    assert one.digest == two.digest
+    assert first.digest == second.digest
 
 
 @pytest.mark.parametrize(

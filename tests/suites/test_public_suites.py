@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from cliffguard import CapabilityPolicy, Plan, Policy, Protocol, Store, guard
+from cliffguard import CapabilityPolicy, EvalSettings, Plan, Policy, Store, guard
 from cliffguard.cli.app import app
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Suite, Task
@@ -73,9 +73,9 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_limit_takes_the_first_items_of_the_order(tmp_path: Path) -> None:
     """What a limit leaves is what stands first in the order without it."""
-    whole = in_order(ball(small(tmp_path)), Protocol())
+    whole = in_order(ball(small(tmp_path)), EvalSettings())
 
-    cut = in_order(ball(small(tmp_path, more=", limit: 9")), Protocol())
+    cut = in_order(ball(small(tmp_path, more=", limit: 9")), EvalSettings())
 
     assert cut == whole[:9]
 
@@ -85,7 +85,7 @@ def test_the_smaller_limit_counts(tmp_path: Path, protocol: int, n_items: int) -
     """A protocol's limit cuts further, and does not lift a task's own."""
     task = ball(small(tmp_path, more=", limit: 9"))
 
-    assert len(in_order(task, Protocol(limit=protocol))) == n_items
+    assert len(in_order(task, EvalSettings(limit=protocol))) == n_items
 
 
 def test_a_limit_is_part_of_the_task(tmp_path: Path) -> None:
@@ -133,14 +133,19 @@ def test_a_suites_margin_stands_in_the_review(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "margin"), [(None, 0.11), (CapabilityPolicy(gate=False), 0.11)], ids=["none", "gate"]
+    ("capability_policy", "margin"),
+    [(None, 0.11), (CapabilityPolicy(gate=False), 0.11)],
+    ids=["none", "gate"],
 )
 def test_a_suites_margin_comes_before_the_default(
-    tmp_path: Path, own: CapabilityPolicy | None, margin: float
+    tmp_path: Path, capability_policy: CapabilityPolicy | None, margin: float
 ) -> None:
     """Where the policy names no margin for a capability, the suite's holds and the rest stays."""
     suite = small(tmp_path, margin="\n    margin: 0.11")
-    policy = Policy(default_margin=0.02, capabilities={} if own is None else {"reasoning": own})
+    policy = Policy(
+        default_margin=0.02,
+        capabilities={} if capability_policy is None else {"reasoning": capability_policy},
+    )
 
     filled = with_margins(policy, [suite])
 
@@ -182,9 +187,9 @@ def test_planning_counts_with_limit_and_margin(tmp_path: Path) -> None:
     small(tmp_path, margin="\n    margin: 0.11", more=", limit: 9")
     words = ["plan", "--base", "b", "--suite", str(tmp_path / "small.yaml"), "--format", "json"]
 
-    told = yaml.safe_load(CliRunner().invoke(app, words).stdout)["capabilities"][0]
+    planned = yaml.safe_load(CliRunner().invoke(app, words).stdout)["capabilities"][0]
 
-    assert (told["n_asked"], told["margin"]) == (9, 0.11)
+    assert (planned["n_asked"], planned["margin"]) == (9, 0.11)
 
 
 # --- shown ---------------------------------------------------------------------------------------
@@ -214,6 +219,7 @@ def test_a_likelihood_costs_no_generated_tokens(tmp_path: Path) -> None:
     spoken = dataclasses.replace(task, cost="long generation")
 
     assert (
-        _tokens([in_full(spoken, items)], Protocol()) - _tokens([in_full(task, items)], Protocol())
+        _tokens([in_full(spoken, items)], EvalSettings())
+        - _tokens([in_full(task, items)], EvalSettings())
         == 256
     )

@@ -71,11 +71,11 @@ def test_a_mean_hides_what_trace_lost(tmp_path: Path) -> None:
 
     review = compared(tmp_path, policy)
 
-    drops = [found.evidence.drop or 0.0 for found in review.comparison.capabilities]
+    drops = [capability.evidence.drop or 0.0 for capability in review.comparison.capabilities]
     assert 0 < sum(drops) / len(drops) < 0.03, "a gate on the mean would pass"
     assert review.verdict.outcome is Outcome.FAIL
     assert review.verdict.sentence.startswith("gsm8k regressed (26.0 → 3.4 %); bbh regressed")
-    outcomes = {found.capability: found.outcome for found in review.verdict.findings}
+    outcomes = {finding.capability: finding.outcome for finding in review.verdict.findings}
     assert outcomes["boolq"] is outcomes["tydiqa"] is Outcome.HELD
 
 

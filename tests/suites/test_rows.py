@@ -101,9 +101,9 @@ def test_squads_questions_are_rows(tmp_path: Path) -> None:
     question = {"id": "1", "question": "Where?", "answers": [{"text": "hall"}]}
     article = {"title": "T", "paragraphs": [{"context": "C", "qas": [question, question]}]}
 
-    found = read(written(tmp_path / "d.json", json.dumps({"version": "2", "data": [article]})))
+    rows = read(written(tmp_path / "d.json", json.dumps({"version": "2", "data": [article]})))
 
-    assert found == [{"title": "T", "context": "C", **question}] * 2
+    assert rows == [{"title": "T", "context": "C", **question}] * 2
 
 
 def test_one_row_is_no_wrapper(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "error_id", "told"),
+    ("name", "content", "error_id", "message"),
     [
         ("d.json", {"a": ["x", "y"], "b": ["1", "2"]}, "rows.shape", PANDAS),
         ("d.json", {"a": {"0": "x", "1": "y"}, "b": {"0": 1, "1": 2}}, "rows.shape", PANDAS),
@@ -163,12 +163,12 @@ PANDAS = r"python -c .*to_json\('rows\.jsonl', orient='records', lines=True\)"
     ],
 )
 def test_what_is_not_read_says_what_it_is(
-    tmp_path: Path, name: str, content: Any, error_id: str, told: str
+    tmp_path: Path, name: str, content: Any, error_id: str, message: str
 ) -> None:
     """And how to convert it, in one line; valid JSON is never called invalid."""
     content = content if isinstance(content, bytes) else json.dumps(content).encode()
 
-    with pytest.raises(UsageError, match=told) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         read(written(tmp_path / name, content))
 
     assert caught.value.id == error_id
@@ -189,12 +189,12 @@ def test_training_data_that_are_none_are_refused(tmp_path: Path) -> None:
     index = written(tmp_path / "dataset_info.json", '{"my": {"file_name": "oa.jsonl"}}')
     written(tmp_path / "a.jsonl", "1")
 
-    for path, told in (
+    for path, message in (
         (index, "lists data sets and holds none; name the file of rows, such as oa.jsonl"),
         (str(tmp_path), "name its files one by one: a.jsonl, dataset_info.json"),
         (str(tmp_path / "*.jsonl"), r"files are named one by one, such as .*a\.jsonl"),
     ):
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=message):
             read_training(path)
 
 

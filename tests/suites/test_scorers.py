@@ -14,7 +14,7 @@ from cliffguard.suites.scorers import SCORERS, PatternTooSlow
 
 
 @pytest.mark.parametrize(
-    ("metric", "said", "answer", "score"),
+    ("metric", "response", "answer", "score"),
     [
         ("exact_match", ' "Paris."', "paris", 1.0),
         ("exact_match", "Paris, France", "Paris", 0.0),
@@ -37,19 +37,19 @@ from cliffguard.suites.scorers import SCORERS, PatternTooSlow
         ("constraints", "A lamp.", '{"includes": ["lamp"], "ends_with": "!"}', 0.0),
     ],
 )
-def test_a_metric_scores(metric: str, said: str, answer: str, score: float | None) -> None:
+def test_a_metric_scores(metric: str, response: str, answer: str, score: float | None) -> None:
     """Each by its own rule; without a number there is none to be right or wrong."""
-    assert SCORERS[metric].score(said, answer) == pytest.approx(score)
+    assert SCORERS[metric].score(response, answer) == pytest.approx(score)
 
 
 @pytest.mark.parametrize("metric", sorted(SCORERS))
-@given(said=st.text(max_size=60))
+@given(response=st.text(max_size=60))
 @settings(deadline=None)  # the first score imports a library
-def test_a_score_lies_between_nought_and_one(metric: str, said: str) -> None:
+def test_a_score_lies_between_nought_and_one(metric: str, response: str) -> None:
     """Whatever a model says."""
     answer = {"regex": "a+", "excludes": "a+", "numeric": "12", "constraints": '{"max_words": 3}'}
 
-    score = SCORERS[metric].score(said, answer.get(metric, "one two"))
+    score = SCORERS[metric].score(response, answer.get(metric, "one two"))
 
     assert score is None or 0.0 <= score <= 1.0
 
@@ -102,7 +102,7 @@ def test_constraints_are_checked(text: str, wanted: dict[str, object], is_met: b
 
 
 @pytest.mark.parametrize(
-    ("said", "answer", "is_right"),
+    ("response", "answer", "is_right"),
     [
         (" Paris.", "paris", True),
         ('"Paris"', "Paris", True),
@@ -113,9 +113,11 @@ def test_constraints_are_checked(text: str, wanted: dict[str, object], is_met: b
         ("Paris, France", "Paris", False),
     ],
 )
-def test_signs_and_points_inside_an_answer_count(said: str, answer: str, is_right: bool) -> None:
+def test_signs_and_points_inside_an_answer_count(
+    response: str, answer: str, is_right: bool
+) -> None:
     """An exact match forgives how a sentence ends, not what it says."""
-    assert SCORERS["exact_match"].score(said, answer) == is_right
+    assert SCORERS["exact_match"].score(response, answer) == is_right
 
 
 def test_graded_metrics_are_known_as_such() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cliffguard.core.errors import UsageError
-from cliffguard.suites.train_data import TrainingText, blanks_told, read_training
+from cliffguard.suites.train_data import TrainingText, blank_text_caveats, read_training
 from tests import support
 
 
@@ -20,7 +20,7 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-def told(path: str) -> list[tuple[int, str]]:
+def texts_of(path: str) -> list[tuple[int, str]]:
     """Return line and text of every row."""
     return [(row.line, row.text) for row in read_training(path)]
 
@@ -33,7 +33,7 @@ def test_a_row_is_all_of_its_texts_in_order(tmp_path: Path) -> None:
     row = {"prompt": "a", "n": 3, "meta": {"tags": ["b", "c"], "flag": True}, "completion": "d"}
     path = support.write_jsonl(tmp_path / "t.jsonl", [row])
 
-    assert told(str(path)) == [(1, "a\nb\nc\nd")]
+    assert texts_of(str(path)) == [(1, "a\nb\nc\nd")]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_of_a_chat_only_what_is_said_counts(tmp_path: Path, row: dict[str, Any])
     """Who speaks is no text of the fine-tune."""
     path = support.write_jsonl(tmp_path / "t.jsonl", [row])
 
-    assert told(str(path)) == [(1, "hi\nyes")]
+    assert texts_of(str(path)) == [(1, "hi\nyes")]
 
 
 def test_a_chat_in_a_cell_is_read_as_one(tmp_path: Path) -> None:
@@ -56,9 +56,9 @@ def test_a_chat_in_a_cell_is_read_as_one(tmp_path: Path) -> None:
     chat = json.dumps([{"role": "user", "content": "Gr\u00f6\u00dfe?\nNow"}])
     path = support.write_jsonl(tmp_path / "t.jsonl", [{"messages": chat, "out": '[{"a": "b"}]'}])
 
-    assert told(str(path)) == [(1, 'Gr\u00f6\u00dfe?\nNow\n[{"a": "b"}]')]
+    assert texts_of(str(path)) == [(1, 'Gr\u00f6\u00dfe?\nNow\n[{"a": "b"}]')]
     deep = "[" * 900 + "]" * 900
-    assert told(str(support.write_jsonl(tmp_path / "d.jsonl", [{"t": deep}]))) == [(1, deep)]
+    assert texts_of(str(support.write_jsonl(tmp_path / "d.jsonl", [{"t": deep}]))) == [(1, deep)]
 
 
 def test_tokens_beside_a_name_are_no_text(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_tokens_beside_a_name_are_no_text(tmp_path: Path) -> None:
     rows = [{"input_ids": [1, 2], "source": "web"}]
 
     with pytest.raises(UsageError, match="before it was tokenised") as caught:
-        told(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
+        texts_of(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
     assert caught.value.id == "training.no-text"
 
 
@@ -84,10 +84,10 @@ def test_rows_of_blank_text_are_counted(tmp_path: Path) -> None:
 
     texts = read_training(str(support.write_jsonl(tmp_path / "t.jsonl", rows)))
 
-    (caveat,) = blanks_told(texts)
+    (caveat,) = blank_text_caveats(texts)
     assert caveat.text.startswith("2 of 4 rows of the training data hold blank texts alone, such ")
     assert "t.jsonl:1" in caveat.text
-    assert blanks_told(texts[1:2]) == ()
+    assert blank_text_caveats(texts[1:2]) == ()
 
 
 @pytest.mark.parametrize("blank", ["", " \n\t", "\u00a0"])
@@ -107,35 +107,35 @@ def test_json_lines_keep_their_lines_over_blank_ones(tmp_path: Path) -> None:
     """The line is the one in an editor."""
     path = write(tmp_path / "t.jsonl", '{"text": "a"}\n\n"b"\n')
 
-    assert told(path) == [(1, "a"), (3, "b")]
+    assert texts_of(path) == [(1, "a"), (3, "b")]
 
 
 def test_a_json_list_keeps_the_lines_of_its_rows(tmp_path: Path) -> None:
     """A row of an indented list begins where its bracket stands."""
     path = write(tmp_path / "t.json", json.dumps([{"text": "a"}, {"text": "b\nc"}], indent=2))
 
-    assert told(path) == [(2, "a"), (5, "b\nc")]
+    assert texts_of(path) == [(2, "a"), (5, "b\nc")]
 
 
 def test_json_may_be_json_lines(tmp_path: Path) -> None:
     """Trainers call both .json."""
     path = write(tmp_path / "t.json", '{"text": "a"}\n{"text": "b"}\n')
 
-    assert told(path) == [(1, "a"), (2, "b")]
+    assert texts_of(path) == [(1, "a"), (2, "b")]
 
 
 def test_csv_keeps_lines_over_cells_with_breaks(tmp_path: Path) -> None:
     """The header is a row like any other, since not every table has one."""
     path = write(tmp_path / "t.csv", 'text,label\n"a\nb",x\nc,y\n')
 
-    assert told(path) == [(1, "text\nlabel"), (2, "a\nb\nx"), (4, "c\ny")]
+    assert texts_of(path) == [(1, "text\nlabel"), (2, "a\nb\nx"), (4, "c\ny")]
 
 
 def test_a_text_file_has_one_text_a_line(tmp_path: Path) -> None:
     """Blank lines are no texts."""
     path = write(tmp_path / "t.txt", "a b\n\nc\n")
 
-    assert told(path) == [(1, "a b"), (3, "c")]
+    assert texts_of(path) == [(1, "a b"), (3, "c")]
 
 
 def test_parquet_counts_rows(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_parquet_counts_rows(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     parquet.write_table(pyarrow.Table.from_pylist(rows), path)
 
-    assert told(str(path)) == [(1, "a"), (2, "b\nc")]
+    assert texts_of(str(path)) == [(1, "a"), (2, "b\nc")]
 
 
 def test_a_saved_dataset_is_read(tmp_path: Path) -> None:
@@ -169,14 +169,14 @@ def save_splits(folder: Path, names: Sequence[str]) -> Path:
     """Save a dataset of several splits."""
     import datasets
 
-    one = datasets.Dataset.from_list([{"text": "a"}])
-    datasets.DatasetDict(dict.fromkeys(names, one)).save_to_disk(folder)
+    dataset = datasets.Dataset.from_list([{"text": "a"}])
+    datasets.DatasetDict(dict.fromkeys(names, dataset)).save_to_disk(folder)
     return folder
 
 
 def test_the_only_split_of_a_saved_dataset_is_read(tmp_path: Path) -> None:
     """Where there is one, there is nothing to choose."""
-    assert told(str(save_splits(tmp_path / "saved", ["train"]))) == [(1, "a")]
+    assert texts_of(str(save_splits(tmp_path / "saved", ["train"]))) == [(1, "a")]
 
 
 def test_of_several_splits_one_must_be_named(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_of_several_splits_one_must_be_named(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="holds the splits train, test; name the one"):
         read_training(str(folder))
-    assert told(str(folder / "train")) == [(1, "a")]
+    assert texts_of(str(folder / "train")) == [(1, "a")]
 
 
 # --- damage --------------------------------------------------------------------------------------

@@ -32,13 +32,13 @@ def classes_of(task: str, answered: Sequence[Answered]) -> ClassesComparison | N
     right = [item.answer for item, *_ in answered]
     sides = ([base for _, base, _ in answered], [candidate for *_, candidate in answered])
     for side in sides:
-        hits_told = [float(one.text == own) for one, own in zip(side, right, strict=True)]
-        if [one.score for one in side] != hits_told:
+        hits_told = [float(answer.text == label) for answer, label in zip(side, right, strict=True)]
+        if [answer.score for answer in side] != hits_told:
             return None  # several times asked, or another harness wrote no texts
-    picked = [[one.text for one in side] for side in sides]
+    picked = [[answer.text for answer in side] for side in sides]
     n_items = Counter(right)
     hits = [
-        Counter(own for text, own in zip(texts, right, strict=True) if text == own)
+        Counter(label for text, label in zip(texts, right, strict=True) if text == label)
         for texts in picked
     ]
     return ClassesComparison(

@@ -16,7 +16,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from cliffguard.core.comparisons import Distance, Shift
+from cliffguard.core.comparisons import Distance, Drift
 from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import n_things
 from cliffguard.core.vectors import Divergence, Vectors
@@ -45,8 +45,8 @@ class Frame:
 
 def frame_of(items: Mapping[str, Vectors]) -> Frame:
     """Return the frame of the items, in which every capability weighs the same."""
-    mean = np.mean([_mean(one, 0.0, 1) for one in items.values()], axis=0)
-    variance = np.mean([_mean(one, mean, 2) for one in items.values()], axis=0)
+    mean = np.mean([_mean(vectors, 0.0, 1) for vectors in items.values()], axis=0)
+    variance = np.mean([_mean(vectors, mean, 2) for vectors in items.values()], axis=0)
     spread = np.sqrt(variance)
     # A coordinate that never changes says nothing, whatever it is divided by.
     return Frame(mean=mean, spread=np.where(spread > 0, spread, 1.0))
@@ -62,14 +62,14 @@ def distances(
     """
     _check({**items, "the fine-tuning data": training})
     frame = frame_of(items)
-    found = {}
+    by_capability = {}
     for capability, vectors in items.items():
         nearest, _ = _nearest(frame, vectors, training, n_nearest)
         low, median, high = np.quantile(1.0 - nearest.mean(axis=1), [0.25, 0.5, 0.75])
-        found[capability] = Distance(
+        by_capability[capability] = Distance(
             median=float(median), low=float(low), high=float(high), n_items=len(vectors)
         )
-    return found
+    return by_capability
 
 
 # --- production ------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def coverage(
     if len(names) != len(items):
         raise ValueError(f"{len(names)} names for {n_things(len(items), 'item')}")
     places = _places(names)
-    groups = {name: items[place] for name, place in places.items()}
+    groups = {name: items[indices] for name, indices in places.items()}
     _check({**groups, "production": production})
     frame = frame_of(groups)
     thresholds = {name: _threshold(frame, group) for name, group in groups.items()}
@@ -140,12 +140,12 @@ def coverage(
         thresholds=thresholds,
         least=tuple(
             Neighbour(
-                prompt=int(one),
-                item=int(item[one, best[one]]),
-                capability=names[int(item[one, best[one]])],
-                similarity=float(similarity[one, best[one]]),
+                prompt=int(prompt),
+                item=int(item[prompt, best[prompt]]),
+                capability=names[int(item[prompt, best[prompt]])],
+                similarity=float(similarity[prompt, best[prompt]]),
             )
-            for one in order
+            for prompt in order
         ),
     )
 
@@ -164,24 +164,27 @@ def _threshold(frame: Frame, group: Vectors) -> float:
     return float(np.quantile(nearest[:, 0], NOVEL_SHARE))
 
 
-def shifts(divergences: Sequence[Divergence], names: Sequence[str]) -> Mapping[str, Shift]:
+def drifts(divergences: Sequence[Divergence], names: Sequence[str]) -> Mapping[str, Drift]:
     """Sum up prompts by their capability, one name each."""
     order = {name: number for number, name in enumerate(dict.fromkeys(names))}
     pairs = sorted(zip(names, divergences, strict=True), key=lambda pair: order[pair[0]])
-    found = {}
+    by_capability = {}
     for name, group in groupby(pairs, key=lambda pair: pair[0]):
         some = [divergence for _, divergence in group]
-        n_tokens = sum(one.n_tokens for one in some)
-        low, median, high = np.quantile([one.kl_nats for one in some], [0.25, 0.5, 0.75])
-        found[name] = Shift(
+        n_tokens = sum(divergence.n_tokens for divergence in some)
+        low, median, high = np.quantile(
+            [divergence.kl_nats for divergence in some], [0.25, 0.5, 0.75]
+        )
+        by_capability[name] = Drift(
             median_nats=float(median),
             low_nats=float(low),
             high_nats=float(high),
-            agreement=sum(one.agreement * one.n_tokens for one in some) / n_tokens,
+            agreement=sum(divergence.agreement * divergence.n_tokens for divergence in some)
+            / n_tokens,
             n_prompts=len(some),
             n_tokens=n_tokens,
         )
-    return found
+    return by_capability
 
 
 # --- arithmetic ------------------------------------------------------------------------------
@@ -229,11 +232,11 @@ def _nearest(
     n = min(n, len(others) - leaves_itself_out)
     similarities, numbers = [], []
     for first, chunk in _chunks(texts):
-        own = frame.unit(chunk)
-        best = np.full((len(own), 0), -np.inf, dtype=np.float32)
-        which = np.zeros((len(own), 0), dtype=np.int64)
+        units = frame.unit(chunk)
+        best = np.full((len(units), 0), -np.inf, dtype=np.float32)
+        which = np.zeros((len(units), 0), dtype=np.int64)
         for start, some in _chunks(others):
-            table = own @ frame.unit(some).T
+            table = units @ frame.unit(some).T
             if leaves_itself_out and start == first:
                 np.fill_diagonal(table, -np.inf)
             columns = np.broadcast_to(np.arange(start, start + len(some)), table.shape)

@@ -36,9 +36,9 @@ def health(
     outcomes = {finding.capability: finding.outcome for finding in findings}
     notes = [
         note
-        for found in comparison.capabilities
-        if found.evidence.drop is not None and found.ring != "target"
-        for note in _notes(found, outcomes.get(found.capability), policy)
+        for capability in comparison.capabilities
+        if capability.evidence.drop is not None and capability.ring != "target"
+        for note in _notes(capability, outcomes.get(capability.capability), policy)
     ]
     return (*notes, *_shadow_notes(comparison.capabilities))
 
@@ -51,7 +51,7 @@ _SURE = 2.6  # standard errors; about one false note in a hundred
 
 def _shadow_notes(capabilities: Sequence[CapabilityComparison]) -> Iterator[HealthNote]:
     """Say where a side does better on frozen items than on fresh ones of the same kind."""
-    by_name = {found.capability: found for found in capabilities}
+    by_name = {capability.capability: capability for capability in capabilities}
     for name, fresh in by_name.items():
         frozen = by_name.get(name.removesuffix(SHADOW))
         if frozen is None or frozen is fresh:
@@ -92,8 +92,8 @@ def static_health(suites: Sequence[Suite], policy: Policy) -> tuple[str, ...]:
 
 def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
     items = [item for task in capability.tasks for item in task.items if task.gates(item)]
-    own = policy.capabilities.get(capability.name)
-    is_named = own is not None and own.margin is not None
+    capability_policy = policy.capabilities.get(capability.name)
+    is_named = capability_policy is not None and capability_policy.margin is not None
     margin = policy.margin(capability.name) if is_named else capability.margin
     margin = policy.default_margin if margin is None else margin
     needed = items_needed(
@@ -114,41 +114,41 @@ def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
     for task in capability.tasks:
         pairs = near_duplicates(task)
         if pairs:
-            one, other, _ = pairs[0]
+            first, other, _ = pairs[0]
             yield (
                 f"{task.name}: {n_things(len(pairs), 'pair', ',')} of items are nearly the same, "
-                f"such as {one} and {other}"
+                f"such as {first} and {other}"
             )
 
 
 def _notes(
-    found: CapabilityComparison, outcome: Outcome | None, policy: Policy
+    capability: CapabilityComparison, outcome: Outcome | None, policy: Policy
 ) -> Iterator[HealthNote]:
-    ladders = {ladder.task: ladder for ladder in found.diagnostics.ladders}
-    for task in found.diagnostics.tasks:
+    ladders = {ladder.task: ladder for ladder in capability.diagnostics.ladders}
+    for task in capability.diagnostics.tasks:
         if task.base_mean is None:
             continue
         if task.task in ladders:
-            yield from _ladder_notes(found.capability, ladders[task.task])
+            yield from _ladder_notes(capability.capability, ladders[task.task])
         elif task.base_mean >= SATURATED:
-            yield _note(found, task.task, "saturated", _saturated(_own(task)))
+            yield _note(capability, task.task, "saturated", _saturated(_own(task)))
         elif task.chance and _is_guessing(task.base_mean, task.chance, task.n_items):
-            told = f"the base is at {100 * _own(task):.0f} %, no better than guessing"
-            yield _note(found, task.task, "floor", told)
+            text = f"the base is at {100 * _own(task):.0f} %, no better than guessing"
+            yield _note(capability, task.task, "floor", text)
     if outcome is Outcome.INCONCLUSIVE:
-        yield from _too_few(found, policy)
+        yield from _too_few(capability, policy)
 
 
 def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
     at_floor = [level.level for level in ladder.gating if level.base_interval.low <= ladder.chance]
     easy = [level.level for level in ladder.gating if level.base_mean >= SATURATED]
     if at_floor:
-        told = ", ".join(map(str, at_floor))
+        levels = ", ".join(map(str, at_floor))
         yield HealthNote(
             capability=capability,
             task=ladder.task,
             kind="floor",
-            text=f"at {ladder.level_name} {told} the base cannot be told from guessing: no loss "
+            text=f"at {ladder.level_name} {levels} the base cannot be told from guessing: no loss "
             "can show there, and one elsewhere is diluted; leave them out of gate_levels",
         )
     if len(easy) == len(ladder.gating):
@@ -160,23 +160,28 @@ def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
         )
 
 
-def _too_few(found: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
-    churn = max(_LEAST_CHURN, (found.counts.n_broken + found.counts.n_fixed) / found.counts.n_items)
+def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
+    churn = max(
+        _LEAST_CHURN,
+        (capability.counts.n_broken + capability.counts.n_fixed) / capability.counts.n_items,
+    )
     margin = (
-        found.evidence.margin if found.evidence.margin > 0.0 else policy.margin(found.capability)
+        capability.evidence.margin
+        if capability.evidence.margin > 0.0
+        else policy.margin(capability.capability)
     )
     needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
-    if needed > found.evidence.n_effective:
+    if needed > capability.evidence.n_effective:
         worth = (
             ""
-            if found.evidence.n_effective >= found.counts.n_items
-            else f", worth {found.evidence.n_effective:.0f}"
+            if capability.evidence.n_effective >= capability.counts.n_items
+            else f", worth {capability.evidence.n_effective:.0f}"
         )
         yield _note(
-            found,
+            capability,
             None,
             "too_few",
-            f"{n_things(found.counts.n_items, 'item', ',')}{worth}: to exclude a loss of "
+            f"{n_things(capability.counts.n_items, 'item', ',')}{worth}: to exclude a loss of "
             f"{n_things(100 * margin, 'point', 'g')} where {100 * churn:.0f} % change takes about "
             f"{needed:,}",
         )
@@ -196,5 +201,5 @@ def _saturated(mean: float) -> str:
     return f"the base is at {100 * mean:.0f} %: too easy to tell more than a large loss"
 
 
-def _note(found: CapabilityComparison, task: str | None, kind: Kind, text: str) -> HealthNote:
-    return HealthNote(capability=found.capability, task=task, kind=kind, text=text)
+def _note(capability: CapabilityComparison, task: str | None, kind: Kind, text: str) -> HealthNote:
+    return HealthNote(capability=capability.capability, task=task, kind=kind, text=text)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import Behaviour, Manner
+from cliffguard.core.comparisons import ResponseComparison, ResponseStatistics
 from cliffguard.core.words import words_and_signs
 from cliffguard.stats.calibration import (
     confidence_gap,
@@ -41,21 +41,23 @@ _CIRCLE_WORDS = 30  # at the end of a text, all of them one block again and agai
 _CIRCLE_ROUNDS = 3
 
 
-def behaviour_of(answers: Sequence[Both], *, confidence: float) -> Behaviour | None:
+def response_comparison(answers: Sequence[Both], *, confidence: float) -> ResponseComparison | None:
     """Return how both sides answered, over the items that both answered; None where there is none.
 
     `confidence` is that of the interval.
     """
-    both = [pair for pair in answers if not any(one.finish_reason in _UNANSWERED for one in pair)]
+    both = [
+        pair for pair in answers if not any(answer.finish_reason in _UNANSWERED for answer in pair)
+    ]
     if not both:
         return None
-    generated = [pair for pair in both if not any(_is_choice(one) for one in pair)]
-    picked = [pair for pair in both if all(_is_sure(one) for one in pair)]
+    generated = [pair for pair in both if not any(_is_choice(answer) for answer in pair)]
+    picked = [pair for pair in both if all(_is_sure(answer) for answer in pair)]
     known = [pair for pair in both if all(map(_is_known, pair))]
     # What another harness logged has no lengths; so has nothing, if all answers have none.
-    has_lengths = any(one.n_answer_tokens for pair in generated for one in pair)
+    has_lengths = any(answer.n_answer_tokens for pair in generated for answer in pair)
     sides = [
-        _manner(
+        _statistics(
             [pair[side] for pair in generated],
             [pair[side] for pair in picked],
             has_lengths=has_lengths,
@@ -63,7 +65,7 @@ def behaviour_of(answers: Sequence[Both], *, confidence: float) -> Behaviour | N
         for side in (0, 1)
     ]
     agreed = [_agree(*pair) for pair in known]
-    return Behaviour(
+    return ResponseComparison(
         agreement=sum(agreed) / len(known) if known else None,
         n_other_wrong=(
             sum(_are_wrong(pair) and not same for pair, same in zip(known, agreed, strict=True))
@@ -72,7 +74,7 @@ def behaviour_of(answers: Sequence[Both], *, confidence: float) -> Behaviour | N
         ),
         n_generated=len(generated),
         n_confident=len(picked),
-        n_worse_cut=sum(is_worse_cut(*pair) for pair in generated),
+        n_worse_cut=sum(lost_to_truncation(*pair) for pair in generated),
         confident_wrong_rise=_rise(picked, confidence),
         base=sides[0],
         candidate=sides[1],
@@ -88,7 +90,7 @@ def runs_in_a_circle(text: str) -> bool:
     words = words_and_signs(text)
     if len(words) < _LEAST_WORDS:
         return False
-    n_grams = [tuple(words[place : place + _N_GRAM]) for place in range(len(words) - _N_GRAM + 1)]
+    n_grams = [tuple(words[start : start + _N_GRAM]) for start in range(len(words) - _N_GRAM + 1)]
     if len(set(n_grams)) < _LEAST_DISTINCT * len(n_grams):
         return True
     return any(
@@ -100,8 +102,8 @@ def runs_in_a_circle(text: str) -> bool:
 def _n_repeated(words: Sequence[str], period: int) -> int:
     """Return how many words at the end repeat the one a period before, and the first period."""
     n_same = 0
-    for place in range(len(words) - 1, period - 1, -1):
-        if words[place] != words[place - period]:
+    for index in range(len(words) - 1, period - 1, -1):
+        if words[index] != words[index - period]:
             break
         n_same += 1
     return n_same + period
@@ -110,14 +112,18 @@ def _n_repeated(words: Sequence[str], period: int) -> int:
 # --- one side ------------------------------------------------------------------------------------
 
 
-def _manner(generated: Sequence[Answer], picked: Sequence[Answer], *, has_lengths: bool) -> Manner:
-    texts = [one.text for one in generated]
-    sure = [float(one.confidence or 0.0) for one in picked]
-    right = [float(one.score or 0.0) for one in picked]
+def _statistics(
+    generated: Sequence[Answer], picked: Sequence[Answer], *, has_lengths: bool
+) -> ResponseStatistics:
+    texts = [answer.text for answer in generated]
+    sure = [float(answer.confidence or 0.0) for answer in picked]
+    right = [float(answer.score or 0.0) for answer in picked]
     is_enough = len(picked) >= LEAST_CONFIDENT
-    return Manner(
-        mean_tokens=_share([one.n_answer_tokens for one in generated]) if has_lengths else None,
-        cut=_share([one.is_cut for one in generated]) if has_lengths else None,
+    return ResponseStatistics(
+        mean_tokens=_share([answer.n_answer_tokens for answer in generated])
+        if has_lengths
+        else None,
+        cut=_share([answer.is_cut for answer in generated]) if has_lengths else None,
         repeated=_share([runs_in_a_circle(text) for text in texts]),
         empty=_share([not text.strip() for text in texts]),
         confident_wrong=float(confident_wrong(sure, right).mean()) if picked else None,
@@ -161,10 +167,10 @@ def _bare(text: str) -> str:
 
 
 def _are_wrong(pair: Both) -> bool:
-    return all(one.score == 0.0 for one in pair)
+    return all(answer.score == 0.0 for answer in pair)
 
 
-def is_worse_cut(base: Answer, candidate: Answer) -> bool:
+def lost_to_truncation(base: Answer, candidate: Answer) -> bool:
     """Say whether the candidate lost this item, or its score, where it alone was cut."""
     if base.is_cut or not candidate.is_cut:
         return False

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cliffguard.compare.diagnostics.distance import Coverage, coverage, distances, shifts
+from cliffguard.compare.diagnostics.distance import Coverage, coverage, distances, drifts
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.comparisons import Distance, Shift
+from cliffguard.core.comparisons import Distance, Drift
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Task
 from cliffguard.core.progress import Progress, Step
@@ -43,7 +43,7 @@ class Screens:
     """What was found of each capability, by its name; nothing of one that was not screened."""
 
     distances: Mapping[str, Distance] = field(default_factory=dict)
-    shifts: Mapping[str, Shift] = field(default_factory=dict)
+    shifts: Mapping[str, Drift] = field(default_factory=dict)
 
 
 def check_screens(plan: Plan, runner: Runner) -> None:
@@ -72,19 +72,21 @@ def take_screens(
     a model that cannot be read.
     """
     prompts = _prompts(tasks, plan)
-    found = Screens()
+    screens = Screens()
     if training and runner.loads_models:
-        found = replace(
-            found, distances=_distances(plan, prompts, training, base, runner, progress)
+        screens = replace(
+            screens, distances=_distances(plan, prompts, training, base, runner, progress)
         )
     if plan.screen:
-        some = [(name, one) for name, own in prompts.items() for one in own[:N_READ]]
+        some = [(name, prompt) for name, group in prompts.items() for prompt in group[:N_READ]]
         progress(_step(candidate, "predictions", 0, len(some)))
-        read = runner.diverge(base, candidate, [one for _, one in some], plan.protocol)
-        told = shifts(read, [name for name, _ in some])
+        read = runner.diverge(base, candidate, [prompt for _, prompt in some], plan.protocol)
+        by_capability = drifts(read, [name for name, _ in some])
         progress(_step(candidate, "", len(some), len(some)))
-        found = replace(found, shifts={name: _rounded_shift(one) for name, one in told.items()})
-    return found
+        screens = replace(
+            screens, shifts={name: _rounded_drift(shift) for name, shift in by_capability.items()}
+        )
+    return screens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,33 +113,35 @@ def cover(
     Of many prompts `N_PRODUCTION` are drawn. Raises UsageError where the model is not loaded here.
     """
     prompts, drawn = _prompts(tasks, plan), _drawn(production, plan.protocol.seed, N_PRODUCTION)
-    pairs = [(name, text) for name, own in prompts.items() for text in own]
-    texts = [one.text for one in drawn] + [text for _, text in pairs]
+    pairs = [(name, text) for name, group in prompts.items() for text in group]
+    texts = [sample.text for sample in drawn] + [text for _, text in pairs]
     progress(_step(base, "texts", 0, len(texts)))
     vectors = runner.embed(base, texts, plan.protocol)
     progress(_step(base, "", len(texts), len(texts)))
-    found = coverage(vectors[: len(drawn)], vectors[len(drawn) :], [name for name, _ in pairs])
+    covered = coverage(vectors[: len(drawn)], vectors[len(drawn) :], [name for name, _ in pairs])
     least = tuple(
         Uncovered(
-            prompt=drawn[one.prompt],
-            item=pairs[one.item][1],
-            capability=one.capability,
-            similarity=round(one.similarity, _PLACES),
+            prompt=drawn[neighbour.prompt],
+            item=pairs[neighbour.item][1],
+            capability=neighbour.capability,
+            similarity=round(neighbour.similarity, _PLACES),
         )
-        for one in found.least
+        for neighbour in covered.least
     )
-    return found, least
+    return covered, least
 
 
 def _prompts(tasks: Sequence[Task], plan: Plan) -> dict[str, list[str]]:
     """Return at most `N_PLACED` prompts of what gates in each capability, its tasks in turns."""
-    found: dict[str, list[tuple[int, str]]] = {}
+    groups: dict[str, list[tuple[int, str]]] = {}
     for task in tasks:
-        asked = [item for item in in_order(task, plan.protocol) if task.gates(item)]
-        own = found.setdefault(task.capability, [])
-        own += [(place, item.prompt) for place, item in enumerate(asked[:N_PLACED])]
-    sort = {name: sorted(own, key=lambda one: one[0]) for name, own in found.items()}
-    return {name: [prompt for _, prompt in own[:N_PLACED]] for name, own in sort.items() if own}
+        items = [item for item in in_order(task, plan.protocol) if task.gates(item)]
+        group = groups.setdefault(task.capability, [])
+        group += [(turn, item.prompt) for turn, item in enumerate(items[:N_PLACED])]
+    sort = {name: sorted(group, key=lambda pair: pair[0]) for name, group in groups.items()}
+    return {
+        name: [prompt for _, prompt in group[:N_PLACED]] for name, group in sort.items() if group
+    }
 
 
 def _distances(
@@ -149,14 +153,16 @@ def _distances(
     progress: Progress,
 ) -> dict[str, Distance]:
     drawn = _drawn(training, plan.protocol.seed, N_TRAINING)
-    texts = [one.text for one in drawn] + [text for own in prompts.values() for text in own]
+    texts = [sample.text for sample in drawn] + [
+        text for group in prompts.values() for text in group
+    ]
     progress(_step(base, "distances", 0, len(texts)))
     vectors = runner.embed(base, texts, plan.protocol)
     progress(_step(base, "", len(texts), len(texts)))
-    ends = np.cumsum([len(drawn), *(len(own) for own in prompts.values())])
+    ends = np.cumsum([len(drawn), *(len(group) for group in prompts.values())])
     data, *parts = np.split(vectors, ends[:-1])
-    found = distances(dict(zip(prompts, parts, strict=True)), data)
-    return {name: _rounded(one) for name, one in found.items()}
+    by_capability = distances(dict(zip(prompts, parts, strict=True)), data)
+    return {name: _rounded(distance) for name, distance in by_capability.items()}
 
 
 def _step(side: Checkpoint, what: str, n_done: int, n_texts: int) -> Step:
@@ -170,11 +176,11 @@ def _drawn(texts: Sequence[TrainingText], seed: int, n_texts: int) -> list[Train
     return [texts[number] for number in sorted(chosen)]
 
 
-def _rounded(one: Distance) -> Distance:
-    values = {name: round(getattr(one, name), _PLACES) for name in ("median", "low", "high")}
-    return replace(one, **values)
+def _rounded(distance: Distance) -> Distance:
+    values = {name: round(getattr(distance, name), _PLACES) for name in ("median", "low", "high")}
+    return replace(distance, **values)
 
 
-def _rounded_shift(one: Shift) -> Shift:
+def _rounded_drift(shift: Drift) -> Drift:
     names = ("median_nats", "low_nats", "high_nats", "agreement")
-    return replace(one, **{name: round(getattr(one, name), _PLACES) for name in names})
+    return replace(shift, **{name: round(getattr(shift, name), _PLACES) for name in names})

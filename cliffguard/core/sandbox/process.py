@@ -19,7 +19,7 @@ import weakref
 from threading import Lock
 from typing import Any
 
-from cliffguard.core.signals import drop_if_told
+from cliffguard.core.signals import drop_if_stopped
 
 
 def can_limit_memory() -> bool:
@@ -92,7 +92,7 @@ class Apart:
         return answer["value"]
 
     def _started(self) -> subprocess.Popen[bytes]:
-        path = json.dumps([place or os.getcwd() for place in sys.path])
+        path = json.dumps([folder or os.getcwd() for folder in sys.path])
         limits = [str(MEMORY_BYTES), str(OUTPUT_BYTES)] if CAN_LIMIT_MEMORY else ["0", "0"]
         self._child = subprocess.Popen(
             [sys.executable, "-I", "-c", _START, path, self.program, *limits],
@@ -156,7 +156,7 @@ class _Slices:
     def wait(self, ready: select.poll) -> None:
         """Wait until the pipe can be read."""
         while not ready.poll(1000.0 * min(_SLICE_SECONDS, self.seconds)):
-            drop_if_told()
+            drop_if_stopped()
             self.n_left -= 1
             if self.n_left <= 0:
                 raise Stopped(f"it took more than {self.seconds:g} s")

@@ -36,14 +36,16 @@ def _render_jinja_template() -> Any:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     root = next(iter(spec.submodule_search_locations))
-    for name, place in (("transformers", root), ("transformers.utils", f"{root}/utils")):
+    for name, folder in (("transformers", root), ("transformers.utils", f"{root}/utils")):
         stand_in = ModuleType(name)
-        stand_in.__path__ = [place]
+        stand_in.__path__ = [folder]
         sys.modules[name] = stand_in
     try:
         from transformers.utils.chat_template_utils import render_jinja_template
     except ImportError:
-        for name in [one for one in sys.modules if one.partition(".")[0] == "transformers"]:
+        for name in [
+            module for module in sys.modules if module.partition(".")[0] == "transformers"
+        ]:
             del sys.modules[name]
         from transformers.utils.chat_template_utils import render_jinja_template
     return render_jinja_template

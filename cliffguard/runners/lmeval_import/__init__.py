@@ -73,21 +73,21 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     _refuse_half_measured(capabilities, runs)
     read = _Tasks(runs)
     for name, tasks in capabilities.items():
-        own = policy.capabilities.get(name) or CapabilityPolicy()
+        capability_policy = policy.capabilities.get(name) or CapabilityPolicy()
         for task in tasks:
-            read.add(task, name, own)
+            read.add(task, name, capability_policy)
     read.refuse()
     joined = read.joined
-    moved = drifted([{task: run.told(task) for task in joined} for run in runs])
+    moved = drifted([{task: run.results_of(task) for task in joined} for run in runs])
     return Imported(
-        suite=_suite(capabilities, {name: one.task for name, one in joined.items()}),
+        suite=_suite(capabilities, {name: pair.task for name, pair in joined.items()}),
         base=LoggedSide(
             checkpoint=_identity(base, runs[0]),
-            answers={name: one.base for name, one in joined.items()},
+            answers={name: pair.base for name, pair in joined.items()},
         ),
         candidate=LoggedSide(
             checkpoint=_identity(candidate, runs[1]),
-            answers={name: one.candidate for name, one in joined.items()},
+            answers={name: pair.candidate for name, pair in joined.items()},
         ),
         caveats=(
             *left_out("base", runs[0]),
@@ -114,9 +114,9 @@ class _Tasks:
         self._one_sided: list[Caveat] = []
         self._remarks: list[Caveat] = []  # about filters
 
-    def add(self, task: str, capability: str, own: CapabilityPolicy) -> None:
+    def add(self, task: str, capability: str, capability_policy: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
-        read = read_task(task, self._runs, own)
+        read = read_task(task, self._runs, capability_policy)
         if isinstance(read, Unscored):
             self._unscored.append(read)
             return
@@ -124,16 +124,16 @@ class _Tasks:
         self._differences += differences(task, base, candidate)
         self._differences += contradictions(task, read.settings)
         self._one_sided += one_sided(task, read.settings)
-        told = [run.told(task) for run in self._runs]
-        directions = [one.directions for one in told]
-        is_low = _is_low(task, capability, read, own.lower_is_better, directions)
-        self._turned += _against_registry(task, read, own.lower_is_better, directions)
+        results = [run.results_of(task) for run in self._runs]
+        directions = [result.directions for result in results]
+        is_low = _is_low(task, capability, read, capability_policy.lower_is_better, directions)
+        self._turned += _against_registry(task, read, capability_policy.lower_is_better, directions)
         if self._differences:
             return
         for key, sample in base.items():
             if key in candidate:
                 self._one_run.add(sample, candidate[key])
-        n_all = _cut_to_limit(read.sides, [one.limit_of(task) for one in told])
+        n_all = _cut_to_limit(read.sides, [result.limit_of(task) for result in results])
         self.joined[task] = join(
             task, capability, read.choice, is_low, *read.sides, others=read.others, n_all=n_all
         )
@@ -161,8 +161,8 @@ class _Tasks:
     def caveats(self, policy: Policy) -> Iterator[Caveat]:
         """Say what was left out, and by which metric and filter the rest is judged."""
         if self._unscored:
-            told = "; ".join(map(str, self._unscored))
-            text = f"Not judged, since it has no score between 0 and 1 an item: {told}."
+            unscored = "; ".join(map(str, self._unscored))
+            text = f"Not judged, since it has no score between 0 and 1 an item: {unscored}."
             yield Caveat(id="samples.unscored-task", text=text)
         for name, passed in self._passed.items():
             if passed:
@@ -183,11 +183,11 @@ def _cut_to_limit(sides: list[dict[str, Sample]], limits: Sequence[int | None]) 
     it. Within it, what a side lacks is missing. None where nothing is left out.
     """
     n_all = max(map(len, sides))
-    for own, other in ((0, 1), (1, 0)):
-        limit = limits[own]
-        if limit is None or any(not _is_within(key, limit) for key in sides[own]):
+    for side, other in ((0, 1), (1, 0)):
+        limit = limits[side]
+        if limit is None or any(not _is_within(key, limit) for key in sides[side]):
             continue  # no limit, or one that these documents were not asked under
-        sides[other] = {k: one for k, one in sides[other].items() if _is_within(k, limit)}
+        sides[other] = {k: sample for k, sample in sides[other].items() if _is_within(k, limit)}
     return n_all if max(map(len, sides)) < n_all else None
 
 
@@ -225,13 +225,13 @@ def _unnamed(there: Sequence[str], capabilities: Mapping[str, Sequence[str]]) ->
 
 def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[Caveat]:
     """Say by which of several filters a task is judged where the policy names none."""
-    for name, one in joined.items():
-        own = policy.capabilities.get(one.task.capability)
-        if one.other_filters and (own is None or own.filter is None):
+    for name, pair in joined.items():
+        capability_policy = policy.capabilities.get(pair.task.capability)
+        if pair.other_filters and (capability_policy is None or capability_policy.filter is None):
             yield Caveat(
                 id="samples.chosen-filter",
-                text=f"{name} is judged by the filter {one.task.filter}, the first in its file; "
-                f"there are also {', '.join(one.other_filters)} (`filter` in the policy).",
+                text=f"{name} is judged by the filter {pair.task.filter}, the first in its file; "
+                f"there are also {', '.join(pair.other_filters)} (`filter` in the policy).",
             )
 
 
@@ -240,12 +240,12 @@ def _is_low(
     capability: str,
     read: ScoredTask,
     policy: bool | None,
-    told: Sequence[Mapping[str, Mapping[str, bool]]],
+    directions: Sequence[Mapping[str, Mapping[str, bool]]],
 ) -> bool:
     """Say whether the metric that was read is better low, by policy, results files or registry."""
-    metric, sides = _declared(task, read, told)
-    said = {one for one in sides if one is not None}
-    if len(said) == 2:
+    metric, sides = _declared(task, read, directions)
+    known = {side for side in sides if side is not None}
+    if len(known) == 2:
         raise IntegrityError(
             f"{task}: {metric} is better {'high' if sides[0] else 'low'} by the base's results "
             f"file, and {'high' if sides[1] else 'low'} by the candidate's; run lm-eval on both "
@@ -257,29 +257,29 @@ def _is_low(
         task=task,
         capability=capability,
         policy=policy,
-        told=not said.pop() if said else None,
+        stated=not known.pop() if known else None,
     )
 
 
 def _declared(
-    task: str, read: ScoredTask, told: Sequence[Mapping[str, Mapping[str, bool]]]
+    task: str, read: ScoredTask, directions: Sequence[Mapping[str, Mapping[str, bool]]]
 ) -> tuple[str, list[bool | None]]:
     """Return the metric that was read, and by each side's results file whether high is better."""
     metric = read.choice.metric
     assert metric is not None, "reading a file settles its metric"
-    return metric, [declared(metric, read.logged, side.get(task, {})) for side in told]
+    return metric, [declared(metric, read.logged, side.get(task, {})) for side in directions]
 
 
 def _against_registry(
     task: str,
     read: ScoredTask,
     policy: bool | None,
-    told: Sequence[Mapping[str, Mapping[str, bool]]],
+    directions: Sequence[Mapping[str, Mapping[str, bool]]],
 ) -> list[Caveat]:
     """Say where the policy alone turns a metric that lm-eval knows to point the other way."""
-    metric, sides = _declared(task, read, told)
+    metric, sides = _declared(task, read, directions)
     known = HIGHER_IS_BETTER.get(metric)
-    if policy is None or known is not policy or any(one is not None for one in sides):
+    if policy is None or known is not policy or any(side is not None for side in sides):
         return []
     ways = ("low", "high") if policy else ("high", "low")
     text = (
@@ -307,7 +307,7 @@ def _suite(capabilities: Mapping[str, Sequence[str]], tasks: Mapping[str, Task])
         version=1,
         description="samples that lm-eval logged",
         capabilities=made,
-        digest=digest([task.digest for one in made for task in one.tasks]),
+        digest=digest([task.digest for capability in made for task in capability.tasks]),
     )
 
 

@@ -48,7 +48,7 @@ def without_copies(folder: Path, task: str, files: Sequence[Path]) -> tuple[Path
     It is the one that bears lm-eval's own name and is not packed. Raises UsageError where another
     holds other samples, since nobody knows which of the two is meant.
     """
-    first, *others = sorted(files, key=lambda one: (unmarked(one.name) != one.name, _rank(one)))
+    first, *others = sorted(files, key=lambda path: (unmarked(path.name) != path.name, _rank(path)))
     if others:
         meant = digest_of(first)
         for other in others:
@@ -60,7 +60,7 @@ def without_copies(folder: Path, task: str, files: Sequence[Path]) -> tuple[Path
                     "or old",
                     id="samples.other-copy",
                 )
-    return first, [Copy(one, first) for one in others]
+    return first, [Copy(path, first) for path in others]
 
 
 def _rank(path: Path) -> tuple[bool, int, str]:

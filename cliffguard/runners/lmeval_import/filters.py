@@ -21,30 +21,30 @@ def filters_by_side(
     a results file, it has as many as the other, and that one's names are taken, in its order, which
     is that of the task. Raises UsageError where they are not as many.
     """
-    told = [run.told(task).filters.get(task, ()) for run in runs]
+    filters = [run.results_of(task).filters.get(task, ()) for run in runs]
     paths = [run.path(task) for run in runs]
     named = [names_filters(path) for path in paths]
-    nameless = [side for side in (0, 1) if not named[side] and not told[side]]
+    nameless = [side for side in (0, 1) if not named[side] and not filters[side]]
     if len(nameless) != 1:
-        return told, None
-    own, other = nameless[0], 1 - nameless[0]
-    names = filters_of(paths[other], told[other])
+        return filters, None
+    side, other = nameless[0], 1 - nameless[0]
+    names = filters_of(paths[other], filters[other])
     if names == _NO_FILTER:
-        return told, None
-    there = filters_of(paths[own])
+        return filters, None
+    there = filters_of(paths[side])
     shown = ", ".join(names)
     if len(there) != len(names):
-        date = runs[own].files[task].date
+        date = runs[side].files[task].date
         raise UsageError(
-            f"{paths[own]}: {len(there)} filters wrote it, which lm-eval before 0.4.7 does not "
+            f"{paths[side]}: {len(there)} filters wrote it, which lm-eval before 0.4.7 does not "
             f"name, and {paths[other]} has {len(names)} ({shown}); put the results file of its run "
             f"(results{f'_{date}' if date else ''}.json) beside it, or run lm-eval on both sides "
             "with one release",
             id="samples.unnamed-filters",
         )
-    told[own] = names
+    filters[side] = names
     text = (
-        f"{task}: {paths[own].name} of the {('base', 'candidate')[own]} does not name its filters: "
-        f"by their order they are taken for {shown}, as on the other side."
+        f"{task}: {paths[side].name} of the {('base', 'candidate')[side]} does not name its "
+        f"filters: by their order they are taken for {shown}, as on the other side."
     )
-    return told, Caveat(id="samples.filters-by-order", text=text)
+    return filters, Caveat(id="samples.filters-by-order", text=text)

@@ -59,7 +59,7 @@ class LoggedRun:
         """Return the file of a task's samples."""
         return self.files[task].path
 
-    def told(self, task: str) -> Results:
+    def results_of(self, task: str) -> Results:
         """Return what the results file of the task's run says."""
         return self.beside.of(task, self.files[task].date)
 
@@ -79,7 +79,7 @@ def refuse_other_folder(name: str) -> None:
     """Raise UsageError for a folder that is there, and holds neither samples nor a checkpoint."""
     path = user_path(name, UsageError)
     if path.is_dir() and not _is_checkpoint(path) and not is_logged(name):
-        _refuse_archive(file for one in _reached(path) for file in _inside(one))
+        _refuse_archive(file for folder in _reached(path) for file in _inside(folder))
         raise UsageError(
             f"{name}: neither a folder of samples ({_EXPECTED}, in it or in a folder below) nor a "
             f"checkpoint ({' or '.join(_CHECKPOINT_FILES)}); there is {_contents(path)}",
@@ -106,10 +106,12 @@ def find_run(name: str) -> LoggedRun:
             )
         if holding:
             folder, files = holding[0]
-            _refuse_packed(name, folder, {one.task for one in files})
+            _refuse_packed(name, folder, {file.task for file in files})
             files, copies = _once(folder, files)
             newest, older = _newest(folder, files)
-            below = [one for deeper in levels[depth + 1 :] for one in deeper if any(_files(one))]
+            below = [
+                folder for deeper in levels[depth + 1 :] for folder in deeper if any(_files(folder))
+            ]
             return LoggedRun(
                 name=name,
                 files=newest,
@@ -147,15 +149,15 @@ def _renamed(run: LoggedRun, task: str) -> LoggedRun:
 def left_out(side: str, run: LoggedRun) -> Iterator[Caveat]:
     """Say which samples of a side are not read: for newer ones, or as they lie deeper."""
     if run.below:
-        folders = _shown([str(one) for one in run.below])
+        folders = _shown([str(folder) for folder in run.below])
         text = f"{side}: what lies directly in {run.name} is judged; not read: {folders}."
         yield Caveat(id="samples.folders-below", text=text)
     for copy in run.copies:
         text = f"{side}: {copy.path.name} holds what {copy.of.name} does, and is left out."
         yield Caveat(id="samples.same-twice", text=text)
     if run.older:
-        tasks = sorted({one.task for one in run.older})
-        names = [one.path.name for one in run.older]
+        tasks = sorted({file.task for file in run.older})
+        names = [file.path.name for file in run.older]
         yield Caveat(
             id="samples.several-runs",
             text=f"{side}: of {_shown(tasks)} the newest run is judged; older samples are left "
@@ -175,7 +177,7 @@ def _levels(folder: Path) -> Iterator[list[Path]]:
     level = [folder]
     for _ in range(3):
         yield level
-        level = [below for one in level for below in _inside(one) if below.is_dir()]
+        level = [below for parent in level for below in _inside(parent) if below.is_dir()]
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -186,7 +188,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _reached(folder: Path) -> Iterator[Path]:
-    return (one for level in _levels(folder) for one in level)
+    return (reached for level in _levels(folder) for reached in level)
 
 
 def _of_lm_eval(name: str) -> bool:
@@ -196,13 +198,13 @@ def _of_lm_eval(name: str) -> bool:
 
 def _files(folder: Path) -> Iterator[SampleFile]:
     there = _inside(folder)
-    found = [
+    files = [
         SampleFile(path=path, task=match["task"], date=match["date"])
         for path in there
         if (match := _FILE.fullmatch(unmarked(path.name))) is not None
     ]
-    if found:
-        yield from found
+    if files:
+        yield from files
     elif any(path.suffix == ".json" for path in there):
         yield from _old_files(there, Beside(folder).tasks)
 
@@ -234,7 +236,7 @@ def _once(folder: Path, files: Sequence[SampleFile]) -> tuple[list[SampleFile], 
         same.setdefault((file.task, file.date, named), []).append(file)
     read, copies = [], []
     for (task, _, _), group in same.items():
-        first, others = without_copies(folder, task, [one.path for one in group])
+        first, others = without_copies(folder, task, [file.path for file in group])
         read.append(replace(group[0], path=first))
         copies += others
     return read, copies
@@ -249,14 +251,14 @@ def _newest(
         by_task.setdefault(file.task, []).append(file)
     older: list[SampleFile] = []
     for task, runs in by_task.items():
-        if len(runs) > 1 and any(one.date is None for one in runs):
+        if len(runs) > 1 and any(run.date is None for run in runs):
             raise UsageError(
                 f"{folder}: {runs[0].path.name} and {runs[1].path.name} are both of {task}, and "
                 "their names do not say which is newer; move the run that is not meant out of the "
                 "folder",
                 id="samples.undated-runs",
             )
-        runs.sort(key=lambda one: one.date or "")
+        runs.sort(key=lambda run: run.date or "")
         older += runs[:-1]
     return {task: runs[-1] for task, runs in by_task.items()}, tuple(older)
 
@@ -285,11 +287,11 @@ def _single(name: str, path: Path) -> LoggedRun:
 
 
 def _nothing(name: str, folder: Path) -> UsageError:
-    there = [file for one in _reached(folder) for file in _inside(one)]
-    if packed := [one for one in there if _is_packed_otherwise(one.name)]:
+    there = [file for parent in _reached(folder) for file in _inside(parent)]
+    if packed := [file for file in there if _is_packed_otherwise(file.name)]:
         return not_unpacked(name, packed[0])
     _refuse_archive(there)
-    if any(_RESULTS.fullmatch(one.name) for one in there):
+    if any(_RESULTS.fullmatch(file.name) for file in there):
         return _only_results(name)
     return UsageError(
         f"{name}: no samples in it ({_EXPECTED}), nor in a folder below; there is "
@@ -326,7 +328,7 @@ def _only_results(name: str) -> UsageError:
 
 
 def _contents(folder: Path) -> str:
-    names = [one.name + "/" * one.is_dir() for one in _inside(folder)]
+    names = [path.name + "/" * path.is_dir() for path in _inside(folder)]
     unnamed = any(name.endswith(".jsonl") for name in names)
     hint = "; files of other names are read with lm-eval's results.json beside them, or one by one"
     return (_shown(names) if names else "nothing") + hint * unnamed

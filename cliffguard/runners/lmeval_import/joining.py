@@ -26,12 +26,12 @@ def differences(
         "choices": [n for n, a, b in shared if a.choices != b.choices],
         "targets": [n for n, a, b in shared if a.target.strip() != b.target.strip()],
     }
-    found = [
+    differing = [
         f"{task}: {len(names)} of {len(shared)} {kind} differ (number {first_of(names, _N_NAMED)})"
         for kind, names in kinds.items()
         if names
     ]
-    return found if shared else [f"{task}: no document in common"]
+    return differing if shared else [f"{task}: no document in common"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +62,13 @@ def join(
     fields = {}
     for name in list(dict.fromkeys([*base, *candidate])):
         both = (base.pop(name, None), candidate.pop(name, None))
-        asked = both[0] or both[1]
-        assert asked is not None, "a name of one of them"
+        reference = both[0] or both[1]
+        assert reference is not None, "a name of one of them"
         for side, sample in zip(answers, both, strict=True):
-            side.append(_answer(asked, sample, is_low))
-        items.append(_item(asked, prompt=(both[1] or asked).prompt))
-        if asked.fields:
-            fields[asked.document] = asked.fields
+            side.append(_answer(reference, sample, is_low))
+        items.append(_item(reference, prompt=(both[1] or reference).prompt))
+        if reference.fields:
+            fields[reference.document] = reference.fields
     made = Task(
         name=task,
         entry=task,
@@ -86,7 +86,7 @@ def join(
         limit=None,
         cost=None,
         items=tuple(items),
-        digest=digest_of_rows([one.item_digest, one.prompt_digest] for one in answers[0]),
+        digest=digest_of_rows([answer.item_digest, answer.prompt_digest] for answer in answers[0]),
         lower_is_better=is_low,
         fields=fields,
         n_in_all=n_all,
@@ -119,7 +119,7 @@ def _read_otherwise(
     """Say what another filter makes of the candidate's answers that this one cannot read."""
     unread = [name for name, sample in sides[1].items() if not sample.is_readable]
     for name, scores in others[1].items():
-        read = [score for one in unread if (score := scores.get(one)) is not None]
+        read = [score for document in unread if (score := scores.get(document)) is not None]
         if read:
             return (
                 f"{name} reads {len(read)} of the {len(unread)} that this filter does not: "
@@ -128,14 +128,14 @@ def _read_otherwise(
     return None
 
 
-def _answer(asked: Sample, sample: Sample | None, is_low: bool) -> Answer:
+def _answer(reference: Sample, sample: Sample | None, is_low: bool) -> Answer:
     """Return one side's answer, its score turned so that higher is better; a lack is unscored."""
     score = None if sample is None else sample.score
     return Answer(
-        item_id=asked.document,
-        item_digest=asked.document_hash,
-        prompt_digest=asked.prompt_hash,
-        rendered_digest=asked.prompt_hash,
+        item_id=reference.document,
+        item_digest=reference.document_hash,
+        prompt_digest=reference.prompt_hash,
+        rendered_digest=reference.prompt_hash,
         score=1.0 - score if is_low and score is not None else score,
         text="" if sample is None else sample.text,
         confidence=None,

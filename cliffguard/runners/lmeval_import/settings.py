@@ -32,22 +32,22 @@ def one_sided(task: str, sides: Sequence[Settings]) -> list[Caveat]:
     base, candidate = sides
     if not base or not candidate:
         return []
-    found = [
-        f"{name} {_shown(own[name])} on the {side}'s side alone"
-        for side, own, other in (("base", base, candidate), ("candidate", candidate, base))
-        for name in own
+    parts = [
+        f"{name} {_shown(settings[name])} on the {side}'s side alone"
+        for side, settings, other in (("base", base, candidate), ("candidate", candidate, base))
+        for name in settings
         if name not in other
     ]
     if _differ(sides, _STOPS):
-        found.append("other texts at which an answer ends (until)")
+        parts.append("other texts at which an answer ends (until)")
     if _differ(sides, REPEATS):
-        found.append(f"{_shown(base[REPEATS])} and {_shown(candidate[REPEATS])} {REPEATS}")
-    text = f"{task}: generated with {'; '.join(found)}, which can move scores."
-    return [Caveat(id="samples.generated-otherwise", text=text)] if found else []
+        parts.append(f"{_shown(base[REPEATS])} and {_shown(candidate[REPEATS])} {REPEATS}")
+    text = f"{task}: generated with {'; '.join(parts)}, which can move scores."
+    return [Caveat(id="samples.generated-otherwise", text=text)] if parts else []
 
 
 def _differ(sides: Sequence[Settings], name: str) -> bool:
-    both = [one[name] for one in sides if name in one]
+    both = [side[name] for side in sides if name in side]
     return len(both) == 2 and both[0] != both[1]
 
 

@@ -24,25 +24,27 @@ def capabilities_of(
     measured. Raises UsageError for a pattern of nothing, and for a task in two capabilities.
     """
     named = policy.capabilities
-    if any(own.tasks for own in named.values()):
-        found = {
+    if any(capability_policy.tasks for capability_policy in named.values()):
+        by_capability = {
             # A capability without tasks is the task, or the group, of its own name.
-            name: _of_patterns(name, own.tasks, tasks, groups)
-            if own.tasks
+            name: _of_patterns(name, capability_policy.tasks, tasks, groups)
+            if capability_policy.tasks
             else _matching(name, tasks, groups)
-            for name, own in named.items()
+            for name, capability_policy in named.items()
         }
     else:
-        found = {name: _matching(name, tasks, groups) for name in named if name not in tasks}
-        grouped = {task for members in found.values() for task in members}
-        found |= {task: [task] for task in tasks if task not in grouped}
-    _refuse_twice(found)
-    return {name: members for name, members in found.items() if members}
+        by_capability = {
+            name: _matching(name, tasks, groups) for name in named if name not in tasks
+        }
+        grouped = {task for members in by_capability.values() for task in members}
+        by_capability |= {task: [task] for task in tasks if task not in grouped}
+    _refuse_twice(by_capability)
+    return {name: members for name, members in by_capability.items() if members}
 
 
-def _refuse_twice(found: Mapping[str, Sequence[str]]) -> None:
+def _refuse_twice(by_capability: Mapping[str, Sequence[str]]) -> None:
     taken: dict[str, str] = {}
-    for name, members in found.items():
+    for name, members in by_capability.items():
         for task in members:
             if task in taken:
                 raise UsageError(
@@ -56,7 +58,7 @@ def _refuse_twice(found: Mapping[str, Sequence[str]]) -> None:
 def _of_patterns(
     name: str, patterns: Sequence[str], tasks: Sequence[str], groups: Mapping[str, Sequence[str]]
 ) -> list[str]:
-    found: dict[str, None] = {}
+    matched: dict[str, None] = {}
     for pattern in patterns:
         members = _matching(pattern, tasks, groups)
         if not members:
@@ -65,27 +67,27 @@ def _of_patterns(
                 f"{pattern!r}; {_nearest(pattern, tasks, groups)}",
                 id="policy.unmatched-task",
             )
-        found |= dict.fromkeys(members)
-    return [task for task in tasks if task in found]
+        matched |= dict.fromkeys(members)
+    return [task for task in tasks if task in matched]
 
 
 def _matching(pattern: str, tasks: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the tasks of a name or pattern, or of the group of that name."""
-    found = [task for task in tasks if fnmatchcase(task, pattern)]
-    members = set() if found else _members(pattern, groups)
-    return found or [task for task in tasks if task in members]
+    matched = [task for task in tasks if fnmatchcase(task, pattern)]
+    members = set() if matched else _members(pattern, groups)
+    return matched or [task for task in tasks if task in members]
 
 
 def _members(group: str, groups: Mapping[str, Sequence[str]]) -> set[str]:
     """Return all that a group consists of, through the groups in it."""
-    found: set[str] = set()
+    members: set[str] = set()
     waiting = list(groups.get(group, ()))
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in members:
+            members.add(name)
             waiting += groups.get(name, ())
-    return found
+    return members
 
 
 def _nearest(pattern: str, tasks: Sequence[str], groups: Iterable[str]) -> str:
@@ -104,9 +106,9 @@ def lacking(
 ) -> Iterable[Caveat]:
     """Say which tasks of a group that the policy names have no samples on either side."""
     there = set(tasks)
-    for name, own in policy.capabilities.items():
-        for group in own.tasks or (name,):
-            members = {one for one in _members(group, groups) if not groups.get(one)}
+    for name, capability_policy in policy.capabilities.items():
+        for group in capability_policy.tasks or (name,):
+            members = {member for member in _members(group, groups) if not groups.get(member)}
             away = sorted(members - there)
             if group not in there and away and len(away) < len(members):
                 yield Caveat(

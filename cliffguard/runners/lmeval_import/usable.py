@@ -36,31 +36,39 @@ class Unscored:
     """A task without a score an item, and of each of its metrics what stands there instead."""
 
     task: str
-    found: Mapping[str, str]
+    contents: Mapping[str, str]
 
     def __str__(self) -> str:
-        reasons = "; ".join(f"{metric} {found}" for metric, found in self.found.items())
+        reasons = "; ".join(f"{metric} {reason}" for metric, reason in self.contents.items())
         return f"{self.task} ({reasons})"
 
 
-def read_task(task: str, runs: Sequence[LoggedRun], own: CapabilityPolicy) -> ScoredTask | Unscored:
+def read_task(
+    task: str, runs: Sequence[LoggedRun], capability_policy: CapabilityPolicy
+) -> ScoredTask | Unscored:
     """Read a task of both sides, by the policy's metric or else the first that is a score.
 
     Raises ScoreError where the policy names a metric that is none, IntegrityError for damage.
     """
-    wanted = tuple(dict.fromkeys(name for name in (own.cluster, own.strata) if name))
+    wanted = tuple(
+        dict.fromkeys(
+            name for name in (capability_policy.cluster, capability_policy.strata) if name
+        )
+    )
     passed: dict[str, str] = {}
     filters, remark = filters_by_side(task, runs)
     while True:
-        read = TaskReader(Choice(own.metric, own.filter), wanted, passed)
+        read = TaskReader(
+            Choice(capability_policy.metric, capability_policy.filter), wanted, passed
+        )
         try:
             return replace(_read(task, runs, read, passed, filters), remark=remark)
         except ScoreError as failure:
-            if own.metric is not None:
+            if capability_policy.metric is not None:
                 raise
             if not failure.metric:
                 return Unscored(task, passed)
-            passed[failure.metric] = failure.found
+            passed[failure.metric] = failure.contents
 
 
 def _read(
@@ -77,7 +85,7 @@ def _read(
         others.append(read.others)
         settings.append({name: frozenset(values) for name, values in read.settings.items()})
         if len(sides) == 1 and all(
-            one.score is None and one.is_readable for one in sides[0].values()
+            sample.score is None and sample.is_readable for sample in sides[0].values()
         ):
             raise ScoreError(str(path), read.choice.metric or "", "is on no line", read.logged)
     read.forget()

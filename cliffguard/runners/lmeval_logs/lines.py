@@ -79,8 +79,8 @@ def _of_table(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 def _without_nothing(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nothing(one) for key, one in value.items() if one is not None}
-    return [_without_nothing(one) for one in value] if isinstance(value, list) else value
+        return {key: _without_nothing(inner) for key, inner in value.items() if inner is not None}
+    return [_without_nothing(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:

@@ -105,10 +105,10 @@ _COMMANDS = {
 def _unzipped(path: Path) -> IO[bytes]:
     with zipfile.ZipFile(path) as zipped:  # open for as long as its member is
         inside = [
-            one
-            for one in zipped.infolist()
+            member
+            for member in zipped.infolist()
             # macOS puts a shadow of every file into an archive.
-            if not one.is_dir() and not one.filename.startswith("__MACOSX/")
+            if not member.is_dir() and not member.filename.startswith("__MACOSX/")
         ]
         if not inside:
             raise zipfile.BadZipFile("no file is in it")

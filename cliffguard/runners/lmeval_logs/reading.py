@@ -80,12 +80,12 @@ class Choice:
 
 
 class ScoreError(UsageError):
-    """A metric is no score of an item: `metric`, and in words what `found` in its place is."""
+    """A metric is no score of an item: `metric`, and in words what `contents` in its place is."""
 
     def __init__(
-        self, place: str, metric: str, found: str, there: Sequence[str], why: str = ""
+        self, where: str, metric: str, reason: str, there: Sequence[str], why: str = ""
     ) -> None:
-        self.metric, self.found = metric, found
+        self.metric, self.contents = metric, reason
         others = [name for name in there if name != metric]
         offered = (
             f"choose another with metric: in the policy's capability (there are: "
@@ -94,7 +94,7 @@ class ScoreError(UsageError):
             else "there is no other metric; leave"
         )
         super().__init__(
-            f"{place}: {metric} {found}{why}; {offered} the task out with a policy that names the "
+            f"{where}: {metric} {reason}{why}; {offered} the task out with a policy that names the "
             "others",
             id="samples.no-score",
         )
@@ -130,7 +130,7 @@ class TaskReader:
         `named` are the filters that wrote it, in order, where the results file of its run tells.
         Raises ScoreError where the metric is no score of an item.
         """
-        found: dict[str, Sample] = {}
+        samples: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
         self.others, self.settings, self._told = {}, {}, None
@@ -144,18 +144,18 @@ class TaskReader:
                 continue
             sample = self._sample(path, line, row)
             self._note_settings(row)
-            if sample.document in found:
+            if sample.document in samples:
                 raise IntegrityError(
                     f"{path}:{line}: document {sample.document} stands twice; two runs were "
                     "written into one file",
                     id="samples.twice",
                 )
-            found[sample.document] = sample
+            samples[sample.document] = sample
         self.logged = tuple(known)
         self._refuse_unknown(path, filters, known)
-        self._twins = found
-        self._is_share = self._is_share or any(one.score for one in found.values())
-        return found
+        self._twins = samples
+        self._is_share = self._is_share or any(sample.score for sample in samples.values())
+        return samples
 
     def forget(self) -> None:
         """Let go of the samples that were read last: no other side is read."""
@@ -163,7 +163,7 @@ class TaskReader:
 
     def _settle(self, name: str, known: Mapping[str, None]) -> None:
         """Take the first filter, and its first metric, where none was chosen."""
-        usable = (one for one in known if one not in self._unusable)
+        usable = (metric for metric in known if metric not in self._unusable)
         metric = self.choice.metric or next(usable, None)
         self.choice = Choice(metric, self.choice.filter or name)
 
@@ -182,10 +182,10 @@ class TaskReader:
             there = ", ".join(known)
             name, comma, filter = (self.choice.metric or "").partition(",")
             both = f"; write metric: {name} and filter: {filter}" if comma and name in known else ""
-            asked = "; answers without scores (--predict_only): run lm-eval without it"
+            hint = "; answers without scores (--predict_only): run lm-eval without it"
             raise UsageError(
                 f"{path}: no metric {self.choice.metric!r}; there are: {there}{both}"
-                f"{asked if 'bypass' in known else ''}",
+                f"{hint if 'bypass' in known else ''}",
                 id="samples.no-metric",
             )
 
@@ -212,17 +212,17 @@ class TaskReader:
         )
 
     def _note_settings(self, row: Mapping[str, Any]) -> None:
-        told = _settings(row.get("arguments"))
-        if told is None:
+        settings = _settings(row.get("arguments"))
+        if settings is None:
             return
-        said = row.get("resps")
-        first = said[0] if isinstance(said, list) and said else None
+        responses = row.get("resps")
+        first = responses[0] if isinstance(responses, list) and responses else None
         n_said = len(first) if isinstance(first, list) else 1
-        told = {**told, REPEATS: n_said}
-        if told == self._told:
+        settings = {**settings, REPEATS: n_said}
+        if settings == self._told:
             return  # as nearly every document is
-        self._told = told
-        for key, value in told.items():
+        self._told = settings
+        for key, value in settings.items():
             values = self.settings.setdefault(str(key), set())
             if len(values) < _MOST_VALUES:
                 values.add(json.dumps(_plain(value), sort_keys=True))
@@ -233,17 +233,17 @@ class TaskReader:
             number = _number(row, self.choice.metric or "")
         except ValueError:
             number = None
-        told = number if is_read and number is not None and 0 <= number <= 1 else None
-        self.others.setdefault(name, {})[str(row.get("doc_id"))] = told
+        score = number if is_read and number is not None and 0 <= number <= 1 else None
+        self.others.setdefault(name, {})[str(row.get("doc_id"))] = score
 
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
-            said = _said(answer, arguments)
+            text = _said(answer, arguments)
             score = self._score(path, line, row)
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
-            choices = _shared(_choices(arguments) if said is None else (), twin.choices)
+            choices = _shared(_choices(arguments) if text is None else (), twin.choices)
             prompt = prompt_of(arguments)
             if not self._twins or (score is not None and score == twin.score):
                 prompt = prompt.strip()[:1]
@@ -251,14 +251,14 @@ class TaskReader:
                 document=_shared(document, twin.document),
                 document_hash=_shared(str(row["doc_hash"]), twin.document_hash),
                 prompt_hash=_shared(str(row["prompt_hash"]), twin.prompt_hash),
-                score=None if said == _NOTHING_READ else score,
+                score=None if text == _NOTHING_READ else score,
                 prompt=prompt,
                 target=_shared(str(row.get("target", "")), twin.target),
-                text=_picked(answer, choices) if said is None else said,
-                is_choice=said is None,
-                is_readable=said != _NOTHING_READ,
+                text=_picked(answer, choices) if text is None else text,
+                is_choice=text is None,
+                is_readable=text != _NOTHING_READ,
                 choices=choices,
-                trace=_trace(row, answer, is_choice=said is None),
+                trace=_trace(row, answer, is_choice=text is None),
                 fields=told_by(row.get("doc"), self._wanted) if self._wanted else {},
             )
         except KeyError as failure:
@@ -281,10 +281,10 @@ class TaskReader:
         if number is None or 0 <= number <= 1:
             self._is_number = self._is_number or number is not None
             return None if number is None else _RIGHT_OR_WRONG.get(number, number)
-        found = f"is {str(row.get(metric))[:40]}"
+        reason = f"is {str(row.get(metric))[:40]}"
         if self._is_share:
-            raise _damaged(path, line, f"{metric} {found}, and from 0 to 1 on the base's side")
-        raise ScoreError(f"{path}:{line}", metric, found, _metrics(row), _NO_SCORE)
+            raise _damaged(path, line, f"{metric} {reason}, and from 0 to 1 on the base's side")
+        raise ScoreError(f"{path}:{line}", metric, reason, _metrics(row), _NO_SCORE)
 
     def _no_number(
         self, path: Path, line: int, row: Mapping[str, Any], metric: str
@@ -330,9 +330,9 @@ def _trace(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | N
 
 def _long(response: Any) -> bytes | None:
     """Return the digest of what was generated where it is long enough to tell models apart."""
-    said = _said(response)
-    said = json.dumps(response) if said is None else said
-    return _short_digest(said) if len(said) >= TELLING else None
+    text = _said(response)
+    text = json.dumps(response) if text is None else text
+    return _short_digest(text) if len(text) >= TELLING else None
 
 
 def _choices(arguments: Any) -> tuple[str, ...]:
@@ -351,20 +351,20 @@ def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:
 
     `a.b` is the field b of the object a.
     """
-    found = {}
+    fields = {}
     for name in wanted:
         value = document
         for part in name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         if value is not None and not isinstance(value, (Mapping, list)):
-            found[name] = sys.intern(str(value))
-    return found
+            fields[name] = sys.intern(str(value))
+    return fields
 
 
 def _picked(answer: Any, choices: Sequence[str]) -> str:
     """Return the choice with the largest likelihood; empty where the line does not tell."""
     try:
-        values = [float(one[0]) for one in answer]
+        values = [float(pair[0]) for pair in answer]
     except (TypeError, ValueError, IndexError, KeyError):
         return ""
     return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
@@ -379,7 +379,7 @@ def _said(answer: Any, arguments: Any = None) -> str | None:
         answer = answer[0]
     if isinstance(answer, str):
         return answer
-    is_of_texts = isinstance(answer, list) and all(isinstance(one, str) for one in answer)
+    is_of_texts = isinstance(answer, list) and all(isinstance(text, str) for text in answer)
     return "\n".join(dict.fromkeys(answer)) if is_of_texts and _generates(arguments) else None
 
 
@@ -404,8 +404,8 @@ def _settings(arguments: Any) -> Mapping[str, Any] | None:
     if isinstance(first, list) and first and isinstance(first[0], list):
         first = first[0]
     values = list(first.values()) if isinstance(first, dict) else first
-    told = values[1] if isinstance(values, list) and len(values) > 1 else None
-    return told if isinstance(told, dict) else None
+    settings = values[1] if isinstance(values, list) and len(values) > 1 else None
+    return settings if isinstance(settings, dict) else None
 
 
 def _number(row: Mapping[str, Any], metric: str) -> float | None:

@@ -60,9 +60,9 @@ def samples_in(path: Path, filters: Sequence[str] = ()) -> Iterator[tuple[int, M
     times: Counter[str] = Counter()
     for line, row in rows:
         document = str(row.get("doc_id"))
-        told = _told(row, lacking, names[times[document]] if names else None)
+        added = _told(row, lacking, names[times[document]] if names else None)
         times[document] += 1
-        yield line, {**row, **told}
+        yield line, {**row, **added}
 
 
 def names_filters(path: Path) -> bool:
@@ -82,16 +82,16 @@ def filters_of(path: Path, named: Sequence[str] = ()) -> tuple[str, ...]:
 
 
 def _told(row: Mapping[str, Any], lacking: set[str], filter: str | None) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    added: dict[str, Any] = {}
     if filter is not None:
-        told["filter"] = filter
+        added["filter"] = filter
     if "metrics" in lacking:
-        told["metrics"] = [name for name in row if name not in _NO_METRIC]
+        added["metrics"] = [name for name in row if name not in _NO_METRIC]
     if "doc_hash" in lacking and "doc" in row:
-        told["doc_hash"] = sha256_of_text(json.dumps(row["doc"], indent=2, ensure_ascii=False))
+        added["doc_hash"] = sha256_of_text(json.dumps(row["doc"], indent=2, ensure_ascii=False))
     if "prompt_hash" in lacking and "arguments" in row:
-        told["prompt_hash"] = sha256_of_text(prompt_of(row["arguments"]))
-    return told
+        added["prompt_hash"] = sha256_of_text(prompt_of(row["arguments"]))
+    return added
 
 
 def _filters(path: Path, named: Sequence[str]) -> tuple[str, ...]:
@@ -105,15 +105,15 @@ def _filters(path: Path, named: Sequence[str]) -> tuple[str, ...]:
     for line, row in rows_in(path):
         document = str(row.get("doc_id"))
         times[document] += 1
-        said = hashlib.blake2b(json.dumps(row.get("resps")).encode(), digest_size=12).digest()
-        if responses.setdefault(document, said) != said:
+        digest = hashlib.blake2b(json.dumps(row.get("resps")).encode(), digest_size=12).digest()
+        if responses.setdefault(document, digest) != digest:
             raise IntegrityError(
                 f"{path}:{line}: document {document} stands twice, with other responses; two runs "
                 "were written into one file",
                 id="samples.two-runs",
             )
     n_filters = max(times.values())
-    uneven = next((one for one, n in times.items() if n != n_filters), None)
+    uneven = next((document for document, n in times.items() if n != n_filters), None)
     if uneven is not None or (named and len(named) != n_filters):
         of = uneven or next(iter(times))
         expected = len(named) or n_filters
@@ -144,9 +144,9 @@ def number_of(metric: str, value: Any, n_repeats: int = 1) -> float | None:
     lm-eval computes over the whole set.
     """
     if isinstance(value, list) and 1 < n_repeats == len(value) and metric not in _OVER_THE_SET:
-        numbers = [number_of(metric, one) for one in value]
-        known = [one for one in numbers if one is not None]
-        outside = [one for one in known if not 0 <= one <= 1]
+        numbers = [number_of(metric, element) for element in value]
+        known = [number for number in numbers if number is not None]
+        outside = [number for number in known if not 0 <= number <= 1]
         if outside or len(known) < len(numbers):
             return outside[0] if outside else None
         return math.fsum(known) / len(known)

@@ -51,8 +51,10 @@ class Beside:
     """
 
     def __init__(self, folder: Path) -> None:
-        found = [one for path in sorted(folder.glob("*.json")) if (one := _read(path)) is not None]
-        self._all = sorted(found, key=lambda one: one.date or "")
+        results = [
+            result for path in sorted(folder.glob("*.json")) if (result := _read(path)) is not None
+        ]
+        self._all = sorted(results, key=lambda result: result.date or "")
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -60,20 +62,24 @@ class Beside:
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
         """What every group of tasks consists of, groups and tasks."""
-        return {name: parts for one in self._all for name, parts in one.groups.items() if parts}
+        return {
+            name: parts for result in self._all for name, parts in result.groups.items() if parts
+        }
 
     @property
     def tasks(self) -> set[str]:
         """The names of all tasks that were measured."""
-        return {name for one in self._all for name in (*one.versions, *one.filters)}
+        return {name for result in self._all for name in (*result.versions, *result.filters)}
 
     def of(self, task: str, date: str | None) -> Results:
         """Return what the run of `date` says, else the newest that knows the task, else the newest.
 
         The samples of a run bear the date of its results.
         """
-        same = [one for one in self._all if date is not None and one.date == date]
-        knowing = [one for one in self._all if task in one.versions or task in one.filters]
+        same = [result for result in self._all if date is not None and result.date == date]
+        knowing = [
+            result for result in self._all if task in result.versions or task in result.filters
+        ]
         return (same or knowing or self._all or [Results()])[-1]
 
 
@@ -85,88 +91,92 @@ def _read(path: Path) -> Results | None:
     if not is_called and path.stat().st_size > _MOST_BYTES:
         return None
     try:
-        told = _object(path)
+        content = _object(path)
     except IntegrityError:
         if is_called:
             raise
         return None
-    if not is_called and not {"results", "configs"} <= told.keys():
+    if not is_called and not {"results", "configs"} <= content.keys():
         return None
-    limit, limits = _limits(told)
+    limit, limits = _limits(content)
     dated = _DATED.fullmatch(path.name)
     return Results(
         date=dated[1] if dated else None,
-        versions={name: str(version) for name, version in _items(told, "versions")},
-        libraries={n: str(told[key]) for key, n in _LIBRARIES.items() if told.get(key)},
+        versions={name: str(version) for name, version in _items(content, "versions")},
+        libraries={n: str(content[key]) for key, n in _LIBRARIES.items() if content.get(key)},
         limits=limits,
         limit=limit,
-        directions=_directions(told),
+        directions=_directions(content),
         groups={
             name: tuple(map(str, parts))
-            for name, parts in _items(told, "group_subtasks")
+            for name, parts in _items(content, "group_subtasks")
             if isinstance(parts, list)
         },
-        filters=_filters(told),
+        filters=_filters(content),
     )
 
 
-def _limits(told: Mapping[str, Any]) -> tuple[int | None, dict[str, int]]:
-    config = told.get("config")
-    said = config.get("limit") if isinstance(config, dict) else None
-    if not isinstance(said, (int, float)) or isinstance(said, bool):
+def _limits(content: Mapping[str, Any]) -> tuple[int | None, dict[str, int]]:
+    config = content.get("config")
+    limit = config.get("limit") if isinstance(config, dict) else None
+    if not isinstance(limit, (int, float)) or isinstance(limit, bool):
         return None, {}
     limits = {
         task: n["effective"]
-        for task, n in _entries(told, "n-samples")
+        for task, n in _entries(content, "n-samples")
         if isinstance(n.get("effective"), int) and n.get("effective") != n.get("original")
     }
-    return int(said) if said >= 1 else None, limits  # a share is told by the counts alone
+    return int(limit) if limit >= 1 else None, limits  # a share is told by the counts alone
 
 
-def _directions(told: Mapping[str, Any]) -> dict[str, dict[str, bool]]:
+def _directions(content: Mapping[str, Any]) -> dict[str, dict[str, bool]]:
     """Return, by task and metric, whether high is better.
 
     lm-eval writes it of every task's metrics, null where it does not know. Files of releases
     before that, or of a metric that is null, may have it in the task's config.
     """
-    found: dict[str, dict[str, bool]] = {}
-    for task, config in _entries(told, "configs"):
-        for one in _objects(config.get("metric_list")):
-            if isinstance(one.get("higher_is_better"), bool):
-                found.setdefault(task, {})[str(one.get("metric"))] = one["higher_is_better"]
-    for task, by_metric in _entries(told, "higher_is_better"):
-        said = {str(n): value for n, value in by_metric.items() if isinstance(value, bool)}
-        found.setdefault(task, {}).update(said)
-    return found
+    by_task: dict[str, dict[str, bool]] = {}
+    for task, config in _entries(content, "configs"):
+        for entry in _objects(config.get("metric_list")):
+            if isinstance(entry.get("higher_is_better"), bool):
+                by_task.setdefault(task, {})[str(entry.get("metric"))] = entry["higher_is_better"]
+    for task, by_metric in _entries(content, "higher_is_better"):
+        known = {str(n): value for n, value in by_metric.items() if isinstance(value, bool)}
+        by_task.setdefault(task, {}).update(known)
+    return by_task
 
 
-def _filters(told: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _filters(content: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the filters of every task: by its config, else by the keys METRIC,FILTER."""
-    found: dict[str, tuple[str, ...]] = {}
-    for task, scores in _entries(told, "results"):
+    filters: dict[str, tuple[str, ...]] = {}
+    for task, scores in _entries(content, "results"):
         keys = [key.partition(",") for key in scores]
         names = dict.fromkeys(name for _, comma, name in keys if comma and name)
         if names:
-            found[task] = tuple(names)
-    for task, config in _entries(told, "configs"):
+            filters[task] = tuple(names)
+    for task, config in _entries(content, "configs"):
         listed = _objects(config.get("filter_list"))
         if listed:
-            found[task] = tuple(str(one.get("name")) for one in listed)
-    return found
+            filters[task] = tuple(str(entry.get("name")) for entry in listed)
+    return filters
 
 
-def _items(told: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
-    listed = told.get(key)
-    return [(str(name), one) for name, one in listed.items()] if isinstance(listed, dict) else ()
+def _items(content: Mapping[str, Any], key: str) -> Iterable[tuple[str, Any]]:
+    listed = content.get(key)
+    return (
+        [(str(name), value) for name, value in listed.items()] if isinstance(listed, dict) else ()
+    )
 
 
-def _entries(told: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+def _entries(content: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
     """Return what a results file says of each task under a key."""
-    return [(name, one) for name, one in _items(told, key) if isinstance(one, dict)]
+    return [(name, value) for name, value in _items(content, key) if isinstance(value, dict)]
 
 
 def _objects(listed: Any) -> list[dict[str, Any]]:
-    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return (
+        [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    )
 
 
 def _object(path: Path) -> dict[str, Any]:

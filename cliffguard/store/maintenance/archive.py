@@ -57,7 +57,7 @@ _NAME = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class ImportSummary:
     """What became of an archive: its questions, shards that are new, shards that were there."""
 
     n_questions: int
@@ -132,7 +132,7 @@ def _written_whole(path: Path) -> Iterator[io.BufferedWriter]:
 # --- in ------------------------------------------------------------------------------------------
 
 
-def read_archive(store: Store, path: Path) -> Taken:
+def read_archive(store: Store, path: Path) -> ImportSummary:
     """Put the questions of an archive into a store; what is there already stays.
 
     Raises UsageError where the file is no archive of ours, IntegrityError where it is damaged,
@@ -149,16 +149,16 @@ def read_archive(store: Store, path: Path) -> Taken:
                 raise IntegrityError(
                     f"{path}: {where}: {damages[0].what}; export it again", id="archive.damaged"
                 )
-        looks = [_whole_looks(path, one) for one in all_looks(Store(folder))]
+        looks = [_whole_looks(path, file) for file in all_looks(Store(folder))]
         for key, entry in staged.items():
             _refuse_conflict(path, entry, store.entry(key))
         store.begin()
-        for one in looks:
-            with turn(store, one.base, one.candidate):
-                add_looks(store, one)
+        for pair_looks in looks:
+            with turn(store, pair_looks.base, pair_looks.candidate):
+                add_looks(store, pair_looks)
         new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
         n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
-    return Taken(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
+    return ImportSummary(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
 
 
 @contextlib.contextmanager
@@ -187,8 +187,8 @@ def _unpack(path: Path, staged: Store) -> list[str]:
             except CliffguardError:  # some are ValueErrors as well
                 raise
             except (*_NO_TAR, ValueError, OverflowError, RecursionError, EOFError) as failure:
-                told = str(failure) or type(failure).__name__
-                raise _refused(path, f"cannot be read to its end ({told})") from None
+                reason = str(failure) or type(failure).__name__
+                raise _refused(path, f"cannot be read to its end ({reason})") from None
     except _NO_TAR as failure:
         raise UsageError(
             f"{path}: is no archive of `cliffguard store export`, which is a plain tar file "
@@ -245,7 +245,9 @@ def _manifest(path: Path, tar: tarfile.TarFile) -> dict[str, str]:
             id="archive.format",
         )
     files = about.get("files")
-    if not isinstance(files, dict) or not all(isinstance(one, str) for one in files.values()):
+    if not isinstance(files, dict) or not all(
+        isinstance(file_digest, str) for file_digest in files.values()
+    ):
         raise _refused(path, f"{_MANIFEST} does not list files")
     for name in files:
         if not _is_of_a_store(name):
@@ -283,12 +285,12 @@ def _copy(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
 def _whole_looks(path: Path, looks: Path) -> Looks:
     """Return looks of an archive, which must match their seal."""
     try:
-        found = read_looks(looks)
+        whole = read_looks(looks)
     except StoreError:
-        found = None
-    if found is None or not are(TakenLooks, found.runs):
+        whole = None
+    if whole is None or not are(TakenLooks, whole.runs):
         raise _refused(path, f"{looks.name} does not hold the looks that were taken")
-    return found
+    return whole
 
 
 def _refuse_conflict(path: Path, new: Entry, old: Entry) -> None:

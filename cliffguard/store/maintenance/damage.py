@@ -27,7 +27,7 @@ class Damage:
 
 def examine(entry: Entry) -> list[Damage]:
     """Return what is damaged in a question: every file is read, and checked against its seal."""
-    found: list[Damage] = []
+    damages: list[Damage] = []
     items: Sequence[Item] | None = None
     try:
         describe(entry)
@@ -35,31 +35,31 @@ def examine(entry: Entry) -> list[Damage]:
         if not are(Item, items):
             raise _damaged(entry, "items.jsonl does not hold items")
     except StoreError as failure:
-        found.append(Damage(path=entry.folder, what=_reason(entry, failure)))
+        damages.append(Damage(path=entry.folder, what=_reason(entry, failure)))
     for number in entry.shard_numbers():
         try:
             _check_shard(entry, number, items)
         except StoreError as failure:
             path = entry.shards_folder / f"{number:04d}.jsonl"
-            found.append(Damage(path=path, what=_reason(entry, failure)))
+            damages.append(Damage(path=path, what=_reason(entry, failure)))
     try:
         entry.read_noise()
     except StoreError as failure:
-        found.append(Damage(path=entry.folder / "noise.json", what=_reason(entry, failure)))
-    return found
+        damages.append(Damage(path=entry.folder / "noise.json", what=_reason(entry, failure)))
+    return damages
 
 
 def examine_looks(store: Store) -> list[Damage]:
     """Return the files of looks that were taken which are damaged."""
-    found: list[Damage] = []
+    damages: list[Damage] = []
     for path in all_looks(store):
         try:
             is_whole = are(TakenLooks, read_looks(path).runs)
         except StoreError:
             is_whole = False
         if not is_whole:
-            found.append(Damage(path=path, what="does not hold the looks that were taken"))
-    return found
+            damages.append(Damage(path=path, what="does not hold the looks that were taken"))
+    return damages
 
 
 def _check_shard(entry: Entry, number: int, items: Sequence[Item] | None) -> None:
@@ -97,4 +97,4 @@ def move_aside(store: Store, damages: Sequence[Damage]) -> list[Path]:
 def outermost(damages: Sequence[Damage]) -> list[Damage]:
     """Return the damages but for those inside of a folder that is itself one of them."""
     paths = {damage.path for damage in damages}
-    return [one for one in damages if not paths & set(one.path.parents)]
+    return [damage for damage in damages if not paths & set(damage.path.parents)]

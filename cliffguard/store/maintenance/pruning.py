@@ -46,7 +46,7 @@ def removable(
     left a day ago or earlier. `now` is in seconds since 1970.
     """
     now = time.time() if now is None else now
-    found: list[Removable] = []
+    removals: list[Removable] = []
     fingerprints: set[str] = set()
     for entry in entries_of(store):
         row = _described(entry)
@@ -58,25 +58,29 @@ def removable(
         if older_than_s is not None and now - written < older_than_s:
             continue
         if is_unreadable:
-            found += [_removable(one.path, one.what) for one in outermost(examine(entry))]
+            removals += [
+                _removable(damage.path, damage.what) for damage in outermost(examine(entry))
+            ]
         elif row is None:
-            found.append(_removable(entry.folder, "cannot be read"))
+            removals.append(_removable(entry.folder, "cannot be read"))
         else:
-            told = f"{row.checkpoint}, {row.task}, {n_things(row.n_answers, 'answer')}"
-            found.append(_removable(entry.folder, told))
+            what = f"{row.checkpoint}, {row.task}, {n_things(row.n_answers, 'answer')}"
+            removals.append(_removable(entry.folder, what))
     if is_unreadable and checkpoint is None:
-        found += _leftovers(store, now, older_than_s or 0.0)
+        removals += _leftovers(store, now, older_than_s or 0.0)
     looks = _looks(store, None if checkpoint is None else fingerprints, is_unreadable)
-    found += [one for one in looks if now - one.path.stat().st_mtime >= (older_than_s or 0.0)]
-    return found
+    removals += [file for file in looks if now - file.path.stat().st_mtime >= (older_than_s or 0.0)]
+    return removals
 
 
 def _looks(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
     """Return the files of looks at these fingerprints (None: at any), or those that are damaged."""
     damaged = examine_looks(store)
     if is_unreadable:
-        return [] if of is not None else [_removable(one.path, one.what) for one in damaged]
-    whole = sorted({*all_looks(store)} - {one.path for one in damaged})
+        return (
+            [] if of is not None else [_removable(damage.path, damage.what) for damage in damaged]
+        )
+    whole = sorted({*all_looks(store)} - {damage.path for damage in damaged})
     kept = whole if of is None else pairs_with(whole, of)
     return [_removable(path, "looks that were taken, and what they spent") for path in kept]
 
@@ -132,20 +136,20 @@ _PART = re.compile(
 )
 
 
-def remove(store: Store, found: Sequence[Removable]) -> None:
+def remove(store: Store, removals: Sequence[Removable]) -> None:
     """Remove files and folders of a store; each vanishes at once or stays as it is."""
-    for one in found:
+    for removal in removals:
         try:
-            if one.path.is_dir():
+            if removal.path.is_dir():
                 grave = Path(tempfile.mkdtemp(dir=store.root, prefix=STAGING[1]))
-                os.replace(one.path, grave / one.path.name)
+                os.replace(removal.path, grave / removal.path.name)
                 shutil.rmtree(grave)
             else:
-                one.path.unlink(missing_ok=True)
+                removal.path.unlink(missing_ok=True)
         except OSError as failure:
-            raise write_error(one.path, failure) from failure
+            raise write_error(removal.path, failure) from failure
 
 
 def _size(path: Path) -> int:
-    files = [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]
-    return sum(one.stat().st_size for one in files)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)

@@ -11,7 +11,7 @@ from typing import Any
 from cliffguard.core.errors import StoreError, UsageError, nearest
 from cliffguard.core.files import read_error
 from cliffguard.core.hub_names import without_prefix
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.store.answers import Entry, Store
 from cliffguard.store.maintenance.types import fits
 from cliffguard.store.shards import in_shards
@@ -20,7 +20,7 @@ KEY = re.compile(r"[0-9a-f]{64}")
 """How the folder of a question is called."""
 
 _FEWEST_DIGITS = 6  # of a fingerprint that stands for a checkpoint
-_USUAL = {field.name: getattr(Protocol(), field.name) for field in fields(Protocol)}
+_USUAL = {field.name: getattr(EvalSettings(), field.name) for field in fields(EvalSettings)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,29 +77,29 @@ def entries_of(store: Store) -> list[Entry]:
 def describe(entry: Entry) -> StoredQuestion:
     """Return what a question is and how far it is answered; raises StoreError on damage."""
     question = entry.read_question()
-    asked, about = question["asked"], question["about"]
-    if not isinstance(asked, dict) or not _has(asked, _ASKED) or not _has(about, _ABOUT):
+    identity, about = question["asked"], question["about"]
+    if not isinstance(identity, dict) or not _has(identity, _ASKED) or not _has(about, _ABOUT):
         raise StoreError(
             f"{entry.folder}: question.json does not hold a question", id="store.damaged"
         )
     shards = in_shards(entry.read_items())
     files = [path for path in entry.folder.rglob("*") if path.is_file()]
-    told = [path.stat() for path in files]
+    stats = [path.stat() for path in files]
     return StoredQuestion(
         key=entry.folder.name,
         checkpoint=about["name"],
-        fingerprint=asked["checkpoint"],
+        fingerprint=identity["checkpoint"],
         suite=about["suite"],
-        task=asked["task"],
-        protocol=asked["protocol"],
-        runner=asked["runner"],
-        replicate=asked["replicate"],
+        task=identity["task"],
+        protocol=identity["protocol"],
+        runner=identity["runner"],
+        replicate=identity["replicate"],
         n_answers=sum(
             len(shards[number].items) for number in entry.shard_numbers() if number < len(shards)
         ),
         n_items=sum(len(shard.items) for shard in shards),
-        n_bytes=sum(one.st_size for one in told),
-        written=max(one.st_mtime for one in told),
+        n_bytes=sum(stat.st_size for stat in stats),
+        written=max(stat.st_mtime for stat in stats),
     )
 
 

@@ -12,15 +12,19 @@ def fits(value: Any, kind: Any) -> bool:
     if get_origin(kind) is Literal:
         return value in inner
     if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(fits(one, inner[0]) for one in value)
+        return isinstance(value, tuple) and all(fits(element, inner[0]) for element in value)
     if inner:
-        return any(fits(value, one) for one in inner)
+        return any(fits(value, member) for member in inner)
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)
 
 
-def are(record: type, found: Sequence[Any]) -> bool:
+def are(record: type, instances: Sequence[Any]) -> bool:
     """Say whether every field of these records has the type that it declares."""
     kinds = get_type_hints(record)
-    return all(fits(getattr(one, name), kind) for one in found for name, kind in kinds.items())
+    return all(
+        fits(getattr(instance, name), kind)
+        for instance in instances
+        for name, kind in kinds.items()
+    )

@@ -23,43 +23,43 @@ UNKNOWN = "metric.unknown-direction"
 
 
 def lower_is_better(
-    metric: str, *, task: str, capability: str, policy: bool | None, told: bool | None
+    metric: str, *, task: str, capability: str, policy: bool | None, stated: bool | None
 ) -> bool:
     """Say whether a metric is better the lower it is.
 
-    `policy` is what the capability's `lower_is_better` says, `told` what the task says; None:
+    `policy` is what the capability's `lower_is_better` says, `stated` what the task says; None:
     nothing. Raises UsageError where they contradict each other, and where nobody says it.
     """
-    if policy is not None and told is not None and policy is not told:
+    if policy is not None and stated is not None and policy is not stated:
         raise UsageError(
             f"{task}: the policy says lower_is_better: {_word(policy)} of {capability}, and the "
-            f"task's own config or results file says higher_is_better: {_word(not told)} of "
+            f"task's own config or results file says higher_is_better: {_word(not stated)} of "
             f"{metric}; take the key out of the policy, or choose another metric",
             id=CONTRADICTS,
         )
     known = HIGHER_IS_BETTER.get(metric)
     registered = None if known is None else not known
-    said = next((one for one in (policy, told, registered) if one is not None), None)
-    if said is None:
+    is_lower = next((flag for flag in (policy, stated, registered) if flag is not None), None)
+    if is_lower is None:
         raise UsageError(
             f"{task}: nobody says whether {metric} is better high or low: neither the task's own "
             "config or results file nor lm-eval's registry of metrics; add to the policy: "
             f"capabilities: {{{_key(capability)}: {{lower_is_better: true}}}}, or false",
             id=UNKNOWN,
         )
-    return said
+    return is_lower
 
 
-def declared(metric: str, logged: Iterable[str], told: Mapping[str, bool]) -> bool | None:
+def declared(metric: str, logged: Iterable[str], directions: Mapping[str, bool]) -> bool | None:
     """Return whether a metric is better high, by what a task says of its metrics; None: nothing.
 
     Of a metric that is a function some releases of lm-eval name the function (`pass_at_k`), and
     log what it returns (`pass@1`): where none that is named is logged, they are what is meant.
     """
-    if metric in told or told.keys() & set(logged):
-        return told.get(metric)
-    said = set(told.values())
-    return said.pop() if len(said) == 1 else None
+    if metric in directions or directions.keys() & set(logged):
+        return directions.get(metric)
+    values = set(directions.values())
+    return values.pop() if len(values) == 1 else None
 
 
 def with_directions(suites: Sequence[Suite], policy: Policy | None) -> tuple[Suite, ...]:
@@ -70,24 +70,27 @@ def with_directions(suites: Sequence[Suite], policy: Policy | None) -> tuple[Sui
     if policy is None:
         return tuple(suites)
     return tuple(
-        replace(suite, capabilities=tuple(_directed(one, policy) for one in suite.capabilities))
+        replace(
+            suite,
+            capabilities=tuple(_directed(capability, policy) for capability in suite.capabilities),
+        )
         for suite in suites
     )
 
 
 def _directed(capability: Capability, policy: Policy) -> Capability:
-    own = policy.capabilities.get(capability.name)
-    if own is None or own.lower_is_better is None:
+    rules = policy.capabilities.get(capability.name)
+    if rules is None or rules.lower_is_better is None:
         return capability
-    said = own.lower_is_better
-    return replace(capability, tasks=tuple(_said_of(task, said) for task in capability.tasks))
+    is_lower = rules.lower_is_better
+    return replace(capability, tasks=tuple(_said_of(task, is_lower) for task in capability.tasks))
 
 
-def _said_of(task: Task, said: bool) -> Task:
+def _said_of(task: Task, is_lower: bool) -> Task:
     if task.stock:
-        return replace(task, lower_is_better=said)
+        return replace(task, lower_is_better=is_lower)
     lower_is_better(
-        task.metric or "", task=task.name, capability=task.capability, policy=said, told=False
+        task.metric or "", task=task.name, capability=task.capability, policy=is_lower, stated=False
     )
     return task
 

@@ -15,7 +15,7 @@ from typing import Any
 from cliffguard.core.errors import nearest
 from cliffguard.suites.ladders.arithmetic import ARITHMETIC
 from cliffguard.suites.ladders.chains import CALENDAR_AND_UNITS
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.instructions import INSTRUCTION_CONSTRAINTS
 from cliffguard.suites.ladders.relations import RELATION_HOPS
 from cliffguard.suites.ladders.retrieval import KEY_VALUE_RETRIEVAL
@@ -24,8 +24,8 @@ from cliffguard.suites.ladders.swaps import STATE_TRACKING
 from cliffguard.suites.ladders.tables import TABLE_CHAINS
 
 GENERATORS: Mapping[str, Generator] = {
-    one.name: one
-    for one in (
+    generator.name: generator
+    for generator in (
         RELATION_HOPS,
         ARITHMETIC,
         TABLE_CHAINS,
@@ -65,11 +65,11 @@ def _level(generator: Generator, level: int, seed: str, n_items: int) -> list[di
     places = [number % N_CHOICES for number in range(n_items)]
     _source(generator.name, seed, level, "places").shuffle(places)
     rows, seen = [], set[str]()
-    for number, place in enumerate(places):
+    for number, index in enumerate(places):
         draft = _new(generator, level, seed, number, seen)
         seen.add(draft.context + draft.prompt)
         choices = list(draft.wrong)
-        choices.insert(place, draft.answer)
+        choices.insert(index, draft.answer)
         row: dict[str, Any] = {
             "id": f"{generator.name}-{level}-{number:03d}",
             "context": draft.context,
@@ -85,7 +85,7 @@ def _level(generator: Generator, level: int, seed: str, n_items: int) -> list[di
     return rows
 
 
-def _new(generator: Generator, level: int, seed: str, number: int, seen: set[str]) -> Draft:
+def _new(generator: Generator, level: int, seed: str, number: int, seen: set[str]) -> LadderItem:
     """Return the first draft that is sound and was not made before."""
     for attempt in range(_MOST_TRIES):
         draft = generator.draw(level, _source(generator.name, seed, level, number, attempt))

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import random
 
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.words import THINGS, names, near_numbers, plural
 
 STEPS_AND_DIGITS = {1: (1, 1), 2: (1, 2), 3: (2, 2), 4: (3, 2), 5: (4, 2), 6: (4, 3)}
 """By level."""
 
 
-def _draw(level: int, source: random.Random) -> Draft:
+def _draw(level: int, source: random.Random) -> LadderItem:
     n_steps, n_digits = STEPS_AND_DIGITS[level]
     low, high = (2 if n_digits == 1 else 10 ** (n_digits - 1)), 10**n_digits - 1
     total = first = source.randint(low, high)
@@ -28,7 +28,7 @@ def _draw(level: int, source: random.Random) -> Draft:
         steps.append((sign, number))
     prompt, question = source.choice((_signs, _words, _story))(first, steps, source)
     wrong = near_numbers(total, source)
-    return Draft(prompt=prompt, answer=str(total), wrong=wrong, question=question)
+    return LadderItem(prompt=prompt, answer=str(total), wrong=wrong, question=question)
 
 
 _HOW = "Answer with the number only.\nAnswer:"
@@ -40,16 +40,16 @@ def _signs(first: int, steps: list[tuple[str, int]], _: random.Random) -> tuple[
 
 
 def _words(first: int, steps: list[tuple[str, int]], _: random.Random) -> tuple[str, str]:
-    said = {"+": "Add", "-": "Take away"}
-    does = " ".join(f"{said[sign]} {number}." for sign, number in steps)
+    phrases = {"+": "Add", "-": "Take away"}
+    does = " ".join(f"{phrases[sign]} {number}." for sign, number in steps)
     text = f"Start with {first}. {does}"
     return f"{text} The result is", f"{text} What is the result? {_HOW}"
 
 
 def _story(first: int, steps: list[tuple[str, int]], source: random.Random) -> tuple[str, str]:
     (who,), thing = names(1, source), plural(source.choice(THINGS))
-    said = {"+": "gets {n} more", "-": "gives {n} away"}
-    does = ". Then ".join(f"{who} {said[sign].format(n=n)}" for sign, n in steps)
+    phrases = {"+": "gets {n} more", "-": "gives {n} away"}
+    does = ". Then ".join(f"{who} {phrases[sign].format(n=n)}" for sign, n in steps)
     text = f"{who} has {first} {thing}. Then {does}."
     ask = f"{text} How many {thing} does {who} have now?"
     return f"{ask} The answer is", f"{ask} {_HOW}"

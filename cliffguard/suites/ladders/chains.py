@@ -10,7 +10,7 @@ import math
 import random
 from itertools import pairwise
 
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.words import DAYS, UNITS, names, near_numbers, with_trap
 
 LEVELS = (1, 2, 3, 4, 5)
@@ -24,7 +24,7 @@ _MOVES = {
 }
 
 
-def _draw(n_steps: int, source: random.Random) -> Draft:
+def _draw(n_steps: int, source: random.Random) -> LadderItem:
     return source.choice((_days, _events, _units))(n_steps, source)
 
 
@@ -33,27 +33,27 @@ def _move(n_steps: int, source: random.Random) -> int:
     return 1 if n_steps == 1 else source.choice(sorted(_MOVES))
 
 
-def _days(n_steps: int, source: random.Random) -> Draft:
+def _days(n_steps: int, source: random.Random) -> LadderItem:
     start = source.randrange(7)
-    place, path = start, DAYS[start]
+    day, path = start, DAYS[start]
     for _ in range(n_steps):
         by = _move(n_steps, source)
-        place = (place + by) % 7
+        day = (day + by) % 7
         path = _MOVES[by].format(of=path)
-    return _day(place, f"{path[0].upper()}{path[1:]} is", f"Which day is {path}?", source)
+    return _day(day, f"{path[0].upper()}{path[1:]} is", f"Which day is {path}?", source)
 
 
-def _events(n_steps: int, source: random.Random) -> Draft:
+def _events(n_steps: int, source: random.Random) -> LadderItem:
     events = source.sample(_EVENTS, n_steps + 1)
-    place = source.randrange(7)
-    told = [f"The {events[0]} is on {DAYS[place]}."]
+    day = source.randrange(7)
+    facts = [f"The {events[0]} is on {DAYS[day]}."]
     for before, event in pairwise(events):
         by = _move(n_steps, source)
-        place = (place + by) % 7
-        told.append(f"The {event} is {_MOVES[by].format(of=f'the {before}')}.")
-    story = " ".join(told)
+        day = (day + by) % 7
+        facts.append(f"The {event} is {_MOVES[by].format(of=f'the {before}')}.")
+    story = " ".join(facts)
     return _day(
-        place,
+        day,
         f" So the {events[-1]} is on",
         f"\nOn which day is the {events[-1]}?",
         source,
@@ -61,18 +61,20 @@ def _events(n_steps: int, source: random.Random) -> Draft:
     )
 
 
-def _day(place: int, prompt: str, question: str, source: random.Random, context: str = "") -> Draft:
-    near = [(place + by) % 7 for by in (-3, -2, -1, 1, 2, 3)]
-    return Draft(
+def _day(
+    day: int, prompt: str, question: str, source: random.Random, context: str = ""
+) -> LadderItem:
+    near = [(day + by) % 7 for by in (-3, -2, -1, 1, 2, 3)]
+    return LadderItem(
         context=context,
         prompt=prompt,
-        answer=DAYS[place],
+        answer=DAYS[day],
         wrong=tuple(DAYS[day] for day in source.sample(near, 3)),
         question=f"{question} Answer with the day only.\nAnswer:",
     )
 
 
-def _units(n_steps: int, source: random.Random) -> Draft:
+def _units(n_steps: int, source: random.Random) -> LadderItem:
     units = source.sample(UNITS, n_steps + 1)
     factors = [source.randint(2, 5) for _ in range(n_steps)]
     if n_steps == 1:  # what is small has no room below it for wrong choices
@@ -90,7 +92,7 @@ def _units(n_steps: int, source: random.Random) -> Draft:
         wrong = with_trap(answer, trap, source, least=1) or ()
     (who,) = names(1, source)
     ask = f"How many {units[-1]}s are in one {units[0]}?"
-    return Draft(
+    return LadderItem(
         context=f"{who} says: {' '.join(facts)}",
         prompt=f" {ask} The answer is",
         answer=str(answer),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class LadderItem:
     """One item in both forms.
 
     By likelihood: `prompt`, continued by `answer` or one of `wrong`. Generated: `question`, which
@@ -23,7 +23,7 @@ class Draft:
     expected: str | None = None
 
 
-Draw = Callable[[int, random.Random], Draft]
+Draw = Callable[[int, random.Random], LadderItem]
 """Make an item of a level from a source of randomness, and from nothing else."""
 
 

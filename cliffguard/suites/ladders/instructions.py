@@ -15,7 +15,7 @@ from typing import Any
 
 from cliffguard.core.words import words
 from cliffguard.suites.constraints import CONSTRAINTS
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.words import COLOURS, JOBS, THINGS, TOWNS, listed
 
 LEVELS = (1, 2, 3, 4, 5, 6)
@@ -54,16 +54,16 @@ def _text(parts: Parts) -> str:
 
 def _demands(text: str, source: random.Random) -> list[tuple[str, Any, str]]:
     """Return constraints that a sentence meets, each with its words, in seeded order."""
-    own = words(text)
-    nouns = [word for word in own if word in THINGS or word in JOBS]
-    absent = source.choice([word for word in COLOURS if word not in own])
+    text_words = words(text)
+    nouns = [word for word in text_words if word in THINGS or word in JOBS]
+    absent = source.choice([word for word in COLOURS if word not in text_words])
     demands: list[tuple[str, Any, str]] = [
         ("includes", [source.choice(nouns)], "contains the word {0[0]}"),
         ("excludes", [absent], "does not contain the word {0[0]}"),
-        ("n_words", len(own), "has exactly {0} words"),
+        ("n_words", len(text_words), "has exactly {0} words"),
         ("ends_with", text[-1], "ends with the sign {0}"),
-        ("last_word", own[-1], "has {0} as its last word"),
-        ("first_word", own[0], "begins with the word {0}"),
+        ("last_word", text_words[-1], "has {0} as its last word"),
+        ("first_word", text_words[0], "begins with the word {0}"),
         ("has_comma", "," in text, "has {1} comma"),
     ]
     if text == text.lower():
@@ -77,15 +77,15 @@ def _demands(text: str, source: random.Random) -> list[tuple[str, Any, str]]:
     ]
 
 
-def _draw(n_constraints: int, source: random.Random) -> Draft:
+def _draw(n_constraints: int, source: random.Random) -> LadderItem:
     parts = {part: source.choice(values) for part, values in _PARTS.items()}
     demands = _demands(_text(parts), source)[:n_constraints]
     wanted = {name: value for name, value, _ in demands}
-    told = listed([text for *_, text in demands])
+    conditions = listed([text for *_, text in demands])
     opening = source.choice(_OPENINGS)
     wrong = _three_others(parts, wanted, source) if n_constraints == 1 else None
-    return Draft(
-        context=f"{opening[0].upper()}{opening[1:]} that {told}.",
+    return LadderItem(
+        context=f"{opening[0].upper()}{opening[1:]} that {conditions}.",
         prompt="\nSentence:",
         answer=_text(parts),
         wrong=wrong or _square(parts, wanted, source),
@@ -107,15 +107,15 @@ def _square(parts: Parts, wanted: Mapping[str, Any], source: random.Random) -> t
         if len(broken := _broken(_text({**parts, part: value}), wanted)) == 1
     ]
     pairs = [
-        (one, other)
-        for one, other in combinations(changes, 2)
-        if one[0] != other[0] and one[2] != other[2]
+        (first, other)
+        for first, other in combinations(changes, 2)
+        if first[0] != other[0] and first[2] != other[2]
     ]
-    for one, other in source.sample(pairs, min(_TRIES, len(pairs))):
-        sides = [{**parts, part: value} for part, value, _ in (one, other)]
+    for first, other in source.sample(pairs, min(_TRIES, len(pairs))):
+        sides = [{**parts, part: value} for part, value, _ in (first, other)]
         corner = {**sides[0], other[0]: other[1]}
         four = [parts, *sides, corner]
-        if _broken(_text(corner), wanted) == {one[2], other[2]} and _are_alike(four):
+        if _broken(_text(corner), wanted) == {first[2], other[2]} and _are_alike(four):
             return tuple(_text(side) for side in four[1:])
     return ()
 
@@ -125,22 +125,24 @@ def _three_others(
 ) -> tuple[str, ...]:
     """Return three sentences that break the only constraint, by the same part where that can be."""
     order = source.sample([*_PARTS], len(_PARTS))
-    found = [_breaking(parts, part, wanted) for part in order]
-    alone = next((some for some in found if len(some) >= 3), None)
-    texts = alone or [text for some in found for text in some]
+    groups = [_breaking(parts, part, wanted) for part in order]
+    alone = next((some for some in groups if len(some) >= 3), None)
+    texts = alone or [text for some in groups for text in some]
     return tuple(source.sample(texts, 3)) if len(texts) >= 3 else ()
 
 
 def _breaking(parts: Parts, part: str, wanted: Mapping[str, Any]) -> list[str]:
     others = [{**parts, part: value} for value in _PARTS[part]]
     return [
-        _text(one) for one in others if _broken(_text(one), wanted) and _are_alike([parts, one])
+        _text(sentence)
+        for sentence in others
+        if _broken(_text(sentence), wanted) and _are_alike([parts, sentence])
     ]
 
 
 def _are_alike(sentences: Sequence[Parts]) -> bool:
     """Say whether they are of about one length."""
-    lengths = [len(_text(one)) for one in sentences]
+    lengths = [len(_text(sentence)) for sentence in sentences]
     return max(lengths) - min(lengths) <= _MOST_LONGER
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.words import names
 
 LEVELS = (1, 2, 3, 4, 5, 6)
@@ -19,18 +19,18 @@ _TITLES = ("boss", "teacher", "neighbour", "guide", "doctor", "landlord")
 _VERBS = ("follows", "calls", "trusts", "teaches", "visits")
 
 
-def _draw(hops: int, source: random.Random) -> Draft:
+def _draw(hops: int, source: random.Random) -> LadderItem:
     people = names(2 * hops + 6, source)
-    asked, other = people[: hops + 3], people[hops + 3 :]
-    pairs = [pair for chain in (asked, other) for pair in pairwise(chain)]
+    main, other = people[: hops + 3], people[hops + 3 :]
+    pairs = [pair for chain in (main, other) for pair in pairwise(chain)]
     source.shuffle(pairs)
-    story, cloze, ask = source.choice((_titles, _verbs))(pairs, asked[0], hops, source)
-    near = asked[1] if hops > 1 else other[2]
-    return Draft(
+    story, cloze, ask = source.choice((_titles, _verbs))(pairs, main[0], hops, source)
+    near = main[1] if hops > 1 else other[2]
+    return LadderItem(
         context=story,
         prompt=f" So {cloze}",
-        answer=asked[hops],
-        wrong=(near, asked[hops + 1], other[hops]),
+        answer=main[hops],
+        wrong=(near, main[hops + 1], other[hops]),
         question=f"\n{ask} Answer with the name only.\nAnswer:",
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.words import COLOURS, JOBS, THINGS, TOWNS, names
 
 LEVELS = (256, 512, 1024, 2048, 4096, 8192, 16384, 32768)
@@ -38,14 +38,14 @@ _FILLER = (
 )
 
 
-def _draw(n_tokens: int, source: random.Random) -> Draft:
+def _draw(n_tokens: int, source: random.Random) -> LadderItem:
     n_characters = int((n_tokens - _MARGIN_TOKENS) * CHARACTERS_A_TOKEN)
     people, things = names(_N_KEYS, source), source.sample(THINGS, _N_KEYS)
     kind = source.randrange(len(_FACTS))
     fact, cloze = _FACTS[kind]
     facts = [fact.format(who=w, what=t) for w, t in zip(people, things, strict=True)]
     filler: list[str] = []
-    left = n_characters - sum(len(one) + 1 for one in facts)
+    left = n_characters - sum(len(fact) + 1 for fact in facts)
     while True:
         sentence = source.choice(_FILLER).format(
             job=source.choice(JOBS), town=source.choice(TOWNS), colour=source.choice(COLOURS)
@@ -54,16 +54,16 @@ def _draw(n_tokens: int, source: random.Random) -> Draft:
         if left < 0:
             break
         filler.append(sentence)
-    for place, one in zip(_spread(len(filler), source), facts, strict=True):
-        filler.insert(place, one)
+    for position, needle in zip(_spread(len(filler), source), facts, strict=True):
+        filler.insert(position, needle)
     text = " ".join(filler)
-    asked = source.randrange(_N_KEYS)
-    others = [thing for thing in things if thing != things[asked]]
-    ask = _QUESTIONS[kind].format(who=people[asked])
-    return Draft(
+    index = source.randrange(_N_KEYS)
+    others = [thing for thing in things if thing != things[index]]
+    ask = _QUESTIONS[kind].format(who=people[index])
+    return LadderItem(
         context=text,
-        prompt=f" {cloze.format(who=people[asked])}",
-        answer=things[asked],
+        prompt=f" {cloze.format(who=people[index])}",
+        answer=things[index],
         wrong=tuple(source.sample(others, 3)),
         question=f"\n{ask} Answer with the thing only.\nAnswer:",
     )

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Mapping
 from operator import add, mul, sub
 
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.words import COLOURS, LANDS, THINGS, listed, with_trap
 
 LEVELS = (1, 2, 3, 4, 5, 6)
@@ -36,40 +36,40 @@ _LEAST = -99  # of a choice; results lie far above
 _HOW = "Answer with the {kind} only.\nAnswer:"
 
 
-def _other_colours(source: random.Random) -> Draft:
+def _other_colours(source: random.Random) -> LadderItem:
     land = source.choice(LANDS)
     things = source.sample(sorted(_USUAL), 4)
     colours = source.sample([c for c in COLOURS if c not in {_USUAL[t] for t in things}], 4)
-    said = source.choice(("In {land}, {thing} is {colour}.", "In {land} {thing} is {colour}."))
+    template = source.choice(("In {land}, {thing} is {colour}.", "In {land} {thing} is {colour}."))
     facts = " ".join(
-        said.format(land=land, thing=thing, colour=colour)
+        template.format(land=land, thing=thing, colour=colour)
         for thing, colour in zip(things, colours, strict=True)
     )
-    asked = source.randrange(4)
-    others = [c for c in colours if c != colours[asked]]
-    return Draft(
+    index = source.randrange(4)
+    others = [c for c in colours if c != colours[index]]
+    return LadderItem(
         context=facts,
-        prompt=f" So in {land}, {things[asked]} is",
-        answer=colours[asked],
-        wrong=(_USUAL[things[asked]], *source.sample(others, 2)),
-        question=f"\nWhich colour has {things[asked]} in {land}? " + _HOW.format(kind="colour"),
+        prompt=f" So in {land}, {things[index]} is",
+        answer=colours[index],
+        wrong=(_USUAL[things[index]], *source.sample(others, 2)),
+        question=f"\nWhich colour has {things[index]} in {land}? " + _HOW.format(kind="colour"),
     )
 
 
-def _swapped_words(source: random.Random) -> Draft:
+def _swapped_words(source: random.Random) -> LadderItem:
     land = source.choice(LANDS)
     thing = source.choice(sorted(_USUAL))
     usual = _USUAL[thing]
     other, *rest = source.sample([c for c in COLOURS if c != usual], 3)
     a, b = source.sample([usual, other], 2)
-    told = source.choice(
+    context = source.choice(
         (
             f"In {land}, the word {a} means {b}, and the word {b} means {a}.",
             f"The people of {land} say {a} where we say {b}, and {b} where we say {a}.",
         )
     )
-    return Draft(
-        context=told,
+    return LadderItem(
+        context=context,
         prompt=f" In {land}, {thing} is called",
         answer=other,
         wrong=(usual, *rest),
@@ -77,34 +77,34 @@ def _swapped_words(source: random.Random) -> Draft:
     )
 
 
-def _from_the_end(source: random.Random) -> Draft:
+def _from_the_end(source: random.Random) -> LadderItem:
     things = source.sample(THINGS, 6)
-    place = source.randrange(4)
-    word = ("first", "second", "third", "fourth")[place]
-    told = source.choice(
+    index = source.randrange(4)
+    word = ("first", "second", "third", "fourth")[index]
+    context = source.choice(
         (
             f"This list is read from right to left: {', '.join(things)}.",
             f"The order is from last to first. The list: {', '.join(things)}.",
         )
     )
-    answer = things[-1 - place]
-    others = [t for t in things if t not in (answer, things[place])]
-    return Draft(
-        context=told,
+    answer = things[-1 - index]
+    others = [t for t in things if t not in (answer, things[index])]
+    return LadderItem(
+        context=context,
         prompt=f" The {word} thing in it is the",
         answer=answer,
-        wrong=(things[place], *source.sample(others, 2)),
+        wrong=(things[index], *source.sample(others, 2)),
         question=f"\nWhich is the {word} thing in it? " + _HOW.format(kind="word"),
     )
 
 
-def _one_operator(source: random.Random) -> Draft:
+def _one_operator(source: random.Random) -> LadderItem:
     sign, meant = source.sample(["+", "-", "*"], 2)
     a, b = source.randint(4, 12), source.randint(2, 4)
     return _reckoned({sign: meant}, [a, b], [sign], source)
 
 
-def _two_operators(source: random.Random, *, is_reversed: bool = False) -> Draft:
+def _two_operators(source: random.Random, *, is_reversed: bool = False) -> LadderItem:
     signs = source.sample(["+", "-", "*"], 3)
     meant = dict(zip(signs, [*signs[1:], signs[0]], strict=True))
     meant.pop(signs[2])
@@ -119,19 +119,19 @@ def _reckoned(
     source: random.Random,
     *,
     is_reversed: bool = False,
-) -> Draft:
+) -> LadderItem:
     text = str(numbers[0]) + "".join(
         f" {sign} {number}" for sign, number in zip(signs, numbers[1:], strict=True)
     )
     rules = listed([f"{sign} means {_OPERATIONS[to][0]}" for sign, to in meant.items()])
     way = "from right to left" if is_reversed else "from left to right"
     order = "" if len(signs) == 1 else f", and we reckon {way}"
-    told = source.choice((f"Here {rules}{order}.", f"In this text {rules}{order}."))
+    context = source.choice((f"Here {rules}{order}.", f"In this text {rules}{order}."))
     answer = _value(numbers, [meant.get(sign, sign) for sign in signs], is_reversed)
     habit = _value(numbers, signs, False)
     wrong = with_trap(answer, habit, source, least=_LEAST)
-    return Draft(
-        context=told,
+    return LadderItem(
+        context=context,
         prompt=f" So what is {text}? The answer is",
         answer=str(answer),
         wrong=wrong or (),
@@ -154,7 +154,7 @@ def _value(numbers: list[int], signs: list[str], is_reversed: bool) -> int:
     return rest[0]
 
 
-_KINDS: Mapping[int, Callable[[random.Random], Draft]] = {
+_KINDS: Mapping[int, Callable[[random.Random], LadderItem]] = {
     1: _other_colours,
     2: _swapped_words,
     3: _from_the_end,
@@ -164,7 +164,7 @@ _KINDS: Mapping[int, Callable[[random.Random], Draft]] = {
 }
 
 
-def _draw(level: int, source: random.Random) -> Draft:
+def _draw(level: int, source: random.Random) -> LadderItem:
     return _KINDS[level](source)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from cliffguard.suites.ladders.draft import Draft, Generator
+from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.words import THINGS, listed, names
 
 LEVELS = (0, 1, 2, 3, 4, 5)
@@ -17,19 +17,19 @@ _SWAPS = (
 _HOLDS = ("{who} has the {what}", "{who} holds the {what}")
 
 
-def _draw(n_swaps: int, source: random.Random) -> Draft:
+def _draw(n_swaps: int, source: random.Random) -> LadderItem:
     people, things = names(_N_PEOPLE, source), source.sample(THINGS, _N_PEOPLE)
     holds = dict(zip(people, things, strict=True))
-    said, swap = source.choice(_HOLDS), source.choice(_SWAPS)
-    start = listed([said.format(who=who, what=what) for who, what in holds.items()])
+    template, swap = source.choice(_HOLDS), source.choice(_SWAPS)
+    start = listed([template.format(who=who, what=what) for who, what in holds.items()])
     moves = []
-    asked = source.choice(people)
+    person = source.choice(people)
     last: tuple[str, ...] = ()
     for number in range(n_swaps):
         # Whoever is asked about takes part in the first swap, and no swap undoes the one before.
         while True:
             a, b = source.sample(people, 2)
-            if number == 0 and asked not in (a, b):
+            if number == 0 and person not in (a, b):
                 continue
             if tuple(sorted((a, b))) != last:
                 break
@@ -37,13 +37,13 @@ def _draw(n_swaps: int, source: random.Random) -> Draft:
         holds[a], holds[b] = holds[b], holds[a]
         moves.append(swap.format(a=a, b=b))
     story = " ".join([f"{start}.", *moves])
-    word = said.format(who=asked, what="").rstrip()
-    return Draft(
+    word = template.format(who=person, what="").rstrip()
+    return LadderItem(
         context=story,
         prompt=f" So now {word}",
-        answer=holds[asked],
-        wrong=tuple(thing for thing in things if thing != holds[asked]),
-        question=f"\nWhat does {asked} have now? Answer with the thing only.\nAnswer:",
+        answer=holds[person],
+        wrong=tuple(thing for thing in things if thing != holds[person]),
+        question=f"\nWhat does {person} have now? Answer with the thing only.\nAnswer:",
     )
 
 

@@ -51,7 +51,7 @@ def near_numbers(answer: int, source: random.Random, *, least: int = 0) -> tuple
     gaps = [source.choice(_GAPS if answer - least > sum(_GAPS) else _GAPS[:3]) for _ in range(3)]
     lowest = [answer - sum(gaps[:rank]) for rank in range(4)]
     first = source.choice([number for number in lowest if number >= least])
-    all_four = [first + sum(gaps[:place]) for place in range(4)]
+    all_four = [first + sum(gaps[:rank]) for rank in range(4)]
     return tuple(str(number) for number in all_four if number != answer)
 
 

@@ -45,14 +45,14 @@ def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -
     saved dataset. With `text_only` the columns of a table that hold no text are not decoded.
     Raises UsageError with file and line for what cannot be read; none is left out.
     """
-    place = _place(path, split)
-    if place.is_dir():
-        for file in tables.arrow_files(place):
+    source = _place(path, split)
+    if source.is_dir():
+        for file in tables.arrow_files(source):
             yield from tables.from_arrow(file, text_only)
-    elif kind_of(place) in _TABLES:
-        yield from _TABLES[kind_of(place)](place, text_only)
+    elif kind_of(source) in _TABLES:
+        yield from _TABLES[kind_of(source)](source, text_only)
     else:
-        yield from TEXTS[kind_of(place)](place)
+        yield from TEXTS[kind_of(source)](source)
 
 
 def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
@@ -69,20 +69,20 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
                 continue
             value = named(row, header)
         if not isinstance(value, Mapping):
-            is_table = isinstance(value, str) and any(one in value for one in "\t|;,")
+            is_table = isinstance(value, str) and any(separator in value for separator in "\t|;,")
             how = (
                 _TABLE.format(file=in_shell(Path(row.source)))
                 if is_table
                 else "write each as an object"
             )
             raise UsageError(
-                f"{row.place}: expected a row with named columns, found a {type(value).__name__}; "
+                f"{row.where}: expected a row with named columns, found a {type(value).__name__}; "
                 + how,
                 id="rows.no-columns",
             )
         if has_half_characters(value):
             raise UsageError(
-                f"{row.place}: holds half a surrogate pair, which is no character; write it as "
+                f"{row.where}: holds half a surrogate pair, which is no character; write it as "
                 "UTF-8 text",
                 id="rows.half-character",
             )
@@ -99,8 +99,8 @@ def _in_rows(rows: Iterator[Row]) -> Iterator[Row]:
     first, second = next(rows, None), next(rows, None)
     if first is None:
         return
-    if second is None and (told := told_by_shape(first.value, Path(first.source))) is not None:
-        raise UsageError(f"{first.source}: {told}", id="rows.shape")
+    if second is None and (advice := told_by_shape(first.value, Path(first.source))) is not None:
+        raise UsageError(f"{first.source}: {advice}", id="rows.shape")
     yield first
     if second is not None:
         yield second
@@ -109,8 +109,8 @@ def _in_rows(rows: Iterator[Row]) -> Iterator[Row]:
 
 def label_names(path: str, *, split: str | None = None) -> dict[str, tuple[str, ...]]:
     """Return the names of numbered labels by column, where `datasets` wrote them into a table."""
-    place = _place(path, split)
-    files = tables.arrow_files(place)[:1] if place.is_dir() else [place]
+    source = _place(path, split)
+    files = tables.arrow_files(source)[:1] if source.is_dir() else [source]
     return {column: names for file in files for column, names in tables.label_names(file).items()}
 
 
@@ -121,15 +121,15 @@ def is_data_file(name: str) -> bool:
 
 def _place(path: str, split: str | None) -> Path:
     """Return the file to read, or the folder of one saved split."""
-    place = user_path(path, UsageError)
-    if not place.exists():
+    source = user_path(path, UsageError)
+    if not source.exists():
         raise UsageError(f"{path}: no such file or folder{_matching(path)}", id="rows.no-file")
-    if place.is_dir():
-        return tables.split_folder(place, split)
-    if kind_of(place) not in _ENDINGS or (place.suffix in PACKED and kind_of(place) in _TABLES):
-        told = told_by_ending(place) or nearest(kind_of(place), _ENDINGS)
+    if source.is_dir():
+        return tables.split_folder(source, split)
+    if kind_of(source) not in _ENDINGS or (source.suffix in PACKED and kind_of(source) in _TABLES):
+        advice = told_by_ending(source) or nearest(kind_of(source), _ENDINGS)
         raise UsageError(
-            f"{path}: cannot tell what kind of file this is{told} "
+            f"{path}: cannot tell what kind of file this is{advice} "
             f"(known: {', '.join(_ENDINGS)}, compressed as {', '.join(PACKED)}, and a folder that "
             "datasets has saved)",
             id="rows.unknown-kind",
@@ -138,14 +138,14 @@ def _place(path: str, split: str | None) -> Path:
         raise UsageError(
             f"{path}: a file has no splits; leave the split {split!r} out", id="rows.split"
         )
-    return place
+    return source
 
 
 def _matching(path: str) -> str:
     """Return which files a pattern that no shell has resolved stands for."""
-    found = sorted(glob(path))[:_LISTED] if set("*?[") & set(path) else []
+    paths = sorted(glob(path))[:_LISTED] if set("*?[") & set(path) else []
     return (
-        f"; files are named one by one, such as {', '.join(found)}" if found else "; check the path"
+        f"; files are named one by one, such as {', '.join(paths)}" if paths else "; check the path"
     )
 
 

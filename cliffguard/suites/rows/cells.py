@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
-from cliffguard.suites.rows.foreign import markdown_told
+from cliffguard.suites.rows.foreign import refuse_markdown
 from cliffguard.suites.rows.packed import kind_of, read_packed
 from cliffguard.suites.rows.row import Row, row_of
 
@@ -32,9 +32,9 @@ def from_csv(path: Path) -> Iterator[Row]:
     """
     csv.field_size_limit(sys.maxsize)
     text = read_packed(path)
-    told = _SEPARATOR_LINE.match(text)
-    text, line = (text[told.end() :], 2) if told else (text, 1)
-    separator = told[1] if told else _separator(text, "\t" if kind_of(path) == ".tsv" else ",")
+    match = _SEPARATOR_LINE.match(text)
+    text, line = (text[match.end() :], 2) if match else (text, 1)
+    separator = match[1] if match else _separator(text, "\t" if kind_of(path) == ".tsv" else ",")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     first = line - 1  # lines that csv does not count
     n_cells = None
@@ -42,7 +42,7 @@ def from_csv(path: Path) -> Iterator[Row]:
         for written in rows:
             if separator == "|" and line == first + 2 and all(map(_RULE.fullmatch, written)):
                 raise UsageError(
-                    f"{path}:{line}: a table of Markdown; {markdown_told(path)}",
+                    f"{path}:{line}: a table of Markdown; {refuse_markdown(path)}",
                     id="rows.markdown",
                 )
             if any(cell.strip() for cell in written):
@@ -67,8 +67,8 @@ def _trimmed(cells: list[str], n_cells: int) -> list[str]:
 
 def _separator(text: str, usual: str) -> str:
     """Return what separates cells: the usual, unless only another makes an even table of them."""
-    candidates = (usual, *(one for one in _SEPARATORS if one != usual))
-    return next((one for one in candidates if _is_even(text, one)), usual)
+    candidates = (usual, *(separator for separator in _SEPARATORS if separator != usual))
+    return next((separator for separator in candidates if _is_even(text, separator)), usual)
 
 
 def _is_even(text: str, separator: str) -> bool:
@@ -93,7 +93,7 @@ def header_of(row: Row) -> list[str]:
         names[0] = INDEX
     if not all(names) or len(set(names)) < len(names):
         raise UsageError(
-            f"{row.place}: expected the names of the columns, each once, found {', '.join(names)}",
+            f"{row.where}: expected the names of the columns, each once, found {', '.join(names)}",
             id="rows.header",
         )
     return names
@@ -104,7 +104,7 @@ def named(row: Row, names: Sequence[str]) -> dict[str, str]:
     beyond = [cell for cell in row.value[len(names) :] if cell.strip()]
     if beyond:
         raise UsageError(
-            f"{row.place}: has {beyond[0][:40]!r} in a column without a name; name it in line 1",
+            f"{row.where}: has {beyond[0][:40]!r} in a column without a name; name it in line 1",
             id="rows.header",
         )
     return dict(zip(names, row.value, strict=False))

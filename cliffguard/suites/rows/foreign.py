@@ -45,7 +45,7 @@ def in_shell(path: Path) -> str:
     return shlex.quote(path.name) if path.name.isprintable() else "FILE"
 
 
-def markdown_told(path: Path) -> str:
+def refuse_markdown(path: Path) -> str:
     """Return the command that makes cells of a table of Markdown."""
     return f"{_MARKDOWN} {in_shell(path)} > rows.csv makes one of cells"
 
@@ -64,16 +64,16 @@ _INDEX = ("file_name", "hf_hub_url", "ms_hub_url", "script_url", "cloud_file_nam
 
 def told_by_shape(value: Any, path: Path) -> str | None:
     """Return what an object that is a whole file holds in place of rows, and how to make some."""
-    if (told := index_told(value)) is not None:
-        return told
+    if (advice := index_told(value)) is not None:
+        return advice
     inner = list(value.values()) if isinstance(value, Mapping) else []
-    if len(inner) > 1 and all(isinstance(one, list) for one in inner):
+    if len(inner) > 1 and all(isinstance(part, list) for part in inner):
         return _columns_told(value, path)
-    if len(inner) > 1 and all(isinstance(one, Mapping) for one in inner):
-        keys = [tuple(map(str, one)) for one in inner]
+    if len(inner) > 1 and all(isinstance(part, Mapping) for part in inner):
+        keys = [tuple(map(str, part)) for part in inner]
         if len(set(keys)) == 1 and all(key.isdecimal() for key in keys[0]):
             return f"it holds columns, not rows; {_by_pandas(path, 'read_json(f)')}"
-        if all("qa_pairs" in one and "passage" in one for one in inner):
+        if all("qa_pairs" in part and "passage" in part for part in inner):
             return _drop_told(path)
         if set.intersection(*map(set, keys)):  # else they are parts of one row
             return (
@@ -102,16 +102,16 @@ def _columns_told(value: Mapping[str, Any], path: Path) -> str | None:
     if {"columns", "data"} <= value.keys():
         made = "read_json(f, orient='split')"
         return f"it holds columns and data apart, as pandas splits them; {_by_pandas(path, made)}"
-    if len({len(one) for one in value.values()}) == 1 and not any(map(_is_chat, value.values())):
+    if len({len(part) for part in value.values()}) == 1 and not any(map(_is_chat, value.values())):
         return f"it holds columns, not rows; {_by_pandas(path, 'DataFrame(json.load(open(f)))')}"
-    if all(isinstance(one, Mapping) and not _is_turn(one) for v in value.values() for one in v):
+    if all(isinstance(row, Mapping) and not _is_turn(row) for v in value.values() for row in v):
         names = ", ".join(map(str, list(value)[:5]))
         return f"it holds several lists ({names}); write one of them into a file of its own"
     return None
 
 
 def _is_chat(value: Sequence[Any]) -> bool:
-    return all(isinstance(one, Mapping) and _is_turn(one) for one in value)
+    return all(isinstance(turn, Mapping) and _is_turn(turn) for turn in value)
 
 
 def _is_turn(value: Mapping[str, Any]) -> bool:
@@ -123,8 +123,8 @@ def index_told(value: Any) -> str | None:
     if not isinstance(value, Mapping) or not value:
         return None
     inner = list(value.values())
-    if all(isinstance(one, Mapping) and any(key in one for key in _INDEX) for one in inner):
-        files = [str(one["file_name"]) for one in inner if one.get("file_name")]
+    if all(isinstance(entry, Mapping) and any(key in entry for key in _INDEX) for entry in inner):
+        files = [str(entry["file_name"]) for entry in inner if entry.get("file_name")]
         named = f", such as {files[0]}" if files else ""
         return f"it lists data sets and holds none; name the file of rows{named}"
     if "features" in value and {"builder_name", "dataset_name", "splits"} & value.keys():

@@ -61,28 +61,28 @@ def _is_whole(line: str) -> bool:
 
 def _values(text: str, path: Path) -> Iterator[tuple[Any, int]]:
     """Yield values that each begin on a line of their own, with that line."""
-    place, line = 0, 1
+    position, line = 0, 1
     while True:
-        start = _past_space(text, place)
-        line += text.count("\n", place, start)
+        start = _past_space(text, position)
+        line += text.count("\n", position, start)
         if start == len(text):
             return
         value, end = _decoded(text, start, path, line)
         rest = text[end : _line_end(text, end)].strip()
         if rest:
             place_of_it = line + text.count("\n", start, end)
-            told = "; a list needs its brackets [ ], JSON Lines no commas" if rest == "," else ""
+            advice = "; a list needs its brackets [ ], JSON Lines no commas" if rest == "," else ""
             raise UsageError(
-                f"{path}:{place_of_it}: not valid JSON: something follows the row{told}",
+                f"{path}:{place_of_it}: not valid JSON: something follows the row{advice}",
                 id="rows.json",
             )
         yield value, line
         line += text.count("\n", start, end)
-        place = end
+        position = end
 
 
-def _line_end(text: str, place: int) -> int:
-    end = text.find("\n", place)
+def _line_end(text: str, position: int) -> int:
+    end = text.find("\n", position)
     return len(text) if end < 0 else end
 
 
@@ -102,31 +102,31 @@ def _listed(text: str, start: int, path: Path, line: int) -> Iterator[Row]:
 
 def _elements(text: str, start: int, path: Path, line: int) -> Iterator[tuple[Any, int, int]]:
     """Yield (value, line, end) for all of a list; the last is (None, 0, end of the list)."""
-    place = start + 1
+    position = start + 1
     while True:
-        begun = _past_space(text, place)
-        line += text.count("\n", place, begun)
+        begun = _past_space(text, position)
+        line += text.count("\n", position, begun)
         if text[begun : begun + 1] == "]":
             yield None, 0, begun + 1
             return
-        value, place = _decoded(text, begun, path, line)
-        yield value, line, place
-        line += text.count("\n", begun, place)
-        end = _past_space(text, place)
-        line += text.count("\n", place, end)
+        value, position = _decoded(text, begun, path, line)
+        yield value, line, position
+        line += text.count("\n", begun, position)
+        end = _past_space(text, position)
+        line += text.count("\n", position, end)
         if text[end : end + 1] not in (",", "]"):
             raise UsageError(
                 f"{path}:{line}: not valid JSON: the list ends without a bracket", id="rows.json"
             )
-        place = end + (text[end] == ",")
+        position = end + (text[end] == ",")
 
 
 def _wrapped(value: Any) -> str | None:
     """Return the key under which an object that is a whole file holds its rows, or None."""
     if not isinstance(value, Mapping):
         return None
-    found = [key for key in WRAPPERS if _is_rows(value.get(key))]
-    return found[0] if len(found) == 1 else None
+    keys = [key for key in WRAPPERS if _is_rows(value.get(key))]
+    return keys[0] if len(keys) == 1 else None
 
 
 def _is_rows(value: Any) -> bool:
@@ -138,26 +138,26 @@ def _inner(text: str, path: Path, key: str) -> Iterator[Row]:
 
     They keep their lines: the object is walked over again, key by key.
     """
-    place = _past_space(text, 0) + 1
+    position = _past_space(text, 0) + 1
     while True:
-        name, place = _JSON.raw_decode(text, _past_space(text, place))
-        start = _past_space(text, _past_space(text, place) + 1)  # past the colon
+        name, position = _JSON.raw_decode(text, _past_space(text, position))
+        start = _past_space(text, _past_space(text, position) + 1)  # past the colon
         if name == key:
             for value, line, _ in _elements(text, start, path, 1 + text.count("\n", 0, start)):
                 if line:
                     yield from _unnested(value, path, line)
             return
-        _, place = _JSON.raw_decode(text, start)
-        place = _past_space(text, place) + 1  # past the comma
+        _, position = _JSON.raw_decode(text, start)
+        position = _past_space(text, position) + 1  # past the comma
 
 
 def _unnested(value: Any, path: Path, line: int) -> Iterator[Row]:
     """Yield a row, or the questions inside it: SQuAD's files have them below their paragraphs."""
     paragraphs = value.get("paragraphs")
-    if _is_rows(paragraphs) and all(_is_rows(one.get("qas")) for one in paragraphs):
-        about = {key: one for key, one in value.items() if key != "paragraphs"}
+    if _is_rows(paragraphs) and all(_is_rows(paragraph.get("qas")) for paragraph in paragraphs):
+        about = {key: cell for key, cell in value.items() if key != "paragraphs"}
         for paragraph in paragraphs:
-            passage = {key: one for key, one in paragraph.items() if key != "qas"}
+            passage = {key: cell for key, cell in paragraph.items() if key != "qas"}
             for question in paragraph["qas"]:
                 yield row_of({**about, **passage, **question}, path, line)
         return
@@ -171,10 +171,10 @@ _SPACE = " \t\r\n"
 _JSON = json.JSONDecoder()
 
 
-def _past_space(text: str, place: int) -> int:
-    while place < len(text) and text[place] in _SPACE:
-        place += 1
-    return place
+def _past_space(text: str, position: int) -> int:
+    while position < len(text) and text[position] in _SPACE:
+        position += 1
+    return position
 
 
 def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
@@ -185,8 +185,8 @@ def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
     except (ValueError, RecursionError) as failure:
         if not isinstance(failure, json.JSONDecodeError):  # it may well be valid
             reason = "nested too deeply" if isinstance(failure, RecursionError) else str(failure)
-            told = f"too much for one row: {reason}; leave the row out"
+            message = f"too much for one row: {reason}; leave the row out"
         else:
-            told = f"not valid JSON: {failure.msg}"
-        raise UsageError(f"{path}:{line}: {told}", id="rows.json") from None
+            message = f"not valid JSON: {failure.msg}"
+        raise UsageError(f"{path}:{line}: {message}", id="rows.json") from None
     return value, end

@@ -20,7 +20,7 @@ class Row:
     line: int
 
     @property
-    def place(self) -> str:
+    def where(self) -> str:
         """Where it stands, for messages."""
         return f"{self.source}:{self.line}"
 

@@ -95,7 +95,7 @@ def _holds_text(kind: Any) -> bool:
     if types.is_dictionary(kind):
         return _holds_text(kind.value_type)
     if types.is_nested(kind):
-        return any(_holds_text(kind.field(place).type) for place in range(kind.num_fields))
+        return any(_holds_text(kind.field(index).type) for index in range(kind.num_fields))
     return bool(types.is_string(kind) or types.is_large_string(kind) or _is_view(kind))
 
 
@@ -146,7 +146,7 @@ def arrow_files(folder: Path) -> Sequence[Path]:
     """Return the files of what `datasets` has saved with save_to_disk."""
     state = folder / "state.json"
     if not state.is_file():
-        inside = sorted(one.name for one in folder.iterdir() if one.is_file())[:_LISTED]
+        inside = sorted(path.name for path in folder.iterdir() if path.is_file())[:_LISTED]
         raise UsageError(
             f"{folder}: not a folder that datasets has saved (no state.json); name its files one "
             f"by one{': ' if inside else ''}{', '.join(inside)}",

@@ -40,13 +40,13 @@ from cliffguard.suites.target.annotators import said_by_all, without_divided
 from cliffguard.suites.target.cells import at, shown
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
-from cliffguard.suites.target.drafts import RowDraft, draft
+from cliffguard.suites.target.drafts import ParsedRow, parse_row
 from cliffguard.suites.target.exports import refuse_exports
 from cliffguard.suites.target.finals import final_answers
 from cliffguard.suites.target.known import says
-from cliffguard.suites.target.metrics import Way, answers_of, find_way
+from cliffguard.suites.target.metrics import ScoringPlan, answers_of, plan_scoring
 from cliffguard.suites.target.paths import opened
-from cliffguard.suites.target.reading import Reading, blanks_told, readings, without_conflicts
+from cliffguard.suites.target.reading import Reading, blank_row_caveats, readings, without_conflicts
 from cliffguard.suites.target.unused import refuse_unused
 
 __all__ = [
@@ -71,10 +71,10 @@ def suites_of(plan: Plan) -> tuple[Suite, ...]:
     Their tasks know what the plan's policy says of them. Raises SuiteError with file and line for
     anything that is wrong inside.
     """
-    own = []
+    suites = []
     if plan.target is not None:
-        own.append(target_suite(plan.target, offline=plan.offline, hub=plan.hub))
-    named = together([*own, *(load_suite(name) for name in plan.suites)])
+        suites.append(target_suite(plan.target, offline=plan.offline, hub=plan.hub))
+    named = together([*suites, *(load_suite(name) for name in plan.suites)])
     return with_directions(named, plan.policy)
 
 
@@ -117,21 +117,21 @@ def _read(target: TargetData, *, offline: bool, hub: bool) -> Reading:
     rows, divided = without_divided(rows, target)
     rows = opened(rows, target)
     columns = find_columns(rows, target)
-    drafts = [draft(row, columns) for row in rows]
+    drafts = [parse_row(row, columns) for row in rows]
     refuse_unused(drafts, columns)
     finals = final_answers(drafts, target.metric)
     labels = () if columns.answer is None else names.get(columns.answer, ())
-    way = find_way(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
+    way = plan_scoring(finals.drafts, target, columns, label_names=labels, suggested=finals.metric)
     items, left_out = without_conflicts(_items(finals.drafts, way, columns), drafts)
     task = _task(target, way, columns, items, where)
-    remarks = tuple(filter(None, [divided, left_out, *finals.told]))
+    remarks = tuple(filter(None, [divided, left_out, *finals.caveats]))
     return Reading(
         suite=_suite(target, task, remarks),
         source=target.data,
         n_rows=n_rows,
         columns=columns,
         way=way,
-        notes=(*(remark.text for remark in remarks), *blanks_told(drafts)),
+        notes=(*(remark.text for remark in remarks), *blank_row_caveats(drafts)),
     )
 
 
@@ -167,7 +167,9 @@ def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, st
         items=json.dumps(f"{target.name}.jsonl"),
         metric=task.metric,
         chance=task.chance,
-        more="".join(f"        {key}: {one}\n" for key, one in optional.items() if one is not None),
+        more="".join(
+            f"        {key}: {value}\n" for key, value in optional.items() if value is not None
+        ),
     )
     return {f"{target.name}.yaml": text, f"{target.name}.jsonl": rows}
 
@@ -211,7 +213,7 @@ def _as_row(item: Item) -> dict[str, Any]:
 
 
 def _task(
-    target: TargetData, way: Way, columns: Columns, items: tuple[Item, ...], where: str
+    target: TargetData, way: ScoringPlan, columns: Columns, items: tuple[Item, ...], where: str
 ) -> Task:
     """Return the task over the items, by the rules of a suite's own."""
     written = validate(
@@ -242,10 +244,10 @@ def _data(
     """Return the rows, and the names of numbered labels by column."""
     is_here = user_path(target.data, UsageError).exists() or is_data_file(target.data)
     if is_said(target.data) or (not is_here and is_hub_id(target.data)):
-        found = find_data(
+        data = find_data(
             target.data, subset=target.subset, split=target.split, offline=offline, hub=hub
         )
-        return found.rows, found.label_names
+        return data.rows, data.label_names
     if target.subset is not None:
         raise UsageError(
             f"{target.data}: only a data set on a hub has subsets; leave --target-subset out",
@@ -255,27 +257,27 @@ def _data(
     return rows, label_names(target.data, split=target.split)
 
 
-def _items(drafts: Sequence[RowDraft], way: Way, columns: Columns) -> tuple[Item, ...]:
+def _items(drafts: Sequence[ParsedRow], way: ScoringPlan, columns: Columns) -> tuple[Item, ...]:
     items: list[Item] = []
     seen: dict[str, str] = {}
-    for number, one in enumerate(drafts, start=1):
-        row = one.row
-        answers = answers_of(one, way)
+    for number, row_draft in enumerate(drafts, start=1):
+        row = row_draft.row
+        answers = answers_of(row_draft, way)
         made: dict[str, Any] = {
             "id": _id(number, row, columns, seen),
-            "prompt": one.prompt,
+            "prompt": row_draft.prompt,
             **({"answers": list(answers)} if len(answers) > 1 else {"answer": answers[0]}),
         }
         if way.is_choice:
-            made["choices"] = list(way.labels or one.choices)
+            made["choices"] = list(way.labels or row_draft.choices)
         if columns.cluster is not None and row.value.get(columns.cluster) is not None:
             made["cluster"] = _cluster(row, columns.cluster)
         if columns.level is not None:
             made["level"] = row.value["level"]
         level = columns.level and "level"
         with _by_flags():
-            items.append(make_item(made, metric=way.metric, level=level, where=row.place))
-        seen[items[-1].id] = row.place
+            items.append(make_item(made, metric=way.metric, level=level, where=row.where))
+        seen[items[-1].id] = row.where
     return tuple(items)
 
 
@@ -308,7 +310,7 @@ def _id(number: int, row: Row, columns: Columns, seen: Mapping[str, str]) -> str
             count += 1
         return f"{given}-{count}"
     raise SuiteError(
-        f"{row.place}: the id {cut_middle(str(given))!r} stands already in "
+        f"{row.where}: the id {cut_middle(str(given))!r} stands already in "
         f"{seen[str(given)]}; mend it, or say --target-ignore {columns.id}",
         id="target.two-ids",
     )
@@ -318,7 +320,7 @@ def _cluster(row: Row, column: str) -> str:
     value = row.value[column]
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise SuiteError(
-            f"{row.place}: {column} must be text or a whole number, found {shown(value)}; name "
+            f"{row.where}: {column} must be text or a whole number, found {shown(value)}; name "
             "another column with --target-cluster",
             id="target.cluster",
         )

@@ -32,24 +32,24 @@ def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[R
     split = None if target.answer is None else _split(rows, target.answer)
     if split is None:
         return rows, None
-    said = [said_by_all(row.value, *split) for row in rows]
-    divided = [(row, texts) for row, texts in zip(rows, said, strict=True) if len(texts) > 1]
+    answers = [said_by_all(row.value, *split) for row in rows]
+    divided = [(row, texts) for row, texts in zip(rows, answers, strict=True) if len(texts) > 1]
     if not divided:
         return rows, None
     row, texts = divided[0]
-    told = (
+    summary = (
         f"{len(divided)} of {n_things(len(rows), 'row')} {plural(len(divided), 'has', 'have')} "
-        f"annotators who answer otherwise than each other, such as {row.place} "
-        f"({' and '.join(cut_middle(one, 40) for one in list(texts)[:2])})"
+        f"annotators who answer otherwise than each other, such as {row.where} "
+        f"({' and '.join(cut_middle(text, 40) for text in list(texts)[:2])})"
     )
     if len(divided) > MOST_DIVIDED * len(rows):
         raise SuiteError(
-            f"{told}; write the answer that counts into a column of its own and name it with "
+            f"{summary}; write the answer that counts into a column of its own and name it with "
             f"--target-answer, or leave such rows out: {_agreeing(row.source, *split)}",
             id="target.conflicting-answers",
         )
-    kept = [row for row, texts in zip(rows, said, strict=True) if len(texts) < 2]
-    return kept, Caveat(id="target.annotators-differ", text=f"{told}: they are left out.")
+    kept = [row for row, texts in zip(rows, answers, strict=True) if len(texts) < 2]
+    return kept, Caveat(id="target.annotators-differ", text=f"{summary}: they are left out.")
 
 
 def _agreeing(source: str, outer: str, inner: str) -> str:
@@ -61,8 +61,8 @@ def _agreeing(source: str, outer: str, inner: str) -> str:
 def _split(rows: Sequence[Row], path: str) -> tuple[str, str] | None:
     """Return where the annotators' list lies, and what of each of them is the answer, if any."""
     parts = path.split(".")
-    for place, part in enumerate(parts):
-        outer, inner = ".".join(parts[:place]), ".".join(parts[place + 1 :])
+    for depth, part in enumerate(parts):
+        outer, inner = ".".join(parts[:depth]), ".".join(parts[depth + 1 :])
         if not part.isdecimal() or not outer:
             continue
         is_argillas = outer.startswith("responses.") or outer.endswith(".responses")
@@ -74,9 +74,9 @@ def _split(rows: Sequence[Row], path: str) -> tuple[str, str] | None:
 def _are_people(rows: Sequence[Row], outer: str) -> bool:
     lists = (at(row.value, outer) for row in rows)
     return any(
-        isinstance(one, Mapping) and any(key in one for key in _PEOPLE)
+        isinstance(member, Mapping) and any(key in member for key in _PEOPLE)
         for held in lists
-        for _, one in inside(held)
+        for _, member in inside(held)
     )
 
 
@@ -85,8 +85,8 @@ def said_by_all(value: Mapping[str, Any], outer: str, inner: str) -> dict[str, N
 
     `outer` is the path of their list, and `inner` that of the answer in each member.
     """
-    found = [at(one, inner) if inner else one for _, one in inside(at(value, outer))]
-    return dict.fromkeys(_spelled(one) for one in found if says(one))
+    answers = [at(member, inner) if inner else member for _, member in inside(at(value, outer))]
+    return dict.fromkeys(_spelled(answer) for answer in answers if says(answer))
 
 
 def _spelled(value: Any) -> str:

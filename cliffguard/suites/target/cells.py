@@ -37,7 +37,7 @@ def value_of(row: Row, column: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         within = "".join(f", such as {column}.{name}" for name, _ in inside(value)[:1])
         raise SuiteError(
-            f"{row.place}: {column} must be text, found {shown(value)}; name another column"
+            f"{row.where}: {column} must be text, found {shown(value)}; name another column"
             f"{within} with {mend('prompt', 'COLUMN')}",
             id="target.no-text",
         )
@@ -51,7 +51,7 @@ def missing(row: Row, column: str) -> SuiteError:
         kept = rewritten(row.source, "r", f"if says(at(r, {column!r}))", more=_KEEPING)
         how = f"leave such rows out: {kept}"
     return SuiteError(
-        f"{row.place}: {column} is missing; fill it in, or {how}",
+        f"{row.where}: {column} is missing; fill it in, or {how}",
         id="target.blank",
     )
 
@@ -61,10 +61,10 @@ _KEEPING = "from cliffguard.suites.target import at, says"
 
 def at(value: Any, path: str) -> Any:
     """Return what lies at a path in a row, as --target-prompt names it, or None: nothing does."""
-    for name, one in inside(value):
+    for name, inner in inside(value):
         if name == path:
-            return one
-        if path.startswith(f"{name}.") and (held := at(one, path[len(name) + 1 :])) is not None:
+            return inner
+        if path.startswith(f"{name}.") and (held := at(inner, path[len(name) + 1 :])) is not None:
             return held
     return None
 
@@ -97,9 +97,9 @@ def inside(value: Any) -> Sequence[tuple[str, Any]]:
     """Return what a cell holds by name or by number, also as JSON in a table of text."""
     value = from_json(value)
     if isinstance(value, Mapping):
-        return [(str(name), one) for name, one in value.items()]
+        return [(str(name), nested) for name, nested in value.items()]
     if isinstance(value, (list, tuple)):
-        return [(str(number), one) for number, one in enumerate(value)]
+        return [(str(number), nested) for number, nested in enumerate(value)]
     return ()
 
 

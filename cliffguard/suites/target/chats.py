@@ -91,9 +91,9 @@ def rendered(turns: Sequence[Turn]) -> str:
     answer follows it. A system prompt in the middle is such a line, too; one that says nothing is
     none.
     """
-    said = [turn for turn in turns if turn[1] or turn[0] != "system"]
-    system = [text for _, text in takewhile(lambda turn: turn[0] == "system", said)]
-    spoken = said[len(system) :]
+    kept = [turn for turn in turns if turn[1] or turn[0] != "system"]
+    system = [text for _, text in takewhile(lambda turn: turn[0] == "system", kept)]
+    spoken = kept[len(system) :]
     if len(spoken) > 1 or [role for role, _ in spoken] == ["developer"]:
         lines = [f"{role.capitalize()}: {text}" for role, text in spoken]
         return "\n\n".join([*system, "\n".join([*lines, "Assistant:"])])
@@ -120,9 +120,9 @@ def _content(content: Any, role: str, where: str) -> str:
     )
 
 
-def _empty(where: str, role: str, found: str) -> SuiteError:
+def _empty(where: str, role: str, content: str) -> SuiteError:
     return SuiteError(
-        f"{where}: a turn of the chat ({role}) says nothing ({found}); leave such rows out, or "
+        f"{where}: a turn of the chat ({role}) says nothing ({content}); leave such rows out, or "
         "write what was said",
         id="target.empty-turn",
     )
@@ -143,7 +143,7 @@ def said_in(value: Any) -> Any:
     """Return the text of a system prompt that is written as parts, or the value as it is."""
     parts = value.get("parts") if isinstance(value, Mapping) else value
     if isinstance(parts, (list, tuple)) and parts:
-        texts = [one.get("text") if isinstance(one, Mapping) else None for one in parts]
+        texts = [part.get("text") if isinstance(part, Mapping) else None for part in parts]
         if all(isinstance(text, str) for text in texts):
             return "\n".join(map(str, texts))
     return value

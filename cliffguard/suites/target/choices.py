@@ -27,7 +27,7 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
     value = row.value.get(column)
     if value is None:
         raise SuiteError(
-            f"{row.place}: {column} is missing; give every row choices, or say --target-ignore "
+            f"{row.where}: {column} is missing; give every row choices, or say --target-ignore "
             f"{column}",
             id="target.blank",
         )
@@ -38,20 +38,20 @@ def choices_of(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[
             given, names = given["text"], given["label"]
             _refuse_uneven(row, column, given, names)
         else:
-            kept = {key: one for key, one in given.items() if one is not None}
+            kept = {key: choice for key, choice in given.items() if choice is not None}
             given, names = list(kept.values()), list(kept)
     elif _are_named(given):  # ARC's raw rows, Prodigy's options
-        given, names = [one["text"] for one in given], [_name_of(one) for one in given]
+        given, names = [choice["text"] for choice in given], [_name_of(choice) for choice in given]
     is_list = isinstance(given, (list, tuple)) and len(given) >= 2
-    if not is_list or not all(isinstance(one, (str, int, float)) for one in given):
-        told = " (a list in a cell is written as JSON)" if isinstance(given, str) else ""
+    if not is_list or not all(isinstance(choice, (str, int, float)) for choice in given):
+        hint = " (a list in a cell is written as JSON)" if isinstance(given, str) else ""
         raise SuiteError(
-            f"{row.place}: {column} must be a list of at least two texts, found {shown(value)}"
-            f"{told}; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
+            f"{row.where}: {column} must be a list of at least two texts, found {shown(value)}"
+            f"{hint}; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
             f"{column}",
             id="target.choices",
         )
-    called = {str(name): place for place, name in enumerate(names[: len(given)])}
+    called = {str(name): index for index, name in enumerate(names[: len(given)])}
     return tuple(map(as_text, given)), called
 
 
@@ -59,7 +59,7 @@ def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence
     """Refuse labels that do not name each text once: an answer could mean another choice."""
     if len(texts) != len(labels) or len({*map(str, labels)}) < len(labels):
         raise SuiteError(
-            f"{row.place}: {column} has {n_things(len(texts), 'text')} and the labels "
+            f"{row.where}: {column} has {n_things(len(texts), 'text')} and the labels "
             f"{shown(labels)}; give every text one label of its own, or leave the row out",
             id="target.uneven-choices",
         )
@@ -68,12 +68,13 @@ def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence
 def _are_named(given: Any) -> bool:
     """Say whether choices are a list of objects, each with a text and a label or an id."""
     return isinstance(given, (list, tuple)) and all(
-        isinstance(one, Mapping) and "text" in one and {"label", "id"} & one.keys() for one in given
+        isinstance(choice, Mapping) and "text" in choice and {"label", "id"} & choice.keys()
+        for choice in given
     )
 
 
-def _name_of(one: Mapping[str, Any]) -> Any:
-    return one.get("label", one.get("id"))
+def _name_of(choice: Mapping[str, Any]) -> Any:
+    return choice.get("label", choice.get("id"))
 
 
 def _from_columns(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -87,7 +88,7 @@ def _from_columns(row: Row, columns: Sequence[str]) -> tuple[tuple[str, ...], di
             texts.append(as_text(value_of(row, column)))
     if len(texts) < 2:
         raise SuiteError(
-            f"{row.place}: has {n_things(len(texts), 'choice')} in {', '.join(columns)}, and takes "
+            f"{row.where}: has {n_things(len(texts), 'choice')} in {', '.join(columns)}, and takes "
             "two or more; fill them in, or leave the row out",
             id="target.choices",
         )

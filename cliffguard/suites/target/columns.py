@@ -111,11 +111,11 @@ def _prompt(rows: Sequence[Row], columns: set[str]) -> str:
     usual = {key for key in columns & {*PROMPTS} if any(says(row.value.get(key)) for row in rows)}
     chats = {name for name in columns & {*CHATS} if chat_in(rows[0].value[name]) is not None}
     if usual or not chats:
-        found = _only("prompt", PROMPTS, usual or columns, rows[0])
+        column = _only("prompt", PROMPTS, usual or columns, rows[0])
     else:
-        found = _only("prompt", CHATS, chats, rows[0])
-    assert found is not None, "one is needed"
-    return found
+        column = _only("prompt", CHATS, chats, rows[0])
+    assert column is not None, "one is needed"
+    return column
 
 
 def _choices(rows: Sequence[Row], target: TargetData, columns: set[str]) -> tuple[str, ...]:
@@ -123,8 +123,8 @@ def _choices(rows: Sequence[Row], target: TargetData, columns: set[str]) -> tupl
     named = _names(target.choices)
     if named or target.labels:
         return tuple(named)
-    found = _only("choices", CHOICES, columns, rows[0], is_needed=False)
-    return () if found is None else (found,)
+    column = _only("choices", CHOICES, columns, rows[0], is_needed=False)
+    return () if column is None else (column,)
 
 
 def in_braces(text: str) -> list[str]:
@@ -166,15 +166,15 @@ def _only(
 
     Raises SuiteError where there are several.
     """
-    found = [name for name in usual if name in columns]
+    names = [name for name in usual if name in columns]
     # Spreadsheets have "Question" and "Answer".
-    found = found or [name for name in row.value if name in columns and folded(name) in usual]
-    if len(found) == 1 or (not found and not is_needed):
-        return found[0] if found else None
-    if found:
+    names = names or [name for name in row.value if name in columns and folded(name) in usual]
+    if len(names) == 1 or (not names and not is_needed):
+        return names[0] if names else None
+    if names:
         raise SuiteError(
-            f"{row.source}: any of {', '.join(found)} could be the {role}; name it with "
-            f"{mend(role, 'COLUMN')}{_of_several(role, found, row)}",
+            f"{row.source}: any of {', '.join(names)} could be the {role}; name it with "
+            f"{mend(role, 'COLUMN')}{_of_several(role, names, row)}",
             id="target.two-columns",
         )
     # The first row may lack what the others have: then the line says more.
@@ -185,25 +185,25 @@ def _only(
             more = f"; of preferences the better answer is --target-{role} {PREFERRED}"
     elif role == "prompt":
         more = _of_parts({name for name in columns if not inside(row.value[name])})
-    elif any(isinstance(one, str) and _RENDERED.search(one) for one in row.value.values()):
+    elif any(isinstance(value, str) and _RENDERED.search(value) for value in row.value.values()):
         more = "; a text here holds prompt and answer in one: write them into two columns"
     more = more or _inner_told(row)
     raise SuiteError(
-        f"{row.place}: {usual[0]} is missing, and so is any column that is usually the {role} "
+        f"{row.where}: {usual[0]} is missing, and so is any column that is usually the {role} "
         f"({listed(row.value)}); name it with {how}{more}",
         id="target.no-column",
     )
 
 
-def _of_several(role: str, found: Sequence[str], row: Row) -> str:
+def _of_several(role: str, names: Sequence[str], row: Row) -> str:
     """Return what is likely meant by several columns of one role."""
     if role != "prompt":
         return ""
-    chats = [name for name in found if chat_in(row.value.get(name))]
+    chats = [name for name in names if chat_in(row.value.get(name))]
     if chats:
         return f"; --target-prompt {chats[0]} is the chat"
     order = (*BEFORE, *PROMPTS)  # a text is what a question is about
-    return f"; '{_frame(sorted(found, key=lambda name: order.index(folded(name))))}' is all of them"
+    return f"; '{_frame(sorted(names, key=lambda name: order.index(folded(name))))}' is all of them"
 
 
 def _inner_told(row: Row) -> str:
@@ -211,8 +211,8 @@ def _inner_told(row: Row) -> str:
     texts = [
         f"{column}.{name}"
         for column, value in row.value.items()
-        for name, one in inside(value)
-        if isinstance(one, str) and says(one)
+        for name, nested in inside(value)
+        if isinstance(nested, str) and says(nested)
     ]
     such = ", ".join(dict.fromkeys(texts[:_INNER]))
     return f"; what lies inside of a column is named by its path, such as {such}" if texts else ""
@@ -255,7 +255,7 @@ def named_by(target: TargetData) -> tuple[str, ...]:
     return (
         *_names(target.prompt),
         *_names(target.choices),
-        *(one for one in single if one is not None),
+        *(name for name in single if name is not None),
     )
 
 
@@ -276,7 +276,7 @@ def _refuse_late(
         late = [name for name in row.value if name in usual and name in _filled(row) - columns]
         if late:
             raise SuiteError(
-                f"{row.place}: has {late[0]}, which the first row lacks; give every row the same "
+                f"{row.where}: has {late[0]}, which the first row lacks; give every row the same "
                 f"columns, or say --target-ignore {late[0]}",
                 id="target.late-column",
             )
@@ -290,5 +290,5 @@ def named_parts(columns: Columns) -> Mapping[str, Sequence[str]]:
     """Return the columns that are read, by the part that they are."""
     single = ("system", "answer", "cluster", "level", "id")
     parts: dict[str, Sequence[str]] = {"prompt": columns.prompts, "choices": columns.choices}
-    parts |= {name: [one] for name in single if (one := getattr(columns, name)) is not None}
-    return {name: found for name, found in parts.items() if found}
+    parts |= {name: [column] for name in single if (column := getattr(columns, name)) is not None}
+    return {name: part for name, part in parts.items() if part}

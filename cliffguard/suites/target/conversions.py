@@ -290,8 +290,8 @@ def command(kind: Converted, row: Row, target: TargetData) -> str:
     else:
         name, _, revision = without_prefix(target.data).partition("@")
         given = {"name": target.subset, "revision": revision, "split": row.source.split()[-1]}
-        told = "".join(f", {key}={one!r}" for key, one in given.items() if one)
-        made, read = "import datasets", f"datasets.load_dataset({name!r}{told})"
+        arguments = "".join(f", {key}={value!r}" for key, value in given.items() if value)
+        made, read = "import datasets", f"datasets.load_dataset({name!r}{arguments})"
     lines = [f"import json; {made}; rows = {read}", kind.before]
     lines.append(f"[print(json.dumps({kind.row})) for r in rows{kind.each and ' '}{kind.each}]")
     return f"""python -c "{"; ".join(filter(None, lines))}" > rows.jsonl"""

@@ -36,7 +36,7 @@ from cliffguard.suites.target.rights import are_together, unwrapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowDraft:
+class ParsedRow:
     """One row on its way to an item. `answers` are as the data have them, any of them right.
 
     `names` are what an answer may call the choices by, and their places: A, B, C, … `blank` are
@@ -56,38 +56,38 @@ class RowDraft:
         return self.answers[0]
 
 
-def draft(row: Row, columns: Columns) -> RowDraft:
+def parse_row(row: Row, columns: Columns) -> ParsedRow:
     """Return what a row asks. Raises SuiteError with file, line and column for what it lacks."""
     prompt, last = _prompt(row, columns)
     if columns.answer is not None and last is not None:
         raise SuiteError(
-            f"{row.place}: the chat in {columns.prompt} ends with the assistant's turn, and "
+            f"{row.where}: the chat in {columns.prompt} ends with the assistant's turn, and "
             f"{columns.answer} is the answer; end the chat with what is asked, or say "
             f"--target-ignore {columns.answer}",
             id="target.two-answers",
         )
     if columns.answer is None and last is None:
         raise SuiteError(
-            f"{row.place}: the chat in {columns.prompt} does not end with the assistant's turn, "
+            f"{row.where}: the chat in {columns.prompt} does not end with the assistant's turn, "
             "which would be the answer; add it, or name a column: "
             f"{mend('answer', PREFERRED if PREFERRED in row.value else 'COLUMN')}",
             id="target.no-answer",
         )
     choices, names = choices_of(row, columns.choices)
     answers = (last,) if columns.answer is None else _answers(row, columns, prompt)
-    if any(isinstance(one, str) and not one.strip() for one in answers):
+    if any(isinstance(answer, str) and not answer.strip() for answer in answers):
         raise SuiteError(
-            f"{row.place}: the assistant's last turn is blank, and it is the answer; leave the row "
+            f"{row.where}: the assistant's last turn is blank, and it is the answer; leave the row "
             f"out, or name a column: {mend('answer', 'COLUMN')}",
             id="target.no-answer",
         )
     blank = tuple(name for name in in_braces(columns.prompt) if not has(row, name))
-    return RowDraft(
+    return ParsedRow(
         row=row,
         prompt=prompt,
         choices=choices,
         names=names,
-        answers=tuple(one for one in answers if one is not None),
+        answers=tuple(answer for answer in answers if answer is not None),
         blank=blank,
     )
 
@@ -102,7 +102,7 @@ def _prompt(row: Row, columns: Columns) -> tuple[str, str | None]:
     """
     chat, last = chat_in(row.value.get(columns.prompt)), None
     if chat is not None:
-        turns, last = before_last_answer(turns_of(chat, row.place))
+        turns, last = before_last_answer(turns_of(chat, row.where))
     elif in_braces(columns.prompt):
         turns = [("user", _framed(row, columns))]
     else:
@@ -115,16 +115,16 @@ def _with_system(turns: list[Turn], row: Row, column: str | None) -> list[Turn]:
     if column is None or not has(row, column):
         return turns
     parts = said_in(from_json(row.value[column]))
-    said = (parts if isinstance(parts, str) else value_of(row, column)).strip()
-    if ("system", said) in turns[:1]:
+    system = (parts if isinstance(parts, str) else value_of(row, column)).strip()
+    if ("system", system) in turns[:1]:
         return turns
     if any(role in ("system", "developer") for role, _ in turns):
         raise SuiteError(
-            f"{row.place}: has a system prompt in {column} and another one in its chat; keep one, "
+            f"{row.where}: has a system prompt in {column} and another one in its chat; keep one, "
             f"or say --target-ignore {column}",
             id="target.two-systems",
         )
-    return [("system", said), *turns]
+    return [("system", system), *turns]
 
 
 def _framed(row: Row, columns: Columns) -> str:
@@ -149,7 +149,7 @@ def _refuse_absent(row: Row, name: str, columns: Columns) -> None:
     """Refuse a row that lacks a column, or is blank in one that its layout always has."""
     if name not in row.value or (columns.layout and name not in columns.layout.optional):
         raise SuiteError(
-            f"{row.place}: {name} is missing; give every row one, or name the prompt with "
+            f"{row.where}: {name} is missing; give every row one, or name the prompt with "
             f"{mend('prompt', 'COLUMN')}",
             id="target.blank",
         )
@@ -170,32 +170,32 @@ def _answers(row: Row, columns: Columns, prompt: str) -> tuple[Value, ...]:
         value = [value]
     if (chat := chat_in(value)) is not None:
         return (_last_of(row, column, chat, prompt),)
-    found = list(value) if isinstance(value, (list, tuple)) else [value]
-    if not found:
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    if not values:
         raise SuiteError(
-            f"{row.place}: {column} holds no answer; leave such rows out"
+            f"{row.where}: {column} holds no answer; leave such rows out"
             f"{_keeping_answered(row, column)}, or name another column with "
             f"{mend('answer', 'COLUMN')}",
             id="target.blank",
         )
-    for one in found:
-        _refuse_no_answer(one, row, column)
-    if are_together(row.value.get(column), found) and not columns.is_answer_named:
+    for answer in values:
+        _refuse_no_answer(answer, row, column)
+    if are_together(row.value.get(column), values) and not columns.is_answer_named:
         few = rewritten(row.source, "r", f"if len(r[{column!r}]['spans']) < 2")
         raise SuiteError(
-            f"{row.place}: {column} holds {n_things(len(found), 'span')} that are right together, "
-            f"{shown(found)}; leave such rows out: {few}; or say that any of them is right with "
+            f"{row.where}: {column} holds {n_things(len(values), 'span')} that are right together, "
+            f"{shown(values)}; leave such rows out: {few}; or say that any of them is right with "
             f"{mend('answer', column)}",
             id="target.several-answers",
         )
-    is_one = len({as_text(one) for one in found}) == 1
+    is_one = len({as_text(answer) for answer in values}) == 1
     if not is_one and not columns.is_answer_named and column.casefold() not in _LISTS:
         raise SuiteError(
-            f"{row.place}: {column} holds {n_things(len(found), 'text')}, {shown(found)}; where "
+            f"{row.where}: {column} holds {n_things(len(values), 'text')}, {shown(values)}; where "
             f"any of them is a right answer, say so with {mend('answer', column)}",
             id="target.several-answers",
         )
-    return tuple({as_text(one): one for one in found}.values())
+    return tuple({as_text(answer): answer for answer in values}.values())
 
 
 _LISTS = ("answer", "answers")
@@ -215,7 +215,7 @@ def _refuse_no_answer(value: Any, row: Row, column: str) -> None:
         raise missing(row, column)
     if not isinstance(value, (str, int, float)) or (isinstance(value, str) and not value.strip()):
         raise SuiteError(
-            f"{row.place}: {column} must be text or a number, not blank, found {shown(value)}; "
+            f"{row.where}: {column} must be text or a number, not blank, found {shown(value)}; "
             f"fill it in, or name another column with {mend('answer', 'COLUMN')}",
             id="target.blank",
         )
@@ -223,17 +223,17 @@ def _refuse_no_answer(value: Any, row: Row, column: str) -> None:
 
 def _last_of(row: Row, column: str, value: Sequence[Mapping[str, Any]], prompt: str) -> str:
     """Return the assistant's turn that ends a chat whose other turns ask what the prompt asks."""
-    turns, last = before_last_answer(turns_of(value, row.place))
+    turns, last = before_last_answer(turns_of(value, row.where))
     if last is None:
         raise SuiteError(
-            f"{row.place}: the chat in {column} does not end with the assistant's turn, which "
+            f"{row.where}: the chat in {column} does not end with the assistant's turn, which "
             f"would be the answer; name another column with {mend('answer', 'COLUMN')}",
             id="target.no-answer",
         )
     before = rendered(turns).rstrip()
     if before and before.strip() != prompt.strip():
         raise SuiteError(
-            f"{row.place}: the chat in {column} asks something else than the prompt; take all of "
+            f"{row.where}: the chat in {column} asks something else than the prompt; take all of "
             f"it with --target-prompt {column}",
             id="target.two-prompts",
         )

@@ -12,7 +12,7 @@ from cliffguard.core.settings import TargetData
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.conversions import CONVERTED, command
 from cliffguard.suites.target.known import says
-from cliffguard.suites.target.paths import found
+from cliffguard.suites.target.paths import values_at
 from cliffguard.suites.target.roleless import without_roles
 from cliffguard.suites.target.unasked import UNASKED
 
@@ -130,11 +130,13 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     tried = rows[:_N_TRIED]
     read = (_told(row, target) for row in tried)
     unasked = (
-        f"{one.name}; {one.how}" for row in tried for one in UNASKED if _has(row.value, one.has)
+        f"{form.name}; {form.how}" for row in tried for form in UNASKED if _has(row.value, form.has)
     )
     # Of a batch some rows may lack the answer that the others have.
-    if (told := next((one for one in chain(read, unasked) if one is not None), None)) is not None:
-        raise SuiteError(f"{rows[0].source}: holds {told}", id="target.other-form")
+    if (
+        description := next((line for line in chain(read, unasked) if line is not None), None)
+    ) is not None:
+        raise SuiteError(f"{rows[0].source}: holds {description}", id="target.other-form")
 
 
 def _told(row: Row, target: TargetData) -> str | None:
@@ -160,7 +162,7 @@ def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:
     """
     for pattern in patterns:
         path, _, mark = pattern.removeprefix("!").partition("~")
-        is_there = any(mark in str(one) for _, one in found(value, path))
+        is_there = any(mark in str(held) for _, held in values_at(value, path))
         if is_there == pattern.startswith("!"):
             return False
     return True
@@ -168,18 +170,18 @@ def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:
 
 def _flags(export: Export, value: Mapping[str, Any]) -> str | None:
     """Return the flags that read a row, or None where it holds no answer that they could name."""
-    asked, right = export.prompt, None
-    if "{" not in asked:
-        texts = [path for path, one in found(value, asked) if says(one)]
+    prompt, right = export.prompt, None
+    if "{" not in prompt:
+        texts = [path for path, held in values_at(value, prompt) if says(held)]
         if export.answer == (export.prompt,):  # the first is asked, and the second is right
             texts, right = texts[:1], next(iter(texts[1:]), None)
-        asked = texts[0] if len(texts) == 1 else "\\n".join(f"{{{path}}}" for path in texts)
-    out = {*export.aside, asked}
-    said = (path for p in export.answer for path, one in found(value, p) if says(one))
-    right = right or next((path for path in said if path not in out), None)
-    if not asked or right is None:
+        prompt = texts[0] if len(texts) == 1 else "\\n".join(f"{{{path}}}" for path in texts)
+    out = {*export.aside, prompt}
+    answer_paths = (path for p in export.answer for path, held in values_at(value, p) if says(held))
+    right = right or next((path for path in answer_paths if path not in out), None)
+    if not prompt or right is None:
         return None
-    flags = [f"--target-prompt {quoted(asked)}", f"--target-answer {quoted(right)}", export.more]
+    flags = [f"--target-prompt {quoted(prompt)}", f"--target-answer {quoted(right)}", export.more]
     return " ".join(filter(None, flags))
 
 

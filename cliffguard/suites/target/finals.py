@@ -11,7 +11,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import n_things, plural
 from cliffguard.suites.scorers import SCORERS
 from cliffguard.suites.target.cells import Value
-from cliffguard.suites.target.drafts import RowDraft
+from cliffguard.suites.target.drafts import ParsedRow
 
 _MATCHES = (None, "numeric", "exact_match", "normalized_match")
 """Metrics under which the steps to a result could never be matched."""
@@ -33,24 +33,24 @@ class Finals:
     `metric` is the one that suits what is left, where that is plain.
     """
 
-    drafts: tuple[RowDraft, ...]
-    told: tuple[Caveat, ...]
+    drafts: tuple[ParsedRow, ...]
+    caveats: tuple[Caveat, ...]
     metric: str | None
 
 
-def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
+def final_answers(drafts: Sequence[ParsedRow], metric: str | None) -> Finals:
     """Return the drafts without what no answer could be matched with under a metric.
 
     `<think>…</think>` goes before any metric but patterns, as it does from a model's answer.
     The steps of GSM8K (`#### RESULT`) and of MATH (`\\boxed{RESULT}`) go where all answers have
     such a result and the metric compares the whole.
     """
-    told = []
+    notes = []
     kept = list(drafts)
     if metric not in _PATTERNS:
-        kept = [_mapped(one, _without_thought) for one in drafts]
+        kept = [_mapped(draft, _without_thought) for draft in drafts]
         n_thought = sum(
-            one.answers != other.answers for one, other in zip(kept, drafts, strict=True)
+            draft.answers != other.answers for draft, other in zip(kept, drafts, strict=True)
         )
         if n_thought:
             text = (
@@ -59,29 +59,29 @@ def final_answers(drafts: Sequence[RowDraft], metric: str | None) -> Finals:
                 "of them: ask with --think-end '</think>', so that it is none of the model's "
                 "either."
             )
-            told.append(Caveat(id="target.thought-taken-away", text=text))
-    texts = [a for one in kept for a in one.answers if isinstance(a, str)]
+            notes.append(Caveat(id="target.thought-taken-away", text=text))
+    texts = [a for draft in kept for a in draft.answers if isinstance(a, str)]
     if marks := [match[0] for text in texts if (match := _MARK.search(text))]:
         n = f"{len(marks)} of {n_things(len(drafts), 'right answer')}"
         hold = plural(len(marks), "holds", "hold")
         text = f"{n} {hold} {marks[0]} as part of the answer."
-        told.append(Caveat(id="target.thought-kept", text=text))
+        notes.append(Caveat(id="target.thought-kept", text=text))
     suits = None
     if metric in _MATCHES and (final := _final_of(kept, metric)) is not None:
-        kept = [_mapped(one, lambda answer, _: final.result(answer) or answer) for one in kept]
-        text = f"The right answers are {final.told}; the steps before it are not."
-        told.append(Caveat(id="target.steps-taken-away", text=text))
+        kept = [_mapped(draft, lambda answer, _: final.result(answer) or answer) for draft in kept]
+        text = f"The right answers are {final.caveats}; the steps before it are not."
+        notes.append(Caveat(id="target.steps-taken-away", text=text))
         suits = "numeric" if _are_numbers(kept) else None
-    return Finals(drafts=tuple(kept), told=tuple(told), metric=suits)
+    return Finals(drafts=tuple(kept), caveats=tuple(notes), metric=suits)
 
 
-def _final_of(drafts: Sequence[RowDraft], metric: str | None) -> _Final | None:
+def _final_of(drafts: Sequence[ParsedRow], metric: str | None) -> _Final | None:
     """Return how all answers mark their results, or None where none does.
 
     Raises SuiteError where some do, and nobody has said how answers are compared.
     """
     for final in _FINALS:
-        without = [one for one in drafts if any(final.result(a) is None for a in one.answers)]
+        without = [row for row in drafts if any(final.result(a) is None for a in row.answers)]
         if not without:
             return final
         if metric is None and final.is_sure and len(without) < len(drafts):
@@ -89,37 +89,37 @@ def _final_of(drafts: Sequence[RowDraft], metric: str | None) -> _Final | None:
             raise SuiteError(
                 f"{len(drafts) - len(without)} of {n_things(len(drafts), 'right answer')} "
                 f"{plural(len(drafts) - len(without), 'is', 'are')} "
-                f"{final.told}, "
-                f"and others, such as that of {row.place}, have none; leave those out, or say "
+                f"{final.caveats}, "
+                f"and others, such as that of {row.where}, have none; leave those out, or say "
                 "--target-metric f1 (in a plan, target: {metric: f1}) to compare all words",
                 id="target.no-final",
             )
     return None
 
 
-def _are_numbers(drafts: Sequence[RowDraft]) -> bool:
+def _are_numbers(drafts: Sequence[ParsedRow]) -> bool:
     """Say whether all answers are numbers, as the metric `numeric` takes them."""
     try:
-        for one in drafts:
-            for answer in one.answers:
+        for draft in drafts:
+            for answer in draft.answers:
                 SCORERS["numeric"].check(str(answer))
     except ValueError:
         return False
     return True
 
 
-def _mapped(one: RowDraft, change: Callable[[Value, RowDraft], Value]) -> RowDraft:
-    return replace(one, answers=tuple(change(answer, one) for answer in one.answers))
+def _mapped(draft: ParsedRow, change: Callable[[Value, ParsedRow], Value]) -> ParsedRow:
+    return replace(draft, answers=tuple(change(answer, draft) for answer in draft.answers))
 
 
-def _without_thought(answer: Value, one: RowDraft) -> Value:
+def _without_thought(answer: Value, draft: ParsedRow) -> Value:
     if not isinstance(answer, str) or "</think>" not in answer:
         return answer
     rest = _THOUGHT.sub("", answer, count=1)
     if not rest.strip():
         raise SuiteError(
-            f"{one.row.place}: the right answer is reasoning alone (<think>…</think>), and nothing "
-            "follows it; leave the row out, or name a column with --target-answer",
+            f"{draft.row.where}: the right answer is reasoning alone (<think>…</think>), and "
+            "nothing follows it; leave the row out, or name a column with --target-answer",
             id="target.no-answer",
         )
     return rest
@@ -148,12 +148,12 @@ def _boxed(answer: Value) -> str | None:
 class _Final:
     """How answers mark a result behind steps. `is_sure`: what bears the mark is never else."""
 
-    told: str
+    caveats: str
     result: Callable[[Value], str | None]
     is_sure: bool = False
 
 
 _FINALS = (
-    _Final(told="what follows #### (GSM8K)", result=_marked),
-    _Final(told="what \\boxed{…} holds (MATH)", result=_boxed, is_sure=True),
+    _Final(caveats="what follows #### (GSM8K)", result=_marked),
+    _Final(caveats="what \\boxed{…} holds (MATH)", result=_boxed, is_sure=True),
 )

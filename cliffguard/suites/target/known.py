@@ -142,18 +142,19 @@ def series(columns: Sequence[str]) -> dict[str, list[str]]:
 
     They begin at a, 0 or 1, and miss none.
     """
-    found: dict[str, list[tuple[int, str]]] = {}
+    by_stem: dict[str, list[tuple[int, str]]] = {}
     for column in columns:
-        stem, place = _placed(column)
-        if place is not None:
-            found.setdefault(stem, []).append((place, column))
-    lists = {stem: sorted(placed) for stem, placed in found.items()}
+        stem, number = _placed(column)
+        if number is not None:
+            by_stem.setdefault(stem, []).append((number, column))
+    lists = {stem: sorted(placed) for stem, placed in by_stem.items()}
     return {
         stem: [column for _, column in placed]
         for stem, placed in lists.items()
         if len(placed) > 1
         and placed[0][0] in (0, 1)
-        and [place for place, _ in placed] == list(range(placed[0][0], placed[0][0] + len(placed)))
+        and [number for number, _ in placed]
+        == list(range(placed[0][0], placed[0][0] + len(placed)))
     }
 
 

@@ -10,7 +10,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.texts import first_of
 from cliffguard.suites.target.cells import as_text
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.drafts import RowDraft
+from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import mend
 
 _WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")  # pandas writes 1.0 where a column has gaps
@@ -19,20 +19,20 @@ _NAMED = 3  # labels that a message names
 _UNLABELLED = ("-1", "-", "<unk>")  # of GLUE, of SNLI and of TriviaQA
 
 
-def refuse_numbers_with_names(drafts: Sequence[RowDraft], columns: Columns) -> None:
+def refuse_numbers_with_names(drafts: Sequence[ParsedRow], columns: Columns) -> None:
     """Refuse whole numbers, or true and false, where another column has a name for each.
 
     A model is good at names; that 2 is "grief" it cannot know.
     """
-    answers = [as_text(one.answer) for one in drafts]
-    is_switch = all(isinstance(one.answer, bool) for one in drafts)
-    if not is_switch and not all(_WHOLE.fullmatch(one) for one in answers):
+    answers = [as_text(draft.answer) for draft in drafts]
+    is_switch = all(isinstance(draft.answer, bool) for draft in drafts)
+    if not is_switch and not all(_WHOLE.fullmatch(answer) for answer in answers):
         return
     distinct = set(answers)
     if not 2 <= len(distinct) < len(answers):
         return
     for column in columns.left:
-        names = [one.row.value.get(column) for one in drafts]
+        names = [draft.row.value.get(column) for draft in drafts]
         if not all(isinstance(name, str) and name.strip() for name in names):
             continue
         pairs = set(zip(answers, names, strict=True))
@@ -47,7 +47,7 @@ def refuse_numbers_with_names(drafts: Sequence[RowDraft], columns: Columns) -> N
             )
 
 
-def refuse_unfit(drafts: Sequence[RowDraft], distinct: Sequence[str]) -> None:
+def refuse_unfit(drafts: Sequence[ParsedRow], distinct: Sequence[str]) -> None:
     """Refuse answers as labels: floats, numbers that count up from 0, spellings of one word."""
     source = drafts[0].row.source
     shown = first_of(distinct, _NAMED)
@@ -77,28 +77,28 @@ def refuse_unfit(drafts: Sequence[RowDraft], distinct: Sequence[str]) -> None:
         )
 
 
-def refuse_unlabelled(drafts: Sequence[RowDraft]) -> None:
+def refuse_unlabelled(drafts: Sequence[ParsedRow]) -> None:
     """Refuse rows that all have the label of those that have none."""
-    found = {as_text(one.answer) for one in drafts}
-    if len(found) == 1 and found <= {*_UNLABELLED} and len(drafts) > 1:
+    texts = {as_text(draft.answer) for draft in drafts}
+    if len(texts) == 1 and texts <= {*_UNLABELLED} and len(drafts) > 1:
         raise SuiteError(
-            f"{drafts[0].row.source}: every answer is {found.pop()!r}, which data sets write where "
+            f"{drafts[0].row.source}: every answer is {texts.pop()!r}, which data sets write where "
             "a row has no label, as in a test split; name a split with labels, or another column "
             f"with {mend('answer', 'COLUMN')}",
             id="target.no-label",
         )
 
 
-def refuse_spellings(drafts: Sequence[RowDraft], distinct: Sequence[str]) -> None:
+def refuse_spellings(drafts: Sequence[ParsedRow], distinct: Sequence[str]) -> None:
     """Refuse labels that differ in nothing but case, blanks, a last period and Unicode form."""
     same: dict[str, list[str]] = {}
     for label in distinct:
         same.setdefault(_folded(label), []).append(label)
-    spellings = next((found for found in same.values() if len(found) > 1), None)
+    spellings = next((group for group in same.values() if len(group) > 1), None)
     if spellings is not None:
-        told = ", ".join(map(repr, spellings[:_NAMED]))
+        names = ", ".join(map(repr, spellings[:_NAMED]))
         raise SuiteError(
-            f"{drafts[0].row.source}: the labels {told} differ in case, blanks, a last period or "
+            f"{drafts[0].row.source}: the labels {names} differ in case, blanks, a last period or "
             "Unicode form alone; write them alike, or name all labels with --target-labels, once "
             "for each (in a plan, target: {labels: […]}): then any spelling of one counts as it",
             id="target.label-spellings",
@@ -112,8 +112,8 @@ def n_folded(labels: Sequence[str]) -> int:
 
 def label_like(text: str, labels: Sequence[str]) -> str | None:
     """Return the one label that a text is but for spelling."""
-    found = [label for label in labels if _folded(label) == _folded(text)]
-    return found[0] if len(found) == 1 else None
+    matches = [label for label in labels if _folded(label) == _folded(text)]
+    return matches[0] if len(matches) == 1 else None
 
 
 def _folded(label: str) -> str:

@@ -11,7 +11,7 @@ from cliffguard.core.texts import cut_middle, n_things, plural
 from cliffguard.suites.loading import BY_LIKELIHOOD, refuse_several
 from cliffguard.suites.target.cells import Value, as_text, rewritten
 from cliffguard.suites.target.columns import Columns
-from cliffguard.suites.target.drafts import RowDraft
+from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.labels import (
     label_like,
     n_folded,
@@ -33,7 +33,7 @@ _LEAST_PLACES = 20  # rows; of four balanced places none is 0 once in 300 times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class ScoringPlan:
     """How all items are asked, and `why`. `labels` is what every item chooses from, if any.
 
     `is_by_place`: a number among the answers is the place of a choice, of which the first is
@@ -52,14 +52,14 @@ class Way:
         return self.metric in BY_LIKELIHOOD
 
 
-def find_way(
-    drafts: Sequence[RowDraft],
+def plan_scoring(
+    drafts: Sequence[ParsedRow],
     target: TargetData,
     columns: Columns,
     *,
     label_names: tuple[str, ...] = (),
     suggested: str | None = None,
-) -> Way:
+) -> ScoringPlan:
     """Return how a target's rows are asked.
 
     With choices by accuracy. So, too, with labels: those that are named, those that the data name
@@ -70,15 +70,15 @@ def find_way(
     way = _by_place(drafts, target, columns, label_names) or _by_answers(
         drafts, target, columns, suggested
     )
-    several = next((one for one in drafts if len(one.answers) > 1), None)
+    several = next((draft for draft in drafts if len(draft.answers) > 1), None)
     if several is not None:
-        refuse_several(way.metric, several.row.place)
+        refuse_several(way.metric, several.row.where)
     return way
 
 
 def _by_place(
-    drafts: Sequence[RowDraft], target: TargetData, columns: Columns, label_names: tuple[str, ...]
-) -> Way | None:
+    drafts: Sequence[ParsedRow], target: TargetData, columns: Columns, label_names: tuple[str, ...]
+) -> ScoringPlan | None:
     """Return the way where there are choices or named labels, of which an answer may be a place."""
     metric = target.metric or "acc"
     why = "" if target.metric is None else "as named; "
@@ -90,27 +90,27 @@ def _by_place(
                 id="target.choices-and-labels",
             )
         why += "every item chooses from the labels that are named"
-        return Way(metric=metric, labels=target.labels, is_by_place=True, why=why)
+        return ScoringPlan(metric=metric, labels=target.labels, is_by_place=True, why=why)
     if drafts[0].choices:
         _refuse_two_readings(drafts, target.data)
         why += "each row has its choices" if metric in BY_LIKELIHOOD else "choices are not shown"
         first = _first(drafts, columns, target.data)
         why += ", and answers count them from 1" if first else ""
-        return Way(metric=metric, is_by_place=True, why=why, first=first)
+        return ScoringPlan(metric=metric, is_by_place=True, why=why, first=first)
     if label_names:
         why += "the data name the labels"
-        return Way(metric=metric, labels=label_names, is_by_place=True, why=why)
+        return ScoringPlan(metric=metric, labels=label_names, is_by_place=True, why=why)
     return None
 
 
 def _by_answers(
-    drafts: Sequence[RowDraft], target: TargetData, columns: Columns, suggested: str | None
-) -> Way:
+    drafts: Sequence[ParsedRow], target: TargetData, columns: Columns, suggested: str | None
+) -> ScoringPlan:
     """Return the way that follows from the answers alone."""
     if target.metric is None and suggested is not None:
-        return Way(metric=suggested, why="the results are numbers")
+        return ScoringPlan(metric=suggested, why="the results are numbers")
     metric = target.metric
-    answers = [as_text(one.answer) for one in drafts]
+    answers = [as_text(draft.answer) for draft in drafts]
     distinct = tuple(sorted(set(answers)))
     if metric in BY_LIKELIHOOD and len(distinct) < 2:
         raise SuiteError(
@@ -120,7 +120,7 @@ def _by_answers(
         )
     if metric is None or metric in BY_LIKELIHOOD:
         refuse_numbers_with_names(drafts, columns)
-    has_several = any(len(one.answers) > 1 for one in drafts)
+    has_several = any(len(draft.answers) > 1 for draft in drafts)
     if metric in BY_LIKELIHOOD or (metric is None and not has_several and _is_closed(answers)):
         refuse_spellings(drafts, distinct)
         refuse_unfit(drafts, distinct)
@@ -134,9 +134,9 @@ def _by_answers(
             if metric is None
             else f"as named; the {n_things(len(distinct), 'answer')} are the labels"
         )
-        return Way(metric=metric or "acc", labels=distinct, why=why)
+        return ScoringPlan(metric=metric or "acc", labels=distinct, why=why)
     if metric is not None:
-        return Way(metric=metric, why="as named")
+        return ScoringPlan(metric=metric, why="as named")
     return _match(drafts)
 
 
@@ -146,52 +146,52 @@ def _is_closed(answers: Sequence[str]) -> bool:
     return 2 <= n_labels <= MOST_LABELS and len(answers) >= LEAST_REPEATS * n_labels
 
 
-def answers_of(one: RowDraft, way: Way) -> tuple[str, ...]:
+def answers_of(draft: ParsedRow, way: ScoringPlan) -> tuple[str, ...]:
     """Return the right answers of a row as they are scored; SuiteError for one that is none."""
-    texts = (_answer_of(value, one, way) for value in one.answers)
+    texts = (_answer_of(value, draft, way) for value in draft.answers)
     return tuple(dict.fromkeys(texts))
 
 
-def _answer_of(value: Value, one: RowDraft, way: Way) -> str:
-    choices = way.labels or one.choices
+def _answer_of(value: Value, draft: ParsedRow, way: ScoringPlan) -> str:
+    choices = way.labels or draft.choices
     text = as_text(value)
     if not way.is_by_place or not choices:
         # A pattern may begin or end in white space that counts.
         return value if way.metric in _PATTERNS and isinstance(value, str) else text
-    found = _among_labels(value, text, way) if way.labels else _among_choices(value, text, one)
-    if isinstance(found, int):
-        return _at(found, way, choices, one)
-    if found is None:
-        told, flag = ("labels", "labels") if way.labels else ("choices", "answer")
+    choice = _among_labels(value, text, way) if way.labels else _among_choices(value, text, draft)
+    if isinstance(choice, int):
+        return _at(choice, way, choices, draft)
+    if choice is None:
+        noun, flag = ("labels", "labels") if way.labels else ("choices", "answer")
         raise SuiteError(
-            f"{one.row.place}: the answer {cut_middle(text)!r} is not among the {told}; mend it, "
-            f"or name other {told if way.labels else 'answers'} with --target-{flag}",
+            f"{draft.row.where}: the answer {cut_middle(text)!r} is not among the {noun}; mend it, "
+            f"or name other {noun if way.labels else 'answers'} with --target-{flag}",
             id="target.no-choice",
         )
-    return found
+    return choice
 
 
-def _among_labels(value: Value, text: str, way: Way) -> str | int | None:
+def _among_labels(value: Value, text: str, way: ScoringPlan) -> str | int | None:
     """Return the label that an answer is, or its place; who names 1 and 2 means the texts."""
     if text in way.labels:
         return text
-    place = _whole(value)
-    if place is None and _may_be_place(text) and not any(map(str.isdecimal, way.labels)):
-        place = int(text)  # of a table of text
-    return label_like(text, way.labels) if place is None else place
+    number = _whole(value)
+    if number is None and _may_be_place(text) and not any(map(str.isdecimal, way.labels)):
+        number = int(text)  # of a table of text
+    return label_like(text, way.labels) if number is None else number
 
 
-def _among_choices(value: Value, text: str, one: RowDraft) -> str | int | None:
+def _among_choices(value: Value, text: str, draft: ParsedRow) -> str | int | None:
     """Return the choice that an answer is, or its number."""
-    place = _whole(value)
-    if place is None and text in one.choices:
+    number = _whole(value)
+    if number is None and text in draft.choices:
         return text
-    is_number = _may_be_place(text) and _is_counted(one)
-    if place is None and text in one.names and not is_number:
-        return one.choices[one.names[text]]
-    if place is None and _may_be_place(text):
-        place = int(text) if is_number or not any(map(str.isdecimal, one.choices)) else None
-    return place
+    is_number = _may_be_place(text) and _is_counted(draft)
+    if number is None and text in draft.names and not is_number:
+        return draft.choices[draft.names[text]]
+    if number is None and _may_be_place(text):
+        number = int(text) if is_number or not any(map(str.isdecimal, draft.choices)) else None
+    return number
 
 
 def _whole(value: Value) -> int | None:
@@ -209,23 +209,23 @@ def _may_be_place(text: str) -> bool:
 _MANY_DIGITS = 10
 
 
-def _at(place: int, way: Way, choices: Sequence[str], one: RowDraft) -> str:
-    if not 0 <= place - way.first < len(choices):
+def _at(number: int, way: ScoringPlan, choices: Sequence[str], draft: ParsedRow) -> str:
+    if not 0 <= number - way.first < len(choices):
         raise SuiteError(
-            f"{one.row.place}: the answer {cut_middle(str(place))} is no place among "
+            f"{draft.row.where}: the answer {cut_middle(str(number))} is no place among "
             f"{n_things(len(choices), 'choice')}, which are counted from {way.first}; write the "
             "answers as text or letters, in a column that --target-answer names",
             id="target.no-choice",
         )
-    return choices[place - way.first]
+    return choices[number - way.first]
 
 
-def _is_counted(one: RowDraft) -> bool:
+def _is_counted(draft: ParsedRow) -> bool:
     """Say whether the choices stand in columns that count from 1: option_1, option_2, …"""
-    return "2" in one.names and "0" not in one.names and len(one.names) > len(one.choices)
+    return "2" in draft.names and "0" not in draft.names and len(draft.names) > len(draft.choices)
 
 
-def _first(drafts: Sequence[RowDraft], columns: Columns, data: str) -> int:
+def _first(drafts: Sequence[ParsedRow], columns: Columns, data: str) -> int:
     """Return the number of the first choice: 0, or 1 where the answers leave nothing else.
 
     So they do where each of 1, 2, … up to the number of choices is an answer, and 0 is none; or
@@ -234,13 +234,13 @@ def _first(drafts: Sequence[RowDraft], columns: Columns, data: str) -> int:
     if not all(map(_is_counted, drafts)):
         places = _places(drafts)
         if len(places) == len(drafts) and all(
-            {*places} == {*range(1, 1 + len(one.choices))} for one in drafts
+            {*places} == {*range(1, 1 + len(draft.choices))} for draft in drafts
         ):
             return 1
         _refuse_no_first(places, drafts, columns, data)
         return 0
-    found = [(as_text(one.answer), len(one.choices)) for one in drafts]
-    numbers = [(int(text), n_choices) for text, n_choices in found if _may_be_place(text)]
+    answers = [(as_text(draft.answer), len(draft.choices)) for draft in drafts]
+    numbers = [(int(text), n_choices) for text, n_choices in answers if _may_be_place(text)]
     if not numbers:
         return 0
     if any(number == 0 for number, _ in numbers):
@@ -255,18 +255,18 @@ def _first(drafts: Sequence[RowDraft], columns: Columns, data: str) -> int:
     )
 
 
-def _places(drafts: Sequence[RowDraft]) -> list[int]:
+def _places(drafts: Sequence[ParsedRow]) -> list[int]:
     """Return the answers that are numbers and neither a choice nor the label of one."""
-    found = [(as_text(one.answer), one) for one in drafts]
+    answers = [(as_text(draft.answer), draft) for draft in drafts]
     return [
         int(text)
-        for text, one in found
-        if _may_be_place(text) and text not in one.choices and text not in one.names
+        for text, draft in answers
+        if _may_be_place(text) and text not in draft.choices and text not in draft.names
     ]
 
 
 def _refuse_no_first(
-    places: Sequence[int], drafts: Sequence[RowDraft], columns: Columns, data: str
+    places: Sequence[int], drafts: Sequence[ParsedRow], columns: Columns, data: str
 ) -> None:
     """Refuse places of which none is 0 in so many rows that they are likely to count from 1."""
     is_varied = len(set(places)) > 1 and len(places) == len(drafts) >= _LEAST_PLACES
@@ -279,19 +279,19 @@ def _refuse_no_first(
         )
 
 
-def _as_letters(drafts: Sequence[RowDraft], columns: Columns, first: int) -> str:
+def _as_letters(drafts: Sequence[ParsedRow], columns: Columns, first: int) -> str:
     """Return the command that writes letters for places that count from `first`."""
     name = columns.answer
     counted = f"int(r[{name!r}]) - {first}" if first else f"int(r[{name!r}])"
     return rewritten(drafts[0].row.source, f"{{**r, {name!r}: chr(65 + {counted})}}")
 
 
-def _refuse_two_readings(drafts: Sequence[RowDraft], data: str) -> None:
+def _refuse_two_readings(drafts: Sequence[ParsedRow], data: str) -> None:
     """Refuse whole numbers that could all be a choice as well as the place of another one."""
     numbers = [
-        (one.answer, one.choices)
-        for one in drafts
-        if isinstance(one.answer, int) and not isinstance(one.answer, bool)
+        (draft.answer, draft.choices)
+        for draft in drafts
+        if isinstance(draft.answer, int) and not isinstance(draft.answer, bool)
     ]
     if not numbers or any(str(number) not in choices for number, choices in numbers):
         return
@@ -303,20 +303,20 @@ def _refuse_two_readings(drafts: Sequence[RowDraft], data: str) -> None:
         )
 
 
-def _match(drafts: Sequence[RowDraft]) -> Way:
+def _match(drafts: Sequence[ParsedRow]) -> ScoringPlan:
     """Return a match of short answers; SuiteError where one is long, or there is none at all."""
     refuse_unlabelled(drafts)
-    place, longest = max(
-        ((one.row.place, as_text(value)) for one in drafts for value in one.answers),
-        key=lambda found: len(found[1]),
+    where, longest = max(
+        ((draft.row.where, as_text(value)) for draft in drafts for value in draft.answers),
+        key=lambda pair: len(pair[1]),
     )
-    is_one_line = not any("\n" in as_text(value) for one in drafts for value in one.answers)
+    is_one_line = not any("\n" in as_text(value) for draft in drafts for value in draft.answers)
     for metric, n_characters in _MATCHED:
         if is_one_line and len(longest) <= n_characters:
             why = f"answers have one line, and {n_things(len(longest), 'character')} at the most"
-            return Way(metric=metric, why=why)
+            return ScoringPlan(metric=metric, why=why)
     raise SuiteError(
-        f"{place}: an answer of {n_things(len(longest), 'character')} is no short one; name a "
+        f"{where}: an answer of {n_things(len(longest), 'character')} is no short one; name a "
         "metric, such as "
         "--target-metric rouge_l (in a plan, target: {metric: rouge_l})",
         id="target.long-answer",

@@ -21,11 +21,11 @@ def opened(rows: Sequence[Row], target: TargetData) -> Sequence[Row]:
     """
     columns = {key for row in rows for key in row.value}
     outer = {
-        name[:place]
+        name[:end]
         for name in named_by(target)
         if name not in columns
-        for place in _ends(name)
-        if any(f"{name[:place]}.".startswith(f"{column}.") for column in columns)
+        for end in _ends(name)
+        if any(f"{name[:end]}.".startswith(f"{column}.") for column in columns)
     }
     if not outer:
         return rows
@@ -33,26 +33,26 @@ def opened(rows: Sequence[Row], target: TargetData) -> Sequence[Row]:
 
 
 def _ends(name: str) -> list[int]:
-    return [place for place, letter in enumerate(name) if letter == "."]
+    return [index for index, letter in enumerate(name) if letter == "."]
 
 
 def _opened(pairs: Iterable[tuple[str, Any]], outer: set[str]) -> Iterator[tuple[str, Any]]:
     for key, value in pairs:
         inner = inside(value) if key in outer else ()
         if inner:
-            yield from _opened(((f"{key}.{name}", one) for name, one in inner), outer)
+            yield from _opened(((f"{key}.{name}", nested) for name, nested in inner), outer)
         else:
             yield key, value
 
 
-def found(value: Mapping[str, Any], pattern: str) -> list[tuple[str, Any]]:
+def values_at(value: Mapping[str, Any], pattern: str) -> list[tuple[str, Any]]:
     """Return path and value of all that fits a pattern in a row: fields/*, where * is any name."""
     places: list[tuple[str, Any]] = [("", value)]
     for part in pattern.split("/"):
         places = [
-            (f"{path}.{name}" if path else name, one)
+            (f"{path}.{name}" if path else name, nested)
             for path, held in places
-            for name, one in inside(held)
+            for name, nested in inside(held)
             if fnmatchcase(name, part)
         ]
     return places

@@ -14,8 +14,8 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
 from cliffguard.suites.target.columns import Columns, named_parts
-from cliffguard.suites.target.drafts import RowDraft
-from cliffguard.suites.target.metrics import Way
+from cliffguard.suites.target.drafts import ParsedRow
+from cliffguard.suites.target.metrics import ScoringPlan
 
 _readings: ContextVar[dict[Any, Reading] | None] = ContextVar("readings", default=None)
 
@@ -52,7 +52,7 @@ class Reading:
     source: str
     n_rows: int
     columns: Columns
-    way: Way
+    way: ScoringPlan
     notes: tuple[str, ...]
 
     @property
@@ -65,12 +65,12 @@ class Reading:
         n_items = len(self.task.items)
         yield f"{self.source}: {n_things(self.n_rows, 'row')}, {n_things(n_items, 'item')}"
         parts = named_parts(self.columns)
-        told = [f"{part} = {' + '.join(names)}" for part, names in parts.items()]
+        descriptions = [f"{part} = {' + '.join(names)}" for part, names in parts.items()]
         if self.columns.answer is None:
-            told.append(f"answer = the last turn of {self.columns.prompt}")
+            descriptions.append(f"answer = the last turn of {self.columns.prompt}")
         if self.columns.layout is not None:
-            told.append(f"as {self.columns.layout.name} has them")
-        yield f"  read: {'; '.join(told)}"
+            descriptions.append(f"as {self.columns.layout.name} has them")
+        yield f"  read: {'; '.join(descriptions)}"
         if self.columns.left or self.columns.ignored:
             ignored = f"; ignored: {', '.join(self.columns.ignored)}"
             left = f"  left: {', '.join(self.columns.left) or 'nothing'}"
@@ -87,16 +87,16 @@ class Reading:
 
 def prompt_line(item: Item, prompt: str, side: str = "") -> str:
     """Return a line that shows what is asked, and what is right. `side` says of whom."""
-    asked = json.dumps(cut_middle(prompt, _N_CHARACTERS), ensure_ascii=False)
-    right = " or ".join(json.dumps(one, ensure_ascii=False) for one in item.right)
+    question = json.dumps(cut_middle(prompt, _N_CHARACTERS), ensure_ascii=False)
+    right = " or ".join(json.dumps(answer, ensure_ascii=False) for answer in item.right)
     among = f" of {n_things(len(item.choices), 'choice')}" if item.choices else ""
-    return f"  {item.id}{side}: {asked} -> {cut_middle(right)}{among}"
+    return f"  {item.id}{side}: {question} -> {cut_middle(right)}{among}"
 
 
-def blanks_told(drafts: Sequence[RowDraft]) -> tuple[str, ...]:
+def blank_row_caveats(drafts: Sequence[ParsedRow]) -> tuple[str, ...]:
     """Return a sentence for each column of the prompt that some rows have nothing in."""
-    columns = dict.fromkeys(name for one in drafts for name in one.blank)
-    counts = {name: sum(name in one.blank for one in drafts) for name in columns}
+    columns = dict.fromkeys(name for draft in drafts for name in draft.blank)
+    counts = {name: sum(name in draft.blank for draft in drafts) for name in columns}
     return tuple(
         f"{name} is blank in {n} of {n_things(len(drafts), 'row')}, and its line left out there."
         for name, n in counts.items()
@@ -104,36 +104,36 @@ def blanks_told(drafts: Sequence[RowDraft]) -> tuple[str, ...]:
 
 
 def without_conflicts(
-    items: Sequence[Item], drafts: Sequence[RowDraft]
+    items: Sequence[Item], drafts: Sequence[ParsedRow]
 ) -> tuple[tuple[Item, ...], Caveat | None]:
     """Return the items without those that another one with the same question answers otherwise.
 
     With a caveat that counts them. Raises SuiteError where they are more than `MOST_CONFLICTS`.
     """
     places: dict[tuple[str, frozenset[str]], list[int]] = {}
-    for place, item in enumerate(items):
-        places.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(place)
+    for index, item in enumerate(items):
+        places.setdefault((item.prompt.strip(), frozenset(item.choices)), []).append(index)
     wrong = [same for same in places.values() if len({_rights(items[n]) for n in same}) > 1]
     if not wrong:
         return tuple(items), None
-    out = {place for same in wrong for place in same}
+    out = {index for same in wrong for index in same}
     first = items[wrong[0][0]]
     other = next(n for n in wrong[0] if _rights(items[n]) != _rights(first))
-    told = (
+    message = (
         f"{len(out)} of {n_things(len(items), 'row')} {plural(len(out), 'has', 'have')} a prompt "
-        f"that other rows answer otherwise, such as {drafts[wrong[0][0]].row.place} "
-        f"({cut_middle(first.answer, 40)!r}) and {drafts[other].row.place} "
+        f"that other rows answer otherwise, such as {drafts[wrong[0][0]].row.where} "
+        f"({cut_middle(first.answer, 40)!r}) and {drafts[other].row.where} "
         f"({cut_middle(items[other].answer, 40)!r})"
     )
     if len(out) > MOST_CONFLICTS * len(items):
         raise SuiteError(
-            f"{told}; mend the answers, write several right ones as a list in one row, or name "
+            f"{message}; mend the answers, write several right ones as a list in one row, or name "
             "what tells the rows apart with --target-prompt",
             id="target.conflicting-answers",
         )
-    kept = tuple(item for place, item in enumerate(items) if place not in out)
-    return kept, Caveat(id="target.conflicts-left-out", text=f"{told}: they are left out.")
+    kept = tuple(item for index, item in enumerate(items) if index not in out)
+    return kept, Caveat(id="target.conflicts-left-out", text=f"{message}: they are left out.")
 
 
 def _rights(item: Item) -> frozenset[str]:
-    return frozenset(" ".join(one.casefold().split()) for one in item.right)
+    return frozenset(" ".join(answer.casefold().split()) for answer in item.right)

@@ -18,12 +18,12 @@ def unwrapped(value: Any, column: str) -> Any:
     """
     held = from_json(value)
     if isinstance(held, Mapping):
-        found = _in_object({str(key).casefold(): one for key, one in held.items()})
-        return value if found is None else found
+        answers = _in_object({str(key).casefold(): nested for key, nested in held.items()})
+        return value if answers is None else answers
     if column == "answers":
         value = held
     if isinstance(value, (list, tuple)) and value and not is_chat(value):
-        texts = [one.get("text") if isinstance(one, Mapping) else None for one in value]
+        texts = [part.get("text") if isinstance(part, Mapping) else None for part in value]
         return value if None in texts else texts
     return value
 
@@ -32,16 +32,18 @@ def _in_object(held: Mapping[str, Any]) -> Sequence[Any] | None:
     if isinstance(held.get("text"), (list, tuple)):
         return list(held["text"])
     if "value" in held and isinstance(held.get("aliases"), (list, tuple)):
-        return [one for one in (held["value"], *held["aliases"]) if says(one)]
+        return [answer for answer in (held["value"], *held["aliases"]) if says(answer)]
     if isinstance(held.get("spans"), (list, tuple)) and {"number", "date", "types"} & held.keys():
         date = held.get("date")
         parts = date.values() if isinstance(date, Mapping) else ()
-        said = " ".join(str(part) for part in parts if says(part))
-        return [one for one in (held.get("number"), said, *held["spans"]) if says(one)]
+        date_text = " ".join(str(part) for part in parts if says(part))
+        return [
+            answer for answer in (held.get("number"), date_text, *held["spans"]) if says(answer)
+        ]
     return None
 
 
-def are_together(value: Any, found: Sequence[Any]) -> bool:
+def are_together(value: Any, answers: Sequence[Any]) -> bool:
     """Say whether the answers are spans of DROP of which there are several: all of them are it."""
     held = from_json(value)
-    return isinstance(held, Mapping) and "spans" in held and len(set(map(str, found))) > 1
+    return isinstance(held, Mapping) and "spans" in held and len(set(map(str, answers))) > 1

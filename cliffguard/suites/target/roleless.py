@@ -34,16 +34,16 @@ def without_roles(value: Mapping[str, Any]) -> Converted | None:
             continue
         if not isinstance(turns, (list, tuple)) or not turns or is_chat(turns):
             continue
-        told, turn = _turn(turns) or ("", "")
+        form, turn = _turn(turns) or ("", "")
         others = [name for name in value if name not in (column, "id", *ANSWERS)]
-        is_about = told == _PLAIN and any(isinstance(value[name], str) for name in others)
-        if not told or is_about:  # DialogSum's dialogue is what its summary is of
+        is_about = form == _PLAIN and any(isinstance(value[name], str) for name in others)
+        if not form or is_about:  # DialogSum's dialogue is what its summary is of
             continue
         held = f"r['{column}']"
         if isinstance(cell, str):
             held = f"json.loads({held})"
         return Converted(
-            name=f"a chat in {column} {told}",
+            name=f"a chat in {column} {form}",
             has=(),
             row=f"{{**r, '{column}': [{turn.format(turns=f'enumerate({held})')}]}}",
         )
@@ -52,29 +52,31 @@ def without_roles(value: Mapping[str, Any]) -> Converted | None:
 
 def _turn(turns: Sequence[Any]) -> tuple[str, str] | None:
     """Return what the turns are, and what makes them others, of i and t in {turns}."""
-    if all(isinstance(one, str) for one in turns):
+    if all(isinstance(turn, str) for turn in turns):
         return _PLAIN, _made(_IN_TURNS, "t")
-    if not all(isinstance(one, Mapping) and one for one in turns):
+    if not all(isinstance(turn, Mapping) and turn for turn in turns):
         return None
-    there = set.intersection(*({*map(str, one)} for one in turns))
+    there = set.intersection(*({*map(str, turn)} for turn in turns))
     text = next((key for key in _TEXTS if key in there), None)
     if text is not None:
-        said = "chr(10).join(p['text'] for p in t['parts'])" if text == "parts" else f"t['{text}']"
-        return _by_speaker(turns, there, said)
+        content = (
+            "chr(10).join(p['text'] for p in t['parts'])" if text == "parts" else f"t['{text}']"
+        )
+        return _by_speaker(turns, there, content)
     keys, values = zip(*(pair for turn in turns for pair in turn.items()), strict=True)
-    if all(map(_is_party, keys)) and all(isinstance(one, str) for one in values):
+    if all(map(_is_party, keys)) and all(isinstance(turn, str) for turn in values):
         made = "{{'role': k, 'content': v}} for _, t in {turns} for k, v in t.items()"
         return "whose turns have their speakers as keys", made
     return None
 
 
-def _by_speaker(turns: Sequence[Any], there: set[str], said: str) -> tuple[str, str]:
+def _by_speaker(turns: Sequence[Any], there: set[str], content: str) -> tuple[str, str]:
     who = next((key for key in _WHO if key in there), None)
     named = [key for key in _MAY_BE_WHO if all(_is_party(turn.get(key)) for turn in turns)]
     who = who or next(iter(named), None)
     if who is None:
-        return "whose turns do not say who speaks", _made(_IN_TURNS, said)
-    return f"whose turns have their speaker under {who}", _made(f"t['{who}']", said)
+        return "whose turns do not say who speaks", _made(_IN_TURNS, content)
+    return f"whose turns have their speaker under {who}", _made(f"t['{who}']", content)
 
 
 def _is_party(name: Any) -> bool:

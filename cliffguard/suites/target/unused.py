@@ -13,7 +13,7 @@ from cliffguard.core.words import content_words
 from cliffguard.suites.target.cells import rewritten
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, in_braces
-from cliffguard.suites.target.drafts import RowDraft
+from cliffguard.suites.target.drafts import ParsedRow
 from cliffguard.suites.target.known import (
     AFTER,
     BEFORE,
@@ -31,7 +31,7 @@ from cliffguard.suites.target.known import (
 )
 
 
-def refuse_unused(drafts: Sequence[RowDraft], columns: Columns) -> None:
+def refuse_unused(drafts: Sequence[ParsedRow], columns: Columns) -> None:
     """Raise SuiteError where a known part of a question would not be asked."""
     source = drafts[0].row.source
     aside = columns.layout.aside if columns.layout else ()
@@ -64,7 +64,7 @@ def refuse_unused(drafts: Sequence[RowDraft], columns: Columns) -> None:
 
 
 def _refuse_choices(
-    left: Sequence[str], lost: Sequence[str], drafts: Sequence[RowDraft], columns: Columns
+    left: Sequence[str], lost: Sequence[str], drafts: Sequence[ParsedRow], columns: Columns
 ) -> None:
     """Refuse options that nothing reads, in one column or in columns of their own."""
     source = drafts[0].row.source
@@ -92,32 +92,33 @@ def _refuse_choices(
 
 
 def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> SuiteError:
-    told, them = f"a column {names[0]!r}", "it"
+    noun, them = f"a column {names[0]!r}", "it"
     if len(names) > 1:
-        told, them = f"columns {', '.join(map(repr, names))}", "them"
+        noun, them = f"columns {', '.join(map(repr, names))}", "them"
     beside = " and ".join(map(repr, columns.prompts))
     ignoring = " ".join(f"--target-ignore {_quoted(name)}" for name in names)
     return SuiteError(
-        f"{source}: has {told} beside {beside}, and nothing reads {them}; {how}; {ignoring} says "
+        f"{source}: has {noun} beside {beside}, and nothing reads {them}; {how}; {ignoring} says "
         f"that {them if len(names) == 1 else 'they'} {'is' if len(names) == 1 else 'are'} no part "
         "of the question (in a plan, keys of target without the prefix)",
         id="target.unused-column",
     )
 
 
-def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[RowDraft]) -> str:
+def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[ParsedRow]) -> str:
     """Return the flag that asks the parts as well."""
     if chat_in(drafts[0].row.value.get(columns.prompt)) is not None:
         if len(parts) == 1 and _is_text(parts[0], drafts) and columns.system is None:
             return f"--target-system {_quoted(parts[0])} says it before"
         return "put what is said there into the turns of the chat"
     if wrong := [name for name in parts if not _is_text(name, drafts)]:
-        told = f"{wrong[0]}:"  # what begins with a bracket is no plain text
+        prefix = f"{wrong[0]}:"  # what begins with a bracket is no plain text
         made = rewritten(
-            drafts[0].row.source, f"{{**r, {wrong[0]!r}: '{told} ' + json.dumps(r[{wrong[0]!r}])}}"
+            drafts[0].row.source,
+            f"{{**r, {wrong[0]!r}: '{prefix} ' + json.dumps(r[{wrong[0]!r}])}}",
         )
         return f"{wrong[0]} holds no plain text: {made} makes text of it, which can be asked"
-    order = {name: place for place, name in enumerate(BEFORE)}
+    order = {name: index for index, name in enumerate(BEFORE)}
     before = [name for name in parts if folded(last_name(name)) not in AFTER]
     before.sort(key=lambda name: order.get(folded(last_name(name)), len(order)))
     frame = [f"{{{name}}}" for name in before]
@@ -141,38 +142,42 @@ def _quoted(name: str) -> str:
 
 
 def _series(
-    left: Sequence[str], lost: Sequence[str], drafts: Sequence[RowDraft], *, is_option: bool = False
+    left: Sequence[str],
+    lost: Sequence[str],
+    drafts: Sequence[ParsedRow],
+    *,
+    is_option: bool = False,
 ) -> dict[str, list[str]]:
     """Return columns that count up: options, or other texts such as sentence1 and sentence2."""
-    found = {}
+    by_stem = {}
     for stem, names in series(left).items():
         bare = stem.removesuffix("0")
         is_text = is_option or all(_is_text(n, drafts, is_number_text=False) for n in names)
         if (bare in OPTION_STEMS) is is_option and is_text and set(names) & set(lost):
-            found[bare] = names
-    return found
+            by_stem[bare] = names
+    return by_stem
 
 
-def _is_lost(name: str, drafts: Sequence[RowDraft]) -> bool:
+def _is_lost(name: str, drafts: Sequence[ParsedRow]) -> bool:
     """Say whether some row says something in a column that its prompt does not, word for word.
 
     What holds the whole prompt is a rendering of the row, as trainers write beside it.
     """
     return any(
-        says(value := one.row.value.get(name))
-        and not (isinstance(value, str) and _holds(one.prompt, value))
-        and not (isinstance(value, str) and _holds(value, one.prompt))
-        for one in drafts
+        says(value := draft.row.value.get(name))
+        and not (isinstance(value, str) and _holds(draft.prompt, value))
+        and not (isinstance(value, str) and _holds(value, draft.prompt))
+        for draft in drafts
     )
 
 
 def _holds(text: str, part: str) -> bool:
-    said = " ".join(content_words(part))
-    return bool(said) and f" {said} " in f" {' '.join(content_words(text))} "
+    words = " ".join(content_words(part))
+    return bool(words) and f" {words} " in f" {' '.join(content_words(text))} "
 
 
-def _is_text(name: str, drafts: Sequence[RowDraft], *, is_number_text: bool = True) -> bool:
-    values = [value for one in drafts if says(value := one.row.value.get(name))]
+def _is_text(name: str, drafts: Sequence[ParsedRow], *, is_number_text: bool = True) -> bool:
+    values = [value for draft in drafts if says(value := draft.row.value.get(name))]
     return all(
         isinstance(value, str)
         and not _is_structure(value)
@@ -181,9 +186,9 @@ def _is_text(name: str, drafts: Sequence[RowDraft], *, is_number_text: bool = Tr
     )
 
 
-def _is_prose(name: str, drafts: Sequence[RowDraft]) -> bool:
+def _is_prose(name: str, drafts: Sequence[ParsedRow]) -> bool:
     """Say whether some row has several words in a column, which no code or name of a thing is."""
-    values = (one.row.value.get(name) for one in drafts)
+    values = (draft.row.value.get(name) for draft in drafts)
     return any(isinstance(value, str) and len(value.split()) > 2 for value in values)
 
 

@@ -21,7 +21,7 @@ GROUPS = {
         "CapabilityPolicy",
         "TargetPolicy",
         "TargetData",
-        "Protocol",
+        "EvalSettings",
         "RunnerSettings",
         "register_backend",
     ),

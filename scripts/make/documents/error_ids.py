@@ -30,8 +30,8 @@ trusted, 20 what may succeed later.
 An error about a key of a file has the kind of file and the key as its id: `policy.margin`,
 `suite.chance`, with the kinds plan, policy, protocol, runner, suite and target. The whole file is
 `policy.file`, a key that does not exist `policy.unknown-key`. All of these exit with 2, and are
-not listed one by one. `Found` are faults that only `cliffguard doctor` looks for; it prints the
-exit code that a run would end with.
+not listed one by one. `Observation` are faults that only `cliffguard doctor` looks for; it prints
+the exit code that a run would end with.
 
 A [caveat](#caveats) is no error: the comparison is made, and its review says what to know of it.
 """
@@ -49,7 +49,7 @@ sentences, and are read with the id `unknown`. A sentence that a caller gives `g
 """
 _ID = re.compile(r"[a-z]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
 _GIVEN_ON = re.compile(r"\bkey_id\(|\.id\b|^id$")  # of a key, or of another error
-_OF_DOCTOR = "Found"  # what `cliffguard doctor` sees, with the exit code that a run would end with
+_OF_DOCTOR = "Observation"  # of `cliffguard doctor`, with the exit code that a run would end with
 _FILE = re.compile(r"\.(?:bin|h5|json|jsonl|model|msgpack|npz|ot|pt|py|safetensors|txt|ya?ml)$")
 _ANY_INPUT = ("error", "partial", "with_id")  # the caller says which error of input it is
 

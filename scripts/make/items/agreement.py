@@ -6,7 +6,7 @@ answer in half of the items and misleads in the other half.
 
 from __future__ import annotations
 
-from scripts.make.items.common import Item, place, positions, rng
+from scripts.make.items.common import Item, positions, rng, with_answer_at
 
 NOUNS = (
     ("key", "keys"), ("dog", "dogs"), ("teacher", "teachers"), ("picture", "pictures"),
@@ -48,7 +48,7 @@ def agreement(n_items: int = 200) -> list[Item]:
             {
                 "id": f"agreement-{verb[plural]}-{'misled' if misleads else 'plain'}-{index:03d}",
                 "prompt": prompt,
-                "choices": place(answer, [other], where[index], source),
+                "choices": with_answer_at(answer, [other], where[index], source),
                 "answer": answer,
             }
         )

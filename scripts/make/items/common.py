@@ -75,7 +75,7 @@ def positions_in_parts(task: str, level: object, parts: Sequence[int], n_choices
     return places
 
 
-def place(
+def with_answer_at(
     answer: str, distractors: Sequence[str], position: int, source: random.Random
 ) -> list[str]:
     """Return the shuffled distractors with the answer at ``position``; refuse duplicates."""

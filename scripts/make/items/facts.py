@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from scripts.make.items.common import Item, fill, place, positions_in_parts, rng, texts
+from scripts.make.items.common import Item, fill, positions_in_parts, rng, texts, with_answer_at
 
 
 class Fact(NamedTuple):
@@ -47,11 +47,11 @@ def out_of_domain_qa() -> list[Item]:
     items: list[Item] = []
     for index, (name, prompt, subject, answer, answers) in enumerate(facts):
         source = rng(task, name, subject)
-        said = (
+        mentioned = (
             {subject.casefold()} if index < n_first else set(re.findall(r"\w+", prompt.casefold()))
         )
-        others = [word for word in answers if word != answer and word.casefold() not in said]
-        choices = place(answer, source.sample(others, 3), where[index], source)
+        others = [word for word in answers if word != answer and word.casefold() not in mentioned]
+        choices = with_answer_at(answer, source.sample(others, 3), where[index], source)
         items.append(
             {
                 "id": f"qa-{name.replace('_', '-')}-{index:03d}",

@@ -11,7 +11,7 @@ from scripts.make.items.common import Item, texts
 from scripts.make.items.tickets import ACTIONS, QUEUES
 
 # Queues and actions, one or several of them and nothing else on a line; or the frame of a ticket.
-_SAID = "|".join(sorted({*QUEUES, *ACTIONS}, key=lambda said: (-len(said), said)))
+_SAID = "|".join(sorted({*QUEUES, *ACTIONS}, key=lambda word: (-len(word), word)))
 LEAK = (
     rf"(?im)^\W*(?:(?:action|queue|answer)\W+)?(?<said>{_SAID})(?:\W+(?&said))*\W*$"
     r"|^\W*(?:ticket|queue):|^\W*action:\W*(?&said)\b"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scripts.make.items.common import Item, place, positions, rng, texts
+from scripts.make.items.common import Item, positions, rng, texts, with_answer_at
 from scripts.make.items.facts import facts_of
 
 N_CHOICES = 4
@@ -26,13 +26,13 @@ def general_knowledge() -> list[Item]:
     items: list[Item] = []
     for index, (name, prompt, _, answer, answers) in enumerate(facts):
         source = rng(task, name, prompt)
-        said = set(re.findall(r"\w+", prompt.casefold()))
-        others = [word for word in answers if word != answer and word.casefold() not in said]
+        mentioned = set(re.findall(r"\w+", prompt.casefold()))
+        others = [word for word in answers if word != answer and word.casefold() not in mentioned]
         items.append(
             {
                 "id": f"know-{name.replace('_', '-')}-{index:04d}",
                 "prompt": prompt,
-                "choices": place(
+                "choices": with_answer_at(
                     answer, source.sample(others, N_CHOICES - 1), where[index], source
                 ),
                 "answer": answer,

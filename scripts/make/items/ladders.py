@@ -12,9 +12,9 @@ from scripts.make.items.common import (
     PLACES,
     SMALL_THINGS,
     Item,
-    place,
     positions_in_parts,
     rng,
+    with_answer_at,
 )
 
 HOPS = (1, 2, 3, 4, 5)
@@ -39,16 +39,16 @@ def nested_places() -> list[Item]:
             things = [source.choice(SMALL_THINGS)]
             things += source.sample(CONTAINERS, hops + N_DISTRACTORS)
             rooms = source.sample(PLACES, N_DISTRACTORS + 1)
-            asked, others = things[: hops + 1], things[hops + 1 :]
-            blocks = [chain(asked, rooms[0])]
+            nested, others = things[: hops + 1], things[hops + 1 :]
+            blocks = [chain(nested, rooms[0])]
             blocks += [chain([t], r) for t, r in zip(others, rooms[1:], strict=True)]
             source.shuffle(blocks)
             story = " ".join(fact for block in blocks for fact in block)
             items.append(
                 {
                     "id": f"nested-{hops}-{index:03d}",
-                    "prompt": f"{story} So the {asked[0]} is in the",
-                    "choices": place(rooms[0], rooms[1:], where[index], source),
+                    "prompt": f"{story} So the {nested[0]} is in the",
+                    "choices": with_answer_at(rooms[0], rooms[1:], where[index], source),
                     "answer": rooms[0],
                     "hops": hops,
                 }

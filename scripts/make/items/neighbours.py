@@ -10,7 +10,7 @@ import random
 import re
 from typing import NamedTuple
 
-from scripts.make.items.common import Item, place, positions, rng, texts
+from scripts.make.items.common import Item, positions, rng, texts, with_answer_at
 from scripts.make.items.tickets import INTENTS, QUEUES, problem_of, queue_prompt
 
 
@@ -36,9 +36,9 @@ INTENT_OF = {intent.name: intent for intent in INTENTS}
 
 KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 BESIDE = {
-    key: row[max(0, place - 1) : place] + row[place + 1 : place + 2]
+    key: row[max(0, position - 1) : position] + row[position + 1 : position + 2]
     for row in KEYBOARD
-    for place, key in enumerate(row)
+    for position, key in enumerate(row)
 }
 LEAST_LETTERS = 5  # of a word that may get a typo: one in a shorter word makes another word of it
 SHARE_OF_WORDS = 0.4  # of the longer words, the share that gets one typo each
@@ -60,7 +60,7 @@ def routed(task: str, texts: list[str]) -> list[Item]:
             {
                 "id": f"{task}-{source.intent.replace('_', '-')}-{source.phrasing}",
                 "prompt": queue_prompt(text),
-                "choices": place(queue, others, where[index], rng(task, "choices", index)),
+                "choices": with_answer_at(queue, others, where[index], rng(task, "choices", index)),
                 "answer": queue,
                 "cluster": cluster_of(source),
             }

@@ -6,7 +6,15 @@ again, up to the thing. The asked fact stands first, second, third and last equa
 
 from __future__ import annotations
 
-from scripts.make.items.common import NAMES, OBJECTS, PLACES, Item, place, positions_in_parts, rng
+from scripts.make.items.common import (
+    NAMES,
+    OBJECTS,
+    PLACES,
+    Item,
+    positions_in_parts,
+    rng,
+    with_answer_at,
+)
 
 N_FACTS = 4
 PARTS = (200, 400)  # items, as they were added
@@ -28,7 +36,7 @@ def reading_in_context() -> list[Item]:
     """Return passages with one question each."""
     task = "reading_in_context"
     where = positions_in_parts(task, "", PARTS, N_FACTS)
-    asked = positions_in_parts(task, "asked", PARTS, N_FACTS)
+    picks = positions_in_parts(task, "asked", PARTS, N_FACTS)
     items: list[Item] = []
     for index in range(sum(PARTS)):
         source = rng(task, "", index)
@@ -39,14 +47,14 @@ def reading_in_context() -> list[Item]:
             for person, deed, thing in zip(people, deeds, things, strict=True)
         ]
         setting = source.choice(SETTINGS).format(p=source.choice(PLACES))
-        k = asked[index]
+        k = picks[index]
         others = [thing for thing in things if thing != things[k]]
         cloze = f"{source.choice(CLOZES)} {people[k]} {deeds[k]} a"
         items.append(
             {
                 "id": f"reading-{ORDINALS[k]}-{index:03d}",
                 "prompt": f"{setting} {' '.join(facts)} {cloze}",
-                "choices": place(things[k], others, where[index], source),
+                "choices": with_answer_at(things[k], others, where[index], source),
                 "answer": things[k],
             }
         )

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scripts.make.items.common import Item, place, positions, rng, texts
+from scripts.make.items.common import Item, positions, rng, texts, with_answer_at
 
 
 class Intent(NamedTuple):
@@ -121,7 +121,9 @@ def ticket_routing(n_items: int = 96) -> list[Item]:
             {
                 "id": f"routing-{intent.name.replace('_', '-')}-{index:03d}",
                 "prompt": queue_prompt(text),
-                "choices": place(intent.queue, others, where[index], rng(task, "choices", index)),
+                "choices": with_answer_at(
+                    intent.queue, others, where[index], rng(task, "choices", index)
+                ),
                 "answer": intent.queue,
                 "cluster": intent.name,
             }

@@ -38,8 +38,8 @@ def _budget(lm: CliffguardLM, **changes: Any) -> Iterator[None]:
 def _each_apart(sequences: Sequence[Scored], limits: PassLimits) -> Branch:
     """Plan every sequence as a row of its own, as if none shared anything."""
     rows: list[PackedRow] = []
-    for number, one in enumerate(sequences):
-        alone = packing.plan([one], limits)
+    for number, sequence in enumerate(sequences):
+        alone = packing.plan([sequence], limits)
         row = alone.batches[0][0]
         reads = replace(row.reads, request=row.reads.request + number)
         rows.append(replace(row, reads=reads))
@@ -56,11 +56,11 @@ def _in_order(rows: Sequence[PackedRow], limits: PassLimits) -> tuple[tuple[Pack
     for row in sorted(rows, key=first_request):
         together = [*batches[-1], row] if batches else []
         fits = bool(together) and (
-            len(together) * max(len(one.tokens) for one in together) <= limits.batch_tokens
-            and sum(len(one.reads.place) for one in together) <= limits.batch_reads
+            len(together) * max(len(packed.tokens) for packed in together) <= limits.batch_tokens
+            and sum(len(packed.reads.place) for packed in together) <= limits.batch_reads
             and (
                 limits.batch_sequences is None
-                or sum(one.n_sequences for one in together) <= limits.batch_sequences
+                or sum(packed.n_sequences for packed in together) <= limits.batch_sequences
             )
         )
         if not fits:
@@ -133,7 +133,7 @@ Tokens = list[list[int]]
 
 def our_loop(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int) -> Tokens:
     """Continue prompts with the engine's loop, up to the end token."""
-    asked = [
+    requests = [
         Prompt(
             tokens=torch.tensor(prompt).numpy(),
             max_new_tokens=n_new,
@@ -143,10 +143,10 @@ def our_loop(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int) -> Tokens:
         for prompt in prompts
     ]
     rows = lm.budget.rows(max(len(prompt) for prompt in prompts) + n_new)
-    found = generation.generate(
-        passes.Model(lm.model), asked, batch_rows=rows, batch_tokens=lm.budget.batch_tokens
+    answers = generation.generate(
+        passes.Model(lm.model), requests, batch_rows=rows, batch_tokens=lm.budget.batch_tokens
     )
-    return [list(one.tokens) for one in found]
+    return [list(answer.tokens) for answer in answers]
 
 
 def continuous_batching(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int) -> Tokens:
@@ -156,7 +156,7 @@ def continuous_batching(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int)
     total = sum(len(prompt) + n_new + _PAGE_TOKENS for prompt in prompts)
     attention = lm.model.config._attn_implementation
     try:
-        found = lm.model.generate_batch(
+        outputs = lm.model.generate_batch(
             inputs=prompts,
             generation_config=GenerationConfig(
                 max_new_tokens=n_new, do_sample=False, eos_token_id=eos, pad_token_id=eos
@@ -171,11 +171,11 @@ def continuous_batching(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int)
         )
     finally:
         lm.model.set_attn_implementation(attention)
-    if len(found) != len(prompts):
-        raise RuntimeError(f"{len(found)} of {len(prompts)} prompts were answered")
-    if errors := [one.error for one in found.values() if one.error is not None]:
+    if len(outputs) != len(prompts):
+        raise RuntimeError(f"{len(outputs)} of {len(prompts)} prompts were answered")
+    if errors := [output.error for output in outputs.values() if output.error is not None]:
         raise RuntimeError(f"continuous batching: {errors[0]}")
-    return [list(one.generated_tokens) for one in found.values()]
+    return [list(output.generated_tokens) for output in outputs.values()]
 
 
 def generate_with_prefix(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int) -> Tokens:
@@ -189,18 +189,18 @@ def generate_with_prefix(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int
         model(input_ids=torch.tensor([prompts[0][:n_shared]]), past_key_values=prefix)
     order = sorted(range(len(prompts)), key=lambda number: -len(prompts[number]))
     n_rows = lm.budget.rows(max(len(prompt) for prompt in prompts) + n_new)
-    found: dict[int, list[int]] = {}
+    answers: dict[int, list[int]] = {}
     for start in range(0, len(order), n_rows):
         numbers = order[start : start + n_rows]
         longest = len(prompts[numbers[0]])
         # The padding goes between prefix and rest, where a cached prefix leaves room for it.
         ids = torch.full((len(numbers), longest), eos)
         seen = torch.zeros_like(ids)
-        for place, number in enumerate(numbers):
+        for index, number in enumerate(numbers):
             rest = prompts[number][n_shared:]
             for part, value in ((ids, torch.tensor(prompts[number])), (seen, None)):
-                part[place, :n_shared] = 1 if value is None else value[:n_shared]
-                part[place, longest - len(rest) :] = 1 if value is None else value[n_shared:]
+                part[index, :n_shared] = 1 if value is None else value[:n_shared]
+                part[index, longest - len(rest) :] = 1 if value is None else value[n_shared:]
         cache = copy.deepcopy(prefix)
         cache.batch_repeat_interleave(len(numbers))
         out = model.generate(
@@ -212,9 +212,9 @@ def generate_with_prefix(lm: CliffguardLM, prompts: Tokens, n_new: int, eos: int
             eos_token_id=eos,
             pad_token_id=eos,
         )
-        for place, number in enumerate(numbers):
-            found[number] = _until(out[place, longest:].tolist(), eos)
-    return [found[number] for number in range(len(prompts))]
+        for index, number in enumerate(numbers):
+            answers[number] = _until(out[index, longest:].tolist(), eos)
+    return [answers[number] for number in range(len(prompts))]
 
 
 DECODING: dict[str, Callable[[CliffguardLM, Tokens, int, int], Tokens]] = {

@@ -259,9 +259,9 @@ def overhead(bench: Bench) -> Rows:
     def timed(*args: Any, **kwargs: Any) -> Any:
         nonlocal within
         started = time.perf_counter()
-        found = plain(*args, **kwargs)
+        result = plain(*args, **kwargs)
         within += time.perf_counter() - started
-        return found
+        return result
 
     engine._loglikelihood_tokens = timed
     try:
@@ -287,28 +287,28 @@ def decoding(bench: Bench) -> Rows:
     task, lm = bench.task(name), bench.engine
     prompts = [lm.tok_encode(request.args[0]) for request in task.requests]
     times: dict[str, list[float]] = {way: [] for way in DECODING}
-    found: dict[str, list[list[int]]] = {}
+    answers: dict[str, list[list[int]]] = {}
     failed: dict[str, str] = {}
     for _ in range(bench.arguments.repeats):
         for way, run in DECODING.items():
             started = time.perf_counter()
             try:
-                found[way] = run(lm, prompts, N_NEW_TOKENS, lm.eot_token_id)
+                answers[way] = run(lm, prompts, N_NEW_TOKENS, lm.eot_token_id)
             except Exception as failure:  # which of them works at all is part of the answer
                 failed[way] = f"{type(failure).__name__}: {failure}"[:200]
                 continue
             times[way].append(time.perf_counter() - started)
             say(way)
-    ours = found[next(iter(DECODING))]
+    ours = answers[next(iter(DECODING))]
     for way, seconds in times.items():
         yield {
             "task": name,
             "way": way,
             "items": task.n_items,
-            "new_tokens": sum(len(one) for one in found.get(way, [])),
+            "new_tokens": sum(len(answer) for answer in answers.get(way, [])),
             "seconds": seconds,
             "median": statistics.median(seconds) if seconds else None,
-            "same_answers": sum(a == b for a, b in zip(ours, found.get(way, []), strict=False)),
+            "same_answers": sum(a == b for a, b in zip(ours, answers.get(way, []), strict=False)),
             "failed": failed.get(way),
         }
 
@@ -390,7 +390,7 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def told(arguments: argparse.Namespace) -> str:
+def command_of(arguments: argparse.Namespace) -> str:
     """Return the command that measures what this run measures."""
     words = ["python -m scripts.studies.engine.bench --data DIR --model DIR"]
     words += [f"--items {arguments.items} --repeats {arguments.repeats}"]
@@ -413,7 +413,7 @@ def main() -> None:
     before = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else {}
     figures = {
         "model": Path(arguments.model).name,
-        "commands": [*before.get("commands", []), told(arguments)],
+        "commands": [*before.get("commands", []), command_of(arguments)],
         "machine": about_machine(),
         "sections": before.get("sections", {}),
     }

@@ -54,27 +54,33 @@ def compare(hf: HFLM, engine: CliffguardLM, task: Task) -> dict[str, Any]:
     """Return how far the two sides are apart on a task."""
     if task.kind == "generate_until":
         return _compare_texts(hf, engine, task)
-    expected, found = answers(hf, task), answers(engine, task)
+    expected, measured = answers(hf, task), answers(engine, task)
     row: dict[str, Any] = {"requests": len(expected)}
     if task.kind == "loglikelihood":
-        row["greedy_mismatches"] = sum(a[1] != b[1] for a, b in zip(expected, found, strict=True))
-        expected, found = [one[0] for one in expected], [one[0] for one in found]
-    differences = [abs(a - b) for a, b in zip(expected, found, strict=True)]
-    allowed = [max(LEAST_DIFFERENCE, RELATIVE_DIFFERENCE * abs(one)) for one in expected]
+        row["greedy_mismatches"] = sum(
+            a[1] != b[1] for a, b in zip(expected, measured, strict=True)
+        )
+        expected, measured = [answer[0] for answer in expected], [answer[0] for answer in measured]
+    differences = [abs(a - b) for a, b in zip(expected, measured, strict=True)]
+    allowed = [max(LEAST_DIFFERENCE, RELATIVE_DIFFERENCE * abs(logprob)) for logprob in expected]
     row["largest_difference"] = max(differences)
     row["largest_ratio"] = max(d / a for d, a in zip(differences, allowed, strict=True))
     return row
 
 
 def _compare_texts(hf: HFLM, engine: CliffguardLM, task: Task) -> dict[str, Any]:
-    expected, found = answers(hf, task), engine.generate(task.requests)
-    other = [one for text, one in zip(expected, found, strict=True) if text != one.text]
+    expected, generated = answers(hf, task), engine.generate(task.requests)
+    other = [
+        answer for text, answer in zip(expected, generated, strict=True) if text != answer.text
+    ]
     return {
         "requests": len(expected),
         "same_answers": len(expected) - len(other),
         "other_answers": len(other),
-        "other_at_a_tie": sum(one.margin is not None and one.margin < TIE for one in other),
-        "margins_of_other": sorted(one.margin for one in other if one.margin is not None),
+        "other_at_a_tie": sum(
+            answer.margin is not None and answer.margin < TIE for answer in other
+        ),
+        "margins_of_other": sorted(answer.margin for answer in other if answer.margin is not None),
     }
 
 

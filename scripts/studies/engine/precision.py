@@ -52,8 +52,8 @@ def timed(lm: CliffguardLM, task: Task) -> tuple[float, list[float]]:
     lm._encoded.cache_clear()
     gc.collect()
     started = time.process_time()
-    found = answers(lm, task)
-    return time.process_time() - started, [log for log, _ in found]
+    scores = answers(lm, task)
+    return time.process_time() - started, [log for log, _ in scores]
 
 
 def compared(

@@ -58,7 +58,7 @@ def _second_table(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         medians = [statistics.median(row["seconds"][side]) for side in ("hf", "engine")]
         with_base = row["ratio_with_base"]["median"]
-        seconds = [f"{one:.1f}" for one in medians]
+        seconds = [f"{median:.1f}" for median in medians]
         ends = [f"{row['required']:g}", f"{with_base:.2f}"]
         body.append([row["task"], str(row["items"]), *seconds, *_times(row["ratio"]), *ends])
     return _table(head, body, 1)
@@ -189,7 +189,7 @@ def about_machine() -> dict[str, Any]:
 def as_markdown(figures: dict[str, Any]) -> str:
     """Return the report of the sections that were measured."""
     machine = figures["machine"]
-    libraries = ", ".join(f"{name} {one}" for name, one in machine["libraries"].items())
+    libraries = ", ".join(f"{name} {version}" for name, version in machine["libraries"].items())
     parts = [
         ABOUT.format(
             model=figures["model"],
@@ -245,9 +245,9 @@ def draw(figures: dict[str, Any], path: Path) -> None:
         required, places, "|", color="#b34700", markersize=18, markeredgewidth=3, label="required"
     )
     axes.axvline(1.0, color="#59636e", linewidth=0.8)
-    for place, median in zip(places, medians, strict=True):
+    for position, median in zip(places, medians, strict=True):
         text = {"textcoords": "offset points", "xytext": (8, 4), "fontsize": 9}
-        axes.annotate(f"{median:.1f}", (max(median, 1.0), place), **text)
+        axes.annotate(f"{median:.1f}", (max(median, 1.0), position), **text)
     axes.set_yticks(list(places), labels)
     axes.invert_yaxis()
     axes.set_xlim(left=0.5)

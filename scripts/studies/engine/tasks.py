@@ -59,7 +59,7 @@ def build(name: str, data: Path, n_items: int, render: Render | None = None) -> 
     n_found = 0
     for arguments in make(data, n_items, rendered):
         n_found += 1
-        requests += [Instance(kind, {}, one, number) for number, one in enumerate(arguments)]
+        requests += [Instance(kind, {}, args, number) for number, args in enumerate(arguments)]
     return Task(name=name, kind=kind, n_items=n_found, requests=requests, window=window)
 
 
@@ -75,13 +75,13 @@ def chat_of(lm: Any) -> Render:
 
 def answers(lm: Any, task: Task, requests: Sequence[Instance] | None = None) -> list[Any]:
     """Return lm-eval's answers to a task's requests, or to some of them."""
-    asked = list(task.requests if requests is None else requests)
+    chosen = list(task.requests if requests is None else requests)
     before, lm._max_length = lm._max_length, task.window or lm._max_length
     try:
-        found: list[Any] = getattr(lm, task.kind)(asked, disable_tqdm=True)
+        responses: list[Any] = getattr(lm, task.kind)(chosen, disable_tqdm=True)
     finally:
         lm._max_length = before
-    return found
+    return responses
 
 
 # --- the tasks -----------------------------------------------------------------------------------
@@ -125,14 +125,14 @@ def _bbh(data: Path, n_items: int, render: Render) -> Arguments:
     for name, count in _spread(n_items, REASONING):
         text = (data / "bbh" / f"{name}.json").read_text(encoding="utf-8")
         examples = json.loads(text)["examples"]
-        shots, asked = examples[:3], examples[3 : 3 + count]
+        shots, tested = examples[:3], examples[3 : 3 + count]
         head = "".join(
             f"Q: {shot['input']}\nA: Let's think step by step. We read the question once more and "
             f"check every possible answer against it. Only {shot['target']} agrees with all that "
             f"is said. So the answer is {shot['target']}.\n\n"
             for shot in shots
         )
-        for item in asked:
+        for item in tested:
             prompt = f"{head}Q: {item['input']}\nA: Let's think step by step."
             yield [(render(prompt), _settings())]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cliffguard.core.answers import Question
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.store.answers import Entry, Store
 from tests import support
 
@@ -16,20 +16,20 @@ def question(name: str = "base", task: str = "ball", **fields: object) -> Questi
     """Return a question about 70 items, which are two shards."""
     from dataclasses import replace
 
-    asked = Question(
+    default = Question(
         checkpoint=support.checkpoint(name),
         task=replace(support.task(ITEMS), name=task, entry=task),
-        protocol=Protocol(),
+        protocol=EvalSettings(),
         dtype="float32",
         runner="hf: torch 2.6",
         replicate=0,
     )
-    return replace(asked, **fields)  # type: ignore[arg-type]
+    return replace(default, **fields)  # type: ignore[arg-type]
 
 
-def answered(store: Store, asked: Question, *, score: float = 1.0, n_shards: int = 2) -> Entry:
+def answered(store: Store, question: Question, *, score: float = 1.0, n_shards: int = 2) -> Entry:
     """Store the answers to a question, or to its first shards."""
-    entry = store.open(asked, ITEMS)
+    entry = store.open(question, ITEMS)
     for number in range(n_shards):
         part = ITEMS[64 * number : 64 * (number + 1)]
         answers = [support.answer(item, score) for item in part]

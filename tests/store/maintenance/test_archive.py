@@ -23,7 +23,12 @@ from cliffguard.core.errors import (
 )
 from cliffguard.store.answers import Store
 from cliffguard.store.maintenance import archive
-from cliffguard.store.maintenance.archive import Taken, _written_whole, read_archive, write_archive
+from cliffguard.store.maintenance.archive import (
+    ImportSummary,
+    _written_whole,
+    read_archive,
+    write_archive,
+)
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import describe, entries_of, select
 from tests.store.maintenance.stores import answered, content, filled, question
@@ -53,7 +58,7 @@ def test_what_comes_in_is_what_went_out(store: Store, packed: Path, tmp_path: Pa
 
     taken = read_archive(other, packed)
 
-    assert taken == Taken(n_questions=3, n_new=5, n_known=0)
+    assert taken == ImportSummary(n_questions=3, n_new=5, n_known=0)
     assert content(other.root / "questions") == content(store.root / "questions")
     assert {path.name for path in other.root.iterdir()} == {"README", "questions"}
 
@@ -100,7 +105,7 @@ def test_a_second_import_changes_nothing(packed: Path, tmp_path: Path) -> None:
     read_archive(other, packed)
     before = content(other.root)
 
-    assert read_archive(other, packed) == Taken(n_questions=3, n_new=0, n_known=5)
+    assert read_archive(other, packed) == ImportSummary(n_questions=3, n_new=0, n_known=5)
     assert content(other.root) == before
 
 
@@ -176,12 +181,12 @@ Member = tuple[tarfile.TarInfo, bytes]
 def members(path: Path) -> list[Member]:
     """Return the members of an archive."""
     with tarfile.open(path) as tar:
-        found = []
+        members = []
         for member in tar.getmembers():
             stream = tar.extractfile(member)
             assert stream is not None
-            found.append((member, stream.read()))
-    return found
+            members.append((member, stream.read()))
+    return members
 
 
 def packed_again(path: Path, changed: list[Member], *, lists_all: bool = True) -> None:
@@ -198,9 +203,9 @@ def packed_again(path: Path, changed: list[Member], *, lists_all: bool = True) -
 def renamed(name: str) -> Callable[[list[Member]], list[Member]]:
     """Return what gives the last member another name."""
 
-    def change(found: list[Member]) -> list[Member]:
-        found[-1][0].name = name
-        return found
+    def change(members: list[Member]) -> list[Member]:
+        members[-1][0].name = name
+        return members
 
     return change
 
@@ -208,25 +213,25 @@ def renamed(name: str) -> Callable[[list[Member]], list[Member]]:
 def of_type(kind: bytes, target: str = "") -> Callable[[list[Member]], list[Member]]:
     """Return what makes the last member a link or a device."""
 
-    def change(found: list[Member]) -> list[Member]:
-        found[-1][0].type, found[-1][0].linkname = kind, target
-        return found
+    def change(members: list[Member]) -> list[Member]:
+        members[-1][0].type, members[-1][0].linkname = kind, target
+        return members
 
     return change
 
 
-def another_shard(found: list[Member]) -> list[Member]:
+def another_shard(members: list[Member]) -> list[Member]:
     """Put one shard's bytes under another's name."""
-    shards = [n for n, (member, _) in enumerate(found) if member.name.endswith("0000.jsonl")]
-    found[shards[0]] = (found[shards[0]][0], found[shards[0] + 1][1])
-    return found
+    shards = [n for n, (member, _) in enumerate(members) if member.name.endswith("0000.jsonl")]
+    members[shards[0]] = (members[shards[0]][0], members[shards[0] + 1][1])
+    return members
 
 
-def mixed_keys(found: list[Member]) -> list[Member]:
+def mixed_keys(members: list[Member]) -> list[Member]:
     """Put a question into a folder whose first two letters are another's."""
-    member = found[-1][0]
+    member = members[-1][0]
     member.name = "questions/zz/" + member.name.split("/", 2)[2]
-    return found
+    return members
 
 
 HOSTILE: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
@@ -249,10 +254,10 @@ HOSTILE: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
     "a device": (of_type(tarfile.CHRTYPE), "a link, a device or a folder"),
     "a pipe": (of_type(tarfile.FIFOTYPE), "a link, a device or a folder"),
     "a folder": (of_type(tarfile.DIRTYPE), "a link, a device or a folder"),
-    "a member twice": (lambda found: [*found, found[-1]], "is in it twice"),
+    "a member twice": (lambda members: [*members, members[-1]], "is in it twice"),
     "a shard of another question": (another_shard, "shard 0"),
     "items without their question": (
-        lambda found: [m for m in found if "question.json" not in m[0].name],
+        lambda members: [m for m in members if "question.json" not in m[0].name],
         r"question\.json is missing",
     ),
 }
@@ -303,9 +308,9 @@ def test_every_flipped_byte_of_an_archive_is_refused_or_harmless(
 ) -> None:
     """Wherever a bit flips, what is imported is what was exported, or nothing is."""
     whole, expected = packed.read_bytes(), content(store.root / "questions")
-    for number, place in enumerate(range(0, len(whole), len(whole) // 80)):
+    for number, position in enumerate(range(0, len(whole), len(whole) // 80)):
         flipped = bytearray(whole)
-        flipped[place] ^= 1 << (number % 8)
+        flipped[position] ^= 1 << (number % 8)
         packed.write_bytes(flipped)
         other = Store(tmp_path / f"other-{number}")
         try:
@@ -313,7 +318,7 @@ def test_every_flipped_byte_of_an_archive_is_refused_or_harmless(
         except CliffguardError:
             assert content(other.root) == {}
         else:
-            assert content(other.root / "questions") == expected, place
+            assert content(other.root / "questions") == expected, position
 
 
 def test_a_member_that_claims_too_much_is_refused(
@@ -328,23 +333,26 @@ def test_a_member_that_claims_too_much_is_refused(
 
 def test_a_sparse_member_is_refused(packed: Path, tmp_path: Path) -> None:
     """A file of a few bytes that unpacks to terabytes is no file of ours."""
-    found = members(packed)
-    found[-1][0].pax_headers = {"GNU.sparse.size": str(2**40), "GNU.sparse.map": "0,1"}
-    packed_again(packed, found)
+    changed = members(packed)
+    changed[-1][0].pax_headers = {"GNU.sparse.size": str(2**40), "GNU.sparse.map": "0,1"}
+    packed_again(packed, changed)
 
     with pytest.raises(IntegrityError):
         read_archive(Store(tmp_path / "other"), packed)
 
 
-def manifest(told: Any) -> Callable[[list[Member]], list[Member]]:
+def manifest(document: Any) -> Callable[[list[Member]], list[Member]]:
     """Return what gives an archive another list."""
-    return lambda found: [(found[0][0], json.dumps(told).encode()), *found[1:]]
+    return lambda members: [(members[0][0], json.dumps(document).encode()), *members[1:]]
 
 
 OTHERS: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
     "another format": (manifest({"format": 2, "files": {}}), "of another format than 1"),
     "no format": (manifest([]), "of another format than 1"),
-    "no list at its head": (lambda found: found[1:], "is no archive of `cliffguard store export`"),
+    "no list at its head": (
+        lambda members: members[1:],
+        "is no archive of `cliffguard store export`",
+    ),
     "empty": (lambda _: [], "is no archive of `cliffguard store export`"),
 }
 
@@ -389,7 +397,7 @@ def test_an_import_that_is_killed_leaves_a_store_that_verifies(
         monkeypatch.setattr(archive, "write_new", write_new)
         with pytest.raises(KeyboardInterrupt):
             read_archive(other, packed)
-        assert [one for entry in entries_of(other) for one in examine(entry)] == []
+        assert [damage for entry in entries_of(other) for damage in examine(entry)] == []
         monkeypatch.setattr(archive, "write_new", written)
         read_archive(other, packed)
         assert sum(describe(entry).n_answers for entry in entries_of(other)) == 70 + 70 + 64
@@ -406,13 +414,13 @@ def test_a_header_that_promises_too_much_is_refused(kind: bytes, tmp_path: Path)
         read_archive(Store(tmp_path / "store"), tmp_path / "a.tar")
 
 
-@pytest.mark.parametrize("place", ["", "/", "pipe"])
+@pytest.mark.parametrize("path", ["", "/", "pipe"])
 def test_an_export_needs_a_place_for_a_file(
-    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would take the place of a device."""
     monkeypatch.chdir(tmp_path)
     os.mkfifo(tmp_path / "pipe")
 
-    with pytest.raises(UsageError, match="is no place for a file"), _written_whole(Path(place)):
+    with pytest.raises(UsageError, match="is no place for a file"), _written_whole(Path(path)):
         pass

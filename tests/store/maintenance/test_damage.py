@@ -40,15 +40,17 @@ def test_a_whole_question_has_no_damage(entry: Entry) -> None:
 def test_every_flipped_byte_is_noticed(name: str, entry: Entry) -> None:
     """A bit flipped anywhere in any file is damage, or changes nothing that the file says."""
     path = entry.folder / name
-    whole, told = path.read_bytes(), meaning(entry)
+    whole, expected = path.read_bytes(), meaning(entry)
     step = max(1, len(whole) // 60)
-    for place in range(0, len(whole), step):
+    for position in range(0, len(whole), step):
         for bit in (0, 3, 5):
             flipped = bytearray(whole)
-            flipped[place] ^= 1 << bit
+            flipped[position] ^= 1 << bit
             path.write_bytes(flipped)
 
-            assert examine(entry) or meaning(entry) == told, f"{name}, byte {place}, bit {bit}"
+            assert examine(entry) or meaning(entry) == expected, (
+                f"{name}, byte {position}, bit {bit}"
+            )
 
 
 DAMAGE: dict[str, Callable[[Path], object]] = {
@@ -76,14 +78,14 @@ def test_a_lost_file_is_noticed(name: str, entry: Entry) -> None:
     """What was asked belongs to the answers; a lost shard only is to be asked again."""
     (entry.folder / name).unlink()
 
-    assert [one.what for one in examine(entry)] == [f"{name} is missing"]
+    assert [damage.what for damage in examine(entry)] == [f"{name} is missing"]
 
 
 def test_a_shard_under_another_number_is_noticed(entry: Entry) -> None:
     """A shard is whole and in the wrong place."""
     (entry.shards_folder / "0001.jsonl").rename(entry.shards_folder / "0002.jsonl")
 
-    assert [one.what for one in examine(entry)] == ["shard 2 answers no items"]
+    assert [damage.what for damage in examine(entry)] == ["shard 2 answers no items"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_one_damaged_question_leaves_the_others_alone(tmp_path: Path) -> None:
     before = [content(entry.folder) for entry in others]
     (first.shards_folder / "0000.jsonl").write_bytes(b"")
 
-    move_aside(store, [one for entry in entries_of(store) for one in examine(entry)])
+    move_aside(store, [damage for entry in entries_of(store) for damage in examine(entry)])
 
     assert [content(entry.folder) for entry in others] == before
     assert len(ITEMS) == 70

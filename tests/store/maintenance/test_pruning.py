@@ -35,9 +35,9 @@ def test_old_questions_may_go(store: Store) -> None:
     first, *_ = entries_of(store)
     age(first.folder, days=40)
 
-    found = removable(store, older_than_s=30 * A_DAY_S)
+    expired = removable(store, older_than_s=30 * A_DAY_S)
 
-    assert [one.path for one in found] == [first.folder]
+    assert [question.path for question in expired] == [first.folder]
 
 
 def test_a_checkpoint_may_go(store: Store) -> None:
@@ -70,7 +70,7 @@ def test_only_what_is_damaged_is_unreadable(store: Store) -> None:
 def test_what_was_moved_aside_may_go(store: Store) -> None:
     """It is kept until it is named."""
     (entries_of(store)[0].shards_folder / "0000.jsonl").write_text("torn")
-    move_aside(store, [one for entry in entries_of(store) for one in examine(entry)])
+    move_aside(store, [damage for entry in entries_of(store) for damage in examine(entry)])
 
     remove(store, removable(store, is_unreadable=True))
 
@@ -100,14 +100,14 @@ def test_what_killed_runs_leave_goes_after_a_day(days: int, store: Store) -> Non
 
 def test_nothing_of_others_goes(store: Store) -> None:
     """A folder that holds other things, too, keeps them, however old they are."""
-    own = [
+    paths = [
         store.root / ".bashrc",
         store.root / "incoming-mail" / "letter",
         store.root / "damaged" / "car.jpg",
         store.root / "questions" / ".hidden",
         store.root / "questions" / "ab" / "notes" / "text",
     ]
-    for path in own:
+    for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("mine")
     age(store.root, days=400)
@@ -115,7 +115,7 @@ def test_nothing_of_others_goes(store: Store) -> None:
     remove(store, removable(store, older_than_s=A_DAY_S))
     remove(store, removable(store, is_unreadable=True))
 
-    assert [path.read_text() for path in own] == ["mine"] * len(own)
+    assert [path.read_text() for path in paths] == ["mine"] * len(paths)
     assert entries_of(store) == []
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cliffguard.core.errors import StoreError, UsageError
-from cliffguard.core.settings import Protocol
+from cliffguard.core.settings import EvalSettings
 from cliffguard.store.answers import Store
 from cliffguard.store.maintenance.questions import describe, entries_of, select
 from tests.store.maintenance.stores import answered, filled, question
@@ -27,18 +27,18 @@ def test_a_question_is_described_as_far_as_it_is_answered(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("protocol", "replicate", "how"),
     [
-        (Protocol(), 0, "float32"),
-        (Protocol(limit=30, chat_template="own"), 0, "float32, chat_template own, limit 30"),
-        (Protocol(), 1, "float32, replicate 1"),
+        (EvalSettings(), 0, "float32"),
+        (EvalSettings(limit=30, chat_template="own"), 0, "float32, chat_template own, limit 30"),
+        (EvalSettings(), 1, "float32, replicate 1"),
     ],
 )
 def test_the_protocol_is_told_in_short(
-    protocol: Protocol, replicate: int, how: str, tmp_path: Path
+    protocol: EvalSettings, replicate: int, how: str, tmp_path: Path
 ) -> None:
     """Only what is not as usual is listed beside the dtype."""
-    asked = question(protocol=protocol, replicate=replicate)
+    variant = question(protocol=protocol, replicate=replicate)
 
-    assert describe(answered(Store(tmp_path), asked)).how == how
+    assert describe(answered(Store(tmp_path), variant)).how == how
 
 
 @pytest.mark.parametrize("name", ["runs/tuned", "tuned", "fingerprint"])

@@ -19,7 +19,7 @@ NQ = [{"question": f"Who wrote {n}?", "answer": ["Ann Lee", "A. Lee", "Ann Lee"]
 
 
 @pytest.mark.parametrize(
-    ("metric", "said", "score"),
+    ("metric", "response", "score"),
     [
         ("exact_match", "bo orr", 1.0),
         ("exact_match", "Lee", 0.0),
@@ -29,13 +29,13 @@ NQ = [{"question": f"Who wrote {n}?", "answer": ["Ann Lee", "A. Lee", "Ann Lee"]
         ("numeric", "none", None),
     ],
 )
-def test_any_of_several_answers_is_right(metric: str, said: str, score: float | None) -> None:
+def test_any_of_several_answers_is_right(metric: str, response: str, score: float | None) -> None:
     """The answer that fits best counts, as SQuAD and NQ count."""
     answers = ("6", "7.0") if metric == "numeric" else ("Ann Lee", "Bo Orr")
 
-    found = SCORERS[metric].best(said, answers)
+    best = SCORERS[metric].best(response, answers)
 
-    assert found == (score if score is None else pytest.approx(score))
+    assert best == (score if score is None else pytest.approx(score))
 
 
 def test_a_list_of_answers_is_kept_each_once(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ def test_a_list_of_answers_is_kept_each_once(tmp_path: Path) -> None:
     assert items(tmp_path, NQ)[0].answers == ("Ann Lee", "A. Lee")
     cell = [{"question": "q", "answers": json.dumps(["x", "y"])}]
     assert items(tmp_path, cell)[0].right == ("x", "y")
-    (one,) = items(tmp_path, [{"question": "q", "answer": ["x"]}])
+    (item,) = items(tmp_path, [{"question": "q", "answer": ["x"]}])
     (same,) = items(tmp_path, [{"question": "q", "answer": "x"}])
-    assert one == same
+    assert item == same
 
 
 def test_a_suite_has_them_and_other_items_keep_their_digest() -> None:
@@ -126,23 +126,23 @@ def test_one_answer_without_a_result_keeps_all_as_they_are(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "right", "metric"),
+    ("solution", "right", "metric"),
     [
         ("So $\\boxed{%d}$.", "%d", "numeric"),
         ("First \\boxed{9}, then \\boxed{\\frac{%d}{2}}", "\\frac{%d}{2}", "exact_match"),
         ("\\fbox {\\text{a \\} b} %d}", "\\text{a \\} b} %d", "exact_match"),
     ],
 )
-def test_what_a_box_holds_is_right(tmp_path: Path, said: str, right: str, metric: str) -> None:
+def test_what_a_box_holds_is_right(tmp_path: Path, solution: str, right: str, metric: str) -> None:
     """Of MATH's solutions: the last box, whatever braces it holds."""
-    rows = [{"question": f"Q{n}?", "answer": said.replace("%d", str(n))} for n in (1, 2)]
+    rows = [{"question": f"Q{n}?", "answer": solution.replace("%d", str(n))} for n in (1, 2)]
 
-    found = reading(tmp_path, rows)
+    target = reading(tmp_path, rows)
 
-    rights = [item.answer for item in found.task.items]
+    rights = [item.answer for item in target.task.items]
     assert rights == [right.replace("%d", str(n)) for n in (1, 2)]
-    assert found.task.metric == metric
-    assert "boxed" in found.notes[0]
+    assert target.task.metric == metric
+    assert "boxed" in target.notes[0]
 
 
 def test_a_solution_without_a_box_is_not_compared_whole(tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ def flags_in(text: str) -> dict[str, Any]:
     """Return the keys of a target that the flags in a line set."""
     keys: dict[str, Any] = {}
     for name, value in re.findall(r"--target-(\w+) ('[^']*'|\S+)", text):
-        (said,) = shlex.split(value)
-        keys[name] = (*keys.get(name, ()), said) if name in ("ignore", "labels") else said
+        (argument,) = shlex.split(value)
+        keys[name] = (*keys.get(name, ()), argument) if name in ("ignore", "labels") else argument
     return keys
 
 
@@ -70,9 +70,9 @@ def test_a_command_makes_rows_of_it(tmp_path: Path, name: str) -> None:
     assert caught.value.id == "target.other-form"
     command, after = command_in(caught.value.line)
     run(command, tmp_path)
-    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
+    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
 
-    last = found.task.items[-1]
+    last = target.task.items[-1]
     assert (last.prompt, last.answer) == (prompt, right)
 
 
@@ -88,14 +88,14 @@ def test_messages_in_rows_of_their_own_are_put_together(tmp_path: Path) -> None:
 
     command, after = command_in(refused(tmp_path, rows, "target.other-form"))
     run(command, tmp_path)
-    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
+    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
 
     prompts = ["Hi?", "User: Hi?\nAssistant: Yo\nUser: So?\nAssistant:"]
-    assert [item.prompt for item in found.task.items] == prompts
+    assert [item.prompt for item in target.task.items] == prompts
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("request_body", "response_body"),
     [
         ({"body": {"messages": TALK}}, {"response": {"body": {"choices": [{"message": SAID}]}}}),
         (
@@ -109,24 +109,24 @@ def test_messages_in_rows_of_their_own_are_put_together(tmp_path: Path) -> None:
     ],
 )
 def test_a_batch_is_put_together(
-    tmp_path: Path, asked: dict[str, Any], said: dict[str, Any]
+    tmp_path: Path, request_body: dict[str, Any], response_body: dict[str, Any]
 ) -> None:
     """Answers name their requests; neither is a target alone."""
-    name = {"key" if "request" in asked else "custom_id": "r1"}
-    (tmp_path / "requests.jsonl").write_text(json.dumps({**name, **asked}), encoding="utf-8")
-    assert "no right answers" in refused(tmp_path, [{**name, **asked}], "target.other-form")
+    name = {"key" if "request" in request_body else "custom_id": "r1"}
+    (tmp_path / "requests.jsonl").write_text(json.dumps({**name, **request_body}), encoding="utf-8")
+    assert "no right answers" in refused(tmp_path, [{**name, **request_body}], "target.other-form")
 
-    command, after = command_in(refused(tmp_path, [{**name, **said}], "target.other-form"))
+    command, after = command_in(refused(tmp_path, [{**name, **response_body}], "target.other-form"))
     run(command, tmp_path)
-    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
+    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **flags_in(after)))
 
-    (item,) = found.task.items
+    (item,) = target.task.items
     assert item.prompt.endswith("Hi?")
     assert item.answer == "Yo"
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ({"question_id": 1, "turns": ["Q?"]}, "--target-prompt turns.0"),
         ({"question_id": 1, "choices": [{"turns": ["a"]}]}, "the file of the questions"),
@@ -136,9 +136,11 @@ def test_a_batch_is_put_together(
         ({"task_id": 1, "text": "Write.", "code": "", "test_list": ["assert f"]}, "mbpp"),
     ],
 )
-def test_what_holds_nothing_to_ask_says_so(tmp_path: Path, row: dict[str, Any], told: str) -> None:
+def test_what_holds_nothing_to_ask_says_so(
+    tmp_path: Path, row: dict[str, Any], message: str
+) -> None:
     """Answers without questions, questions without answers, pictures, tests."""
-    assert told in refused(tmp_path, [row], "target.other-form")
+    assert message in refused(tmp_path, [row], "target.other-form")
 
 
 def test_who_names_columns_is_not_told(tmp_path: Path) -> None:
@@ -211,9 +213,9 @@ def test_a_column_with_a_period_is_itself(tmp_path: Path) -> None:
 
 def test_a_path_leads_into_json_in_a_cell(tmp_path: Path) -> None:
     """A table of text has objects as JSON."""
-    found = reading(tmp_path, [{"doc": '{"q": "Q?"}', "answer": "a"}], prompt="doc.q")
+    target = reading(tmp_path, [{"doc": '{"q": "Q?"}', "answer": "a"}], prompt="doc.q")
 
-    assert found.task.items[0].prompt == "Q?"
+    assert target.task.items[0].prompt == "Q?"
 
 
 def test_a_misspelt_path_is_corrected(tmp_path: Path) -> None:
@@ -247,9 +249,12 @@ def test_a_dialogue_that_a_row_is_about_is_no_chat(
     refused(tmp_path, [row, row], error_id)
 
 
-def several(*said: str) -> dict[str, Any]:
+def several(*answers: str) -> dict[str, Any]:
     """Return a record of Argilla's that several annotators answered."""
-    return {"fields": {"text": "Good"}, "responses": {"label": [{"value": one} for one in said]}}
+    return {
+        "fields": {"text": "Good"},
+        "responses": {"label": [{"value": answer} for answer in answers]},
+    }
 
 
 OF_SEVERAL = {"prompt": "fields.text", "answer": "responses.label.0.value"}
@@ -259,16 +264,16 @@ def test_annotators_who_disagree_are_counted(tmp_path: Path) -> None:
     """A twentieth of the rows is left out and said; spelling is no difference."""
     rows = [several("pos", "neg"), *[several("pos", "Pos ")] * 30]
 
-    found = reading(tmp_path, rows, **OF_SEVERAL)
+    target = reading(tmp_path, rows, **OF_SEVERAL)
 
-    assert len(found.task.items) == 30
-    assert "1 of 31 rows has annotators who answer otherwise" in found.notes[0]
-    assert found.suite.remarks[0].text == found.notes[0]
-    assert found.suite.remarks[0].id == "target.annotators-differ"
+    assert len(target.task.items) == 30
+    assert "1 of 31 rows has annotators who answer otherwise" in target.notes[0]
+    assert target.suite.remarks[0].text == target.notes[0]
+    assert target.suite.remarks[0].id == "target.annotators-differ"
 
 
 LISTED = [{"user_id": "a", "value": "pos"}, {"user_id": "b", "value": "neg"}]
-STUDIO = [{"result": [{"value": {"choices": [one]}}]} for one in ("pos", "neg")]
+STUDIO = [{"result": [{"value": {"choices": [choice]}}]} for choice in ("pos", "neg")]
 
 
 @pytest.mark.parametrize(
@@ -305,11 +310,13 @@ def test_a_list_that_nobody_answered_is_no_disagreement(tmp_path: Path, column: 
 
 def test_a_batch_whose_first_row_failed_is_one(tmp_path: Path) -> None:
     """The command leaves out what has no answer."""
-    asked = {"request": {"contents": [PARTS]}}
-    said = {"response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]}}
+    request = {"request": {"contents": [PARTS]}}
+    response = {"response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]}}
 
     line = refused(
-        tmp_path, [asked | {"response": None, "status": "Bad"}, asked | said], "target.other-form"
+        tmp_path,
+        [request | {"response": None, "status": "Bad"}, request | response],
+        "target.other-form",
     )
     run(command_in(line)[0], tmp_path)
 
@@ -329,5 +336,5 @@ def test_rows_without_a_nested_value_are_left_out_by_a_command(
     line = refused(tmp_path, rows, "target.blank", **keys)
     run(command_in(line)[0], tmp_path)
 
-    found = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
-    assert [item.prompt for item in found.task.items] == ["Q0?", "Q1?", "Q2?"]
+    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
+    assert [item.prompt for item in target.task.items] == ["Q0?", "Q1?", "Q2?"]

@@ -32,9 +32,9 @@ def test_numbers_beside_their_names_are_refused(
     """A model knows what grief is, and not what 2 is; few rows are no other matter."""
     rows = labelled(*numbers, n_rows=n_rows, label_text=NAMES)
 
-    told = refused(tmp_path, rows, "target.numbered-labels")
+    message = refused(tmp_path, rows, "target.numbered-labels")
 
-    assert "--target-answer label_text" in told
+    assert "--target-answer label_text" in message
     assert items(tmp_path, rows, answer="label_text")[1].answer == "anger"
 
 
@@ -57,9 +57,9 @@ def test_numbers_from_0_without_names_are_refused(tmp_path: Path) -> None:
     """They are places in a list that the file does not have; the flags name or keep them."""
     rows = labelled(0, 1, 2)
 
-    told = refused(tmp_path, rows, "target.numbered-labels")
+    message = refused(tmp_path, rows, "target.numbered-labels")
 
-    assert "--target-labels 0 --target-labels 1" in told
+    assert "--target-labels 0 --target-labels 1" in message
     assert items(tmp_path, rows, labels=NAMES)[2].answer == "grief"
     assert items(tmp_path, rows, labels=("0", "1", "2"))[2].answer == "2"
     assert reading(tmp_path, rows, metric="exact_match").task.metric == "exact_match"
@@ -84,9 +84,9 @@ def test_spellings_of_one_label_are_refused(tmp_path: Path) -> None:
     """Case and blanks make no other label; named once, any spelling is it."""
     rows = labelled("New York", "new  york ", "NEW YORK", "Rome")
 
-    told = refused(tmp_path, rows, "target.label-spellings")
+    message = refused(tmp_path, rows, "target.label-spellings")
 
-    assert "'NEW YORK', 'New York', 'new  york'" in told
+    assert "'NEW YORK', 'New York', 'new  york'" in message
     made = items(tmp_path, rows, labels=("New York", "Rome"))
     assert {item.answer for item in made} == {"New York", "Rome"}
 
@@ -94,7 +94,7 @@ def test_spellings_of_one_label_are_refused(tmp_path: Path) -> None:
 def test_many_spellings_do_not_make_an_open_set(tmp_path: Path) -> None:
     """Twenty-two spellings of two labels are two labels, badly written."""
     spellings = [
-        "".join(c.upper() if n >> place & 1 else c for place, c in enumerate("shipping"))
+        "".join(c.upper() if n >> position & 1 else c for position, c in enumerate("shipping"))
         for n in range(22)
     ]
 
@@ -123,10 +123,10 @@ def test_more_than_a_twentieth_is_too_much(tmp_path: Path) -> None:
     """5 % may go, and no more; the message has both lines."""
     rows = [{"prompt": f"q{max(n, 1)}", "answer": f"a {n}"} for n in range(39)]
 
-    told = refused(tmp_path, rows, "target.conflicting-answers")
+    message = refused(tmp_path, rows, "target.conflicting-answers")
 
-    assert told.startswith("2 of 39 rows")
-    assert "--target-prompt" in told
+    assert message.startswith("2 of 39 rows")
+    assert "--target-prompt" in message
 
 
 def test_what_tells_rows_apart_makes_them_two_questions(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_what_tells_rows_apart_makes_them_two_questions(tmp_path: Path) -> None:
     assert len(items(tmp_path, rows)) == 4
     systems = [{"prompt": "q", "system": f"s{n}", "answer": f"a{n}"} for n in range(4)]
     assert len(items(tmp_path, systems, system="system")) == 4
-    copies = [{"prompt": "q", "answer": one} for one in ("Paris", "paris", "Paris")]
+    copies = [{"prompt": "q", "answer": answer} for answer in ("Paris", "paris", "Paris")]
     assert len(items(tmp_path, copies)) == 3
 
 
@@ -144,7 +144,7 @@ def test_a_row_without_a_label_is_no_class(tmp_path: Path, unknown: Any) -> None
     """GLUE and SNLI write -1 and - for it, which no model can be right about."""
     rows = [{"text": f"t{n}", "label": n % 3 if n % 9 else unknown} for n in range(60)]
     if unknown == "-":
-        rows = [{**one, "label": {0: "yes", 1: "no"}.get(one["label"], "-")} for one in rows]
+        rows = [{**row, "label": {0: "yes", 1: "no"}.get(row["label"], "-")} for row in rows]
 
     assert "leave such rows out" in refused(tmp_path, rows, "target.no-label")
     names = ("-1", "0", "1", "2", "-", "yes", "no")
@@ -165,7 +165,7 @@ def test_labels_of_two_unicode_forms_are_one(tmp_path: Path) -> None:
 
     refused(tmp_path, rows, "target.label-spellings")
     made = items(tmp_path, rows, labels=("Gr\u00f6\u00dfe", "Preis"))
-    assert {one.answer for one in made} == {"Gr\u00f6\u00dfe", "Preis"}
+    assert {item.answer for item in made} == {"Gr\u00f6\u00dfe", "Preis"}
 
 
 @pytest.mark.parametrize("kind", [int, str])

@@ -62,11 +62,11 @@ def test_spans_that_are_right_together_are_no_spellings(tmp_path: Path) -> None:
     line = refused(tmp_path, rows, "target.several-answers")
     run(command_in(line)[0], tmp_path)
     kept = (tmp_path / "rows.jsonl").read_text(encoding="utf-8")
-    one, both = items(tmp_path, rows, answer="answer")
+    single, both = items(tmp_path, rows, answer="answer")
 
     assert "right together" in line
     assert kept.count("\n") == 1
-    assert (one.right, both.right) == (("a",), ("a", "b"))
+    assert (single.right, both.right) == (("a",), ("a", "b"))
 
 
 def test_questions_without_an_answer_are_left_out_by_a_command(tmp_path: Path) -> None:
@@ -87,9 +87,9 @@ def test_arc_is_read_as_it_is(tmp_path: Path) -> None:
         {"question": f"Sky {n}?", "choices": choices, "answerKey": "12"[n % 2]} for n in range(24)
     ]
 
-    found = reading(tmp_path, rows).task.items
+    questions = reading(tmp_path, rows).task.items
 
-    assert [item.answer for item in found[:2]] == ["red", "blue"]
+    assert [item.answer for item in questions[:2]] == ["red", "blue"]
 
 
 @pytest.mark.parametrize("label", [["A", "B"], ["A", "B", "C", "D"], ["A", "B", "B"]])
@@ -122,10 +122,10 @@ def test_places_that_can_only_count_from_one_do(tmp_path: Path, kind: type) -> N
     options = {f"answer{x}": f"{x} it is" for x in "ABC"}
     rows = [{"question": f"{n}?", **options, "label": kind(1 + n % 3)} for n in range(6)]
 
-    found = reading(tmp_path, rows, choices="{answerA}{answerB}{answerC}")
+    target = reading(tmp_path, rows, choices="{answerA}{answerB}{answerC}")
 
-    assert [item.answer[0] for item in found.task.items] == [*"ABCABC"]
-    assert "count them from 1" in found.way.why
+    assert [item.answer[0] for item in target.task.items] == [*"ABCABC"]
+    assert "count them from 1" in target.way.why
 
 
 def test_letters_are_written_for_places_that_may_count_from_one(tmp_path: Path) -> None:
@@ -179,11 +179,12 @@ def test_chats_are_read_by_what_they_are(tmp_path: Path, row: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(
-    "said", [{"role": "system", "parts": [{"text": "Short."}]}, "Short.", [{"text": "Short."}]]
+    "instruction",
+    [{"role": "system", "parts": [{"text": "Short."}]}, "Short.", [{"text": "Short."}]],
 )
-def test_a_system_instruction_is_asked_by_its_flag(tmp_path: Path, said: Any) -> None:
+def test_a_system_instruction_is_asked_by_its_flag(tmp_path: Path, instruction: Any) -> None:
     """As a text or in parts; without the flag it is not dropped."""
-    rows = [gemini(("user", "Hi?"), ("model", "Yo"), systemInstruction=said)]
+    rows = [gemini(("user", "Hi?"), ("model", "Yo"), systemInstruction=instruction)]
 
     assert "--target-system systemInstruction" in refused(tmp_path, rows, "target.unused-column")
     (item,) = items(tmp_path, rows, system="systemInstruction")
@@ -217,8 +218,8 @@ def test_a_text_beside_a_chat_can_be_its_system_prompt(tmp_path: Path) -> None:
 
 def test_a_developer_in_the_middle_keeps_role_and_place(tmp_path: Path) -> None:
     """It is a turn among the others."""
-    said = [("user", "Hi"), ("assistant", "Hi."), ("developer", "Terse."), ("user", "Go")]
-    turns = [*(("system", "Be kind."), *said), ("assistant", "OK")]
+    dialogue = [("user", "Hi"), ("assistant", "Hi."), ("developer", "Terse."), ("user", "Go")]
+    turns = [*(("system", "Be kind."), *dialogue), ("assistant", "OK")]
 
     (item,) = items(tmp_path, [{"messages": [{"role": r, "content": c} for r, c in turns]}])
 

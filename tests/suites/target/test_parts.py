@@ -10,11 +10,14 @@ import pytest
 from tests.suites.target.data import items, reading, refused
 
 
-def asked(**more: Any) -> list[dict[str, Any]]:
+def rows_with(**more: Any) -> list[dict[str, Any]]:
     """Return rows with a question, an answer and more; # in a text is the row's number."""
     given = {"question": "Is it so, in #?", **more}
     return [
-        {key: one.replace("#", str(n)) if isinstance(one, str) else one for key, one in row.items()}
+        {
+            key: value.replace("#", str(n)) if isinstance(value, str) else value
+            for key, value in row.items()
+        }
         for n in range(6)
         for row in [{**given, "answer": "yes it is, #"}]
     ]
@@ -35,16 +38,16 @@ def asked(**more: Any) -> list[dict[str, Any]]:
 )
 def test_a_part_that_nothing_reads_is_refused(tmp_path: Path, column: str, flag: str) -> None:
     """A question without its passage is another question; the message has the flag."""
-    told = refused(tmp_path, asked(**{column: "Told #"}), "target.unused-column")
+    message = refused(tmp_path, rows_with(**{column: "Told #"}), "target.unused-column")
 
-    assert f"has a column {column!r} beside 'question'" in told
-    assert flag in told
-    assert "--target-ignore" in told
+    assert f"has a column {column!r} beside 'question'" in message
+    assert flag in message
+    assert "--target-ignore" in message
 
 
 def test_a_part_is_asked_by_the_flag_or_left_by_the_other(tmp_path: Path) -> None:
     """Both flags of the message mend it."""
-    rows = asked(passage="Told #")
+    rows = rows_with(passage="Told #")
 
     with_it = items(tmp_path, rows, prompt="{passage}\n{question}")
     without = reading(tmp_path, rows, ignore=("passage",))
@@ -58,9 +61,9 @@ def test_a_named_prompt_drops_nothing_either(tmp_path: Path) -> None:
     """To name one column is not to say that the others are no part of the question."""
     rows = [{"instruction": "Add.", "input": f"{n} and {n}", "output": f"={n}"} for n in range(6)]
 
-    told = refused(tmp_path, rows, "target.unused-column", prompt="instruction")
+    message = refused(tmp_path, rows, "target.unused-column", prompt="instruction")
 
-    assert r"--target-prompt '{instruction}\n{input}'" in told
+    assert r"--target-prompt '{instruction}\n{input}'" in message
 
 
 def test_what_the_prompt_holds_anyway_is_no_loss(tmp_path: Path) -> None:
@@ -72,7 +75,7 @@ def test_what_the_prompt_holds_anyway_is_no_loss(tmp_path: Path) -> None:
 
 def test_a_part_that_is_blank_everywhere_is_none(tmp_path: Path) -> None:
     """Exporters write columns that nobody has filled."""
-    rows = asked(context=" ", history=[], system="", tools="[]", title=None)
+    rows = rows_with(context=" ", history=[], system="", tools="[]", title=None)
 
     assert len(items(tmp_path, rows)) == 6
 
@@ -88,10 +91,10 @@ def test_a_part_that_is_blank_everywhere_is_none(tmp_path: Path) -> None:
 )
 def test_what_no_flag_can_ask_is_refused(tmp_path: Path, column: str, value: Any) -> None:
     """Tools, turns and pictures are no text; one line says so, and how to leave them."""
-    told = refused(tmp_path, asked(**{column: value}), "target.unaskable-column")
+    message = refused(tmp_path, rows_with(**{column: value}), "target.unaskable-column")
 
-    assert f"--target-ignore {column}" in told
-    assert len(items(tmp_path, asked(**{column: value}), ignore=(column,))) == 6
+    assert f"--target-ignore {column}" in message
+    assert len(items(tmp_path, rows_with(**{column: value}), ignore=(column,))) == 6
 
 
 @pytest.mark.parametrize(
@@ -102,11 +105,11 @@ def test_options_in_columns_of_their_own_are_refused(
     tmp_path: Path, names: tuple[str, ...]
 ) -> None:
     """A letter as the answer to a question whose options are never shown measures nothing."""
-    texts = {name: f"text {place} of #" for place, name in enumerate(names)}
+    texts = {name: f"text {number} of #" for number, name in enumerate(names)}
 
-    told = refused(tmp_path, asked(**texts), "target.unused-column")
+    message = refused(tmp_path, rows_with(**texts), "target.unused-column")
 
-    assert "--target-choices '" + "".join(f"{{{name}}}" for name in names) + "'" in told
+    assert "--target-choices '" + "".join(f"{{{name}}}" for name in names) + "'" in message
 
 
 @pytest.mark.parametrize("answer", ["B", "b", 1, "option_b", "second"])
@@ -142,16 +145,18 @@ def test_numbers_that_could_count_from_0_or_1_are_refused(tmp_path: Path) -> Non
         for n in range(4)
     ]
 
-    told = refused(tmp_path, rows, "target.two-readings", choices="{choice1}{choice2}{choice3}")
+    message = refused(tmp_path, rows, "target.two-readings", choices="{choice1}{choice2}{choice3}")
 
-    assert "count from 1" in told
+    assert "count from 1" in message
 
 
 def test_texts_that_count_up_are_parts(tmp_path: Path) -> None:
     """Which of two sentences is meant, their names do not say: both are."""
-    told = refused(tmp_path, asked(sentence1="One #", sentence2="Two #"), "target.unused-column")
+    message = refused(
+        tmp_path, rows_with(sentence1="One #", sentence2="Two #"), "target.unused-column"
+    )
 
-    assert r"--target-prompt '{sentence1}\n{sentence2}\n{question}'" in told
+    assert r"--target-prompt '{sentence1}\n{sentence2}\n{question}'" in message
 
 
 def test_an_ignored_column_is_none(tmp_path: Path) -> None:
@@ -170,14 +175,14 @@ def test_an_ignored_column_is_none(tmp_path: Path) -> None:
 
 def chat(*turns: tuple[str, Any], **more: Any) -> dict[str, Any]:
     """Return a row with a chat."""
-    return {"messages": [{"role": role, "content": said} for role, said in turns], **more}
+    return {"messages": [{"role": role, "content": content} for role, content in turns], **more}
 
 
 def test_a_system_turn_stays_where_it_is(tmp_path: Path) -> None:
     """In the middle it speaks of what follows."""
-    said = [("user", "Hi"), ("assistant", "Hi."), ("system", "Now French."), ("user", "Go")]
+    dialogue = [("user", "Hi"), ("assistant", "Hi."), ("system", "Now French."), ("user", "Go")]
 
-    (item,) = items(tmp_path, [chat(("system", "Be short."), *said, ("assistant", "Oui"))])
+    (item,) = items(tmp_path, [chat(("system", "Be short."), *dialogue, ("assistant", "Oui"))])
 
     assert item.prompt == (
         "Be short.\n\nUser: Hi\nAssistant: Hi.\nSystem: Now French.\nUser: Go\nAssistant:"
@@ -279,9 +284,9 @@ def test_a_layout_without_what_it_always_has_is_refused(tmp_path: Path) -> None:
     """An input alone is no question of Alpaca's."""
     rows = [{"instruction": "Sort.", "input": "b a", "output": "x"}]
 
-    told = refused(tmp_path, [*rows, {**rows[0], "instruction": ""}], "target.blank")
+    message = refused(tmp_path, [*rows, {**rows[0], "instruction": ""}], "target.blank")
 
-    assert "data.jsonl:2: instruction is missing" in told
+    assert "data.jsonl:2: instruction is missing" in message
 
 
 def test_squad_is_read_with_all_its_answers(tmp_path: Path) -> None:
@@ -311,8 +316,8 @@ def test_preferences_are_read_by_flag(tmp_path: Path) -> None:
     row = {"prompt": "q", "chosen": "good", "rejected": "bad"}
     assert "--target-answer chosen" in refused(tmp_path, [row], "target.no-column")
     row = {"prompt": "other", "chosen": [*user, turn], "rejected": "bad"}
-    told = refused(tmp_path, [row], "target.two-prompts", answer="chosen")
-    assert "--target-prompt chosen" in told
+    message = refused(tmp_path, [row], "target.two-prompts", answer="chosen")
+    assert "--target-prompt chosen" in message
 
 
 def test_a_prompt_beside_its_chat_points_to_the_chat(tmp_path: Path) -> None:
@@ -337,10 +342,10 @@ def test_names_are_found_in_any_case(tmp_path: Path) -> None:
 
 def test_a_part_that_is_no_text_names_no_flag_that_cannot_work(tmp_path: Path) -> None:
     """Passages in lists cannot stand in braces."""
-    told = refused(tmp_path, asked(ctxs=[{"title": "t"}]), "target.unused-column")
+    message = refused(tmp_path, rows_with(ctxs=[{"title": "t"}]), "target.unused-column")
 
-    assert "ctxs holds no plain text" in told
-    assert "--target-prompt" not in told
+    assert "ctxs holds no plain text" in message
+    assert "--target-prompt" not in message
 
 
 def test_parts_without_a_prompt_are_offered_as_one(tmp_path: Path) -> None:
@@ -358,8 +363,8 @@ def test_a_rendering_of_the_row_is_no_part(tmp_path: Path) -> None:
 
     assert items(tmp_path, rows, prompt="prompt")[0].prompt == "Is 1 so?"
     rows[1]["text"] = "A passage."
-    told = refused(tmp_path, rows, "target.unused-column", prompt="prompt")
-    assert r"--target-prompt '{text}\n{prompt}'" in told
+    message = refused(tmp_path, rows, "target.unused-column", prompt="prompt")
+    assert r"--target-prompt '{text}\n{prompt}'" in message
 
 
 def test_ids_clusters_and_levels_can_be_ignored(tmp_path: Path) -> None:
@@ -378,33 +383,33 @@ def test_ids_clusters_and_levels_can_be_ignored(tmp_path: Path) -> None:
 )
 def test_what_is_named_like_a_part_is_one(tmp_path: Path, name: str) -> None:
     """What a name is of stands at its end; where it holds no text of several words it is none."""
-    told = refused(tmp_path, asked(**{name: "A tale of two"}), "target.unused-column")
+    message = refused(tmp_path, rows_with(**{name: "A tale of two"}), "target.unused-column")
 
-    assert f"--target-ignore {name}" in told
-    assert items(tmp_path, asked(**{name: "B-17"}))
+    assert f"--target-ignore {name}" in message
+    assert items(tmp_path, rows_with(**{name: "B-17"}))
 
 
 @pytest.mark.parametrize("name", ["answer_context", "context_id", "context_length", "label_text"])
 def test_what_is_of_the_answer_or_a_number_is_no_part(tmp_path: Path, name: str) -> None:
     """Nor is the passage that an answer was made from."""
-    assert items(tmp_path, asked(**{name: "A tale of two"}))
+    assert items(tmp_path, rows_with(**{name: "A tale of two"}))
 
 
 @pytest.mark.parametrize("name", ["system_message", "systemPrompt", "SystemPrompt", "developer"])
 def test_a_system_prompt_by_another_name_is_one(tmp_path: Path, name: str) -> None:
     """Its flag stands in the message."""
-    told = refused(tmp_path, asked(**{name: "Be brief."}), "target.unused-column")
+    message = refused(tmp_path, rows_with(**{name: "Be brief."}), "target.unused-column")
 
-    assert f"--target-system {name}" in told
+    assert f"--target-system {name}" in message
 
 
 def test_options_of_belebele_are_options(tmp_path: Path) -> None:
     """They are offered as choices, and not before the question."""
     options = {f"mc_answer{n}": f"text {n}" for n in range(1, 5)}
 
-    told = refused(tmp_path, asked(**options), "target.unused-column")
+    message = refused(tmp_path, rows_with(**options), "target.unused-column")
 
-    assert "--target-choices '{mc_answer1}{mc_answer2}{mc_answer3}{mc_answer4}'" in told
+    assert "--target-choices '{mc_answer1}{mc_answer2}{mc_answer3}{mc_answer4}'" in message
 
 
 @pytest.mark.parametrize("stem", ["distractor", "Incorrect Answer ", "wrong_answer_"])
@@ -412,12 +417,13 @@ def test_wrong_options_are_offered_with_the_right_one(tmp_path: Path, stem: str)
     """SciQ and GPQA have them so; alone before the question they would be told as its text."""
     wrong = {f"{stem}{n}": f"text {n}" for n in range(1, 4)}
 
-    told = refused(tmp_path, asked(**wrong), "target.unused-column")
+    message = refused(tmp_path, rows_with(**wrong), "target.unused-column")
 
     listed = "".join(f"{{{name}}}" for name in ("answer", *wrong))
-    assert f"--target-choices '{listed}' takes them and the right one as choices" in told
+    assert f"--target-choices '{listed}' takes them and the right one as choices" in message
     assert (
-        items(tmp_path, asked(**wrong), choices=listed, answer="answer")[0].answer == "yes it is, 0"
+        items(tmp_path, rows_with(**wrong), choices=listed, answer="answer")[0].answer
+        == "yes it is, 0"
     )
 
 

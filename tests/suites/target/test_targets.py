@@ -85,18 +85,18 @@ def test_a_prompt_may_be_made_of_columns(tmp_path: Path) -> None:
 
 def test_two_prompts_are_named_with_the_flag(tmp_path: Path) -> None:
     """Which column is asked is not guessed."""
-    told = refusal(tmp_path, [{"question": "Add.", "text": "1 and 2", "output": "3"}])
+    message = refusal(tmp_path, [{"question": "Add.", "text": "1 and 2", "output": "3"}])
 
-    assert "data.jsonl: any of question, text could be the prompt" in told
-    assert "--target-prompt" in told
-    assert "target: {prompt: …}" in told
+    assert "data.jsonl: any of question, text could be the prompt" in message
+    assert "--target-prompt" in message
+    assert "target: {prompt: …}" in message
 
 
 def test_two_answers_are_named_with_the_flag(tmp_path: Path) -> None:
     """A label beside an explanation is a choice for the user."""
-    told = refusal(tmp_path, [{"text": "a", "label": "x", "output": "long"}])
+    message = refusal(tmp_path, [{"text": "a", "label": "x", "output": "long"}])
 
-    assert "any of label, output could be the answer; name it with --target-answer" in told
+    assert "any of label, output could be the answer; name it with --target-answer" in message
 
 
 @pytest.mark.parametrize(
@@ -106,24 +106,24 @@ def test_no_usual_column_lists_what_there_is(
     tmp_path: Path, row: dict[str, Any], role: str
 ) -> None:
     """The message has the columns to choose from."""
-    told = refusal(tmp_path, [row])
+    message = refusal(tmp_path, [row])
 
-    assert f"any column that is usually the {role} (there are: {', '.join(row)})" in told
-    assert f"--target-{role}" in told
+    assert f"any column that is usually the {role} (there are: {', '.join(row)})" in message
+    assert f"--target-{role}" in message
 
 
 def test_a_misspelt_column_is_corrected(tmp_path: Path) -> None:
     """A named column that is not there names the nearest."""
-    told = refusal(tmp_path, QUESTIONS, prompt="questoin")
+    message = refusal(tmp_path, QUESTIONS, prompt="questoin")
 
-    assert "has no column 'questoin'; did you mean 'question'?" in told
+    assert "has no column 'questoin'; did you mean 'question'?" in message
 
 
 def test_a_context_is_not_left_out_in_silence(tmp_path: Path) -> None:
     """A question without its passage would be another question."""
-    told = refusal(tmp_path, [{"context": "c", "question": "q", "answer": "a"}])
+    message = refusal(tmp_path, [{"context": "c", "question": "q", "answer": "a"}])
 
-    assert r"--target-prompt '{context}\n{question}'" in told
+    assert r"--target-prompt '{context}\n{question}'" in message
 
 
 def test_white_space_at_the_end_of_a_prompt_goes(tmp_path: Path) -> None:
@@ -158,10 +158,10 @@ def test_a_level_in_words_is_no_ladder(tmp_path: Path) -> None:
 # --- chats ---------------------------------------------------------------------------------------
 
 
-def turns(*said: str, first_role: str = "user") -> list[dict[str, str]]:
+def turns(*texts: str, first_role: str = "user") -> list[dict[str, str]]:
     """Return a chat in which user and assistant take turns."""
     roles = ("user", "assistant") if first_role == "user" else ("system", "user", "assistant")
-    return [{"role": roles[n % len(roles)], "content": text} for n, text in enumerate(said)]
+    return [{"role": roles[n % len(roles)], "content": text} for n, text in enumerate(texts)]
 
 
 def test_the_last_turn_of_a_chat_is_the_answer(tmp_path: Path) -> None:
@@ -197,25 +197,25 @@ def test_sharegpt_chats_are_read(tmp_path: Path) -> None:
 
 def test_a_chat_as_prompt_with_one_as_completion(tmp_path: Path) -> None:
     """So trainers write preference-free pairs."""
-    said = [{"role": "assistant", "content": "1"}]
+    completion = [{"role": "assistant", "content": "1"}]
 
-    item = first(tmp_path, {"prompt": turns("Say 1:"), "completion": said})
+    item = first(tmp_path, {"prompt": turns("Say 1:"), "completion": completion})
 
     assert (item.prompt, item.answer) == ("Say 1:", "1")
 
 
 def test_a_chat_without_an_answer_is_refused(tmp_path: Path) -> None:
     """What the user said last is not what the model should say."""
-    told = refusal(tmp_path, [{"messages": turns("a", "b")}, {"messages": turns("a")}])
+    message = refusal(tmp_path, [{"messages": turns("a", "b")}, {"messages": turns("a")}])
 
-    assert "data.jsonl:2: the chat in messages does not end with the assistant's turn" in told
+    assert "data.jsonl:2: the chat in messages does not end with the assistant's turn" in message
 
 
 def test_a_chat_that_gives_its_label_away_is_refused(tmp_path: Path) -> None:
     """With a column of answers the chat ends with what is asked."""
-    told = refusal(tmp_path, [{"messages": turns("a", "b"), "label": "x"}], answer="label")
+    message = refusal(tmp_path, [{"messages": turns("a", "b"), "label": "x"}], answer="label")
 
-    assert "data.jsonl:1: the chat in messages ends with the assistant's turn" in told
+    assert "data.jsonl:1: the chat in messages ends with the assistant's turn" in message
 
 
 def test_pictures_in_a_chat_are_refused(tmp_path: Path) -> None:
@@ -308,9 +308,9 @@ def test_labels_may_be_named(tmp_path: Path) -> None:
 
 def test_a_label_outside_the_set_is_refused(tmp_path: Path) -> None:
     """With its line."""
-    told = refusal(tmp_path, [*TICKETS, {"text": "x", "label": "spam"}], labels=LABELS)
+    message = refusal(tmp_path, [*TICKETS, {"text": "x", "label": "spam"}], labels=LABELS)
 
-    assert "data.jsonl:31: the answer 'spam' is not among the labels" in told
+    assert "data.jsonl:31: the answer 'spam' is not among the labels" in message
 
 
 def test_short_answers_are_matched(tmp_path: Path) -> None:
@@ -388,19 +388,19 @@ def test_keys_that_do_not_fit_are_refused(
 )
 def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: Any, message: str) -> None:
     """File, line and what is wrong; nothing is skipped."""
-    told = refusal(tmp_path, [*QUESTIONS, row])
+    refused = refusal(tmp_path, [*QUESTIONS, row])
 
-    assert f"data.jsonl:41: {message}" in told
+    assert f"data.jsonl:41: {message}" in refused
 
 
 def test_an_id_twice_names_both_lines(tmp_path: Path) -> None:
     """Answers are stored by id."""
     rows = [{**row, "id": "a"} for row in QUESTIONS[:2]]
 
-    told = refusal(tmp_path, rows)
+    message = refusal(tmp_path, rows)
 
-    assert "data.jsonl:2: the id 'a' stands already in" in told
-    assert told.endswith("data.jsonl:1; mend it, or say --target-ignore id")
+    assert "data.jsonl:2: the id 'a' stands already in" in message
+    assert message.endswith("data.jsonl:1; mend it, or say --target-ignore id")
 
 
 def test_no_rows_no_target(tmp_path: Path) -> None:
@@ -443,10 +443,10 @@ def test_the_same_rows_are_the_same_target_in_any_file(tmp_path: Path) -> None:
 
 def test_other_items_have_another_digest(tmp_path: Path) -> None:
     """One changed label is another target."""
-    one = target_suite(TargetData(data=data(tmp_path, TICKETS)))
+    suite = target_suite(TargetData(data=data(tmp_path, TICKETS)))
     changed = [{**TICKETS[0], "label": "shipping"}, *TICKETS[1:]]
 
-    assert target_suite(TargetData(data=data(tmp_path, changed))).digest != one.digest
+    assert target_suite(TargetData(data=data(tmp_path, changed))).digest != suite.digest
 
 
 def test_a_bad_row_of_a_table_is_named(tmp_path: Path) -> None:
@@ -514,35 +514,35 @@ def test_a_split_of_a_saved_dataset_is_chosen(tmp_path: Path) -> None:
 # --- the hub -------------------------------------------------------------------------------------
 
 
-def on_hub(monkeypatch: pytest.MonkeyPatch, found: Any) -> list[dict[str, Any]]:
+def on_hub(monkeypatch: pytest.MonkeyPatch, splits: Any) -> list[dict[str, Any]]:
     """Let the hub have these splits, or raise; return what it is asked."""
     import datasets
 
-    asked: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
 
     def load_dataset(name: str, subset: str | None = None, **more: Any) -> Any:
         offline = datasets.config.HF_HUB_OFFLINE
-        asked.append({"name": name, "subset": subset, "offline": offline, **more})
-        if isinstance(found, Exception):
-            raise found
-        return datasets.DatasetDict(found)
+        calls.append({"name": name, "subset": subset, "offline": offline, **more})
+        if isinstance(splits, Exception):
+            raise splits
+        return datasets.DatasetDict(splits)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    return asked
+    return calls
 
 
 def test_a_name_on_a_hub_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By name and revision, a split chosen; nothing but data is asked for."""
     splits = {"train": numbered((0, 1)), "test": numbered((2, 2))}
-    asked = on_hub(monkeypatch, splits)
+    calls = on_hub(monkeypatch, splits)
     target = TargetData(data="hf:org/tickets@v2", split="test", subset="en")
 
     (capability,) = target_suite(target).capabilities
 
     assert [item.answer for item in capability.tasks[0].items] == ["shipping", "shipping"]
     assert capability.tasks[0].items[0].choices == LABELS
-    (call,) = asked
+    (call,) = calls
     assert (call["name"], call["subset"], call["revision"]) == ("org/tickets", "en", "v2")
     assert "trust_remote_code" not in call
 
@@ -552,12 +552,12 @@ def test_offline_no_connection_is_opened(monkeypatch: pytest.MonkeyPatch) -> Non
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-    asked = on_hub(monkeypatch, ConnectionError("offline"))
+    calls = on_hub(monkeypatch, ConnectionError("offline"))
 
     with pytest.raises(UsageError, match=r"org/x: .*not on this machine; drop --offline"):
         target_suite(TargetData(data="hf:org/x"), offline=True)
 
-    assert [call["offline"] for call in asked] == [True]
+    assert [call["offline"] for call in calls] == [True]
     assert datasets.config.HF_HUB_OFFLINE is False
 
 
@@ -594,7 +594,7 @@ def test_a_plain_name_of_data_is_a_copy_that_is_here_or_nothing(
     import datasets
 
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
-    asked = on_hub(monkeypatch, ConnectionError("offline"))
+    calls = on_hub(monkeypatch, ConnectionError("offline"))
 
     with pytest.raises(UsageError, match="write hf:org/x to fetch it") as failure:
         target_suite(TargetData(data="org/x"))
@@ -602,16 +602,16 @@ def test_a_plain_name_of_data_is_a_copy_that_is_here_or_nothing(
         target_suite(TargetData(data="org/x"), hub=True)
 
     assert failure.value.id == "hub.not-said"
-    assert [call["offline"] for call in asked] == [True, False]
+    assert [call["offline"] for call in calls] == [True, False]
 
 
 def test_a_misspelt_file_is_not_looked_for_on_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     """data/test.jsonl reads like a name on a hub, and is a file."""
-    asked = on_hub(monkeypatch, {})
+    calls = on_hub(monkeypatch, {})
 
     with pytest.raises(UsageError, match=r"data/test\.jsonl: no such file or folder"):
         target_suite(TargetData(data="data/test.jsonl"))
-    assert asked == []
+    assert calls == []
 
 
 # --- in a run ------------------------------------------------------------------------------------
@@ -642,8 +642,12 @@ def test_a_plan_of_a_target_alone_is_a_plan(tmp_path: Path) -> None:
 
     review = reviewed(plan_of(tmp_path, rows), tmp_path)
 
-    (found,) = review.comparison.capabilities
-    assert (found.capability, found.suite, found.ring) == ("target", "target", "target")
+    (capability,) = review.comparison.capabilities
+    assert (capability.capability, capability.suite, capability.ring) == (
+        "target",
+        "target",
+        "target",
+    )
     assert review.plan.policy is not None
     assert review.plan.policy.target is not None
     assert review.verdict.findings[0].outcome is Outcome.HELD
@@ -665,7 +669,7 @@ def test_the_target_stands_before_the_suites(tmp_path: Path) -> None:
 
     plan = plan_of(tmp_path, TICKETS, (suite,), name="routing")
 
-    names = [c.name for one in suites_of(plan) for c in one.capabilities]
+    names = [c.name for suite in suites_of(plan) for c in suite.capabilities]
     assert names == ["routing", "reasoning", "saying"]
     with pytest.raises(UsageError, match="the capability 'saying' stands twice"):
         suites_of(plan_of(tmp_path, TICKETS, (suite,), name="saying"))
