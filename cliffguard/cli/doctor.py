@@ -59,6 +59,7 @@ def doctor(
         raise typer.Exit(_print_missing(failure, output_format)) from None
     if output_format == "json":
         payload = {**dataclasses.asdict(checkup), "exit_code": checkup.exit_code}
+        payload["found"] = payload.pop("observations")  # the key that scripts know
         sys.stdout.write(json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
     else:
         _print(checkup)

@@ -343,7 +343,7 @@ def _joined(parts: Sequence[Reads]) -> Reads:
         return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
 
     return Reads(
-        position=column("place"),
+        position=column("position"),
         target=column("target"),
         request=column("request"),
         offset=column("offset"),
