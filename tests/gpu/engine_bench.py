@@ -234,7 +234,7 @@ def planned(engine: CliffguardLM, requests: Sequence[Request]) -> tuple[int, flo
     per_pair = 4 * config.num_hidden_layers * config.num_attention_heads * config.head_dim
     n_tokens = sum(len(row.tokens) for row in rows)
     n_pairs = sum(int((row.position + 1).sum()) for row in rows)
-    n_read = sum(len(np.unique(row.reads.place)) for row in rows)
+    n_read = sum(len(np.unique(row.reads.position)) for row in rows)
     head = 2 * config.hidden_size * config.vocab_size * n_read
     return n_tokens, float(per_token * n_tokens + per_pair * n_pairs + head)
 
