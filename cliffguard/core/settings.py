@@ -357,6 +357,9 @@ class RunnerSettings:
     device_map: Literal["auto"] | None = flag(None, "auto spreads a model over all GPUs.")
     batch_size: Count | None = flag(None, "Sequences per batch.", "--batch_size")
     batch_tokens: Count | None = flag(None, "Tokens per batch (default: from free memory).")
+    linear: Literal["auto", "plain", "packed"] = flag(
+        "auto", "Lay weights out for the processor (float32 on a CPU): packed is faster on AMD's."
+    )
 
     def __post_init__(self) -> None:
         _check_bounds(self, "runner")
@@ -370,6 +373,8 @@ class RunnerSettings:
                 "batch_tokens",
                 f"is of the runner cliffguard; {self.model} has batch_size",
             )
+        if self.linear != "auto" and not self.kind.packs:
+            raise bad_key("runner", "linear", f"is of the runner cliffguard, not of {self.model}")
         if self.device_map is not None and not self.is_local:
             raise bad_key("runner", "device_map:", f"give it to the runner {self.model} in args")
         if secret := next(filter(is_secret_name, self.args), None):

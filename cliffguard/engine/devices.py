@@ -24,15 +24,23 @@ def cpu_model() -> str:
 
     Without commas, which part what is told of a measurement.
     """
+    name = _cpuinfo("model name") or platform.processor() or platform.machine()
+    return name.replace(",", "")
+
+
+@cache
+def cpu_vendor() -> str:
+    """Return who made the processor, as it says itself ("AuthenticAMD"); empty where unknown."""
+    return _cpuinfo("vendor_id")
+
+
+def _cpuinfo(key: str) -> str:
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        cpuinfo = ""
-    names = [
-        line.partition(":")[2].strip() for line in cpuinfo.splitlines() if "model name" in line
-    ]
-    name = names[0] if names else platform.processor() or platform.machine()
-    return name.replace(",", "")
+        return ""
+    lines = (line.partition(":") for line in cpuinfo.splitlines())
+    return next((value.strip() for name, _, value in lines if name.strip() == key), "")
 
 
 def devices() -> tuple[Device, ...]:

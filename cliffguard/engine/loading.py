@@ -74,7 +74,8 @@ class LoadOptions:
     """How weights are put into memory.
 
     `device_map` "auto" spreads them over all devices; `attention` None is transformers' choice;
-    `quantization` is "none", "4bit" (NF4) or "8bit", both of bitsandbytes.
+    `quantization` is "none", "4bit" (NF4) or "8bit", both of bitsandbytes. `prepacks` lays linear
+    layers out for the processor (`engine.prepacked`).
     """
 
     dtype: str
@@ -83,6 +84,7 @@ class LoadOptions:
     attention: str | None = None
     quantization: str = "none"
     allow_pickle: bool = False
+    prepacks: bool = False
 
 
 def load(checkpoint: Checkpoint, options: LoadOptions) -> tuple[Any, Any]:

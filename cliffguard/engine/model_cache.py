@@ -7,6 +7,7 @@ from typing import Any
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.engine import loading
 from cliffguard.engine.adapters import apart_because
+from cliffguard.engine.prepacked import prepack
 from cliffguard.engine.rehearsal import rehearse
 from cliffguard.engine.weight_checks import refuse_missing_tokens
 
@@ -29,6 +30,8 @@ class CachedModel:
             self._base, self._tokenizers[self._only] = loading.load(checkpoint, options)
         else:
             self._base = loading.load_weights(checkpoint, options)
+        # On what was looked through: a layer that is laid out computes from its copy.
+        self.n_prepacked = prepack(self._base) if options.prepacks else 0
         self.unread: tuple[str, ...] = getattr(self._base, "unread", ())
         self._tuned: Any = None
         self._is_spoiled = False

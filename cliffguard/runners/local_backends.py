@@ -16,6 +16,7 @@ from cliffguard.core.errors import ChangedFiles, IntegrityError
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import loading
+from cliffguard.engine.prepacked import is_faster_here
 from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners.backends import Backend, speech
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 class LocalBackend(Backend):
     """Checkpoints loaded here; a subclass says which lm-eval model runs them."""
+
+    _prepacks = False
+    """Whether linear layers are laid out for the processor, where they are float32 on a CPU."""
 
     _batch_size: int | None = None
     """How many sequences go in at once where nothing else is said; None: as memory allows."""
@@ -122,6 +126,8 @@ class LocalBackend(Backend):
             notes["batch tokens"] = self._budget.batch_tokens
         if self._plain is not None:
             notes["no prefix shared"] = self._plain
+        if self._resident is not None and self._resident.n_prepacked:
+            notes["linear layers"] = "packed"
         if self._resident is not None and (unread := self._resident.unread):
             notes["weights not read"] = f"{len(unread)} from {unread[0]} on"
         return notes
@@ -134,6 +140,7 @@ class LocalBackend(Backend):
             attention=protocol.attention,
             quantization=protocol.quantization,
             allow_pickle=self._allow_pickle,
+            prepacks=self._prepacks and dtype == "float32",
         )
 
     def _wrapped(self, network: Any, tokenizer: Any, protocol: EvalSettings) -> Any:
@@ -167,6 +174,11 @@ class LocalBackend(Backend):
 
 class CliffguardBackend(LocalBackend):
     """Our engine, which computes a prefix that prompts share once."""
+
+    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool) -> None:
+        super().__init__(settings, allow_pickle=allow_pickle)
+        is_wanted = settings.linear == "packed"
+        self._prepacks = is_wanted or (settings.linear == "auto" and is_faster_here())
 
     def _as_lm(self, arguments: Mapping[str, Any], protocol: EvalSettings) -> Any:
         from cliffguard.engine.lm import CliffguardLM

@@ -1,0 +1,170 @@
+"""Prepacked linear layers: the same numbers, from a copy that is never older than the weight."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from cliffguard.core.errors import UsageError
+from cliffguard.core.settings import RunnerSettings
+from cliffguard.engine import prepacked
+from cliffguard.engine.prepacked import PrepackedLinear, prepack
+from cliffguard.runners.local_backends import CliffguardBackend
+from tests.engine import tiny
+
+pytestmark = pytest.mark.skipif(not prepacked.is_known(), reason="another release of torch")
+
+
+def wide(**settings: Any) -> Any:
+    """Return a model whose layers are wide enough to be laid out."""
+    return tiny.build("Llama", hidden_size=128, intermediate_size=256, **settings)
+
+
+def logits(model: Any) -> torch.Tensor:
+    """Return the logits of a short text."""
+    with torch.inference_mode():
+        result: torch.Tensor = model(input_ids=torch.arange(60)[None]).logits
+    return result
+
+
+def kinds(model: Any) -> set[type]:
+    """Return the classes of a model's linear layers."""
+    return {type(module) for module in model.modules() if isinstance(module, nn.Linear)}
+
+
+def test_the_numbers_are_those_of_the_plain_layers() -> None:
+    """To the rounding of float32; every layer is laid out, the head among them."""
+    model = wide()
+    expected = logits(model)
+
+    assert prepack(model) == 2 * 7 + 1
+    assert kinds(model) == {PrepackedLinear}
+    assert torch.allclose(logits(model), expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+def test_a_layer_with_a_bias_adds_it() -> None:
+    """Of several rows and of one."""
+    layer = nn.Linear(128, 256)
+    model = nn.Sequential(layer)
+    inputs = torch.randn(3, 5, 128)
+    expected = layer(inputs)
+
+    assert prepack(model) == 1
+    assert torch.allclose(model(inputs), expected, atol=1e-5)
+    assert torch.allclose(model(inputs[0, 0]), expected[0, 0], atol=1e-5)
+
+
+def _written(model: Any) -> None:
+    with torch.no_grad():
+        model.lm_head.weight.mul_(2.0)
+
+
+def _replaced(model: Any) -> None:
+    model.lm_head.weight = nn.Parameter(2.0 * model.lm_head.weight.detach())
+
+
+def _assigned(model: Any) -> None:
+    model.lm_head.weight.data = 2.0 * model.lm_head.weight.data
+
+
+@pytest.mark.parametrize("change", [_written, _replaced, _assigned])
+def test_a_weight_that_changes_is_the_one_that_counts(change: Any) -> None:
+    """The copy is of a weight that is no more."""
+    model = wide()
+    prepack(model)
+    expected = 2.0 * logits(model)
+
+    change(model)
+
+    assert torch.allclose(logits(model), expected, rtol=1e-4)
+
+
+def test_a_copied_layer_is_plain() -> None:
+    """An adapter that saves a module beside the base's copies it, and then loads its own weight."""
+    model = wide()
+    prepack(model)
+    head = copy.deepcopy(model.lm_head)
+    with torch.no_grad():
+        head.weight.mul_(2.0)
+    inputs = torch.randn(1, 4, 128)
+
+    assert type(head) is nn.Linear
+    assert torch.allclose(head(inputs), 2.0 * model.lm_head(inputs), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_low_precision_stays_plain(dtype: torch.dtype) -> None:
+    """There torch multiplies by oneDNN by itself."""
+    assert prepack(wide().to(dtype)) == 0
+
+
+def test_an_adapter_over_packed_layers_computes_as_over_plain_ones() -> None:
+    """LoRA puts its own matrices beside a layer, which stays the base's."""
+    from peft import LoraConfig, get_peft_model
+
+    def tuned(model: Any) -> Any:
+        torch.manual_seed(1)
+        config = LoraConfig(r=4, target_modules=["q_proj", "up_proj"], init_lora_weights=False)
+        return get_peft_model(model, config).eval()
+
+    expected = logits(tuned(wide()))
+    model = wide()
+    prepack(model)
+
+    assert torch.allclose(logits(tuned(model)), expected, rtol=0, atol=1e-4)
+
+
+def test_no_memory_means_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run goes on with the plain layers."""
+    memory = type("Memory", (), {"available": 1000})
+    monkeypatch.setattr(prepacked.psutil, "virtual_memory", lambda: memory)
+
+    assert prepack(wide()) == 0
+
+
+def test_an_unknown_torch_means_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operators have no promise."""
+    monkeypatch.setattr(torch, "__version__", "9.0.0")
+
+    assert prepack(wide()) == 0
+    assert not prepacked.is_faster_here()
+
+
+def test_a_layer_that_computes_otherwise_stays_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is tried before it is trusted."""
+    sound = prepacked._multiplied
+    monkeypatch.setattr(prepacked, "_multiplied", lambda *args: 1.001 * sound(*args))
+
+    assert prepack(wide()) == 0
+
+
+@pytest.mark.parametrize(
+    ("linear", "vendor", "prepacks"),
+    [
+        ("auto", "AuthenticAMD", True),
+        ("auto", "GenuineIntel", False),
+        ("packed", "GenuineIntel", True),
+        ("plain", "AuthenticAMD", False),
+    ],
+)
+def test_auto_goes_by_the_processor(
+    linear: Any, vendor: str, prepacks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was measured to be faster; a flag goes before it."""
+    monkeypatch.setattr(prepacked, "cpu_vendor", lambda: vendor)
+
+    backend = CliffguardBackend(RunnerSettings(linear=linear), allow_pickle=False)
+
+    assert backend._prepacks is prepacks
+
+
+def test_it_is_our_engines_alone() -> None:
+    """lm-eval's hf is what the engine is compared with."""
+    with pytest.raises(UsageError) as caught:
+        RunnerSettings(model="hf", linear="packed")
+
+    assert caught.value.id == "runner.linear"
