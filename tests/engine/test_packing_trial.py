@@ -210,18 +210,63 @@ def test_layer_by_layer_is_float32(dtype: torch.dtype) -> None:
         assert torch.equal(left, right.to(dtype))
 
 
-def test_a_model_that_fails_on_the_way_keeps_its_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also the layer that was widened when it failed."""
+@pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt])
+def test_a_model_that_fails_on_the_way_keeps_its_dtype(
+    end: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the layer that was widened when it failed, or when Ctrl-C ended it in a notebook."""
     model = tiny.llama().bfloat16()
 
     def fail(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("out of paper")
+        raise end("out of paper")
 
     monkeypatch.setattr(model.model.layers[1].mlp, "forward", fail)
-    with pytest.raises(RuntimeError, match="out of paper"), in_float32(model):
+    with pytest.raises(end, match="out of paper"), in_float32(model):
         model(input_ids=torch.zeros(1, 4, dtype=torch.long))
 
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+
+
+def test_what_hangs_on_a_weight_in_training_hangs_there_afterwards() -> None:
+    """DistributedDataParallel sums gradients in such hooks: a model in memory goes on training."""
+    model = tiny.llama().bfloat16()
+    weight = model.model.layers[0].mlp.up_proj.weight
+    accumulates = weight.expand_as(weight).grad_fn.next_functions[0][0]
+
+    with torch.inference_mode(), in_float32(model):
+        model(input_ids=torch.zeros(1, 4, dtype=torch.long))
+
+    assert model.model.layers[0].mlp.up_proj.weight is weight
+    assert weight.expand_as(weight).grad_fn.next_functions[0][0] is accumulates
+
+
+def test_the_reference_is_float32_whatever_torch_rounds_it_to() -> None:
+    """Autocast and TF32, as training scripts set them, would make it a second low precision."""
+    model = tiny.llama().bfloat16()
+    ids = torch.from_numpy(prompts(1)[0])[None]
+    with torch.inference_mode(), in_float32(model):
+        expected = model(input_ids=ids).logits
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16), in_float32(model):
+            within = torch.get_float32_matmul_precision()
+            logits = model(input_ids=ids).logits
+        after = torch.get_float32_matmul_precision()
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+    assert torch.equal(logits, expected)
+    assert (within, after) == ("highest", "medium")
+
+
+def test_tied_weights_are_widened_once() -> None:
+    """An embedding that is the head as well is the largest weight of a small model."""
+    model = tiny.build("Llama", vocab_size=300, tie_word_embeddings=True).bfloat16()
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+
+    with in_float32(model):
+        assert model.lm_head.weight is model.model.embed_tokens.weight
 
 
 def test_quantised_weights_have_no_reference() -> None:
