@@ -171,16 +171,48 @@ def test_packed_may_be_a_quarter_farther_from_float32(
 @pytest.mark.parametrize("n", [0, 1, 3, 12, 500])
 def test_a_trial_reads_256_tokens_however_many_prompts_there_are(n: int) -> None:
     """Random tokens stand in for what is lacking, and many prompts are sampled."""
-    sequences = sampled(prompts(n))
+    sequences = sampled(prompts(n), tiny.llama())
 
     n_read = sum(len(sequence.targets) for sequence in sequences)
     assert 256 <= n_read <= 700
     assert all(len(sequence.tokens) <= 160 for sequence in sequences)
 
 
+def test_many_short_prompts_are_read_before_random_tokens() -> None:
+    """A trial is on the run's own prompts where these hold enough."""
+    short = [np.array([5, 6, 7, number]) for number in range(200)]
+
+    assert all(sequence.tokens[0] == 5 for sequence in sampled(short, tiny.llama()))
+
+
+def test_a_small_vocabulary_and_window_are_kept_to() -> None:
+    """Where random tokens stand in: beyond them a sound model fails, and would run plain."""
+    model = tiny.build(
+        "GPT2", vocab_size=65, n_positions=64, bos_token_id=1, eos_token_id=2, pad_token_id=2
+    )
+
+    assert plain_reason(model.bfloat16(), [np.array([3, 4])]) is None
+
+
+@pytest.mark.parametrize(
+    "failure", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_trial_without_memory_says_nothing_of_the_model(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came of it is kept in the store, where it would stand when memory is there again."""
+
+    def fail(*_: Any) -> Any:
+        raise failure
+
+    monkeypatch.setattr(packing_trial, "try_prompts", fail)
+    with pytest.raises(type(failure)):
+        plain_reason(tiny.llama().bfloat16(), prompts())
+
+
 def test_a_trial_has_sequences_that_share_a_beginning() -> None:
     """Else nothing would be packed in it."""
-    sequences = sampled(prompts())
+    sequences = sampled(prompts(), tiny.llama())
 
     assert any(
         (left.tokens[:40] == right.tokens[:40]).all()

@@ -89,6 +89,24 @@ def test_a_trial_is_made_once(plan: Plan, tmp_path: Path, monkeypatch: pytest.Mo
     assert tried == ["base", "candidate"]
 
 
+def test_where_memory_runs_out_in_a_trial_the_run_is_plain(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said, and not kept: another time there may be more."""
+
+    def fail(*_: object) -> str | None:
+        raise MemoryError
+
+    monkeypatch.setattr(lm, "plain_reason", fail)
+    store, lines = Store(tmp_path / "store"), list[str]()
+
+    guard(plan, store=store, tell=lines.append)
+
+    assert set(packings(store)) == {"plain"}
+    assert any("memory ran out when it was tried" in line for line in lines)
+    assert not (store.root / "trials").exists()
+
+
 def test_a_damaged_trial_is_made_again(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
