@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
-_HELD = (torch.bfloat16, torch.float16, torch.float32)
+_LOW = (torch.bfloat16, torch.float16)
+_HELD = (*_LOW, torch.float32)
 
 
 def can_be_had(model: Any) -> bool:
@@ -21,27 +22,26 @@ def can_be_had(model: Any) -> bool:
 
 @contextmanager
 def in_float32(model: Any) -> Iterator[None]:
-    """Let `model` compute in float32.
+    """Let `model` compute in float32, whatever torch was told to round it to.
 
     A block of layers is widened when it is reached and narrowed again behind it, so that no more
-    than one is in memory twice. Widening loses nothing, and the weights' own tensors are put
-    back: afterwards the model is to the last bit what it was.
+    than one is in memory twice. Widening loses nothing. Widened weights take the places of the
+    model's own, which are never written to: afterwards, however it ended, the model is to the last
+    bit what it was, and so is all that hangs on its weights (an optimiser, hooks of gradients).
     """
     blocks = list(_blocks(model))
     inside = {id(part) for block in blocks for part in block.modules()}
-    with ExitStack() as stack:
-        for part in model.modules():
-            if id(part) not in inside:  # embedding, last norm, LM head; tied ones are one tensor
-                stack.enter_context(_widened(part, recurse=False))
+    with _as_float32_is_meant(model), ExitStack() as stack:
+        around = [part for part in model.modules() if id(part) not in inside]
+        stack.enter_context(_widened(around))  # embedding, last norm, LM head
         for block in blocks:
-            opened: list[Any] = []
+            opened = stack.enter_context(ExitStack())  # an interrupt skips hooks, and not this
 
-            def widen(module: nn.Module, _: Any, opened: list[Any] = opened) -> None:
-                opened.append(_widened(module, recurse=True))
-                opened[-1].__enter__()
+            def widen(module: nn.Module, _: Any, opened: ExitStack = opened) -> None:
+                opened.enter_context(_widened(module.modules()))
 
-            def narrow(module: nn.Module, *_: Any, opened: list[Any] = opened) -> None:
-                opened.pop().__exit__(None, None, None)
+            def narrow(*_: Any, opened: ExitStack = opened) -> None:
+                opened.close()
 
             stack.callback(block.register_forward_pre_hook(widen).remove)
             stack.callback(block.register_forward_hook(narrow, always_call=True).remove)
@@ -55,17 +55,39 @@ def _blocks(model: Any) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _widened(module: nn.Module, *, recurse: bool) -> Iterator[None]:
-    tensors = [*module.parameters(recurse), *module.buffers(recurse)]
-    narrow = [
-        (tensor, tensor.data)
-        for tensor in tensors
-        if tensor.dtype in (torch.bfloat16, torch.float16)
-    ]
+def _as_float32_is_meant(model: Any) -> Iterator[None]:
+    """Switch off what computes float32 in less: autocast, TF32."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
     try:
-        for tensor, data in narrow:
-            tensor.data = data.float()
+        with torch.autocast(model.device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+
+
+@contextmanager
+def _widened(modules: Iterable[nn.Module]) -> Iterator[None]:
+    wide: dict[int, Any] = {}  # tied weights stay one tensor
+    places: list[tuple[Any, str, torch.Tensor]] = []
+    try:
+        for module in modules:
+            slots: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+            for tensors in slots:
+                for name, tensor in tensors.items():
+                    if tensor is None or tensor.dtype not in _LOW:
+                        continue
+                    if id(tensor) not in wide:
+                        wide[id(tensor)] = _wide(tensor)
+                    places.append((tensors, name, tensor))
+                    tensors[name] = wide[id(tensor)]
         yield
     finally:
-        for tensor, data in narrow:
-            tensor.data = data
+        for tensors, name, tensor in places:
+            tensors[name] = tensor
+
+
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    data = tensor.detach().float()
+    is_weight = isinstance(tensor, nn.Parameter)
+    return nn.Parameter(data, requires_grad=False) if is_weight else data

@@ -14,7 +14,7 @@ The result is a function of the tokens and the limits only: the same for base an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -342,9 +342,4 @@ def _joined(parts: Sequence[Reads]) -> Reads:
         columns = [getattr(part, name) for part in parts]
         return np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
 
-    return Reads(
-        position=column("position"),
-        target=column("target"),
-        request=column("request"),
-        offset=column("offset"),
-    )
+    return Reads(**{field.name: column(field.name) for field in fields(Reads)})

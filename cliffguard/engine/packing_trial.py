@@ -24,10 +24,12 @@ from cliffguard.core.errors import CliffguardError, IntegrityError
 from cliffguard.core.texts import first_line
 from cliffguard.engine.decoding import RowCache
 from cliffguard.engine.float32 import can_be_had, in_float32
+from cliffguard.engine.loading import is_out_of_memory
 from cliffguard.engine.packing import Ints, PassLimits, Scored, chain, in_order
 from cliffguard.engine.packing_support import known_reason
 from cliffguard.engine.passes import Model, stacked
 from cliffguard.engine.scoring import score
+from cliffguard.engine.windows import window_of_model
 
 Floats = npt.NDArray[np.float64]
 
@@ -93,7 +95,7 @@ def plain_reason(model: Any, prompts: Sequence[Ints] | None = None) -> str | Non
         with in_float32(model):
             if (reason := _moved(model, torch.float32)) is not None:
                 return reason
-        trial = try_prompts(model, sampled(prompts or ()))
+        trial = try_prompts(model, sampled(prompts or (), model))
         if trial.passes:
             return None
         return (
@@ -113,9 +115,11 @@ def is_low(model: Any) -> bool:
 def _explained(tried: Callable[[], str | None]) -> str | None:
     try:
         return tried()
-    except (torch.cuda.OutOfMemoryError, MemoryError, CliffguardError):
+    except CliffguardError:
         raise
     except Exception as failure:  # models raise whatever they like at inputs they do not know
+        if is_out_of_memory(failure):
+            raise
         reason = first_line(failure, otherwise="", n_characters=120)
         return f"it refuses packed input ({type(failure).__name__}: {reason})"
 
@@ -123,27 +127,32 @@ def _explained(tried: Callable[[], str | None]) -> str | None:
 # --- on the run's own prompts --------------------------------------------------------------------
 
 
-def sampled(prompts: Sequence[Ints]) -> list[Scored]:
+def sampled(prompts: Sequence[Ints], model: Any) -> list[Scored]:
     """Return ends of prompts that read N_TOKENS tokens or more, neighbours sharing a beginning.
 
-    Pairs of neighbours in the order of their tokens, evenly over all of them. Where the prompts
-    hold too few tokens, random ones stand in.
+    Pairs of neighbours in the order of their tokens, drawn from all of them. Where the prompts
+    hold too few tokens, random ones that the model knows stand in.
     """
     order = [number for number in in_order(prompts) if len(prompts[number]) > 1]
-    pairs = [order[start : start + 2] for start in range(0, len(order), 2)]
-    n_pairs = min(len(pairs), 8)
+    starts = range(0, len(order), 2)
+    source = np.random.default_rng(0)
     sequences: list[Scored] = []
-    for number in range(n_pairs):
-        pair = [prompts[n] for n in pairs[number * len(pairs) // n_pairs]]
+    for drawn in source.permutation(len(starts)):
+        pair = [prompts[number] for number in order[starts[drawn] : starts[drawn] + 2]]
         # Both lose as many tokens at the left, so that what they share stays shared.
         start = max(0, min(map(len, pair)) - _N_BEFORE - _N_READ)
         sequences += [_read_at_the_end(tokens[start:]) for tokens in pair]
-        if sum(len(sequence.targets) for sequence in sequences) >= N_TOKENS:
+        if _n_read(sequences) >= N_TOKENS:
             break
-    source = np.random.default_rng(0)
-    while sum(len(sequence.targets) for sequence in sequences) < N_TOKENS:
-        sequences.append(_read_at_the_end(source.integers(0, 200, _N_BEFORE + _N_READ)))
+    n_known = model.get_input_embeddings().weight.shape[0]
+    n_longest = min(_N_BEFORE + _N_READ, window_of_model(model.config, None) or N_TOKENS)
+    while _n_read(sequences) < N_TOKENS:
+        sequences.append(_read_at_the_end(source.integers(0, min(n_known, 1000), n_longest)))
     return sequences
+
+
+def _n_read(sequences: Sequence[Scored]) -> int:
+    return sum(len(sequence.targets) for sequence in sequences)
 
 
 def _read_at_the_end(tokens: Ints) -> Scored:

@@ -119,7 +119,7 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
 
 
 def stop_where(is_time_up: Callable[[], bool]) -> None:
-    """Raise TimeUp if it is: for what `interrupts.drop_if_told` looks up."""
+    """Raise TimeUp if it is: for what `signals.drop_if_stopped` looks up."""
     if is_time_up():
         raise TimeUp("the time is up")
 

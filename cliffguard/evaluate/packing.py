@@ -8,6 +8,7 @@ from dataclasses import replace
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.items import Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner
@@ -67,6 +68,13 @@ def _reason(
         reason: str | None = trial["plain_because"]
         return reason
     few = [tasks[number * len(tasks) // _N_TASKS] for number in range(_N_TASKS)]
-    reason = runner.try_packing(side, list({task.name: task for task in few}.values()), protocol)
+    try:
+        reason = runner.try_packing(
+            side, list({task.name: task for task in few}.values()), protocol
+        )
+    except InfrastructureError as failure:
+        if failure.id != "memory.too-small":
+            raise
+        return "memory ran out when it was tried"  # not kept: there may be more another time
     store.write_trial(key, {**about, "plain_because": reason})
     return reason

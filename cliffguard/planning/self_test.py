@@ -94,6 +94,7 @@ def measure_noise(
     policy = replace(policy, estimand="capability", target=None, reserve=0.0, mean_margin=None)
     sides: list[Measurement] = []
     dtypes: list[str] = []
+    packings: list[str] = []
     for run, replicate in ((plan, 0), (other, _replicate(plan, other))):
         runner = make_runner(run)
         dtypes.append(runner.dtype(run.protocol))
@@ -101,6 +102,7 @@ def measure_noise(
         protocol, _ = settled(
             run.protocol, (checkpoint,), tasks, runner=runner, store=store, tell=tell
         )
+        packings.append(protocol.packing)  # as the checkpoint bears it
         look = Schedule(tasks, protocol).everything()
         side = measure(
             checkpoint, look, protocol=protocol, store=store, runner=runner,
@@ -111,7 +113,7 @@ def measure_noise(
         del runner  # its weights leave memory before the other's enter
     # Of an instrument, items are not a sample: which passage they are on does not matter.
     pairs = [replace(p, item=replace(p.item, cluster=None)) for p in pair_answers(look, *sides)]
-    against = _described(plan, other, dtypes)
+    against = _described(plan, other, dtypes, packings)
     _note(pairs, sides[0].questions, look, store, against)
     case = Case(
         base=checkpoint, candidate=checkpoint, suites=suites, policy=policy, protocol=plan.protocol
@@ -152,7 +154,7 @@ def _refuse_elsewhere(side: Measurement, runner: Runner) -> None:
         )
 
 
-def _described(plan: Plan, other: Plan, dtypes: Sequence[str]) -> str:
+def _described(plan: Plan, other: Plan, dtypes: Sequence[str], packings: Sequence[str]) -> str:
     """Say what is other in the second measurement."""
     changed = []
     if dtypes[0] != dtypes[1]:
@@ -161,8 +163,8 @@ def _described(plan: Plan, other: Plan, dtypes: Sequence[str]) -> str:
         changed.append(f"device {other.runner.device}")
     if plan.runner.batch_size != other.runner.batch_size:
         changed.append("one sequence at a time")
-    if plan.protocol.packing != other.protocol.packing:
-        changed.append(f"packing {other.protocol.packing}")
+    if (packings[0] == "plain") != (packings[1] == "plain"):  # auto, where nothing is tried, packs
+        changed.append(f"packing {packings[1]}")
     return ", ".join(changed) or "asked again"
 
 

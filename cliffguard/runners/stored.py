@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -189,7 +189,7 @@ def find_stored(
         raise UsageError(
             f"both sides were measured under {len(complete)} protocols ({protocols}); "
             "choose one with --limit (all: none), --num-fewshot, --max-length, --chat-template, "
-            "--dtype or --seed",
+            "--dtype, --packing or --seed",
             id="compare.several-protocols",
         )
     return StoredRunner(complete[0])
@@ -240,7 +240,10 @@ def _nothing(
     suites: Sequence[Suite],
     store: Store,
 ) -> str:
-    closest = min(by_how.values(), key=lambda r: len(_missing(r, sides, suites)), default=())
+    plain = _plain_of_packed(by_how.values(), sides, suites)
+    closest = plain or min(
+        by_how.values(), key=lambda rows: len(_missing(rows, sides, suites)), default=()
+    )
     side, task = _missing(closest, sides, suites)[0]
     elsewhere = sorted(
         {
@@ -251,11 +254,31 @@ def _nothing(
         }
     )
     drifted = f" (it has some under {elsewhere[0]})" if elsewhere else ""
+    if plain:
+        drifted = " (one was asked plain, one packed: below float32 they are two questions)"
     return (
         f"{store.root}: holds no answers of {side.name} to {task.name} under a protocol that "
         f"both sides share{drifted}; run `cliffguard measure {shlex.quote(side.name)} --store "
-        f"{shlex.quote(str(store.root))}` with the same suites and flags of the protocol first"
+        f"{shlex.quote(str(store.root))}{' --packing plain' if plain else ''}` with the same "
+        "suites and flags of the protocol first"
     )
+
+
+def _plain_of_packed(
+    groups: Iterable[Sequence[_Stored]],
+    sides: tuple[Checkpoint, Checkpoint],
+    suites: Sequence[Suite],
+) -> Sequence[_Stored]:
+    """Return what was asked plain where nothing is missing but that more of it was asked packed."""
+    by_else: dict[str, list[_Stored]] = {}
+    for row in (row for rows in groups for row in rows):
+        apart = {**row.question["protocol"], "packing": None}
+        by_else.setdefault(canonical_json([apart, row.question["runner"]]), []).append(row)
+    for rows in by_else.values():
+        plain = [row for row in rows if row.protocol.packing == "plain"]
+        if plain and not _missing(rows, sides, suites):
+            return plain
+    return ()
 
 
 def _described(stored: _Stored) -> str:

@@ -5,8 +5,8 @@ levels past a cut and those before it, over all cuts and in either direction, is
 it is when the levels' labels are permuted over the items: a drop that is the same everywhere does
 not move it, nor does a noise that grows with difficulty. *Where?* At the cut of that contrast; its
 sign says which side of the cut has lost more. *Abruptly?* A step must fit the level means better
-than a straight line and than a constant rate, which `steps` tests: a decline that is steady, or
-that compounds from level to level, is not called a cliff.
+than a straight line and than a constant rate, which `abruptness` tests: a decline that is steady,
+or that compounds from level to level, is not called a cliff.
 
 References
 ----------

@@ -6,6 +6,7 @@
                              /shards/0000.jsonl answers, one line per item, and how they came about
                              /noise.json       how many flip by noise, where that was measured
                              /judged/cd34…     empty: a verdict on this pair was formed on them
+    <root>/trials/ab12….json               what came of a trial of packing at a checkpoint
 
 A shard is written to a temporary file, flushed and put in its place, once: it is there whole or
 not at all, and of two processes that ask the same the first one's stays. An absent shard is run
@@ -19,7 +20,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -327,9 +328,18 @@ class Store:
             text = self._trial(key).read_text(encoding="utf-8")
             trial: dict[str, Any] = json.loads(text)
             is_whole = _with_seal({k: v for k, v in trial.items() if k != "seal"}) == text
-        except (OSError, ValueError, AttributeError):
+            is_whole = is_whole and isinstance(trial["plain_because"], str | None)
+        except (OSError, ValueError, AttributeError, KeyError, RecursionError):
             return None  # it is made again
         return trial if is_whole else None
+
+    def trials(self, of: Collection[str] | None = None) -> list[Path]:
+        """Return the files of the trials at these fingerprints (None: all, damaged ones too)."""
+        paths = sorted((self.root / "trials").glob("*.json"))
+        if of is None:
+            return paths
+        there = [(path, self.read_trial(path.stem)) for path in paths]
+        return [path for path, trial in there if trial and trial.get("checkpoint") in of]
 
     def write_trial(self, key: str, trial: Mapping[str, Any]) -> None:
         """Keep what came of a trial of packing; the last one counts."""

@@ -171,16 +171,48 @@ def test_packed_may_be_a_quarter_farther_from_float32(
 @pytest.mark.parametrize("n", [0, 1, 3, 12, 500])
 def test_a_trial_reads_256_tokens_however_many_prompts_there_are(n: int) -> None:
     """Random tokens stand in for what is lacking, and many prompts are sampled."""
-    sequences = sampled(prompts(n))
+    sequences = sampled(prompts(n), tiny.llama())
 
     n_read = sum(len(sequence.targets) for sequence in sequences)
     assert 256 <= n_read <= 700
     assert all(len(sequence.tokens) <= 160 for sequence in sequences)
 
 
+def test_many_short_prompts_are_read_before_random_tokens() -> None:
+    """A trial is on the run's own prompts where these hold enough."""
+    short = [np.array([5, 6, 7, number]) for number in range(200)]
+
+    assert all(sequence.tokens[0] == 5 for sequence in sampled(short, tiny.llama()))
+
+
+def test_a_small_vocabulary_and_window_are_kept_to() -> None:
+    """Where random tokens stand in: beyond them a sound model fails, and would run plain."""
+    model = tiny.build(
+        "GPT2", vocab_size=65, n_positions=64, bos_token_id=1, eos_token_id=2, pad_token_id=2
+    )
+
+    assert plain_reason(model.bfloat16(), [np.array([3, 4])]) is None
+
+
+@pytest.mark.parametrize(
+    "failure", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_a_trial_without_memory_says_nothing_of_the_model(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came of it is kept in the store, where it would stand when memory is there again."""
+
+    def fail(*_: Any) -> Any:
+        raise failure
+
+    monkeypatch.setattr(packing_trial, "try_prompts", fail)
+    with pytest.raises(type(failure)):
+        plain_reason(tiny.llama().bfloat16(), prompts())
+
+
 def test_a_trial_has_sequences_that_share_a_beginning() -> None:
     """Else nothing would be packed in it."""
-    sequences = sampled(prompts())
+    sequences = sampled(prompts(), tiny.llama())
 
     assert any(
         (left.tokens[:40] == right.tokens[:40]).all()
@@ -210,18 +242,63 @@ def test_layer_by_layer_is_float32(dtype: torch.dtype) -> None:
         assert torch.equal(left, right.to(dtype))
 
 
-def test_a_model_that_fails_on_the_way_keeps_its_dtype(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also the layer that was widened when it failed."""
+@pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt])
+def test_a_model_that_fails_on_the_way_keeps_its_dtype(
+    end: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the layer that was widened when it failed, or when Ctrl-C ended it in a notebook."""
     model = tiny.llama().bfloat16()
 
     def fail(*_: Any, **__: Any) -> Any:
-        raise RuntimeError("out of paper")
+        raise end("out of paper")
 
     monkeypatch.setattr(model.model.layers[1].mlp, "forward", fail)
-    with pytest.raises(RuntimeError, match="out of paper"), in_float32(model):
+    with pytest.raises(end, match="out of paper"), in_float32(model):
         model(input_ids=torch.zeros(1, 4, dtype=torch.long))
 
     assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+
+
+def test_what_hangs_on_a_weight_in_training_hangs_there_afterwards() -> None:
+    """DistributedDataParallel sums gradients in such hooks: a model in memory goes on training."""
+    model = tiny.llama().bfloat16()
+    weight = model.model.layers[0].mlp.up_proj.weight
+    accumulates = weight.expand_as(weight).grad_fn.next_functions[0][0]
+
+    with torch.inference_mode(), in_float32(model):
+        model(input_ids=torch.zeros(1, 4, dtype=torch.long))
+
+    assert model.model.layers[0].mlp.up_proj.weight is weight
+    assert weight.expand_as(weight).grad_fn.next_functions[0][0] is accumulates
+
+
+def test_the_reference_is_float32_whatever_torch_rounds_it_to() -> None:
+    """Autocast and TF32, as training scripts set them, would make it a second low precision."""
+    model = tiny.llama().bfloat16()
+    ids = torch.from_numpy(prompts(1)[0])[None]
+    with torch.inference_mode(), in_float32(model):
+        expected = model(input_ids=ids).logits
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16), in_float32(model):
+            within = torch.get_float32_matmul_precision()
+            logits = model(input_ids=ids).logits
+        after = torch.get_float32_matmul_precision()
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+    assert torch.equal(logits, expected)
+    assert (within, after) == ("highest", "medium")
+
+
+def test_tied_weights_are_widened_once() -> None:
+    """An embedding that is the head as well is the largest weight of a small model."""
+    model = tiny.build("Llama", vocab_size=300, tie_word_embeddings=True).bfloat16()
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+
+    with in_float32(model):
+        assert model.lm_head.weight is model.model.embed_tokens.weight
 
 
 def test_quantised_weights_have_no_reference() -> None:

@@ -10,11 +10,13 @@ import pytest
 from peft import PeftModel
 
 from cliffguard import Plan, Store, guard
-from cliffguard.core.errors import IntegrityError
+from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import lm
-from cliffguard.gate import find_alone, measure_alone, runner_for
+from cliffguard.gate import find_alone, find_sides, measure_alone, runner_for
 from cliffguard.runners.harness import HarnessRunner
+from cliffguard.runners.stored import find_stored
+from cliffguard.suites.target import suites_of
 from tests import support
 
 
@@ -89,6 +91,24 @@ def test_a_trial_is_made_once(plan: Plan, tmp_path: Path, monkeypatch: pytest.Mo
     assert tried == ["base", "candidate"]
 
 
+def test_where_memory_runs_out_in_a_trial_the_run_is_plain(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said, and not kept: another time there may be more."""
+
+    def fail(*_: object) -> str | None:
+        raise MemoryError
+
+    monkeypatch.setattr(lm, "plain_reason", fail)
+    store, lines = Store(tmp_path / "store"), list[str]()
+
+    guard(plan, store=store, tell=lines.append)
+
+    assert set(packings(store)) == {"plain"}
+    assert any("memory ran out when it was tried" in line for line in lines)
+    assert not (store.root / "trials").exists()
+
+
 def test_a_damaged_trial_is_made_again(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +141,23 @@ def test_a_base_that_was_packed_is_asked_again_plain(
 
     assert review.plan.protocol.packing == "plain"
     assert sorted(map(str, packings(store))) == ["packed"] * 2 + ["plain"] * 4
+
+
+def test_a_comparison_of_packed_with_plain_says_which_side_is_asked_again(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measured one at a time, each side is packed as it bears it; plain is what both bear."""
+    store = Store(tmp_path / "store")
+    sides = find_sides(plan)
+    refuse(monkeypatch, adapted=True)
+    for side in sides:
+        measure_alone(side, plan, store=store, runner=runner_for(plan))
+    assert set(packings(store)) == {"packed", "plain"}
+
+    with pytest.raises(UsageError, match=r"measure .*tiny .*--packing plain") as caught:
+        find_stored(store, sides, suites_of(plan), {})
+
+    assert (caught.value.id, caught.value.exit_code) == ("compare.not-stored", 2)
 
 
 def test_float32_answers_keep_their_keys(plan: Plan, tmp_path: Path) -> None:

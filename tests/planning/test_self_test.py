@@ -13,7 +13,7 @@ import pytest
 from cliffguard import Plan, Store
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
-from cliffguard.core.settings import RunnerSettings
+from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.evaluate.allocation import stored_flips
 from cliffguard.gate import find_alone
 from cliffguard.planning.self_test import NoiseFloor, measure_noise
@@ -219,6 +219,33 @@ def test_one_thing_is_other_at_a_time(
     scripted(lambda _: False)
 
     assert says in run(*words(plan, tmp_path), *more, "-q").stdout
+
+
+@pytest.mark.parametrize(
+    ("reason", "against"), [(None, "packing plain"), ("it squeaks", "asked again")]
+)
+def test_what_is_plain_anyway_is_not_packed_otherwise(
+    plan: Plan, tmp_path: Path, reason: str | None, against: str
+) -> None:
+    """Plain against plain shows nothing of packing, and does not say that it does."""
+
+    class Low(FakeRunner):
+        def dtype(self, protocol: EvalSettings) -> str:
+            return "bfloat16"
+
+        def must_try_packing(self, protocol: EvalSettings) -> bool:
+            return protocol.packing == "auto"
+
+        def try_packing(self, *_: Any) -> str | None:
+            return reason
+
+    other = replace(plan, protocol=replace(plan.protocol, packing="plain"))
+    noise = measure_noise(
+        find_alone(plan), plan, other,
+        store=Store(tmp_path / "store"), make_runner=lambda _: Low(lambda *_: 1.0),
+    )  # fmt: skip
+
+    assert noise.against == against
 
 
 def test_batches_of_another_model_are_its_own(plan: Plan, tmp_path: Path) -> None:

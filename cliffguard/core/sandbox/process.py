@@ -78,7 +78,7 @@ class Apart:
         """Return the program's answer.
 
         Raises Stopped after `seconds` of the wall's clock, or past the limits of this module;
-        Failed for an error of the program; and what `interrupts.drop_if_told` raises.
+        Failed for an error of the program; and what `signals.drop_if_stopped` raises.
         """
         with self._lock:
             try:

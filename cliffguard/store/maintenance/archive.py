@@ -6,6 +6,7 @@
                       /noise.json
                       /shards/0000.jsonl
     looks/ab/ab12….json                   the looks that were taken at these checkpoints
+    trials/ab12….json                     what came of their trials of packing
 
 The same questions give the same bytes. An archive comes from elsewhere: nothing of it is put into
 a store before all of it is read and verified.
@@ -55,6 +56,8 @@ _NAME = re.compile(
     r"(question\.json|items\.jsonl|noise\.json|shards/(?:\d{4}|[1-9]\d{4,8})\.jsonl)"
 )
 
+_TRIAL = re.compile(r"trials/[0-9a-f]{16}\.json")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportSummary:
@@ -85,8 +88,9 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
             )
         files = sorted(path for path in entry.folder.rglob("*") if path.is_file())
         names += [path.relative_to(store.root).as_posix() for path in files]
-    taken = pairs_with(all_looks(store), {row.fingerprint for row in rows})
-    names += [path.relative_to(store.root).as_posix() for path in taken]
+    fingerprints = {row.fingerprint for row in rows}
+    beside = [*pairs_with(all_looks(store), fingerprints), *store.trials(fingerprints)]
+    names += [path.relative_to(store.root).as_posix() for path in beside]
     names = [name for name in names if _is_of_a_store(name)]
     digests = {name: sha256_now(store.root / name) for name in names}
     about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
@@ -150,12 +154,15 @@ def read_archive(store: Store, path: Path) -> ImportSummary:
                     f"{path}: {where}: {damages[0].what}; export it again", id="archive.damaged"
                 )
         looks = [_whole_looks(path, file) for file in all_looks(Store(folder))]
+        trials = _whole_trials(path, Store(folder))
         for key, entry in staged.items():
             _refuse_conflict(path, entry, store.entry(key))
         store.begin()
         for pair_looks in looks:
             with turn(store, pair_looks.base, pair_looks.candidate):
                 add_looks(store, pair_looks)
+        for trial in trials:
+            write_new(store.root / "trials" / trial.name, _text(trial))
         new = [_placed(entry, store.entry(key)) for key, entry in staged.items()]
         n_shards = sum(len(entry.shard_numbers()) for entry in staged.values())
     return ImportSummary(n_questions=len(staged), n_new=sum(new), n_known=n_shards - sum(new))
@@ -221,7 +228,7 @@ def _unpacked(path: Path, tar: tarfile.TarFile, staged: Store) -> list[str]:
             raise _refused(path, f"{name} does not match its digest")
     if left:
         raise _refused(path, f"{min(left)} is missing, with {len(left) - 1} more")
-    questions = (name for name in digests if not LOOKS.fullmatch(name))
+    questions = (name for name in digests if _NAME.fullmatch(name))
     return list(dict.fromkeys(PurePosixPath(name).parts[2] for name in questions))
 
 
@@ -256,7 +263,7 @@ def _manifest(path: Path, tar: tarfile.TarFile) -> dict[str, str]:
 
 
 def _is_of_a_store(name: str) -> bool:
-    return bool(_NAME.fullmatch(name) or LOOKS.fullmatch(name))
+    return any(kind.fullmatch(name) for kind in (_NAME, LOOKS, _TRIAL))
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:
@@ -291,6 +298,14 @@ def _whole_looks(path: Path, looks: Path) -> Looks:
     if whole is None or not are(TakenLooks, whole.runs):
         raise _refused(path, f"{looks.name} does not hold the looks that were taken")
     return whole
+
+
+def _whole_trials(path: Path, staged: Store) -> list[Path]:
+    """Return the trials of an archive, which must match their seals."""
+    for trial in (trials := staged.trials()):
+        if staged.read_trial(trial.stem) is None:
+            raise _refused(path, f"{trial.name} does not hold what came of a trial")
+    return trials
 
 
 def _refuse_conflict(path: Path, new: Entry, old: Entry) -> None:

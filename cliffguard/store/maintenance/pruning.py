@@ -41,9 +41,9 @@ def removable(
 ) -> list[Removable]:
     """Return the questions that meet all of the conditions that are given.
 
-    With a checkpoint's questions go the looks that were taken at it. `is_unreadable` means damaged
-    questions and looks, and with them what lies about: what was moved aside, and what killed runs
-    left a day ago or earlier. `now` is in seconds since 1970.
+    With a checkpoint's questions go the looks that were taken at it, and its trials of packing.
+    `is_unreadable` means what of these is damaged, and with it what lies about: what was moved
+    aside, and what killed runs left a day ago or earlier. `now` is in seconds since 1970.
     """
     now = time.time() if now is None else now
     removals: list[Removable] = []
@@ -69,7 +69,11 @@ def removable(
     if is_unreadable and checkpoint is None:
         removals += _leftovers(store, now, older_than_s or 0.0)
     looks = _looks(store, None if checkpoint is None else fingerprints, is_unreadable)
-    removals += [file for file in looks if now - file.path.stat().st_mtime >= (older_than_s or 0.0)]
+    trials = _trials(store, None if checkpoint is None else fingerprints, is_unreadable)
+    beside = [*looks, *trials]
+    removals += [
+        file for file in beside if now - file.path.stat().st_mtime >= (older_than_s or 0.0)
+    ]
     return removals
 
 
@@ -83,6 +87,16 @@ def _looks(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Remov
     whole = sorted({*all_looks(store)} - {damage.path for damage in damaged})
     kept = whole if of is None else pairs_with(whole, of)
     return [_removable(path, "looks that were taken, and what they spent") for path in kept]
+
+
+def _trials(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
+    """Return the trials of packing at these fingerprints (None: at any), or those damaged."""
+    if not is_unreadable:
+        return [_removable(path, "a trial of packing") for path in store.trials(of)]
+    if of is not None:
+        return []
+    damaged = [path for path in store.trials() if store.read_trial(path.stem) is None]
+    return [_removable(path, "a damaged trial of packing") for path in damaged]
 
 
 def _described(entry: Entry) -> StoredQuestion | None:
@@ -103,7 +117,7 @@ def _leftovers(store: Store, now: float, older_than_s: float) -> list[Removable]
         *(path for path in store.root.glob("*-*") if _STAGED.fullmatch(path.name)),
         *(
             path
-            for folder in ("questions", "looks")
+            for folder in ("questions", "looks", "trials")
             for path in (store.root / folder).rglob(".*")
             if _PART.fullmatch(path.name)
         ),
@@ -132,7 +146,7 @@ STAGING = ("incoming-", "removed-")
 """How folders below the root begin that live only while something is imported or removed."""
 _STAGED = re.compile(r"(?:incoming|removed)-[a-z0-9_]{8}")
 _PART = re.compile(
-    r"\.(?:question\.json|items\.jsonl|noise\.json|\d+\.jsonl|[0-9a-f]{64}\.json)\.[a-z0-9_]{8}"
+    r"\.(?:question\.json|items\.jsonl|noise\.json|\d+\.jsonl|(?:[0-9a-f]{16}|[0-9a-f]{64})\.json)\.[a-z0-9_]{8}"
 )
 
 

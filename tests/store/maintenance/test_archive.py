@@ -121,6 +121,20 @@ def test_the_noise_floor_travels(store: Store, tmp_path: Path) -> None:
     assert other.entry(question().key).read_noise() == noise
 
 
+def test_trials_of_packing_travel(store: Store, tmp_path: Path) -> None:
+    """Else a machine that has a base's answers would load the base to try it; of it, no others'."""
+    base, tuned = (question(name).checkpoint.fingerprint for name in ("base", "runs/tuned"))
+    for key, fingerprint in (("a" * 64, base), ("b" * 64, tuned)):
+        store.write_trial(key, {"checkpoint": fingerprint, "plain_because": None})
+    write_archive(store, select(store, checkpoint="base"), tmp_path / "base.tar")
+    other = Store(tmp_path / "other")
+
+    read_archive(other, tmp_path / "base.tar")
+
+    assert other.read_trial("a" * 64) == store.read_trial("a" * 64) is not None
+    assert other.read_trial("b" * 64) is None
+
+
 def test_damaged_answers_do_not_go_out(store: Store, tmp_path: Path) -> None:
     """An export ends with the damage, and writes nothing."""
     (entries_of(store)[0].shards_folder / "0000.jsonl").write_text("torn")
@@ -256,6 +270,10 @@ HOSTILE: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
     "a folder": (of_type(tarfile.DIRTYPE), "a link, a device or a folder"),
     "a member twice": (lambda members: [*members, members[-1]], "is in it twice"),
     "a shard of another question": (another_shard, "shard 0"),
+    "a trial that says nothing": (
+        lambda members: [*members, (tarfile.TarInfo(f"trials/{'a' * 16}.json"), b'{"seal": 1}')],
+        "what came of a trial",
+    ),
     "items without their question": (
         lambda members: [m for m in members if "question.json" not in m[0].name],
         r"question\.json is missing",

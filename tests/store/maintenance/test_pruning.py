@@ -12,7 +12,7 @@ from cliffguard.store.answers import Store
 from cliffguard.store.maintenance.damage import examine, move_aside
 from cliffguard.store.maintenance.pruning import removable, remove
 from cliffguard.store.maintenance.questions import describe, entries_of
-from tests.store.maintenance.stores import content, filled
+from tests.store.maintenance.stores import content, filled, question
 
 A_DAY_S = 86_400.0
 
@@ -127,3 +127,17 @@ def test_what_stays_is_not_touched(store: Store) -> None:
     remove(store, removable(store, checkpoint="base"))
 
     assert [content(folder) for folder in kept] == before
+
+
+def test_trials_go_with_their_checkpoint_and_damaged_ones_alone(store: Store) -> None:
+    """Else a store keeps what came of checkpoints that are long gone."""
+    base, tuned = (question(name).checkpoint.fingerprint for name in ("base", "runs/tuned"))
+    for key, fingerprint in (("a" * 64, base), ("b" * 64, tuned), ("c" * 64, base)):
+        store.write_trial(key, {"checkpoint": fingerprint, "plain_because": None})
+    (store.root / "trials" / f"{'c' * 16}.json").write_text("{")
+
+    remove(store, removable(store, checkpoint="base"))
+    assert [path.stem[0] for path in store.trials()] == ["b", "c"]
+
+    remove(store, removable(store, is_unreadable=True))
+    assert [path.stem[0] for path in store.trials()] == ["b"]
