@@ -193,20 +193,16 @@ def _pool(
 
 
 def _uncut_share(capability: CapabilityComparison) -> Share:
-    if capability.diagnostics.uncut is None:
+    evidence = capability.evidence
+    diagnostics = capability.diagnostics
+    if diagnostics.uncut is None:
         return Share(
-            capability.evidence.drop or 0.0,
-            capability.evidence.square,
-            capability.evidence.n_effective,
+            evidence.drop or 0.0,
+            evidence.square,
+            evidence.n_effective,
         )
-    n_effective = (
-        capability.diagnostics.uncut.n_items
-        * capability.evidence.n_effective
-        / capability.counts.n_items
-    )
-    return Share(
-        capability.diagnostics.uncut.drop, capability.diagnostics.uncut.square, n_effective
-    )
+    n_effective = diagnostics.uncut.n_items * evidence.n_effective / capability.counts.n_items
+    return Share(diagnostics.uncut.drop, diagnostics.uncut.square, n_effective)
 
 
 def _all_shielded(

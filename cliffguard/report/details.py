@@ -59,15 +59,14 @@ def _unreadable(capability: CapabilityComparison) -> str:
 
 def _worth(capability: CapabilityComparison) -> str:
     """Say how many items of how many there would be, and what they are worth together."""
+    counts = capability.counts
     notes = []
-    if capability.counts.n_in_all is not None:
+    if counts.n_in_all is not None:
         notes.append(
-            f"on {capability.counts.n_items:,} of "
-            f"{n_things(capability.counts.n_in_all, 'item', ',')}, for the limit of one side"
+            f"on {counts.n_items:,} of "
+            f"{n_things(counts.n_in_all, 'item', ',')}, for the limit of one side"
         )
-    if capability.counts.n_clusters is not None:
+    if counts.n_clusters is not None:
         worth = math.floor(capability.evidence.n_effective_clusters or 0.0)
-        notes.append(
-            f"{n_things(capability.counts.n_clusters, 'cluster', ',')}, worth {worth:,} of one size"
-        )
+        notes.append(f"{n_things(counts.n_clusters, 'cluster', ',')}, worth {worth:,} of one size")
     return "; ".join(notes)
