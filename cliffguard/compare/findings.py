@@ -176,8 +176,7 @@ def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decid
             "hold nothing that the metric reads: mend the prompt, max_tokens or the filter"
         )
         return _Decided(Outcome.INCONCLUSIVE, reason)
-    capability_policy = policy.capabilities.get(capability.capability)
-    if capability_policy is not None and capability_policy.gate:
+    if policy.rules(capability.capability).gate:
         return _Decided(Outcome.INCONCLUSIVE, f"{text}, and the policy demands it")
     return _Decided(Outcome.NOT_MEASURED, text, counts=False)
 

@@ -104,9 +104,9 @@ def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role
     demands: list[tuple[str, Role, float]] = []
     if policy.target is not None and "target" not in measured.values():
         demands.append(("target", "target", -policy.target.min_gain))
-    for name, capability_policy in policy.capabilities.items():
+    for name, rules in policy.capabilities.items():
         if name not in measured:
-            role: Role = "monitored" if capability_policy.gate is False else "gating"
+            role: Role = "monitored" if rules.gate is False else "gating"
             demands.append((name, role, policy.margin(name)))
     return demands
 

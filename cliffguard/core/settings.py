@@ -297,22 +297,25 @@ class Policy:
         """Confidence of two-sided intervals, each end of which is a test at the first level."""
         return 1.0 - 2.0 * self.first_level
 
+    def rules(self, capability: str) -> CapabilityPolicy:
+        """Return what the policy says of one capability; nothing where it does not name it."""
+        return self.capabilities.get(capability) or CapabilityPolicy()
+
     def margin(self, capability: str) -> float:
         """Return the largest drop of a capability that is tolerated.
 
         Of a relative one, of a base that has half of what there is beyond guessing: before it is
         asked nobody knows what it has.
         """
-        rules = self.capabilities.get(capability)
-        if rules is not None and rules.relative_margin is not None:
+        rules = self.rules(capability)
+        if rules.relative_margin is not None:
             return rules.relative_margin * _SUPPOSED_SKILL
-        return self.default_margin if rules is None or rules.margin is None else rules.margin
+        return self.default_margin if rules.margin is None else rules.margin
 
     def stratum_margin(self, capability: str, role: Role, *, margin: float) -> float:
         """Return the largest drop of a part that is tolerated; `margin` is that of the whole."""
-        rules = self.capabilities.get(capability)
-        if rules is not None and rules.stratum_margin is not None:
-            return rules.stratum_margin
+        if (part := self.rules(capability).stratum_margin) is not None:
+            return part
         if role == "target":
             return max(self.margin(capability), _TARGET_STRATUM_MARGIN)
         return max(margin, _LEAST_MARGIN)
@@ -321,9 +324,8 @@ class Policy:
         """Return what a capability can do to the verdict."""
         if ring == "target":
             return "target" if self.target is not None else "monitored"
-        rules = self.capabilities.get(capability)
-        gates = ring != "control" if rules is None or rules.gate is None else rules.gate
-        return "gating" if gates else "monitored"
+        gate = self.rules(capability).gate
+        return "gating" if (ring != "control" if gate is None else gate) else "monitored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

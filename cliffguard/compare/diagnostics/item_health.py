@@ -92,8 +92,7 @@ def static_health(suites: Sequence[Suite], policy: Policy) -> tuple[str, ...]:
 
 def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
     items = [item for task in capability.tasks for item in task.items if task.gates(item)]
-    capability_policy = policy.capabilities.get(capability.name)
-    is_named = capability_policy is not None and capability_policy.margin is not None
+    is_named = policy.rules(capability.name).margin is not None
     margin = policy.margin(capability.name) if is_named else capability.margin
     margin = policy.default_margin if margin is None else margin
     needed = items_needed(
