@@ -126,10 +126,7 @@ def _change(
     behaviour: ResponseComparison, share: Callable[[ResponseStatistics], float | None]
 ) -> str:
     """Both sides as "3.0 → 12.5 %"."""
-    base, candidate = share(behaviour.base), share(behaviour.candidate)
-    if base is None or candidate is None:
-        return numbers.MISSING
-    return f"{numbers.percent(base).removesuffix(' %')} → {numbers.percent(candidate)}"
+    return numbers.change(share(behaviour.base), share(behaviour.candidate))
 
 
 # --- notes ---------------------------------------------------------------------------------------

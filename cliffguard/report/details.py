@@ -46,13 +46,10 @@ def _unreadable(capability: CapabilityComparison) -> str:
         return ""
     words = f"{counts} answers are unreadable, and count as wrong"
     if readable.drop is not None:
-        base, candidate = map(
-            capability.in_own_numbers, (readable.base_mean, readable.candidate_mean)
-        )
+        means = map(capability.in_own_numbers, (readable.base_mean, readable.candidate_mean))
         words += (
             f"; on the {n_things(readable.n_items, 'item', ',')} that both sides answered readably "
-            f"{numbers.percent(base).removesuffix(' %')} → {numbers.percent(candidate)}, drop "
-            f"{numbers.points(readable.drop)}"
+            f"{numbers.change(*means)}, drop {numbers.points(readable.drop)}"
         )
     return words if readable.other is None else f"{words}; {one_line(readable.other)}"
 
