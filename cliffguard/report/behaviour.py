@@ -18,7 +18,8 @@ from cliffguard.core.comparisons import (
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import plural
 from cliffguard.report import numbers
-from cliffguard.report.page import CapabilityRow, Page
+from cliffguard.report.capability_row import CapabilityRow
+from cliffguard.report.page import Page
 
 LEAST_ANSWERS = 30
 """Of fewer answers nothing is noted: one more or less would make a note."""

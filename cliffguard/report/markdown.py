@@ -11,9 +11,11 @@ from cliffguard.core.texts import clip, shorten
 from cliffguard.core.timing import Timings
 from cliffguard.report import behaviour, classes, numbers, parts, reach
 from cliffguard.report import timings as times
+from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
-from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out, source_line
+from cliffguard.report.ladder_view import LadderView
+from cliffguard.report.page import Page, lay_out, source_line
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 600

@@ -12,9 +12,11 @@ from rich.text import Text
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report import classes
 from cliffguard.report.behaviour import behaviour_view
+from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
+from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.numbers import percent, points
-from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out
+from cliffguard.report.page import Page, lay_out
 from cliffguard.report.parts import PartsView, part_views
 from cliffguard.report.reach import reaches
 from cliffguard.report.wording import SIGN_CONVENTION
