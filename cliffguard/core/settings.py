@@ -136,27 +136,12 @@ class EvalSettings:
 
 
 # What `apply_chat_template` takes for itself, or fills in.
-_NO_TEMPLATE_ARGS = frozenset(
-    [
-        "self",
-        "conversation",
-        "messages",
-        "tools",
-        "documents",
-        "chat_template",
-        "add_generation_prompt",
-        "continue_final_message",
-        "tokenize",
-        "sanitize_control_tokens",
-        "padding",
-        "truncation",
-        "max_length",
-        "return_tensors",
-        "return_dict",
-        "return_assistant_tokens_mask",
-        "tokenizer_kwargs",
-    ]
-)
+_NO_TEMPLATE_ARGS = {
+    "self", "conversation", "messages", "tools", "documents", "chat_template",
+    "add_generation_prompt", "continue_final_message", "tokenize", "sanitize_control_tokens",
+    "padding", "truncation", "max_length", "return_tensors", "return_dict",
+    "return_assistant_tokens_mask", "tokenizer_kwargs",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
