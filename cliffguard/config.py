@@ -18,7 +18,7 @@ from cliffguard.core.errors import ConfigError, UsageError, key_id
 from cliffguard.core.files import SECTIONS, is_path, read_yaml, user_path, validate
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.settings import Plan, Policy, TargetData
-from cliffguard.suites.loading import SuiteFile
+from cliffguard.suites.schema import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "plan": TypeAdapter(Plan),

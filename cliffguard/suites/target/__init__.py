@@ -26,16 +26,11 @@ from cliffguard.core.settings import Plan, TargetData
 from cliffguard.core.texts import cut_middle
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
-from cliffguard.suites.loading import (
-    OWN_METRICS,
-    TaskFile,
-    check_task,
-    load_suite,
-    make_item,
-    make_task,
-    together,
-)
+from cliffguard.suites.items import make_item
+from cliffguard.suites.loading import load_suite, make_task, together
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
+from cliffguard.suites.schema import TaskFile, check_task
+from cliffguard.suites.scorers import OWN_METRICS
 from cliffguard.suites.target.annotators import said_by_all, without_divided
 from cliffguard.suites.target.cells import at, shown
 from cliffguard.suites.target.chats import chat_in
