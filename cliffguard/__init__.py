@@ -117,7 +117,7 @@ _RENAMED = {"Protocol": "EvalSettings"}
 def __getattr__(name: str) -> Any:
     if new := _RENAMED.get(name):
         warnings.warn(
-            f"cliffguard.{name} is now {new}; the old name goes with the next release",
+            f"cliffguard.{name} is now cliffguard.{new}; the old name goes with the next release",
             DeprecationWarning,
             stacklevel=2,
         )
