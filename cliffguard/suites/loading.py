@@ -17,9 +17,11 @@ from pydantic import TypeAdapter
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, key_id, nearest
-from cliffguard.core.files import is_path, is_special, read_jsonl, read_yaml, user_path, validate
+from cliffguard.core.files import is_path, is_special, read_jsonl, user_path
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.terms import Terms
+from cliffguard.core.validation import validate
+from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites import ladders
 from cliffguard.suites.items import fields_of, make_item
 from cliffguard.suites.schema import GeneratedItems, SuiteFile, TaskFile, check_levels, check_task

@@ -13,8 +13,8 @@ from typing import Any
 from cliffguard.config import make_plans, make_policy
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import CliffguardError, ConfigError
-from cliffguard.core.files import read_yaml
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.yaml_files import read_yaml
 from cliffguard.report.json import read_review
 from cliffguard.suites.items import ITEM_KEYS, make_item
 from cliffguard.suites.loading import read_suite

@@ -18,12 +18,13 @@ from pydantic import TypeAdapter
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, UsageError, nearest
-from cliffguard.core.files import user_path, validate
+from cliffguard.core.files import user_path
 from cliffguard.core.hub_names import is_hub_id, is_said
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan, TargetData
 from cliffguard.core.texts import cut_middle
+from cliffguard.core.validation import validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
 from cliffguard.suites.items import make_item

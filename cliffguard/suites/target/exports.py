@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cliffguard.core.errors import SuiteError
-from cliffguard.core.files import read_yaml, validate
 from cliffguard.core.settings import TargetData
+from cliffguard.core.validation import validate
+from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.conversions import Converted, command
 from cliffguard.suites.target.known import says
