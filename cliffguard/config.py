@@ -15,10 +15,12 @@ from pydantic import TypeAdapter
 
 from cliffguard.core.churn import churn_of_file
 from cliffguard.core.errors import ConfigError, UsageError, key_id
-from cliffguard.core.files import SECTIONS, is_path, read_yaml, user_path, validate
+from cliffguard.core.files import is_path, user_path
 from cliffguard.core.hub_names import HUB
 from cliffguard.core.settings import Plan, Policy, TargetData
-from cliffguard.suites.loading import SuiteFile
+from cliffguard.core.validation import SECTIONS, validate
+from cliffguard.core.yaml_files import read_yaml
+from cliffguard.suites.schema import SuiteFile
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "plan": TypeAdapter(Plan),

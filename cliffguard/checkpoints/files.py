@@ -22,14 +22,9 @@ from cliffguard.core.errors import CliffguardError, InfrastructureError, Integri
 from cliffguard.core.hashing import sha256_of_file, sha256_of_files
 
 _TOKENIZER_FILES = (
-    "tokenizer.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "tekken.json",
-)
+    "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt",
+    "merges.txt", "tekken.json",
+)  # fmt: skip
 _TOKENIZER_PATTERNS = ("*.model", "*.tiktoken")
 # Where it lay, who wrote it, and what has a digest of its own.
 _NOT_TOKENS = {"name_or_path", "tokenizer_file", "special_tokens_map_file", "chat_template"}
@@ -165,16 +160,9 @@ def settings_of(folder: Path, file: str) -> dict[str, Any] | None:
 
 
 _WINDOW_KEYS = (
-    "max_position_embeddings",
-    "n_positions",
-    "n_ctx",
-    "max_seq_len",
-    "max_sequence_length",
-    "model_max_length",
-    "seq_length",
-    "context_length",
-    "max_target_positions",
-)
+    "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length",
+    "model_max_length", "seq_length", "context_length", "max_target_positions",
+)  # fmt: skip
 _LANGUAGE_PARTS = ("text_config", "language_config", "llm_config", "thinker_config", "decoder")
 _NO_WINDOW = 1 << 40  # tokenizers write 1e30 where they know of no length
 

@@ -10,7 +10,8 @@ import typer
 
 from cliffguard.cli.console import explained
 from cliffguard.core.errors import UsageError
-from cliffguard.core.files import read_text, user_path, validate, write_whole
+from cliffguard.core.files import read_text, user_path, write_whole
+from cliffguard.core.validation import validate
 
 if TYPE_CHECKING:
     from cliffguard.core.timing import Timings

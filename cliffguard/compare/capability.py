@@ -72,10 +72,7 @@ def _hypothesis(
     policy = case.policy
     role = policy.role(capability.name, capability.ring)
     gain = policy.target.min_gain if role == "target" and policy.target is not None else None
-    capability_policy = policy.capabilities.get(capability.name)
-    relative = (
-        None if capability_policy is None or gain is not None else capability_policy.relative_margin
-    )
+    relative = None if gain is not None else policy.rules(capability.name).relative_margin
     margin = policy.margin(capability.name) if gain is None else -gain
     if relative is not None:
         margin = relative * items.skill
@@ -175,15 +172,9 @@ def _strata(
     role = policy.role(capability.name, capability.ring)
     if role == "monitored" or policy.estimand == "suite":
         return ()
-    capability_policy = policy.capabilities.get(capability.name)
     margin = policy.stratum_margin(capability.name, role, margin=hypothesis.margin)
     p_beyond = partial(p_of_part, is_graded=hypothesis.is_graded, alpha=policy.first_level)
-    parts = strata_of(
-        items.counted,
-        look,
-        capability.name,
-        None if capability_policy is None else capability_policy.strata,
-    )
+    parts = strata_of(items.counted, look, capability.name, policy.rules(capability.name).strata)
     return tuple(compared(part, margin, p_beyond) for part in parts)
 
 

@@ -47,10 +47,8 @@ def tied_by(policy: Policy, pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 def tie_of(task: Task, item: Item, policy: Policy) -> str | None:
     """Return what an item has in the field that the policy's `cluster` names, if it names one."""
-    named = policy.capabilities.get(task.capability)
-    if named is None or not named.cluster:
-        return None
-    return task.fields.get(item.id, {}).get(named.cluster)
+    field = policy.rules(task.capability).cluster
+    return task.fields.get(item.id, {}).get(field) if field else None
 
 
 def cluster_name(task: Task, item: Item, policy: Policy) -> str:
@@ -65,13 +63,9 @@ def wanting(suites: Sequence[Suite], policy: Policy) -> tuple[Suite, ...]:
     """Return the suites, their tasks wanting the fields that the policy names of documents."""
 
     def task(task: Task) -> Task:
-        capability_policy = policy.capabilities.get(task.capability)
-        named = (
-            ()
-            if capability_policy is None
-            else (capability_policy.cluster, capability_policy.strata)
-        )
-        return replace(task, wanted=tuple(dict.fromkeys(name for name in named if name)))
+        rules = policy.rules(task.capability)
+        named = filter(None, (rules.cluster, rules.strata))
+        return replace(task, wanted=tuple(dict.fromkeys(named)))
 
     def capability(capability: Capability) -> Capability:
         return replace(capability, tasks=tuple(map(task, capability.tasks)))
@@ -86,11 +80,8 @@ def refuse_unknown_fields(tasks: Iterable[Task], policy: Policy) -> None:
     had: defaultdict[str, set[str]] = defaultdict(set)
     for task in tasks:
         had[task.capability] |= {name for fields in task.fields.values() for name in fields}
-    for name, capability_policy in policy.capabilities.items():
-        for key, field in (
-            ("cluster", capability_policy.cluster),
-            ("strata", capability_policy.strata),
-        ):
+    for name, rules in policy.capabilities.items():
+        for key, field in (("cluster", rules.cluster), ("strata", rules.strata)):
             if field is not None and name in had and field not in had[name]:
                 raise UsageError(
                     f"policy.capabilities.{name}.{key}: no document has a field {field!r}; name "

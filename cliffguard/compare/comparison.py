@@ -111,8 +111,7 @@ def _caveats(
 
 def _level_margin(policy: Policy, capability: str) -> float:
     """Return how much beyond guessing a level has to show; of a relative margin, anything."""
-    capability_policy = policy.capabilities.get(capability)
-    is_relative = capability_policy is not None and capability_policy.relative_margin is not None
+    is_relative = policy.rules(capability).relative_margin is not None
     return 0.0 if is_relative else policy.margin(capability)
 
 

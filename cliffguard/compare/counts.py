@@ -176,25 +176,22 @@ def remarks(capability: CapabilityComparison, items: Gathered) -> Iterator[Cavea
 
 
 def _base(capability: CapabilityComparison) -> Iterator[Caveat]:
-    if (
-        capability.evidence.base_mean is None
-        or capability.evidence.skill is None
-        or capability.evidence.margin <= 0
-    ):
+    evidence = capability.evidence
+    if evidence.base_mean is None or evidence.skill is None or evidence.margin <= 0:
         return
-    has = capability.evidence.skill
-    if capability.evidence.base_mean >= _CEILING:
-        shown = 100 * (capability.in_own_numbers(capability.evidence.base_mean) or 0.0)
+    has = evidence.skill
+    if evidence.base_mean >= _CEILING:
+        shown = 100 * (capability.in_own_numbers(evidence.base_mean) or 0.0)
         yield Caveat(
             id="base.at-ceiling",
             text=f"{capability.capability}: the base is at the ceiling ({shown:.1f} %); what "
             "harder items would show is not seen.",
         )
-    if capability.evidence.margin < has and capability.evidence.margin > _MUCH_OF_IT * has:
+    if evidence.margin < has and evidence.margin > _MUCH_OF_IT * has:
         yield Caveat(
             id="margin.most-of-skill",
             text=f"{capability.capability}: the margin of "
-            f"{n_things(100 * capability.evidence.margin, 'point', 'g')} is more than half of what "
+            f"{n_things(100 * evidence.margin, 'point', 'g')} is more than half of what "
             f"the base has beyond guessing ({100 * has:.1f} points).",
         )
 

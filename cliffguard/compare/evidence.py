@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import fmean
@@ -20,16 +20,19 @@ from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
 from cliffguard.stats.evidence import (
     Evidence,
     PairedSample,
-    e_process_evidence,
-    e_process_gain,
     fixed_evidence,
     gain_evidence,
-    graded_evidence,
-    graded_gain_evidence,
     sequential_evidence,
-    suite_evidence,
 )
 from cliffguard.stats.graded import p_at_least, p_at_most
+from cliffguard.stats.graded_evidence import (
+    GradedSample,
+    e_process_evidence,
+    e_process_gain,
+    graded_evidence,
+    graded_gain_evidence,
+    suite_evidence,
+)
 from cliffguard.stats.paired import PairedCounts
 from cliffguard.stats.sequential import DROP_SPENDING, HELD_SPENDING, repeated_p_of
 
@@ -261,55 +264,36 @@ def _graded(gating: Sequence[Pair], hypothesis: Hypothesis) -> Evidence:
     """Return the evidence on graded scores: without an order in one look, else by bets."""
     is_one_look = len({pair.look for pair in gating}) == 1 and len(gating) >= hypothesis.n_planned
     gating = gating if is_one_look else _in_betting_order(gating)
+    sample = _changes(gating, in_clusters=grouping_of(_counted(gating)) is not None)
+    alpha, margin = hypothesis.alpha, max(hypothesis.margin, _LEAST_MARGIN)
+    if hypothesis.gain is not None:
+        by_gain = graded_gain_evidence if is_one_look else e_process_gain
+        return by_gain(sample, gain=hypothesis.gain, alpha=alpha)
+    by_margin = graded_evidence if is_one_look else e_process_evidence
+    return by_margin(sample, margin=margin, alpha=alpha)
+
+
+def _changes(gating: Sequence[Pair], *, in_clusters: bool) -> GradedSample:
     scored, counted = [pair for pair in gating if pair.is_scored], _counted(gating)
     changes = [pair.change for pair in scored]
     at_worst = [pair.worst_change for pair in counted]
-    weights = worst_weights = None
-    if grouping_of(counted) is not None:
-        changes, weights = _by_cluster(scored, changes)
-        at_worst, worst_weights = _by_cluster(counted, at_worst)
-    procedure = partial(
-        _GRADED_EVIDENCE[is_one_look, hypothesis.gain is not None],
-        changes,
-        at_worst=at_worst,
-        alpha=hypothesis.alpha,
-        weights=weights,
-        worst_weights=worst_weights,
-    )
-    if hypothesis.gain is not None:
-        return procedure(gain=hypothesis.gain)
-    return procedure(margin=max(hypothesis.margin, _LEAST_MARGIN))
-
-
-_GRADED_EVIDENCE: dict[tuple[bool, bool], Callable[..., Evidence]] = {
-    (True, False): graded_evidence,
-    (True, True): graded_gain_evidence,
-    (False, False): e_process_evidence,
-    (False, True): e_process_gain,
-}
-"""By whether there is one look, and whether a gain is demanded."""
+    if not in_clusters:
+        return GradedSample(changes, at_worst)
+    changes, weights = _by_cluster(scored, changes)
+    at_worst, worst_weights = _by_cluster(counted, at_worst)
+    return GradedSample(changes, at_worst, weights, worst_weights)
 
 
 def _about_suite(gating: Sequence[Pair], hypothesis: Hypothesis) -> Evidence:
     """Return the evidence of bets about the suite itself, whatever its scores are."""
     gating = _in_betting_order(gating)
-    counted = _counted(gating)
-    changes = [pair.change for pair in gating if pair.is_scored]
-    at_worst = [pair.worst_change for pair in counted]
+    sample, alpha = _changes(gating, in_clusters=False), hypothesis.alpha
     # Items without any score are no part of the suite's mean, on either side.
-    n_suite = hypothesis.n_planned - (len(gating) - len(counted))
+    n_suite = hypothesis.n_planned - (len(gating) - len(_counted(gating)))
     if hypothesis.gain is not None:
-        return e_process_gain(
-            changes,
-            at_worst=at_worst,
-            gain=hypothesis.gain,
-            alpha=hypothesis.alpha,
-            n_suite=n_suite,
-        )
+        return e_process_gain(sample, gain=hypothesis.gain, alpha=alpha, n_suite=n_suite)
     margin = max(hypothesis.margin, _LEAST_MARGIN)
-    return suite_evidence(
-        changes, at_worst=at_worst, n_suite=n_suite, margin=margin, alpha=hypothesis.alpha
-    )
+    return suite_evidence(sample, n_suite=n_suite, margin=margin, alpha=alpha)
 
 
 def _in_betting_order(gating: Sequence[Pair]) -> list[Pair]:

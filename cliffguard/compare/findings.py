@@ -62,19 +62,13 @@ def _p_drop(capability: CapabilityComparison) -> float:
 
 
 def _p_readable(capability: CapabilityComparison) -> float:
-    return (
-        _p_drop(capability)
-        if capability.diagnostics.readable is None
-        else capability.diagnostics.readable.p_drop
-    )
+    diagnostics = capability.diagnostics
+    return _p_drop(capability) if diagnostics.readable is None else diagnostics.readable.p_drop
 
 
 def _p_uncut(capability: CapabilityComparison) -> float:
-    return (
-        _p_drop(capability)
-        if capability.diagnostics.uncut is None
-        else capability.diagnostics.uncut.p_drop
-    )
+    diagnostics = capability.diagnostics
+    return _p_drop(capability) if diagnostics.uncut is None else diagnostics.uncut.p_drop
 
 
 def _judge_one(
@@ -84,11 +78,8 @@ def _judge_one(
     policy: Policy,
     shapes: Mapping[tuple[str, str], LadderFinding],
 ) -> Finding:
-    if (
-        capability.evidence.drop is None
-        or capability.evidence.p_held is None
-        or capability.evidence.p_beyond is None
-    ):
+    evidence = capability.evidence
+    if evidence.drop is None or evidence.p_held is None or evidence.p_beyond is None:
         return _not_measured(capability, role)
     ladders = tuple(
         shapes[capability.capability, ladder.task] for ladder in capability.diagnostics.ladders
@@ -97,7 +88,7 @@ def _judge_one(
     return replace(
         _finding(capability, role, decided),
         p_regressed=proofs.dropped,
-        is_material=at_alpha(capability.evidence.p_beyond, capability, policy) <= policy.alpha,
+        is_material=at_alpha(evidence.p_beyond, capability, policy) <= policy.alpha,
         ladders=ladders,
     )
 
@@ -151,30 +142,28 @@ def _decide(
 
 def _dropped(capability: CapabilityComparison, proofs: _Proofs, policy: Policy) -> _Decided:
     """Return what a proven drop is called: a loss, one of format, or one that cuts explain."""
+    diagnostics = capability.diagnostics
     is_material = at_alpha(capability.evidence.p_beyond, capability, policy) <= policy.alpha
     reason = f"a drop {'beyond the margin ' if is_material else ''}is proven"
-    if capability.diagnostics.uncut is not None and _is_explained(
-        capability.diagnostics.uncut, proofs.uncut, policy
-    ):
-        return _Decided(Outcome.INCONCLUSIVE, reason + _not_without(capability.diagnostics.uncut))
-    if capability.diagnostics.readable is not None and proofs.readable > policy.alpha:
+    if diagnostics.uncut is not None and _is_explained(diagnostics.uncut, proofs.uncut, policy):
+        return _Decided(Outcome.INCONCLUSIVE, reason + _not_without(diagnostics.uncut))
+    if diagnostics.readable is not None and proofs.readable > policy.alpha:
         return _Decided(Outcome.REGRESSED, reason + _by_format(capability), cause="format")
     return _Decided(Outcome.REGRESSED, reason, cause="loss")
 
 
 def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decided:
     """Return what is said where all that the base has beyond guessing is within the margin."""
-    assert capability.evidence.base_mean is not None
+    evidence = capability.evidence
+    assert evidence.base_mean is not None
     mean = (
-        capability.evidence.base_mean
-        if capability.evidence.skill is None
-        else capability.evidence.skill + (capability.evidence.chance or 0.0)
+        evidence.base_mean if evidence.skill is None else evidence.skill + (evidence.chance or 0.0)
     )
-    has, guessed = map(capability.in_own_numbers, (mean, capability.evidence.chance))
-    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if capability.evidence.chance else ""
+    has, guessed = map(capability.in_own_numbers, (mean, evidence.chance))
+    above = f", {100 * (guessed or 0.0):.1f} % by guessing" if evidence.chance else ""
     text = (
         f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
-        f"{n_things(100 * capability.evidence.margin, 'point', 'g')})"
+        f"{n_things(100 * evidence.margin, 'point', 'g')})"
     )
     if not capability.is_finished:  # the base may yet prove to have something
         return _Decided(Outcome.INCONCLUSIVE, f"so far {text}")
@@ -187,8 +176,7 @@ def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decid
             "hold nothing that the metric reads: mend the prompt, max_tokens or the filter"
         )
         return _Decided(Outcome.INCONCLUSIVE, reason)
-    capability_policy = policy.capabilities.get(capability.capability)
-    if capability_policy is not None and capability_policy.gate:
+    if policy.rules(capability.capability).gate:
         return _Decided(Outcome.INCONCLUSIVE, f"{text}, and the policy demands it")
     return _Decided(Outcome.NOT_MEASURED, text, counts=False)
 

@@ -21,32 +21,28 @@ def items_needed(capability: CapabilityComparison, policy: Policy) -> int | None
     Graded scores and clusters enter by their variance: as many items of right or wrong answers,
     each alone, that change as often as gives the same.
     """
-    assert capability.evidence.drop is not None
-    assert capability.evidence.p_held is not None
+    evidence = capability.evidence
+    assert evidence.drop is not None
+    assert evidence.p_held is not None
     level = next_level(capability, policy)
     if not level or is_mute(capability) or policy.estimand == "suite":
         return None
     n_known = capability.counts.n_items + capability.counts.n_lost
-    at_worst = (
-        capability.evidence.drop * capability.counts.n_items + capability.counts.n_lost
-    ) / n_known
-    if capability.evidence.drop <= 0.0 and at_worst >= capability.evidence.margin:
+    at_worst = (evidence.drop * capability.counts.n_items + capability.counts.n_lost) / n_known
+    if evidence.drop <= 0.0 and at_worst >= evidence.margin:
         return None
-    design_effect = capability.counts.n_items / capability.evidence.n_effective
-    n_changed = (
-        min(max(capability.evidence.square, abs(capability.evidence.drop)), 1.0)
-        * capability.evidence.n_effective
-    )
-    n_broken = round((n_changed + capability.evidence.drop * capability.evidence.n_effective) / 2)
+    design_effect = capability.counts.n_items / evidence.n_effective
+    n_changed = min(max(evidence.square, abs(evidence.drop)), 1.0) * evidence.n_effective
+    n_broken = round((n_changed + evidence.drop * evidence.n_effective) / 2)
     n_fixed = max(0, round(n_changed) - n_broken)
     n = items_to_decide(
         n_broken=max(0, n_broken),
         n_fixed=n_fixed,
-        n_items=max(round(capability.evidence.n_effective), n_broken + n_fixed, 1),
-        margin=capability.evidence.margin,
+        n_items=max(round(evidence.n_effective), n_broken + n_fixed, 1),
+        margin=evidence.margin,
         alpha=level,
         power=_POWER,
-        may_regress=not is_shielded(capability.evidence.p_held, policy),
+        may_regress=not is_shielded(evidence.p_held, policy),
     )
     return max(math.ceil(n * design_effect), capability.counts.n_items + 1)
 
@@ -73,12 +69,8 @@ def about(capability: CapabilityComparison, needed: int | None, policy: Policy) 
 
 def is_mute(capability: CapabilityComparison) -> bool:
     """Say whether its items prove nothing either way: too few clusters."""
-    return (
-        capability.evidence.p_held
-        == capability.evidence.p_drop
-        == capability.evidence.p_beyond
-        == 1.0
-    )
+    evidence = capability.evidence
+    return evidence.p_held == evidence.p_drop == evidence.p_beyond == 1.0
 
 
 def is_shielded(p_held: float, policy: Policy) -> bool:

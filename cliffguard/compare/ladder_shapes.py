@@ -29,13 +29,10 @@ def shapes_of(comparison: Comparison, policy: Policy) -> dict[tuple[str, str], L
 def _shape(
     capability: CapabilityComparison, ladder: Ladder, p_differs: float, policy: Policy
 ) -> LadderFinding:
+    evidence = capability.evidence
     fall, levels = ladder.fall, ladder.gating
-    margin = (
-        capability.evidence.margin
-        if capability.evidence.margin > 0.0
-        else policy.margin(capability.capability)
-    )
-    has_dropped = at_alpha(capability.evidence.p_drop, capability, policy) <= policy.alpha
+    margin = evidence.margin if evidence.margin > 0.0 else policy.margin(capability.capability)
+    has_dropped = at_alpha(evidence.p_drop, capability, policy) <= policy.alpha
     shape: Shape = "uniform" if has_dropped else "level"
     worse: Sequence[LevelComparison] = ()
     is_early = False

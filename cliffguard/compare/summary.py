@@ -126,11 +126,10 @@ def _gain(capability: CapabilityComparison) -> str:
 
 
 def _change(capability: CapabilityComparison) -> str:
+    counts = capability.counts
     change = _told(capability, capability.evidence.base_mean, capability.evidence.candidate_mean)
     return (
-        change
-        if capability.counts.n_in_all is None
-        else f"{change} on {capability.counts.n_items} of {capability.counts.n_in_all}"
+        change if counts.n_in_all is None else f"{change} on {counts.n_items} of {counts.n_in_all}"
     )
 
 

@@ -104,9 +104,9 @@ def absent(policy: Policy, measured: Mapping[str, Ring]) -> list[tuple[str, Role
     demands: list[tuple[str, Role, float]] = []
     if policy.target is not None and "target" not in measured.values():
         demands.append(("target", "target", -policy.target.min_gain))
-    for name, capability_policy in policy.capabilities.items():
+    for name, rules in policy.capabilities.items():
         if name not in measured:
-            role: Role = "monitored" if capability_policy.gate is False else "gating"
+            role: Role = "monitored" if rules.gate is False else "gating"
             demands.append((name, role, policy.margin(name)))
     return demands
 
@@ -193,20 +193,16 @@ def _pool(
 
 
 def _uncut_share(capability: CapabilityComparison) -> Share:
-    if capability.diagnostics.uncut is None:
+    evidence = capability.evidence
+    diagnostics = capability.diagnostics
+    if diagnostics.uncut is None:
         return Share(
-            capability.evidence.drop or 0.0,
-            capability.evidence.square,
-            capability.evidence.n_effective,
+            evidence.drop or 0.0,
+            evidence.square,
+            evidence.n_effective,
         )
-    n_effective = (
-        capability.diagnostics.uncut.n_items
-        * capability.evidence.n_effective
-        / capability.counts.n_items
-    )
-    return Share(
-        capability.diagnostics.uncut.drop, capability.diagnostics.uncut.square, n_effective
-    )
+    n_effective = diagnostics.uncut.n_items * evidence.n_effective / capability.counts.n_items
+    return Share(diagnostics.uncut.drop, diagnostics.uncut.square, n_effective)
 
 
 def _all_shielded(

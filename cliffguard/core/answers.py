@@ -58,21 +58,9 @@ class Question:
 
 # dtype is not among them: it stands in the key as what "auto" stood for.
 _PROTOCOL_KEYS = (
-    "chat_template",
-    "template_args",
-    "system_prompt",
-    "num_fewshot",
-    "max_tokens",
-    "think_end",
-    "temperature",
-    "top_p",
-    "top_k",
-    "repeats",
-    "quantization",
-    "attention",
-    "seed",
-    "limit",
-)
+    "chat_template", "template_args", "system_prompt", "num_fewshot", "max_tokens", "think_end",
+    "temperature", "top_p", "top_k", "repeats", "quantization", "attention", "seed", "limit",
+)  # fmt: skip
 
 
 FinishReason = Literal[

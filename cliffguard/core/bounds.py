@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
+from cliffguard.core.errors import bad_key
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
@@ -65,8 +67,8 @@ class Bounds:
         return {**schema, **{name: end for name, end in ends.items() if end is not None}}
 
 
-def first_fault(record: Any) -> tuple[str, str] | None:
-    """Return the first field of a record that is out of its bounds, and what is wrong with it."""
+def check_bounds(record: Any, section: str) -> None:
+    """Raise UsageError for the first field of a record that is out of its bounds."""
     kind: Any = type(record)
     for name, (outer, inner) in _bounded(kind).items():
         value = getattr(record, name)
@@ -76,8 +78,7 @@ def first_fault(record: Any) -> tuple[str, str] | None:
             each = [] if outer is None or value is None else [(name, outer, value)]
         for key, bounds, number in each:
             if (fault := bounds.fault(number)) is not None:
-                return key, fault
-    return None
+                raise bad_key(section, key, fault)
 
 
 @cache

@@ -8,7 +8,8 @@ from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import UsageError
-from cliffguard.core.files import read_text, read_yaml
+from cliffguard.core.files import read_text
+from cliffguard.core.yaml_files import read_yaml
 
 _PRIOR_ITEMS = 10  # that a review's items are counted beside, one of them changed
 

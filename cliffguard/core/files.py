@@ -1,4 +1,4 @@
-"""Reading YAML and JSON Lines that people write; writing files whole or not at all."""
+"""Reading texts and JSON Lines that people write; writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,23 +7,14 @@ import contextlib
 import errno
 import json
 import os
-import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import yaml
+from typing import Any
 
 from cliffguard.core.canonical_json import parse_json
-from cliffguard.core.errors import InfrastructureError, UsageError, key_id, nearest, with_id
+from cliffguard.core.errors import InfrastructureError, UsageError, with_id
 from cliffguard.core.texts import cut_middle
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
-
-T = TypeVar("T")
 
 
 def user_path(name: str, error: Callable[[str], UsageError]) -> Path:
@@ -109,127 +100,6 @@ def decoded(content: bytes, path: Path, error: Callable[..., UsageError]) -> str
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-_MOST_VALUES = 100_000  # of a YAML file, each counted as often as aliases repeat it
-
-
-class _PlainData(yaml.SafeLoader):
-    """A safe loader of plain data, without the traps of YAML 1.1.
-
-    A key written twice is refused, where YAML would keep the last. Only true and false are
-    truth values: yes, no, on and off are words, so that `limit: yes` is not the number 1. Tags are
-    refused, and so are aliases that stand inside what they stand for, or multiply it.
-    """
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Return the next node, unless it has a tag."""
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if getattr(event, "tag", None) is not None:
-            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the tag {tag} is no plain data; leave it out", event.start_mark
-            )
-        return super().compose_node(parent, index)
-
-    def get_single_node(self) -> yaml.Node | None:
-        """Return the document's node, unless it holds more than a file can mean."""
-        node: yaml.Node | None = super().get_single_node()
-        if node is not None:
-            _n_values(node, {})
-        return node
-
-
-def _n_values(node: yaml.Node, known: dict[int, int]) -> int:
-    """Return how many values a node stands for, aliases followed."""
-    if id(node) in known:
-        if not known[id(node)]:
-            raise _too_much(node, "an alias stands inside what it stands for")
-        return known[id(node)]
-    known[id(node)] = 0  # until all inside it is counted
-    inner = node.value if not isinstance(node, yaml.ScalarNode) else []
-    parts = [p for pair in inner for p in pair] if isinstance(node, yaml.MappingNode) else inner
-    known[id(node)] = n_values = 1 + sum(_n_values(part, known) for part in parts)
-    if n_values > _MOST_VALUES:
-        raise _too_much(node, f"aliases and lists make more than {_MOST_VALUES:,} values of it")
-    return n_values
-
-
-def _too_much(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
-    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-
-
-_PlainData.yaml_implicit_resolvers = {
-    first: [
-        (tag, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"))
-        if tag == "tag:yaml.org,2002:bool"
-        else (tag, pattern)
-        for tag, pattern in resolvers
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _mapping(loader: _PlainData, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        if key_node.tag == "tag:yaml.org,2002:merge":
-            continue
-        key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, (str, int)) and key in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} stands twice", key_node.start_mark
-            )
-        if isinstance(key, (str, int)):
-            seen.add(key)
-    loader.flatten_mapping(node)  # after the check: what << brings in may be overridden
-    return loader.construct_mapping(node, deep=True)
-
-
-_PlainData.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-
-
-def read_yaml(path: Path, error: type[UsageError], *, kind: str | None = None) -> dict[str, Any]:
-    """Return the mapping in a YAML file, loaded without tags that run code.
-
-    Of a `kind` of file that people write, an error has the id of the whole (`policy.file`).
-    """
-    make_error = error if kind is None else partial(error, id=key_id(kind, "file"))
-    begun = "; `cliffguard init` writes one to begin with" if kind in _BEGUN_BY_INIT else ""
-    return _read_yaml(path, make_error, begun)
-
-
-_BEGUN_BY_INIT = ("plan", "policy")
-
-
-def _read_yaml(path: Path, error: Callable[[str], UsageError], advice: str) -> dict[str, Any]:
-    text = read_text(path, error, advice=advice)
-    try:
-        value = yaml.load(text, Loader=_PlainData)  # a subclass of SafeLoader
-    except yaml.MarkedYAMLError as failure:
-        mark = failure.problem_mark or failure.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        raise with_id(error, "file.not-yaml")(
-            f"{path}{line}: not valid YAML: {failure.problem}"
-        ) from None
-    except yaml.reader.ReaderError as failure:
-        line = f":{text.count(chr(10), 0, failure.position) + 1}"
-        raise with_id(error, "file.not-yaml")(
-            f"{path}{line}: not valid YAML: {str(failure).splitlines()[0]}"
-        ) from None
-    except RecursionError:
-        raise with_id(error, "file.not-yaml")(
-            f"{path}: not valid YAML: nested too deeply"
-        ) from None
-    except ValueError as failure:  # a date or a number that is none
-        reason = (str(failure).splitlines() or [type(failure).__name__])[0]
-        raise with_id(error, "file.not-yaml")(f"{path}: not valid YAML: {reason}") from None
-    if not isinstance(value, dict):
-        content = "empty" if value is None else f"a {type(value).__name__}"
-        raise with_id(error, "file.not-yaml")(
-            f"{path}: expected a mapping of keys to values, but the file is {content}"
-        )
-    return value
-
-
 def read_jsonl(path: Path, error: type[UsageError]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number, object) for every non-blank line of a JSON Lines file."""
     for number, line in enumerate(read_text(path, error).split("\n"), start=1):
@@ -261,103 +131,6 @@ def has_half_characters(value: Any) -> bool:
     except UnicodeEncodeError:
         return True
     return False
-
-
-def _has_no_number(value: Any) -> bool:
-    try:
-        json.dumps(value, allow_nan=False, default=str, skipkeys=True)
-    except ValueError:
-        return True
-    return False
-
-
-def validate(
-    adapter: TypeAdapter[T],
-    value: Any,
-    source: str,
-    error: type[UsageError],
-    *,
-    kind: str | None = None,
-) -> T:
-    """Return `value` as the adapter's type, or raise `error` with the first fault in one line.
-
-    Of a `kind` of file that people write, the error has the id of the key (`policy.margin`), of a
-    key that is none (`policy.unknown-key`), or of the whole (`policy.file`); of another one
-    `file.unexpected`.
-    """
-    from pydantic import ValidationError
-
-    whole = "file.unexpected" if kind is None else key_id(kind, "file")
-    if has_half_characters(value):
-        raise error(f"{source}: {HALF_CHARACTERS}", id=whole)
-    try:
-        valid = adapter.validate_python(value)
-    except ValidationError as failure:
-        first = _first(failure)
-        cause = first.get("ctx", {}).get("error")  # what the record itself has raised
-        error_id = getattr(cause, "id", None) or (_id(first, adapter, kind) if kind else whole)
-        raise error(f"{source}: {_explain(first, adapter)}", id=error_id) from None
-    if _has_no_number(value):
-        raise error(f"{source}: holds an infinity or NaN, which is no number to go by", id=whole)
-    return valid
-
-
-SECTIONS = ("policy", "protocol", "runner", "target")
-"""Keys of a plan that are kinds of their own."""
-
-
-def _id(first: Mapping[str, Any], adapter: TypeAdapter[Any], kind: str) -> str:
-    """Return the id of a fault: of the innermost of its keys that the file's schema knows."""
-    parts = [str(part) for part in first["loc"]]
-    if kind == "plan" and len(parts) > 1 and parts[0] in SECTIONS:
-        kind, parts = parts[0], parts[1:]
-    if first["type"] in _UNKNOWN:
-        return key_id(kind, "unknown-key")
-    described = adapter.json_schema()
-    bodies = (described, *described.get("$defs", {}).values())
-    known = {key for body in bodies for key in body.get("properties", {})}
-    return key_id(kind, next((part for part in reversed(parts) if part in known), "file"))
-
-
-def _first(failure: ValidationError) -> Mapping[str, Any]:
-    """Return the fault that says most."""
-    errors = failure.errors(include_url=False)
-    # A misspelt key is also a missing one: the misspelling says more.
-    first = next((error for error in errors if error["type"] in _UNKNOWN), errors[0])
-    if first["loc"][-1:] in _PLAIN:  # of a key that may also be a mapping, which it here is
-        inside = [e for e in errors if e["loc"][: len(first["loc"]) - 1] == first["loc"][:-1]]
-        first = max(inside, key=lambda error: len(error["loc"]))
-    return first
-
-
-def _explain(first: Mapping[str, Any], adapter: TypeAdapter[Any]) -> str:
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] in _UNKNOWN:
-        return f"{where}: unknown key{_nearest_key(str(first['loc'][-1]), adapter.json_schema())}"
-    if first["type"] in {"missing", "missing_argument"}:
-        return f"{where}: missing"
-    message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
-    return f"{where}: {message}" if where else message
-
-
-_PLAIN = {("str",), ("bool",), ("int",), ("float",)}
-_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
-
-
-def _nearest_key(name: str, schema: dict[str, Any]) -> str:
-    """Return where a known key belongs that stands in the wrong place, or the nearest key."""
-    groups = {**schema.get("$defs", {}), "": schema}
-    homes = [home for home, body in groups.items() if name in body.get("properties", {})]
-    if homes:
-        fields = groups[""].get("properties", {})
-        under = [key for key, body in fields.items() if _points_to(body, homes)]
-        return f" here; it belongs under {under[0]}" if under else " here"
-    keys = {key for body in groups.values() for key in body.get("properties", {})}
-    return nearest(name, keys)
-
-
-def _points_to(body: Any, homes: list[str]) -> bool:
-    return any(f'"#/$defs/{home}"' in json.dumps(body) for home in homes)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -64,3 +64,6 @@ def flags_of(record: type[Any]) -> Iterator[tuple[str, Flag]]:
     for field in dataclasses.fields(record):
         if (declared := field.metadata.get("flag")) is not None:
             yield field.name, dataclasses.replace(declared, panel=declared.panel or record.PANEL)
+
+
+STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused

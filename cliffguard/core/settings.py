@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from cliffguard.core.backends import BackendKind, kind_of
-from cliffguard.core.bounds import Bounds, first_fault
-from cliffguard.core.errors import UsageError, bad_key, is_secret_name
+from cliffguard.core.bounds import Bounds, check_bounds
+from cliffguard.core.errors import bad_key, is_secret_name
 from cliffguard.core.flags import (
     COLUMNS,
     EVERYDAY,
@@ -20,27 +20,32 @@ from cliffguard.core.flags import (
     LOOKS,
     PROTOCOL,
     RUNNER,
+    STRICT,
     TRUST,
     flag,
     key,
     option,
 )
+from cliffguard.core.policy import (
+    CapabilityPolicy,
+    Estimand,
+    Policy,
+    Ring,
+    Role,
+    TargetPolicy,
+)
 
-Ring = Literal["target", "adjacent", "general", "safety", "control"]
-Role = Literal["target", "gating", "monitored"]
-Estimand = Literal["capability", "suite"]
+__all__ = [
+    "AfterFailure", "CapabilityPolicy", "Estimand", "EvalSettings", "Plan", "Policy", "Ring",
+    "Role", "RunnerSettings", "TargetData", "TargetPolicy", "are_both",
+]  # fmt: skip
+
 AfterFailure = Literal["finish", "stop"]
 
-# Below these no suite decides anything, and numbers lose their digits.
-_LEAST_ALPHA = 1e-9
-_LEAST_MARGIN = 1e-6
 _LEAST_TEMPERATURE = 1e-3  # above 0; what a model says is divided by it
 
-Margin = Annotated[float, Bounds(above=0.0, least=_LEAST_MARGIN, most=0.5)]
 Count = Annotated[int, Bounds(least=1)]
 NotNegative = Annotated[int, Bounds(least=0)]
-
-_STRICT: dict[str, Any] = {"extra": "forbid"}  # read by pydantic: unknown keys are refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ class EvalSettings:
     False
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     PANEL: ClassVar[str] = PROTOCOL
 
     chat_template: Literal["none", "own", "base"] = flag(
@@ -115,7 +120,7 @@ class EvalSettings:
         return self.temperature > 0.0
 
     def __post_init__(self) -> None:
-        _check_bounds(self, "protocol")
+        check_bounds(self, "protocol")
         if self.system_prompt is not None and self.chat_template == "none":
             raise bad_key("protocol", "system_prompt", "needs chat_template: own or base")
         if self.template_args and self.chat_template == "none":
@@ -136,194 +141,12 @@ class EvalSettings:
 
 
 # What `apply_chat_template` takes for itself, or fills in.
-_NO_TEMPLATE_ARGS = frozenset(
-    [
-        "self",
-        "conversation",
-        "messages",
-        "tools",
-        "documents",
-        "chat_template",
-        "add_generation_prompt",
-        "continue_final_message",
-        "tokenize",
-        "sanitize_control_tokens",
-        "padding",
-        "truncation",
-        "max_length",
-        "return_tensors",
-        "return_dict",
-        "return_assistant_tokens_mask",
-        "tokenizer_kwargs",
-    ]
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilityPolicy:
-    """What a policy says of one capability.
-
-    >>> from cliffguard import CapabilityPolicy, Policy
-    >>> policy = Policy(capabilities={"arithmetic": CapabilityPolicy(margin=0.03)})
-    >>> policy.margin("arithmetic"), policy.margin("reading")
-    (0.03, 0.05)
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    margin: Margin | None = key(
-        None,
-        "The drop in mean score that is tolerated, 0.05 being 5 points. Without it the suite's "
-        "margin, else the policy's `default_margin`.",
-    )
-    relative_margin: Annotated[float, Bounds(above=0.0, below=1.0)] | None = key(
-        None,
-        "Instead of `margin`: the share of what the base has beyond guessing that may be lost.",
-    )
-    stratum_margin: Margin | None = key(
-        None,
-        "The drop that is tolerated in one part of it: a task, a level, a class, a value of "
-        "`strata`. Without it the margin; of a target 10 points, or its margin if that is wider.",
-    )
-    cluster: str | None = key(
-        None,
-        "A field of the documents, or of own items; what has the same value of it (a passage's id) "
-        "stands or falls together.",
-    )
-    strata: str | None = key(
-        None,
-        "A field of the documents, or of own items; each value of it (a topic) is a part in which "
-        "a loss is looked for.",
-    )
-    gate: bool | None = key(
-        None,
-        "Whether it can fail the gate. Without it every ring but control gates. true also demands "
-        "that something can be lost there.",
-    )
-    tasks: tuple[str, ...] = key(
-        (),
-        "What it is made of where there is no suite, in comparing lm-eval's samples: names, groups "
-        "(`mmlu`) or patterns (`mmlu_*`).",
-    )
-    metric: str | None = key(
-        None, "Which score of these samples counts. Without it the first that lies between 0 and 1."
-    )
-    filter: str | None = key(None, "Which filter of these samples counts. Without it the first.")
-    lower_is_better: bool | None = key(
-        None, "Which way the metrics of its lm-eval tasks point, where the tasks do not say it."
-    )
-
-    def __post_init__(self) -> None:
-        _check_bounds(self, "policy")
-        if self.margin is not None and self.relative_margin is not None:
-            raise UsageError(
-                "margin and relative_margin exclude each other; keep one", id="policy.two-margins"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetPolicy:
-    """What is demanded of a target for PASS.
-
-    >>> from cliffguard import Policy, TargetPolicy
-    >>> Policy(target=TargetPolicy(min_gain=0.1)).role("tickets", "target")
-    'target'
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    min_gain: Annotated[float, Bounds(above=-1.0, below=1.0)] = key(
-        0.0, "The gain in the target's mean score (0…1) that must be proven for PASS."
-    )
-
-    def __post_init__(self) -> None:
-        _check_bounds(self, "policy")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """Margins and error rate, written before the results. Margins are drops in score, 0…1.
-
-    >>> from cliffguard import Policy
-    >>> policy = Policy(alpha=0.05, default_margin=0.03)
-    >>> policy.margin("arithmetic"), policy.role("arithmetic", "adjacent")
-    (0.03, 'gating')
-    """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
-
-    alpha: Annotated[float, Bounds(above=0.0, least=_LEAST_ALPHA, below=0.5)] = key(
-        0.05, "Error rate of a wrong FAIL, and of a wrong PASS."
-    )
-    reserve: Annotated[float, Bounds(least=0.0, most=0.5)] = key(
-        0.05,
-        "Share of alpha that the first run of a candidate leaves to later ones with more items, on "
-        "the side of PASS and on that of FAIL.",
-    )
-    default_margin: Margin = key(
-        0.05, "The drop in mean score (0…1) that is tolerated where no margin of its own is named."
-    )
-    mean_margin: Margin | None = key(
-        None,
-        "The largest mean of all gating drops that is tolerated, each weighed alike, beside wider "
-        "margins for each. PASS then takes both proofs.",
-    )
-    estimand: Estimand = key(
-        "capability",
-        "What a drop is a drop of. capability: of the skill that the items are a sample of. suite: "
-        "of the score on exactly these items, which are then the contract.",
-    )
-    target: TargetPolicy | None = key(
-        None, "What gain of the target must be proven. Without it the gain is only reported."
-    )
-    target_only: bool = key(
-        False,
-        "The target's gain alone decides; nothing around it needs to be measured, or to count.",
-    )
-    capabilities: Mapping[str, CapabilityPolicy] = key(
-        dict, "What holds for single capabilities, by name."
-    )
-
-    def __post_init__(self) -> None:
-        _check_bounds(self, "policy")
-
-    @property
-    def first_level(self) -> float:
-        """Alpha less the reserve: the error rate of a candidate's first run."""
-        return self.alpha * (1.0 - self.reserve)
-
-    @property
-    def confidence(self) -> float:
-        """Confidence of two-sided intervals, each end of which is a test at the first level."""
-        return 1.0 - 2.0 * self.first_level
-
-    def margin(self, capability: str) -> float:
-        """Return the largest drop of a capability that is tolerated.
-
-        Of a relative one, of a base that has half of what there is beyond guessing: before it is
-        asked nobody knows what it has.
-        """
-        rules = self.capabilities.get(capability)
-        if rules is not None and rules.relative_margin is not None:
-            return rules.relative_margin * _SUPPOSED_SKILL
-        return self.default_margin if rules is None or rules.margin is None else rules.margin
-
-    def stratum_margin(self, capability: str, role: Role, *, margin: float) -> float:
-        """Return the largest drop of a part that is tolerated; `margin` is that of the whole."""
-        rules = self.capabilities.get(capability)
-        if rules is not None and rules.stratum_margin is not None:
-            return rules.stratum_margin
-        if role == "target":
-            return max(self.margin(capability), _TARGET_STRATUM_MARGIN)
-        return max(margin, _LEAST_MARGIN)
-
-    def role(self, capability: str, ring: Ring) -> Role:
-        """Return what a capability can do to the verdict."""
-        if ring == "target":
-            return "target" if self.target is not None else "monitored"
-        rules = self.capabilities.get(capability)
-        gates = ring != "control" if rules is None or rules.gate is None else rules.gate
-        return "gating" if gates else "monitored"
+_NO_TEMPLATE_ARGS = {
+    "self", "conversation", "messages", "tools", "documents", "chat_template",
+    "add_generation_prompt", "continue_final_message", "tokenize", "sanitize_control_tokens",
+    "padding", "truncation", "max_length", "return_tensors", "return_dict",
+    "return_assistant_tokens_mask", "tokenizer_kwargs",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -343,7 +166,7 @@ class RunnerSettings:
     True
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     PANEL: ClassVar[str] = RUNNER
 
     model: str = flag("cliffguard", "Who answers: cliffguard, hf, or another model of lm-eval's.")
@@ -362,7 +185,7 @@ class RunnerSettings:
     )
 
     def __post_init__(self) -> None:
-        _check_bounds(self, "runner")
+        check_bounds(self, "runner")
         if len(set(self.served_as.values())) < len(self.served_as):
             raise bad_key(
                 "runner", "served_as", "gives two checkpoints one name; they would answer alike"
@@ -419,7 +242,7 @@ class TargetData:
     'sums'
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     PANEL: ClassVar[str] = COLUMNS
 
     data: str = field(
@@ -454,7 +277,7 @@ class TargetData:
     def __post_init__(self) -> None:
         if not self.data.strip():
             raise bad_key("target", "data", "is an empty name; name a file of items")
-        _check_bounds(self, "target")
+        check_bounds(self, "target")
         if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
             raise bad_key(
                 "target",
@@ -490,7 +313,7 @@ class Plan:
     ('none', 'cliffguard', 'finish')
     """
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    __pydantic_config__: ClassVar[dict[str, Any]] = STRICT
     PANEL: ClassVar[str] = ITEMS
 
     candidate: str = field(
@@ -558,7 +381,7 @@ class Plan:
             raise bad_key(
                 "plan", "suites", "is empty: name at least one, for example [adjacent], or a target"
             )
-        _check_bounds(self, "plan")
+        check_bounds(self, "plan")
         if self.offline and self.runner.is_served:
             raise bad_key(
                 "plan",
@@ -571,13 +394,3 @@ class Plan:
 def are_both(plans: Sequence[Plan]) -> bool:
     """Say whether plans compare each candidate under two policies for chat templates."""
     return len({plan.protocol.chat_template for plan in plans}) > 1
-
-
-_SUPPOSED_SKILL = 0.5
-_TARGET_STRATUM_MARGIN = 0.10  # whoever trains for a target shifts its parts
-
-
-def _check_bounds(record: Any, kind: str) -> None:
-    """Raise UsageError for the first key of a record that is out of its bounds."""
-    if (fault := first_fault(record)) is not None:
-        raise bad_key(kind, *fault)

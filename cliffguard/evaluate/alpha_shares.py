@@ -56,10 +56,9 @@ def scaled(p_value: float, level: float | None, policy: Policy) -> float:
 
 def next_level(capability: CapabilityComparison, policy: Policy) -> float:
     """Return what a further run may spend; before the plan is at its end, this run itself."""
+    evidence = capability.evidence
     if not capability.is_finished:
-        return (
-            policy.first_level if capability.evidence.level is None else capability.evidence.level
-        )
-    if capability.evidence.next_level is not None:
-        return capability.evidence.next_level
+        return policy.first_level if evidence.level is None else evidence.level
+    if evidence.next_level is not None:
+        return evidence.next_level
     return run_level(alpha=policy.alpha, reserve=policy.reserve, spent=policy.first_level)

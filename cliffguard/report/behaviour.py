@@ -18,7 +18,8 @@ from cliffguard.core.comparisons import (
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import plural
 from cliffguard.report import numbers
-from cliffguard.report.page import CapabilityRow, Page
+from cliffguard.report.capability_row import CapabilityRow
+from cliffguard.report.page import Page
 
 LEAST_ANSWERS = 30
 """Of fewer answers nothing is noted: one more or less would make a note."""
@@ -126,10 +127,7 @@ def _change(
     behaviour: ResponseComparison, share: Callable[[ResponseStatistics], float | None]
 ) -> str:
     """Both sides as "3.0 → 12.5 %"."""
-    base, candidate = share(behaviour.base), share(behaviour.candidate)
-    if base is None or candidate is None:
-        return numbers.MISSING
-    return f"{numbers.percent(base).removesuffix(' %')} → {numbers.percent(candidate)}"
+    return numbers.change(share(behaviour.base), share(behaviour.candidate))
 
 
 # --- notes ---------------------------------------------------------------------------------------

@@ -59,5 +59,5 @@ def _cells(task: ClassesComparison, comparison: ClassComparison) -> tuple[str, .
 
 
 def _macro_f1(task: ClassesComparison) -> str:
-    base = numbers.percent(task.base_macro_f1).removesuffix(" %")
-    return f"{one_line(task.task)}: macro-F1 {base} → {numbers.percent(task.candidate_macro_f1)}"
+    change = numbers.change(task.base_macro_f1, task.candidate_macro_f1)
+    return f"{one_line(task.task)}: macro-F1 {change}"

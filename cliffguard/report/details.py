@@ -46,28 +46,24 @@ def _unreadable(capability: CapabilityComparison) -> str:
         return ""
     words = f"{counts} answers are unreadable, and count as wrong"
     if readable.drop is not None:
-        base, candidate = map(
-            capability.in_own_numbers, (readable.base_mean, readable.candidate_mean)
-        )
+        means = map(capability.in_own_numbers, (readable.base_mean, readable.candidate_mean))
         words += (
             f"; on the {n_things(readable.n_items, 'item', ',')} that both sides answered readably "
-            f"{numbers.percent(base).removesuffix(' %')} → {numbers.percent(candidate)}, drop "
-            f"{numbers.points(readable.drop)}"
+            f"{numbers.change(*means)}, drop {numbers.points(readable.drop)}"
         )
     return words if readable.other is None else f"{words}; {one_line(readable.other)}"
 
 
 def _worth(capability: CapabilityComparison) -> str:
     """Say how many items of how many there would be, and what they are worth together."""
+    counts = capability.counts
     notes = []
-    if capability.counts.n_in_all is not None:
+    if counts.n_in_all is not None:
         notes.append(
-            f"on {capability.counts.n_items:,} of "
-            f"{n_things(capability.counts.n_in_all, 'item', ',')}, for the limit of one side"
+            f"on {counts.n_items:,} of "
+            f"{n_things(counts.n_in_all, 'item', ',')}, for the limit of one side"
         )
-    if capability.counts.n_clusters is not None:
+    if counts.n_clusters is not None:
         worth = math.floor(capability.evidence.n_effective_clusters or 0.0)
-        notes.append(
-            f"{n_things(capability.counts.n_clusters, 'cluster', ',')}, worth {worth:,} of one size"
-        )
+        notes.append(f"{n_things(counts.n_clusters, 'cluster', ',')}, worth {worth:,} of one size")
     return "; ".join(notes)

@@ -138,26 +138,15 @@ def _taken(looks: TakenLooks) -> str:
 
 def _own_policies(policy: Policy | None) -> Iterator[str]:
     """Return what a policy says of single capabilities."""
-    for name, capability_policy in ({} if policy is None else policy.capabilities).items():
-        margins = (
-            ("margin", capability_policy.margin),
-            ("margin of a part", capability_policy.stratum_margin),
-        )
-        settings = [
-            f"{word} {100 * margin:.1f} pp" for word, margin in margins if margin is not None
-        ]
-        settings += (
-            [f"clusters by {capability_policy.cluster}"] if capability_policy.cluster else []
-        )
-        settings += [f"parts by {capability_policy.strata}"] if capability_policy.strata else []
-        if capability_policy.lower_is_better is not None:
-            settings.append(
-                "lower is better" if capability_policy.lower_is_better else "higher is better"
-            )
-        if capability_policy.gate is not None:
-            settings.append(
-                "gates, and must be measured" if capability_policy.gate else "does not gate"
-            )
+    for name, rules in ({} if policy is None else policy.capabilities).items():
+        margins = {"margin": rules.margin, "margin of a part": rules.stratum_margin}
+        settings = [f"{word} {100 * m:.1f} pp" for word, m in margins.items() if m is not None]
+        fields = {"clusters": rules.cluster, "parts": rules.strata}
+        settings += [f"{word} by {field}" for word, field in fields.items() if field]
+        if rules.lower_is_better is not None:
+            settings.append(f"{'lower' if rules.lower_is_better else 'higher'} is better")
+        if rules.gate is not None:
+            settings.append("gates, and must be measured" if rules.gate else "does not gate")
         if settings:
             yield f"{name}: {', '.join(settings)}"
 

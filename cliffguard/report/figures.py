@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from cliffguard.core.reviews import Review
 from cliffguard.report.forest import forest_description, forest_figure
+from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.ladders import draw_ladder, ladder_figure
-from cliffguard.report.page import LadderView, Page
+from cliffguard.report.page import Page
 from cliffguard.report.svg import draw_svg
 
 __all__ = ["forest_figure", "forest_svg", "ladder_figure", "ladder_svg"]

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import clip
+from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned
 from cliffguard.report.numbers import MISSING
-from cliffguard.report.page import CapabilityRow, Page, lay_out
+from cliffguard.report.page import Page, lay_out
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
 
 if TYPE_CHECKING:

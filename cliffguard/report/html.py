@@ -10,28 +10,13 @@ from markupsafe import Markup, escape
 
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import shorten
-from cliffguard.report import numbers
-from cliffguard.report.behaviour import INTRO, behaviour_view
-from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
-from cliffguard.report.classes import TITLE as CLASSES_TITLE
-from cliffguard.report.classes import class_view
+from cliffguard.report import behaviour, classes, numbers, parts, reach, wording
+from cliffguard.report import timings as times
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
 from cliffguard.report.figures import forest_svg, ladder_svg
 from cliffguard.report.page import lay_out, source_line
-from cliffguard.report.parts import HEADERS as PARTS_HEADERS
-from cliffguard.report.parts import INTRO as PARTS_INTRO
-from cliffguard.report.parts import SIDES as PARTS_SIDES
-from cliffguard.report.parts import TITLE as PARTS_TITLE
-from cliffguard.report.parts import part_views
-from cliffguard.report.reach import HEADERS as REACH_HEADERS
-from cliffguard.report.reach import INTRO as REACH_INTRO
-from cliffguard.report.reach import reaches
-from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
-from cliffguard.report.timings import TITLE as TIMINGS_TITLE
-from cliffguard.report.timings import TimingsOrLater, read, rows, summary_of
-from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 1600
 _ANSWER_CHARACTERS = 1000
@@ -41,7 +26,7 @@ _LINE_CHARACTERS = 400  # of a name, a caveat, a reason: beyond that somebody is
 _TEMPLATE = "templates/report.html.j2"
 
 
-def render_html(review: Review, timings: TimingsOrLater = None) -> str:
+def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
     """Return the review as a page that reads without a network and without JavaScript."""
     page = lay_out(cleaned(review))
     # The SVG comes from ElementTree, which has escaped every text in it.
@@ -50,9 +35,10 @@ def render_html(review: Review, timings: TimingsOrLater = None) -> str:
         (view, Markup(ladder_svg(view, f"ladder{number}")))
         for number, view in enumerate(page.ladders, start=1)
     ]
-    placed = reaches(page)
+    placed = reach.reaches(page)
     reach_figure = Markup(distance_svg(placed)) if placed else None
-    spent = read(timings)  # after all that is drawn
+    spent = times.read(timings)  # after all that is drawn
+    comparison = page.review.comparison
     return (
         _environment()
         .from_string(_source())
@@ -60,33 +46,22 @@ def render_html(review: Review, timings: TimingsOrLater = None) -> str:
             page=page,
             forest=forest,
             ladders=ladders,
-            parts=part_views(page),
-            parts_title=PARTS_TITLE,
-            parts_intro=PARTS_INTRO,
-            parts_headers=PARTS_HEADERS,
-            parts_sides=PARTS_SIDES,
+            parts=parts,
+            part_views=parts.part_views(page),
+            reach=reach,
             reaches=placed,
             reach_figure=reach_figure,
-            reach_intro=REACH_INTRO,
-            reach_headers=REACH_HEADERS,
-            classes=class_view(page),
-            classes_title=CLASSES_TITLE,
-            classes_headers=CLASSES_HEADERS,
-            behaviour=behaviour_view(page),
-            behaviour_intro=INTRO,
-            base_facts=checkpoint_facts(page.review.comparison.base),
-            candidate_facts=checkpoint_facts(page.review.comparison.candidate),
+            classes=classes,
+            class_view=classes.class_view(page),
+            behaviour=behaviour,
+            behaviour_view=behaviour.behaviour_view(page),
+            base_facts=checkpoint_facts(comparison.base),
+            candidate_facts=checkpoint_facts(comparison.candidate),
             run_facts=run_facts(page.review),
-            timings_title=TIMINGS_TITLE,
-            timings_headers=TIMINGS_HEADERS,
-            timings_sentence=None if spent is None else summary_of(spent),
-            timings=() if spent is None else rows(spent),
-            marks=MARKS,
-            meanings=MEANINGS,
-            roles=ROLES,
-            sign_convention=SIGN_CONVENTION,
-            overlaps_title=OVERLAPS_TITLE,
-            overlaps=page.review.comparison.overlaps[:_MOST_OVERLAPS],
+            times=times,
+            spent=spent,
+            wording=wording,
+            overlaps=comparison.overlaps[:_MOST_OVERLAPS],
         )
     )
 

@@ -19,8 +19,8 @@ from cliffguard.core.comparisons import (
     Diagnostics,
 )
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.files import validate
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
+from cliffguard.core.validation import validate
 
 _NEXT = "read a review.json as cliffguard wrote it, or run the check again"
 

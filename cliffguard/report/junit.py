@@ -165,12 +165,13 @@ def _of_stratum(finding: Finding, capability: CapabilityComparison) -> dict[str,
 
 def _measured(capability: CapabilityComparison) -> dict[str, str | None]:
     """Return what was measured; counts that are mostly 0 only where they are not."""
-    interval, readable = capability.evidence.drop_interval, capability.diagnostics.readable
+    evidence = capability.evidence
+    interval, readable = evidence.drop_interval, capability.diagnostics.readable
     return {
-        "base_mean": _number(capability.in_own_numbers(capability.evidence.base_mean)),
-        "candidate_mean": _number(capability.in_own_numbers(capability.evidence.candidate_mean)),
+        "base_mean": _number(capability.in_own_numbers(evidence.base_mean)),
+        "candidate_mean": _number(capability.in_own_numbers(evidence.candidate_mean)),
         "direction": DIRECTIONS[capability.direction] or None,
-        "drop": _number(capability.evidence.drop),
+        "drop": _number(evidence.drop),
         "drop_low": _number(interval.low if interval else None),
         "drop_high": _number(interval.high if interval else None),
         "n_planned": str(capability.counts.n_planned),
@@ -179,11 +180,9 @@ def _measured(capability: CapabilityComparison) -> dict[str, str | None]:
         "n_unscored": str(capability.counts.n_unscored),
         "n_broken": str(capability.counts.n_broken),
         "n_fixed": str(capability.counts.n_fixed),
-        "interval_confidence": ""
-        if not capability.evidence.level
-        else f"{1.0 - 2.0 * capability.evidence.level:.6g}",
-        "chance": _number(capability.in_own_numbers(capability.evidence.chance)),
-        "n_effective_clusters": _number(capability.evidence.n_effective_clusters),
+        "interval_confidence": "" if not evidence.level else f"{1.0 - 2.0 * evidence.level:.6g}",
+        "chance": _number(capability.in_own_numbers(evidence.chance)),
+        "n_effective_clusters": _number(evidence.n_effective_clusters),
         "readable_drop": None if readable is None else _number(readable.drop),
         **{name: _number(getattr(capability.counts, name) or None) for name in _RARE},
     }

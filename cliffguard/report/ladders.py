@@ -10,7 +10,8 @@ from cliffguard.core.comparisons import Ladder, LevelComparison
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import clip
 from cliffguard.report.clean import cleaned
-from cliffguard.report.page import LadderView, lay_out
+from cliffguard.report.ladder_view import LadderView
+from cliffguard.report.page import lay_out
 from cliffguard.report.palette import BASE, BREAK, CANDIDATE, FAINT, INK, MUTED
 
 if TYPE_CHECKING:

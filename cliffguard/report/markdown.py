@@ -9,25 +9,13 @@ from collections.abc import Iterable, Sequence
 from cliffguard.core.reviews import Example, Review
 from cliffguard.core.texts import clip, shorten
 from cliffguard.core.timing import Timings
-from cliffguard.report.behaviour import INTRO, behaviour_view
-from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
-from cliffguard.report.classes import TITLE as CLASSES_TITLE
-from cliffguard.report.classes import class_view
+from cliffguard.report import behaviour, classes, numbers, parts, reach
+from cliffguard.report import timings as times
+from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.facts import Fact, checkpoint_facts, run_facts
-from cliffguard.report.numbers import percent
-from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out, source_line
-from cliffguard.report.parts import HEADERS as PARTS_HEADERS
-from cliffguard.report.parts import INTRO as PARTS_INTRO
-from cliffguard.report.parts import SIDES as PARTS_SIDES
-from cliffguard.report.parts import TITLE as PARTS_TITLE
-from cliffguard.report.parts import PartRow, part_views
-from cliffguard.report.reach import HEADERS as REACH_HEADERS
-from cliffguard.report.reach import INTRO as REACH_INTRO
-from cliffguard.report.reach import reaches
-from cliffguard.report.timings import HEADERS as TIMINGS_HEADERS
-from cliffguard.report.timings import TITLE as TIMINGS_TITLE
-from cliffguard.report.timings import TimingsOrLater, read, rows, summary_of
+from cliffguard.report.ladder_view import LadderView
+from cliffguard.report.page import Page, lay_out, source_line
 from cliffguard.report.wording import MARKS, MEANINGS, OVERLAPS_TITLE, ROLES, SIGN_CONVENTION
 
 _PROMPT_CHARACTERS = 600
@@ -42,10 +30,10 @@ _LINE_START = re.compile(r"^([#+\-=]|\d+(?=[.)]))")
 _NO_MENTION = "@&#8203;"  # an invisible space after the sign, so that nobody is notified
 
 
-def render_markdown(review: Review, timings: TimingsOrLater = None) -> str:
+def render_markdown(review: Review, timings: times.TimingsOrLater = None) -> str:
     """Return the review as Markdown in which every foreign text is escaped."""
     page = lay_out(cleaned(review))
-    parts = [
+    sections = [
         _verdict(page),
         _capabilities(page),
         *(_ladder(view, page) for view in page.ladders),
@@ -58,10 +46,10 @@ def render_markdown(review: Review, timings: TimingsOrLater = None) -> str:
         _health(page),
         _caveats(page),
         _reproduce(page),
-        _timings(read(timings)),
+        _timings(times.read(timings)),
         _reading(page),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join(filter(None, sections)) + "\n"
 
 
 def escape(text: str) -> str:
@@ -195,18 +183,18 @@ def _ladder(view: LadderView, page: Page) -> str:
 
 
 def _parts(page: Page) -> str:
-    views = part_views(page)
+    views = parts.part_views(page)
     if not views:
         return ""
     sections = [
         f"### {escape(view.row.capability)}\n\n{escape(view.summary)}\n\n"
-        + _table(PARTS_HEADERS, PARTS_SIDES, [_part(row) for row in view.rows])
+        + _table(parts.HEADERS, parts.SIDES, [_part(row) for row in view.rows])
         for view in views
     ]
-    return "\n\n".join([f"## {PARTS_TITLE}", PARTS_INTRO, *sections])
+    return "\n\n".join([f"## {parts.TITLE}", parts.INTRO, *sections])
 
 
-def _part(row: PartRow) -> tuple[str, ...]:
+def _part(row: parts.PartRow) -> tuple[str, ...]:
     name, *cells, p_value, note = row.cells
     marked = f"**◀ {note}**" if row.is_proven else escape(note)
     return (escape(name), *cells, html.escape(p_value), marked)
@@ -229,28 +217,30 @@ def _gain(row: CapabilityRow, page: Page) -> str:
 
 
 def _classes(page: Page) -> str:
-    view = class_view(page)
+    view = classes.class_view(page)
     if view is None:
         return ""
     rows = [(escape(task), escape(label), *cells) for task, label, *cells in view.rows]
     notes = "\n".join(f"- {escape(note)}" for note in view.notes)
-    return f"## {CLASSES_TITLE}\n\n{_table(CLASSES_HEADERS, 'llrrrr', rows)}\n\n{notes}"
+    return f"## {classes.TITLE}\n\n{_table(classes.HEADERS, 'llrrrr', rows)}\n\n{notes}"
 
 
 def _reach(page: Page) -> str:
-    rows = [(escape(reach.cells[0]), *map(_range, reach.cells[1:])) for reach in reaches(page)]
-    table = _table(REACH_HEADERS, "llrrrrl", rows)
-    return f"## Distance\n\n{REACH_INTRO}\n\n{table}" if rows else ""
+    cells = [placed.cells for placed in reach.reaches(page)]
+    rows = [(escape(name), *map(_range, others)) for name, *others in cells]
+    table = _table(reach.HEADERS, "llrrrrl", rows)
+    return f"## Distance\n\n{reach.INTRO}\n\n{table}" if rows else ""
 
 
 def _behaviour(page: Page) -> str:
-    view = behaviour_view(page)
+    view = behaviour.behaviour_view(page)
     if view is None:
         return ""
     rows = [(escape(row.capability), *row.cells) for row in view.rows]
     table = _table(("capability", *view.columns), "l" + "r" * len(view.columns), rows)
     notes = "\n".join(f"- {escape(note)}" for note in view.notes)
-    return "\n\n".join(part for part in ("## Behaviour", INTRO, table, notes, view.key) if part)
+    sections = ("## Behaviour", behaviour.INTRO, table, notes, view.key)
+    return "\n\n".join(filter(None, sections))
 
 
 def _examples(page: Page) -> str:
@@ -272,12 +262,12 @@ def _example(example: Example) -> str:
         ("Base", example.base_text, example.base_confidence),
         ("Candidate", example.candidate_text, example.candidate_confidence),
     )
-    parts = [block(shorten(example.prompt, _PROMPT_CHARACTERS))]
+    lines = [block(shorten(example.prompt, _PROMPT_CHARACTERS))]
     for label, text, confidence in answers:
-        sure = "" if confidence is None else f" (confidence {percent(confidence)})"
-        parts.append(f"{label}{sure}:")
-        parts.append(block(shorten(text, _ANSWER_CHARACTERS)))
-    return _details(title, "\n\n".join(parts))
+        sure = "" if confidence is None else f" (confidence {numbers.percent(confidence)})"
+        lines.append(f"{label}{sure}:")
+        lines.append(block(shorten(text, _ANSWER_CHARACTERS)))
+    return _details(title, "\n\n".join(lines))
 
 
 def _details(summary: str, body: str) -> str:
@@ -302,7 +292,7 @@ def _overlaps(page: Page) -> str:
             escape(overlap.task),
             escape(overlap.item_id),
             overlap.kind,
-            percent(overlap.similarity),
+            numbers.percent(overlap.similarity),
             escape(source_line(overlap)),
         )
         for overlap in every[:_MOST_OVERLAPS]
@@ -327,8 +317,8 @@ def _reproduce(page: Page) -> str:
 def _timings(timings: Timings | None) -> str:
     if timings is None:
         return ""
-    table = _table(TIMINGS_HEADERS, "lrrrr", rows(timings))
-    return f"## {TIMINGS_TITLE}\n\n{summary_of(timings)}\n\n{table}"
+    table = _table(times.HEADERS, "lrrrr", times.rows(timings))
+    return f"## {times.TITLE}\n\n{times.summary_of(timings)}\n\n{table}"
 
 
 def _facts(facts: Sequence[Fact]) -> str:

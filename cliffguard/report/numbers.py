@@ -16,6 +16,13 @@ def percent(score: float | None) -> str:
     return MISSING if score is None else f"{100 * score:.1f} %"
 
 
+def change(base: float | None, candidate: float | None) -> str:
+    """Two scores as "52.0 → 65.0 %"."""
+    if base is None or candidate is None:
+        return MISSING
+    return f"{percent(base).removesuffix(' %')} → {percent(candidate)}"
+
+
 def signed(score: float) -> str:
     """A difference of scores as "+4.2" or "−4.2", in percentage points; "0.0" has no sign."""
     rounded = f"{100 * score:+.1f}"

@@ -16,8 +16,9 @@ from cliffguard.core.settings import Policy
 from cliffguard.core.texts import clip, first_and_more
 from cliffguard.evaluate.alpha_shares import shares
 from cliffguard.report import numbers
+from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import one_line
-from cliffguard.report.page import CapabilityRow, Page
+from cliffguard.report.page import Page
 
 N_LARGEST = 5
 """Parts with the largest drops that are shown of each capability, beside every proven one."""

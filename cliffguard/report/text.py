@@ -10,13 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cliffguard.core.reviews import Outcome, Review
+from cliffguard.report import classes
 from cliffguard.report.behaviour import behaviour_view
-from cliffguard.report.classes import HEADERS as CLASSES_HEADERS
-from cliffguard.report.classes import TITLE as CLASSES_TITLE
-from cliffguard.report.classes import ClassView, class_view
+from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import cleaned, one_line
+from cliffguard.report.ladder_view import LadderView
 from cliffguard.report.numbers import percent, points
-from cliffguard.report.page import CapabilityRow, LadderView, Page, lay_out
+from cliffguard.report.page import Page, lay_out
 from cliffguard.report.parts import PartsView, part_views
 from cliffguard.report.reach import reaches
 from cliffguard.report.wording import SIGN_CONVENTION
@@ -84,12 +84,11 @@ def _print_inside(console: Console, page: Page) -> None:
         if parts.proven or parts.has_untested:
             console.print()
             _print(console, _parts(parts))
-    classes = class_view(page)
-    if classes is not None:
+    if (view_of_classes := classes.class_view(page)) is not None:
         console.print()
-        _print(console, Text(CLASSES_TITLE, style="bold"))
-        console.print(_classes(classes))
-        _print_list(console, [("  •", line) for line in classes.notes])
+        _print(console, Text(classes.TITLE, style="bold"))
+        console.print(_classes(view_of_classes))
+        _print_list(console, [("  •", line) for line in view_of_classes.notes])
     if placed := reaches(page):
         console.print()
         _print(console, Text("Distance from the fine-tuning data, nearest first", style="bold"))
@@ -288,9 +287,9 @@ def _parts(view: PartsView) -> Text:
     return text
 
 
-def _classes(view: ClassView) -> Table:
+def _classes(view: classes.ClassView) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for column, header in enumerate(CLASSES_HEADERS):
+    for column, header in enumerate(classes.HEADERS):
         is_name = column < 2
         table.add_column(header, justify="left" if is_name else "right", overflow="fold")
     for row in view.rows:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from cliffguard.compare.mean_margin import refuse_wide_mean
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Suite
-from cliffguard.core.settings import CapabilityPolicy, Policy, TargetPolicy
+from cliffguard.core.settings import Policy, TargetPolicy
 
 
 def default_policy(suites: tuple[Suite, ...]) -> Policy:
@@ -22,23 +22,15 @@ def with_margins(policy: Policy, suites: Sequence[Suite]) -> Policy:
 
     Raises ConfigError where a margin on the mean is then no narrower than one of them.
     """
+    capabilities = [capability for suite in suites for capability in suite.capabilities]
     policies = dict(policy.capabilities)
-    for capability in (capability for suite in suites for capability in suite.capabilities):
-        capability_policy = policies.get(capability.name, CapabilityPolicy())
-        is_said = (
-            capability_policy.margin is not None or capability_policy.relative_margin is not None
-        )
+    for capability in capabilities:
+        rules = policy.rules(capability.name)
+        is_said = rules.margin is not None or rules.relative_margin is not None
         if capability.margin is not None and not is_said:
-            policies[capability.name] = replace(capability_policy, margin=capability.margin)
+            policies[capability.name] = replace(rules, margin=capability.margin)
     policy = replace(policy, capabilities=policies)
-    refuse_wide_mean(
-        policy,
-        [
-            (capability.name, capability.ring)
-            for suite in suites
-            for capability in suite.capabilities
-        ],
-    )
+    refuse_wide_mean(policy, [(capability.name, capability.ring) for capability in capabilities])
     return policy
 
 
@@ -50,8 +42,8 @@ def gating(suites: Sequence[Suite], policy: Policy) -> set[str]:
 
 def refuse_tasks(policy: Policy) -> None:
     """Raise UsageError for what a policy says of logged samples alone."""
-    for name, capability_policy in policy.capabilities.items():
-        if capability_policy.tasks or capability_policy.metric or capability_policy.filter:
+    for name, rules in policy.capabilities.items():
+        if rules.tasks or rules.metric or rules.filter:
             raise UsageError(
                 f"policy.capabilities.{name}: tasks, metric and filter are for comparing folders "
                 "of lm-eval's samples; here the suite says what a capability is made of",

@@ -18,27 +18,18 @@ procedure              when
 `graded_gain_evidence` a gain is demanded: scores between 0 and 1, one look
 `e_process_gain`      a gain is demanded: scores between 0 and 1, or of the suite; any looks
 ====================== =========================================================================
+
+The first two and `gain_evidence` are here, the others in `cliffguard.stats.graded_evidence`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering
-from cliffguard.stats.e_values import (
-    dropped_wealth,
-    held_wealth,
-    log_wealth,
-    mean_interval,
-    p_value,
-)
-from cliffguard.stats.graded import mean_interval as order_free_interval
-from cliffguard.stats.graded import p_at_least, p_at_most
 from cliffguard.stats.interval import Interval, check_open_fraction
 from cliffguard.stats.paired import (
     PairedCounts,
@@ -56,14 +47,8 @@ from cliffguard.stats.sequential import (
     repeated_p_of,
 )
 
-FloatArray = NDArray[np.float64]
-
 _FIXED = "McNemar mid-p; Tango score interval"
 _SEQUENTIAL = "group-sequential score tests; repeated interval"
-_GRADED = "Gaffke's bound on graded scores, in any order"
-_BETTING = "betting on graded scores"
-_SUITE = "betting without replacement, about this suite"
-_EXPECTED_GAIN = 0.1  # what the first bets on a target suppose beyond the demanded gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +178,7 @@ def fixed_evidence(sample: PairedSample, *, margin: float, alpha: float) -> Evid
     Tango's score statistic at the margin, its tail corrected; McNemar's mid-p; with clusters, the
     score statistics over the root of the design effect, by Student's t.
     """
-    _check_alpha(alpha)
+    check_alpha(alpha)
     return Evidence(
         p_held=sample.p_held(margin),
         p_dropped=sample.p_dropped(),
@@ -230,7 +215,7 @@ def sequential_evidence(
     then measured on until it is known to be tolerable or not. That only removes rejections, and
     so cannot raise an error rate.
     """
-    _check_alpha(alpha)
+    check_alpha(alpha)
     n_asked = tuple(look.n_asked for look in looks)
     last = looks[-1]
 
@@ -271,7 +256,7 @@ def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidenc
         `p_held` is of "the gain is `gain` or less", `p_dropped` and `p_beyond` of "it is `gain`
         or more". At 0 by McNemar's mid-p, elsewhere by the score test at the gain, as drops are.
     """
-    _check_alpha(alpha)
+    check_alpha(alpha)
     seen, worst = sample.counts, sample.at_worst
     if gain > 0.0:  # a gain is a drop from candidate to base
         p_held = sample.p_at_most(worst.swapped, gain)
@@ -290,214 +275,14 @@ def gain_evidence(sample: PairedSample, *, gain: float, alpha: float) -> Evidenc
     )
 
 
-def e_process_gain(
-    changes: Sequence[float],
-    *,
-    at_worst: Sequence[float] | None = None,
-    gain: float,
-    alpha: float,
-    n_suite: int | None = None,
-    weights: FloatArray | None = None,
-    worst_weights: FloatArray | None = None,
-) -> Evidence:
-    """Evidence of a demanded gain, by betting; parameters as in the other procedures."""
-    _check_alpha(alpha)
-    x, worst, n_scored = _as_arrays(changes, at_worst, n_suite)
-    worst_weights = weights if at_worst is None else worst_weights
-    proven = log_wealth(
-        -worst, mean=gain, expected=gain + _EXPECTED_GAIN, n_suite=n_suite, weights=worst_weights
-    )
-    disproven = log_wealth(
-        x,
-        mean=-gain,
-        expected=_EXPECTED_GAIN - gain,
-        n_suite=n_scored,
-        or_equal=False,
-        weights=weights,
-    )
-    p_disproven = _p_of_suite(disproven, n_scored)
-    return Evidence(
-        p_held=_p_of_suite(proven, n_suite),
-        p_dropped=p_disproven,
-        p_beyond=p_disproven,
-        interval=_interval(x, alpha, n_scored, weights),
-        method=_SUITE if n_suite is not None else _BETTING,
-    )
-
-
-def graded_evidence(
-    changes: Sequence[float],
-    *,
-    at_worst: Sequence[float] | None = None,
-    margin: float,
-    alpha: float,
-    weights: FloatArray | None = None,
-    worst_weights: FloatArray | None = None,
-) -> Evidence:
-    """Evidence from graded scores in one look at everything planned; their order is nothing.
-
-    Parameters
-    ----------
-    changes : sequence of float
-        Base score minus candidate score of every scored item, in [-1, 1]. At least one. Or the
-        means of whole clusters.
-    at_worst : sequence of float, optional
-        The same with every lost item as the base's whole score. Asked about *held*.
-    margin, alpha
-        As in `fixed_evidence`.
-    weights, worst_weights : ndarray, optional
-        Of clusters, their sizes over the largest, for `changes` and for `at_worst`.
-
-    Notes
-    -----
-    All by the bound of `cliffguard.stats.graded`: the interval ends where its tests turn.
-    """
-    _check_alpha(alpha)
-    worst, worst_weights = (changes, weights) if at_worst is None else (at_worst, worst_weights)
-    return Evidence(
-        p_held=p_at_least(worst, margin, weights=worst_weights),
-        p_dropped=p_at_most(changes, 0.0, weights=weights),
-        p_beyond=p_at_most(changes, margin, weights=weights),
-        interval=order_free_interval(changes, confidence=1 - 2 * alpha, weights=weights),
-        method=_with_clusters(_GRADED, len(changes), weights),
-    )
-
-
-def graded_gain_evidence(
-    changes: Sequence[float],
-    *,
-    at_worst: Sequence[float] | None = None,
-    gain: float,
-    alpha: float,
-    weights: FloatArray | None = None,
-    worst_weights: FloatArray | None = None,
-) -> Evidence:
-    """Evidence of a demanded gain from graded scores in one look; as `graded_evidence`.
-
-    `p_held` is of "the gain is `gain` or less", the other two of "it is `gain` or more".
-    """
-    evidence = graded_evidence(
-        changes,
-        at_worst=at_worst,
-        margin=-gain,
-        alpha=alpha,
-        weights=weights,
-        worst_weights=worst_weights,
-    )
-    return replace(evidence, p_dropped=evidence.p_beyond)
-
-
-def e_process_evidence(
-    changes: Sequence[float],
-    *,
-    at_worst: Sequence[float] | None = None,
-    margin: float,
-    alpha: float,
-    weights: FloatArray | None = None,
-    worst_weights: FloatArray | None = None,
-) -> Evidence:
-    """Evidence from graded scores, by betting; good at every look.
-
-    Parameters
-    ----------
-    changes : sequence of float
-        Base score minus candidate score of every scored item, in [-1, 1], in an order that does
-        not depend on them. At least one. Or the means of whole clusters.
-    at_worst : sequence of float, optional
-        The same with every lost item at its place, as the base's whole score. Asked about *held*.
-    margin, alpha
-        As in `fixed_evidence`.
-    weights, worst_weights : ndarray, optional
-        Of clusters, their sizes over the largest, for `changes` and for `at_worst`; see
-        `log_wealth`.
-    """
-    _check_alpha(alpha)
-    x, worst, _ = _as_arrays(changes, at_worst, None)
-    worst_weights = weights if at_worst is None else worst_weights
-    beyond = log_wealth(x, mean=margin, expected=2 * margin, weights=weights)
-    return Evidence(
-        p_held=p_value(held_wealth(worst, margin=margin, weights=worst_weights)),
-        p_dropped=p_value(dropped_wealth(x, margin=margin, weights=weights)),
-        p_beyond=p_value(beyond),
-        interval=_interval(x, alpha, None, weights),
-        method=_with_clusters(_BETTING, len(x), weights),
-    )
-
-
-def suite_evidence(
-    changes: Sequence[float],
-    *,
-    at_worst: Sequence[float] | None = None,
-    n_suite: int,
-    margin: float,
-    alpha: float,
-) -> Evidence:
-    """Evidence about the drop on exactly this suite, without replacement; good at every look.
-
-    Parameters
-    ----------
-    changes, at_worst : sequence of float
-        As in `e_process_evidence`; whole numbers where scores are right or wrong.
-    n_suite : int
-        Items of the suite that have or will have a score, lost ones included.
-    margin, alpha
-        As in `fixed_evidence`.
-
-    Notes
-    -----
-    *Dropped* and *beyond* are one here: the drop on the suite reaches the margin. A drop below it
-    is what the policy tolerates of this suite, and no more is asked. A drop is only proven
-    by scored items.
-    """
-    _check_alpha(alpha)
-    x, worst, n_scored = _as_arrays(changes, at_worst, n_suite)
-    held = held_wealth(worst, margin=margin, n_suite=n_suite)
-    dropped = dropped_wealth(x, margin=margin, n_suite=n_scored)
-    p_dropped = _p_of_suite(dropped, n_scored)
-    return Evidence(
-        p_held=_p_of_suite(held, n_suite),
-        p_dropped=p_dropped,
-        p_beyond=p_dropped,
-        interval=_interval(x, alpha, n_scored, None),
-        method=_SUITE,
-    )
-
-
 def _one_look_interval(sample: PairedSample, alpha: float) -> Interval:
     z = float(ndtri(1 - alpha))
     return sample.interval(z_low=z, z_high=z)
 
 
-def _p_of_suite(log_fortunes: FloatArray, n_suite: int | None) -> float:
-    """Return the p-value of a bet; of a suite seen to its end, what is then known."""
-    if n_suite is not None and len(log_fortunes) >= n_suite:
-        return 0.0 if np.isinf(log_fortunes[-1]) else 1.0
-    return p_value(log_fortunes)
-
-
-def _interval(
-    x: FloatArray, alpha: float, n_suite: int | None, weights: FloatArray | None
-) -> Interval:
-    if n_suite is not None and len(x) >= n_suite:
-        return Interval(float(x.mean()), float(x.mean()))
-    return mean_interval(x, confidence=1 - 2 * alpha, n_suite=n_suite, weights=weights)
-
-
-def _as_arrays(
-    changes: Sequence[float], at_worst: Sequence[float] | None, n_suite: int | None
-) -> tuple[FloatArray, FloatArray, int | None]:
-    """Return both as arrays, and how many items of a suite have or will have a score."""
-    x = np.asarray(changes, dtype=float)
-    worst = x if at_worst is None else np.asarray(at_worst, dtype=float)
-    return x, worst, None if n_suite is None else n_suite - (len(worst) - len(x))
-
-
-def _check_alpha(alpha: float) -> None:
+def check_alpha(alpha: float) -> None:
+    """Raise ValueError unless both ends of an interval can err at alpha."""
     check_open_fraction("2 alpha", 2 * alpha)
-
-
-def _with_clusters(method: str, n_changes: int, weights: FloatArray | None) -> str:
-    return method if weights is None else f"{method}; {n_changes} clusters"
 
 
 def _in_words(sample: PairedSample, method: str) -> str:

@@ -20,7 +20,7 @@ from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.texts import n_things, plural
 from cliffguard.store.answers import Entry, ShardAnswers, Store
-from cliffguard.suites.loading import BY_LIKELIHOOD
+from cliffguard.suites.scorers import BY_LIKELIHOOD
 
 Form = tuple[Entry, Mapping[str, Any]]
 """An entry of a store, and what its question.json says."""

@@ -15,7 +15,8 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.files import read_text
 from cliffguard.core.settings import Ring
 from cliffguard.suites import ladders
-from cliffguard.suites.loading import GeneratedItems, TaskFile, inside, read_suite, suites_folder
+from cliffguard.suites.loading import inside, read_suite, suites_folder
+from cliffguard.suites.schema import GeneratedItems, TaskFile
 
 DIGESTS = "digests.json"
 """The file beside the built-in suites that has the digest of each, of all its items."""

@@ -145,3 +145,6 @@ SCORERS: Mapping[str, Scorer] = {
     "constraints": Scorer(score=constraints, check=check_constraints),
 }
 """The metrics of own items that are answered by generation."""
+
+BY_LIKELIHOOD = ("acc", "acc_norm")
+OWN_METRICS = (*BY_LIKELIHOOD, *SCORERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cliffguard.suites import ladders
-from cliffguard.suites.loading import make_item
+from cliffguard.suites.items import make_item
 from scripts.make.ladder_table import Strategy, a_step_away, least_alike, most_alike, strategy_score
 
 

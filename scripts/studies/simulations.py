@@ -12,7 +12,8 @@ from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import looks_in_step
 from cliffguard.stats.clusters import clustering
-from cliffguard.stats.evidence import PairedSample, e_process_evidence
+from cliffguard.stats.evidence import PairedSample
+from cliffguard.stats.graded_evidence import GradedSample, e_process_evidence
 from cliffguard.stats.paired import PairedCounts
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 
@@ -138,12 +139,13 @@ def graded(rng: np.random.Generator, n_runs: int) -> list[Row]:
     rows = []
     for name, scores in (("even", even), ("many small gains, few collapses", collapses)):
         for n in (100, 500, 2000):
-            at = [
-                e_process_evidence(scores(n, 0.05), margin=0.05, alpha=ALPHA) for _ in range(n_runs)
-            ]
-            no = [
-                e_process_evidence(scores(n, 0.0), margin=0.05, alpha=ALPHA) for _ in range(n_runs)
-            ]
+            at, no = (
+                [
+                    e_process_evidence(GradedSample(scores(n, drop)), margin=0.05, alpha=ALPHA)
+                    for _ in range(n_runs)
+                ]
+                for drop in (0.05, 0.0)
+            )
             rows.append(
                 {
                     "scores": name,

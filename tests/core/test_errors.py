@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from cliffguard.cli.console import explained, failure_recorded
 from cliffguard.core.errors import CliffguardError, ConfigError, IntegrityError, UsageError
-from cliffguard.core.files import validate
+from cliffguard.core.validation import validate
 
 
 def printed(error: CliffguardError, out: Path | None, capsys: pytest.CaptureFixture[str]) -> str:

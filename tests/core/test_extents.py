@@ -10,7 +10,7 @@ import pytest
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.extents import MOST_CHARACTERS, MOST_CHOICES
 from cliffguard.core.settings import TargetData
-from cliffguard.suites.loading import make_item
+from cliffguard.suites.items import make_item
 from cliffguard.suites.target import target_suite
 from tests import support
 

@@ -12,15 +12,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from cliffguard.core.errors import ConfigError, InfrastructureError, SuiteError, UsageError
-from cliffguard.core.files import (
-    is_special,
-    read_jsonl,
-    read_text,
-    read_yaml,
-    validate,
-    write_error,
-    write_whole,
-)
+from cliffguard.core.files import is_special, read_jsonl, read_text, write_error, write_whole
+from cliffguard.core.validation import validate
+from cliffguard.core.yaml_files import read_yaml
 
 
 def written(path: Path, content: str | bytes) -> Path:

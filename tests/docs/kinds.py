@@ -13,10 +13,12 @@ from typing import Any
 from cliffguard.config import make_plans, make_policy
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.errors import CliffguardError, ConfigError
-from cliffguard.core.files import read_yaml
 from cliffguard.core.settings import Plan, Policy
+from cliffguard.core.yaml_files import read_yaml
 from cliffguard.report.json import read_review
-from cliffguard.suites.loading import ITEM_KEYS, SuiteFile, make_item, read_suite
+from cliffguard.suites.items import ITEM_KEYS, make_item
+from cliffguard.suites.loading import read_suite
+from cliffguard.suites.schema import SuiteFile
 from cliffguard.suites.scorers import SCORERS
 from tests.docs.blocks import Block
 

@@ -6,9 +6,10 @@ import re
 from typing import get_args
 
 from cliffguard.core.settings import Ring
+from cliffguard.suites.items import ITEM_KEYS
 from cliffguard.suites.ladders import GENERATORS
-from cliffguard.suites.loading import BY_LIKELIHOOD, ITEM_KEYS, OWN_METRICS, builtin_names
-from cliffguard.suites.scorers import SCORERS
+from cliffguard.suites.loading import builtin_names
+from cliffguard.suites.scorers import BY_LIKELIHOOD, OWN_METRICS, SCORERS
 from tests.docs.blocks import CHECKOUT
 
 PAGE = (CHECKOUT / "docs" / "suites-reference.md").read_text(encoding="utf-8")

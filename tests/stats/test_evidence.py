@@ -13,12 +13,15 @@ from scipy.stats import binom
 from cliffguard.stats.clusters import clustering
 from cliffguard.stats.evidence import (
     PairedSample,
-    e_process_evidence,
     fixed_evidence,
     gain_evidence,
+    sequential_evidence,
+)
+from cliffguard.stats.graded_evidence import (
+    GradedSample,
+    e_process_evidence,
     graded_evidence,
     graded_gain_evidence,
-    sequential_evidence,
     suite_evidence,
 )
 from cliffguard.stats.paired import (
@@ -163,9 +166,11 @@ def test_identical_answers_never_regress_and_are_held(procedure):
         "sequential": lambda: sequential_evidence(
             looks_at(nothing, look_sizes(2000)), n_planned=2000, margin=MARGIN, alpha=ALPHA
         ),
-        "graded": lambda: graded_evidence(nothing, margin=MARGIN, alpha=ALPHA),
-        "betting": lambda: e_process_evidence(nothing, margin=MARGIN, alpha=ALPHA),
-        "suite": lambda: suite_evidence(nothing, n_suite=2000, margin=MARGIN, alpha=ALPHA),
+        "graded": lambda: graded_evidence(GradedSample(nothing), margin=MARGIN, alpha=ALPHA),
+        "betting": lambda: e_process_evidence(GradedSample(nothing), margin=MARGIN, alpha=ALPHA),
+        "suite": lambda: suite_evidence(
+            GradedSample(nothing), n_suite=2000, margin=MARGIN, alpha=ALPHA
+        ),
     }[procedure]()
 
     assert evidence.p_held <= ALPHA
@@ -218,7 +223,7 @@ def test_a_suite_seen_to_its_end_forgets_how_the_bet_once_stood() -> None:
     """1,500 unchanged items would have held, had the run stopped there; now the drop is known."""
     values = np.concatenate([np.zeros(1500), np.ones(200), np.zeros(300)])
 
-    evidence = suite_evidence(values, n_suite=2000, margin=MARGIN, alpha=ALPHA)
+    evidence = suite_evidence(GradedSample(values), n_suite=2000, margin=MARGIN, alpha=ALPHA)
 
     assert (evidence.p_held, evidence.p_dropped) == (1.0, 0.0)
     assert (evidence.interval.low, evidence.interval.high) == (
@@ -238,8 +243,10 @@ def test_a_suite_that_is_the_contract_takes_far_fewer_items():
     """Nothing changed on the first 150 of 1,000 items: enough about this suite, not in general."""
     nothing = np.zeros(150)
 
-    suite = suite_evidence(nothing, n_suite=1000, margin=MARGIN, alpha=ALPHA)
-    seen_to_its_end = suite_evidence(np.zeros(1000), n_suite=1000, margin=MARGIN, alpha=ALPHA)
+    suite = suite_evidence(GradedSample(nothing), n_suite=1000, margin=MARGIN, alpha=ALPHA)
+    seen_to_its_end = suite_evidence(
+        GradedSample(np.zeros(1000)), n_suite=1000, margin=MARGIN, alpha=ALPHA
+    )
 
     assert suite.p_held <= ALPHA
     assert seen_to_its_end.p_held == 0.0
@@ -287,7 +294,7 @@ def test_large_clusters_count_for_their_items(procedure):
     changes = np.tile([0.5, 0.0], 1000)
     weights = np.tile([1.0, 0.1], 1000)
 
-    evidence = procedure(changes, margin=MARGIN, alpha=ALPHA, weights=weights)
+    evidence = procedure(GradedSample(changes, weights=weights), margin=MARGIN, alpha=ALPHA)
 
     assert evidence.interval.low <= 5 / 11 <= evidence.interval.high
     assert evidence.interval.low > 0.3
@@ -303,7 +310,9 @@ def test_bets_on_unequal_clusters_keep_alpha(about):
         # Half of the clusters hold nine tenths of the items, and all of the drop or the gain.
         moves = np.where(sizes > 1, 0.06 + drop * 10 / 9, 0.0)
         means = (rng.random(300) < moves).astype(float) - (rng.random(300) < 0.06) * (sizes > 1)
-        evidence = e_process_evidence(means, margin=MARGIN, alpha=ALPHA, weights=sizes / 9.0)
+        evidence = e_process_evidence(
+            GradedSample(means, weights=sizes / 9.0), margin=MARGIN, alpha=ALPHA
+        )
         wrong += (evidence.p_held if about == "held" else evidence.p_dropped) <= ALPHA
 
     assert wrong / n_runs <= ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / n_runs)
@@ -315,9 +324,9 @@ def test_graded_evidence_is_one_bound_throughout():
     changes = np.clip(rng.normal(0.01, 0.2, 200), -1, 1)
     worst = np.append(changes, [1.0, 0.8])
 
-    alone = graded_evidence(changes, margin=0.05, alpha=ALPHA)
-    lossy = graded_evidence(changes, at_worst=worst, margin=0.05, alpha=ALPHA)
-    at_the_end = graded_evidence(changes, margin=alone.interval.high, alpha=ALPHA)
+    alone = graded_evidence(GradedSample(changes), margin=0.05, alpha=ALPHA)
+    lossy = graded_evidence(GradedSample(changes, worst), margin=0.05, alpha=ALPHA)
+    at_the_end = graded_evidence(GradedSample(changes), margin=alone.interval.high, alpha=ALPHA)
 
     assert at_the_end.p_held == pytest.approx(ALPHA, rel=1e-6)
     assert alone.p_dropped <= alone.p_beyond
@@ -331,8 +340,8 @@ def test_a_graded_gain_from_base_to_candidate_is_a_drop_the_other_way():
     rng = np.random.default_rng(13)
     changes = np.clip(rng.normal(-0.1, 0.2, 60), -1, 1)
 
-    there = graded_gain_evidence(changes, gain=0.04, alpha=ALPHA)
-    back = graded_gain_evidence(-changes, gain=-0.04, alpha=ALPHA)
+    there = graded_gain_evidence(GradedSample(changes), gain=0.04, alpha=ALPHA)
+    back = graded_gain_evidence(GradedSample(-changes), gain=-0.04, alpha=ALPHA)
 
     assert there.p_held == pytest.approx(back.p_dropped)
     assert there.p_dropped == there.p_beyond == pytest.approx(back.p_held)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from cliffguard.stats.evidence import graded_evidence
 from cliffguard.stats.graded import mean_interval, p_at_least, p_at_most
+from cliffguard.stats.graded_evidence import GradedSample, graded_evidence
 
 changes = st.lists(
     st.one_of(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), st.floats(-1, 1, width=32)),
@@ -27,8 +27,9 @@ def test_the_order_of_items_changes_no_digit(data, values):
     shuffled, weights = np.array(values)[places], weights[: len(values)]
 
     for kept, moved in ((None, None), (weights, weights[places])):
-        there = graded_evidence(values, margin=0.05, alpha=0.05, weights=kept)
-        assert there == graded_evidence(shuffled, margin=0.05, alpha=0.05, weights=moved)
+        there = graded_evidence(GradedSample(values, weights=kept), margin=0.05, alpha=0.05)
+        again = GradedSample(shuffled, weights=moved)
+        assert there == graded_evidence(again, margin=0.05, alpha=0.05)
 
 
 @pytest.mark.parametrize(("n", "n_lost"), [(59, 0), (58, 0), (300, 9), (300, 3), (2000, 70)])

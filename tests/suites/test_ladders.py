@@ -12,9 +12,9 @@ import pytest
 from cliffguard.core.words import words
 from cliffguard.suites import ladders
 from cliffguard.suites.constraints import meets
+from cliffguard.suites.items import make_item
 from cliffguard.suites.ladders.draft import Generator, LadderItem
 from cliffguard.suites.ladders.rules import _value
-from cliffguard.suites.loading import make_item
 from cliffguard.suites.scorers import SCORERS
 
 SHORT = 1024  # tokens; the longer levels are made in the same way

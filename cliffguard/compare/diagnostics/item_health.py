@@ -92,8 +92,7 @@ def static_health(suites: Sequence[Suite], policy: Policy) -> tuple[str, ...]:
 
 def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
     items = [item for task in capability.tasks for item in task.items if task.gates(item)]
-    capability_policy = policy.capabilities.get(capability.name)
-    is_named = capability_policy is not None and capability_policy.margin is not None
+    is_named = policy.rules(capability.name).margin is not None
     margin = policy.margin(capability.name) if is_named else capability.margin
     margin = policy.default_margin if margin is None else margin
     needed = items_needed(
@@ -161,27 +160,23 @@ def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
 
 
 def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
+    counts = capability.counts
+    evidence = capability.evidence
     churn = max(
         _LEAST_CHURN,
-        (capability.counts.n_broken + capability.counts.n_fixed) / capability.counts.n_items,
+        (counts.n_broken + counts.n_fixed) / counts.n_items,
     )
-    margin = (
-        capability.evidence.margin
-        if capability.evidence.margin > 0.0
-        else policy.margin(capability.capability)
-    )
+    margin = evidence.margin if evidence.margin > 0.0 else policy.margin(capability.capability)
     needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
-    if needed > capability.evidence.n_effective:
+    if needed > evidence.n_effective:
         worth = (
-            ""
-            if capability.evidence.n_effective >= capability.counts.n_items
-            else f", worth {capability.evidence.n_effective:.0f}"
+            "" if evidence.n_effective >= counts.n_items else f", worth {evidence.n_effective:.0f}"
         )
         yield _note(
             capability,
             None,
             "too_few",
-            f"{n_things(capability.counts.n_items, 'item', ',')}{worth}: to exclude a loss of "
+            f"{n_things(counts.n_items, 'item', ',')}{worth}: to exclude a loss of "
             f"{n_things(100 * margin, 'point', 'g')} where {100 * churn:.0f} % change takes about "
             f"{needed:,}",
         )

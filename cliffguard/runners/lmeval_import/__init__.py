@@ -73,9 +73,8 @@ def read_samples(base: str, candidate: str, policy: Policy) -> Imported:
     _refuse_half_measured(capabilities, runs)
     read = _Tasks(runs)
     for name, tasks in capabilities.items():
-        capability_policy = policy.capabilities.get(name) or CapabilityPolicy()
         for task in tasks:
-            read.add(task, name, capability_policy)
+            read.add(task, name, policy.rules(name))
     read.refuse()
     joined = read.joined
     moved = drifted([{task: run.results_of(task) for task in joined} for run in runs])
@@ -114,9 +113,9 @@ class _Tasks:
         self._one_sided: list[Caveat] = []
         self._remarks: list[Caveat] = []  # about filters
 
-    def add(self, task: str, capability: str, capability_policy: CapabilityPolicy) -> None:
+    def add(self, task: str, capability: str, rules: CapabilityPolicy) -> None:
         """Read a task, and join its sides unless others were not asked the same already."""
-        read = read_task(task, self._runs, capability_policy)
+        read = read_task(task, self._runs, rules)
         if isinstance(read, Unscored):
             self._unscored.append(read)
             return
@@ -126,8 +125,8 @@ class _Tasks:
         self._one_sided += one_sided(task, read.settings)
         results = [run.results_of(task) for run in self._runs]
         directions = [result.directions for result in results]
-        is_low = _is_low(task, capability, read, capability_policy.lower_is_better, directions)
-        self._turned += _against_registry(task, read, capability_policy.lower_is_better, directions)
+        is_low = _is_low(task, capability, read, rules.lower_is_better, directions)
+        self._turned += _against_registry(task, read, rules.lower_is_better, directions)
         if self._differences:
             return
         for key, sample in base.items():
@@ -226,8 +225,7 @@ def _unnamed(there: Sequence[str], capabilities: Mapping[str, Sequence[str]]) ->
 def _filters(joined: Mapping[str, Joined], policy: Policy) -> Iterator[Caveat]:
     """Say by which of several filters a task is judged where the policy names none."""
     for name, pair in joined.items():
-        capability_policy = policy.capabilities.get(pair.task.capability)
-        if pair.other_filters and (capability_policy is None or capability_policy.filter is None):
+        if pair.other_filters and policy.rules(pair.task.capability).filter is None:
             yield Caveat(
                 id="samples.chosen-filter",
                 text=f"{name} is judged by the filter {pair.task.filter}, the first in its file; "

@@ -24,13 +24,13 @@ def capabilities_of(
     measured. Raises UsageError for a pattern of nothing, and for a task in two capabilities.
     """
     named = policy.capabilities
-    if any(capability_policy.tasks for capability_policy in named.values()):
+    if any(rules.tasks for rules in named.values()):
         by_capability = {
             # A capability without tasks is the task, or the group, of its own name.
-            name: _of_patterns(name, capability_policy.tasks, tasks, groups)
-            if capability_policy.tasks
+            name: _of_patterns(name, rules.tasks, tasks, groups)
+            if rules.tasks
             else _matching(name, tasks, groups)
-            for name, capability_policy in named.items()
+            for name, rules in named.items()
         }
     else:
         by_capability = {
@@ -106,8 +106,8 @@ def lacking(
 ) -> Iterable[Caveat]:
     """Say which tasks of a group that the policy names have no samples on either side."""
     there = set(tasks)
-    for name, capability_policy in policy.capabilities.items():
-        for group in capability_policy.tasks or (name,):
+    for name, rules in policy.capabilities.items():
+        for group in rules.tasks or (name,):
             members = {member for member in _members(group, groups) if not groups.get(member)}
             away = sorted(members - there)
             if group not in there and away and len(away) < len(members):

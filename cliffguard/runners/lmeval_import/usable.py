@@ -44,27 +44,21 @@ class Unscored:
 
 
 def read_task(
-    task: str, runs: Sequence[LoggedRun], capability_policy: CapabilityPolicy
+    task: str, runs: Sequence[LoggedRun], rules: CapabilityPolicy
 ) -> ScoredTask | Unscored:
     """Read a task of both sides, by the policy's metric or else the first that is a score.
 
     Raises ScoreError where the policy names a metric that is none, IntegrityError for damage.
     """
-    wanted = tuple(
-        dict.fromkeys(
-            name for name in (capability_policy.cluster, capability_policy.strata) if name
-        )
-    )
+    wanted = tuple(dict.fromkeys(name for name in (rules.cluster, rules.strata) if name))
     passed: dict[str, str] = {}
     filters, remark = filters_by_side(task, runs)
     while True:
-        read = TaskReader(
-            Choice(capability_policy.metric, capability_policy.filter), wanted, passed
-        )
+        read = TaskReader(Choice(rules.metric, rules.filter), wanted, passed)
         try:
             return replace(_read(task, runs, read, passed, filters), remark=remark)
         except ScoreError as failure:
-            if capability_policy.metric is not None:
+            if rules.metric is not None:
                 raise
             if not failure.metric:
                 return Unscored(task, passed)

@@ -79,10 +79,9 @@ def with_directions(suites: Sequence[Suite], policy: Policy | None) -> tuple[Sui
 
 
 def _directed(capability: Capability, policy: Policy) -> Capability:
-    rules = policy.capabilities.get(capability.name)
-    if rules is None or rules.lower_is_better is None:
+    is_lower = policy.rules(capability.name).lower_is_better
+    if is_lower is None:
         return capability
-    is_lower = rules.lower_is_better
     return replace(capability, tasks=tuple(_said_of(task, is_lower) for task in capability.tasks))
 
 

@@ -16,17 +16,10 @@ from cliffguard.suites.ladders.words import COLOURS, LANDS, THINGS, listed, with
 
 LEVELS = (1, 2, 3, 4, 5, 6)
 _USUAL = {
-    "snow": "white",
-    "grass": "green",
-    "blood": "red",
-    "coal": "black",
-    "the sun": "yellow",
-    "the sea": "blue",
-    "milk": "white",
-    "a ripe banana": "yellow",
-    "a lemon": "yellow",
+    "snow": "white", "grass": "green", "blood": "red", "coal": "black", "the sun": "yellow",
+    "the sea": "blue", "milk": "white", "a ripe banana": "yellow", "a lemon": "yellow",
     "a raven": "black",
-}
+}  # fmt: skip
 _OPERATIONS: Mapping[str, tuple[str, Callable[[int, int], int]]] = {
     "+": ("plus", add),
     "-": ("minus", sub),

@@ -18,24 +18,20 @@ from pydantic import TypeAdapter
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError, UsageError, nearest
-from cliffguard.core.files import user_path, validate
+from cliffguard.core.files import user_path
 from cliffguard.core.hub_names import is_hub_id, is_said
 from cliffguard.core.items import Capability, Item, Suite, Task
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import Plan, TargetData
 from cliffguard.core.texts import cut_middle
+from cliffguard.core.validation import validate
 from cliffguard.suites.directions import with_directions
 from cliffguard.suites.hub_data import find_data
-from cliffguard.suites.loading import (
-    OWN_METRICS,
-    TaskFile,
-    check_task,
-    load_suite,
-    make_item,
-    make_task,
-    together,
-)
+from cliffguard.suites.items import make_item
+from cliffguard.suites.loading import load_suite, make_task, together
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
+from cliffguard.suites.schema import TaskFile, check_task
+from cliffguard.suites.scorers import OWN_METRICS
 from cliffguard.suites.target.annotators import said_by_all, without_divided
 from cliffguard.suites.target.cells import at, shown
 from cliffguard.suites.target.chats import chat_in

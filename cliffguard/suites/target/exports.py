@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
+from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
+from cliffguard.core.validation import validate
+from cliffguard.core.yaml_files import read_yaml
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.conversions import CONVERTED, command
+from cliffguard.suites.target.conversions import Converted, command
 from cliffguard.suites.target.known import says
 from cliffguard.suites.target.paths import values_at
 from cliffguard.suites.target.roleless import without_roles
-from cliffguard.suites.target.unasked import UNASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,87 +39,29 @@ class Export:
     aside: tuple[str, ...] = ()
 
 
-def _row(
-    name: str, has: str, prompt: str, answer: str, more: str = "", *, aside: str = ""
-) -> Export:
-    """Return a row of the table below: several patterns stand apart by a space."""
-    return Export(
-        name=name,
-        has=tuple(has.split()),
-        prompt=prompt,
-        answer=tuple(answer.split()),
-        more=more,
-        aside=tuple(aside.split()),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unasked:
+    """Rows that hold nothing a target could ask, and what to do instead."""
+
+    name: str
+    has: tuple[str, ...]
+    how: str
 
 
-EXPORTS = (
-    _row("Argilla's records", "fields/* responses", "fields/*",
-         "responses/*/0/value suggestions/*/value"),
-    _row("Argilla's records", "inputs/* annotation prediction", "inputs/*", "annotation"),
-    _row("Argilla's records", "text *.responses", "text", "*.responses/0 *.suggestion"),
-    _row("Argilla's records", "text *-suggestion", "text", "*/0/value */value/0 *-suggestion"),
-    _row("an export of Label Studio", "data/* annotations/0/result/0/value/choices", "data/*",
-         "annotations/0/result/0/value/choices"),
-    _row("an export of Label Studio", "data/* annotations/0/result/0/value/rating", "data/*",
-         "annotations/0/result/0/value/rating"),
-    _row("an export of Label Studio",
-         "data/* annotations/0/result/0/type annotations/0/result/0/value/text/0", "data/*",
-         "annotations/0/result/0/value/text"),
-    _row("a short export of Label Studio", "annotation_id lead_time text !*/0/labels", "text",
-         "*/choices/0 *", aside="id annotator annotation_id created_at updated_at lead_time"),
-    _row("an export of doccano", "data label/0", "data", "label"),
-    _row("ARC's rows (or OpenBookQA's, CommonsenseQA's)",
-         "question/stem question/choices answerKey", "question/stem", "answerKey",
-         "--target-choices question.choices"),
-    _row("OpenBookQA's rows", "question_stem choices answerKey", "question_stem", "answerKey"),
-    _row("HellaSwag's rows", "ctx endings label", "ctx", "label", "--target-choices endings"),
-    _row("WinoGrande's rows", "sentence option1 option2 answer", "sentence", "answer",
-         "--target-choices '{option1}{option2}'"),
-    _row("PIQA's rows", "goal sol1 sol2 label", "goal", "label", "--target-choices '{sol1}{sol2}'"),
-    _row("Social-IQA's rows", "context question answerA answerB answerC", "{context}\\n{question}",
-         "label correct", "--target-choices '{answerA}{answerB}{answerC}'"),
-    _row("SciQ's rows", "support question distractor3 correct_answer", "{support}\\n{question}",
-         "correct_answer",
-         "--target-choices '{correct_answer}{distractor1}{distractor2}{distractor3}'"),
-    _row("LogiQA's rows", "context query options correct_option", "{context}\\n{query}",
-         "correct_option"),
-    _row("COPA's rows", "premise question choice1 choice2 label", "{premise}\\n{question}",
-         "label", "--target-choices '{choice1}{choice2}'"),
-    _row("MultiRC's rows", "paragraph question answer label",
-         "{paragraph}\\n{question}\\n{answer}", "label", "--target-labels no --target-labels yes"),
-    _row("TruthfulQA's rows", "question best_answer correct_answers incorrect_answers", "question",
-         "correct_answers", "--target-metric f1"),
-    _row("MATH's rows", "problem solution answer", "problem", "answer"),
-    _row("MATH's rows", "problem solution~boxed", "problem", "solution"),
-    _row("Ragas's rows", "question contexts ground_truth !contexts/0", "{contexts}\\n{question}",
-         "ground_truth", "--target-metric f1"),
-    _row("Ragas's rows", "question answer ground_truth !contexts", "question", "ground_truth",
-         "--target-metric f1"),
-    _row("Ragas's rows", "user_input reference !*_contexts", "user_input", "reference",
-         "--target-metric f1"),
-    _row("BIG-bench's rows", "inputs targets/0 multiple_choice_targets/0", "inputs", "targets",
-         "--target-choices multiple_choice_targets"),
-    _row("FLAN's rows", "inputs targets", "inputs", "targets"),
-    _row("Gemini's rows", "text_input output", "text_input", "output"),
-    _row("PaLM's rows", "input_text output_text", "input_text", "output_text"),
-    _row("preferences of OpenAI's form", "input/messages preferred_output", "input/messages",
-         "preferred_output"),
-    _row("rows of OpenAI's evals", "input ideal", "input", "ideal"),
-    _row("rows of OpenAI's reinforcement tuning", "messages reference_answer", "messages",
-         "reference_answer"),
-    _row("LangSmith's examples", "inputs/* outputs/*", "inputs/*", "outputs/*"),
-    _row("tests of promptfoo", "vars/* assert/0/value", "vars/*", "assert/0/value"),
-    _row("MT-bench's questions", "question_id turns/0 reference/0", "turns/0", "reference/0",
-         "--target-metric rouge_l"),
-    _row("a log of samples of lm-eval (which compare reads by its folder)",
-         "doc_id doc arguments/0/0 target", "arguments/0/0", "target", "--target-ignore doc"),
-    _row("a log of samples of lm-eval (which compare reads by its folder)",
-         "doc_id doc arguments/gen_args_0/arg_0 target", "arguments/gen_args_0/arg_0", "target",
-         "--target-ignore doc"),
-    _row("pairs of translations", "translation/*", "translation/*", "translation/*",
-         "--target-metric rouge_l"),
-)  # fmt: skip
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownForms:
+    """What `forms.yaml` lists; of each kind the first form counts that fits."""
+
+    flags: tuple[Export, ...]
+    commands: tuple[Converted, ...]
+    unasked: tuple[Unasked, ...]
+
+
+@cache
+def known_forms() -> KnownForms:
+    """Return the forms that are known."""
+    path = Path(__file__).with_name("forms.yaml")
+    return validate(TypeAdapter(KnownForms), read_yaml(path, SuiteError), str(path), SuiteError)
 
 
 _N_TRIED = 20  # rows by which a form is told: the first may lack an answer
@@ -130,7 +77,10 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     tried = rows[:_N_TRIED]
     read = (_told(row, target) for row in tried)
     unasked = (
-        f"{form.name}; {form.how}" for row in tried for form in UNASKED if _has(row.value, form.has)
+        f"{form.name}; {form.how}"
+        for row in tried
+        for form in known_forms().unasked
+        if _has(row.value, form.has)
     )
     # Of a batch some rows may lack the answer that the others have.
     if (
@@ -141,10 +91,10 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
 
 def _told(row: Row, target: TargetData) -> str | None:
     """Return what the rows are and how they are read, where they are of a known form."""
-    for export in EXPORTS:
+    for export in known_forms().flags:
         if _has(row.value, export.has) and (flags := _flags(export, row.value)):
             return f"{export.name}; {flags} reads it (in a plan, keys of target without the prefix)"
-    for kind in CONVERTED:
+    for kind in known_forms().commands:
         if _has(row.value, kind.has):
             more = kind.more and f" {kind.more}"
             made = command(kind, row, target)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import cut_middle, n_things, plural
-from cliffguard.suites.loading import BY_LIKELIHOOD, refuse_several
+from cliffguard.suites.items import refuse_several
+from cliffguard.suites.scorers import BY_LIKELIHOOD
 from cliffguard.suites.target.cells import Value, as_text, rewritten
 from cliffguard.suites.target.columns import Columns
 from cliffguard.suites.target.drafts import ParsedRow

@@ -10,7 +10,8 @@ import pytest
 
 from cliffguard import TargetData
 from cliffguard.core.errors import SuiteError
-from cliffguard.suites.loading import load_suite, make_item
+from cliffguard.suites.items import make_item
+from cliffguard.suites.loading import load_suite
 from cliffguard.suites.scorers import SCORERS
 from cliffguard.suites.target import suite_files
 from tests.suites.target.data import items, reading, refused

@@ -1,0 +1,185 @@
+"""A capability, or a task of it, as a row of the report's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cliffguard.compare.summary import DIRECTIONS
+from cliffguard.core.comparisons import CapabilityComparison, CapabilityEvidence, TaskComparison
+from cliffguard.core.reviews import Finding
+from cliffguard.report import numbers
+from cliffguard.report.clean import one_line
+from cliffguard.report.details import details
+from cliffguard.report.wording import MARKS
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilityRow:
+    """One capability of the table: the finding and, where it was measured, the comparison."""
+
+    finding: Finding
+    comparison: CapabilityComparison | None
+    first_level: float | None = None  # that of the heading over all intervals
+
+    @property
+    def evidence(self) -> CapabilityEvidence | None:
+        return self.comparison.evidence if self.comparison else None
+
+    @property
+    def own_confidence(self) -> str:
+        """Of an interval that is not at the confidence of the heading, its own; else nothing."""
+        level = self.evidence.level if self.evidence else None
+        if not level or self.first_level is None or abs(level - self.first_level) < _ROUNDING:
+            return ""
+        return f" ({100 * (1 - 2 * level):.4g} %)"
+
+    @property
+    def capability(self) -> str:
+        return one_line(self.finding.capability)
+
+    @property
+    def reason(self) -> str:
+        return one_line(self.finding.reason)
+
+    @property
+    def mark(self) -> str:
+        return MARKS[self.finding.outcome]
+
+    @property
+    def is_target(self) -> bool:
+        return self.finding.role == "target"
+
+    @property
+    def _means(self) -> tuple[float | None, float | None]:
+        """Both means, in the metric's own numbers."""
+        capability = self.comparison
+        if capability is None:
+            return None, None
+        evidence, shown = capability.evidence, capability.in_own_numbers
+        return shown(evidence.base_mean), shown(evidence.candidate_mean)
+
+    @property
+    def base(self) -> str:
+        return numbers.percent(self._means[0])
+
+    @property
+    def candidate(self) -> str:
+        return numbers.percent(self._means[1])
+
+    @property
+    def direction(self) -> str:
+        """Which way the metrics point, in words; empty where higher is better, as it mostly is."""
+        return DIRECTIONS[self.comparison.direction] if self.comparison else ""
+
+    @property
+    def means(self) -> str:
+        """Both means as "52.0 → 65.0 %"."""
+        return numbers.change(*self._means)
+
+    @property
+    def change(self) -> str:
+        """Both means, with the direction where it is not the usual one."""
+        return f"{self.means}, {self.direction}" if self.direction else self.means
+
+    @property
+    def drop(self) -> str:
+        return numbers.points(self.evidence.drop if self.evidence else None)
+
+    @property
+    def gain(self) -> str:
+        """The drop with its sign turned: a gain is positive when better."""
+        drop = self.evidence.drop if self.evidence else None
+        return numbers.points(None if drop is None else -drop)
+
+    @property
+    def interval(self) -> str:
+        interval = self.evidence.drop_interval if self.evidence else None
+        return numbers.points_range(interval) + self.own_confidence
+
+    @property
+    def gain_interval(self) -> str:
+        interval = self.evidence.drop_interval if self.evidence else None
+        if interval is None:
+            return numbers.MISSING
+        low, high = numbers.signed(-interval.high), numbers.signed(-interval.low)
+        return f"[{low}, {high}]{self.own_confidence}"
+
+    @property
+    def margin(self) -> str:
+        """The tolerated drop; for a target, the gain that must be exceeded."""
+        margin = self.finding.margin
+        if margin is None:
+            return numbers.MISSING
+        gain = f"gain > {100 * -margin + 0.0:.1f} pp"
+        return gain if self.is_target else f"{100 * margin:.1f} pp"
+
+    @property
+    def demand(self) -> str:
+        """What the policy demands of a target, in words."""
+        return f"demanded: {self.margin}" if self.is_target else "nothing is demanded of it"
+
+    @property
+    def n_items(self) -> str:
+        return f"{self.comparison.counts.n_items:,}" if self.comparison else "0"
+
+    @property
+    def standing(self) -> str:
+        """Where a finding neither passes nor fails the gate, though its role would, so in words."""
+        return "" if self.finding.counts else "does not count"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """What the numbers of a measured capability hide, a line each."""
+        return details(self.comparison, self.finding.cause) if self.comparison is not None else ()
+
+    @property
+    def flips(self) -> str:
+        """Broken and fixed items as "132 / 8"."""
+        counts = self.comparison.counts if self.comparison else None
+        return f"{counts.n_broken} / {counts.n_fixed}" if counts else numbers.MISSING
+
+    @property
+    def p_value(self) -> str:
+        return numbers.p_value(self.finding.p_regressed)
+
+    @property
+    def p_label(self) -> str:
+        """What a small p-value would prove."""
+        if self.finding.stratum is not None:
+            return "a drop beyond its margin there"
+        return "gain disproven" if self.is_target else "any drop"
+
+    @property
+    def proof(self) -> str:
+        """The p-value with what it would prove; empty where nothing was asked that counts."""
+        if self.finding.p_regressed is None or not self.finding.counts:
+            return ""
+        return f"{self.p_label}: {self.p_value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """One task of one capability."""
+
+    capability: str
+    task: TaskComparison
+
+    @property
+    def metric(self) -> str:
+        """The metric's name, with its direction where lower is better."""
+        words = DIRECTIONS[self.task.direction]
+        return f"{self.task.metric}, {words}" if words else self.task.metric
+
+    @property
+    def base(self) -> str:
+        return numbers.percent(self.task.in_own_numbers(self.task.base_mean))
+
+    @property
+    def candidate(self) -> str:
+        return numbers.percent(self.task.in_own_numbers(self.task.candidate_mean))
+
+    @property
+    def chance(self) -> str:
+        return numbers.percent(self.task.in_own_numbers(self.task.chance))

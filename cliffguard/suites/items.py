@@ -1,0 +1,160 @@
+"""One item of a suite, from a line of JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cliffguard.core.canonical_json import digest
+from cliffguard.core.errors import SuiteError, nearest
+from cliffguard.core.extents import refuse_absurd
+from cliffguard.core.items import Item
+from cliffguard.suites.scorers import SCORERS
+
+ITEM_KEYS = [
+    "id", "context", "prompt", "choices", "answer", "answers", "question", "expected", "cluster",
+    "fields",
+]  # fmt: skip
+
+
+def make_item(row: dict[str, Any], *, metric: str | None, level: str | None, where: str) -> Item:
+    """Return the item that a line of JSON Lines holds. Raises SuiteError with `where`.
+
+    A row may hold both of an item's forms: `prompt`, `choices` and `answer` for the one by
+    likelihood, `question` and `expected` (where it is not the answer) for the generated one;
+    `context` stands before either. `answers` in place of `answer` are several, any of them right.
+    """
+    known = {*ITEM_KEYS, level}
+    for key in row:
+        if key not in known:
+            raise SuiteError(
+                f"{where}: unknown key {key!r}{nearest(key, filter(None, known))}",
+                id="item.unknown-key",
+            )
+    scorer = SCORERS.get(metric or "")
+    is_asked = scorer is not None and "question" in row
+    key = "question" if is_asked else "prompt"
+    prompt = _text(row, key, where)
+    if "context" in row:
+        prompt = _text(row, "context", where) + prompt
+    if prompt != prompt.rstrip():
+        raise SuiteError(
+            f"{where}: {key} ends in white space, which changes how answers tokenise",
+            id="item.white-space",
+        )
+    answers = _answers(row, "expected" if is_asked and "expected" in row else "answer", where)
+    answer = answers[0]
+    if len(answers) > 1:
+        refuse_several(metric, where)
+    choices = _choices(row, answer, where) if scorer is None else ()
+    if scorer is not None:
+        if "choices" in row and not is_asked:
+            raise SuiteError(
+                f"{where}: choices and metric {metric} exclude each other; use acc, or write the "
+                "question of the generated form too",
+                id="item.choices",
+            )
+        try:
+            list(map(scorer.check, answers))
+        except ValueError as failure:
+            raise SuiteError(f"{where}: answer: {failure}", id="item.answer") from None
+    refuse_absurd(prompt, choices, answer, where)
+    cluster = row.get("cluster")
+    if cluster is not None and not isinstance(cluster, str):
+        raise SuiteError(
+            f"{where}: cluster must be text, found {json.dumps(cluster)}", id="item.cluster"
+        )
+    return Item(
+        id=_text(row, "id", where),
+        digest=digest([prompt, list(choices), list(answers) if len(answers) > 1 else answer]),
+        prompt=prompt,
+        choices=choices,
+        answer=answer,
+        level=_level(row, level, where),
+        cluster=cluster,
+        answers=answers if len(answers) > 1 else (),
+    )
+
+
+def _text(row: dict[str, Any], key: str, where: str) -> str:
+    if key not in row:
+        raise SuiteError(f"{where}: {key} is missing", id="item.missing-key")
+    value = row[key]
+    if not isinstance(value, str) or not value.strip():
+        raise SuiteError(
+            f"{where}: {key} must be text, not blank, found {json.dumps(value)}", id="item.text"
+        )
+    return value
+
+
+def refuse_several(metric: str | None, where: str) -> None:
+    """Refuse several right answers under a metric that takes one."""
+    able = [name for name, scorer in SCORERS.items() if scorer.takes_several]
+    if metric not in able:
+        raise SuiteError(
+            f"{where}: has several right answers, and metric {metric} takes one; any of several is "
+            f"right under {', '.join(able)}: name one as metric (--target-metric exact_match)",
+            id="suite.several-answers",
+        )
+
+
+def _answers(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Return the right answers of a row, each once: of `key`, or of the list `answers`."""
+    if "answers" not in row:
+        return (_text(row, key, where),)
+    if key in row:
+        raise SuiteError(
+            f"{where}: has {key} and answers; keep one of them", id="suite.two-answers"
+        )
+    answers = row["answers"]
+    if not isinstance(answers, list) or not answers:
+        raise SuiteError(
+            f"{where}: answers must be a list of texts, one or more", id="suite.answers"
+        )
+    if not all(isinstance(answer, str) and answer.strip() for answer in answers):
+        raise SuiteError(
+            f"{where}: every one of answers must be text that is not blank", id="suite.answers"
+        )
+    return tuple(dict.fromkeys(answers))
+
+
+def _choices(row: dict[str, Any], answer: str, where: str) -> tuple[str, ...]:
+    if "choices" not in row:
+        raise SuiteError(f"{where}: choices is missing", id="item.choices")
+    choices = row["choices"]
+    if not isinstance(choices, list) or len(choices) < 2:
+        raise SuiteError(
+            f"{where}: choices must be a list of at least two texts", id="item.choices"
+        )
+    if not all(isinstance(choice, str) and choice.strip() for choice in choices):
+        raise SuiteError(f"{where}: every choice must be text that is not blank", id="item.choices")
+    if len(set(choices)) != len(choices):
+        raise SuiteError(f"{where}: a choice stands twice", id="item.choices")
+    if answer not in choices:
+        raise SuiteError(
+            f"{where}: the answer {answer!r} is not among the choices", id="item.answer"
+        )
+    return tuple(choices)
+
+
+def _level(row: dict[str, Any], field: str | None, where: str) -> int | None:
+    if field is None:
+        return None
+    level = row.get(field)
+    if not isinstance(level, int) or isinstance(level, bool):
+        raise SuiteError(
+            f"{where}: {field} (the level) must be a whole number, found {level!r}", id="item.level"
+        )
+    return level
+
+
+def fields_of(value: Any, where: str) -> dict[str, str]:
+    """Return what a row says of itself for `cluster` and `strata` of a policy, as texts."""
+    if not isinstance(value, dict):
+        raise SuiteError(
+            f'{where}: fields must be an object, such as {{"topic": "law"}}', id="item.fields"
+        )
+    for name, inner in value.items():
+        if not isinstance(inner, (str, int, float)):
+            raise SuiteError(f"{where}: fields.{name} must be a text or a number", id="item.fields")
+    return {str(name): str(inner) for name, inner in value.items()}
