@@ -34,7 +34,6 @@ def test_policies_name_capabilities_that_are_measured(path: Path) -> None:
     assert set(plan.policy.capabilities) <= measured
 
 
-@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_stock_tasks_are_known_to_lm_eval() -> None:
     """Every lm-eval task that a suite of ours names exists in the installed lm-eval."""
     known = set(_stock_tasks().all_tasks)

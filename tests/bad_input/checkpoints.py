@@ -178,10 +178,7 @@ CASES: Cases = {
     ),
     "a shard lies elsewhere": (
         lambda p: with_config(
-            p,
-            "tuned",
-            "model.safetensors.index.json",
-            weight_map={"a": "../base/m.safetensors"},
+            p, "tuned", "model.safetensors.index.json", weight_map={"a": "../base/m.safetensors"}
         ),
         12,
         "weights.index",

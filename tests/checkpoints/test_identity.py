@@ -371,11 +371,7 @@ def hub_error(name: str) -> Exception:
     ],
 )
 def test_the_hubs_errors_are_translated(
-    name: str,
-    kind: type[Exception],
-    message: str,
-    online: None,
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, kind: type[Exception], message: str, online: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong name is the user's, a model behind a gate says so, a hub that is down is neither."""
     monkeypatch.setattr("huggingface_hub.snapshot_download", hub_raising(hub_error(name)))
@@ -797,10 +793,7 @@ def test_a_damaged_index_is_refused(weight_map: Any, base: Path) -> None:
         find_base(str(base), OFFLINE)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["config.json", "generation_config.json", "tokenizer_config.json"],
-)
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("text", [b"{", b"[]", b"", b"\xff\xfe{}"], ids=repr)
 def test_damaged_settings_are_refused(name: str, text: bytes, base: Path) -> None:
     """A settings file that is no JSON object is named."""

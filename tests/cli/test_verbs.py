@@ -896,11 +896,7 @@ def test_a_review_is_not_written_over_by_its_report(
 
 
 @pytest.mark.parametrize(
-    ("keys", "value"),
-    [
-        (("provenance", "looks", 0, "n_items"), []),
-        (("plan", "base"), "\0"),
-    ],
+    ("keys", "value"), [(("provenance", "looks", 0, "n_items"), []), (("plan", "base"), "\0")]
 )
 def test_a_review_that_no_check_writes_is_the_users_error(
     keys: tuple[Any, ...], value: Any, files: dict[str, str], monkeypatch: pytest.MonkeyPatch

@@ -91,11 +91,7 @@ def answers_of(
 def assert_alike(answers: Sequence[Answer], expected: Sequence[Answer]) -> None:
     """Fail where an answer's text, its score, or how sure it is of a choice, is another."""
     for ours, theirs in zip(answers, expected, strict=True):
-        assert (ours.item_id, ours.text, ours.score) == (
-            theirs.item_id,
-            theirs.text,
-            theirs.score,
-        )
+        assert (ours.item_id, ours.text, ours.score) == (theirs.item_id, theirs.text, theirs.score)
         assert (ours.prompt_digest, ours.rendered_digest) == (
             theirs.prompt_digest,
             theirs.rendered_digest,
@@ -754,8 +750,5 @@ def test_a_foreign_model_out_of_memory_is_worth_a_retry(base: Checkpoint) -> Non
     """Exhausted memory of lm-eval's own models ends in the exit code of ours."""
     backend = LmevalBackend(RunnerSettings(model="vllm"))
 
-    with (
-        pytest.raises(InfrastructureError, match="out of memory"),
-        backend.explained(base),
-    ):
+    with pytest.raises(InfrastructureError, match="out of memory"), backend.explained(base):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")

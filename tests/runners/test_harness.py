@@ -372,7 +372,6 @@ def test_an_answer_without_a_number_is_unscored(
     assert [answer.score for answer in answers] == [1.0, None, None]
 
 
-@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_path: Path) -> None:
     """A misspelt lm-eval task names the one that was meant."""
     text = support.SUITE.replace(

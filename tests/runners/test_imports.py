@@ -202,11 +202,7 @@ def test_scores_that_are_none_are_unscored(folders: tuple[Path, Path]) -> None:
         capability.counts.n_items,
         capability.counts.n_unscored,
         capability.evidence.base_mean,
-    ) == (
-        398,
-        2,
-        1.0,
-    )
+    ) == (398, 2, 1.0)
 
 
 @pytest.mark.parametrize(

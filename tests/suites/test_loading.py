@@ -479,8 +479,7 @@ def test_the_token_limit_is_in_the_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "task",
-    [f"{LADDER}, chance: 0.5", f"{LADDER}, gate_levels: [1]", f"{LADDER}, filter: null"],
+    "task", [f"{LADDER}, chance: 0.5", f"{LADDER}, gate_levels: [1]", f"{LADDER}, filter: null"]
 )
 def test_what_changes_no_answer_is_not_in_the_digest(task: str, tmp_path: Path) -> None:
     """Chance and gating levels may be corrected without measuring again."""

@@ -271,11 +271,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Short.\n\nHi?",
         "Yo",
     ),
-    "turns without speakers": (
-        {"contents": [PARTS, {"parts": [{"text": "Yo"}]}]},
-        "Hi?",
-        "Yo",
-    ),
+    "turns without speakers": ({"contents": [PARTS, {"parts": [{"text": "Yo"}]}]}, "Hi?", "Yo"),
     "turns without speakers, an answer": ({"messages": ["Hi?"], "answer": "Yo"}, "Hi?", "Yo"),
     "turns as texts": ({"conversation": ["Hi?", "Yo"]}, "Hi?", "Yo"),
     "turns by other keys": (
@@ -299,11 +295,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "C.\nD.\nQ?",
         "b",
     ),
-    "ragas, lists": (
-        {"question": "Q?", "contexts": ["C."], "ground_truths": ["b"]},
-        "C.\nQ?",
-        "b",
-    ),
+    "ragas, lists": ({"question": "Q?", "contexts": ["C."], "ground_truths": ["b"]}, "C.\nQ?", "b"),
     "ragas, retrieved": (
         {"user_input": "Q?", "retrieved_contexts": ["C."], "response": "a", "reference": "b"},
         "C.\nQ?",

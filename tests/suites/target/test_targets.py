@@ -248,11 +248,7 @@ def test_an_answer_is_a_choice_its_place_or_its_letter(tmp_path: Path, answer: A
 
 @pytest.mark.parametrize(
     "choices",
-    [
-        {"text": ["red", "blue"], "label": ["1", "2"]},
-        {"1": "red", "2": "blue"},
-        '["red", "blue"]',
-    ],
+    [{"text": ["red", "blue"], "label": ["1", "2"]}, {"1": "red", "2": "blue"}, '["red", "blue"]'],
 )
 def test_choices_have_several_spellings(tmp_path: Path, choices: Any) -> None:
     """Texts beside labels, labels with texts, and a list in a cell of a table."""
