@@ -33,25 +33,25 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert loaded & {"pydantic", *HEAVY} == set()
 
 
-def cpu_seconds(*words: str) -> tuple[float, str]:
+def cpu_seconds(*words: str, below: float) -> tuple[float, str]:
     """Return the processor's time that a command took, whatever else the machine does, and stdout.
 
-    The least of three times: what shares a processor's caches costs time as well.
+    It has three tries to stay below: what shares a processor's caches costs time as well.
     """
-    runs = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "cliffguard", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        runs.append((spent, done.stdout))
-    return min(runs)
+        if spent < below:
+            break
+    return spent, done.stdout
 
 
 def test_help_answers_at_once() -> None:
     """--help takes less than half a second of the processor."""
-    seconds, stdout = cpu_seconds("--help")
+    seconds, stdout = cpu_seconds("--help", below=0.5)
 
     assert seconds < 0.5
     assert "Usage" in stdout
@@ -68,10 +68,9 @@ def test_listing_suites_loads_nothing_heavy() -> None:
     assert loaded_after(code) & HEAVY == set()
 
 
-@pytest.mark.parametrize("format", ["text", "json"])
-def test_listing_suites_takes_less_than_a_second(format: str) -> None:
-    """`suites ls` costs less than a second of the processor's time in either form."""
-    seconds, stdout = cpu_seconds("suites", "ls", "--format", format)
+def test_listing_suites_takes_less_than_a_second() -> None:
+    """`suites ls` costs less than a second of the processor's time, in its longest form."""
+    seconds, stdout = cpu_seconds("suites", "ls", "--format", "json", below=1.0)
 
     assert seconds < 1.0
     assert "support-tickets" in stdout
