@@ -298,15 +298,6 @@ def test_what_a_plan_needs_is_asked_for(text: str, message: str, tmp_path: Path)
         load_plan(plan_file(tmp_path, text=text))
 
 
-@pytest.mark.parametrize("key", ["limit", "seed", "dtype", "chat_template"])
-def test_a_key_outside_its_group_is_not_its_own_correction(key: str, tmp_path: Path) -> None:
-    """`limit` at the top is not answered with "did you mean 'limit'?", but with its place."""
-    with pytest.raises(ConfigError, match=rf"{key}: unknown key") as caught:
-        load(tmp_path, f"{key}: 5\n")
-
-    assert f"did you mean '{key}'" not in str(caught.value)
-
-
 # --- the traps of YAML ---------------------------------------------------------------------------
 
 
