@@ -198,11 +198,7 @@ def test_unscored_items_are_counted_and_leave_the_means(plan: Plan, store: Store
         capability.counts.n_items,
         capability.counts.n_unscored,
         capability.evidence.candidate_mean,
-    ) == (
-        200,
-        100,
-        1.0,
-    )
+    ) == (200, 100, 1.0)
 
 
 def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store: Store) -> None:
@@ -220,11 +216,7 @@ def test_levels_that_do_not_gate_are_shown_but_not_counted(tmp_path: Path, store
     assert (capability.counts.n_items, capability.counts.n_broken) == (200, 0)
     assert [
         (level.level, level.is_gating) for level in capability.diagnostics.ladders[0].levels
-    ] == [
-        (1, True),
-        (2, True),
-        (3, False),
-    ]
+    ] == [(1, True), (2, True), (3, False)]
     assert capability.diagnostics.ladders[0].levels[2].candidate_mean == 0.0
     assert review.verdict.outcome is Outcome.PASS
 
@@ -811,11 +803,7 @@ def test_a_plan_without_an_item_is_inconclusive(
 ) -> None:
     """Where nothing is asked nothing is decided: INCONCLUSIVE, with all capabilities unmeasured."""
     review = guard(
-        plan,
-        store=store,
-        runner=Empty(all_right),
-        stops_early=stops_early,
-        max_minutes=max_minutes,
+        plan, store=store, runner=Empty(all_right), stops_early=stops_early, max_minutes=max_minutes
     )
 
     outcomes = {finding.outcome for finding in review.verdict.findings}

@@ -7,7 +7,6 @@ import json
 import resource
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -33,25 +32,32 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     assert loaded & {"pydantic", *HEAVY} == set()
 
 
-def cpu_seconds(*words: str) -> tuple[float, str]:
+def test_the_reports_load_nothing_heavy() -> None:
+    """Importing their package loads no library that only one format needs."""
+    heavy = {"jinja2", "rich", "pydantic", *HEAVY}
+
+    assert loaded_after("import cliffguard.report") & heavy == set()
+
+
+def cpu_seconds(*words: str, below: float) -> tuple[float, str]:
     """Return the processor's time that a command took, whatever else the machine does, and stdout.
 
-    The least of three times: what shares a processor's caches costs time as well.
+    It has three tries to stay below: what shares a processor's caches costs time as well.
     """
-    runs = []
     for _ in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         command = [sys.executable, "-m", "cliffguard", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        runs.append((spent, done.stdout))
-    return min(runs)
+        if spent < below:
+            break
+    return spent, done.stdout
 
 
 def test_help_answers_at_once() -> None:
     """--help takes less than half a second of the processor."""
-    seconds, stdout = cpu_seconds("--help")
+    seconds, stdout = cpu_seconds("--help", below=0.5)
 
     assert seconds < 0.5
     assert "Usage" in stdout
@@ -68,22 +74,12 @@ def test_listing_suites_loads_nothing_heavy() -> None:
     assert loaded_after(code) & HEAVY == set()
 
 
-@pytest.mark.parametrize("format", ["text", "json"])
-def test_listing_suites_takes_less_than_a_second(format: str) -> None:
-    """`suites ls` costs less than a second of the processor's time in either form."""
-    seconds, stdout = cpu_seconds("suites", "ls", "--format", format)
+def test_listing_suites_takes_less_than_a_second() -> None:
+    """`suites ls` costs less than a second of the processor's time, in its longest form."""
+    seconds, stdout = cpu_seconds("suites", "ls", "--format", "json", below=1.0)
 
     assert seconds < 1.0
     assert "support-tickets" in stdout
-
-
-def test_a_report_needs_no_torch(tmp_path: Path) -> None:
-    """Comparing and reporting load neither torch nor lm-eval."""
-    loaded = loaded_after(
-        "import cliffguard.report.html, cliffguard.compare.comparison, cliffguard.compare.verdict"
-    )
-
-    assert loaded & {"torch", "transformers", "peft", "datasets", "lm_eval"} == set()
 
 
 @pytest.mark.parametrize("name", cliffguard.__all__)

@@ -6,7 +6,7 @@ import json
 import struct
 from collections.abc import Callable
 
-from tests.bad_input.place import Cases, Place
+from tests.bad_input.place import Case, Cases, Place
 
 
 def resized(workspace: Place, change: Callable[[bytes], bytes]) -> list[str]:
@@ -79,6 +79,7 @@ def pickled_adapter(workspace: Place) -> list[str]:
 def only_leftovers(workspace: Place) -> list[str]:
     """Leave nothing but a trainer's pickled arguments."""
     (workspace.tuned / "model.safetensors").rename(workspace.tuned / "training_args.bin")
+    workspace.write("tuned/optimizer.pt", "x")
     return workspace.check("--allow-pickle")
 
 
@@ -89,231 +90,182 @@ def looped(workspace: Place) -> list[str]:
 
 
 CASES: Cases = {
-    "candidate is not there": (
-        lambda p: p.check(candidate=p.root / "nowhere"),
-        2,
-        "checkpoint.no-folder",
+    "candidate is not there": Case(
+        lambda p: p.check(candidate=p.root / "nowhere"), 2, "checkpoint.no-folder"
     ),
-    "base is not there": (lambda p: p.check(base="runs/ft/base"), 2, "checkpoint.no-folder"),
-    "base is not on this machine": (
-        lambda p: p.check("--offline", base="hf:org/model"),
-        2,
-        "hub.offline",
+    "base is not there": Case(lambda p: p.check(base="runs/ft/base"), 2, "checkpoint.no-folder"),
+    "base is not on this machine": Case(
+        lambda p: p.check("--offline", base="hf:org/model"), 2, "hub.offline"
     ),
-    "base is not on this machine, and the environment is offline": (
-        lambda p: p.check(base="hf:org/model"),
-        2,
-        "hub.offline",
+    "base is not on this machine, and the environment is offline": Case(
+        lambda p: p.check(base="hf:org/model"), 2, "hub.offline"
     ),
-    "base may be a name on a hub": (lambda p: p.check(base="org/model"), 2, "hub.not-said"),
-    "base breaks the rules of the hub": (
-        lambda p: p.check(base="hf:org/model--v1"),
-        2,
-        "hub.bad-name",
+    "base may be a name on a hub": Case(lambda p: p.check(base="org/model"), 2, "hub.not-said"),
+    "base breaks the rules of the hub": Case(
+        lambda p: p.check(base="hf:org/model--v1"), 2, "hub.bad-name"
     ),
-    "candidate is empty": (lambda p: p.check(candidate=""), 2, "plan.candidate"),
-    "base is empty": (lambda p: p.check(base=""), 2, "plan.candidate"),
-    "candidate is too long a name": (
-        lambda p: p.check(candidate="/" + "x" * 300),
-        2,
-        "path.impossible",
+    "candidate is empty": Case(lambda p: p.check(candidate=""), 2, "plan.candidate"),
+    "base is empty": Case(lambda p: p.check(base=""), 2, "plan.candidate"),
+    "candidate is too long a name": Case(
+        lambda p: p.check(candidate="/" + "x" * 300), 2, "path.impossible"
     ),
-    "candidate lies in the home of nobody": (
-        lambda p: p.check(candidate="~nobody-of-that-name/ft"),
-        2,
-        "path.no-user",
+    "candidate lies in the home of nobody": Case(
+        lambda p: p.check(candidate="~nobody-of-that-name/ft"), 2, "path.no-user"
     ),
-    "candidate is a file": (
-        lambda p: p.check(candidate=p.tuned / "model.safetensors"),
-        2,
-        "checkpoint.is-file",
+    "candidate is a file": Case(
+        lambda p: p.check(candidate=p.tuned / "model.safetensors"), 2, "checkpoint.is-file"
     ),
-    "candidate is no checkpoint": (lambda p: p.check(candidate=p.root), 2, "checkpoint.run-folder"),
-    "candidate holds no weights": (
+    "candidate is no checkpoint": Case(
+        lambda p: p.check(candidate=p.root), 2, "checkpoint.run-folder"
+    ),
+    "candidate holds no weights": Case(
         lambda p: [(p.tuned / "model.safetensors").unlink(), *p.check()][1:],
         2,
         "checkpoint.no-weights",
     ),
-    "base is an adapter": (lambda p: p.check(base=p.adapter("org/model")), 2, "base.is-adapter"),
-    "no base for full weights": (lambda p: p.check(base=None), 2, "base.missing"),
-    "adapter names no base": (
-        lambda p: p.check(base=None, candidate=p.adapter(None)),
-        2,
-        "adapter.no-base",
+    "base is an adapter": Case(
+        lambda p: p.check(base=p.adapter("org/model")), 2, "base.is-adapter"
     ),
-    "adapter names a base that is gone": (
+    "no base for full weights": Case(lambda p: p.check(base=None), 2, "base.missing"),
+    "adapter names no base": Case(
+        lambda p: p.check(base=None, candidate=p.adapter(None)), 2, "adapter.no-base"
+    ),
+    "adapter names a base that is gone": Case(
         lambda p: p.check(base=None, candidate=p.adapter("/gone/models/llama")),
         2,
         "checkpoint.no-folder",
     ),
-    "adapter of another base": (
-        lambda p: p.check(candidate=p.adapter("org/another")),
-        12,
-        "adapter.unknown-base",
+    "adapter of another base": Case(
+        lambda p: p.check(candidate=p.adapter("org/another")), 12, "adapter.unknown-base"
     ),
-    "weights are torn": (lambda p: resized(p, lambda b: b[:-5]), 12, "weights.torn"),
-    "weights are longer than they say": (
-        lambda p: resized(p, lambda b: b + b"\0\0"),
-        12,
-        "weights.torn",
+    "weights are torn": Case(lambda p: resized(p, lambda b: b[:-5]), 12, "weights.torn"),
+    "weights are longer than they say": Case(
+        lambda p: resized(p, lambda b: b + b"\0\0"), 12, "weights.torn"
     ),
-    "weights are a pointer of git-lfs": (
+    "weights are a pointer of git-lfs": Case(
         lambda p: resized(p, lambda _: b"version https://git-lfs.github.com/spec/v1\n"),
         12,
         "checkpoint.lfs-pointer",
     ),
-    "weights are empty": (lambda p: resized(p, lambda _: b""), 12, "weights.torn"),
-    "weights are a link to nothing": (linked_to_nothing, 12, "weights.no-file"),
-    "a shard is missing": (lacking_a_shard, 12, "weights.missing-shard"),
-    "weights are pickled": (pickled, 2, "weights.pickled"),
-    "config is torn": (
-        lambda p: [p.write("tuned/config.json", '{"a":'), *p.check()][1:],
-        12,
-        "checkpoint.not-json",
+    "weights are empty": Case(lambda p: resized(p, lambda _: b""), 12, "weights.torn"),
+    "weights are a link to nothing": Case(linked_to_nothing, 12, "weights.no-file"),
+    "a shard is missing": Case(lacking_a_shard, 12, "weights.missing-shard"),
+    "weights are pickled": Case(pickled, 2, "weights.pickled"),
+    "config is torn": Case(
+        lambda p: [p.write("tuned/config.json", '{"a":'), *p.check()][1:], 12, "checkpoint.not-json"
     ),
-    "config is a list": (
-        lambda p: [p.write("tuned/config.json", "[]"), *p.check()][1:],
-        12,
-        "checkpoint.not-json",
+    "config is a list": Case(
+        lambda p: [p.write("tuned/config.json", "[]"), *p.check()][1:], 12, "checkpoint.not-json"
     ),
-    "a shard lies elsewhere": (
+    "a shard lies elsewhere": Case(
         lambda p: with_config(
-            p,
-            "tuned",
-            "model.safetensors.index.json",
-            weight_map={"a": "../base/m.safetensors"},
+            p, "tuned", "model.safetensors.index.json", weight_map={"a": "../base/m.safetensors"}
         ),
         12,
         "weights.index",
     ),
-    "a shard is a pickle": (
+    "a shard is a pickle": Case(
         lambda p: with_config(
             p, "tuned", "model.safetensors.index.json", weight_map={"a": "pytorch_model.bin"}
         ),
         12,
         "weights.index",
     ),
-    "an index without a map": (
+    "an index without a map": Case(
         lambda p: with_config(p, "tuned", "model.safetensors.index.json", weight_map=["a"]),
         12,
         "weights.index",
     ),
-    "attention from a hub": (
+    "attention from a hub": Case(
         lambda p: with_config(p, "tuned", "config.json", attn_implementation="evil/attention"),
         12,
         "checkpoint.own-code",
     ),
-    "attention from a hub, inside": (
+    "attention from a hub, inside": Case(
         lambda p: with_config(
             p, "base", "config.json", text_config={"_attn_implementation": {"": "kernels/a@main"}}
         ),
         12,
         "checkpoint.own-code",
     ),
-    "adapter imports a module": (
+    "adapter imports a module": Case(
         lambda p: adapter_with(p, megatron_config={"a": 1}, megatron_core="antigravity"),
         12,
         "adapter.outside-files",
     ),
-    "adapter reads another file": (
+    "adapter reads another file": Case(
         lambda p: adapter_with(p, prompt_tuning_init_state_dict_path="/etc/passwd"),
         12,
         "adapter.outside-files",
     ),
-    "adapter of adapters": (
+    "adapter of adapters": Case(
         lambda p: adapter_with(p, peft_type="XLORA", adapters={"0": "org/another"}),
         12,
         "adapter.outside-files",
     ),
-    "adapter config is torn": (
-        lambda p: adapter_file(p, "adapter_config.json", '{"r": '),
-        12,
-        "checkpoint.not-json",
+    "adapter config is torn": Case(
+        lambda p: adapter_file(p, "adapter_config.json", '{"r": '), 12, "checkpoint.not-json"
     ),
-    "adapter config is a list": (
-        lambda p: adapter_file(p, "adapter_config.json", "[]"),
-        12,
-        "checkpoint.not-json",
+    "adapter config is a list": Case(
+        lambda p: adapter_file(p, "adapter_config.json", "[]"), 12, "checkpoint.not-json"
     ),
-    "adapter without weights": (
-        lambda p: adapter_file(p, "adapter_model.safetensors", None),
-        2,
-        "checkpoint.no-weights",
+    "adapter without weights": Case(
+        lambda p: adapter_file(p, "adapter_model.safetensors", None), 2, "checkpoint.no-weights"
     ),
-    "adapter's weights are torn": (
-        lambda p: adapter_file(p, "adapter_model.safetensors", "{}"),
-        12,
-        "weights.torn",
+    "adapter's weights are torn": Case(
+        lambda p: adapter_file(p, "adapter_model.safetensors", "{}"), 12, "weights.torn"
     ),
-    "adapter is pickled": (pickled_adapter, 2, "weights.pickled"),
-    "adapter records other weights": (
+    "adapter is pickled": Case(pickled_adapter, 2, "weights.pickled"),
+    "adapter records other weights": Case(
         lambda p: adapter_file(
             p, "provenance.json", '{"base": {"weights_sha256": {"model.safetensors": "ab"}}}'
         ),
         12,
         "adapter.other-base",
     ),
-    "adapter's provenance is torn": (
-        lambda p: adapter_file(p, "provenance.json", "{"),
-        12,
-        "checkpoint.not-json",
+    "adapter's provenance is torn": Case(
+        lambda p: adapter_file(p, "provenance.json", "{"), 12, "checkpoint.not-json"
     ),
-    "nothing but a trainer's arguments": (only_leftovers, 2, "checkpoint.no-weights"),
-    "candidate is a link to itself": (looped, 2, "checkpoint.no-folder"),
-    "header is a list": (lambda p: headed(p, "[]"), 12, "weights.torn"),
-    "header is no JSON": (lambda p: headed(p, "{'a'}"), 12, "weights.torn"),
-    "header is not UTF-8": (lambda p: headed(p, b"\xff\xff"), 12, "weights.torn"),
-    "header is nested without end": (lambda p: headed(p, '{"a":' * 50_000), 12, "weights.torn"),
-    "header without offsets": (lambda p: headed(p, '{"w": {}}'), 12, "weights.torn"),
-    "header with a word for an offset": (
-        lambda p: headed(p, '{"w": {"data_offsets": [0, "64"]}}'),
-        12,
-        "weights.torn",
+    "nothing but a trainer's arguments": Case(only_leftovers, 2, "checkpoint.no-weights"),
+    "candidate is a link to itself": Case(looped, 2, "checkpoint.no-folder"),
+    "header is a list": Case(lambda p: headed(p, "[]"), 12, "weights.torn"),
+    "header is no JSON": Case(lambda p: headed(p, "{'a'}"), 12, "weights.torn"),
+    "header is not UTF-8": Case(lambda p: headed(p, b"\xff\xff"), 12, "weights.torn"),
+    "header is nested without end": Case(lambda p: headed(p, '{"a":' * 50_000), 12, "weights.torn"),
+    "header without offsets": Case(lambda p: headed(p, '{"w": {}}'), 12, "weights.torn"),
+    "header with a word for an offset": Case(
+        lambda p: headed(p, '{"w": {"data_offsets": [0, "64"]}}'), 12, "weights.torn"
     ),
-    "header promises more": (
+    "header promises more": Case(
         lambda p: headed(p, '{"w": {"dtype": "U8", "shape": [1000], "data_offsets": [0, 1000]}}'),
         12,
         "weights.torn",
     ),
-    "header of the length of a universe": (
-        lambda p: resized(p, lambda b: b"\xff" * 8 + b),
-        12,
-        "weights.torn",
+    "header of the length of a universe": Case(
+        lambda p: resized(p, lambda b: b"\xff" * 8 + b), 12, "weights.torn"
     ),
-    "config is not UTF-8": (
-        lambda p: p.spoil("tuned/config.json", b'{"a": "\xff"}'),
-        12,
-        "checkpoint.not-json",
+    "config is not UTF-8": Case(
+        lambda p: p.spoil("tuned/config.json", b'{"a": "\xff"}'), 12, "checkpoint.not-json"
     ),
-    "config is nested without end": (
-        lambda p: p.spoil("tuned/config.json", '{"a":' * 50_000),
-        12,
-        "checkpoint.not-json",
+    "config is nested without end": Case(
+        lambda p: p.spoil("tuned/config.json", '{"a":' * 50_000), 12, "checkpoint.not-json"
     ),
-    "generation config is a number": (
-        lambda p: p.spoil("tuned/generation_config.json", "5"),
-        12,
-        "checkpoint.not-json",
+    "generation config is a number": Case(
+        lambda p: p.spoil("tuned/generation_config.json", "5"), 12, "checkpoint.not-json"
     ),
-    "tokenizer config is torn": (
-        lambda p: p.spoil("base/tokenizer_config.json", "{"),
-        12,
-        "checkpoint.not-json",
+    "tokenizer config is torn": Case(
+        lambda p: p.spoil("base/tokenizer_config.json", "{"), 12, "checkpoint.not-json"
     ),
-    "base without a tokenizer": (
-        lambda p: [(p.base / "tokenizer.json").unlink(), *p.check()][1:],
-        2,
-        "tokenizer.missing",
+    "base without a tokenizer": Case(
+        lambda p: [(p.base / "tokenizer.json").unlink(), *p.check()][1:], 2, "tokenizer.missing"
     ),
-    "candidate's name has a line break": (
-        lambda p: p.check(candidate="runs/a\nPASS"),
-        2,
-        "checkpoint.no-folder",
+    "candidate's name has a line break": Case(
+        lambda p: p.check(candidate="runs/a\nPASS"), 2, "checkpoint.no-folder"
     ),
-    "candidate's name has colours": (
-        lambda p: p.check(candidate="runs/\x1b[32mPASS\u202e"),
-        2,
-        "checkpoint.no-folder",
+    "candidate's name has colours": Case(
+        lambda p: p.check(candidate="runs/\x1b[32mPASS\u202e"), 2, "checkpoint.no-folder"
     ),
-    "candidate's name is not UTF-8": (lambda p: p.check(candidate="runs/\udcff"), 2, "plan.file"),
+    "candidate's name is not UTF-8": Case(
+        lambda p: p.check(candidate="runs/\udcff"), 2, "plan.file"
+    ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bad_input.place import Cases, Place
+from tests.bad_input.place import Case, Cases, Place
 
 
 def emptied_store(workspace: Place) -> list[str]:
@@ -11,107 +11,83 @@ def emptied_store(workspace: Place) -> list[str]:
 
 
 CASES: Cases = {
-    "no candidate": (lambda p: p.check(candidate=None), 2, "candidate.missing"),
-    "no suite": (lambda p: p.check(suite=None), 2, "suite.none"),
-    "nothing at all": (lambda _: ["check"], 2, "candidate.missing"),
-    "negative limit": (lambda p: p.check("--limit", -1), 2, "protocol.limit"),
-    "limit of nothing": (lambda p: p.check("--limit", 0), 2, "protocol.limit"),
-    "negative shots": (lambda p: p.check("--num-fewshot", -1), 2, "protocol.num-fewshot"),
-    "batch of nothing": (lambda p: p.check("--batch-size", 0), 2, "runner.batch-size"),
-    "system prompt without template": (
-        lambda p: p.check("--system-prompt", "Be brief."),
-        2,
-        "protocol.system-prompt",
+    "no candidate": Case(lambda p: p.check(candidate=None), 2, "candidate.missing"),
+    "no suite": Case(lambda p: p.check(suite=None), 2, "suite.none"),
+    "nothing at all": Case(lambda _: ["check"], 2, "candidate.missing"),
+    "negative limit": Case(lambda p: p.check("--limit", -1), 2, "protocol.limit"),
+    "limit of nothing": Case(lambda p: p.check("--limit", 0), 2, "protocol.limit"),
+    "negative shots": Case(lambda p: p.check("--num-fewshot", -1), 2, "protocol.num-fewshot"),
+    "batch of nothing": Case(lambda p: p.check("--batch-size", 0), 2, "runner.batch-size"),
+    "system prompt without template": Case(
+        lambda p: p.check("--system-prompt", "Be brief."), 2, "protocol.system-prompt"
     ),
-    "output is a file": (lambda p: [p.write("out", ""), *p.check()][1:], 2, "file.not-written"),
-    "output lies in a file": (lambda p: p.check("--out", p.suite / "out"), 2, "file.not-written"),
-    "store is a file": (lambda p: [p.write("store", ""), *p.check()][1:], 2, "file.not-written"),
-    "measure without suite": (lambda p: ["measure", p.base], 2, "suite.none"),
-    "measure what is not there": (
-        lambda p: p.measure(p.root / "nowhere"),
-        2,
-        "checkpoint.no-folder",
+    "output is a file": Case(lambda p: [p.write("out", ""), *p.check()][1:], 2, "file.not-written"),
+    "output lies in a file": Case(
+        lambda p: p.check("--out", p.suite / "out"), 2, "file.not-written"
     ),
-    "compare what was not measured": (emptied_store, 2, "compare.not-stored"),
-    "compare without suite": (lambda p: ["compare", p.base, p.tuned], 2, "suite.none"),
-    "arguments that are no pairs": (
-        lambda p: p.check("--model", "vllm", "--model-args", "a,b=1"),
-        2,
-        "flag.key-value",
+    "store is a file": Case(
+        lambda p: [p.write("store", ""), *p.check()][1:], 2, "file.not-written"
     ),
-    "arguments that are torn": (
-        lambda p: p.check("--model", "vllm", "--model-args", '{"a": '),
-        2,
-        "flag.not-json",
+    "measure without suite": Case(lambda p: ["measure", p.base], 2, "suite.none"),
+    "measure what is not there": Case(
+        lambda p: p.measure(p.root / "nowhere"), 2, "checkpoint.no-folder"
     ),
-    "arguments nested without end": (
-        lambda p: p.check("--model", "vllm", "--model-args", '{"a":' * 20_000),
-        2,
-        "flag.not-json",
+    "compare what was not measured": Case(emptied_store, 2, "compare.not-stored"),
+    "compare without suite": Case(lambda p: ["compare", p.base, p.tuned], 2, "suite.none"),
+    "arguments that are no pairs": Case(
+        lambda p: p.check("--model", "vllm", "--model-args", "a,b=1"), 2, "flag.key-value"
     ),
-    "arguments beyond numbers": (
-        lambda p: p.check("--model", "vllm", "--model-args", '{"a": 1e999}'),
-        2,
-        "plan.file",
+    "arguments that are torn": Case(
+        lambda p: p.check("--model", "vllm", "--model-args", '{"a": '), 2, "flag.not-json"
     ),
-    "a token among arguments": (
+    "arguments nested without end": Case(
+        lambda p: p.check("--model", "vllm", "--model-args", '{"a":' * 20_000), 2, "flag.not-json"
+    ),
+    "arguments beyond numbers": Case(
+        lambda p: p.check("--model", "vllm", "--model-args", '{"a": 1e999}'), 2, "plan.file"
+    ),
+    "a token among arguments": Case(
         lambda p: p.check("--model", "vllm", "--model-args", "hf_token=hf_abcdefghijklmnopqrstuv"),
         2,
         "runner.args",
     ),
-    "template arguments that are a list": (
+    "template arguments that are a list": Case(
         lambda p: p.check("--chat-template", "own", "--template-args", '{"a": [1]}'),
         2,
         "protocol.template-args",
     ),
-    "template arguments without a template": (
-        lambda p: p.check("--template-args", "a=1"),
-        2,
-        "protocol.template-args",
+    "template arguments without a template": Case(
+        lambda p: p.check("--template-args", "a=1"), 2, "protocol.template-args"
     ),
-    "data without a task": (lambda p: p.check("--data", "x.jsonl"), 2, "data.form"),
-    "data twice": (
-        lambda p: p.check("--data", "a=x.jsonl", "--data", "a=y.jsonl"),
-        2,
-        "data.twice",
+    "data without a task": Case(lambda p: p.check("--data", "x.jsonl"), 2, "data.form"),
+    "data twice": Case(
+        lambda p: p.check("--data", "a=x.jsonl", "--data", "a=y.jsonl"), 2, "data.twice"
     ),
-    "a prompt that is not UTF-8": (
-        lambda p: p.check("--chat-template", "own", "--system-prompt", "\udcff"),
-        2,
-        "plan.file",
+    "a prompt that is not UTF-8": Case(
+        lambda p: p.check("--chat-template", "own", "--system-prompt", "\udcff"), 2, "plan.file"
     ),
-    "minutes before the start": (
-        lambda p: p.check("--max-minutes", -1),
-        2,
-        "max-minutes.not-positive",
+    "minutes before the start": Case(
+        lambda p: p.check("--max-minutes", -1), 2, "max-minutes.not-positive"
     ),
-    "minutes that are none": (
-        lambda p: p.check("--max-minutes", "nan"),
-        2,
-        "max-minutes.not-positive",
+    "minutes that are none": Case(
+        lambda p: p.check("--max-minutes", "nan"), 2, "max-minutes.not-positive"
     ),
-    "one candidate twice": (lambda p: p.check("--candidate", p.tuned), 2, "candidates.twice"),
-    "store at an impossible place": (
-        lambda p: p.check("--store", "/dev/null/x"),
-        2,
-        "file.not-written",
+    "one candidate twice": Case(lambda p: p.check("--candidate", p.tuned), 2, "candidates.twice"),
+    "store at an impossible place": Case(
+        lambda p: p.check("--store", "/dev/null/x"), 2, "file.not-written"
     ),
-    "output at nobody's home": (
-        lambda p: p.check("--out", "~nobody-of-that-name/x"),
-        2,
-        "path.no-user",
+    "output at nobody's home": Case(
+        lambda p: p.check("--out", "~nobody-of-that-name/x"), 2, "path.no-user"
     ),
-    "init over a plan": (
-        lambda p: p.spoil("plan.yaml", "", ["init", "--out", p.root]),
-        2,
-        "out.exists",
+    "init over a plan": Case(
+        lambda p: p.spoil("plan.yaml", "", ["init", "--out", p.root]), 2, "out.exists"
     ),
-    "init from data that are missing": (
+    "init from data that are missing": Case(
         lambda p: ["init", "--data", p.root / "none.jsonl", "--out", p.root / "new"],
         2,
         "rows.no-file",
     ),
-    "a new suite over its own data": (
+    "a new suite over its own data": Case(
         lambda p: [
             "suites",
             "new",
@@ -124,27 +100,23 @@ CASES: Cases = {
         2,
         "out.over-items",
     ),
-    "a new suite with a bad name": (
+    "a new suite with a bad name": Case(
         lambda p: ["suites", "new", p.root / "suite" / "say.jsonl", "--name", "../say"],
         2,
         "file.unexpected",
     ),
-    "items of an unknown suite": (
-        lambda _: ["suites", "items", "adjacnt"],
-        2,
-        "suite.unknown-suite",
+    "items of an unknown suite": Case(
+        lambda _: ["suites", "items", "adjacnt"], 2, "suite.unknown-suite"
     ),
-    "health of a folder": (lambda p: ["suites", "check", f"{p.root}/"], 2, "suite.file"),
-    "overlap with nothing": (
+    "health of a folder": Case(lambda p: ["suites", "check", f"{p.root}/"], 2, "suite.file"),
+    "overlap with nothing": Case(
         lambda p: ["suites", "overlap", p.suite, "--train", p.root / "none.jsonl"],
         2,
         "rows.no-file",
     ),
-    "a plan of nothing": (lambda p: ["plan", p.root / "none.yaml"], 2, "plan.file"),
-    "noise of what is not there": (
-        lambda p: ["noise", p.root / "nowhere", "--suite", p.suite],
-        2,
-        "checkpoint.no-folder",
+    "a plan of nothing": Case(lambda p: ["plan", p.root / "none.yaml"], 2, "plan.file"),
+    "noise of what is not there": Case(
+        lambda p: ["noise", p.root / "nowhere", "--suite", p.suite], 2, "checkpoint.no-folder"
     ),
 }
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from tests.bad_input.place import Cases, Place
+from tests.bad_input.place import Case, Cases, Place
 
 
 def row(number: int, **changes: Any) -> dict[str, Any]:
@@ -99,141 +99,109 @@ def said_twice(workspace: Place) -> list[str]:
 
 
 CASES: Cases = {
-    "samples on one side": (
-        lambda p: [*compared(p, [row(0)])[:2], str(p.base), "-q"],
-        2,
-        "samples.one-side",
+    "samples on one side": Case(
+        lambda p: [*compared(p, [row(0)])[:2], str(p.base), "-q"], 2, "samples.one-side"
     ),
-    "samples of nobody": (
-        lambda p: [*compared(p, [row(0)])[:2], "~nobody-of-that-name/x"],
-        2,
-        "path.no-user",
+    "samples of nobody": Case(
+        lambda p: [*compared(p, [row(0)])[:2], "~nobody-of-that-name/x"], 2, "path.no-user"
     ),
-    "samples at a null character": (
-        lambda p: [*compared(p, [row(0)])[:2], "a\0b"],
-        2,
-        "path.impossible",
+    "samples at a null character": Case(
+        lambda p: [*compared(p, [row(0)])[:2], "a\0b"], 2, "path.impossible"
     ),
-    "samples that are empty": (lambda p: compared(p, ""), 12, "samples.empty"),
-    "samples that are torn": (
-        lambda p: compared(p, json.dumps(row(0)) + '\n{"doc_id"'),
-        12,
-        "samples.torn",
+    "samples that are empty": Case(lambda p: compared(p, ""), 12, "samples.empty"),
+    "samples that are torn": Case(
+        lambda p: compared(p, json.dumps(row(0)) + '\n{"doc_id"'), 12, "samples.torn"
     ),
-    "samples that are bytes": (lambda p: compared(p, b"\xff\xfe"), 12, "samples.not-utf8"),
-    "samples that Git LFS keeps": (
+    "samples that are bytes": Case(lambda p: compared(p, b"\xff\xfe"), 12, "samples.not-utf8"),
+    "samples that Git LFS keeps": Case(
         lambda p: compared(p, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
         12,
         "samples.lfs-pointer",
     ),
-    "samples that are numbers": (lambda p: compared(p, [5]), 12, "samples.not-an-object"),
-    "samples nested without end": (
-        lambda p: compared(p, '{"doc_id":' + "[" * 50_000),
-        12,
-        "samples.torn",
+    "samples that are numbers": Case(lambda p: compared(p, [5]), 12, "samples.not-an-object"),
+    "samples nested without end": Case(
+        lambda p: compared(p, '{"doc_id":' + "[" * 50_000), 12, "samples.torn"
     ),
-    "samples with a number without end": (
-        lambda p: compared(p, '{"doc_id": ' + "9" * 5000 + "}"),
-        12,
-        "samples.torn",
+    "samples with a number without end": Case(
+        lambda p: compared(p, '{"doc_id": ' + "9" * 5000 + "}"), 12, "samples.torn"
     ),
-    "samples are a folder": (a_folder_for_a_file, 2, "samples.unreadable"),
-    "a sample without a document": (
-        lambda p: compared(p, [row(0, doc_id=...)]),
-        12,
-        "samples.no-sample",
+    "samples are a folder": Case(a_folder_for_a_file, 2, "samples.unreadable"),
+    "a sample without a document": Case(
+        lambda p: compared(p, [row(0, doc_id=...)]), 12, "samples.no-sample"
     ),
-    "a sample without a hash": (
-        lambda p: compared(p, [row(0), row(1, prompt_hash=...)]),
-        12,
-        "samples.missing-key",
+    "a sample without a hash": Case(
+        lambda p: compared(p, [row(0), row(1, prompt_hash=...)]), 12, "samples.missing-key"
     ),
-    "a sample without metrics": (
-        lambda p: compared(p, [row(0, metrics=..., acc=...)]),
-        12,
-        "samples.no-metric",
+    "a sample without metrics": Case(
+        lambda p: compared(p, [row(0, metrics=..., acc=...)]), 12, "samples.no-metric"
     ),
-    "a sample whose metrics are a number": (
-        lambda p: compared(p, [row(0, metrics=5)]),
-        12,
-        "samples.no-metric",
+    "a sample whose metrics are a number": Case(
+        lambda p: compared(p, [row(0, metrics=5)]), 12, "samples.no-metric"
     ),
-    "samples that were copied": (copied, 12, "sides.one-run"),
-    "one model's words on both sides": (said_twice, 12, "sides.one-run"),
-    "a document twice": (lambda p: compared(p, [row(0), row(0)]), 12, "samples.twice"),
-    "a score in percent": (lambda p: compared(p, [row(0, acc=55.0)]), 12, "samples.damaged-score"),
-    "a score without end": (
-        lambda p: compared(p, [row(0, acc=float("inf"))]),
-        12,
-        "samples.damaged-score",
+    "samples that were copied": Case(copied, 12, "sides.one-run"),
+    "one model's words on both sides": Case(said_twice, 12, "sides.one-run"),
+    "a document twice": Case(lambda p: compared(p, [row(0), row(0)]), 12, "samples.twice"),
+    "a score in percent": Case(
+        lambda p: compared(p, [row(0, acc=55.0)]), 12, "samples.damaged-score"
     ),
-    "scores in percent on both sides": (
-        lambda p: pointing(p, "bleu", "", values=55.0),
-        2,
-        "samples.no-scores",
+    "a score without end": Case(
+        lambda p: compared(p, [row(0, acc=float("inf"))]), 12, "samples.damaged-score"
     ),
-    "a score in words": (lambda p: compared(p, [row(0, acc="good")]), 12, "samples.damaged-score"),
-    "other documents": (
-        lambda p: compared(p, [row(n, doc_hash="x") for n in range(3)]),
-        12,
-        "sides.asked-otherwise",
+    "scores in percent on both sides": Case(
+        lambda p: pointing(p, "bleu", "", values=55.0), 2, "samples.no-scores"
     ),
-    "other prompts": (
+    "a score in words": Case(
+        lambda p: compared(p, [row(0, acc="good")]), 12, "samples.damaged-score"
+    ),
+    "other documents": Case(
+        lambda p: compared(p, [row(n, doc_hash="x") for n in range(3)]), 12, "sides.asked-otherwise"
+    ),
+    "other prompts": Case(
         lambda p: compared(p, [row(0), row(1), row(2, prompt_hash="x")]),
         12,
         "sides.asked-otherwise",
     ),
-    "no document in common": (lambda p: compared(p, [row(7)]), 12, "sides.asked-otherwise"),
-    "a task of one side": (
-        lambda p: with_file(p, "two/samples_u.jsonl", json.dumps(row(0))),
-        12,
-        "sides.other-tasks",
+    "no document in common": Case(lambda p: compared(p, [row(7)]), 12, "sides.asked-otherwise"),
+    "a task of one side": Case(
+        lambda p: with_file(p, "two/samples_u.jsonl", json.dumps(row(0))), 12, "sides.other-tasks"
     ),
-    "two files of one task": (
+    "two files of one task": Case(
         lambda p: with_file(p, "two/samples_t_2026-01-01T10-00-00.jsonl", json.dumps(row(0))),
         2,
         "samples.undated-runs",
     ),
-    "a metric that no sample has": (
-        lambda p: under(p, "capabilities: {c: {tasks: [t], metric: f1}}\n"),
-        2,
-        "samples.no-metric",
+    "a metric that no sample has": Case(
+        lambda p: under(p, "capabilities: {c: {tasks: [t], metric: f1}}\n"), 2, "samples.no-metric"
     ),
-    "a filter that no sample has": (
+    "a filter that no sample has": Case(
         lambda p: under(p, "capabilities: {c: {tasks: [t], filter: strict}}\n"),
         2,
         "samples.no-filter",
     ),
-    "a task in two capabilities": (
+    "a task in two capabilities": Case(
         lambda p: under(p, "capabilities: {c: {tasks: [t]}, d: {tasks: ['*']}}\n"),
         2,
         "policy.task-twice",
     ),
-    "a metric that is no score of an item": (
-        lambda p: pointing(p, "word_perplexity", "", values=[-80.5, 40]),
-        2,
-        "samples.no-scores",
+    "a metric that is no score of an item": Case(
+        lambda p: pointing(p, "word_perplexity", "", values=[-80.5, 40]), 2, "samples.no-scores"
     ),
-    "a metric of which nobody knows whether it is better high": (
-        lambda p: pointing(p, "mae", ""),
-        2,
-        "metric.unknown-direction",
+    "a metric of which nobody knows whether it is better high": Case(
+        lambda p: pointing(p, "mae", ""), 2, "metric.unknown-direction"
     ),
-    "a direction in words": (
-        lambda p: pointing(p, "mae", "lower_is_better: down"),
-        2,
-        "policy.lower-is-better",
+    "a direction in words": Case(
+        lambda p: pointing(p, "mae", "lower_is_better: down"), 2, "policy.lower-is-better"
     ),
-    "a direction that contradicts the results file": (
+    "a direction that contradicts the results file": Case(
         lambda p: pointing(p, "mae", "lower_is_better: true", higher_is_better={"mae": True}),
         2,
         "policy.direction-contradicts",
     ),
-    "directions that contradict each other": (disagreeing, 12, "metric.direction-differs"),
-    "a flag that samples have no use for": (
-        lambda p: compared(p, [row(0)], "--limit", "5"),
-        2,
-        "samples.no-effect",
+    "directions that contradict each other": Case(disagreeing, 12, "metric.direction-differs"),
+    "a flag that samples have no use for": Case(
+        lambda p: compared(p, [row(0)], "--limit", "5"), 2, "samples.no-effect"
     ),
-    "a plan of samples": (lambda p: compared(p, [row(0)], "--show-config"), 2, "samples.no-plan"),
+    "a plan of samples": Case(
+        lambda p: compared(p, [row(0)], "--show-config"), 2, "samples.no-plan"
+    ),
 }

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 Weights = dict[str, Any]
 
@@ -106,61 +106,55 @@ def without_effect(weights: Weights) -> None:
         weight.zero_()
 
 
-Made = dict[str, tuple[Callable[[Models], Path], tuple[str, ...], int, str]]
-"""By name: what makes the model, flags, the exit code, and what the one line says."""
+class Case(NamedTuple):
+    """What makes the model, flags, and what a run must answer."""
 
-CASES: Made = {
-    "NaN among the weights": (
-        lambda m: copied(m.base, m.broken, set_first(float("nan"))),
-        (),
-        12,
-        "weights.not-finite",
+    make: Callable[[Models], Path]
+    flags: tuple[str, ...]
+    exit_code: int
+    id: str
+
+
+CASES = {
+    "NaN among the weights": Case(
+        lambda m: copied(m.base, m.broken, set_first(float("nan"))), (), 12, "weights.not-finite"
     ),
-    "infinity among the weights": (
-        lambda m: copied(m.base, m.broken, set_first(float("inf"))),
-        (),
-        12,
-        "weights.not-finite",
+    "infinity among the weights": Case(
+        lambda m: copied(m.base, m.broken, set_first(float("inf"))), (), 12, "weights.not-finite"
     ),
-    "NaN in an adapter": (
-        lambda m: copied(m.adapter, m.broken, set_first(float("nan"))),
-        (),
-        12,
-        "weights.not-finite",
+    "NaN in an adapter": Case(
+        lambda m: copied(m.adapter, m.broken, set_first(float("nan"))), (), 12, "weights.not-finite"
     ),
-    "adapter of another shape": (wide_adapter, (), 12, "adapter.other-shapes"),
-    "adapter without effect": (
-        lambda m: copied(m.adapter, m.broken, without_effect),
-        (),
-        12,
-        "adapter.zero",
+    "adapter of another shape": Case(wide_adapter, (), 12, "adapter.other-shapes"),
+    "adapter without effect": Case(
+        lambda m: copied(m.adapter, m.broken, without_effect), (), 12, "adapter.zero"
     ),
-    "weight missing": (lambda m: copied(m.base, m.broken, drop_one), (), 12, "weights.missing"),
-    "config of another shape": (
+    "weight missing": Case(lambda m: copied(m.base, m.broken, drop_one), (), 12, "weights.missing"),
+    "config of another shape": Case(
         lambda m: with_json(copied(m.base, m.broken), "config.json", hidden_size=32),
         (),
         12,
         "weights.other-shape",
     ),
-    "config with a word for a number": (
+    "config with a word for a number": Case(
         lambda m: with_json(copied(m.base, m.broken), "config.json", hidden_size="many"),
         (),
         12,
         "checkpoint.not-loaded",
     ),
-    "config that contradicts itself": (
+    "config that contradicts itself": Case(
         lambda m: with_json(copied(m.base, m.broken), "config.json", num_attention_heads=3),
         (),
         12,
         "checkpoint.not-loaded",
     ),
-    "unknown kind of model": (
+    "unknown kind of model": Case(
         lambda m: with_json(copied(m.base, m.broken), "config.json", model_type="lama"),
         (),
         12,
         "checkpoint.not-loaded",
     ),
-    "quantised without the library for it": (
+    "quantised without the library for it": Case(
         lambda m: with_json(
             copied(m.base, m.broken),
             "config.json",
@@ -170,7 +164,7 @@ CASES: Made = {
         20,
         "weights.library",
     ),
-    "quantised in a way that nobody knows": (
+    "quantised in a way that nobody knows": Case(
         lambda m: with_json(
             copied(m.base, m.broken), "config.json", quantization_config={"quant_method": "nosuch"}
         ),
@@ -178,31 +172,28 @@ CASES: Made = {
         12,
         "checkpoint.config-misfit",
     ),
-    "an answer that ends at a list": (
+    "an answer that ends at a list": Case(
         lambda m: with_json(copied(m.base, m.broken), "generation_config.json", eos_token_id=[[1]]),
         (),
         12,
         "generation.eos-token",
     ),
-    "tokenizer is garbage": (
+    "tokenizer is garbage": Case(
         lambda m: with_text(m, "tokenizer.json", '{"version": "1.0", "model": {}}'),
         (),
         12,
         "checkpoint.not-loaded",
     ),
-    "tokenizer that makes a text longer and longer": (
-        lambda m: tokenizer_that_replaces(m, {"String": "a"}, "a" * 1000),
-        (),
-        12,
-        "tokenizer.grows",
+    "tokenizer that makes a text longer and longer": Case(
+        lambda m: tokenizer_that_replaces(m, {"String": "a"}, "a" * 1000), (), 12, "tokenizer.grows"
     ),
-    "adapter of an absurd rank": (
+    "adapter of an absurd rank": Case(
         lambda m: with_json(copied(m.adapter, m.broken), "adapter_config.json", r=10**9),
         (),
         12,
         "adapter.absurd-setting",
     ),
-    "adapter that repeats layers for ever": (
+    "adapter that repeats layers for ever": Case(
         lambda m: with_json(
             copied(m.adapter, m.broken), "adapter_config.json", layer_replication=[[0, 2]] * 5000
         ),
@@ -210,7 +201,7 @@ CASES: Made = {
         12,
         "adapter.absurd-setting",
     ),
-    "adapter that starts with a million rounds": (
+    "adapter that starts with a million rounds": Case(
         lambda m: with_json(
             copied(m.adapter, m.broken),
             "adapter_config.json",
@@ -220,7 +211,7 @@ CASES: Made = {
         12,
         "adapter.absurd-setting",
     ),
-    "adapter with a pattern that is none": (
+    "adapter with a pattern that is none": Case(
         lambda m: with_json(
             copied(m.adapter, m.broken), "adapter_config.json", rank_pattern={"(?:" * 3000: 2}
         ),
@@ -228,7 +219,7 @@ CASES: Made = {
         12,
         "adapter.pattern",
     ),
-    "adapter with a pattern without end": (
+    "adapter with a pattern without end": Case(
         lambda m: with_json(
             copied(m.adapter, m.broken), "adapter_config.json", target_modules="((.+)+)+!"
         ),
@@ -236,7 +227,7 @@ CASES: Made = {
         12,
         "adapter.pattern",
     ),
-    "chat template that is a number": (
+    "chat template that is a number": Case(
         lambda m: with_json(
             without(copied(m.base, m.broken), "chat_template.jinja"),
             "tokenizer_config.json",
@@ -246,7 +237,7 @@ CASES: Made = {
         12,
         "template.not-rendered",
     ),
-    "chat templates without a default": (
+    "chat templates without a default": Case(
         lambda m: with_json(
             without(copied(m.base, m.broken), "chat_template.jinja"),
             "tokenizer_config.json",
@@ -256,32 +247,29 @@ CASES: Made = {
         12,
         "template.not-rendered",
     ),
-    "chat template without the prompt": (
+    "chat template without the prompt": Case(
         lambda m: with_text(m, "chat_template.jinja", "Hello"),
         ("--chat-template", "own"),
         12,
         "template.prompt-lost",
     ),
-    "chat template is garbage": (
+    "chat template is garbage": Case(
         lambda m: with_text(m, "chat_template.jinja", "{% for"),
         ("--chat-template", "own"),
         12,
         "template.not-rendered",
     ),
-    "pickled weights": (pickled_tiny, (), 2, "weights.pickled"),
-    "damaged pickle": (damaged_pickle, ("--allow-pickle",), 12, "checkpoint.not-loaded"),
-    "unknown device": (lambda m: m.base, ("--device", "gpu0"), 2, "runner.device"),
-    "device without numbers": (lambda m: m.base, ("--device", "meta"), 2, "runner.device"),
-    "device of another vendor": (lambda m: m.base, ("--device", "xpu"), 2, "runner.device"),
-    "device of another system": (lambda m: m.base, ("--device", "mps"), 2, "runner.device"),
-    "GPU that is not there": (lambda m: m.base, ("--device", "cuda"), 20, "device.absent"),
-    "GPU of a high number": (
-        lambda m: m.base,
-        ("--device", "cuda:7", "--dtype", "float32"),
-        20,
-        "device.absent",
+    "pickled weights": Case(pickled_tiny, (), 2, "weights.pickled"),
+    "damaged pickle": Case(damaged_pickle, ("--allow-pickle",), 12, "checkpoint.not-loaded"),
+    "unknown device": Case(lambda m: m.base, ("--device", "gpu0"), 2, "runner.device"),
+    "device without numbers": Case(lambda m: m.base, ("--device", "meta"), 2, "runner.device"),
+    "device of another vendor": Case(lambda m: m.base, ("--device", "xpu"), 2, "runner.device"),
+    "device of another system": Case(lambda m: m.base, ("--device", "mps"), 2, "runner.device"),
+    "GPU that is not there": Case(lambda m: m.base, ("--device", "cuda"), 20, "device.absent"),
+    "GPU of a high number": Case(
+        lambda m: m.base, ("--device", "cuda:7", "--dtype", "float32"), 20, "device.absent"
     ),
-    "adapter with a word for a list": (
+    "adapter with a word for a list": Case(
         lambda m: with_json(
             copied(m.adapter, m.broken), "adapter_config.json", modules_to_save=True
         ),
@@ -289,7 +277,7 @@ CASES: Made = {
         12,
         "adapter.other-kind",
     ),
-    "config with code of its own": (
+    "config with code of its own": Case(
         lambda m: with_json(
             copied(m.base, m.broken),
             "config.json",
@@ -300,7 +288,7 @@ CASES: Made = {
         12,
         "checkpoint.own-code",
     ),
-    "tokenizer with code of its own": (
+    "tokenizer with code of its own": Case(
         lambda m: with_json(
             copied(m.base, m.broken),
             "tokenizer_config.json",
@@ -311,7 +299,7 @@ CASES: Made = {
         12,
         "checkpoint.own-code",
     ),
-    "chat template that refuses the system prompt": (
+    "chat template that refuses the system prompt": Case(
         lambda m: with_text(
             m,
             "chat_template.jinja",
@@ -322,13 +310,13 @@ CASES: Made = {
         2,
         "protocol.system-prompt-lost",
     ),
-    "chat template that passes over the system prompt": (
+    "chat template that passes over the system prompt": Case(
         lambda m: with_text(m, "chat_template.jinja", "{{ messages[-1]['content'] }}"),
         ("--chat-template", "own", "--system-prompt", "Be brief."),
         2,
         "protocol.system-prompt-lost",
     ),
-    "chat template that reaches for Python": (
+    "chat template that reaches for Python": Case(
         lambda m: with_text(
             m, "chat_template.jinja", "{{ ''.__class__.__mro__[1].__subclasses__() }}"
         ),
@@ -336,7 +324,7 @@ CASES: Made = {
         12,
         "template.not-rendered",
     ),
-    "chat template that changes its input": (
+    "chat template that changes its input": Case(
         lambda m: with_text(m, "chat_template.jinja", "{{ messages.append(1) }}"),
         ("--chat-template", "own"),
         12,

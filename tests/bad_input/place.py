@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -104,9 +105,15 @@ class Place:
         return list(words) or [*self.check()]
 
 
-Break = Callable[[Place], Sequence[object]]
-Cases = dict[str, tuple[Break, int, str]]
-"""By name: how it is broken, the exit code, the id; tests/golden/error_lines.txt has the line."""
+class Case(NamedTuple):
+    """How it is broken, and what a run answers; tests/golden/error_lines.txt has the line."""
+
+    breaking: Callable[[Place], Sequence[object]]
+    exit_code: int
+    id: str
+
+
+Cases = dict[str, Case]
 
 
 def in_order(root: Path) -> Place:

@@ -2,63 +2,55 @@
 
 from __future__ import annotations
 
-from tests.bad_input.place import Cases
+from tests.bad_input.place import Case, Cases
 
 CASES: Cases = {
-    "plan is missing": (lambda p: ["check", p.root / "paln.yaml"], 2, "plan.file"),
-    "plan is a checkpoint": (lambda p: ["check", p.base], 2, "plan.checkpoint"),
-    "plan is binary": (lambda p: ["check", p.base / "model.safetensors"], 2, "text.not-utf-8"),
-    "plan is empty": (lambda p: p.plan(text=""), 2, "plan.file"),
-    "plan is torn": (lambda p: p.plan("protocol: {limit: 5\n"), 2, "plan.file"),
-    "plan has a tab": (lambda p: p.plan("protocol:\n\tlimit: 5\n"), 2, "plan.file"),
-    "plan has a key twice": (lambda p: p.plan("seed: 1\nseed: 2\n"), 2, "plan.file"),
-    "plan is a policy": (
-        lambda p: p.plan(text="alpha: 0.05\ndefault_margin: 0.05\n"),
-        2,
-        "plan.unknown-key",
+    "plan is missing": Case(lambda p: ["check", p.root / "paln.yaml"], 2, "plan.file"),
+    "plan is a checkpoint": Case(lambda p: ["check", p.base], 2, "plan.checkpoint"),
+    "plan is binary": Case(lambda p: ["check", p.base / "model.safetensors"], 2, "text.not-utf-8"),
+    "plan is empty": Case(lambda p: p.plan(text=""), 2, "plan.file"),
+    "plan is torn": Case(lambda p: p.plan("protocol: {limit: 5\n"), 2, "plan.file"),
+    "plan has a tab": Case(lambda p: p.plan("protocol:\n\tlimit: 5\n"), 2, "plan.file"),
+    "plan has a key twice": Case(lambda p: p.plan("seed: 1\nseed: 2\n"), 2, "plan.file"),
+    "plan is a policy": Case(
+        lambda p: p.plan(text="alpha: 0.05\ndefault_margin: 0.05\n"), 2, "plan.unknown-key"
     ),
-    "plan without suites": (
-        lambda p: p.plan(text=f"base: {p.base}\ncandidate: {p.tuned}\n"),
-        2,
-        "plan.suites",
+    "plan without suites": Case(
+        lambda p: p.plan(text=f"base: {p.base}\ncandidate: {p.tuned}\n"), 2, "plan.suites"
     ),
-    "plan without candidate": (
-        lambda p: p.plan(text=f"base: {p.base}\nsuites: [adjacent]\n"),
-        2,
-        "plan.candidate",
+    "plan without candidate": Case(
+        lambda p: p.plan(text=f"base: {p.base}\nsuites: [adjacent]\n"), 2, "plan.candidate"
     ),
-    "unknown key of a plan": (lambda p: p.plan("polcy: policy.yaml\n"), 2, "plan.unknown-key"),
-    "unknown key with a line break": (lambda p: p.plan('"a\\nb": 1\n'), 2, "plan.unknown-key"),
-    "unknown key with colours": (lambda p: p.plan('"\\e[31mred": 1\n'), 2, "plan.unknown-key"),
-    "date that is none": (lambda p: p.plan("protocol: {seed: 2024-13-45}\n"), 2, "plan.file"),
-    "policy of the plan is missing": (lambda p: p.plan("policy: none.yaml\n"), 2, "policy.file"),
-    "policy is missing": (lambda p: p.check("--policy", "none.yaml"), 2, "policy.file"),
-    "margin in percent": (lambda p: p.policy("default_margin: 5\n"), 2, "policy.default-margin"),
-    "margin with a sign": (
-        lambda p: p.policy("capabilities: {reasoning: {margin: -0.05}}\n"),
-        2,
-        "policy.margin",
+    "unknown key of a plan": Case(lambda p: p.plan("polcy: policy.yaml\n"), 2, "plan.unknown-key"),
+    "unknown key with a line break": Case(lambda p: p.plan('"a\\nb": 1\n'), 2, "plan.unknown-key"),
+    "unknown key with colours": Case(lambda p: p.plan('"\\e[31mred": 1\n'), 2, "plan.unknown-key"),
+    "date that is none": Case(lambda p: p.plan("protocol: {seed: 2024-13-45}\n"), 2, "plan.file"),
+    "policy of the plan is missing": Case(
+        lambda p: p.plan("policy: none.yaml\n"), 2, "policy.file"
     ),
-    "margin on the mean out of range": (
-        lambda p: p.policy("mean_margin: 1.5\n"),
-        2,
-        "policy.mean-margin",
+    "policy is missing": Case(lambda p: p.check("--policy", "none.yaml"), 2, "policy.file"),
+    "margin in percent": Case(
+        lambda p: p.policy("default_margin: 5\n"), 2, "policy.default-margin"
     ),
-    "margin on the mean that is no narrower": (
-        lambda p: p.policy("mean_margin: 0.05\n"),
-        2,
-        "policy.mean-margin",
+    "margin with a sign": Case(
+        lambda p: p.policy("capabilities: {reasoning: {margin: -0.05}}\n"), 2, "policy.margin"
     ),
-    "alpha out of range": (lambda p: p.policy("alpha: 0.95\n"), 2, "policy.alpha"),
-    "alpha is no number": (lambda p: p.policy("alpha: 5 %\n"), 2, "policy.alpha"),
-    "unknown key of a policy": (
-        lambda p: p.policy("defalt_margin: 0.1\n"),
-        2,
-        "policy.unknown-key",
+    "margin on the mean out of range": Case(
+        lambda p: p.policy("mean_margin: 1.5\n"), 2, "policy.mean-margin"
     ),
-    "plan with a tag": (lambda p: p.plan("seed: !!python/name:os.system ''\n"), 2, "plan.file"),
-    "plan with an alias inside itself": (lambda p: p.plan("data: &a {x: *a}\n"), 2, "plan.file"),
-    "plan with aliases that multiply": (
+    "margin on the mean that is no narrower": Case(
+        lambda p: p.policy("mean_margin: 0.05\n"), 2, "policy.mean-margin"
+    ),
+    "alpha out of range": Case(lambda p: p.policy("alpha: 0.95\n"), 2, "policy.alpha"),
+    "alpha is no number": Case(lambda p: p.policy("alpha: 5 %\n"), 2, "policy.alpha"),
+    "unknown key of a policy": Case(
+        lambda p: p.policy("defalt_margin: 0.1\n"), 2, "policy.unknown-key"
+    ),
+    "plan with a tag": Case(lambda p: p.plan("seed: !!python/name:os.system ''\n"), 2, "plan.file"),
+    "plan with an alias inside itself": Case(
+        lambda p: p.plan("data: &a {x: *a}\n"), 2, "plan.file"
+    ),
+    "plan with aliases that multiply": Case(
         lambda p: p.plan(
             "a0: &a0 [x]\n"
             + "".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]\n" for n in range(40))
@@ -67,148 +59,116 @@ CASES: Cases = {
         2,
         "plan.file",
     ),
-    "plan merges what is no mapping": (lambda p: p.plan("<<: 5\n"), 2, "plan.file"),
-    "plan nested without end": (lambda p: p.plan("data: " + "{a: " * 20_000), 2, "plan.file"),
-    "plan in UTF-16 without its mark": (
+    "plan merges what is no mapping": Case(lambda p: p.plan("<<: 5\n"), 2, "plan.file"),
+    "plan nested without end": Case(lambda p: p.plan("data: " + "{a: " * 20_000), 2, "plan.file"),
+    "plan in UTF-16 without its mark": Case(
         lambda p: p.spoil("p.yaml", "base: a\n".encode("utf-16-le"), ["check", p.root / "p.yaml"]),
         2,
         "text.not-utf-8",
     ),
-    "plan with a null character": (lambda p: p.plan("train: [a\0]\n"), 2, "plan.file"),
-    "plan with a path that has a null character": (
-        lambda p: p.plan('train: ["a\\0"]\n'),
-        2,
-        "plan.train",
+    "plan with a null character": Case(lambda p: p.plan("train: [a\0]\n"), 2, "plan.file"),
+    "plan with a path that has a null character": Case(
+        lambda p: p.plan('train: ["a\\0"]\n'), 2, "plan.train"
     ),
-    "plan with half a character": (
+    "plan with half a character": Case(
         lambda p: p.plan('protocol: {chat_template: own, system_prompt: "\\ud800"}\n'),
         2,
         "plan.file",
     ),
-    "plan with an infinity": (
+    "plan with an infinity": Case(
         lambda p: p.plan("protocol: {chat_template: own, template_args: {a: .inf}}\n"),
         2,
         "plan.file",
     ),
-    "plan of a list": (lambda p: p.plan(text="- a\n"), 2, "plan.file"),
-    "plan without any candidate": (
-        lambda p: p.plan(text="candidate: []\nsuites: [adjacent]\n"),
-        2,
-        "plan.candidate",
+    "plan of a list": Case(lambda p: p.plan(text="- a\n"), 2, "plan.file"),
+    "plan without any candidate": Case(
+        lambda p: p.plan(text="candidate: []\nsuites: [adjacent]\n"), 2, "plan.candidate"
     ),
-    "plan with a candidate of nothing": (
+    "plan with a candidate of nothing": Case(
         lambda p: p.plan(text=f"base: {p.base}\ncandidate: [null]\nsuites: [adjacent]\n"),
         2,
         "plan.candidate",
     ),
-    "plan with a mapping for a candidate": (
-        lambda p: p.plan(text="candidate: {a: b}\nsuites: [adjacent]\n"),
-        2,
-        "plan.candidate",
+    "plan with a mapping for a candidate": Case(
+        lambda p: p.plan(text="candidate: {a: b}\nsuites: [adjacent]\n"), 2, "plan.candidate"
     ),
-    "plan with a number for a base": (
-        lambda p: p.plan(text="base: 7\ncandidate: a\nsuites: [adjacent]\n"),
-        2,
-        "plan.base",
+    "plan with a number for a base": Case(
+        lambda p: p.plan(text="base: 7\ncandidate: a\nsuites: [adjacent]\n"), 2, "plan.base"
     ),
-    "plan with a word for suites": (
-        lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: adjacent\n"),
-        2,
-        "plan.suites",
+    "plan with a word for suites": Case(
+        lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: adjacent\n"), 2, "plan.suites"
     ),
-    "plan with a number among suites": (
-        lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: [1]\n"),
-        2,
-        "plan.suites",
+    "plan with a number among suites": Case(
+        lambda p: p.plan(text=f"candidate: {p.tuned}\nsuites: [1]\n"), 2, "plan.suites"
     ),
-    "limit is a switch": (lambda p: p.plan("protocol: {limit: true}\n"), 2, "protocol.limit"),
-    "limit is a yes": (lambda p: p.plan("protocol: {limit: yes}\n"), 2, "protocol.limit"),
-    "limit is a half": (lambda p: p.plan("protocol: {limit: 2.5}\n"), 2, "protocol.limit"),
-    "temperature of a star": (
-        lambda p: p.plan("protocol: {temperature: 5772}\n"),
-        2,
-        "protocol.temperature",
+    "limit is a switch": Case(lambda p: p.plan("protocol: {limit: true}\n"), 2, "protocol.limit"),
+    "limit is a yes": Case(lambda p: p.plan("protocol: {limit: yes}\n"), 2, "protocol.limit"),
+    "limit is a half": Case(lambda p: p.plan("protocol: {limit: 2.5}\n"), 2, "protocol.limit"),
+    "temperature of a star": Case(
+        lambda p: p.plan("protocol: {temperature: 5772}\n"), 2, "protocol.temperature"
     ),
-    "temperature that is none": (
-        lambda p: p.plan("protocol: {temperature: .nan}\n"),
-        2,
-        "protocol.temperature",
+    "temperature that is none": Case(
+        lambda p: p.plan("protocol: {temperature: .nan}\n"), 2, "protocol.temperature"
     ),
-    "top_p of nothing": (lambda p: p.plan("protocol: {top_p: 0}\n"), 2, "protocol.top-p"),
-    "top_k below nothing": (lambda p: p.plan("protocol: {top_k: -1}\n"), 2, "protocol.top-k"),
-    "repeats without sampling": (
-        lambda p: p.plan("protocol: {repeats: 2}\n"),
-        2,
-        "protocol.repeats",
+    "top_p of nothing": Case(lambda p: p.plan("protocol: {top_p: 0}\n"), 2, "protocol.top-p"),
+    "top_k below nothing": Case(lambda p: p.plan("protocol: {top_k: -1}\n"), 2, "protocol.top-k"),
+    "repeats without sampling": Case(
+        lambda p: p.plan("protocol: {repeats: 2}\n"), 2, "protocol.repeats"
     ),
-    "an empty end of thinking": (
-        lambda p: p.plan('protocol: {think_end: ""}\n'),
-        2,
-        "protocol.think-end",
+    "an empty end of thinking": Case(
+        lambda p: p.plan('protocol: {think_end: ""}\n'), 2, "protocol.think-end"
     ),
-    "an unknown dtype in a plan": (
-        lambda p: p.plan("protocol: {dtype: fp16}\n"),
-        2,
-        "protocol.dtype",
+    "an unknown dtype in a plan": Case(
+        lambda p: p.plan("protocol: {dtype: fp16}\n"), 2, "protocol.dtype"
     ),
-    "arguments for our own runner": (
-        lambda p: p.plan("runner: {args: {a: 1}}\n"),
-        2,
-        "runner.args",
+    "arguments for our own runner": Case(
+        lambda p: p.plan("runner: {args: {a: 1}}\n"), 2, "runner.args"
     ),
-    "a secret among arguments": (
+    "a secret among arguments": Case(
         lambda p: p.plan("runner: {model: local-completions, args: {api_key: sk-hunter2}}\n"),
         2,
         "runner.args",
     ),
-    "offline, with a server": (
+    "offline, with a server": Case(
         lambda p: p.plan(
             "offline: true\nrunner: {model: local-completions, args: {base_url: 'http://x/v1'}}\n"
         ),
         2,
         "plan.offline",
     ),
-    "one name for two checkpoints": (
-        lambda p: p.plan("runner: {model: vllm, served_as: {a: x, b: x}}\n"),
-        2,
-        "runner.served-as",
+    "one name for two checkpoints": Case(
+        lambda p: p.plan("runner: {model: vllm, served_as: {a: x, b: x}}\n"), 2, "runner.served-as"
     ),
-    "batch of tokens for another runner": (
-        lambda p: p.plan("runner: {model: hf, batch_tokens: 5}\n"),
-        2,
-        "runner.batch-tokens",
+    "batch of tokens for another runner": Case(
+        lambda p: p.plan("runner: {model: hf, batch_tokens: 5}\n"), 2, "runner.batch-tokens"
     ),
-    "policy of a number": (lambda p: p.plan("policy: 5\n"), 2, "plan.policy"),
-    "policy of an empty name": (lambda p: p.plan('policy: ""\n'), 2, "plan.policy"),
-    "policy is a folder": (lambda p: p.plan("policy: .\n"), 2, "policy.file"),
-    "policy with a list of capabilities": (
-        lambda p: p.policy("capabilities: [a]\n"),
-        2,
-        "policy.capabilities",
+    "policy of a number": Case(lambda p: p.plan("policy: 5\n"), 2, "plan.policy"),
+    "policy of an empty name": Case(lambda p: p.plan('policy: ""\n'), 2, "plan.policy"),
+    "policy is a folder": Case(lambda p: p.plan("policy: .\n"), 2, "policy.file"),
+    "policy with a list of capabilities": Case(
+        lambda p: p.policy("capabilities: [a]\n"), 2, "policy.capabilities"
     ),
-    "an unknown estimand": (lambda p: p.policy("estimand: both\n"), 2, "policy.estimand"),
-    "a gain of more than everything": (
-        lambda p: p.policy("target: {min_gain: 2}\n"),
-        2,
-        "policy.min-gain",
+    "an unknown estimand": Case(lambda p: p.policy("estimand: both\n"), 2, "policy.estimand"),
+    "a gain of more than everything": Case(
+        lambda p: p.policy("target: {min_gain: 2}\n"), 2, "policy.min-gain"
     ),
-    "a gate of words": (
-        lambda p: p.policy("capabilities: {reasoning: {gate: perhaps}}\n"),
-        2,
-        "policy.gate",
+    "a gate of words": Case(
+        lambda p: p.policy("capabilities: {reasoning: {gate: perhaps}}\n"), 2, "policy.gate"
     ),
-    "policy for samples": (
-        lambda p: p.policy("capabilities: {reasoning: {tasks: [a]}}\n"),
-        2,
-        "policy.only-samples",
+    "policy for samples": Case(
+        lambda p: p.policy("capabilities: {reasoning: {tasks: [a]}}\n"), 2, "policy.only-samples"
     ),
-    "a margin of NaN": (lambda p: p.policy("default_margin: .nan\n"), 2, "policy.default-margin"),
-    "data of a number": (lambda p: p.plan("data: {gsm8k: 5}\n"), 2, "plan.data"),
-    "data of a list": (lambda p: p.plan("data: [a]\n"), 2, "plan.data"),
-    "training data in a word": (lambda p: p.plan("train: a.jsonl\n"), 2, "plan.train"),
-    "training data that is missing": (lambda p: p.plan("train: [none.jsonl]\n"), 2, "rows.no-file"),
-    "a target of a number": (lambda p: p.plan("target: 5\n"), 2, "plan.target"),
-    "a target of an empty name": (lambda p: p.plan('target: ""\n'), 2, "plan.target"),
-    "a target without data": (lambda p: p.plan("target: {}\n"), 2, "target.data"),
-    "a target that is missing": (lambda p: p.plan("target: none.jsonl\n"), 2, "rows.no-file"),
+    "a margin of NaN": Case(
+        lambda p: p.policy("default_margin: .nan\n"), 2, "policy.default-margin"
+    ),
+    "data of a number": Case(lambda p: p.plan("data: {gsm8k: 5}\n"), 2, "plan.data"),
+    "data of a list": Case(lambda p: p.plan("data: [a]\n"), 2, "plan.data"),
+    "training data in a word": Case(lambda p: p.plan("train: a.jsonl\n"), 2, "plan.train"),
+    "training data that is missing": Case(
+        lambda p: p.plan("train: [none.jsonl]\n"), 2, "rows.no-file"
+    ),
+    "a target of a number": Case(lambda p: p.plan("target: 5\n"), 2, "plan.target"),
+    "a target of an empty name": Case(lambda p: p.plan('target: ""\n'), 2, "plan.target"),
+    "a target without data": Case(lambda p: p.plan("target: {}\n"), 2, "target.data"),
+    "a target that is missing": Case(lambda p: p.plan("target: none.jsonl\n"), 2, "rows.no-file"),
 }

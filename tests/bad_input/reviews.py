@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cliffguard.report import render
-from tests.bad_input.place import Cases, Place
+from tests.bad_input.place import Case, Cases, Place
 from tests.report import samples
 
 
@@ -35,118 +35,82 @@ def set_to(value: object, *keys: str | int) -> Callable[[dict[str, Any]], None]:
 
 
 CASES: Cases = {
-    "report of nothing": (lambda p: ["report", p.out / "review.json"], 2, "file.missing"),
-    "report of the folder": (lambda p: ["report", p.root], 2, "file.is-folder"),
-    "report of a page": (
-        lambda p: ["report", p.write("report.html", "<html>\n")],
-        2,
-        "review.not-json",
+    "report of nothing": Case(lambda p: ["report", p.out / "review.json"], 2, "file.missing"),
+    "report of the folder": Case(lambda p: ["report", p.root], 2, "file.is-folder"),
+    "report of a page": Case(
+        lambda p: ["report", p.write("report.html", "<html>\n")], 2, "review.not-json"
     ),
-    "report of a list": (lambda p: ["report", p.write("r.json", "[]")], 2, "review.not-json"),
-    "report of another JSON": (lambda p: ["report", p.tuned / "config.json"], 2, "review.format"),
-    "report of a torn review": (
-        lambda p: ["report", p.write("r.json", '{"format": 1,\n"plan": {')],
-        2,
-        "review.not-json",
+    "report of a list": Case(lambda p: ["report", p.write("r.json", "[]")], 2, "review.not-json"),
+    "report of another JSON": Case(
+        lambda p: ["report", p.tuned / "config.json"], 2, "review.format"
     ),
-    "report of a part of a review": (
-        lambda p: ["report", p.write("r.json", '{"format": 1}')],
-        2,
-        "review.damaged",
+    "report of a torn review": Case(
+        lambda p: ["report", p.write("r.json", '{"format": 1,\n"plan": {')], 2, "review.not-json"
     ),
-    "report of a later version": (
-        lambda p: ["report", p.write("r.json", '{"format": 99}')],
-        2,
-        "review.newer",
+    "report of a part of a review": Case(
+        lambda p: ["report", p.write("r.json", '{"format": 1}')], 2, "review.damaged"
     ),
-    "report without a verdict": (
-        lambda p: spoilt(p, lambda r: r.pop("verdict")),
-        2,
-        "review.damaged",
+    "report of a later version": Case(
+        lambda p: ["report", p.write("r.json", '{"format": 99}')], 2, "review.newer"
     ),
-    "report with more than there is": (lambda p: spoilt(p, set_to(1, "more")), 2, "review.damaged"),
-    "report of an unknown outcome": (
-        lambda p: spoilt(p, set_to("SHIP", "verdict", "outcome")),
-        2,
-        "review.damaged",
+    "report without a verdict": Case(
+        lambda p: spoilt(p, lambda r: r.pop("verdict")), 2, "review.damaged"
     ),
-    "report of an outcome in small letters": (
-        lambda p: spoilt(p, set_to("pass", "verdict", "outcome")),
-        2,
-        "review.damaged",
+    "report with more than there is": Case(
+        lambda p: spoilt(p, set_to(1, "more")), 2, "review.damaged"
     ),
-    "report with a number as text": (
-        lambda p: spoilt(p, set_to("0.05", "plan", "policy", "alpha")),
-        2,
-        "review.damaged",
+    "report of an unknown outcome": Case(
+        lambda p: spoilt(p, set_to("SHIP", "verdict", "outcome")), 2, "review.damaged"
     ),
-    "report with a margin of everything": (
-        lambda p: spoilt(p, set_to(5, "plan", "policy", "default_margin")),
-        2,
-        "review.damaged",
+    "report of an outcome in small letters": Case(
+        lambda p: spoilt(p, set_to("pass", "verdict", "outcome")), 2, "review.damaged"
     ),
-    "report with nothing for a list": (
-        lambda p: spoilt(p, set_to(None, "examples")),
-        2,
-        "review.damaged",
+    "report with a number as text": Case(
+        lambda p: spoilt(p, set_to("0.05", "plan", "policy", "alpha")), 2, "review.damaged"
     ),
-    "report with a name that is a number": (
-        lambda p: spoilt(p, set_to(5, "comparison", "base", "name")),
-        2,
-        "review.damaged",
+    "report with a margin of everything": Case(
+        lambda p: spoilt(p, set_to(5, "plan", "policy", "default_margin")), 2, "review.damaged"
     ),
-    "report with half a character": (
-        lambda p: spoilt(p, set_to("\ud800", "verdict", "sentence")),
-        2,
-        "review.damaged",
+    "report with nothing for a list": Case(
+        lambda p: spoilt(p, set_to(None, "examples")), 2, "review.damaged"
     ),
-    "report with NaN": (
-        lambda p: spoilt(p, set_to(float("nan"), "plan", "policy", "alpha")),
-        2,
-        "review.not-json",
+    "report with a name that is a number": Case(
+        lambda p: spoilt(p, set_to(5, "comparison", "base", "name")), 2, "review.damaged"
     ),
-    "report with a number without end": (
-        lambda p: shown(p, '{"format": ' + "9" * 5000 + "}"),
-        2,
-        "review.not-json",
+    "report with half a character": Case(
+        lambda p: spoilt(p, set_to("\ud800", "verdict", "sentence")), 2, "review.damaged"
     ),
-    "report nested without end": (
-        lambda p: shown(p, '{"format":' + "[" * 50_000),
-        2,
-        "review.not-json",
+    "report with NaN": Case(
+        lambda p: spoilt(p, set_to(float("nan"), "plan", "policy", "alpha")), 2, "review.not-json"
     ),
-    "report nested beyond sense": (
+    "report with a number without end": Case(
+        lambda p: shown(p, '{"format": ' + "9" * 5000 + "}"), 2, "review.not-json"
+    ),
+    "report nested without end": Case(
+        lambda p: shown(p, '{"format":' + "[" * 50_000), 2, "review.not-json"
+    ),
+    "report nested beyond sense": Case(
         lambda p: shown(p, '{"format": 1, "plan": ' + "[" * 200 + "]" * 200 + "}"),
         2,
         "review.not-json",
     ),
-    "report of two reviews": (
-        lambda p: shown(p, render(samples.failed(), "json") * 2),
-        2,
-        "review.not-json",
+    "report of two reviews": Case(
+        lambda p: shown(p, render(samples.failed(), "json") * 2), 2, "review.not-json"
     ),
-    "report that is cut off": (
-        lambda p: shown(p, render(samples.failed(), "json")[:-200]),
-        2,
-        "review.not-json",
+    "report that is cut off": Case(
+        lambda p: shown(p, render(samples.failed(), "json")[:-200]), 2, "review.not-json"
     ),
-    "report behind two byte order marks": (
-        lambda p: shown(p, "\ufeff\ufeff" + render(samples.failed(), "json")),
-        2,
-        "review.not-json",
+    "report behind two byte order marks": Case(
+        lambda p: shown(p, "\ufeff\ufeff" + render(samples.failed(), "json")), 2, "review.not-json"
     ),
-    "report of bytes": (lambda p: shown(p, b"\xff\xfe\x00"), 2, "text.not-utf-8"),
-    "report of nothing at all": (lambda p: shown(p, ""), 2, "review.not-json"),
-    "report of no format": (lambda p: shown(p, "{}"), 2, "review.format"),
-    "report of a format in words": (lambda p: shown(p, '{"format": "1"}'), 2, "review.format"),
-    "report of a format that is a switch": (
-        lambda p: shown(p, '{"format": true}'),
-        2,
-        "review.format",
+    "report of bytes": Case(lambda p: shown(p, b"\xff\xfe\x00"), 2, "text.not-utf-8"),
+    "report of nothing at all": Case(lambda p: shown(p, ""), 2, "review.not-json"),
+    "report of no format": Case(lambda p: shown(p, "{}"), 2, "review.format"),
+    "report of a format in words": Case(lambda p: shown(p, '{"format": "1"}'), 2, "review.format"),
+    "report of a format that is a switch": Case(
+        lambda p: shown(p, '{"format": true}'), 2, "review.format"
     ),
-    "report of JUnit": (
-        lambda p: shown(p, render(samples.failed(), "junit")),
-        2,
-        "review.not-json",
+    "report of JUnit": Case(
+        lambda p: shown(p, render(samples.failed(), "junit")), 2, "review.not-json"
     ),
 }

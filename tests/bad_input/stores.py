@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.bad_input.place import Cases, Place, run
+from tests.bad_input.place import Case, Cases, Place, run
 
 
 def damaged(
@@ -57,72 +57,58 @@ def renamed(workspace: Place) -> list[str]:
 SHARD, QUESTION = "0000.jsonl", "question.json"
 
 CASES: Cases = {
-    "a score in the store is flipped": (
+    "a score in the store is flipped": Case(
         lambda p: damaged(p, SHARD, lambda b: b.replace(b'"score":1.0', b'"score":0.0', 1)),
         12,
         "store.damaged",
     ),
-    "a byte in the store is flipped": (
+    "a byte in the store is flipped": Case(
         lambda p: damaged(p, SHARD, lambda b: b[:100] + bytes([b[100] ^ 1]) + b[101:]),
         12,
         "store.damaged",
     ),
-    "the last line of a shard is torn": (
-        lambda p: damaged(p, SHARD, lambda b: b[:-20]),
-        12,
-        "store.damaged",
+    "the last line of a shard is torn": Case(
+        lambda p: damaged(p, SHARD, lambda b: b[:-20]), 12, "store.damaged"
     ),
-    "a shard without its seal": (
+    "a shard without its seal": Case(
         lambda p: damaged(p, SHARD, lambda b: b"".join(b.splitlines(True)[:-1])),
         12,
         "store.damaged",
     ),
-    "a shard without a line": (
-        lambda p: damaged(p, SHARD, lambda b: b"".join(b.splitlines(True)[1:])),
-        12,
-        "store.damaged",
+    "a shard without a line": Case(
+        lambda p: damaged(p, SHARD, lambda b: b"".join(b.splitlines(True)[1:])), 12, "store.damaged"
     ),
-    "a shard with a line twice": (
-        lambda p: damaged(p, SHARD, lambda b: b.splitlines(True)[0] + b),
-        12,
-        "store.damaged",
+    "a shard with a line twice": Case(
+        lambda p: damaged(p, SHARD, lambda b: b.splitlines(True)[0] + b), 12, "store.damaged"
     ),
-    "an empty shard": (lambda p: damaged(p, SHARD, lambda _: b""), 12, "store.damaged"),
-    "a shard of garbage": (
-        lambda p: damaged(p, SHARD, lambda b: b"\0" * len(b)),
-        12,
-        "store.damaged",
+    "an empty shard": Case(lambda p: damaged(p, SHARD, lambda _: b""), 12, "store.damaged"),
+    "a shard of garbage": Case(
+        lambda p: damaged(p, SHARD, lambda b: b"\0" * len(b)), 12, "store.damaged"
     ),
-    "a shard nested without end": (
-        lambda p: damaged(p, SHARD, lambda _: b"[" * 50_000),
-        12,
-        "store.damaged",
+    "a shard nested without end": Case(
+        lambda p: damaged(p, SHARD, lambda _: b"[" * 50_000), 12, "store.damaged"
     ),
-    "a shard of numbers": (lambda p: damaged(p, SHARD, lambda _: b"1\n2\n"), 12, "store.damaged"),
-    "a question that is torn": (
-        lambda p: damaged(p, QUESTION, lambda b: b[:2]),
-        12,
-        "store.damaged",
+    "a shard of numbers": Case(
+        lambda p: damaged(p, SHARD, lambda _: b"1\n2\n"), 12, "store.damaged"
     ),
-    "a question that is a list": (
-        lambda p: damaged(p, QUESTION, lambda _: b"[]"),
-        12,
-        "store.damaged",
+    "a question that is torn": Case(
+        lambda p: damaged(p, QUESTION, lambda b: b[:2]), 12, "store.damaged"
     ),
-    "a question that was edited": (
+    "a question that is a list": Case(
+        lambda p: damaged(p, QUESTION, lambda _: b"[]"), 12, "store.damaged"
+    ),
+    "a question that was edited": Case(
         lambda p: damaged(p, QUESTION, edited(lambda q: q["asked"].update(task="other"))),
         12,
         "store.damaged",
     ),
-    "a question with NaN": (
+    "a question with NaN": Case(
         lambda p: damaged(p, QUESTION, edited(lambda q: q["asked"].update(task=float("nan")))),
         12,
         "store.damaged",
     ),
-    "a question without its names": (
-        lambda p: damaged(p, QUESTION, edited(lambda q: q.pop("about"))),
-        12,
-        "store.damaged",
+    "a question without its names": Case(
+        lambda p: damaged(p, QUESTION, edited(lambda q: q.pop("about"))), 12, "store.damaged"
     ),
-    "an entry under another name": (renamed, 12, "store.damaged"),
+    "an entry under another name": Case(renamed, 12, "store.damaged"),
 }

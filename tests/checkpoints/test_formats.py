@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -84,20 +84,31 @@ def with_tensors(file: str, *shapes: tuple[int, ...], **config: Any) -> Callable
 
 
 ADAPTER = "adapter_model.safetensors"
-FOLDERS: dict[str, tuple[Callable[[Path], Path], int, str, str]] = {
-    "a run": (
+
+
+class Refused(NamedTuple):
+    """What writes a folder, and what finding it must answer."""
+
+    write: Callable[[Path], Path]
+    exit_code: int
+    id: str
+    says: str
+
+
+FOLDERS = {
+    "a run": Refused(
         run_folder,
         2,
         "checkpoint.run-folder",
         r"in it: checkpoint-500, checkpoint-1000, checkpoint-1500$",
     ),
-    "a run with a config of its own": (
+    "a run with a config of its own": Refused(
         lambda f: tree(run_folder(f), config=LLAMA),
         2,
         "checkpoint.run-folder",
         r"no weights inside .*in it: checkpoint-500",
     ),
-    "adapters of peft by their names": (
+    "adapters of peft by their names": Refused(
         lambda f: (
             tree(tree(f / "default", adapter_config=LORA).parent / "second", config=LLAMA).parent
         ),
@@ -105,167 +116,165 @@ FOLDERS: dict[str, tuple[Callable[[Path], Path], int, str, str]] = {
         "checkpoint.run-folder",
         r"in it: default, second$",
     ),
-    "a hub's cache": (cache_folder, 2, "checkpoint.run-folder", rf"in it: snapshots/{'a' * 40}$"),
-    "DeepSpeed": (
+    "a hub's cache": Refused(
+        cache_folder, 2, "checkpoint.run-folder", rf"in it: snapshots/{'a' * 40}$"
+    ),
+    "DeepSpeed": Refused(
         lambda f: tree(f, "zero_to_fp32.py", "latest", "global_step5/x.pt", config=LLAMA),
         2,
         "checkpoint.deepspeed",
         r"`python (\S+)/zero_to_fp32\.py \1 \1-whole --safe_serialization`",
     ),
-    "DeepSpeed without its script": (
+    "DeepSpeed without its script": Refused(
         lambda f: tree(f, "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt", config=LLAMA),
         2,
         "checkpoint.deepspeed",
         r"DeepSpeed",
     ),
-    "FSDP, sharded": (
+    "FSDP, sharded": Refused(
         lambda f: tree(f, "pytorch_model_fsdp_0/__0_0.distcp", config=LLAMA),
         2,
         "checkpoint.fsdp",
         r"`accelerate merge-weights \S+/pytorch_model_fsdp_0 \S+-whole`",
     ),
-    "FSDP, in one": (
+    "FSDP, in one": Refused(
         lambda f: tree(f, "pytorch_model_fsdp.bin", "optimizer.bin", config=LLAMA),
         2,
         "checkpoint.fsdp",
         r"weights_only",
     ),
-    "an adapter of MLX": (
+    "an adapter of MLX": Refused(
         lambda f: tree(f, "adapters.safetensors", adapter_config={"lora_parameters": {"rank": 8}}),
         2,
         "checkpoint.mlx",
         r"`mlx_lm\.fuse --model BASE --adapter-path \S+ --save-path \S+`",
     ),
-    "an adapter of MLX with peft's name": (
+    "an adapter of MLX with peft's name": Refused(
         with_tensors(ADAPTER, (2, 2), adapter_config={"fine_tune_type": "lora", "model": "x"}),
         2,
         "checkpoint.mlx",
         r"mlx_lm\.fuse",
     ),
-    "a quantised model of MLX": (mlx_model, 2, "checkpoint.mlx", r"mlx_lm\.convert .*--dequantize"),
-    "torchtune": (
+    "a quantised model of MLX": Refused(
+        mlx_model, 2, "checkpoint.mlx", r"mlx_lm\.convert .*--dequantize"
+    ),
+    "torchtune": Refused(
         lambda f: tree(f, "adapter_0.pt", adapter_config=LORA),
         2,
         "checkpoint.torchtune",
         r"FullModelHFCheckpointer",
     ),
-    "Megatron": (
+    "Megatron": Refused(
         lambda f: tree(f, "latest_checkpointed_iteration.txt", "iter_0000100/x"),
         2,
         "checkpoint.megatron",
         r"convert it",
     ),
-    "GGUF": (lambda f: tree(f, "model-Q4_K_M.gguf"), 2, "checkpoint.gguf", r"GGUF"),
-    "as Meta gives Llama away": (
+    "GGUF": Refused(lambda f: tree(f, "model-Q4_K_M.gguf"), 2, "checkpoint.gguf", r"GGUF"),
+    "as Meta gives Llama away": Refused(
         lambda f: tree(f, "consolidated.00.pth", "params.json", "tokenizer.model"),
         2,
         "checkpoint.original",
         r"convert_llama_weights_to_hf",
     ),
-    "TensorFlow": (
+    "TensorFlow": Refused(
         lambda f: tree(f, "tf_model.h5", config=LLAMA),
         2,
         "checkpoint.framework",
         r"another framework",
     ),
-    "an optimizer and no weights": (
+    "an optimizer and no weights": Refused(
         lambda f: tree(f, "optimizer.bin", "scheduler.bin", "random_states_0.pkl", config=LLAMA),
         2,
         "checkpoint.no-weights",
         r"no weights inside",
     ),
-    "nothing": (lambda f: tree(f, "README.md"), 2, "checkpoint.none", r"not a checkpoint"),
-    "LitGPT": (
+    "nothing": Refused(lambda f: tree(f, "README.md"), 2, "checkpoint.none", r"not a checkpoint"),
+    "LitGPT": Refused(
         lambda f: tree(f, "lit_model.pth", "model_config.yaml"),
         2,
         "checkpoint.litgpt",
         r"litgpt convert_from_litgpt",
     ),
-    "weights without a config": (
+    "weights without a config": Refused(
         lambda f: tree(f, "model.safetensors", "tokenizer.json"),
         2,
         "checkpoint.no-config",
         r"no config\.json inside; copy the one",
     ),
-    "an adapter without a config": (
+    "an adapter without a config": Refused(
         lambda f: tree(f, "adapter_model.safetensors"),
         2,
         "checkpoint.no-config",
         r"no adapter_config\.json inside",
     ),
-    "a classifier": (
+    "a classifier": Refused(
         of_architecture("LlamaForSequenceClassification"),
         2,
         "checkpoint.no-language-model",
         r"LlamaForSequenceClassification",
     ),
-    "a tagger": (
+    "a tagger": Refused(
         of_architecture("Qwen2ForTokenClassification"),
         2,
         "checkpoint.no-language-model",
         r"Qwen2ForTokenClassification",
     ),
-    "a reward model": (
-        of_architecture("Qwen2ForRewardModel"),
-        2,
-        "checkpoint.no-language-model",
-        r"RewardModel",
+    "a reward model": Refused(
+        of_architecture("Qwen2ForRewardModel"), 2, "checkpoint.no-language-model", r"RewardModel"
     ),
-    "a masked model": (
-        of_architecture("BertForMaskedLM"),
-        2,
-        "checkpoint.no-language-model",
-        r"BertForMaskedLM",
+    "a masked model": Refused(
+        of_architecture("BertForMaskedLM"), 2, "checkpoint.no-language-model", r"BertForMaskedLM"
     ),
-    "an adapter of a classifier": (
+    "an adapter of a classifier": Refused(
         with_tensors(ADAPTER, (2, 2), adapter_config={**LORA, "task_type": "SEQ_CLS"}),
         2,
         "adapter.no-language-model",
         r"task_type SEQ_CLS: a classifier",
     ),
-    "no peft_type": (
+    "no peft_type": Refused(
         with_tensors(ADAPTER, (2, 2), adapter_config={"r": 8}),
         12,
         "adapter.no-peft-type",
         r"names no peft_type",
     ),
-    "a pointer for weights": (
+    "a pointer for weights": Refused(
         lambda f: pointed(f, "model.safetensors"),
         12,
         "checkpoint.lfs-pointer",
         r"model\.safetensors is a pointer of Git LFS .*`git lfs pull`",
     ),
-    "a pointer for a tokenizer": (
+    "a pointer for a tokenizer": Refused(
         lambda f: pointed(f, "tokenizer.json"),
         12,
         "checkpoint.lfs-pointer",
         r"tokenizer\.json is a pointer",
     ),
-    "a pointer for a config": (
+    "a pointer for a config": Refused(
         lambda f: pointed(f, "config.json"),
         12,
         "checkpoint.lfs-pointer",
         r"config\.json is a pointer",
     ),
-    "weights without a tensor": (
+    "weights without a tensor": Refused(
         with_tensors("model.safetensors", config=LLAMA),
         12,
         "weights.no-tensors",
         r"model\.safetensors: holds no tensors \(\d+ bytes\); so saves DeepSpeed ZeRO-3",
     ),
-    "an adapter without a tensor": (
+    "an adapter without a tensor": Refused(
         with_tensors(ADAPTER, adapter_config=LORA),
         12,
         "weights.no-tensors",
         r"adapter_model\.safetensors: holds no tensors",
     ),
-    "an adapter of empty tensors": (
+    "an adapter of empty tensors": Refused(
         with_tensors(ADAPTER, (0,), (0,), adapter_config=LORA),
         12,
         "weights.empty-tensors",
         r"2 of its 2 tensors are empty, the first is t0 \(shape \[0\]\)",
     ),
-    "weights some of which are empty": (
+    "weights some of which are empty": Refused(
         with_tensors("model.safetensors", (2, 2), (0, 4), config=LLAMA),
         12,
         "weights.empty-tensors",

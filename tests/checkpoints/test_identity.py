@@ -112,37 +112,7 @@ def test_a_trainers_checkpoint_borrows_the_tokenizer_and_says_so(
     assert checkpoint.notes == (Caveat(id="tokenizer.of-base", text=text),)
 
 
-def test_a_base_without_a_tokenizer_is_refused(base: Path) -> None:
-    """There is nobody the base could borrow from."""
-    (base / "tokenizer.json").unlink()
-
-    with pytest.raises(UsageError, match="no tokenizer inside; copy the tokenizer's files"):
-        find_base(str(base), OFFLINE)
-
-
-def test_a_trainers_leftovers_are_no_weights(base: Path) -> None:
-    """training_args.bin and the optimizer do not count as pickled weights."""
-    (base / "model.safetensors").unlink()
-    (base / "training_args.bin").write_bytes(b"x")
-    (base / "optimizer.pt").write_bytes(b"x")
-
-    with pytest.raises(UsageError, match="no weights inside"):
-        find_base(str(base), OFFLINE)
-
-
-def test_an_adapter_is_no_base(adapter: Path) -> None:
-    """Adapter upon adapter is refused."""
-    with pytest.raises(UsageError, match="is an adapter; a base must have weights of its own"):
-        find_base(str(adapter), OFFLINE)
-
-
-def test_a_full_candidate_needs_a_base(base: Path) -> None:
-    """Full weights do not say what they were trained from."""
-    with pytest.raises(UsageError, match="not an adapter, so its base must be given with --base"):
-        find_pair(None, str(base), OFFLINE)
-
-
-@pytest.mark.parametrize("named", [None, "", 7])
+@pytest.mark.parametrize("named", ["", 7])
 def test_an_adapter_that_names_no_base_is_refused(named: Any, adapter: Path) -> None:
     """Where the adapter's config names no base, the user must."""
     change_json(adapter / "adapter_config.json", base_model_name_or_path=named)
@@ -151,30 +121,10 @@ def test_an_adapter_that_names_no_base_is_refused(named: Any, adapter: Path) -> 
         find_pair(None, str(adapter), OFFLINE)
 
 
-def test_a_base_that_the_adapter_names_and_is_gone_is_traced(adapter: Path) -> None:
-    """The user, who never wrote that name, is told where it stands."""
-    change_json(adapter / "adapter_config.json", base_model_name_or_path="/gone/models/llama")
-
-    with pytest.raises(CliffguardError, match=r"/gone/models/llama.*adapter_config\.json"):
-        find_pair(None, str(adapter), OFFLINE)
-
-
 def test_adapters_are_told_from_full_weights(base: Path, adapter: Path) -> None:
     """A directory with an adapter_config.json is an adapter."""
     assert not is_adapter(str(base), OFFLINE)
     assert is_adapter(str(adapter), OFFLINE)
-
-
-def test_a_missing_directory_is_named() -> None:
-    """A path that leads nowhere is never looked for on the hub."""
-    with pytest.raises(UsageError, match=r"^runs/ft/adapter: no such directory; check the path$"):
-        find_base("runs/ft/adapter", FindOptions())
-
-
-def test_a_file_is_no_checkpoint(base: Path) -> None:
-    """The weights' file in place of its directory is answered with the remedy."""
-    with pytest.raises(UsageError, match="is a file; give the directory of the checkpoint"):
-        find_base(str(base / "model.safetensors"), OFFLINE)
 
 
 def test_an_empty_directory_is_no_checkpoint(tmp_path: Path) -> None:
@@ -191,15 +141,6 @@ def test_an_empty_name_is_not_the_working_directory(
 
     with pytest.raises(UsageError):
         find_base("", OFFLINE)
-
-
-@pytest.mark.parametrize(
-    "name", ["/" + "x" * 300, "~nobody-of-that-name/model"], ids=["too long", "home of nobody"]
-)
-def test_impossible_names_are_the_users_error(name: str) -> None:
-    """A name that no file system takes is refused like one that is not there."""
-    with pytest.raises(UsageError):
-        find_base(name, OFFLINE)
 
 
 # --- the hub -------------------------------------------------------------------------------------
@@ -319,27 +260,18 @@ def test_an_address_is_told_how_to_be_written(spec: str, line: str) -> None:
     assert failure.value.id == "hub.address"
 
 
-@pytest.mark.parametrize("spec", ["hf:", "hf:/etc", "hf:a/b/c", "hf:../x", "hf:org/x@", "hf:a b"])
-def test_a_name_that_no_hub_can_have_is_the_users_error(spec: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "/etc", "a/b/c", "../x", "org/x@", "a b"),
+        *("o/a--b", "o/a..b", "o/m.git", "o/" + "a" * 120),
+    ],
+)
+def test_a_name_that_no_hub_can_have_is_the_users_error(name: str) -> None:
     """It is no path either."""
-    with pytest.raises(UsageError, match="no name that a hub can have") as failure:
-        find_base(spec, FindOptions())
+    with pytest.raises(UsageError) as failure:
+        find_base(f"hf:{name}", FindOptions())
     assert failure.value.id == "hub.bad-name"
-
-
-@pytest.mark.parametrize("options", [OFFLINE, FindOptions()])
-def test_offline_a_hub_name_must_be_on_this_machine(options: FindOptions) -> None:
-    """--offline and HF_HUB_OFFLINE, which these tests run under, say what to drop."""
-    with pytest.raises(UsageError, match="not on this machine; drop --offline") as failure:
-        find_base("hf:some-org/some-model", options)
-    assert (failure.value.exit_code, failure.value.id) == (2, "hub.offline")
-
-
-@pytest.mark.parametrize("name", ["org/a--b", "org/a..b", "org/model.git", "org/" + "a" * 120])
-def test_names_that_the_hub_refuses_are_the_users_error(name: str) -> None:
-    """A name that breaks the hub's own rules is one line."""
-    with pytest.raises(UsageError, match=r"^org/"):
-        find_base(f"hf:{name}", OFFLINE)
 
 
 def hub_raising(failure: Exception) -> Callable[..., str]:
@@ -371,11 +303,7 @@ def hub_error(name: str) -> Exception:
     ],
 )
 def test_the_hubs_errors_are_translated(
-    name: str,
-    kind: type[Exception],
-    message: str,
-    online: None,
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, kind: type[Exception], message: str, online: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrong name is the user's, a model behind a gate says so, a hub that is down is neither."""
     monkeypatch.setattr("huggingface_hub.snapshot_download", hub_raising(hub_error(name)))
@@ -607,14 +535,6 @@ def test_under_the_bases_template_the_candidates_own_does_not_count(
 # --- an adapter and its base ---------------------------------------------------------------------
 
 
-def test_an_adapter_of_another_base_is_refused(adapter: Path, tmp_path: Path) -> None:
-    """An adapter on weights it was not trained on is a comparison of nothing."""
-    other = support.write_checkpoint(tmp_path / "other", seed=9)
-
-    with pytest.raises(IntegrityError, match=r"is not known; give the base .*--allow-base-mis"):
-        find_pair(str(other), str(adapter), OFFLINE)
-
-
 def test_another_base_may_be_allowed_and_is_noted(
     base: Path, adapter: Path, tmp_path: Path
 ) -> None:
@@ -690,14 +610,6 @@ def test_recorded_weights_outrank_names(base: Path, adapter: Path, tmp_path: Pat
     assert find_pair(str(moved), str(adapter), OFFLINE)[1].notes == ()
 
 
-def test_other_recorded_weights_are_refused(adapter: Path) -> None:
-    """The right path with other weights inside is not the base any more."""
-    record_base(adapter, {"model.safetensors": "0" * 64})
-
-    with pytest.raises(IntegrityError, match=r"its provenance\.json records other weights"):
-        find_pair(None, str(adapter), OFFLINE)
-
-
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_a_damaged_record_is_not_passed_over(text: str, adapter: Path) -> None:
     """A provenance.json that cannot be read is damage, not absence."""
@@ -717,23 +629,14 @@ def header(text: str) -> bytes:
 
 WHOLE = '{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
 
+# More of them: tests/bad_input/checkpoints.py.
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
-    "empty": lambda _: b"",
     "a few bytes": lambda _: b"abc",
     "torn in the header": lambda b: b[:20],
-    "torn in the data": lambda b: b[:-1],
-    "something appended": lambda b: b + b"\0",
     "a text": lambda _: b"<!DOCTYPE html><title>Not found</title>",
-    "a length beyond the file": lambda _: struct.pack("<Q", 10**9) + b"{}",
     "a length without end": lambda _: b"\xff" * 64,
-    "no JSON": lambda _: header("{garbage}"),
-    "no object": lambda _: header("[1, 2]"),
-    "no offsets": lambda _: header('{"w":{"dtype":"F32"}}'),
     "offsets as text": lambda _: header(WHOLE.replace("[0,4]", '[0,"4"]')) + b"0000",
     "offsets that are none": lambda _: header(WHOLE.replace("[0,4]", "[0,null]")) + b"0000",
-    "offsets beyond the file": lambda _: header(WHOLE.replace("[0,4]", "[0,400]")) + b"0000",
-    "no UTF-8": lambda _: struct.pack("<Q", 4) + b"{\xff\xfe}",
-    "endless nesting": lambda _: header("[" * 50_000),
 }
 
 
@@ -756,26 +659,13 @@ def test_a_whole_file_is_accepted(tmp_path: Path) -> None:
     check_safetensors(path)
 
 
-@pytest.mark.parametrize("instead", ["a link to nothing", "a directory"])
-def test_weights_that_are_no_file_are_refused(instead: str, base: Path) -> None:
-    """A cache whose blobs were cleared leaves links that lead nowhere; that is no crash."""
+def test_weights_that_are_a_folder_are_refused(base: Path) -> None:
+    """What is no file is no crash."""
     path = base / "model.safetensors"
     path.unlink()
-    if instead == "a directory":
-        path.mkdir()
-    else:
-        path.symlink_to(base / "blobs" / "gone")
+    path.mkdir()
 
     with pytest.raises(CliffguardError, match=r"model\.safetensors"):
-        find_base(str(base), OFFLINE)
-
-
-def test_a_missing_shard_is_named(base: Path) -> None:
-    """A shard that the index names must be there."""
-    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002.safetensors"}}
-    (base / "model.safetensors.index.json").write_text(json.dumps(index))
-
-    with pytest.raises(IntegrityError, match=r"the shard model-00002\.safetensors is missing"):
         find_base(str(base), OFFLINE)
 
 
@@ -797,24 +687,13 @@ def test_a_damaged_index_is_refused(weight_map: Any, base: Path) -> None:
         find_base(str(base), OFFLINE)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["config.json", "generation_config.json", "tokenizer_config.json"],
-)
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("text", [b"{", b"[]", b"", b"\xff\xfe{}"], ids=repr)
 def test_damaged_settings_are_refused(name: str, text: bytes, base: Path) -> None:
     """A settings file that is no JSON object is named."""
     (base / name).write_bytes(text)
 
     with pytest.raises(IntegrityError, match=name):
-        find_base(str(base), OFFLINE)
-
-
-def test_pickled_weights_are_refused(base: Path) -> None:
-    """Pickles can run code, so nobody loads them by accident."""
-    (base / "model.safetensors").rename(base / "pytorch_model.bin")
-
-    with pytest.raises(UsageError, match=r"pickled \(pytorch_model\.bin\).*--allow-pickle"):
         find_base(str(base), OFFLINE)
 
 
@@ -825,14 +704,6 @@ def test_pickled_weights_may_be_allowed(base: Path) -> None:
     checkpoint = find_base(str(base), FindOptions(allow_pickle=True))
 
     assert len(checkpoint.weights) == 64
-
-
-def test_pickled_adapters_are_refused(adapter: Path) -> None:
-    """The rule holds for adapters, too."""
-    (adapter / "adapter_model.safetensors").rename(adapter / "adapter_model.bin")
-
-    with pytest.raises(UsageError, match=r"pickled \(adapter_model\.bin\)"):
-        find_pair(None, str(adapter), OFFLINE)
 
 
 def test_safetensors_are_preferred_to_pickles(base: Path) -> None:

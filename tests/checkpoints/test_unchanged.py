@@ -87,10 +87,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
         lambda folder: written_json(folder / "tokenizer_config.json", padding_side="left", x="y"),
     ),
     "template": ("tuned", lambda folder: (folder / "chat_template.jinja").write_text("other")),
-    "adapter replaced": (
-        "adapter",
-        lambda folder: replaced(folder / "adapter_model.safetensors"),
-    ),
+    "adapter replaced": ("adapter", lambda folder: replaced(folder / "adapter_model.safetensors")),
     "adapter settings": (
         "adapter",
         lambda folder: written_json(folder / "adapter_config.json", lora_alpha=99),

@@ -102,43 +102,32 @@ class SlowRunner(FakeRunner):
         return super().ask(checkpoint, task, items, protocol)
 
 
-def walked(shown: Shown, tmp_path: Path) -> None:
-    """Run the whole gate with the slow runner."""
-    suite = support.write_suite(tmp_path / "suite", n_items=300, n_said=70)
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The lines of a whole run of the gate with the slow runner, without a terminal."""
+    folder, shown = tmp_path_factory.mktemp("walk"), Shown()
+    suite = support.write_suite(folder / "suite", n_items=300, n_said=70)
     for seed, name in enumerate(("base", "tuned")):
-        support.write_checkpoint(tmp_path / name, seed=seed)
-    plan = Plan(
-        candidate=str(tmp_path / "tuned"), base=str(tmp_path / "base"), suites=(str(suite),)
-    )
+        support.write_checkpoint(folder / name, seed=seed)
+    plan = Plan(candidate=str(folder / "tuned"), base=str(folder / "base"), suites=(str(suite),))
+    runner, store = SlowRunner(shown), Store(folder / "store")
     with watched_by(shown.display):
-        guard(
-            plan,
-            store=Store(tmp_path / "store"),
-            runner=SlowRunner(shown),
-            progress=shown.display.step,
-        )
+        guard(plan, store=store, runner=runner, progress=shown.display.step)
+    return shown.lines
 
 
-def test_a_line_comes_every_fifteen_seconds(tmp_path: Path) -> None:
-    """Without a terminal, in a run of shards of 40 seconds and a load of 70, none is far off."""
-    shown = Shown()
-
-    walked(shown, tmp_path)
-
-    times = [seconds_of(line) for line in shown.lines]
+def test_a_line_comes_every_fifteen_seconds(walked: list[str]) -> None:
+    """In a run of shards of 40 seconds and a load of 70, none is far off."""
+    times = [seconds_of(line) for line in walked]
     assert times[-1] > 500
     assert max(b - a for a, b in zip([0.0, *times], times, strict=False)) <= 15
 
 
-def test_a_line_names_the_task_that_runs(tmp_path: Path) -> None:
+def test_a_line_names_the_task_that_runs(walked: list[str]) -> None:
     """The first shard is told before it is answered, with the look, and the time left later on."""
-    shown = Shown()
-
-    walked(shown, tmp_path)
-
-    assert shown.lines[0].endswith("base: ball (0 of 370 items)")
-    assert any("tuned, look 1: " in line for line in shown.lines)
-    assert any(re.search(r"base: say .*about 0:0\d:\d\d left", line) for line in shown.lines)
+    assert walked[0].endswith("base: ball (0 of 370 items)")
+    assert any("tuned, look 1: " in line for line in walked)
+    assert any(re.search(r"base: say .*about 0:0\d:\d\d left", line) for line in walked)
 
 
 def test_what_takes_long_before_the_first_item_says_what_it_is() -> None:

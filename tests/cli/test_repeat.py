@@ -46,10 +46,35 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def losing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is asked scripts a candidate that fails from level 3 on."""
+    scripted(monkeypatch, loses_hard_levels)
+
+
+@pytest.fixture
+def right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is asked is always right."""
+    scripted(monkeypatch, lambda *_: 1.0)
+
+
 def verdict_in(folder: Path) -> dict[str, Any]:
     """Return the review in a folder."""
     review: dict[str, Any] = json.loads((folder / "review.json").read_text(encoding="utf-8"))
     return review
+
+
+PAIR = ("--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml")
+
+
+def repeated(folder: Path, code: int) -> dict[str, Any]:
+    """Run the command of the review in a folder, which gives its verdict; return the new review."""
+    once = verdict_in(folder)
+    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
+    assert result.exit_code == code, result.output
+    again = verdict_in(Path("again"))
+    assert again["verdict"] == once["verdict"]
+    return again
 
 
 def loses(name: str, item: Item) -> float:
@@ -91,14 +116,8 @@ def test_a_check_is_repeated_by_its_command(
     command = verdict_in(workspace / "out")["provenance"]["command"]
     assert command.startswith("cliffguard check out/plan.yaml")
     monkeypatch.chdir(workspace)
-    once = verdict_in(workspace / "out")
-    result = run(*shlex.split(command)[1:], "--out", "again")
-    assert result.exit_code == code, result.output
-    assert verdict_in(workspace / "again")["verdict"] == once["verdict"]
-    assert (
-        verdict_in(workspace / "again")["comparison"]["capabilities"]
-        == (once["comparison"]["capabilities"])
-    )
+    once, again = verdict_in(workspace / "out"), repeated(workspace / "out", code)
+    assert again["comparison"]["capabilities"] == once["comparison"]["capabilities"]
     assert runner.n_asked == n_asked
 
 
@@ -116,26 +135,19 @@ def test_an_adapter_is_repeated(
     words += ["--base", str(tiny_base)] if is_named else []
     assert run("check", *words).exit_code == 10
 
-    once = verdict_in(Path("out"))
-    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-
-    assert result.exit_code == 10, result.output
-    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+    assert repeated(Path("out"), 10)
 
 
 def test_a_plan_is_read_from_anywhere(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its paths are whole, and the policy lies beside it."""
     scripted(monkeypatch, loses_hard_levels)
     out = workspace / "out"
-    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
-    assert run("check", *words, "--out", str(out)).exit_code == 10
+    assert run("check", *PAIR, "--out", str(out)).exit_code == 10
 
     (workspace / "elsewhere").mkdir()
     monkeypatch.chdir(workspace / "elsewhere")
 
-    words = shlex.split(verdict_in(out)["provenance"]["command"])[1:]
-    assert run(*words, "--out", "again").exit_code == 10
-    assert verdict_in(Path("again"))["verdict"] == verdict_in(out)["verdict"]
+    assert repeated(out, 10)
 
 
 def everything_relative(folder: Path, tiny_base: Path, tiny_adapter: Path) -> list[str]:
@@ -175,14 +187,11 @@ def test_paths_of_every_kind_are_found_from_elsewhere(
     words += ["--base", "models/base"] if is_named else []
     first = run(*words, "--out", str(workspace / "out"))
     assert first.exit_code in (0, 10, 11), first.output
-    once, n_asked = verdict_in(workspace / "out"), runner.n_asked
+    n_asked = runner.n_asked
     (workspace / "elsewhere").mkdir()
     monkeypatch.chdir(workspace / "elsewhere")
 
-    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-
-    assert result.exit_code == first.exit_code, result.output
-    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+    assert repeated(workspace / "out", first.exit_code)
     assert runner.n_asked == n_asked
 
 
@@ -220,27 +229,19 @@ def test_each_of_several_candidates_is_repeated(
     run("check", *words, *(["--choose", choose] if choose else []))
 
     for name, code in (("a/final", 0), ("b/final", 10)):
-        once = verdict_in(Path("out") / name)
-        result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-        assert result.exit_code == code, result.output
-        assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+        assert repeated(Path("out") / name, code)
 
 
-def test_both_templates_are_repeated_each_by_itself(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("right")
+def test_both_templates_are_repeated_each_by_itself(workspace: Path) -> None:
     """Each report is of one way to put prompts."""
-    scripted(monkeypatch, lambda *_: 1.0)
     for side in ("base", "tuned"):
         (workspace / side / "chat_template.jinja").write_text(support.CHAT_TEMPLATE)
-    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
-    run("check", *words, "--chat-template", "both", "--out", "out")
+    run("check", *PAIR, "--chat-template", "both", "--out", "out")
 
     for way in ("own", "base"):
-        once = verdict_in(Path("out") / f"tuned-{way}-template")
-        result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-        assert result.exit_code == 0, result.output
-        assert verdict_in(Path("again"))["plan"]["protocol"]["chat_template"] == way
+        again = repeated(Path("out") / f"tuned-{way}-template", 0)
+        assert again["plan"]["protocol"]["chat_template"] == way
 
 
 def test_items_dealt_by_measured_noise_are_dealt_again(
@@ -257,35 +258,22 @@ def test_items_dealt_by_measured_noise_are_dealt_again(
         if (noise := entry.read_noise()) is not None:
             entry.write_noise({**noise, "flips": noise["items"] // 2})
 
-    once = verdict_in(Path("out"))
-    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-
-    assert result.exit_code == code, result.output
-    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+    assert repeated(Path("out"), code)
     assert runner.n_asked == n_asked
 
 
-def test_a_run_that_its_time_ended_is_repeated(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("right")
+def test_a_run_that_its_time_ended_is_repeated(workspace: Path) -> None:
     """What it had asked is in the store, and what it had not is still for later."""
-    scripted(monkeypatch, lambda *_: 1.0)
-    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
-    words += ["--store", "store", "--max-minutes", "1e-9"]
-    assert run("check", *words, "--out", "out").exit_code == 11
+    words = ["--store", "store", "--max-minutes", "1e-9"]
+    assert run("check", *PAIR, *words, "--out", "out").exit_code == 11
 
-    once = verdict_in(Path("out"))
-    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-
-    assert result.exit_code == 11, result.output
-    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+    assert repeated(Path("out"), 11)
 
 
-def test_a_comparison_that_leaves_no_plan_names_itself(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("losing")
+def test_a_comparison_that_leaves_no_plan_names_itself(workspace: Path) -> None:
     """Without --out the command is the one that was given, and gives the verdict again."""
-    scripted(monkeypatch, loses_hard_levels)
     options = ["--suite", "suite/small.yaml", "--limit", "60"]
     for side in ("base", "tuned"):
         assert run("measure", side, *options, "--store", "store").exit_code == 0
@@ -348,21 +336,14 @@ def test_what_an_earlier_comparison_spent_is_counted_again(workspace: Path) -> N
 
     once = verdict_in(Path("out"))
     assert "--after" in once["provenance"]["command"]
-    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-
-    assert result.exit_code == first.exit_code, result.output
-    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
-    assert verdict_in(Path("again"))["taken"] == once["taken"]
+    assert repeated(Path("out"), first.exit_code)["taken"] == once["taken"]
 
 
-def test_a_repeat_without_a_place_leaves_other_reviews_alone(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("losing")
+def test_a_repeat_without_a_place_leaves_other_reviews_alone(workspace: Path) -> None:
     """Two plans of one candidate are repeated, none over the review of the other."""
-    scripted(monkeypatch, loses_hard_levels)
-    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
-    run("check", *words, "--out", "one")
-    run("check", *words, "--policy", "policy.yaml", "--out", "two")
+    run("check", *PAIR, "--out", "one")
+    run("check", *PAIR, "--policy", "policy.yaml", "--out", "two")
 
     results = [run("check", f"{folder}/plan.yaml") for folder in ("one", "two", "one")]
 
@@ -374,13 +355,10 @@ def test_a_repeat_without_a_place_leaves_other_reviews_alone(
     assert [away in result.stderr for result in results] == [False, True, False]
 
 
-def test_a_review_that_somebody_put_there_stays(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("losing")
+def test_a_review_that_somebody_put_there_stays(workspace: Path) -> None:
     """Whether it was written with --out or by an older release: nothing says whose it is."""
-    scripted(monkeypatch, loses_hard_levels)
-    words = ["--base", "base", "--candidate", "tuned", "--suite", "suite/small.yaml"]
-    run("check", *words, "--out", "cliffguard-out/tuned")
+    run("check", *PAIR, "--out", "cliffguard-out/tuned")
     once = (workspace / "cliffguard-out" / "tuned" / "review.json").read_bytes()
 
     command = shlex.split(
@@ -408,12 +386,9 @@ def test_stored_answers_are_compared_again(
     n_asked = runner.n_asked
     assert run("compare", "base", "tuned", *words, "--out", "out").exit_code == 10
 
-    once = verdict_in(Path("out"))
-    assert once["provenance"]["command"].startswith("cliffguard compare out/plan.yaml --store ")
-    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-
-    assert result.exit_code == 10, result.output
-    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+    command = verdict_in(Path("out"))["provenance"]["command"]
+    assert command.startswith("cliffguard compare out/plan.yaml --store ")
+    assert repeated(Path("out"), 10)
     assert runner.n_asked == n_asked
 
 
@@ -427,19 +402,14 @@ def test_samples_are_compared_again(policy: bool, workspace: Path) -> None:
     words = ["--policy", "own.yaml"] if policy else []
     first = run("compare", "one", "two", *words, "--out", "out")
 
-    once = verdict_in(Path("out"))
-    assert once["provenance"]["command"] == "cliffguard compare out/plan.yaml"
-    result = run(*shlex.split(once["provenance"]["command"])[1:], "--out", "again")
-
-    assert result.exit_code == first.exit_code == 10, result.output
-    assert verdict_in(Path("again"))["verdict"] == once["verdict"]
+    command = verdict_in(Path("out"))["provenance"]["command"]
+    assert (command, first.exit_code) == ("cliffguard compare out/plan.yaml", 10)
+    assert repeated(Path("out"), 10)
 
 
-def test_a_plan_of_somebody_elses_is_left_alone(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("right")
+def test_a_plan_of_somebody_elses_is_left_alone(workspace: Path) -> None:
     """The command names the file that lies beside it."""
-    scripted(monkeypatch, lambda *_: 1.0)
     text = "base: base\ncandidate: tuned\nsuites: [suite/small.yaml]\npolicy: policy.yaml\n"
     (workspace / "plan.yaml").write_text(text)
 
@@ -589,11 +559,9 @@ def test_candidates_have_the_shortest_names_that_tell_them_apart(
     assert names_of(given) == [name.replace("HERE", workspace.name) for name in names]
 
 
-def test_reports_of_several_lie_under_these_names(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("right")
+def test_reports_of_several_lie_under_these_names(workspace: Path) -> None:
     """Adapters of two runs are called alike, and are checked together."""
-    scripted(monkeypatch, lambda *_: 1.0)
     words = ["--base", "base", "--candidate", "a/final", "--candidate", "b/final"]
 
     result = run("check", *words, "--suite", "suite/small.yaml", "--out", "out", "--format", "json")
@@ -605,11 +573,9 @@ def test_reports_of_several_lie_under_these_names(
         assert review == verdict_in(Path("out") / name)
 
 
-def test_a_candidate_without_a_review_is_null(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("right")
+def test_a_candidate_without_a_review_is_null(workspace: Path) -> None:
     """Who reads the one object sees that it is missing."""
-    scripted(monkeypatch, lambda *_: 1.0)
     words = ["--base", "base", "--candidate", "gone", "--candidate", "tuned"]
 
     result = run("check", *words, "--suite", "suite/small.yaml", "--format", "json")

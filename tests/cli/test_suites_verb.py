@@ -30,27 +30,22 @@ def suite(tmp_path: Path) -> Path:
 
 
 def test_ls_names_every_built_in_suite() -> None:
-    """One line a suite, with the number of its items and what it is."""
+    """One line a suite, with the number of its items and what it is; nothing on stderr."""
     result = run("ls")
 
     lines = result.stdout.splitlines()
-    assert result.exit_code == 0
+    assert (result.exit_code, result.stderr) == (0, "")
     assert [line.split()[0] for line in lines] == builtin_names()
     assert all(" items  " in line or " tasks  " in line for line in lines)
 
 
-def test_ls_as_json_is_a_list_of_objects() -> None:
-    """Machines get a list with a name in every object."""
+def test_ls_as_json_says_what_text_says() -> None:
+    """A list of objects; digest, version and rings are those of the suite."""
     rows = json.loads(run("ls", "--format", "json").stdout)
 
     assert [row["name"] for row in rows] == builtin_names()
     assert all(row["n_items"] > 0 or row["n_stock"] > 0 for row in rows)
-
-
-def test_ls_as_json_says_what_text_says() -> None:
-    """Digest, version and rings are those of the suite."""
-    row = json.loads(run("ls", "--format", "json").stdout)[0]
-
+    row = rows[0]
     suite = load_suite(row["name"])
     assert (row["version"], row["digest"]) == (suite.version, suite.digest)
     assert row["capabilities"] == {c.name: c.ring for c in suite.capabilities}
@@ -93,11 +88,6 @@ def test_ls_counts_borrowed_items_and_tasks_of_both_kinds(suite: Path) -> None:
     )
 
     assert (listed(str(mine)).n_items, listed(str(mine)).n_stock) == (9, 1)
-
-
-def test_ls_is_silent_on_stderr() -> None:
-    """What is asked for is on stdout, and nothing else anywhere."""
-    assert run("ls").stderr == ""
 
 
 # --- show ----------------------------------------------------------------------------------------

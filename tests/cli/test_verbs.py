@@ -74,30 +74,41 @@ def check(files: dict[str, str], *more: str) -> Result:
     return run("check", *named, "--store", files["store"], "--out", files["out"], *more)
 
 
-def test_a_pass_exits_0(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """PASS is exit code 0."""
+@pytest.fixture
+def right(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The files; whoever is asked is always right."""
     scripted(monkeypatch, all_right)
+    return files
 
-    assert check(files).exit_code == 0
 
-
-def test_a_regression_exits_10(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """FAIL is exit code 10, and the level where it breaks stands on the screen."""
+@pytest.fixture
+def losing(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The files; the candidate fails from level 3 on."""
     scripted(monkeypatch, loses_hard_levels)
+    return files
 
-    result = check(files)
+
+def review_in(files: dict[str, str], *folder: str) -> Any:
+    """Return the review.json of a check, or of one of its candidates."""
+    return json.loads(Path(files["out"], *folder, "review.json").read_text())
+
+
+def test_a_pass_exits_0(right: dict[str, str]) -> None:
+    """PASS is exit code 0."""
+    assert check(right).exit_code == 0
+
+
+def test_a_regression_exits_10(losing: dict[str, str]) -> None:
+    """FAIL is exit code 10, and the level where it breaks stands on the screen."""
+    result = check(losing)
 
     assert result.exit_code == 10
     assert "worse from hops = 3" in result.stderr
 
 
-def test_too_little_evidence_exits_11(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_evidence_exits_11(right: dict[str, str]) -> None:
     """INCONCLUSIVE is exit code 11: the gate is fail-closed."""
-    scripted(monkeypatch, all_right)
-
-    assert check(files, "--limit", "10").exit_code == 11
+    assert check(right, "--limit", "10").exit_code == 11
 
 
 class OneForBoth(FakeRunner):
@@ -147,54 +158,47 @@ def test_a_comparison_of_nothing_exits_12(
 
 
 def test_what_the_policy_names_and_no_suite_has_exits_11(
-    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    right: dict[str, str], tmp_path: Path
 ) -> None:
     """An absent test is no pass, and no mistake in the policy either: another suite may have it."""
-    scripted(monkeypatch, all_right)
     policy = tmp_path / "policy.yaml"
     policy.write_text("capabilities: {translation: {margin: 0.05}}\n")
 
-    result = check(files, "--policy", str(policy))
+    result = check(right, "--policy", str(policy))
 
     assert result.exit_code == 11, result.output
-    review = json.loads((Path(files["out"]) / "review.json").read_text())
+    review = review_in(right)
     named = {finding["capability"]: finding["outcome"] for finding in review["verdict"]["findings"]}
     assert named["translation"] == "NOT_MEASURED"
 
 
-def test_exit_zero_reports_only(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_zero_reports_only(losing: dict[str, str]) -> None:
     """--exit-zero exits 0 whatever the verdict; the verdict stands in the review."""
-    scripted(monkeypatch, loses_hard_levels)
+    result = check(losing, "--exit-zero")
 
-    result = check(files, "--exit-zero")
-
-    review = json.loads((Path(files["out"]) / "review.json").read_text())
+    review = review_in(losing)
     assert result.exit_code == 0
     assert review["verdict"]["outcome"] == "FAIL"
 
 
-def test_all_reports_are_written(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_reports_are_written(right: dict[str, str]) -> None:
     """check leaves every report in the output folder, which may exist already."""
-    scripted(monkeypatch, all_right)
-    Path(files["out"]).mkdir()
+    Path(right["out"]).mkdir()
 
-    check(files)
+    check(right)
 
-    written = sorted(path.name for path in Path(files["out"]).iterdir())
+    written = sorted(path.name for path in Path(right["out"]).iterdir())
     assert written == sorted((*REPORTS, "plan.yaml", "policy.yaml"))
 
 
-def test_two_runs_write_the_same_bytes(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_runs_write_the_same_bytes(losing: dict[str, str]) -> None:
     """But for where the time went, which stands at the end of those for people."""
-    scripted(monkeypatch, loses_hard_levels)
-    check(files)
-    first = timeless(files["out"])
+    check(losing)
+    first = timeless(losing["out"])
 
-    check(files)
+    check(losing)
 
-    assert timeless(files["out"]) == first
+    assert timeless(losing["out"]) == first
 
 
 def timeless(out: str) -> dict[str, str]:
@@ -229,13 +233,10 @@ def test_timings_add_up(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) 
     assert any("reasoning" in label or "ball" in label for label in timings["tasks"])
 
 
-def test_a_report_shows_the_timings_beside_its_review(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_report_shows_the_timings_beside_its_review(right: dict[str, str]) -> None:
     """And is refused where they are no timings, instead of leaving them out."""
-    scripted(monkeypatch, all_right)
-    check(files)
-    review = Path(files["out"]) / "review.json"
+    check(right)
+    review = Path(right["out"]) / "review.json"
 
     shown = CliRunner().invoke(app, ["report", str(review), "--format", "markdown"])
     assert "## Where the time went" in shown.stdout
@@ -276,30 +277,24 @@ def test_exhausted_memory_is_one_line_and_the_next_run_goes_on(
     assert runner.n_asked - 1000 == 2 * (300 + 80), "an answer was asked for twice"
 
 
-def test_a_failed_run_leaves_no_old_verdict(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_run_leaves_no_old_verdict(right: dict[str, str]) -> None:
     """After a check that could not be made, the folder holds the failure and no review."""
-    scripted(monkeypatch, all_right)
-    check(files)
-    torn = Path(files["tuned"]) / "model.safetensors"
+    check(right)
+    torn = Path(right["tuned"]) / "model.safetensors"
     torn.write_bytes(torn.read_bytes()[:-4])
 
-    result = check(files)
+    result = check(right)
 
     assert result.exit_code == 12
-    left = {path.name for path in Path(files["out"]).iterdir()} - {"plan.yaml", "policy.yaml"}
+    left = {path.name for path in Path(right["out"]).iterdir()} - {"plan.yaml", "policy.yaml"}
     assert left == {"failure.json", "junit.xml"}
 
 
-def test_a_reader_that_leaves_does_not_change_the_verdict(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_that_leaves_does_not_change_the_verdict(losing: dict[str, str]) -> None:
     """`check --format html | head` on a regression still exits 10, never 0."""
-    scripted(monkeypatch, loses_hard_levels)
-    check(files)
-    words = ["compare", files["base"], files["tuned"], "-s", files["suite"]]
-    words += ["--store", files["store"], "--format", "html", "-q"]
+    check(losing)
+    words = ["compare", losing["base"], losing["tuned"], "-s", losing["suite"]]
+    words += ["--store", losing["store"], "--format", "html", "-q"]
     command = [sys.executable, "-m", "cliffguard", *words]
 
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
@@ -310,43 +305,29 @@ def test_a_reader_that_leaves_does_not_change_the_verdict(
     assert running.returncode == 10
 
 
-def test_stdout_is_silent_unless_asked(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stdout_is_silent_unless_asked(right: dict[str, str]) -> None:
     """People read stderr; stdout belongs to machines."""
-    scripted(monkeypatch, all_right)
-
-    assert check(files).stdout == ""
+    assert check(right).stdout == ""
 
 
-def test_format_json_prints_the_review(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_format_json_prints_the_review(right: dict[str, str]) -> None:
     """--format json prints what review.json holds."""
-    scripted(monkeypatch, all_right)
+    printed = check(right, "--format", "json", "-q").stdout
 
-    printed = check(files, "--format", "json", "-q").stdout
-
-    assert printed == (Path(files["out"]) / "review.json").read_text(encoding="utf-8")
+    assert printed == (Path(right["out"]) / "review.json").read_text(encoding="utf-8")
 
 
-def test_quiet_is_silent(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quiet_is_silent(right: dict[str, str]) -> None:
     """-q prints nothing at all for a run that worked."""
-    scripted(monkeypatch, all_right)
-
-    result = check(files, "-q")
+    result = check(right, "-q")
 
     assert (result.stdout, result.stderr) == ("", "")
 
 
-def test_progress_names_what_is_measured(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_names_what_is_measured(right: dict[str, str]) -> None:
     """Without a terminal there is a line for each task of each side and look, as it begins."""
-    scripted(monkeypatch, all_right)
-
     lines = [
-        line for line in check(files).stderr.splitlines() if " items" in line and line[0] == "["
+        line for line in check(right).stderr.splitlines() if " items" in line and line[0] == "["
     ]
 
     labels = [line.partition("] ")[2].partition(" (")[0] for line in lines]
@@ -397,29 +378,22 @@ def test_several_candidates_have_a_report_each_and_the_worst_code(
 
     result = check(files, "--candidate", str(tmp_path / "other"))
 
-    outcomes = {
-        name: json.loads((Path(files["out"]) / name / "review.json").read_text())["verdict"][
-            "outcome"
-        ]
-        for name in ("tuned", "other")
-    }
+    outcomes = {name: review_in(files, name)["verdict"]["outcome"] for name in ("tuned", "other")}
     assert outcomes == {"tuned": "PASS", "other": "FAIL"}
     assert result.exit_code == 10
 
 
 def test_a_candidate_that_cannot_be_judged_stops_no_other(
-    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    right: dict[str, str], tmp_path: Path
 ) -> None:
     """A missing candidate is named, the others are judged, and the exit code tells."""
-    scripted(monkeypatch, all_right)
-
-    result = check(files, "--candidate", str(tmp_path / "nowhere"))
+    result = check(right, "--candidate", str(tmp_path / "nowhere"))
 
     assert "nowhere: no such directory" in result.stderr
     soon, _, late = result.stderr.partition("tuned, look 1")
     assert "! candidate 2 of 2 will not be asked: " in soon
     assert late
-    assert (Path(files["out"]) / "tuned" / "review.json").is_file()
+    assert (Path(right["out"]) / "tuned" / "review.json").is_file()
     assert result.exit_code == 2
 
 
@@ -449,12 +423,7 @@ def test_both_templates_are_two_comparisons_that_have_to_pass(templated: dict[st
     """Either alone would be half of the story, and each report names the other."""
     result = check(templated, "--chat-template", "both")
 
-    reviews = {
-        way: json.loads(
-            (Path(templated["out"]) / f"tuned-{way}-template" / "review.json").read_text()
-        )
-        for way in ("own", "base")
-    }
+    reviews = {way: review_in(templated, f"tuned-{way}-template") for way in ("own", "base")}
     outcomes = {way: review["verdict"]["outcome"] for way, review in reviews.items()}
     assert outcomes == {"own": "FAIL", "base": "PASS"}
     assert result.exit_code == 10
@@ -527,7 +496,7 @@ def test_candidates_to_choose_from_share_alpha(
     assert result.exit_code == 0
     assert "of 3 candidates, which share alpha, " in result.stderr
     assert re.search(r"step-1 or \S*step-3 may be shipped", result.stderr)
-    review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
+    review = review_in(trajectory, "step-1")
     assert review["plan"]["policy"]["alpha"] == pytest.approx(0.05 / 3)
     assert review["comparison"]["confidence"] == pytest.approx(1 - 2 * 0.95 * 0.05 / 3)
     assert "choose.shared-alpha" in caveat_ids(review)
@@ -563,7 +532,7 @@ def test_candidates_that_change_together_share_more_of_alpha(
     assert result.exit_code == 0
     assert re.search(r"step-1 or \S*step-2 or \S*step-3 may be shipped", result.stderr)
     assert runner.n_asked == 4 * (300 + 120)
-    review = json.loads((Path(trajectory["out"]) / "step-2" / "review.json").read_text())
+    review = review_in(trajectory, "step-2")
     assert 0.05 / 3 < review["plan"]["policy"]["alpha"] < 0.05
     assert "choose.raised-alpha" in caveat_ids(review)
     assert "choose.shared-alpha" not in caveat_ids(review)
@@ -603,7 +572,7 @@ def test_a_trajectory_is_tested_until_one_does_not_pass(
         r"step-1 is the last that passed; 1 after the first .* not tested", result.stderr
     )
     assert not (Path(trajectory["out"]) / "step-3" / "review.json").exists()
-    review = json.loads((Path(trajectory["out"]) / "step-1" / "review.json").read_text())
+    review = review_in(trajectory, "step-1")
     assert review["plan"]["policy"] is None or review["plan"]["policy"]["alpha"] == 0.05
 
 
@@ -641,7 +610,7 @@ def test_after_a_failure_of_one_of_several_no_more_is_asked(
     assert plainly.exit_code == 2
     assert "only part of ball is stored" in plainly.stderr
     assert "compare with --after-failure stop" in plainly.stderr
-    review = json.loads((Path(trajectory["out"]) / "step-2" / "review.json").read_text())
+    review = review_in(trajectory, "step-2")
     assert review["plan"]["after_failure"] == "stop"
     alone = json.loads((base.parent / "alone" / "review.json").read_text())
     assert alone["plan"]["after_failure"] == "finish"
@@ -737,38 +706,32 @@ def test_measure_fills_the_store(files: dict[str, str], monkeypatch: pytest.Monk
     assert runner.n_asked == 2 * 380
 
 
-@pytest.mark.parametrize("output_format", ["text", "markdown", "html", "json", "junit"])
-def test_report_is_a_pure_function(
-    files: dict[str, str], output_format: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_report_is_a_pure_function(losing: dict[str, str]) -> None:
     """report renders a review in any format, the same bytes twice."""
-    scripted(monkeypatch, loses_hard_levels)
-    check(files)
-    words = ("report", str(Path(files["out"]) / "review.json"), "--format", output_format)
+    check(losing)
 
-    once, again = run(*words), run(*words)
+    for output_format in ("text", "markdown", "html", "json", "junit"):
+        words = ("report", str(Path(losing["out"]) / "review.json"), "--format", output_format)
+        once, again = run(*words), run(*words)
+        assert once.exit_code == 0
+        assert once.stdout == again.stdout != ""
 
-    assert once.exit_code == 0
-    assert once.stdout == again.stdout != ""
 
-
-def test_report_writes_a_file(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_writes_a_file(right: dict[str, str]) -> None:
     """--output takes the place of stdout."""
-    scripted(monkeypatch, all_right)
-    check(files)
-    page = Path(files["out"]) / "again.html"
+    check(right)
+    page = Path(right["out"]) / "again.html"
 
-    run("report", str(Path(files["out"]) / "review.json"), "-f", "html", "-o", str(page))
+    run("report", str(Path(right["out"]) / "review.json"), "-f", "html", "-o", str(page))
 
-    assert page.read_bytes() == (Path(files["out"]) / "report.html").read_bytes()
+    assert page.read_bytes() == (Path(right["out"]) / "report.html").read_bytes()
 
 
-def test_compare_loads_no_torch(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compare_loads_no_torch(losing: dict[str, str]) -> None:
     """compare and report run without torch, lm-eval and datasets in the process."""
-    scripted(monkeypatch, loses_hard_levels)
-    check(files)
-    words = ["compare", files["base"], files["tuned"], "-s", files["suite"]]
-    words += ["--store", files["store"], "--out", files["out"]]
+    check(losing)
+    words = ["compare", losing["base"], losing["tuned"], "-s", losing["suite"]]
+    words += ["--store", losing["store"], "--out", losing["out"]]
     script = (
         "import sys\n"
         f"sys.argv = ['cliffguard', *{words!r}]\n"
@@ -866,27 +829,10 @@ def test_compare_of_samples_refuses_what_has_no_place(
     assert re.search(message, result.stderr)
 
 
-def test_tasks_in_a_policy_are_for_samples_only(
-    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where there is a suite, the suite says what a capability is made of."""
-    scripted(monkeypatch, all_right)
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("capabilities: {reasoning: {tasks: [gsm8k]}}\n")
-
-    result = check(files, "--policy", str(policy))
-
-    assert result.exit_code == 2
-    assert "reasoning: tasks, metric and filter are for comparing folders" in result.stderr
-
-
-def test_a_review_is_not_written_over_by_its_report(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_review_is_not_written_over_by_its_report(right: dict[str, str]) -> None:
     """The record would be lost, and with it every other report."""
-    scripted(monkeypatch, all_right)
-    check(files)
-    review = Path(files["out"]) / "review.json"
+    check(right)
+    review = Path(right["out"]) / "review.json"
 
     result = run("report", str(review), "-f", "markdown", "-o", str(review))
 
@@ -896,19 +842,14 @@ def test_a_review_is_not_written_over_by_its_report(
 
 
 @pytest.mark.parametrize(
-    ("keys", "value"),
-    [
-        (("provenance", "looks", 0, "n_items"), []),
-        (("plan", "base"), "\0"),
-    ],
+    ("keys", "value"), [(("provenance", "looks", 0, "n_items"), []), (("plan", "base"), "\0")]
 )
 def test_a_review_that_no_check_writes_is_the_users_error(
-    keys: tuple[Any, ...], value: Any, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    keys: tuple[Any, ...], value: Any, right: dict[str, str]
 ) -> None:
     """Edited by hand, it may pass the reader and not be shown."""
-    scripted(monkeypatch, all_right)
-    check(files)
-    review = Path(files["out"]) / "review.json"
+    check(right)
+    review = Path(right["out"]) / "review.json"
     edited = json.loads(review.read_text())
     *way, last = keys
     inner = edited
@@ -923,15 +864,12 @@ def test_a_review_that_no_check_writes_is_the_users_error(
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_nested_timings_file_is_the_users_error(
-    files: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_nested_timings_file_is_the_users_error(right: dict[str, str]) -> None:
     """Whoever wrote it, the parser answers."""
-    scripted(monkeypatch, all_right)
-    check(files)
-    (Path(files["out"]) / "timings.json").write_text("[" * 100_000)
+    check(right)
+    (Path(right["out"]) / "timings.json").write_text("[" * 100_000)
 
-    result = run("report", str(Path(files["out"]) / "review.json"))
+    result = run("report", str(Path(right["out"]) / "review.json"))
 
     assert result.exit_code == 2
     assert "timings.json: not valid JSON" in result.stderr
@@ -965,12 +903,11 @@ def test_an_empty_folder_is_a_usage_error(flag: str, files: dict[str, str]) -> N
     assert "an empty" in result.stderr
 
 
-def test_a_limit_of_all_is_none(files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limit_of_all_is_none(right: dict[str, str]) -> None:
     """It takes a plan's limit away, and picks what was stored without one."""
-    scripted(monkeypatch, all_right)
-    assert check(files, "--limit", "50", "--seed", "1").exit_code in (0, 11)
-    assert check(files, "--seed", "1").exit_code in (0, 11)
-    named = (files["base"], files["tuned"], "--suite", files["suite"], "--store", files["store"])
+    assert check(right, "--limit", "50", "--seed", "1").exit_code in (0, 11)
+    assert check(right, "--seed", "1").exit_code in (0, 11)
+    named = (right["base"], right["tuned"], "--suite", right["suite"], "--store", right["store"])
 
     unsaid = run("compare", *named)
     shown = run("compare", *named, "--limit", "all", "--show-config")
@@ -983,4 +920,4 @@ def test_a_limit_of_all_is_none(files: dict[str, str], monkeypatch: pytest.Monke
     ]
     assert [review["plan"]["protocol"]["limit"] for review in reviews] == [None, 50]
     assert yaml.safe_load(shown.stdout)["protocol"]["limit"] is None
-    assert check(files, "--limit", "many").exit_code == 2
+    assert check(right, "--limit", "many").exit_code == 2

@@ -161,11 +161,7 @@ def test_forms_of_one_document_are_a_cluster(samples: Samples) -> None:
         capability.counts.n_items,
         capability.counts.n_copies,
         capability.counts.n_clusters,
-    ) == (
-        1000,
-        0,
-        250,
-    )
+    ) == (1000, 0, 250)
     assert capability.evidence.n_effective < 300
     (text,) = support.caveat_texts(review, "items.clustered")
     assert "1,000 items ask about 250 documents" in text
@@ -271,11 +267,7 @@ def test_one_subject_of_many_that_falls_fails_the_gate(samples: Samples) -> None
     verdict = samples.review("mmlu_*", default_margin=0.03).verdict
 
     finding = verdict.findings[0]
-    assert (verdict.outcome, finding.cause, finding.stratum) == (
-        Outcome.FAIL,
-        "stratum",
-        "mmlu_11",
-    )
+    assert (verdict.outcome, finding.cause, finding.stratum) == (Outcome.FAIL, "stratum", "mmlu_11")
     assert verdict.sentence == "all regressed in mmlu_11 (80.0 → 25.0 %)."
 
 
@@ -447,10 +439,7 @@ def test_fields_of_documents_make_clusters_and_parts(samples: Samples) -> None:
     assert (
         capability.counts.n_clusters,
         {stratum.name for stratum in capability.diagnostics.strata},
-    ) == (
-        60,
-        {"topic = law", "topic = art"},
-    )
+    ) == (60, {"topic = law", "topic = art"})
     with pytest.raises(UsageError, match="no document has a field 'passage'"):
         samples.review(capabilities={"reading": replace(capability_policy, cluster="passage")})
 

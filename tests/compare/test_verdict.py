@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -108,21 +109,99 @@ def finding(verdict: Verdict, name: str) -> Finding:
     return next(finding for finding in verdict.findings if finding.capability == name)
 
 
-def test_no_change_on_enough_items_is_held() -> None:
-    """A few flips in both directions on 500 items exclude a drop of 5 points."""
-    verdict = judged(capability("reading", 10, 10))
-
-    assert finding(verdict, "reading").outcome is Outcome.HELD
-    assert verdict.outcome is Outcome.PASS
+GAIN = Policy(target=TargetPolicy(min_gain=0.05))
+NO_GATE = CapabilityPolicy(gate=False)
 
 
-def test_a_clear_drop_regresses() -> None:
-    """A drop of 20 points fails the gate and is named with its size."""
-    verdict = judged(capability("reading", 110, 10))
+def kept(name: str = "a", ring: Ring = "adjacent") -> CapabilityComparison:
+    """Return a capability with a few flips in both directions."""
+    return capability(name, 10, 10, ring=ring)
 
-    assert finding(verdict, "reading").outcome is Outcome.REGRESSED
-    assert verdict.outcome is Outcome.FAIL
-    assert "reading regressed (70.0 → 50.0 %)" in verdict.sentence
+
+def lost(name: str = "a", ring: Ring = "adjacent") -> CapabilityComparison:
+    """Return a capability that fell by 20 points."""
+    return capability(name, 110, 10, ring=ring)
+
+
+def unsure(name: str = "b") -> CapabilityComparison:
+    """Return a capability without a flip on few items."""
+    return capability(name, 0, 0, n_items=30)
+
+
+def target(n_broken: int, n_fixed: int) -> CapabilityComparison:
+    """Return a target of which a gain of 5 points is demanded."""
+    return capability("target", n_broken, n_fixed, ring="target", gain=0.05)
+
+
+class Gate(NamedTuple):
+    """What is compared under which policy, and what becomes of it and of each capability."""
+
+    capabilities: tuple[CapabilityComparison, ...]
+    policy: Policy
+    outcome: Outcome
+    findings: dict[str, Outcome]
+
+
+PASS, FAIL, OPEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE
+HELD, LOST, NONE = Outcome.HELD, Outcome.REGRESSED, Outcome.NOT_MEASURED
+GATES = {
+    "a few flips on 500 items": Gate((kept(),), Policy(), PASS, {"a": HELD}),
+    "a clear drop": Gate((lost(),), Policy(), FAIL, {"a": LOST}),
+    "no drop that is proven, on few items": Gate((unsure(),), Policy(), OPEN, {"b": OPEN}),
+    "one is open": Gate((kept(), unsure()), Policy(), OPEN, {"a": HELD, "b": OPEN}),
+    "a loss outweighs what is open": Gate((lost(), unsure()), Policy(), FAIL, {"b": OPEN}),
+    "what the policy names and no suite has": Gate(
+        (kept(),), Policy(capabilities={"maths": CapabilityPolicy()}), OPEN, {"maths": NONE}
+    ),
+    "the control ring is monitored": Gate(
+        (kept(), lost("control", "control")), Policy(), PASS, {"control": LOST}
+    ),
+    "the control ring may gate": Gate(
+        (lost(ring="control"),), Policy(capabilities={"a": CapabilityPolicy(gate=True)}), FAIL, {}
+    ),
+    "what is monitored fails nothing": Gate(
+        (lost(), kept("b")), Policy(capabilities={"a": NO_GATE}), PASS, {}
+    ),
+    "nothing gates": Gate((kept(ring="control"),), Policy(), OPEN, {}),
+    "a gain that is proven": Gate((target(5, 100), kept()), GAIN, PASS, {"target": HELD}),
+    "a gain that is open": Gate((target(5, 40), kept()), GAIN, OPEN, {"target": OPEN, "a": HELD}),
+    "a gain that is disproven": Gate((target(60, 10),), GAIN, FAIL, {"target": LOST}),
+    "a gain is demanded of nothing": Gate((kept(),), GAIN, OPEN, {"target": NONE}),
+    "a gain alone, open": Gate((target(5, 40),), replace(GAIN, target_only=True), OPEN, {}),
+    "a gain alone, disproven": Gate((target(60, 10),), replace(GAIN, target_only=True), FAIL, {}),
+    "a target of which nothing is demanded": Gate(
+        (capability("t", 60, 10, ring="target"), kept()), Policy(), PASS, {}
+    ),
+    "three of a hundred disprove no gain": Gate(  # p = 0.06
+        (capability("t", 3, 0, n_items=100, ring="target", gain=0.0),),
+        Policy(target=TargetPolicy()),
+        OPEN,
+        {"t": OPEN},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_what_passes_the_gate(name: str) -> None:
+    """PASS needs every gating capability held, FAIL one that is proven lost."""
+    capabilities, policy, outcome, findings = GATES[name]
+
+    verdict = judged(*capabilities, policy=policy)
+
+    assert verdict.outcome is outcome
+    assert {name: finding(verdict, name).outcome for name in findings} == findings
+
+
+def test_what_does_not_gate_is_called_monitored() -> None:
+    """The control ring, and a target of which nothing is demanded."""
+    verdict = judged(kept(), lost("control", "control"), capability("t", 60, 10, ring="target"))
+
+    assert [f.role == "monitored" for f in verdict.findings] == [False, True, True]
+
+
+def test_a_loss_is_named_with_its_size() -> None:
+    """In the sentence, with the shares of both sides."""
+    assert "reading regressed (70.0 → 50.0 %)" in judged(lost("reading")).sentence
 
 
 def test_too_few_items_are_inconclusive_with_the_number_needed() -> None:
@@ -135,13 +214,6 @@ def test_too_few_items_are_inconclusive_with_the_number_needed() -> None:
     assert reading.n_items_needed > 40
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert f"needs about {reading.n_items_needed} items" in verdict.sentence
-
-
-def test_no_significant_drop_is_not_held() -> None:
-    """Zero flips on few items prove nothing: the absence of a proof of loss passes nothing."""
-    verdict = judged(capability("reading", 0, 0, n_items=30))
-
-    assert finding(verdict, "reading").outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_real_drop_within_the_margin_is_held_with_a_note() -> None:
@@ -172,20 +244,6 @@ def test_holm_spans_the_gating_capabilities() -> None:
 
     assert finding(alone, "a").outcome is Outcome.REGRESSED
     assert finding(among, "a").outcome is Outcome.INCONCLUSIVE
-
-
-def test_one_open_capability_prevents_pass() -> None:
-    """PASS needs every gating capability held."""
-    verdict = judged(capability("a", 10, 10), capability("b", 0, 0, n_items=30))
-
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-
-
-def test_a_regression_outweighs_what_is_open() -> None:
-    """One proven loss fails, whatever else is undecided."""
-    verdict = judged(capability("a", 110, 10), capability("b", 0, 0, n_items=30))
-
-    assert verdict.outcome is Outcome.FAIL
 
 
 def test_what_failed_stays_failed() -> None:
@@ -226,93 +284,11 @@ def test_nothing_measured_is_not_a_pass() -> None:
     assert "b was not measured" in verdict.sentence
 
 
-def test_what_the_policy_names_must_be_measured() -> None:
-    """A capability that the policy names and no suite has is NOT_MEASURED."""
-    policy = Policy(capabilities={"maths": CapabilityPolicy()})
-
-    verdict = judged(capability("a", 10, 10), policy=policy)
-
-    assert finding(verdict, "maths").outcome is Outcome.NOT_MEASURED
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-
-
-def test_the_control_ring_is_monitored() -> None:
-    """A drop in the control ring is shown and does not fail the gate."""
-    verdict = judged(capability("a", 10, 10), capability("control", 110, 10, ring="control"))
-
-    control = finding(verdict, "control")
-    assert (control.role, control.outcome) == ("monitored", Outcome.REGRESSED)
-    assert verdict.outcome is Outcome.PASS
-
-
-def test_a_policy_can_gate_the_control_ring() -> None:
-    """`gate: true` makes any capability count."""
-    policy = Policy(capabilities={"control": CapabilityPolicy(gate=True)})
-
-    verdict = judged(capability("control", 110, 10, ring="control"), policy=policy)
-
-    assert verdict.outcome is Outcome.FAIL
-
-
-def test_a_monitored_capability_cannot_fail_the_gate() -> None:
-    """`gate: false` takes a capability out of the verdict and of Holm's family."""
-    policy = Policy(capabilities={"a": CapabilityPolicy(gate=False)})
-
-    verdict = judged(capability("a", 110, 10), capability("b", 10, 10), policy=policy)
-
-    assert verdict.outcome is Outcome.PASS
-
-
-def test_nothing_gating_passes_nothing() -> None:
-    """A policy under which nothing counts cannot pass a release."""
-    verdict = judged(capability("control", 0, 0, ring="control"))
-
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-
-
 def test_an_own_margin_replaces_the_default() -> None:
     """A capability's own margin is its margin; the others keep the default."""
     policy = Policy(capabilities={"a": CapabilityPolicy(margin=0.2)})
 
     assert (policy.margin("a"), policy.margin("b")) == (0.2, 0.05)
-
-
-GAIN = Policy(target=TargetPolicy(min_gain=0.05))
-
-
-@pytest.mark.parametrize(
-    ("n_broken", "n_fixed", "outcome"),
-    [(5, 100, Outcome.HELD), (5, 40, Outcome.INCONCLUSIVE), (60, 10, Outcome.REGRESSED)],
-)
-def test_the_demanded_gain(n_broken: int, n_fixed: int, outcome: Outcome) -> None:
-    """A demanded gain is proven, open or disproven."""
-    target = capability("tickets", n_broken, n_fixed, ring="target", gain=0.05)
-
-    assert finding(judged(target, policy=GAIN), "tickets").outcome is outcome
-
-
-def test_an_unproven_gain_prevents_pass() -> None:
-    """Neighbours that held do not make up for a target that did not rise."""
-    target = capability("tickets", 5, 30, ring="target", gain=0.05)
-
-    verdict = judged(target, capability("a", 10, 10), policy=GAIN)
-
-    assert verdict.outcome is Outcome.INCONCLUSIVE
-
-
-def test_a_disproven_gain_fails() -> None:
-    """A demanded gain that is disproven is a FAIL."""
-    verdict = judged(capability("tickets", 60, 10, ring="target", gain=0.05), policy=GAIN)
-
-    assert verdict.outcome is Outcome.FAIL
-
-
-def test_a_demanded_gain_without_a_target_is_open() -> None:
-    """Who demands a gain and measures no target gets no PASS."""
-    verdict = judged(capability("a", 10, 10), policy=GAIN)
-
-    assert finding(verdict, "target").outcome is Outcome.NOT_MEASURED
-    assert verdict.outcome is Outcome.INCONCLUSIVE
 
 
 IDLE = support.changed(
@@ -335,18 +311,6 @@ def test_a_gain_alone_passes_only_where_the_policy_says_so(
     assert "which target_only in the policy allows" in alone.sentence
 
 
-@pytest.mark.parametrize(
-    ("n_broken", "n_fixed", "outcome"), [(5, 40, Outcome.INCONCLUSIVE), (60, 10, Outcome.FAIL)]
-)
-def test_target_only_lifts_nothing_of_what_is_open_or_lost(
-    n_broken: int, n_fixed: int, outcome: Outcome
-) -> None:
-    """The gain is demanded as before."""
-    target = capability("tickets", n_broken, n_fixed, ring="target", gain=0.05)
-
-    assert judged(target, policy=replace(GAIN, target_only=True)).outcome is outcome
-
-
 def test_target_only_without_a_demanded_gain_passes_nothing() -> None:
     """Nothing is demanded of the target, and nothing else is there."""
     policy = Policy(target_only=True)
@@ -355,14 +319,6 @@ def test_target_only_without_a_demanded_gain_passes_nothing() -> None:
     assert judged(target, policy=policy).outcome is Outcome.INCONCLUSIVE
     lost = judged(target, capability("a", 60, 10), policy=policy)
     assert lost.outcome is Outcome.FAIL
-
-
-def test_a_target_without_demand_is_monitored() -> None:
-    """Where nothing is demanded, the target's gain is reported and does not count."""
-    verdict = judged(capability("tickets", 60, 10, ring="target"), capability("a", 10, 10))
-
-    assert finding(verdict, "tickets").role == "monitored"
-    assert verdict.outcome is Outcome.PASS
 
 
 def level(number: int, n_broken: int, *, is_gating: bool = True) -> LevelComparison:
@@ -564,17 +520,6 @@ def test_answers_that_only_the_candidate_lacks_are_not_a_pass() -> None:
 
     assert reading.outcome is Outcome.INCONCLUSIVE
     assert "200 have no answer of one side, and count against the candidate" in reading.reason
-
-
-def test_a_target_without_a_minimum_is_judged_as_drops_are() -> None:
-    """Three broken items of a hundred (p = 0.06) disprove no gain."""
-    policy = Policy(target=TargetPolicy())
-
-    verdict = judged(
-        capability("tickets", 3, 0, n_items=100, ring="target", gain=0.0), policy=policy
-    )
-
-    assert finding(verdict, "tickets").outcome is Outcome.INCONCLUSIVE
 
 
 # --- answers that were cut -----------------------------------------------------------------------

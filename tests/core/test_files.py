@@ -40,30 +40,12 @@ def test_text_is_read_as_utf_8(tmp_path: Path) -> None:
     assert read_text(written(tmp_path / "a.txt", "größer 语言"), UsageError) == "größer 语言"
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A file that is not there is named with its path."""
-    with pytest.raises(ConfigError, match=r"plan\.yaml: no such file$"):
-        read_text(tmp_path / "plan.yaml", ConfigError)
-
-
-def test_a_directory_is_not_a_file(tmp_path: Path) -> None:
-    """A directory in place of a file says so."""
-    with pytest.raises(UsageError, match="is a directory, not a file"):
-        read_text(tmp_path, UsageError)
-
-
 def test_a_file_used_as_a_folder_is_the_users_error(tmp_path: Path) -> None:
     """A path through a file is one line, not a crash."""
     inside = written(tmp_path / "file", "") / "plan.yaml"
 
     with pytest.raises(UsageError, match="Not a directory"):
         read_text(inside, UsageError)
-
-
-def test_other_encodings_are_refused_with_the_byte(tmp_path: Path) -> None:
-    """Latin-1 text is refused and the first foreign byte counted."""
-    with pytest.raises(UsageError, match=r"not UTF-8 text \(byte 3\)"):
-        read_text(written(tmp_path / "latin.txt", b"gr\xfc\xdf"[:2] + b"a\xfc"), UsageError)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +57,7 @@ def test_impossible_names_are_the_users_error(name: str, tmp_path: Path) -> None
         read_text(tmp_path / name, UsageError)
 
 
+# What the corpus of tests/bad_input has of files that cannot be read is not here again.
 # --- YAML ----------------------------------------------------------------------------------------
 
 
@@ -89,23 +72,13 @@ def test_yaml_mappings_are_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a: 1\nb: [\n", r":3: not valid YAML: "),
-        ("a: 1\n\tb: 2\n", r":2: not valid YAML: .*cannot start any token"),
-        ("a: 1\nb: 2\na: 3\n", r":3: not valid YAML: the key 'a' stands twice"),
         ("a:\n  b: 1\n  c: 2\n  b: 3\n", r":4: not valid YAML: the key 'b' stands twice"),
         ("a: *nowhere\n", r":1: not valid YAML: found undefined alias"),
-        (
-            "a: !!python/object/apply:os.system [id]\n",
-            r":1: not valid YAML: the tag !!python/object/apply:os.system is no plain data",
-        ),
-        ("a: 1\n---\nb: 2\n", r":2: not valid YAML: but found another document"),
         ("? [a]\n: 1\n", r":1: not valid YAML: found unhashable key"),
         ("a: b: c\n", r":1: not valid YAML: mapping values are not allowed here"),
         ("a: \x07\n", r": not valid YAML: unacceptable character"),
-        ("", r"expected a mapping of keys to values, but the file is empty"),
         ("# nothing yet\n", r"expected a mapping of keys to values, but the file is empty"),
-        ("- a\n", r"expected a mapping of keys to values, but the file is a list"),
         ("plain\n", r"expected a mapping of keys to values, but the file is a str"),
-        ("a: " + "[" * 5000 + "\n", r"not valid YAML: nested too deeply"),
     ],
 )
 def test_bad_yaml_is_explained(text: str, message: str, tmp_path: Path) -> None:
@@ -168,17 +141,12 @@ def test_lines_may_end_as_on_windows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "not valid JSON: Expecting property name"),
         ("{'a': 1}", "not valid JSON: Expecting property name"),
         ('{"a": 1,}', "not valid JSON: "),
         ('{"a": 1} {"b": 2}', "not valid JSON: Extra data"),
-        ("[1]", "expected an object, found a list"),
         ("null", "expected an object, found a NoneType"),
-        ("[" * 100_000, "not valid JSON: nested too deeply"),
-        ('{"a": "\\ud83d"}', "holds half a surrogate pair"),
-        ('{"a": ' + "1" * 5000 + "}", "not valid JSON: "),
     ],
-    ids=["torn", "single quotes", "comma", "two", "list", "null", "deep", "half", "long number"],
+    ids=["single quotes", "comma", "two", "null"],
 )
 def test_bad_json_lines_are_explained(line: str, message: str, tmp_path: Path) -> None:
     """A line that is no JSON object is refused with file, line and reason."""
@@ -248,11 +216,6 @@ def test_a_wrong_type_is_named_with_its_place() -> None:
     assert refusal({"name": "a", "group": {"margin": "much"}}).startswith(
         "plan.yaml: group.margin: Input should be a valid number"
     )
-
-
-def test_a_key_with_a_line_break_stays_in_one_line() -> None:
-    """Whatever stands in the file, the message is one line."""
-    assert "\n" not in refusal({"name": "a", "x\ny": 1})
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -77,8 +77,6 @@ def quick(monkeypatch: pytest.MonkeyPatch, shipped_small: Path) -> None:
     monkeypatch.setitem(sys.modules, "reasoning_gym", ReasoningGym("reasoning_gym"))
 
 
-# The blocks of a page follow each other, beside what else needs lm-eval's index of its tasks.
-@pytest.mark.xdist_group("index of lm-eval")
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.where)
 def test_the_block_is_true(
     block: Block,

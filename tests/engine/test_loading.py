@@ -168,10 +168,7 @@ def test_an_adapter_with_its_embeddings_loads(tiny_base: Path, tmp_path: Path) -
 
 def test_a_bug_is_not_called_out_of_memory() -> None:
     """Other runtime errors pass through as they are."""
-    with (
-        pytest.raises(RuntimeError, match="shapes"),
-        loading.out_of_memory_explained("model"),
-    ):
+    with pytest.raises(RuntimeError, match="shapes"), loading.out_of_memory_explained("model"):
         raise RuntimeError("shapes cannot be multiplied")
 
 

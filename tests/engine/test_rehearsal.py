@@ -258,8 +258,7 @@ def test_what_headers_do_not_show_is_not_called_whole(
             lambda *_, **__: None,
         )
         monkeypatch.setattr(
-            "transformers.quantizers.quantizer_gptq.GptqHfQuantizer.__init__",
-            lambda *_, **__: None,
+            "transformers.quantizers.quantizer_gptq.GptqHfQuantizer.__init__", lambda *_, **__: None
         )
         set_json(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
         rehearsal = full(folder)

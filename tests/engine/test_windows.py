@@ -24,10 +24,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], int | None]] = {
     "baichuan": ({"model_max_length": 4096}, 4096),
     "gemma-3": ({"text_config": {"max_position_embeddings": 131072}}, 131072),
     "internvl": ({"llm_config": {"max_position_embeddings": 32768}}, 32768),
-    "qwen-omni": (
-        {"thinker_config": {"text_config": {"max_position_embeddings": 32768}}},
-        32768,
-    ),
+    "qwen-omni": ({"thinker_config": {"text_config": {"max_position_embeddings": 32768}}}, 32768),
     "an encoder's outside": (
         {"max_position_embeddings": 1200, "text_config": {"max_position_embeddings": 32768}},
         32768,

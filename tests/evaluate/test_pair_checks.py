@@ -90,9 +90,7 @@ def test_own_templates_may_render_differently() -> None:
 def many(*, sure: float = 0.5, step: float = 0.01, **fields: Any) -> dict[str, list[Answer]]:
     """Return forty answers with probabilities of their own."""
     answers = [support.answer(support.item(number)) for number in range(40)]
-    return {
-        "t": [replace(a, confidence=sure + step * n, **fields) for n, a in enumerate(answers)],
-    }
+    return {"t": [replace(a, confidence=sure + step * n, **fields) for n, a in enumerate(answers)]}
 
 
 def test_one_model_for_both_sides_is_refused() -> None:

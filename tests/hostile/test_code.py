@@ -224,7 +224,6 @@ def test_a_metric_that_only_a_hub_has_is_refused(home: Path) -> None:
     refuse_code(index(home, "task: t\nmetric_list: [{metric: acc}]\n"), "t")
 
 
-@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -248,7 +247,6 @@ def test_lm_evals_own_tasks_that_run_code_are_refused(
 
 
 @pytest.mark.slow  # a minute or two: all of the index's 13,000 files are read
-@pytest.mark.xdist_group("index of lm-eval")
 def test_of_all_installed_tasks_those_that_run_code_are_refused() -> None:
     """Of the release that they were noted of exactly these, of a newer one these and maybe more."""
     refused, tasks = set(), _stock_tasks().task_index
@@ -265,7 +263,6 @@ def test_of_all_installed_tasks_those_that_run_code_are_refused() -> None:
         assert refused == noted
 
 
-@pytest.mark.xdist_group("index of lm-eval")
 def test_a_task_file_in_the_working_directory_is_no_task(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

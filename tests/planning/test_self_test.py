@@ -102,10 +102,7 @@ def test_the_floor_is_stored_with_the_base(plan: Plan, tmp_path: Path) -> None:
     floor(plan, store, flipping(lambda n: n % 15 == 0, lambda n: n % 15 == 1))
     other = support.write_checkpoint(tmp_path / "other", seed=3)
 
-    assert stored_flips(store, find_alone(plan)) == {
-        "ball": (40, 300),
-        "say": (12, 80),
-    }
+    assert stored_flips(store, find_alone(plan)) == {"ball": (40, 300), "say": (12, 80)}
     assert stored_flips(store, find_alone(replace(plan, candidate=str(other)))) == {}
 
 

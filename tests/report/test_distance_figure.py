@@ -14,12 +14,7 @@ from matplotlib.transforms import Bbox
 
 from cliffguard.core.comparisons import Distance
 from cliffguard.core.reviews import Outcome
-from cliffguard.report.distance import (
-    TITLE,
-    distance_description,
-    distance_figure,
-    distance_svg,
-)
+from cliffguard.report.distance import TITLE, distance_description, distance_figure, distance_svg
 from cliffguard.report.palette import MARKERS
 from cliffguard.report.reach import Reach
 from cliffguard.stats.interval import Interval

@@ -10,7 +10,7 @@ import shutil
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -21,7 +21,7 @@ import torch
 
 from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
-from cliffguard.core.answers import Answer, Question
+from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.items import Task
@@ -88,14 +88,19 @@ def answers_of(
     return runner.ask(who, task, task.items, protocol or PLAIN)
 
 
+Ask = Callable[..., Sequence[Answer]]
+
+
+@pytest.fixture
+def ask(runner: HarnessRunner, suite_file: Path, base: Checkpoint) -> Ask:
+    """Ask the base a task of the suite, by name, perhaps under a protocol."""
+    return lambda name, protocol=None: answers_of(runner, suite_file, base, name, protocol)
+
+
 def assert_alike(answers: Sequence[Answer], expected: Sequence[Answer]) -> None:
     """Fail where an answer's text, its score, or how sure it is of a choice, is another."""
     for ours, theirs in zip(answers, expected, strict=True):
-        assert (ours.item_id, ours.text, ours.score) == (
-            theirs.item_id,
-            theirs.text,
-            theirs.score,
-        )
+        assert (ours.item_id, ours.text, ours.score) == (theirs.item_id, theirs.text, theirs.score)
         assert (ours.prompt_digest, ours.rendered_digest) == (
             theirs.prompt_digest,
             theirs.rendered_digest,
@@ -446,51 +451,6 @@ def test_devices_and_batches_are_not_in_the_identity() -> None:
     assert identity(device_map="auto", batch_tokens=64) == plain
 
 
-KEYED: dict[str, dict[str, Any]] = {
-    "chat_template": {"chat_template": "base"},
-    "template_args": {"template_args": {"enable_thinking": False}},
-    "system_prompt": {"system_prompt": "Be brief."},
-    "num_fewshot": {"num_fewshot": 3},
-    "max_tokens": {"max_tokens": 99},
-    "max_length": {"max_length": 512},
-    "think_end": {"think_end": "</think>"},
-    "temperature": {"temperature": 0.5},
-    "top_p": {"top_p": 0.9},
-    "top_k": {"top_k": 40},
-    "repeats": {"repeats": 4},
-    "quantization": {"quantization": "8bit"},
-    "attention": {"attention": "eager"},
-    "seed": {"seed": 7},
-}
-
-
-def key(protocol: EvalSettings) -> str:
-    """Return the key of a question under a protocol."""
-    return Question(
-        checkpoint=support.checkpoint(),
-        task=support.task(()),
-        protocol=protocol,
-        dtype="float32",
-        runner="cliffguard",
-        replicate=0,
-    ).key
-
-
-@pytest.mark.parametrize("field", KEYED)
-def test_how_it_is_asked_is_in_the_key(field: str) -> None:
-    """A protocol that differs in one field is another question."""
-    usual = EvalSettings(chat_template="own", temperature=1.0)
-
-    assert key(dataclasses.replace(usual, **KEYED[field])) != key(usual)
-
-
-def test_no_field_of_the_protocol_is_forgotten() -> None:
-    """Every field is in the key, but the number of items, and what is there resolved."""
-    fields = {field.name for field in dataclasses.fields(EvalSettings)}
-
-    assert fields - KEYED.keys() == {"dtype", "limit", "packing"}
-
-
 # --- notes ---------------------------------------------------------------------------------------
 
 
@@ -617,16 +577,11 @@ def test_sampling_is_passed_on(
     }
 
 
-def test_multiple_choice_is_never_repeated(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
-) -> None:
+def test_multiple_choice_is_never_repeated(ask: Ask) -> None:
     """Log-likelihoods are not drawn, so that sampling changes none of them."""
-    plain = answers_of(runner, suite_file, base, "ball")
+    plain = ask("ball")
 
-    assert (
-        answers_of(runner, suite_file, base, "ball", EvalSettings(temperature=1.0, repeats=3))
-        == plain
-    )
+    assert ask("ball", EvalSettings(temperature=1.0, repeats=3)) == plain
 
 
 def test_samples_come_from_the_protocols_seed(suite_file: Path, base: Checkpoint) -> None:
@@ -657,11 +612,9 @@ def test_a_sample_does_not_depend_on_its_neighbours(
     assert [a.text for a in some] == [a.text for a in whole[1:3][::-1]]
 
 
-def test_thinking_that_is_cut_is_no_answer(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
-) -> None:
+def test_thinking_that_is_cut_is_no_answer(ask: Ask) -> None:
     """A model that never ends its thinking has no score, and says why."""
-    answers = answers_of(runner, suite_file, base, "say", EvalSettings(think_end="</think>"))
+    answers = ask("say", EvalSettings(think_end="</think>"))
 
     assert {answer.finish_reason for answer in answers} == {"thinking"}
     assert {answer.score for answer in answers} == {None}
@@ -711,15 +664,10 @@ def test_the_answer_follows_the_thinking(
     assert mark not in answer.text
 
 
-def test_max_tokens_stands_in_for_the_tasks_limit(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
-) -> None:
+def test_max_tokens_stands_in_for_the_tasks_limit(ask: Ask) -> None:
     """A protocol's limit cuts answers earlier, or later, than the suite's 4 tokens."""
     lengths = [
-        max(
-            answer.n_answer_tokens
-            for answer in answers_of(runner, suite_file, base, "say", limited)
-        )
+        max(answer.n_answer_tokens for answer in ask("say", limited))
         for limited in (EvalSettings(), EvalSettings(max_tokens=2), EvalSettings(max_tokens=9))
     ]
 
@@ -754,8 +702,5 @@ def test_a_foreign_model_out_of_memory_is_worth_a_retry(base: Checkpoint) -> Non
     """Exhausted memory of lm-eval's own models ends in the exit code of ours."""
     backend = LmevalBackend(RunnerSettings(model="vllm"))
 
-    with (
-        pytest.raises(InfrastructureError, match="out of memory"),
-        backend.explained(base),
-    ):
+    with pytest.raises(InfrastructureError, match="out of memory"), backend.explained(base):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")

@@ -26,9 +26,6 @@ from cliffguard.runners.local_data import _table
 from cliffguard.suites.loading import load_suite
 from tests import support
 
-# Reading lm-eval's index takes seconds, once a process.
-pytestmark = pytest.mark.xdist_group("index of lm-eval")
-
 ARC = [
     {
         "id": f"q{n}",

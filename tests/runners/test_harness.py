@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,15 @@ def answers_of(
     return runner.ask(who, task, task.items, protocol)
 
 
+Ask = Callable[..., Sequence[Answer]]
+
+
+@pytest.fixture
+def ask(runner: HarnessRunner, suite_file: Path, base: Checkpoint) -> Ask:
+    """Ask the base a task of the suite, by name, perhaps under a protocol."""
+    return lambda name, protocol=None: answers_of(runner, suite_file, base, name, protocol)
+
+
 def evaluated(tiny: Path, suite: Path, **options: Any) -> dict[str, Any]:
     """Return lm-eval's own samples of a multiple-choice task over the same items."""
     import datasets
@@ -95,63 +104,45 @@ def evaluated(tiny: Path, suite: Path, **options: Any) -> dict[str, Any]:
     return {str(sample["doc_id"]): sample for sample in results["samples"]["ball"]}
 
 
-@pytest.mark.parametrize("shots", [None, 2])
+@pytest.mark.parametrize(
+    ("options", "protocol"),
+    [
+        ({}, EvalSettings()),
+        ({"num_fewshot": 2}, EvalSettings(num_fewshot=2)),
+        ({"apply_chat_template": True}, EvalSettings(chat_template="own")),
+    ],
+)
 def test_scores_and_picks_are_those_of_lm_eval(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint, tiny_base: Path, shots: int | None
+    options: dict[str, Any], protocol: EvalSettings, ask: Ask, suite_file: Path, tiny_base: Path
 ) -> None:
     """Multiple choice through us and through lm-eval's own evaluator agree on every item."""
-    theirs = evaluated(tiny_base, suite_file, num_fewshot=shots)
+    theirs = evaluated(tiny_base, suite_file, **options)
 
-    ours = answers_of(runner, suite_file, base, "ball", EvalSettings(num_fewshot=shots))
-
-    assert [answer.score for answer in ours] == [
-        theirs[str(number)]["acc"] for number in range(len(ours))
-    ]
-
-
-def test_scores_under_a_chat_template_are_those_of_lm_eval(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint, tiny_base: Path
-) -> None:
-    """With the checkpoint's own template, too, the scores are lm-eval's."""
-    theirs = evaluated(tiny_base, suite_file, apply_chat_template=True)
-
-    ours = answers_of(runner, suite_file, base, "ball", EvalSettings(chat_template="own"))
+    ours = ask("ball", protocol)
 
     assert [answer.score for answer in ours] == [
         theirs[str(number)]["acc"] for number in range(len(ours))
     ]
 
 
-def test_a_template_changes_the_rendered_prompt_alone(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
-) -> None:
-    """The untemplated prompt has the same digest under every template."""
-    plain = answers_of(runner, suite_file, base, "ball")[0]
+def test_templates_change_the_rendered_prompt_alone(ask: Ask) -> None:
+    """What is fed in differs by template and system prompt, what is asked does not."""
+    answers = [
+        ask("ball", protocol)[0]
+        for protocol in (
+            EvalSettings(),
+            EvalSettings(chat_template="own"),
+            EvalSettings(chat_template="own", system_prompt="Be brief."),
+        )
+    ]
 
-    templated = answers_of(runner, suite_file, base, "ball", EvalSettings(chat_template="own"))[0]
-
-    assert templated.prompt_digest == plain.prompt_digest
-    assert templated.rendered_digest != plain.rendered_digest
-
-
-def test_the_system_prompt_is_rendered(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
-) -> None:
-    """A system prompt changes what is fed in, not what is asked."""
-    without = answers_of(runner, suite_file, base, "ball", EvalSettings(chat_template="own"))[0]
-
-    protocol = EvalSettings(chat_template="own", system_prompt="Be brief.")
-    given = answers_of(runner, suite_file, base, "ball", protocol)[0]
-
-    assert given.prompt_digest == without.prompt_digest
-    assert given.rendered_digest != without.rendered_digest
+    assert len({answer.prompt_digest for answer in answers}) == 1
+    assert len({answer.rendered_digest for answer in answers}) == 3
 
 
-def test_confidence_is_the_probability_of_the_pick(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
-) -> None:
+def test_confidence_is_the_probability_of_the_pick(ask: Ask) -> None:
     """The picked of four choices has at least a quarter of their probability."""
-    answers = answers_of(runner, suite_file, base, "ball")
+    answers = ask("ball")
 
     assert all(0.25 <= (answer.confidence or 0.0) <= 1.0 for answer in answers)
     assert all(answer.finish_reason == "choice" for answer in answers)
@@ -189,21 +180,9 @@ def test_a_slice_gets_the_answers_of_the_whole(
         )
 
 
-def test_the_same_question_has_the_same_answers(suite_file: Path, base: Checkpoint) -> None:
-    """Two loads of one checkpoint give the same answers, bit for bit."""
-    settings = RunnerSettings(device="cpu", batch_size=4)
-
-    once = answers_of(HarnessRunner(settings), suite_file, base, "ball")
-    again = answers_of(HarnessRunner(settings), suite_file, base, "ball")
-
-    assert once == again
-
-
-def test_generated_answers_stop_at_the_token_limit(
-    runner: HarnessRunner, suite_file: Path, base: Checkpoint
-) -> None:
+def test_generated_answers_stop_at_the_token_limit(ask: Ask) -> None:
     """A random model rambles: its answers are cut at the limit, and say so."""
-    answers = answers_of(runner, suite_file, base, "say")
+    answers = ask("say")
 
     assert {answer.finish_reason for answer in answers} == {"length"}
 
@@ -372,7 +351,6 @@ def test_an_answer_without_a_number_is_unscored(
     assert [answer.score for answer in answers] == [1.0, None, None]
 
 
-@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_path: Path) -> None:
     """A misspelt lm-eval task names the one that was meant."""
     text = support.SUITE.replace(
@@ -382,15 +360,6 @@ def test_an_unknown_stock_task_offers_the_nearest(runner: HarnessRunner, tmp_pat
 
     with pytest.raises(SuiteError, match=r"gsm9k.*did you mean 'gsm8k'"):
         runner.resolve([load_suite(str(file))], EvalSettings())
-
-
-def test_batch_size_is_not_part_of_the_identity() -> None:
-    """What should not change an answer is not in the runner's identity."""
-    single = HarnessRunner(RunnerSettings(device="cpu", batch_size=1))
-    many = HarnessRunner(RunnerSettings(device="cpu", batch_size=32))
-
-    assert single.identity == many.identity
-    assert single.identity.startswith("cliffguard: lm-eval 0.4.")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cliffguard import Outcome, Policy
-from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
+from cliffguard.core.errors import IntegrityError
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import compare_samples
@@ -202,28 +202,7 @@ def test_scores_that_are_none_are_unscored(folders: tuple[Path, Path]) -> None:
         capability.counts.n_items,
         capability.counts.n_unscored,
         capability.evidence.base_mean,
-    ) == (
-        398,
-        2,
-        1.0,
-    )
-
-
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"doc_hash": "other"}, r"race: 400 of 400 documents differ \(number 0, 1, 2, …\)"),
-        ({"prompt_hash": "other"}, r"race: 400 of 400 prompts differ"),
-    ],
-)
-def test_other_documents_or_prompts_are_refused(
-    folders: tuple[Path, Path], changed: Row, message: str
-) -> None:
-    """lm-eval's hashes are compared between the sides, and all differences told at once."""
-    write(folders[1], "race", scored(400, **changed))
-
-    with pytest.raises(IntegrityError, match=message):
-        compared(folders)
+    ) == (398, 2, 1.0)
 
 
 def test_all_differences_are_told(folders: tuple[Path, Path]) -> None:
@@ -245,65 +224,28 @@ def test_a_task_of_one_side_is_refused(folders: tuple[Path, Path]) -> None:
     assert "samples.unnamed-tasks" in support.caveat_ids(review)
 
 
-Damage = Callable[[Path], object]
-
-
 @pytest.mark.parametrize(
-    ("damage", "kind", "message"),
+    ("damage", "message"),
     [
-        (lambda f: write(f, "race", [row(1), row(1)]), IntegrityError, r":2: document 1 stands"),
-        (lambda f: write(f, "race", []), IntegrityError, r"holds no sample"),
         (
             lambda f: write(f, "race", scored(3)).rename(f / "samples_race.jsonl.gz").touch(),
-            IntegrityError,
             r"not compressed as its name says",
         ),
         (
             lambda f: write(f, "race", [row(0), row(1, [1, 2])]),
-            IntegrityError,
             r":2: acc is \[1, 2\], and a number elsewhere",
         ),
-        (lambda f: write(f, "race", [{"metrics": ["acc"]}]), IntegrityError, r"doc_id is missing"),
-        (lambda f: write(f, "race", [row(1, metrics=[])]), IntegrityError, r"names its metrics"),
-        (
-            lambda f: write(f, "race", [row(1)]).write_text('{"doc_id": 1'),
-            IntegrityError,
-            r"torn or no JSON Lines",
-        ),
-        (
-            lambda f: write(f, "race", [row(1)]).write_text("[1]\n"),
-            IntegrityError,
-            r":1: not an object",
-        ),
+        (lambda f: write(f, "race", [row(1, metrics=[])]), r"names its metrics"),
     ],
 )
 def test_damage_is_named_with_its_place(
-    folders: tuple[Path, Path], damage: Damage, kind: type[CliffguardError], message: str
+    folders: tuple[Path, Path], damage: Callable[[Path], object], message: str
 ) -> None:
     """File and line, and what to do."""
     damage(folders[0])
 
-    with pytest.raises(kind, match=message):
+    with pytest.raises(IntegrityError, match=message):
         compared(folders)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (policy(a=("race",), b=("ra*",)), r"the task race is in a and in b"),
-        (policy(a=CapabilityPolicy(tasks=("race",), metric="f1")), r"no metric 'f1'; there are"),
-        (
-            policy(a=CapabilityPolicy(tasks=("race",), filter="x")),
-            r"the filter 'x', and this file has no samples of it; there are: none; choose",
-        ),
-    ],
-)
-def test_a_policy_that_fits_no_sample_is_refused(
-    folders: tuple[Path, Path], given: Policy, message: str
-) -> None:
-    """With what there is instead."""
-    with pytest.raises(UsageError, match=message):
-        compared(folders, given)
 
 
 def test_a_checkpoint_is_no_folder_of_samples(folders: tuple[Path, Path]) -> None:
@@ -392,16 +334,6 @@ def generated(folder: Path, texts: list[str], **changes: Any) -> None:
         for n, text in enumerate(texts)
     ]
     write(folder, "sums", rows)
-
-
-def test_one_run_of_a_task_that_generates_is_refused(tmp_path: Path) -> None:
-    """A server that does not know the adapter says what the base says, to the letter."""
-    generated(tmp_path / "a", SENTENCES)
-    generated(tmp_path / "b", SENTENCES)
-
-    with pytest.raises(IntegrityError, match="all 40 generated answers of 20 char") as caught:
-        compared((tmp_path / "a", tmp_path / "b"))
-    assert caught.value.id == "sides.one-run"
 
 
 @pytest.mark.parametrize(

@@ -133,12 +133,7 @@ def test_training_goes_on_as_if_nobody_had_asked(
 
 
 def test_its_answers_are_those_of_its_files(
-    tuned: Any,
-    tokenizer: Any,
-    plan: Plan,
-    tiny_base: Path,
-    tiny_adapter: Path,
-    tmp_path: Path,
+    tuned: Any, tokenizer: Any, plan: Plan, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
 ) -> None:
     """Base and candidate in memory answer as the checkpoints on disk do."""
     runner = LiveRunner(tuned, tokenizer)

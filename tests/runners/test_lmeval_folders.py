@@ -581,11 +581,7 @@ def test_filters_without_a_name_are_told_apart(
         capability.counts.n_items,
         capability.counts.n_broken,
         capability.evidence.base_mean,
-    ) == (
-        N,
-        N // 5,
-        1.0,
-    )
+    ) == (N, N // 5, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -703,11 +699,7 @@ def test_scores_as_text_are_read(right: Any, wrong: Any, tmp_path: Path) -> None
         capability.evidence.base_mean,
         capability.evidence.candidate_mean,
         capability.counts.n_broken,
-    ) == (
-        1.0,
-        0.8,
-        N // 5,
-    )
+    ) == (1.0, 0.8, N // 5)
 
 
 def repeated(number: int, scores: Any, side: str) -> Row:

@@ -334,7 +334,6 @@ def test_a_metric_that_nobody_knows_needs_the_policy(
         assert review().comparison.capabilities[0].diagnostics.tasks[0].lower_is_better is is_low
 
 
-@pytest.mark.xdist_group("index of lm-eval")  # it takes seconds to read, once a process
 def test_tasks_that_sample_are_refused(
     runner: HarnessRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

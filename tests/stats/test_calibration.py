@@ -7,11 +7,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from cliffguard.stats.calibration import (
-    confidence_gap,
-    confident_wrong,
-    smooth_calibration_error,
-)
+from cliffguard.stats.calibration import confidence_gap, confident_wrong, smooth_calibration_error
 
 
 def by_definition(confidences, scores):

@@ -33,10 +33,7 @@ def falls(drops, n, *, is_blocked=False, churn=0.08, seed=7):
     rng = np.random.default_rng(seed)
     return [
         find_onset(
-            drawn(rng, drops, n, churn),
-            is_blocked=is_blocked,
-            n_permutations=199,
-            n_lines=199,
+            drawn(rng, drops, n, churn), is_blocked=is_blocked, n_permutations=199, n_lines=199
         )
         for _ in range(N_RUNS)
     ]

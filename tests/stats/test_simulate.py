@@ -133,12 +133,7 @@ def assert_the_same(
         change = changes[task][n]
         return float(change >= 0 if "tuned" not in side else change <= 0)
 
-    review = guard(
-        plan,
-        store=Store(tmp_path),
-        runner=FakeRunner(script),
-        stops_early=sequential,
-    )
+    review = guard(plan, store=Store(tmp_path), runner=FakeRunner(script), stops_early=sequential)
 
     looks = [(n,) for n in sizes]
     if sequential:

@@ -421,12 +421,7 @@ def test_overlapping_items_are_listed(plan: Plan, review: Review) -> None:
     overlaps = review.comparison.overlaps
 
     assert overlaps[7] == Contamination(
-        task="ball",
-        item_id="ball-007",
-        kind="exact",
-        similarity=1.0,
-        source=plan.train[0],
-        line=8,
+        task="ball", item_id="ball-007", kind="exact", similarity=1.0, source=plan.train[0], line=8
     )
     assert len(overlaps) == 30
     assert support.caveat_texts(review, "training.holds-items") == [

@@ -359,9 +359,7 @@ def test_a_part_is_told_in_its_own_numbers(tmp_path: Path) -> None:
         log(tmp_path / side, "tox", rates("score", n_toxic, 100), {"score": False})
         for number in range(9):
             log(tmp_path / side, f"race{number}", rates("acc", n_right, 100), None)
-    policy = Policy(
-        capabilities={"all": CapabilityPolicy(tasks=("tox", "race*"), margin=0.1)},
-    )
+    policy = Policy(capabilities={"all": CapabilityPolicy(tasks=("tox", "race*"), margin=0.1)})
 
     review = compared(tmp_path, policy)
 

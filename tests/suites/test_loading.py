@@ -71,12 +71,6 @@ def test_the_built_in_suites_are_sound(name: str) -> None:
     assert load_suite(name).name == name
 
 
-def test_an_unknown_name_offers_the_nearest() -> None:
-    """A misspelt built-in suite is answered with the name it resembles, and the list."""
-    with pytest.raises(SuiteError, match=r"'adjacnt'; did you mean 'adjacent'\? \(built-in: "):
-        load_suite("adjacnt")
-
-
 def test_a_bare_word_is_never_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder or file of that name in the working directory does not shadow the built-in."""
     (tmp_path / "mine").mkdir()
@@ -100,12 +94,6 @@ def test_an_absolute_path_ignores_the_folder(tmp_path: Path) -> None:
     assert load_suite(str(path), folder=tmp_path / "elsewhere").name == "small"
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A path that leads nowhere is named."""
-    with pytest.raises(SuiteError, match=r"none\.yaml: no such file"):
-        load_suite(str(tmp_path / "none.yaml"))
-
-
 def test_the_home_of_nobody_is_the_users_error() -> None:
     """~name of a user that is not there is one line."""
     with pytest.raises(SuiteError):
@@ -121,20 +109,14 @@ def test_the_home_of_nobody_is_the_users_error() -> None:
         ("name: small", "nme: small", r"nme: unknown key; did you mean 'name'\?"),
         ("name: small\n", "", r": name: missing"),
         ("version: 1\n", "", r": version: missing"),
-        ("version: 1", "version: 0", r"version: .*greater than or equal to 1"),
-        ("version: 1", "version: one", r"version: .*valid integer"),
         ("name: small", "name: two words", r"name: .*pattern"),
-        ("name: small", "name: ../up", r"name: .*pattern"),
         ("name: small", "name: 7", r"name: .*valid string"),
-        ("ring: adjacent", "ring: adjcent", r"capabilities.reasoning.ring: .*'adjacent'"),
         ("    ring: adjacent\n", "", r"capabilities.reasoning.ring: missing"),
-        ("level: hops", "levl: hops", r"levl: unknown key; did you mean 'level'\?"),
         ("chance: 0.25", "chance: 1.0", r"chance: .*less than 1"),
         ("chance: 0.25", "chance: -0.1", r"chance: .*greater than or equal to 0"),
         ("chance: 0.25", "chance: .nan", r"chance: "),
         ("max_tokens: 4", "max_tokens: 0", r"max_tokens: "),
         ("version: 1", "version: 1\nversion: 2", r":3: not valid YAML: the key 'version' stands"),
-        ("  saying:", "  reasoning:", r":9: not valid YAML: the key 'reasoning' stands twice"),
     ],
 )
 def test_a_faulty_suite_file_is_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
@@ -146,49 +128,30 @@ def test_a_faulty_suite_file_is_refused(old: str, new: str, message: str, tmp_pa
         load_suite(str(support.write_suite(tmp_path, text=text)))
 
 
-@pytest.mark.parametrize("text", ["", "# to be written\n"])
-def test_an_empty_suite_file_is_refused(text: str, tmp_path: Path) -> None:
-    """A file without content says so."""
-    with pytest.raises(SuiteError, match="the file is empty"):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# to be written\n", "the file is empty"),
+        ("name: a\nversion: 1\ncapabilities:\n", "capabilities: "),
+    ],
+)
+def test_a_suite_that_measures_nothing_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    """A file without content says so, and a suite has capabilities."""
+    with pytest.raises(SuiteError, match=message):
         load_suite(str(support.write_suite(tmp_path, text=text)))
-
-
-@pytest.mark.parametrize("body", ["capabilities: {}", "capabilities:"])
-def test_a_suite_without_capabilities_is_refused(body: str, tmp_path: Path) -> None:
-    """A suite measures something."""
-    with pytest.raises(SuiteError, match="capabilities: "):
-        load_suite(str(support.write_suite(tmp_path, text=f"name: a\nversion: 1\n{body}\n")))
 
 
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ("name: one, items: one.jsonl, metric: acuracy", r"'acuracy' is not one of acc, acc_norm"),
-        ("name: one, items: one.jsonl, metric: acc, filter: x", r"filter belongs to lm-eval tasks"),
         (
             "name: one, items: one.jsonl, max_tokens: 4",
             r"max_tokens and stop belong to answers that",
         ),
-        ("name: one, items: one.jsonl, stop: [x]", r"max_tokens and stop belong to answers that"),
-        (f"{SAID}, stop: ['']", r"stop holds an empty text"),
-        ("name: one, level: hops", r"level, max_tokens and stop need items of your own"),
         ("name: one, max_tokens: 4", r"level, max_tokens and stop need items of your own"),
-        ("name: one, from: adjacent", r"skill\.one: adjacent has no such task"),
-        ("name: agreement, from: adjacent, metric: acc", r"metric is for adjacent to say"),
-        ("name: one, from: nowhere", r"no suite is called 'nowhere'"),
-        (made("hop"), r"one: items: no generator is called 'hop'"),
-        (made("arithmetic", levels=[9]), r"one: items: arithmetic has no level 9"),
-        (made("arithmetic"), r"arithmetic makes other items \(digest \w{64}\) than those"),
         ("name: one, gate_levels: [1]", r"gate_levels needs level"),
-        ("name: one, items: one.jsonl, gate_levels: [1]", r"gate_levels needs level: the name"),
-        (f"{LADDER}, gate_levels: [1, 7]", r"gate_levels names \[7\], but no item has such"),
         (f"{LADDER}, gate_levels: []", r"gate_levels"),
-        ("name: one, items: none.jsonl", r"none\.jsonl: no such file"),
-        ("name: one, items: .", r"is a directory, not a file"),
-        ('name: one, items: "a\\0b"', r"one: .*(null|no such file|possible)"),
         (f"name: one, items: {'x' * 300}", r"xxx"),
-        ("name: one, items: ../one.jsonl", r"skill\.one: items '\.\./one\.jsonl' lies outside"),
-        ("name: one, items: /etc/passwd", r"items '/etc/passwd' lies outside the suite's folder"),
     ],
 )
 def test_a_faulty_task_is_refused(task: str, message: str, tmp_path: Path) -> None:
@@ -203,25 +166,6 @@ def test_a_metric_near_a_known_one_is_offered(tmp_path: Path) -> None:
         load_suite(
             str(write(tmp_path, "name: one, items: one.jsonl, metric: exactmatch", [CHOICE]))
         )
-
-
-def test_a_link_that_leads_outside_is_outside(tmp_path: Path) -> None:
-    """A symbolic link does not smuggle items in from another folder."""
-    path = write(tmp_path / "suite", LADDER, [CHOICE])
-    outside = support.write_jsonl(tmp_path / "secret.jsonl", [CHOICE])
-    (tmp_path / "suite" / "one.jsonl").unlink()
-    (tmp_path / "suite" / "one.jsonl").symlink_to(outside)
-
-    with pytest.raises(SuiteError, match="lies outside the suite's folder"):
-        load_suite(str(path))
-
-
-def test_a_task_twice_in_one_suite_is_refused(tmp_path: Path) -> None:
-    """Task names are unique within a suite."""
-    text = support.SUITE.replace("name: say", "name: ball")
-
-    with pytest.raises(SuiteError, match="the task 'ball' stands twice"):
-        load_suite(str(support.write_suite(tmp_path, text=text)))
 
 
 @pytest.mark.parametrize(
@@ -251,33 +195,22 @@ def test_two_suites_share_no_names(renames: dict[str, str], message: str, tmp_pa
 
 # --- the items -----------------------------------------------------------------------------------
 
+# More of them: tests/bad_input/suites.py.
 BAD_CHOICE_ROWS: list[tuple[dict[str, Any], str]] = [
-    (without(CHOICE, "id"), r"id is missing"),
     (without(CHOICE, "prompt"), r"prompt is missing"),
     (without(CHOICE, "answer"), r"answer is missing"),
     (without(CHOICE, "choices"), r"choices is missing"),
     (without(CHOICE, "hops"), r"hops \(the level\) must be a whole number, found None"),
-    ({**CHOICE, "id": 7}, r"id must be text, not blank, found 7"),
     ({**CHOICE, "id": " "}, r'id must be text, not blank, found " "'),
     ({**CHOICE, "prompt": ""}, r"prompt must be text, not blank"),
     ({**CHOICE, "prompt": None}, r"prompt must be text, not blank, found null"),
-    ({**CHOICE, "prompt": "Who? "}, r"prompt ends in white space"),
     ({**CHOICE, "prompt": "Who?\n"}, r"prompt ends in white space"),
-    ({**CHOICE, "answer": "Carl"}, r"the answer 'Carl' is not among the choices"),
     ({**CHOICE, "answer": 0}, r"answer must be text, not blank, found 0"),
-    ({**CHOICE, "choices": "Ann"}, r"choices must be a list of at least two"),
-    ({**CHOICE, "choices": ["Ann"]}, r"choices must be a list of at least two"),
-    ({**CHOICE, "choices": ["Ann", "Ann"]}, r"a choice stands twice"),
-    ({**CHOICE, "choices": ["Ann", " "]}, r"every choice must be text that is not blank"),
     ({**CHOICE, "choices": ["Ann", 3]}, r"every choice must be text that is not blank"),
     ({**CHOICE, "choices": ["Ann", ["Bob"]]}, r"every choice must be text that is not blank"),
-    ({**CHOICE, "hops": "1"}, r"hops \(the level\) must be a whole number, found '1'"),
     ({**CHOICE, "hops": 1.0}, r"hops \(the level\) must be a whole number, found 1\.0"),
     ({**CHOICE, "hops": True}, r"hops \(the level\) must be a whole number, found True"),
-    ({**CHOICE, "cluster": 3}, r"cluster must be text, found 3"),
-    ({**CHOICE, "promt": "x"}, r"unknown key 'promt'; did you mean 'prompt'\?"),
     ({**CHOICE, "hop": 1}, r"unknown key 'hop'; did you mean 'hops'\?"),
-    ({**CHOICE, "prompt": "\ud800"}, r".*half a surrogate pair"),
     ({**CHOICE, "id": "b\udc00"}, r".*half a surrogate pair"),
 ]
 
@@ -296,7 +229,6 @@ def test_a_faulty_choice_item_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({**GENERATED, "choices": ["1", "2"]}, r"choices and metric exact_match exclude each"),
         ({**GENERATED, "question": "Say? "}, r"question ends in white space"),
         ({**GENERATED, "question": "Say?", "expected": 1}, r"expected must be text"),
         ({**GENERATED, "context": ""}, r"context must be text, not blank"),
@@ -312,27 +244,10 @@ def test_a_faulty_generated_item_is_refused_with_its_line(
         load_suite(str(write(tmp_path, SAID, [row])))
 
 
-def test_the_same_id_twice_names_both_lines(tmp_path: Path) -> None:
-    """A repeated id is refused with the line of the first."""
-    rows = [CHOICE, {**CHOICE, "id": "b"}, CHOICE]
-
-    with pytest.raises(SuiteError, match=r"one\.jsonl:3: the id 'a' stands already in line 1"):
-        load_suite(str(write(tmp_path, LADDER, rows)))
-
-
-def test_a_torn_line_is_named(tmp_path: Path) -> None:
-    """A copy that broke off in the middle of a line is refused with that line."""
-    text = json.dumps(CHOICE) + "\n" + json.dumps({**CHOICE, "id": "b"})[:-9] + "\n"
-
-    with pytest.raises(SuiteError, match=r"one\.jsonl:2: not valid JSON"):
-        load_suite(str(write(tmp_path, LADDER, text)))
-
-
-@pytest.mark.parametrize("text", ["", "\n\n"])
-def test_items_that_are_none_are_refused(text: str, tmp_path: Path) -> None:
-    """An empty file of items is not a task with nothing to lose."""
+def test_items_that_are_none_are_refused(tmp_path: Path) -> None:
+    """A file of empty lines is not a task with nothing to lose."""
     with pytest.raises(SuiteError, match=r"one\.jsonl: holds no items"):
-        load_suite(str(write(tmp_path, LADDER, text)))
+        load_suite(str(write(tmp_path, LADDER, "\n\n")))
 
 
 # --- what was read -------------------------------------------------------------------------------
@@ -387,22 +302,6 @@ def test_a_task_of_another_suite_is_the_same_task(tmp_path: Path) -> None:
 
     assert (task.digest, task.items, task.suite) == (lent.digest, lent.items, lent.suite)
     assert (task.capability, task.gate_levels) == ("other", (1,))
-
-
-def test_a_borrowed_task_is_not_lent_again(tmp_path: Path) -> None:
-    """Who has it is asked; two suites that lend to each other would have nothing."""
-    path = write(tmp_path, "name: one, from: ./suite.yaml", [CHOICE])
-
-    with pytest.raises(SuiteError, match="has it from"):
-        load_suite(str(path))
-
-
-def test_an_answer_that_its_metric_cannot_read_is_refused(tmp_path: Path) -> None:
-    """With its line."""
-    rows = [{**GENERATED, "answer": "seven"}]
-
-    with pytest.raises(SuiteError, match=r"one\.jsonl:1: answer: 'seven' is not a number"):
-        loaded(tmp_path, "name: one, items: one.jsonl, metric: numeric", rows)
 
 
 def test_where_an_answer_stops_is_in_the_digest(tmp_path: Path) -> None:
@@ -479,8 +378,7 @@ def test_the_token_limit_is_in_the_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "task",
-    [f"{LADDER}, chance: 0.5", f"{LADDER}, gate_levels: [1]", f"{LADDER}, filter: null"],
+    "task", [f"{LADDER}, chance: 0.5", f"{LADDER}, gate_levels: [1]", f"{LADDER}, filter: null"]
 )
 def test_what_changes_no_answer_is_not_in_the_digest(task: str, tmp_path: Path) -> None:
     """Chance and gating levels may be corrected without measuring again."""

@@ -54,7 +54,6 @@ def ball(suite: Suite) -> Task:
 # --- the suites ----------------------------------------------------------------------------------
 
 
-@pytest.mark.xdist_group("index of lm-eval")
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task whose checks need a package that is not installed says which, and where it is."""
 

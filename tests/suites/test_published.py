@@ -65,8 +65,7 @@ def test_a_mean_hides_what_trace_lost(tmp_path: Path) -> None:
     for task, (base, candidate) in TRACE.items():
         write_sides(tmp_path, task, base / 100, candidate / 100, n=500)
     policy = Policy(
-        default_margin=0.03,
-        capabilities={task: CapabilityPolicy(tasks=(task,)) for task in TRACE},
+        default_margin=0.03, capabilities={task: CapabilityPolicy(tasks=(task,)) for task in TRACE}
     )
 
     review = compared(tmp_path, policy)

@@ -103,39 +103,25 @@ def test_data_of_blank_texts_alone_are_refused(tmp_path: Path, blank: str) -> No
 # --- formats -------------------------------------------------------------------------------------
 
 
-def test_json_lines_keep_their_lines_over_blank_ones(tmp_path: Path) -> None:
-    """The line is the one in an editor."""
-    path = write(tmp_path / "t.jsonl", '{"text": "a"}\n\n"b"\n')
-
-    assert texts_of(path) == [(1, "a"), (3, "b")]
+LISTED = json.dumps([{"text": "a"}, {"text": "b\nc"}], indent=2)
 
 
-def test_a_json_list_keeps_the_lines_of_its_rows(tmp_path: Path) -> None:
-    """A row of an indented list begins where its bracket stands."""
-    path = write(tmp_path / "t.json", json.dumps([{"text": "a"}, {"text": "b\nc"}], indent=2))
-
-    assert texts_of(path) == [(2, "a"), (5, "b\nc")]
-
-
-def test_json_may_be_json_lines(tmp_path: Path) -> None:
-    """Trainers call both .json."""
-    path = write(tmp_path / "t.json", '{"text": "a"}\n{"text": "b"}\n')
-
-    assert texts_of(path) == [(1, "a"), (2, "b")]
-
-
-def test_csv_keeps_lines_over_cells_with_breaks(tmp_path: Path) -> None:
-    """The header is a row like any other, since not every table has one."""
-    path = write(tmp_path / "t.csv", 'text,label\n"a\nb",x\nc,y\n')
-
-    assert texts_of(path) == [(1, "text\nlabel"), (2, "a\nb\nx"), (4, "c\ny")]
-
-
-def test_a_text_file_has_one_text_a_line(tmp_path: Path) -> None:
-    """Blank lines are no texts."""
-    path = write(tmp_path / "t.txt", "a b\n\nc\n")
-
-    assert texts_of(path) == [(1, "a b"), (3, "c")]
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("t.jsonl", '{"text": "a"}\n\n"b"\n', [(1, "a"), (3, "b")]),
+        ("t.json", LISTED, [(2, "a"), (5, "b\nc")]),
+        ("t.json", '{"text": "a"}\n{"text": "b"}\n', [(1, "a"), (2, "b")]),
+        ("t.csv", 'x,y\n"a\nb",x\nc,y\n', [(1, "x\ny"), (2, "a\nb\nx"), (4, "c\ny")]),
+        ("t.txt", "a b\n\nc\n", [(1, "a b"), (3, "c")]),
+    ],
+    ids=["JSON Lines", "a list", "JSON Lines called .json", "CSV, its header a row", "text"],
+)
+def test_a_row_has_the_line_at_which_it_begins(
+    name: str, text: str, expected: list[tuple[int, str]], tmp_path: Path
+) -> None:
+    """The one in an editor, over blank lines and cells with breaks."""
+    assert texts_of(write(tmp_path / name, text)) == expected
 
 
 def test_parquet_counts_rows(tmp_path: Path) -> None:
@@ -225,18 +211,6 @@ def test_a_parquet_file_of_numbers_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"no column holds text .*input_ids"):
         read_training(str(path))
-
-
-def test_an_absent_file_is_named(tmp_path: Path) -> None:
-    """A typing error in a plan is one line."""
-    with pytest.raises(UsageError, match="nothing: no such file or folder"):
-        read_training(str(tmp_path / "nothing"))
-
-
-def test_a_folder_that_is_no_dataset_is_refused(tmp_path: Path) -> None:
-    """Files are named one by one, so that nothing is read by accident."""
-    with pytest.raises(UsageError, match="not a folder that datasets has saved"):
-        read_training(str(tmp_path))
 
 
 def test_the_text_of_a_row_is_its_parts() -> None:

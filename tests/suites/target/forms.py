@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 TALK = [{"role": "user", "content": "Hi?"}]
 SAID = {"role": "assistant", "content": "Yo"}
@@ -23,116 +23,116 @@ def labelled(value: dict[str, Any]) -> dict[str, Any]:
     return {"data": {"text": "the lamp"}, "annotations": [{"result": result}]}
 
 
-FLAGS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "argilla": (
+class Form(NamedTuple):
+    """A row, its last prompt, and the answer that is right."""
+
+    row: dict[str, Any]
+    prompt: str
+    answer: str
+
+
+FLAGS = {
+    "argilla": Form(
         {"fields": {"text": "Good"}, "responses": {"label": [{"value": "pos"}]}, "suggestions": {}},
         "Good",
         "pos",
     ),
-    "argilla, two fields": (
+    "argilla, two fields": Form(
         {"fields": {"a": "One", "b": "Two"}, "responses": {"label": [{"value": "pos"}]}},
         "One\nTwo",
         "pos",
     ),
-    "argilla, suggestions": (
+    "argilla, suggestions": Form(
         {"fields": {"text": "Good"}, "responses": {}, "suggestions": {"label": {"value": "pos"}}},
         "Good",
         "pos",
     ),
-    "argilla, old": (
+    "argilla, old": Form(
         {"text": "Good", "inputs": {"text": "Good"}, "prediction": None, "annotation": "pos"},
         "Good",
         "pos",
     ),
-    "argilla, flat": ({"text": "Good", "label.responses": ["pos"]}, "Good", "pos"),
-    "argilla, data set": (
+    "argilla, flat": Form({"text": "Good", "label.responses": ["pos"]}, "Good", "pos"),
+    "argilla, data set": Form(
         {"text": "Good", "label": [{"user_id": "u", "value": "pos"}], "label-suggestion": "neg"},
         "Good",
         "pos",
     ),
-    "label studio": (labelled(CHOSEN), "the lamp", "pos"),
-    "label studio, text": (labelled({"text": ["a light"]}), "the lamp", "a light"),
-    "label studio, rating": (labelled({"rating": 4}), "the lamp", "4"),
-    "label studio, short": (SHORT | {"sentiment": "pos"}, "Good", "pos"),
-    "label studio, short, rating": (SHORT | {"rating": 4}, "Good", "4"),
-    "label studio, short, several": (SHORT | {"kind": {"choices": ["pos"]}}, "Good", "pos"),
-    "math": ({"problem": "Q?", "level": "Level 1", "solution": "So \\boxed{b}."}, "Q?", "b"),
-    "math, answer": ({"problem": "Q?", "solution": "So \\boxed{b}.", "answer": "b"}, "Q?", "b"),
-    "ragas": ({"question": "Q?", "answer": "a", "ground_truth": "b"}, "Q?", "b"),
-    "ragas, a table": (
+    "label studio": Form(labelled(CHOSEN), "the lamp", "pos"),
+    "label studio, text": Form(labelled({"text": ["a light"]}), "the lamp", "a light"),
+    "label studio, rating": Form(labelled({"rating": 4}), "the lamp", "4"),
+    "label studio, short": Form(SHORT | {"sentiment": "pos"}, "Good", "pos"),
+    "label studio, short, rating": Form(SHORT | {"rating": 4}, "Good", "4"),
+    "label studio, short, several": Form(SHORT | {"kind": {"choices": ["pos"]}}, "Good", "pos"),
+    "math": Form({"problem": "Q?", "level": "Level 1", "solution": "So \\boxed{b}."}, "Q?", "b"),
+    "math, answer": Form({"problem": "Q?", "solution": "So \\boxed{b}.", "answer": "b"}, "Q?", "b"),
+    "ragas": Form({"question": "Q?", "answer": "a", "ground_truth": "b"}, "Q?", "b"),
+    "ragas, a table": Form(
         {"question": "Q?", "contexts": "['C.']", "answer": "a", "ground_truth": "b"},
         "['C.']\nQ?",
         "b",
     ),
-    "ragas, new": ({"user_input": "Q?", "response": "a", "reference": "b"}, "Q?", "b"),
-    "doccano": ({"data": "Good", "label": ["pos"]}, "Good", "pos"),
-    "arc": ({"question": STEM, "answerKey": "B"}, "Sky?", "blue"),
-    "openbookqa": (
-        {"question_stem": "Sky?", "choices": ["red", "blue"], "answerKey": "B"},
-        "Sky?",
-        "blue",
+    "ragas, new": Form({"user_input": "Q?", "response": "a", "reference": "b"}, "Q?", "b"),
+    "doccano": Form({"data": "Good", "label": ["pos"]}, "Good", "pos"),
+    "arc": Form({"question": STEM, "answerKey": "B"}, "Sky?", "blue"),
+    "openbookqa": Form(
+        {"question_stem": "Sky?", "choices": ["red", "blue"], "answerKey": "B"}, "Sky?", "blue"
     ),
-    "hellaswag": (
-        {"ctx_a": "A", "ctx_b": "b", "ctx": "A b", "endings": ["c", "d"], "label": "1"},
-        "A b",
-        "d",
+    "hellaswag": Form(
+        {"ctx_a": "A", "ctx_b": "b", "ctx": "A b", "endings": ["c", "d"], "label": "1"}, "A b", "d"
     ),
-    "winogrande": (
-        {"sentence": "He _.", "option1": "ran", "option2": "sat", "answer": "2"},
-        "He _.",
-        "sat",
+    "winogrande": Form(
+        {"sentence": "He _.", "option1": "ran", "option2": "sat", "answer": "2"}, "He _.", "sat"
     ),
-    "sciq": (
+    "sciq": Form(
         {"support": "S.", "question": "Q?", "correct_answer": "c"}
         | {f"distractor{n}": f"w{n}" for n in (1, 2, 3)},
         "S.\nQ?",
         "c",
     ),
-    "logiqa": (
-        {"context": "C.", "query": "Q?", "options": ["a", "b"], "correct_option": 1},
-        "C.\nQ?",
-        "b",
+    "logiqa": Form(
+        {"context": "C.", "query": "Q?", "options": ["a", "b"], "correct_option": 1}, "C.\nQ?", "b"
     ),
-    "copa": (
+    "copa": Form(
         {"premise": "P.", "question": "cause", "choice1": "a", "choice2": "b", "label": 0},
         "P.\ncause",
         "a",
     ),
-    "multirc": (
-        {"paragraph": "P.", "question": "Q?", "answer": "a", "label": 1},
-        "P.\nQ?\na",
-        "yes",
+    "multirc": Form(
+        {"paragraph": "P.", "question": "Q?", "answer": "a", "label": 1}, "P.\nQ?\na", "yes"
     ),
-    "truthfulqa": (
+    "truthfulqa": Form(
         {"question": "Q?", "best_answer": "b", "correct_answers": ["b"], "incorrect_answers": []},
         "Q?",
         "b",
     ),
-    "big-bench": (
-        {"inputs": "Q?", "targets": ["b"], "multiple_choice_targets": ["a", "b"]},
-        "Q?",
-        "b",
+    "big-bench": Form(
+        {"inputs": "Q?", "targets": ["b"], "multiple_choice_targets": ["a", "b"]}, "Q?", "b"
     ),
-    "flan": ({"inputs": "Q?", "targets": "b"}, "Q?", "b"),
-    "gemini, text": ({"text_input": "Q?", "output": "b"}, "Q?", "b"),
-    "palm": ({"input_text": "Q?", "output_text": "b"}, "Q?", "b"),
-    "preferences": ({"input": {"messages": TALK}, "preferred_output": [SAID]}, "Hi?", "Yo"),
-    "evals": ({"input": TALK, "ideal": "Yo"}, "Hi?", "Yo"),
-    "reinforcement": ({"messages": TALK, "reference_answer": "Yo"}, "Hi?", "Yo"),
-    "langsmith": ({"inputs": {"q": "Q?"}, "outputs": {"a": "b"}}, "Q?", "b"),
-    "promptfoo": ({"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"),
-    "mt-bench": ({"question_id": 1, "turns": ["Q?", "R?"], "reference": ["b", "c"]}, "Q?", "b"),
-    "samples": ({"doc_id": 0, "doc": {"q": "Q?"}, "arguments": [["Q?"]], "target": "b"}, "Q?", "b"),
-    "samples, new": (
+    "flan": Form({"inputs": "Q?", "targets": "b"}, "Q?", "b"),
+    "gemini, text": Form({"text_input": "Q?", "output": "b"}, "Q?", "b"),
+    "palm": Form({"input_text": "Q?", "output_text": "b"}, "Q?", "b"),
+    "preferences": Form({"input": {"messages": TALK}, "preferred_output": [SAID]}, "Hi?", "Yo"),
+    "evals": Form({"input": TALK, "ideal": "Yo"}, "Hi?", "Yo"),
+    "reinforcement": Form({"messages": TALK, "reference_answer": "Yo"}, "Hi?", "Yo"),
+    "langsmith": Form({"inputs": {"q": "Q?"}, "outputs": {"a": "b"}}, "Q?", "b"),
+    "promptfoo": Form(
+        {"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"
+    ),
+    "mt-bench": Form({"question_id": 1, "turns": ["Q?", "R?"], "reference": ["b", "c"]}, "Q?", "b"),
+    "samples": Form(
+        {"doc_id": 0, "doc": {"q": "Q?"}, "arguments": [["Q?"]], "target": "b"}, "Q?", "b"
+    ),
+    "samples, new": Form(
         {"doc_id": 0, "doc": {}, "arguments": {"gen_args_0": {"arg_0": "Q?"}}, "target": "b"},
         "Q?",
         "b",
     ),
-    "translations": ({"translation": {"en": "yes", "de": "ja"}}, "yes", "ja"),
+    "translations": Form({"translation": {"en": "yes", "de": "ja"}}, "yes", "ja"),
 }
 
-COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "coqa": (
+COMMANDS = {
+    "coqa": Form(
         {
             "story": "S.",
             "questions": [{"input_text": "Q?"}, {"input_text": "R?"}],
@@ -141,12 +141,12 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "S.\nQ: Q?\nA: a\nQ: R?\nA:",
         "b",
     ),
-    "coqa, data set": (
+    "coqa, data set": Form(
         {"story": "S.", "questions": ["Q?", "R?"], "answers": {"input_text": ["a", "b"]}},
         "S.\nQ: Q?\nA: a\nQ: R?\nA:",
         "b",
     ),
-    "quac, data set": (
+    "quac, data set": Form(
         {
             "background": "B.",
             "context": "C.",
@@ -157,7 +157,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "B.\nC.\nQ: Q?\nA: a\nQ: R?\nA:",
         "b",
     ),
-    "quac": (
+    "quac": Form(
         {
             "background": "B.",
             "paragraphs": [
@@ -180,7 +180,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "B.\nC.\nQ: Q?\nA: a\nQ: R?\nA:",
         "b",
     ),
-    "natural questions, data set": (
+    "natural questions, data set": Form(
         {
             "question": {"text": "Who?", "tokens": ["Who"]},
             "document": {"title": "T", "html": "<p>"},
@@ -189,7 +189,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Who?",
         "Ann",
     ),
-    "natural questions": (
+    "natural questions": Form(
         {
             "question_text": "Who?",
             "document_text": "It was Ann .",
@@ -198,9 +198,9 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Who?",
         "Ann",
     ),
-    "truthfulqa": ({"question": "Q?", "mc1_targets": SQUARE}, "Q?", "five"),
-    "big-bench": ({"input": "Q?", "target_scores": {"a": 0, "b": 1}}, "Q?", "b"),
-    "natural instructions": (
+    "truthfulqa": Form({"question": "Q?", "mc1_targets": SQUARE}, "Q?", "five"),
+    "big-bench": Form({"input": "Q?", "target_scores": {"a": 0, "b": 1}}, "Q?", "b"),
+    "natural instructions": Form(
         {
             "Definition": ["Do."],
             "Positive Examples": [],
@@ -209,31 +209,31 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Do.\nQ?",
         "b",
     ),
-    "prodigy, options": (
+    "prodigy, options": Form(
         {"text": "Good", "options": QA, "accept": ["neg"], "answer": "accept", "_input_hash": 1},
         "Good",
         "NEG",
     ),
-    "prodigy, spans": (
+    "prodigy, spans": Form(
         {"text": "the lamp", "spans": MARK, "answer": "accept", "_input_hash": 1},
         "the lamp",
         "ORG: lamp",
     ),
-    "prodigy": (
+    "prodigy": Form(
         {"text": "Good", "label": "POS", "answer": "reject", "_input_hash": 1},
         "Good\nIs it POS?",
         "no",
     ),
-    "doccano, spans": ({"text": "the lamp", "label": [[4, 8, "ORG"]]}, "the lamp", "ORG: lamp"),
-    "doccano, entities": (
+    "doccano, spans": Form({"text": "the lamp", "label": [[4, 8, "ORG"]]}, "the lamp", "ORG: lamp"),
+    "doccano, entities": Form(
         {"text": "the lamp", "entities": [{"label": "ORG", "start_offset": 4, "end_offset": 8}]},
         "the lamp",
         "ORG: lamp",
     ),
-    "label studio, spans": (labelled(PLACE), "the lamp", "ORG: lamp"),
-    "tags": ({"tokens": ["the", "lamp"], "ner_tags": [0, 3]}, "the lamp", "0 3"),
-    "ultrachat": ({"id": "1", "data": ["Hi?", "Yo then"]}, "Hi?", "Yo then"),
-    "trees": (
+    "label studio, spans": Form(labelled(PLACE), "the lamp", "ORG: lamp"),
+    "tags": Form({"tokens": ["the", "lamp"], "ner_tags": [0, 3]}, "the lamp", "0 3"),
+    "ultrachat": Form({"id": "1", "data": ["Hi?", "Yo then"]}, "Hi?", "Yo then"),
+    "trees": Form(
         {
             "message_tree_id": "m",
             "prompt": {
@@ -245,7 +245,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Hi?",
         "Yo",
     ),
-    "chatgpt": (
+    "chatgpt": Form(
         {
             "current_node": "c",
             "mapping": {
@@ -263,7 +263,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Hi?",
         "Yo",
     ),
-    "gemini, batch": (
+    "gemini, batch": Form(
         {
             "request": {"systemInstruction": {"parts": [{"text": "Short."}]}, "contents": [PARTS]},
             "response": {"candidates": [{"content": {"role": "model", "parts": THOUGHT}}]},
@@ -271,50 +271,42 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "Short.\n\nHi?",
         "Yo",
     ),
-    "turns without speakers": (
-        {"contents": [PARTS, {"parts": [{"text": "Yo"}]}]},
-        "Hi?",
-        "Yo",
-    ),
-    "turns without speakers, an answer": ({"messages": ["Hi?"], "answer": "Yo"}, "Hi?", "Yo"),
-    "turns as texts": ({"conversation": ["Hi?", "Yo"]}, "Hi?", "Yo"),
-    "turns by other keys": (
+    "turns without speakers": Form({"contents": [PARTS, {"parts": [{"text": "Yo"}]}]}, "Hi?", "Yo"),
+    "turns without speakers, an answer": Form({"messages": ["Hi?"], "answer": "Yo"}, "Hi?", "Yo"),
+    "turns as texts": Form({"conversation": ["Hi?", "Yo"]}, "Hi?", "Yo"),
+    "turns by other keys": Form(
         {"dialogue": [{"speaker": "human", "text": "Hi?"}, {"speaker": "bot", "text": "Yo"}]},
         "Hi?",
         "Yo",
     ),
-    "turns by type": (
+    "turns by type": Form(
         {"messages": '[{"type": "human", "content": "Hi?"}, {"type": "ai", "content": "Yo"}]'},
         "Hi?",
         "Yo",
     ),
-    "turns by speaker": ({"conversation": [{"human": "Hi?", "assistant": "Yo"}]}, "Hi?", "Yo"),
-    "label studio, short, spans": (
+    "turns by speaker": Form({"conversation": [{"human": "Hi?", "assistant": "Yo"}]}, "Hi?", "Yo"),
+    "label studio, short, spans": Form(
         SHORT | {"label": [{"start": 0, "end": 3, "text": "Goo", "labels": ["ORG"]}]},
         "Good",
         "ORG: Goo",
     ),
-    "ragas, contexts": (
+    "ragas, contexts": Form(
         {"question": "Q?", "contexts": ["C.", "D."], "answer": "a", "ground_truth": "b"},
         "C.\nD.\nQ?",
         "b",
     ),
-    "ragas, lists": (
-        {"question": "Q?", "contexts": ["C."], "ground_truths": ["b"]},
-        "C.\nQ?",
-        "b",
+    "ragas, lists": Form(
+        {"question": "Q?", "contexts": ["C."], "ground_truths": ["b"]}, "C.\nQ?", "b"
     ),
-    "ragas, retrieved": (
+    "ragas, retrieved": Form(
         {"user_input": "Q?", "retrieved_contexts": ["C."], "response": "a", "reference": "b"},
         "C.\nQ?",
         "b",
     ),
-    "axolotl": (
-        {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]},
-        "Hi?",
-        "Yo",
+    "axolotl": Form(
+        {"segments": [{"label": False, "text": "Hi?"}, {"label": True, "text": "Yo"}]}, "Hi?", "Yo"
     ),
-    "cohere, old": (
+    "cohere, old": Form(
         {
             "chat_history": [{"role": "USER", "message": "A"}, {"role": "CHATBOT", "message": "B"}],
             "message": "Hi?",
@@ -323,7 +315,7 @@ COMMANDS: dict[str, tuple[dict[str, Any], str, str]] = {
         "User: A\nAssistant: B\nUser: Hi?\nAssistant:",
         "Yo",
     ),
-    "transcripts": (
+    "transcripts": Form(
         {
             "chosen": "\n\nHuman: Hi?\n\nAssistant: Yo",
             "rejected": "\n\nHuman: Hi?\n\nAssistant: No",

@@ -378,8 +378,7 @@ def test_ids_clusters_and_levels_can_be_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["evidence", "sql_context", "document_text", "premise1", "Context_Text", "user_persona"],
+    "name", ["evidence", "sql_context", "document_text", "premise1", "Context_Text", "user_persona"]
 )
 def test_what_is_named_like_a_part_is_one(tmp_path: Path, name: str) -> None:
     """What a name is of stands at its end; where it holds no text of several words it is none."""
