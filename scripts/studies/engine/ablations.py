@@ -57,7 +57,7 @@ def _in_order(rows: Sequence[PackedRow], limits: PassLimits) -> tuple[tuple[Pack
         together = [*batches[-1], row] if batches else []
         fits = bool(together) and (
             len(together) * max(len(packed.tokens) for packed in together) <= limits.batch_tokens
-            and sum(len(packed.reads.place) for packed in together) <= limits.batch_reads
+            and sum(len(packed.reads.position) for packed in together) <= limits.batch_reads
             and (
                 limits.batch_sequences is None
                 or sum(packed.n_sequences for packed in together) <= limits.batch_sequences
@@ -100,7 +100,7 @@ def _run_all_rows(batch: Any) -> list[Generated]:
 
 
 _HEAD: dict[str, Switch] = {
-    "LM head on all positions": lambda lm: mock.patch.object(passes, "_only_at", _all_logits)
+    "LM head on all positions": lambda lm: mock.patch.object(passes, "only_at", _all_logits)
 }
 
 SCORING: dict[str, Switch] = {
