@@ -14,7 +14,7 @@ from cliffguard.core.answers import QUESTION_FORMAT
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.reviews import REVIEW_FORMAT
 from cliffguard.report.json import read_review, render_json
-from cliffguard.store.answers import Store
+from cliffguard.store.answers import Entry, Store
 
 LAYOUTS = Path(__file__).parent / "layouts"
 FIRST = LAYOUTS / "1"
@@ -94,3 +94,29 @@ def test_a_store_of_the_first_layout_is_read() -> None:
     assert {question["asked"]["format"] for question in questions} == {QUESTION_FORMAT} == {1}
     assert sorted(n_answers) == [48, 48, 96, 96]
     assert all(len(entry.read_items()) == n for entry, n in zip(entries, n_answers, strict=True))
+
+
+def test_a_store_with_the_items_beside_each_question_is_looked_after(tmp_path: Path) -> None:
+    """As earlier versions laid it out: listed, verified, and taken to a store of this layout."""
+    first, second = FIRST / "store", tmp_path / "second"
+    assert not (first / "items").exists()
+
+    for words in (
+        ["ls", "--store", first],
+        ["verify", "--store", first],
+        ["export", "--store", first, "--out", tmp_path / "a.tar"],
+        ["import", tmp_path / "a.tar", "--store", second],
+        ["verify", "--store", second],
+    ):
+        done = CliRunner().invoke(app, ["store", *map(str, words)])
+        assert done.exit_code == 0, done.output
+
+    sides = [Store(root).entries() for root in (first, second)]
+    items, shards = (
+        [[read(entry) for entry in side] for side in sides]
+        for read in (Entry.read_items, lambda entry: list(entry.read_all()))
+    )
+    assert items[0] == items[1]
+    assert shards[0] == shards[1]
+    assert len(list((second / "items").iterdir())) == len(set(items[0]))
+    assert list(second.rglob("items.jsonl")) == []

@@ -118,17 +118,26 @@ def verify_store(
 ) -> None:
     """Read every stored answer and check it against its seal; exit 12 where one is damaged."""
     from cliffguard.report.clean import one_line
-    from cliffguard.store.maintenance.damage import examine, examine_looks, move_aside
+    from cliffguard.store.maintenance.damage import (
+        examine,
+        examine_lists,
+        examine_looks,
+        move_aside,
+    )
     from cliffguard.store.maintenance.questions import entries_of
 
     answers = open_store(store)
     with progress_shown("reading what is stored"):
         entries = entries_of(answers)
-        by_folder = {entry.folder: examine(entry) for entry in entries}
-        looks = examine_looks(answers)
+        lists, looks = examine_lists(answers), examine_looks(answers)
+        shared = {damage.path for damage in lists}
+        by_folder = {
+            entry.folder: [damage for damage in examine(entry) if damage.path not in shared]
+            for entry in entries
+        }
     damaged = {folder: damages for folder, damages in by_folder.items() if damages}
     n_damaged = len(damaged)
-    damaged |= {damage.path: [damage] for damage in looks}
+    damaged |= {damage.path: [damage] for damage in [*lists, *looks]}
     for folder, damages in damaged.items():
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
         print(one_line(f"{folder}: {damages[0].what}{more}"))
@@ -138,8 +147,9 @@ def verify_store(
         ):
             print(one_line(f"moved aside: {path}"))
     elif damaged:
+        counted = _counted(n_damaged, len(entries), len(lists), len(looks))
         raise StoreError(
-            f"{answers.root}: {_counted(n_damaged, len(entries), len(looks))} damaged; with "
+            f"{answers.root}: {counted} damaged; with "
             "--repair what is damaged is moved aside, and the next run asks it again"
             f"{', but what was spent at these looks is forgotten' if looks else ''}",
             id="store.damaged",
@@ -153,13 +163,14 @@ def verify_store(
         )
 
 
-def _counted(n_questions: int, n_all: int, n_looks: int) -> str:
-    """Say how many questions, and how many files of looks at a pair, are meant."""
-    looks = f"the looks at {n_looks} {'pair' if n_looks == 1 else 'pairs'} of checkpoints"
-    parts = (
-        [f"{n_questions} of {n_things(n_all, 'question')}"] if n_questions or not n_looks else []
-    )
-    return f"{' and '.join([*parts, *([looks] if n_looks else [])])} are"
+def _counted(n_questions: int, n_all: int, n_lists: int, n_looks: int) -> str:
+    """Say how many questions, lists of items, and files of looks at a pair, are meant."""
+    parts = [
+        f"{n_questions} of {n_things(n_all, 'question')}" if n_questions else "",
+        f"{n_things(n_lists, 'list')} of items" if n_lists else "",
+        f"the looks at {n_things(n_looks, 'pair')} of checkpoints" if n_looks else "",
+    ]
+    return f"{' and '.join(filter(None, parts))} are"
 
 
 @store_app.command("prune")

@@ -1,8 +1,8 @@
 """The store of answers: one directory per question, written shard by shard.
 
     <root>/README                          what this folder is
+    <root>/items/cd34….jsonl               what was asked, in the order of the run
     <root>/questions/ab/ab12…/question.json    the readable pre-image of the key
-                             /items.jsonl      what was asked, in the order of the run
                              /shards/0000.jsonl answers, one line per item, and how they came about
                              /noise.json       how many flip by noise, where that was measured
                              /judged/cd34…     empty: a verdict on this pair was formed on them
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -39,6 +40,15 @@ from cliffguard.core.files import (
     write_whole,
 )
 from cliffguard.core.items import Item
+from cliffguard.store.item_lists import (
+    BESIDE,
+    digest_of_lines,
+    lines_of,
+    list_path,
+    parsed_list,
+    write_list,
+)
+from cliffguard.store.types import are
 
 _README = """\
 Answers of language models, measured by cliffguard and kept so that none is computed twice.
@@ -50,6 +60,8 @@ _ABOUT = {"name", "suite", "entry", "metric", "filter", "shots"}
 _QUESTION = {"asked", "about", "items"}
 _NOISE = {"against", "items", "flips"}
 _SHARD = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_NOTED = '{"notes":'
 
 
 STORE_VARIABLE = "CLIFFGUARD_STORE"
@@ -93,14 +105,16 @@ class Entry:
 
     def read_sealed(self, number: int) -> ShardAnswers:
         """Return the answers of a shard to whatever items, which must match their seal."""
-        lines = self._lines(self.shard_file(number))
-        seal = lines.pop() if lines else {}
-        if seal != {"seal": self._digest(lines)}:
+        path = self.shard_file(number)
+        lines = lines_of(self._text(path))
+        seal = self._parsed(path, lines.pop()) if lines else {}
+        if seal != {"seal": digest_of_lines(lines)}:
             raise self._damaged(f"shard {number} does not match its seal")
-        notes = lines.pop()["notes"] if lines and lines[-1].keys() == {"notes"} else {}
+        noted = self._parsed(path, lines.pop()) if lines and lines[-1].startswith(_NOTED) else {}
+        notes = noted.get("notes", {})
         if not isinstance(notes, dict):
             raise self._damaged(f"shard {number} does not say how it was measured")
-        return ShardAnswers(answers=tuple(self._answer(line) for line in lines), notes=notes)
+        return ShardAnswers(answers=self._answers(path, lines), notes=notes)
 
     def read_all(self) -> Iterator[ShardAnswers]:
         """Yield every shard that is there, whose answers must be to items of this question."""
@@ -134,14 +148,34 @@ class Entry:
         return sorted(int(match[1]) for name in names if (match := _SHARD.fullmatch(name)))
 
     def read_items(self) -> tuple[Item, ...]:
-        """Return what was asked, in the order of the run."""
-        rows = self._lines(self.folder / "items.jsonl")
-        if self._digest(rows) != self.read_question().get("items"):
-            raise self._damaged("items.jsonl does not match its digest in question.json")
+        """Return what was asked, in the order of the run.
+
+        Where a list is damaged that other questions share, the error's id is `store.list-damaged`,
+        and where it is missing `store.list-missing`.
+        """
+        path, digest = self.items_file(), self.read_question()["items"]
         try:
-            return tuple(map(_item, rows))
-        except (TypeError, KeyError):
-            raise self._damaged("items.jsonl does not hold items") from None
+            if path.parent == self.folder:
+                return parsed_list(self._text(path), digest)
+            return parsed_list(path.read_text(encoding="utf-8"), digest)
+        except FileNotFoundError:
+            raise self._lacking(path) from None
+        except OSError as failure:
+            if is_unreachable(failure):
+                raise read_error(path, failure) from failure
+            raise self._damaged_list(path, f"cannot be read ({failure.strerror})") from None
+        except ValueError as failure:
+            raise self._damaged_list(path, str(failure)) from None
+
+    def items_file(self) -> Path:
+        """Return where the list of what was asked lies: beside all questions, or with this one."""
+        with_it = self.folder / BESIDE  # as earlier versions stored it
+        return with_it if with_it.exists() else list_path(self.root, self.read_question()["items"])
+
+    @property
+    def root(self) -> Path:
+        """The folder of the store."""
+        return self.folder.parent.parent.parent
 
     def read_question(self) -> dict[str, Any]:
         """Return the pre-image of the key, checked against the folder's name."""
@@ -151,6 +185,8 @@ class Entry:
         about = question["about"]
         if not isinstance(about, dict) or not about.keys() >= _ABOUT:
             raise self._damaged("question.json lacks the names that lie beside the question")
+        if not isinstance(question["items"], str) or not _DIGEST.fullmatch(question["items"]):
+            raise self._damaged("question.json does not name its items")
         return question
 
     def read_noise(self) -> dict[str, Any] | None:
@@ -184,23 +220,24 @@ class Entry:
         """Return where the answers of a shard lie."""
         return self.shards_folder / f"{number:04d}.jsonl"
 
-    def _answer(self, line: dict[str, Any]) -> Answer:
+    def _answers(self, path: Path, lines: Sequence[str]) -> tuple[Answer, ...]:
+        """Return the answers on the lines of a shard, whose seal they match."""
+        rows = self._parsed(path, f"[{','.join(lines)}]")
         try:
-            return Answer(**line)
+            answers = tuple(Answer(**row) for row in rows)
+            is_finite = all(math.isfinite(answer.confidence or 0) for answer in answers)
+            is_whole = are(Answer, answers) and is_finite
         except (TypeError, ValueError):
-            raise self._damaged("a line does not hold an answer") from None
+            is_whole = False
+        if not is_whole:
+            raise self._damaged("a line does not hold an answer")
+        return answers
 
     def _digest(self, rows: Any) -> str:
         try:
             return digest(rows)
         except ValueError:  # NaN, which we never write
             raise self._damaged("question.json or a line holds a number that is none") from None
-
-    def _lines(self, path: Path) -> list[dict[str, Any]]:
-        lines = [self._parsed(path, line) for line in self._text(path).split("\n") if line]
-        if not all(isinstance(line, dict) for line in lines):
-            raise self._damaged(f"{path.name} does not hold an object a line")
-        return lines
 
     def _sealed(self, path: Path, keys: set[str]) -> dict[str, Any]:
         """Return the object in a file with exactly these keys, checked against its seal."""
@@ -232,11 +269,27 @@ class Entry:
             raise self._damaged(f"{path.name} cannot be read ({failure})") from None
 
     def _damaged(self, what: str) -> StoreError:
-        root = self.folder.parent.parent.parent
         return StoreError(
-            f"{self.folder}: {what}; `cliffguard store verify --store {root} --repair` moves it "
-            "aside, and the next run asks again",
+            f"{self.folder}: {what}; `cliffguard store verify --store {self.root} --repair` moves "
+            "it aside, and the next run asks again",
             id="store.damaged",
+        )
+
+    def _damaged_list(self, path: Path, what: str) -> StoreError:
+        if path.parent == self.folder:
+            return self._damaged(f"{path.name} {what}")
+        return StoreError(
+            f"{path}: {what}; `cliffguard store verify --store {self.root} --repair` moves it "
+            "aside, and the next run that asks the same items writes it again",
+            id="store.list-damaged",
+        )
+
+    def _lacking(self, path: Path) -> StoreError:
+        name = path.relative_to(self.root).as_posix()
+        return StoreError(
+            f"{self.folder}: {name} is missing; the next run that asks the same items writes it "
+            "again, and so does `cliffguard store import` of answers to them",
+            id="store.list-missing",
         )
 
 
@@ -246,17 +299,6 @@ class ShardAnswers:
 
     answers: tuple[Answer, ...]
     notes: Mapping[str, Any]
-
-
-def _row(item: Item) -> dict[str, Any]:
-    """Return an item as it is kept: several right answers only where there are some."""
-    row: dict[str, Any] = json.loads(canonical_json(dataclasses.asdict(item)))
-    return row if item.answers else {key: value for key, value in row.items() if key != "answers"}
-
-
-def _item(row: Mapping[str, Any]) -> Item:
-    lists = {key: tuple(row[key]) for key in ("choices", "answers") if key in row}
-    return Item(**{**row, **lists})
 
 
 def _with_seal(value: Mapping[str, Any]) -> str:
@@ -299,6 +341,8 @@ class Store:
         if is_new:
             self._create(entry, question, items)
         entry.read_question()
+        if not entry.items_file().exists():  # moved aside, or gone with what needed it before
+            write_list(self.root, items)
         return entry
 
     def begin(self) -> None:
@@ -351,7 +395,8 @@ class Store:
 
     def move_aside(self, path: Path) -> Path:
         """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""
-        target = _free(self.root.joinpath("damaged", *path.relative_to(self.root).parts[2:]))
+        parts = path.relative_to(self.root).parts
+        target = _free(self.root.joinpath("damaged", *(parts[2:] or parts[1:])))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, target)
@@ -364,9 +409,7 @@ class Store:
 
     def _create(self, entry: Entry, question: Question, items: Sequence[Item]) -> None:
         self.begin()
-        rows = [_row(item) for item in items]
-        text = "".join(canonical_json(row) + "\n" for row in rows)
-        write_whole(entry.folder / "items.jsonl", text)
+        listed = write_list(self.root, items)
         task = question.task
         # For a reader, and to find the entry again by the name that a suite gives a stock task.
         about = {
@@ -381,6 +424,6 @@ class Store:
             # By which the answers to items are known again under a later form of the question.
             **({} if task.terms is None else {"terms": task.terms.key}),
         }
-        described = {"asked": question.preimage(), "about": about, "items": digest(rows)}
+        described = {"asked": question.preimage(), "about": about, "items": listed}
         # Written last: where question.json is, the items are.
         write_whole(entry.folder / "question.json", _with_seal(described))

@@ -479,7 +479,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Review, Path]:
     return review, root / "store"
 
 
-STORED = ("question.json", "items.jsonl", "shards/0000.jsonl")
+STORED = ("question.json", "items/*.jsonl", "shards/0000.jsonl")
 
 
 @fuzzed

@@ -423,7 +423,7 @@ def test_a_worker_that_is_killed_ends_the_run(
         tmp_path, suite, tiny_adapter, what="import time; time.sleep(600)", where=1
     )
     time.sleep(0.1)
-    while not list((tmp_path / "store").glob("questions/*/*/items.jsonl")):
+    while not list((tmp_path / "store").glob("items/*.jsonl")):
         if running[0].poll() is not None:
             break
         time.sleep(0.05)

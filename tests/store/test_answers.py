@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def test_the_items_come_back_in_order(store: Store) -> None:
     entry = store.open(question(), items)
 
     assert entry.read_items() == items
-    lines = (entry.folder / "items.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = entry.items_file().read_text(encoding="utf-8").splitlines()
     assert ["answers" in line for line in lines] == [False, True]  # as stores before had them
 
 
@@ -283,6 +284,52 @@ def test_only_absent_shards_are_asked(store: Store) -> None:
     assert resumed == whole
 
 
+def test_questions_about_the_same_items_share_them(store: Store) -> None:
+    """Of two candidates the items lie there once, and another list beside them."""
+    first = store.open(question(), ITEMS)
+    second = store.open(with_checkpoint(weights="other"), ITEMS)
+    third = store.open(replace(question(), replicate=1), ITEMS[:2])
+
+    assert first.items_file() == second.items_file() != third.items_file()
+    assert len(list((store.root / "items").iterdir())) == 2
+    assert list(store.root.glob("questions/*/*/items.jsonl")) == []
+
+
+def test_two_that_begin_at_once_share_the_items(tmp_path: Path) -> None:
+    """Each writes the whole list or finds it: whichever is put in place last is the same."""
+    questions = [with_checkpoint(weights=f"w{number}") for number in range(16)]
+
+    with ThreadPoolExecutor(8) as pool:
+        entries = list(pool.map(lambda q: Store(tmp_path).open(q, ITEMS), questions))
+
+    assert {entry.read_items() for entry in entries} == {ITEMS}
+    assert [path.name for path in (tmp_path / "items").iterdir()] == [entries[0].items_file().name]
+
+
+def test_a_list_that_is_gone_is_written_again(entry: Entry, store: Store) -> None:
+    """Whoever asks the same items brings it back, for all questions that lack it."""
+    entry.items_file().unlink()
+    with pytest.raises(StoreError, match=r"items/\w{64}\.jsonl is missing") as caught:
+        entry.read_items()
+
+    store.open(with_checkpoint(weights="other"), ITEMS)
+
+    assert caught.value.id == "store.list-missing"
+    assert entry.read_items() == ITEMS
+
+
+@pytest.mark.parametrize("name", ["../../../../etc/passwd", "", None, 7, "A" * 64])
+def test_items_lie_where_a_digest_says(name: Any, entry: Entry) -> None:
+    """A question whose items have another name is damaged: no path is made of it."""
+    path = entry.folder / "question.json"
+    changed = {**json.loads(path.read_text()), "items": name}
+    del changed["seal"]
+    path.write_text(json.dumps(changed))
+
+    with pytest.raises(StoreError, match=r"question\.json does not name its items"):
+        entry.read_items()
+
+
 # --- damage --------------------------------------------------------------------------------------
 
 
@@ -377,6 +424,16 @@ def test_a_question_without_its_names_is_refused(about: Any, entry: Entry) -> No
         entry.read_question()
 
 
+@pytest.mark.parametrize("text", ["{", "1\n", "[]\n", "{}\n", '{"id": "a"}\n'])
+def test_torn_items_are_refused(text: str, entry: Entry) -> None:
+    """A list that holds no items is damage."""
+    entry.items_file().write_text(text)
+
+    with pytest.raises(StoreError, match=r"items/\w{64}\.jsonl: ") as caught:
+        entry.read_items()
+    assert caught.value.id == "store.list-damaged"
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -388,9 +445,9 @@ def test_a_question_without_its_names_is_refused(about: Any, entry: Entry) -> No
 )
 def test_changed_items_are_refused(change: Callable[[list[str]], list[str]], entry: Entry) -> None:
     """What was asked is as much part of the record as what was answered."""
-    rewrite(entry.folder / "items.jsonl", change)
+    rewrite(entry.items_file(), change)
 
-    with pytest.raises(StoreError, match=r"items\.jsonl"):
+    with pytest.raises(StoreError, match=r"items/\w{64}\.jsonl: does not match its digest"):
         entry.read_items()
 
 

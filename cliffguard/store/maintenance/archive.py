@@ -1,14 +1,15 @@
 """Export and import of stored answers as one tar file.
 
     cliffguard-answers.json               the format, and the SHA-256 of every other file
+    items/cd34….jsonl                     what was asked
     questions/ab/ab12…/question.json      as they lie in the store
-                      /items.jsonl
                       /noise.json
                       /shards/0000.jsonl
     looks/ab/ab12….json                   the looks that were taken at these checkpoints
     trials/ab12….json                     what came of their trials of packing
 
-The same questions give the same bytes. An archive comes from elsewhere: nothing of it is put into
+The same questions give the same bytes. Format 1, which is read, too, has the items of a question
+beside it. An archive comes from elsewhere: nothing of it is put into
 a store before all of it is read and verified.
 """
 
@@ -22,7 +23,7 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -39,19 +40,21 @@ from cliffguard.core.hashing import sha256_now
 from cliffguard.core.reviews import TakenLooks
 from cliffguard.core.texts import cut_middle
 from cliffguard.store.answers import Entry, Store
+from cliffguard.store.item_lists import BESIDE, LISTS, all_lists, keep_list, list_path
 from cliffguard.store.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks, turn
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.pruning import STAGING
 from cliffguard.store.maintenance.questions import StoredQuestion
-from cliffguard.store.maintenance.types import are
 from cliffguard.store.shards import in_shards
+from cliffguard.store.types import are
 
-FORMAT = 1
+FORMAT = 2
+_READ = (1, FORMAT)
 MOST_BYTES = 2**30
 """Of one file in an archive; the items of a suite, or a shard of long answers, are far smaller."""
 
 _MANIFEST = "cliffguard-answers.json"
-_NAME = re.compile(
+_QUESTION = re.compile(
     r"questions/([0-9a-f]{2})/(\1[0-9a-f]{62})/"
     r"(question\.json|items\.jsonl|noise\.json|shards/(?:\d{4}|[1-9]\d{4,8})\.jsonl)"
 )
@@ -77,6 +80,7 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
     Raises StoreError where one of them is damaged: nothing is written then.
     """
     out = user_path(str(out), UsageError)
+    lists: dict[str, Path] = {}
     names: list[str] = []
     for row in sorted(rows, key=lambda row: row.key):
         entry = store.entry(row.key)
@@ -88,16 +92,20 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
             )
         files = sorted(path for path in entry.folder.rglob("*") if path.is_file())
         names += [path.relative_to(store.root).as_posix() for path in files]
+        items = list_path(store.root, entry.read_question()["items"]).relative_to(store.root)
+        lists[items.as_posix()] = entry.items_file()
     fingerprints = {row.fingerprint for row in rows}
     beside = [*pairs_with(all_looks(store), fingerprints), *store.trials(fingerprints)]
     names += [path.relative_to(store.root).as_posix() for path in beside]
-    names = [name for name in names if _is_of_a_store(name)]
-    digests = {name: sha256_now(store.root / name) for name in names}
+    # Each list once, also of questions that have it beside them.
+    others = [n for n in names if _is_of_a_store(n) and not n.endswith(f"/{BESIDE}")]
+    paths = {**dict(sorted(lists.items())), **{name: store.root / name for name in others}}
+    digests = {name: sha256_now(path) for name, path in paths.items()}
     about = canonical_json({"format": FORMAT, "files": digests}).encode("ascii")
     with _written_whole(out) as stream, tarfile.open(fileobj=stream, mode="w", format=_TAR) as tar:
         tar.addfile(_plain(_MANIFEST, len(about)), io.BytesIO(about))
-        for name in names:
-            with (store.root / name).open("rb") as file:
+        for name, path in paths.items():
+            with path.open("rb") as file:
                 tar.addfile(_plain(name, os.fstat(file.fileno()).st_size), file)
     return out.stat().st_size
 
@@ -153,6 +161,7 @@ def read_archive(store: Store, path: Path) -> ImportSummary:
                 raise IntegrityError(
                     f"{path}: {where}: {damages[0].what}; export it again", id="archive.damaged"
                 )
+        _refuse_unneeded(path, folder, staged.values())
         looks = [_whole_looks(path, file) for file in all_looks(Store(folder))]
         trials = _whole_trials(path, Store(folder))
         for key, entry in staged.items():
@@ -228,7 +237,7 @@ def _unpacked(path: Path, tar: tarfile.TarFile, staged: Store) -> list[str]:
             raise _refused(path, f"{name} does not match its digest")
     if left:
         raise _refused(path, f"{min(left)} is missing, with {len(left) - 1} more")
-    questions = (name for name in digests if _NAME.fullmatch(name))
+    questions = (name for name in digests if _QUESTION.fullmatch(name))
     return list(dict.fromkeys(PurePosixPath(name).parts[2] for name in questions))
 
 
@@ -245,10 +254,10 @@ def _manifest(path: Path, tar: tarfile.TarFile) -> dict[str, str]:
         about = json.loads(stream.read())
     except (ValueError, RecursionError):
         raise _refused(path, f"{_MANIFEST} cannot be read") from None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
+    if not isinstance(about, dict) or about.get("format") not in _READ:
         raise UsageError(
-            f"{path}: is of another format than {FORMAT}, the one that this version reads; export "
-            "it again with this version",
+            f"{path}: is of another format than {_READ[0]} and {FORMAT}, which this version reads; "
+            "export it again with this version",
             id="archive.format",
         )
     files = about.get("files")
@@ -263,7 +272,7 @@ def _manifest(path: Path, tar: tarfile.TarFile) -> dict[str, str]:
 
 
 def _is_of_a_store(name: str) -> bool:
-    return any(kind.fullmatch(name) for kind in (_NAME, LOOKS, _TRIAL))
+    return any(kind.fullmatch(name) for kind in (_QUESTION, LISTS, LOOKS, _TRIAL))
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:
@@ -308,6 +317,13 @@ def _whole_trials(path: Path, staged: Store) -> list[Path]:
     return trials
 
 
+def _refuse_unneeded(path: Path, folder: Path, staged: Iterable[Entry]) -> None:
+    """Refuse lists of items that no question of the archive asks: no export writes them."""
+    needed = {entry.items_file() for entry in staged}
+    if unneeded := [items for items in all_lists(folder) if items not in needed]:
+        raise _refused(path, f"{unneeded[0].name} belongs to no question")
+
+
 def _refuse_conflict(path: Path, new: Entry, old: Entry) -> None:
     """Refuse answers that differ from those of the store to the same question."""
     if not (old.folder / "question.json").is_file():
@@ -336,7 +352,9 @@ def _placed(new: Entry, old: Entry) -> int:
     shards = [f"shards/{number:04d}.jsonl" for number in new.shard_numbers()]
     noise = ["noise.json"] if (new.folder / "noise.json").is_file() else []
     # What was asked first: answers without their question look damaged to whoever looks now.
-    names = ["items.jsonl", "question.json", *shards, *noise]
+    if not (old.folder / BESIDE).exists():
+        keep_list(old.root, _text(new.items_file()), new.read_question()["items"])
+    names = ["question.json", *shards, *noise]
     is_new = {name: write_new(old.folder / name, _text(new.folder / name)) for name in names}
     return sum(is_new[name] for name in shards)
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cliffguard.core.answers import Answer
 from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import TakenLooks
 from cliffguard.store.answers import Entry, Store
+from cliffguard.store.item_lists import all_lists, is_list
 from cliffguard.store.looks import all_looks, read_looks
 from cliffguard.store.maintenance.questions import describe
-from cliffguard.store.maintenance.types import are
 from cliffguard.store.shards import in_shards
+from cliffguard.store.types import are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +32,31 @@ def examine(entry: Entry) -> list[Damage]:
     try:
         describe(entry)
         items = entry.read_items()
-        if not are(Item, items):
-            raise _damaged(entry, "items.jsonl does not hold items")
     except StoreError as failure:
-        damages.append(Damage(path=entry.folder, what=_reason(entry, failure)))
+        is_shared = failure.id == "store.list-damaged"  # the answers stay: a run brings it back
+        path = entry.items_file() if is_shared else entry.folder
+        damages.append(Damage(path=path, what=_reason(path, failure)))
     for number in entry.shard_numbers():
         try:
             _check_shard(entry, number, items)
         except StoreError as failure:
             path = entry.shards_folder / f"{number:04d}.jsonl"
-            damages.append(Damage(path=path, what=_reason(entry, failure)))
+            damages.append(Damage(path=path, what=_reason(entry.folder, failure)))
     try:
         entry.read_noise()
     except StoreError as failure:
-        damages.append(Damage(path=entry.folder / "noise.json", what=_reason(entry, failure)))
+        path = entry.folder / "noise.json"
+        damages.append(Damage(path=path, what=_reason(entry.folder, failure)))
     return damages
+
+
+def examine_lists(store: Store) -> list[Damage]:
+    """Return the lists of items that are damaged."""
+    return [
+        Damage(path=path, what="does not match its name")
+        for path in all_lists(store.root)
+        if not is_list(path, path.stem)
+    ]
 
 
 def examine_looks(store: Store) -> list[Damage]:
@@ -70,8 +80,6 @@ def _check_shard(entry: Entry, number: int, items: Sequence[Item] | None) -> Non
         if number >= len(shards):
             raise _damaged(entry, f"shard {number} answers no items")
         stored = entry.read_shard(number, shards[number].items)
-    if not are(Answer, stored.answers):
-        raise _damaged(entry, f"shard {number} does not hold answers")
     if not all(isinstance(note, (str, int)) for note in stored.notes.values()):
         raise _damaged(entry, f"shard {number} does not say how it was measured")
 
@@ -80,21 +88,22 @@ def _damaged(entry: Entry, what: str) -> StoreError:
     return StoreError(f"{entry.folder}: {what}", id="store.damaged")
 
 
-def _reason(entry: Entry, failure: StoreError) -> str:
-    """Return what is wrong, without the folder before it and the advice behind it."""
-    return str(failure).removeprefix(f"{entry.folder}: ").partition("; `cliffguard")[0]
+def _reason(path: Path, failure: StoreError) -> str:
+    """Return what is wrong, without the path before it and the advice behind it."""
+    return str(failure).removeprefix(f"{path}: ").partition("; `cliffguard")[0]
 
 
 def move_aside(store: Store, damages: Sequence[Damage]) -> list[Path]:
     """Move what is damaged below `<root>/damaged`; return where it lies now.
 
-    A question without a readable question.json or items.jsonl goes as a whole; with a file of
-    looks it is forgotten what was spent at them.
+    A question without a readable question.json, or whose items are missing, goes as a whole. Of
+    a damaged list of items only that goes: whoever asks them again writes it again. With a file
+    of looks it is forgotten what was spent at them.
     """
     return [store.move_aside(damage.path) for damage in outermost(damages)]
 
 
 def outermost(damages: Sequence[Damage]) -> list[Damage]:
     """Return the damages but for those inside of a folder that is itself one of them."""
-    paths = {damage.path for damage in damages}
-    return [damage for damage in damages if not paths & set(damage.path.parents)]
+    by_path = {damage.path: damage for damage in damages}  # many questions share a list
+    return [damage for path, damage in by_path.items() if not by_path.keys() & set(path.parents)]

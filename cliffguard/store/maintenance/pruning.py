@@ -15,6 +15,7 @@ from cliffguard.core.errors import StoreError
 from cliffguard.core.files import write_error
 from cliffguard.core.texts import n_things
 from cliffguard.store.answers import Entry, Store
+from cliffguard.store.item_lists import all_lists, list_path
 from cliffguard.store.looks import all_looks, pairs_with
 from cliffguard.store.maintenance.damage import examine, examine_looks, outermost
 from cliffguard.store.maintenance.questions import KEY, StoredQuestion, describe, entries_of
@@ -41,9 +42,10 @@ def removable(
 ) -> list[Removable]:
     """Return the questions that meet all of the conditions that are given.
 
-    With a checkpoint's questions go the looks that were taken at it, and its trials of packing.
-    `is_unreadable` means what of these is damaged, and with it what lies about: what was moved
-    aside, and what killed runs left a day ago or earlier. `now` is in seconds since 1970.
+    With a checkpoint's questions go the looks that were taken at it, and its trials of packing;
+    with the last question that asks them a list of items. `is_unreadable` means what of these is
+    damaged, and with it what lies about: what was moved aside, and what killed runs left a day
+    ago or earlier. `now` is in seconds since 1970.
     """
     now = time.time() if now is None else now
     removals: list[Removable] = []
@@ -58,14 +60,18 @@ def removable(
         if older_than_s is not None and now - written < older_than_s:
             continue
         if is_unreadable:
+            shown = {removal.path for removal in removals}  # questions share lists of items
             removals += [
-                _removable(damage.path, damage.what) for damage in outermost(examine(entry))
+                _removable(damage.path, damage.what)
+                for damage in outermost(examine(entry))
+                if damage.path not in shown
             ]
         elif row is None:
             removals.append(_removable(entry.folder, "cannot be read"))
         else:
             what = f"{row.checkpoint}, {row.task}, {n_things(row.n_answers, 'answer')}"
             removals.append(_removable(entry.folder, what))
+    removals += _lists(store, {removal.path for removal in removals})
     if is_unreadable and checkpoint is None:
         removals += _leftovers(store, now, older_than_s or 0.0)
     looks = _looks(store, None if checkpoint is None else fingerprints, is_unreadable)
@@ -75,6 +81,33 @@ def removable(
         file for file in beside if now - file.path.stat().st_mtime >= (older_than_s or 0.0)
     ]
     return removals
+
+
+def _lists(store: Store, removed: set[Path]) -> list[Removable]:
+    """Return the lists of items that no question asks any more once these are removed."""
+    needed: set[str] = set()
+    freed: set[str] = set()
+    for entry in entries_of(store):
+        try:
+            digest = entry.read_question()["items"]
+        except StoreError:
+            if entry.folder not in removed:
+                return []  # nobody knows what it asks
+            continue
+        (freed if entry.folder in removed else needed).add(digest)
+    paths = [list_path(store.root, digest) for digest in sorted(freed - needed)]
+    return [
+        _removable(path, "items that no other question asks") for path in paths if path.exists()
+    ]
+
+
+def _unneeded_lists(store: Store) -> list[Path]:
+    """Return the lists of items that no question asks, as a run leaves that was killed early."""
+    try:
+        needed = {entry.read_question()["items"] for entry in entries_of(store)}
+    except StoreError:
+        return []
+    return [path for path in all_lists(store.root) if path.stem not in needed]
 
 
 def _looks(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
@@ -117,7 +150,7 @@ def _leftovers(store: Store, now: float, older_than_s: float) -> list[Removable]
         *(path for path in store.root.glob("*-*") if _STAGED.fullmatch(path.name)),
         *(
             path
-            for folder in ("questions", "looks", "trials")
+            for folder in ("questions", "looks", "trials", "items")
             for path in (store.root / folder).rglob(".*")
             if _PART.fullmatch(path.name)
         ),
@@ -126,6 +159,7 @@ def _leftovers(store: Store, now: float, older_than_s: float) -> list[Removable]
             for path in store.root.glob("questions/*/*")
             if KEY.fullmatch(path.name) and path not in known
         ),
+        *_unneeded_lists(store),
     ]
     ages = [
         *((path, "moved aside", older_than_s) for path in aside),
@@ -146,7 +180,8 @@ STAGING = ("incoming-", "removed-")
 """How folders below the root begin that live only while something is imported or removed."""
 _STAGED = re.compile(r"(?:incoming|removed)-[a-z0-9_]{8}")
 _PART = re.compile(
-    r"\.(?:question\.json|items\.jsonl|noise\.json|\d+\.jsonl|(?:[0-9a-f]{16}|[0-9a-f]{64})\.json)\.[a-z0-9_]{8}"
+    r"\.(?:question\.json|items\.jsonl|noise\.json|\d+\.jsonl"
+    r"|[0-9a-f]{16}\.json|[0-9a-f]{64}\.jsonl?)\.[a-z0-9_]{8}"
 )
 
 

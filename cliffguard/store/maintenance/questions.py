@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from cliffguard.core.errors import StoreError, UsageError, nearest
@@ -13,8 +14,8 @@ from cliffguard.core.files import read_error
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.settings import EvalSettings
 from cliffguard.store.answers import Entry, Store
-from cliffguard.store.maintenance.types import fits
-from cliffguard.store.shards import in_shards
+from cliffguard.store.shards import SHARD_ITEMS
+from cliffguard.store.types import fits
 
 KEY = re.compile(r"[0-9a-f]{64}")
 """How the folder of a question is called."""
@@ -82,9 +83,8 @@ def describe(entry: Entry) -> StoredQuestion:
         raise StoreError(
             f"{entry.folder}: question.json does not hold a question", id="store.damaged"
         )
-    shards = in_shards(entry.read_items())
-    files = [path for path in entry.folder.rglob("*") if path.is_file()]
-    stats = [path.stat() for path in files]
+    n_items = len(entry.read_items())
+    stats = list(_files(entry.folder))
     return StoredQuestion(
         key=entry.folder.name,
         checkpoint=about["name"],
@@ -95,12 +95,23 @@ def describe(entry: Entry) -> StoredQuestion:
         runner=identity["runner"],
         replicate=identity["replicate"],
         n_answers=sum(
-            len(shards[number].items) for number in entry.shard_numbers() if number < len(shards)
+            max(0, min(SHARD_ITEMS, n_items - SHARD_ITEMS * number))
+            for number in entry.shard_numbers()
         ),
-        n_items=sum(len(shard.items) for shard in shards),
+        n_items=n_items,
         n_bytes=sum(stat.st_size for stat in stats),
         written=max(stat.st_mtime for stat in stats),
     )
+
+
+def _files(folder: Path | str) -> Iterator[os.stat_result]:
+    """Yield size and time of every file below a folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _files(entry.path)
+            elif entry.is_file():
+                yield entry.stat()
 
 
 _ASKED = {

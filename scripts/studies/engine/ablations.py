@@ -100,7 +100,7 @@ def _run_all_rows(batch: Any) -> list[Generated]:
 
 
 _HEAD: dict[str, Switch] = {
-    "LM head on all positions": lambda lm: mock.patch.object(passes, "_only_at", _all_logits)
+    "LM head on all positions": lambda lm: mock.patch.object(passes, "only_at", _all_logits)
 }
 
 SCORING: dict[str, Switch] = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from cliffguard.core.answers import Question
 from cliffguard.core.settings import EvalSettings
 from cliffguard.store.answers import Entry, Store
+from cliffguard.store.maintenance.questions import entries_of
 from tests import support
 
 ITEMS = tuple(support.item(number) for number in range(70))
@@ -43,6 +45,15 @@ def filled(root: Path) -> Store:
     answered(store, question())
     answered(store, question(task="bowl"))
     answered(store, question("runs/tuned"), n_shards=1)
+    return store
+
+
+def as_earlier(store: Store) -> Store:
+    """Lay a store out as earlier versions did: with each question a copy of its items."""
+    for entry in entries_of(store):
+        text = entry.items_file().read_text(encoding="utf-8")
+        (entry.folder / "items.jsonl").write_text(text, encoding="utf-8")
+    shutil.rmtree(store.root / "items")
     return store
 
 

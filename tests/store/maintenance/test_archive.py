@@ -21,6 +21,7 @@ from cliffguard.core.errors import (
     StoreError,
     UsageError,
 )
+from cliffguard.store import item_lists
 from cliffguard.store.answers import Store
 from cliffguard.store.maintenance import archive
 from cliffguard.store.maintenance.archive import (
@@ -31,7 +32,7 @@ from cliffguard.store.maintenance.archive import (
 )
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import describe, entries_of, select
-from tests.store.maintenance.stores import answered, content, filled, question
+from tests.store.maintenance.stores import answered, as_earlier, content, filled, question
 
 MANIFEST = "cliffguard-answers.json"
 
@@ -59,8 +60,8 @@ def test_what_comes_in_is_what_went_out(store: Store, packed: Path, tmp_path: Pa
     taken = read_archive(other, packed)
 
     assert taken == ImportSummary(n_questions=3, n_new=5, n_known=0)
-    assert content(other.root / "questions") == content(store.root / "questions")
-    assert {path.name for path in other.root.iterdir()} == {"README", "questions"}
+    assert content(other.root) == content(store.root)
+    assert {path.name for path in other.root.iterdir()} == {"README", "items", "questions"}
 
 
 def test_the_same_answers_are_the_same_bytes(store: Store, packed: Path, tmp_path: Path) -> None:
@@ -159,6 +160,52 @@ def test_a_full_disk_leaves_no_half_archive(
     assert not list(tmp_path.glob("*a.tar*"))
 
 
+def test_a_store_of_an_earlier_layout_goes_out_alike(
+    store: Store, packed: Path, tmp_path: Path
+) -> None:
+    """Where the items lie changes nothing of the archive's bytes."""
+    as_earlier(store)
+
+    write_archive(store, select(store), tmp_path / "again.tar")
+
+    assert (tmp_path / "again.tar").read_bytes() == packed.read_bytes()
+
+
+def earlier(members: list[Member]) -> list[Member]:
+    """Give each question of an archive its own copy of the items, as format 1 has them."""
+    (_, items), *others = [m for m in members[1:] if m[0].name.startswith("items/")]
+    assert others == []
+    kept = [member for member in members if not member[0].name.startswith("items/")]
+    for member, _ in list(kept):
+        if member.name.endswith("question.json"):
+            name = member.name.replace("question.json", "items.jsonl")
+            kept.append((tarfile.TarInfo(name), items))
+    return kept
+
+
+def test_an_archive_of_the_first_format_is_read(store: Store, packed: Path, tmp_path: Path) -> None:
+    """Its copies of the items become one, and what is there in the earlier layout stays so."""
+    packed_again(packed, earlier(members(packed)), format=1)
+    new, old = Store(tmp_path / "new"), as_earlier(filled(tmp_path / "old"))
+    before = content(old.root)
+
+    taken = [read_archive(other, packed).n_new for other in (new, old)]
+
+    assert taken == [5, 0]
+    assert (content(new.root), content(old.root)) == (content(store.root), before)
+
+
+def test_a_damaged_list_of_the_store_is_replaced(packed: Path, tmp_path: Path) -> None:
+    """What comes in is verified; what lies under its name is not trusted."""
+    other = Store(tmp_path / "other")
+    entry = answered(other, question(), n_shards=1)
+    entry.items_file().write_text("torn")
+
+    read_archive(other, packed)
+
+    assert [damage for e in entries_of(other) for damage in examine(e)] == []
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 
@@ -203,10 +250,12 @@ def members(path: Path) -> list[Member]:
     return members
 
 
-def packed_again(path: Path, changed: list[Member], *, lists_all: bool = True) -> None:
+def packed_again(
+    path: Path, changed: list[Member], *, lists_all: bool = True, format: int = 2
+) -> None:
     """Write members into an archive, its list of digests made anew."""
     files = {m.name: hashlib.sha256(data).hexdigest() for m, data in changed[1:]}
-    about = canonical_json({"format": 1, "files": files}).encode()
+    about = canonical_json({"format": format, "files": files}).encode()
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for number, (member, data) in enumerate(changed):
             text = about if number == 0 and lists_all else data
@@ -236,8 +285,13 @@ def of_type(kind: bytes, target: str = "") -> Callable[[list[Member]], list[Memb
 
 def another_shard(members: list[Member]) -> list[Member]:
     """Put one shard's bytes under another's name."""
-    shards = [n for n, (member, _) in enumerate(members) if member.name.endswith("0000.jsonl")]
-    members[shards[0]] = (members[shards[0]][0], members[shards[0] + 1][1])
+    first, second = (
+        next(
+            n for n, (member, _) in enumerate(members) if member.name.endswith(f"000{shard}.jsonl")
+        )
+        for shard in (0, 1)
+    )
+    members[first] = (members[first][0], members[second][1])
     return members
 
 
@@ -273,6 +327,20 @@ HOSTILE: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
     "a trial that says nothing": (
         lambda members: [*members, (tarfile.TarInfo(f"trials/{'a' * 16}.json"), b'{"seal": 1}')],
         "what came of a trial",
+    ),
+    "items that no question asks": (
+        lambda members: [
+            *members,
+            (tarfile.TarInfo(f"items/{hashlib.sha256(b'[]').hexdigest()}.jsonl"), b""),
+        ],
+        "belongs to no question",
+    ),
+    "a list of items under another's name": (
+        lambda members: [
+            (renamed(f"items/{'0' * 64}.jsonl")([m])[0] if m[0].name.startswith("items/") else m)
+            for m in members
+        ],
+        "is missing",
     ),
     "items without their question": (
         lambda members: [m for m in members if "question.json" not in m[0].name],
@@ -365,8 +433,8 @@ def manifest(document: Any) -> Callable[[list[Member]], list[Member]]:
 
 
 OTHERS: dict[str, tuple[Callable[[list[Member]], list[Member]], str]] = {
-    "another format": (manifest({"format": 2, "files": {}}), "of another format than 1"),
-    "no format": (manifest([]), "of another format than 1"),
+    "another format": (manifest({"format": 3, "files": {}}), "of another format than 1 and 2"),
+    "no format": (manifest([]), "of another format than 1 and 2"),
     "no list at its head": (
         lambda members: members[1:],
         "is no archive of `cliffguard store export`",
@@ -403,7 +471,7 @@ def test_an_import_that_is_killed_leaves_a_store_that_verifies(
 ) -> None:
     """Whichever file was the last to come in, what is there is whole, and the rest can follow."""
     written = archive.write_new
-    for stop in range(11):
+    for stop in range(9):
         other = Store(tmp_path / f"other-{stop}")
         left = iter(range(stop))
 
@@ -412,10 +480,12 @@ def test_an_import_that_is_killed_leaves_a_store_that_verifies(
                 raise KeyboardInterrupt
             return written(path, text)
 
+        monkeypatch.setattr(item_lists, "write_whole", write_new)  # of which there is one
         monkeypatch.setattr(archive, "write_new", write_new)
         with pytest.raises(KeyboardInterrupt):
             read_archive(other, packed)
         assert [damage for entry in entries_of(other) for damage in examine(entry)] == []
+        monkeypatch.setattr(item_lists, "write_whole", written)
         monkeypatch.setattr(archive, "write_new", written)
         read_archive(other, packed)
         assert sum(describe(entry).n_answers for entry in entries_of(other)) == 70 + 70 + 64

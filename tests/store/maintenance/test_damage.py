@@ -10,11 +10,11 @@ import pytest
 
 from cliffguard.core.canonical_json import canonical_json, digest
 from cliffguard.store.answers import Entry, Store
-from cliffguard.store.maintenance.damage import examine, move_aside
+from cliffguard.store.maintenance.damage import examine, examine_lists, move_aside
 from cliffguard.store.maintenance.questions import entries_of
-from tests.store.maintenance.stores import ITEMS, answered, content, filled, question
+from tests.store.maintenance.stores import ITEMS, answered, as_earlier, content, filled, question
 
-KINDS = ("question.json", "items.jsonl", "noise.json", "shards/0000.jsonl", "shards/0001.jsonl")
+KINDS = ("question.json", "items", "noise.json", "shards/0000.jsonl", "shards/0001.jsonl")
 
 
 @pytest.fixture
@@ -23,6 +23,11 @@ def entry(tmp_path: Path) -> Entry:
     made = answered(Store(tmp_path), question())
     made.write_noise({"against": "one sequence at a time", "items": 70, "flips": 3})
     return made
+
+
+def file_of(entry: Entry, name: str) -> Path:
+    """Return a question's file of a kind; its items lie beside all questions."""
+    return entry.items_file() if name == "items" else entry.folder / name
 
 
 def meaning(entry: Entry) -> list[object]:
@@ -39,7 +44,7 @@ def test_a_whole_question_has_no_damage(entry: Entry) -> None:
 @pytest.mark.parametrize("name", KINDS)
 def test_every_flipped_byte_is_noticed(name: str, entry: Entry) -> None:
     """A bit flipped anywhere in any file is damage, or changes nothing that the file says."""
-    path = entry.folder / name
+    path = file_of(entry, name)
     whole, expected = path.read_bytes(), meaning(entry)
     step = max(1, len(whole) // 60)
     for position in range(0, len(whole), step):
@@ -68,17 +73,21 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("name", KINDS)
 def test_every_kind_of_damage_is_noticed(name: str, damage: str, entry: Entry) -> None:
     """Whatever file it is, and whatever became of it."""
-    DAMAGE[damage](entry.folder / name)
+    DAMAGE[damage](file_of(entry, name))
 
     assert len(examine(entry)) == 1
 
 
-@pytest.mark.parametrize("name", ["question.json", "items.jsonl"])
+@pytest.mark.parametrize("name", ["question.json", "items"])
 def test_a_lost_file_is_noticed(name: str, entry: Entry) -> None:
     """What was asked belongs to the answers; a lost shard only is to be asked again."""
-    (entry.folder / name).unlink()
+    path = file_of(entry, name)
+    lost = path.name if name == "question.json" else f"items/{path.name}"
+    path.unlink()
 
-    assert [damage.what for damage in examine(entry)] == [f"{name} is missing"]
+    (damage,) = examine(entry)
+
+    assert damage.what.startswith(f"{lost} is missing")
 
 
 def test_a_shard_under_another_number_is_noticed(entry: Entry) -> None:
@@ -117,13 +126,40 @@ def test_only_the_damaged_shard_is_moved_aside(entry: Entry, tmp_path: Path) -> 
 def test_a_question_that_cannot_be_read_is_moved_as_a_whole(entry: Entry, tmp_path: Path) -> None:
     """Without what was asked its answers cannot be judged: all of it goes, once."""
     before = content(entry.folder)
-    for name in ("items.jsonl", "shards/0000.jsonl"):
+    for name in ("question.json", "shards/0000.jsonl"):
         (entry.folder / name).write_text("torn")
 
     (moved,) = move_aside(Store(tmp_path), examine(entry))
 
     assert content(moved).keys() == before.keys()
     assert entries_of(Store(tmp_path)) == []
+
+
+def test_a_damaged_list_of_items_costs_no_answer(tmp_path: Path) -> None:
+    """It alone is moved aside, once for all questions, and the next run brings it back."""
+    store = filled(tmp_path)
+    entries = entries_of(store)
+    whole, path = content(tmp_path), entries[0].items_file()
+    path.write_bytes(path.read_bytes()[:-9])
+    damages = [damage for entry in entries for damage in examine(entry)]
+
+    assert [damage.path for damage in examine_lists(store)] == [path]
+    assert {damage.path for damage in damages} == {path}
+    assert move_aside(store, damages) == [tmp_path / "damaged" / path.name]
+    answered(store, question())
+    assert {
+        name: text for name, text in content(tmp_path).items() if "damaged" not in name
+    } == whole
+
+
+def test_a_copy_of_the_items_of_an_earlier_version_goes_with_its_question(tmp_path: Path) -> None:
+    """It is no other question's: those stay as they were."""
+    store = as_earlier(filled(tmp_path))
+    first, *others = entries_of(store)
+    (first.folder / "items.jsonl").write_text("torn")
+
+    assert [damage.path for damage in examine(first)] == [first.folder]
+    assert [examine(entry) for entry in others] == [[], []]
 
 
 def test_what_is_moved_aside_twice_is_kept_twice(entry: Entry, tmp_path: Path) -> None:

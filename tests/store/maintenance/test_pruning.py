@@ -9,10 +9,18 @@ from pathlib import Path
 import pytest
 
 from cliffguard.store.answers import Store
+from cliffguard.store.item_lists import all_lists, write_list
 from cliffguard.store.maintenance.damage import examine, move_aside
 from cliffguard.store.maintenance.pruning import removable, remove
 from cliffguard.store.maintenance.questions import describe, entries_of
-from tests.store.maintenance.stores import content, filled, question
+from tests.store.maintenance.stores import (
+    ITEMS,
+    answered,
+    as_earlier,
+    content,
+    filled,
+    question,
+)
 
 A_DAY_S = 86_400.0
 
@@ -141,3 +149,61 @@ def test_trials_go_with_their_checkpoint_and_damaged_ones_alone(store: Store) ->
 
     remove(store, removable(store, is_unreadable=True))
     assert [path.stem[0] for path in store.trials()] == ["b"]
+
+
+def test_items_that_no_question_asks_any_more_go_with_the_last_that_did(store: Store) -> None:
+    """They stay as long as another one asks them."""
+    (path,) = all_lists(store.root)
+
+    remove(store, removable(store, checkpoint="base"))
+    assert path.exists()
+    remove(store, removable(store, checkpoint="tuned"))
+
+    assert not path.exists()
+
+
+def test_nothing_is_known_of_items_where_a_question_cannot_be_read(store: Store) -> None:
+    """A list stays that a damaged question may ask."""
+    damaged = next(e for e in entries_of(store) if describe(e).checkpoint != "base")
+    (damaged.folder / "question.json").write_text("torn")
+
+    remove(store, removable(store, checkpoint="base"))
+
+    assert len(all_lists(store.root)) == 1
+
+
+@pytest.mark.parametrize("days", [0, 2])
+def test_a_list_of_a_run_that_was_killed_early_goes_after_a_day(days: int, store: Store) -> None:
+    """Its question may still be written, until then."""
+    write_list(store.root, ITEMS[:3])
+    age(store.root / "items", days)
+    n_before = len(all_lists(store.root))
+
+    remove(store, removable(store, is_unreadable=True))
+
+    assert (n_before, len(all_lists(store.root))) == (2, 2 if days == 0 else 1)
+
+
+def test_a_damaged_list_may_go_and_comes_back(store: Store) -> None:
+    """It is shown once, whoever asks it, and no answer goes with it."""
+    (path,) = all_lists(store.root)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+
+    discards = removable(store, is_unreadable=True)
+    remove(store, discards)
+    answered(store, question())
+
+    assert [discard.path for discard in discards] == [path]
+    assert path.read_bytes() == whole
+    assert [examine(entry) for entry in entries_of(store)] == [[], [], []]
+
+
+def test_copies_of_items_go_with_their_questions(store: Store) -> None:
+    """So earlier versions laid them out."""
+    as_earlier(store)
+
+    remove(store, removable(store, checkpoint="base"))
+
+    assert [describe(entry).checkpoint for entry in entries_of(store)] == ["runs/tuned"]
+    assert [examine(entry) for entry in entries_of(store)] == [[]]

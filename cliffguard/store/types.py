@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
@@ -22,9 +24,16 @@ def fits(value: Any, kind: Any) -> bool:
 
 def are(record: type, instances: Sequence[Any]) -> bool:
     """Say whether every field of these records has the type that it declares."""
-    kinds = get_type_hints(record)
-    return all(
-        fits(getattr(instance, name), kind)
-        for instance in instances
-        for name, kind in kinds.items()
-    )
+    return all(_fit(map(attrgetter(name), instances), kind) for name, kind in _kinds(record))
+
+
+@cache
+def _kinds(record: type) -> tuple[tuple[str, Any], ...]:
+    return tuple(get_type_hints(record).items())
+
+
+def _fit(values: Any, kind: Any) -> bool:
+    """Say whether all values are of a type; of plain values one of each class tells for all."""
+    if get_origin(kind) not in (Literal, tuple):
+        values = {type(value): value for value in values}.values()
+    return all(fits(value, kind) for value in values)
