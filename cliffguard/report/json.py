@@ -33,7 +33,7 @@ _RECORDS = re.compile(r"(capabilities\.\d+)\.(?:counts|evidence|diagnostics)\b")
 _MAY_LACK = {
     1: re.compile(".*"),
     # What reviews of it were given after some had been written.
-    2: re.compile(r"taken\.\d+\.(level|alpha|comparison)|plan\.protocol\.packing"),
+    2: re.compile(r"taken\.\d+\.(level|alpha|comparison)|plan\.(protocol\.packing|runner\.linear)"),
 }
 """The keys that a review of an earlier layout may lack, with their default in their place."""
 _WITH_IDS = 3  # the first layout whose caveats have one

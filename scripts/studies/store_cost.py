@@ -39,7 +39,7 @@ def task_of(number: int, n_items: int) -> Task:
         Item(
             id=f"task{number}-{index}",
             digest=digest_of("item", number, index),
-            prompt=f"Task {number}, question {index}. {'Somebody carries a thing away. ' * 4}Where?",
+            prompt=f"Task {number}, question {index}. {'Somebody carries a thing off. ' * 4}Where?",
             choices=CHOICES,
             answer=CHOICES[index % len(CHOICES)],
             level=1 + index % 5,
