@@ -1,7 +1,7 @@
 """E-values and e-processes (testing by betting; wealth) for scores between 0 and 1.
 
 Whoever doubts a hypothesis about a mean bets against it, item by item, with money that cannot go
-below zero. If the hypothesis is true the expected fortune never grows, so that it exceeds
+below zero. If the hypothesis is true the expected wealth never grows, so that it exceeds
 ``1 / alpha`` at any time with probability at most alpha (Ville's inequality), whatever the
 distribution of the scores and however often one looks. No normal approximation is involved: a few
 total losses among many tiny gains, where the usual tests err at twice their level, are safe here.
@@ -29,7 +29,7 @@ from cliffguard.stats.interval import Interval, check_open_fraction
 FloatArray = NDArray[np.float64]
 
 _N_BISECTIONS = 40
-_LARGEST_STAKE = 0.75  # of the fortune that the worst possible item could take
+_LARGEST_STAKE = 0.75  # of the wealth that the worst possible item could take
 _IMAGINARY_ITEMS = 200.0  # how slowly a bet leaves the plan for what was seen
 _PLANNED_SQUARE = 0.10  # mean square of a change that the first bets suppose: 10 % of items flip
 
@@ -59,7 +59,7 @@ def held_wealth(
     Returns
     -------
     ndarray, shape (n_items,)
-        Natural logarithm of the fortune after every item.
+        Natural logarithm of the wealth after every item.
     """
     x = _checked(changes, n_suite)
     check_open_fraction("margin", margin)
@@ -95,7 +95,7 @@ def log_wealth(
     or_equal: bool = True,
     weights: FloatArray | None = None,
 ) -> FloatArray:
-    """Fortune of a bet against "the mean is `mean` or less", after every item.
+    """Wealth of a bet against "the mean is `mean` or less", after every item.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def log_wealth(
     Returns
     -------
     ndarray, shape (n_items,)
-        Natural logarithm of the fortune, at most 0 in expectation of its exponential. Infinite
+        Natural logarithm of the wealth, at most 0 in expectation of its exponential. Infinite
         from the item on after which the hypothesis is impossible.
 
     Notes
@@ -142,10 +142,10 @@ def log_wealth(
     estimate = (_IMAGINARY_ITEMS * expected + total) / weight
     spread = (_IMAGINARY_ITEMS * _PLANNED_SQUARE + _sums_before(x * x)) / weight - estimate**2
     gain = _stake(estimate - allowed, spread, allowed) * (x - allowed)
-    fortune = np.cumsum(np.log1p(np.maximum(gain, -_LARGEST_STAKE)))
+    wealth = np.cumsum(np.log1p(np.maximum(gain, -_LARGEST_STAKE)))
     if n_suite is not None:
-        fortune[_impossible(x, mean, n_suite, or_equal)] = math.inf
-    return fortune
+        wealth[_impossible(x, mean, n_suite, or_equal)] = math.inf
+    return wealth
 
 
 def _sums_before(x: FloatArray) -> FloatArray:
@@ -159,9 +159,9 @@ def _stake(edge: FloatArray, spread: FloatArray, allowed: FloatArray) -> FloatAr
     return np.asarray(np.clip(edge / (np.maximum(spread, 1e-9) + edge * edge), 0.0, most))
 
 
-def p_value(log_fortunes: FloatArray) -> float:
-    """One over the largest fortune so far, at most 1; valid however often one looks."""
-    largest = float(np.max(log_fortunes, initial=0.0))
+def p_value(log_wealths: FloatArray) -> float:
+    """One over the largest wealth so far, at most 1; valid however often one looks."""
+    largest = float(np.max(log_wealths, initial=0.0))
     return math.exp(-largest)
 
 
@@ -207,8 +207,8 @@ def _refuted_below(
     refuted, open_ = -1.0, 1.0
 
     def is_refuted(mean: float) -> bool:
-        fortune = log_wealth(x, mean=mean, expected=0.0, n_suite=n_suite, weights=weights)
-        return float(np.max(fortune, initial=0.0)) >= log_limit
+        wealth = log_wealth(x, mean=mean, expected=0.0, n_suite=n_suite, weights=weights)
+        return float(np.max(wealth, initial=0.0)) >= log_limit
 
     for _ in range(_N_BISECTIONS):
         middle = (refuted + open_) / 2

@@ -186,11 +186,11 @@ def suite_evidence(sample: GradedSample, *, n_suite: int, margin: float, alpha: 
     )
 
 
-def _p_of_suite(log_fortunes: FloatArray, n_suite: int | None) -> float:
+def _p_of_suite(log_wealths: FloatArray, n_suite: int | None) -> float:
     """Return the p-value of a bet; of a suite seen to its end, what is then known."""
-    if n_suite is not None and len(log_fortunes) >= n_suite:
-        return 0.0 if np.isinf(log_fortunes[-1]) else 1.0
-    return p_value(log_fortunes)
+    if n_suite is not None and len(log_wealths) >= n_suite:
+        return 0.0 if np.isinf(log_wealths[-1]) else 1.0
+    return p_value(log_wealths)
 
 
 def _interval(sample: GradedSample, alpha: float, n_suite: int | None) -> Interval:

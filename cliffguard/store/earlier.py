@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -29,6 +29,7 @@ Prompts = Callable[[Sequence[Item]], Sequence[str] | None]
 """From items to the digests of what is asked of them now (None: nobody here knows)."""
 
 OTHER_TERMS = "metric, filter, token limit or stop strings are others, or not noted"
+OTHER_PACKING = "prefixes were shared otherwise, which can flip a near-tie below float32"
 OTHER_WORDS = "they are put in other words now (shots?)"
 UNKNOWN_WORDS = "who answers here cannot say in which words"
 
@@ -74,18 +75,22 @@ def find_earlier(
     if question.replicate:  # which is there to be asked again
         return NOTHING
     stored: dict[str, list[ShardAnswers]] = {}
-    others: set[str] = set()
+    others: dict[str, set[str]] = {OTHER_PACKING: set(), OTHER_TERMS: set()}
+    packing = _packing(question.preimage())
     keys = set()
     for entry, described in forms.of(question):
-        if not has_terms(question.task, entry, described):
+        is_packed_otherwise = _packing(described["asked"]) != packing
+        if is_packed_otherwise or not has_terms(question.task, entry, described):
             with contextlib.suppress(StoreError):  # nothing of it belongs here
-                others |= {single.answers[0].item_digest for single in _answers(entry)}
+                why = OTHER_PACKING if is_packed_otherwise else OTHER_TERMS
+                others[why] |= {single.answers[0].item_digest for single in _answers(entry)}
             continue
         keys.add(entry.folder.name)
         for single in _answers(entry):
             stored.setdefault(single.answers[0].item_digest, []).append(single)
     wanted = [item for item in items if item.digest in stored]
-    again = Counter({OTHER_TERMS: sum(i.digest in others - stored.keys() for i in items)})
+    reasons = (_why(item, stored.keys(), others) for item in items)
+    again = Counter(why for why in reasons if why is not None)
     words = prompts(wanted) if wanted else ()
     if words is None:
         again[UNKNOWN_WORDS] += len(wanted)
@@ -103,6 +108,13 @@ def find_earlier(
         else:
             again[OTHER_WORDS] += 1
     return Earlier(answers=earlier, again=+again, keys=frozenset(keys if earlier else ()))
+
+
+def _why(item: Item, stored: Collection[str], others: Mapping[str, set[str]]) -> str | None:
+    """Return why an item with answers to other questions alone is asked again, or None."""
+    if item.digest in stored:
+        return None
+    return next((why for why, digests in others.items() if item.digest in digests), None)
 
 
 def together(
@@ -160,9 +172,16 @@ class Forms:
 
 def _same(identity: Mapping[str, Any]) -> str:
     """Return what all forms of a question have in common."""
-    protocol = {name: value for name, value in identity["protocol"].items() if name != "limit"}
+    apart = {"limit", "packing"}
+    protocol = {name: v for name, v in identity["protocol"].items() if name not in apart}
     rest = {k: v for k, v in identity.items() if k not in ("task_digest", "order", "protocol")}
     return canonical_json([rest, protocol])
+
+
+def _packing(identity: Mapping[str, Any]) -> str | None:
+    """Return how prompts were packed, where that is part of the question."""
+    packing: str | None = identity["protocol"].get("packing")
+    return packing
 
 
 def has_terms(task: Task, entry: Entry, described: Mapping[str, Any]) -> bool:

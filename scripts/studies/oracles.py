@@ -91,7 +91,7 @@ def calibration_errors() -> list[dict[str, Any]]:
     return rows
 
 
-def fortunes() -> list[dict[str, Any]]:
+def wealths() -> list[dict[str, Any]]:
     """Capital of bets with given stakes, with and without replacement (confseq).
 
     Its values lie in [0, 1] and ours in [-1, 1]; a stake there is worth half of one here. The
@@ -141,7 +141,7 @@ def main() -> None:
         "clusters": design_effects(),
         "holm": adjusted(),
         "smece": calibration_errors(),
-        "bets": fortunes(),
+        "bets": wealths(),
     }
     sys.stdout.write(json.dumps(results) + "\n")
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -16,7 +16,8 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Finding, TakenLooks
-from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short, spent_of
+from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, runs_of, short, spent_of
+from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import compare_samples, find_sides, measure_alone
 from cliffguard.report.json import read_review, render_json
 from cliffguard.runners.fake import FakeRunner
@@ -111,6 +112,18 @@ def test_under_another_protocol_it_is_another_question() -> None:
     _, known = after((), run_of())
 
     assert after(known, replace(run_of(of=items(900), by="b"), how="q"))[0].level.number == 1
+
+
+@pytest.mark.parametrize("packing", ["auto", "packed", "plain"])
+def test_a_protocol_is_known_as_when_its_looks_were_taken(packing: Literal["auto"]) -> None:
+    """By how prompts are packed it is no other; a field that is added forgets no alpha spent."""
+    task = support.task([support.item()])
+    runs = runs_of(
+        Schedule([task], EvalSettings()), EvalSettings(packing=packing), "float32",
+        {task.name: ["a", "b"]}, (),
+    )  # fmt: skip
+
+    assert runs[0].how == "35fc4d9de37aef3a6198447cc7dd09d7389422c7de9c8c361b4c2a22625ad70c"
 
 
 def test_a_run_that_ended_early_leaves_more() -> None:

@@ -26,7 +26,7 @@ changes = st.lists(
 
 
 @pytest.mark.parametrize(("p_worse", "p_better"), [(0.3, 0.3), (0.05, 0.05), (0.5, 0.5), (0, 0)])
-def test_the_expected_fortune_of_a_true_hypothesis_is_one(p_worse, p_better):
+def test_the_expected_wealth_of_a_true_hypothesis_is_one(p_worse, p_better):
     """Over all sequences of seven changes with mean zero, weighted by their probabilities."""
     chance = {1.0: p_worse, 0.0: 1 - p_worse - p_better, -1.0: p_better}
     expected = np.zeros(7)
@@ -38,7 +38,7 @@ def test_the_expected_fortune_of_a_true_hypothesis_is_one(p_worse, p_better):
 
 
 @pytest.mark.parametrize("mean", [-0.25, 0.0, 0.1])
-def test_a_mean_below_the_hypothesis_shrinks_the_fortune(mean):
+def test_a_mean_below_the_hypothesis_shrinks_the_wealth(mean):
     """The bet is one-sided: it never profits from a mean under the hypothesis."""
     expected = np.zeros(6)
     for sequence in itertools.product([1.0, -1.0], repeat=6):
@@ -56,15 +56,15 @@ def test_drawing_without_replacement_is_a_fair_game(suite):
     """Over all orders of a suite whose mean is the hypothesis, up to the item that settles it."""
     mean = sum(suite) / len(suite)
     orders = list(itertools.permutations(suite))
-    fortunes = np.array(
+    wealths = np.array(
         [
             np.exp(log_wealth(np.array(order), mean=mean, expected=0.4, n_suite=len(suite)))
             for order in orders
         ]
     )
 
-    assert np.all(np.isfinite(fortunes))  # a true hypothesis is never impossible
-    assert fortunes.mean(axis=0) == pytest.approx(np.ones(len(suite)), abs=1e-9)
+    assert np.all(np.isfinite(wealths))  # a true hypothesis is never impossible
+    assert wealths.mean(axis=0) == pytest.approx(np.ones(len(suite)), abs=1e-9)
 
 
 @given(changes, st.sampled_from([0.01, 0.03, 0.05, 0.1]))
@@ -139,7 +139,7 @@ def test_an_interval_of_a_whole_suite_is_its_mean():
 
 
 def test_a_p_value_remembers_the_best_moment():
-    """Ville's inequality is about the largest fortune."""
+    """Ville's inequality is about the largest wealth."""
     assert p_value(np.array([0.0, math.log(40), -3.0])) == pytest.approx(1 / 40)
     assert p_value(np.array([-1.0])) == 1.0
 

@@ -55,10 +55,10 @@ def test_the_smooth_calibration_error_is_that_of_its_authors(row: dict[str, Any]
 
 
 @pytest.mark.parametrize("row", ORACLES["bets"], ids=lambda row: f"{row['n_suite']}-{row['mean']}")
-def test_a_fortune_is_the_capital_of_confseq(row: dict[str, Any]) -> None:
+def test_a_wealth_is_the_capital_of_confseq(row: dict[str, Any]) -> None:
     """The same stakes on the same answers, with and without replacement."""
-    fortune = log_wealth(
+    wealth = log_wealth(
         np.array(row["x"]), mean=row["mean"], expected=row["expected"], n_suite=row["n_suite"]
     )
 
-    assert np.exp(fortune)[[0, 9, 99, 249]] == pytest.approx(row["capital"], rel=1e-9)
+    assert np.exp(wealth)[[0, 9, 99, 249]] == pytest.approx(row["capital"], rel=1e-9)

@@ -174,6 +174,25 @@ def test_other_terms_are_asked_again(tmp_path: Path, key: str) -> None:
     assert line.startswith("base: ball: 80 stored answers are asked again: metric, filter, token")
 
 
+def test_answers_that_were_packed_otherwise_are_asked_again(tmp_path: Path) -> None:
+    """Also those that were stored before packing was part of a key; it is said."""
+
+    class Low(FakeRunner):
+        def dtype(self, protocol: EvalSettings) -> str:
+            return "bfloat16"
+
+    rows = support.choice_rows(80)
+    ask(tmp_path, rows, runner=Low(all_right))
+
+    again = ask(tmp_path, rows, runner=Low(all_right), protocol=EvalSettings(packing="packed"))
+
+    assert again.n == 80 + 6
+    assert [line for line in again.lines if line.startswith("base: ball")] == [
+        "base: ball: 80 stored answers are asked again: prefixes were shared otherwise, which can "
+        "flip a near-tie below float32"
+    ]
+
+
 def test_other_words_are_asked_again(tmp_path: Path) -> None:
     """The same item behind other shots is put in other words: its old answer is not to these."""
 

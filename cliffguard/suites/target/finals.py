@@ -69,7 +69,7 @@ def final_answers(drafts: Sequence[ParsedRow], metric: str | None) -> Finals:
     suits = None
     if metric in _MATCHES and (final := _final_of(kept, metric)) is not None:
         kept = [_mapped(draft, lambda answer, _: final.result(answer) or answer) for draft in kept]
-        text = f"The right answers are {final.caveats}; the steps before it are not."
+        text = f"The right answers are {final.description}; the steps before it are not."
         notes.append(Caveat(id="target.steps-taken-away", text=text))
         suits = "numeric" if _are_numbers(kept) else None
     return Finals(drafts=tuple(kept), caveats=tuple(notes), metric=suits)
@@ -89,7 +89,7 @@ def _final_of(drafts: Sequence[ParsedRow], metric: str | None) -> _Final | None:
             raise SuiteError(
                 f"{len(drafts) - len(without)} of {n_things(len(drafts), 'right answer')} "
                 f"{plural(len(drafts) - len(without), 'is', 'are')} "
-                f"{final.caveats}, "
+                f"{final.description}, "
                 f"and others, such as that of {row.where}, have none; leave those out, or say "
                 "--target-metric f1 (in a plan, target: {metric: f1}) to compare all words",
                 id="target.no-final",
@@ -148,12 +148,12 @@ def _boxed(answer: Value) -> str | None:
 class _Final:
     """How answers mark a result behind steps. `is_sure`: what bears the mark is never else."""
 
-    caveats: str
+    description: str
     result: Callable[[Value], str | None]
     is_sure: bool = False
 
 
 _FINALS = (
-    _Final(caveats="what follows #### (GSM8K)", result=_marked),
-    _Final(caveats="what \\boxed{…} holds (MATH)", result=_boxed, is_sure=True),
+    _Final(description="what follows #### (GSM8K)", result=_marked),
+    _Final(description="what \\boxed{…} holds (MATH)", result=_boxed, is_sure=True),
 )

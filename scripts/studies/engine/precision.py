@@ -103,7 +103,7 @@ def measured(model: str, dtype: str, tasks: dict[str, Task], exact: Any, n_times
     prompts = [
         packed.tok_encode("".join(request.args)) for request in next(iter(tasks.values())).requests
     ]
-    sequences = packing_trial.sampled([np.array(tokens) for tokens in prompts])
+    sequences = packing_trial.sampled([np.array(tokens) for tokens in prompts], hf.model)
     started = time.process_time()
     trial = packing_trial.try_prompts(hf.model, sequences)
     took = time.process_time() - started
