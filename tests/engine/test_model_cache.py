@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,7 @@ def scores(model: Any, tokenizer: Any) -> Scores:
     return responses
 
 
+@cache
 def fresh(base: Path, adapter: Path | None = None) -> Scores:
     """Return them from lm-eval's engine around a base and an adapter that were just loaded."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
