@@ -524,20 +524,6 @@ def test_our_model_by_name_keeps_the_rows_that_hf_cuts(padded_base: Path, tmp_pa
     assert all(ours < theirs for (ours, _), (theirs, _) in zip(responses, cut, strict=True))
 
 
-def test_a_full_checkpoint_without_rows_for_its_tokens_is_refused(
-    tiny_base: Path, tmp_path: Path
-) -> None:
-    """A base is held to its tokenizer as an adapter is, or an id would reach past the embedding."""
-    folder = Path(shutil.copytree(tiny_base, tmp_path / "grown"))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.add_tokens(["<one>", "<two>"])
-    tokenizer.save_pretrained(folder)
-    grown = find_base(str(folder), FindOptions())
-
-    with pytest.raises(IntegrityError, match="its tokenizer has tokens up to the id 259"):
-        CachedModel(grown, ON_CPU).switch_to(grown)
-
-
 @pytest.fixture(scope="module")
 def tied_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama whose head is its embedding, as in most small models."""
