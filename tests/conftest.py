@@ -15,6 +15,7 @@ from tests import support
 
 if TYPE_CHECKING:
     from cliffguard.runners.fake import FakeRunner
+    from cliffguard.store.answers import Store
     from tests.bad_input.models import Models
     from tests.bad_input.place import Place
 
@@ -77,6 +78,14 @@ def tiny_adapter(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("models") / "tiny-adapter"
     support.save_tiny_adapter(folder, tiny_base)
     return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    from cliffguard.store.answers import Store
+
+    return Store(tmp_path / "store")
 
 
 @pytest.fixture
