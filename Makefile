@@ -4,8 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Two workers on two cores: one thread of arithmetic each. A file goes to one of them as a whole, so that
-# its module-scoped fixtures are made once. (Marks `xdist_group` do nothing: pytest-xdist 3.8.0 writes them
-# into `_nodeid`, from which pytest 9.2 no longer reads.)
+# its fixtures are made once. (Marks xdist_group do nothing: xdist 3.8.0 writes what pytest 9.2 reads no more.)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tests import support
 
 if TYPE_CHECKING:
     from cliffguard.runners.fake import FakeRunner
+    from cliffguard.store.answers import Store
     from tests.bad_input.models import Models
     from tests.bad_input.place import Place
 
@@ -27,6 +29,8 @@ os.environ.update(
     TRANSFORMERS_VERBOSITY="error",
 )
 
+from cliffguard.stats.onset import find_onset
+
 
 @pytest.fixture(autouse=True)
 def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -36,6 +40,20 @@ def no_store_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         monkeypatch.setattr(
             f"cliffguard.{module}.user_cache_path", lambda _: tmp_path / "cache-of-the-test"
         )
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long and is tested elsewhere is short, by half of the time of all tests.
+
+    A review asks git six times at which commits it was made (tests/core/test_commits.py), draws
+    9,999 permutations of every ladder at every look (tests/stats/test_onset.py), and waits for the
+    disk after each of its files.
+    """
+    find = partial(find_onset, n_permutations=999, n_lines=199)
+    monkeypatch.setattr("cliffguard.core.commits._git", lambda *_, **__: None)
+    monkeypatch.setattr("cliffguard.compare.ladder_levels.find_onset", find)
+    monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +78,14 @@ def tiny_adapter(tiny_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("models") / "tiny-adapter"
     support.save_tiny_adapter(folder, tiny_base)
     return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    from cliffguard.store.answers import Store
+
+    return Store(tmp_path / "store")
 
 
 @pytest.fixture

@@ -244,6 +244,16 @@ def saying(texts: Sequence[str]) -> Any:
     return generate
 
 
+def all_right(_: str, __: Item) -> float:
+    """Script: everyone is always right."""
+    return 1.0
+
+
+def loses_hard_levels(name: str, item: Item) -> float:
+    """Script: the candidate fails from level 3 on."""
+    return 0.0 if "tuned" in name and (item.level or 0) >= 3 else 1.0
+
+
 def caveat_ids(review: Review) -> list[str]:
     """Return the ids of a review's caveats."""
     return [caveat.id for caveat in review.comparison.caveats]

@@ -30,16 +30,7 @@ from cliffguard.runners.stored import find_stored
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
 from tests import support
-
-
-def all_right(_: str, __: Item) -> float:
-    """Script: everyone is always right."""
-    return 1.0
-
-
-def loses_hard_levels(name: str, item: Item) -> float:
-    """Script: the candidate fails from level 3 on."""
-    return 0.0 if "tuned" in name and (item.level or 0) >= 3 else 1.0
+from tests.support import all_right, loses_hard_levels
 
 
 @pytest.fixture
@@ -49,12 +40,6 @@ def plan(tmp_path: Path) -> Plan:
     base = support.write_checkpoint(tmp_path / "base", seed=0)
     tuned = support.write_checkpoint(tmp_path / "tuned", seed=1)
     return Plan(base=str(base), candidate=str(tuned), suites=(str(suite),), offline=True)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """An empty store."""
-    return Store(tmp_path / "store")
 
 
 def test_equal_answers_pass(plan: Plan, store: Store) -> None:

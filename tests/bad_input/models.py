@@ -106,6 +106,21 @@ def without_effect(weights: Weights) -> None:
         weight.zero_()
 
 
+def config(models: Models, **values: Any) -> Path:
+    """Copy the tiny model with these keys in its config."""
+    return with_json(copied(models.base, models.broken), "config.json", **values)
+
+
+def adapter(models: Models, **values: Any) -> Path:
+    """Copy the tiny adapter with these keys in its config."""
+    return with_json(copied(models.adapter, models.broken), "adapter_config.json", **values)
+
+
+def template(models: Models, text: str) -> Path:
+    """Copy the tiny model with this chat template."""
+    return with_text(models, "chat_template.jinja", text)
+
+
 class Case(NamedTuple):
     """What makes the model, flags, and what a run must answer."""
 
@@ -131,43 +146,25 @@ CASES = {
     ),
     "weight missing": Case(lambda m: copied(m.base, m.broken, drop_one), (), 12, "weights.missing"),
     "config of another shape": Case(
-        lambda m: with_json(copied(m.base, m.broken), "config.json", hidden_size=32),
-        (),
-        12,
-        "weights.other-shape",
+        lambda m: config(m, hidden_size=32), (), 12, "weights.other-shape"
     ),
     "config with a word for a number": Case(
-        lambda m: with_json(copied(m.base, m.broken), "config.json", hidden_size="many"),
-        (),
-        12,
-        "checkpoint.not-loaded",
+        lambda m: config(m, hidden_size="many"), (), 12, "checkpoint.not-loaded"
     ),
     "config that contradicts itself": Case(
-        lambda m: with_json(copied(m.base, m.broken), "config.json", num_attention_heads=3),
-        (),
-        12,
-        "checkpoint.not-loaded",
+        lambda m: config(m, num_attention_heads=3), (), 12, "checkpoint.not-loaded"
     ),
     "unknown kind of model": Case(
-        lambda m: with_json(copied(m.base, m.broken), "config.json", model_type="lama"),
-        (),
-        12,
-        "checkpoint.not-loaded",
+        lambda m: config(m, model_type="lama"), (), 12, "checkpoint.not-loaded"
     ),
     "quantised without the library for it": Case(
-        lambda m: with_json(
-            copied(m.base, m.broken),
-            "config.json",
-            quantization_config={"quant_method": "gptq", "bits": 4},
-        ),
+        lambda m: config(m, quantization_config={"quant_method": "gptq", "bits": 4}),
         (),
         20,
         "weights.library",
     ),
     "quantised in a way that nobody knows": Case(
-        lambda m: with_json(
-            copied(m.base, m.broken), "config.json", quantization_config={"quant_method": "nosuch"}
-        ),
+        lambda m: config(m, quantization_config={"quant_method": "nosuch"}),
         (),
         12,
         "checkpoint.config-misfit",
@@ -188,44 +185,22 @@ CASES = {
         lambda m: tokenizer_that_replaces(m, {"String": "a"}, "a" * 1000), (), 12, "tokenizer.grows"
     ),
     "adapter of an absurd rank": Case(
-        lambda m: with_json(copied(m.adapter, m.broken), "adapter_config.json", r=10**9),
-        (),
-        12,
-        "adapter.absurd-setting",
+        lambda m: adapter(m, r=10**9), (), 12, "adapter.absurd-setting"
     ),
     "adapter that repeats layers for ever": Case(
-        lambda m: with_json(
-            copied(m.adapter, m.broken), "adapter_config.json", layer_replication=[[0, 2]] * 5000
-        ),
-        (),
-        12,
-        "adapter.absurd-setting",
+        lambda m: adapter(m, layer_replication=[[0, 2]] * 5000), (), 12, "adapter.absurd-setting"
     ),
     "adapter that starts with a million rounds": Case(
-        lambda m: with_json(
-            copied(m.adapter, m.broken),
-            "adapter_config.json",
-            init_lora_weights="pissa_niter_1000000",
-        ),
+        lambda m: adapter(m, init_lora_weights="pissa_niter_1000000"),
         (),
         12,
         "adapter.absurd-setting",
     ),
     "adapter with a pattern that is none": Case(
-        lambda m: with_json(
-            copied(m.adapter, m.broken), "adapter_config.json", rank_pattern={"(?:" * 3000: 2}
-        ),
-        (),
-        12,
-        "adapter.pattern",
+        lambda m: adapter(m, rank_pattern={"(?:" * 3000: 2}), (), 12, "adapter.pattern"
     ),
     "adapter with a pattern without end": Case(
-        lambda m: with_json(
-            copied(m.adapter, m.broken), "adapter_config.json", target_modules="((.+)+)+!"
-        ),
-        (),
-        12,
-        "adapter.pattern",
+        lambda m: adapter(m, target_modules="((.+)+)+!"), (), 12, "adapter.pattern"
     ),
     "chat template that is a number": Case(
         lambda m: with_json(
@@ -248,16 +223,10 @@ CASES = {
         "template.not-rendered",
     ),
     "chat template without the prompt": Case(
-        lambda m: with_text(m, "chat_template.jinja", "Hello"),
-        ("--chat-template", "own"),
-        12,
-        "template.prompt-lost",
+        lambda m: template(m, "Hello"), ("--chat-template", "own"), 12, "template.prompt-lost"
     ),
     "chat template is garbage": Case(
-        lambda m: with_text(m, "chat_template.jinja", "{% for"),
-        ("--chat-template", "own"),
-        12,
-        "template.not-rendered",
+        lambda m: template(m, "{% for"), ("--chat-template", "own"), 12, "template.not-rendered"
     ),
     "pickled weights": Case(pickled_tiny, (), 2, "weights.pickled"),
     "damaged pickle": Case(damaged_pickle, ("--allow-pickle",), 12, "checkpoint.not-loaded"),
@@ -270,17 +239,11 @@ CASES = {
         lambda m: m.base, ("--device", "cuda:7", "--dtype", "float32"), 20, "device.absent"
     ),
     "adapter with a word for a list": Case(
-        lambda m: with_json(
-            copied(m.adapter, m.broken), "adapter_config.json", modules_to_save=True
-        ),
-        (),
-        12,
-        "adapter.other-kind",
+        lambda m: adapter(m, modules_to_save=True), (), 12, "adapter.other-kind"
     ),
     "config with code of its own": Case(
-        lambda m: with_json(
-            copied(m.base, m.broken),
-            "config.json",
+        lambda m: config(
+            m,
             model_type="evil",
             auto_map={"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"},
         ),
@@ -300,9 +263,8 @@ CASES = {
         "checkpoint.own-code",
     ),
     "chat template that refuses the system prompt": Case(
-        lambda m: with_text(
+        lambda m: template(
             m,
-            "chat_template.jinja",
             "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not "
             "supported') }}{% endif %}{{ messages[0]['content'] }}",
         ),
@@ -311,21 +273,19 @@ CASES = {
         "protocol.system-prompt-lost",
     ),
     "chat template that passes over the system prompt": Case(
-        lambda m: with_text(m, "chat_template.jinja", "{{ messages[-1]['content'] }}"),
+        lambda m: template(m, "{{ messages[-1]['content'] }}"),
         ("--chat-template", "own", "--system-prompt", "Be brief."),
         2,
         "protocol.system-prompt-lost",
     ),
     "chat template that reaches for Python": Case(
-        lambda m: with_text(
-            m, "chat_template.jinja", "{{ ''.__class__.__mro__[1].__subclasses__() }}"
-        ),
+        lambda m: template(m, "{{ ''.__class__.__mro__[1].__subclasses__() }}"),
         ("--chat-template", "own"),
         12,
         "template.not-rendered",
     ),
     "chat template that changes its input": Case(
-        lambda m: with_text(m, "chat_template.jinja", "{{ messages.append(1) }}"),
+        lambda m: template(m, "{{ messages.append(1) }}"),
         ("--chat-template", "own"),
         12,
         "template.not-rendered",

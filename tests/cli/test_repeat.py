@@ -24,7 +24,7 @@ from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.report import samples
 from tests.runners import test_imports
-from tests.test_gate import loses_hard_levels
+from tests.support import loses_hard_levels
 
 LABELS = ("billing", "security", "shipping")
 TICKETS = [{"text": f"Ticket number {n}", "label": LABELS[n % 3]} for n in range(300)]

@@ -26,18 +26,9 @@ from cliffguard.engine.loading import out_of_memory_explained
 from cliffguard.runners.fake import FakeRunner, Script
 from tests import support
 from tests.runners import test_imports
+from tests.support import all_right, loses_hard_levels
 
 REPORTS = ("junit.xml", "report.html", "report.md", "review.json", "timings.json")
-
-
-def all_right(_: str, __: Item) -> float:
-    """Script: everyone is always right."""
-    return 1.0
-
-
-def loses_hard_levels(name: str, item: Item) -> float:
-    """Script: the candidate fails from level 3 on."""
-    return 0.0 if "tuned" in name and (item.level or 0) >= 3 else 1.0
 
 
 @pytest.fixture

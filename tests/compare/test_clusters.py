@@ -14,6 +14,7 @@ from cliffguard.core.items import Item
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.runners.fake import FakeRunner
 from tests import support
+from tests.support import all_right
 
 SUITE = """\
 name: reading
@@ -55,11 +56,6 @@ def plan(folder: Path, first: Any, second: Any, **policy: Any) -> Plan:
         suites=(str(folder / "reading.yaml"),),
         policy=Policy(capabilities={"reading": CapabilityPolicy(**policy)}),
     )
-
-
-def all_right(name: str, item: Item) -> float:
-    """Return 1, whoever answers."""
-    return 1.0
 
 
 def comparison_of(plan: Plan, folder: Path) -> CapabilityComparison:

@@ -69,12 +69,6 @@ def plan(tmp_path: Path) -> Plan:
     )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """An empty store."""
-    return Store(tmp_path / "store")
-
-
 def test_capabilities_are_placed_by_their_distance(plan: Plan, store: Store) -> None:
     """What the training data speak of lies near, the rest far; at most so many texts are read."""
     runner = Screening()

@@ -12,6 +12,14 @@ from cliffguard.core import commits
 from cliffguard.core.commits import commit_of
 from cliffguard.core.reviews import Commit
 
+ASKED = commits._git
+
+
+@pytest.fixture(autouse=True)
+def git_is_asked(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here alone."""
+    monkeypatch.setattr(commits, "_git", ASKED)
+
 
 def git(folder: Path, *words: str) -> str:
     """Run git with a name for its commits, whoever runs the tests."""

@@ -12,7 +12,7 @@ import pytest
 
 from cliffguard import EvalSettings, RunnerSettings
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
-from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
+from cliffguard.core.errors import InfrastructureError, IntegrityError
 from cliffguard.engine import loading
 from cliffguard.engine.tokenizing import panics_explained, panics_held
 from cliffguard.runners.harness import HarnessRunner
@@ -37,27 +37,6 @@ def test_a_device_can_be_named() -> None:
     assert loading.pick_device("cpu") == "cpu"
 
 
-def test_an_unknown_device_is_a_usage_error() -> None:
-    """A misspelt device names the ones there are."""
-    with pytest.raises(UsageError, match="device 'gpuu' is unknown; use auto, cpu, cuda"):
-        loading.pick_device("gpuu")
-
-
-@pytest.mark.parametrize("device", ["cpu:7", "meta", "cuda:x", "mps"])
-def test_a_device_that_we_know_nothing_of_is_a_usage_error(device: str) -> None:
-    """torch would take some of them, and fail later."""
-    with pytest.raises(UsageError, match="use auto, cpu, cuda or cuda:N"):
-        loading.pick_device(device)
-
-
-def test_a_missing_gpu_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asking for a CUDA device that is not there is an infrastructure error."""
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-
-    with pytest.raises(InfrastructureError, match="this machine has 0 CUDA devices"):
-        loading.pick_device("cuda:1")
-
-
 @pytest.mark.parametrize(
     ("wanted", "device", "dtype"),
     [
@@ -72,19 +51,6 @@ def test_auto_dtype_follows_the_device(wanted: str, device: str, dtype: str) -> 
     assert loading.pick_dtype(wanted, device) == dtype
 
 
-def test_nan_weights_are_refused(tiny_base: Path, tmp_path: Path) -> None:
-    """A diverged training is named, with the first weight that shows it."""
-    from safetensors.torch import load_file, save_file
-
-    folder = copy(tiny_base, tmp_path / "nan")
-    weights = load_file(folder / "model.safetensors")
-    weights["model.layers.1.mlp.up_proj.weight"][0, 0] = float("nan")
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-
-    with pytest.raises(IntegrityError, match=r"layers.1.mlp.up_proj.weight holds NaN"):
-        load(folder)
-
-
 def test_a_tokenizer_larger_than_the_embedding_is_refused(tiny_base: Path, tmp_path: Path) -> None:
     """Added tokens without resized weights would index past the embedding."""
     from transformers import AutoTokenizer
@@ -97,34 +63,6 @@ def test_a_tokenizer_larger_than_the_embedding_is_refused(tiny_base: Path, tmp_p
     with pytest.raises(
         IntegrityError, match="its tokenizer has tokens up to the id 259, its embedding only 258"
     ):
-        load(folder)
-
-
-def test_an_adapter_of_another_shape_is_refused(
-    tiny_base: Path, tiny_adapter: Path, tmp_path: Path
-) -> None:
-    """LoRA matrices that do not fit the base end in an integrity error, not in a traceback."""
-    from safetensors.torch import load_file, save_file
-
-    folder = copy(tiny_adapter, tmp_path / "other")
-    weights = load_file(folder / "adapter_model.safetensors")
-    wide = {name: weight.repeat(2, 2) for name, weight in weights.items()}
-    save_file(wide, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-
-    with pytest.raises(IntegrityError, match=r"lora_A.weight is of shape \[4, 32\].*\[16, 16\]"):
-        find_pair(str(tiny_base), str(folder), FindOptions())
-
-
-def test_missing_weights_are_refused(tiny_base: Path, tmp_path: Path) -> None:
-    """A weight that the file lacks is not replaced by random numbers."""
-    from safetensors.torch import load_file, save_file
-
-    folder = copy(tiny_base, tmp_path / "partial")
-    weights = load_file(folder / "model.safetensors")
-    del weights["model.layers.1.mlp.up_proj.weight"]
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-
-    with pytest.raises(IntegrityError, match=r"1 weights are missing, the first is .*up_proj"):
         load(folder)
 
 

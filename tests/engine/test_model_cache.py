@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,7 @@ def scores(model: Any, tokenizer: Any) -> Scores:
     return responses
 
 
+@cache
 def fresh(base: Path, adapter: Path | None = None) -> Scores:
     """Return them from lm-eval's engine around a base and an adapter that were just loaded."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
@@ -520,20 +522,6 @@ def test_our_model_by_name_keeps_the_rows_that_hf_cuts(padded_base: Path, tmp_pa
     assert lm.model.get_input_embeddings().weight.shape[0] == 320
     assert_close(responses, fresh(padded_base, folder))
     assert all(ours < theirs for (ours, _), (theirs, _) in zip(responses, cut, strict=True))
-
-
-def test_a_full_checkpoint_without_rows_for_its_tokens_is_refused(
-    tiny_base: Path, tmp_path: Path
-) -> None:
-    """A base is held to its tokenizer as an adapter is, or an id would reach past the embedding."""
-    folder = Path(shutil.copytree(tiny_base, tmp_path / "grown"))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.add_tokens(["<one>", "<two>"])
-    tokenizer.save_pretrained(folder)
-    grown = find_base(str(folder), FindOptions())
-
-    with pytest.raises(IntegrityError, match="its tokenizer has tokens up to the id 259"):
-        CachedModel(grown, ON_CPU).switch_to(grown)
 
 
 @pytest.fixture(scope="module")

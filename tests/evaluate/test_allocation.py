@@ -30,9 +30,10 @@ from cliffguard.runners.fake import FakeRunner
 from cliffguard.stats.simulate import Design, decide, draw
 from cliffguard.store.shards import SHARD_ITEMS
 from tests import support
-from tests.cli.test_verbs import all_right, run, scripted
+from tests.cli.test_verbs import run, scripted
 from tests.evaluate.test_schedule import unequal_tasks
 from tests.planning.test_power import suite_of, task_of
+from tests.support import all_right
 
 PLAN = Plan(candidate="x", suites=("small",))
 

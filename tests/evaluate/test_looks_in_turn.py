@@ -35,6 +35,7 @@ from cliffguard.store.looks import (
     turn,
 )
 from tests import support
+from tests.support import all_right
 
 
 def flips(name: str, item: Item) -> float:
@@ -43,11 +44,6 @@ def flips(name: str, item: Item) -> float:
     if number % 10 not in (0, 1):
         return 1.0
     return float((number % 10 == 0) == ("tuned" in name))
-
-
-def all_right(_: str, __: Item) -> float:
-    """Script: everyone is always right."""
-    return 1.0
 
 
 @pytest.fixture

@@ -50,12 +50,6 @@ def question() -> Question:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """An empty store."""
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
 def entry(store: Store) -> Entry:
     """An entry with two shards of three answers."""
     opened = store.open(question(), ITEMS)

@@ -27,6 +27,7 @@ from cliffguard.runners.stored import find_stored
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
+from tests.support import all_right
 
 FIRST = Path(__file__).parent.parent / "layouts" / "1"
 BASE = support.checkpoint()
@@ -41,11 +42,6 @@ class Harness(FakeRunner):
     def dtype(self, protocol: EvalSettings) -> str:
         """As the stored answers of the first layout were measured."""
         return "float32"
-
-
-def all_right(_: str, item: Item) -> float:
-    """Answer everything right."""
-    return 1.0
 
 
 class Asked:

@@ -36,6 +36,7 @@ from cliffguard.suites.ngrams import Index, Runs, share_within
 from cliffguard.suites.train_data import TrainingText, read_all_training
 from tests import support
 from tests.report import samples
+from tests.support import loses_hard_levels
 
 WORDS = (
     "amber", "birch", "cedar", "dune", "ember", "frost", "grove", "haze", "iris", "jade", "kelp",
@@ -357,11 +358,6 @@ def test_without_training_data_tasks_are_as_they_were() -> None:
 # --- through the gate -----------------------------------------------------------------------------
 
 
-def loses_hard_levels(name: str, item: Item) -> float:
-    """Script: the candidate fails from level 3 on."""
-    return 0.0 if "tuned" in name and (item.level or 0) >= 3 else 1.0
-
-
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     """A plan over 300 ladder items and 80 generated ones, of which 30 and all are trained on."""
@@ -378,12 +374,6 @@ def plan(tmp_path: Path) -> Plan:
         train=(str(tmp_path / "some.jsonl"),),
         offline=True,
     )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    """An empty store."""
-    return Store(tmp_path / "store")
 
 
 def both(plan: Plan) -> Plan:

@@ -79,19 +79,20 @@ def test_both_forms_are_items_of_a_suite(name: str, metric: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ladders.GENERATORS))
-@pytest.mark.parametrize("pick", [min, max], ids=["first", "last"])
-def test_the_place_in_the_text_is_no_hint(name: str, pick: Any) -> None:
+def test_the_place_in_the_text_is_no_hint(name: str) -> None:
     """Of the choices that the text names, the right one is not mostly the first or the last."""
     rows = ladders.make(name, seed="c", n_per_level=100, levels=ladders.GENERATORS[name].levels[:5])
-    hits, n = 0, 0
+    hits, n = Counter[Any](), 0
     for row in rows:
         text = " ".join(words(row.get("context", "") + row["prompt"]))
         positions = {c: text.rfind(" ".join(words(c))) for c in row["choices"]}
         positions = {choice: position for choice, position in positions.items() if position >= 0}
         if len(positions) == 4:
-            hits += pick(positions, key=positions.__getitem__) == row["answer"]
+            for pick in (min, max):
+                hits[pick] += pick(positions, key=positions.__getitem__) == row["answer"]
             n += 1
-    assert n < 20 or hits / n < 0.40  # of fewer, chance alone exceeds it too often
+    # Of fewer, chance alone exceeds it too often.
+    assert n < 20 or max(hits.values()) / n < 0.40
 
 
 @pytest.mark.parametrize("name", ["arithmetic", "altered_rules", "calendar_and_units"])
