@@ -22,11 +22,7 @@ from cliffguard.core.texts import n_things, plural
 from cliffguard.evaluate.allocation import USUAL_CHURN, deal
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import TaskProgress, plan_looks
-from cliffguard.stats.clusters import (
-    expected_clustering,
-    expected_power,
-    least_effective_clusters,
-)
+from cliffguard.stats.clusters import expected_clustering, expected_power, least_effective_clusters
 from cliffguard.stats.power import detectable_drop, items_needed
 from cliffguard.stats.simulate import Design, Outcomes, decide, draw
 from cliffguard.store.shards import in_order

@@ -265,11 +265,7 @@ def _tasks_of(
 
 
 def _runs_of(
-    schedule: Schedule,
-    plan: Plan,
-    sides: Sequence[Checkpoint],
-    runner: Runner,
-    gates: set[str],
+    schedule: Schedule, plan: Plan, sides: Sequence[Checkpoint], runner: Runner, gates: set[str]
 ) -> tuple[CapabilityRun, ...]:
     """Return by what the looks are known again: the keys of both sides' answers are part of it."""
     keys = {

@@ -34,11 +34,7 @@ class LoadedTask:
     """
 
     def __init__(
-        self,
-        task: Task,
-        harness: Any,
-        document_ids: dict[str, int],
-        local: LocalData | None = None,
+        self, task: Task, harness: Any, document_ids: dict[str, int], local: LocalData | None = None
     ) -> None:
         self.task = task
         self._harness = harness

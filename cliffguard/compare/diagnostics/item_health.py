@@ -162,10 +162,7 @@ def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
 def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
     counts = capability.counts
     evidence = capability.evidence
-    churn = max(
-        _LEAST_CHURN,
-        (counts.n_broken + counts.n_fixed) / counts.n_items,
-    )
+    churn = max(_LEAST_CHURN, (counts.n_broken + counts.n_fixed) / counts.n_items)
     margin = evidence.margin if evidence.margin > 0.0 else policy.margin(capability.capability)
     needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
     if needed > evidence.n_effective:
