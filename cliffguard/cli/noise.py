@@ -39,9 +39,7 @@ def noise(
         typer.Option(help="packed or plain, the second time.", metavar="HOW"),
     ] = None,
     store: opt.StoreFolder = None,
-    output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="json: one object.")
-    ] = "text",
+    output_format: opt.TextOrJson = "text",
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:

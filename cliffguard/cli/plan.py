@@ -136,7 +136,7 @@ def _is_adapter(plan: Plan) -> bool:
 
 
 def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
-    tasks = tuple(t for suite in suites for c in suite.capabilities for t in c.tasks)
+    tasks = tuple(task for suite in suites for task in suite.tasks)
     if not plan.data and not any(task.stock for task in tasks):
         return tasks
     from cliffguard.gate import runner_for  # only lm-eval knows what its tasks hold

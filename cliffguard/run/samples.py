@@ -67,7 +67,7 @@ def _compare_samples(
     logged = read_samples(base, candidate, policy)
     suite, sides = logged.suite, (logged.base, logged.candidate)
     policy = with_margins(policy, (suite,))
-    tasks = [task for capability in suite.capabilities for task in capability.tasks]
+    tasks = suite.tasks
     refuse_unknown_fields(tasks, policy)
     runs = runs_of_samples(tasks, [side.answers for side in sides], gating((suite,), policy))
     known = _known(runs, after)

@@ -114,9 +114,7 @@ class HarnessRunner(Runner):
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         refuse_unable(self.settings, protocol)
-        entries = [
-            task for s in suites for capability in s.capabilities for task in capability.tasks
-        ]
+        entries = [task for suite in suites for task in suite.tasks]
         refuse_data(self._data, entries)
         tasks: list[Task] = []
         for entry in entries:

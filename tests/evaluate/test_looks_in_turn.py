@@ -23,7 +23,6 @@ from cliffguard.core.reviews import TakenLooks
 from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short, spent_of
 from cliffguard.gate import find_sides
 from cliffguard.report.json import render_json
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.looks import (
     Looks,
     add_looks,
@@ -35,6 +34,7 @@ from cliffguard.store.looks import (
     turn,
 )
 from tests import support
+from tests.fake_runner import FakeRunner
 
 
 def flips(name: str, item: Item) -> float:

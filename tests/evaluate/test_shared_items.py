@@ -22,9 +22,9 @@ from cliffguard.evaluate.ledger import (
     spent_of,
 )
 from cliffguard.report.json import render_json
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.looks import merged
 from tests import support
+from tests.fake_runner import FakeRunner
 
 FIRST = Policy().first_level
 FURTHER = Policy().alpha * Policy().reserve / 2

@@ -15,11 +15,11 @@ from cliffguard.cli.app import app
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Suite, Task
 from cliffguard.gate import with_margins
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.lmeval_tasks import _stock_tasks, load_stock
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
+from tests.fake_runner import FakeRunner
 
 PUBLIC = ("public-quick", "public-standard", "public-full")
 SUITE = """\
