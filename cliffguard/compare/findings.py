@@ -9,11 +9,8 @@ from typing import NamedTuple
 from cliffguard.compare.items_needed import about, is_shielded, items_needed
 from cliffguard.compare.refusals import few_clusters, refusal, too_many_missing
 from cliffguard.compare.summary import change_in, where_it_falls
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    StratumComparison,
-    TruncationSensitivity,
-)
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.diagnostics import StratumComparison, TruncationSensitivity
 from cliffguard.core.reviews import Cause, Finding, LadderFinding, Outcome
 from cliffguard.core.settings import Policy, Ring, Role
 from cliffguard.core.texts import n_things, plural

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    Comparison,
-    MeanComparison,
-    StratumComparison,
-    TaskComparison,
-)
+from cliffguard.core.comparisons import CapabilityComparison, Comparison, MeanComparison
+from cliffguard.core.diagnostics import StratumComparison, TaskComparison
 from cliffguard.core.reviews import Finding, LadderFinding, Outcome, Pooled
 from cliffguard.core.texts import n_things, plural
 

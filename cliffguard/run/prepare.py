@@ -24,7 +24,7 @@ from cliffguard.core.reviews import Review
 from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.core.signals import looking_up
 from cliffguard.evaluate.allocation import dealt
-from cliffguard.evaluate.ledger import CapabilityRun, runs_of
+from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
 from cliffguard.evaluate.measure import (
     Measurement,
     TimeUp,

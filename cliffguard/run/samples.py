@@ -14,7 +14,7 @@ from cliffguard.compare.write_review import build_review
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.reviews import Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy
-from cliffguard.evaluate.ledger import CapabilityRun, refuse_other_sides, runs_of_samples
+from cliffguard.evaluate.capability_runs import CapabilityRun, refuse_other_sides, runs_of_samples
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import in_full
 from cliffguard.run.look import decide, looks_taken

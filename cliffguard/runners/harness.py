@@ -39,7 +39,8 @@ from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import identity_of, make_backend, refuse_no_model, refuse_unable
-from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
+from cliffguard.runners.lmeval_tasks import load_own, load_stock, refuse_data
+from cliffguard.runners.loaded_task import LoadedTask
 from cliffguard.runners.preview import N_SHOWN, first_prompts
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Store, guard
-from cliffguard.core.comparisons import CapabilityComparison, MeanComparison, StratumComparison
+from cliffguard.core.comparisons import CapabilityComparison, MeanComparison
+from cliffguard.core.diagnostics import StratumComparison
 from cliffguard.core.errors import ConfigError
 from cliffguard.core.items import Suite
 from cliffguard.core.reviews import Verdict

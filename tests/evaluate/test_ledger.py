@@ -16,7 +16,8 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Finding, TakenLooks
-from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short, spent_of
+from cliffguard.evaluate.capability_runs import CapabilityRun, short
+from cliffguard.evaluate.ledger import accounts_of, spent_of
 from cliffguard.gate import compare_samples, find_sides, measure_alone
 from cliffguard.report.json import read_review, render_json
 from cliffguard.store.looks import all_looks, further, known_looks, merged, read_looks

@@ -9,7 +9,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from cliffguard.core.comparisons import CapabilityComparison, Comparison, Ladder, TaskComparison
+from cliffguard.core.comparisons import CapabilityComparison, Comparison
+from cliffguard.core.diagnostics import Ladder, TaskComparison
 from cliffguard.core.items import Capability, Suite
 from cliffguard.core.reviews import Finding, HealthNote, Outcome
 from cliffguard.core.settings import Policy
