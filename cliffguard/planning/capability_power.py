@@ -27,11 +27,7 @@ _LEAST_POWER = 1e-3  # above alpha, and below 1, between which a number of items
 _LEAST_CHURN = 1e-6  # by which clusters are weighed where nothing is expected to change
 _CHARACTERS_A_TOKEN = 4.0  # of English prose under the usual vocabularies
 _USUAL_ANSWER_TOKENS = 128  # of a generated answer that nothing says more about
-_ANSWER_TOKENS = {
-    "likelihood": 0,
-    "short generation": 16,
-    "long generation": 256,
-}  # by a task's cost
+_ANSWER_TOKENS = {"likelihood": 0, "short generation": 16, "long generation": 256}  # by cost
 _N_READ = 200  # items of a task from which its tokens are estimated
 
 
