@@ -15,7 +15,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, progress_shown, write_new
 from cliffguard.cli.given import say_reading
 from cliffguard.core.errors import UsageError
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import in_points, n_things
 
 if TYPE_CHECKING:
     from cliffguard.core.items import Task
@@ -65,11 +65,7 @@ def show_suite(name: Name) -> None:
     suite = load_suite(name)
     print(f"{suite.name} {suite.version}: {one_line(suite.description)}\ndigest {suite.digest}")
     for capability in suite.capabilities:
-        margin = (
-            ""
-            if capability.margin is None
-            else f", margin {n_things(100 * capability.margin, 'point', 'g')}"
-        )
+        margin = "" if capability.margin is None else f", margin {in_points(capability.margin)}"
         print(
             f"\n{capability.name} ({capability.ring}{margin})  {one_line(capability.description)}"
         )

@@ -15,7 +15,7 @@ from cliffguard.compare.verdict import absent
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.reviews import PlannedLooks
 from cliffguard.core.settings import EvalSettings, Plan, Policy
-from cliffguard.core.texts import n_things, plural
+from cliffguard.core.texts import in_points, n_things, plural
 from cliffguard.evaluate.allocation import USUAL_CHURN, deal
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import plan_looks
@@ -198,13 +198,12 @@ def _remarks(
             remarks.append(
                 f"{row.capability}: its items lie in clusters worth "
                 f"{math.floor(row.n_effective_clusters or 0)} of one size, and HELD takes {needed} "
-                f"at a margin of {n_things(100 * (row.margin or 0), 'point', 'g')}; add clusters, "
-                "or widen the margin"
+                f"at a margin of {in_points(row.margin or 0)}; add clusters, or widen the margin"
             )
         elif row.n_needed is not None and row.n_needed > row.n_items:
             remarks.append(
                 f"{row.capability}: {n_things(row.n_items, 'item')}, and about {row.n_needed} are "
-                f"needed to exclude a loss of {n_things(100 * (row.margin or 0), 'point', 'g')}; "
+                f"needed to exclude a loss of {in_points(row.margin or 0)}; "
                 "add items, or widen the margin"
             )
         if row.capability in graded:
