@@ -14,10 +14,10 @@ import pytest
 from tests import support
 
 if TYPE_CHECKING:
-    from cliffguard.runners.fake import FakeRunner
     from cliffguard.store.answers import Store
     from tests.bad_input.models import Models
     from tests.bad_input.place import Place
+    from tests.fake_runner import FakeRunner
 
 # Read when the libraries are imported, hence before any test imports them.
 os.environ.update(
@@ -99,8 +99,8 @@ def workspace(tmp_path: Path) -> Place:
 @pytest.fixture
 def always_right(monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
     """Whoever asks for a model gets one that is always right."""
-    from cliffguard.runners.fake import FakeRunner
     from tests.bad_input.place import answering
+    from tests.fake_runner import FakeRunner
 
     runner = FakeRunner(lambda *_: 1.0)
     answering(monkeypatch, runner)

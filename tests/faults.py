@@ -39,11 +39,11 @@ from cliffguard.core.files import write_whole
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.report.json import render_json
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.answers import Entry
 from cliffguard.store.maintenance.damage import examine, move_aside
 from cliffguard.store.maintenance.questions import entries_of
 from tests import support
+from tests.fake_runner import FakeRunner
 
 SEED = 20
 N_KILLS = 500

@@ -11,12 +11,8 @@ from typing import Any
 from cliffguard.core.answers import Answer
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    CapabilityCounts,
-    CapabilityEvidence,
-    Diagnostics,
-)
+from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
+from cliffguard.core.diagnostics import Diagnostics
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import EvalSettings, Ring

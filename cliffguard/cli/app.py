@@ -39,10 +39,7 @@ _EXAMPLES = {
         "cliffguard check --candidate runs/ft/adapter --suite adjacent",
         "cliffguard check plan.yaml --policy policy.yaml --out reports",
     ),
-    plan: (
-        "cliffguard plan plan.yaml",
-        "cliffguard plan --suite adjacent --limit 200 --aim 0.9",
-    ),
+    plan: ("cliffguard plan plan.yaml", "cliffguard plan --suite adjacent --limit 200 --aim 0.9"),
     measure: (
         "cliffguard measure models/base --suite adjacent",
         "cliffguard measure runs/ft/adapter --target items.jsonl --suite none",

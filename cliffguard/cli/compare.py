@@ -189,11 +189,7 @@ def _compared(
             id="samples.no-effect",
         )
     return compare_samples(
-        base,
-        candidate,
-        policy,
-        after=[_review(path) for path in after],
-        command=again,
+        base, candidate, policy, after=[_review(path) for path in after], command=again
     )
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,9 +34,7 @@ def doctor(
         bool, typer.Option("--load", help="Load both sides as well, and let each compute once.")
     ] = False,
     store: opt.StoreFolder = None,
-    output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="json: one object.")
-    ] = "text",
+    output_format: opt.TextOrJson = "text",
 ) -> None:
     """Look at versions, devices and places and, if given, at base and candidate.
 

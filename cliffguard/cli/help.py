@@ -73,8 +73,7 @@ def _show_all(context: typer.Context, wanted: bool) -> None:
 
 
 HelpAll = Annotated[
-    bool,
-    typer.Option("--help-all", is_eager=True, callback=_show_all, help="Show all options."),
+    bool, typer.Option("--help-all", is_eager=True, callback=_show_all, help="Show all options.")
 ]
 
 # What typer raises → the id under which it is known.

@@ -15,7 +15,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plan_of, say_target
 from cliffguard.core.errors import IntegrityError, UsageError
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import in_points
 
 if TYPE_CHECKING:
     from cliffguard.core.settings import Plan
@@ -39,9 +39,7 @@ def noise(
         typer.Option(help="packed or plain, the second time.", metavar="HOW"),
     ] = None,
     store: opt.StoreFolder = None,
-    output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="json: one object.")
-    ] = "text",
+    output_format: opt.TextOrJson = "text",
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:
@@ -156,7 +154,7 @@ def _print(floor: NoiseFloor) -> None:
         if capability.reaches_margin:
             console.print(
                 f"! {capability.capability}: as many items flip by themselves as a margin of "
-                f"{n_things(100 * capability.margin, 'point', 'g')} allows to be lost",
+                f"{in_points(capability.margin)} allows to be lost",
                 markup=False,
             )
     for name in floor.unscored:

@@ -80,6 +80,8 @@ OutIfWanted = Annotated[
         help="Folder for the reports (default: none is written).",
     ),
 ]
+Suites = Annotated[list[str], typer.Argument(help="Built-in suites or files.")]
+TextOrJson = Annotated[Literal["text", "json"], typer.Option("--format", help="json: one object.")]
 _looks = functools.partial(typer.Option, rich_help_panel=LOOKS)
 _output = functools.partial(typer.Option, rich_help_panel=OUTPUT)
 

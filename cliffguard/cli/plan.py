@@ -16,7 +16,7 @@ from cliffguard.cli.console import explained, shown
 from cliffguard.cli.given import open_store, plans_of, say_target, show
 from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.progress import doing
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import in_points, n_things
 
 if TYPE_CHECKING:
     from cliffguard.core.checkpoint import Checkpoint
@@ -136,7 +136,7 @@ def _is_adapter(plan: Plan) -> bool:
 
 
 def _tasks(plan: Plan, suites: Sequence[Suite]) -> tuple[Task, ...]:
-    tasks = tuple(t for suite in suites for c in suite.capabilities for t in c.tasks)
+    tasks = tuple(task for suite in suites for task in suite.tasks)
     if not plan.data and not any(task.stock for task in tasks):
         return tasks
     from cliffguard.gate import runner_for  # only lm-eval knows what its tasks hold
@@ -233,7 +233,7 @@ def _change_line(change: Change) -> str:
         ways.append(f"about {n_things(change.n_items, 'item', ',')} (now {change.n_now:,})")
     if change.margin is not None:
         now = f"{100 * change.margin_now:g}"
-        ways.append(f"a margin of {n_things(100 * change.margin, 'point', 'g')} (now {now})")
+        ways.append(f"a margin of {in_points(change.margin)} (now {now})")
     prefix = f"{change.capability}, held with {100 * change.chance_held:.0f} %: "
     return prefix + (" or ".join(ways) or "more clusters; its items decide nothing")
 
@@ -265,7 +265,7 @@ def _sentences(outlook: PowerAnalysis, minutes: float | None) -> list[str]:
     if (price := outlook.mean_price) is not None:
         sentences.append(
             f"Of these {price.n_items:,.0f} are for the mean drop, which has to be below "
-            f"{n_things(100 * price.margin, 'point', 'g')}; without it, it would pass with a "
+            f"{in_points(price.margin)}; without it, it would pass with a "
             f"chance of {100 * price.chance_pass:.0f} %."
         )
     return sentences

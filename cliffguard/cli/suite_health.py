@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,7 +33,7 @@ _CHARACTERS = 160  # of a prompt
 @opt.takes(opt.POLICY)
 def check_suites(
     flags: Mapping[str, Any],
-    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    names: opt.Suites,
     store: opt.StoreFolder = None,
 ) -> None:
     """Say what is weak in suites before any model is asked; their health is in every report."""
@@ -72,7 +72,7 @@ def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
     """Say which tasks hardly ever change, by the answers of all checkpoints that are stored."""
     from cliffguard.store.saturation import item_saturation
 
-    tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
+    tasks = [task for suite in suites for task in suite.tasks]
     for row in item_saturation(open_store(store), tasks):
         if row.share >= _STILL:
             yield (
@@ -87,14 +87,12 @@ def _still(suites: Sequence[Suite], store: Path | None) -> Iterator[str]:
 @opt.takes(opt.PLAN, opt.DATA, opt.PROTOCOL, opt.RUNNER)
 def cover_prompts(
     flags: Mapping[str, Any],
-    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    names: opt.Suites,
     prompts: Annotated[
         list[str], typer.Option(help="Recent production prompts; repeatable.", metavar="PATH")
     ],
     base: Annotated[str, typer.Option(help="The base, whose hidden states compare texts.")],
-    output_format: Annotated[
-        Literal["text", "json"], typer.Option("--format", help="json: one object.")
-    ] = "text",
+    output_format: opt.TextOrJson = "text",
     quiet: opt.Quiet = False,
     verbose: opt.Verbose = False,
 ) -> None:

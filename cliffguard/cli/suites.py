@@ -15,7 +15,7 @@ from cliffguard.cli import options as opt
 from cliffguard.cli.console import explained, progress_shown, write_new
 from cliffguard.cli.given import say_reading
 from cliffguard.core.errors import UsageError
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import in_points, n_things
 
 if TYPE_CHECKING:
     from cliffguard.core.items import Task
@@ -48,16 +48,10 @@ def list_suites(
     width = max((len(suite.name) for suite in suites), default=0)
     for suite in suites:
         # Only lm-eval knows how many items its tasks have.
-        count = (
-            f"{n_things(suite.n_items, 'item', '>5')}"
-            if suite.n_items
-            else f"{n_things(suite.n_stock, 'task', '>5')}"
-        )
-        more = (
-            f" (and {n_things(suite.n_stock, 'task')} of lm-eval)"
-            if suite.n_items and suite.n_stock
-            else ""
-        )
+        n, thing = (suite.n_items, "item") if suite.n_items else (suite.n_stock, "task")
+        count, more = n_things(n, thing, ">5"), ""
+        if suite.n_items and suite.n_stock:
+            more = f" (and {n_things(suite.n_stock, 'task')} of lm-eval)"
         print(f"{suite.name:<{width}}  {count}  {one_line(suite.description)}{more}")
 
 
@@ -71,11 +65,7 @@ def show_suite(name: Name) -> None:
     suite = load_suite(name)
     print(f"{suite.name} {suite.version}: {one_line(suite.description)}\ndigest {suite.digest}")
     for capability in suite.capabilities:
-        margin = (
-            ""
-            if capability.margin is None
-            else f", margin {n_things(100 * capability.margin, 'point', 'g')}"
-        )
+        margin = "" if capability.margin is None else f", margin {in_points(capability.margin)}"
         print(
             f"\n{capability.name} ({capability.ring}{margin})  {one_line(capability.description)}"
         )
@@ -91,20 +81,19 @@ def print_items(name: Name) -> None:
     from cliffguard.suites.loading import load_suite
 
     suite = load_suite(name)
-    for capability in suite.capabilities:
-        for task in capability.tasks:
-            for item in task.items if task.suite == suite.name else ():
-                row = {
-                    "id": item.id,
-                    "task": task.name,
-                    "capability": capability.name,
-                    "level": item.level,
-                    "prompt": item.prompt,
-                    "choices": list(item.choices),
-                    "answer": item.answer,
-                    **({"answers": list(item.answers)} if item.answers else {}),
-                }
-                sys.stdout.write(escaped(json.dumps(row, ensure_ascii=False)) + "\n")
+    for task in suite.tasks:
+        for item in task.items if task.suite == suite.name else ():
+            row = {
+                "id": item.id,
+                "task": task.name,
+                "capability": task.capability,
+                "level": item.level,
+                "prompt": item.prompt,
+                "choices": list(item.choices),
+                "answer": item.answer,
+                **({"answers": list(item.answers)} if item.answers else {}),
+            }
+            sys.stdout.write(escaped(json.dumps(row, ensure_ascii=False)) + "\n")
 
 
 @suites_app.command("new")
@@ -138,22 +127,22 @@ def suite_of_data(data: str, name: str, flags: Mapping[str, Any]) -> tuple[dict[
 @suites_app.command("validate")
 @explained
 def validate_suites(
-    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    names: opt.Suites,
 ) -> None:
     """Check suites as they would be used together; exit 2 with file and line of the first fault."""
     from cliffguard.suites.loading import load_suites
 
     for suite in load_suites(names):
-        row = _summary(suite)
-        items = n_things(row["n_items"], "item")
-        stock = f" and {n_things(row['n_stock'], 'task')} of lm-eval" if row["n_stock"] else ""
+        items = n_things(sum(len(task.items) for task in suite.tasks), "item")
+        n_stock = sum(task.stock for task in suite.tasks)
+        stock = f" and {n_things(n_stock, 'task')} of lm-eval" if n_stock else ""
         print(f"{suite.name}: sound, {items}{stock}, digest {suite.digest[:12]}")
 
 
 @suites_app.command("overlap")
 @explained
 def print_overlap(
-    names: Annotated[list[str], typer.Argument(help="Built-in suites or files.")],
+    names: opt.Suites,
     train: Annotated[
         list[str], typer.Option(help="Data of the fine-tune; repeatable.", metavar="PATH")
     ],
@@ -198,7 +187,7 @@ def tasks_of(names: list[str]) -> tuple[Task, ...]:
     from cliffguard.suites.loading import load_suites
 
     suites = load_suites(names)
-    tasks = tuple(t for suite in suites for c in suite.capabilities for t in c.tasks)
+    tasks = tuple(task for suite in suites for task in suite.tasks)
     if not any(task.stock for task in tasks):
         return tasks
     plan = Plan(candidate="none", suites=tuple(names))
@@ -219,18 +208,6 @@ def refuse_gym() -> None:
         "reasoning-gym (pip install reasoning-gym), and suites frozen before work as they are",
         id="verb.removed",
     )
-
-
-def _summary(suite: Any) -> dict[str, Any]:
-    return {
-        "name": suite.name,
-        "version": suite.version,
-        "description": suite.description,
-        "digest": suite.digest,
-        "n_items": sum(len(t.items) for c in suite.capabilities for t in c.tasks),
-        "n_stock": sum(t.stock for c in suite.capabilities for t in c.tasks),
-        "capabilities": {c.name: c.ring for c in suite.capabilities},
-    }
 
 
 def _task_line(task: Any) -> str:

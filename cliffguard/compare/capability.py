@@ -24,10 +24,8 @@ from cliffguard.compare.evidence import (
 from cliffguard.compare.ladder_levels import ladder_of
 from cliffguard.compare.pairs import Pair, by_task
 from cliffguard.compare.strata import compared, strata_of
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    CapabilityCounts,
-    CapabilityEvidence,
+from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
+from cliffguard.core.diagnostics import (
     ClassesComparison,
     Diagnostics,
     StratumComparison,

@@ -10,7 +10,7 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Contamination
 from cliffguard.core.items import Suite
 from cliffguard.core.settings import EvalSettings, Policy
-from cliffguard.evaluate.ledger import CapabilityRun
+from cliffguard.evaluate.capability_runs import CapabilityRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

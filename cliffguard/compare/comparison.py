@@ -16,7 +16,8 @@ from cliffguard.core.comparisons import Comparison, Shared
 from cliffguard.core.reviews import SAMPLES
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.answer_checks import instrument_moved
-from cliffguard.evaluate.ledger import TOGETHER, Level
+from cliffguard.evaluate.capability_runs import TOGETHER
+from cliffguard.evaluate.ledger import Level
 from cliffguard.evaluate.schedule import Look
 from cliffguard.suites.contamination import contamination_caveats
 

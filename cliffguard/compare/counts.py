@@ -13,7 +13,7 @@ from cliffguard.compare.pairs import Pair
 from cliffguard.compare.strata import split_levels
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.comparisons import CapabilityComparison, Shared
-from cliffguard.core.texts import n_things, plural
+from cliffguard.core.texts import in_points, n_things, plural
 
 _N_NAMED = 5
 _CEILING = 0.97
@@ -191,7 +191,7 @@ def _base(capability: CapabilityComparison) -> Iterator[Caveat]:
         yield Caveat(
             id="margin.most-of-skill",
             text=f"{capability.capability}: the margin of "
-            f"{n_things(100 * evidence.margin, 'point', 'g')} is more than half of what "
+            f"{in_points(evidence.margin)} is more than half of what "
             f"the base has beyond guessing ({100 * has:.1f} points).",
         )
 

@@ -15,7 +15,7 @@ from cliffguard.compare.counts import chance_of
 from cliffguard.compare.diagnostics.responses import lost_to_truncation, runs_in_a_circle
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import Readable, TruncationSensitivity
+from cliffguard.core.diagnostics import Readable, TruncationSensitivity
 from cliffguard.stats.clusters import LEAST_CLUSTERS, Clustering, clustering
 from cliffguard.stats.evidence import (
     Evidence,

@@ -9,14 +9,11 @@ from typing import NamedTuple
 from cliffguard.compare.items_needed import about, is_shielded, items_needed
 from cliffguard.compare.refusals import few_clusters, refusal, too_many_missing
 from cliffguard.compare.summary import change_in, where_it_falls
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    StratumComparison,
-    TruncationSensitivity,
-)
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.diagnostics import StratumComparison, TruncationSensitivity
 from cliffguard.core.reviews import Cause, Finding, LadderFinding, Outcome
 from cliffguard.core.settings import Policy, Ring, Role
-from cliffguard.core.texts import n_things, plural
+from cliffguard.core.texts import in_points, n_things, plural
 from cliffguard.evaluate.alpha_shares import at_alpha
 from cliffguard.stats.multiplicity import holm
 
@@ -163,7 +160,7 @@ def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decid
     above = f", {100 * (guessed or 0.0):.1f} % by guessing" if evidence.chance else ""
     text = (
         f"nothing to lose on this base ({100 * (has or 0.0):.1f} %{above}, margin "
-        f"{n_things(100 * evidence.margin, 'point', 'g')})"
+        f"{in_points(evidence.margin)})"
     )
     if not capability.is_finished:  # the base may yet prove to have something
         return _Decided(Outcome.INCONCLUSIVE, f"so far {text}")
@@ -330,7 +327,7 @@ def lost_in_part(
         is_material=True,
         n_items_needed=None,
         reason=(
-            f"a drop beyond {n_things(100 * part.margin, 'point', 'g')} is proven in {part.name}, "
+            f"a drop beyond {in_points(part.margin)} is proven in {part.name}, "
             f"one of {n_alike} ({change_in(part, capability)})"
         ),
     )

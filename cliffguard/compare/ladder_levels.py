@@ -8,7 +8,7 @@ from statistics import fmean
 from cliffguard.compare.evidence import by_cluster, counts_of, mean_score
 from cliffguard.compare.pairs import Pair
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import Ladder, LevelComparison
+from cliffguard.core.diagnostics import Ladder, LevelComparison
 from cliffguard.core.items import Task
 from cliffguard.stats.graded import mean_interval
 from cliffguard.stats.interval import Interval, wilson_interval

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from cliffguard.core.comparisons import CapabilityComparison, Comparison, Ladder, LevelComparison
+from cliffguard.core.comparisons import CapabilityComparison, Comparison
+from cliffguard.core.diagnostics import Ladder, LevelComparison
 from cliffguard.core.reviews import LadderFinding
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import at_alpha

@@ -46,11 +46,7 @@ def refuse_wide_mean(policy: Policy, rings: Sequence[tuple[str, Ring]]) -> None:
 
 
 def mean_of(
-    gating: Sequence[Measured],
-    policy: Policy,
-    *,
-    level: float | None,
-    are_tied: bool,
+    gating: Sequence[Measured], policy: Policy, *, level: float | None, are_tied: bool
 ) -> MeanComparison | None:
     """Return the mean drop of what gates and counts, and the evidence that it is below its margin.
 
@@ -109,12 +105,7 @@ def _until(counted: Sequence[Measured], number: int) -> list[Measured]:
     ]
 
 
-def _table(
-    measured: Sequence[Measured],
-    margin: float,
-    *,
-    are_tied: bool,
-) -> MeanTable:
+def _table(measured: Sequence[Measured], margin: float, *, are_tied: bool) -> MeanTable:
     kept = [[p for p in items.gating if p.is_scored or p.is_lost] for _, items in measured]
     changes = [np.array([pair.worst_change for pair in pairs]) for pairs in kept]
     covariance = 0.0

@@ -18,7 +18,7 @@ from typing import Literal
 from cliffguard.compare.clusters import without_copies
 from cliffguard.compare.diagnostics.classes import are_labels
 from cliffguard.compare.pairs import Pair, by_task
-from cliffguard.core.comparisons import StratumComparison
+from cliffguard.core.diagnostics import StratumComparison
 from cliffguard.evaluate.schedule import Look
 
 LEAST_ITEMS = 10

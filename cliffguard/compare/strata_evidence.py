@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cliffguard.compare.findings import lost_in_part
-from cliffguard.core.comparisons import CapabilityComparison, StratumComparison
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.diagnostics import StratumComparison
 from cliffguard.core.reviews import Finding, Outcome
 from cliffguard.core.settings import Policy
 from cliffguard.evaluate.alpha_shares import at_alpha

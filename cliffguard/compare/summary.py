@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    Comparison,
-    MeanComparison,
-    StratumComparison,
-    TaskComparison,
-)
+from cliffguard.core.comparisons import CapabilityComparison, Comparison, MeanComparison
+from cliffguard.core.diagnostics import StratumComparison, TaskComparison
 from cliffguard.core.reviews import Finding, LadderFinding, Outcome, Pooled
-from cliffguard.core.texts import n_things, plural
+from cliffguard.core.texts import in_points, n_things, plural
 
 DIRECTIONS = {
     "higher": "",
@@ -66,7 +61,7 @@ def summary_of(
         elif len(held) != 1:
             kept = f"all {len(held)} gating capabilities held within their margins"
         if mean_held and comparison.mean is not None:
-            most = n_things(100 * comparison.mean.margin, "point", "g")
+            most = in_points(comparison.mean.margin)
             kept += f", and their mean drop is below {most}"
         return f"{'; '.join([*gains, kept])}{beside}."
     roles = {finding.role for finding in counted}
@@ -88,7 +83,7 @@ def _open_mean(mean: MeanComparison | None) -> str:
         return "the mean drop is not known"
     return (
         f"the mean drop ({100 * mean.drop:+.1f} points) is not proven to be below "
-        f"{n_things(100 * mean.margin, 'point', 'g')}"
+        f"{in_points(mean.margin)}"
     )
 
 

@@ -10,12 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from cliffguard.compare.findings import (
-    judge_family,
-    judge_target,
-    still_failed,
-    unmeasured_by_any,
-)
+from cliffguard.compare.findings import judge_family, judge_target, still_failed, unmeasured_by_any
 from cliffguard.compare.items_needed import is_mute, is_shielded
 from cliffguard.compare.ladder_shapes import shapes_of
 from cliffguard.compare.strata_evidence import with_parts
@@ -196,11 +191,7 @@ def _uncut_share(capability: CapabilityComparison) -> Share:
     evidence = capability.evidence
     diagnostics = capability.diagnostics
     if diagnostics.uncut is None:
-        return Share(
-            evidence.drop or 0.0,
-            evidence.square,
-            evidence.n_effective,
-        )
+        return Share(evidence.drop or 0.0, evidence.square, evidence.n_effective)
     n_effective = diagnostics.uncut.n_items * evidence.n_effective / capability.counts.n_items
     return Share(diagnostics.uncut.drop, diagnostics.uncut.square, n_effective)
 

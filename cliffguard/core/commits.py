@@ -14,11 +14,7 @@ from cliffguard.core.reviews import Commit
 _PATIENCE_S = 10
 # A repository's own settings may name programs: to look for changes, to clean files before they are
 # compared (see `_own_filters`), to fetch.
-_NO_PROGRAMS = {
-    "core.fsmonitor": "false",
-    "core.hooksPath": "/dev/null",
-    "protocol.allow": "never",
-}
+_NO_PROGRAMS = {"core.fsmonitor": "false", "core.hooksPath": "/dev/null", "protocol.allow": "never"}
 _ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
 
 

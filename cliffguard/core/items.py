@@ -140,3 +140,8 @@ class Suite:
     digest: str
     made: date | None = None
     remarks: tuple[Caveat, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks of all its capabilities."""
+        return tuple(task for capability in self.capabilities for task in capability.tasks)

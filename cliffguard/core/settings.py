@@ -26,14 +26,7 @@ from cliffguard.core.flags import (
     key,
     option,
 )
-from cliffguard.core.policy import (
-    CapabilityPolicy,
-    Estimand,
-    Policy,
-    Ring,
-    Role,
-    TargetPolicy,
-)
+from cliffguard.core.policy import CapabilityPolicy, Estimand, Policy, Ring, Role, TargetPolicy
 
 __all__ = [
     "AfterFailure", "CapabilityPolicy", "Estimand", "EvalSettings", "Plan", "Policy", "Ring",
@@ -107,11 +100,7 @@ class EvalSettings:
     )
     seed: int = flag(0, "Seed of the order of items, of the shots, and of sampling.")
     limit: Count | None = flag(
-        None,
-        "Items per task, balanced over levels.",
-        "-L",
-        metavar="N|all",
-        panel=EVERYDAY,
+        None, "Items per task, balanced over levels.", "-L", metavar="N|all", panel=EVERYDAY
     )
 
     @property
@@ -280,9 +269,7 @@ class TargetData:
         check_bounds(self, "target")
         if len(self.labels) == 1 or len(set(self.labels)) < len(self.labels):
             raise bad_key(
-                "target",
-                "labels",
-                "must be two or more, each once; name each with --target-labels",
+                "target", "labels", "must be two or more, each once; name each with --target-labels"
             )
 
 

@@ -56,6 +56,11 @@ def n_things(n: float, thing: str, spec: str = "") -> str:
     return f"{n:{spec}} {plural(n, thing)}"
 
 
+def in_points(share: float) -> str:
+    """Return a share in percentage points, as messages say it: 1 point, 2.5 points."""
+    return n_things(100 * share, "point", "g")
+
+
 def first_of(names: Sequence[str], n_most: int) -> str:
     """Return the first `n_most` names with commas, and an ellipsis if there are more."""
     return ", ".join(names[:n_most]) + (", …" if len(names) > n_most else "")

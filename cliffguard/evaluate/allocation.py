@@ -59,10 +59,7 @@ def dealt(
 
 
 def expected_churn(
-    plan: Plan,
-    suites: Sequence[Suite],
-    tasks: Sequence[Task],
-    flips: Mapping[str, tuple[int, int]],
+    plan: Plan, suites: Sequence[Suite], tasks: Sequence[Task], flips: Mapping[str, tuple[int, int]]
 ) -> dict[str, float]:
     """Return the share of items that is expected to change, of every capability of the suites.
 

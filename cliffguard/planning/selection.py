@@ -26,7 +26,7 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.core.settings import Plan, are_both
 from cliffguard.core.texts import n_things
-from cliffguard.evaluate.ledger import TOGETHER
+from cliffguard.evaluate.capability_runs import TOGETHER
 from cliffguard.gate import default_policy
 from cliffguard.stats.joint import Together, correlation_of, joint_levels
 from cliffguard.suites.target import suites_of

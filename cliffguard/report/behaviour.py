@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    Drift,
-    ResponseComparison,
-    ResponseStatistics,
-)
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.diagnostics import Drift, ResponseComparison, ResponseStatistics
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.texts import plural
 from cliffguard.report import numbers

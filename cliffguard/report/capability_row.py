@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cliffguard.compare.summary import DIRECTIONS
-from cliffguard.core.comparisons import CapabilityComparison, CapabilityEvidence, TaskComparison
+from cliffguard.core.comparisons import CapabilityComparison, CapabilityEvidence
+from cliffguard.core.diagnostics import TaskComparison
 from cliffguard.core.reviews import Finding
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cliffguard.core.comparisons import ClassComparison, ClassesComparison
+from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
 from cliffguard.core.texts import clip
 from cliffguard.report import numbers
 from cliffguard.report.clean import one_line

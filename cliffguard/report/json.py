@@ -12,12 +12,8 @@ from typing import Any, NoReturn
 
 from cliffguard.core.canonical_json import parse_json
 from cliffguard.core.checkpoint import CheckpointFiles
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    CapabilityCounts,
-    CapabilityEvidence,
-    Diagnostics,
-)
+from cliffguard.core.comparisons import CapabilityComparison, CapabilityCounts, CapabilityEvidence
+from cliffguard.core.diagnostics import Diagnostics
 from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.reviews import REVIEW_FORMAT, Review
 from cliffguard.core.validation import validate

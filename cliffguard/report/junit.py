@@ -19,6 +19,7 @@ _FAILURES = {
 """What fails a capability that counts. The gate is closed unless everything is proven."""
 
 
+_USUAL = ("n_planned", "n_asked", "n_items", "n_unscored", "n_broken", "n_fixed")
 _RARE = (
     "n_missing_base", "n_missing_candidate", "n_unreadable_base", "n_unreadable_candidate",
     "n_copies", "n_empty", "n_clusters", "n_in_all",
@@ -165,7 +166,7 @@ def _of_stratum(finding: Finding, capability: CapabilityComparison) -> dict[str,
 
 def _measured(capability: CapabilityComparison) -> dict[str, str | None]:
     """Return what was measured; counts that are mostly 0 only where they are not."""
-    evidence = capability.evidence
+    evidence, counts = capability.evidence, capability.counts
     interval, readable = evidence.drop_interval, capability.diagnostics.readable
     return {
         "base_mean": _number(capability.in_own_numbers(evidence.base_mean)),
@@ -174,17 +175,12 @@ def _measured(capability: CapabilityComparison) -> dict[str, str | None]:
         "drop": _number(evidence.drop),
         "drop_low": _number(interval.low if interval else None),
         "drop_high": _number(interval.high if interval else None),
-        "n_planned": str(capability.counts.n_planned),
-        "n_asked": str(capability.counts.n_asked),
-        "n_items": str(capability.counts.n_items),
-        "n_unscored": str(capability.counts.n_unscored),
-        "n_broken": str(capability.counts.n_broken),
-        "n_fixed": str(capability.counts.n_fixed),
+        **{name: str(getattr(counts, name)) for name in _USUAL},
         "interval_confidence": "" if not evidence.level else f"{1.0 - 2.0 * evidence.level:.6g}",
         "chance": _number(capability.in_own_numbers(evidence.chance)),
         "n_effective_clusters": _number(evidence.n_effective_clusters),
         "readable_drop": None if readable is None else _number(readable.drop),
-        **{name: _number(getattr(capability.counts, name) or None) for name in _RARE},
+        **{name: _number(getattr(counts, name) or None) for name in _RARE},
     }
 
 

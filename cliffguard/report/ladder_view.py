@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cliffguard.core.comparisons import Ladder, LevelComparison
+from cliffguard.core.diagnostics import Ladder, LevelComparison
 from cliffguard.core.reviews import LadderFinding
 from cliffguard.report import numbers
 from cliffguard.report.capability_row import CapabilityRow

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from cliffguard.core.comparisons import Ladder, LevelComparison
+from cliffguard.core.diagnostics import Ladder, LevelComparison
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import clip
 from cliffguard.report.clean import cleaned

@@ -36,7 +36,7 @@ def render_markdown(review: Review, timings: times.TimingsOrLater = None) -> str
     sections = [
         _verdict(page),
         _capabilities(page),
-        *(_ladder(view, page) for view in page.ladders),
+        *map(_ladder, page.ladders),
         _parts(page),
         _target(page),
         _classes(page),
@@ -164,7 +164,7 @@ def _tasks(page: Page) -> str:
     return _details("Tasks inside the capabilities", _table(headers, "lllrrrrrr", rows))
 
 
-def _ladder(view: LadderView, page: Page) -> str:
+def _ladder(view: LadderView) -> str:
     headers = (escape(clip(view.level_name, 60)), "base", "candidate", "drop", "n", "")
     rows = [
         (

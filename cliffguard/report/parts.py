@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cliffguard.compare.strata_evidence import adjusted_parts
-from cliffguard.core.comparisons import StratumComparison
+from cliffguard.core.diagnostics import StratumComparison
 from cliffguard.core.settings import Policy
 from cliffguard.core.texts import clip, first_and_more
 from cliffguard.evaluate.alpha_shares import shares

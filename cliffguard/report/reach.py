@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cliffguard.core.comparisons import Distance
+from cliffguard.core.diagnostics import Distance
 from cliffguard.core.reviews import Outcome
 from cliffguard.core.settings import Ring
 from cliffguard.report.numbers import points, points_range

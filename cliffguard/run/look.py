@@ -16,7 +16,8 @@ from cliffguard.core.progress import doing
 from cliffguard.core.reviews import TakenLooks, Verdict
 from cliffguard.core.texts import n_things
 from cliffguard.evaluate.answer_checks import check_answers, differences
-from cliffguard.evaluate.ledger import TOGETHER, Account, accounts_of, counted_by, later_runs
+from cliffguard.evaluate.capability_runs import TOGETHER
+from cliffguard.evaluate.ledger import Account, accounts_of, counted_by, later_runs
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import Look
 from cliffguard.run.prepare import Run

@@ -24,7 +24,7 @@ from cliffguard.core.reviews import Review
 from cliffguard.core.settings import EvalSettings, Plan
 from cliffguard.core.signals import looking_up
 from cliffguard.evaluate.allocation import dealt
-from cliffguard.evaluate.ledger import CapabilityRun, runs_of
+from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of
 from cliffguard.evaluate.measure import (
     Measurement,
     TimeUp,
@@ -265,11 +265,7 @@ def _tasks_of(
 
 
 def _runs_of(
-    schedule: Schedule,
-    plan: Plan,
-    sides: Sequence[Checkpoint],
-    runner: Runner,
-    gates: set[str],
+    schedule: Schedule, plan: Plan, sides: Sequence[Checkpoint], runner: Runner, gates: set[str]
 ) -> tuple[CapabilityRun, ...]:
     """Return by what the looks are known again: the keys of both sides' answers are part of it."""
     keys = {

@@ -14,7 +14,7 @@ from cliffguard.compare.write_review import build_review
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.reviews import Review, TakenLooks
 from cliffguard.core.settings import Plan, Policy
-from cliffguard.evaluate.ledger import CapabilityRun, refuse_other_sides, runs_of_samples
+from cliffguard.evaluate.capability_runs import CapabilityRun, refuse_other_sides, runs_of_samples
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import in_full
 from cliffguard.run.look import decide, looks_taken
@@ -67,7 +67,7 @@ def _compare_samples(
     logged = read_samples(base, candidate, policy)
     suite, sides = logged.suite, (logged.base, logged.candidate)
     policy = with_margins(policy, (suite,))
-    tasks = [task for capability in suite.capabilities for task in capability.tasks]
+    tasks = suite.tasks
     refuse_unknown_fields(tasks, policy)
     runs = runs_of_samples(tasks, [side.answers for side in sides], gating((suite,), policy))
     known = _known(runs, after)

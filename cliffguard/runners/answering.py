@@ -17,7 +17,7 @@ from cliffguard.core.settings import EvalSettings
 from cliffguard.core.texts import cut_end, n_things
 from cliffguard.engine.tokenizing import panics_held
 from cliffguard.engine.weight_checks import refuse_unread_tokens
-from cliffguard.runners.lmeval_tasks import LoadedTask
+from cliffguard.runners.loaded_task import LoadedTask
 
 _ROUNDING = 0.01
 """So much above 0 nats may a sum of log-probabilities come by rounding."""

@@ -38,13 +38,9 @@ from cliffguard.engine.templates import (
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
-from cliffguard.runners.backends import (
-    identity_of,
-    make_backend,
-    refuse_no_model,
-    refuse_unable,
-)
-from cliffguard.runners.lmeval_tasks import LoadedTask, load_own, load_stock, refuse_data
+from cliffguard.runners.backends import identity_of, make_backend, refuse_no_model, refuse_unable
+from cliffguard.runners.lmeval_tasks import load_own, load_stock, refuse_data
+from cliffguard.runners.loaded_task import LoadedTask
 from cliffguard.runners.preview import N_SHOWN, first_prompts
 
 if TYPE_CHECKING:
@@ -119,9 +115,7 @@ class HarnessRunner(Runner):
         """Return all tasks with their items; a suite entry may stand for several lm-eval tasks."""
         logging.getLogger("lm_eval").setLevel(logging.ERROR)
         refuse_unable(self.settings, protocol)
-        entries = [
-            task for s in suites for capability in s.capabilities for task in capability.tasks
-        ]
+        entries = [task for suite in suites for task in suite.tasks]
         refuse_data(self._data, entries)
         tasks: list[Task] = []
         for entry in entries:

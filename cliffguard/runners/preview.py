@@ -8,12 +8,8 @@ from typing import Any
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item
 from cliffguard.core.settings import EvalSettings
-from cliffguard.engine.templates import (
-    failures_explained,
-    refuse_lost_system,
-    render_apart,
-)
-from cliffguard.runners.lmeval_tasks import LoadedTask
+from cliffguard.engine.templates import failures_explained, refuse_lost_system, render_apart
+from cliffguard.runners.loaded_task import LoadedTask
 
 N_SHOWN = 2
 """So many prompts are shown."""

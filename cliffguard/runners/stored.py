@@ -118,7 +118,7 @@ class StoredRunner(Runner):
     def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the tasks with their items; those of stock tasks as they were measured."""
         tasks: list[Task] = []
-        for task in _tasks(suites):
+        for task in (task for suite in suites for task in suite.tasks):
             if not task.stock:
                 tasks.append(_as_asked(task))
                 continue
@@ -208,10 +208,6 @@ def _as_asked(task: Task) -> Task:
     return dataclasses.replace(task, filter="none")
 
 
-def _tasks(suites: Sequence[Suite]) -> list[Task]:
-    return [t for suite in suites for c in suite.capabilities for t in c.tasks]
-
-
 def _missing(
     rows: Sequence[_Stored],
     sides: tuple[Checkpoint, Checkpoint],
@@ -222,7 +218,8 @@ def _missing(
     return [
         (side, task)
         for side in sides
-        for task in _tasks(suites)
+        for suite in suites
+        for task in suite.tasks
         if not _is_there(rows, side, task, is_exact=is_exact)
     ]
 

@@ -172,10 +172,7 @@ def _share_as_large(replicates: Iterator[FloatArray], seen: float) -> float:
 
 
 def _checked(
-    changes: Sequence[Sequence[float]],
-    bases: Sequence[Sequence[float]] | None,
-    *,
-    is_blocked: bool,
+    changes: Sequence[Sequence[float]], bases: Sequence[Sequence[float]] | None, *, is_blocked: bool
 ) -> Rungs:
     levels = [np.asarray(level, dtype=float) for level in changes]
     if len(levels) < 2 or any(not len(level) for level in levels):

@@ -17,11 +17,7 @@ import math
 from scipy.special import ndtri
 
 from cliffguard.stats.interval import check_open_fraction
-from cliffguard.stats.paired import (
-    check_paired_counts,
-    non_inferior,
-    null_variance,
-)
+from cliffguard.stats.paired import check_paired_counts, non_inferior, null_variance
 
 
 def items_needed(

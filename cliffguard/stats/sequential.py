@@ -81,11 +81,7 @@ def spent_share(fraction: float, spending: SpendingFunction) -> float:
 
 @lru_cache(maxsize=4096)
 def boundaries(
-    n_items: tuple[int, ...],
-    *,
-    n_planned: int,
-    alpha: float,
-    spending: SpendingFunction = "linear",
+    n_items: tuple[int, ...], *, n_planned: int, alpha: float, spending: SpendingFunction = "linear"
 ) -> tuple[float, ...]:
     """Critical values of the looks of a one-sided test at level `alpha`.
 

@@ -38,9 +38,7 @@ LEAST_SHARE = 0.7
 
 _ROOM = 2  # times an item's words: in a longer text its runs must stand within so many
 _N_KEPT = 64  # training texts whose words are kept: items of a task tend to meet the same ones
-_MARKS = (
-    3  # times the letters of a short item: in a longer text there is more than marks and spaces
-)
+_MARKS = 3  # times a short item's letters: in a longer text is more than marks and spaces
 _LEAST_FRAMED = 10  # items; what fewer of them all begin with may be what they are about
 _LEAST_CORE = 4  # words; fewer ("7", "France") say nothing without what stands around them
 _PLACES = 4  # decimals of a similarity

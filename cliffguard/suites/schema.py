@@ -54,8 +54,7 @@ class TaskFile(BaseModel):
         "task is lm-eval's.",
     )
     level: str | None = Field(
-        default=None,
-        description="The items' key that holds the level of a ladder, a whole number.",
+        default=None, description="The items' key that holds the level of a ladder, a whole number."
     )
     gate_levels: tuple[int, ...] | None = Field(
         default=None,
@@ -178,8 +177,7 @@ def check_task(written: TaskFile, where: str) -> None:
         )
     if written.filter is not None:
         raise SuiteError(
-            f"{where}: filter belongs to lm-eval tasks, not to items of your own",
-            id="suite.filter",
+            f"{where}: filter belongs to lm-eval tasks, not to items of your own", id="suite.filter"
         )
     if metric in BY_LIKELIHOOD and (written.max_tokens is not None or written.stop is not None):
         raise SuiteError(

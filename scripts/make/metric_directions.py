@@ -13,21 +13,7 @@ from pathlib import Path
 
 from scripts.make.output import write_or_check
 
-FILE = (
-    Path(__file__).resolve().parent.parent.parent
-    / "cliffguard"
-    / "suites"
-    / "directions"
-    / "registered.py"
-)
-
-_HEAD = '''\
-"""What lm-eval's registry says of its metrics; written by scripts/make/metric_directions.py."""
-
-from __future__ import annotations
-
-HIGHER_IS_BETTER = {
-'''
+FOLDER = Path(__file__).resolve().parent.parent.parent / "cliffguard" / "suites" / "directions"
 
 
 def registered() -> dict[str, bool]:
@@ -38,16 +24,10 @@ def registered() -> dict[str, bool]:
     return {name: HIGHER_IS_BETTER_REGISTRY.get(name) for name in sorted(HIGHER_IS_BETTER_REGISTRY)}
 
 
-def module() -> str:
-    """Return the text of the module."""
-    lines = [f"    {json.dumps(name)}: {value},\n" for name, value in registered().items()]
-    return f"{_HEAD}{''.join(lines)}}}\n"
-
-
 main = partial(
     write_or_check,
-    lambda: {FILE.name: module()},
-    FILE.parent,
+    lambda: {"registered.json": json.dumps(registered(), indent=2) + "\n"},
+    FOLDER,
     module="scripts.make.metric_directions",
     doc=__doc__,
 )

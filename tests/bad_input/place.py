@@ -13,8 +13,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cliffguard.cli.app import app
-from cliffguard.runners.fake import FakeRunner
 from tests import support
+from tests.fake_runner import FakeRunner
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cliffguard.runners.fake import FakeRunner
 from tests.bad_input import (
     checkpoints,
     data,
@@ -23,6 +22,7 @@ from tests.bad_input import (
     suites,
 )
 from tests.bad_input.place import Place, assert_refused, run
+from tests.fake_runner import FakeRunner
 
 TABLES = (checkpoints, suites, plans, data, imported, stores, reviews, flags)
 CASES = {f"{t.__name__.split('.')[-1]}: {k}": v for t in TABLES for k, v in t.CASES.items()}

@@ -19,9 +19,9 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
-from cliffguard.runners.fake import FakeRunner
 from tests.bad_input.models import Models, copied, pickled_tiny, set_first
 from tests.bad_input.place import Place, answering, assert_refused, run
+from tests.fake_runner import FakeRunner
 
 
 @pytest.fixture

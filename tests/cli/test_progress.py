@@ -24,8 +24,8 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Task
 from cliffguard.core.progress import Step, doing, watched_by
 from cliffguard.core.settings import EvalSettings
-from cliffguard.runners.fake import FakeRunner
 from tests import support
+from tests.fake_runner import FakeRunner
 
 
 class Clock:

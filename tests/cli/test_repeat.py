@@ -19,9 +19,9 @@ from cliffguard.core.items import Item
 from cliffguard.core.reviews import Review
 from cliffguard.core.settings import CapabilityPolicy, TargetPolicy
 from cliffguard.report import write_reports
-from cliffguard.runners.fake import FakeRunner, Script
 from tests import support
 from tests.cli.test_verbs import run, scripted
+from tests.fake_runner import FakeRunner, Script
 from tests.report import samples
 from tests.runners import test_imports
 from tests.support import loses_hard_levels

@@ -15,8 +15,8 @@ from cliffguard.cli.app import app
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.settings import EvalSettings
 from cliffguard.core.vectors import Vectors
-from cliffguard.runners.fake import FakeRunner
 from tests import support
+from tests.fake_runner import FakeRunner
 
 
 class Reading(FakeRunner):

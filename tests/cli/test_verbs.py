@@ -23,8 +23,8 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.timing import Spent
 from cliffguard.engine.loading import out_of_memory_explained
-from cliffguard.runners.fake import FakeRunner, Script
 from tests import support
+from tests.fake_runner import FakeRunner, Script
 from tests.runners import test_imports
 from tests.support import all_right, loses_hard_levels
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from cliffguard.compare.diagnostics.classes import classes_of
-from cliffguard.core.comparisons import ClassesComparison
+from cliffguard.core.diagnostics import ClassesComparison
 from cliffguard.core.items import Item
 from tests import support
 

@@ -12,8 +12,8 @@ from cliffguard.core.comparisons import CapabilityComparison
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import CapabilityPolicy
-from cliffguard.runners.fake import FakeRunner
 from tests import support
+from tests.fake_runner import FakeRunner
 from tests.support import all_right
 
 SUITE = """\

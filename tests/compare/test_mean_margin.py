@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 
 from cliffguard import Outcome, Plan, Policy, Store, guard
-from cliffguard.core.comparisons import CapabilityComparison, MeanComparison, StratumComparison
+from cliffguard.core.comparisons import CapabilityComparison, MeanComparison
+from cliffguard.core.diagnostics import StratumComparison
 from cliffguard.core.errors import ConfigError
 from cliffguard.core.items import Suite
 from cliffguard.core.reviews import Verdict
 from cliffguard.core.settings import CapabilityPolicy
 from cliffguard.gate import compare_samples, with_margins
-from cliffguard.runners.fake import FakeRunner
 from tests import support
 from tests.compare import test_verdict
 from tests.compare.test_together import Samples, flips, rows_of
+from tests.fake_runner import FakeRunner
 from tests.planning import test_power as test_outlook
 from tests.runners.test_imports import write
 

@@ -15,7 +15,7 @@ from cliffguard.compare.diagnostics.responses import (
     runs_in_a_circle,
 )
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import ResponseComparison
+from cliffguard.core.diagnostics import ResponseComparison
 from tests import support
 
 LOOP = "the answer is that we know it "

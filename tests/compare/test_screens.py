@@ -17,8 +17,8 @@ from cliffguard.core.settings import EvalSettings
 from cliffguard.core.vectors import Divergence, Vectors
 from cliffguard.report import render
 from cliffguard.report.json import read_review, render_json
-from cliffguard.runners.fake import FakeRunner
 from tests import support
+from tests.fake_runner import FakeRunner
 
 
 class Screening(FakeRunner):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cliffguard.compare.verdict import EXIT_CODES
-from cliffguard.core.comparisons import CapabilityComparison, Readable, StratumComparison
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.diagnostics import Readable, StratumComparison
 from cliffguard.core.reviews import Cause, Finding, Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, Policy
 from tests import support

@@ -10,14 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cliffguard.compare.verdict import EXIT_CODES, judge
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
-    Comparison,
-    Ladder,
-    LevelComparison,
-    MeanComparison,
-    TruncationSensitivity,
-)
+from cliffguard.core.comparisons import CapabilityComparison, Comparison, MeanComparison
+from cliffguard.core.diagnostics import Ladder, LevelComparison, TruncationSensitivity
 from cliffguard.core.reviews import Finding, Outcome, Verdict
 from cliffguard.core.settings import CapabilityPolicy, Policy, Ring, TargetPolicy
 from cliffguard.stats.evidence import PairedSample, fixed_evidence, gain_evidence

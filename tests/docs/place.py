@@ -16,9 +16,9 @@ from cliffguard.core.answers import Answer
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import EvalSettings, Plan
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
 from tests import support
+from tests.fake_runner import FakeRunner
 
 _PER_LEVEL = 6  # items of a level that the small copies of the built-in suites keep
 

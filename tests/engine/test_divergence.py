@@ -18,10 +18,10 @@ from cliffguard.core.vectors import Divergence
 from cliffguard.engine import budget
 from cliffguard.engine import divergence as diverging
 from cliffguard.engine.divergence import Side, divergence
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
 from tests import support
 from tests.engine import tiny
+from tests.fake_runner import FakeRunner
 
 PROMPTS = ["the ball is with Ann", "b", "", "a longer prompt, which stands beside short ones"]
 

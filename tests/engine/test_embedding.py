@@ -15,11 +15,11 @@ from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair
 from cliffguard.core.errors import InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine import texts as reading
 from cliffguard.engine.embedding import embed, pooled
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.harness import HarnessRunner
 from cliffguard.runners.parallel import ParallelRunner
 from tests import support
 from tests.engine import tiny
+from tests.fake_runner import FakeRunner
 
 TEXTS = ["the ball is with Ann", "b", "", "a longer text, which a pass must not cut off", "the b"]
 

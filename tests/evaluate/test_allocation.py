@@ -26,12 +26,12 @@ from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.measure import Measurement
 from cliffguard.evaluate.schedule import ItemShare, Schedule, n_asked_at, n_items_at
 from cliffguard.report import write_reports
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.stats.simulate import Design, decide, draw
 from cliffguard.store.shards import SHARD_ITEMS
 from tests import support
 from tests.cli.test_verbs import run, scripted
 from tests.evaluate.test_schedule import unequal_tasks
+from tests.fake_runner import FakeRunner
 from tests.planning.test_power import suite_of, task_of
 from tests.support import all_right
 

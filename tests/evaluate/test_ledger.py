@@ -16,15 +16,16 @@ from cliffguard.core.canonical_json import digest
 from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import Finding, TakenLooks
-from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, runs_of, short, spent_of
+from cliffguard.evaluate.capability_runs import CapabilityRun, runs_of, short
+from cliffguard.evaluate.ledger import accounts_of, spent_of
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import compare_samples, find_sides, measure_alone
 from cliffguard.report.json import read_review, render_json
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.looks import all_looks, further, known_looks, merged, read_looks
 from cliffguard.store.maintenance.damage import examine_looks, move_aside
 from tests import support
 from tests.cli.test_init import run
+from tests.fake_runner import FakeRunner
 from tests.runners.test_imports import row, scored, write
 
 POLICY = Policy(alpha=0.05, reserve=0.1)

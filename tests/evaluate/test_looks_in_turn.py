@@ -20,10 +20,10 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.evaluate.ledger import CapabilityRun, accounts_of, short, spent_of
+from cliffguard.evaluate.capability_runs import CapabilityRun, short
+from cliffguard.evaluate.ledger import accounts_of, spent_of
 from cliffguard.gate import find_sides
 from cliffguard.report.json import render_json
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.looks import (
     Looks,
     add_looks,
@@ -35,6 +35,7 @@ from cliffguard.store.looks import (
     turn,
 )
 from tests import support
+from tests.fake_runner import FakeRunner
 from tests.support import all_right
 
 

@@ -13,18 +13,12 @@ import pytest
 from cliffguard import Plan, Policy, Review, Store, guard
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.evaluate.ledger import (
-    Account,
-    CapabilityRun,
-    accounts_of,
-    later_runs,
-    short,
-    spent_of,
-)
+from cliffguard.evaluate.capability_runs import CapabilityRun, short
+from cliffguard.evaluate.ledger import Account, accounts_of, later_runs, spent_of
 from cliffguard.report.json import render_json
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.looks import merged
 from tests import support
+from tests.fake_runner import FakeRunner
 
 FIRST = Policy().first_level
 FURTHER = Policy().alpha * Policy().reserve / 2

@@ -32,12 +32,12 @@ from cliffguard.engine.adapters import apart_because
 from cliffguard.gate import compare_samples, find_sides
 from cliffguard.report import RENDERERS, render
 from cliffguard.report.json import read_review
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites.loading import load_suite
 from cliffguard.suites.target import suite_files, suites_of
 from cliffguard.suites.train_data import read_training
 from tests import support
+from tests.fake_runner import FakeRunner
 from tests.fuzz.answering import answered, as_lines, fuzzed, spoilt
 from tests.fuzz.mutations import as_json, deepened, spoilt_bytes, spoilt_value
 from tests.report import samples as reviews

@@ -14,9 +14,9 @@ from cliffguard.core.errors import CliffguardError, ConfigError, is_secret_name,
 from cliffguard.report import RENDERERS, render, write_reports
 from cliffguard.report.json import read_review
 from cliffguard.runners.backends import identity_of
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.lmeval_backends import LmevalBackend
 from tests.bad_input.place import Place, run
+from tests.fake_runner import FakeRunner
 
 TOKEN = "hf_ThisIsNoTokenOfAnybody42"
 SERVER = "http://user:hunter2@10.0.0.1:8000/v1/completions"

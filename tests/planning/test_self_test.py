@@ -17,9 +17,9 @@ from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.evaluate.allocation import stored_flips
 from cliffguard.gate import find_alone
 from cliffguard.planning.self_test import NoiseFloor, measure_noise
-from cliffguard.runners.fake import FakeRunner
 from tests import support
 from tests.cli.test_verbs import run
+from tests.fake_runner import FakeRunner
 
 Flips = Callable[[int], bool]
 

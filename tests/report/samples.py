@@ -12,20 +12,17 @@ from dataclasses import fields, replace
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.comparisons import (
-    CapabilityComparison,
+from cliffguard.core.comparisons import CapabilityComparison, Comparison, MeanComparison, Shared
+from cliffguard.core.diagnostics import (
     ClassComparison,
     ClassesComparison,
-    Comparison,
     Distance,
     Drift,
     Ladder,
     LevelComparison,
-    MeanComparison,
     Readable,
     ResponseComparison,
     ResponseStatistics,
-    Shared,
     StratumComparison,
     TaskComparison,
 )

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from cliffguard.core.comparisons import CapabilityComparison, ResponseComparison
+from cliffguard.core.comparisons import CapabilityComparison
+from cliffguard.core.diagnostics import ResponseComparison
 from cliffguard.core.reviews import Outcome
 from cliffguard.report.behaviour import BehaviourView, behaviour_view
 from cliffguard.report.html import render_html

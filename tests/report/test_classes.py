@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cliffguard.core.comparisons import ClassComparison, ClassesComparison
+from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
 from cliffguard.core.reviews import Outcome, Review
 from cliffguard.report.classes import MOST_ROWS, class_view
 from cliffguard.report.html import render_html

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from cliffguard.core.comparisons import Distance
+from cliffguard.core.diagnostics import Distance
 from cliffguard.core.reviews import Outcome
 from cliffguard.report.distance import TITLE, distance_description, distance_figure, distance_svg
 from cliffguard.report.palette import MARKERS

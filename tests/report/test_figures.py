@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
-from cliffguard.core.comparisons import Ladder
+from cliffguard.core.diagnostics import Ladder
 from cliffguard.core.reviews import Review
 from cliffguard.report.figures import forest_figure, forest_svg, ladder_figure, ladder_svg
 from cliffguard.report.page import lay_out

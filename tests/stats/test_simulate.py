@@ -15,12 +15,12 @@ from cliffguard.core.items import Item
 from cliffguard.core.settings import AfterFailure
 from cliffguard.evaluate.alpha_shares import TOGETHER
 from cliffguard.evaluate.schedule import Schedule, looks_in_step
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.stats.simulate import Counts, Design, Outcomes, decide, draw
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suites
 from tests import support
 from tests.evaluate import test_schedule
+from tests.fake_runner import FakeRunner
 
 NAMES = ("reading", "counting", "sorting")
 SIZES = (600, 600, 600)

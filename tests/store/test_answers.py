@@ -23,9 +23,9 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.evaluate.measure import measure
 from cliffguard.evaluate.schedule import in_full
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.answers import Entry, ShardAnswers, Store, default_store_folder
 from tests import support
+from tests.fake_runner import FakeRunner
 
 ITEMS = tuple(support.item(number) for number in range(6))
 ANSWERS = tuple(support.answer(item, float(number % 2)) for number, item in enumerate(ITEMS))

@@ -22,11 +22,11 @@ from cliffguard.evaluate.measure import Measurement, measure
 from cliffguard.evaluate.schedule import Schedule
 from cliffguard.gate import find_sides, guard
 from cliffguard.runners import Runner
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
 from cliffguard.store.answers import Store
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
+from tests.fake_runner import FakeRunner
 from tests.support import all_right
 
 FIRST = Path(__file__).parent.parent / "layouts" / "1"

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from cliffguard import Plan, Store, guard
 from cliffguard.cli.app import app
 from cliffguard.core.items import Item, Task
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.store.saturation import item_saturation
 from cliffguard.suites.loading import load_suite
 from tests import support
+from tests.fake_runner import FakeRunner
 
 
 def changing(name: str, item: Item) -> float:

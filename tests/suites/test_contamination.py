@@ -23,7 +23,6 @@ from cliffguard.planning.power import power_analysis
 from cliffguard.report.html import render_html
 from cliffguard.report.json import read_review, render_json
 from cliffguard.report.markdown import render_markdown
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.stored import find_stored
 from cliffguard.suites.contamination import (
     contamination_caveats,
@@ -35,6 +34,7 @@ from cliffguard.suites.loading import load_suites
 from cliffguard.suites.ngrams import Index, Runs, share_within
 from cliffguard.suites.train_data import TrainingText, read_all_training
 from tests import support
+from tests.fake_runner import FakeRunner
 from tests.report import samples
 from tests.support import loses_hard_levels
 

@@ -15,11 +15,11 @@ from cliffguard.cli.app import app
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Suite, Task
 from cliffguard.gate import with_margins
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.runners.lmeval_tasks import _stock_tasks, load_stock
 from cliffguard.store.shards import in_order
 from cliffguard.suites.loading import load_suite, load_suites
 from tests import support
+from tests.fake_runner import FakeRunner
 
 PUBLIC = ("public-quick", "public-standard", "public-full")
 SUITE = """\
@@ -211,7 +211,7 @@ def test_the_cost_is_one_of_three(tmp_path: Path) -> None:
 def test_a_likelihood_costs_no_generated_tokens(tmp_path: Path) -> None:
     """Planning counts no answer tokens for a task without choices that only reads."""
     from cliffguard.evaluate.schedule import in_full
-    from cliffguard.planning.power import _tokens
+    from cliffguard.planning.capability_power import _tokens
 
     items = tuple(dataclasses.replace(support.item(n), choices=()) for n in range(4))
     task = dataclasses.replace(support.task(items), cost="likelihood")

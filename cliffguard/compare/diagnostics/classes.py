@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import ClassComparison, ClassesComparison
+from cliffguard.core.diagnostics import ClassComparison, ClassesComparison
 from cliffguard.core.items import Item
 
 Answered = tuple[Item, Answer, Answer]

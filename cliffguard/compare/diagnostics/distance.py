@@ -16,7 +16,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from cliffguard.core.comparisons import Distance, Drift
+from cliffguard.core.diagnostics import Distance, Drift
 from cliffguard.core.errors import UsageError
 from cliffguard.core.texts import n_things
 from cliffguard.core.vectors import Divergence, Vectors

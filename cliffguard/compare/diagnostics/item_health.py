@@ -9,11 +9,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from cliffguard.core.comparisons import CapabilityComparison, Comparison, Ladder, TaskComparison
+from cliffguard.core.comparisons import CapabilityComparison, Comparison
+from cliffguard.core.diagnostics import Ladder, TaskComparison
 from cliffguard.core.items import Capability, Suite
 from cliffguard.core.reviews import Finding, HealthNote, Outcome
 from cliffguard.core.settings import Policy
-from cliffguard.core.texts import n_things
+from cliffguard.core.texts import in_points, n_things
 from cliffguard.stats.clusters import LEAST_CLUSTERS
 from cliffguard.stats.power import items_needed
 from cliffguard.suites.contamination import near_duplicates
@@ -101,8 +102,7 @@ def _weak(capability: Capability, policy: Policy) -> Iterator[str]:
     if items and len(items) < needed:
         yield (
             f"{capability.name}: {n_things(len(items), 'item', ',')} count, and about {needed:,} "
-            f"exclude a loss of {n_things(100 * margin, 'point', 'g')} where "
-            f"{100 * USUAL_CHURN:.0f} % change"
+            f"exclude a loss of {in_points(margin)} where {100 * USUAL_CHURN:.0f} % change"
         )
     n_clusters = len({item.cluster for item in items if item.cluster is not None})
     if 0 < n_clusters < LEAST_CLUSTERS and all(item.cluster for item in items):
@@ -162,10 +162,7 @@ def _ladder_notes(capability: str, ladder: Ladder) -> Iterator[HealthNote]:
 def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[HealthNote]:
     counts = capability.counts
     evidence = capability.evidence
-    churn = max(
-        _LEAST_CHURN,
-        (counts.n_broken + counts.n_fixed) / counts.n_items,
-    )
+    churn = max(_LEAST_CHURN, (counts.n_broken + counts.n_fixed) / counts.n_items)
     margin = evidence.margin if evidence.margin > 0.0 else policy.margin(capability.capability)
     needed = items_needed(margin=margin, alpha=policy.first_level, power=POWER, discordance=churn)
     if needed > evidence.n_effective:
@@ -177,8 +174,7 @@ def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[Healt
             None,
             "too_few",
             f"{n_things(counts.n_items, 'item', ',')}{worth}: to exclude a loss of "
-            f"{n_things(100 * margin, 'point', 'g')} where {100 * churn:.0f} % change takes about "
-            f"{needed:,}",
+            f"{in_points(margin)} where {100 * churn:.0f} % change takes about {needed:,}",
         )
 
 

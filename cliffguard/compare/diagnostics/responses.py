@@ -16,13 +16,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from cliffguard.core.answers import Answer
-from cliffguard.core.comparisons import ResponseComparison, ResponseStatistics
+from cliffguard.core.diagnostics import ResponseComparison, ResponseStatistics
 from cliffguard.core.words import words_and_signs
-from cliffguard.stats.calibration import (
-    confidence_gap,
-    confident_wrong,
-    smooth_calibration_error,
-)
+from cliffguard.stats.calibration import confidence_gap, confident_wrong, smooth_calibration_error
 from cliffguard.stats.interval import Interval
 from cliffguard.stats.paired import tango_interval
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from cliffguard.compare.diagnostics.distance import Coverage, coverage, distances, drifts
 from cliffguard.core.checkpoint import Checkpoint
-from cliffguard.core.comparisons import Distance, Drift
+from cliffguard.core.diagnostics import Distance, Drift
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Task
 from cliffguard.core.progress import Progress, Step

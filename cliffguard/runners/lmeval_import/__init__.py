@@ -35,8 +35,7 @@ from cliffguard.runners.lmeval_import.settings import contradictions, one_sided
 from cliffguard.runners.lmeval_import.tasks import capabilities_of, lacking
 from cliffguard.runners.lmeval_import.usable import ScoredTask, Unscored, read_task
 from cliffguard.runners.lmeval_logs import Sample
-from cliffguard.suites.directions import declared, lower_is_better
-from cliffguard.suites.directions.registered import HIGHER_IS_BETTER
+from cliffguard.suites.directions import HIGHER_IS_BETTER, declared, lower_is_better
 
 __all__ = ["Imported", "Side", "is_logged", "read_samples", "refuse_other_folder"]
 

@@ -12,11 +12,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Capability, Suite, Task
 from cliffguard.core.settings import Policy
-from cliffguard.suites.directions.registered import HIGHER_IS_BETTER
+
+HIGHER_IS_BETTER: Mapping[str, bool] = json.loads(
+    Path(__file__).with_name("registered.json").read_text(encoding="utf-8")
+)
+"""What lm-eval's registry says of its metrics; written by scripts/make/metric_directions.py."""
 
 CONTRADICTS = "policy.direction-contradicts"
 UNKNOWN = "metric.unknown-direction"

@@ -156,34 +156,21 @@ def suite_files(target: TargetData, read: Reading | None = None) -> dict[str, st
     rows = "".join(json.dumps(_as_row(i), ensure_ascii=False) + "\n" for i in task.items)
     optional = {"max_tokens": target.max_tokens, "level": task.level}
     name = json.dumps(target.name)
-    text = _SUITE.format(
+    text = _SUITE.read_text(encoding="utf-8").format(
         name=name,
         description=json.dumps(_described(target), ensure_ascii=False),
         task=json.dumps(task.name),
         items=json.dumps(f"{target.name}.jsonl"),
         metric=task.metric,
         chance=task.chance,
-        more="".join(
-            f"        {key}: {value}\n" for key, value in optional.items() if value is not None
-        ),
+    )
+    text += "".join(
+        f"        {key}: {value}\n" for key, value in optional.items() if value is not None
     )
     return {f"{target.name}.yaml": text, f"{target.name}.jsonl": rows}
 
 
-_SUITE = """\
-# A suite of your own. Check it with: cliffguard suites validate, and cliffguard suites check
-name: {name}
-version: 1                  # raise it when items change
-description: {description}
-capabilities:
-  {name}:
-    ring: target            # the job itself: a policy can demand a gain of it
-    tasks:
-      - name: {task}
-        items: {items}
-        metric: {metric}
-        chance: {chance}         # the score of guessing, for the reports
-{more}"""
+_SUITE = Path(__file__).with_name("suite.yaml")  # of str.format
 
 
 def _described(target: TargetData) -> str:

@@ -50,10 +50,7 @@ def missing(row: Row, column: str) -> SuiteError:
     if Path(row.source).is_file() and not {*column} & {*"\"'$`\\!"} and column.isprintable():
         kept = rewritten(row.source, "r", f"if says(at(r, {column!r}))", more=_KEEPING)
         how = f"leave such rows out: {kept}"
-    return SuiteError(
-        f"{row.where}: {column} is missing; fill it in, or {how}",
-        id="target.blank",
-    )
+    return SuiteError(f"{row.where}: {column} is missing; fill it in, or {how}", id="target.blank")
 
 
 _KEEPING = "from cliffguard.suites.target import at, says"

@@ -56,10 +56,7 @@ class Layout:
 LAYOUTS = (
     Layout(name="Alpaca", prompt=("instruction", "input"), optional=("input",), aside=("text",)),
     Layout(
-        name="Dolly",
-        prompt=("instruction", "context"),
-        optional=("context",),
-        answer="response",
+        name="Dolly", prompt=("instruction", "context"), optional=("context",), answer="response"
     ),
     Layout(name="ARC", prompt=("question",), answer="answerKey"),
     Layout(name="SQuAD", prompt=("context", "question"), answer="answers", aside=("title",)),

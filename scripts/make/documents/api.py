@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import cliffguard
-from cliffguard.core import settings
+from cliffguard.core import policy, settings
 from cliffguard.core.bounds import Bounds
 
 GROUPS = {
@@ -39,11 +39,11 @@ Every example is run by the tests, in a folder with a base in `models/base` and 
 _BOUNDED = re.compile(r"Annotated\[(\w+), Bounds\([^)]*\)\]")
 _ALIASES = {
     name: str(value).removeprefix("typing.")
-    for name, value in vars(settings).items()
+    for name, value in (vars(policy) | vars(settings)).items()
     if get_origin(value) is Literal
 } | {
     name: get_args(value)[0].__name__
-    for name, value in vars(settings).items()
+    for name, value in (vars(policy) | vars(settings)).items()
     if any(isinstance(part, Bounds) for part in get_args(value))
 }
 

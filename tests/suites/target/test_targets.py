@@ -16,10 +16,10 @@ from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.reviews import Review
 from cliffguard.report import write_reports
-from cliffguard.runners.fake import FakeRunner
 from cliffguard.suites.loading import load_suite
 from cliffguard.suites.target import suite_files, suites_of, target_suite
 from tests import support
+from tests.fake_runner import FakeRunner
 
 Rows = Sequence[dict[str, Any]]
 

@@ -35,7 +35,7 @@ class FakeRunner(Runner):
 
     def resolve(self, suites: Sequence[Suite], protocol: EvalSettings) -> tuple[Task, ...]:
         """Return the suites' own tasks; lm-eval's have no items here."""
-        tasks = [t for suite in suites for c in suite.capabilities for t in c.tasks]
+        tasks = [task for suite in suites for task in suite.tasks]
         for task in tasks:
             if task.stock:
                 raise SuiteError(
