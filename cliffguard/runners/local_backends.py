@@ -15,11 +15,12 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import ChangedFiles, IntegrityError
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
-from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners.backends import Backend, speech
+from cliffguard.runners.devices import describe_device, pick_device
 
 if TYPE_CHECKING:
+    from cliffguard.engine import loading
     from cliffguard.engine.divergence import Side
 
 
@@ -109,11 +110,13 @@ class LocalBackend(Backend):
 
     def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
         """Turn exhausted memory into an error of ours."""
-        return loading.out_of_memory_explained(checkpoint.name)
+        from cliffguard.engine.loading import out_of_memory_explained
+
+        return out_of_memory_explained(checkpoint.name)
 
     def notes(self) -> Mapping[str, str | int]:
         """Device, batches, and whether prefixes were shared."""
-        notes: dict[str, str | int] = {"device": loading.describe_device(self.settings.device)}
+        notes: dict[str, str | int] = {"device": describe_device(self.settings.device)}
         if self.settings.device_map is not None:
             notes["device map"] = self.settings.device_map
         if (batch_size := self.settings.batch_size or self._batch_size) is not None:
@@ -127,9 +130,11 @@ class LocalBackend(Backend):
         return notes
 
     def _options(self, protocol: EvalSettings, dtype: str) -> loading.LoadOptions:
-        return loading.LoadOptions(
+        from cliffguard.engine.loading import LoadOptions
+
+        return LoadOptions(
             dtype=dtype,
-            device=loading.pick_device(self.settings.device),
+            device=pick_device(self.settings.device),
             device_map=self.settings.device_map,
             attention=protocol.attention,
             quantization=protocol.quantization,
@@ -137,8 +142,10 @@ class LocalBackend(Backend):
         )
 
     def _wrapped(self, network: Any, tokenizer: Any, protocol: EvalSettings) -> Any:
+        from cliffguard.engine.loading import ties_kept
+
         try:
-            with loading.ties_kept(network):
+            with ties_kept(network):
                 return self._as_lm(self._arguments(network, tokenizer, protocol), protocol)
         except ValueError as failure:  # what a config says may be anything
             raise IntegrityError(
