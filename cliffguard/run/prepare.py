@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
 from cliffguard.checkpoints.sides import find_sides
@@ -17,7 +18,7 @@ from cliffguard.compare.write_review import Decision, build_review
 from cliffguard.core.caveats import Caveat, as_caveats
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.comparisons import Contamination
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import CliffguardError, UsageError
 from cliffguard.core.items import Suite, Task
 from cliffguard.core.progress import Progress, Step, silent
 from cliffguard.core.reviews import Review
@@ -174,7 +175,7 @@ def prepare(
     suites = wanting(suites, policy)
     check_screens(plan, runner)
     base, candidate = sides or find_sides(plan)
-    remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up)
+    remarks = look_at(base, candidate, plan.protocol, runner, limits.is_time_up, store)
     known_looks(store, base, candidate)  # damaged ones are told before anything is asked
     tasks, cut = _tasks_of(plan, suites, (base, candidate), runner, audience.tell)
     refuse_unknown_fields(tasks, policy)
@@ -223,16 +224,18 @@ def look_at(
     protocol: EvalSettings,
     runner: Runner,
     is_time_up: Callable[[], bool] = never,
+    store: Store | None = None,
 ) -> tuple[Caveat, ...]:
     """Refuse sides that cannot be compared, by their files alone; return remarks on the others.
 
-    Once the time is up, no template is rendered any more.
+    Once the time is up, no template is rendered any more. What was looked at once, as `store`
+    knows, is not looked at again: it takes torch.
     """
     remarks = list(check_pair(base, candidate, protocol))
     for side in (base, candidate):
         try:
             with looking_up(partial(stop_where, is_time_up)):
-                remarks += runner.look_at(side, protocol)
+                remarks += _remarks(side, protocol, runner, store)
         except TimeUp:
             remarks.append(
                 Caveat(
@@ -241,6 +244,21 @@ def look_at(
                 )
             )
     return tuple(remarks)
+
+
+def _remarks(
+    side: Checkpoint, protocol: EvalSettings, runner: Runner, store: Store | None
+) -> tuple[Caveat, ...]:
+    """Return the remarks on a side's files, from the store where it holds them."""
+    key = None if store is None else runner.look_key(side, protocol)
+    if store is None or key is None:
+        return runner.look_at(side, protocol)
+    if (noted := store.read_trial(key)) is not None:
+        return tuple(Caveat(**remark) for remark in noted["remarks"])
+    remarks = runner.look_at(side, protocol)
+    with suppress(CliffguardError):  # a store that may only be read
+        store.write_trial(key, {"remarks": [asdict(remark) for remark in remarks]})
+    return remarks
 
 
 def _tasks_of(

@@ -54,6 +54,10 @@ class Runner(Interface):
         """
         return ()
 
+    def look_key(self, checkpoint: Checkpoint, protocol: EvalSettings) -> str | None:
+        """Return a digest of all that `look_at` goes by, where it takes long; else None."""
+        return None
+
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
     ) -> Sequence[Answer]:

@@ -23,7 +23,6 @@ from cliffguard.core.errors import InfrastructureError, UsageError, redacted
 from cliffguard.core.libraries import missing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.texts import first_line
-from cliffguard.engine.loading import out_of_memory_explained
 from cliffguard.engine.windows import settled, window_of
 from cliffguard.runners import Notes
 
@@ -162,6 +161,8 @@ def failures_explained(name: str, backend: str) -> Iterator[None]:
 
     `name` is the checkpoint's, `backend` says who was asked.
     """
+    from cliffguard.engine.loading import out_of_memory_explained
+
     try:
         with out_of_memory_explained(name):
             yield

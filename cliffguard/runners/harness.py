@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.answers import LOW, Answer
+from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError, SuiteError, UsageError
@@ -24,21 +25,12 @@ from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
-from cliffguard.engine import loading
 from cliffguard.engine.adapters import waits_for
-from cliffguard.engine.templates import (
-    by_files,
-    check_template,
-    failures_explained,
-    refuse_lost_prompt,
-    refuse_lost_system,
-    render_apart,
-    takes_system,
-)
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
 from cliffguard.runners.backends import identity_of, make_backend, refuse_no_model, refuse_unable
+from cliffguard.runners.devices import pick_dtype
 from cliffguard.runners.lmeval_tasks import load_own, load_stock, refuse_data
 from cliffguard.runners.loaded_task import LoadedTask
 from cliffguard.runners.preview import N_SHOWN, first_prompts
@@ -50,6 +42,9 @@ if TYPE_CHECKING:
 # releases that differ in the third alone.
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
 
+
+_LOOK = "looked at, format 1"
+"""Raised where a look refuses or remarks something else."""
 
 _N_TRIED = 8  # items of a task whose prompts a trial of packing chooses from
 
@@ -89,18 +84,17 @@ class HarnessRunner(Runner):
 
     def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
-        if protocol.dtype != "auto" or not self.settings.is_local:
+        if not self.settings.is_local:
             return protocol.dtype
-        return loading.pick_dtype("auto", loading.pick_device(self.settings.device))
+        return pick_dtype(protocol.dtype, self.settings.device)
 
     def notes(self) -> Mapping[str, str | int]:
         """Device and batches, as they came to be, and the libraries to the last digit."""
-        libraries = " ".join(f"{part} {version(part)}" for part in _PARTS)
         lost = "left out, since the chat template takes no system turn"
         notes = {"the task's description": lost} if self._is_description_lost else {}
         if self._is_templated and not CAN_LIMIT_MEMORY:
             notes["chat templates"] = "rendered without a limit of memory, which this system lacks"
-        return {**self._backend.notes(), **notes, "libraries": libraries}
+        return {**self._backend.notes(), **notes, "libraries": _libraries()}
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage has taken so far."""
@@ -134,11 +128,21 @@ class HarnessRunner(Runner):
 
             remarks = rehearse(checkpoint).remarks
         if protocol.chat_template != "none" and self.settings.kind.needs_tokenizer:
+            from cliffguard.engine.templates import by_files, check_template
+
             render = by_files(checkpoint, protocol)
             remarks += check_template(checkpoint, protocol, render)
             if self.show is not None:  # `preview` needs it, too, and loading it takes seconds
                 self._renders[checkpoint.fingerprint] = render
         return remarks
+
+    def look_key(self, checkpoint: Checkpoint, protocol: EvalSettings) -> str | None:
+        """Return a digest of files, template settings, and the libraries to the last digit."""
+        if checkpoint.files is None or not self.loads_models:
+            return None
+        speech = [protocol.chat_template, protocol.system_prompt, dict(protocol.template_args)]
+        about = [_LOOK, checkpoint.name, checkpoint.fingerprint, self.identity, _libraries()]
+        return digest([*about, *speech])
 
     def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
         """Let `show` see the first prompts of a task by the tokenizer alone, or say why it cannot.
@@ -151,14 +155,23 @@ class HarnessRunner(Runner):
         render = self._renders.pop(checkpoint.fingerprint, None)
         if protocol.chat_template != "none" and self.settings.is_served:
             server = self._model(checkpoint, protocol)
-        elif protocol.chat_template != "none" and not (self.loads_models and render):
-            return super().preview(checkpoint, task, protocol)
+        elif protocol.chat_template != "none" and render is None:
+            if not self._renders_alone(checkpoint):
+                return super().preview(checkpoint, task, protocol)
+            from cliffguard.engine.templates import by_files
+
+            render = by_files(checkpoint, protocol)  # which an earlier run looked at
         loaded = self._tasks[task.name]
         with _buildable(loaded), doing(f"making the first prompts of {task.name}"):
             self.show(
                 checkpoint, task, first_prompts(loaded, checkpoint, protocol, server or render)
             )
         return None
+
+    def _renders_alone(self, checkpoint: Checkpoint) -> bool:
+        """Say whether a checkpoint's tokenizer, loaded by itself, renders its chats."""
+        has_files = checkpoint.files is not None
+        return self.loads_models and self.settings.kind.needs_tokenizer and has_files
 
     def ask(
         self, checkpoint: Checkpoint, task: Task, items: Sequence[Item], protocol: EvalSettings
@@ -279,7 +292,13 @@ class HarnessRunner(Runner):
             return load_stock(entry, protocol, self._data)
 
 
+def _libraries() -> str:
+    return " ".join(f"{part} {version(part)}" for part in _PARTS)
+
+
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: EvalSettings) -> None:
+    from cliffguard.engine.templates import refuse_lost_prompt, refuse_lost_system
+
     with _buildable(loaded), _template_apart(model, checkpoint):
         refuse_lost_system(checkpoint.name, model.apply_chat_template, protocol)
         refuse_lost_prompt(checkpoint.name, model.apply_chat_template, protocol)
@@ -308,12 +327,16 @@ def _loses_description(loaded: LoadedTask, model: Any, protocol: EvalSettings) -
     """
     if protocol.chat_template == "none" or not loaded.has_description:
         return False
+    from cliffguard.engine.templates import takes_system
+
     return not takes_system(model.apply_chat_template, "Answer the question.")
 
 
 @contextmanager
 def _template_apart(model: Any, checkpoint: Checkpoint) -> Iterator[None]:
     """Let a model's chat template run apart; turn what it raises into an error of ours."""
+    from cliffguard.engine.templates import failures_explained, render_apart
+
     render_apart(getattr(model, "tokenizer", None), checkpoint.name)
     with failures_explained(checkpoint.name):
         yield

@@ -15,20 +15,22 @@ from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import ChangedFiles, IntegrityError
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
-from cliffguard.engine import loading
-from cliffguard.engine.prepacked import is_faster_here
 from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners.backends import Backend, speech
+from cliffguard.runners.devices import describe_device, pick_device
 
 if TYPE_CHECKING:
+    from cliffguard.engine import loading
     from cliffguard.engine.divergence import Side
 
 
 class LocalBackend(Backend):
     """Checkpoints loaded here; a subclass says which lm-eval model runs them."""
 
-    _prepacks = False
-    """Whether linear layers are laid out for the processor, where they are float32 on a CPU."""
+    @property
+    def _prepacks(self) -> bool:
+        """Whether linear layers are laid out for the processor, where they are float32 on a CPU."""
+        return False
 
     _batch_size: int | None = None
     """How many sequences go in at once where nothing else is said; None: as memory allows."""
@@ -113,11 +115,13 @@ class LocalBackend(Backend):
 
     def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
         """Turn exhausted memory into an error of ours."""
-        return loading.out_of_memory_explained(checkpoint.name)
+        from cliffguard.engine.loading import out_of_memory_explained
+
+        return out_of_memory_explained(checkpoint.name)
 
     def notes(self) -> Mapping[str, str | int]:
         """Device, batches, and whether prefixes were shared."""
-        notes: dict[str, str | int] = {"device": loading.describe_device(self.settings.device)}
+        notes: dict[str, str | int] = {"device": describe_device(self.settings.device)}
         if self.settings.device_map is not None:
             notes["device map"] = self.settings.device_map
         if (batch_size := self.settings.batch_size or self._batch_size) is not None:
@@ -133,9 +137,11 @@ class LocalBackend(Backend):
         return notes
 
     def _options(self, protocol: EvalSettings, dtype: str) -> loading.LoadOptions:
-        return loading.LoadOptions(
+        from cliffguard.engine.loading import LoadOptions
+
+        return LoadOptions(
             dtype=dtype,
-            device=loading.pick_device(self.settings.device),
+            device=pick_device(self.settings.device),
             device_map=self.settings.device_map,
             attention=protocol.attention,
             quantization=protocol.quantization,
@@ -144,8 +150,10 @@ class LocalBackend(Backend):
         )
 
     def _wrapped(self, network: Any, tokenizer: Any, protocol: EvalSettings) -> Any:
+        from cliffguard.engine.loading import ties_kept
+
         try:
-            with loading.ties_kept(network):
+            with ties_kept(network):
                 return self._as_lm(self._arguments(network, tokenizer, protocol), protocol)
         except ValueError as failure:  # what a config says may be anything
             raise IntegrityError(
@@ -175,10 +183,12 @@ class LocalBackend(Backend):
 class CliffguardBackend(LocalBackend):
     """Our engine, which computes a prefix that prompts share once."""
 
-    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool) -> None:
-        super().__init__(settings, allow_pickle=allow_pickle)
-        is_wanted = settings.linear == "packed"
-        self._prepacks = is_wanted or (settings.linear == "auto" and is_faster_here())
+    @property
+    def _prepacks(self) -> bool:
+        from cliffguard.engine.prepacked import is_faster_here
+
+        is_wanted = self.settings.linear == "packed"
+        return is_wanted or (self.settings.linear == "auto" and is_faster_here())
 
     def _as_lm(self, arguments: Mapping[str, Any], protocol: EvalSettings) -> Any:
         from cliffguard.engine.lm import CliffguardLM

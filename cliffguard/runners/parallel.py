@@ -98,6 +98,10 @@ class ParallelRunner(Runner):
         """As in a single process."""
         return self.inner.look_at(checkpoint, protocol)
 
+    def look_key(self, checkpoint: Checkpoint, protocol: EvalSettings) -> str | None:
+        """As in a single process."""
+        return self.inner.look_key(checkpoint, protocol)
+
     def must_try_packing(self, protocol: EvalSettings) -> bool:
         """As in a single process."""
         return self.inner.must_try_packing(protocol)

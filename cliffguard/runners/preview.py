@@ -8,7 +8,6 @@ from typing import Any
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.items import Item
 from cliffguard.core.settings import EvalSettings
-from cliffguard.engine.templates import failures_explained, refuse_lost_system, render_apart
 from cliffguard.runners.loaded_task import LoadedTask
 
 N_SHOWN = 2
@@ -26,6 +25,8 @@ def first_prompts(
     """
     if protocol.chat_template == "none":
         return loaded.first(N_SHOWN, None, protocol)
+    from cliffguard.engine.templates import failures_explained, refuse_lost_system, render_apart
+
     with failures_explained(checkpoint.name):
         if callable(speaker):
             render = _as_lm_eval(speaker)

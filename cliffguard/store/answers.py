@@ -367,7 +367,7 @@ class Store:
         return self._questions[key]
 
     def read_trial(self, key: str) -> dict[str, Any] | None:
-        """Return what came of a trial of packing, or None where none is there whole."""
+        """Return what came of a trial of packing, or a look at files; None: none is there whole."""
         try:
             text = self._trial(key).read_text(encoding="utf-8")
             trial: dict[str, Any] = json.loads(text)
@@ -386,7 +386,7 @@ class Store:
         return [path for path, trial in there if trial and trial.get("checkpoint") in of]
 
     def write_trial(self, key: str, trial: Mapping[str, Any]) -> None:
-        """Keep what came of a trial of packing; the last one counts."""
+        """Keep what came of a trial of packing, or a look at files; the last one counts."""
         self.begin()
         write_whole(self._trial(key), _with_seal(trial))
 

@@ -26,8 +26,9 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if path.suffix.lower() == ".parquet":
             yield from _of_table(path)
             return
-        with io.TextIOWrapper(opened(path), encoding="utf-8") as lines:
-            for number, row in _values(path, lines):
+        with opened(path) as stream, io.TextIOWrapper(stream, encoding="utf-8") as text:
+            lines = _bounded(path, text) if path.suffix.lower() in PACKED else _decoded(stream)
+            for number, row in _values(path, lines, text):
                 if not isinstance(row, dict):
                     raise IntegrityError(
                         f"{path}:{number}: not an object; run lm-eval again",
@@ -83,11 +84,9 @@ def _without_nothing(value: Any) -> Any:
     return [_without_nothing(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
+def _values(path: Path, lines: Iterator[str], rest: IO[str]) -> Iterator[tuple[int, Any]]:
     """Yield what stands on each line, or each member of the list that the file is."""
-    numbered = (
-        (number, line) for number, line in enumerate(_bounded(path, lines), start=1) if line.strip()
-    )
+    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
     number, line = next(numbered, (0, ""))
     line = line.removeprefix("\ufeff")  # a byte-order mark
     if line.startswith("version https://git-lfs"):
@@ -96,7 +95,7 @@ def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
             id="samples.lfs-pointer",
         )
     if line.lstrip().startswith("["):
-        yield from enumerate(_listed(path, line, lines), start=1)
+        yield from enumerate(_listed(path, line, rest), start=1)
         return
     if line.strip():
         yield number, parse_json(line)
@@ -104,11 +103,24 @@ def _values(path: Path, lines: IO[str]) -> Iterator[tuple[int, Any]]:
         yield number, parse_json(line)
 
 
+def _decoded(stream: IO[bytes]) -> Iterator[str]:
+    """Yield the lines of a plain file, with any system's ends, at twice a text stream's speed."""
+    position = 0
+    for line in stream:
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as failure:
+            failure.start += position
+            raise
+        position += len(line)
+        if "\r" in text:
+            yield from io.StringIO(text, newline=None)
+        else:
+            yield text
+
+
 def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
-    """Yield lines; of a compressed file none beyond `_LONGEST`. A plain one is as long as it is."""
-    if path.suffix.lower() not in PACKED:
-        yield from lines
-        return
+    """Yield the lines of a compressed file, none beyond `_LONGEST`."""
     while line := lines.readline(_LONGEST + 1):
         if len(line) > _LONGEST:
             raise IntegrityError(

@@ -28,13 +28,16 @@ DAMAGE: tuple[type[Exception], ...] = (
 """What reading raises of a file that is torn, or not packed as its name says."""
 
 
+_BUFFER_BYTES = 1 << 18  # many lines; with fewer, reading them takes three times as long
+
+
 def opened(path: Path) -> IO[bytes]:
     """Return the bytes of a file, unpacked while they are read if its name ends as in `PACKED`.
 
     Raises UsageError for an archive of several files, and where a library is missing.
     """
     unpack = PACKED.get(path.suffix.lower())
-    return path.open("rb") if unpack is None else unpack(path)
+    return path.open("rb", buffering=_BUFFER_BYTES) if unpack is None else unpack(path)
 
 
 def digest_of(path: Path) -> str:
