@@ -131,7 +131,7 @@ def led(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make the leader of a run of two."""
 
     def make(*others: Any) -> ParallelRunner:
-        monkeypatch.setattr(parallel, "Peers", lambda: Alone(*others))
+        monkeypatch.setattr(parallel, "ProcessGroup", lambda: Alone(*others))
         return ParallelRunner(Echo())  # type: ignore[arg-type]
 
     return make
