@@ -110,9 +110,10 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
         elif packing == "packed":
             self.settle(None)
             if (reason := known_reason(self.model)) is not None:
+                adapter = " with its adapter" if hasattr(self.model, "peft_config") else ""
                 raise IntegrityError(
-                    f"{self.config.name_or_path}: no prefix can be shared: {reason}; leave "
-                    "packing out, or say plain",
+                    f"{self.config.name_or_path}{adapter}: no prefix can be shared: {reason}; "
+                    "leave --packing packed out, or say --packing plain",
                     id="packing.impossible",
                 )
         elif not is_low(self.model):

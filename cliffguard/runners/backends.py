@@ -196,6 +196,12 @@ def refuse_unable(settings: RunnerSettings, protocol: EvalSettings) -> None:
             "seeds that are not recorded; use the runner cliffguard, or temperature 0",
             id="runner.temperature",
         )
+    if protocol.packing != "auto" and not settings.kind.packs:
+        raise UsageError(
+            f"packing {protocol.packing}: the runner {settings.model} shares prefixes as it "
+            "likes; leave --packing out, or use the runner cliffguard",
+            id="runner.packing",
+        )
     loading = ("attention", "quantization", "think_end", "template_args")
     wanted = [name for name in loading if getattr(protocol, name) != getattr(EvalSettings(), name)]
     if wanted and not settings.is_local:

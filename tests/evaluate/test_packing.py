@@ -187,6 +187,17 @@ def test_what_cannot_be_packed_is_not_packed_by_force(
     assert caught.value.id == "packing.impossible"
 
 
+def test_a_runner_that_shares_no_prefix_takes_no_packing(plan: Plan, tmp_path: Path) -> None:
+    """It would stand in the key and in the report, and be untrue."""
+    plan = replace(plan, runner=RunnerSettings(model="hf"))
+    forced = replace(plan, protocol=replace(plan.protocol, packing="packed"))
+
+    with pytest.raises(UsageError) as caught:
+        guard(forced, store=Store(tmp_path / "store"))
+
+    assert (caught.value.id, caught.value.exit_code) == ("runner.packing", 2)
+
+
 def test_other_runners_have_nothing_to_settle() -> None:
     """lm-eval's hf shares no prefix, in whatever dtype."""
     runner = HarnessRunner(RunnerSettings(model="hf"))
