@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 
+from pydantic import TypeAdapter
+
 from cliffguard.checkpoints.sides import find_sides
 from cliffguard.compare.case import Case
 from cliffguard.compare.clusters import refuse_unknown_fields, wanting
@@ -254,7 +256,7 @@ def _remarks(
     if store is None or key is None:
         return runner.look_at(side, protocol)
     if (noted := store.read_trial(key)) is not None:
-        return tuple(Caveat(**remark) for remark in noted["remarks"])
+        return TypeAdapter(tuple[Caveat, ...]).validate_python(noted["remarks"])
     remarks = runner.look_at(side, protocol)
     with suppress(CliffguardError):  # a store that may only be read
         store.write_trial(key, {"remarks": [asdict(remark) for remark in remarks]})
