@@ -83,7 +83,7 @@ def test_a_remark_is_kept_with_the_look(is_torn: bool, tmp_path: Path) -> None:
 
     first = look_at(*sides, EvalSettings(), runner, store=store)
     if is_torn:
-        (kept,) = (tmp_path / "trials").iterdir()
+        (kept,) = (tmp_path / "rehearsals").iterdir()
         kept.write_text(kept.read_text()[:-9])
     again = look_at(*sides, EvalSettings(), runner, store=store)
     other = look_at(*sides, EvalSettings(seed=1), runner, store=store)
