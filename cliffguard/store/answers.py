@@ -64,6 +64,12 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NOTED = '{"notes":'
 
 
+TRIALS = "trials"
+"""Where it is kept what trials of packing came to."""
+
+REHEARSALS = "rehearsals"
+"""Where it is kept what looks at a checkpoint's files came to, before it is loaded."""
+
 STORE_VARIABLE = "CLIFFGUARD_STORE"
 
 
@@ -366,32 +372,33 @@ class Store:
             self._questions[key] = entry.read_question()
         return self._questions[key]
 
-    def read_trial(self, key: str) -> dict[str, Any] | None:
-        """Return what came of a trial of packing, or a look at files; None: none is there whole."""
+    def read_trial(self, key: str, kind: str = TRIALS) -> dict[str, Any] | None:
+        """Return what came of a trial, or None where none is there whole."""
         try:
-            text = self._trial(key).read_text(encoding="utf-8")
+            text = self._trial(key, kind).read_text(encoding="utf-8")
             trial: dict[str, Any] = json.loads(text)
             is_whole = _with_seal({k: v for k, v in trial.items() if k != "seal"}) == text
-            is_whole = is_whole and isinstance(trial["plain_because"], str | None)
+            if kind == TRIALS:
+                is_whole = is_whole and isinstance(trial["plain_because"], str | None)
         except (OSError, ValueError, AttributeError, KeyError, RecursionError):
             return None  # it is made again
         return trial if is_whole else None
 
     def trials(self, of: Collection[str] | None = None) -> list[Path]:
         """Return the files of the trials at these fingerprints (None: all, damaged ones too)."""
-        paths = sorted((self.root / "trials").glob("*.json"))
+        paths = sorted((self.root / TRIALS).glob("*.json"))
         if of is None:
             return paths
         there = [(path, self.read_trial(path.stem)) for path in paths]
         return [path for path, trial in there if trial and trial.get("checkpoint") in of]
 
-    def write_trial(self, key: str, trial: Mapping[str, Any]) -> None:
-        """Keep what came of a trial of packing, or a look at files; the last one counts."""
+    def write_trial(self, key: str, trial: Mapping[str, Any], kind: str = TRIALS) -> None:
+        """Keep what came of a trial; the last one counts."""
         self.begin()
-        write_whole(self._trial(key), _with_seal(trial))
+        write_whole(self._trial(key, kind), _with_seal(trial))
 
-    def _trial(self, key: str) -> Path:
-        return self.root / "trials" / f"{key[:16]}.json"
+    def _trial(self, key: str, kind: str) -> Path:
+        return self.root / kind / f"{key[:16]}.json"
 
     def move_aside(self, path: Path) -> Path:
         """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""

@@ -25,6 +25,7 @@ from cliffguard.store.answers import Store
 from cliffguard.store.shards import in_shards
 
 N_TIMES = 3
+STORY = "Somebody carries a thing away. " * 4
 CHOICES = ("in the kitchen", "in the garden", "in the office", "in the hallway")
 
 
@@ -39,7 +40,7 @@ def task_of(number: int, n_items: int) -> Task:
         Item(
             id=f"task{number}-{index}",
             digest=digest_of("item", number, index),
-            prompt=f"Task {number}, question {index}. {'Somebody carries a thing off. ' * 4}Where?",
+            prompt=f"Task {number}, question {index}. {STORY}Where?",
             choices=CHOICES,
             answer=CHOICES[index % len(CHOICES)],
             level=1 + index % 5,

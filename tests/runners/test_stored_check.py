@@ -83,7 +83,7 @@ def test_a_remark_is_kept_with_the_look(is_torn: bool, tmp_path: Path) -> None:
 
     first = look_at(*sides, EvalSettings(), runner, store=store)
     if is_torn:
-        (kept,) = (tmp_path / "trials").iterdir()
+        (kept,) = (tmp_path / "rehearsals").iterdir()
         kept.write_text(kept.read_text()[:-9])
     again = look_at(*sides, EvalSettings(), runner, store=store)
     other = look_at(*sides, EvalSettings(seed=1), runner, store=store)
@@ -122,7 +122,7 @@ def test_what_a_look_goes_by_is_in_its_key(tmp_path: Path) -> None:
     )
     base = replace(support.checkpoint(), files=files)
     runner = HarnessRunner(RunnerSettings(device="cpu"))
-    asked = [
+    pairs = [
         (base, EvalSettings()),
         (replace(base, name="other"), EvalSettings()),
         (replace(base, weights="other"), EvalSettings()),
@@ -130,9 +130,9 @@ def test_what_a_look_goes_by_is_in_its_key(tmp_path: Path) -> None:
         (base, EvalSettings(chat_template="own", system_prompt="Be brief.")),
     ]
 
-    keys = {runner.look_key(*pair) for pair in asked}
+    keys = {runner.look_key(*pair) for pair in pairs}
 
-    assert len(keys) == len(asked)
+    assert len(keys) == len(pairs)
     assert None not in keys
     assert runner.look_key(replace(base, files=None), EvalSettings()) is None
 
