@@ -29,6 +29,11 @@ from tests.faults import (
 N_KILLS = 8
 
 
+@pytest.fixture(autouse=True)
+def quick() -> None:
+    """Nothing is shortened: reviews of other processes are compared with one of this process."""
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A base, a candidate and a suite of seven shards a side."""
