@@ -88,10 +88,9 @@ def _final_of(drafts: Sequence[ParsedRow], metric: str | None) -> _Final | None:
             row = without[0].row
             raise SuiteError(
                 f"{len(drafts) - len(without)} of {n_things(len(drafts), 'right answer')} "
-                f"{plural(len(drafts) - len(without), 'is', 'are')} "
-                f"{final.caveats}, "
-                f"and others, such as that of {row.where}, have none; leave those out, or say "
-                "--target-metric f1 (in a plan, target: {metric: f1}) to compare all words",
+                f"{plural(len(drafts) - len(without), 'is', 'are')} {final.caveats}, and others, "
+                f"such as that of {row.where}, have none; leave those out, or say --target-metric "
+                "f1 (in a plan, target: {metric: f1}) to compare all words",
                 id="target.no-final",
             )
     return None
