@@ -127,9 +127,8 @@ _FORMATS: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("lit_model.pth*",),
         "checkpoint.litgpt",
-        "a checkpoint of LitGPT; `litgpt convert_from_litgpt {folder} OUT` writes model.pth: "
-        "load it into the base (from_pretrained with state_dict), and give what save_pretrained "
-        "writes",
+        "a checkpoint of LitGPT; `litgpt convert_from_litgpt {folder} OUT` writes model.pth: load "
+        "it into the base (from_pretrained with state_dict), and give what save_pretrained writes",
     ),
     (
         ("*.gguf",),

@@ -38,16 +38,9 @@ if TYPE_CHECKING:
 
 @explained
 @opt.takes(
-    opt.CANDIDATE,
-    opt.PLAN,
-    opt.POLICY,
-    opt.TARGET,
-    opt.DATA,
-    opt.SCREEN,
-    opt.JUDGED,
-    opt.PROTOCOL,
-    opt.RUNNER,
-)
+    opt.CANDIDATE, opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA,
+    opt.SCREEN, opt.JUDGED, opt.PROTOCOL, opt.RUNNER,
+)  # fmt: skip
 def check(
     flags: Mapping[str, Any],
     plan: Annotated[Path | None, typer.Argument(help="A plan, a YAML file.")] = None,

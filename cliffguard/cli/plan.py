@@ -28,16 +28,9 @@ if TYPE_CHECKING:
 
 @explained
 @opt.takes(
-    opt.CANDIDATE,
-    opt.PLAN,
-    opt.POLICY,
-    opt.TARGET,
-    opt.DATA,
-    opt.JUDGED,
-    opt.PROTOCOL,
-    opt.RUNNER,
-    opt.NO_MATTER,
-)
+    opt.CANDIDATE, opt.PLAN, opt.POLICY, opt.TARGET, opt.DATA,
+    opt.JUDGED, opt.PROTOCOL, opt.RUNNER, opt.NO_MATTER,
+)  # fmt: skip
 def plan(
     flags: Mapping[str, Any],
     path: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan file.")] = None,

@@ -213,8 +213,7 @@ def _tokenizers(base: Checkpoint, candidate: Checkpoint, _: EvalSettings) -> Ite
         raise IntegrityError(
             f"{candidate.name}: its tokenizer has {n_things(change.n_moved, 'token', ',')} of "
             f"{base.name} under other ids, and the adapter brings no embedding for them: every "
-            "prompt would be misread; save the adapter with the tokenizer that it was trained "
-            "with",
+            "prompt would be misread; save the adapter with the tokenizer that it was trained with",
             id="tokenizer.moved",
         )
     if change.description:

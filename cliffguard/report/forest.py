@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cliffguard.core.reviews import Review
 from cliffguard.core.texts import clip
 from cliffguard.report.capability_row import CapabilityRow
-from cliffguard.report.clean import cleaned
 from cliffguard.report.numbers import MISSING
-from cliffguard.report.page import Page, lay_out
+from cliffguard.report.page import Page
 from cliffguard.report.palette import FAINT, INK, MARKERS, MUTED, TOLERATED, WORDS
+from cliffguard.report.svg import draw_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +65,17 @@ class _Panel:
         return low - air, high + air
 
 
-def forest_figure(review: Review) -> Figure:
+def forest_svg(page: Page) -> str:
+    """Return the forest of a page as an `<svg>` element."""
+    return draw_svg(
+        lambda: draw_forest(page),
+        title=f"Drop of every capability with its {page.confidence} interval and margin",
+        description=forest_description(page),
+        prefix="forest",
+    )
+
+
+def draw_forest(page: Page) -> Figure:
     """Draw the drops of every capability in percentage points, and the target's gain apart.
 
     The interval of a row that is held ends inside the shaded zone, which reaches to the row's own
@@ -74,7 +83,7 @@ def forest_figure(review: Review) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    panels = _panels(lay_out(cleaned(review)))
+    panels = _panels(page)
     height = sum(panel.height for panel in panels) or _ROW
     figure = Figure(figsize=(_WIDTH / 72, height / 72), dpi=72)
     top = height

@@ -15,7 +15,8 @@ from cliffguard.report import timings as times
 from cliffguard.report.clean import cleaned, one_line
 from cliffguard.report.distance import distance_svg
 from cliffguard.report.facts import checkpoint_facts, run_facts
-from cliffguard.report.figures import forest_svg, ladder_svg
+from cliffguard.report.forest import forest_svg
+from cliffguard.report.ladders import ladder_svg
 from cliffguard.report.page import lay_out, source_line
 
 _PROMPT_CHARACTERS = 1600

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from cliffguard.core.diagnostics import Ladder, LevelComparison
-from cliffguard.core.reviews import Review
+from cliffguard.core.diagnostics import LevelComparison
 from cliffguard.core.texts import clip
-from cliffguard.report.clean import cleaned
 from cliffguard.report.ladder_view import LadderView
-from cliffguard.report.page import lay_out
 from cliffguard.report.palette import BASE, BREAK, CANDIDATE, FAINT, INK, MUTED
+from cliffguard.report.svg import draw_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,19 +24,21 @@ _LABEL_GAP = 7.0  # percent of score between two words at the right
 _MOST_TICKS = 12
 
 
-def ladder_figure(review: Review, ladder: Ladder) -> Figure:
-    """Draw `ladder`, one of the review's: scores in percent with bands, chance, the edge.
-
-    Levels stand at equal distances in rising order. Those that do not gate are hatched.
-    """
-    for view in lay_out(review).ladders:
-        if view.ladder == ladder:
-            return draw_ladder(cleaned(view))
-    raise ValueError(f"the ladder {ladder.task!r} is not one of this review's")
+def ladder_svg(view: LadderView, prefix: str) -> str:
+    """Return one ladder of a page as an `<svg>` element with ids that begin with `prefix`."""
+    return draw_svg(
+        lambda: draw_ladder(view),
+        title=f"Scores of base and candidate: {view.title}",
+        description=view.summary,
+        prefix=prefix,
+    )
 
 
 def draw_ladder(view: LadderView) -> Figure:
-    """Draw a ladder that was laid out before."""
+    """Draw scores in percent with bands, chance, the edge.
+
+    Levels stand at equal distances in rising order. Those that do not gate are hatched.
+    """
     from matplotlib.figure import Figure
 
     levels = view.ladder.levels

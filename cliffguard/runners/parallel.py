@@ -220,8 +220,7 @@ def _check_complete(task: Task, items: Sequence[Item], given: Sequence[Answer]) 
     missing = sorted(set(wanted) - set(received))
     doubled = sorted({item_id for item_id in received if received.count(item_id) > 1})
     raise IntegrityError(
-        f"{task.name}: a process answered other items than it was asked "
-        f"({len(missing)} missing, {len(doubled)} twice; the first is "
-        f"{(missing or doubled or received)[0]})",
+        f"{task.name}: a process answered other items than it was asked ({len(missing)} missing, "
+        f"{len(doubled)} twice; the first is {(missing or doubled or received)[0]})",
         id="process.other-items",
     )

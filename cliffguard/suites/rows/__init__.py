@@ -129,9 +129,8 @@ def _place(path: str, split: str | None) -> Path:
     if kind_of(source) not in _ENDINGS or (source.suffix in PACKED and kind_of(source) in _TABLES):
         advice = told_by_ending(source) or nearest(kind_of(source), _ENDINGS)
         raise UsageError(
-            f"{path}: cannot tell what kind of file this is{advice} "
-            f"(known: {', '.join(_ENDINGS)}, compressed as {', '.join(PACKED)}, and a folder that "
-            "datasets has saved)",
+            f"{path}: cannot tell what kind of file this is{advice} (known: {', '.join(_ENDINGS)}, "
+            f"compressed as {', '.join(PACKED)}, and a folder that datasets has saved)",
             id="rows.unknown-kind",
         )
     if split is not None:

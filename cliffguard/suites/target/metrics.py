@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
-from cliffguard.core.texts import cut_middle, n_things, plural
+from cliffguard.core.texts import cut_middle, n_things
 from cliffguard.suites.items import refuse_several
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 from cliffguard.suites.target.cells import Value, as_text, rewritten
@@ -125,16 +125,12 @@ def _by_answers(
     if metric in BY_LIKELIHOOD or (metric is None and not has_several and _is_closed(answers)):
         refuse_spellings(drafts, distinct)
         refuse_unfit(drafts, distinct)
-        repeat = plural(len(distinct), "repeats", "repeat")
-        why = (
-            f"{n_things(len(distinct), 'answer')} {repeat} over {n_things(len(answers), 'row')}, "
-            f"and {plural(len(distinct), 'is', 'are')} taken for labels"
-        )
-        why = (
-            why
-            if metric is None
-            else f"as named; the {n_things(len(distinct), 'answer')} are the labels"
-        )
+        n = n_things(len(distinct), "answer")
+        why = f"as named; the {n} are the labels"
+        if metric is None:
+            repeat, are = ("repeats", "is") if len(distinct) == 1 else ("repeat", "are")
+            over = n_things(len(answers), "row")
+            why = f"{n} {repeat} over {over}, and {are} taken for labels"
         return ScoringPlan(metric=metric or "acc", labels=distinct, why=why)
     if metric is not None:
         return ScoringPlan(metric=metric, why="as named")
@@ -242,9 +238,7 @@ def _first(drafts: Sequence[ParsedRow], columns: Columns, data: str) -> int:
         return 0
     answers = [(as_text(draft.answer), len(draft.choices)) for draft in drafts]
     numbers = [(int(text), n_choices) for text, n_choices in answers if _may_be_place(text)]
-    if not numbers:
-        return 0
-    if any(number == 0 for number, _ in numbers):
+    if not numbers or any(number == 0 for number, _ in numbers):
         return 0
     if any(number == n_choices for number, n_choices in numbers):
         return 1
@@ -318,7 +312,6 @@ def _match(drafts: Sequence[ParsedRow]) -> ScoringPlan:
             return ScoringPlan(metric=metric, why=why)
     raise SuiteError(
         f"{where}: an answer of {n_things(len(longest), 'character')} is no short one; name a "
-        "metric, such as "
-        "--target-metric rouge_l (in a plan, target: {metric: rouge_l})",
+        "metric, such as --target-metric rouge_l (in a plan, target: {metric: rouge_l})",
         id="target.long-answer",
     )
