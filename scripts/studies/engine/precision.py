@@ -161,7 +161,17 @@ def as_markdown(figures: dict[str, Any]) -> str:
                     f"| {model} | {dtype} | {name} | {cell['items']} | {far[0]} | {far[1]} "
                     f"| {flips} | {took[0]:.1f} | {took[1]:.1f} | {cell['ratio']:.1f} |"
                 )
-    return "\n".join([*trials, "", *tasks, ""])
+    head = ["# Packing below float32", "", f"    {figures['command']}", ""]
+    return "\n".join([*head, *trials, "", *tasks, ""])
+
+
+def command_of(arguments: argparse.Namespace) -> str:
+    """Return the command that measures this, with DIR for every folder."""
+    names = [named.partition("=")[0] for named in arguments.model]
+    words = ["python -m scripts.studies.engine.precision --data DIR"]
+    words += [f"--model {name}=DIR" for name in names]
+    words += [f"--items {arguments.items} --repeats {arguments.repeats}"]
+    return " ".join([*words, "--dtypes", *arguments.dtypes, "--out DIR"])
 
 
 def main() -> None:
@@ -176,7 +186,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    figures: dict[str, Any] = {"machine": about_machine(), "models": {}}
+    figures: dict[str, Any] = {
+        "command": command_of(arguments),
+        "machine": about_machine(),
+        "models": {},
+    }
     for named in arguments.model:
         name, _, folder = named.partition("=")
         if not Path(folder, "config.json").is_file():
