@@ -108,3 +108,12 @@ def test_no_document_starts_a_script_by_its_path() -> None:
     by_path = re.compile(r"python3? (?:scripts|tests)/")
 
     assert [name for name, text in texts() if by_path.search(text) and name != "CHANGELOG.md"] == []
+
+
+def test_no_committed_file_is_large() -> None:
+    """Nothing above 2 MB is committed, but the demo's adapters: no weights, no wheel."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True)
+    paths = [ROOT / name for name in done.stdout.splitlines()]
+    large = [path for path in paths if path.is_file() and path.stat().st_size > 2_000_000]
+
+    assert {path.parent.parent for path in large} <= {ROOT / "suites" / "demo"}
