@@ -170,7 +170,8 @@ def _counted(n_questions: int, n_all: int, n_lists: int, n_looks: int) -> str:
         f"{n_things(n_lists, 'list')} of items" if n_lists else "",
         f"the looks at {n_things(n_looks, 'pair')} of checkpoints" if n_looks else "",
     ]
-    return f"{' and '.join(filter(None, parts))} are"
+    is_one = (n_questions, n_lists, n_looks) == (0, 1, 0)
+    return f"{' and '.join(filter(None, parts))} {'is' if is_one else 'are'}"
 
 
 @store_app.command("prune")

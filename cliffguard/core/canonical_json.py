@@ -54,20 +54,20 @@ def parse_json(
         value = json.loads(text, parse_constant=parse_constant, parse_float=parse_float)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    refuse_depth(value, text)
+    refuse_depth(value)
     return value
 
 
-def refuse_depth(value: Any, text: str) -> None:
-    """Raise ValueError where `value`, which was read from `text`, has more than `MOST_LEVELS`."""
-    if text.count("[") + text.count("{") <= MOST_LEVELS:
-        return
-    level = [value]
+def refuse_depth(value: Any) -> None:
+    """Raise ValueError where a parsed `value` has more than `MOST_LEVELS`."""
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(MOST_LEVELS):
-        level = [inner for part in level for inner in _inside(part)]
-    if any(isinstance(part, (dict, list)) for part in level):
-        raise ValueError("nested too deeply")
-
-
-def _inside(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        level = [
+            inner
+            for part in level
+            for inner in (part.values() if type(part) is dict else part)
+            if type(inner) is dict or type(inner) is list  # a parser makes no other classes
+        ]
+        if not level:
+            return
+    raise ValueError("nested too deeply")

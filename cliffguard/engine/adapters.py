@@ -20,7 +20,7 @@ def adapter_shapes(folder: Path | str) -> dict[str, tuple[int, ...]]:
     if not stored.is_file():
         return {}
     try:
-        with safe_open(stored, framework="pt") as file:
+        with safe_open(stored, framework="np") as file:
             names = file.keys()
             return {name: tuple(file.get_slice(name).get_shape()) for name in names}
     except (SafetensorError, OSError) as failure:

@@ -28,7 +28,7 @@ def rows_in(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             return
         with opened(path) as stream, io.TextIOWrapper(stream, encoding="utf-8") as text:
             lines = _bounded(path, text) if path.suffix.lower() in PACKED else _decoded(stream)
-            for number, row in _values(path, lines, text):
+            for number, row in _values(path, lines):
                 if not isinstance(row, dict):
                     raise IntegrityError(
                         f"{path}:{number}: not an object; run lm-eval again",
@@ -84,9 +84,9 @@ def _without_nothing(value: Any) -> Any:
     return [_without_nothing(inner) for inner in value] if isinstance(value, list) else value
 
 
-def _values(path: Path, lines: Iterator[str], rest: IO[str]) -> Iterator[tuple[int, Any]]:
+def _values(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Any]]:
     """Yield what stands on each line, or each member of the list that the file is."""
-    numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+    numbered = ((number, line) for number, line in enumerate(lines, start=1) if not line.isspace())
     number, line = next(numbered, (0, ""))
     line = line.removeprefix("\ufeff")  # a byte-order mark
     if line.startswith("version https://git-lfs"):
@@ -95,7 +95,7 @@ def _values(path: Path, lines: Iterator[str], rest: IO[str]) -> Iterator[tuple[i
             id="samples.lfs-pointer",
         )
     if line.lstrip().startswith("["):
-        yield from enumerate(_listed(path, line, rest), start=1)
+        yield from enumerate(_listed(path, line, lines), start=1)
         return
     if line.strip():
         yield number, parse_json(line)
@@ -131,19 +131,23 @@ def _bounded(path: Path, lines: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _listed(path: Path, line: str, rest: IO[str]) -> list[Any]:
+def _listed(path: Path, line: str, rest: Iterator[str]) -> list[Any]:
     """Return the list that a file is, of which `line` is the first line with something on it."""
-    text = line + rest.read(8 * _LONGEST)
-    if rest.read(1):
-        raise IntegrityError(
-            f"{path}: a list of more than {8 * _LONGEST:,} characters; write it as JSON Lines, one "
-            "sample a line",
-            id="samples.too-long",
-        )
+    parts, n_more = [line], 0
+    for part in rest:
+        parts.append(part)
+        n_more += len(part)
+        if n_more > 8 * _LONGEST:
+            raise IntegrityError(
+                f"{path}: a list of more than {8 * _LONGEST:,} characters; write it as JSON Lines, "
+                "one sample a line",
+                id="samples.too-long",
+            )
+    text = "".join(parts)
     try:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    refuse_depth(value, text)
+    refuse_depth(value)
     assert isinstance(value, list), "a JSON text that starts with [ is a list"
     return value

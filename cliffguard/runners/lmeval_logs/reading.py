@@ -340,10 +340,12 @@ def _choices(arguments: Any) -> tuple[str, ...]:
     rows = list(arguments.values()) if isinstance(arguments, dict) else arguments
     if not isinstance(rows, list):
         return ()
-    pairs = [list(row.values()) if isinstance(row, dict) else row for row in rows]
-    return tuple(
-        sys.intern(str(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) > 1
-    )
+    choices = []
+    for row in rows:
+        pair = list(row.values()) if isinstance(row, dict) else row
+        if isinstance(pair, list) and len(pair) > 1:
+            choices.append(sys.intern(str(pair[1])))
+    return tuple(choices)
 
 
 def told_by(document: Any, wanted: Sequence[str]) -> dict[str, str]:

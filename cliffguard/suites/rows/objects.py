@@ -181,7 +181,7 @@ def _decoded(text: str, start: int, path: Path, line: int) -> tuple[Any, int]:
     """Return the JSON value that begins at a place, and where it ends."""
     try:
         value, end = _JSON.raw_decode(text, start)
-        refuse_depth(value, text[start:end])
+        refuse_depth(value)
     except (ValueError, RecursionError) as failure:
         if not isinstance(failure, json.JSONDecodeError):  # it may well be valid
             reason = "nested too deeply" if isinstance(failure, RecursionError) else str(failure)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from cliffguard.cli.app import app
 from cliffguard.core.canonical_json import canonical_json, digest
 from cliffguard.store.answers import Entry, Store
 from cliffguard.store.maintenance.damage import examine, examine_lists, move_aside
@@ -150,6 +152,21 @@ def test_a_damaged_list_of_items_costs_no_answer(tmp_path: Path) -> None:
     assert {
         name: text for name, text in content(tmp_path).items() if "damaged" not in name
     } == whole
+
+
+def test_a_damaged_list_is_named_once(tmp_path: Path) -> None:
+    """However many questions refer to it; exit 12."""
+    store = filled(tmp_path)
+    path = entries_of(store)[0].items_file()
+    path.write_text("torn")
+
+    done = CliRunner().invoke(app, ["store", "verify", "--store", str(tmp_path)])
+
+    assert isinstance(done.exception, SystemExit)
+    assert done.exit_code == 12
+    assert f"{path}: does not match its name\n" in done.stdout
+    assert "error[store.damaged]" in done.stderr
+    assert "1 list of items is damaged" in done.stderr
 
 
 def test_a_copy_of_the_items_of_an_earlier_version_goes_with_its_question(tmp_path: Path) -> None:
