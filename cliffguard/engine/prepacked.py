@@ -72,11 +72,17 @@ class PrepackedLinear(nn.Linear):
     """
 
     _packed: torch.Tensor
-    _of: tuple[int, int]
+    _source: torch.Tensor  # the weight that was copied; held, so that its address stays its own
+    _version_then: int
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Return the layer's output, of `input`'s shape but for the last dimension."""
-        if self._of != _state_of(self.weight) or input.dtype is not torch.float32:
+        weight = self.weight
+        if (
+            weight.data_ptr() != self._source.data_ptr()
+            or weight._version != self._version_then
+            or input.dtype is not torch.float32
+        ):
             return super().forward(input)
         return _multiplied(input, self._packed, self.bias)
 
@@ -84,9 +90,8 @@ class PrepackedLinear(nn.Linear):
         """Return a plain layer: the copy's weight is another tensor."""
         copied = nn.Linear.__new__(nn.Linear)
         memo[id(self)] = copied
-        plain = {
-            name: value for name, value in vars(self).items() if name not in ("_packed", "_of")
-        }
+        packs = PrepackedLinear.__annotations__
+        plain = {name: value for name, value in vars(self).items() if name not in packs}
         vars(copied).update(deepcopy(plain, memo))
         return copied
 
@@ -101,7 +106,9 @@ def _prepack(layer: nn.Linear) -> bool:
         if not moved <= _TOLERANCE * expected.abs().max():
             return False
     layer.__class__ = PrepackedLinear
-    layer._packed, layer._of = packed, _state_of(layer.weight)  # type: ignore[assignment]
+    vars(layer).update(
+        _packed=packed, _source=layer.weight.detach(), _version_then=layer.weight._version
+    )
     return True
 
 
@@ -110,7 +117,3 @@ def _multiplied(
 ) -> torch.Tensor:
     product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(input, packed, bias, "none", [], "")
     return product
-
-
-def _state_of(weight: torch.Tensor) -> tuple[int, int]:
-    return weight.data_ptr(), weight._version

@@ -71,7 +71,14 @@ def _assigned(model: Any) -> None:
     model.lm_head.weight.data = 2.0 * model.lm_head.weight.data
 
 
-@pytest.mark.parametrize("change", [_written, _replaced, _assigned])
+def _freed(model: Any) -> None:
+    """Let the old weight go before the new one is made, which may come to lie where it lay."""
+    doubled = (2.0 * model.lm_head.weight.detach()).numpy()
+    model.lm_head.weight = None
+    model.lm_head.weight = nn.Parameter(torch.tensor(doubled))
+
+
+@pytest.mark.parametrize("change", [_written, _replaced, _assigned, _freed])
 def test_a_weight_that_changes_is_the_one_that_counts(change: Any) -> None:
     """The copy is of a weight that is no more."""
     model = wide()
