@@ -13,6 +13,7 @@ from cliffguard.core.items import Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner
 from cliffguard.store.answers import Store
+from cliffguard.store.outcomes import PackingTrial, keep_outcome, outcome
 
 TRIAL_FORMAT = 1
 """Version of what a trial is; raising it makes all trials anew."""
@@ -56,17 +57,15 @@ def _reason(
     """Return why a side must run plain, from the store or from a trial."""
     about = {
         "format": TRIAL_FORMAT,
-        "checkpoint": side.fingerprint,
         "dtype": runner.dtype(protocol),
         "quantization": protocol.quantization,
         "attention": protocol.attention,
         "runner": runner.identity,
         "device": runner.notes().get("device"),
     }
-    key = digest(about)
-    if (trial := store.read_trial(key)) is not None:
-        reason: str | None = trial["plain_because"]
-        return reason
+    key = digest({"checkpoint": side.fingerprint, **about})
+    if (trial := outcome(store, PackingTrial, key)) is not None:
+        return trial.plain_because
     few = [tasks[number * len(tasks) // _N_TASKS] for number in range(_N_TASKS)]
     try:
         reason = runner.try_packing(
@@ -76,5 +75,6 @@ def _reason(
         if failure.id != "memory.too-small":
             raise
         return "memory ran out when it was tried"  # not kept: there may be more another time
-    store.write_trial(key, {**about, "plain_because": reason})
+    trial = PackingTrial(checkpoint=side.fingerprint, plain_because=reason, about=about)
+    keep_outcome(store, key, trial)
     return reason

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-
-from pydantic import TypeAdapter
 
 from cliffguard.checkpoints.sides import find_sides
 from cliffguard.compare.case import Case
@@ -42,8 +40,9 @@ from cliffguard.evaluate.pair_checks import check_pair
 from cliffguard.evaluate.schedule import Look, Schedule, plan_looks, within_window
 from cliffguard.run.policies import default_policy, gating, refuse_tasks, with_margins
 from cliffguard.runners import Runner
-from cliffguard.store.answers import REHEARSALS, Store
+from cliffguard.store.answers import Store
 from cliffguard.store.looks import known_looks
+from cliffguard.store.outcomes import FileRemarks, keep_outcome, outcome
 from cliffguard.suites.contamination import drop_contaminated
 from cliffguard.suites.loading import not_covered
 from cliffguard.suites.target import suites_of
@@ -255,11 +254,11 @@ def _remarks(
     key = None if store is None else runner.look_key(side, protocol)
     if store is None or key is None:
         return runner.look_at(side, protocol)
-    if (noted := store.read_trial(key, REHEARSALS)) is not None:
-        return TypeAdapter(tuple[Caveat, ...]).validate_python(noted["remarks"])
+    if (kept := outcome(store, FileRemarks, key)) is not None:
+        return kept.remarks
     remarks = runner.look_at(side, protocol)
     with suppress(CliffguardError):  # a store that may only be read
-        store.write_trial(key, {"remarks": [asdict(remark) for remark in remarks]}, REHEARSALS)
+        keep_outcome(store, key, FileRemarks(checkpoint=side.fingerprint, remarks=remarks))
     return remarks
 
 

@@ -6,7 +6,6 @@
                              /shards/0000.jsonl answers, one line per item, and how they came about
                              /noise.json       how many flip by noise, where that was measured
                              /judged/cd34…     empty: a verdict on this pair was formed on them
-    <root>/trials/ab12….json               what came of a trial of packing at a checkpoint
 
 A shard is written to a temporary file, flushed and put in its place, once: it is there whole or
 not at all, and of two processes that ask the same the first one's stays. An absent shard is run
@@ -21,7 +20,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,12 +62,6 @@ _SHARD = re.compile(r"(\d{4}|[1-9]\d{4,})\.jsonl")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NOTED = '{"notes":'
 
-
-TRIALS = "trials"
-"""Where it is kept what trials of packing came to."""
-
-REHEARSALS = "rehearsals"
-"""Where it is kept what looks at a checkpoint's files came to, before it is loaded."""
 
 STORE_VARIABLE = "CLIFFGUARD_STORE"
 
@@ -371,34 +364,6 @@ class Store:
         if key not in self._questions:
             self._questions[key] = entry.read_question()
         return self._questions[key]
-
-    def read_trial(self, key: str, kind: str = TRIALS) -> dict[str, Any] | None:
-        """Return what came of a trial, or None where none is there whole."""
-        try:
-            text = self._trial(key, kind).read_text(encoding="utf-8")
-            trial: dict[str, Any] = json.loads(text)
-            is_whole = _with_seal({k: v for k, v in trial.items() if k != "seal"}) == text
-            if kind == TRIALS:
-                is_whole = is_whole and isinstance(trial["plain_because"], str | None)
-        except (OSError, ValueError, AttributeError, KeyError, RecursionError):
-            return None  # it is made again
-        return trial if is_whole else None
-
-    def trials(self, of: Collection[str] | None = None) -> list[Path]:
-        """Return the files of the trials at these fingerprints (None: all, damaged ones too)."""
-        paths = sorted((self.root / TRIALS).glob("*.json"))
-        if of is None:
-            return paths
-        there = [(path, self.read_trial(path.stem)) for path in paths]
-        return [path for path, trial in there if trial and trial.get("checkpoint") in of]
-
-    def write_trial(self, key: str, trial: Mapping[str, Any], kind: str = TRIALS) -> None:
-        """Keep what came of a trial; the last one counts."""
-        self.begin()
-        write_whole(self._trial(key, kind), _with_seal(trial))
-
-    def _trial(self, key: str, kind: str) -> Path:
-        return self.root / kind / f"{key[:16]}.json"
 
     def move_aside(self, path: Path) -> Path:
         """Move a file or a question's folder below `<root>/damaged`; return where it lies now."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,8 +116,7 @@ def test_a_damaged_trial_is_made_again(
     tried = refuse(monkeypatch, adapted=True)
     guard(plan, store=store)
     for path in sorted((store.root / "trials").iterdir()):
-        trial = json.loads(path.read_text())
-        path.write_text(json.dumps({**trial, "plain_because": None}))
+        path.write_text(path.read_text().replace("plain_because", "plain_becoz"))
 
     guard(plan, store=store)
 

@@ -45,6 +45,7 @@ from cliffguard.store.looks import LOOKS, Looks, add_looks, all_looks, pairs_wit
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.pruning import STAGING
 from cliffguard.store.maintenance.questions import StoredQuestion
+from cliffguard.store.outcomes import PackingTrial, outcomes, read_outcome
 from cliffguard.store.shards import in_shards
 from cliffguard.store.types import are
 
@@ -95,7 +96,10 @@ def write_archive(store: Store, rows: Sequence[StoredQuestion], out: Path) -> in
         items = list_path(store.root, entry.read_question()["items"]).relative_to(store.root)
         lists[items.as_posix()] = entry.items_file()
     fingerprints = {row.fingerprint for row in rows}
-    beside = [*pairs_with(all_looks(store), fingerprints), *store.trials(fingerprints)]
+    beside = [
+        *pairs_with(all_looks(store), fingerprints),
+        *outcomes(store, PackingTrial, fingerprints),
+    ]
     names += [path.relative_to(store.root).as_posix() for path in beside]
     # Each list once, also of questions that have it beside them.
     others = [n for n in names if _is_of_a_store(n) and not n.endswith(f"/{BESIDE}")]
@@ -311,8 +315,8 @@ def _whole_looks(path: Path, looks: Path) -> Looks:
 
 def _whole_trials(path: Path, staged: Store) -> list[Path]:
     """Return the trials of an archive, which must match their seals."""
-    for trial in (trials := staged.trials()):
-        if staged.read_trial(trial.stem) is None:
+    for trial in (trials := outcomes(staged, PackingTrial)):
+        if read_outcome(trial, PackingTrial) is None:
             raise _refused(path, f"{trial.name} does not hold what came of a trial")
     return trials
 

@@ -19,6 +19,7 @@ from cliffguard.store.item_lists import all_lists, list_path
 from cliffguard.store.looks import all_looks, pairs_with
 from cliffguard.store.maintenance.damage import examine, examine_looks, outermost
 from cliffguard.store.maintenance.questions import KEY, StoredQuestion, describe, entries_of
+from cliffguard.store.outcomes import FOLDERS, FileRemarks, PackingTrial, outcomes, read_outcome
 
 _A_DAY_S = 86_400.0
 
@@ -42,7 +43,7 @@ def removable(
 ) -> list[Removable]:
     """Return the questions that meet all of the conditions that are given.
 
-    With a checkpoint's questions go the looks that were taken at it, and its trials of packing;
+    With a checkpoint's questions go the looks that were taken at it, and what came of trying it;
     with the last question that asks them a list of items. `is_unreadable` means what of these is
     damaged, and with it what lies about: what was moved aside, and what killed runs left a day
     ago or earlier. `now` is in seconds since 1970.
@@ -75,8 +76,8 @@ def removable(
     if is_unreadable and checkpoint is None:
         removals += _leftovers(store, now, older_than_s or 0.0)
     looks = _looks(store, None if checkpoint is None else fingerprints, is_unreadable)
-    trials = _trials(store, None if checkpoint is None else fingerprints, is_unreadable)
-    beside = [*looks, *trials]
+    tried = _outcomes(store, None if checkpoint is None else fingerprints, is_unreadable)
+    beside = [*looks, *tried]
     removals += [
         file for file in beside if now - file.path.stat().st_mtime >= (older_than_s or 0.0)
     ]
@@ -122,14 +123,22 @@ def _looks(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Remov
     return [_removable(path, "looks that were taken, and what they spent") for path in kept]
 
 
-def _trials(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
-    """Return the trials of packing at these fingerprints (None: at any), or those damaged."""
-    if not is_unreadable:
-        return [_removable(path, "a trial of packing") for path in store.trials(of)]
-    if of is not None:
-        return []
-    damaged = [path for path in store.trials() if store.read_trial(path.stem) is None]
-    return [_removable(path, "a damaged trial of packing") for path in damaged]
+_TRIED: dict[type, str] = {
+    PackingTrial: "a trial of packing",
+    FileRemarks: "what a look at its files remarked",
+}
+
+
+def _outcomes(store: Store, of: set[str] | None, is_unreadable: bool) -> list[Removable]:
+    """Return what came of trying these checkpoints (None: any), or what of it is damaged."""
+    removals = []
+    for kind, what in _TRIED.items():
+        if not is_unreadable:
+            removals += [_removable(path, what) for path in outcomes(store, kind, of)]
+        elif of is None:
+            damaged = [p for p in outcomes(store, kind) if read_outcome(p, kind) is None]
+            removals += [_removable(path, f"{what}, damaged") for path in damaged]
+    return removals
 
 
 def _described(entry: Entry) -> StoredQuestion | None:
@@ -150,7 +159,7 @@ def _leftovers(store: Store, now: float, older_than_s: float) -> list[Removable]
         *(path for path in store.root.glob("*-*") if _STAGED.fullmatch(path.name)),
         *(
             path
-            for folder in ("questions", "looks", "trials", "items")
+            for folder in ("questions", "looks", "items", *FOLDERS)
             for path in (store.root / folder).rglob(".*")
             if _PART.fullmatch(path.name)
         ),

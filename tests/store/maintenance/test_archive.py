@@ -32,6 +32,7 @@ from cliffguard.store.maintenance.archive import (
 )
 from cliffguard.store.maintenance.damage import examine
 from cliffguard.store.maintenance.questions import describe, entries_of, select
+from cliffguard.store.outcomes import PackingTrial, keep_outcome, outcome
 from tests.store.maintenance.stores import answered, as_earlier, content, filled, question
 
 MANIFEST = "cliffguard-answers.json"
@@ -126,14 +127,16 @@ def test_trials_of_packing_travel(store: Store, tmp_path: Path) -> None:
     """Else a machine that has a base's answers would load the base to try it; of it, no others'."""
     base, tuned = (question(name).checkpoint.fingerprint for name in ("base", "runs/tuned"))
     for key, fingerprint in (("a" * 64, base), ("b" * 64, tuned)):
-        store.write_trial(key, {"checkpoint": fingerprint, "plain_because": None})
+        keep_outcome(store, key, PackingTrial(checkpoint=fingerprint, plain_because=None))
     write_archive(store, select(store, checkpoint="base"), tmp_path / "base.tar")
     other = Store(tmp_path / "other")
 
     read_archive(other, tmp_path / "base.tar")
 
-    assert other.read_trial("a" * 64) == store.read_trial("a" * 64) is not None
-    assert other.read_trial("b" * 64) is None
+    kept = outcome(store, PackingTrial, "a" * 64)
+    assert kept is not None
+    assert outcome(other, PackingTrial, "a" * 64) == kept
+    assert outcome(other, PackingTrial, "b" * 64) is None
 
 
 def test_damaged_answers_do_not_go_out(store: Store, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from cliffguard.store.item_lists import all_lists, write_list
 from cliffguard.store.maintenance.damage import examine, move_aside
 from cliffguard.store.maintenance.pruning import removable, remove
 from cliffguard.store.maintenance.questions import describe, entries_of
+from cliffguard.store.outcomes import PackingTrial, keep_outcome, outcomes
 from tests.store.maintenance.stores import (
     ITEMS,
     answered,
@@ -141,14 +142,14 @@ def test_trials_go_with_their_checkpoint_and_damaged_ones_alone(store: Store) ->
     """Else a store keeps what came of checkpoints that are long gone."""
     base, tuned = (question(name).checkpoint.fingerprint for name in ("base", "runs/tuned"))
     for key, fingerprint in (("a" * 64, base), ("b" * 64, tuned), ("c" * 64, base)):
-        store.write_trial(key, {"checkpoint": fingerprint, "plain_because": None})
+        keep_outcome(store, key, PackingTrial(checkpoint=fingerprint, plain_because=None))
     (store.root / "trials" / f"{'c' * 16}.json").write_text("{")
 
     remove(store, removable(store, checkpoint="base"))
-    assert [path.stem[0] for path in store.trials()] == ["b", "c"]
+    assert [path.stem[0] for path in outcomes(store, PackingTrial)] == ["b", "c"]
 
     remove(store, removable(store, is_unreadable=True))
-    assert [path.stem[0] for path in store.trials()] == ["b"]
+    assert [path.stem[0] for path in outcomes(store, PackingTrial)] == ["b"]
 
 
 def test_items_that_no_question_asks_any_more_go_with_the_last_that_did(store: Store) -> None:
