@@ -39,7 +39,7 @@ from cliffguard.core.files import write_whole
 from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.report.json import render_json
-from cliffguard.store.answers import Entry
+from cliffguard.store.entry import Entry
 from cliffguard.store.maintenance.damage import examine, move_aside
 from cliffguard.store.maintenance.questions import entries_of
 from tests import support

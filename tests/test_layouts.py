@@ -14,7 +14,8 @@ from cliffguard.core.answers import QUESTION_FORMAT
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.reviews import REVIEW_FORMAT
 from cliffguard.report.json import read_review, render_json
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 
 LAYOUTS = Path(__file__).parent / "layouts"
 FIRST = LAYOUTS / "1"

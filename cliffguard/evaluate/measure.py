@@ -19,8 +19,9 @@ from cliffguard.core.signals import Interrupted, finishing
 from cliffguard.core.texts import n_things
 from cliffguard.evaluate.schedule import Look, TaskProgress
 from cliffguard.runners import Notes, Runner
-from cliffguard.store.answers import Entry, ShardAnswers, Store
+from cliffguard.store.answers import Store
 from cliffguard.store.earlier import Forms, find_earlier, together
+from cliffguard.store.entry import Entry, ShardAnswers
 from cliffguard.store.shards import Shard
 
 

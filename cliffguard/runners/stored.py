@@ -14,8 +14,9 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.runners import Runner
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
 from cliffguard.store.earlier import has_terms
+from cliffguard.store.entry import Entry
 from cliffguard.suites.directions import lower_is_better
 
 

@@ -19,7 +19,8 @@ from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.texts import n_things, plural
-from cliffguard.store.answers import Entry, ShardAnswers, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry, ShardAnswers
 from cliffguard.suites.scorers import BY_LIKELIHOOD
 
 Form = tuple[Entry, Mapping[str, Any]]

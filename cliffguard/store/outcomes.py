@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from cliffguard.core.canonical_json import digest
 from cliffguard.core.caveats import Caveat
@@ -60,7 +60,7 @@ def read_outcome(path: Path, kind: type[T]) -> T | None:
         seal = sealed.pop("seal")
         whole: T = TypeAdapter(kind).validate_python(sealed)
         return whole if seal == digest(sealed) else None
-    except (OSError, ValueError, AttributeError, KeyError, RecursionError, ValidationError):
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return None
 
 

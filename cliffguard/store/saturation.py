@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from cliffguard.core.canonical_json import canonical_json
 from cliffguard.core.items import Task
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.store.shards import in_shards
 
 LEAST_CHECKPOINTS = 3

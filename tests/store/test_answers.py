@@ -23,7 +23,8 @@ from cliffguard.core.items import Item, Task
 from cliffguard.core.settings import EvalSettings
 from cliffguard.evaluate.measure import measure
 from cliffguard.evaluate.schedule import in_full
-from cliffguard.store.answers import Entry, ShardAnswers, Store, default_store_folder
+from cliffguard.store.answers import Store, default_store_folder
+from cliffguard.store.entry import Entry, ShardAnswers
 from tests import support
 from tests.fake_runner import FakeRunner
 

@@ -39,7 +39,8 @@ from cliffguard.core.files import is_special, read_error, user_path, write_error
 from cliffguard.core.hashing import sha256_now
 from cliffguard.core.reviews import TakenLooks
 from cliffguard.core.texts import cut_middle
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.store.item_lists import BESIDE, LISTS, all_lists, keep_list, list_path
 from cliffguard.store.looks import LOOKS, Looks, add_looks, all_looks, pairs_with, read_looks, turn
 from cliffguard.store.maintenance.damage import examine

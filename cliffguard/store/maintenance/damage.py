@@ -9,7 +9,8 @@ from pathlib import Path
 from cliffguard.core.errors import StoreError
 from cliffguard.core.items import Item
 from cliffguard.core.reviews import TakenLooks
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.store.item_lists import all_lists, is_list
 from cliffguard.store.looks import all_looks, read_looks
 from cliffguard.store.maintenance.questions import describe

@@ -14,7 +14,8 @@ from pathlib import Path
 from cliffguard.core.errors import StoreError
 from cliffguard.core.files import write_error
 from cliffguard.core.texts import n_things
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.store.item_lists import all_lists, list_path
 from cliffguard.store.looks import all_looks, pairs_with
 from cliffguard.store.maintenance.damage import examine, examine_looks, outermost

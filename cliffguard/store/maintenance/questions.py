@@ -13,7 +13,8 @@ from cliffguard.core.errors import StoreError, UsageError, nearest
 from cliffguard.core.files import read_error
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.settings import EvalSettings
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.store.shards import SHARD_ITEMS
 from cliffguard.store.types import fits
 

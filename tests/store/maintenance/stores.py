@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cliffguard.core.answers import Question
 from cliffguard.core.settings import EvalSettings
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.store.maintenance.questions import entries_of
 from tests import support
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from cliffguard.cli.app import app
 from cliffguard.core.canonical_json import canonical_json, digest
-from cliffguard.store.answers import Entry, Store
+from cliffguard.store.answers import Store
+from cliffguard.store.entry import Entry
 from cliffguard.store.maintenance.damage import examine, examine_lists, move_aside
 from cliffguard.store.maintenance.questions import entries_of
 from tests.store.maintenance.stores import ITEMS, answered, as_earlier, content, filled, question
