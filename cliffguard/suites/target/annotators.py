@@ -11,7 +11,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import cut_middle, n_things, plural
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.cells import at, inside, rewritten
+from cliffguard.suites.target.cells import at, inside, is_safe, rewritten
 from cliffguard.suites.target.known import says
 
 MOST_DIVIDED = 0.05
@@ -66,10 +66,13 @@ def _refuse_other_questions(rows: Sequence[Row], path: str) -> None:
     results = "for a in r['annotations']"
     ordered = f"a['result'].sort(key=lambda x: x.get('from_name') != {first!r}) is None"
     kept = f"a['result'] and a['result'][0].get('from_name') == {first!r}"
+    how = "write the answers to one of them into a column of its own"
+    if is_safe(first):
+        made = rewritten(row.source, "r", f"if all({ordered} and {kept} {results})")
+        how = f"to ask {first}, put it before the others: {made}"
     raise SuiteError(
         f"{row.source}: {path} answers another question in some rows, such as {first} in "
-        f"{row.where} and {second} in {other.where}; to ask {first}, put it before the others: "
-        f"{rewritten(row.source, 'r', f'if all({ordered} and {kept} {results})')}",
+        f"{row.where} and {second} in {other.where}; {how}",
         id="target.other-questions",
     )
 

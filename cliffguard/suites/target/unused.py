@@ -10,7 +10,7 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.words import content_words
-from cliffguard.suites.target.cells import rewritten
+from cliffguard.suites.target.cells import is_safe, rewritten
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, in_braces
 from cliffguard.suites.target.drafts import ParsedRow
@@ -96,7 +96,7 @@ def _refuse_choices(
 
 def _with_right(wrong: str, columns: Columns, source: str) -> str:
     """Return how a list of wrong options and the right one are made choices."""
-    if columns.answer is None:
+    if columns.answer is None or not is_safe(f"{columns.answer}{wrong}"):
         return "name the answer with --target-answer"
     held = f"[at(r, {columns.answer!r}), *at(r, {wrong!r})]"
     more = "from cliffguard.suites.target import at"

@@ -368,7 +368,10 @@ def studio(*names: str) -> dict[str, Any]:
 def test_an_answer_to_another_question_is_none(tmp_path: Path) -> None:
     """Label Studio lists answers as they were given, so that a place means no question."""
     rows = [studio("mood", "topic"), studio("topic", "mood"), studio("topic")]
-    keys = {"prompt": "data.text", "answer": "annotations.0.result.0.value.choices"}
+    keys: dict[str, Any] = {
+        "prompt": "data.text",
+        "answer": "annotations.0.result.0.value.choices",
+    }
 
     line = refused(tmp_path, rows, "target.other-questions", **keys)
     run(command_in(line)[0], tmp_path)
@@ -397,3 +400,18 @@ def test_ragas_conversations_are_no_questions(tmp_path: Path) -> None:
 
     assert "as a whole" in line
     assert "--target" not in line
+
+
+def test_a_question_that_a_shell_would_run_is_in_no_command(tmp_path: Path) -> None:
+    """Who wrote the data has written its name."""
+    rows = [studio('"; touch x; "'), studio("topic")]
+
+    line = refused(
+        tmp_path,
+        rows,
+        "target.other-questions",
+        prompt="data.text",
+        answer="annotations.0.result.0.value.choices",
+    )
+
+    assert "python" not in line
