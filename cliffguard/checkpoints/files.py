@@ -20,6 +20,7 @@ from cliffguard.checkpoints.token_growth import MOST_GROWTH, STAGES, growth
 from cliffguard.core.canonical_json import digest, parse_json
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.core.hashing import sha256_of_file, sha256_of_files
+from cliffguard.core.texts import n_things, plural
 
 _TOKENIZER_FILES = (
     "tokenizer.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt",
@@ -48,6 +49,8 @@ def weight_files(name: str, folder: Path, pattern: str, allow_pickle: bool) -> l
         return files
     pickled = sorted(path for glob in _PICKLED for path in folder.glob(glob))
     if not pickled:
+        if pattern == "*.safetensors":
+            _refuse_missing_shards(name, folder)
         refuse_no_weights(name, folder, pattern)
     if not allow_pickle:
         raise UsageError(
@@ -288,8 +291,9 @@ def _refuse_empty(files: Sequence[Path]) -> None:
     if empty:
         shape = list(tensors[empty[0]].shape)
         raise IntegrityError(
-            f"{where}: {len(empty):,} of its {len(tensors):,} tensors are empty, the first is "
-            f"{empty[0]} (shape {shape}); {_GATHER}",
+            f"{where}: {len(empty):,} of its {n_things(len(tensors), 'tensor', ',')} "
+            f"{plural(len(empty), 'is', 'are')} empty, the first is {empty[0]} "
+            f"(shape {shape}); {_GATHER}",
             id="weights.empty-tensors",
         )
 

@@ -14,6 +14,7 @@ from cliffguard.cli.console import explained, failure_recorded, shown
 from cliffguard.cli.given import open_store, plan_of, said_again, say_target, show
 from cliffguard.cli.outcome import finished, prepare
 from cliffguard.core.errors import UsageError
+from cliffguard.core.files import user_path
 
 if TYPE_CHECKING:
     from cliffguard.core.reviews import Review
@@ -178,8 +179,9 @@ def _compared(
 
         other = candidate if logged[0] == base else base
         refuse_other_folder(other)
+        does_not = "does not" if user_path(other, UsageError).exists() else "is no path"
         raise UsageError(
-            f"{logged[0]} holds samples that lm-eval logged, and {other} does not; compare two "
+            f"{logged[0]} holds samples that lm-eval logged, and {other} {does_not}; compare two "
             "folders of samples, or two checkpoints",
             id="samples.one-side",
         )

@@ -9,6 +9,7 @@ from typing import Any
 from cliffguard.checkpoints.identity import vocabulary_size
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import IntegrityError
+from cliffguard.core.texts import n_things, plural
 from cliffguard.engine.adapter_settings import refuse_slow_patterns
 
 
@@ -92,9 +93,9 @@ def refuse_misfit(tuned: Any, name: str, adapter_name: str, in_file: set[str]) -
     if odd := [*lacking, *strange]:
         kind = "it lacks" if lacking else "it holds"
         raise IntegrityError(
-            f"{name}: {len(odd)} adapter weights do not fit the base or its own config, the first "
-            f"that {kind} is {odd[0]}; save or copy it again, or give the base that it was trained "
-            "on",
+            f"{name}: {n_things(len(odd), 'adapter weight')} {plural(len(odd), 'does', 'do')} not "
+            f"fit the base or its own config, the first that {kind} is {odd[0]}; save or copy it "
+            "again, or give the base that it was trained on",
             id="adapter.misfit",
         )
 

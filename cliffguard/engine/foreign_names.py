@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+from cliffguard.core.texts import n_things, plural
 
 _MOST_PARTS = 3  # of a wrapper's name: base_model.model.
 _SAMPLE = 60  # names; what a wrapper adds stands in all of them
@@ -76,3 +78,9 @@ _SAVED_FROM = {
 def advice(run: str) -> str:
     """Return how weights got these parts into their names, and what to save instead."""
     return _SAVED_FROM.get(run, "from inside a wrapper; save the model inside it instead")
+
+
+def lost_weights(missing: Sequence[str]) -> str:
+    """Return how many weights are missing, and the first of them, as messages say it."""
+    are = plural(len(missing), "is", "are")
+    return f"{n_things(len(missing), 'weight')} {are} missing, the first is {missing[0]}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from cliffguard.checkpoints.files import refuse_growing
 from cliffguard.core.checkpoint import Checkpoint
@@ -15,6 +15,7 @@ from cliffguard.core.errors import CliffguardError, InfrastructureError, Integri
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import invocation_tokens, make_room, with_adapter
 from cliffguard.engine.devices import cpu_model
+from cliffguard.engine.foreign_names import advice, foreign_part, lost_weights
 from cliffguard.engine.mapped import into_memory, refuse_on_disk
 from cliffguard.engine.smoke_test import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.engine.tokenizing import panics_explained, panics_held
@@ -208,13 +209,26 @@ def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
     )
     if missing := sorted(about["missing_keys"]):
         # transformers would fill them with random numbers and only warn.
-        raise IntegrityError(
-            f"{checkpoint.name}: {len(missing)} weights are missing, the first is {missing[0]}; "
-            "save or copy the checkpoint again",
-            id="weights.missing",
-        )
+        _refuse_missing(checkpoint.name, model, missing, sorted(about["unexpected_keys"]))
     model.unread = unread(checkpoint.name, model, about["unexpected_keys"])
     return model
+
+
+def _refuse_missing(
+    name: str, model: Any, missing: Sequence[str], extra: Sequence[str]
+) -> NoReturn:
+    """Say what stands in place of missing weights, which headers of pickled files do not."""
+    if (run := foreign_part(extra, model.state_dict())) is not None:
+        raise IntegrityError(
+            f"{name}: the names of its weights have {run!r} in them ({extra[0]}); they were saved "
+            f"{advice(run)}",
+            id="weights.foreign-names",
+        )
+    beside = f", and {extra[0]} is there, which no model of its config.json has" if extra else ""
+    raise IntegrityError(
+        f"{name}: {lost_weights(missing)}{beside}; save or copy the checkpoint again",
+        id="weights.missing",
+    )
 
 
 def _quantization(options: LoadOptions) -> Any:

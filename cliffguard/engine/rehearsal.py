@@ -27,7 +27,14 @@ from cliffguard.core.errors import IntegrityError, UsageError
 from cliffguard.core.progress import doing
 from cliffguard.engine.adapter_settings import refuse_endless
 from cliffguard.engine.adapters import adapter_shapes, apart_because
-from cliffguard.engine.foreign_names import advice, foreign_part, unwrapped, without, wrappers
+from cliffguard.engine.foreign_names import (
+    advice,
+    foreign_part,
+    lost_weights,
+    unwrapped,
+    without,
+    wrappers,
+)
 from cliffguard.engine.loading import (
     damage_explained,
     first_words,
@@ -226,8 +233,7 @@ def _refuse_missing(name: str, model: Any, missing: Sequence[str]) -> NoReturn:
             id="weights.missing",
         )
     raise IntegrityError(
-        f"{name}: {len(missing)} weights are missing, the first is {missing[0]}; "
-        "save or copy the checkpoint again",
+        f"{name}: {lost_weights(missing)}; save or copy the checkpoint again",
         id="weights.missing",
     )
 

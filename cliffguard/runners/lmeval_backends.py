@@ -22,6 +22,8 @@ from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of
 from cliffguard.runners.backends import Backend, failures_explained, speech
 
+_OTHERS = "; name hf, vllm, local-completions or another model of lm-eval's"
+
 
 class LmevalBackend(Backend):
     """A model that lm-eval loads by its name, from a checkpoint's files."""
@@ -67,7 +69,8 @@ class LmevalBackend(Backend):
         if name not in model_registry:
             close = nearest(name, {*model_registry.keys(), *BACKENDS})
             raise UsageError(
-                f"runner.model: lm-eval knows no model {name!r}{close}", id="runner.unknown-model"
+                f"runner.model: lm-eval knows no model {name!r}{close or _OTHERS}",
+                id="runner.unknown-model",
             )
         arguments = {**self._about(checkpoint, protocol, dtype), **self.settings.args}
         self._prepare(checkpoint, protocol, arguments)
@@ -75,7 +78,8 @@ class LmevalBackend(Backend):
             model = get_model(name)(**arguments)
         except ImportError as failure:
             raise InfrastructureError(
-                f"runner.model {name}: needs a library that is not installed: {failure}",
+                f"runner.model {name}: needs a library that is not installed: {failure}; install "
+                "it with pip, as lm-eval's documentation of that model says",
                 id="environment.missing-library",
             ) from failure
         except (TypeError, ValueError, AssertionError) as failure:

@@ -102,6 +102,9 @@ CASES: Cases = {
     "samples on one side": Case(
         lambda p: [*compared(p, [row(0)])[:2], str(p.base), "-q"], 2, "samples.one-side"
     ),
+    "samples beside a path that is none": Case(
+        lambda p: [*compared(p, [row(0)])[:2], "nowhere", "-q"], 2, "samples.one-side"
+    ),
     "samples of nobody": Case(
         lambda p: [*compared(p, [row(0)])[:2], "~nobody-of-that-name/x"], 2, "path.no-user"
     ),

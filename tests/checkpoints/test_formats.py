@@ -31,6 +31,13 @@ def tree(folder: Path, *names: str, **files: Any) -> Path:
     return folder
 
 
+def with_index(folder: Path) -> Path:
+    """Write an index of one shard into a folder."""
+    index = {"weight_map": {"x": "a-1.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    return folder
+
+
 LLAMA = {"model_type": "llama", "architectures": ["LlamaForCausalLM"]}
 LORA = {"peft_type": "LORA", "r": 2, "task_type": "CAUSAL_LM"}
 
@@ -189,6 +196,12 @@ FOLDERS = {
         "checkpoint.no-weights",
         r"no weights inside",
     ),
+    "an index and no shard": Refused(
+        lambda f: with_index(tree(f, "x.txt", config=LLAMA)),
+        12,
+        "weights.missing-shard",
+        r"the shard a-1\.safetensors is missing",
+    ),
     "nothing": Refused(lambda f: tree(f, "README.md"), 2, "checkpoint.none", r"not a checkpoint"),
     "LitGPT": Refused(
         lambda f: tree(f, "lit_model.pth", "model_config.yaml"),
@@ -278,7 +291,7 @@ FOLDERS = {
         with_tensors("model.safetensors", (2, 2), (0, 4), config=LLAMA),
         12,
         "weights.empty-tensors",
-        r"1 of its 2 tensors are empty",
+        r"1 of its 2 tensors is empty",
     ),
 }
 

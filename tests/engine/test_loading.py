@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_an_adapter_that_does_not_cover_its_config_is_refused(
     save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     _, tuned = find_pair(str(tiny_base), str(folder), FindOptions())
 
-    with pytest.raises(IntegrityError, match="adapter weights do not fit the base"):
+    with pytest.raises(IntegrityError, match=r"adapter weights? do(es)? not fit the base"):
         loading.load(tuned, ON_CPU)
 
 
@@ -218,7 +219,7 @@ def test_a_pickled_adapter_is_held_to_the_base_as_well(
     torch.save(weights, folder / "adapter_model.bin")
     _, adapted = find_pair(str(tiny_base), str(folder), FindOptions(allow_pickle=True))
 
-    with pytest.raises(IntegrityError, match=r"adapter weights do not fit the base"):
+    with pytest.raises(IntegrityError, match=r"adapter weights? do(es)? not fit the base"):
         loading.load(adapted, loading.LoadOptions(dtype="float32", device="cpu", allow_pickle=True))
 
 
@@ -278,3 +279,36 @@ def test_nobody_need_have_a_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     finally:
         os.dup2(real, 2)
         os.close(real)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "error_id", "message"),
+    [
+        ("module.", "weights.foreign-names", r"have 'module\.' in them .*save model\.module"),
+        (
+            "",
+            "weights.missing",
+            r"1 weight is missing, .*model\.norm\.weight, and extra",
+        ),
+    ],
+)
+def test_pickled_weights_under_other_names(
+    tiny_base: Path, tmp_path: Path, prefix: str, error_id: str, message: str
+) -> None:
+    """Their names are seen where they are loaded, and nowhere before."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = copy(tiny_base, tmp_path / "pickled")
+    weights = load_file(folder / "model.safetensors")
+    if not prefix:
+        weights["extra"] = weights.pop("model.norm.weight")
+    named = {prefix + key: weight for key, weight in weights.items()}
+    torch.save(named, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+    pickled = find_base(str(folder), FindOptions(allow_pickle=True))
+
+    with pytest.raises(IntegrityError, match=message) as caught:
+        loading.load(pickled, replace(ON_CPU, allow_pickle=True))
+    assert caught.value.id == error_id

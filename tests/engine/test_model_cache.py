@@ -298,7 +298,7 @@ def test_an_adapter_that_is_refused_leaves_the_base_right(
 
     assert runner.ask(base, task, task.items, EvalSettings()) == expected[0]
     for side, answers in zip((base, good), expected, strict=True):
-        with pytest.raises(IntegrityError, match="adapter weights do not fit the base"):
+        with pytest.raises(IntegrityError, match=r"adapter weights? do(es)? not fit the base"):
             runner.ask(bad, task, task.items, EvalSettings())
         assert runner.ask(side, task, task.items, EvalSettings()) == answers
 

@@ -337,6 +337,14 @@ def test_an_unknown_model_offers_the_nearest(suite_file: Path, base: Checkpoint)
         answers_of(runner, suite_file, base, "ball")
 
 
+def test_an_unknown_model_like_no_other_names_some(suite_file: Path, base: Checkpoint) -> None:
+    """Nobody is left with what is not known."""
+    runner = HarnessRunner(RunnerSettings(model="zzzz", device="cpu"))
+
+    with pytest.raises(UsageError, match=r"no model 'zzzz'; name hf, vllm, "):
+        answers_of(runner, suite_file, base, "ball")
+
+
 def test_a_model_without_adapters_refuses_one(suite_file: Path, adapted: Checkpoint) -> None:
     """An adapter that lm-eval's class would leave out is never measured as its base."""
     runner = HarnessRunner(RunnerSettings(model="sglang", device="cpu"))

@@ -1030,3 +1030,11 @@ def test_answers_without_scores_are_said_to_be_so(tmp_path: Path) -> None:
 
     assert (error.exit_code, error.id) == (2, "samples.no-metric")
     assert "--predict_only" in str(error)
+
+
+def test_two_archives_are_seen_before_a_task_is_looked_for(tmp_path: Path) -> None:
+    """No policy is to blame for their names."""
+    for side in ("base", "tuned"):
+        (tmp_path / f"{side}.zip").write_bytes(zipped(b"{}", "samples_a.jsonl", "results.json"))
+
+    assert refused(tmp_path / "base.zip", tmp_path / "tuned.zip").id == "samples.archive"

@@ -204,3 +204,11 @@ def test_items_of_a_suite_may_begin_with_a_mark(tmp_path: Path) -> None:
     written(path, '\ufeff{"id": "1"}\n')
 
     assert list(read_jsonl(path, SuiteError)) == [(1, {"id": "1"})]
+
+
+def test_splits_of_one_size_are_no_columns(tmp_path: Path) -> None:
+    """A table of them would have a row of each in every row."""
+    splits = {"train": [{"text": "a"}], "test": [{"text": "b"}]}
+
+    with pytest.raises(UsageError, match=r"several lists \(train, test\)"):
+        read(written(tmp_path / "d.json", json.dumps(splits)))

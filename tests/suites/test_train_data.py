@@ -188,7 +188,7 @@ def test_of_several_splits_one_must_be_named(tmp_path: Path) -> None:
         ("t.json", '["a"]\n\n"b"', r"t\.json:3: .*something follows the list"),
         ("t.json", '["a",\n7]', r"t\.json:2: the row holds no text"),
         ("t.json", "[]", r"t\.json: holds no rows"),
-        ("t.csv", "a,b\nc\n", r"t\.csv:2: 1 cells, where the first row has 2"),
+        ("t.csv", "a,b\nc\n", r"t\.csv:2: 1 cell, where the first row has 2"),
         ("t.csv", 'a,b\nc,"d', r"t\.csv:2: not valid CSV"),
         ("t.txt", "\n \n", r"t\.txt: holds no rows"),
         ("t.parquet", "PAR1", r"t\.parquet: cannot be read as a table"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import UsageError
+from cliffguard.core.texts import n_things
 from cliffguard.runners.lmeval_import.folders import LoggedRun
 from cliffguard.runners.lmeval_logs.releases import filters_of, names_filters
 
@@ -36,10 +37,10 @@ def filters_by_side(
     if len(there) != len(names):
         date = runs[side].files[task].date
         raise UsageError(
-            f"{paths[side]}: {len(there)} filters wrote it, which lm-eval before 0.4.7 does not "
-            f"name, and {paths[other]} has {len(names)} ({shown}); put the results file of its run "
-            f"(results{f'_{date}' if date else ''}.json) beside it, or run lm-eval on both sides "
-            "with one release",
+            f"{paths[side]}: {n_things(len(there), 'filter')} wrote it, which lm-eval before "
+            f"0.4.7 does not name, and {paths[other]} has {len(names)} ({shown}); put the results "
+            f"file of its run (results{f'_{date}' if date else ''}.json) beside it, or run "
+            "lm-eval on both sides with one release",
             id="samples.unnamed-filters",
         )
     filters[side] = names

@@ -16,7 +16,7 @@ from cliffguard.core.errors import UsageError
 from cliffguard.core.files import user_path
 from cliffguard.core.texts import first_and_more, n_things
 from cliffguard.runners.lmeval_import.copies import ENDS, Copy, unmarked, without_copies
-from cliffguard.runners.lmeval_logs.packing import archive, not_unpacked
+from cliffguard.runners.lmeval_logs.packing import DAMAGE, archive, not_unpacked, opened, torn
 from cliffguard.runners.lmeval_logs.results import DATE, Beside, Results
 
 # lm-eval writes nothing behind the date: what stands there, a person or a program added.
@@ -276,6 +276,10 @@ def _single(name: str, path: Path) -> LoggedRun:
         raise not_unpacked(name, path)
     if _ARCHIVE.fullmatch(path.name):
         raise archive(name, path)
+    try:
+        opened(path).close()  # what is in an archive is seen before a task is looked for
+    except DAMAGE as failure:
+        raise torn(path, failure) from None
     beside = Beside(path.parent)
     match = _FILE.fullmatch(unmarked(path.name))
     task = match["task"] if match else _task_of(path, beside.tasks)

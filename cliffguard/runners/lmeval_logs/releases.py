@@ -18,6 +18,7 @@ from typing import Any
 
 from cliffguard.core.errors import IntegrityError
 from cliffguard.core.hashing import sha256_of_text
+from cliffguard.core.texts import n_things
 from cliffguard.runners.lmeval_logs.lines import rows_in
 
 _NO_METRIC = frozenset(
@@ -118,8 +119,9 @@ def _filters(path: Path, named: Sequence[str]) -> tuple[str, ...]:
         of = uneven or next(iter(times))
         expected = len(named) or n_filters
         raise IntegrityError(
-            f"{path}: document {of} stands there {times[of]} times, and {expected} filters wrote "
-            "it; lm-eval before 0.4.7 does not say which; run lm-eval again",
+            f"{path}: document {of} stands there {n_things(times[of], 'time')}, and "
+            f"{n_things(expected, 'filter')} wrote it; lm-eval before 0.4.7 does not say "
+            "which; run lm-eval again",
             id="samples.filters-uneven",
         )
     if named:

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from cliffguard.core.errors import UsageError
+from cliffguard.core.texts import n_things
 from cliffguard.suites.rows.foreign import refuse_markdown
 from cliffguard.suites.rows.packed import kind_of, read_packed
 from cliffguard.suites.rows.row import Row, row_of
@@ -50,7 +51,8 @@ def from_csv(path: Path) -> Iterator[Row]:
                 cells = _trimmed(written, n_cells)
                 if len(cells) != n_cells:
                     raise UsageError(
-                        f"{path}:{line}: {len(cells)} cells, where the first row has {n_cells}; "
+                        f"{path}:{line}: {n_things(len(cells), 'cell')}, where the first row has "
+                        f"{n_cells}; "
                         "a cell that holds the separator or a line break needs quotes around it",
                         id="rows.uneven",
                     )

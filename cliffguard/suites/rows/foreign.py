@@ -102,11 +102,11 @@ def _columns_told(value: Mapping[str, Any], path: Path) -> str | None:
     if {"columns", "data"} <= value.keys():
         made = "read_json(f, orient='split')"
         return f"it holds columns and data apart, as pandas splits them; {_by_pandas(path, made)}"
-    if len({len(part) for part in value.values()}) == 1 and not any(map(_is_chat, value.values())):
-        return f"it holds columns, not rows; {_by_pandas(path, 'DataFrame(json.load(open(f)))')}"
     if all(isinstance(row, Mapping) and not _is_turn(row) for v in value.values() for row in v):
         names = ", ".join(map(str, list(value)[:5]))
         return f"it holds several lists ({names}); write one of them into a file of its own"
+    if len({len(part) for part in value.values()}) == 1 and not any(map(_is_chat, value.values())):
+        return f"it holds columns, not rows; {_by_pandas(path, 'DataFrame(json.load(open(f)))')}"
     return None
 
 

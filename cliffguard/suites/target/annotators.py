@@ -11,7 +11,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.settings import TargetData
 from cliffguard.core.texts import cut_middle, n_things, plural
 from cliffguard.suites.rows import Row
-from cliffguard.suites.target.cells import at, inside, rewritten
+from cliffguard.suites.target.cells import at, inside, is_safe, rewritten
 from cliffguard.suites.target.known import says
 
 MOST_DIVIDED = 0.05
@@ -30,8 +30,9 @@ def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[R
     With a caveat that counts them. Raises SuiteError where they are more than `MOST_DIVIDED`.
     """
     split = None if target.answer is None else _split(rows, target.answer)
-    if split is None:
+    if split is None or target.answer is None:
         return rows, None
+    _refuse_other_questions(rows, target.answer)
     answers = [said_by_all(row.value, *split) for row in rows]
     divided = [(row, texts) for row, texts in zip(rows, answers, strict=True) if len(texts) > 1]
     if not divided:
@@ -50,6 +51,30 @@ def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[R
         )
     kept = [row for row, texts in zip(rows, answers, strict=True) if len(texts) < 2]
     return kept, Caveat(id="target.annotators-differ", text=f"{summary}: they are left out.")
+
+
+def _refuse_other_questions(rows: Sequence[Row], path: str) -> None:
+    """Refuse a path that leads to the answer of another question in some rows.
+
+    Label Studio lists the answers to all its questions in the order in which they were given.
+    """
+    before, _, _ = path.rpartition(".value")
+    names = {str(name): row for row in rows if (name := at(row.value, f"{before}.from_name"))}
+    if len(names) < 2:
+        return
+    (first, row), (second, other) = sorted(names.items())[:2]
+    results = "for a in r['annotations']"
+    ordered = f"a['result'].sort(key=lambda x: x.get('from_name') != {first!r}) is None"
+    kept = f"a['result'] and a['result'][0].get('from_name') == {first!r}"
+    how = "write the answers to one of them into a column of its own"
+    if is_safe(first):
+        made = rewritten(row.source, "r", f"if all({ordered} and {kept} {results})")
+        how = f"to ask {first}, put it before the others: {made}"
+    raise SuiteError(
+        f"{row.source}: {path} answers another question in some rows, such as {first} in "
+        f"{row.where} and {second} in {other.where}; {how}",
+        id="target.other-questions",
+    )
 
 
 def _agreeing(source: str, outer: str, inner: str) -> str:

@@ -47,10 +47,15 @@ def value_of(row: Row, column: str) -> str:
 def missing(row: Row, column: str) -> SuiteError:
     """Return the error of a row with nothing in a column, with the command that leaves it out."""
     how = "leave the row out"
-    if Path(row.source).is_file() and not {*column} & {*"\"'$`\\!"} and column.isprintable():
+    if Path(row.source).is_file() and is_safe(column):
         kept = rewritten(row.source, "r", f"if says(at(r, {column!r}))", more=_KEEPING)
         how = f"leave such rows out: {kept}"
     return SuiteError(f"{row.where}: {column} is missing; fill it in, or {how}", id="target.blank")
+
+
+def is_safe(name: str) -> bool:
+    """Say whether a name may stand in a command: data are a stranger's, and a shell reads it."""
+    return name.isprintable() and not {*name} & {*"\"'$`\\!"}
 
 
 _KEEPING = "from cliffguard.suites.target import at, says"

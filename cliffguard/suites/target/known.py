@@ -18,7 +18,7 @@ ANSWERS = (
     "answers_spans",
 )  # fmt: skip
 OPTION_LISTS = (
-    *CHOICES, "endings", "candidates", "alternatives", "answer_choices", "distractors",
+    *CHOICES, "endings", "candidates", "alternatives", "answer_choices",
 )  # fmt: skip
 """What columns of lists of choices are called; only those of `CHOICES` are read unnamed."""
 
@@ -93,6 +93,11 @@ UNASKABLE: Mapping[str, str] = {
 
 SEEN_OR_HEARD = ("pictures", "sounds", "films")
 """Those that are none even as text, which is the name of a file."""
+
+WRONG_LISTS = (
+    "distractors", "incorrect_answers", "wrong_answers", "incorrect_options", "wrong_options",
+)  # fmt: skip
+"""Lists of wrong options, beside which the right one stands in the column of the answer."""
 
 WRONG_STEMS = ("distractor", "incorrect_answer", "wrong_answer")
 """Those of wrong options, beside which the right one stands in the column of the answer."""

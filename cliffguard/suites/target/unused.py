@@ -10,7 +10,7 @@ from typing import Any
 
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.words import content_words
-from cliffguard.suites.target.cells import rewritten
+from cliffguard.suites.target.cells import is_safe, rewritten
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, in_braces
 from cliffguard.suites.target.drafts import ParsedRow
@@ -22,6 +22,7 @@ from cliffguard.suites.target.known import (
     SEEN_OR_HEARD,
     SYSTEMS,
     UNASKABLE,
+    WRONG_LISTS,
     WRONG_STEMS,
     folded,
     last_name,
@@ -70,8 +71,10 @@ def _refuse_choices(
     source = drafts[0].row.source
     for name in lost:
         if folded(last_name(name)) in OPTION_LISTS and not columns.choices:
-            how = f"--target-choices {name} takes them as choices"
+            how = f"--target-choices {_quoted(name)} takes them as choices"
             raise _unused([name], columns, source, how)
+        if folded(last_name(name)) in WRONG_LISTS and not columns.choices:
+            raise _unused([name], columns, source, _with_right(name, columns, source))
     for stem, names in _series(left, lost, drafts, is_option=True).items():
         if columns.choices and stem:  # the choices stand elsewhere, and these are texts of a kind
             continue
@@ -89,6 +92,16 @@ def _refuse_choices(
             f"'{_frame(columns)}\\n{shown}' shows them"
         )
         raise _unused(names, columns, source, how)
+
+
+def _with_right(wrong: str, columns: Columns, source: str) -> str:
+    """Return how a list of wrong options and the right one are made choices."""
+    if columns.answer is None or not is_safe(f"{columns.answer}{wrong}"):
+        return "name the answer with --target-answer"
+    held = f"[at(r, {columns.answer!r}), *at(r, {wrong!r})]"
+    more = "from cliffguard.suites.target import at"
+    made = rewritten(source, f"{{**r, 'choices': {held}}}", more=more)
+    return f"{made} makes choices of them and the right one"
 
 
 def _unused(names: Sequence[str], columns: Columns, source: str, how: str) -> SuiteError:

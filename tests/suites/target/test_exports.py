@@ -338,3 +338,80 @@ def test_rows_without_a_nested_value_are_left_out_by_a_command(
 
     target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
     assert [item.prompt for item in target.task.items] == ["Q0?", "Q1?", "Q2?"]
+
+
+def test_a_batch_of_gemini_leaves_out_what_is_no_text(tmp_path: Path) -> None:
+    """A blocked answer has no content, and a part may be a file or a call."""
+    request = {"request": {"contents": [PARTS]}}
+    rows = [
+        {**request, "response": {"candidates": [candidate]}}
+        for candidate in (
+            {"finishReason": "SAFETY"},
+            {"content": {"role": "model", "parts": [{"functionCall": {"name": "f"}}]}},
+            {"content": {"role": "model", "parts": THOUGHT}},
+        )
+    ]
+    picture = {"role": "user", "parts": [{"fileData": {"fileUri": "gs://a"}}, {"text": "Hi?"}]}
+    rows.append({**rows[-1], "request": {"contents": [picture]}})
+
+    run(command_in(refused(tmp_path, rows, "target.other-form"))[0], tmp_path)
+
+    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 1
+
+
+def studio(*names: str) -> dict[str, Any]:
+    """Return a task of Label Studio's in which these questions were answered, in this order."""
+    result = [{"from_name": name, "value": {"choices": [name[:3]]}} for name in names]
+    return {"data": {"text": "Good"}, "annotations": [{"result": result}]}
+
+
+def test_an_answer_to_another_question_is_none(tmp_path: Path) -> None:
+    """Label Studio lists answers as they were given, so that a place means no question."""
+    rows = [studio("mood", "topic"), studio("topic", "mood"), studio("topic")]
+    keys: dict[str, Any] = {
+        "prompt": "data.text",
+        "answer": "annotations.0.result.0.value.choices",
+    }
+
+    line = refused(tmp_path, rows, "target.other-questions", **keys)
+    run(command_in(line)[0], tmp_path)
+    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
+
+    assert [item.answer for item in target.task.items] == ["moo", "moo"]
+
+
+def test_ragas_rows_of_which_the_first_has_no_context(tmp_path: Path) -> None:
+    """It is what the other rows are."""
+    rows: list[dict[str, Any]] = [
+        {"question": "Q?", "contexts": contexts, "ground_truth": "b"} for contexts in ([], ["C."])
+    ]
+
+    run(command_in(refused(tmp_path, rows, "target.other-form"))[0], tmp_path)
+
+    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), metric="f1"))
+    assert [item.prompt for item in target.task.items] == ["Q?", "C.\nQ?"]
+
+
+def test_ragas_conversations_are_no_questions(tmp_path: Path) -> None:
+    """No flag is named that would not read them."""
+    row = {"user_input": [{"type": "human", "content": "Hi?"}], "reference": "b"}
+
+    line = refused(tmp_path, [row, row], "target.other-form")
+
+    assert "as a whole" in line
+    assert "--target" not in line
+
+
+def test_a_question_that_a_shell_would_run_is_in_no_command(tmp_path: Path) -> None:
+    """Who wrote the data has written its name."""
+    rows = [studio('"; touch x; "'), studio("topic")]
+
+    line = refused(
+        tmp_path,
+        rows,
+        "target.other-questions",
+        prompt="data.text",
+        answer="annotations.0.result.0.value.choices",
+    )
+
+    assert "python" not in line

@@ -434,3 +434,14 @@ def test_a_turn_that_says_nothing_is_not_asked(tmp_path: Path) -> None:
     assert "(assistant) says nothing (blank)" in refused(tmp_path, rows, "target.empty-turn")
     rows[0]["messages"].pop(2)
     assert "q" in items(tmp_path, rows)[0].prompt
+
+
+@pytest.mark.parametrize("column", ["incorrect_answers", "distractors"])
+def test_a_list_of_wrong_options_is_not_dropped(tmp_path: Path, column: str) -> None:
+    """The right one stands elsewhere, and a command makes choices of all."""
+    rows = [{"question": f"Q{n}?", "answer": "a", column: ["b", "c"]} for n in range(3)]
+
+    line = refused(tmp_path, rows, "target.unused-column")
+
+    assert f"[at(r, 'answer'), *at(r, '{column}')]" in line
+    assert items(tmp_path, [{**rows[0], "choices": ["a", "b", "c"]}])[0].answer == "a"
