@@ -32,7 +32,7 @@ from cliffguard.suites.loading import load_suite, make_task, together
 from cliffguard.suites.rows import Row, is_data_file, label_names, read_records
 from cliffguard.suites.schema import TaskFile, check_task
 from cliffguard.suites.scorers import OWN_METRICS
-from cliffguard.suites.target.annotators import said_by_all, without_divided
+from cliffguard.suites.target.annotators import said_by_all, without_divided, without_withdrawn
 from cliffguard.suites.target.cells import at, shown
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, find_columns
@@ -54,6 +54,7 @@ __all__ = [
     "suite_files",
     "suites_of",
     "target_suite",
+    "without_withdrawn",
 ]
 
 SUITE = "target"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from cliffguard.core.caveats import Caveat
@@ -23,6 +24,8 @@ _PEOPLE = (
 )
 """Keys of what one of several people said."""
 
+_WITHDRAWN = ("discarded", "draft")  # what Argilla calls a response that was not submitted
+
 
 def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[Row], Caveat | None]:
     """Return the rows without those that other annotators answer otherwise than the named one.
@@ -32,6 +35,7 @@ def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[R
     split = None if target.answer is None else _split(rows, target.answer)
     if split is None or target.answer is None:
         return rows, None
+    _refuse_withdrawn(rows, split[0])
     _refuse_other_questions(rows, target.answer)
     answers = [said_by_all(row.value, *split) for row in rows]
     divided = [(row, texts) for row, texts in zip(rows, answers, strict=True) if len(texts) > 1]
@@ -51,6 +55,36 @@ def without_divided(rows: Sequence[Row], target: TargetData) -> tuple[Sequence[R
         )
     kept = [row for row, texts in zip(rows, answers, strict=True) if len(texts) < 2]
     return kept, Caveat(id="target.annotators-differ", text=f"{summary}: they are left out.")
+
+
+def _refuse_withdrawn(rows: Sequence[Row], outer: str) -> None:
+    """Refuse answers that their annotator took back, which exports hold beside the others."""
+    for row in rows:
+        if any(_is_withdrawn(member) for _, member in inside(at(row.value, outer))):
+            how = "leave it out"
+            if is_safe(outer):
+                made = f"without_withdrawn(r, {outer!r})"
+                more = "from cliffguard.suites.target import without_withdrawn"
+                how = f"leave such answers out: {rewritten(row.source, made, more=more)}"
+            raise SuiteError(
+                f"{row.where}: {outer} holds an answer that its annotator skipped, discarded or "
+                f"left a draft; {how}",
+                id="target.withdrawn-answer",
+            )
+
+
+def _is_withdrawn(member: Any) -> bool:
+    return isinstance(member, Mapping) and (
+        member.get("was_cancelled") is True or member.get("status") in _WITHDRAWN
+    )
+
+
+def without_withdrawn(value: Mapping[str, Any], outer: str) -> dict[str, Any]:
+    """Return a row without the answers, in the list at `outer`, that were taken back."""
+    made = deepcopy(dict(value))
+    if isinstance(members := at(made, outer), list):
+        members[:] = [member for member in members if not _is_withdrawn(member)]
+    return made
 
 
 def _refuse_other_questions(rows: Sequence[Row], path: str) -> None:

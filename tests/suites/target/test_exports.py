@@ -415,3 +415,42 @@ def test_a_question_that_a_shell_would_run_is_in_no_command(tmp_path: Path) -> N
     )
 
     assert "python" not in line
+
+
+def _labelled(*annotations: tuple[str, bool]) -> dict[str, Any]:
+    results = [
+        {"was_cancelled": is_cancelled, "result": [{"value": {"choices": [choice]}}]}
+        for choice, is_cancelled in annotations
+    ]
+    return {"data": {"text": f"T {annotations}"}, "annotations": results}
+
+
+def _responses(*responses: tuple[str, str]) -> dict[str, Any]:
+    answers = [{"value": value, "status": status} for value, status in responses]
+    return {"fields": {"text": f"T {responses}"}, "responses": {"label": answers}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys"),
+    [
+        (
+            [_labelled(("neg", True), ("pos", False)), _labelled(("pos", False))],
+            {"prompt": "data.text", "answer": "annotations.0.result.0.value.choices"},
+        ),
+        (
+            [_responses(("neg", "discarded"), ("pos", "submitted")), _responses(("pos", "x"))],
+            OF_SEVERAL,
+        ),
+    ],
+    ids=["Label Studio", "Argilla"],
+)
+def test_an_answer_that_was_taken_back_is_none(
+    rows: list[dict[str, Any]], keys: dict[str, Any], tmp_path: Path
+) -> None:
+    """It is refused, and the command that is named leaves it out."""
+    line = refused(tmp_path, rows, "target.withdrawn-answer", **keys)
+    run(command_in(line)[0], tmp_path)
+
+    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
+
+    assert [item.answer for item in target.task.items] == ["pos", "pos"]
