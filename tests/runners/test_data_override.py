@@ -375,7 +375,7 @@ def test_own_items_take_no_data(tmp_path: Path) -> None:
         ("b.jsonl", "\n", r"b.jsonl: holds no documents"),
         ("b.json", '[{"a": 1},\n{"a" 2}]', r"b.json:2: not valid JSON"),
         ("b.json", '[{"a": 1}, 2]', r"b.json:1: expected a row with named columns"),
-        ("b.csv", "a,b\n1,2\n1\n", r"b.csv:3: 1 cells, where the first row has 2"),
+        ("b.csv", "a,b\n1,2\n1\n", r"b.csv:3: 1 cell, where the first row has 2"),
         ("b.csv", "a,a\n1,2\n", r"b.csv:1: expected the names of the columns, each once"),
         ("b.csv", 'a,b\n1,"2\n', r"b.csv:2: not valid CSV"),
         ("b.parquet", "PAR2", r"b.parquet: cannot be read as a table"),

@@ -280,6 +280,8 @@ def _single(name: str, path: Path) -> LoggedRun:
         opened(path).close()  # what is in an archive is seen before a task is looked for
     except DAMAGE as failure:
         raise torn(path, failure) from None
+    except OSError:
+        pass  # the line that says it comes with the first sample that is read
     beside = Beside(path.parent)
     match = _FILE.fullmatch(unmarked(path.name))
     task = match["task"] if match else _task_of(path, beside.tasks)
