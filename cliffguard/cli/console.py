@@ -12,6 +12,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -169,6 +170,11 @@ class ProgressOutput:
     def began(self) -> float:
         """Return when the comparison began, by time.monotonic()."""
         return time.monotonic() - self.display.elapsed()
+
+    def started_at(self) -> str:
+        """Return the date and time at which the comparison began, in UTC, to the second."""
+        ago = timedelta(seconds=self.display.elapsed())
+        return (datetime.now(timezone.utc) - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def wall_seconds(self) -> float:
         """Return the time since the start of the comparison."""

@@ -331,7 +331,7 @@ def test_junit_has_its_own_numbers(mixed: Path) -> None:
     root = ElementTree.fromstring(render(compared(mixed), "junit").encode())
 
     tox, race = (
-        {element.get("name"): element.get("value") for element in case.iter("property")}
+        dict(line.split(": ", 1) for line in str(case.findtext("system-out")).splitlines())
         for name in ("tox", "race")
         for case in root.iter("testcase")
         if case.get("name") == name
