@@ -52,7 +52,9 @@ def test_every_row_has_its_own_margin() -> None:
     drawn = bars(lay_out(replace(failed, verdict=replace(failed.verdict, findings=findings))))
 
     wide, usual = drawn["arithmetic"], drawn["instruction_following"]
-    assert (wide.limit or 0.0) - wide.zero == pytest.approx(2 * ((usual.limit or 0) - usual.zero), abs=0.03)
+    assert (wide.limit or 0.0) - wide.zero == pytest.approx(
+        2 * ((usual.limit or 0) - usual.zero), abs=0.03
+    )
 
 
 def test_what_was_not_measured_has_no_bar() -> None:
