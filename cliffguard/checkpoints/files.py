@@ -91,7 +91,7 @@ def _is_shard(name: str) -> bool:
 
 
 def has_tokenizer(folder: Path) -> bool:
-    """Say whether a tokenizer lies in `folder`."""
+    """Return whether a tokenizer lies in `folder`."""
     return any((folder / n).is_file() for n in ("tokenizer.json", "tokenizer.model", "vocab.json"))
 
 

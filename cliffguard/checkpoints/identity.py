@@ -90,7 +90,7 @@ def find_base(spec: str, options: FindOptions) -> Checkpoint:
 
 
 def is_adapter(spec: str, options: FindOptions) -> bool:
-    """Say whether `spec` is an adapter, which needs a base, or has weights of its own."""
+    """Return whether `spec` is an adapter, which needs a base, or has weights of its own."""
     return _is_adapter(_locate(spec, options)[0])
 
 
@@ -347,7 +347,7 @@ def _recorded_weights(folder: Path) -> Mapping[str, str] | None:
 
 
 def is_called_from_here(candidate: Checkpoint, base: Checkpoint) -> bool:
-    """Say whether an adapter's base is known by a path that the adapter takes from where we stand.
+    """Return whether an adapter names its base by a path relative to the working directory.
 
     From another folder the same path names nothing.
     """
@@ -374,7 +374,7 @@ def _is_called(named: str, base: Checkpoint) -> bool:
 
 
 def _holds_weights_of(named: str, base: Checkpoint) -> bool:
-    """Say whether an adapter names a folder of this machine that is a copy of the base.
+    """Return whether an adapter names a folder of this machine that is a copy of the base.
 
     It is hashed only where its files are called as the base's and as large. Other weights there
     tell nothing: a quantised copy is the same model.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def takes_more(plan: Plan) -> bool:
-    """Say whether what lies around a target is all that is asked beside it."""
+    """Return whether what lies around a target is all that is asked beside it."""
     return plan.target is not None and plan.suites == (AROUND_A_TARGET,)
 
 

@@ -84,7 +84,7 @@ _MARK = ".plan"
 
 
 def _is_ours(folder: Path, stamp: str) -> bool:
-    """Claim a folder for the run of the digest `stamp`, if no other has; say whether it is ours."""
+    """Claim a folder for the run of the digest `stamp`; return False where another run has it."""
     mark = folder / _MARK
     try:
         if mark.exists() or (folder / "review.json").exists():

@@ -119,7 +119,7 @@ def analysis_of(
 
 
 def _is_adapter(plan: Plan) -> bool:
-    """Say whether the candidate is switched over its base in memory; what is not there yet, is."""
+    """Return whether the candidate is an adapter; one that is not there yet counts as one."""
     from cliffguard.gate import is_full
 
     try:

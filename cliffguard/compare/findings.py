@@ -179,7 +179,7 @@ def _nothing_to_lose(capability: CapabilityComparison, policy: Policy) -> _Decid
 
 
 def counts(capability: CapabilityComparison, policy: Policy) -> bool:
-    """Say whether it can pass or fail the gate: not where the base has nothing to lose."""
+    """Return whether it can pass or fail the gate: not where the base has nothing to lose."""
     return not capability.has_nothing_to_lose or _nothing_to_lose(capability, policy).counts
 
 
@@ -197,7 +197,7 @@ def _by_format(capability: CapabilityComparison) -> str:
 
 
 def _is_explained(uncut: TruncationSensitivity, p_uncut: float, policy: Policy) -> bool:
-    """Say whether a proven drop would not be called one, had no answer been cut."""
+    """Return whether a proven drop would not be called one, had no answer been cut."""
     return is_shielded(uncut.p_held, policy) or p_uncut > policy.alpha
 
 

@@ -59,7 +59,7 @@ def command(
 
 
 def is_repeatable(review: Review) -> bool:
-    """Say whether a command gives this review's verdict again."""
+    """Return whether a command gives this review's verdict again."""
     return not review.provenance.command.startswith("#")
 
 

@@ -167,7 +167,7 @@ def _without_its_wrapper(model: Any) -> dict[str, Any]:
 
 
 def are_merged(model: Any) -> bool:
-    """Say whether an adapter's change stands in the base's own weights."""
+    """Return whether an adapter's change stands in the base's own weights."""
     return any(getattr(module, "merged_adapters", None) for module in _tuned_layers(model))
 
 

@@ -289,7 +289,7 @@ def damage_explained(name: str) -> Iterator[None]:
 
 
 def is_out_of_memory(failure: Exception) -> bool:
-    """Say whether a failure means exhausted memory, in one of its several disguises."""
+    """Return whether a failure means exhausted memory, in one of its several disguises."""
     import torch
 
     if isinstance(failure, (torch.cuda.OutOfMemoryError, MemoryError)):

@@ -87,7 +87,7 @@ class PackedRow:
 
     @property
     def is_chain(self) -> bool:
-        """Say whether every token sees all before it, as in an ordinary sequence."""
+        """Return whether every token sees all before it, as in an ordinary sequence."""
         return bool((self.end == len(self.tokens)).all())
 
 

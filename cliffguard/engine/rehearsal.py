@@ -256,7 +256,7 @@ def _refuse_endless(name: str, config: Mapping[str, Any], n_tensors: int) -> Non
 
 
 def _is_quantized(config: Any) -> bool:
-    """Say whether weights stand quantised in the files, after the library for it was looked for."""
+    """Return whether the files hold quantised weights; fails where their library is missing."""
     from transformers.quantizers.auto import AutoHfQuantizer
 
     inner = config.get_text_config(decoder=True)

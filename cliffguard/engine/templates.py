@@ -38,7 +38,7 @@ UNRENDERED = "template.not-rendered"
 
 
 def takes_system(render: Render, system: str) -> bool:
-    """Say whether a system turn changes what is rendered of a chat of one user's turn."""
+    """Return whether a system turn changes what is rendered of a chat of one user's turn."""
     from jinja2 import TemplateError
 
     chat = [{"role": "system", "content": system}, {"role": "user", "content": "Hello."}]

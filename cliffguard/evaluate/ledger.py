@@ -145,7 +145,7 @@ def _account(
 
 
 def _is_own(run: CapabilityRun, taken: TakenLooks, counted: Sequence[int]) -> bool:
-    """Say whether looks are a run's own: as far as it had come, or those at `counted` items."""
+    """Return whether looks are a run's own: as far as it had come, or those at `counted` items."""
     is_told = taken.run == run.digest and len(counted) > 0 and set(counted) <= set(taken.counted)
     return is_told or run.is_of(taken)
 

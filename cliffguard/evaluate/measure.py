@@ -206,7 +206,7 @@ class _Absent:
         return tuple(item for item in self.shard.items if item.id not in self.earlier)
 
     def write(self, answers: Sequence[Answer], notes: Notes) -> bool:
-        """Store its answers, with those that were found; say whether they were stored."""
+        """Store its answers, with those that were found; return whether they were stored."""
         new = ShardAnswers(answers=tuple(answers), notes=notes)
         whole = together(self.shard.items, self.earlier, new)
         return self.entry.write_shard(self.shard.number, whole.answers, whole.notes)

@@ -195,7 +195,7 @@ class Schedule:
         return tuple(planned.series() for planned in self._tasks)
 
     def is_open(self, verdict: Verdict) -> bool:
-        """Say whether another look would be taken after this verdict."""
+        """Return whether another look would be taken after this verdict."""
         return bool(self._going_on(verdict))
 
     def everything(self) -> Look:
@@ -278,7 +278,7 @@ class Schedule:
         )
 
     def _needs_whole_clusters(self, tasks: Sequence[_Planned]) -> bool:
-        """Say whether graded scores lie in clusters, which an early look would tear."""
+        """Return whether graded scores lie in clusters, which an early look would tear."""
         if self._estimand == "suite":  # of which every item is known, and stands for itself
             return False
         names = [item.cluster for planned in tasks for item in planned.items if item.cluster]

@@ -127,7 +127,7 @@ def raised_remark(plan: Plan, n_candidates: int) -> Caveat:
 
 
 def _is_joint(review: Review) -> bool:
-    """Say whether the proofs that PASS takes are all tests whose joint distribution is known.
+    """Return whether the proofs that PASS takes are all tests whose joint distribution is known.
 
     A margin on the mean is a proof of its own; how items are dealt depends on alpha; and of looks
     at fewer items, in an earlier run, no joint distribution is known.

@@ -56,7 +56,7 @@ class CapabilityNoise:
 
     @property
     def reaches_margin(self) -> bool:
-        """Say whether as many items flip as the margin tolerates to be lost."""
+        """Return whether as many items flip as the margin tolerates to be lost."""
         return self.flips >= self.margin
 
 

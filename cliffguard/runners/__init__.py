@@ -89,7 +89,7 @@ class Runner(Interface):
         return {}
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
-        """Say whether going from one to the other and back loads nothing."""
+        """Return whether going from one to the other and back loads nothing."""
         return base.weights == candidate.weights
 
     def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
@@ -126,7 +126,7 @@ class Runner(Interface):
 
     @property
     def loads_models(self) -> bool:
-        """Say whether it has models here, and can be asked what follows."""
+        """Return whether it has models here, and can be asked what follows."""
         return False
 
     def load(self, checkpoint: Checkpoint, protocol: EvalSettings) -> None:

@@ -46,7 +46,7 @@ class Prepared:
         self.is_overlong = self._n_tokens() > model.max_length
 
     def holds(self, cue: Sequence[int]) -> bool:
-        """Say whether these tokens stand in the prompt, one after the other."""
+        """Return whether these tokens stand in the prompt, one after the other."""
         starts = range(len(self._tokens) - len(cue) + 1)
         return any(self._tokens[start : start + len(cue)] == list(cue) for start in starts)
 

@@ -101,7 +101,7 @@ class HarnessRunner(Runner):
         return self._stages.spent()
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
-        """Say whether going from one to the other and back loads nothing."""
+        """Return whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)
 
     @doing("reading the tasks")
@@ -169,7 +169,7 @@ class HarnessRunner(Runner):
         return None
 
     def _renders_alone(self, checkpoint: Checkpoint) -> bool:
-        """Say whether a checkpoint's tokenizer, loaded by itself, renders its chats."""
+        """Return whether a checkpoint's tokenizer, loaded by itself, renders its chats."""
         has_files = checkpoint.files is not None
         return self.loads_models and self.settings.kind.needs_tokenizer and has_files
 
@@ -321,7 +321,7 @@ def _buildable(loaded: LoadedTask) -> Iterator[None]:
 
 
 def _loses_description(loaded: LoadedTask, model: Any, protocol: EvalSettings) -> bool:
-    """Say whether what lm-eval says in a system turn does not reach the model.
+    """Return whether what lm-eval says in a system turn does not reach the model.
 
     Where it reaches one side alone, the notes of the sides differ, and every report says so.
     """

@@ -271,7 +271,7 @@ class _LiveBackend(CliffguardBackend):
         return settled(checkpoint.name, window, protocol.max_length)
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
-        """Say whether both are the model in memory, with adapters and without."""
+        """Return whether both are the model in memory, with adapters and without."""
         if {base.fingerprint, candidate.fingerprint} <= self._known.keys():
             return True
         return super().holds_both(base, candidate)

@@ -191,7 +191,7 @@ def _stock(task: Task, name: str, harness: Any, local: LocalData | None) -> Load
 
 
 def _is_told_by_items(harness: Any) -> bool:
-    """Say whether a score depends on no more of a document than an item has of it."""
+    """Return whether a score depends on no more of a document than an item has of it."""
     from lm_eval.api.task import ConfigurableTask
 
     is_usual = type(harness).process_results is ConfigurableTask.process_results
@@ -204,7 +204,7 @@ def _is_told_by_items(harness: Any) -> bool:
 
 
 def _reads_document(step: Any) -> bool:
-    """Say whether a filter may look at the document, too: of lm-eval's own one alone does."""
+    """Return whether a filter may look at the document, too: of lm-eval's own one alone does."""
     kind = getattr(step, "func", step)
     is_own = str(getattr(kind, "__module__", "")).startswith("lm_eval.filters.")
     return not is_own or kind.__name__ == "MultiChoiceRegexFilter"

@@ -35,11 +35,11 @@ class _Stored:
 
     @property
     def is_low(self) -> bool:
-        """Say whether the metric is better low, so that the scores were turned."""
+        """Return whether the metric is better low, so that the scores were turned."""
         return bool(self.about.get("lower_is_better", False))
 
     def is_of(self, task: Task) -> bool:
-        """Say whether these are answers to `task`, a stock task going by its name in the suite."""
+        """Return whether these are answers to `task`; a stock task goes by its name."""
         if task.stock:
             wanted = (task.suite, task.entry, task.num_fewshot)
             is_same = (self.about["suite"], self.about["entry"], self.about["shots"]) == wanted
@@ -52,7 +52,7 @@ class _Stored:
         return bool(self.question["task_digest"] == task.digest)
 
     def covers(self, task: Task) -> bool:
-        """Say whether an own task's items were all asked here, under an earlier form of it.
+        """Return whether an own task's items were all asked here, under an earlier form of it.
 
         Its words are those of the items alone; shots are drawn from other items, which may be other
         ones now.

@@ -157,7 +157,7 @@ class _Asked:
 
     @property
     def is_short(self) -> bool:
-        """Say whether its words may well stand in texts that have nothing to do with it."""
+        """Return whether its words may well stand in texts that have nothing to do with it."""
         return len(self.core) < LEAST_WORDS
 
 

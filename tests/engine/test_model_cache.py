@@ -144,7 +144,7 @@ def assert_close(responses: Scores, expected: Scores) -> None:
 
 
 def is_far(first: Scores, other: Scores) -> bool:
-    """Say whether two models answer so differently that one cannot pass for the other."""
+    """Return whether two models answer so differently that one cannot pass for the other."""
     return max(abs(a - b) for (a, _), (b, _) in zip(first, other, strict=True)) > 0.05
 
 

@@ -179,7 +179,7 @@ def _too_few(capability: CapabilityComparison, policy: Policy) -> Iterator[Healt
 
 
 def _is_guessing(mean: float, chance: float, n_items: int) -> bool:
-    """Say whether the mean lies within two standard errors of chance, or below."""
+    """Return whether the mean lies within two standard errors of chance, or below."""
     return mean <= chance + 2.0 * math.sqrt(chance * (1.0 - chance) / max(1, n_items))
 
 

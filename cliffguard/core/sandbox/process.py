@@ -23,7 +23,7 @@ from cliffguard.core.signals import drop_if_stopped
 
 
 def can_limit_memory() -> bool:
-    """Say whether the system has the limits, keeps to them, and says what a process has by now."""
+    """Return whether the system has the limits, enforces them, and reports what a process uses."""
     if sys.platform != "linux":
         return False
     import resource

@@ -65,7 +65,7 @@ class LoggedRun:
 
 
 def is_logged(name: str) -> bool:
-    """Say whether a name is of something that lm-eval wrote, and not of a checkpoint."""
+    """Return whether a name is of something that lm-eval wrote, and not of a checkpoint."""
     path = user_path(name, UsageError)
     if path.is_file():
         names = (_OLD, _NOT_UNPACKED, _ARCHIVE)

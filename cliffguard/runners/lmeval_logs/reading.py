@@ -386,7 +386,7 @@ def _said(answer: Any, arguments: Any = None) -> str | None:
 
 
 def _generates(arguments: Any) -> bool:
-    """Say whether a request asks for a text: it says how to generate one after the prompt."""
+    """Return whether a request asks for a text: it says how to generate one after the prompt."""
     return _settings(arguments) is not None
 
 

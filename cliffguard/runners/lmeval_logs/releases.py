@@ -67,7 +67,7 @@ def samples_in(path: Path, filters: Sequence[str] = ()) -> Iterator[tuple[int, M
 
 
 def names_filters(path: Path) -> bool:
-    """Say whether a file's first sample names its filter, or there is none."""
+    """Return whether a file's first sample names its filter, or there is none."""
     first = next(rows_in(path), None)
     return first is None or "filter" in first[1]
 

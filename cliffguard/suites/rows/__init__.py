@@ -90,7 +90,7 @@ def read_records(path: str, *, split: str | None = None) -> Iterator[Row]:
 
 
 def has_header(row: Row) -> bool:
-    """Say whether a row is of a table of text, whose first row names its columns."""
+    """Return whether a row is of a table of text, whose first row names its columns."""
     return kind_of(Path(row.source)) in _WITH_HEADER
 
 
@@ -115,7 +115,7 @@ def label_names(path: str, *, split: str | None = None) -> dict[str, tuple[str, 
 
 
 def is_data_file(name: str) -> bool:
-    """Say whether a name ends as the files do that are read here."""
+    """Return whether a name ends as the files do that are read here."""
     return kind_of(Path(name)) in _ENDINGS
 
 

@@ -23,7 +23,7 @@ def as_text(value: Value) -> str:
 
 
 def has(row: Row, column: str) -> bool:
-    """Say whether a cell is neither empty nor blank; a table has NaN where one is empty."""
+    """Return whether a cell is neither empty nor blank; a table has NaN where one is empty."""
     value = row.value.get(column)
     is_nan = isinstance(value, float) and not math.isfinite(value)
     return not (value is None or is_nan or (isinstance(value, str) and not value.strip()))
@@ -54,7 +54,7 @@ def missing(row: Row, column: str) -> SuiteError:
 
 
 def is_safe(name: str) -> bool:
-    """Say whether a name may stand in a command: data are a stranger's, and a shell reads it."""
+    """Return whether a name may stand in a command: data are a stranger's, and a shell reads it."""
     return name.isprintable() and not {*name} & {*"\"'$`\\!"}
 
 

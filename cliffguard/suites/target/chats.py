@@ -33,7 +33,7 @@ Turn = tuple[str, str]
 
 
 def is_chat(value: Any) -> bool:
-    """Say whether a value is a list of turns, each with a role and a content."""
+    """Return whether a value is a list of turns, each with a role and a content."""
     return (
         isinstance(value, (list, tuple))
         and bool(value)
@@ -48,7 +48,7 @@ def chat_in(value: Any) -> Any:
 
 
 def is_turn(value: Mapping[str, Any]) -> bool:
-    """Say whether a mapping has a role and a content."""
+    """Return whether a mapping has a role and a content."""
     return _keys(value) is not None
 
 

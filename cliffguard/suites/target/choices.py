@@ -66,7 +66,7 @@ def _refuse_uneven(row: Row, column: str, texts: Sequence[Any], labels: Sequence
 
 
 def _are_named(given: Any) -> bool:
-    """Say whether choices are a list of objects, each with a text and a label or an id."""
+    """Return whether choices are a list of objects, each with a text and a label or an id."""
     return isinstance(given, (list, tuple)) and all(
         isinstance(choice, Mapping) and "text" in choice and {"label", "id"} & choice.keys()
         for choice in given

@@ -106,7 +106,7 @@ def _told(row: Row, target: TargetData) -> str | None:
 
 
 def _has(value: Mapping[str, Any], patterns: Sequence[str]) -> bool:
-    """Say whether all patterns find something: a path, or one whose text holds what follows ~.
+    """Return whether all patterns find something: a path, or one whose text holds what follows ~.
 
     Of a pattern behind ! there must be nothing.
     """

@@ -128,7 +128,7 @@ def last_name(name: str) -> str:
 
 
 def may_be_part(name: str) -> bool:
-    """Say whether a name may be of a part of a question, by what it is of: sql_context, premise2.
+    """Return whether a name may be of a part of a question, by its words: sql_context, premise2.
 
     What is the answer's (answer_context) and a title are none.
     """
@@ -179,7 +179,7 @@ def _placed(column: str) -> tuple[str, int | None]:
 
 
 def says(value: Any) -> bool:
-    """Say whether a cell holds anything: not where it is null, blank, NaN, or an empty list."""
+    """Return whether a cell holds anything: not where it is null, blank, NaN, or an empty list."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return False
     if isinstance(value, str):

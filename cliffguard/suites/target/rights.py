@@ -44,6 +44,6 @@ def _in_object(held: Mapping[str, Any]) -> Sequence[Any] | None:
 
 
 def are_together(value: Any, answers: Sequence[Any]) -> bool:
-    """Say whether the answers are spans of DROP of which there are several: all of them are it."""
+    """Return whether the answers are several spans of DROP: all of them together are the answer."""
     held = from_json(value)
     return isinstance(held, Mapping) and "spans" in held and len(set(map(str, answers))) > 1

@@ -172,7 +172,7 @@ def _series(
 
 
 def _is_lost(name: str, drafts: Sequence[ParsedRow]) -> bool:
-    """Say whether some row says something in a column that its prompt does not, word for word.
+    """Return whether some row says something in a column that its prompt does not, word for word.
 
     What holds the whole prompt is a rendering of the row, as trainers write beside it.
     """
@@ -200,7 +200,7 @@ def _is_text(name: str, drafts: Sequence[ParsedRow], *, is_number_text: bool = T
 
 
 def _is_prose(name: str, drafts: Sequence[ParsedRow]) -> bool:
-    """Say whether some row has several words in a column, which no code or name of a thing is."""
+    """Return whether some row has several words in a column: a code or a name has one or two."""
     values = (draft.row.value.get(name) for draft in drafts)
     return any(isinstance(value, str) and len(value.split()) > 2 for value in values)
 

@@ -85,7 +85,7 @@ def _compare_texts(hf: HFLM, engine: CliffguardLM, task: Task) -> dict[str, Any]
 
 
 def is_broken(row: dict[str, Any]) -> bool:
-    """Say whether a row breaks a bound."""
+    """Return whether a row breaks a bound."""
     return bool(
         row.get("largest_ratio", 0.0) > 1.0
         or row.get("greedy_mismatches", 0)
