@@ -146,7 +146,7 @@ def _read_prompts(
     for n_shared, numbers in groups:
         prefix: KeyValues = ()
         if n_shared:
-            prefix = model.beginning(prompts[numbers[0]].tokens[:n_shared])
+            prefix = model.prefix_kv(prompts[numbers[0]].tokens[:n_shared])
         start = 0
         while start < len(numbers):
             longest = len(prompts[numbers[start]].tokens) - n_shared  # longer ones come first

@@ -13,7 +13,7 @@ from cliffguard.checkpoints.files import refuse_growing
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, IntegrityError, UsageError
 from cliffguard.engine.adapter_settings import refuse_endless
-from cliffguard.engine.adapters import invocation_tokens, make_room, with_adapter
+from cliffguard.engine.adapters import make_room, special_tokens, with_adapter
 from cliffguard.engine.devices import cpu_model
 from cliffguard.engine.foreign_names import advice, foreign_part, lost_weights
 from cliffguard.engine.mapped import into_memory, refuse_on_disk
@@ -21,7 +21,7 @@ from cliffguard.engine.smoke_test import probe, refuse_no_effect, refuse_no_numb
 from cliffguard.engine.tokenizing import panics_explained, panics_held
 from cliffguard.engine.weight_checks import (
     refuse_missing_tokens,
-    refuse_no_marks,
+    refuse_no_bos_or_eos,
     refuse_no_weights,
     unread,
 )
@@ -117,7 +117,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         if files.chat_template != files.tokenizer:
             other = AutoTokenizer.from_pretrained(files.chat_template, **options)
             tokenizer.chat_template = other.chat_template
-    refuse_no_marks(checkpoint.name, tokenizer)
+    refuse_no_bos_or_eos(checkpoint.name, tokenizer)
     return tokenizer
 
 
@@ -171,16 +171,16 @@ def put_on(
     name, folder = checkpoint.name, checkpoint.files.adapter
     refuse_endless(checkpoint)
     with out_of_memory_explained(name), damage_explained(name):
-        cue, n_rows = invocation_tokens(folder), model.get_input_embeddings().weight.shape[0]
+        tokens, n_rows = special_tokens(folder), model.get_input_embeddings().weight.shape[0]
         # First, since a head of another size may compute other last bits.
         make_room(model, name, folder)
-        before = probe(model, cue, n_rows=n_rows)
+        before = probe(model, tokens, n_rows=n_rows)
         tuned = with_adapter(model, name, folder, adapter_name).eval()
     refuse_missing_tokens(checkpoint, tuned, tokenizer)
     refuse_no_weights(name, tuned, only="" if is_alone else f".{adapter_name}")
     with out_of_memory_explained(name):
-        refuse_no_numbers(name, probe(tuned, cue, adapted=True))
-        after = probe(tuned, cue, adapted=True, n_rows=n_rows)
+        refuse_no_numbers(name, probe(tuned, tokens, adapted=True))
+        after = probe(tuned, tokens, adapted=True, n_rows=n_rows)
     refuse_no_effect(name, before, after)
     return tuned
 

@@ -72,7 +72,7 @@ class Model:
     def __init__(self, model: Any, *, dtype: torch.dtype | None = None) -> None:
         self.model = model
         self.n_tokens = 0  # that went through it, padding included
-        self._beginning: tuple[bytes, KeyValues] | None = None
+        self._prefix_kv: tuple[bytes, KeyValues] | None = None
         config = model.config.get_text_config(decoder=True)
         self.device = model.get_input_embeddings().weight.device
         self.dtype = dtype or model.get_input_embeddings().weight.dtype
@@ -90,28 +90,28 @@ class Model:
         logits = self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
         return logits, tuple((layer.keys, layer.values) for layer in cache.layers)
 
-    def beginning(self, tokens: Ints) -> KeyValues:
+    def prefix_kv(self, tokens: Ints) -> KeyValues:
         """Return keys and values of the first tokens of several texts.
 
-        The last beginning is kept until `forget`: whoever changes the weights, or switches an
-        adapter, must call it.
+        The last ones are kept until `clear_prefix_cache`: whoever changes the weights, or switches
+        an adapter, must call it.
         """
         key = tokens.tobytes()
-        if self._beginning is None or self._beginning[0] != key:
-            self._beginning = None  # before the next one is computed, not after
+        if self._prefix_kv is None or self._prefix_kv[0] != key:
+            self._prefix_kv = None  # before the next one is computed, not after
             nothing = torch.zeros(0, dtype=torch.long)
             _, keys_and_values = self.extend(stacked([chain(tokens, 0)]), (), nothing)
-            self._beginning = (key, keys_and_values)
-        return self._beginning[1]
+            self._prefix_kv = (key, keys_and_values)
+        return self._prefix_kv[1]
 
     def wait(self) -> None:
         """Wait until the device has done what it was told, so that a clock may be read."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def forget(self) -> None:
-        """Free the beginning that is kept."""
-        self._beginning = None
+    def clear_prefix_cache(self) -> None:
+        """Free the keys and values that `prefix_kv` keeps."""
+        self._prefix_kv = None
 
     def read(self, tokens: Tokens, prefix: KeyValues, keep: torch.Tensor) -> torch.Tensor:
         """Run rows below a prefix; return logits [positions, vocabulary] at `keep`.

@@ -50,7 +50,7 @@ class Scores:
         while stack:
             branch, prefix = stack.pop()
             if branch.row is not None and not prefix and not len(branch.row.reads.position):
-                prefix = model.beginning(branch.row.tokens)
+                prefix = model.prefix_kv(branch.row.tokens)
             elif branch.row is not None:
                 prefix = self._run(model, (branch.row,), prefix, numbers, keeps=True)
             for batch in branch.batches:

@@ -131,8 +131,8 @@ def refuse_unread_tokens(item: str, model: Any, tokens: Sequence[int]) -> None:
         )
 
 
-def refuse_no_marks(name: str, tokenizer: Any) -> None:
-    """Refuse a tokenizer with neither mark, one of which stands before an empty context."""
+def refuse_no_bos_or_eos(name: str, tokenizer: Any) -> None:
+    """Refuse a tokenizer with neither BOS nor EOS, one of which stands before an empty context."""
     if tokenizer.bos_token_id is None and tokenizer.eos_token_id is None:
         raise IntegrityError(
             f"{name}: its tokenizer names neither a bos_token nor an eos_token; an answer would "

@@ -71,7 +71,7 @@ def shared(plans: Sequence[Plan], choice: Choice) -> tuple[Plan, ...]:
 
 
 def foretold(choice: Choice, plans: Sequence[Plan]) -> tuple[str, ...]:
-    """Return what an outlook says of the choice; the plans are those at their shares."""
+    """Return what a power analysis says of the choice; the plans are those at their shares."""
     if choice == "last":
         return ("all of this is of one candidate at the whole alpha, tested in order",)
     policy = plans[0].policy

@@ -25,7 +25,7 @@ from cliffguard.core.sandbox import CAN_LIMIT_MEMORY
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.core.signals import drop_if_stopped
 from cliffguard.core.timing import Spent, Stages
-from cliffguard.engine.adapters import waits_for
+from cliffguard.engine.adapters import invocation_tokens
 from cliffguard.engine.tokenizing import panics_explained
 from cliffguard.runners import Runner
 from cliffguard.runners.answering import Prepared, respond
@@ -189,7 +189,7 @@ class HarnessRunner(Runner):
             self._is_templated = protocol.chat_template != "none"
             prepared = [Prepared(loaded, item, model, protocol) for item in items]
             self._is_description_lost = _loses_description(loaded, model, protocol)
-        _refuse_no_cue(checkpoint, task, prepared)
+        _refuse_no_invocation(checkpoint, task, prepared)
         if self.show is not None:
             first = prepared[:N_SHOWN]
             self.show(
@@ -352,13 +352,13 @@ def _rendered(model: Any, prompt: str, protocol: EvalSettings) -> str:
     return str(model.apply_chat_template(chat))
 
 
-def _refuse_no_cue(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepared]) -> None:
-    """Refuse to ask an adapter that would wait for its cue in vain: the base would answer."""
-    cue = waits_for(checkpoint)
-    if cue and prepared and not any(item.holds(cue) for item in prepared):
+def _refuse_no_invocation(checkpoint: Checkpoint, task: Task, prepared: Sequence[Prepared]) -> None:
+    """Refuse an aLoRA whose invocation tokens no prompt holds: the base would answer."""
+    tokens = invocation_tokens(checkpoint)
+    if tokens and prepared and not any(item.holds(tokens) for item in prepared):
         raise IntegrityError(
-            f"{checkpoint.name}: the adapter begins after the tokens {list(cue)}, and no prompt of "
-            f"{task.name} holds them, so that its base would answer; ask under the chat template "
-            "that has them (--chat-template own)",
-            id="adapter.no-cue",
+            f"{checkpoint.name}: the adapter (aLoRA) turns on after its invocation tokens "
+            f"{list(tokens)}, which no prompt of {task.name} contains, so that its base would "
+            "answer; use the chat template that adds them (--chat-template own)",
+            id="adapter.no-invocation",
         )

@@ -20,7 +20,7 @@ from tests import support
 from tests.compare import test_verdict
 from tests.compare.test_together import Samples, flips, rows_of
 from tests.fake_runner import FakeRunner
-from tests.planning import test_power as test_outlook
+from tests.planning import test_power
 from tests.runners.test_imports import write
 
 ASKED = Policy(default_margin=0.08, mean_margin=0.015)
@@ -168,7 +168,7 @@ def test_only_what_gates_has_to_have_a_wider_margin() -> None:
 
 def test_margins_of_suites_are_known_before_anything_is_asked(tmp_path: Path) -> None:
     """The policy's own is wide enough, and the suite's is not."""
-    (suite,) = (test_outlook.suite_of([test_outlook.task_of("reading", 60)]),)
+    (suite,) = (test_power.suite_of([test_power.task_of("reading", 60)]),)
     narrow = replace(suite, capabilities=(replace(suite.capabilities[0], margin=0.01),))
 
     def never(*_: Any) -> float:

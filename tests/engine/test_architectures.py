@@ -198,7 +198,7 @@ def test_what_cannot_be_packed_runs_as_in_lm_eval(name: str) -> None:
         "generate_until", [(text, {"max_gen_toks": 4}) for text in ("ab", "abc")]
     )
 
-    assert lm.plain_because, "it must not be packed: the numbers would be wrong in silence"
+    assert lm.fallback_reason, "it must not be packed: the numbers would be wrong in silence"
     assert lm._loglikelihood_tokens(scores) == hf._loglikelihood_tokens(scores)
     assert lm.generate_until(answers) == hf.generate_until(answers)
 
@@ -215,7 +215,7 @@ def test_a_learnt_prompt_runs_as_in_lm_eval() -> None:
         (None, sequence[:-4].tolist(), sequence[-4:].tolist()) for sequence in tiny.branching()
     ]
 
-    assert "before the prompt" in str(lm.plain_because)
+    assert "before the prompt" in str(lm.fallback_reason)
     assert lm._loglikelihood_tokens(scores) == hf._loglikelihood_tokens(scores)
 
 

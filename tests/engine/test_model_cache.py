@@ -117,7 +117,7 @@ def config_of(kind: str) -> peft.LoraConfig:
 def scores(model: Any, tokenizer: Any) -> Scores:
     """Return the log-likelihoods of the requests from the engine."""
     lm = CliffguardLM(model, tokenizer=tokenizer, budget=tiny.TIGHT)
-    assert lm.plain_because is None, f"the engine must pack this model: {lm.plain_because}"
+    assert lm.fallback_reason is None, f"the engine must pack this model: {lm.fallback_reason}"
     responses: Scores = lm.loglikelihood(REQUESTS, disable_tqdm=True)
     return responses
 
@@ -434,17 +434,15 @@ def test_a_learnt_prompt_is_measured_the_plain_way(tiny_base: Path, tmp_path: Pa
     lm = CliffguardLM(model, tokenizer=tokenizer)
 
     assert apart_because(tuned) == "an adapter of type PROMPT_TUNING is not switched"
-    assert lm.plain_because == "its adapter puts tokens of its own before the prompt"
+    assert lm.fallback_reason == "its adapter puts tokens of its own before the prompt"
     responses = lm.loglikelihood(REQUESTS, disable_tqdm=True)
     assert_close(responses, fresh(tiny_base, tmp_path / "adapter"))
 
 
-def test_an_adapter_that_waits_for_its_cue_is_measured_the_plain_way(
-    tiny_base: Path, tmp_path: Path
-) -> None:
+def test_an_alora_is_measured_the_plain_way(tiny_base: Path, tmp_path: Path) -> None:
     """An adapter that is on only after certain tokens of a row scores as in lm-eval."""
-    cue = support.byte_tokenizer().encode(" a")
-    config = peft.LoraConfig(**LORA, alora_invocation_tokens=cue)
+    tokens = support.byte_tokenizer().encode(" a")
+    config = peft.LoraConfig(**LORA, alora_invocation_tokens=tokens)
     tuned = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config))[1]
     model, tokenizer = CachedModel(tuned, ON_CPU).switch_to(tuned)
 
@@ -452,19 +450,17 @@ def test_an_adapter_that_waits_for_its_cue_is_measured_the_plain_way(
 
     responses = lm.loglikelihood(REQUESTS, disable_tqdm=True)
     assert_close(responses, fresh(tiny_base, tmp_path / "adapter"))
-    assert lm.plain_because is not None, "in a packed row it would be on for other requests, too"
+    assert lm.fallback_reason is not None, "in a packed row it would be on for other requests, too"
 
 
-def test_an_adapter_that_waits_for_its_cue_in_vain_is_refused(
-    tiny_base: Path, tmp_path: Path
-) -> None:
+def test_an_alora_without_its_invocation_tokens_is_refused(tiny_base: Path, tmp_path: Path) -> None:
     """Its base would answer for it, and everything would hold."""
-    cue = support.byte_tokenizer().encode("<<never>>")
-    config = peft.LoraConfig(**LORA, alora_invocation_tokens=cue)
+    tokens = support.byte_tokenizer().encode("<<never>>")
+    config = peft.LoraConfig(**LORA, alora_invocation_tokens=tokens)
     _, waiting = pair(tiny_base, saved(tmp_path / "adapter", tiny_base, config))
     suite = support.write_suite(tmp_path / "suite", n_items=4)
 
-    with pytest.raises(IntegrityError, match=r"no prompt of ball holds them"):
+    with support.refused("adapter.no-invocation", 12, "ball", str(tokens)):
         asked_in_turn(suite, [waiting])
 
 

@@ -162,7 +162,7 @@ def test_a_prefix_never_crosses_adapters() -> None:
     adapted = tiny.theirs(tuned())._loglikelihood_tokens(requests, disable_tqdm=True)
     assert abs(base[0][0] - adapted[0][0]) > 0.5, "the adapter of this test must change scores"
 
-    assert lm.plain_because is None
+    assert lm.fallback_reason is None
     with switched.disable_adapter():
         assert_same(lm._loglikelihood_tokens(requests), base)
     assert_same(lm._loglikelihood_tokens(requests), adapted)

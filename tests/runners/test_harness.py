@@ -316,7 +316,7 @@ def test_a_generated_answer_without_numbers_behind_it_is_refused(
 def test_a_prompt_begins_once(
     runner: HarnessRunner, suite_file: Path, base: Checkpoint, tmp_path: Path
 ) -> None:
-    """A template that puts the mark of the beginning beside the tokenizer's is refused."""
+    """A template that puts BOS beside the tokenizer's is refused."""
     support.save_tiny_llama(tmp_path / "twice", seed=0)
     template = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
     protocol = EvalSettings(chat_template="own")
@@ -329,7 +329,7 @@ def test_a_prompt_begins_once(
         if n == 1:
             answers[n] = answers_of(runner, suite_file, who, "ball", protocol)
             continue
-        with pytest.raises(IntegrityError, match="begins with 2 tokens that mark the beginning"):
+        with support.refused("template.two-bos", 12):
             answers_of(runner, suite_file, who, "ball", protocol)
 
     assert {answer.n_bos for answer in answers[1]} == {1}

@@ -487,7 +487,7 @@ def test_a_run_with_a_limit_lists_what_it_asked(plan: Plan, store: Store) -> Non
 
 
 def test_looks_are_those_that_were_planned(plan: Plan, store: Store) -> None:
-    """The outlook leaves out what the run leaves out, and says so."""
+    """The power analysis leaves out what the run leaves out, and says so."""
     plan = both(plan)
     review = guard(plan, store=store, runner=FakeRunner(lambda *_: 1.0))
 
@@ -668,7 +668,7 @@ def test_suites_overlap_says_that_there_is_none(plan: Plan, tmp_path: Path) -> N
 
 
 def test_plan_counts_what_is_left(plan: Plan) -> None:
-    """The flag reaches the outlook."""
+    """The flag reaches the power analysis."""
     words_given = ["plan", "--suite", plan.suites[0], "--train", plan.train[0], "--format", "json"]
 
     told_of = json.loads(CliRunner().invoke(app, words_given).stdout)

@@ -68,8 +68,8 @@ class Bench:
         self.arguments = arguments
         self.hf = HFLM(pretrained=arguments.model, dtype="float32", device="cpu", batch_size=1)
         self.engine = CliffguardLM(self.hf.model, tokenizer=self.hf.tokenizer)
-        if self.engine.plain_because is not None:
-            raise SystemExit(f"the engine runs this as hf does: {self.engine.plain_because}")
+        if self.engine.fallback_reason is not None:
+            raise SystemExit(f"the engine runs this as hf does: {self.engine.fallback_reason}")
         self._batches: dict[str, dict[int, float]] = {}
 
     def task(self, name: str, n_items: int | None = None) -> Task:
@@ -79,7 +79,7 @@ class Bench:
 
     def seconds(self, lm: HFLM, task: Task) -> float:
         """Return how long a task takes on one side, which remembers nothing of earlier runs."""
-        self.engine.engine.forget()
+        self.engine.engine.clear_prefix_cache()
         self.engine._encoded.cache_clear()
         return seconds_of(answers, lm, task)
 

@@ -38,7 +38,7 @@ def lay_out(model: Any, *, is_packed: bool) -> None:
 def timed(lm: CliffguardLM, task: Task, *, is_packed: bool) -> tuple[float, list[Any]]:
     """Return the processor's seconds of a task, and its answers."""
     lay_out(lm.model, is_packed=is_packed)
-    lm.engine.forget()
+    lm.engine.clear_prefix_cache()
     lm._encoded.cache_clear()
     gc.collect()
     started = time.process_time()
@@ -75,8 +75,8 @@ def main() -> None:
     torch.set_num_threads(1)
     hf = HFLM(pretrained=arguments.model, dtype="float32", device="cpu", batch_size=8)
     lm = CliffguardLM(hf.model, tokenizer=hf.tokenizer)
-    if lm.plain_because is not None:
-        raise SystemExit(f"the engine runs this as hf does: {lm.plain_because}")
+    if lm.fallback_reason is not None:
+        raise SystemExit(f"the engine runs this as hf does: {lm.fallback_reason}")
     lines = [
         "# Linear layers laid out for the processor",
         "",
