@@ -122,7 +122,9 @@ def _gain(capability: CapabilityComparison) -> str:
 
 def _change(capability: CapabilityComparison) -> str:
     counts = capability.counts
-    change = _told(capability, capability.evidence.base_mean, capability.evidence.candidate_mean)
+    change = _mean_change(
+        capability, capability.evidence.base_mean, capability.evidence.candidate_mean
+    )
     return (
         change if counts.n_in_all is None else f"{change} on {counts.n_items} of {counts.n_in_all}"
     )
@@ -135,10 +137,10 @@ def change_in(part: StratumComparison, capability: CapabilityComparison) -> str:
         for task in capability.diagnostics.tasks
         if part.kind == "task" and task.task == part.name
     ]
-    return _told(tasks[0] if tasks else capability, part.base_mean, part.candidate_mean)
+    return _mean_change(tasks[0] if tasks else capability, part.base_mean, part.candidate_mean)
 
 
-def _told(
+def _mean_change(
     scored: CapabilityComparison | TaskComparison, base: float | None, candidate: float | None
 ) -> str:
     """Return a change of means in the numbers of the metric, with its direction."""

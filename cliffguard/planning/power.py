@@ -154,7 +154,9 @@ def _gate(
     price = None
     if policy.mean_margin is not None:
         without = outcomes_of(able, policy.first_level, stops)
-        rows, before = (_asked(rows, designs, outcomes) for outcomes in (together, without))
+        rows, before = (
+            _with_expected_items(rows, designs, outcomes) for outcomes in (together, without)
+        )
         price = MeanPrice(
             margin=policy.mean_margin,
             chance_pass=float(without.passed.mean()) if is_whole else 0.0,
@@ -168,7 +170,7 @@ def _gate(
     )
 
 
-def _asked(
+def _with_expected_items(
     rows: Sequence[CapabilityPower], designs: Sequence[Design | None], together: Outcomes
 ) -> list[CapabilityPower]:
     """Return the rows with the items that gates of all that is gating ask, and not one alone."""

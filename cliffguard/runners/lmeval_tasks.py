@@ -245,7 +245,7 @@ def _items(
     ids: dict[str, int] = {}
     for index, document in enumerate(harness.eval_docs):
         try:
-            prompt, choices, answer = _asked(harness, document, is_checked=local is not None)
+            prompt, choices, answer = _parts_of(harness, document, is_checked=local is not None)
         except Exception as failure:
             if local is not None:
                 raise local.misfit(failure, index) from failure
@@ -280,7 +280,7 @@ def _fields(
     return {item.id: told_by(documents[ids[item.id]], wanted) for item in items}
 
 
-def _asked(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:
+def _parts_of(harness: Any, document: Any, *, is_checked: bool) -> tuple[str, list[str], str]:
     """Return a document's prompt, choices and right answer.
 
     Where it `is_checked`, raises ValueError for an answer that is none of the choices, which

@@ -80,13 +80,13 @@ class StoredRunner(Runner):
 
     def __init__(self, entries: Sequence[_Stored]) -> None:
         self._entries = entries
-        self._asked = entries[0].question
+        self._question = entries[0].question
         self._is_by_tokens = False
 
     @property
     def identity(self) -> str:
         """Return the identity of the runner that measured."""
-        return str(self._asked["runner"])
+        return str(self._question["runner"])
 
     @property
     def protocol(self) -> EvalSettings:
@@ -95,7 +95,7 @@ class StoredRunner(Runner):
 
     def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the measurement."""
-        return str(self._asked["protocol"]["dtype"])
+        return str(self._question["protocol"]["dtype"])
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Nothing is loaded here, ever."""

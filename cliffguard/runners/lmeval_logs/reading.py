@@ -120,7 +120,7 @@ class TaskReader:
         self.logged: tuple[str, ...] = ()
         self.others: dict[str, dict[str, float | None]] = {}
         self.settings: dict[str, set[str]] = {}
-        self._told: Mapping[str, Any] | None = None
+        self._last_settings: Mapping[str, Any] | None = None
         self._wanted = wanted
         self._twins: Mapping[str, Sample] = {}  # of the other side, which asked the same
 
@@ -133,7 +133,7 @@ class TaskReader:
         samples: dict[str, Sample] = {}
         filters: dict[str, None] = {}
         known: dict[str, None] = {}
-        self.others, self.settings, self._told = {}, {}, None
+        self.others, self.settings, self._last_settings = {}, {}, None
         for line, row in samples_in(path, named):
             name = str(row.get("filter", "none"))
             filters[name] = None
@@ -219,16 +219,16 @@ class TaskReader:
         first = responses[0] if isinstance(responses, list) and responses else None
         n_said = len(first) if isinstance(first, list) else 1
         settings = {**settings, REPEATS: n_said}
-        if settings == self._told:
+        if settings == self._last_settings:
             return  # as nearly every document is
-        self._told = settings
+        self._last_settings = settings
         for key, value in settings.items():
             values = self.settings.setdefault(str(key), set())
             if len(values) < _MOST_VALUES:
                 values.add(json.dumps(_plain(value), sort_keys=True))
 
     def _note_other(self, name: str, row: Mapping[str, Any]) -> None:
-        is_read = _said(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
+        is_read = _response_text(row.get("filtered_resps"), row.get("arguments")) != _NOTHING_READ
         try:
             number = _number(row, self.choice.metric or "")
         except ValueError:
@@ -239,7 +239,7 @@ class TaskReader:
     def _sample(self, path: Path, line: int, row: Mapping[str, Any]) -> Sample:
         try:
             arguments, answer = row.get("arguments"), row.get("filtered_resps")
-            text = _said(answer, arguments)
+            text = _response_text(answer, arguments)
             score = self._score(path, line, row)
             document = str(row["doc_id"])
             twin = self._twins.get(document, _NOBODY)
@@ -330,7 +330,7 @@ def _trace(row: Mapping[str, Any], answer: Any, *, is_choice: bool) -> bytes | N
 
 def _long(response: Any) -> bytes | None:
     """Return the digest of what was generated where it is long enough to tell models apart."""
-    text = _said(response)
+    text = _response_text(response)
     text = json.dumps(response) if text is None else text
     return _short_digest(text) if len(text) >= TELLING else None
 
@@ -372,7 +372,7 @@ def _picked(answer: Any, choices: Sequence[str]) -> str:
     return choices[values.index(max(values))] if len(values) == len(choices) and values else ""
 
 
-def _said(answer: Any, arguments: Any = None) -> str | None:
+def _response_text(answer: Any, arguments: Any = None) -> str | None:
     """Return the text that was generated; None of likelihoods, one or several.
 
     Of several texts, as of a task that is repeated, all of them, or one that all of them are.

@@ -45,7 +45,7 @@ def read_rows(path: str, *, split: str | None = None, text_only: bool = False) -
     saved dataset. With `text_only` the columns of a table that hold no text are not decoded.
     Raises UsageError with file and line for what cannot be read; none is left out.
     """
-    source = _place(path, split)
+    source = _source_of(path, split)
     if source.is_dir():
         for file in tables.arrow_files(source):
             yield from tables.from_arrow(file, text_only)
@@ -109,7 +109,7 @@ def _in_rows(rows: Iterator[Row]) -> Iterator[Row]:
 
 def label_names(path: str, *, split: str | None = None) -> dict[str, tuple[str, ...]]:
     """Return the names of numbered labels by column, where `datasets` wrote them into a table."""
-    source = _place(path, split)
+    source = _source_of(path, split)
     files = tables.arrow_files(source)[:1] if source.is_dir() else [source]
     return {column: names for file in files for column, names in tables.label_names(file).items()}
 
@@ -119,7 +119,7 @@ def is_data_file(name: str) -> bool:
     return kind_of(Path(name)) in _ENDINGS
 
 
-def _place(path: str, split: str | None) -> Path:
+def _source_of(path: str, split: str | None) -> Path:
     """Return the file to read, or the folder of one saved split."""
     source = user_path(path, UsageError)
     if not source.exists():

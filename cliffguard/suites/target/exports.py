@@ -75,7 +75,7 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
     if target.prompt is not None or target.answer is not None:
         return
     tried = rows[:_N_TRIED]
-    read = (_told(row, target) for row in tried)
+    read = (_description(row, target) for row in tried)
     unasked = (
         f"{form.name}; {form.how}"
         for row in tried
@@ -89,7 +89,7 @@ def refuse_exports(rows: Sequence[Row], target: TargetData) -> None:
         raise SuiteError(f"{rows[0].source}: holds {description}", id="target.other-form")
 
 
-def _told(row: Row, target: TargetData) -> str | None:
+def _description(row: Row, target: TargetData) -> str | None:
     """Return what the rows are and how they are read, where they are of a known form."""
     for export in known_forms().flags:
         if _has(row.value, export.has) and (flags := _flags(export, row.value)):
