@@ -234,17 +234,22 @@ class Schedule:
 
     def _going_on(self, verdict: Verdict | None) -> Mapping[str, int]:
         """Return the capabilities that are asked more, and the step that they go to."""
+        # Before the first verdict all begin; what has had all its items never goes on.
         last = {name: len(steps) - 1 for name, steps in self._steps.items()}
         unfinished = [name for name in self._steps if self._step[name] < last[name]]
         if verdict is None:
             return {name: 0 for name in unfinished}
         outcomes = {finding.capability: finding.outcome for finding in verdict.findings}
         has_failed = verdict.outcome is Outcome.FAIL
+        # A loss on a ladder goes to its end at once: FAIL is final, and the rest of the items shows
+        # from which level on it is lost.
         ladders = [
             name
             for name in unfinished
             if has_failed and outcomes[name] is Outcome.REGRESSED and self._has_ladder(name)
         ]
+        # What is decided is asked no more, unless the mean is still open: it is of all capabilities
+        # that are asked in step, the held ones too, at equal fractions.
         is_over = has_failed and self._after_failure == "stop"
         is_mean_open = verdict.mean_held is False and not has_failed
         undecided = [
