@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from cliffguard import Plan, Store
-from cliffguard.core.errors import StoreError, UsageError
 from cliffguard.core.items import Item
 from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.evaluate.allocation import stored_flips
@@ -113,7 +112,7 @@ def test_a_damaged_floor_is_named(plan: Plan, tmp_path: Path) -> None:
     for path in store.root.rglob("noise.json"):
         path.write_text('{"flips": "many"}')
 
-    with pytest.raises(StoreError, match=r"noise\.json does not match its seal; `cliffguard store"):
+    with support.refused("store.damaged", 12, "noise.json", "cliffguard store"):
         stored_flips(store, find_alone(plan))
 
 
@@ -187,7 +186,7 @@ def test_answers_of_another_device_are_no_second_measurement(plan: Plan, tmp_pat
         def notes(self) -> dict[str, str]:
             return {"device": "cuda (a card)"}
 
-    with pytest.raises(UsageError, match=r"measured elsewhere \(device none\), not on cuda"):
+    with support.refused("store.measured-elsewhere", 2):
         floor(plan, store, lambda _: Elsewhere(lambda *_: 1.0))
 
 

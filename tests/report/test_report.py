@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cliffguard.core.caveats import Caveat
-from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.report import FILES, render, write_reports
+from tests import support
 from tests.report import samples
 
 
@@ -42,7 +42,7 @@ def test_what_was_assumed_of_the_sides_stands_at_the_top(format: str) -> None:
 
 def test_an_unknown_format_names_the_nearest() -> None:
     """A misspelt format is refused with what was probably meant."""
-    with pytest.raises(UsageError, match=r"'markdow'; did you mean 'markdown'\? \(known: text,"):
+    with support.refused("report.unknown-format", 2, "'markdow'", "'markdown'"):
         render(samples.failed(), "markdow")
 
 
@@ -74,7 +74,7 @@ def test_a_place_that_is_none(tmp_path: Path) -> None:
     """A folder that cannot be is the user's to mend, in one line with the path."""
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(UsageError, match=r"file/out/review\.json: cannot be written") as failure:
+    with support.refused("file.not-written", 2, "file/out/review.json") as failure:
         write_reports(samples.failed(), tmp_path / "file" / "out")
 
     assert "\n" not in str(failure.value)
@@ -88,7 +88,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("os.replace", full)
 
-    with pytest.raises(InfrastructureError, match=r"review\.json: No space left"):
+    with support.refused("file.no-room", 20, "review.json"):
         write_reports(samples.failed(), tmp_path)
 
     assert list(tmp_path.iterdir()) == []

@@ -1038,3 +1038,9 @@ def test_two_archives_are_seen_before_a_task_is_looked_for(tmp_path: Path) -> No
         (tmp_path / f"{side}.zip").write_bytes(zipped(b"{}", "samples_a.jsonl", "results.json"))
 
     assert refused(tmp_path / "base.zip", tmp_path / "tuned.zip").id == "samples.archive"
+
+
+def test_a_folder_of_samples_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """The mistake of a caller in Python; the command line asks whether a side is a path."""
+    with support.refused("samples.no-folder", 2, str(tmp_path / "gone")):
+        compare_samples(str(tmp_path / "gone"), str(tmp_path / "gone"))

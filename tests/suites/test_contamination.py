@@ -15,7 +15,6 @@ from cliffguard import EvalSettings, Outcome, Plan, Review, Store, guard
 from cliffguard.cli.app import app
 from cliffguard.config import load_plan
 from cliffguard.core.comparisons import Contamination
-from cliffguard.core.errors import UsageError
 from cliffguard.core.items import Item, Task
 from cliffguard.core.words import content_words
 from cliffguard.gate import find_sides
@@ -542,7 +541,7 @@ def test_data_that_cannot_be_read_is_refused_before_anything_is_asked(
     """A path with a typing error costs no measurement."""
     runner = FakeRunner(lambda *_: 1.0)
 
-    with pytest.raises(UsageError, match="no such file"):
+    with support.refused("rows.no-file", 2):
         guard(replace(plan, train=("nowhere.jsonl",)), store=store, runner=runner)
     assert runner.n_asked == 0
 
