@@ -649,6 +649,17 @@ def test_a_wanted_limit_picks_the_stored_protocol(plan: Plan, store: Store) -> N
     assert runner.protocol.limit == 30
 
 
+def test_what_is_stored_in_part_is_measured_first(plan: Plan, store: Store) -> None:
+    """A comparison of stored answers gives no new ones, and names what is to be finished."""
+    guard(plan, store=store, runner=FakeRunner(all_right))
+    sides, suites = find_sides(plan), load_suites(plan.suites)
+    runner = find_stored(store, sides, suites, {})
+    task = runner.resolve(suites, plan.protocol)[0]
+
+    with support.refused("compare.stored-in-part", 2, task.name, "cliffguard measure"):
+        runner.ask(sides[0], task, task.items[:1], plan.protocol)
+
+
 def test_nothing_stored_says_what_to_run(plan: Plan, store: Store) -> None:
     """Without answers the message names the missing side and the command."""
     with support.refused("compare.not-stored", 2, "/base"):

@@ -173,8 +173,22 @@ def test_proven_drift_exits_12(
     result = run(*words(plan, tmp_path), "-q")
 
     assert result.exit_code == 12
-    assert "its own mean moved in reasoning, saying (one sequence at a time)" in result.stderr
+    assert "error[noise.moved]" in result.stderr
+    assert "reasoning, saying" in result.stderr
     assert "as many items flip by themselves as a margin of 5 points allows" in result.stdout
+
+
+def test_noise_is_of_one_process(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several would ask in other batches, and it would be theirs."""
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    result = run(*words(plan, tmp_path), "-q")
+
+    assert result.exit_code == 2
+    assert "error[noise.launcher]" in result.stderr
 
 
 def test_answers_of_another_device_are_no_second_measurement(plan: Plan, tmp_path: Path) -> None:
