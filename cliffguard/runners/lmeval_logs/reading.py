@@ -72,7 +72,7 @@ _NOBODY = Sample(
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ScoreChoice:
     """Which of a file's scores counts; None: the first."""
 
     metric: str | None
@@ -110,7 +110,7 @@ class TaskReader:
     """
 
     def __init__(
-        self, choice: Choice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
+        self, choice: ScoreChoice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
     ) -> None:
         self.choice = choice
         self._is_filter_asked = choice.filter is not None
@@ -165,7 +165,7 @@ class TaskReader:
         """Take the first filter, and its first metric, where none was chosen."""
         usable = (metric for metric in known if metric not in self._unusable)
         metric = self.choice.metric or next(usable, None)
-        self.choice = Choice(metric, self.choice.filter or name)
+        self.choice = ScoreChoice(metric, self.choice.filter or name)
 
     def _refuse_unknown(
         self, path: Path, filters: Mapping[str, None], known: Mapping[str, None]
