@@ -13,9 +13,14 @@ from cliffguard.core.caveats import Caveat
 from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
+from cliffguard.suites.rows import has_header
+from cliffguard.suites.target.cells import from_json
+from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, named_parts
 from cliffguard.suites.target.drafts import ParsedRow
+from cliffguard.suites.target.known import is_passages
 from cliffguard.suites.target.metrics import ScoringPlan
+from cliffguard.suites.target.rights import unwrapped
 
 _readings: ContextVar[dict[Any, Reading] | None] = ContextVar("readings", default=None)
 
@@ -101,6 +106,24 @@ def blank_row_caveats(drafts: Sequence[ParsedRow]) -> tuple[str, ...]:
         f"{name} is blank in {n} of {n_things(len(drafts), 'row')}, and its line left out there."
         for name, n in counts.items()
     )
+
+
+def list_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, ...]:
+    """Return what was made of cells that hold a list or an object as text, in a table of text."""
+    rows = [draft.row for draft in drafts if has_header(draft.row)]
+    notes = []
+    for name in filter(None, (columns.answer, *columns.prompts)):
+        cells = [cell for row in rows if (cell := row.value.get(name)) is not None]
+        n = sum(from_json(cell) is not cell for cell in cells)
+        many = f"{n} of {n_things(len(drafts), 'row')}"
+        held = f"{name} holds a list or an object as text in {many}"
+        if n and name == columns.answer:
+            read = sum(unwrapped(cell, name, is_table=True) is not cell for cell in cells)
+            notes.append(f"{held}; in {read} it is read as right answers, else as it is written.")
+        elif n and chat_in(cells[0]) is None:
+            are = "its texts stand a line each" if is_passages(name) else "it is asked as written"
+            notes.append(f"{held}; {are}.")
+    return tuple(notes)
 
 
 def without_conflicts(

@@ -386,10 +386,9 @@ def test_ragas_rows_of_which_the_first_has_no_context(tmp_path: Path) -> None:
         {"question": "Q?", "contexts": contexts, "ground_truth": "b"} for contexts in ([], ["C."])
     ]
 
-    run(command_in(refused(tmp_path, rows, "target.other-form"))[0], tmp_path)
+    line = refused(tmp_path, rows, "target.other-form")
 
-    target = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), metric="f1"))
-    assert [item.prompt for item in target.task.items] == ["Q?", "C.\nQ?"]
+    assert [item.prompt for item in items(tmp_path, rows, **flags_in(line))] == ["Q?", "C.\nQ?"]
 
 
 def test_ragas_conversations_are_no_questions(tmp_path: Path) -> None:
