@@ -380,6 +380,12 @@ SPOILT: dict[str, tuple[Callable[[Weights], Weights], dict[str, Any], int, str]]
     "a layer is missing": (without_layer, {}, 12, "weights.missing"),
     "no head": (headless, {}, 12, "weights.missing"),
     "integers and no quantisation": (rounded, {}, 12, "weights.integers"),
+    "a quantisation and plain weights": (
+        dict,
+        {"quantization_config": {"quant_method": "fp8"}},
+        12,
+        "weights.not-quantized",
+    ),
     "an adapter was never merged": (unmerged, {}, 12, "weights.not-merged"),
     "another width": (dict, {"hidden_size": 32}, 12, "weights.other-shape"),
     "another vocabulary": (dict, {"vocab_size": 300}, 12, "weights.other-shape"),

@@ -765,7 +765,7 @@ def test_a_list_of_scores_for_other_answers_says_how_many_there_are(tmp_path: Pa
     error = refused(tmp_path / "base", tmp_path / "tuned")
 
     assert error.id == "samples.no-scores"
-    assert "acc is [0.0, 0.0], and its samples have 1 or 3 answers" in str(error)
+    assert "acc is [0.0, 0.0], and of answers its samples have 1 or 3" in str(error)
 
 
 @pytest.mark.parametrize("value", [[1, 0], [1, [1]], [-80.5, 40], {"a": 1}, "gold", 37.5])

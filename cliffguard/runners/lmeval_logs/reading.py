@@ -296,7 +296,7 @@ class TaskReader:
         why = f"{_NO_SCORE}: it is computed over the whole set"
         if isinstance(row.get(metric), list):  # which would be of repeats
             counts = " or ".join(map(str, sorted(_n_answers(row))))
-            value += f", and its samples have {counts} answers"
+            value += f", and of answers its samples have {counts}"
         return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
 
 
@@ -417,8 +417,8 @@ def _number(row: Mapping[str, Any], metric: str) -> float | None:
     value = row.get(metric)
     if isinstance(value, float) and 0 <= value <= 1:
         return value  # as nearly every sample has it
-    is_each = isinstance(value, list) and len(value) in _n_answers(row)
-    return number_of(metric, value, len(value) if is_each else 1)
+    n_scores = len(value) if isinstance(value, list) and len(value) in _n_answers(row) else 1
+    return number_of(metric, value, n_scores)
 
 
 def _n_answers(row: Mapping[str, Any]) -> set[int]:
