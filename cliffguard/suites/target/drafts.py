@@ -221,9 +221,10 @@ def _takes_lists(column: str) -> bool:
 
 def _keeping_answered(row: Row, column: str) -> str:
     """Return the command that keeps the rows with an answer, as SQuAD 2.0 has others."""
-    if not isinstance(row.value.get(column), Mapping):
+    if not is_safe(column):
         return ""
-    return f": {rewritten(row.source, 'r', f'if any(r[{column!r}].values())')}"
+    more = "from cliffguard.suites.target import right_answers"
+    return f": {rewritten(row.source, 'r', f'if right_answers(r, {column!r})', more=more)}"
 
 
 def _refuse_no_answer(value: Any, row: Row, column: str) -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 _TOKEN = re.compile(
@@ -39,31 +40,42 @@ def _as_json(text: str) -> list[str]:
     """Return the same in JSON, in pieces. Raises ValueError for anything that is no literal."""
     pieces: list[str] = []
     closing: list[str] = []
-    position, end = 0, len(text.rstrip())
-    is_after_value = False
-    while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
-            raise ValueError("no literal")
-        kind, written = match.lastgroup, match[match.lastgroup]
-        position = match.end()
-        if kind == "kind":
-            continue
-        if kind in ("text", "word", "open", "array") and is_after_value:
+    before = "open"
+    for kind, written, end, is_apart in _tokens(text):
+        if before in _ENDS and kind in _BEGINS:
+            if not is_apart:  # SQL's quote inside of a text, say
+                raise ValueError("no literal")
             pieces.append(",")  # as numpy leaves it out
-        is_after_value = kind in ("text", "word", "close")
-        if kind == "text":
-            pieces.append(json.dumps(_text(written)))
-        elif kind == "word":
-            pieces.append(_WORDS.get(written, written.removesuffix(".")))
-        elif kind in ("open", "array"):
-            closing.append("" if kind == "array" else _OPEN[written])
+        before = kind
+        if kind in ("open", "array"):
+            closing.append(_OPEN.get(written, ""))
             pieces.append(closing[-1])
         elif kind == "close":
             pieces.append(_CLOSE[written] if closing and closing.pop() else "")
-        elif not (written == "," and _ends(text, position)):
-            pieces.append(written)
+        elif kind != "mark" or written == ":" or not _ends(text, end):
+            pieces.append(_SPELLED[kind](written))
     return pieces
+
+
+_ENDS = ("text", "word", "close")
+_BEGINS = ("text", "word", "open", "array")
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str, int, bool]]:
+    """Yield kind, text and end of each token, and whether white space stands before it."""
+    position, last = 0, len(text.rstrip())
+    while position < last:
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            raise ValueError("no literal")
+        position = match.end()
+        if match.lastgroup != "kind":
+            written = match[match.lastgroup]
+            yield match.lastgroup, written, position, match[0] != written
+
+
+def _word(written: str) -> str:
+    return _WORDS.get(written, written.removesuffix("."))
 
 
 def _text(written: str) -> str:
@@ -77,3 +89,10 @@ def _text(written: str) -> str:
 def _ends(text: str, position: int) -> bool:
     """Say whether a bracket closes next: Python allows a comma before it."""
     return text[position : position + 20].lstrip()[:1] in ("]", "}", ")")
+
+
+_SPELLED: Mapping[str, Callable[[str], str]] = {
+    "text": lambda written: json.dumps(_text(written)),
+    "word": _word,
+    "mark": str,
+}

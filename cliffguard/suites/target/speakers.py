@@ -62,7 +62,7 @@ def _renamed(
         description = f"who speaks last in a row is the {last}"
     else:
         names = {name: last if name in enders else other for name in unknown}
-        role = f"{names}.get(t[{key!r}], t[{key!r}])"
+        role = f"{names}.get(str(t[{key!r}]), t[{key!r}])"
         description = ", ".join(f"{name} is the {role}" for name, role in names.items())
     made = rewritten(
         source,

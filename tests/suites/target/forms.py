@@ -129,6 +129,13 @@ FLAGS = {
     "evals": Form({"input": TALK, "ideal": "Yo"}, "Hi?", "Yo"),
     "reinforcement": Form({"messages": TALK, "reference_answer": "Yo"}, "Hi?", "Yo"),
     "langsmith": Form({"inputs": {"q": "Q?"}, "outputs": {"a": "b"}}, "Q?", "b"),
+    "deepeval": Form({"input": "Q?", "expected_output": "b", "context": None}, "Q?", "b"),
+    "deepeval, context": Form(
+        {"input": "Q?", "expected_output": "b", "context": ["C.", "D."]}, "C.\nD.\nQ?", "b"
+    ),
+    "mlflow": Form({"inputs": {"q": "Q?"}, "expectations": {"r": "b"}}, "Q?", "b"),
+    "langfuse": Form({"input": {"q": "Q?"}, "expectedOutput": {"a": "b"}}, "Q?", "b"),
+    "phoenix": Form({"input": {"q": "Q?"}, "output": {"a": "b"}, "metadata": {}}, "Q?", "b"),
     "promptfoo": Form(
         {"vars": {"q": "Q?"}, "assert": [{"type": "equals", "value": "b"}]}, "Q?", "b"
     ),

@@ -130,6 +130,10 @@ def test_a_batch_is_put_together(
     [
         ({"question_id": 1, "turns": ["Q?"]}, "--target-prompt turns.0"),
         ({"question_id": 1, "choices": [{"turns": ["a"]}]}, "the file of the questions"),
+        (
+            {"vars": {"q": "Q?"}, "assert": [{"type": "llm-rubric", "value": "is kind"}]},
+            "write the right answers",
+        ),
         ({"object": "chat.completion", "choices": [{"message": SAID}]}, "file of the questions"),
         ({"info": {}, "images": [{}], "annotations": [{}], "categories": []}, "pictures"),
         ({"task_id": "H/0", "prompt": "def f():", "entry_point": "f", "test": ""}, "humaneval"),

@@ -39,6 +39,7 @@ def table(folder: Path, header: str, *cells: str, **keys: Any) -> Reading:
         ("['a'] + ['b']", None),
         ("[" * 100_000, None),
         ("['a'", None),
+        ("['it''s']", None),
     ],
 )
 def test_only_literals_are_taken_apart(text: str, held: Any) -> None:

@@ -64,6 +64,17 @@ def test_they_are_one_text_by_the_command(tmp_path: Path, name: str) -> None:
     assert items(tmp_path, [ROWS[name]], **keys, metric="exact_match")[0].right == ("pos", "neg")
 
 
+def test_rows_without_a_label_are_left_out_by_a_command(tmp_path: Path) -> None:
+    """doccano exports what nobody has labelled yet."""
+    rows = [{"data": "Good", "label": ["pos"]}, {"data": "Meh", "label": []}]
+    keys = {"prompt": "data", "answer": "label"}
+
+    run(command_in(refused(tmp_path, rows, "target.blank", **keys))[0], tmp_path)
+
+    read = read_target(TargetData(data=str(tmp_path / "rows.jsonl"), **keys))
+    assert [item.prompt for item in read.task.items] == ["Good"]
+
+
 @pytest.mark.parametrize("column", ["label", "labels", "tags"])
 def test_a_column_of_labels_that_is_named_is_of_labels(tmp_path: Path, column: str) -> None:
     """Its name says so, in a table of text as well."""

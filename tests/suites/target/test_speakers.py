@@ -29,6 +29,7 @@ def chat(*parties: str, key: str = "role", text: str = "content") -> dict[str, A
         [chat("customer", "assistant")],
         [chat("user", "agent")],
         [chat('a"; id; "', "b")],
+        [{"messages": [{"role": None, "content": "0"}, {"role": "assistant", "content": "1"}]}],
     ],
 )
 def test_who_is_the_assistant_is_said_by_a_command(
