@@ -14,7 +14,7 @@ from cliffguard.core.errors import SuiteError
 from cliffguard.core.items import Item, Suite, Task
 from cliffguard.core.texts import cut_middle, first_of, n_things, plural
 from cliffguard.suites.rows import has_header
-from cliffguard.suites.target.cells import from_json
+from cliffguard.suites.target.cells import texts_in
 from cliffguard.suites.target.chats import chat_in
 from cliffguard.suites.target.columns import Columns, named_parts
 from cliffguard.suites.target.drafts import ParsedRow
@@ -109,21 +109,35 @@ def blank_row_caveats(drafts: Sequence[ParsedRow]) -> tuple[str, ...]:
 
 
 def list_notes(drafts: Sequence[ParsedRow], columns: Columns) -> tuple[str, ...]:
-    """Return what was made of cells that hold a list or an object as text, in a table of text."""
-    rows = [draft.row for draft in drafts if has_header(draft.row)]
+    """Return what was made of texts that look like a list or an object, where they may be one.
+
+    So they may in a table of text, and in a column of passages.
+    """
     notes = []
     for name in filter(None, (columns.answer, *columns.prompts)):
-        cells = [cell for row in rows if (cell := row.value.get(name)) is not None]
-        n = sum(from_json(cell) is not cell for cell in cells)
-        many = f"{n} of {n_things(len(drafts), 'row')}"
-        held = f"{name} holds a list or an object as text in {many}"
-        if n and name == columns.answer:
-            read = sum(unwrapped(cell, name, is_table=True) is not cell for cell in cells)
-            notes.append(f"{held}; in {read} it is read as right answers, else as it is written.")
-        elif n and chat_in(cells[0]) is None:
-            are = "its texts stand a line each" if is_passages(name) else "it is asked as written"
-            notes.append(f"{held}; {are}.")
+        is_answer, are_many = name == columns.answer, is_passages(name)
+        rows = [draft.row for draft in drafts if are_many or has_header(draft.row)]
+        cells = [cell for row in rows if _looks_listed(cell := row.value.get(name))]
+        if not cells or chat_in(cells[0]) is not None:
+            continue
+        if is_answer:
+            n_read = sum(unwrapped(cell, name, is_table=True) is not cell for cell in cells)
+        else:
+            n_read = sum(texts_in(cell, name) is not None for cell in cells)
+        read = "right answers" if is_answer else "texts, a line each"
+        notes.append(
+            f"{name} looks like a list or an object in {len(cells)} of "
+            f"{n_things(len(drafts), 'row')}; in {n_read} it is read as {read}, and else taken as "
+            "it is written."
+        )
     return tuple(notes)
+
+
+def _looks_listed(cell: Any) -> bool:
+    if not isinstance(cell, str):
+        return False
+    text = cell.strip()
+    return text[:1] + text[-1:] in ("[]", "{}")
 
 
 def without_conflicts(

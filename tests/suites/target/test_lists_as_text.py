@@ -56,7 +56,7 @@ def test_passages_stand_a_line_each(tmp_path: Path, column: str, contexts: str) 
     read = table(tmp_path, f"question,{column},answer", "Q?", contexts, "b", prompt=frame)
 
     assert read.task.items[0].prompt == "C.\nD.\nQ?"
-    assert "a line each" in read.notes[0]
+    assert "in 1 it is read as texts, a line each" in read.notes[0]
 
 
 def test_a_list_that_is_the_question_is_asked_as_it_is_written(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_list_that_is_the_question_is_asked_as_it_is_written(tmp_path: Path) -
     read = table(tmp_path, "instruction,input,output", "Sort.", "['b', 'a']", "a b")
 
     assert read.task.items[0].prompt == "Sort.\n['b', 'a']"
-    assert "asked as written" in read.notes[0]
+    assert "in 0 it is read as texts" in read.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,7 @@ def test_a_list_that_is_the_question_is_asked_as_it_is_written(tmp_path: Path) -
         ("answer", "['a', 'b']", ("a", "b")),
         ("answers", "{'text': array(['a', 'b'], dtype=object)}", ("a", "b")),
         ("answer", "[3, 1]", ("[3, 1]",)),
+        ("answer", "['it''s']", ("['it''s']",)),
     ],
 )
 def test_right_answers_are_read(
@@ -83,7 +84,8 @@ def test_right_answers_are_read(
     read = table(tmp_path, f"question,{column}", "Q?", cell)
 
     assert read.task.items[0].right == right
-    assert "holds a list or an object as text in 1 of 1 row" in read.notes[0]
+    assert "looks like a list or an object in 1 of 1 row" in read.notes[0]
+    assert f"in {int(right[0] != cell)} it is read" in read.notes[0]
 
 
 @pytest.mark.parametrize("comma", [",", "\n"])
