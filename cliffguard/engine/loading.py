@@ -287,8 +287,8 @@ def damage_explained(name: str) -> Iterator[None]:
                 id="checkpoint.own-code",
             ) from failure
         raise IntegrityError(
-            f"{name}: cannot be loaded: {first_words(failure)}; copy its files again, or mend what "
-            "its config says",
+            f"{name}: cannot be loaded: {first_words(failure).rstrip('.')}; copy its files "
+            "again, or mend what its config says",
             id="checkpoint.not-loaded",
         ) from failure
 

@@ -294,10 +294,17 @@ class TaskReader:
         if self._is_number:
             return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
         why = f"{_NO_SCORE}: it is computed over the whole set"
-        if isinstance(row.get(metric), list):  # which would be of repeats
+        if _may_be_repeats(row.get(metric)):
             counts = " or ".join(map(str, sorted(_n_answers(row))))
             value += f", and of answers its samples have {counts}"
         return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
+
+
+def _may_be_repeats(value: Any) -> bool:
+    """Say whether a value is a list of scores, as of answers that were repeated."""
+    return isinstance(value, list) and all(
+        isinstance(score, (bool, int, float)) and 0 <= score <= 1 for score in value
+    )
 
 
 def _damaged(path: Path, line: int, what: str) -> IntegrityError:

@@ -11,7 +11,7 @@ from cliffguard.core.texts import n_things
 from cliffguard.suites.rows import Row
 from cliffguard.suites.target.cells import as_text, from_json, has, shown, value_of
 from cliffguard.suites.target.columns import framed
-from cliffguard.suites.target.known import suffix_of
+from cliffguard.suites.target.known import mend, suffix_of
 
 
 def choices_of(
@@ -57,7 +57,7 @@ def choices_of(
             )
         raise SuiteError(
             f"{row.where}: {column} must be a list of at least two texts, found {shown(value)}"
-            "; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
+            f"; name another column with {mend('choices', 'COLUMN')}, or say --target-ignore "
             f"{column}",
             id="target.choices",
         )
