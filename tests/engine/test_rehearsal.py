@@ -261,6 +261,8 @@ def test_what_headers_do_not_show_is_not_called_whole(
             "transformers.quantizers.quantizer_gptq.GptqHfQuantizer.__init__", lambda *_, **__: None
         )
         set_json(folder / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+        file = folder / "model.safetensors"
+        save_file(rounded(load_file(file)), file, metadata={"format": "pt"})
         rehearsal = full(folder)
     else:
         name = "adapter_model" if is_adapter else "model"
