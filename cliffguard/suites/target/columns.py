@@ -137,6 +137,11 @@ def filled_in(text: str, value: Any) -> str:
     return _COLUMN.sub(lambda match: str(value(match[1])), text)
 
 
+def framed(prompt: str) -> str:
+    """Return a prompt, a column or a text with columns in braces, as such a text on one line."""
+    return prompt.replace("\n", "\\n") if in_braces(prompt) else f"{{{prompt}}}"
+
+
 def listed(columns: Iterable[str]) -> str:
     """Return the columns to choose from, for a message."""
     return f"there are: {first_of([str(name) for name in columns], _LISTED)}"

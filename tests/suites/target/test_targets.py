@@ -308,10 +308,10 @@ def test_keys_that_do_not_fit_are_refused(
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"question": "q"}, "answer is missing"),
-        ({"question": "q", "answer": None}, "answer is missing"),
+        ({"question": "q"}, "answer is missing or blank"),
+        ({"question": "q", "answer": None}, "answer is missing or blank"),
         ({"question": "q", "answer": [["a"]]}, "answer must be text or a number"),
-        ({"question": " ", "answer": "a"}, "prompt must be text, not blank"),
+        ({"question": " ", "answer": "a"}, "question is missing or blank"),
         ({"question": 5, "answer": "a", "choices": ["a", "b"]}, "has choices, which the first row"),
         ({"question": {"a": 1}, "answer": "a"}, "question must be text"),
         (["q", "a"], "expected a row with named columns, found a list"),
@@ -370,7 +370,7 @@ def test_a_bad_row_of_a_table_is_named(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     path.write_text('question,answer\n"a\nb",x\nc,\n')
 
-    with pytest.raises(UsageError, match=r"d\.csv:4: answer must be text"):
+    with pytest.raises(UsageError, match=r"d\.csv:4: answer is missing or blank"):
         target_suite(TargetData(data=str(path)))
 
 
