@@ -34,6 +34,7 @@ from cliffguard.checkpoints.formats import (
     refuse_pointers,
 )
 from cliffguard.checkpoints.hub import locate
+from cliffguard.checkpoints.settings_checks import refuse_marked, refuse_sizes
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint, CheckpointFiles
 from cliffguard.core.errors import CliffguardError, IntegrityError, UsageError
@@ -142,7 +143,9 @@ def _full(
     if not (folder / "config.json").is_file():
         refuse_no_checkpoint(name, folder)
     refuse_pointers(name, folder)
+    refuse_marked(folder)
     refuse_other_models(name, read_json(folder / "config.json"))
+    refuse_sizes(name, read_json(folder / "config.json"))
     refuse_other_files(name, folder)
     _refuse_kernels(name, folder)
     weights = weight_files(name, folder, "*.safetensors", options.allow_pickle)
@@ -177,6 +180,7 @@ def _adapted(
 ) -> Checkpoint:
     assert base.files is not None
     refuse_pointers(name, folder)
+    refuse_marked(folder)
     refuse_other_adapters(name, folder, _adapter_config(folder))
     adapter = adapter_digest(name, folder, options.allow_pickle)
     refuse_other_files(name, folder)

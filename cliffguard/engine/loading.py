@@ -19,6 +19,7 @@ from cliffguard.engine.foreign_names import advice, foreign_part, lost_weights
 from cliffguard.engine.mapped import into_memory, refuse_on_disk
 from cliffguard.engine.smoke_test import probe, refuse_no_effect, refuse_no_numbers
 from cliffguard.engine.tokenizing import panics_explained, panics_held
+from cliffguard.engine.trainers_files import refuse_wrapped
 from cliffguard.engine.weight_checks import (
     refuse_missing_tokens,
     refuse_no_bos_or_eos,
@@ -209,7 +210,9 @@ def _from_files(checkpoint: Checkpoint, options: LoadOptions) -> Any:
     )
     if missing := sorted(about["missing_keys"]):
         # transformers would fill them with random numbers and only warn.
-        _refuse_missing(checkpoint.name, model, missing, sorted(about["unexpected_keys"]))
+        extra = sorted(about["unexpected_keys"])
+        refuse_wrapped(checkpoint.name, checkpoint.files.weights, extra)
+        _refuse_missing(checkpoint.name, model, missing, extra)
     model.unread = unread(checkpoint.name, model, about["unexpected_keys"])
     return model
 
@@ -284,7 +287,9 @@ def damage_explained(name: str) -> Iterator[None]:
                 id="checkpoint.own-code",
             ) from failure
         raise IntegrityError(
-            f"{name}: cannot be loaded: {first_words(failure)}", id="checkpoint.not-loaded"
+            f"{name}: cannot be loaded: {first_words(failure).rstrip('.')}; copy its files "
+            "again, or mend what its config says",
+            id="checkpoint.not-loaded",
         ) from failure
 
 

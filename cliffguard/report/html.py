@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from cliffguard.core.reviews import Review
 from cliffguard.core.texts import shorten
-from cliffguard.report import behaviour, classes, numbers, parts, reach, wording
+from cliffguard.report import behaviour, classes, next_steps, numbers, parts, reach, wording
 from cliffguard.report import timings as times
 from cliffguard.report.bars import bars
 from cliffguard.report.clean import cleaned, one_line
@@ -45,6 +45,7 @@ def render_html(review: Review, timings: times.TimingsOrLater = None) -> str:
         .render(
             page=page,
             bars=bars(page),
+            next_steps=next_steps,
             ladders=ladders,
             parts=parts,
             part_views=parts.part_views(page),

@@ -11,6 +11,7 @@ from cliffguard.core.reviews import Finding, Outcome, Review
 from cliffguard.core.timing import Timings
 from cliffguard.report.capability_row import CapabilityRow
 from cliffguard.report.clean import clean, cleaned, one_line
+from cliffguard.report.next_steps import next_steps
 from cliffguard.report.page import Page, lay_out
 from cliffguard.report.timings import TimingsOrLater, read
 from cliffguard.report.wording import SHAPES
@@ -43,7 +44,8 @@ def render_junit(review: Review, timings: TimingsOrLater = None) -> str:
     spent = read(timings)
     page = lay_out(cleaned(review))
     suite = ElementTree.Element("testsuite", name="cliffguard")
-    _properties(suite, _verdict_numbers(page.review))
+    steps = " ".join(next_steps(page))
+    _properties(suite, {**_verdict_numbers(page.review), "next": steps})
     for row in page.rows:
         _add_capability(suite, row, page, spent)
     if page.outcome is not Outcome.PASS and suite.find("testcase/failure") is None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _PARTS = {"lm-eval": 3, "torch": 2, "transformers": 2, "peft": 2}
 
 
-_LOOK = "looked at, format 1"
+_LOOK = "looked at, format 2"
 """Raised where a look refuses or remarks something else."""
 
 _N_TRIED = 8  # items of a task whose prompts a trial of packing chooses from

@@ -1,7 +1,7 @@
 """How a generated answer is scored against the right one: each metric of own items, by name.
 
 No metric runs code, neither the suite's nor the model's. Whoever changes what a metric gives for
-the same answer raises `records.SCORING`.
+the same answer raises `core.items.SCORING`.
 """
 
 from __future__ import annotations

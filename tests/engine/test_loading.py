@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -320,3 +321,27 @@ def test_pickled_weights_under_other_names(
     with support.refused(*error) as caught:
         loading.load(pickled, replace(ON_CPU, allow_pickle=True))
     assert caught.value.id == error_id
+
+
+@pytest.mark.parametrize("key", ["state_dict", "module", "model"])
+def test_weights_inside_of_an_object_are_taken_out_by_a_command(
+    tiny_base: Path, tmp_path: Path, key: str
+) -> None:
+    """As Lightning and DeepSpeed save them; what the command writes is read in their place."""
+    import torch
+    from safetensors.torch import load_file
+
+    folder = copy(tiny_base, tmp_path / "pickled")
+    torch.save(
+        {key: load_file(folder / "model.safetensors"), "epoch": 1}, folder / "pytorch_model.bin"
+    )
+    (folder / "model.safetensors").unlink()
+
+    pickled = find_base(str(folder), FindOptions(allow_pickle=True))
+    with support.refused("weights.wrapped", 12) as caught:
+        loading.load(pickled, replace(ON_CPU, allow_pickle=True))
+    command = re.search(r'python -c "([^"]+)"', str(caught.value))
+
+    assert command is not None
+    exec(command[1], {})
+    loading.load(find_base(str(folder), FindOptions()), ON_CPU)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,41 @@ def test_a_template_that_draws_by_chance_is_told(
     (caveat,) = check_template(base("{{ messages[0].content }}" + chance), OWN)
 
     assert caveat.id == "template.random"
+
+
+@pytest.mark.parametrize(
+    "chance",
+    [
+        "{% if messages | length > 3 %}{{ range(9) | random }}{% endif %}",
+        "{% if messages | length > 3 %}{{ lipsum(n=1) }}{% endif %}",
+        "{% if messages | length > 3 %}{{ [[1, 2]] | map('random') | list }}{% endif %}",
+    ],
+)
+def test_chance_in_a_branch_that_no_trial_takes_is_told(
+    base: Callable[[str], Checkpoint], chance: str
+) -> None:
+    """What eight renderings of one prompt show is what that prompt comes by."""
+    (caveat,) = check_template(base("{{ messages[0].content }}" + chance), OWN)
+
+    assert caveat.id == "template.random"
+
+
+DATED = (
+    "{% if date_string is not defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "{{ date_string }} {{ messages[0].content }}"
+)
+
+
+def test_a_template_that_writes_the_day_is_told(base: Callable[[str], Checkpoint]) -> None:
+    """As Llama 3.1's; the argument that the line names makes it one day always."""
+    checkpoint = base(DATED)
+
+    (caveat,) = check_template(checkpoint, OWN)
+    args = re.search(r"--template-args '(.+?)'", caveat.text)
+
+    assert caveat.id == "template.date"
+    assert args is not None
+    assert check_template(checkpoint, replace(OWN, template_args=json.loads(args[1]))) == ()
 
 
 def test_a_default_that_is_missing_is_told(tiny_base: Path, tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ def test_parts_stand_in_order(page: str) -> None:
 
     assert heads == [
         samples.failed().verdict.sentence,
+        "What next",
         "Capabilities",
         "Ladders: where it falls",
         "Target gain",

@@ -7,12 +7,15 @@ import errno
 import os
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
 
 from cliffguard.core.caveats import Caveat
 from cliffguard.report import FILES, render, write_reports
+from cliffguard.report.next_steps import next_steps
+from cliffguard.report.page import lay_out
 from tests import support
 from tests.report import samples
 
@@ -102,3 +105,15 @@ def test_reports_tell_the_mean_drop(format: str, held: bool, word: str) -> None:
 
     assert "Mean drop of the 3 gating capabilities, at the looks that all had: +0.4 pp" in text
     assert f"at most +1.6 pp; below 1.5 pp {word}." in text
+
+
+@pytest.mark.parametrize("name", ["failed", "inconclusive", "not_measured", "passed"])
+def test_what_next_has_the_same_words_everywhere(name: str) -> None:
+    """Whoever opens the page or a job's summary reads the steps of the terminal."""
+    review = getattr(samples, name)()
+    steps = next_steps(lay_out(review))
+
+    assert steps
+    for output_format in ("text", "markdown", "html", "junit"):
+        shown = unescape(render(review, output_format)).replace("\\", "")
+        assert all(step in " ".join(shown.split()) for step in steps), output_format

@@ -113,6 +113,8 @@ FACTORIES: dict[str, tuple[Any, str]] = {
     "no function": ("tests.support:SUITE", "tests.support:SUITE is a str"),
     "no arguments": (lambda: DictBackend, "cannot be called (too many positional arguments)"),
     "no flag": (lambda settings: DictBackend, "unexpected keyword argument 'allow_pickle'"),
+    "a builtin": (print, "got an unexpected keyword argument 'allow_pickle'"),
+    "a type of Python's": (dict, "cannot be called ("),
 }
 
 
@@ -130,6 +132,28 @@ def test_what_is_no_factory_is_refused(name: str) -> None:
 
     assert (refused.value.id, refused.value.exit_code) == ("runner.backend-factory", 2)
     assert problem in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "source", ["def (", "1 / 0", "import nowhere.at_all; nowhere.x", "raise X"]
+)
+def test_a_module_that_cannot_be_imported_is_told(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one line: the module, and what Python says of it."""
+    name = f"theirs_{abs(hash(source))}"
+    (tmp_path / f"{name}.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    register_backend("theirs", f"{name}:Backend")
+
+    with pytest.raises(CliffguardError) as refused:
+        make_backend(RunnerSettings(model="theirs"))
+
+    assert refused.value.exit_code == (20 if "nowhere" in source else 2)
+    assert refused.value.id == (
+        "environment.missing-library" if "nowhere" in source else "runner.backend-import"
+    )
     assert str(refused.value).isprintable()
 
 

@@ -72,7 +72,7 @@ _NOBODY = Sample(
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ScoreChoice:
     """Which of a file's scores counts; None: the first."""
 
     metric: str | None
@@ -110,7 +110,7 @@ class TaskReader:
     """
 
     def __init__(
-        self, choice: Choice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
+        self, choice: ScoreChoice, wanted: Sequence[str] = (), unusable: Collection[str] = ()
     ) -> None:
         self.choice = choice
         self._is_filter_asked = choice.filter is not None
@@ -165,7 +165,7 @@ class TaskReader:
         """Take the first filter, and its first metric, where none was chosen."""
         usable = (metric for metric in known if metric not in self._unusable)
         metric = self.choice.metric or next(usable, None)
-        self.choice = Choice(metric, self.choice.filter or name)
+        self.choice = ScoreChoice(metric, self.choice.filter or name)
 
     def _refuse_unknown(
         self, path: Path, filters: Mapping[str, None], known: Mapping[str, None]
@@ -294,7 +294,17 @@ class TaskReader:
         if self._is_number:
             return _damaged(path, line, f"{metric} is {value}, and a number elsewhere")
         why = f"{_NO_SCORE}: it is computed over the whole set"
+        if _may_be_repeats(row.get(metric)):
+            counts = " or ".join(map(str, sorted(_n_answers(row))))
+            value += f", and of answers its samples have {counts}"
         return ScoreError(f"{path}:{line}", metric, f"is {value}", _metrics(row), why)
+
+
+def _may_be_repeats(value: Any) -> bool:
+    """Say whether a value is a list of scores, as of answers that were repeated."""
+    return isinstance(value, list) and all(
+        isinstance(score, (bool, int, float)) and 0 <= score <= 1 for score in value
+    )
 
 
 def _damaged(path: Path, line: int, what: str) -> IntegrityError:
@@ -414,11 +424,20 @@ def _number(row: Mapping[str, Any], metric: str) -> float | None:
     value = row.get(metric)
     if isinstance(value, float) and 0 <= value <= 1:
         return value  # as nearly every sample has it
-    return number_of(metric, value, _n_repeats(row) if isinstance(value, list) else 1)
+    n_scores = len(value) if isinstance(value, list) and len(value) in _n_answers(row) else 1
+    return number_of(metric, value, n_scores)
 
 
-def _n_repeats(row: Mapping[str, Any]) -> int:
-    """Return how many texts were generated for a document; 1 of likelihoods."""
-    responses = row.get("resps")
-    first = responses[0] if isinstance(responses, list) and responses else None
-    return len(first) if isinstance(first, list) and _generates(row.get("arguments")) else 1
+def _n_answers(row: Mapping[str, Any]) -> set[int]:
+    """Return how many texts were generated for a document, and kept by a filter; 1 of likelihoods.
+
+    Filters that keep several write them flat, or as the list that all were generated in.
+    """
+    counts = {1}
+    if _generates(row.get("arguments")):
+        for key in ("resps", "filtered_resps"):
+            texts = row.get(key)
+            while isinstance(texts, list) and texts:
+                counts.add(len(texts))
+                texts = texts[0]
+    return counts

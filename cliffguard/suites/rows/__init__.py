@@ -14,6 +14,7 @@ from cliffguard.suites.rows.foreign import (
     in_shell,
     index_told,
     named_file,
+    new_file,
     told_by_ending,
     told_by_shape,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "is_data_file",
     "label_names",
     "named_file",
+    "new_file",
     "read_records",
     "read_rows",
 ]

@@ -52,6 +52,13 @@ def is_turn(value: Mapping[str, Any]) -> bool:
     return _keys(value) is not None
 
 
+def role_key(turn: Mapping[str, Any]) -> str:
+    """Return under which key a turn says who speaks."""
+    keys = _keys(turn)
+    assert keys is not None, "the caller has asked is_chat"
+    return keys[0]
+
+
 def turns_of(value: Sequence[Mapping[str, Any]], where: str) -> list[Turn]:
     """Return the turns of a chat, in order. Raises SuiteError with `where` for what is not text."""
     turns = []

@@ -70,6 +70,17 @@ BEFORE = (
 )  # fmt: skip
 """Parts of a question that stand before it; where several are there, in this order."""
 
+_PASSAGES = frozenset({*BEFORE, "evidence", "snippets", "chunks"}) - {
+    *("title", "headline", "schema", "text", "instruction", "dialogue", "dialog"),
+    *("conversation", "history"),
+}
+
+
+def is_passages(name: str) -> bool:
+    """Say whether a column is of passages by its name: context, retrieved_contexts."""
+    return folded(last_name(name)).split("_")[-1] in _PASSAGES
+
+
 AFTER = ("body", "question", "input", "hypothesis")
 """Parts of a question that stand behind it."""
 
@@ -176,6 +187,24 @@ def _placed(column: str) -> tuple[str, int | None]:
     if suffix.isdecimal():
         return f"{stem}0", int(suffix)
     return stem, ord(suffix.casefold()) - ord("a")
+
+
+_LABELS = frozenset(
+    {"label", "labels", "choices", "tag", "tags", "category", "categories", "class", "classes"}
+    | {"topics", "emotions", "genres", "intents", "annotation", "accept", "suggestion"}
+    | {"responses", "suggestions"}
+)
+
+
+def are_labels(path: str) -> bool:
+    """Say whether several values at a path are labels of one row, by its name or tool."""
+    names = [folded(part) for part in path.split(".")]
+    return names[-1].endswith("_suggestion") or not _LABELS.isdisjoint(names)
+
+
+def quoted(name: str) -> str:
+    """Return a name as a shell takes it."""
+    return name if name.replace("_", "").replace(".", "").isalnum() else f"'{name}'"
 
 
 def says(value: Any) -> bool:

@@ -306,10 +306,10 @@ def test_keys_that_do_not_fit_are_refused(tmp_path: Path, keys: dict[str, Any], 
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"question": "q"}, "answer is missing"),
-        ({"question": "q", "answer": None}, "answer is missing"),
+        ({"question": "q"}, "answer is missing or blank"),
+        ({"question": "q", "answer": None}, "answer is missing or blank"),
         ({"question": "q", "answer": [["a"]]}, "answer must be text or a number"),
-        ({"question": " ", "answer": "a"}, "prompt must be text, not blank"),
+        ({"question": " ", "answer": "a"}, "question is missing or blank"),
         ({"question": 5, "answer": "a", "choices": ["a", "b"]}, "has choices, which the first row"),
         ({"question": {"a": 1}, "answer": "a"}, "question must be text"),
         (["q", "a"], "expected a row with named columns, found a list"),
