@@ -91,7 +91,7 @@ def looped(workspace: Place) -> list[str]:
 
 CASES: Cases = {
     "a chat template that is no text": Case(
-        lambda p: p.spoil("tuned/chat_template.jinja", b"\xff\xfe{{"), 12, "checkpoint.not-text"
+        lambda p: p.spoil("tuned/chat_template.jinja", b"\xfc{{"), 12, "checkpoint.not-text"
     ),
     "candidate is not there": Case(
         lambda p: p.check(candidate=p.root / "nowhere"), 2, "checkpoint.no-folder"
