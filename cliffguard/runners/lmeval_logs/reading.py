@@ -311,7 +311,8 @@ def _metrics(row: Mapping[str, Any]) -> list[str]:
 
 
 def _short_digest(value: Any) -> bytes:
-    return hashlib.blake2b(json.dumps(value).encode("utf-8"), digest_size=12).digest()
+    """Return a digest of what JSON holds, by Python's spelling, which is the fastest to be had."""
+    return hashlib.blake2b(ascii(value).encode("ascii"), digest_size=12).digest()
 
 
 T = TypeVar("T")
