@@ -48,11 +48,11 @@ def test_every_number_is_read_as_python_reads_it(text: str) -> None:
 def test_a_text_that_is_torn_is_refused_in_pythons_words(value: Any, data: st.DataObject) -> None:
     """Cut, or with a character put in: read alike, or refused alike."""
     text = json.dumps(value)
-    place = data.draw(st.integers(0, len(text)))
+    index = data.draw(st.integers(0, len(text)))
     more = data.draw(st.sampled_from(["", ",", "]", "}", '"', "\\", "\t", "\ufeff", "\ud83d", "0"]))
-    rest = data.draw(st.sampled_from(["", text[place:]]))
+    rest = data.draw(st.sampled_from(["", text[index:]]))
 
-    torn = text[:place] + more + rest
+    torn = text[:index] + more + rest
 
     assert either(parse_json, torn) == either(json.loads, torn)
 
