@@ -21,7 +21,13 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from cliffguard.engine.lm import CliffguardLM
-from scripts.studies.engine.peak import lay_out, linear_flops, machine_kind, matmul_peak
+from scripts.studies.engine.peak import (
+    lay_out,
+    linear_flops,
+    machine_kind,
+    matmul_peak,
+    with_section,
+)
 from scripts.studies.engine.tasks import Task, answers, build
 
 ITEMS = {"arc_challenge_5shot": 24, "mmlu_5shot": 9, "piqa_0shot": 20, "gsm8k_8shot_cot": 2}
@@ -77,14 +83,6 @@ alone, a second, by the fastest matrix product of the same run, plain or laid ou
 """
 
 
-def merged(text: str, kind: str, section: str) -> str:
-    """Return a report with a kind of machine's section put in, or in place of the old one."""
-    others = text.split("\n## ")[1:]
-    kept = [other for other in others if other.partition("\n")[0] != kind]
-    parts = sorted([*(other.strip("\n") for other in kept), f"{kind}\n\n{section}"])
-    return "\n\n## ".join([HEAD.strip("\n"), *parts]) + "\n"
-
-
 def main() -> None:
     """Measure each task, and print the table."""
     parser = argparse.ArgumentParser(description="What laid-out linear layers gain.")
@@ -109,12 +107,8 @@ def main() -> None:
         task = build(name, arguments.data, ITEMS[name])
         lines.append(row(lm, task, arguments.repeats))
         print(lines[-1], flush=True)
-    there = arguments.out is not None and arguments.out.is_file()
-    before = arguments.out.read_text(encoding="utf-8") if there else ""
-    text = merged(before, machine_kind(), "\n".join(lines))
-    print(text)
     if arguments.out is not None:
-        arguments.out.write_text(text, encoding="utf-8")
+        with_section(arguments.out, HEAD, machine_kind(), "\n".join(lines))
 
 
 if __name__ == "__main__":

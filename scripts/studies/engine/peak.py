@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +26,15 @@ def machine_kind() -> str:
     flags = cpu_flags()
     level = next((name for flag, name in _LEVELS.items() if flag in flags), platform.machine())
     return f"{cpu_model()} ({level})"
+
+
+def with_section(path: Path, head: str, kind: str, section: str) -> None:
+    """Put a kind of machine's section into a report, or in place of the one it had there."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    others = [other.strip("\n") for other in text.split("\n## ")[1:]]
+    kept = [other for other in others if other.partition("\n")[0] != kind]
+    parts = sorted([*kept, f"{kind}\n\n{section}"])
+    path.write_text("\n\n## ".join([head.strip("\n"), *parts]) + "\n", encoding="utf-8")
 
 
 def lay_out(model: Any, *, is_packed: bool) -> None:

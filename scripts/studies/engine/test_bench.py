@@ -15,7 +15,7 @@ from torch import nn
 from cliffguard.engine import prepacked
 from cliffguard.engine.lm import CliffguardLM
 from cliffguard.engine.prepacked import PrepackedLinear
-from scripts.studies.engine import bench, linear, overview, peak
+from scripts.studies.engine import bench, overview, peak
 from scripts.studies.engine.measuring import in_turns, paired
 from scripts.studies.engine.report import as_markdown, write
 from scripts.studies.engine.tasks import Task
@@ -163,11 +163,10 @@ def test_the_overview_comes_first_in_the_report(tmp_path: Path) -> None:
     )
 
 
-def test_a_machine_replaces_its_own_section_of_linear_layers() -> None:
+def test_a_machine_replaces_its_own_section(tmp_path: Path) -> None:
     """And leaves those of others, in the order of their names."""
-    text = linear.merged("", "B", "first")
-    text = linear.merged(text, "A", "other")
-    text = linear.merged(text, "B", "second")
+    path = tmp_path / "report.md"
+    for kind, section in (("B", "first"), ("A", "other"), ("B", "second")):
+        peak.with_section(path, "# Head\n", kind, section)
 
-    assert text.split("\n## ")[1:] == ["A\n\nother\n", "B\n\nsecond\n"]
-    assert linear.merged(text, "A", "other") == text
+    assert path.read_text() == "# Head\n\n## A\n\nother\n\n## B\n\nsecond\n"
