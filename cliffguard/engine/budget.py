@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from cliffguard.core.errors import InfrastructureError
 from cliffguard.core.texts import n_things
+from cliffguard.engine.devices import free_main_memory
 from cliffguard.engine.packing import PassLimits
 
 # Of a CPU measured (a few times more or less is within 10 %); of a card not measured yet.
@@ -133,16 +133,4 @@ def _free_bytes(device: Any) -> int:
         # What torch has reserved and does not use is free to us as well.
         spare = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(free + spare)
-    return _free_main_memory()
-
-
-def _free_main_memory() -> int:
-    import psutil
-
-    free = int(psutil.virtual_memory().available)
-    try:  # a container may be allowed less than the machine has
-        allowed = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-    except (OSError, ValueError):
-        return free
-    return max(0, min(free, allowed - used))
+    return free_main_memory()

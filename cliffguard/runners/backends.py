@@ -146,7 +146,7 @@ def _uncallable(factory: Callable[..., Any], *args: Any, **named: Any) -> TypeEr
 
 
 def _is_written(factory: Callable[..., Any]) -> bool:
-    """Say whether a factory is written in Python, so that what it raises is of its own lines."""
+    """Return whether a factory is written in Python, so that what it raises is of its own lines."""
     try:
         signature(factory)
     except ValueError:
