@@ -65,7 +65,7 @@ def _reason(
     }
     key = digest({"checkpoint": side.fingerprint, **about})
     if (trial := outcome(store, PackingTrial, key)) is not None:
-        return trial.fallback_reason
+        return trial.plain_because
     few = [tasks[number * len(tasks) // _N_TASKS] for number in range(_N_TASKS)]
     try:
         reason = runner.try_packing(
@@ -75,6 +75,6 @@ def _reason(
         if failure.id != "memory.too-small":
             raise
         return "memory ran out when it was tried"  # not kept: there may be more another time
-    trial = PackingTrial(checkpoint=side.fingerprint, fallback_reason=reason, about=about)
+    trial = PackingTrial(checkpoint=side.fingerprint, plain_because=reason, about=about)
     keep_outcome(store, key, trial)
     return reason

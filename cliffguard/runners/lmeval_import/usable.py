@@ -82,7 +82,7 @@ def _read(
             sample.score is None and sample.is_readable for sample in sides[0].values()
         ):
             raise ScoreError(str(path), read.choice.metric or "", "is on no line", read.logged)
-    read.clear_prefix_cache()
+    read.forget()
     return ScoredTask(
         choice=read.choice,
         sides=sides,
