@@ -116,7 +116,7 @@ def test_a_damaged_trial_is_made_again(
     tried = refuse(monkeypatch, adapted=True)
     guard(plan, store=store)
     for path in sorted((store.root / "trials").iterdir()):
-        path.write_text(path.read_text().replace("fallback_reason", "plain_becoz"))
+        path.write_text(path.read_text().replace("plain_because", "plain_becoz"))
 
     guard(plan, store=store)
 

@@ -21,8 +21,8 @@ from tests.store.maintenance.stores import filled, question
 
 KEY = "a" * 64
 KEPT = (
-    PackingTrial(checkpoint="f", fallback_reason=None, about={"dtype": "bfloat16"}),
-    PackingTrial(checkpoint="f", fallback_reason="it squeaks"),
+    PackingTrial(checkpoint="f", plain_because=None, about={"dtype": "bfloat16"}),
+    PackingTrial(checkpoint="f", plain_because="it squeaks"),
     FileRemarks(checkpoint="f", remarks=(Caveat(id="a.b", text="a remark"),)),
     FileRemarks(checkpoint="f", remarks=()),
 )
@@ -41,7 +41,7 @@ def test_what_is_kept_is_read(kept: PackingTrial | FileRemarks, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "{}", "[" * 100_000, '{"checkpoint": "f", "fallback_reason": null}'],
+    ["", "{", "[]", "null", "{}", "[" * 100_000, '{"checkpoint": "f", "plain_because": null}'],
 )
 def test_what_is_damaged_is_not_there(text: str, tmp_path: Path) -> None:
     """It can be had anew: it is worth no error."""
@@ -54,7 +54,7 @@ def test_what_is_damaged_is_not_there(text: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"fallback_reason": "it squeaks"}, {"checkpoint": "g"}, {"seal": "0" * 64}]
+    "change", [{"plain_because": "it squeaks"}, {"checkpoint": "g"}, {"seal": "0" * 64}]
 )
 def test_what_does_not_match_its_seal_is_not_there(change: dict[str, str], tmp_path: Path) -> None:
     """However well it reads."""

@@ -126,7 +126,7 @@ def test_trials_of_packing_travel(store: Store, tmp_path: Path) -> None:
     """Else a machine that has a base's answers would load the base to try it; of it, no others'."""
     base, tuned = (question(name).checkpoint.fingerprint for name in ("base", "runs/tuned"))
     for key, fingerprint in (("a" * 64, base), ("b" * 64, tuned)):
-        keep_outcome(store, key, PackingTrial(checkpoint=fingerprint, fallback_reason=None))
+        keep_outcome(store, key, PackingTrial(checkpoint=fingerprint, plain_because=None))
     write_archive(store, select(store, checkpoint="base"), tmp_path / "base.tar")
     other = Store(tmp_path / "other")
 

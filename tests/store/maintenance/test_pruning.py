@@ -142,7 +142,7 @@ def test_trials_go_with_their_checkpoint_and_damaged_ones_alone(store: Store) ->
     """Else a store keeps what came of checkpoints that are long gone."""
     base, tuned = (question(name).checkpoint.fingerprint for name in ("base", "runs/tuned"))
     for key, fingerprint in (("a" * 64, base), ("b" * 64, tuned), ("c" * 64, base)):
-        keep_outcome(store, key, PackingTrial(checkpoint=fingerprint, fallback_reason=None))
+        keep_outcome(store, key, PackingTrial(checkpoint=fingerprint, plain_because=None))
     (store.root / "trials" / f"{'c' * 16}.json").write_text("{")
 
     remove(store, removable(store, checkpoint="base"))
