@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.overrides import TorchFunctionMode
 
+from cliffguard.core.errors import InfrastructureError
 from cliffguard.engine import generation
 from cliffguard.engine.decoding import RowCache
 from cliffguard.engine.lm import CliffguardLM
@@ -192,6 +193,23 @@ def test_answers_that_ended_outlive_a_lack_of_memory(
     assert lm.budget.generation_rows == 4
     assert sorted(tried) == list(range(len(PROMPTS))), "each answer ended once"
     assert [(a.text, a.n_tokens) for a in answers] == [(a.text, a.n_tokens) for a in expected]
+
+
+def test_a_row_that_does_not_fit_alone_ends_the_run(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where not even one row fits, one line says so, and the run can be tried again."""
+
+    def short(*_: Any) -> torch.Tensor:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    lm = tiny.ours(model, budget=replace(tiny.TIGHT, generation_rows=8))
+    monkeypatch.setattr(Model, "step", short)
+
+    with pytest.raises(InfrastructureError, match="out of memory even at") as refused:
+        lm.generate(requests_of(*PROMPTS, n=24))
+
+    assert refused.value.id == "memory.too-small"
 
 
 def test_rows_that_stay_keep_what_they_hold() -> None:

@@ -67,6 +67,11 @@ def run(lm: CliffguardLM, task: Task, n_rows: int, way: str) -> tuple[float, lis
         return time.process_time() - started, steps, texts
 
 
+def cases_of(rows: Sequence[int]) -> list[tuple[int, str]]:
+    """Return the ways for each number of rows; of a single one there is no other."""
+    return [(n, way) for n, way in product(rows, WAYS) if n > 1 or way == "whole batches"]
+
+
 def measured(
     lm: CliffguardLM, task: Task, rows: Sequence[int], n_times: int
 ) -> list[dict[str, Any]]:
@@ -75,7 +80,7 @@ def measured(
     steps: dict[tuple[int, str], list[int]] = {}
     texts: dict[tuple[int, str], list[str]] = {}
     for number in range(n_times):
-        for case in [*product(rows, WAYS)][:: 1 if number % 2 else -1]:
+        for case in cases_of(rows)[:: 1 if number % 2 else -1]:
             took, steps[case], texts[case] = run(lm, task, *case)
             seconds.setdefault(case, []).append(took)
             print(f"{task.name}, {case}: {took:.1f} s", flush=True)
@@ -95,7 +100,7 @@ def measured(
             ),
             "other_texts": sum(a != b for a, b in zip(texts[n_rows, way], reference, strict=True)),
         }
-        for n_rows, way in product(rows, WAYS)
+        for n_rows, way in cases_of(rows)
     ]
 
 
@@ -103,7 +108,8 @@ def as_markdown(figures: dict[str, Any]) -> str:
     """Return the table."""
     lines = [
         "# Rows of generation", "", f"    {figures['command']}", "",
-        "Float32, one thread. `other texts` are those unlike the ones of the first line.", "",
+        f"{figures['dtype']}, one thread. Other texts: unlike those of the first line.",
+        "",
         "| model | task | items | rows | way | steps | rows busy, mean | s | ratio | other texts |",
         "|---|---|---:|---:|---|---:|---:|---:|---:|---:|",
     ]  # fmt: skip
@@ -128,6 +134,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=64)
     parser.add_argument("--tasks", nargs="+", default=["bbh_3shot_cot"])
     parser.add_argument("--rows", nargs="+", type=int, default=[8, 16, 32])
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
@@ -136,7 +143,9 @@ def main() -> None:
     figures: dict[str, Any] = {
         "command": f"python -m scripts.studies.engine.rows --data DIR {names} --items "
         f"{arguments.items} --tasks {' '.join(arguments.tasks)} "
-        f"--rows {' '.join(map(str, arguments.rows))} --repeats {arguments.repeats} --out DIR",
+        f"--rows {' '.join(map(str, arguments.rows))} --dtype {arguments.dtype} "
+        f"--repeats {arguments.repeats} --out DIR",
+        "dtype": arguments.dtype,
         "machine": about_machine(),
         "models": {},
     }
@@ -145,8 +154,8 @@ def main() -> None:
         if not Path(folder, "config.json").is_file():
             figures["models"][name] = "not there"
             continue
-        hf = HFLM(pretrained=folder, dtype="float32", device="cpu", batch_size=8)
-        lm = CliffguardLM(hf.model, tokenizer=hf.tokenizer)
+        hf = HFLM(pretrained=folder, dtype=arguments.dtype, device="cpu", batch_size=8)
+        lm = CliffguardLM(hf.model, tokenizer=hf.tokenizer, packing="packed")
         assert lm.plain_because is None, lm.plain_because
         figures["models"][name] = [
             row
@@ -160,9 +169,10 @@ def main() -> None:
         ]
         if arguments.out is not None:
             arguments.out.mkdir(parents=True, exist_ok=True)
+            name = "rows" if arguments.dtype == "float32" else f"rows-{arguments.dtype}"
             text = json.dumps(figures, indent=1) + "\n"
-            (arguments.out / "rows.json").write_text(text, encoding="utf-8")
-            (arguments.out / "rows.md").write_text(as_markdown(figures), encoding="utf-8")
+            (arguments.out / f"{name}.json").write_text(text, encoding="utf-8")
+            (arguments.out / f"{name}.md").write_text(as_markdown(figures), encoding="utf-8")
     print(as_markdown(figures))
 
 
