@@ -113,8 +113,8 @@ class RowCache(DynamicCache):  # type: ignore[misc]
         n = len(rows)
         movers = iter([row for row in rows if row >= n])
         kept = set(rows)
-        order = [place if place in kept else next(movers) for place in range(n)]
-        moved = [(row, place) for place, row in enumerate(order) if row != place]
+        order = [index if index in kept else next(movers) for index in range(n)]
+        moved = [(row, index) for index, row in enumerate(order) if row != index]
         if moved:
             sources, targets = (torch.tensor(rows) for rows in zip(*moved, strict=True))
             n_columns = max(self.lengths[row] for row, _ in moved)

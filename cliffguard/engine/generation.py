@@ -90,7 +90,7 @@ def complete(
         return
     groups = prompt_groups([prompts[number].tokens for number in left])
     waiting = [(n_shared, [left[index] for index in members]) for n_shared, members in groups]
-    rows = _Rows(model, prompts, limits, sampling, stages or Stages())
+    rows = _ActiveRows(model, prompts, limits, sampling, stages or Stages())
     rows.run(waiting, results)
 
 
@@ -138,7 +138,7 @@ def prompt_groups(prompts: Sequence[Ints]) -> list[Group]:
     ]
 
 
-class _Rows:
+class _ActiveRows:
     """Prompts that are continued side by side; who has ended makes room for who waits."""
 
     def __init__(
@@ -204,11 +204,11 @@ class _Rows:
         picked = self._block(min(row.n_left for row in self.active))
         for row in self.active:
             row.look()
-        going = [place for place, row in enumerate(self.active) if row.reason is None]
+        going = [index for index, row in enumerate(self.active) if row.reason is None]
         results.update((row.number, row.result()) for row in self.active if row.reason is not None)
         if len(going) < len(self.active):
             order = self.cache.keep(going)
-            self.active = [self.active[place] for place in order]
+            self.active = [self.active[index] for index in order]
             picked = picked[torch.tensor(order, dtype=torch.long, device=picked.device)]
         self.logits = [self.model.step(picked[:, None], self.cache)] if self.active else []
 

@@ -72,17 +72,14 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
 ) -> Measurement:
     """Return the answers of `checkpoint` to all shards of `look`, asking only for absent ones.
 
-    Shards are asked in groups (`TaskProgress.groups`), of as many as the runner takes together. A
-    group of which a shard is absent is asked as a whole, so that a run that was killed has the
-    same batches as an undisturbed one; what is stored of it stays. Of an absent shard, answers
-    under an earlier form of the question are taken over, and not asked; what is taken over of a
-    task that is asked for the first time, and what not, is told in lines for people.
+    Shards are asked in groups (`TaskProgress.groups`). A group of which a shard is absent is asked
+    as a whole, so that a run that was killed has the batches of an undisturbed one; what is stored
+    stays. Answers under an earlier form of the question are taken over, and not asked; what is
+    taken over of a task that is asked for the first time is told in lines for people.
 
-    Each `replicate` has answers of its own: the same question, asked again.
-
-    Once the time is up, no further group is asked, and the answers end with the last whole one.
-    Where the checkpoint's files turn out to have changed (ChangedFiles), what was stored here goes
-    to the store's `damaged/`.
+    Each `replicate` has answers of its own. Once the time is up no further group is asked, and the
+    answers end with the last whole one. Where the checkpoint's files turn out to have changed
+    (ChangedFiles), what was stored here goes to the store's `damaged/`.
     """
     gathered = _Gathered(checkpoint.label, look, progress)
     written: list[Path] = []
@@ -105,10 +102,10 @@ def measure(  # noqa: PLR0913 (one door, and who hears of it by name)
             if is_time_up():
                 break
             side_by_side = absent[start : start + runner.n_workers]
-            asked = [(gap.series.task, gap.unanswered) for gap in side_by_side]
-            gathered.tell(asked[0][0].name)
+            groups = [(gap.series.task, gap.unanswered) for gap in side_by_side]
+            gathered.tell(groups[0][0].name)
             with finishing(partial(stop_where, is_time_up)):
-                results = runner.ask_each(checkpoint, asked, protocol)
+                results = runner.ask_each(checkpoint, groups, protocol)
                 for gap, (answers, notes) in zip(side_by_side, results, strict=True):
                     written += gap.write(answers, notes)
                     gap.gather(gathered)
@@ -291,9 +288,9 @@ def _missing(
             who = f"{question.checkpoint.label}: {series.task.name}"
             earlier.tell(tell, who, len(series.items))
         gathered.earlier |= earlier.keys
-        found = {shard.number: earlier.within(shard.items) for shard in missing}
+        gaps = {shard.number: earlier.within(shard.items) for shard in missing}
         for shards in series.groups(runner.n_together):
-            lacking = {s.number: found[s.number] for s in shards if s.number in found}
+            lacking = {s.number: gaps[s.number] for s in shards if s.number in gaps}
             if lacking:
                 yield _Absent(series=series, entry=entry, shards=shards, earlier=lacking)
 

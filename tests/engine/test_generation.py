@@ -255,7 +255,7 @@ def says(patch: pytest.MonkeyPatch, text: str, *, fails_at: int | None = None) -
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return torch.tensor([token]), torch.tensor([-1.0]), torch.tensor([1.0])
 
-    class Rows(generation._Rows):
+    class Rows(generation._ActiveRows):
         """Rows that begin the script anew."""
 
         def run(self, *arguments: Any) -> None:
@@ -263,7 +263,7 @@ def says(patch: pytest.MonkeyPatch, text: str, *, fails_at: int | None = None) -
             super().run(*arguments)
 
     patch.setattr(generation, "pick", pick)
-    patch.setattr(generation, "_Rows", Rows)
+    patch.setattr(generation, "_ActiveRows", Rows)
 
 
 HASH = byte_tokenizer().encode("#")[0]

@@ -72,7 +72,7 @@ def test_a_row_that_ends_is_replaced(model: Any, monkeypatch: pytest.MonkeyPatch
     lm = tiny.ours(model, budget=replace(tiny.TIGHT, generation_rows=4))
     n_rows: list[int] = []
     n_reads: list[int] = []
-    step, read = Model.step, generation._Rows._read
+    step, read = Model.step, generation._ActiveRows._read
 
     def stepped(self: Model, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
         n_rows.append(len(ids))
@@ -83,7 +83,7 @@ def test_a_row_that_ends_is_replaced(model: Any, monkeypatch: pytest.MonkeyPatch
         read(self, groups)
 
     monkeypatch.setattr(Model, "step", stepped)
-    monkeypatch.setattr(generation._Rows, "_read", noted)
+    monkeypatch.setattr(generation._ActiveRows, "_read", noted)
     answers = lm.generate(requests_of(*PROMPTS, until=UNTIL, n=24))
 
     assert len({answer.n_tokens for answer in answers}) > 5, "these answers must end apart"
@@ -110,7 +110,7 @@ def test_nothing_is_read_back_within_a_block(model: Any) -> None:
     lm = tiny.ours(model, budget=replace(tiny.TIGHT, generation_rows=8, block_tokens=8))
     requests = requests_of(*PROMPTS[:8], n=25)
     n_blocks = 0
-    block = generation._Rows._block
+    block = generation._ActiveRows._block
 
     def noted(self: Any, n_most: int) -> torch.Tensor:
         nonlocal n_blocks
@@ -120,7 +120,7 @@ def test_nothing_is_read_back_within_a_block(model: Any) -> None:
 
     waits = Waits()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generation._Rows, "_block", noted)
+        patch.setattr(generation._ActiveRows, "_block", noted)
         answers = lm.generate(requests)
 
     assert max(answer.n_tokens for answer in answers) == 25

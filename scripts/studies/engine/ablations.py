@@ -110,7 +110,7 @@ SCORING: dict[str, Switch] = {
 GENERATING: dict[str, Switch] = {
     "no shared prefix": lambda lm: mock.patch.object(generation, "MIN_SHARED_TOKENS", _NEVER),
     "rows not replaced": lambda lm: mock.patch.object(
-        generation._Rows, "_room", _room_in_empty_batch
+        generation._ActiveRows, "_room", _room_in_empty_batch
     ),
     "8 rows": lambda lm: _budget(lm, generation_rows=8),
     "blocks of 8 tokens": lambda lm: _budget(lm, block_tokens=8),

@@ -24,6 +24,7 @@ from typing import Any
 from unittest import mock
 
 import torch
+from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from cliffguard.engine.decoding import RowCache
@@ -33,6 +34,7 @@ from scripts.studies.engine.ablations import GENERATING
 from scripts.studies.engine.report import about_machine
 from scripts.studies.engine.tasks import Task, answers, build
 
+_SHORT = 32  # tokens of an answer to a question by itself
 WAYS = {"whole batches": ("rows not replaced", 1), "replaced": (None, 1), "in blocks": (None, 8)}
 """What is switched off, and the tokens of a block."""
 
@@ -65,6 +67,24 @@ def run(lm: CliffguardLM, task: Task, n_rows: int, way: str) -> tuple[float, lis
         started = time.process_time()
         texts = answers(lm, task)
         return time.process_time() - started, steps, texts
+
+
+def tasks_of(names: Sequence[str], data: Path, n_items: int) -> list[Task]:
+    """Return the tasks by name; "questions" are those of GSM8K by themselves, for short answers."""
+    return [
+        _questions(data, n_items) if name == "questions" else build(name, data, n_items)
+        for name in names
+    ]
+
+
+def _questions(data: Path, n_items: int) -> Task:
+    lines = (data / "gsm8k" / "test.jsonl").read_text(encoding="utf-8").splitlines()[:n_items]
+    how = {"until": ["\n"], "max_gen_toks": _SHORT, "do_sample": False}
+    requests = [
+        Instance("generate_until", {}, (f"Q: {json.loads(line)['question']}\nA:", how), number)
+        for number, line in enumerate(lines)
+    ]
+    return Task(name="questions", kind="generate_until", n_items=len(lines), requests=requests)
 
 
 def cases_of(rows: Sequence[int]) -> list[tuple[int, str]]:
@@ -159,13 +179,8 @@ def main() -> None:
         assert lm.plain_because is None, lm.plain_because
         figures["models"][name] = [
             row
-            for task in arguments.tasks
-            for row in measured(
-                lm,
-                build(task, arguments.data, arguments.items),
-                arguments.rows,
-                arguments.repeats,
-            )
+            for task in tasks_of(arguments.tasks, arguments.data, arguments.items)
+            for row in measured(lm, task, arguments.rows, arguments.repeats)
         ]
         if arguments.out is not None:
             arguments.out.mkdir(parents=True, exist_ok=True)
