@@ -50,6 +50,11 @@ class Backend(Interface):
         asked; where one is tried again, an InfrastructureError.
         """
 
+    @property
+    def n_together(self) -> int:
+        """How many shards of a task are asked in one call: as `Runner.n_together`."""
+        return 1
+
     def notes(self) -> Notes:
         """Describe what should not change an answer, such as the device."""
         return {}
