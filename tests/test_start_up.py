@@ -18,11 +18,16 @@ HEAVY = {"torch", "transformers", "peft", "datasets", "lm_eval", "scipy", "matpl
 
 def loaded_after(code: str) -> set[str]:
     """Return the top-level modules that a fresh interpreter holds after running `code`."""
+    return {name.split(".")[0] for name in modules_after(code)}
+
+
+def modules_after(code: str) -> set[str]:
+    """Return all modules that a fresh interpreter holds after running `code`."""
     script = f"{code}\nimport sys, json; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    return {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:
@@ -37,6 +42,13 @@ def test_the_reports_load_nothing_heavy() -> None:
     heavy = {"jinja2", "rich", "pydantic", *HEAVY}
 
     assert loaded_after("import cliffguard.report") & heavy == set()
+
+
+def test_a_gate_loads_no_root_finder_before_it_needs_one() -> None:
+    """scipy.optimize alone takes as long as all that a gate imports beside it."""
+    code = "import cliffguard.gate, cliffguard.run.samples, cliffguard.report.html"
+
+    assert modules_after(code) & {"scipy.optimize", "scipy.fft", "scipy.sparse"} == set()
 
 
 def cpu_seconds(*words: str, below: float) -> tuple[float, str]:

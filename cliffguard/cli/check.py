@@ -130,6 +130,7 @@ class _Checks:
         self, runner: Runner, answers: Store, plan: Plan, folder: Path, remarks: Sequence[Caveat]
     ) -> tuple[Asked, int]:
         """Compare one candidate with its base; return what was asked, and the exit code."""
+        from cliffguard.cli.cost import bfloat16_hint
         from cliffguard.compare.repeat_command import command
         from cliffguard.core.timing import since
         from cliffguard.gate import guard
@@ -164,7 +165,10 @@ class _Checks:
         spent = since(runner.spent(), before)
         # Of several, one JSON document is printed at the end.
         form = None if several and self.output_format == "json" else self.output_format
-        return Asked(review, seen[-1]), finished(review, folder, screen, form, spent)
+        code = finished(review, folder, screen, form, spent)
+        if hint := bfloat16_hint(plan, runner.dtype(plan.protocol), spent):
+            screen.say(hint)
+        return Asked(review, seen[-1]), code
 
     def exit_code(self, codes: Sequence[int], *, is_zero: bool) -> int:
         """Return the exit code of all; with `is_zero`, 0 wherever there are verdicts."""

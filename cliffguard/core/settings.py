@@ -170,7 +170,7 @@ class RunnerSettings:
     batch_size: Count | None = flag(None, "Sequences per batch.", "--batch_size")
     batch_tokens: Count | None = flag(None, "Tokens per batch (default: from free memory).")
     linear: Literal["auto", "plain", "packed"] = flag(
-        "auto", "Lay weights out for the processor (float32 on a CPU): packed is faster on AMD's."
+        "auto", "Lay weights out (float32 on a CPU): faster on AMD with AVX-512."
     )
 
     def __post_init__(self) -> None:

@@ -34,6 +34,37 @@ def cpu_vendor() -> str:
     return _cpuinfo("vendor_id")
 
 
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Return what the processor can do, as Linux calls it ("avx2", "avx512f"); empty elsewhere."""
+    return frozenset(_cpuinfo("flags").split())
+
+
+def total_main_memory() -> int:
+    """Return the bytes of main memory that there are: a container's own, where it has a limit."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
+    limit = _of_container("memory.max")
+    return total if limit is None else min(total, limit)
+
+
+def free_main_memory() -> int:
+    """Return the bytes of main memory that are free, by the machine and by a container's limit."""
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    allowed, used = _of_container("memory.max"), _of_container("memory.current")
+    return free if allowed is None or used is None else max(0, min(free, allowed - used))
+
+
+def _of_container(name: str) -> int | None:
+    try:
+        return int((Path("/sys/fs/cgroup") / name).read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def _cpuinfo(key: str) -> str:
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")

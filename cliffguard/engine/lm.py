@@ -28,7 +28,7 @@ from cliffguard.engine import loading
 from cliffguard.engine.adapters import with_adapter
 from cliffguard.engine.budget import Budget, find_budget
 from cliffguard.engine.decoding import Sampling
-from cliffguard.engine.generation import Generated, Prompt, generate
+from cliffguard.engine.generation import Generated, Prompt, complete
 from cliffguard.engine.packing import Ints, Scored
 from cliffguard.engine.packing_support import known_reason
 from cliffguard.engine.packing_trial import is_low, plain_reason
@@ -228,20 +228,17 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
             )
         sampling = _sampling(settings)
 
-        def compute() -> list[Generated]:
+        results: dict[int, Generated] = {}
+
+        def compute() -> None:
             # Anew after a failure: a prompt remembers how far its thinking was.
             prompts = self._prompts(contexts, stops, n_new)
             longest = max(len(prompt.tokens) for prompt in prompts) + n_new
-            return generate(
-                self.engine,
-                prompts,
-                batch_rows=self.budget.rows(longest),
-                batch_tokens=self.budget.batch_tokens,
-                sampling=sampling,
-                stages=self.stages,
-            )
+            limits = self.budget.row_limits(longest)
+            complete(self.engine, prompts, results, limits, sampling=sampling, stages=self.stages)
 
-        return [as_text(self, generated, stops) for generated in self._in_budget(compute)]
+        self._in_budget(compute)
+        return [as_text(self, results[number], stops) for number in range(len(contexts))]
 
     def _prompts(self, contexts: Sequence[str], stops: list[str], n_new: int) -> list[Prompt]:
         repeats: Counter[str] = Counter()
@@ -255,7 +252,7 @@ class CliffguardLM(HFLM):  # type: ignore[misc]
                 Prompt(
                     tokens=np.array(tokens, dtype=np.int64),
                     max_new_tokens=n_new,
-                    is_done=Stop(self, stops),
+                    ends_at=Stop(self, stops),
                     seed=_seed(self.seed, str(repeats[context]), context),
                 )
             )

@@ -253,10 +253,16 @@ def _quantization(options: LoadOptions) -> Any:
 
 @contextlib.contextmanager
 def out_of_memory_explained(name: str) -> Iterator[None]:
-    """Turn exhausted memory, in its several disguises, into an error of ours."""
+    """Turn exhausted memory, and a dtype that the device lacks, into an error of ours."""
     try:
         yield
     except (MemoryError, RuntimeError) as failure:  # torch's own is a RuntimeError
+        if "not implemented for" in str(failure):  # 'Half', 'BFloat16'
+            raise InfrastructureError(
+                f"{name}: this device does not compute in its dtype ({first_words(failure)}); use "
+                "--dtype float32, or another --device",
+                id="device.dtype",
+            ) from failure
         if not is_out_of_memory(failure):
             raise
         raise InfrastructureError(
@@ -274,7 +280,8 @@ def damage_explained(name: str) -> Iterator[None]:
         raise
     except ImportError as failure:
         raise InfrastructureError(
-            f"{name}: needs a library that is not installed: {first_words(failure)}",
+            f"{name}: needs a library that is not installed: {first_words(failure).rstrip('.')}"
+            + ("; install it, or leave --attention out" if "ttention" in str(failure) else ""),
             id="weights.library",
         ) from failure
     except Exception as failure:  # files decide what a loader raises, so anything may come

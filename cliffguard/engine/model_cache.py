@@ -31,7 +31,7 @@ class CachedModel:
         else:
             self._base = loading.load_weights(checkpoint, options)
         # On what was looked through: a layer that is laid out computes from its copy.
-        self.n_prepacked = prepack(self._base) if options.prepacks else 0
+        self.n_prepacked = prepack(self._base, checkpoint.name) if options.prepacks else 0
         self.unread: tuple[str, ...] = getattr(self._base, "unread", ())
         self._tuned: Any = None
         self._is_spoiled = False

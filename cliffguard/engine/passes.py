@@ -16,11 +16,8 @@ import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from cliffguard.engine.decoding import RowCache, n_tokens_of
+from cliffguard.engine.decoding import KeyValues, RowCache, n_tokens_of
 from cliffguard.engine.packing import Ints, PackedRow, chain
-
-KeyValues = tuple[tuple[torch.Tensor, torch.Tensor], ...]
-"""Keys and values of each layer, of shape [1, heads, tokens, width]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +44,44 @@ class _SharedLayer(DynamicLayer):  # type: ignore[misc]
         keys = self.keys.expand(n_rows, -1, -1, -1)
         values = self.values.expand(n_rows, -1, -1, -1)
         return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
+
+
+class _AddedLayer(_SharedLayer):
+    """A layer's prefix, if there is one, lent to every row; what a pass adds is kept beside it."""
+
+    def __init__(self, prefix: tuple[torch.Tensor, torch.Tensor] | None) -> None:
+        super().__init__()
+        if prefix is not None:
+            self.lazy_initialization(*prefix)
+            self.keys, self.values = prefix
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self.added = key_states, value_states
+        return super().update(key_states, value_states) if self.is_initialized else self.added
+
+
+class _AddedCache(DynamicCache):  # type: ignore[misc]
+    """Layers of that kind, over a prefix or none."""
+
+    def __init__(self, prefix: KeyValues) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def update(
+        self,
+        key_states: torch.Tensor,
+        value_states: torch.Tensor,
+        layer_idx: int,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        while len(self.layers) <= layer_idx:
+            number = len(self.layers)
+            self.layers.append(_AddedLayer(self._prefix[number] if self._prefix else None))
+        layer: _AddedLayer = self.layers[layer_idx]
+        return layer.update(key_states, value_states)
 
 
 def as_cache(prefix: KeyValues, *, grows: bool) -> DynamicCache:
@@ -121,20 +156,25 @@ class Model:
         cache = as_cache(prefix, grows=False) if prefix else None
         return self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
 
-    def fill(self, tokens: Tokens, cache: RowCache, keep: torch.Tensor) -> torch.Tensor:
-        """Run prompts, without their prefix, into an empty cache; return logits at `keep`."""
-        return self._run(tokens, cache, keep, n_past=cache.n_prefix)
+    def fill(
+        self, tokens: Tokens, prefix: KeyValues, keep: torch.Tensor
+    ) -> tuple[torch.Tensor, KeyValues]:
+        """Run rows below a prefix; return (logits at `keep`, keys and values of the rows alone)."""
+        cache = _AddedCache(prefix)
+        logits = self._run(tokens, cache, keep, n_past=n_tokens_of(prefix))
+        return logits, tuple(layer.added for layer in cache.layers)
 
     @torch.inference_mode()
     def step(self, ids: torch.Tensor, cache: RowCache) -> torch.Tensor:
         """Run one token a row, `ids` of shape [rows, 1]; return logits [rows, vocabulary]."""
         position = cache.next_column()[:, None]
-        column = torch.arange(cache.n_columns, device=position.device)[None]
+        n_columns = cache.n_filled
+        column = torch.arange(n_columns, device=position.device)[None]
         seen = (column <= position)[:, None, None]
         windowed = None
-        if self._window is not None and cache.n_columns > self._window:
+        if self._window is not None and n_columns > self._window:
             windowed = seen & (position - column < self._window)[:, None, None]
-        keep = torch.arange(len(ids))
+        keep = torch.arange(len(ids), device=position.device)
         return self._call(ids, position, self._masks(seen, windowed), cache, keep)
 
     def _run(

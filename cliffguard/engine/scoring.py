@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from cliffguard.engine.decoding import KeyValues
 from cliffguard.engine.packing import Branch, PackedRow, PassLimits, Scored, plan
-from cliffguard.engine.passes import KeyValues, Model, read_out, stacked
+from cliffguard.engine.passes import Model, read_out, stacked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,23 +20,32 @@ def tokens_a_second(n_parameters: int, device: str, dtype: str) -> float:
     return _EFFICIENCY[kind] * matmul_rate(device, dtype) / (2.0 * n_parameters)
 
 
-def matmul_rate(device: str, dtype: str) -> float:
-    """Return floating-point operations a second of a matrix product, the median of several.
+def bfloat16_gain() -> float:
+    """Return how many times as fast this processor multiplies in bfloat16 as in float32."""
+    return matmul_rate("cpu", "bfloat16") / matmul_rate("cpu", "float32")
 
-    `device` and `dtype` are as a plan says them.
+
+def matmul_rate(device: str, dtype: str) -> float:
+    """Return floating-point operations a second of a linear layer, the median of several.
+
+    `device` and `dtype` are as a plan says them; float32 on a CPU is laid out as a model's is.
     """
     import torch
+
+    from cliffguard.engine.prepacked import is_faster_here, prepack
 
     torch_device = pick_device(device)
     kind = getattr(torch, pick_dtype(dtype, torch_device))
     x = torch.ones(_TOKENS, _WIDTH, device=torch_device, dtype=kind)
-    weights = torch.ones(_WIDTH, _WIDTH, device=torch_device, dtype=kind)
+    layer = torch.nn.Linear(_WIDTH, _WIDTH, bias=False, device=torch_device, dtype=kind)
+    if is_faster_here():
+        prepack(torch.nn.Sequential(layer))
     rates: list[float] = []
     end = time.perf_counter() + _SECONDS
     with torch.inference_mode():
         while len(rates) < _LEAST_RUNS + 1 or time.perf_counter() < end:
             started = time.perf_counter()
-            x @ weights
+            layer(x)
             if torch_device != "cpu":
                 torch.cuda.synchronize()
             rates.append(2.0 * _TOKENS * _WIDTH**2 / (time.perf_counter() - started))

@@ -50,6 +50,11 @@ class Backend(Interface):
         asked; where one is tried again, an InfrastructureError.
         """
 
+    @property
+    def n_together(self) -> int:
+        """How many shards of a task are asked in one call: as `Runner.n_together`."""
+        return 1
+
     def notes(self) -> Notes:
         """Describe what should not change an answer, such as the device."""
         return {}
@@ -146,7 +151,7 @@ def _uncallable(factory: Callable[..., Any], *args: Any, **named: Any) -> TypeEr
 
 
 def _is_written(factory: Callable[..., Any]) -> bool:
-    """Say whether a factory is written in Python, so that what it raises is of its own lines."""
+    """Return whether a factory is written in Python, so that what it raises is of its own lines."""
     try:
         signature(factory)
     except ValueError:

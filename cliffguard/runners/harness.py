@@ -100,6 +100,11 @@ class HarnessRunner(Runner):
         """Return what each stage has taken so far."""
         return self._stages.spent()
 
+    @property
+    def n_together(self) -> int:
+        """How many shards of a task are asked in one call."""
+        return self._backend.n_together
+
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Return whether going from one to the other and back loads nothing."""
         return self._backend.holds_both(base, candidate)

@@ -18,6 +18,10 @@ from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine.windows import settled, window_of_model
 from cliffguard.runners.backends import Backend, speech
 from cliffguard.runners.devices import describe_device, pick_device
+from cliffguard.store.shards import SHARD_ITEMS
+
+MOST_TOGETHER = 4
+"""Shards that are asked in one call at most, and so the most that a kill can cost."""
 
 if TYPE_CHECKING:
     from cliffguard.engine import loading
@@ -182,6 +186,14 @@ class LocalBackend(Backend):
 
 class CliffguardBackend(LocalBackend):
     """Our engine, which computes a prefix that prompts share once."""
+
+    @property
+    def n_together(self) -> int:
+        """As many as fill the rows of generation, and no more than a kill may cost."""
+        from cliffguard.engine.budget import most_rows
+
+        rows = self.settings.batch_size or most_rows(pick_device(self.settings.device))
+        return min(MOST_TOGETHER, max(1, rows // SHARD_ITEMS))
 
     @property
     def _prepacks(self) -> bool:

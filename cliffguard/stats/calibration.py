@@ -16,7 +16,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct, idct
 
 FloatArray = NDArray[np.float64]
 
@@ -79,6 +78,8 @@ def smooth_calibration_error(confidences: Sequence[float], scores: Sequence[floa
     ----------
     Błasiok and Nakkiran (2024), sections 3 and 4.
     """
+    from scipy.fft import dct, idct
+
     confidence, score = _checked(confidences, scores)
     bins = np.minimum((confidence * _N_BINS).astype(int), _N_BINS - 1)
     residuals = np.bincount(bins, weights=score - confidence, minlength=_N_BINS)

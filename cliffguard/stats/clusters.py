@@ -38,7 +38,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from cliffguard.stats.exponentials import positive_chance
@@ -145,6 +144,8 @@ class Clustering:
         """Return the largest drop that `p_at_least` does not reject at `alpha`; at most 1."""
         if self.n_clusters < LEAST_CLUSTERS or self.p_at_least(1.0) > alpha:
             return 1.0
+        from scipy.optimize import brentq
+
         total, size = np.array(self.sums, dtype=float).T
         high = float(total.sum() / size.sum())
         for p_value in (self._p_weighed, self._p_as_little):

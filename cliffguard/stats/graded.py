@@ -25,7 +25,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from cliffguard.stats.exponentials import positive_chance
@@ -155,4 +154,6 @@ def _highest(terms: Terms, alpha: float) -> float:
         high = min(1.0, high + 4.0 * reach)
     if excess(high) >= 0.0:
         return high
+    from scipy.optimize import brentq
+
     return float(brentq(excess, low, high, xtol=_TOLERANCE, rtol=_TOLERANCE))

@@ -23,8 +23,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from cliffguard.stats.interval import check_open_fraction
 from cliffguard.stats.sequential import HELD_SPENDING, boundaries
@@ -151,4 +149,7 @@ def _paths(proof: Together, n_paths: int) -> FloatArray:
 
 
 def _largest_matching(edges: NDArray[np.bool_]) -> int:
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
     return int((maximum_bipartite_matching(csr_matrix(edges)) >= 0).sum())

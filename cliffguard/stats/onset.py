@@ -20,7 +20,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from cliffguard.stats.abruptness import Rungs, abruptness
 from cliffguard.stats.ladder_shapes import LEAST_ITEMS, LEAST_LEVELS, Onset
@@ -113,6 +112,8 @@ def half_level(means: Sequence[float], levels: Sequence[float]) -> float | None:
     """
     if len(means) != len(levels) or not len(levels):
         raise ValueError(f"{len(means)} means for {len(levels)} levels.")
+    from scipy.optimize import isotonic_regression
+
     fit = isotonic_regression(np.asarray(means, dtype=float), increasing=False).x
     below = np.flatnonzero(fit < 0.5)
     if not len(below) or below[0] == 0:

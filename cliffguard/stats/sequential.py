@@ -23,7 +23,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from cliffguard.stats.interval import check_open_fraction
@@ -172,6 +171,8 @@ def repeated_p_value(
             min(z, _REACH) - min(edge, 2 * _REACH) for z, edge in zip(z_values, edges, strict=True)
         )
 
+    from scipy.optimize import brentq
+
     # The boundaries fall as alpha rises, so that there is one alpha at which the first is met.
     low, high = math.log(_LEAST_ALPHA), math.log(0.5)
     if excess(high) < 0:
@@ -243,6 +244,8 @@ def _edge(
         return math.inf
     if excess(-reach) <= 0:  # more to spend than there are paths left
         return -math.inf
+    from scipy.optimize import brentq
+
     return float(brentq(excess, -reach, reach, xtol=1e-10 * reach))
 
 

@@ -1,9 +1,11 @@
 """What `compare` costs on folders of lm-eval's samples: CPU seconds, and memory for each pair.
 
-    python -m scripts.studies.compare_cost 20x1000 60x5000 1x1000000 > FILE.md
+    python -m scripts.studies.compare_cost 20x1000x5 20x1000 60x5000 1x1000000 > FILE.md
 
-Each setting is TASKSxROWS, rows of about 1 kB: four choices by likelihood, as lm-eval logs them.
-The files are made from a seed in a temporary folder; `compare` runs in a process of its own.
+Each setting is TASKSxROWS or TASKSxROWSxSHOTS: four choices by likelihood, as lm-eval logs them,
+each with the whole prompt. Rows have about 1 kB; with five shots, as in MMLU, 12 kB. The files are
+made from a seed in a temporary folder; `compare` runs in processes of its own, up to 20,000 items
+three times, of which the median counts.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import hashlib
 import os
 import platform
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,35 +22,44 @@ import time
 from pathlib import Path
 
 CHOICES = ["in the kitchen", "in the garden", "in the office", "in the hallway"]
-N_WORDS = 60  # of a prompt
+N_WORDS = 30  # of a question
+N_LINES_A_SHOT = 6  # a question, four choices, its answer
+N_WORDS_A_LINE = 16
+N_TIMES = 3
+MOST_REPEATED = 20_000  # items
+SYLLABLES = [
+    f"{letter}{ending}" for letter in "lmnprst" for ending in ("amp", "ime", "ono", "ull", "edge")
+]
 
 
-def texts(chance: random.Random) -> list[str]:
-    """Return prompts, of which each stands in many rows with another number at its end."""
-    syllables = [
-        f"{letter}{ending}"
-        for letter in "lmnprst"
-        for ending in ("amp", "ime", "ono", "ull", "edge")
-    ]
-    return [" ".join(chance.choices(syllables, k=N_WORDS)) for _ in range(1000)]
+def text(chance: random.Random, n_words: int) -> str:
+    """Return words that mean nothing."""
+    return " ".join(chance.choices(SYLLABLES, k=n_words))
 
 
-TEXTS = texts(random.Random("texts"))
+# Each stands in many rows with another number at its end.
+TEXTS = [text(random.Random(f"text {number}"), N_WORDS) for number in range(1000)]
 
 
-def line(task: int, number: int, *, chance: random.Random, right: bool) -> str:
+def shots(task: int, n_shots: int) -> str:
+    """Return the examples before every question of a task, line ends as JSON spells them."""
+    chance = random.Random(f"shots {task}")
+    return "".join(f"{text(chance, N_WORDS_A_LINE)}\\n" for _ in range(N_LINES_A_SHOT * n_shots))
+
+
+def line(before: str, task: int, number: int, *, chance: random.Random, right: bool) -> str:
     """Return one line of a file of samples, as lm-eval spells it."""
     name = f"{task}-{number}".encode()
-    prompt = f"{TEXTS[number % len(TEXTS)]} ({task}, {number})\\nAnswer:"
+    prompt = f"{before}{TEXTS[number % len(TEXTS)]} ({task}, {number})\\nAnswer:"
     gold = number * 7919 % len(CHOICES)
     picked = gold if right else (gold + 1) % len(CHOICES)
-    logs = [f"[{-chance.random() - 2.0 * (n != picked)!r}, false]" for n in range(len(CHOICES))]
+    logs = [f'["{-chance.random() - 2.0 * (n != picked)!r}", "False"]' for n in range(len(CHOICES))]
     arguments = ", ".join(
-        f'"gen_args_{n}": {{"arg_0": "{prompt if n == 0 else ""}", "arg_1": " {choice}"}}'
+        f'"gen_args_{n}": {{"arg_0": "{prompt}", "arg_1": " {choice}"}}'
         for n, choice in enumerate(CHOICES)
     )
     return (
-        f'{{"doc_id": {number}, "doc": {{"id": {number}}}, "target": {gold}, '
+        f'{{"doc_id": {number}, "doc": {{"id": {number}}}, "target": "{gold}", '
         f'"arguments": {{{arguments}}}, "resps": [[{"], [".join(logs)}]], '
         f'"filtered_resps": [{", ".join(logs)}], "filter": "none", "metrics": ["acc"], '
         f'"doc_hash": "{hashlib.sha256(b"doc" + name).hexdigest()}", '
@@ -55,40 +67,33 @@ def line(task: int, number: int, *, chance: random.Random, right: bool) -> str:
     )
 
 
-def write_folder(folder: Path, *, n_tasks: int, n_rows: int, seed: int) -> int:
-    """Write a side's files of samples; return the mean number of bytes of a row."""
+def write_folder(folder: Path, *, n_tasks: int, n_rows: int, n_shots: int, seed: int) -> int:
+    """Write a side's files of samples; return how many bytes they have."""
     folder.mkdir()
     chance = random.Random(seed)
     n_bytes = 0
     for task in range(n_tasks):
-        base = random.Random(f"right {task}")
+        base, before = random.Random(f"right {task}"), shots(task, n_shots)
         path = folder / f"samples_task{task}_2026-01-01T00-00-00.000000.jsonl"
         with path.open("w", encoding="utf-8") as file:
             for number in range(n_rows):
                 right = base.random() < 0.7
                 if seed and chance.random() < 0.05:
                     right = not right
-                file.write(line(task, number, chance=chance, right=right))
+                file.write(line(before, task, number, chance=chance, right=right))
         n_bytes += path.stat().st_size
-    return round(n_bytes / (n_tasks * n_rows))
+    return n_bytes
 
 
-def cost(folder: Path, policy: Path | None) -> tuple[float, float, int, int]:
+def cost(folder: Path) -> tuple[float, float, int, int]:
     """Return CPU seconds, wall seconds, bytes of memory at the most, and the exit code."""
-    command = [
-        sys.executable,
-        "-m",
-        "cliffguard",
-        "compare",
-        "base",
-        "candidate",
-        "--out",
-        "review",
-    ]
-    command += [] if policy is None else ["--policy", str(policy)]
+    command = [sys.executable, "-m", "cliffguard", "compare", "base", "candidate"]
     started = time.monotonic()
     process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*command, "--out", "review"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.monotonic() - started
@@ -98,16 +103,21 @@ def cost(folder: Path, policy: Path | None) -> tuple[float, float, int, int]:
 
 def measured(setting: str) -> str:
     """Return a setting's line of the table."""
-    n_tasks, n_rows = (int(part) for part in setting.split("x"))
+    n_tasks, n_rows, n_shots = (int(part) for part in [*setting.split("x"), "0"][:3])
+    size = {"n_tasks": n_tasks, "n_rows": n_rows, "n_shots": n_shots}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        n_bytes = write_folder(folder / "base", n_tasks=n_tasks, n_rows=n_rows, seed=0)
-        write_folder(folder / "candidate", n_tasks=n_tasks, n_rows=n_rows, seed=1)
-        cpu, wall, memory, code = cost(folder, None)
+        n_bytes = sum(
+            write_folder(folder / side, **size, seed=seed)
+            for seed, side in enumerate(("base", "candidate"))
+        )
+        n_times = N_TIMES if n_tasks * n_rows <= MOST_REPEATED else 1
+        each = [cost(folder) for _ in range(n_times)]
+    cpu, wall, memory = (statistics.median(values) for values in list(zip(*each, strict=True))[:3])
     n_pairs = n_tasks * n_rows
     return (
-        f"| {n_tasks} × {n_rows:,} | {n_bytes:,} | {cpu:.1f} | {wall:.1f} | "
-        f"{memory / 2**20:,.0f} | {memory / n_pairs / 1000:.2f} | {code} |"
+        f"| {n_tasks} × {n_rows:,} | {n_shots} | {n_bytes / 10**6:,.0f} | {cpu:.1f} | {wall:.1f} | "
+        f"{memory / 2**20:,.0f} | {memory / n_pairs / 1000:.2f} | {each[0][3]} |"
     )
 
 
@@ -115,10 +125,15 @@ def main(settings: list[str]) -> None:
     """Print the table of these settings."""
     print("# What `compare` costs\n")
     print(f"`python -m scripts.studies.compare_cost {' '.join(settings)}`, Python")
-    print(f"{platform.python_version()}. Memory is the most that the process had resident, all of")
-    print("Python and numpy included; a pair is one item with both answers.\n")
-    print("| tasks × rows | bytes a row | CPU, s | wall, s | MiB | kB a pair | exit code |")
-    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        f"{platform.python_version()}; the median of {N_TIMES} runs up to {MOST_REPEATED:,} items."
+    )
+    print(
+        "Memory is the most that the process had resident, all of Python and numpy included; a pair"
+    )
+    print("is one item with both answers; MB are those of both folders.\n")
+    print("| tasks × rows | shots | MB | CPU, s | wall, s | MiB | kB a pair | exit code |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for setting in settings:
         print(measured(setting), flush=True)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cliffguard.engine import generation, packing_trial, scoring
-from cliffguard.engine.packing import Ints, PassLimits, Scored
+from cliffguard.engine.packing import Ints, PassLimits, RowLimits, Scored
 from cliffguard.engine.passes import Model
 from tests.engine import tiny
 
@@ -169,16 +169,18 @@ def naive(model: Any, tokens: Ints, n_new: int) -> tuple[list[int], list[float]]
     return answer, leads
 
 
+@pytest.mark.parametrize("block_tokens", [1, 4])
 @pytest.mark.parametrize("name", PACKED)
-def test_greedy_answers_are_those_of_whole_passes(name: str) -> None:
-    """Prompts of unlike lengths, below a shared prefix or not, leaving their batch in turn."""
+def test_greedy_answers_are_those_of_whole_passes(name: str, block_tokens: int) -> None:
+    """Prompts of unlike lengths, below a shared prefix or not, leaving to others in turn."""
     model = tiny.build(**PACKED[name])
     prompts = [
-        generation.Prompt(tokens=prompt, max_new_tokens=n_new, is_done=lambda _: False, seed=0)
+        generation.Prompt(tokens=prompt, max_new_tokens=n_new, ends_at=lambda *_: None, seed=0)
         for prompt, n_new in zip(tiny.branching()[-5:], (9, 3, 9, 5, 9), strict=True)
     ]
 
-    answers = generation.generate(Model(model), prompts, batch_rows=3, batch_tokens=40)
+    limits = RowLimits(n_rows=3, batch_tokens=40, block_tokens=block_tokens)
+    answers = generation.generate(Model(model), prompts, limits)
 
     for prompt, answer in zip(prompts, answers, strict=True):
         expected, leads = naive(model, prompt.tokens, prompt.max_new_tokens)

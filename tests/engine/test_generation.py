@@ -249,21 +249,21 @@ def says(patch: pytest.MonkeyPatch, text: str, *, fails_at: int | None = None) -
     fails = iter([fails_at])
     left = [iter(())]
 
-    def pick(logits: torch.Tensor, *_: Any) -> tuple[list[int], list[float], list[float]]:
+    def pick(logits: torch.Tensor, *_: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         token, position = next(left[0])
         if position == fails_at and next(fails, None) is not None:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        return [token], [-1.0], [1.0]
+        return torch.tensor([token]), torch.tensor([-1.0]), torch.tensor([1.0])
 
-    class Batch(generation._Batch):
-        """A batch that begins the script anew."""
+    class Rows(generation._ActiveRows):
+        """Rows that begin the script anew."""
 
-        def run(self) -> list[generation.Generated]:
+        def run(self, *arguments: Any) -> None:
             left[0] = iter(zip(chain(script, repeat(257)), range(1000), strict=False))
-            return super().run()
+            super().run(*arguments)
 
     patch.setattr(generation, "pick", pick)
-    patch.setattr(generation, "_Batch", Batch)
+    patch.setattr(generation, "_ActiveRows", Rows)
 
 
 HASH = byte_tokenizer().encode("#")[0]

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,24 @@ def test_allocator_errors_are_out_of_memory() -> None:
         loading.out_of_memory_explained("model"),
     ):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 10 bytes")
+
+
+def test_a_dtype_that_the_device_lacks_is_said() -> None:
+    """What torch has no kernel for is no bug of ours, and another dtype or device helps."""
+    with (
+        support.refused("device.dtype", 20),
+        loading.out_of_memory_explained("model"),
+    ):
+        raise RuntimeError("\"addmm_impl_cpu_\" not implemented for 'Half'")
+
+
+@pytest.mark.skipif(find_spec("flash_attn") is not None, reason="flash_attn is installed")
+def test_an_attention_that_is_not_installed_is_said(tiny_base: Path) -> None:
+    """It is something to install, or a flag to leave out."""
+    base = find_base(str(tiny_base), FindOptions())
+
+    with support.refused("weights.library", 20):
+        loading.load(base, replace(ON_CPU, attention="flash_attention_2"))
 
 
 LEFT_OVER = {

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from cliffguard.core.errors import UsageError
+from cliffguard.core.errors import InfrastructureError, UsageError
 from cliffguard.core.settings import RunnerSettings
 from cliffguard.engine import prepacked
 from cliffguard.engine.prepacked import PrepackedLinear, prepack
@@ -125,12 +125,25 @@ def test_an_adapter_over_packed_layers_computes_as_over_plain_ones() -> None:
     assert torch.allclose(logits(tuned(model)), expected, rtol=0, atol=1e-4)
 
 
-def test_no_memory_means_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The run goes on with the plain layers."""
-    memory = type("Memory", (), {"available": 1000})
-    monkeypatch.setattr(prepacked.psutil, "virtual_memory", lambda: memory)
+def test_copies_go_by_the_memory_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take a quarter of it at the most, whatever else is running: a resumed run does alike."""
+    n_bytes = sum(layer.weight.nbytes for layer in prepacked._layers(wide()))
+    monkeypatch.setattr(prepacked, "total_main_memory", lambda: 4 * n_bytes)
 
+    assert prepack(wide()) > 0
+    monkeypatch.setattr(prepacked, "total_main_memory", lambda: 4 * n_bytes - 1)
     assert prepack(wide()) == 0
+
+
+def test_memory_that_others_hold_ends_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going on with the plain layers, it would answer otherwise than before it was killed."""
+    monkeypatch.setattr(prepacked, "free_main_memory", lambda: 1000)
+
+    with pytest.raises(InfrastructureError) as caught:
+        prepack(wide(), "tuned")
+
+    assert caught.value.id == "memory.linear-copies"
+    assert caught.value.line.startswith("tuned: ")
 
 
 def test_an_unknown_torch_means_no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,27 +155,37 @@ def test_an_unknown_torch_means_no_copies(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_layer_that_computes_otherwise_stays_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each is tried before it is trusted."""
+    """Each shape is tried before it is trusted."""
     sound = prepacked._multiplied
-    monkeypatch.setattr(prepacked, "_multiplied", lambda *args: 1.001 * sound(*args))
 
-    assert prepack(wide()) == 0
+    def off(inputs: Any, packed: Any, bias: Any) -> Any:
+        product = sound(inputs, packed, bias)
+        return 1.001 * product if product.shape[-1] == 256 else product
+
+    monkeypatch.setattr(prepacked, "_multiplied", off)
+    model = wide()
+    n_wide = sum(layer.out_features == 256 for layer in prepacked._layers(model))
+
+    assert n_wide > 1
+    assert prepack(model) == 2 * 7 + 1 - n_wide
 
 
 @pytest.mark.parametrize(
-    ("linear", "vendor", "prepacks"),
+    ("linear", "vendor", "flags", "prepacks"),
     [
-        ("auto", "AuthenticAMD", True),
-        ("auto", "GenuineIntel", False),
-        ("packed", "GenuineIntel", True),
-        ("plain", "AuthenticAMD", False),
+        ("auto", "AuthenticAMD", {"avx2", "avx512f"}, True),
+        ("auto", "AuthenticAMD", {"avx2"}, False),
+        ("auto", "GenuineIntel", {"avx2", "avx512f"}, False),
+        ("packed", "GenuineIntel", {"avx2"}, True),
+        ("plain", "AuthenticAMD", {"avx2", "avx512f"}, False),
     ],
 )
 def test_auto_goes_by_the_processor(
-    linear: Any, vendor: str, prepacks: bool, monkeypatch: pytest.MonkeyPatch
+    linear: Any, vendor: str, flags: set[str], prepacks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it was measured to be faster; a flag goes before it."""
     monkeypatch.setattr(prepacked, "cpu_vendor", lambda: vendor)
+    monkeypatch.setattr(prepacked, "cpu_flags", lambda: frozenset(flags))
 
     backend = CliffguardBackend(RunnerSettings(linear=linear), allow_pickle=False)
 

@@ -301,7 +301,7 @@ class TaskReader:
 
 
 def _may_be_repeats(value: Any) -> bool:
-    """Say whether a value is a list of scores, as of answers that were repeated."""
+    """Return whether a value is a list of scores, as of answers that were repeated."""
     return isinstance(value, list) and all(
         isinstance(score, (bool, int, float)) and 0 <= score <= 1 for score in value
     )
@@ -321,7 +321,8 @@ def _metrics(row: Mapping[str, Any]) -> list[str]:
 
 
 def _short_digest(value: Any) -> bytes:
-    return hashlib.blake2b(json.dumps(value).encode("utf-8"), digest_size=12).digest()
+    """Return a digest of what JSON holds, by Python's spelling, which is the fastest to be had."""
+    return hashlib.blake2b(ascii(value).encode("ascii"), digest_size=12).digest()
 
 
 T = TypeVar("T")

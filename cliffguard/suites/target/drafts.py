@@ -215,7 +215,7 @@ _LISTS = ("answer", "answers")
 
 
 def _takes_lists(column: str) -> bool:
-    """Say whether a column's lists are of right answers, or of labels, which are judged apart."""
+    """Return whether lists of a column are right answers, or labels, which are judged apart."""
     return column.casefold() in _LISTS or are_labels(column)
 
 

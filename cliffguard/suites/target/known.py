@@ -77,7 +77,7 @@ _PASSAGES = frozenset({*BEFORE, "evidence", "snippets", "chunks"}) - {
 
 
 def is_passages(name: str) -> bool:
-    """Say whether a column is of passages by its name: context, retrieved_contexts."""
+    """Return whether a column is of passages by its name: context, retrieved_contexts."""
     return folded(last_name(name)).split("_")[-1] in _PASSAGES
 
 
@@ -197,7 +197,7 @@ _LABELS = frozenset(
 
 
 def are_labels(path: str) -> bool:
-    """Say whether several values at a path are labels of one row, by its name or tool."""
+    """Return whether several values at a path are labels of one row, by its name or tool."""
     names = [folded(part) for part in path.split(".")]
     return names[-1].endswith("_suggestion") or not _LABELS.isdisjoint(names)
 

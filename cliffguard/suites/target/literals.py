@@ -87,7 +87,7 @@ def _text(written: str) -> str:
 
 
 def _ends(text: str, position: int) -> bool:
-    """Say whether a bracket closes next: Python allows a comma before it."""
+    """Return whether a bracket closes next: Python allows a comma before it."""
     return text[position : position + 20].lstrip()[:1] in ("]", "}", ")")
 
 

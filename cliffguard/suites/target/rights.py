@@ -38,7 +38,7 @@ def right_answers(row: Mapping[str, Any], column: str) -> list[Any]:
 
 
 def are_texts(value: Any) -> bool:
-    """Say whether a value is a list of texts, and of nothing else."""
+    """Return whether a value is a list of texts, and of nothing else."""
     return isinstance(value, list) and all(isinstance(text, str) for text in value)
 
 

@@ -146,7 +146,7 @@ def _asking(parts: Sequence[str], columns: Columns, drafts: Sequence[ParsedRow])
 
 
 def _can_be_asked(name: str, drafts: Sequence[ParsedRow]) -> bool:
-    """Say whether a column in braces puts all that it holds into a prompt."""
+    """Return whether a column in braces puts all that it holds into a prompt."""
     values = [draft.row.value.get(name) for draft in drafts]
     return _is_text(name, drafts) or all(
         texts_in(value, name) is not None for value in values if says(value)

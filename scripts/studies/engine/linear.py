@@ -3,7 +3,9 @@
     python -m scripts.studies.engine.linear --data DIR --model DIR [--repeats 3] [--out FILE.md]
 
 Seconds are of the processor with one thread, both ways in turns over the same weights; prints
-Markdown: seconds, ratio, and how far log-likelihoods move, or how many texts are others.
+Markdown: seconds, ratio, the share of the fastest matrix product that the same run measured, and
+how far log-likelihoods move, or how many texts are others. In a file that is there, the section
+of this kind of machine is replaced, and others stay.
 """
 
 from __future__ import annotations
@@ -17,51 +19,68 @@ from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
-from torch import nn
 
 from cliffguard.engine.lm import CliffguardLM
-from cliffguard.engine.prepacked import PrepackedLinear, prepack
+from scripts.studies.engine.peak import (
+    lay_out,
+    linear_flops,
+    machine_kind,
+    matmul_peak,
+    with_section,
+)
 from scripts.studies.engine.tasks import Task, answers, build
 
 ITEMS = {"arc_challenge_5shot": 24, "mmlu_5shot": 9, "piqa_0shot": 20, "gsm8k_8shot_cot": 2}
 
 
-def lay_out(model: Any, *, is_packed: bool) -> None:
-    """Make every linear layer a plain one, or lay it out."""
-    for module in model.modules():
-        if isinstance(module, PrepackedLinear):
-            module.__class__ = nn.Linear
-    if is_packed and not prepack(model):
-        raise SystemExit("nothing is laid out here: another torch, or too little memory")
+Ways = dict[bool, list[float]]
 
 
-def timed(lm: CliffguardLM, task: Task, *, is_packed: bool) -> tuple[float, list[Any]]:
-    """Return the processor's seconds of a task, and its answers."""
+def timed(lm: CliffguardLM, task: Task, *, is_packed: bool) -> tuple[float, float, list[Any]]:
+    """Return the processor's seconds of a task, the GFLOP of its linear layers, and its answers."""
     lay_out(lm.model, is_packed=is_packed)
     lm.engine.clear_prefix_cache()
     lm._encoded.cache_clear()
     gc.collect()
-    started = time.process_time()
-    results = answers(lm, task)
-    return time.process_time() - started, results
+    with linear_flops(lm.model) as counted:
+        started = time.process_time()
+        results = answers(lm, task)
+        seconds = time.process_time() - started
+    return seconds, counted(), results
 
 
 def row(lm: CliffguardLM, task: Task, n_times: int) -> str:
     """Return a task's line of the table."""
-    seconds: dict[bool, list[float]] = {False: [], True: []}
+    seconds: Ways = {False: [], True: []}
+    shares: Ways = {False: [], True: []}
     results: dict[bool, list[Any]] = {}
     for number in range(n_times):
         for is_packed in (False, True) if number % 2 else (True, False):
-            took, results[is_packed] = timed(lm, task, is_packed=is_packed)
+            took, gflop, results[is_packed] = timed(lm, task, is_packed=is_packed)
             seconds[is_packed].append(took)
+            shares[is_packed].append(100 * gflop / took / matmul_peak(torch.float32))
     ratio = statistics.median(a / b for a, b in zip(seconds[False], seconds[True], strict=True))
+    cells = [f"{statistics.median(seconds[way]):.1f}" for way in (False, True)] + [f"{ratio:.2f}"]
+    cells += [f"{statistics.median(shares[way]):.0f} %" for way in (False, True)]
+    return f"| {task.name} | {task.n_items} | {' | '.join(cells)} | {moved(task, results)} |"
+
+
+def moved(task: Task, results: dict[bool, list[Any]]) -> str:
+    """Return how far the answers of the two ways are apart."""
     both = list(zip(results[False], results[True], strict=True))
     if task.kind == "loglikelihood":
-        moved = f"{max(abs(plain[0] - packed[0]) for plain, packed in both):.1e} nats"
-    else:
-        moved = f"{sum(plain != packed for plain, packed in both)} of {len(both)} texts"
-    plain, packed = (statistics.median(seconds[way]) for way in (False, True))
-    return f"| {task.name} | {task.n_items} | {plain:.1f} | {packed:.1f} | {ratio:.2f} | {moved} |"
+        return f"{max(abs(plain[0] - packed[0]) for plain, packed in both):.1e} nats"
+    return f"{sum(plain != packed for plain, packed in both)} of {len(both)} texts"
+
+
+HEAD = """\
+# Linear layers laid out for the processor
+
+    python -m scripts.studies.engine.linear --data DIR --model DIR --out reports/engine/linear.md
+
+float32, CPU seconds of one thread, medians. Share of the peak: operations of the linear layers
+alone, a second, by the fastest matrix product of the same run, plain or laid out.
+"""
 
 
 def main() -> None:
@@ -70,6 +89,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the benchmark files")
     parser.add_argument("--model", required=True)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--tasks", nargs="+", choices=ITEMS, default=list(ITEMS))
     parser.add_argument("--out", type=Path, default=None)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -78,23 +98,17 @@ def main() -> None:
     if lm.fallback_reason is not None:
         raise SystemExit(f"the engine runs this as hf does: {lm.fallback_reason}")
     lines = [
-        "# Linear layers laid out for the processor",
+        f"{Path(arguments.model).name}; at most {matmul_peak(torch.float32):.0f} GFLOP a second.",
         "",
-        "    python -m scripts.studies.engine.linear --data DIR --model DIR"
-        f" --repeats {arguments.repeats} --out FILE",
-        "",
-        f"{Path(arguments.model).name}, float32, one thread.",
-        "",
-        "| task | items | s plain | s packed | ratio | moved |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| task | items | s plain | s packed | ratio | share of peak, plain | packed | moved |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    lines += [
-        row(lm, build(name, arguments.data, n), arguments.repeats) for name, n in ITEMS.items()
-    ]
-    text = "\n".join([*lines, ""])
-    print(text)
+    for name in arguments.tasks:
+        task = build(name, arguments.data, ITEMS[name])
+        lines.append(row(lm, task, arguments.repeats))
+        print(lines[-1], flush=True)
     if arguments.out is not None:
-        arguments.out.write_text(text, encoding="utf-8")
+        with_section(arguments.out, HEAD, machine_kind(), "\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def measured(model: str, dtype: str, tasks: dict[str, Task], exact: Any, n_times
             "packed": [trial.packed.mean, trial.packed.p99],
             "seconds": took,
         },
-        "plain_because": reason,
+        "fallback_reason": reason,
         "tasks": rows,
     }
 
@@ -148,7 +148,7 @@ def as_markdown(figures: dict[str, Any]) -> str:
             both = [f"{trial[way][0]:.4f}, {trial[way][1]:.3f}" for way in ("plain", "packed")]
             trials.append(
                 f"| {model} | {dtype} | {trial['tokens']} | {both[0]} | {both[1]} "
-                f"| {trial['seconds']:.1f} | {row['plain_because'] or 'yes'} |"
+                f"| {trial['seconds']:.1f} | {row['fallback_reason'] or 'yes'} |"
             )
             for name, cell in row["tasks"].items():
                 far = [

@@ -96,6 +96,13 @@ def _decoding_table(rows: Sequence[dict[str, Any]]) -> str:
     return _table(head, body, 1)
 
 
+def _overview_table(rows: Sequence[dict[str, Any]]) -> str:
+    # Late: what measures it takes its settings from here.
+    from scripts.studies.engine.overview import HEAD, cells
+
+    return _table(HEAD, [cells(row) for row in rows], 3)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A part of the report, and how its figures are told."""
@@ -106,6 +113,16 @@ class Section:
 
 
 SECTIONS = {
+    "overview": Section(
+        title="Both sides, by dtype",
+        about=(
+            "CPU seconds of one thread, medians; the two take turns, and a ratio is of "
+            "neighbouring runs. Items a prefix: how many items share the text before them. Share "
+            "of the peak: operations of the linear layers alone, a second, by the fastest matrix "
+            "product of that dtype in the same run. Parity: of the last run of each side."
+        ),
+        table=_overview_table,
+    ),
     "memory": Section(
         title="Peak memory",
         about=(

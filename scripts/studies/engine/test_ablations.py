@@ -24,7 +24,7 @@ from scripts.studies.engine.ablations import (
 )
 
 BUDGET = Budget(
-    row_tokens=24, batch_tokens=96, generation_rows=16, cached_tokens=8192, batch_sequences=None
+    row_tokens=24, batch_tokens=96, generation_rows=10, cached_tokens=8192, batch_sequences=None
 )
 SHOTS = "Name a letter, then say it again. " * 4  # a prefix that is worth a pass of its own
 LETTERS = "abcdefgh"  # that the model may say

@@ -1,0 +1,67 @@
+"""What a run says of its cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cliffguard import Plan
+from cliffguard.cli.cost import bfloat16_hint
+from cliffguard.core.settings import EvalSettings, RunnerSettings
+from cliffguard.core.timing import Spent
+from cliffguard.engine import speed
+
+CPU = Plan(candidate="ft", base="base", suites=("adjacent",), runner=RunnerSettings(device="cpu"))
+FOUR_MINUTES = {
+    "scoring": Spent(seconds=180.0, n_tokens=1),
+    "decoding": Spent(seconds=60.0, n_tokens=1),
+    "loading": Spent(seconds=999.0, n_tokens=0),
+}
+
+
+@pytest.fixture
+def gain(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let the processor be as much faster in bfloat16 as the list says."""
+    gains = [2.0]
+    monkeypatch.setattr(speed, "bfloat16_gain", lambda: gains[-1])
+    return gains
+
+
+def test_a_run_in_float32_says_what_bfloat16_would_save(gain: list[float]) -> None:
+    """Of the time in the model, by how fast this processor multiplies in either."""
+    hint = bfloat16_hint(CPU, "float32", FOUR_MINUTES)
+
+    assert hint is not None
+    assert "--dtype bfloat16 would halve" in hint
+    assert "up to 2.0 of 4.0 minutes" in hint
+
+
+def test_a_processor_without_bfloat16_would_save_memory_alone(gain: list[float]) -> None:
+    """There it is several times slower."""
+    gain.append(0.1)
+
+    hint = bfloat16_hint(CPU, "float32", FOUR_MINUTES)
+
+    assert hint is not None
+    assert "save no time" in hint
+
+
+@pytest.mark.parametrize(
+    ("plan", "dtype", "seconds"),
+    [
+        (replace(CPU, protocol=EvalSettings(dtype="float32")), "float32", 600.0),
+        (replace(CPU, protocol=EvalSettings(dtype="bfloat16")), "bfloat16", 600.0),
+        (replace(CPU, runner=RunnerSettings(model="hf", device="cpu")), "float32", 600.0),
+        (CPU, "float32", 59.0),
+    ],
+    ids=["float32 was wanted", "bfloat16", "another runner", "a short run"],
+)
+def test_nobody_else_is_told(plan: Plan, dtype: str, seconds: float, gain: list[float]) -> None:
+    """Who chose, whose runner is another, or who waited less than a minute."""
+    assert bfloat16_hint(plan, dtype, {"scoring": Spent(seconds=seconds, n_tokens=1)}) is None
+
+
+def test_a_gain_is_of_two_measured_rates() -> None:
+    """On whatever processor this is."""
+    assert 0.01 < speed.bfloat16_gain() < 100.0

@@ -1,0 +1,93 @@
+"""The reader of JSON: what Python's own makes of a text, sooner."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cliffguard.core import canonical_json
+from cliffguard.core.canonical_json import MOST_LEVELS, parse_json
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
+NUMBERS = st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+
+
+def either(read: Any, text: str) -> str:
+    """Return what a reader makes of a text, classes, signs and the order of keys included."""
+    try:
+        return repr(read(text))
+    except ValueError as failure:
+        return f"{type(failure).__name__}: {failure}"
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]))
+def test_every_value_is_read_as_python_reads_it(
+    value: Any, is_ascii: bool, indent: int | None
+) -> None:
+    """Half characters, NaN and integers beyond 64 bits among them."""
+    text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
+
+    assert either(parse_json, text) == either(json.loads, text)
+
+
+@given(NUMBERS)
+def test_every_number_is_read_as_python_reads_it(text: str) -> None:
+    """To the last bit; what is spelled as no number of JSON is refused in the same words."""
+    assert either(parse_json, text) == either(json.loads, text)
+
+
+@given(VALUES, st.data())
+def test_a_text_that_is_torn_is_refused_in_pythons_words(value: Any, data: st.DataObject) -> None:
+    """Cut, or with a character put in: read alike, or refused alike."""
+    text = json.dumps(value)
+    index = data.draw(st.integers(0, len(text)))
+    more = data.draw(st.sampled_from(["", ",", "]", "}", '"', "\\", "\t", "\ufeff", "\ud83d", "0"]))
+    rest = data.draw(st.sampled_from(["", text[index:]]))
+
+    torn = text[:index] + more + rest
+
+    assert either(parse_json, torn) == either(json.loads, torn)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"b": 1, "a": 2, "b": 3}',
+        "[1e400, -1e400, 5e-324, -0.0, -0]",
+        '"\\ud83d"',
+        '"\\u0000"',
+        "[NaN, Infinity, -Infinity]",
+        "123456789012345678901234567890",
+        " [1]\r\n",
+    ],
+)
+def test_what_readers_differ_on_is_read_as_python_reads_it(text: str) -> None:
+    """Keys that repeat, numbers without a double, half a surrogate pair."""
+    assert either(parse_json, text) == either(json.loads, text)
+
+
+def test_the_standard_reader_is_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes three times as long, and reads what the first one refused."""
+    monkeypatch.setattr(canonical_json.json, "loads", None)
+
+    assert parse_json('{"a": [1, 2.5, "x\\n"]}') == {"a": [1, 2.5, "x\n"]}
+
+
+@pytest.mark.parametrize("n_levels", [MOST_LEVELS, MOST_LEVELS + 1, 199, 201, 100_000])
+def test_only_so_many_levels_are_read(n_levels: int) -> None:
+    """Either reader would take more."""
+    text = "[" * n_levels + "]" * n_levels
+
+    if n_levels <= MOST_LEVELS:
+        assert parse_json(text) == json.loads(text)
+        return
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parse_json(text)
