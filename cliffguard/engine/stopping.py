@@ -61,7 +61,7 @@ class Stop:
         return None
 
     def _may_stop(self, tokens: Sequence[int], n_seen: int) -> bool:
-        """Say whether a stop string may have come with what is new, by one look at all of it.
+        """Return whether a stop string may have come with what is new, by one look at all of it.
 
         The end of a text is read otherwise than its middle in spaces, which are so left out, and
         in characters of which a part is there; a stop string that has no more is always tried.
@@ -72,7 +72,7 @@ class Stop:
         return any(not stop or "\ufffd" in stop or stop in text for stop in bare)
 
     def _stops_at(self, tokens: Sequence[int]) -> bool:
-        """Say whether the last of the tokens ends the answer by a stop string."""
+        """Return whether the last of the tokens ends the answer by a stop string."""
         if self._thinks:
             self._thinks = not self._has_thought(tokens)
             self._first = len(tokens)
