@@ -1,0 +1,314 @@
+"""Backends on vLLM in this process: one engine for a base and its adapters, or vLLM beside ours.
+
+LoRA is switched on for every engine, so that both sides of a comparison, and a base that is asked
+before its candidates are known, run the same layers. Adapters travel with the requests.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import re
+import weakref
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.caveats import Caveat
+from cliffguard.core.checkpoint import Checkpoint
+from cliffguard.core.errors import InfrastructureError, UsageError
+from cliffguard.core.progress import doing
+from cliffguard.core.settings import EvalSettings, RunnerSettings
+from cliffguard.engine import loading
+from cliffguard.engine.budget import hand_back
+from cliffguard.engine.distributed import n_processes
+from cliffguard.runners.backends import failures_explained, make_backend, speech
+from cliffguard.runners.devices import describe_device, pick_device
+from cliffguard.runners.lmeval_backends import LmevalBackend
+from cliffguard.runners.local_backends import CliffguardBackend
+from cliffguard.runners.vllm_adapters import DEFAULT_RANK, rank_of, refuse_unservable, room_for
+
+SHARE = 0.5
+"""Of a card's memory, for vLLM where our engine lies beside it and the plan says no other."""
+
+_OF_THE_SIDES = {
+    "pretrained": "base and candidate say it",
+    "model": "base and candidate say it",
+    "tokenizer": "base and candidate say it",
+    "lora_local_path": "name the adapter as the candidate",
+    "dtype": "say it with --dtype",
+}
+
+
+class VllmBackend(LmevalBackend):
+    """vLLM through lm-eval's class: one engine at a time, which serves a base and its adapters."""
+
+    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool = False) -> None:
+        super().__init__(settings, allow_pickle=allow_pickle)
+        _refuse_odd(settings)
+        self._engine: Any = None
+        self._engine_key = ""
+        self._free: Callable[[], object] = lambda: None
+        self._rank = _first_rank(settings)
+        self._speakers: dict[str, Any] = {}
+        self._requests: dict[str, Any] = {}
+
+    def look_at(self, checkpoint: Checkpoint, dtype: str) -> tuple[Caveat, ...]:
+        """Refuse an adapter that vLLM cannot apply; note the room that the next engine needs."""
+        release = _release()
+        if checkpoint.adapter is None:
+            return ()
+        refuse_unservable(checkpoint, release)
+        if self.settings.args.get("enable_lora") is False:
+            raise UsageError(
+                f"{checkpoint.name}: is an adapter, and runner.args say enable_lora: false; leave "
+                "that out",
+                id="runner.lora-off",
+            )
+        if dtype == "float32" and pick_device(self.settings.device) != "cpu":
+            raise UsageError(
+                f"{checkpoint.name}: vLLM's kernels of adapters compute in bfloat16 or float16, "
+                "not in float32; use --dtype bfloat16, or the runner cliffguard",
+                id="runner.lora-dtype",
+            )
+        self._rank = max(self._rank, room_for(rank_of(checkpoint), checkpoint.name))
+        return ()
+
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
+        """Return lm-eval's model of a checkpoint: the engine, and the adapter that it asks for."""
+        self.look_at(checkpoint, dtype)
+        shape = [checkpoint.weights, checkpoint.tokenizer, checkpoint.settings]
+        key = canonical_json([shape, protocol.max_length, dtype, self._rank])
+        if self._engine_key != key:
+            self._let_go()
+            with doing(f"starting {self.settings.model} for {checkpoint.name}"):
+                self._start(checkpoint, protocol, dtype)
+            self._engine_key = key
+        name = canonical_json([checkpoint.fingerprint, speech(protocol)])
+        if name not in self._speakers:
+            self._speakers[name] = self._speaker(checkpoint)
+        return self._speakers[name]
+
+    def after(self, checkpoint: Checkpoint, model: Any) -> None:
+        """Look at the files again, which an engine may read on in."""
+        if self._engine is not None:
+            super().after(checkpoint, model)
+
+    def window(self, checkpoint: Checkpoint, protocol: EvalSettings) -> int | None:
+        """Return how many tokens a checkpoint reads, by vLLM's own argument as well."""
+        length = self.settings.args.get("max_model_len")
+        if isinstance(length, int) and protocol.max_length is None:
+            return length
+        return super().window(checkpoint, protocol)
+
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Return True where one engine serves both: an adapter that speaks the base's tokens."""
+        return (base.weights, base.tokenizer) == (candidate.weights, candidate.tokenizer)
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Where the answers came from, and how much of it the engine was given."""
+        sizing = self.settings.kind.sizing | {"max_lora_rank"}
+        given = {**self.settings.args, "max_lora_rank": self._rank}
+        return {
+            "device": describe_device(self.settings.device),
+            "batch size": self.settings.batch_size or "auto",
+            **{name: str(value) for name, value in sorted(given.items()) if name in sizing},
+        }
+
+    def _about(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> dict[str, Any]:
+        files = checkpoint.files
+        assert files is not None, "a checkpoint that is asked has files"
+        about: dict[str, Any] = {
+            "pretrained": str(files.weights),
+            "tokenizer": str(files.tokenizer),
+            "dtype": dtype,
+            "batch_size": self.settings.batch_size or "auto",
+            "enable_prefix_caching": True,
+            "enable_lora": True,
+        }
+        if protocol.max_length is not None:
+            about["max_length"] = protocol.max_length
+        return about
+
+    def _prepare(
+        self, checkpoint: Checkpoint, protocol: EvalSettings, arguments: dict[str, Any]
+    ) -> None:
+        arguments["max_lora_rank"] = self._rank
+
+    def _start(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> None:
+        hand_back()  # what our engine keeps, where it lies beside
+        self._engine = self._made(checkpoint, protocol, dtype)
+        self._free = weakref.finalize(self, _shut_down, self._engine.model)
+
+    def _let_go(self) -> None:
+        """Free the engine before another is built, whoever still holds it."""
+        self._engine, self._engine_key = None, ""
+        self._speakers, self._requests = {}, {}
+        self._free()
+        gc.collect()
+
+    def _speaker(self, checkpoint: Checkpoint) -> Any:
+        """Return lm-eval's model over the engine, with a checkpoint's tokenizer and adapter."""
+        lm = copy.copy(self._engine)
+        lm.tokenizer = loading.load_tokenizer(checkpoint)
+        lm.hf_chat_template = None  # the tokenizer's own, which may be the base's for both sides
+        lm.lora_request = self._request(checkpoint)
+        return lm
+
+    def _request(self, checkpoint: Checkpoint) -> Any:
+        """Return the adapter as requests name it; None asks the base. One id for one content."""
+        files = checkpoint.files
+        if files is None or files.adapter is None:
+            return None
+        from lm_eval.models.vllm_causallms import LoRARequest  # vLLM's
+
+        if (digest := str(checkpoint.adapter)) not in self._requests:
+            number = len(self._requests) + 1
+            self._requests[digest] = LoRARequest(
+                lora_name=f"adapter-{number}", lora_int_id=number, lora_path=str(files.adapter)
+            )
+        return self._requests[digest]
+
+
+class AutoBackend(CliffguardBackend):
+    """Our engine for choices, vLLM for generated answers, both in memory together.
+
+    A request for the log-probabilities of its prompt makes vLLM pass over its prefix cache; our
+    engine reads a shared prefix once.
+    """
+
+    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool) -> None:
+        super().__init__(replace(settings, model="cliffguard", args={}), allow_pickle=allow_pickle)
+        if odd := [name for name in ("max_length", "max_model_len") if name in settings.args]:
+            raise UsageError(
+                f"runner.args.{odd[0]}: is of vLLM alone; say it of both engines with --max-length",
+                id="runner.args",
+            )
+        args = {"gpu_memory_utilization": SHARE, **settings.args}
+        alone = RunnerSettings(
+            model="vllm", args=args, device=settings.device, batch_size=settings.batch_size
+        )
+        self._vllm = make_backend(alone, allow_pickle=allow_pickle)
+
+    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
+        """Return a model whose choices are ours; vLLM starts at the first generated answer."""
+        ours = super().model(checkpoint, protocol, dtype)
+        return SplitModel(ours, partial(self._vllm.model, checkpoint, protocol, dtype))
+
+    def look_at(self, checkpoint: Checkpoint, dtype: str) -> tuple[Caveat, ...]:
+        """Refuse what vLLM cannot ask; our engine looks as it always does."""
+        return self._vllm.look_at(checkpoint, dtype)
+
+    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
+        """Return True where neither engine loads anything between the two."""
+        ours = super().holds_both(base, candidate)
+        return ours and self._vllm.holds_both(base, candidate)
+
+    def after(self, checkpoint: Checkpoint, model: Any) -> None:
+        """Take note for both engines."""
+        super().after(checkpoint, model)
+        self._vllm.after(checkpoint, model)
+
+    def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
+        """Turn exhausted memory, and what vLLM raises, into an error of ours."""
+        return failures_explained(checkpoint.name, "vllm")
+
+    def notes(self) -> Mapping[str, str | int]:
+        """Those of our engine, and of vLLM what it was given."""
+        of_vllm = {f"vllm {name}": value for name, value in self._vllm.notes().items()}
+        del of_vllm["vllm device"]
+        return {**super().notes(), **of_vllm}
+
+
+class SplitModel:
+    """An lm-eval model that has its generated answers from a second one, made when it is needed.
+
+    All else (tokens, templates, log-likelihoods) is the first one's.
+    """
+
+    def __init__(self, scoring: Any, generating: Callable[[], Any]) -> None:
+        self.__dict__.update(_scoring=scoring, _generating=generating)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "generate":  # by which our engine would answer
+            raise AttributeError(name)
+        return getattr(self._scoring, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._scoring, name, value)
+
+    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+        """Return vLLM's answers; it must read the first prompt as the tokens that we counted."""
+        generating = self._generating()
+        if generating.max_length < self._scoring.max_length:
+            raise UsageError(
+                f"runner auto: vLLM reads {generating.max_length:,} tokens of this model, and our "
+                f"engine {self._scoring.max_length:,}; say --max-length {generating.max_length}",
+                id="runner.other-length",
+            )
+        prompt = requests[0].args[0]
+        if list(generating.tok_encode(prompt)) != list(self._scoring.tok_encode(prompt)):
+            raise UsageError(
+                "runner auto: vLLM and our engine read a prompt as other tokens; take "
+                "add_bos_token out of runner.args, or use one runner for both",
+                id="runner.other-tokens",
+            )
+        return list(generating.generate_until(requests, disable_tqdm=disable_tqdm))
+
+
+def _shut_down(llm: Any) -> None:
+    """End an engine, and the process that it computes in."""
+    core: Any = getattr(getattr(llm, "llm_engine", None), "engine_core", None)
+    if hasattr(core, "shutdown"):
+        core.shutdown()
+
+
+def _release() -> tuple[int, ...]:
+    """Return the first two numbers of vLLM's version. Raises InfrastructureError without it."""
+    try:
+        installed = version("vllm")
+    except PackageNotFoundError:
+        raise InfrastructureError(
+            "vllm is not installed, and this runner needs it; pip install 'vllm>=0.33' (on a "
+            "machine with a GPU), or use the runner cliffguard",
+            id="environment.missing-library",
+        ) from None
+    return tuple(int(number) for number in re.findall(r"\d+", installed)[:2])
+
+
+def _first_rank(settings: RunnerSettings) -> int:
+    """Return the room for ranks that an engine has before an adapter is known."""
+    wanted = settings.args.get("max_lora_rank", DEFAULT_RANK)
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 1:
+        raise UsageError(
+            f"runner.args.max_lora_rank: {wanted!r} is no rank; leave it out (adapters say theirs)",
+            id="runner.args",
+        )
+    return room_for(wanted, "runner.args.max_lora_rank")
+
+
+def _refuse_odd(settings: RunnerSettings) -> None:
+    """Refuse settings that would ask another model, or start an engine at every turn."""
+    args = settings.args
+    reason = next((f"{name}: {why}" for name, why in _OF_THE_SIDES.items() if name in args), None)
+    if args.get("data_parallel_size") not in (None, 1):
+        reason = "data_parallel_size: lm-eval starts new engines for it at every call; use "
+        reason += "tensor_parallel_size"
+    if reason is not None:
+        raise UsageError(f"runner.args.{reason}", id="runner.args")
+    if settings.model == "vllm" and ":" in settings.device:
+        raise UsageError(
+            f"runner.device {settings.device}: vLLM takes the cards that CUDA_VISIBLE_DEVICES "
+            "names, from the first on; set that, and leave --device out",
+            id="runner.device",
+        )
+    if n_processes() > 1:
+        raise UsageError(
+            "runner vllm: every process of the launcher would start an engine on the same cards; "
+            "start one process, and give tensor_parallel_size in runner.args",
+            id="runner.processes",
+        )
