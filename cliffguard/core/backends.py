@@ -86,7 +86,7 @@ BACKENDS: dict[str, BackendKind] = {
     ),
     "hf": BackendKind(factory="cliffguard.runners.local_backends:HfBackend", is_local=True),
     "auto": BackendKind(
-        factory="cliffguard.runners.vllm_backends:AutoBackend",
+        factory="cliffguard.runners.auto_backend:AutoBackend",
         is_local=True,
         packs=True,
         version="1",

@@ -44,6 +44,8 @@ def rank_of(checkpoint: Checkpoint) -> int:
     ranks = [config.get("r"), *_pattern(config, "rank_pattern").values()]
     if wrong := [rank for rank in ranks if not _is_rank(rank)]:
         raise _other_kind(checkpoint, f"a rank of {wrong[0]!r}")
+    if isinstance(alpha := config.get("lora_alpha"), bool) or not isinstance(alpha, int | float):
+        raise _other_kind(checkpoint, f"a lora_alpha of {alpha!r}")
     return max(rank for rank in ranks if isinstance(rank, int))
 
 

@@ -1,4 +1,4 @@
-"""Backends on vLLM in this process: one engine for a base and its adapters, or vLLM beside ours.
+"""The backend on vLLM in this process: one engine for a base and its adapters.
 
 LoRA is switched on for every engine, so that both sides of a comparison, and a base that is asked
 before its candidates are known, run the same layers. Adapters travel with the requests.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
 import re
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.canonical_json import canonical_json, digest
 from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import InfrastructureError, UsageError
@@ -26,14 +24,10 @@ from cliffguard.core.settings import EvalSettings, RunnerSettings
 from cliffguard.engine import loading
 from cliffguard.engine.budget import hand_back
 from cliffguard.engine.distributed import n_processes
-from cliffguard.runners.backends import failures_explained, make_backend, speech
+from cliffguard.runners.backends import speech
 from cliffguard.runners.devices import describe_device, pick_device
 from cliffguard.runners.lmeval_backends import LmevalBackend
-from cliffguard.runners.local_backends import CliffguardBackend
 from cliffguard.runners.vllm_adapters import DEFAULT_RANK, rank_of, refuse_unservable, room_for
-
-SHARE = 0.5
-"""Of a card's memory, for vLLM where our engine lies beside it and the plan says no other."""
 
 _OF_THE_SIDES = {
     "pretrained": "base and candidate say it",
@@ -56,6 +50,7 @@ class VllmBackend(LmevalBackend):
         self._rank = _first_rank(settings)
         self._speakers: dict[str, Any] = {}
         self._requests: dict[str, Any] = {}
+        self._decoders: dict[str, str] = {}
 
     def look_at(self, checkpoint: Checkpoint, dtype: str) -> tuple[Caveat, ...]:
         """Refuse an adapter that vLLM cannot apply; note the room that the next engine needs."""
@@ -81,8 +76,8 @@ class VllmBackend(LmevalBackend):
     def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
         """Return lm-eval's model of a checkpoint: the engine, and the adapter that it asks for."""
         self.look_at(checkpoint, dtype)
-        shape = [checkpoint.weights, checkpoint.tokenizer, checkpoint.settings]
-        key = canonical_json([shape, protocol.max_length, dtype, self._rank])
+        content = [checkpoint.weights, checkpoint.settings, self._decoder(checkpoint)]
+        key = canonical_json([content, protocol.max_length, dtype, self._rank])
         if self._engine_key != key:
             self._let_go()
             with doing(f"starting {self.settings.model} for {checkpoint.name}"):
@@ -107,7 +102,11 @@ class VllmBackend(LmevalBackend):
 
     def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
         """Return True where one engine serves both: an adapter that speaks the base's tokens."""
-        return (base.weights, base.tokenizer) == (candidate.weights, candidate.tokenizer)
+        if base.weights != candidate.weights:
+            return False
+        return base.tokenizer == candidate.tokenizer or (
+            self._decoder(base) == self._decoder(candidate)
+        )
 
     def notes(self) -> Mapping[str, str | int]:
         """Where the answers came from, and how much of it the engine was given."""
@@ -151,6 +150,20 @@ class VllmBackend(LmevalBackend):
         self._free()
         gc.collect()
 
+    def _decoder(self, checkpoint: Checkpoint) -> str:
+        """Return a digest of how tokens become text, which is all that an engine needs to know.
+
+        A trainer saves a tokenizer beside an adapter in other words than the base's.
+        """
+        if checkpoint.tokenizer not in self._decoders:
+            tokenizer = loading.load_tokenizer(checkpoint)
+            raw = getattr(tokenizer, "backend_tokenizer", None)
+            state = {} if raw is None else json.loads(raw.to_str())
+            parts = [state.get(part) for part in ("model", "decoder", "added_tokens")]
+            known = checkpoint.tokenizer if raw is None else digest(parts)
+            self._decoders[checkpoint.tokenizer] = digest([known, tokenizer.eos_token_id])
+        return self._decoders[checkpoint.tokenizer]
+
     def _speaker(self, checkpoint: Checkpoint) -> Any:
         """Return lm-eval's model over the engine, with a checkpoint's tokenizer and adapter."""
         lm = copy.copy(self._engine)
@@ -166,98 +179,13 @@ class VllmBackend(LmevalBackend):
             return None
         from lm_eval.models.vllm_causallms import LoRARequest  # vLLM's
 
-        if (digest := str(checkpoint.adapter)) not in self._requests:
+        content = str(checkpoint.adapter)
+        if content not in self._requests:
             number = len(self._requests) + 1
-            self._requests[digest] = LoRARequest(
+            self._requests[content] = LoRARequest(
                 lora_name=f"adapter-{number}", lora_int_id=number, lora_path=str(files.adapter)
             )
-        return self._requests[digest]
-
-
-class AutoBackend(CliffguardBackend):
-    """Our engine for choices, vLLM for generated answers, both in memory together.
-
-    A request for the log-probabilities of its prompt makes vLLM pass over its prefix cache; our
-    engine reads a shared prefix once.
-    """
-
-    def __init__(self, settings: RunnerSettings, *, allow_pickle: bool) -> None:
-        super().__init__(replace(settings, model="cliffguard", args={}), allow_pickle=allow_pickle)
-        if odd := [name for name in ("max_length", "max_model_len") if name in settings.args]:
-            raise UsageError(
-                f"runner.args.{odd[0]}: is of vLLM alone; say it of both engines with --max-length",
-                id="runner.args",
-            )
-        args = {"gpu_memory_utilization": SHARE, **settings.args}
-        alone = RunnerSettings(
-            model="vllm", args=args, device=settings.device, batch_size=settings.batch_size
-        )
-        self._vllm = make_backend(alone, allow_pickle=allow_pickle)
-
-    def model(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> Any:
-        """Return a model whose choices are ours; vLLM starts at the first generated answer."""
-        ours = super().model(checkpoint, protocol, dtype)
-        return SplitModel(ours, partial(self._vllm.model, checkpoint, protocol, dtype))
-
-    def look_at(self, checkpoint: Checkpoint, dtype: str) -> tuple[Caveat, ...]:
-        """Refuse what vLLM cannot ask; our engine looks as it always does."""
-        return self._vllm.look_at(checkpoint, dtype)
-
-    def holds_both(self, base: Checkpoint, candidate: Checkpoint) -> bool:
-        """Return True where neither engine loads anything between the two."""
-        ours = super().holds_both(base, candidate)
-        return ours and self._vllm.holds_both(base, candidate)
-
-    def after(self, checkpoint: Checkpoint, model: Any) -> None:
-        """Take note for both engines."""
-        super().after(checkpoint, model)
-        self._vllm.after(checkpoint, model)
-
-    def explained(self, checkpoint: Checkpoint) -> AbstractContextManager[None]:
-        """Turn exhausted memory, and what vLLM raises, into an error of ours."""
-        return failures_explained(checkpoint.name, "vllm")
-
-    def notes(self) -> Mapping[str, str | int]:
-        """Those of our engine, and of vLLM what it was given."""
-        of_vllm = {f"vllm {name}": value for name, value in self._vllm.notes().items()}
-        del of_vllm["vllm device"]
-        return {**super().notes(), **of_vllm}
-
-
-class SplitModel:
-    """An lm-eval model that has its generated answers from a second one, made when it is needed.
-
-    All else (tokens, templates, log-likelihoods) is the first one's.
-    """
-
-    def __init__(self, scoring: Any, generating: Callable[[], Any]) -> None:
-        self.__dict__.update(_scoring=scoring, _generating=generating)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "generate":  # by which our engine would answer
-            raise AttributeError(name)
-        return getattr(self._scoring, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._scoring, name, value)
-
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
-        """Return vLLM's answers; it must read the first prompt as the tokens that we counted."""
-        generating = self._generating()
-        if generating.max_length < self._scoring.max_length:
-            raise UsageError(
-                f"runner auto: vLLM reads {generating.max_length:,} tokens of this model, and our "
-                f"engine {self._scoring.max_length:,}; say --max-length {generating.max_length}",
-                id="runner.other-length",
-            )
-        prompt = requests[0].args[0]
-        if list(generating.tok_encode(prompt)) != list(self._scoring.tok_encode(prompt)):
-            raise UsageError(
-                "runner auto: vLLM and our engine read a prompt as other tokens; take "
-                "add_bos_token out of runner.args, or use one runner for both",
-                id="runner.other-tokens",
-            )
-        return list(generating.generate_until(requests, disable_tqdm=disable_tqdm))
+        return self._requests[content]
 
 
 def _shut_down(llm: Any) -> None:

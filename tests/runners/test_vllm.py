@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 
 from cliffguard import EvalSettings, Plan, Policy, RunnerSettings, Store, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
@@ -152,6 +153,35 @@ def test_one_engine_serves_a_base_and_its_adapters(
     assert engine["enable_prefix_caching"] is True
     assert [call[:2] for call in engines.calls] == [(1, None), (1, "adapter-1"), (1, None)]
     assert runner.holds_both(base, pair[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "n_engines"), [(lambda _: None, 1), (lambda t: t.add_tokens(["<new>"]), 3)]
+)
+def test_a_tokenizer_that_was_saved_again_takes_no_engine(
+    change: Any,
+    n_engines: int,
+    engines: Engines,
+    suite_file: Path,
+    base: Checkpoint,
+    tiny_base: Path,
+    tiny_adapter: Path,
+    tmp_path: Path,
+) -> None:
+    """Trainers save one beside an adapter; only where tokens become other text is it another."""
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "spoken"))
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    change(tokenizer)
+    tokenizer.save_pretrained(folder)
+    candidate = find_pair(None, str(folder), FindOptions())[1]
+    assert candidate.tokenizer != base.tokenizer
+    runner = HarnessRunner(settings_of())
+
+    for side in (base, candidate, base):
+        answers_of(runner, suite_file, side, "say")
+
+    assert len(engines.started) == n_engines
+    assert runner.holds_both(base, candidate) is (n_engines == 1)
 
 
 def test_adapters_of_one_engine_have_names_of_their_own(
@@ -329,12 +359,15 @@ def test_a_rank_beyond_vllms_is_refused(
     assert (refused.value.id, refused.value.exit_code) == ("runner.lora-rank", 2)
 
 
-@pytest.mark.parametrize("rank", [None, "8", True, 0, -1, 2.5, [8]])
+@pytest.mark.parametrize(
+    "config",
+    [*({"r": rank} for rank in (None, "8", True, 0, -1, 2.5, [8])), {"lora_alpha": "x"}],
+)
 def test_a_rank_that_is_none_is_a_damaged_adapter(
-    rank: object, engines: Engines, tiny_adapter: Path, tmp_path: Path
+    config: dict[str, Any], engines: Engines, tiny_adapter: Path, tmp_path: Path
 ) -> None:
     """A config that peft did not write is exit 12, not a traceback."""
-    candidate = adapter_with(tiny_adapter, tmp_path / "odd", r=rank)
+    candidate = adapter_with(tiny_adapter, tmp_path / "odd", **config)
 
     with pytest.raises(CliffguardError) as refused:
         make_backend(settings_of()).look_at(candidate, "float32")
@@ -402,6 +435,18 @@ def test_arguments_that_are_the_sides_own_are_refused(
 
     assert refused.value.exit_code == 2
     assert line in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["max_length", "enable_thinking", "think_end_token"])
+def test_what_both_engines_must_know_is_no_argument_of_one(name: str) -> None:
+    """Under auto a length or a mark of thinking in vLLM's arguments would hold for texts alone."""
+    with pytest.raises(
+        CliffguardError, match=rf"runner\.args\.{name}: is of vLLM alone"
+    ) as refused:
+        make_backend(settings_of("auto", **{name: 8}))
+
+    assert (refused.value.id, refused.value.exit_code) == ("runner.args", 2)
+    make_backend(settings_of("vllm", **{name: 8}))
 
 
 def test_an_unknown_argument_is_the_users_error(
