@@ -45,7 +45,8 @@ class Backend(Interface):
         """Return the lm-eval model (`lm_eval.api.model.LM`) that answers for a checkpoint.
 
         Beside LM's methods it has `tok_encode(text)`, `max_length` and `max_gen_toks` in tokens,
-        as lm-eval's own have; under a chat template also `apply_chat_template`.
+        as lm-eval's own have; under a chat template also `apply_chat_template`, and where a choice
+        must end before the length does `n_tokens_beyond`.
         It is called before every shard, for base and candidate in turns: keep what is loaded.
         `dtype` is that of the weights. Raises a CliffguardError where the checkpoint cannot be
         asked; where one is tried again, an InfrastructureError.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import gc
 import json
+import os
 import re
 import weakref
 from collections.abc import Callable, Mapping
@@ -29,10 +30,19 @@ from cliffguard.runners.devices import describe_device, pick_device
 from cliffguard.runners.lmeval_backends import LmevalBackend
 from cliffguard.runners.vllm_adapters import DEFAULT_RANK, rank_of, refuse_unservable, room_for
 
+_ENVIRONMENT = {
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # stdout is where reports go
+    "VLLM_NO_USAGE_STATS": "1",  # which it would send home
+}
+"""What the environment says to vLLM unless it says something else already."""
+
+_ANY_NUMBER = 1 << 30
+"""As a batch size: all at once, without the bars that lm-eval lets vLLM draw under "auto"."""
+
 _OF_THE_SIDES = {
-    "pretrained": "base and candidate say it",
-    "model": "base and candidate say it",
-    "tokenizer": "base and candidate say it",
+    "pretrained": "base and candidate say it; leave it out",
+    "model": "base and candidate say it; leave it out",
+    "tokenizer": "base and candidate say it; leave it out",
     "lora_local_path": "name the adapter as the candidate",
     "dtype": "say it with --dtype",
 }
@@ -140,6 +150,8 @@ class VllmBackend(LmevalBackend):
 
     def _start(self, checkpoint: Checkpoint, protocol: EvalSettings, dtype: str) -> None:
         hand_back()  # what our engine keeps, where it lies beside
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         self._engine = self._made(checkpoint, protocol, dtype)
         self._free = weakref.finalize(self, _shut_down, self._engine.model)
 
@@ -170,6 +182,9 @@ class VllmBackend(LmevalBackend):
         lm.tokenizer = loading.load_tokenizer(checkpoint)
         lm.hf_chat_template = None  # the tokenizer's own, which may be the base's for both sides
         lm.lora_request = self._request(checkpoint)
+        lm.n_tokens_beyond = 1  # vLLM generates one where it scores: choices must leave room
+        if lm.batch_size == "auto":
+            lm.batch_size = _ANY_NUMBER
         return lm
 
     def _request(self, checkpoint: Checkpoint) -> Any:
@@ -183,7 +198,9 @@ class VllmBackend(LmevalBackend):
         if content not in self._requests:
             number = len(self._requests) + 1
             self._requests[content] = LoRARequest(
-                lora_name=f"adapter-{number}", lora_int_id=number, lora_path=str(files.adapter)
+                lora_name=f"adapter-{number}",
+                lora_int_id=number,
+                lora_path=str(files.adapter.absolute()),
             )
         return self._requests[content]
 

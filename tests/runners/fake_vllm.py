@@ -58,6 +58,8 @@ def install(monkeypatch: pytest.MonkeyPatch, folder: Path, release: str = "0.33.
     from lm_eval.api.registry import model_registry
 
     engines, names = Engines(), recorded()
+    for name in names["environment_variables"]:
+        monkeypatch.delenv(name, raising=False)
     metadata = folder / f"vllm-{release}.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {release}\n")
@@ -140,6 +142,7 @@ def _llm(engines: Engines, names: Names) -> type:
             refuse_unknown("LLM.generate", names["LLM.generate"], given)
             adapter = given["lora_request"]
             assert adapter is None or self.given["enable_lora"]
+            assert given["use_tqdm"] is False, "vLLM's bars would run over ours"
             if engines.dies:
                 raise EngineDeadError("EngineCore encountered an issue.")
             path = None if adapter is None else adapter.lora_path
@@ -172,6 +175,7 @@ def _answer(model: Any, tokenizer: Any, prompt: Sequence[int], wanted: Any) -> A
     """Return what `LLM.generate` does of one prompt, as far as lm-eval reads it."""
     import torch
 
+    assert wanted.temperature == 0, "vLLM would draw"
     tokens = list(prompt)
     text, logprobs = "", None
     with torch.inference_mode():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import gc
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -239,6 +240,38 @@ def test_an_engine_ends_with_its_backend(
     gc.collect()
 
     assert engines.n_running == 0
+
+
+def test_a_choice_is_never_cut_for_the_token_that_vllm_adds(
+    engines: Engines, suite_file: Path, base: Checkpoint
+) -> None:
+    """lm-eval's class cuts a prompt that fills the context; such an item is not asked."""
+    runner = HarnessRunner(settings_of())
+    free = answers_of(runner, suite_file, base, "ball")
+    n_prompt = free[0].n_prompt_tokens  # a token a letter
+    n_whole = n_prompt + max(len(f" {name}") for name in support.NAMES)
+
+    for length, reasons in ((n_whole, {"overlong"}), (n_whole + 1, {"choice"})):
+        protocol = EvalSettings(max_length=length)
+        limited = answers_of(runner, suite_file, base, "ball", protocol)
+        assert {answer.finish_reason for answer in limited} == reasons
+        if reasons == {"choice"}:
+            assert limited == free
+
+
+def test_vllm_writes_to_stderr_and_sends_nothing(
+    engines: Engines, base: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report on stdout stays one; what the user's environment says stays as it is."""
+    support.model_of(HarnessRunner(settings_of()), base)
+    assert os.environ["VLLM_LOGGING_STREAM"] == "ext://sys.stderr"
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
+    gc.collect()
+
+    monkeypatch.setenv("VLLM_NO_USAGE_STATS", "0")
+    support.model_of(HarnessRunner(settings_of()), base)
+
+    assert os.environ["VLLM_NO_USAGE_STATS"] == "0"
 
 
 # --- the key -------------------------------------------------------------------------------------
