@@ -18,9 +18,11 @@ from typing import Any
 
 import pytest
 from transformers import AutoTokenizer
+from typer.testing import CliRunner
 
 from cliffguard import EvalSettings, Plan, Policy, RunnerSettings, Store, guard
 from cliffguard.checkpoints.identity import FindOptions, find_base, find_pair, with_template_of
+from cliffguard.cli.app import app
 from cliffguard.core.backends import BACKENDS
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError
@@ -702,3 +704,53 @@ def test_a_whole_comparison(
     assert review.verdict == again.verdict
     assert n_engines == (1 if candidate == "tiny_adapter" else 2)
     assert len(engines.started) == n_engines, "stored answers were asked again"
+
+
+@pytest.mark.usefixtures("quick")
+def test_auto_packs_and_screens_as_our_engine_does(
+    engines: Engines, suite_file: Path, tiny_base: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    """In bfloat16 prefixes are tried, and predictions are compared, on the engine that scores."""
+    plan = Plan(
+        base=str(tiny_base),
+        candidate=str(tiny_adapter),
+        suites=(str(suite_file),),
+        runner=settings_of("auto"),
+        protocol=EvalSettings(dtype="bfloat16"),
+        screen=True,
+    )
+
+    review = guard(plan, store=Store(tmp_path / "store"))
+
+    assert engines.started[0]["dtype"] == "bfloat16"
+    assert len(list((tmp_path / "store" / "trials").rglob("*.json"))) == 2, "a side was not tried"
+    assert all(row.diagnostics.shift for row in review.comparison.capabilities)
+
+
+@pytest.mark.usefixtures("quick")
+def test_answers_of_an_earlier_release_are_compared_and_not_taken_over(
+    engines: Engines,
+    suite_file: Path,
+    tiny_base: Path,
+    tiny_adapter: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They stay in the store for `compare`; a run asks anew, under LoRA for both sides."""
+    store = tmp_path / "store"
+    sides = (str(tiny_base), str(tiny_adapter))
+    plan = Plan(base=sides[0], candidate=sides[1], suites=(str(suite_file),), runner=settings_of())
+    with monkeypatch.context() as earlier:
+        earlier.setattr(HarnessRunner, "identity", "vllm: lm-eval 0.4.13, torch 2.12")
+        guard(plan, store=Store(store))
+    n_calls = len(engines.calls)
+
+    compared = CliRunner().invoke(
+        app, ["compare", *sides, "-s", str(suite_file), "--store", str(store), "-q"]
+    )
+    assert compared.exit_code in (0, 10, 11), compared.output
+    assert len(engines.calls) == n_calls
+
+    guard(plan, store=Store(store))
+
+    assert len(engines.calls) == 2 * n_calls
