@@ -40,6 +40,14 @@ class BackendKind:
         It is our engine, whose batches are counted in tokens.
     version
         Part of every question's key: another one where the same question may be answered otherwise.
+    libraries
+        Packages beside our own dependencies that compute its answers: their releases are in the
+        key, and the dtype of the weights is settled here, as for our own loader.
+    sizing
+        Arguments that say which cards, how much memory and how many requests at once: by design
+        they change no answer, and are in no key.
+    lacks
+        Options of the protocol that one of its parts cannot keep to.
     """
 
     factory: Factory | str
@@ -49,7 +57,19 @@ class BackendKind:
     records_seeds: bool = False
     packs: bool = False
     version: str = ""
+    libraries: tuple[str, ...] = ()
+    sizing: frozenset[str] = frozenset()
+    lacks: tuple[str, ...] = ()
 
+
+_VLLM_SIZING = frozenset(
+    {
+        "tensor_parallel_size", "pipeline_parallel_size", "distributed_executor_backend",
+        "gpu_memory_utilization", "kv_cache_memory_bytes", "cpu_offload_gb", "max_num_seqs",
+        "max_num_batched_tokens", "max_batch_size", "max_lora_rank", "max_loras", "max_cpu_loras",
+        "disable_log_stats",
+    }
+)  # fmt: skip
 
 _SERVER = BackendKind(factory="cliffguard.runners.lmeval_backends:ServedBackend", is_served=True)
 _ADDRESSED = BackendKind(
@@ -65,7 +85,21 @@ BACKENDS: dict[str, BackendKind] = {
         packs=True,
     ),
     "hf": BackendKind(factory="cliffguard.runners.local_backends:HfBackend", is_local=True),
-    "vllm": BackendKind(factory="cliffguard.runners.lmeval_backends:VllmBackend"),
+    "auto": BackendKind(
+        factory="cliffguard.runners.auto_backend:AutoBackend",
+        is_local=True,
+        packs=True,
+        version="1",
+        libraries=("vllm",),
+        sizing=_VLLM_SIZING,
+        lacks=("quantization", "think_end"),
+    ),
+    "vllm": BackendKind(
+        factory="cliffguard.runners.vllm_backends:VllmBackend",
+        version="2",
+        libraries=("vllm",),
+        sizing=_VLLM_SIZING,
+    ),
     "sglang": BackendKind(factory="cliffguard.runners.lmeval_backends:SglangBackend"),
     "local-completions": _ADDRESSED,
     "local-chat-completions": _ADDRESSED,

@@ -143,8 +143,10 @@ class RunnerSettings:
     """Who answers, and what should not change an answer: devices and the size of a batch.
 
     `model` is a backend of the registry (`core.backends`) or a name of lm-eval's: "cliffguard" is
-    this package's engine, "hf" lm-eval's own over the same loader; any other ("vllm",
-    "local-completions", …) is made by lm-eval with `args`. `served_as` says under which name a
+    this package's engine, "hf" lm-eval's own over the same loader, "vllm" one vLLM engine for a
+    base and its adapters, "auto" our engine for choices and vLLM for generated answers; any other
+    ("local-completions", …) is made by lm-eval with `args`, which "vllm" and "auto" take as well.
+    `served_as` says under which name a
     server knows a checkpoint (by default, its own). `batch_tokens` None is found from free memory;
     `batch_size` counts sequences instead.
 
@@ -196,7 +198,7 @@ class RunnerSettings:
                 "a secret would stand in every report; put it into the environment "
                 "(OPENAI_API_KEY)",
             )
-        if self.args and self.is_local:
+        if self.args and self.is_local and not self.kind.libraries:
             raise bad_key(
                 "runner", "args", f"are for lm-eval's other models; {self.model} takes none"
             )

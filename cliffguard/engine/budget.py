@@ -120,6 +120,13 @@ def refuse_second(model: Any, name: str) -> None:
         )
 
 
+def hand_back() -> None:
+    """Give other processes what torch keeps of a card for its next pass; without CUDA, nothing."""
+    import torch
+
+    torch.cuda.empty_cache()
+
+
 def _cached_width(config: Any) -> int:
     """Return the numbers that a layer keeps of a token's keys: fewer with grouped queries."""
     heads = getattr(config, "num_attention_heads", None)

@@ -209,6 +209,7 @@ def _about_pair(
                 yield Observation(kind="remark", about="pair", text=caveat.text)
         except CliffguardError as failure:
             faults.append(_fault("pair", failure))
+    faults += _backend_faults((base, candidate), plan)
     all_fit = plan.runner.is_local
     for side in (base, candidate) if plan.runner.is_local else ():
         try:
@@ -222,6 +223,27 @@ def _about_pair(
     text = "headers fit" if all_fit else "files are whole, and not all headers can be judged"
     more = "" if will_load else "; not loaded (--load)"
     yield from faults or [Observation(kind="good", about="pair", text=text + more)]
+
+
+def _backend_faults(sides: Iterable[Checkpoint], plan: Plan) -> list[Observation]:
+    """Return what a backend with a library of its own would refuse of the sides; once each."""
+    if not plan.runner.kind.libraries:
+        return []
+    from cliffguard.runners.backends import make_backend
+    from cliffguard.runners.devices import pick_dtype
+
+    faults: list[Observation] = []
+    try:
+        backend = make_backend(plan.runner, allow_pickle=plan.allow_pickle)
+        dtype = pick_dtype(plan.protocol.dtype, plan.runner.device)
+    except CliffguardError as failure:
+        return [_fault("runner", failure)]
+    for side in sides:
+        try:
+            backend.look_at(side, dtype)
+        except CliffguardError as failure:
+            faults.append(_fault("runner", failure))
+    return list(dict.fromkeys(faults))
 
 
 def _fault(about: str, failure: CliffguardError) -> Observation:

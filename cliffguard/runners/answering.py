@@ -100,7 +100,8 @@ class Prepared:
         if self.is_generated:
             return self.n_prompt_tokens + self.max_new_tokens
         whole = [request.args[0] + request.args[1] for request in self.requests]
-        return max(len(self._encoded(text)) for text in whole)
+        beyond = getattr(self._model, "n_tokens_beyond", 0)
+        return max(len(self._encoded(text)) for text in whole) + int(beyond)
 
     def _encoded(self, text: str) -> list[int]:
         with panics_held():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from typing import Protocol as Interface
 
 from cliffguard.core.canonical_json import canonical_json
+from cliffguard.core.caveats import Caveat
 from cliffguard.core.checkpoint import Checkpoint
 from cliffguard.core.errors import CliffguardError, InfrastructureError, UsageError, redacted
 from cliffguard.core.libraries import missing
@@ -44,7 +45,8 @@ class Backend(Interface):
         """Return the lm-eval model (`lm_eval.api.model.LM`) that answers for a checkpoint.
 
         Beside LM's methods it has `tok_encode(text)`, `max_length` and `max_gen_toks` in tokens,
-        as lm-eval's own have; under a chat template also `apply_chat_template`.
+        as lm-eval's own have; under a chat template also `apply_chat_template`, and where a choice
+        must end before the length does `n_tokens_beyond`.
         It is called before every shard, for base and candidate in turns: keep what is loaded.
         `dtype` is that of the weights. Raises a CliffguardError where the checkpoint cannot be
         asked; where one is tried again, an InfrastructureError.
@@ -54,6 +56,13 @@ class Backend(Interface):
     def n_together(self) -> int:
         """How many shards of a task are asked in one call: as `Runner.n_together`."""
         return 1
+
+    def look_at(self, checkpoint: Checkpoint, dtype: str) -> tuple[Caveat, ...]:
+        """Refuse what this backend cannot ask, by its files, before either side is asked.
+
+        `dtype` is that of the weights. Returns what a report must tell of it.
+        """
+        return ()
 
     def notes(self) -> Notes:
         """Describe what should not change an answer, such as the device."""
@@ -193,7 +202,7 @@ def failures_explained(name: str, backend: str) -> Iterator[None]:
     try:
         with out_of_memory_explained(name):
             yield
-    except Exception as failure:  # requests, aiohttp and tenacity each have their own
+    except Exception as failure:  # each library has its own
         if not isinstance(failure, OSError) and not _is_of_a_client(failure):
             raise
         reason = first_line(failure, otherwise="no reason")
@@ -203,14 +212,18 @@ def failures_explained(name: str, backend: str) -> Iterator[None]:
         ) from failure
 
 
+_CLIENTS = ("requests", "aiohttp", "tenacity", "vllm")  # vLLM's engine is another process
+
+
 def _is_of_a_client(failure: Exception) -> bool:
-    return type(failure).__module__.partition(".")[0] in ("requests", "aiohttp", "tenacity")
+    return type(failure).__module__.partition(".")[0] in _CLIENTS
 
 
 def identity_of(settings: RunnerSettings) -> str:
     """Return name, version and arguments of a backend: all of it that may change an answer."""
     version = f" {settings.kind.version}" if settings.kind.version else ""
-    kept = {name: value for name, value in settings.args.items() if name not in _PLACES}
+    left_out = _PLACES | settings.kind.sizing
+    kept = {name: value for name, value in settings.args.items() if name not in left_out}
     arguments = f" {redacted(canonical_json(kept))}" if kept else ""
     return f"{settings.model}{version}{arguments}"
 
@@ -236,6 +249,12 @@ def refuse_unable(settings: RunnerSettings, protocol: EvalSettings) -> None:
             f"protocol.{wanted[0]}: give it to the runner {settings.model} in runner.args, "
             "in its own words",
             id="runner.own-words",
+        )
+    if lacking := [name for name in settings.kind.lacks if name in wanted]:
+        raise UsageError(
+            f"protocol.{lacking[0]}: the runner {settings.model} would keep to it in one of its "
+            "two engines alone; leave it out, or use the runner cliffguard",
+            id="runner.one-engine",
         )
 
 

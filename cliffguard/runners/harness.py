@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from cliffguard.core.answers import LOW, Answer
@@ -77,14 +77,15 @@ class HarnessRunner(Runner):
     @property
     def identity(self) -> str:
         """Model class and versions of the libraries that compute the answers."""
+        parts = _PARTS | dict.fromkeys(self.settings.kind.libraries, 2)
         versions = [
-            f"{part} {'.'.join(version(part).split('.')[:n])}" for part, n in _PARTS.items()
+            f"{part} {'.'.join(_version(part).split('.')[:n])}" for part, n in parts.items()
         ]
         return f"{identity_of(self.settings)}: {', '.join(versions)}"
 
     def dtype(self, protocol: EvalSettings) -> str:
         """Return the dtype of the weights that the protocol's dtype stands for here."""
-        if not self.settings.is_local:
+        if not self.settings.is_local and not self.settings.kind.libraries:
             return protocol.dtype
         return pick_dtype(protocol.dtype, self.settings.device)
 
@@ -94,7 +95,12 @@ class HarnessRunner(Runner):
         notes = {"the task's description": lost} if self._is_description_lost else {}
         if self._is_templated and not CAN_LIMIT_MEMORY:
             notes["chat templates"] = "rendered without a limit of memory, which this system lacks"
-        return {**self._backend.notes(), **notes, "libraries": _libraries()}
+        return {**self._backend.notes(), **notes, "libraries": self._libraries}
+
+    @property
+    def _libraries(self) -> str:
+        parts = (*_PARTS, *self.settings.kind.libraries)
+        return " ".join(f"{part} {_version(part)}" for part in parts)
 
     def spent(self) -> Mapping[str, Spent]:
         """Return what each stage has taken so far."""
@@ -127,11 +133,11 @@ class HarnessRunner(Runner):
         """Refuse what could not be loaded by its headers, and a template that loses its prompt."""
         if checkpoint.files is None:
             return ()
-        remarks: tuple[Caveat, ...] = ()
+        remarks = self._backend.look_at(checkpoint, self.dtype(protocol))
         if self.loads_models:
             from cliffguard.engine.rehearsal import rehearse
 
-            remarks = rehearse(checkpoint).remarks
+            remarks += rehearse(checkpoint).remarks
         if protocol.chat_template != "none" and self.settings.kind.needs_tokenizer:
             from cliffguard.engine.templates import by_files, check_template
 
@@ -143,10 +149,10 @@ class HarnessRunner(Runner):
 
     def look_key(self, checkpoint: Checkpoint, protocol: EvalSettings) -> str | None:
         """Return a digest of files, template settings, and the libraries to the last digit."""
-        if checkpoint.files is None or not self.loads_models:
-            return None
+        if checkpoint.files is None or not self.loads_models or self.settings.kind.libraries:
+            return None  # a backend with libraries of its own learns from a look what to make
         speech = [protocol.chat_template, protocol.system_prompt, dict(protocol.template_args)]
-        about = [_LOOK, checkpoint.name, checkpoint.fingerprint, self.identity, _libraries()]
+        about = [_LOOK, checkpoint.name, checkpoint.fingerprint, self.identity, self._libraries]
         return digest([*about, *speech])
 
     def preview(self, checkpoint: Checkpoint, task: Task, protocol: EvalSettings) -> str | None:
@@ -297,8 +303,12 @@ class HarnessRunner(Runner):
             return load_stock(entry, protocol, self._data)
 
 
-def _libraries() -> str:
-    return " ".join(f"{part} {version(part)}" for part in _PARTS)
+def _version(package: str) -> str:
+    """Return a package's version; of one that is not there no answer can be stored."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
 
 
 def _build(loaded: LoadedTask, model: Any, checkpoint: Checkpoint, protocol: EvalSettings) -> None:

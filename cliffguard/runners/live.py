@@ -53,7 +53,7 @@ class LiveRunner(HarnessRunner):
         settings: RunnerSettings | None = None,
     ) -> None:
         super().__init__(settings)
-        if not self.settings.kind.packs:
+        if not self.settings.kind.packs or self.settings.kind.libraries:
             raise UsageError(
                 f"runner {self.settings.model}: a model in memory is asked by cliffguard's own",
                 id="live.other-runner",

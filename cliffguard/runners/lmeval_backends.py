@@ -1,4 +1,4 @@
-"""Backends that lm-eval makes: vLLM, SGLang, a server that is asked over a connection, any other.
+"""Backends that lm-eval makes: SGLang, a server that is asked over a connection, any other.
 
 Both sides of a comparison go through the same one, made with the plan's arguments.
 """
@@ -18,6 +18,7 @@ from cliffguard.core.errors import InfrastructureError, UsageError, nearest, red
 from cliffguard.core.hub_names import without_prefix
 from cliffguard.core.progress import doing
 from cliffguard.core.settings import EvalSettings, RunnerSettings
+from cliffguard.core.texts import first_line
 from cliffguard.engine import loading
 from cliffguard.engine.windows import settled, window_of
 from cliffguard.runners.backends import Backend, failures_explained, speech
@@ -84,7 +85,14 @@ class LmevalBackend(Backend):
             ) from failure
         except (TypeError, ValueError, AssertionError) as failure:
             raise UsageError(
-                f"runner.model {name}: refuses its arguments: {failure}", id="runner.refused-args"
+                f"runner.model {name}: refuses its arguments: {' '.join(str(failure).split())}",
+                id="runner.refused-args",
+            ) from failure
+        except RuntimeError as failure:
+            raise InfrastructureError(
+                f"runner.model {name}: did not start: {first_line(failure)}; what it wrote above "
+                "may say why; of memory a smaller --max-length or --dtype takes less",
+                id="runner.not-started",
             ) from failure
         refuse_changed(checkpoint)
         if not hasattr(model, "max_gen_toks"):  # of lm-eval's models some call it otherwise
@@ -122,13 +130,6 @@ class LmevalBackend(Backend):
             "weights, or use the runners cliffguard or vllm",
             id="runner.no-adapters",
         )
-
-
-class VllmBackend(LmevalBackend):
-    """vLLM in this process, which takes a LoRA adapter with its base."""
-
-    def _adapter(self, name: str, files: CheckpointFiles) -> dict[str, Any]:
-        return {"lora_local_path": str(files.adapter)}
 
 
 class SglangBackend(LmevalBackend):

@@ -145,6 +145,18 @@ CASES = {
         lambda m: copied(m.adapter, m.broken, without_effect), (), 12, "adapter.zero"
     ),
     "weight missing": Case(lambda m: copied(m.base, m.broken, drop_one), (), 12, "weights.missing"),
+    "vllm that is not installed": Case(
+        lambda m: m.base, ("--model", "vllm"), 20, "environment.missing-library"
+    ),
+    "a model among vllm's arguments": Case(
+        lambda m: m.base, ("--model", "vllm", "--model-args", "pretrained=x"), 2, "runner.args"
+    ),
+    "a length for one engine of two": Case(
+        lambda m: m.base, ("--model", "auto", "--model-args", "max_length=64"), 2, "runner.args"
+    ),
+    "thinking in one engine of two": Case(
+        lambda m: m.base, ("--model", "auto", "--think-end", "end"), 2, "runner.one-engine"
+    ),
     "config of another shape": Case(
         lambda m: config(m, hidden_size=32), (), 12, "weights.other-shape"
     ),
